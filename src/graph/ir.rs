@@ -1,0 +1,325 @@
+//! The types of the integer graph. All fields are public: a graph is plain data, checked by
+//! [`verify`](super::verify).
+
+use std::sync::Arc;
+
+/// Element type of a tensor. Names and semantics follow ONNX (`u8` = UINT8 …).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DType {
+    /// Unsigned 8 bits.
+    U8,
+    /// Signed 8 bits.
+    S8,
+    /// Unsigned 16 bits.
+    U16,
+    /// Signed 16 bits.
+    S16,
+    /// Signed 32 bits (bias, raw accumulators).
+    S32,
+    /// Signed 64 bits (bias in 16-bit modes).
+    S64,
+    /// IEEE single.
+    F32,
+}
+
+impl DType {
+    /// Size of one element in bytes.
+    #[must_use]
+    pub fn bytes(self) -> usize {
+        match self {
+            DType::U8 | DType::S8 => 1,
+            DType::U16 | DType::S16 => 2,
+            DType::S32 | DType::F32 => 4,
+            DType::S64 => 8,
+        }
+    }
+
+    /// Smallest and largest representable integer; `None` for floats.
+    #[must_use]
+    pub fn int_range(self) -> Option<(i64, i64)> {
+        Some(match self {
+            DType::U8 => (0, 255),
+            DType::S8 => (-128, 127),
+            DType::U16 => (0, 65535),
+            DType::S16 => (-32768, 32767),
+            DType::S32 => (i64::from(i32::MIN), i64::from(i32::MAX)),
+            DType::S64 => (i64::MIN, i64::MAX),
+            DType::F32 => return None,
+        })
+    }
+
+    /// The name used in text forms and dumps: `u8`, `s8`, `u16`, `s16`, `s32`, `s64`, `f32`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            DType::U8 => "u8",
+            DType::S8 => "s8",
+            DType::U16 => "u16",
+            DType::S16 => "s16",
+            DType::S32 => "s32",
+            DType::S64 => "s64",
+            DType::F32 => "f32",
+        }
+    }
+
+    /// Inverse of [`DType::name`].
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<DType> {
+        [DType::U8, DType::S8, DType::U16, DType::S16, DType::S32, DType::S64, DType::F32]
+            .into_iter()
+            .find(|d| d.name() == name)
+    }
+}
+
+/// Per-tensor quantization of an activation: `real = scale · (q − zero_point)` (ONNX QuantizeLinear).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Quant {
+    /// Positive finite scale.
+    pub scale: f32,
+    /// Zero point, inside the element type's range.
+    pub zero_point: i32,
+}
+
+/// Index of a tensor in [`Graph::tensors`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TensorId(pub u32);
+
+/// A value that flows between nodes. Constants are not tensors: they live in the operators.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tensor {
+    /// ONNX name of the value (of the quantized tensor, in QDQ form the QuantizeLinear's output).
+    pub name: String,
+    /// ONNX shape; every dimension ≥ 1. Rank 0 is a scalar.
+    pub shape: Vec<usize>,
+    /// Element type.
+    pub dtype: DType,
+    /// Quantization; `None` for `f32` tensors (and raw `s32`).
+    pub quant: Option<Quant>,
+}
+
+/// A two-dimensional window: convolution or pooling. `pads` are the explicit ones (`auto_pad` and `ceil_mode` are
+/// resolved on import, so `pads` may exceed what the model wrote; see [`Window::out_extent`]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    /// Height, width.
+    pub kernel: [usize; 2],
+    /// Height, width.
+    pub stride: [usize; 2],
+    /// Height, width.
+    pub dilation: [usize; 2],
+    /// Top, left, bottom, right.
+    pub pads: [usize; 4],
+}
+
+impl Window {
+    /// Output extent along `axis` (0 = height, 1 = width) for an input extent (ONNX Conv, floor form);
+    /// `None` if the window does not fit once.
+    #[must_use]
+    pub fn out_extent(&self, axis: usize, input: usize) -> Option<usize> {
+        let span = (self.kernel[axis] - 1) * self.dilation[axis] + 1;
+        let padded = input + self.pads[axis] + self.pads[axis + 2];
+        padded.checked_sub(span).map(|room| room / self.stride[axis] + 1)
+    }
+}
+
+/// Constant weights of Conv, Gemm and MatMul. Shared, since ResNet-50's are 25 MB.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Weights {
+    /// ONNX initializer name.
+    pub name: String,
+    /// `[OC, IC / groups, KH, KW]`; Gemm and MatMul are brought to `[N, K, 1, 1]`.
+    pub shape: [usize; 4],
+    /// `U8` or `S8`.
+    pub dtype: DType,
+    /// Row-major raw bytes.
+    pub data: Arc<[u8]>,
+    /// One per output channel, or one for all.
+    pub scale: Vec<f32>,
+    /// One zero point for all channels.
+    pub zero_point: i32,
+}
+
+/// What follows the accumulator of a MAC operator.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MacEpilogue {
+    /// `s32` bias, one per output channel; `None` is zero.
+    pub bias: Option<Arc<[i32]>>,
+    /// Requantization multipliers `(sx·sw)/sy` in f32, in that order (DESIGN 4): one, or one per output channel.
+    pub multiplier: Vec<f32>,
+    /// Clamp of the quantized output: the type's range, narrowed by a fused Relu or Clip.
+    pub clamp: [i32; 2],
+}
+
+/// Element-wise unary function of an 8-bit tensor, as a table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lut {
+    /// What the table computes, for listings (`"relu"`, `"requantize"`, `"sigmoid"`).
+    pub what: String,
+    /// Output byte for each input byte (signed types: index by the raw byte `q as u8`).
+    pub table: Arc<[u8; 256]>,
+}
+
+/// A part of the ONNX graph that runs on the host.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HostGraph {
+    /// A complete serialized `ModelProto` whose graph inputs and outputs are named as the node's tensors.
+    pub model: Arc<[u8]>,
+    /// Operator types inside, in order, for listings (`["Softmax"]`).
+    pub op_types: Vec<String>,
+    /// Why it runs on the host.
+    pub reason: String,
+}
+
+/// The operators. Inputs and outputs are in [`Node`]; quantization of activations is in [`Tensor::quant`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Op {
+    /// `f32 → q`, ONNX QuantizeLinear, per tensor.
+    Quantize,
+    /// `q → f32`, ONNX DequantizeLinear, per tensor.
+    Dequantize,
+    /// Convolution, input `[N, C, H, W]` (grouped and depthwise included).
+    Conv {
+        /// Geometry.
+        window: Window,
+        /// Number of groups; divides C and OC.
+        groups: usize,
+        /// Constant weights.
+        weights: Weights,
+        /// Bias, multipliers, clamp.
+        epilogue: MacEpilogue,
+    },
+    /// Matrix multiplication with constant weights: input `[…, K]` (any rank ≥ 1; leading dimensions are rows),
+    /// output `[…, N]`. For a Gemm behind a Flatten the input is the flattened tensor.
+    Gemm {
+        /// `[N, K, 1, 1]`.
+        weights: Weights,
+        /// Bias, multipliers, clamp.
+        epilogue: MacEpilogue,
+    },
+    /// `a + b`, same shape or NumPy broadcasting; QLinearAdd arithmetic.
+    Add {
+        /// Clamp of the output.
+        clamp: [i32; 2],
+    },
+    /// `a · b`, same shape or NumPy broadcasting; QLinearMul arithmetic.
+    Mul {
+        /// Clamp of the output.
+        clamp: [i32; 2],
+    },
+    /// Maximum over windows; same quantization in and out. Padding never wins.
+    MaxPool {
+        /// Geometry.
+        window: Window,
+    },
+    /// Average over windows; QLinearAveragePool arithmetic.
+    AvgPool {
+        /// Geometry.
+        window: Window,
+        /// Whether padding counts in the divisor.
+        count_include_pad: bool,
+    },
+    /// Average over all of H and W, output `[N, C, 1, 1]`; QLinearGlobalAveragePool arithmetic.
+    GlobalAvgPool,
+    /// Concatenation of any number of inputs along `axis`. Inputs whose quantization differs from the output's are
+    /// requantized by the table that stands at their position.
+    Concat {
+        /// Non-negative ONNX axis.
+        axis: usize,
+        /// One per input.
+        tables: Vec<Option<Lut>>,
+    },
+    /// Table look-up per element.
+    Table(Lut),
+    /// Same elements in row-major order, other shape (Reshape, Flatten, Squeeze, Unsqueeze).
+    Reshape,
+    /// ONNX Transpose: `out.shape[i] = in.shape[perm[i]]`.
+    Transpose {
+        /// A permutation of the axes.
+        perm: Vec<usize>,
+    },
+    /// Runs on the host, never silently.
+    Host(HostGraph),
+}
+
+impl Op {
+    /// Name used in text forms, layer tables and messages.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Op::Quantize => "quantize",
+            Op::Dequantize => "dequantize",
+            Op::Conv { .. } => "conv",
+            Op::Gemm { .. } => "gemm",
+            Op::Add { .. } => "add",
+            Op::Mul { .. } => "mul",
+            Op::MaxPool { .. } => "maxpool",
+            Op::AvgPool { .. } => "avgpool",
+            Op::GlobalAvgPool => "gavgpool",
+            Op::Concat { .. } => "concat",
+            Op::Table(_) => "table",
+            Op::Reshape => "reshape",
+            Op::Transpose { .. } => "transpose",
+            Op::Host(_) => "host",
+        }
+    }
+}
+
+/// One operator: a layer of the compiled program.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// Unique layer name: the name of the ONNX node that gives it its character (the Conv, not its quantizers).
+    pub name: String,
+    /// The operator.
+    pub op: Op,
+    /// Activations read, in operator order (constants live in the operator).
+    pub inputs: Vec<TensorId>,
+    /// Tensors written; exactly one, except for host nodes.
+    pub outputs: Vec<TensorId>,
+    /// Every ONNX node that was absorbed, in graph order.
+    pub onnx_nodes: Vec<String>,
+}
+
+/// A value of the ONNX graph that has no tensor here, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removed {
+    /// ONNX value name.
+    pub tensor: String,
+    /// One sentence.
+    pub reason: String,
+}
+
+/// An integer network.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Graph {
+    /// ONNX graph name.
+    pub name: String,
+    /// All activations.
+    pub tensors: Vec<Tensor>,
+    /// Topologically ordered operators.
+    pub nodes: Vec<Node>,
+    /// Graph inputs, in ONNX order.
+    pub inputs: Vec<TensorId>,
+    /// Graph outputs, in ONNX order.
+    pub outputs: Vec<TensorId>,
+    /// Values that disappeared on import.
+    pub removed: Vec<Removed>,
+}
+
+impl Graph {
+    /// The tensor behind an id. Ids come from this graph, so the index is in range.
+    #[must_use]
+    pub fn tensor(&self, id: TensorId) -> &Tensor {
+        &self.tensors[id.0 as usize]
+    }
+
+    /// The node that produces `id`; `None` for graph inputs.
+    #[must_use]
+    pub fn producer(&self, id: TensorId) -> Option<usize> {
+        self.nodes.iter().position(|n| n.outputs.contains(&id))
+    }
+
+    /// Nodes that read `id`, by index.
+    pub fn consumers(&self, id: TensorId) -> impl Iterator<Item = usize> + '_ {
+        self.nodes.iter().enumerate().filter(move |(_, n)| n.inputs.contains(&id)).map(|(i, _)| i)
+    }
+}

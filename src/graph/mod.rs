@@ -1,0 +1,15 @@
+//! The integer graph: what the compiler lowers.
+//!
+//! A [`Graph`] holds quantized operators only: both ONNX forms (QDQ and QOperator) are brought to it by
+//! [`import`](crate::onnx), which drops the float view between quantizers and keeps every rounding that the model
+//! prescribes. A [`Node`] is one accelerator operator (a *layer*) or one *host* layer. Shapes are ONNX shapes
+//! (NCHW for images); layouts in memory are the compiler's business.
+//!
+//! Nodes are in topological order; every tensor is produced by at most one node. [`verify`] checks this and every
+//! operator's constraints, [`text`] prints and parses the graph.
+
+pub mod ir;
+pub mod text;
+pub mod verify;
+
+pub use ir::*;

@@ -1,0 +1,13 @@
+//! `rcar-iss`: compiler and bit-exact simulator for RCN, a modeled integer accelerator.
+
+pub mod cli;
+pub mod compiler;
+pub mod dump;
+pub mod graph;
+pub mod host;
+pub mod isa;
+pub mod machine;
+pub mod numeric;
+pub mod onnx;
+pub mod program;
+pub mod sim;
