@@ -1,1 +1,44 @@
-//! (module head follows)
+//! The program: code, constants and everything that a simulator, a trace or a user needs to know about them.
+//!
+//! A [`Program`] is plain data. The [compiler](crate::compiler) and the assembler make it; [`elf`] writes and reads
+//! the file; the simulator takes it as it is. It knows ONNX names as strings only.
+//!
+//! Address map of DRAM: the constant segment at `[0, constants.len())`, read-only; from [`Program::writable_base`] on
+//! inputs, outputs and intermediate tensors.
+
+pub mod elf;
+pub mod tables;
+
+use std::sync::Arc;
+
+pub use tables::*;
+
+/// A loadable program.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Program {
+    /// The tables: machine, layers, tensors, provenance, host layers.
+    pub meta: Meta,
+    /// Instruction words.
+    pub code: Vec<u128>,
+    /// The constant segment: weights, tables, descriptors.
+    pub constants: Arc<[u8]>,
+    /// ONNX models of the host layers, by index of [`Meta::hosts`].
+    pub host_models: Vec<Arc<[u8]>>,
+}
+
+impl Program {
+    /// First DRAM address that the program may write: the constants' end, rounded up to 4096.
+    #[must_use]
+    pub fn writable_base(&self) -> u64 {
+        (self.constants.len() as u64).next_multiple_of(4096)
+    }
+
+    /// The layer that instruction `pc` belongs to.
+    #[must_use]
+    pub fn layer_of(&self, pc: usize) -> Option<&Layer> {
+        let pc = u32::try_from(pc).ok()?;
+        let at = self.meta.provenance.partition_point(|r| r.end <= pc);
+        let range = self.meta.provenance.get(at).filter(|r| r.start <= pc)?;
+        self.meta.layers.get(range.layer as usize)
+    }
+}

@@ -1,0 +1,173 @@
+//! What a machine file must satisfy, and how it is told that it does not.
+
+use super::Machine;
+
+/// Why a machine file is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MachineError {
+    /// Not TOML, an unknown key, a missing key or a wrong type.
+    #[error("line {line}, column {column}: {message}")]
+    Syntax {
+        /// 1-based.
+        line: usize,
+        /// 1-based.
+        column: usize,
+        /// What the TOML reader says.
+        message: String,
+    },
+    /// A field outside its legal range.
+    #[error("{field} = {value}: {rule}")]
+    Field {
+        /// Path of the field, `dram.burst_bytes`.
+        field: &'static str,
+        /// Its value.
+        value: u64,
+        /// What must hold.
+        rule: &'static str,
+    },
+    /// Profiles missing or not known.
+    #[error("profiles: {reason} (known: onnx)")]
+    Profiles {
+        /// What is wrong with the list.
+        reason: String,
+    },
+    /// Executes another version of the instruction set.
+    #[error("isa_version = {found}: this build knows version {known}")]
+    IsaVersion {
+        /// In the file.
+        found: u32,
+        /// In this build.
+        known: u32,
+    },
+    /// No shipped machine has this name.
+    #[error("no machine is named '{name}'; shipped are {known}, or give the path of a machine file")]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// Comma-separated.
+        known: String,
+    },
+}
+
+impl MachineError {
+    pub(super) fn syntax(text: &str, error: &toml::de::Error) -> MachineError {
+        let at = error.span().map_or(0, |s| s.start).min(text.len());
+        let before = text.get(..at).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1;
+        MachineError::Syntax { line, column, message: error.message().trim().replace('\n', "; ") }
+    }
+}
+
+/// Version of the instruction set in `isa/rcn.toml` that this build implements.
+pub const ISA_VERSION: u32 = 1;
+
+pub(super) fn check(m: &Machine) -> Result<(), MachineError> {
+    if m.isa_version != ISA_VERSION {
+        return Err(MachineError::IsaVersion { found: m.isa_version, known: ISA_VERSION });
+    }
+    if m.profiles.is_empty() {
+        return Err(MachineError::Profiles { reason: "empty".into() });
+    }
+    if let Some(unknown) = m.profiles.iter().find(|p| *p != "onnx") {
+        return Err(MachineError::Profiles { reason: format!("'{unknown}' is not known") });
+    }
+    let positive = "must be at least 1 and at most 1,000,000";
+    for (field, value) in [
+        ("clock_mhz", m.clock_mhz),
+        ("mac.oc_lanes", m.mac.oc_lanes),
+        ("mac.ic_lanes", m.mac.ic_lanes),
+        ("mac.pixel_lanes", m.mac.pixel_lanes),
+        ("mac.queue_depth", m.mac.queue_depth),
+        ("vec.lanes", m.vec.lanes),
+        ("vec.queue_depth", m.vec.queue_depth),
+        ("acc.banks", m.acc.banks),
+        ("spm.banks", m.spm.banks),
+        ("spm.bytes_per_cycle", m.spm.bytes_per_cycle),
+        ("dram.bytes_per_cycle", m.dram.bytes_per_cycle),
+        ("dram.outstanding", m.dram.outstanding),
+        ("dma.in_queue_depth", m.dma.in_queue_depth),
+        ("dma.out_queue_depth", m.dma.out_queue_depth),
+        ("control.const_load_cycles", m.control.const_load_cycles),
+    ] {
+        if value == 0 || value > 1_000_000 {
+            return Err(MachineError::Field { field, value: value.into(), rule: positive });
+        }
+    }
+    for (field, value) in [
+        ("mac.fill_cycles", m.mac.fill_cycles),
+        ("mac.drain_cycles", m.mac.drain_cycles),
+        ("vec.latency_cycles", m.vec.latency_cycles),
+        ("dram.read_latency_cycles", m.dram.read_latency_cycles),
+        ("dram.write_latency_cycles", m.dram.write_latency_cycles),
+        ("dram.row_miss_cycles", m.dram.row_miss_cycles),
+    ] {
+        if value > 1_000_000 {
+            return Err(MachineError::Field { field, value: value.into(), rule: "must be at most 1,000,000" });
+        }
+    }
+    for (field, value) in [("dram.burst_bytes", m.dram.burst_bytes), ("dram.row_bytes", m.dram.row_bytes)] {
+        if !value.is_power_of_two() || value > 1 << 20 {
+            return Err(MachineError::Field { field, value: value.into(), rule: "must be a power of two up to 2^20" });
+        }
+    }
+    if m.dram.grant_bytes == 0 || !m.dram.grant_bytes.is_multiple_of(m.dram.burst_bytes) || m.dram.grant_bytes > 1 << 20 {
+        return Err(MachineError::Field {
+            field: "dram.grant_bytes",
+            value: m.dram.grant_bytes.into(),
+            rule: "must be a multiple of dram.burst_bytes, at most 2^20",
+        });
+    }
+    for (field, bytes, banks, limit) in
+        [("acc.bytes", m.acc.bytes, m.acc.banks, 1_u64 << 28), ("spm.bytes", m.spm.bytes, m.spm.banks, 1 << 30)]
+    {
+        if bytes < 4096 || bytes > limit || !bytes.is_multiple_of(u64::from(banks) * 64) {
+            let rule = "must be at least 4096, at most 2^28 (acc) or 2^30 (spm), and a multiple of 64 bytes in each bank";
+            return Err(MachineError::Field { field, value: bytes, rule });
+        }
+    }
+    if m.dram.bytes < 1 << 20 || m.dram.bytes > 1 << 40 {
+        let rule = "must be at least 2^20 and at most 2^40";
+        return Err(MachineError::Field { field: "dram.bytes", value: m.dram.bytes, rule });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shipped_machines_are_legal_and_distinct() {
+        let rates: Vec<u64> =
+            Machine::names().iter().map(|n| Machine::named(n).unwrap().macs_per_cycle()).collect();
+        assert_eq!(rates, [256, 4096, 16384]);
+        let hashes: std::collections::BTreeSet<u64> =
+            Machine::names().iter().map(|n| Machine::named(n).unwrap().hash()).collect();
+        assert_eq!(hashes.len(), 3);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line() {
+        let text = include_str!("../../isa/machines/rcn-m.toml").replace("lanes = 64  ", "lames = 64  ");
+        let error = Machine::parse(&text).unwrap_err().to_string();
+        assert!(error.contains("lames") && error.starts_with("line "), "{error}");
+    }
+
+    #[test]
+    fn every_cut_is_refused_or_legal_but_never_panics() {
+        let text = include_str!("../../isa/machines/rcn-m.toml");
+        for at in 0..text.len() {
+            if let Some(cut) = text.get(..at) {
+                let _ = Machine::parse(cut);
+            }
+        }
+    }
+
+    #[test]
+    fn out_of_range_values_name_the_field() {
+        let text = include_str!("../../isa/machines/rcn-m.toml").replace("burst_bytes = 64", "burst_bytes = 63");
+        let error = Machine::parse(&text).unwrap_err().to_string();
+        assert_eq!(error, "dram.burst_bytes = 63: must be a power of two up to 2^20");
+    }
+}

@@ -1,0 +1,191 @@
+//! The tables of a program. They are a file format (JSON inside the ELF, one record a line in assembly text), hence
+//! their own types, apart from the compiler's.
+
+use serde::{Deserialize, Serialize};
+
+/// All tables.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Meta {
+    /// Name of the network or program.
+    #[serde(default)]
+    pub name: String,
+    /// Version of the instruction set.
+    pub isa_version: u32,
+    /// Machine that the program is for.
+    pub machine: MachineId,
+    /// Bytes of DRAM that the program uses, constants included.
+    pub dram_bytes: u64,
+    /// Layers in program order; the index is the id of `layer.begin`.
+    #[serde(default)]
+    pub layers: Vec<Layer>,
+    /// Which layer each instruction belongs to: disjoint, ascending; gaps are prologue and epilogue.
+    #[serde(default)]
+    pub provenance: Vec<CodeRange>,
+    /// Inputs, outputs and every tensor that can be dumped.
+    #[serde(default)]
+    pub tensors: Vec<TensorEntry>,
+    /// Host layers; the index is the id of `host`.
+    #[serde(default)]
+    pub hosts: Vec<HostEntry>,
+    /// ONNX values that have no tensor, and why.
+    #[serde(default)]
+    pub removed: Vec<RemovedEntry>,
+}
+
+/// Name and hash of a machine.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MachineId {
+    /// `rcn-m`.
+    pub name: String,
+    /// [`Machine::hash`](crate::machine::Machine::hash) as 16 hexadecimal digits.
+    pub hash: String,
+}
+
+/// One layer: an accelerator operator after fusion, or a host layer.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Layer {
+    /// Unique name.
+    pub name: String,
+    /// Operator kind: `conv`, `add` …
+    pub kind: String,
+    /// ONNX nodes that it came from.
+    #[serde(default)]
+    pub onnx_nodes: Vec<String>,
+    /// Multiply-accumulates of the operator itself, without padding.
+    #[serde(default)]
+    pub macs: u64,
+    /// Runs on the host.
+    #[serde(default)]
+    pub host: bool,
+}
+
+/// Instructions `[start, end)` belong to `layer`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CodeRange {
+    /// First instruction.
+    pub start: u32,
+    /// One past the last.
+    pub end: u32,
+    /// Index of the layer.
+    pub layer: u32,
+}
+
+/// What a tensor is to the user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Written before the program starts.
+    Input,
+    /// Read after it has ended.
+    Output,
+    /// Complete at its layer's end.
+    #[default]
+    Layer,
+}
+
+/// A tensor in DRAM, as the user sees it and as it lies there.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TensorEntry {
+    /// ONNX name.
+    pub name: String,
+    /// Input, output or layer. An output is also complete at its layer's end.
+    #[serde(default)]
+    pub role: Role,
+    /// The layer at whose end it lies complete; none for inputs.
+    #[serde(default)]
+    pub layer: Option<u32>,
+    /// `u8`, `s8`, `u16`, `s16`, `s32`, `s64` or `f32`.
+    pub dtype: String,
+    /// ONNX shape.
+    pub shape: Vec<u64>,
+    /// Scale; none for floats.
+    #[serde(default)]
+    pub scale: Option<f32>,
+    /// Zero point; none for floats.
+    #[serde(default)]
+    pub zero_point: Option<i32>,
+    /// Where it lies.
+    pub place: Place,
+    /// How a picture becomes this input.
+    #[serde(default)]
+    pub preprocess: Option<Preprocess>,
+    /// Names of the classes along the last axis of an output.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
+}
+
+/// Element number `i` of the tensor in row-major order is the element number `i` in row-major order of `dims`, and
+/// lies at `address + Σ index·stride`. `dims` has as many elements as the tensor's shape, but may differ from it
+/// (a Flatten that moved nothing).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    /// DRAM address of element 0.
+    pub address: u64,
+    /// Extents, slowest first.
+    pub dims: Vec<u64>,
+    /// Byte strides, one per extent.
+    pub strides: Vec<i64>,
+}
+
+/// How a picture becomes an input tensor: resize so that the short side is `resize`, crop the centre to the tensor's
+/// H and W, then `(value − mean) / std` per channel on values 0…255.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preprocess {
+    /// Length of the short side after resizing; none: directly to H × W.
+    #[serde(default)]
+    pub resize: Option<u32>,
+    /// One per channel, or one for all.
+    pub mean: Vec<f32>,
+    /// One per channel, or one for all.
+    pub std: Vec<f32>,
+    /// Channels are blue, green, red.
+    #[serde(default)]
+    pub bgr: bool,
+}
+
+/// A host layer.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostEntry {
+    /// Its layer.
+    pub layer: u32,
+    /// Operator types inside.
+    pub op_types: Vec<String>,
+    /// Why it runs on the host.
+    pub reason: String,
+    /// Tensors read, by ONNX name, with their places.
+    pub inputs: Vec<HostTensor>,
+    /// Tensors written.
+    pub outputs: Vec<HostTensor>,
+}
+
+/// An operand of a host layer: contiguous row-major in DRAM.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostTensor {
+    /// ONNX name.
+    pub name: String,
+    /// Element type.
+    pub dtype: String,
+    /// ONNX shape.
+    pub shape: Vec<u64>,
+    /// Where it lies; row-major without gaps.
+    pub address: u64,
+}
+
+/// An ONNX value without a tensor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemovedEntry {
+    /// ONNX name.
+    pub tensor: String,
+    /// Why.
+    pub reason: String,
+}
