@@ -1,0 +1,140 @@
+//! Builds the constant segment: weights in the machine's block order, biases, multipliers, tables, descriptors.
+
+use std::collections::BTreeMap;
+
+use crate::graph::Weights;
+
+/// The constant segment while it grows. Equal records are stored once.
+#[derive(Debug, Default)]
+pub struct Constants {
+    bytes: Vec<u8>,
+    records: BTreeMap<Vec<u8>, i64>,
+}
+
+impl Constants {
+    /// Appends bytes at a multiple of `align` and returns their DRAM address.
+    pub fn append(&mut self, bytes: &[u8], align: usize) -> i64 {
+        let at = self.bytes.len().next_multiple_of(align);
+        self.bytes.resize(at, 0);
+        self.bytes.extend_from_slice(bytes);
+        at as i64
+    }
+
+    /// Appends a small record at a multiple of 8, or finds an equal one.
+    pub fn record(&mut self, bytes: &[u8]) -> i64 {
+        if let Some(at) = self.records.get(bytes) {
+            return *at;
+        }
+        let at = self.append(bytes, 8);
+        self.records.insert(bytes.to_vec(), at);
+        at
+    }
+
+    /// Bytes so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether nothing was stored yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The finished segment, zero-filled up to `len`.
+    #[must_use]
+    pub fn finish(mut self, len: usize) -> Vec<u8> {
+        self.bytes.resize(len.max(self.bytes.len()), 0);
+        self.bytes
+    }
+}
+
+/// Size of packed weights of `oc × kh × kw × ic` (see the manual's layout section): output channels in blocks of 64
+/// whose last is rounded up to 16, input channels rounded up to 4.
+#[must_use]
+pub fn packed_bytes(oc: i64, taps: i64, ic: i64) -> i64 {
+    (oc + 15) / 16 * 16 * taps * ((ic + 3) / 4 * 4)
+}
+
+/// Packs output channels `oc` and input channels `ic` (of one group) of dense weights `[OC, IC, KH, KW]`:
+/// `[oc/64][kh][kw][ic/4][block][4]`. Positions beyond the logical extents hold the zero point, so that they multiply
+/// to zero whatever the activation is.
+#[must_use]
+pub fn pack_dense(weights: &Weights, oc: std::ops::Range<usize>, ic: std::ops::Range<usize>) -> Vec<u8> {
+    let [_, channels, kh, kw] = weights.shape;
+    let taps = kh * kw;
+    let fill = weights.zero_point as u8;
+    let mut packed = Vec::with_capacity(packed_bytes(oc.len() as i64, taps as i64, ic.len() as i64) as usize);
+    for block in oc.clone().step_by(64) {
+        let width = (oc.end - block).min(64).next_multiple_of(16);
+        for tap in 0..taps {
+            for quad in ic.clone().step_by(4) {
+                for o in block..block + width {
+                    for i in quad..quad + 4 {
+                        let inside = o < oc.end && i < ic.end;
+                        packed.push(if inside { weights.data[(o * channels + i) * taps + tap] } else { fill });
+                    }
+                }
+            }
+        }
+    }
+    packed
+}
+
+/// Packs channels of depthwise weights `[C, 1, KH, KW]` as `[kh][kw][width]`; `width` is at least the number of
+/// channels.
+#[must_use]
+pub fn pack_depthwise(weights: &Weights, channels: std::ops::Range<usize>, width: usize) -> Vec<u8> {
+    let [_, _, kh, kw] = weights.shape;
+    let taps = kh * kw;
+    let fill = weights.zero_point as u8;
+    let mut packed = Vec::with_capacity(taps * width);
+    for tap in 0..taps {
+        for c in channels.start..channels.start + width {
+            packed.push(if c < channels.end { weights.data[c * taps + tap] } else { fill });
+        }
+    }
+    packed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::DType;
+
+    #[test]
+    fn dense_weights_follow_the_block_order() {
+        let data: Vec<u8> = (0..70 * 5 * 2).map(|i| (i % 251) as u8).collect();
+        let weights = Weights {
+            name: "w".into(),
+            shape: [70, 5, 1, 2],
+            dtype: DType::U8,
+            data: data.clone().into(),
+            scale: vec![1.0],
+            zero_point: 9,
+        };
+        let packed = pack_dense(&weights, 0..70, 0..5);
+        assert_eq!(packed.len() as i64, packed_bytes(70, 2, 5));
+        let at = |o: usize, tap: usize, i: usize| {
+            let (block, width) = if o < 64 { (0, 64) } else { (64 * 2 * 8, 16) };
+            packed[block + ((tap * 2 + i / 4) * width + o % 64) * 4 + i % 4]
+        };
+        for o in 0..70 {
+            for tap in 0..2 {
+                for i in 0..5 {
+                    assert_eq!(at(o, tap, i), data[(o * 5 + i) * 2 + tap]);
+                }
+                assert_eq!(at(o, tap, 6), 9);
+            }
+        }
+        assert_eq!(at(75, 1, 0), 9);
+    }
+
+    #[test]
+    fn equal_records_are_stored_once() {
+        let mut c = Constants::default();
+        c.append(&[1, 2, 3], 1);
+        assert_eq!((c.record(b"abc"), c.record(b"xyz"), c.record(b"abc")), (8, 16, 8));
+    }
+}

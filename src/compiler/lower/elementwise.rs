@@ -1,0 +1,317 @@
+//! Element-wise layers: add, multiply, table.
+//!
+//! Where all operands lie densely in the same order the tensor is one long row, which fills the vector lanes; else
+//! tiles keep their four extents, and an operand that broadcasts has extent 1 and stride 0 there.
+
+use super::super::CompileError;
+use super::super::storage::{Storage, lane_block, next_multiple};
+use super::super::tile::{Buffer, Code, Expr, Quant, Stmt, TileOp, View};
+use super::{Lowering, Nest, dram_view, exprs, load_constants, packed_strides, spm_view, too_large};
+use crate::graph::{Lut, Node, TensorId};
+use crate::isa::EType;
+use crate::numeric::{AddCoefficients, MulCoefficients};
+
+/// A source of an element-wise layer, with its strides along the destination's extents (0 = broadcast).
+#[derive(Debug, Clone)]
+pub(super) struct Operand {
+    pub(super) storage: Storage,
+    pub(super) zero_point: i32,
+}
+
+impl Lowering<'_> {
+    pub(super) fn add(&mut self, node: &Node, clamp: [i32; 2]) -> Result<Vec<Stmt>, CompileError> {
+        let [a, b, y] = self.three_scales(node)?;
+        let k = AddCoefficients::new(a.0, a.1, b.0, b.1, y.0, y.1);
+        let quant = Quant { zero_point: y.1, clamp, m0: k.ra, m1: k.rb, c: k.c, table: None };
+        self.binary(node, Code::Add, quant)
+    }
+
+    pub(super) fn mul(&mut self, node: &Node, clamp: [i32; 2]) -> Result<Vec<Stmt>, CompileError> {
+        let [a, b, y] = self.three_scales(node)?;
+        let k = MulCoefficients::new(a.0, b.0, y.0);
+        let quant = Quant { zero_point: y.1, clamp, m0: k.m, m1: 0.0, c: 0.0, table: None };
+        self.binary(node, Code::Mul, quant)
+    }
+
+    pub(super) fn table(&mut self, node: &Node, lut: &Lut) -> Result<Vec<Stmt>, CompileError> {
+        let dst = self.output(node)?.clone();
+        let source = self.operand(node, 0, &dst)?;
+        let mut spm = self.spm();
+        let (load, table) = self.load_table(&mut spm, lut, dst.etype).ok_or_else(|| {
+            too_large(node, "scratchpad", 256, self.machine.spm.bytes)
+        })?;
+        let mut body = vec![Stmt::Op(load)];
+        body.extend(self.map(node, spm, &[source], &dst, |mut views| {
+            views.push(table.clone());
+            TileOp::new(Code::Lut, views)
+        })?);
+        Ok(body)
+    }
+
+    /// Loads a table of 256 entries into the scratchpad.
+    pub(super) fn load_table(&mut self, spm: &mut super::Spm, lut: &Lut, etype: EType) -> Option<(TileOp, View)> {
+        let buffer = spm.take(256)?;
+        let address = self.constants.append(lut.table.as_slice(), 64);
+        let segment = Buffer { start: 0, bytes: self.constants.len() as i64 };
+        let view = spm_view(buffer, etype, buffer.start.into(), exprs([1, 1, 1, 256]), [0, 0, 0, 1], 0, 1);
+        Some((load_constants(segment, address.into(), buffer, 256.into()), view))
+    }
+
+    fn three_scales(&self, node: &Node) -> Result<[(f32, i32); 3], CompileError> {
+        let scale = |id: Option<&TensorId>| {
+            id.and_then(|id| self.graph.tensor(*id).quant).map(|q| (q.scale, q.zero_point)).ok_or_else(|| {
+                CompileError::Malformed { node: node.name.clone(), reason: "an operand is not quantized".into() }
+            })
+        };
+        Ok([scale(node.inputs.first())?, scale(node.inputs.get(1))?, scale(node.outputs.first())?])
+    }
+
+    fn binary(&mut self, node: &Node, code: Code, quant: Quant) -> Result<Vec<Stmt>, CompileError> {
+        let dst = self.output(node)?.clone();
+        let sources = [self.operand(node, 0, &dst)?, self.operand(node, 1, &dst)?];
+        let spm = self.spm();
+        self.map(node, spm, &sources, &dst, |views| TileOp::new(code, views).with_quant(quant.clone()))
+    }
+
+    /// Operand `index` of a node, aligned with the extents of its result (NumPy broadcasting).
+    pub(super) fn operand(&self, node: &Node, index: usize, dst: &Storage) -> Result<Operand, CompileError> {
+        let storage = self.input(node, index)?;
+        let id = node.inputs[index];
+        let shape = &self.graph.tensor(id).shape;
+        let out_shape = &self.graph.tensor(node.outputs[0]).shape;
+        let aligned = align(storage, shape, dst, out_shape).ok_or_else(|| CompileError::Unsupported {
+            node: node.name.clone(),
+            reason: format!("broadcasting {shape:?} to {out_shape:?}"),
+        })?;
+        Ok(Operand { storage: aligned, zero_point: self.zero_point(id) })
+    }
+
+    /// Loads tiles of the sources, applies `op` to `[destination, sources…]`, stores the result.
+    pub(super) fn map(
+        &self,
+        node: &Node,
+        mut spm: super::Spm,
+        sources: &[Operand],
+        dst: &Storage,
+        op: impl Fn(Vec<View>) -> TileOp,
+    ) -> Result<Vec<Stmt>, CompileError> {
+        let out_zero = self.zero_point(node.outputs[0]);
+        let flat = flatten(sources, dst);
+        let (sources, dst) = flat.as_ref().map_or((sources, dst), |(s, d)| (s.as_slice(), d));
+        let layout = MapLayout { lanes: if dst.etype == EType::F32 { 1 } else { lane_block(dst.dims[3]) } };
+        let tile = layout.tile(sources, dst, spm.left()).ok_or_else(|| {
+            too_large(node, "scratchpad", layout.bytes(sources, dst, [1, 1, 1, 16]), self.machine.spm.bytes)
+        })?;
+        let full = || too_large(node, "scratchpad", layout.bytes(sources, dst, tile), self.machine.spm.bytes);
+        let mut buffers = Vec::new();
+        for s in sources {
+            buffers.push(spm.take(layout.operand_bytes(&s.storage, tile)).ok_or_else(full)?);
+        }
+        let out = spm.take(layout.operand_bytes(dst, tile)).ok_or_else(full)?;
+
+        let mut nest = Nest::default();
+        let d = dst.dims;
+        nest.tiles(0, d[0], tile[0], |nest, a, na| {
+            nest.tiles(0, d[1], tile[1], |nest, b, nb| {
+                nest.tiles(0, d[2], tile[2], |nest, c, nc| {
+                    nest.tiles(0, d[3], tile[3], |nest, e, ne| {
+                        let at = [a, b, c, e];
+                        let dims = [na, nb, nc, ne];
+                        let mut body = Vec::new();
+                        let (out_view, store) = layout.store(nest, dst, out, out_zero, tile, &at, &dims);
+                        let mut views = vec![out_view];
+                        for (s, buffer) in sources.iter().zip(&buffers) {
+                            let (load, view) = layout.load(nest, s, *buffer, tile, &at, &dims);
+                            body.push(Stmt::Op(load));
+                            views.push(view);
+                        }
+                        body.push(Stmt::Op(op(views)));
+                        body.push(Stmt::Op(store));
+                        Ok(body)
+                    })
+                })
+            })
+        })
+    }
+}
+
+/// How tiles of an element-wise layer lie in the scratchpad.
+struct MapLayout {
+    lanes: i64,
+}
+
+impl MapLayout {
+    /// Extents of an operand's tile: 1 where it broadcasts.
+    fn extents(&self, s: &Storage, tile: [i64; 4]) -> [i64; 4] {
+        let mut dims = tile;
+        for axis in 0..4 {
+            if s.dims[axis] == 1 {
+                dims[axis] = 1;
+            }
+        }
+        dims
+    }
+
+    fn inner(&self, s: &Storage, extent: i64) -> i64 {
+        if s.etype == EType::F32 || s.dims[3] == 1 && s.strides[3] == 0 {
+            extent
+        } else {
+            next_multiple(extent, self.lanes)
+        }
+    }
+
+    fn operand_bytes(&self, s: &Storage, tile: [i64; 4]) -> i64 {
+        let [a, b, c, d] = self.extents(s, tile);
+        a * b * c * self.inner(s, d) * s.etype.bytes() as i64
+    }
+
+    fn bytes(&self, sources: &[Operand], dst: &Storage, tile: [i64; 4]) -> i64 {
+        let all = sources.iter().map(|s| &s.storage).chain([dst]);
+        all.map(|s| next_multiple(self.operand_bytes(s, tile), 64)).sum()
+    }
+
+    /// The largest tile that fits: whole inner extents first.
+    fn tile(&self, sources: &[Operand], dst: &Storage, room: i64) -> Option<[i64; 4]> {
+        let mut tile = dst.dims.map(|d| d.min(1 << 24));
+        for axis in 0..4 {
+            let step = if axis == 3 { 16 } else { 1 };
+            let whole = tile[axis];
+            let mut parts = 1;
+            while self.bytes(sources, dst, tile) > room && tile[axis] > step {
+                parts += 1;
+                tile[axis] = next_multiple((whole + parts - 1) / parts, step).min(tile[axis]);
+                if parts > 64 {
+                    tile[axis] = next_multiple(tile[axis] / 2, step).max(step);
+                }
+            }
+        }
+        (self.bytes(sources, dst, tile) <= room).then_some(tile)
+    }
+
+    fn strides(&self, s: &Storage, tile: [i64; 4]) -> [i64; 4] {
+        let [_, b, c, d] = self.extents(s, tile);
+        packed_strides([b, c, self.inner(s, d)], s.etype.bytes() as i64)
+    }
+
+    /// The load of a source tile, and the view that the vector unit reads.
+    fn load(
+        &self,
+        nest: &Nest,
+        s: &Operand,
+        buffer: Buffer,
+        tile: [i64; 4],
+        at: &[Expr; 4],
+        dims: &[Expr; 4],
+    ) -> (TileOp, View) {
+        let st = &s.storage;
+        let mut origin = at.clone();
+        let mut extents = dims.clone();
+        let strides = self.strides(st, tile);
+        let mut read = strides;
+        for axis in 0..4 {
+            if st.dims[axis] == 1 {
+                origin[axis] = 0.into();
+                extents[axis] = 1.into();
+                read[axis] = 0;
+            }
+        }
+        let lanes = if self.inner(st, 2) == 2 { 1 } else { self.lanes };
+        let (moved, pad) = self.moved(nest, st, &origin[3], &extents[3], tile[3], lanes);
+        extents[3] = moved;
+        let src = dram_view(st, origin, extents.clone(), s.zero_point);
+        let base = Expr::from(buffer.start);
+        let dst = spm_view(buffer, st.etype, base.clone(), extents, strides, s.zero_point, pad);
+        let view = spm_view(buffer, st.etype, base, dims.clone(), read, s.zero_point, 1);
+        (TileOp::new(Code::DmaIn, vec![dst, src]), view)
+    }
+
+    /// How many channels travel, and the lane block that the DMA pads to: stored lane blocks travel whole.
+    fn moved(&self, nest: &Nest, st: &Storage, first: &Expr, count: &Expr, tile: i64, lanes: i64) -> (Expr, i64) {
+        if st.lanes == 1 {
+            return (count.clone(), lanes);
+        }
+        let rounded = match count.constant() {
+            Some(c) => Expr::from(next_multiple(c, st.lanes)),
+            None => nest.min(next_multiple(tile, st.lanes), Expr::from(st.padded_channels()) - first.clone()),
+        };
+        (rounded, 1)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of a tile")]
+    fn store(
+        &self,
+        nest: &Nest,
+        dst: &Storage,
+        buffer: Buffer,
+        zero_point: i32,
+        tile: [i64; 4],
+        at: &[Expr; 4],
+        dims: &[Expr; 4],
+    ) -> (View, TileOp) {
+        let strides = self.strides(dst, tile);
+        let base = Expr::from(buffer.start);
+        let lanes = if dst.etype == EType::F32 { 1 } else { self.lanes };
+        let written = spm_view(buffer, dst.etype, base.clone(), dims.clone(), strides, zero_point, lanes);
+        let mut extents = dims.clone();
+        extents[3] = self.moved(nest, dst, &at[3], &dims[3], tile[3], 1).0;
+        let from = spm_view(buffer, dst.etype, base, extents.clone(), strides, zero_point, 1);
+        let to = dram_view(dst, at.clone(), extents, zero_point);
+        (written, TileOp::new(Code::DmaOut, vec![to, from]))
+    }
+}
+
+/// Extents and strides of a tensor along its ONNX axes; `None` for ranks above 4.
+fn onnx_axes(s: &Storage, rank: usize) -> Option<Vec<usize>> {
+    Some(match rank {
+        0 => vec![],
+        1 => vec![3],
+        2 => vec![0, 3],
+        3 => vec![1, 2, 3],
+        4 => s.onnx_order.to_vec(),
+        _ => return None,
+    })
+}
+
+/// `s` with its extents in the order of `dst`'s; missing and broadcast extents are 1 with stride 0.
+fn align(s: &Storage, shape: &[usize], dst: &Storage, out_shape: &[usize]) -> Option<Storage> {
+    if shape == out_shape && s.onnx_order == dst.onnx_order && s.dims == dst.dims {
+        return Some(s.clone());
+    }
+    let (mine, theirs) = (onnx_axes(s, shape.len())?, onnx_axes(dst, out_shape.len())?);
+    let missing = theirs.len().checked_sub(mine.len())?;
+    let mut out = Storage { dims: [1; 4], strides: [0; 4], onnx_order: dst.onnx_order, ..s.clone() };
+    for (axis, &to) in theirs.iter().enumerate().skip(missing) {
+        let from = mine[axis - missing];
+        if s.dims[from] != 1 {
+            if s.dims[from] != dst.dims[to] {
+                return None;
+            }
+            out.dims[to] = s.dims[from];
+            out.strides[to] = s.strides[from];
+        }
+    }
+    // Padding lanes only travel along if they still belong to the innermost extent.
+    if s.lanes > 1 && out.strides[3] != s.etype.bytes() as i64 {
+        out.lanes = 1;
+    }
+    Some(out)
+}
+
+/// Sources and destination as one row each, if all of them lie densely in the same order.
+fn flatten(sources: &[Operand], dst: &Storage) -> Option<(Vec<Operand>, Storage)> {
+    let n: i64 = dst.dims.iter().product();
+    let line = |s: &Storage| {
+        let size = s.etype.bytes() as i64;
+        let same = s.dims == dst.dims
+            && s.bytes == n * size
+            && (0..4).all(|i| {
+                dst.dims[i] == 1 || s.strides[i] / size == dst.strides[i] / dst.etype.bytes() as i64
+            });
+        let strides = [n * size, n * size, n * size, size];
+        same.then(|| Storage { dims: [1, 1, 1, n], strides, lanes: 1, ..s.clone() })
+    };
+    let flat = line(dst)?;
+    let sources: Option<Vec<Operand>> =
+        sources.iter().map(|s| Some(Operand { storage: line(&s.storage)?, ..s.clone() })).collect();
+    Some((sources?, flat))
+}

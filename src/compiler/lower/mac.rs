@@ -1,0 +1,615 @@
+//! Convolutions and matrix products with constant weights.
+//!
+//! All of them are one loop nest: channels, batch, rows, columns, and where the reduction does not fit, input
+//! channels. A Gemm is a 1×1 convolution over rows, or, behind a Flatten, a convolution whose kernel is the whole
+//! image.
+
+use super::super::CompileError;
+use super::super::constants::{pack_dense, pack_depthwise, packed_bytes};
+use super::super::storage::{Storage, canonical, lane_block, next_multiple};
+use super::super::tile::{Buffer, Code, Expr, Quant, Stmt, TileOp, View};
+use super::tiling::{MacShape, MacTile};
+use super::{Lowering, Nest, dram_view, load_constants, spm_view, too_large};
+use crate::graph::{DType, MacEpilogue, Node, Weights, Window};
+use crate::isa::{EType, Space, WindowDesc};
+
+/// A MAC layer on its way to tiles.
+struct Mac<'a> {
+    shape: MacShape,
+    tile: MacTile,
+    window: WindowDesc,
+    pads: [i64; 2],
+    src: Storage,
+    dst: Storage,
+    src_zero: i32,
+    weight_zero: i32,
+    weight_type: EType,
+    epilogue: &'a MacEpilogue,
+    out_zero: i32,
+    addresses: Addresses,
+    buffers: [Buffer; 5],
+}
+
+/// Where the constants of the layer lie in DRAM.
+struct Addresses {
+    segment: Buffer,
+    weights: i64,
+    /// Bytes between channel tiles of the weights, and between reduction tiles.
+    weight_steps: [i64; 2],
+    bias: i64,
+    table: i64,
+}
+
+impl Lowering<'_> {
+    pub(super) fn conv(
+        &mut self,
+        node: &Node,
+        window: &Window,
+        groups: usize,
+        weights: &Weights,
+        epilogue: &MacEpilogue,
+    ) -> Result<Vec<Stmt>, CompileError> {
+        let (src, dst) = (self.input(node, 0)?.clone(), self.output(node)?.clone());
+        self.mac(node, window, groups, weights, epilogue, src, dst)
+    }
+
+    pub(super) fn gemm(
+        &mut self,
+        node: &Node,
+        weights: &Weights,
+        epilogue: &MacEpilogue,
+    ) -> Result<Vec<Stmt>, CompileError> {
+        let (src, dst) = (self.input(node, 0)?.clone(), self.output(node)?.clone());
+        let shape = &self.graph.tensor(node.inputs[0]).shape;
+        let one = Window { kernel: [1, 1], stride: [1, 1], dilation: [1, 1], pads: [0; 4] };
+        let (dims, _) = canonical(shape);
+        if src.dims != dims {
+            // A flattened image that still lies as an image: the kernel is the whole image.
+            let [_, h, w, c] = src.dims;
+            let image = Window { kernel: [h as usize, w as usize], ..one };
+            let mut weights = weights.clone();
+            weights.shape = [weights.shape[0], c as usize, h as usize, w as usize];
+            return self.mac(node, &image, 1, &weights, epilogue, src, dst);
+        }
+        let rows = |s: &Storage| rows_as_width(s).ok_or_else(|| CompileError::Unsupported {
+            node: node.name.clone(),
+            reason: "a matrix product over the last axis of a 4-D tensor needs another layout".into(),
+        });
+        let (src, dst) = (rows(&src)?, rows(&dst)?);
+        self.mac(node, &one, 1, weights, epilogue, src, dst)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of a convolution")]
+    fn mac(
+        &mut self,
+        node: &Node,
+        window: &Window,
+        groups: usize,
+        weights: &Weights,
+        epilogue: &MacEpilogue,
+        src: Storage,
+        dst: Storage,
+    ) -> Result<Vec<Stmt>, CompileError> {
+        let shape = mac_shape(window, groups, weights, epilogue, &src, &dst);
+        let window = window_desc(node, window)?;
+        let tile = shape.search(self.machine).ok_or_else(|| {
+            let least = MacTile { rows: 1, cols: 1, channels: 16, reduce: shape.ic.min(16), channels_outer: true };
+            too_large(node, "scratchpad", shape.buffers(&least).iter().sum(), self.machine.spm.bytes)
+        })?;
+        let addresses = self.mac_constants(&shape, &tile, weights, epilogue);
+        let mut spm = self.spm();
+        let mut buffers = [Buffer { start: 0, bytes: 0 }; 5];
+        for (buffer, bytes) in buffers.iter_mut().zip(shape.buffers(&tile)) {
+            *buffer =
+                spm.take(bytes).ok_or_else(|| too_large(node, "scratchpad", bytes, self.machine.spm.bytes))?;
+        }
+        let layer = Mac {
+            pads: [i64::from(window.pads[0]), i64::from(window.pads[1])],
+            src_zero: self.zero_point(node.inputs[0]),
+            out_zero: self.zero_point(node.outputs[0]),
+            weight_zero: weights.zero_point,
+            weight_type: if weights.dtype == DType::U8 { EType::U8 } else { EType::S8 },
+            shape,
+            tile,
+            window,
+            src,
+            dst,
+            epilogue,
+            addresses,
+            buffers,
+        };
+        layer.nest()
+    }
+
+    /// Packs weights, bias and multipliers tile by tile.
+    fn mac_constants(
+        &mut self,
+        shape: &MacShape,
+        tile: &MacTile,
+        weights: &Weights,
+        epilogue: &MacEpilogue,
+    ) -> Addresses {
+        let mut packed = Vec::new();
+        let [oc_total, ic_total] = [weights.shape[0], weights.shape[1]];
+        let weight_steps;
+        if shape.depthwise {
+            weight_steps = [shape.taps() * next_multiple(tile.channels, 16), 0];
+            for c in (0..oc_total).step_by(tile.channels as usize) {
+                let channels = c..oc_total.min(c + tile.channels as usize);
+                packed.extend(pack_depthwise(weights, channels, (tile.channels as usize).next_multiple_of(16)));
+            }
+        } else if shape.groups > 1 {
+            let oc = shape.oc as usize;
+            weight_steps = [tile.channels * packed_bytes(shape.oc, shape.taps(), shape.ic), 0];
+            for g in 0..shape.groups as usize {
+                packed.extend(pack_dense(weights, g * oc..(g + 1) * oc, 0..ic_total));
+            }
+        } else {
+            // Every slot has the size of a full tile, so that its address is a product of loop variables.
+            let slot = packed_bytes(tile.channels, shape.taps(), tile.reduce);
+            let reduce_tiles = (shape.ic + tile.reduce - 1) / tile.reduce;
+            weight_steps = [slot * reduce_tiles, slot];
+            for o in (0..oc_total).step_by(tile.channels as usize) {
+                for i in (0..ic_total).step_by(tile.reduce as usize) {
+                    let end = packed.len() + slot as usize;
+                    let oc = o..oc_total.min(o + tile.channels as usize);
+                    packed.extend(pack_dense(weights, oc, i..ic_total.min(i + tile.reduce as usize)));
+                    let last = o + tile.channels as usize >= oc_total && i + tile.reduce as usize >= ic_total;
+                    if !last {
+                        packed.resize(end, 0);
+                    }
+                }
+            }
+        }
+        let weights = self.constants.append(&packed, 64);
+        let padded = oc_total.next_multiple_of(16);
+        let bias = epilogue.bias.as_ref().map_or(0, |bias| {
+            let mut bytes: Vec<u8> = bias.iter().flat_map(|b| b.to_le_bytes()).collect();
+            bytes.resize(padded * 4, 0);
+            self.constants.append(&bytes, 64)
+        });
+        let table = if shape.per_channel {
+            let mut bytes: Vec<u8> = epilogue.multiplier.iter().flat_map(|m| m.to_le_bytes()).collect();
+            bytes.resize(padded * 4, 0);
+            self.constants.append(&bytes, 64)
+        } else {
+            0
+        };
+        let segment = Buffer { start: 0, bytes: self.constants.len() as i64 };
+        Addresses { segment, weights, weight_steps, bias, table }
+    }
+}
+
+/// Output rows and columns of a tile: where they start and how many they are.
+struct Area {
+    batch: Expr,
+    row: Expr,
+    rows: Expr,
+    col: Expr,
+    cols: Expr,
+}
+
+/// Channels of a tile: first and count; for grouped layers in units of groups.
+struct Channels {
+    first: Expr,
+    count: Expr,
+}
+
+impl Mac<'_> {
+    /// The loop nest of the layer.
+    fn nest(&self) -> Result<Vec<Stmt>, CompileError> {
+        let mut nest = Nest::default();
+        let total = if self.shape.groups > 1 { self.shape.groups } else { self.shape.oc };
+        let channels = self.tile.channels;
+        if self.tile.channels_outer {
+            nest.tiles(0, total, channels, |nest, first, count| {
+                let channels = Channels { first, count };
+                let mut body = self.load_parameters(&channels);
+                if !self.splits_reduction() {
+                    body.push(self.load_weights(&channels, 0.into(), self.shape.ic.into()));
+                }
+                body.extend(self.areas(nest, |nest, area| {
+                    let mut tile = Vec::new();
+                    if !self.splits_reduction() {
+                        tile.push(self.load_input(nest, area, self.input_channels(&channels)));
+                    }
+                    tile.extend(self.compute(nest, area, &channels)?);
+                    Ok(tile)
+                })?);
+                Ok(body)
+            })
+        } else {
+            self.areas(&mut nest, |nest, area| {
+                let shared = !self.splits_reduction() && !self.shape.depthwise && !self.grouped();
+                let mut body = Vec::new();
+                if shared {
+                    body.push(self.load_input(nest, area, (0.into(), self.shape.ic.into())));
+                }
+                body.extend(nest.tiles(0, total, channels, |nest, first, count| {
+                    let channels = Channels { first, count };
+                    let mut tile = self.load_parameters(&channels);
+                    if !self.splits_reduction() {
+                        tile.push(self.load_weights(&channels, 0.into(), self.shape.ic.into()));
+                        if !shared {
+                            tile.push(self.load_input(nest, area, self.input_channels(&channels)));
+                        }
+                    }
+                    tile.extend(self.compute(nest, area, &channels)?);
+                    Ok(tile)
+                })?);
+                Ok(body)
+            })
+        }
+    }
+
+    fn grouped(&self) -> bool {
+        self.shape.groups > 1 && !self.shape.depthwise
+    }
+
+    fn splits_reduction(&self) -> bool {
+        self.tile.reduce < self.shape.ic
+    }
+
+    fn areas(
+        &self,
+        nest: &mut Nest,
+        body: impl FnOnce(&mut Nest, &Area) -> Result<Vec<Stmt>, CompileError>,
+    ) -> Result<Vec<Stmt>, CompileError> {
+        nest.tiles(0, self.shape.batch, 1, |nest, batch, _| {
+            nest.tiles(0, self.shape.out_height, self.tile.rows, |nest, row, rows| {
+                nest.tiles(0, self.shape.out_width, self.tile.cols, |nest, col, cols| {
+                    body(nest, &Area { batch, row, rows, col, cols })
+                })
+            })
+        })
+    }
+
+    /// First input channel and count that a channel tile reads.
+    fn input_channels(&self, channels: &Channels) -> (Expr, Expr) {
+        if self.grouped() {
+            (channels.first.clone() * self.shape.ic, channels.count.clone() * self.shape.ic)
+        } else if self.shape.depthwise {
+            (channels.first.clone(), channels.count.clone())
+        } else {
+            (0.into(), self.shape.ic.into())
+        }
+    }
+
+    /// First output channel and count of a channel tile.
+    fn output_channels(&self, channels: &Channels) -> (Expr, Expr) {
+        if self.grouped() {
+            (channels.first.clone() * self.shape.oc, channels.count.clone() * self.shape.oc)
+        } else {
+            (channels.first.clone(), channels.count.clone())
+        }
+    }
+
+    /// First needed input row (axis 0) or column (axis 1) of a tile, and how many.
+    fn input_span(&self, nest: &Nest, axis: usize, first: &Expr, count: &Expr) -> (Expr, Expr) {
+        let extent = [self.shape.height, self.shape.width][axis];
+        let (stride, pad) = (self.shape.stride[axis], self.pads[axis]);
+        let span = (self.shape.kernel[axis] - 1) * self.shape.dilation[axis] + 1;
+        let start = first.clone() * stride - pad;
+        let end = start.clone() + (count.clone() - 1) * stride + span;
+        // A tile may lie in the padding altogether: it still loads one row, which the MAC array then ignores.
+        let start = nest.min(nest.max(start, 0), extent - 1);
+        let end = nest.min(end, extent);
+        let count = nest.max(end - start.clone(), 1);
+        (start, count)
+    }
+
+    fn row_stride(&self) -> i64 {
+        let [_, cols] = self.shape.input_extent(self.tile.rows, self.tile.cols);
+        cols * self.shape.in_channels(&self.tile)
+    }
+
+    fn load_input(&self, nest: &Nest, area: &Area, (first, count): (Expr, Expr)) -> Stmt {
+        let (y, rows) = self.input_span(nest, 0, &area.row, &area.rows);
+        let (x, cols) = self.input_span(nest, 1, &area.col, &area.cols);
+        let pixel = self.shape.in_channels(&self.tile);
+        let buffer = self.buffers[0];
+        // Whole lane blocks travel as they lie; only tensors without padding lanes get them here.
+        let (count, lanes) = if self.src.lanes > 1 && !(self.grouped() && self.tile.channels < self.shape.groups) {
+            let padded = self.src.padded_channels();
+            let rounded = match count.constant() {
+                Some(c) if first.constant() == Some(0) => Expr::from(next_multiple(c, self.src.lanes)),
+                _ => nest.min(pixel, Expr::from(padded) - first.clone()),
+            };
+            (rounded, 1)
+        } else if self.grouped() && self.tile.channels < self.shape.groups {
+            (count, 1)
+        } else {
+            (count, self.shape.in_lanes)
+        };
+        let dims = [Expr::from(1), rows, cols, count];
+        let src = dram_view(&self.src, [area.batch.clone(), y, x, first], dims.clone(), self.src_zero);
+        let strides = [0, self.row_stride(), pixel, 1];
+        let dst = spm_view(buffer, self.src.etype, buffer.start.into(), dims, strides, self.src_zero, lanes);
+        Stmt::Op(TileOp::new(Code::DmaIn, vec![dst, src]))
+    }
+
+    /// Bias and multipliers of a channel tile.
+    fn load_parameters(&self, channels: &Channels) -> Vec<Stmt> {
+        let (first, count) = self.output_channels(channels);
+        let bytes = match count.constant() {
+            Some(c) => Expr::from(next_multiple(c, 16) * 4),
+            // All but the last tile are multiples of 16, and the tables are padded to one.
+            None => Expr::from(self.shape.tile_oc(&self.tile) * 4)
+                .min((Expr::from(next_multiple(self.oc_total(), 16)) - first.clone()) * 4),
+        };
+        let mut loads = Vec::new();
+        for (present, from, to) in [
+            (self.epilogue.bias.is_some(), self.addresses.bias, self.buffers[2]),
+            (self.shape.per_channel, self.addresses.table, self.buffers[3]),
+        ] {
+            if present {
+                let from = Expr::from(from) + first.clone() * 4;
+                loads.push(Stmt::Op(load_constants(self.addresses.segment, from, to, bytes.clone())));
+            }
+        }
+        loads
+    }
+
+    fn oc_total(&self) -> i64 {
+        if self.shape.depthwise { self.shape.groups } else { self.shape.oc * self.shape.groups }
+    }
+
+    /// Weights of a channel tile and a range of the reduction.
+    fn load_weights(&self, channels: &Channels, reduce: Expr, reduce_count: Expr) -> Stmt {
+        let [channel_step, reduce_step] = self.addresses.weight_steps;
+        let tile = |first: &Expr, size: i64, step: i64| match first.constant() {
+            Some(c) => Expr::from(c / size * step),
+            // Slots are multiples of the tile size, so the step per element is exact.
+            None => first.clone() * (step / size),
+        };
+        let from = Expr::from(self.addresses.weights)
+            + tile(&channels.first, self.tile.channels, channel_step)
+            + tile(&reduce, self.tile.reduce, reduce_step);
+        let taps = self.shape.taps();
+        let bytes = if self.shape.depthwise {
+            Expr::from(channel_step)
+        } else if self.grouped() {
+            channels.count.clone() * packed_bytes(self.shape.oc, taps, self.shape.ic)
+        } else {
+            rounded(&channels.count, 16, self.shape.oc, self.tile.channels, &channels.first)
+                * rounded(&reduce_count, 4, self.shape.ic, self.tile.reduce, &reduce)
+                * taps
+        };
+        Stmt::Op(load_constants(self.addresses.segment, from, self.buffers[1], bytes))
+    }
+
+    /// MAC instructions of a tile, its requantization and its store.
+    fn compute(&self, nest: &mut Nest, area: &Area, channels: &Channels) -> Result<Vec<Stmt>, CompileError> {
+        let mut body = Vec::new();
+        if self.splits_reduction() {
+            let ic = self.shape.ic;
+            let step = self.tile.reduce;
+            let part = |nest: &Nest, first: Expr, count: Expr, accumulate: bool| {
+                vec![
+                    self.load_weights(channels, first.clone(), count.clone()),
+                    self.load_input(nest, area, (first, count.clone())),
+                    Stmt::Op(self.conv_op(nest, area, channels, count, accumulate)),
+                ]
+            };
+            body.extend(part(nest, 0.into(), step.into(), false));
+            body.extend(nest.tiles(step, ic, step, |nest, first, count| Ok(part(nest, first, count, true)))?);
+        } else if self.grouped() {
+            let groups = channels.count.constant().unwrap_or(self.tile.channels);
+            body.extend(nest.tiles(0, groups, 1, |nest, g, _| {
+                Ok(vec![Stmt::Op(self.group_op(nest, area, g))])
+            })?);
+        } else {
+            let count = if self.shape.depthwise { channels.count.clone() } else { self.shape.ic.into() };
+            body.push(Stmt::Op(self.conv_op(nest, area, channels, count, false)));
+        }
+        body.extend(self.finish(nest, area, channels));
+        Ok(body)
+    }
+
+    /// The source view of the MAC array: full extents, so that it derives the padding; the base is where element
+    /// (0, 0, 0) would lie.
+    fn source(&self, nest: &Nest, area: &Area, offset: Expr, channels: Expr) -> View {
+        let (y, _) = self.input_span(nest, 0, &area.row, &area.rows);
+        let (x, _) = self.input_span(nest, 1, &area.col, &area.cols);
+        let pixel = self.shape.in_channels(&self.tile);
+        let buffer = self.buffers[0];
+        let base = Expr::from(buffer.start) + offset - y * self.row_stride() - x * pixel;
+        let dims = [Expr::from(1), self.shape.height.into(), self.shape.width.into(), channels];
+        spm_view(buffer, self.src.etype, base, dims, [0, self.row_stride(), pixel, 1], self.src_zero, 1)
+    }
+
+    fn accumulator(&self, area: &Area, offset: Expr, channels: Expr) -> View {
+        let pixel = next_multiple(self.shape.tile_oc(&self.tile), 16) * 4;
+        View {
+            space: Space::Acc,
+            etype: EType::S32,
+            base: offset,
+            dims: [Expr::from(1), area.rows.clone(), area.cols.clone(), channels],
+            strides: [0, self.tile.cols * pixel, pixel, 4],
+            zero_point: 0,
+            lanes: 1,
+            buffer: Buffer { start: 0, bytes: self.shape.accumulator_bytes(&self.tile) },
+        }
+    }
+
+    fn bias_view(&self, offset: Expr, channels: Expr) -> View {
+        let buffer = self.buffers[2];
+        let dims = [Expr::from(1), Expr::from(1), Expr::from(1), channels];
+        spm_view(buffer, EType::S32, Expr::from(buffer.start) + offset, dims, [0, 0, 0, 4], 0, 1)
+    }
+
+    fn conv_op(&self, nest: &Nest, area: &Area, channels: &Channels, reduce: Expr, accumulate: bool) -> TileOp {
+        let [kh, kw] = self.shape.kernel;
+        let buffer = self.buffers[1];
+        let out = channels.count.clone();
+        let (code, dims, strides) = if self.shape.depthwise {
+            let width = next_multiple(self.tile.channels, 16);
+            (Code::Depthwise, [1.into(), kh.into(), kw.into(), out.clone()], [0, kw * width, width, 1])
+        } else {
+            (Code::Conv, [out.clone(), kh.into(), kw.into(), reduce.clone()], [0; 4])
+        };
+        let weights =
+            spm_view(buffer, self.weight_type, buffer.start.into(), dims, strides, self.weight_zero, 1);
+        let mut views = vec![
+            self.accumulator(area, 0.into(), out.clone()),
+            self.source(nest, area, 0.into(), reduce),
+            weights,
+        ];
+        let bias = !accumulate && self.epilogue.bias.is_some();
+        if bias {
+            views.push(self.bias_view(0.into(), out));
+        }
+        let mut op = TileOp::new(code, views)
+            .with_window(self.window.clone(), [area.row.clone(), area.col.clone()]);
+        op.accumulate = accumulate;
+        op.flag = bias;
+        op
+    }
+
+    /// One group of a grouped convolution; `g` counts from the tile's first group.
+    fn group_op(&self, nest: &Nest, area: &Area, g: Expr) -> TileOp {
+        let [kh, kw] = self.shape.kernel;
+        let (ic, oc) = (self.shape.ic, self.shape.oc);
+        let buffer = self.buffers[1];
+        let base = Expr::from(buffer.start) + g.clone() * packed_bytes(oc, self.shape.taps(), ic);
+        let dims = [oc.into(), kh.into(), kw.into(), ic.into()];
+        let weights = spm_view(buffer, self.weight_type, base, dims, [0; 4], self.weight_zero, 1);
+        let mut views = vec![
+            self.accumulator(area, g.clone() * (oc * 4), oc.into()),
+            self.source(nest, area, g.clone() * ic, ic.into()),
+            weights,
+        ];
+        if self.epilogue.bias.is_some() {
+            views.push(self.bias_view(g * (oc * 4), oc.into()));
+        }
+        let mut op = TileOp::new(Code::Conv, views)
+            .with_window(self.window.clone(), [area.row.clone(), area.col.clone()]);
+        op.flag = self.epilogue.bias.is_some();
+        op
+    }
+
+    /// Requantize and store.
+    fn finish(&self, nest: &Nest, area: &Area, channels: &Channels) -> Vec<Stmt> {
+        let (first, count) = self.output_channels(channels);
+        let lanes = self.shape.out_lanes;
+        let pixel = next_multiple(self.shape.tile_oc(&self.tile), lanes);
+        let buffer = self.buffers[4];
+        let strides = [0, self.tile.cols * pixel, pixel, 1];
+        let area_dims = |c: Expr| [Expr::from(1), area.rows.clone(), area.cols.clone(), c];
+        let view = |dims, lanes| {
+            spm_view(buffer, self.dst.etype, buffer.start.into(), dims, strides, self.out_zero, lanes)
+        };
+        let quant = Quant {
+            zero_point: self.out_zero,
+            clamp: self.epilogue.clamp,
+            m0: if self.shape.per_channel { 0.0 } else { self.epilogue.multiplier.first().copied().unwrap_or(0.0) },
+            m1: 0.0,
+            c: 0.0,
+            table: self.shape.per_channel.then(|| (self.buffers[3].start.into(), self.buffers[3])),
+        };
+        let requant = TileOp::new(
+            Code::Requant,
+            vec![view(area_dims(count.clone()), lanes), self.accumulator(area, 0.into(), count.clone())],
+        )
+        .with_quant(quant);
+        let stored = if self.dst.lanes > 1 {
+            match count.constant() {
+                Some(c) => Expr::from(next_multiple(c, self.dst.lanes)),
+                None => nest.min(pixel, Expr::from(self.dst.padded_channels()) - first.clone()),
+            }
+        } else {
+            count
+        };
+        let origin = [area.batch.clone(), area.row.clone(), area.col.clone(), first];
+        let dims = area_dims(stored);
+        let store = TileOp::new(
+            Code::DmaOut,
+            vec![dram_view(&self.dst, origin, dims.clone(), self.out_zero), view(dims, 1)],
+        );
+        vec![Stmt::Op(requant), Stmt::Op(store)]
+    }
+}
+
+/// A count of channels rounded up to `step`, for the tile that starts at `first`.
+fn rounded(count: &Expr, step: i64, total: i64, tile: i64, first: &Expr) -> Expr {
+    match count.constant() {
+        Some(c) => Expr::from(next_multiple(c, step)),
+        None => Expr::from(next_multiple(tile, step)).min(Expr::from(next_multiple(total, step)) - first.clone()),
+    }
+}
+
+fn mac_shape(
+    window: &Window,
+    groups: usize,
+    weights: &Weights,
+    epilogue: &MacEpilogue,
+    src: &Storage,
+    dst: &Storage,
+) -> MacShape {
+    let pair = |p: [usize; 2]| [p[0] as i64, p[1] as i64];
+    let groups = groups as i64;
+    let oc = weights.shape[0] as i64 / groups;
+    let ic = weights.shape[1] as i64;
+    MacShape {
+        batch: src.dims[0],
+        height: src.dims[1],
+        width: src.dims[2],
+        out_height: dst.dims[1],
+        out_width: dst.dims[2],
+        ic,
+        oc,
+        groups,
+        depthwise: groups > 1 && ic == 1 && oc == 1,
+        kernel: pair(window.kernel),
+        stride: pair(window.stride),
+        dilation: pair(window.dilation),
+        in_lanes: lane_block(src.dims[3]),
+        out_lanes: lane_block(dst.dims[3]),
+        per_channel: epilogue.multiplier.len() > 1,
+        bias: epilogue.bias.is_some(),
+    }
+}
+
+/// The window as a descriptor.
+pub(super) fn window_desc(node: &Node, window: &Window) -> Result<WindowDesc, CompileError> {
+    let small = |v: usize| u16::try_from(v).ok().filter(|v| *v <= i16::MAX as u16);
+    let pair = |p: [usize; 2]| Some([small(p[0])?, small(p[1])?]);
+    let desc = || {
+        let pads = [0, 1, 2, 3].map(|i| small(window.pads[i]).map(|p| p as i16));
+        Some(WindowDesc {
+            kernel: pair(window.kernel)?,
+            stride: pair(window.stride)?,
+            dilation: pair(window.dilation)?,
+            pads: [pads[0]?, pads[1]?, pads[2]?, pads[3]?],
+        })
+    };
+    desc().ok_or_else(|| CompileError::Unsupported {
+        node: node.name.clone(),
+        reason: "a kernel, stride, dilation or pad above 32767".into(),
+    })
+}
+
+/// A matrix `[M, K]` as an image of one row: `[1, 1, M, K]`; `None` if the rows have no single stride.
+fn rows_as_width(s: &Storage) -> Option<Storage> {
+    if s.onnx_order != [0, 1, 2, 3] {
+        return None;
+    }
+    let mut rows = 1;
+    let mut step = 0;
+    for axis in (0..3).rev() {
+        if s.dims[axis] == 1 {
+            continue;
+        }
+        if rows == 1 {
+            step = s.strides[axis];
+        } else if s.strides[axis] != step * rows {
+            return None;
+        }
+        rows *= s.dims[axis];
+    }
+    if rows == 1 {
+        step = s.strides[2];
+    }
+    let whole = step * rows;
+    Some(Storage { dims: [1, 1, rows, s.dims[3]], strides: [whole, whole, step, s.strides[3]], ..s.clone() })
+}

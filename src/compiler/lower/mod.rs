@@ -1,0 +1,215 @@
+//! Graph → tiles: one [`TileLayer`] per node.
+//!
+//! [`Lowering`] holds what all operators share: where tensors lie, the growing constant segment, the machine. Each
+//! operator family has its file. A layer begins with empty queues and may use the whole scratchpad; inside it,
+//! [`Spm`] hands out buffers and [`Nest`] builds loops whose partial tiles have the right extents.
+
+mod elementwise;
+mod mac;
+mod movement;
+mod pool;
+mod quantize;
+mod tiling;
+
+use std::collections::BTreeMap;
+
+use super::CompileError;
+use super::constants::Constants;
+use super::storage::{Storage, next_multiple};
+use super::tile::{Buffer, Code, Expr, Ranges, Stmt, TileLayer, TileOp, Var, View};
+use crate::graph::{Graph, Node, Op, TensorId};
+use crate::isa::{EType, Space};
+use crate::machine::Machine;
+
+/// Everything that lowering an operator needs.
+pub(super) struct Lowering<'a> {
+    pub(super) graph: &'a Graph,
+    pub(super) machine: &'a Machine,
+    pub(super) storage: &'a BTreeMap<TensorId, Storage>,
+    pub(super) constants: Constants,
+}
+
+impl Lowering<'_> {
+    /// Lowers one node. `host` is the index of the node in the host table, for host nodes.
+    pub(super) fn layer(&mut self, node: &Node, host: u32) -> Result<TileLayer, CompileError> {
+        let body = match &node.op {
+            Op::Conv { window, groups, weights, epilogue } => self.conv(node, window, *groups, weights, epilogue)?,
+            Op::Gemm { weights, epilogue } => self.gemm(node, weights, epilogue)?,
+            Op::Add { clamp } => self.add(node, *clamp)?,
+            Op::Mul { clamp } => self.mul(node, *clamp)?,
+            Op::Table(lut) => self.table(node, lut)?,
+            Op::MaxPool { window } => self.max_pool(node, window)?,
+            Op::AvgPool { window, count_include_pad } => self.avg_pool(node, window, *count_include_pad)?,
+            Op::GlobalAvgPool => self.global_avg_pool(node)?,
+            Op::Quantize => self.quantize(node)?,
+            Op::Dequantize => self.dequantize(node)?,
+            Op::Concat { axis, tables } => self.concat(node, *axis, tables)?,
+            Op::Reshape => self.reshape(node)?,
+            Op::Transpose { perm } => self.transpose(node, perm)?,
+            Op::Host(_) => self.host(node, host)?,
+        };
+        Ok(TileLayer { name: node.name.clone(), kind: node.op.kind().into(), body })
+    }
+
+    fn input(&self, node: &Node, index: usize) -> Result<&Storage, CompileError> {
+        node.inputs.get(index).and_then(|id| self.storage.get(id)).ok_or_else(|| CompileError::Malformed {
+            node: node.name.clone(),
+            reason: format!("operand {index} is missing"),
+        })
+    }
+
+    fn output(&self, node: &Node) -> Result<&Storage, CompileError> {
+        node.outputs.first().and_then(|id| self.storage.get(id)).ok_or_else(|| CompileError::Malformed {
+            node: node.name.clone(),
+            reason: "it has no output".into(),
+        })
+    }
+
+    /// Zero point of an activation (0 for floats).
+    fn zero_point(&self, id: TensorId) -> i32 {
+        self.graph.tensor(id).quant.map_or(0, |q| q.zero_point)
+    }
+
+    fn spm(&self) -> Spm {
+        Spm { used: 0, bytes: self.machine.spm.bytes as i64 }
+    }
+}
+
+/// Hands out scratchpad buffers, 64 bytes aligned, in order.
+pub(super) struct Spm {
+    used: i64,
+    bytes: i64,
+}
+
+impl Spm {
+    /// A buffer of `bytes`; `None` if the scratchpad is full.
+    pub(super) fn take(&mut self, bytes: i64) -> Option<Buffer> {
+        let start = next_multiple(self.used, 64);
+        if bytes > self.bytes - start {
+            return None;
+        }
+        self.used = start + bytes;
+        Some(Buffer { start, bytes })
+    }
+
+    /// Bytes left.
+    pub(super) fn left(&self) -> i64 {
+        self.bytes - next_multiple(self.used, 64)
+    }
+}
+
+/// The error for a layer whose smallest tile does not fit.
+pub(super) fn too_large(node: &Node, what: &str, need: i64, have: u64) -> CompileError {
+    CompileError::DoesNotFit { node: node.name.clone(), what: what.into(), need: need.max(0) as u64, have }
+}
+
+/// Builds loops. A loop with one trip leaves no trace: its variable is a constant.
+#[derive(Debug, Default)]
+pub(super) struct Nest {
+    ranges: Ranges,
+    next: u8,
+}
+
+impl Nest {
+    /// Walks `[start, total)` in tiles: calls `body` with the tile's start and extent.
+    pub(super) fn tiles(
+        &mut self,
+        start: i64,
+        total: i64,
+        tile: i64,
+        body: impl FnOnce(&mut Nest, Expr, Expr) -> Result<Vec<Stmt>, CompileError>,
+    ) -> Result<Vec<Stmt>, CompileError> {
+        if start >= total {
+            return Ok(Vec::new());
+        }
+        if tile >= total - start {
+            return body(self, start.into(), (total - start).into());
+        }
+        let var = Var(self.next);
+        self.next += 1;
+        let last = start + (total - 1 - start) / tile * tile;
+        self.ranges.push(var, start, last);
+        let extent = if (total - start) % tile == 0 {
+            Expr::from(tile)
+        } else {
+            Expr::from(tile).min(Expr::from(total) - var)
+        };
+        let body = body(self, var.into(), extent)?;
+        Ok(vec![Stmt::Loop { var, start, end: total, step: tile, body }])
+    }
+
+    /// The smaller of two, decided by the bounds of the loops where they can.
+    pub(super) fn min(&self, a: impl Into<Expr>, b: impl Into<Expr>) -> Expr {
+        self.ranges.fold(a.into().min(b))
+    }
+
+    /// The larger of two, likewise.
+    pub(super) fn max(&self, a: impl Into<Expr>, b: impl Into<Expr>) -> Expr {
+        self.ranges.fold(a.into().max(b))
+    }
+
+    /// Greatest value of an expression inside the present loops.
+    pub(super) fn greatest(&self, e: &Expr) -> i64 {
+        self.ranges.bounds(e).1
+    }
+}
+
+/// Byte strides of a box packed row-major, innermost extent `lane_extent` wide in memory.
+pub(super) fn packed_strides(dims: [i64; 3], size: i64) -> [i64; 4] {
+    // dims: extents of axes 1, 2 and the padded innermost one.
+    [dims[0] * dims[1] * dims[2] * size, dims[1] * dims[2] * size, dims[2] * size, size]
+}
+
+/// A view of a box of a tensor in DRAM: origin and extents per axis. With `whole_lanes` the innermost extent takes
+/// the padding lanes along as plain elements (the caller gives extents that count them).
+pub(super) fn dram_view(s: &Storage, origin: [Expr; 4], dims: [Expr; 4], zero_point: i32) -> View {
+    let mut base = Expr::from(s.address);
+    for (o, stride) in origin.into_iter().zip(s.strides) {
+        base = base + o * stride;
+    }
+    View {
+        space: Space::Dram,
+        etype: s.etype,
+        base,
+        dims,
+        strides: s.strides,
+        zero_point,
+        lanes: 1,
+        buffer: Buffer { start: s.address, bytes: s.bytes },
+    }
+}
+
+/// A view of a scratchpad buffer.
+pub(super) fn spm_view(
+    buffer: Buffer,
+    etype: EType,
+    base: Expr,
+    dims: [Expr; 4],
+    strides: [i64; 4],
+    zero_point: i32,
+    lanes: i64,
+) -> View {
+    View { space: Space::Spm, etype, base, dims, strides, zero_point, lanes: lanes as u8, buffer }
+}
+
+/// `n` bytes of constants at DRAM address `from` into a scratchpad buffer.
+pub(super) fn load_constants(segment: Buffer, from: Expr, to: Buffer, n: Expr) -> TileOp {
+    let line = |n: Expr| [Expr::from(1), Expr::from(1), Expr::from(1), n];
+    let src = View {
+        space: Space::Dram,
+        etype: EType::U8,
+        base: from,
+        dims: line(n.clone()),
+        strides: [0, 0, 0, 1],
+        zero_point: 0,
+        lanes: 1,
+        buffer: segment,
+    };
+    let dst = spm_view(to, EType::U8, to.start.into(), line(n), [0, 0, 0, 1], 0, 1);
+    TileOp::new(Code::DmaIn, vec![dst, src])
+}
+
+/// Four constant extents as expressions.
+pub(super) fn exprs(dims: [i64; 4]) -> [Expr; 4] {
+    dims.map(Expr::from)
+}

@@ -1,0 +1,244 @@
+//! The first level of lowering: loops of tiled operations.
+//!
+//! A [`TileLayer`] says what the queues do for one layer, tile by tile, with every address and extent, but without
+//! registers, conditions and encodings. [`lower`](crate::compiler::lower) makes it from the graph,
+//! [`emit`](crate::compiler::emit) turns it into instruction words, [`text`] prints and parses it, so that tiling can
+//! be read and tested apart from both.
+
+pub mod expr;
+mod parse;
+pub mod text;
+
+use crate::isa::{EType, Queue, Space, WindowDesc};
+pub use expr::{Expr, Ranges, Var};
+
+/// One layer, lowered to tiles.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TileLayer {
+    /// Layer name.
+    pub name: String,
+    /// Operator kind, for listings.
+    pub kind: String,
+    /// What happens, in program order.
+    pub body: Vec<Stmt>,
+}
+
+/// A statement.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Stmt {
+    /// `for var in (start..end).step_by(step)`; at least one trip.
+    Loop {
+        /// Bound here, unique in the layer.
+        var: Var,
+        /// First value.
+        start: i64,
+        /// Past the last value.
+        end: i64,
+        /// At least 1.
+        step: i64,
+        /// Executed once for each value.
+        body: Vec<Stmt>,
+    },
+    /// One queue instruction.
+    Op(TileOp),
+    /// Wait for all queues (between a write to DRAM and its reading in the same layer).
+    Fence,
+    /// Call of a host layer.
+    Host(u32),
+}
+
+/// Bytes `[start, start + bytes)` of a memory inside which all accesses of a view stay. Conditions between queues are
+/// derived from these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Buffer {
+    /// First byte.
+    pub start: i64,
+    /// Size.
+    pub bytes: i64,
+}
+
+impl Buffer {
+    /// Whether two buffers of the same memory share a byte.
+    #[must_use]
+    pub fn overlaps(&self, other: &Buffer) -> bool {
+        self.start < other.start + other.bytes && other.start < self.start + self.bytes
+    }
+}
+
+/// A tensor operand: what a tensor descriptor will hold, with expressions where it changes from tile to tile.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct View {
+    /// Which memory.
+    pub space: Space,
+    /// Element type.
+    pub etype: EType,
+    /// Address of element (0,0,0,0).
+    pub base: Expr,
+    /// Extents.
+    pub dims: [Expr; 4],
+    /// Byte strides; all zero for packed weights.
+    pub strides: [i64; 4],
+    /// Zero point.
+    pub zero_point: i32,
+    /// Lane block of the innermost extent.
+    pub lanes: u8,
+    /// Where the accesses stay.
+    pub buffer: Buffer,
+}
+
+/// Operation codes of tiled operations; each becomes one instruction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Code {
+    /// DRAM → SPM.
+    DmaIn,
+    /// Zero point → SPM.
+    DmaFill,
+    /// SPM → SPM.
+    DmaCopy,
+    /// SPM → DRAM.
+    DmaOut,
+    /// Convolution tile.
+    Conv,
+    /// Depthwise convolution tile.
+    Depthwise,
+    /// ACC → 8 bits.
+    Requant,
+    /// Quantized sum.
+    Add,
+    /// Quantized product.
+    Mul,
+    /// Table.
+    Lut,
+    /// Maximum of windows.
+    MaxPool,
+    /// Average of windows.
+    AvgPool,
+    /// Sum over the image into ACC.
+    Rsum,
+    /// f32 → 8 bits.
+    Quantize,
+    /// 8 bits → f32.
+    Dequantize,
+}
+
+impl Code {
+    /// All codes.
+    pub const ALL: [Code; 15] = [
+        Code::DmaIn,
+        Code::DmaFill,
+        Code::DmaCopy,
+        Code::DmaOut,
+        Code::Conv,
+        Code::Depthwise,
+        Code::Requant,
+        Code::Add,
+        Code::Mul,
+        Code::Lut,
+        Code::MaxPool,
+        Code::AvgPool,
+        Code::Rsum,
+        Code::Quantize,
+        Code::Dequantize,
+    ];
+
+    /// Name in the text form.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Code::DmaIn => "load",
+            Code::DmaFill => "fill",
+            Code::DmaCopy => "copy",
+            Code::DmaOut => "store",
+            Code::Conv => "conv",
+            Code::Depthwise => "depthwise",
+            Code::Requant => "requant",
+            Code::Add => "add",
+            Code::Mul => "mul",
+            Code::Lut => "lut",
+            Code::MaxPool => "maxpool",
+            Code::AvgPool => "avgpool",
+            Code::Rsum => "rsum",
+            Code::Quantize => "quantize",
+            Code::Dequantize => "dequantize",
+        }
+    }
+
+    /// The queue that executes it.
+    #[must_use]
+    pub fn queue(self) -> Queue {
+        match self {
+            Code::DmaIn | Code::DmaFill | Code::DmaCopy => Queue::Dmain,
+            Code::DmaOut => Queue::Dmaout,
+            Code::Conv | Code::Depthwise => Queue::Mac,
+            _ => Queue::Vec,
+        }
+    }
+}
+
+/// Quantization operand: the fields of a quantization descriptor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Quant {
+    /// Zero point of the result.
+    pub zero_point: i32,
+    /// Clamp.
+    pub clamp: [i32; 2],
+    /// First factor or scale.
+    pub m0: f32,
+    /// Second factor or scale.
+    pub m1: f32,
+    /// Addend.
+    pub c: f32,
+    /// SPM address of per-channel multipliers, and the buffer that holds them; none: `m0` for all.
+    pub table: Option<(Expr, Buffer)>,
+}
+
+/// A tiled operation. Which parts are present is fixed by the code: see the constructors in
+/// [`ops`](crate::compiler::lower::ops).
+#[derive(Debug, Clone, PartialEq)]
+pub struct TileOp {
+    /// What it does.
+    pub code: Code,
+    /// Destination first, then sources in operand order; a bias comes last.
+    pub views: Vec<View>,
+    /// For requantizing operations.
+    pub quant: Option<Quant>,
+    /// For windowed operations.
+    pub window: Option<WindowDesc>,
+    /// Output row and column of the tile's first element, for windowed operations.
+    pub origin: [Expr; 2],
+    /// MAC and rsum: add to what the accumulators hold.
+    pub accumulate: bool,
+    /// MAC: start from the bias operand. AvgPool: padding counts.
+    pub flag: bool,
+}
+
+impl TileOp {
+    /// An operation on views alone.
+    #[must_use]
+    pub fn new(code: Code, views: Vec<View>) -> TileOp {
+        let origin = [Expr::Const(0), Expr::Const(0)];
+        TileOp { code, views, quant: None, window: None, origin, accumulate: false, flag: false }
+    }
+
+    /// With a quantization operand.
+    #[must_use]
+    pub fn with_quant(mut self, quant: Quant) -> TileOp {
+        self.quant = Some(quant);
+        self
+    }
+
+    /// With a window and the tile's origin.
+    #[must_use]
+    pub fn with_window(mut self, window: WindowDesc, origin: [Expr; 2]) -> TileOp {
+        self.window = Some(window);
+        self.origin = origin;
+        self
+    }
+
+    /// Every buffer that it touches: memory, bytes, whether it writes.
+    pub fn touches(&self) -> impl Iterator<Item = (Space, Buffer, bool)> + '_ {
+        let views = self.views.iter().enumerate().map(|(i, v)| (v.space, v.buffer, i == 0));
+        let table = self.quant.as_ref().and_then(|q| q.table.as_ref()).map(|(_, b)| (Space::Spm, *b, false));
+        views.chain(table)
+    }
+}
