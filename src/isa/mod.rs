@@ -1,1 +1,40 @@
-//! (module head follows)
+//! The instruction set RCN.
+//!
+//! `isa/rcn.toml` is the only list of instructions; [`generated`] comes from it: [`Insn`] with its encoder and decoder,
+//! the descriptor records, and a table of [`OpcodeInfo`](operand::OpcodeInfo) by which [`operand`] prints and parses
+//! operands. The assembler works on that table alone and names no instruction.
+
+pub mod decode;
+#[allow(clippy::all, clippy::pedantic, unused_qualifications, reason = "generated")]
+#[rustfmt::skip]
+pub mod generated;
+pub mod operand;
+
+pub use decode::{DecodeError, DescriptorError};
+pub use generated::*;
+pub use operand::{Cond, Unit, Wait};
+
+impl EType {
+    /// Size of one element in bytes.
+    #[must_use]
+    pub fn bytes(self) -> usize {
+        match self {
+            EType::U8 | EType::S8 => 1,
+            EType::U16 | EType::S16 => 2,
+            EType::S32 | EType::F32 => 4,
+            EType::S64 => 8,
+        }
+    }
+
+    /// Least and greatest value of an 8- or 16-bit type.
+    #[must_use]
+    pub fn int_range(self) -> Option<[i32; 2]> {
+        Some(match self {
+            EType::U8 => [0, 255],
+            EType::S8 => [-128, 127],
+            EType::U16 => [0, 65535],
+            EType::S16 => [-32768, 32767],
+            EType::S32 | EType::S64 | EType::F32 => return None,
+        })
+    }
+}

@@ -1,0 +1,339 @@
+//! Layers that only move data: concat, transpose, reshape, and the fence around a host layer.
+//!
+//! All of them are copies of boxes with two sets of strides, through the scratchpad. A reshape whose elements already
+//! lie as they should moves nothing.
+
+use super::super::CompileError;
+use super::super::storage::{Storage, canonical, next_multiple};
+use super::super::tile::{Buffer, Code, Expr, Stmt, TileOp, View};
+use super::{Lowering, Nest, Spm, spm_view, too_large};
+use crate::graph::{Lut, Node};
+use crate::isa::{EType, Space};
+
+/// The same box of elements in two places of DRAM.
+#[derive(Debug, Clone)]
+struct Copy {
+    from: (i64, Buffer),
+    to: (i64, Buffer),
+    /// Extent, stride in the source, stride in the destination.
+    axes: Vec<[i64; 3]>,
+    etype: EType,
+}
+
+impl Lowering<'_> {
+    pub(super) fn concat(
+        &mut self,
+        node: &Node,
+        axis: usize,
+        tables: &[Option<Lut>],
+    ) -> Result<Vec<Stmt>, CompileError> {
+        let dst = self.output(node)?.clone();
+        let rank = self.graph.tensor(node.outputs[0]).shape.len();
+        let Some(axis) = concat_axis(&dst, axis, rank) else {
+            let reason = format!("concatenation along axis {axis} of a tensor of rank {rank}");
+            return Err(CompileError::Unsupported { node: node.name.clone(), reason });
+        };
+        let mut body = self.fill_padding(node, &dst)?;
+        let mut offset = dst.address;
+        for index in 0..node.inputs.len() {
+            let src = self.input(node, index)?.clone();
+            let copy = Copy {
+                from: (src.address, Buffer { start: src.address, bytes: src.bytes }),
+                to: (offset, Buffer { start: dst.address, bytes: dst.bytes }),
+                axes: (0..4).map(|i| [src.dims[i], src.strides[i], dst.strides[i]]).collect(),
+                etype: dst.etype,
+            };
+            body.extend(self.copy(node, &copy, tables.get(index).and_then(Option::as_ref))?);
+            offset += src.dims[axis] * dst.strides[axis];
+        }
+        Ok(body)
+    }
+
+    pub(super) fn transpose(&mut self, node: &Node, perm: &[usize]) -> Result<Vec<Stmt>, CompileError> {
+        let (src, dst) = (self.input(node, 0)?.clone(), self.output(node)?.clone());
+        let unsupported = || CompileError::Unsupported {
+            node: node.name.clone(),
+            reason: "transposing a tensor of more than 4 dimensions".into(),
+        };
+        let (mine, theirs) = (axes(&src, perm.len()).ok_or_else(unsupported)?, axes(&dst, perm.len()).ok_or_else(unsupported)?);
+        let pairs = perm.iter().zip(&theirs).map(|(p, to)| {
+            let from = mine[*p];
+            [src.dims[from], src.strides[from], dst.strides[*to]]
+        });
+        let copy = whole_copy(&src, &dst, pairs.collect());
+        let mut body = self.fill_padding(node, &dst)?;
+        body.extend(self.copy(node, &copy, None)?);
+        Ok(body)
+    }
+
+    pub(super) fn reshape(&mut self, node: &Node) -> Result<Vec<Stmt>, CompileError> {
+        let (src, dst) = (self.input(node, 0)?.clone(), self.output(node)?.clone());
+        if src.address == dst.address {
+            // The output is another view of the input's memory.
+            return Ok(Vec::new());
+        }
+        let row_major = |s: &Storage| -> Vec<(i64, i64)> { s.onnx_order.iter().map(|a| (s.dims[*a], s.strides[*a])).collect() };
+        let Some(pairs) = refine(&row_major(&src), &row_major(&dst)) else {
+            return Err(CompileError::Unsupported {
+                node: node.name.clone(),
+                reason: format!("a reshape between layouts that share no common step ({:?} to {:?})", src.dims, dst.dims),
+            });
+        };
+        let copy = whole_copy(&src, &dst, pairs);
+        let mut body = self.fill_padding(node, &dst)?;
+        body.extend(self.copy(node, &copy, None)?);
+        Ok(body)
+    }
+
+    pub(super) fn host(&mut self, node: &Node, index: u32) -> Result<Vec<Stmt>, CompileError> {
+        for id in node.inputs.iter().chain(&node.outputs) {
+            if let Some(s) = self.storage.get(id).filter(|s| !s.is_row_major()) {
+                let reason = format!("operand {:?} of a host layer does not lie row-major", s.dims);
+                return Err(CompileError::Malformed { node: node.name.clone(), reason });
+            }
+        }
+        Ok(vec![Stmt::Host(index)])
+    }
+
+    /// Writes the zero point into the padding lanes of a tensor, from one small buffer read with stride 0.
+    fn fill_padding(&self, node: &Node, dst: &Storage) -> Result<Vec<Stmt>, CompileError> {
+        let pad = dst.padded_channels() - dst.dims[3];
+        if pad == 0 {
+            return Ok(Vec::new());
+        }
+        let zero = self.zero_point(node.outputs[0]);
+        let buffer =
+            self.spm().take(pad).ok_or_else(|| too_large(node, "scratchpad", pad, self.machine.spm.bytes))?;
+        let line = [Expr::from(1), Expr::from(1), Expr::from(1), pad.into()];
+        let view = |dims, strides| spm_view(buffer, dst.etype, buffer.start.into(), dims, strides, zero, 1);
+        let [a, b, c, _] = dst.dims;
+        let mut nest = Nest::default();
+        let stores = nest.tiles(0, a, 1 << 24, |_, first, count| {
+            let dims = [count, b.into(), c.into(), pad.into()];
+            let to = View {
+                space: Space::Dram,
+                etype: dst.etype,
+                base: Expr::from(dst.address + dst.dims[3]) + first * dst.strides[0],
+                dims: dims.clone(),
+                strides: dst.strides,
+                zero_point: zero,
+                lanes: 1,
+                buffer: Buffer { start: dst.address, bytes: dst.bytes },
+            };
+            Ok(vec![Stmt::Op(TileOp::new(Code::DmaOut, vec![to, view(dims, [0, 0, 0, 1])]))])
+        })?;
+        let mut body = vec![Stmt::Op(TileOp::new(Code::DmaFill, vec![view(line, [0, 0, 0, 1])]))];
+        body.extend(stores);
+        Ok(body)
+    }
+
+    /// Copies a box through the scratchpad, with a table in between if there is one.
+    fn copy(&mut self, node: &Node, copy: &Copy, lut: Option<&Lut>) -> Result<Vec<Stmt>, CompileError> {
+        let size = copy.etype.bytes() as i64;
+        let axes = coalesce(&copy.axes);
+        let mut spm = Spm { used: 64, bytes: self.machine.spm.bytes as i64 };
+        let full = |need| too_large(node, "scratchpad", need, self.machine.spm.bytes);
+        let mut body = Vec::new();
+        let mut table = None;
+        if let Some(lut) = lut {
+            let (load, view) = self.load_table(&mut spm, lut, copy.etype).ok_or_else(|| full(256))?;
+            body.push(Stmt::Op(load));
+            table = Some(view);
+        }
+        let buffers = if table.is_some() { 2 } else { 1 };
+        // Whole inner axes while they fit; the rest are loops.
+        let room = spm.left() / buffers / 64 * 64;
+        let mut tile = vec![1; axes.len()];
+        let mut used = size;
+        for (i, [extent, ..]) in axes.iter().enumerate().rev() {
+            let take = (room / used).clamp(1, *extent).min(1 << 24);
+            // Only the four innermost axes can be wider than one element.
+            tile[i] = if axes.len() - i <= 4 { take } else { 1 };
+            used *= tile[i];
+            if tile[i] < *extent {
+                break;
+            }
+        }
+        let first = spm.take(used).ok_or_else(|| full(used))?;
+        let second = if table.is_some() { Some(spm.take(used).ok_or_else(|| full(used))?) } else { None };
+        let mut nest = Nest::default();
+        let mut walk = Walk { copy, axes: &axes, tile: &tile, buffers: (first, second), table, from: 0.into(), to: 0.into() };
+        body.extend(walk.axis(&mut nest, 0, Vec::new())?);
+        Ok(body)
+    }
+}
+
+/// Builds the loops of a copy, outermost axis first.
+struct Walk<'a> {
+    copy: &'a Copy,
+    axes: &'a [[i64; 3]],
+    tile: &'a [i64],
+    buffers: (Buffer, Option<Buffer>),
+    table: Option<View>,
+    from: Expr,
+    to: Expr,
+}
+
+impl Walk<'_> {
+    fn axis(&mut self, nest: &mut Nest, index: usize, extents: Vec<Expr>) -> Result<Vec<Stmt>, CompileError> {
+        let Some([extent, from, to]) = self.axes.get(index).copied() else {
+            return Ok(self.step(&extents));
+        };
+        nest.tiles(0, extent, self.tile[index], |nest, at, count| {
+            let saved = (self.from.clone(), self.to.clone());
+            self.from = self.from.clone() + at.clone() * from;
+            self.to = self.to.clone() + at * to;
+            let mut inner = extents;
+            inner.push(count);
+            let body = self.axis(nest, index + 1, inner);
+            (self.from, self.to) = saved;
+            body
+        })
+    }
+
+    fn step(&self, extents: &[Expr]) -> Vec<Stmt> {
+        let size = self.copy.etype.bytes() as i64;
+        let mut dims = [1; 4].map(Expr::from);
+        let (mut from, mut to, mut packed) = ([0; 4], [0; 4], [0; 4]);
+        let mut step = size;
+        for (slot, i) in (0..4).rev().zip((0..extents.len()).rev()) {
+            dims[slot] = extents[i].clone();
+            from[slot] = self.axes[i][1];
+            to[slot] = self.axes[i][2];
+            packed[slot] = step;
+            step *= self.tile[i];
+        }
+        let dram = |(address, buffer): (i64, Buffer), offset: &Expr, strides| View {
+            space: Space::Dram,
+            etype: self.copy.etype,
+            base: Expr::from(address) + offset.clone(),
+            dims: dims.clone(),
+            strides,
+            zero_point: 0,
+            lanes: 1,
+            buffer,
+        };
+        let local = |b: Buffer| spm_view(b, self.copy.etype, b.start.into(), dims.clone(), packed, 0, 1);
+        let staged = local(self.buffers.0);
+        let mut body = vec![Stmt::Op(TileOp::new(
+            Code::DmaIn,
+            vec![staged.clone(), dram(self.copy.from, &self.from, from)],
+        ))];
+        let mut result = staged.clone();
+        if let (Some(table), Some(second)) = (&self.table, self.buffers.1) {
+            result = local(second);
+            body.push(Stmt::Op(TileOp::new(Code::Lut, vec![result.clone(), staged, table.clone()])));
+        }
+        let out = TileOp::new(Code::DmaOut, vec![dram(self.copy.to, &self.to, to), result]);
+        body.push(Stmt::Op(out));
+        body
+    }
+}
+
+fn whole_copy(src: &Storage, dst: &Storage, axes: Vec<[i64; 3]>) -> Copy {
+    Copy {
+        from: (src.address, Buffer { start: src.address, bytes: src.bytes }),
+        to: (dst.address, Buffer { start: dst.address, bytes: dst.bytes }),
+        axes,
+        etype: dst.etype,
+    }
+}
+
+/// Positions of the ONNX axes among the four extents.
+fn axes(s: &Storage, rank: usize) -> Option<Vec<usize>> {
+    match rank {
+        1 => Some(vec![3]),
+        2 => Some(vec![0, 3]),
+        3 => Some(vec![1, 2, 3]),
+        4 => Some(s.onnx_order.to_vec()),
+        _ => None,
+    }
+}
+
+/// Which of the four extents an ONNX axis is, if it is one of its own.
+fn concat_axis(dst: &Storage, axis: usize, rank: usize) -> Option<usize> {
+    if let Some(axes) = axes(dst, rank) {
+        return axes.get(axis).copied();
+    }
+    // Higher ranks keep their order; all but the last three axes are merged into the first extent.
+    (rank > 4 && axis + 3 >= rank).then(|| axis + 4 - rank)
+}
+
+/// Drops axes of extent 1, orders by the destination's stride, and merges axes that continue each other on both sides.
+fn coalesce(axes: &[[i64; 3]]) -> Vec<[i64; 3]> {
+    let mut kept: Vec<[i64; 3]> = axes.iter().copied().filter(|a| a[0] != 1).collect();
+    kept.sort_by_key(|a| std::cmp::Reverse(a[2]));
+    let mut merged: Vec<[i64; 3]> = Vec::new();
+    for axis in kept {
+        match merged.last_mut() {
+            Some(outer) if outer[1] == axis[0] * axis[1] && outer[2] == axis[0] * axis[2] => {
+                *outer = [outer[0] * axis[0], axis[1], axis[2]];
+            }
+            _ => merged.push(axis),
+        }
+    }
+    merged
+}
+
+/// Splits two row-major enumerations of the same elements into common axes `[extent, stride, stride]`; `None` if an
+/// axis boundary of one falls inside an axis of the other without dividing it.
+fn refine(a: &[(i64, i64)], b: &[(i64, i64)]) -> Option<Vec<[i64; 3]>> {
+    let (mut a, mut b) = (a.to_vec(), b.to_vec());
+    let mut out = Vec::new();
+    loop {
+        while a.last().is_some_and(|x| x.0 == 1) {
+            a.pop();
+        }
+        while b.last().is_some_and(|x| x.0 == 1) {
+            b.pop();
+        }
+        let (Some(x), Some(y)) = (a.last_mut(), b.last_mut()) else {
+            break;
+        };
+        let n = x.0.min(y.0);
+        if x.0 % n != 0 || y.0 % n != 0 {
+            return None;
+        }
+        out.push([n, x.1, y.1]);
+        *x = (x.0 / n, x.1 * n);
+        *y = (y.0 / n, y.1 * n);
+    }
+    (a.is_empty() && b.is_empty()).then(|| {
+        out.reverse();
+        out
+    })
+}
+
+/// Whether a reshape can be another view of the same memory: its own layout would be exactly this one.
+pub(in crate::compiler) fn same_elements(src: &Storage, dst: &Storage) -> bool {
+    src.same_memory(dst)
+}
+
+/// Whether a matrix product can read this image as if it were flattened.
+pub(in crate::compiler) fn flattens(src: &Storage, flat_shape: &[usize]) -> bool {
+    let (dims, _) = canonical(flat_shape);
+    flat_shape.len() == 2
+        && src.onnx_order == [0, 3, 1, 2]
+        && dims[0] == src.dims[0]
+        && dims[3] == src.dims[1] * src.dims[2] * src.dims[3]
+        && next_multiple(dims[3], 1) > 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn common_axes_of_an_image_and_its_flattening() {
+        // [2, 3, 4] channels-last (strides 1, 8, 2 of C, H, W with C = 2) against 24 in a row.
+        let image = [(2, 1), (3, 8), (4, 2)];
+        assert_eq!(refine(&image, &[(24, 1)]), Some(vec![[2, 1, 12], [3, 8, 4], [4, 2, 1]]));
+        assert_eq!(refine(&[(2, 3), (3, 1)], &[(3, 2), (2, 1)]), None);
+    }
+
+    #[test]
+    fn axes_that_continue_each_other_merge() {
+        assert_eq!(coalesce(&[[2, 12, 12], [3, 4, 4], [4, 1, 1]]), [[24, 1, 1]]);
+        assert_eq!(coalesce(&[[2, 1, 12], [12, 2, 1]]), [[2, 1, 12], [12, 2, 1]]);
+    }
+}

@@ -1,0 +1,39 @@
+//! Generates `src/isa/generated.rs` and `isa/MANUAL.md` from `isa/rcn.toml`, and checks that the committed files are
+//! fresh. `RCN_BLESS=1 cargo test --test it generated` rewrites them.
+
+mod manual;
+mod rust;
+mod table;
+
+use std::path::Path;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Compares a generated file with the committed one, or rewrites it.
+fn ensure(path: &str, wanted: &str) {
+    let file = root().join(path);
+    let present = std::fs::read_to_string(&file).unwrap_or_default();
+    if present == wanted {
+        return;
+    }
+    if std::env::var_os("RCN_BLESS").is_some() {
+        std::fs::write(&file, wanted).unwrap();
+        return;
+    }
+    let at = present.lines().zip(wanted.lines()).position(|(a, b)| a != b).unwrap_or(0) + 1;
+    panic!("{path} is stale from line {at} on; run `RCN_BLESS=1 cargo test --test it generated` and commit it");
+}
+
+#[test]
+fn generated_rust_is_fresh() {
+    let table = table::load();
+    ensure("src/isa/generated.rs", &rust::generate(&table));
+}
+
+#[test]
+fn generated_manual_is_fresh() {
+    let table = table::load();
+    ensure("isa/MANUAL.md", &manual::generate(&table));
+}
