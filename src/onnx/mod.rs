@@ -1,1 +1,16 @@
-//! (module head follows)
+//! ONNX models: reading the file, understanding constants and shapes, and bringing both quantized forms to the
+//! [integer graph](crate::graph).
+//!
+//! [`proto`] is the schema as Rust types. To write it again: in a scratch project with `prost-build` and `protox`,
+//! compile the `onnx.proto` that the Python package `onnx` ships, with `raw_data` of `TensorProto` as `bytes`, and put
+//! the result behind the two comment lines of the present file. No build script needs it.
+
+mod constant;
+pub mod import;
+pub mod load;
+#[allow(clippy::all, clippy::pedantic, missing_docs, unreachable_pub, rustdoc::all, reason = "generated")]
+#[rustfmt::skip]
+pub mod proto;
+
+pub use import::{ImportError, ImportOptions, Imported, NodeRow, NodeStatus, Observe, import};
+pub use load::{LoadError, LoadedModel};

@@ -462,7 +462,3 @@ impl<'a> ControlCore<'a> {
     }
 }
 
-/// Index of a queue, for arrays with one entry for each.
-pub(super) fn slot(queue: Queue) -> usize {
-    queue.index()
-}

@@ -1,1 +1,41 @@
-//! (module head follows)
+//! The simulator: a program, an input, values and cycles.
+//!
+//! Function, clock and observation are three things. The [control core](control) streams captured operations; at
+//! [load](load) one control pass [validates](validate) them, decides what is [defined](defined) and runs the
+//! [clock]; a [`Session`] executes them with an [engine] and shows them to an [`Observer`]. The simulator knows no
+//! ONNX: the program's tables name layers and tensors.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use rcar_iss::{machine::Machine, program::Program, sim::{EngineKind, Limits, Loaded, Session}};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let (program, input): (Program, Vec<u8>) = todo_program();
+//! let loaded = Loaded::new(Arc::new(program), &Machine::named("rcn-m")?, Limits::default())?;
+//! println!("{} cycles", loaded.clock().total);
+//! let mut session = Session::new(&loaded, EngineKind::Fast);
+//! session.run(&[("input", &input)], &mut (), &mut ())?;
+//! # Ok(()) }
+//! # fn todo_program() -> (Program, Vec<u8>) { (Program::default(), Vec::new()) }
+//! ```
+
+pub mod access;
+pub mod clock;
+pub mod control;
+pub mod defined;
+pub mod engine;
+pub mod fault;
+pub mod load;
+pub mod memory;
+pub mod observer;
+pub mod op;
+pub mod session;
+pub mod validate;
+
+pub use engine::EngineKind;
+pub use fault::{Fault, FaultKind};
+pub use load::{Limits, LoadError, Loaded};
+pub use memory::Memory;
+pub use observer::Observer;
+pub use op::{OpKind, QueueOp};
+pub use session::{HostRuntime, HostValue, RunError, RunSummary, Session};

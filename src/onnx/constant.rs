@@ -1,0 +1,121 @@
+//! Initializers and constants as typed arrays.
+
+use super::proto::{TensorProto, tensor_proto::DataType};
+use crate::graph::DType;
+
+/// A constant tensor: little-endian bytes of the elements, row-major.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Constant {
+    pub(super) name: String,
+    pub(super) shape: Vec<usize>,
+    pub(super) data: Data,
+}
+
+/// Elements by type.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Data {
+    U8(Vec<u8>),
+    S8(Vec<i8>),
+    S32(Vec<i32>),
+    S64(Vec<i64>),
+    F32(Vec<f32>),
+}
+
+impl Constant {
+    /// Reads an initializer.
+    pub(super) fn read(t: &TensorProto) -> Result<Constant, String> {
+        if !t.external_data.is_empty() {
+            return Err("its data lies in another file; load the model by its path".into());
+        }
+        let mut shape = Vec::new();
+        let mut elements = 1_usize;
+        for d in &t.dims {
+            let d = usize::try_from(*d).map_err(|_| format!("it has the extent {d}"))?;
+            elements = elements.checked_mul(d).ok_or("its size overflows")?;
+            shape.push(d);
+        }
+        let kind = DataType::try_from(t.data_type()).map_err(|_| format!("unknown element type {}", t.data_type()))?;
+        let raw = t.raw_data.as_deref();
+        let data = match kind {
+            DataType::Uint8 => Data::U8(elements_of(raw, &t.int32_data, |b: [u8; 1]| b[0], |v| v as u8)?),
+            DataType::Int8 => Data::S8(elements_of(raw, &t.int32_data, i8::from_le_bytes, |v| v as i8)?),
+            DataType::Int32 => Data::S32(elements_of(raw, &t.int32_data, i32::from_le_bytes, |v| v)?),
+            DataType::Int64 => Data::S64(elements_of(raw, &t.int64_data, i64::from_le_bytes, |v| v)?),
+            DataType::Float => Data::F32(elements_of(raw, &t.float_data, f32::from_le_bytes, |v| v)?),
+            other => return Err(format!("element type {} is not supported", other.as_str_name())),
+        };
+        if data.len() != elements {
+            return Err(format!("it has {} elements, its shape {shape:?} says {elements}", data.len()));
+        }
+        Ok(Constant { name: t.name().to_string(), shape, data })
+    }
+
+    /// All elements as 64-bit integers; none for floats.
+    pub(super) fn integers(&self) -> Option<Vec<i64>> {
+        Some(match &self.data {
+            Data::U8(v) => v.iter().map(|x| i64::from(*x)).collect(),
+            Data::S8(v) => v.iter().map(|x| i64::from(*x)).collect(),
+            Data::S32(v) => v.iter().map(|x| i64::from(*x)).collect(),
+            Data::S64(v) => v.clone(),
+            Data::F32(_) => return None,
+        })
+    }
+
+    /// All elements as floats; none for integers.
+    pub(super) fn floats(&self) -> Option<&[f32]> {
+        match &self.data {
+            Data::F32(v) => Some(v),
+            _ => None,
+        }
+    }
+
+    pub(super) fn dtype(&self) -> DType {
+        match self.data {
+            Data::U8(_) => DType::U8,
+            Data::S8(_) => DType::S8,
+            Data::S32(_) => DType::S32,
+            Data::S64(_) => DType::S64,
+            Data::F32(_) => DType::F32,
+        }
+    }
+
+    /// The bytes of 8-bit elements.
+    pub(super) fn bytes(&self) -> Option<Vec<u8>> {
+        match &self.data {
+            Data::U8(v) => Some(v.clone()),
+            Data::S8(v) => Some(v.iter().map(|x| *x as u8).collect()),
+            _ => None,
+        }
+    }
+}
+
+impl Data {
+    fn len(&self) -> usize {
+        match self {
+            Data::U8(v) => v.len(),
+            Data::S8(v) => v.len(),
+            Data::S32(v) => v.len(),
+            Data::S64(v) => v.len(),
+            Data::F32(v) => v.len(),
+        }
+    }
+}
+
+/// Elements from raw bytes, or from the typed field where there are none.
+fn elements_of<T, U: Copy, const N: usize>(
+    raw: Option<&[u8]>,
+    typed: &[U],
+    from_bytes: impl Fn([u8; N]) -> T,
+    from_typed: impl Fn(U) -> T,
+) -> Result<Vec<T>, String> {
+    match raw {
+        Some(raw) => {
+            let (items, rest) = raw.as_chunks::<N>();
+            if !rest.is_empty() {
+                return Err(format!("its {} bytes are no multiple of {N}", raw.len()));
+            }
+            Ok(items.iter().map(|b| from_bytes(*b)).collect())
+        }
+        None => Ok(typed.iter().map(|v| from_typed(*v)).collect()),
+    }
+}

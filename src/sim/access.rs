@@ -1,0 +1,204 @@
+//! Which bytes an operation touches: the one definition that range checks, definedness and race checks share.
+//!
+//! Accesses are exact: rows of bytes, contiguous inner extents merged. Windowed operations touch the union of their
+//! taps inside the image; writers include padding lanes, readers do not.
+
+use super::op::{ConvOp, OpKind};
+use crate::isa::{QuantDesc, QuantMode, Space, TensorDesc, WindowDesc};
+
+/// A run of bytes that an operation touches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// Memory.
+    pub space: Space,
+    /// First byte. May lie outside the memory: that is what the range check looks for.
+    pub start: i64,
+    /// Number of bytes, at least 1.
+    pub len: i64,
+}
+
+/// Calls `f(row, writes)` for every row: reads first, then writes. Stops at the first error.
+///
+/// # Errors
+/// Those of `f`.
+pub fn for_each_row<E>(kind: &OpKind, f: &mut impl FnMut(Row, bool) -> Result<(), E>) -> Result<(), E> {
+    let mut read = |row| f(row, false);
+    match kind {
+        OpKind::Nop => return Ok(()),
+        OpKind::DmaFill { .. } => {}
+        OpKind::DmaIn { src, .. }
+        | OpKind::DmaPad { src, .. }
+        | OpKind::DmaCopy { src, .. }
+        | OpKind::DmaOut { src, .. }
+        | OpKind::Store { src, .. }
+        | OpKind::Rsum { src, .. }
+        | OpKind::Quantize { src, .. }
+        | OpKind::Dequantize { src, .. } => boxed(src, src.dims, &mut read)?,
+        OpKind::Requant { dst, src, quant } => {
+            boxed(src, src.dims, &mut read)?;
+            multipliers(quant, dst, &mut read)?;
+        }
+        OpKind::Conv(c) => {
+            windowed(&c.src, &c.window, c.origin, &c.dst, c.src.dims[3], &mut read)?;
+            let bytes = packed_weight_bytes(c);
+            read(Row { space: c.weights.space, start: c.weights.base, len: bytes })?;
+            c.bias.iter().try_for_each(|b| boxed(b, b.dims, &mut read))?;
+        }
+        OpKind::Depthwise(c) => {
+            windowed(&c.src, &c.window, c.origin, &c.dst, c.src.dims[3], &mut read)?;
+            boxed(&c.weights, c.weights.dims, &mut read)?;
+            c.bias.iter().try_for_each(|b| boxed(b, b.dims, &mut read))?;
+        }
+        OpKind::Matmul { a, b, bias, .. } => {
+            boxed(a, a.dims, &mut read)?;
+            boxed(b, b.dims, &mut read)?;
+            bias.iter().try_for_each(|b| boxed(b, b.dims, &mut read))?;
+        }
+        OpKind::Add { a, b, .. } | OpKind::Mul { a, b, .. } => {
+            boxed(a, a.dims, &mut read)?;
+            boxed(b, b.dims, &mut read)?;
+        }
+        OpKind::Lut { src, table, .. } => {
+            boxed(src, src.dims, &mut read)?;
+            boxed(table, table.dims, &mut read)?;
+        }
+        OpKind::MaxPool { dst, src, window, origin } | OpKind::AvgPool { dst, src, window, origin, .. } => {
+            windowed(src, window, *origin, dst, src.dims[3], &mut read)?;
+        }
+    }
+    let Some(dst) = kind.dst() else { return Ok(()) };
+    if kind.accumulates() {
+        boxed(dst, dst.dims, &mut read)?;
+    }
+    boxed(dst, padded_dims(dst), &mut |row| f(row, true))
+}
+
+/// Extents with the padding lanes of the innermost one.
+#[must_use]
+pub fn padded_dims(d: &TensorDesc) -> [u32; 4] {
+    let lanes = u32::from(d.lanes).max(1);
+    [d.dims[0], d.dims[1], d.dims[2], d.dims[3].div_ceil(lanes) * lanes]
+}
+
+/// Bytes of the packed weights of a dense convolution (see the manual's layout section).
+#[must_use]
+pub fn packed_weight_bytes(c: &ConvOp) -> i64 {
+    let [oc, kh, kw, ic] = c.weights.dims.map(i64::from);
+    (oc + 15) / 16 * 16 * kh * kw * ((ic + 3) / 4 * 4)
+}
+
+/// Input positions along one axis that the taps of a tile touch: ascending, without repetition.
+pub(super) fn touched(
+    window: &WindowDesc,
+    axis: usize,
+    origin: i64,
+    tile: u32,
+    extent: u32,
+) -> impl Iterator<Item = i64> {
+    let stride = i64::from(window.stride[axis]);
+    let dilation = i64::from(window.dilation[axis]);
+    let kernel = i64::from(window.kernel[axis]);
+    let first = origin * stride - i64::from(window.pads[axis]);
+    let last = first + (i64::from(tile) - 1) * stride + (kernel - 1) * dilation;
+    let is_touched = move |i: i64| {
+        // Some output `o` and tap `k` with `first + o·stride + k·dilation = i`.
+        (0..kernel).any(|k| {
+            let rest = i - first - k * dilation;
+            rest >= 0 && rest % stride == 0 && rest / stride < i64::from(tile)
+        })
+    };
+    (first.max(0)..=last.min(i64::from(extent) - 1)).filter(move |i| is_touched(*i))
+}
+
+fn windowed<E>(
+    src: &TensorDesc,
+    window: &WindowDesc,
+    origin: [i64; 2],
+    dst: &TensorDesc,
+    channels: u32,
+    f: &mut impl FnMut(Row) -> Result<(), E>,
+) -> Result<(), E> {
+    let columns: Vec<i64> = touched(window, 1, origin[1], dst.dims[2], src.dims[2]).collect();
+    for y in touched(window, 0, origin[0], dst.dims[1], src.dims[1]) {
+        let row = src.base + y * src.strides[1];
+        // Columns without gaps are one box.
+        for run in columns.chunk_by(|a, b| a + 1 == *b) {
+            let line = TensorDesc { base: row + run[0] * src.strides[2], ..*src };
+            boxed(&line, [1, 1, run.len() as u32, channels], f)?;
+        }
+    }
+    Ok(())
+}
+
+fn multipliers<E>(quant: &QuantDesc, dst: &TensorDesc, f: &mut impl FnMut(Row) -> Result<(), E>) -> Result<(), E> {
+    if quant.mode == QuantMode::Channel {
+        f(Row { space: Space::Spm, start: quant.table, len: 4 * i64::from(dst.dims[3]) })?;
+    }
+    Ok(())
+}
+
+/// All rows of a box with the descriptor's base and strides.
+fn boxed<E>(d: &TensorDesc, dims: [u32; 4], f: &mut impl FnMut(Row) -> Result<(), E>) -> Result<(), E> {
+    let mut run = d.etype.bytes() as i64;
+    let mut outer = 4;
+    while outer > 0 {
+        let axis = outer - 1;
+        let extent = i64::from(dims[axis]);
+        if extent != 1 {
+            if d.strides[axis] == 0 {
+                // Broadcast: the same bytes again.
+            } else if d.strides[axis] == run {
+                run *= extent;
+            } else {
+                break;
+            }
+        }
+        outer = axis;
+    }
+    let count = |axis: usize| if axis < outer && d.strides[axis] != 0 { i64::from(dims[axis]) } else { 1 };
+    for a in 0..count(0) {
+        for b in 0..count(1) {
+            for c in 0..count(2) {
+                for e in 0..count(3) {
+                    let [s0, s1, s2, s3] = d.strides;
+                    f(Row { space: d.space, start: d.base + a * s0 + b * s1 + c * s2 + e * s3, len: run })?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Bytes that travel over the DRAM channel: read by `dma.in` and `dma.pad`, written by `dma.out`.
+#[must_use]
+pub fn dram_bytes(kind: &OpKind) -> u64 {
+    let bytes = |d: &TensorDesc, dims: [u32; 4]| {
+        dims.iter().map(|x| u64::from(*x)).product::<u64>() * d.etype.bytes() as u64
+    };
+    match kind {
+        OpKind::DmaIn { src, .. } => bytes(src, src.dims),
+        OpKind::DmaPad { dst, src, window } => {
+            let inside = |axis: usize| {
+                let pad = i64::from(window.pads[axis]);
+                let (d, s) = (i64::from(dst.dims[axis + 1]), i64::from(src.dims[axis + 1]));
+                ((d - pad).min(s)).max(0) as u32
+            };
+            bytes(src, [src.dims[0], inside(0), inside(1), src.dims[3]])
+        }
+        OpKind::DmaOut { dst, .. } => bytes(dst, padded_dims(dst)),
+        _ => 0,
+    }
+}
+
+/// Least and greatest byte of a box, the last one exclusive.
+#[must_use]
+pub fn span(d: &TensorDesc, dims: [u32; 4]) -> (i64, i64) {
+    let (mut lo, mut hi) = (d.base, d.base + d.etype.bytes() as i64);
+    for (n, s) in dims.iter().zip(d.strides) {
+        let reach = (i64::from(*n) - 1) * s;
+        lo += reach.min(0);
+        hi += reach.max(0);
+    }
+    (lo, hi)
+}
+

@@ -1,0 +1,87 @@
+//! Durations of queue instructions: one function for each timing class of the ISA table.
+
+use crate::isa::TensorDesc;
+use crate::machine::Machine;
+use crate::sim::access::{dram_bytes, padded_dims};
+use crate::sim::op::{ConvOp, OpKind};
+
+fn up(n: u64, by: u32) -> u64 {
+    n.div_ceil(by.into())
+}
+
+/// Cycles that an operation takes in its unit; at least 1.
+#[must_use]
+pub fn duration(kind: &OpKind, m: &Machine) -> u64 {
+    let cycles = match kind {
+        OpKind::Nop => 1,
+        OpKind::DmaIn { .. } | OpKind::DmaPad { .. } => {
+            u64::from(m.dram.read_latency_cycles) + up(dram_bytes(kind), m.dram.bytes_per_cycle)
+        }
+        OpKind::DmaFill { dst } | OpKind::DmaCopy { dst, .. } => {
+            let elements: u64 = padded_dims(dst).iter().map(|n| u64::from(*n)).product();
+            up(elements * dst.etype.bytes() as u64, m.spm.bytes_per_cycle)
+        }
+        OpKind::DmaOut { .. } => {
+            up(dram_bytes(kind), m.dram.bytes_per_cycle) + u64::from(m.dram.write_latency_cycles)
+        }
+        OpKind::Conv(c) => mac_conv(c, m),
+        OpKind::Depthwise(c) => mac_depthwise(c, m),
+        OpKind::Matmul { dst, a, .. } => {
+            let [_, _, rows, columns] = dst.dims.map(u64::from);
+            array(m, up(columns, m.mac.oc_lanes) * up(rows, m.mac.pixel_lanes), u64::from(a.dims[3]))
+        }
+        OpKind::MaxPool { dst, window, .. } | OpKind::AvgPool { dst, window, .. } => {
+            let taps = u64::from(window.kernel[0]) * u64::from(window.kernel[1]);
+            u64::from(m.vec.latency_cycles) + vectors(dst, m) * taps
+        }
+        OpKind::Rsum { src, .. } => u64::from(m.vec.latency_cycles) + vectors(src, m),
+        OpKind::Requant { dst, .. }
+        | OpKind::Store { dst, .. }
+        | OpKind::Add { dst, .. }
+        | OpKind::Mul { dst, .. }
+        | OpKind::Lut { dst, .. }
+        | OpKind::Quantize { dst, .. }
+        | OpKind::Dequantize { dst, .. } => u64::from(m.vec.latency_cycles) + vectors(dst, m),
+    };
+    cycles.max(1)
+}
+
+/// `D0·D1·D2·⌈D3 / lanes⌉`.
+fn vectors(d: &TensorDesc, m: &Machine) -> u64 {
+    let [a, b, c, channels] = d.dims.map(u64::from);
+    a * b * c * up(channels, m.vec.lanes)
+}
+
+/// Fill, `passes · ⌈reduction / ic_lanes⌉`, drain.
+fn array(m: &Machine, passes: u64, reduction: u64) -> u64 {
+    u64::from(m.mac.fill_cycles) + passes * up(reduction, m.mac.ic_lanes) + u64::from(m.mac.drain_cycles)
+}
+
+fn passes(c: &ConvOp, m: &Machine) -> u64 {
+    let [_, rows, columns, channels] = c.dst.dims.map(u64::from);
+    up(channels, m.mac.oc_lanes) * up(rows * columns, m.mac.pixel_lanes)
+}
+
+fn mac_conv(c: &ConvOp, m: &Machine) -> u64 {
+    let [_, kh, kw, ic] = c.weights.dims.map(u64::from);
+    array(m, passes(c, m) * kh * kw, ic)
+}
+
+fn mac_depthwise(c: &ConvOp, m: &Machine) -> u64 {
+    let [_, kh, kw, _] = c.weights.dims.map(u64::from);
+    array(m, passes(c, m), kh * kw)
+}
+
+/// Multiply-accumulates of an operation, taps in the padding included.
+#[must_use]
+pub fn macs(kind: &OpKind) -> u64 {
+    let outputs = |d: &TensorDesc| d.dims.iter().map(|n| u64::from(*n)).product::<u64>();
+    match kind {
+        OpKind::Conv(c) => outputs(&c.dst) * c.weights.dims[1..].iter().map(|n| u64::from(*n)).product::<u64>(),
+        OpKind::Depthwise(c) => {
+            outputs(&c.dst) * u64::from(c.weights.dims[1]) * u64::from(c.weights.dims[2])
+        }
+        OpKind::Matmul { dst, a, .. } => outputs(dst) * u64::from(a.dims[3]),
+        _ => 0,
+    }
+}

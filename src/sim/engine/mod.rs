@@ -1,0 +1,48 @@
+//! Engines compute values. They see captured operations that passed every check at load, in program order.
+//!
+//! [`reference`] is plain loops straight from the manual and keeps its own map of written bytes; [`fast`] is what runs
+//! by default. They are byte-equal on every program.
+
+pub mod fast;
+pub mod reference;
+
+use super::fault::FaultKind;
+use super::memory::Memory;
+use super::op::QueueOp;
+use crate::isa::Space;
+
+/// Executes operations.
+pub trait Engine {
+    /// Forgets everything: a new run begins, and only the constants are defined.
+    fn reset(&mut self);
+
+    /// Bytes that something outside the queues wrote: inputs, outputs of host layers.
+    fn defined(&mut self, space: Space, start: i64, len: usize);
+
+    /// Executes one operation; returns how many accumulations wrapped.
+    ///
+    /// # Errors
+    /// The reference engine reports reads of bytes that were never written.
+    fn execute(&mut self, op: &QueueOp, memory: &mut Memory) -> Result<u64, FaultKind>;
+}
+
+/// Which engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EngineKind {
+    /// Plain loops.
+    Reference,
+    /// The default.
+    #[default]
+    Fast,
+}
+
+impl EngineKind {
+    /// `reference` or `fast`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            EngineKind::Reference => "reference",
+            EngineKind::Fast => "fast",
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The MAC array: `start + Σ (a − za)(w − zw)`.
+
+use super::{Access, for_each};
+use crate::isa::{EType, TensorDesc};
+use crate::numeric;
+use crate::sim::op::ConvOp;
+
+/// Dense convolution with packed weights.
+pub(super) fn conv(m: &mut Access, c: &ConvOp) {
+    let [oc, kh, kw, ic] = c.weights.dims.map(i64::from);
+    for_each(c.dst.dims, |[_, y, x, o]| {
+        let mut sum = 0;
+        for ky in 0..kh {
+            for kx in 0..kw {
+                if let Some([iy, ix]) = tap(c, [y, x], [ky, kx]) {
+                    for i in 0..ic {
+                        let a = m.int(&c.src, [0, iy, ix, i]) - c.src.zero_point;
+                        let at = c.weights.base + packed_offset([oc, kh, kw, ic], [o, ky, kx, i]);
+                        sum += a * (weight(m, &c.weights, at) - c.weights.zero_point);
+                    }
+                }
+            }
+        }
+        // Weights count as read whole, whichever taps lie in the padding.
+        finish(m, &c.dst, [0, y, x, o], c.bias.as_ref(), c.accumulate, sum);
+    });
+    let all = crate::sim::access::packed_weight_bytes(c);
+    for at in 0..all {
+        m.bytes::<1>(c.weights.space, c.weights.base + at);
+    }
+}
+
+/// Depthwise convolution.
+pub(super) fn depthwise(m: &mut Access, c: &ConvOp) {
+    let [_, kh, kw, _] = c.weights.dims.map(i64::from);
+    for_each(c.dst.dims, |[_, y, x, ch]| {
+        let mut sum = 0;
+        for ky in 0..kh {
+            for kx in 0..kw {
+                let w = m.int(&c.weights, [0, ky, kx, ch]) - c.weights.zero_point;
+                if let Some([iy, ix]) = tap(c, [y, x], [ky, kx]) {
+                    sum += (m.int(&c.src, [0, iy, ix, ch]) - c.src.zero_point) * w;
+                }
+            }
+        }
+        finish(m, &c.dst, [0, y, x, ch], c.bias.as_ref(), c.accumulate, sum);
+    });
+}
+
+/// Matrix product of two activations.
+pub(super) fn matmul(
+    m: &mut Access,
+    dst: &TensorDesc,
+    a: &TensorDesc,
+    b: &TensorDesc,
+    bias: Option<&TensorDesc>,
+    accumulate: bool,
+) {
+    for_each(dst.dims, |[_, _, row, col]| {
+        let mut sum = 0;
+        for k in 0..i64::from(a.dims[3]) {
+            sum += (m.int(a, [0, 0, row, k]) - a.zero_point) * (m.int(b, [0, 0, k, col]) - b.zero_point);
+        }
+        finish(m, dst, [0, 0, row, col], bias, accumulate, sum);
+    });
+}
+
+/// Adds the sum to the start value; counts the wrap.
+pub(super) fn finish(
+    m: &mut Access,
+    dst: &TensorDesc,
+    at: [i64; 4],
+    bias: Option<&TensorDesc>,
+    accumulate: bool,
+    sum: i32,
+) {
+    let start = if accumulate {
+        m.int(dst, at)
+    } else {
+        bias.map_or(0, |b| m.int(b, [0, 0, 0, at[3]]))
+    };
+    let (value, wrapped) = numeric::accumulate(start, sum);
+    m.wraps += u64::from(wrapped);
+    m.put_int(dst, at, value);
+}
+
+/// Input row and column of a tap; none in the padding.
+fn tap(c: &ConvOp, out: [i64; 2], k: [i64; 2]) -> Option<[i64; 2]> {
+    let mut at = [0; 2];
+    for axis in 0..2 {
+        let w = &c.window;
+        at[axis] = (c.origin[axis] + out[axis]) * i64::from(w.stride[axis]) - i64::from(w.pads[axis])
+            + k[axis] * i64::from(w.dilation[axis]);
+        if at[axis] < 0 || at[axis] >= i64::from(c.src.dims[axis + 1]) {
+            return None;
+        }
+    }
+    Some(at)
+}
+
+/// Offset of a weight in the packed layout `[oc/64][kh][kw][ic/4][block][4]`.
+fn packed_offset([oc, kh, kw, ic]: [i64; 4], [o, ky, kx, i]: [i64; 4]) -> i64 {
+    let quads = (ic + 3) / 4;
+    let block = o / 64;
+    let width = ((oc - block * 64 + 15) / 16 * 16).min(64);
+    block * 64 * kh * kw * quads * 4 + (((ky * kw + kx) * quads + i / 4) * width + o % 64) * 4 + i % 4
+}
+
+fn weight(m: &mut Access, d: &TensorDesc, at: i64) -> i32 {
+    let byte = m.bytes::<1>(d.space, at);
+    if d.etype == EType::S8 { i8::from_le_bytes(byte).into() } else { byte[0].into() }
+}
+

@@ -1,0 +1,136 @@
+//! The vector unit.
+
+use super::mac::finish;
+use super::{Access, for_each};
+use crate::isa::{QuantDesc, QuantMode, Space, TensorDesc, WindowDesc};
+use crate::numeric::{self, Average};
+
+/// ACC → 8 bits.
+pub(super) fn requant(m: &mut Access, dst: &TensorDesc, src: &TensorDesc, q: &QuantDesc) {
+    for_each(dst.dims, |i| {
+        let acc = m.int(src, i);
+        let factor = match q.mode {
+            QuantMode::Tensor => q.m0,
+            QuantMode::Channel => f32::from_le_bytes(m.bytes(Space::Spm, q.table + 4 * i[3])),
+        };
+        m.put_int(dst, i, numeric::requantize(acc, factor, q.zero_point, [q.lo, q.hi]));
+    });
+    m.pad_lanes(dst);
+}
+
+/// QLinearAdd.
+pub(super) fn add(m: &mut Access, dst: &TensorDesc, [a, b]: [&TensorDesc; 2], q: &QuantDesc) {
+    for_each(dst.dims, |i| {
+        let (x, y) = (m.int(a, i), m.int(b, i));
+        m.put_int(dst, i, numeric::add(x, y, q.m0, q.m1, q.c, [q.lo, q.hi]));
+    });
+    m.pad_lanes(dst);
+}
+
+/// QLinearMul.
+pub(super) fn mul(m: &mut Access, dst: &TensorDesc, [a, b]: [&TensorDesc; 2], q: &QuantDesc) {
+    for_each(dst.dims, |i| {
+        let product = (m.int(a, i) - a.zero_point) * (m.int(b, i) - b.zero_point);
+        m.put_int(dst, i, numeric::mul(product, q.m0, q.zero_point, [q.lo, q.hi]));
+    });
+    m.pad_lanes(dst);
+}
+
+/// Table.
+pub(super) fn lut(m: &mut Access, dst: &TensorDesc, src: &TensorDesc, table: &TensorDesc) {
+    for_each(dst.dims, |i| {
+        let index = m.int(src, i) & 0xff;
+        let value = m.int(table, [0, 0, 0, index.into()]);
+        m.put_int(dst, i, value);
+    });
+    for_each(table.dims, |i| {
+        m.int(table, i);
+    });
+    m.pad_lanes(dst);
+}
+
+/// Input position of a tap; none in the padding.
+fn tap(w: &WindowDesc, axis: usize, out: i64, k: i64, extent: u32) -> Option<i64> {
+    let at = out * i64::from(w.stride[axis]) - i64::from(w.pads[axis]) + k * i64::from(w.dilation[axis]);
+    (0..i64::from(extent)).contains(&at).then_some(at)
+}
+
+/// The elements of the windows' taps, in row-major order.
+fn taps(src: &TensorDesc, w: &WindowDesc, out: [i64; 2], f: &mut impl FnMut(i64, i64)) {
+    for ky in 0..i64::from(w.kernel[0]) {
+        for kx in 0..i64::from(w.kernel[1]) {
+            if let (Some(iy), Some(ix)) =
+                (tap(w, 0, out[0], ky, src.dims[1]), tap(w, 1, out[1], kx, src.dims[2]))
+            {
+                f(iy, ix);
+            }
+        }
+    }
+}
+
+/// Largest element of each window.
+pub(super) fn max_pool(m: &mut Access, dst: &TensorDesc, src: &TensorDesc, w: &WindowDesc, origin: [i64; 2]) {
+    let least = dst.etype.int_range().map_or(0, |r| r[0]);
+    for_each(dst.dims, |[n, y, x, c]| {
+        let mut best = least;
+        taps(src, w, [origin[0] + y, origin[1] + x], &mut |iy, ix| best = best.max(m.int(src, [0, iy, ix, c])));
+        m.put_int(dst, [n, y, x, c], best);
+    });
+    m.pad_lanes(dst);
+}
+
+/// Average of each window.
+pub(super) fn avg_pool(
+    m: &mut Access,
+    dst: &TensorDesc,
+    src: &TensorDesc,
+    q: &QuantDesc,
+    w: &WindowDesc,
+    origin: [i64; 2],
+    include_pad: bool,
+) {
+    for_each(dst.dims, |[n, y, x, c]| {
+        let out = [origin[0] + y, origin[1] + x];
+        let mut average = Average::default();
+        let mut count = 0;
+        taps(src, w, out, &mut |iy, ix| {
+            average.take(numeric::dequantize(m.int(src, [0, iy, ix, c]), q.m0, src.zero_point));
+            count += 1;
+        });
+        if include_pad {
+            count = u32::from(w.kernel[0]) * u32::from(w.kernel[1]);
+        }
+        m.put_int(dst, [n, y, x, c], average.finish(count, q.m1, q.zero_point, [q.lo, q.hi]));
+    });
+    m.pad_lanes(dst);
+}
+
+/// Sum over the image.
+pub(super) fn rsum(m: &mut Access, dst: &TensorDesc, src: &TensorDesc, accumulate: bool) {
+    for c in 0..i64::from(dst.dims[3]) {
+        let mut sum = 0;
+        for_each([1, src.dims[1], src.dims[2], 1], |[_, y, x, _]| {
+            sum += m.int(src, [0, y, x, c]) - src.zero_point;
+        });
+        finish(m, dst, [0, 0, 0, c], None, accumulate, sum);
+    }
+}
+
+/// f32 → integers.
+pub(super) fn quantize(m: &mut Access, dst: &TensorDesc, src: &TensorDesc, q: &QuantDesc) {
+    for_each(dst.dims, |i| {
+        let x = m.float(src, i);
+        m.put_int(dst, i, numeric::quantize(x, q.m0, q.zero_point, [q.lo, q.hi]));
+    });
+    m.pad_lanes(dst);
+}
+
+/// Integers → f32.
+pub(super) fn dequantize(m: &mut Access, dst: &TensorDesc, src: &TensorDesc, q: &QuantDesc) {
+    for_each(dst.dims, |i| {
+        let x = numeric::dequantize(m.int(src, i), q.m0, src.zero_point);
+        let at = super::address(dst, i);
+        m.put(dst.space, at, &x.to_le_bytes());
+    });
+    m.pad_lanes(dst);
+}

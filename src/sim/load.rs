@@ -1,0 +1,334 @@
+//! Loading: everything that can be known about a program before it runs.
+
+use std::sync::Arc;
+
+use super::clock::{Clock, ClockReport, EventClock};
+use super::control::{ControlCore, Sink};
+use super::defined::Defined;
+use super::fault::{Fault, FaultKind};
+use super::memory::{dtype_bytes, walk};
+use super::op::QueueOp;
+use super::validate::{self, Memories};
+use super::{access, clock};
+use crate::isa::{ISA_VERSION, Insn, Space};
+use crate::machine::Machine;
+use crate::program::{Program, Role, TensorEntry};
+
+/// Bounds on what a program may do; they end endless work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Instructions retired.
+    pub instructions: u64,
+    /// Multiply-accumulates, and taps of pools.
+    pub macs: u64,
+    /// Bytes read and written by all operations.
+    pub bytes: u64,
+}
+
+impl Default for Limits {
+    /// 10^9 instructions, 10^13 multiply-accumulates, 10^13 bytes.
+    fn default() -> Limits {
+        Limits { instructions: 1_000_000_000, macs: 10_000_000_000_000, bytes: 10_000_000_000_000 }
+    }
+}
+
+/// Why a program is not loaded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// Its tables or its machine do not fit.
+    #[error("the program is refused: {0}")]
+    Refused(String),
+    /// It does something illegal.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// A program that passed every check: it can be run any number of times, by several threads.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    pub(super) program: Arc<Program>,
+    pub(super) machine: Machine,
+    pub(super) code: Vec<Insn>,
+    pub(super) sizes: Memories,
+    pub(super) limits: Limits,
+    report: ClockReport,
+}
+
+impl Loaded {
+    /// Checks a program for a machine: tables, every instruction word, and in one control pass every operation that it
+    /// will execute, what they read, and the clock.
+    ///
+    /// # Errors
+    /// [`LoadError::Refused`] for tables, [`LoadError::Fault`] for what the program does.
+    pub fn new(program: Arc<Program>, machine: &Machine, limits: Limits) -> Result<Loaded, LoadError> {
+        let mut loaded = Loaded::without_definedness(program, machine, limits)?;
+        let mut pass = ControlPass {
+            loaded: &loaded,
+            defined: loaded.initial(),
+            clock: EventClock::new(&loaded.machine, loaded.program.meta.layers.len()),
+            macs: 0,
+            bytes: 0,
+        };
+        ControlCore::new(&loaded.program, &loaded.code, limits.instructions).run(&mut pass)?;
+        loaded.report = pass.clock.report();
+        debug_assert!(loaded.report.adds_up(), "causes must sum to the total");
+        Ok(loaded)
+    }
+
+    /// Checks tables and instruction words only. The reference engine, which tracks written bytes itself, may run such
+    /// a program; tests hold its faults against those of [`Loaded::new`].
+    ///
+    /// # Errors
+    /// As [`Loaded::new`].
+    pub fn without_definedness(
+        program: Arc<Program>,
+        machine: &Machine,
+        limits: Limits,
+    ) -> Result<Loaded, LoadError> {
+        check_machine(&program, machine)?;
+        let sizes = Memories {
+            dram: program.meta.dram_bytes,
+            writable: program.writable_base(),
+            spm: machine.spm.bytes,
+            acc: machine.acc.bytes,
+        };
+        check_tables(&program, &sizes, machine)?;
+        let mut code = Vec::with_capacity(program.code.len());
+        for (pc, word) in program.code.iter().enumerate() {
+            code.push(Insn::decode(*word).map_err(|e| Fault {
+                kind: FaultKind::IllegalInstruction(e),
+                pc: pc as u64,
+                insn: None,
+                layer: program.layer_of(pc).map(|l| l.name.clone()),
+            })?);
+        }
+        Ok(Loaded { program, machine: machine.clone(), code, sizes, limits, report: ClockReport::default() })
+    }
+
+    /// The program.
+    #[must_use]
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// The machine.
+    #[must_use]
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// The cycles of a run. They do not depend on inputs.
+    #[must_use]
+    pub fn clock(&self) -> &ClockReport {
+        &self.report
+    }
+
+    /// Decoded instructions.
+    #[must_use]
+    pub fn code(&self) -> &[Insn] {
+        &self.code
+    }
+
+    fn initial(&self) -> Defined {
+        let mut defined = Defined::new(&self.sizes, self.program.constants.len());
+        for tensor in self.program.meta.tensors.iter().filter(|t| t.role == Role::Input) {
+            let size = dtype_bytes(&tensor.dtype) as i64;
+            walk(tensor, &mut |start, run| defined.define(Space::Dram, start, run as i64 * size));
+        }
+        defined
+    }
+}
+
+fn check_machine(program: &Program, machine: &Machine) -> Result<(), LoadError> {
+    let meta = &program.meta;
+    if meta.isa_version != ISA_VERSION {
+        let text = format!("it is for ISA version {}, this build executes version {ISA_VERSION}", meta.isa_version);
+        return Err(LoadError::Refused(text));
+    }
+    let hash = format!("{:016x}", machine.hash());
+    if meta.machine.name != machine.name || meta.machine.hash != hash {
+        return Err(LoadError::Refused(format!(
+            "it is for machine {} ({}), not for {} ({hash}); compile it again with --machine, or run it with its machine file",
+            meta.machine.name, meta.machine.hash, machine.name
+        )));
+    }
+    Ok(())
+}
+
+fn check_tables(program: &Program, sizes: &Memories, machine: &Machine) -> Result<(), LoadError> {
+    let refuse = |text: String| Err(LoadError::Refused(text));
+    let meta = &program.meta;
+    if sizes.dram > machine.dram.bytes {
+        return refuse(format!("it uses {} bytes of DRAM, the machine has {}", sizes.dram, machine.dram.bytes));
+    }
+    if (program.constants.len() as u64) > sizes.dram {
+        return refuse(format!("its {} bytes of constants exceed its DRAM", program.constants.len()));
+    }
+    let mut end = 0;
+    for r in &meta.provenance {
+        if r.start < end || r.end < r.start || r.end as usize > program.code.len() {
+            return refuse(format!("the provenance range {}…{} is not ascending inside the code", r.start, r.end));
+        }
+        if r.layer as usize >= meta.layers.len() {
+            return refuse(format!("the provenance names layer {}, which does not exist", r.layer));
+        }
+        end = r.end;
+    }
+    let mut names = std::collections::BTreeSet::new();
+    for t in &meta.tensors {
+        if let Err(reason) = check_tensor(t, sizes, meta.layers.len()) {
+            return refuse(format!("tensor \"{}\": {reason}", t.name));
+        }
+        if !names.insert(&t.name) {
+            return refuse(format!("two tensors are named \"{}\"", t.name));
+        }
+    }
+    if meta.hosts.len() != program.host_models.len() {
+        return refuse(format!("{} host layers, but {} host models", meta.hosts.len(), program.host_models.len()));
+    }
+    for (i, h) in meta.hosts.iter().enumerate() {
+        if h.layer as usize >= meta.layers.len() {
+            return refuse(format!("host layer {i} belongs to layer {}, which does not exist", h.layer));
+        }
+        for t in h.inputs.iter().chain(&h.outputs) {
+            let bytes = host_bytes(t).ok_or(()).and_then(|n| t.address.checked_add(n).ok_or(()));
+            if bytes.is_err() || bytes.is_ok_and(|end| end > sizes.dram) || t.address < sizes.writable {
+                return refuse(format!("host layer {i}: tensor \"{}\" lies outside writable DRAM", t.name));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Size of a host operand; none if its type is unknown or its size absurd.
+pub(super) fn host_bytes(t: &crate::program::HostTensor) -> Option<u64> {
+    let size = dtype_bytes(&t.dtype) as u64;
+    let bytes = t.shape.iter().try_fold(size, |n, d| n.checked_mul(*d))?;
+    (bytes > 0).then_some(bytes)
+}
+
+fn check_tensor(t: &TensorEntry, sizes: &Memories, layers: usize) -> Result<(), String> {
+    let size = dtype_bytes(&t.dtype) as u64;
+    if size == 0 {
+        return Err(format!("unknown element type {}", t.dtype));
+    }
+    let product = |dims: &[u64]| dims.iter().try_fold(1_u64, |n, d| n.checked_mul(*d)).filter(|n| *n <= 1 << 40);
+    let (Some(elements), Some(placed)) = (product(&t.shape), product(&t.place.dims)) else {
+        return Err("its size overflows".into());
+    };
+    if elements == 0 || elements != placed {
+        return Err(format!("its shape has {elements} elements, its place {placed}"));
+    }
+    if t.place.dims.len() != t.place.strides.len() || t.place.dims.len() > 16 {
+        return Err("extents and strides of its place differ in number".into());
+    }
+    if t.role != Role::Input && t.layer.is_none() {
+        return Err("it belongs to no layer".into());
+    }
+    if t.layer.is_some_and(|l| l as usize >= layers) {
+        return Err("its layer does not exist".into());
+    }
+    // 128 bits hold any product of an extent and a stride.
+    let (mut lo, mut hi) = (i128::from(t.place.address), i128::from(t.place.address) + i128::from(size));
+    for (n, s) in t.place.dims.iter().zip(&t.place.strides) {
+        let reach = (i128::from(*n) - 1) * i128::from(*s);
+        lo += reach.min(0);
+        hi += reach.max(0);
+    }
+    if lo < i128::from(sizes.writable) || hi > i128::from(sizes.dram) {
+        return Err(format!("it occupies {lo:#x}…{hi:#x}, writable DRAM is {:#x}…{:#x}", sizes.writable, sizes.dram));
+    }
+    Ok(())
+}
+
+/// Scalars and descriptors only: checks every operation, and what it reads, and runs the clock.
+struct ControlPass<'a> {
+    loaded: &'a Loaded,
+    defined: Defined,
+    clock: EventClock<'a>,
+    macs: u64,
+    bytes: u64,
+}
+
+/// Counts work against the limits.
+pub(super) fn watchdog(op: &QueueOp, macs: &mut u64, bytes: &mut u64, limits: &Limits) -> Result<(), FaultKind> {
+    let elements = |dims: [u32; 4]| dims.iter().map(|n| u64::from(*n)).product::<u64>();
+    *macs += clock::duration::macs(&op.kind);
+    if let Some(dst) = op.kind.dst() {
+        *bytes += elements(access::padded_dims(dst)) * dst.etype.bytes() as u64;
+    }
+    match &op.kind {
+        crate::sim::op::OpKind::MaxPool { dst, window, .. } | crate::sim::op::OpKind::AvgPool { dst, window, .. } => {
+            *macs += elements(dst.dims) * u64::from(window.kernel[0]) * u64::from(window.kernel[1]);
+        }
+        crate::sim::op::OpKind::Rsum { src, .. } => *bytes += elements(src.dims),
+        _ => {}
+    }
+    if *macs > limits.macs {
+        return Err(FaultKind::Watchdog { what: "multiply-accumulates", limit: limits.macs, option: "--max-macs" });
+    }
+    if *bytes > limits.bytes {
+        return Err(FaultKind::Watchdog { what: "bytes moved", limit: limits.bytes, option: "--max-bytes" });
+    }
+    Ok(())
+}
+
+impl Sink for ControlPass<'_> {
+    fn control(&mut self, load: bool) {
+        self.clock.control(load);
+    }
+
+    fn issue(&mut self, op: &QueueOp) -> Result<(), FaultKind> {
+        validate::check(op, &self.loaded.machine, &self.loaded.sizes)?;
+        watchdog(op, &mut self.macs, &mut self.bytes, &self.loaded.limits)?;
+        self.defined.execute(&op.kind)?;
+        self.clock.issue(op);
+        Ok(())
+    }
+
+    fn layer_begin(&mut self, layer: u32) {
+        self.clock.layer_begin(layer);
+    }
+
+    fn layer_end(&mut self, layer: u32) -> Result<(), FaultKind> {
+        self.clock.layer_end(layer);
+        let meta = &self.loaded.program.meta;
+        for t in meta.tensors.iter().filter(|t| t.layer == Some(layer)) {
+            let size = dtype_bytes(&t.dtype) as i64;
+            let mut lowest: Option<i64> = None;
+            walk(t, &mut |start, run| {
+                if let Some(a) = self.defined.first_undefined(Space::Dram, start, run as i64 * size) {
+                    lowest = Some(lowest.map_or(a, |l| l.min(a)));
+                }
+            });
+            if let Some(address) = lowest {
+                let layer = meta.layers.get(layer as usize).map_or(String::new(), |l| l.name.clone());
+                return Err(FaultKind::IncompleteTensor { layer, tensor: t.name.clone(), address });
+            }
+        }
+        Ok(())
+    }
+
+    fn fence(&mut self) {
+        self.clock.fence();
+    }
+
+    fn host(&mut self, id: u32) -> Result<(), FaultKind> {
+        self.clock.fence();
+        let Some(host) = self.loaded.program.meta.hosts.get(id as usize) else { return Ok(()) };
+        for t in &host.inputs {
+            let bytes = host_bytes(t).unwrap_or(0) as i64;
+            if let Some(address) = self.defined.first_undefined(Space::Dram, t.address as i64, bytes) {
+                return Err(FaultKind::UndefinedRead { space: Space::Dram, address });
+            }
+        }
+        for t in &host.outputs {
+            self.defined.define(Space::Dram, t.address as i64, host_bytes(t).unwrap_or(0) as i64);
+        }
+        Ok(())
+    }
+
+    fn halt(&mut self) {
+        self.clock.halt();
+    }
+}

@@ -1,0 +1,117 @@
+//! The three memories as bytes.
+//!
+//! DRAM is two parts: the constants, shared and read-only, and what lies behind them. A read across the border cannot
+//! happen: the part between the constants' end and the first writable byte is never defined.
+
+use std::sync::Arc;
+
+use super::validate::Memories;
+use crate::isa::Space;
+use crate::program::TensorEntry;
+
+/// DRAM, scratchpad and accumulators of one run.
+#[derive(Debug, Clone)]
+pub struct Memory {
+    constants: Arc<[u8]>,
+    writable: u64,
+    dram: Vec<u8>,
+    spm: Vec<u8>,
+    acc: Vec<u8>,
+}
+
+impl Memory {
+    /// Memories of the given sizes. Contents are not defined; that nothing reads them is checked at load.
+    #[must_use]
+    pub fn new(constants: Arc<[u8]>, sizes: &Memories) -> Memory {
+        let len = |n: u64| usize::try_from(n).unwrap_or(0);
+        Memory {
+            constants,
+            writable: sizes.writable,
+            dram: vec![0; len(sizes.dram.saturating_sub(sizes.writable))],
+            spm: vec![0; len(sizes.spm)],
+            acc: vec![0; len(sizes.acc)],
+        }
+    }
+
+    /// Bytes of a memory from `start` on; empty if the range is not inside it.
+    #[must_use]
+    pub fn read(&self, space: Space, start: i64, len: usize) -> &[u8] {
+        let (bytes, at) = match space {
+            Space::Dram if (start as u64) < self.writable => (&*self.constants, start),
+            Space::Dram => (self.dram.as_slice(), start - self.writable as i64),
+            Space::Spm => (self.spm.as_slice(), start),
+            Space::Acc => (self.acc.as_slice(), start),
+        };
+        usize::try_from(at).ok().and_then(|at| bytes.get(at..at.checked_add(len)?)).unwrap_or_default()
+    }
+
+    /// The same for writing; empty for constants.
+    pub fn write(&mut self, space: Space, start: i64, len: usize) -> &mut [u8] {
+        let (bytes, at) = match space {
+            Space::Dram => (&mut self.dram, start - self.writable as i64),
+            Space::Spm => (&mut self.spm, start),
+            Space::Acc => (&mut self.acc, start),
+        };
+        usize::try_from(at).ok().and_then(|at| bytes.get_mut(at..at.checked_add(len)?)).unwrap_or_default()
+    }
+
+    /// The whole scratchpad and the whole accumulator memory, both writable.
+    pub fn on_chip(&mut self) -> (&mut [u8], &mut [u8]) {
+        (&mut self.spm, &mut self.acc)
+    }
+
+    /// The elements of a tensor in row-major order of its ONNX shape.
+    #[must_use]
+    pub fn gather(&self, tensor: &TensorEntry) -> Vec<u8> {
+        let size = dtype_bytes(&tensor.dtype);
+        let mut out = Vec::new();
+        walk(tensor, &mut |address, run| out.extend_from_slice(self.read(Space::Dram, address, run * size)));
+        out
+    }
+
+    /// Writes elements, row-major, to the place of a tensor; `bytes` has the tensor's size.
+    pub fn scatter(&mut self, tensor: &TensorEntry, bytes: &[u8]) {
+        let size = dtype_bytes(&tensor.dtype);
+        let mut rest = bytes;
+        walk(tensor, &mut |address, run| {
+            let (now, later) = rest.split_at((run * size).min(rest.len()));
+            let to = self.write(Space::Dram, address, now.len());
+            if to.len() == now.len() {
+                to.copy_from_slice(now);
+            }
+            rest = later;
+        });
+    }
+}
+
+/// Bytes of an element; 0 for unknown names, which loading refuses.
+#[must_use]
+pub fn dtype_bytes(name: &str) -> usize {
+    match name {
+        "u8" | "s8" => 1,
+        "u16" | "s16" => 2,
+        "s32" | "f32" => 4,
+        "s64" => 8,
+        _ => 0,
+    }
+}
+
+/// Calls `f(address, elements)` for runs of consecutive elements, in row-major order of the place's extents.
+pub fn walk(tensor: &TensorEntry, f: &mut impl FnMut(i64, usize)) {
+    let size = dtype_bytes(&tensor.dtype) as i64;
+    let place = &tensor.place;
+    let mut outer = place.dims.len().min(place.strides.len());
+    let mut run = 1_i64;
+    while outer > 0 && (place.dims[outer - 1] == 1 || place.strides[outer - 1] == run * size) {
+        outer -= 1;
+        run *= place.dims[outer] as i64;
+    }
+    let mut index = vec![0_u64; outer];
+    loop {
+        let offset: i64 = index.iter().zip(&place.strides).map(|(i, s)| *i as i64 * s).sum();
+        f(place.address as i64 + offset, run as usize);
+        let Some(axis) = (0..outer).rev().find(|a| index[*a] + 1 < place.dims[*a]) else { return };
+        index[axis] += 1;
+        index[axis + 1..].fill(0);
+    }
+}

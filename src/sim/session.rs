@@ -1,0 +1,223 @@
+//! Running a loaded program.
+
+use super::clock::{Clock, ClockReport, EventClock};
+use super::control::{ControlCore, Sink};
+use super::engine::fast::Fast;
+use super::engine::reference::Reference;
+use super::engine::{Engine, EngineKind};
+use super::fault::{Fault, FaultKind};
+use super::load::{Loaded, host_bytes};
+use super::memory::{Memory, dtype_bytes, walk};
+use super::observer::Observer;
+use super::op::QueueOp;
+use super::validate;
+use crate::isa::Space;
+use crate::program::{HostEntry, Role, TensorEntry};
+
+/// A tensor given to or taken from a host layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostValue {
+    /// ONNX name.
+    pub name: String,
+    /// Element type, as in the tensor table.
+    pub dtype: String,
+    /// ONNX shape.
+    pub shape: Vec<u64>,
+    /// Row-major, little endian.
+    pub bytes: Vec<u8>,
+}
+
+/// Executes host layers. Implementations live outside the simulator and are deterministic.
+pub trait HostRuntime {
+    /// Runs one host layer: the embedded ONNX model on its inputs.
+    ///
+    /// # Errors
+    /// Why it could not be run, in one sentence.
+    fn call(&mut self, host: &HostEntry, model: &[u8], inputs: &[HostValue]) -> Result<Vec<HostValue>, String>;
+}
+
+/// Refuses host layers: for programs that have none.
+impl HostRuntime for () {
+    fn call(&mut self, host: &HostEntry, _: &[u8], _: &[HostValue]) -> Result<Vec<HostValue>, String> {
+        Err(format!("no host runtime was given for {}", host.op_types.join(", ")))
+    }
+}
+
+/// What a run gives back beside its tensors.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RunSummary {
+    /// (instruction, output) pairs whose accumulation wrapped.
+    pub wraps: u64,
+    /// Instructions retired.
+    pub instructions: u64,
+    /// The clock of this run.
+    pub clock: ClockReport,
+}
+
+/// Why a run does not begin.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RunError {
+    /// An input is missing or has the wrong size.
+    #[error("input \"{name}\": {reason}")]
+    Input {
+        /// ONNX name.
+        name: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The program did something illegal.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Memories and an engine for one program; runs any number of inputs, one after the other.
+pub struct Session<'a> {
+    loaded: &'a Loaded,
+    memory: Memory,
+    engine: Box<dyn Engine + Send>,
+}
+
+impl<'a> Session<'a> {
+    /// Allocates the memories.
+    #[must_use]
+    pub fn new(loaded: &'a Loaded, engine: EngineKind) -> Session<'a> {
+        let memory = Memory::new(loaded.program.constants.clone(), &loaded.sizes);
+        let engine: Box<dyn Engine + Send> = match engine {
+            EngineKind::Reference => Box::new(Reference::new(loaded.sizes, loaded.program.constants.len())),
+            EngineKind::Fast => Box::new(Fast::new()),
+        };
+        Session { loaded, memory, engine }
+    }
+
+    /// Runs the program once. `inputs` are the bytes of every input tensor, by name, row-major.
+    ///
+    /// # Errors
+    /// A missing or wrong input, or a fault.
+    pub fn run(
+        &mut self,
+        inputs: &[(&str, &[u8])],
+        host: &mut dyn HostRuntime,
+        observer: &mut impl Observer,
+    ) -> Result<RunSummary, RunError> {
+        self.engine.reset();
+        let meta = &self.loaded.program.meta;
+        for tensor in meta.tensors.iter().filter(|t| t.role == Role::Input) {
+            let given = inputs.iter().find(|(name, _)| *name == tensor.name).map(|(_, bytes)| *bytes);
+            let wrong = |reason| RunError::Input { name: tensor.name.clone(), reason };
+            let bytes = given.ok_or_else(|| wrong("it was not given".into()))?;
+            let size = tensor.shape.iter().product::<u64>() as usize * dtype_bytes(&tensor.dtype);
+            if bytes.len() != size {
+                return Err(wrong(format!("{} bytes instead of {size}", bytes.len())));
+            }
+            self.memory.scatter(tensor, bytes);
+            let element = dtype_bytes(&tensor.dtype);
+            let engine = &mut self.engine;
+            walk(tensor, &mut |start, run| engine.defined(Space::Dram, start, run * element));
+        }
+        let mut execution = Execution {
+            loaded: self.loaded,
+            memory: &mut self.memory,
+            engine: &mut *self.engine,
+            host,
+            observer,
+            clock: EventClock::new(&self.loaded.machine, meta.layers.len()),
+            wraps: 0,
+        };
+        let core = ControlCore::new(&self.loaded.program, &self.loaded.code, self.loaded.limits.instructions);
+        let instructions = core.run(&mut execution)?;
+        Ok(RunSummary { wraps: execution.wraps, instructions, clock: execution.clock.report() })
+    }
+
+    /// The elements of a tensor, row-major, as memory holds them now.
+    #[must_use]
+    pub fn tensor(&self, tensor: &TensorEntry) -> Vec<u8> {
+        self.memory.gather(tensor)
+    }
+
+    /// The memories, as the last run left them.
+    #[must_use]
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+}
+
+struct Execution<'a, O: Observer> {
+    loaded: &'a Loaded,
+    memory: &'a mut Memory,
+    engine: &'a mut dyn Engine,
+    host: &'a mut dyn HostRuntime,
+    observer: &'a mut O,
+    clock: EventClock<'a>,
+    wraps: u64,
+}
+
+impl<O: Observer> Sink for Execution<'_, O> {
+    fn control(&mut self, load: bool) {
+        self.clock.control(load);
+    }
+
+    fn issue(&mut self, op: &QueueOp) -> Result<(), FaultKind> {
+        // The stream is the one that was checked at load; checking it again would only cost time.
+        debug_assert!(validate::check(op, &self.loaded.machine, &self.loaded.sizes).is_ok());
+        self.wraps += self.engine.execute(op, self.memory)?;
+        let timing = self.clock.issue(op);
+        self.observer.op(op, &timing);
+        Ok(())
+    }
+
+    fn layer_begin(&mut self, layer: u32) {
+        self.clock.layer_begin(layer);
+        self.observer.layer_begin(layer);
+    }
+
+    fn layer_end(&mut self, layer: u32) -> Result<(), FaultKind> {
+        self.clock.layer_end(layer);
+        self.observer.layer_end(layer, self.memory);
+        Ok(())
+    }
+
+    fn fence(&mut self) {
+        self.clock.fence();
+    }
+
+    fn host(&mut self, id: u32) -> Result<(), FaultKind> {
+        self.clock.fence();
+        let program = &self.loaded.program;
+        let (Some(entry), Some(model)) = (program.meta.hosts.get(id as usize), program.host_models.get(id as usize))
+        else {
+            return Err(FaultKind::UnknownHost { id, count: program.meta.hosts.len() });
+        };
+        let failed = |reason: String| FaultKind::HostFailed { reason };
+        let inputs: Vec<HostValue> = entry
+            .inputs
+            .iter()
+            .map(|t| {
+                let len = host_bytes(t).unwrap_or(0) as usize;
+                let bytes = self.memory.read(Space::Dram, t.address as i64, len).to_vec();
+                HostValue { name: t.name.clone(), dtype: t.dtype.clone(), shape: t.shape.clone(), bytes }
+            })
+            .collect();
+        let outputs = self.host.call(entry, model, &inputs).map_err(failed)?;
+        for t in &entry.outputs {
+            let value = outputs.iter().find(|v| v.name == t.name);
+            let value = value.ok_or_else(|| failed(format!("it gave no output \"{}\"", t.name)))?;
+            let len = host_bytes(t).unwrap_or(0) as usize;
+            if value.dtype != t.dtype || value.bytes.len() != len {
+                return Err(failed(format!(
+                    "output \"{}\" is {} of {} bytes instead of {} of {len}",
+                    t.name,
+                    value.dtype,
+                    value.bytes.len(),
+                    t.dtype
+                )));
+            }
+            self.memory.write(Space::Dram, t.address as i64, len).copy_from_slice(&value.bytes);
+            self.engine.defined(Space::Dram, t.address as i64, len);
+        }
+        Ok(())
+    }
+
+    fn halt(&mut self) {
+        self.clock.halt();
+    }
+}
