@@ -1,1 +1,7 @@
-//! (module head follows)
+//! The command line.
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> std::process::ExitCode {
+    std::process::ExitCode::SUCCESS
+}
