@@ -1,1 +1,264 @@
-//! (module head follows)
+//! Integer graph → program.
+//!
+//! Two levels: [`lower`](self) turns each node into a [`TileLayer`](tile::TileLayer), loops of tiled operations with
+//! addresses and extents but without registers; emission turns those into instruction words with conditions between
+//! the queues. Before that, [`storage`] decides how every tensor lies in DRAM and [`memory`] where.
+//!
+//! The compiler knows nothing of simulation: the machine file is all it has of the machine.
+
+mod constants;
+mod emit;
+mod lower;
+pub mod memory;
+pub mod storage;
+pub mod tile;
+
+use std::collections::BTreeMap;
+
+use crate::graph::{Graph, Node, Op, TensorId};
+use crate::isa::ISA_VERSION;
+use crate::machine::Machine;
+use crate::program::{
+    HostEntry, HostTensor, Layer, MachineId, Meta, Preprocess, Program, RemovedEntry, Role, TensorEntry,
+};
+use lower::Lowering;
+use storage::{Storage, TENSOR_BASE, next_multiple};
+use tile::{Stmt, TileLayer};
+
+/// Why a graph cannot be compiled for a machine.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CompileError {
+    /// The operator or this form of it has no lowering.
+    #[error("{node}: {reason}")]
+    Unsupported {
+        /// Layer.
+        node: String,
+        /// What is missing.
+        reason: String,
+    },
+    /// Not even the smallest tile fits.
+    #[error("{node}: its smallest tile needs {need} bytes of {what}, the machine has {have}; choose a larger machine")]
+    DoesNotFit {
+        /// Layer.
+        node: String,
+        /// Which memory.
+        what: String,
+        /// Bytes needed.
+        need: u64,
+        /// Bytes there are.
+        have: u64,
+    },
+    /// The graph breaks its own rules; the verifier finds this first.
+    #[error("{node}: {reason}")]
+    Malformed {
+        /// Layer.
+        node: String,
+        /// Which rule.
+        reason: String,
+    },
+    /// A limit of the encoding.
+    #[error("the program needs more {what} than an instruction can hold")]
+    TooBig {
+        /// Of what.
+        what: &'static str,
+    },
+    /// The network needs more DRAM than the machine has.
+    #[error("the network needs {need} bytes of DRAM, the machine has {have}; choose a larger machine")]
+    Dram {
+        /// Bytes needed.
+        need: u64,
+        /// Bytes there are.
+        have: u64,
+    },
+    /// A defect of the compiler.
+    #[error("compiler defect: {what}; please report it with the model")]
+    Internal {
+        /// What went wrong.
+        what: &'static str,
+    },
+}
+
+/// What a user can say beside the graph.
+#[derive(Debug, Clone, Default)]
+pub struct CompileOptions {
+    /// How pictures become inputs, by input name.
+    pub preprocess: BTreeMap<String, Preprocess>,
+    /// Class names, for every output whose last extent has as many.
+    pub labels: Vec<String>,
+}
+
+/// A compiled program and its first level.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Compiled {
+    /// The program.
+    pub program: Program,
+    /// The tiled operations that it came from.
+    pub layers: Vec<TileLayer>,
+    /// Comments for a listing, by instruction.
+    pub comments: Vec<(usize, String)>,
+}
+
+/// Compiles a graph for a machine.
+///
+/// # Errors
+/// [`CompileError`] names the layer and the reason.
+pub fn compile(graph: &Graph, machine: &Machine, options: &CompileOptions) -> Result<Compiled, CompileError> {
+    let plan = memory::plan(graph);
+    let mut lowering = Lowering { graph, machine, storage: &plan.storage, constants: constants::Constants::default() };
+    let mut layers = Vec::new();
+    let mut hosts = Vec::new();
+    let mut host_models = Vec::new();
+    for (index, node) in graph.nodes.iter().enumerate() {
+        let host = u32::try_from(hosts.len()).map_err(|_| CompileError::TooBig { what: "host layers" })?;
+        layers.push(lowering.layer(node, host)?);
+        if let Op::Host(model) = &node.op {
+            hosts.push((index, node));
+            host_models.push(model.model.clone());
+        }
+    }
+    let mut constants = lowering.constants;
+
+    // Tensors lie behind the constants, whose size only the descriptors still change; they are counted here.
+    let records: usize = layers.iter().map(|l| record_bytes(&l.body)).sum();
+    let base = next_multiple((constants.len() + records + 8) as i64, 4096);
+    let delta = base - TENSOR_BASE;
+    layers.iter_mut().for_each(|l| relocate(&mut l.body, delta));
+    let code = emit::emit(&layers, &mut constants)?;
+
+    let dram_bytes = (base + plan.bytes) as u64;
+    if dram_bytes > machine.dram.bytes {
+        return Err(CompileError::Dram { need: dram_bytes, have: machine.dram.bytes });
+    }
+    let place = |id: TensorId| {
+        let mut s = plan.storage[&id].clone();
+        s.address += delta;
+        s
+    };
+    let meta = Meta {
+        name: graph.name.clone(),
+        isa_version: ISA_VERSION,
+        machine: MachineId { name: machine.name.clone(), hash: format!("{:016x}", machine.hash()) },
+        dram_bytes,
+        layers: graph.nodes.iter().map(|n| layer_entry(graph, n)).collect(),
+        provenance: code.provenance,
+        tensors: tensor_entries(graph, options, &place),
+        hosts: hosts.iter().map(|(i, n)| host_entry(graph, *i, n, &place)).collect(),
+        removed: graph
+            .removed
+            .iter()
+            .map(|r| RemovedEntry { tensor: r.tensor.clone(), reason: r.reason.clone() })
+            .collect(),
+    };
+    let program = Program {
+        meta,
+        code: code.insns.iter().map(crate::isa::Insn::encode).collect(),
+        constants: constants.finish(base as usize).into(),
+        host_models,
+    };
+    Ok(Compiled { program, layers, comments: code.comments })
+}
+
+/// Upper bound of the descriptor records of some statements.
+fn record_bytes(body: &[Stmt]) -> usize {
+    body.iter()
+        .map(|s| match s {
+            Stmt::Loop { body, .. } => record_bytes(body),
+            Stmt::Op(op) => {
+                op.views.len() * crate::isa::TensorDesc::BYTES
+                    + usize::from(op.quant.is_some()) * crate::isa::QuantDesc::BYTES
+                    + usize::from(op.window.is_some()) * crate::isa::WindowDesc::BYTES
+            }
+            Stmt::Fence | Stmt::Host(_) => 0,
+        })
+        .sum()
+}
+
+/// Moves all tensor addresses (not those of constants) by `delta`.
+fn relocate(body: &mut [Stmt], delta: i64) {
+    for s in body {
+        match s {
+            Stmt::Loop { body, .. } => relocate(body, delta),
+            Stmt::Op(op) => {
+                for view in op.views.iter_mut().filter(|v| v.buffer.start >= TENSOR_BASE) {
+                    view.base = view.base.clone() + delta;
+                    view.buffer.start += delta;
+                }
+            }
+            Stmt::Fence | Stmt::Host(_) => {}
+        }
+    }
+}
+
+fn layer_entry(graph: &Graph, node: &Node) -> Layer {
+    let elements = |id: &TensorId| graph.tensor(*id).shape.iter().map(|d| *d as u64).product::<u64>();
+    let macs = match &node.op {
+        Op::Conv { weights, .. } | Op::Gemm { weights, .. } => {
+            let per_output: u64 = weights.shape[1..].iter().map(|d| *d as u64).product();
+            node.outputs.first().map_or(0, elements) * per_output
+        }
+        _ => 0,
+    };
+    Layer {
+        name: node.name.clone(),
+        kind: node.op.kind().into(),
+        onnx_nodes: node.onnx_nodes.clone(),
+        macs,
+        host: matches!(node.op, Op::Host(_)),
+    }
+}
+
+fn tensor_entries(
+    graph: &Graph,
+    options: &CompileOptions,
+    place: &impl Fn(TensorId) -> Storage,
+) -> Vec<TensorEntry> {
+    let ids = (0..graph.tensors.len() as u32).map(TensorId);
+    ids.map(|id| {
+        let t = graph.tensor(id);
+        let input = graph.inputs.contains(&id);
+        let output = graph.outputs.contains(&id);
+        let classes = t.shape.last().copied().unwrap_or(0);
+        TensorEntry {
+            name: t.name.clone(),
+            role: if input {
+                Role::Input
+            } else if output {
+                Role::Output
+            } else {
+                Role::Layer
+            },
+            layer: graph.producer(id).and_then(|i| u32::try_from(i).ok()),
+            dtype: t.dtype.name().into(),
+            shape: t.shape.iter().map(|d| *d as u64).collect(),
+            scale: t.quant.map(|q| q.scale),
+            zero_point: t.quant.map(|q| q.zero_point),
+            place: place(id).place(),
+            preprocess: if input { options.preprocess.get(&t.name).cloned() } else { None },
+            labels: if output && classes == options.labels.len() { options.labels.clone() } else { Vec::new() },
+        }
+    })
+    .collect()
+}
+
+fn host_entry(graph: &Graph, index: usize, node: &Node, place: &impl Fn(TensorId) -> Storage) -> HostEntry {
+    let tensor = |id: &TensorId| {
+        let t = graph.tensor(*id);
+        HostTensor {
+            name: t.name.clone(),
+            dtype: t.dtype.name().into(),
+            shape: t.shape.iter().map(|d| *d as u64).collect(),
+            address: place(*id).address as u64,
+        }
+    };
+    let (op_types, reason) = match &node.op {
+        Op::Host(h) => (h.op_types.clone(), h.reason.clone()),
+        _ => (Vec::new(), String::new()),
+    };
+    HostEntry {
+        layer: index as u32,
+        op_types,
+        reason,
+        inputs: node.inputs.iter().map(tensor).collect(),
+        outputs: node.outputs.iter().map(tensor).collect(),
+    }
+}

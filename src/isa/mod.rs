@@ -5,6 +5,7 @@
 //! operands. The assembler works on that table alone and names no instruction.
 
 pub mod decode;
+pub mod disasm;
 #[allow(clippy::all, clippy::pedantic, unused_qualifications, reason = "generated")]
 #[rustfmt::skip]
 pub mod generated;

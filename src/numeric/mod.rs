@@ -1,1 +1,178 @@
-//! (module head follows)
+//! The arithmetic of the datapath: one function for each rounding.
+//!
+//! This is the only module of the simulator in which floats are computed with. Every function is a fixed sequence of
+//! IEEE-754 single operations (round to nearest, ties to even), so results do not depend on the CPU. Formulas were
+//! measured against ONNX Runtime 1.32 (x86-64), whose integer operators they reproduce; `tests/golden/numeric.py`
+//! writes the stored expectations that the tests hold them to.
+
+/// Clamps to `[lo, hi]`.
+#[inline]
+#[must_use]
+pub fn saturate(value: f32, clamp: [i32; 2]) -> i32 {
+    // A float cast saturates and turns NaN into 0, so the order of `max` and `min` decides: NaN becomes the lower bound.
+    value.max(clamp[0] as f32).min(clamp[1] as f32) as i32
+}
+
+/// `sat(rne(f32(acc)·m) + zy)`: accumulator to 8 bits (profile `onnx`; QLinearConv, QGemm, QLinearMatMul,
+/// QLinearGlobalAveragePool).
+#[inline]
+#[must_use]
+pub fn requantize(acc: i32, m: f32, zero_point: i32, clamp: [i32; 2]) -> i32 {
+    let rounded = (acc as f32 * m).round_ties_even();
+    // Clamping before the zero point is added keeps the sum exact: |clamp − zero_point| is below 2^17.
+    saturate(rounded, [clamp[0] - zero_point, clamp[1] - zero_point]) + zero_point
+}
+
+/// `(sx·sw)/sy` in f32, evaluated in that order: the multiplier of [`requantize`].
+#[inline]
+#[must_use]
+pub fn requantize_multiplier(sx: f32, sw: f32, sy: f32) -> f32 {
+    sx * sw / sy
+}
+
+/// The multiplier of a global average over `count` elements: `sx / (sy·count)`; the accumulator is `Σ(q − zx)`.
+#[inline]
+#[must_use]
+pub fn gap_multiplier(sx: f32, sy: f32, count: u64) -> f32 {
+    sx / (sy * count as f32)
+}
+
+/// Constants of a quantized sum.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AddCoefficients {
+    /// `sa/sy`.
+    pub ra: f32,
+    /// `sb/sy`.
+    pub rb: f32,
+    /// `zy − fma(ra, za, rb·zb)`.
+    pub c: f32,
+}
+
+impl AddCoefficients {
+    /// From scales and zero points of both operands and the result.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "ONNX Runtime's kernel fuses here")]
+    pub fn new(sa: f32, za: i32, sb: f32, zb: i32, sy: f32, zy: i32) -> AddCoefficients {
+        let (ra, rb) = (sa / sy, sb / sy);
+        let c = zy as f32 - ra.mul_add(za as f32, rb * zb as f32);
+        AddCoefficients { ra, rb, c }
+    }
+}
+
+/// `sat(rne(fma(a, ra, fma(b, rb, c))))` (QLinearAdd).
+#[inline]
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "ONNX Runtime's kernel fuses here")]
+pub fn add(a: i32, b: i32, ra: f32, rb: f32, c: f32, clamp: [i32; 2]) -> i32 {
+    saturate((a as f32).mul_add(ra, (b as f32).mul_add(rb, c)).round_ties_even(), clamp)
+}
+
+/// Constant of a quantized product.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MulCoefficients {
+    /// `(sa·sb)/sy`.
+    pub m: f32,
+}
+
+impl MulCoefficients {
+    /// From the scales of both operands and the result.
+    #[must_use]
+    pub fn new(sa: f32, sb: f32, sy: f32) -> MulCoefficients {
+        MulCoefficients { m: sa * sb / sy }
+    }
+}
+
+/// `sat(rne(f32(p)·m + zy))`, `p` the product of the operands without their zero points (QLinearMul): the zero point is
+/// added inside the rounding.
+#[inline]
+#[must_use]
+pub fn mul(product: i32, m: f32, zero_point: i32, clamp: [i32; 2]) -> i32 {
+    saturate((product as f32 * m + zero_point as f32).round_ties_even(), clamp)
+}
+
+/// `sat(rne(x / scale) + zy)` (QuantizeLinear): divides, never multiplies by the reciprocal. NaN gives the lower bound,
+/// infinities saturate.
+#[inline]
+#[must_use]
+pub fn quantize(x: f32, scale: f32, zero_point: i32, clamp: [i32; 2]) -> i32 {
+    saturate((x / scale).round_ties_even(), [clamp[0] - zero_point, clamp[1] - zero_point]) + zero_point
+}
+
+/// `(q − zero_point)·scale` (DequantizeLinear).
+#[inline]
+#[must_use]
+pub fn dequantize(q: i32, scale: f32, zero_point: i32) -> f32 {
+    (q - zero_point) as f32 * scale
+}
+
+/// The average of a window as QLinearAveragePool computes it: elements are dequantized and summed in f32 in row-major
+/// order of the window, divided by the count, divided by the output's scale; the zero point is added inside the
+/// rounding.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Average {
+    sum: f32,
+}
+
+impl Average {
+    /// Takes one element, already dequantized.
+    #[inline]
+    pub fn take(&mut self, x: f32) {
+        self.sum += x;
+    }
+
+    /// The result over `count` positions; a window without any position is the zero point.
+    #[inline]
+    #[must_use]
+    pub fn finish(self, count: u32, scale: f32, zero_point: i32, clamp: [i32; 2]) -> i32 {
+        if count == 0 {
+            return zero_point.clamp(clamp[0], clamp[1]);
+        }
+        saturate((self.sum / count as f32 / scale + zero_point as f32).round_ties_even(), clamp)
+    }
+}
+
+/// Adds a sum to an accumulator; wraps in two's complement and tells whether it did.
+#[inline]
+#[must_use]
+pub fn accumulate(acc: i32, sum: i32) -> (i32, bool) {
+    acc.overflowing_add(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const U8: [i32; 2] = [0, 255];
+    const S8: [i32; 2] = [-128, 127];
+
+    #[test]
+    fn ties_go_to_the_even_neighbour_before_the_zero_point() {
+        assert_eq!([1, 3, 5, -1, -3].map(|a| requantize(a, 0.5, 7, U8)), [7, 9, 9, 7, 5]);
+        // QLinearMul rounds after adding the zero point, so an odd one moves the ties.
+        assert_eq!([1, 3, 5].map(|p| mul(p, 0.5, 7, U8)), [8, 8, 10]);
+    }
+
+    #[test]
+    fn everything_saturates() {
+        assert_eq!(requantize(i32::MAX, 1e30, 255, U8), 255);
+        assert_eq!(requantize(i32::MIN, 1e30, 255, U8), 0);
+        assert_eq!(quantize(f32::NAN, 0.1, 5, S8), -128);
+        assert_eq!((quantize(f32::INFINITY, 0.1, 5, S8), quantize(f32::NEG_INFINITY, 0.1, 5, U8)), (127, 0));
+        assert_eq!(add(255, 255, 3.0, 3.0, 0.0, U8), 255);
+    }
+
+    #[test]
+    fn accumulation_wraps_and_tells() {
+        assert_eq!(accumulate(i32::MAX, 1), (i32::MIN, true));
+        assert_eq!(accumulate(5, -7), (-2, false));
+    }
+
+    #[test]
+    fn an_average_adds_its_zero_point_inside_the_rounding() {
+        let mut a = Average::default();
+        a.take(1.0);
+        a.take(2.0);
+        assert_eq!(a.finish(2, 1.0, 3, U8), 4);
+        assert_eq!(Average::default().finish(0, 1.0, 3, U8), 3);
+    }
+}

@@ -11,6 +11,8 @@ mod pool;
 mod quantize;
 mod tiling;
 
+pub(super) use movement::{flattens, same_elements};
+
 use std::collections::BTreeMap;
 
 use super::CompileError;

@@ -6,8 +6,6 @@
 //! be read and tested apart from both.
 
 pub mod expr;
-mod parse;
-pub mod text;
 
 use crate::isa::{EType, Queue, Space, WindowDesc};
 pub use expr::{Expr, Ranges, Var};
@@ -192,8 +190,7 @@ pub struct Quant {
     pub table: Option<(Expr, Buffer)>,
 }
 
-/// A tiled operation. Which parts are present is fixed by the code: see the constructors in
-/// [`ops`](crate::compiler::lower::ops).
+/// A tiled operation. Which parts are present is fixed by the code.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TileOp {
     /// What it does.

@@ -1,0 +1,403 @@
+//! One layer's statements → instructions.
+
+use std::collections::BTreeMap;
+
+use super::registers::{Scalars, ZERO};
+use super::{Code, sync};
+use crate::compiler::CompileError;
+use crate::compiler::constants::Constants;
+use crate::compiler::tile::{self, Expr, Quant, Stmt, TileLayer, TileOp, Var, View};
+use crate::isa::{
+    AvgFlags, Cond, Insn, MacFlags, Profile, QField, QReg, QuantDesc, QuantMode, RedFlags, TField, TReg,
+    TensorDesc, WReg, Wait, WindowDesc, XReg,
+};
+
+/// Emits the body of a layer.
+pub(super) fn layer(layer: &TileLayer, constants: &mut Constants, code: &mut Code) -> Result<(), CompileError> {
+    let waits = sync::conditions(&layer.body);
+    let mut next = 0;
+    // Statements are taken together as long as their descriptors fit the registers.
+    let mut rest = layer.body.as_slice();
+    while !rest.is_empty() {
+        let mut descriptors = Descriptors::default();
+        let mut taken = 0;
+        for s in rest {
+            let mut wider = descriptors.clone();
+            wider.collect(s);
+            if taken > 0 && !wider.fit() {
+                break;
+            }
+            descriptors = wider;
+            taken += 1;
+        }
+        if !descriptors.fit() {
+            return Err(CompileError::TooBig { what: "operands of one loop" });
+        }
+        let (now, later) = rest.split_at(taken);
+        let mut block =
+            Block { constants, code, scalars: Scalars::new(), vars: BTreeMap::new(), descriptors, waits: &waits, next };
+        block.load_descriptors()?;
+        block.head(None)?;
+        block.statements(now)?;
+        next = block.next;
+        rest = later;
+    }
+    Ok(())
+}
+
+/// The descriptor operands of some statements; the index is the register number.
+#[derive(Debug, Clone, Default)]
+struct Descriptors {
+    views: Vec<View>,
+    quants: Vec<Quant>,
+    windows: Vec<WindowDesc>,
+}
+
+impl Descriptors {
+    fn collect(&mut self, s: &Stmt) {
+        match s {
+            Stmt::Loop { body, .. } => body.iter().for_each(|s| self.collect(s)),
+            Stmt::Op(op) => {
+                op.views.iter().for_each(|v| enter(&mut self.views, v));
+                op.quant.iter().for_each(|q| enter(&mut self.quants, q));
+                op.window.iter().for_each(|w| enter(&mut self.windows, w));
+            }
+            Stmt::Fence | Stmt::Host(_) => {}
+        }
+    }
+
+    fn fit(&self) -> bool {
+        self.views.len() <= TReg::COUNT
+            && self.quants.len() <= QReg::COUNT
+            && self.windows.len() <= WReg::COUNT
+    }
+}
+
+fn enter<T: Clone + PartialEq>(list: &mut Vec<T>, item: &T) {
+    if !list.contains(item) {
+        list.push(item.clone());
+    }
+}
+
+struct Block<'a> {
+    constants: &'a mut Constants,
+    code: &'a mut Code,
+    scalars: Scalars,
+    /// Registers of the loop variables that are bound here.
+    vars: BTreeMap<Var, XReg>,
+    descriptors: Descriptors,
+    waits: &'a [Vec<Cond>],
+    /// Number of the next operation in text order.
+    next: usize,
+}
+
+/// A place that takes a value depending on loop variables.
+#[derive(Clone, Copy)]
+enum Target {
+    Tensor(TReg, TField),
+    Quant(QReg),
+}
+
+impl Block<'_> {
+    /// Loads every descriptor with its constant fields; the others are filled in by the loop heads.
+    fn load_descriptors(&mut self) -> Result<(), CompileError> {
+        for (i, view) in self.descriptors.views.clone().iter().enumerate() {
+            let td = reg(TReg::new(i as u8))?;
+            let at = self.constants.record(&tensor_desc(view)?.to_bytes());
+            self.code.push(Insn::TdescLoad { td, rs1: ZERO, imm: address(at)? });
+        }
+        for (i, quant) in self.descriptors.quants.clone().iter().enumerate() {
+            let qd = reg(QReg::new(i as u8))?;
+            let at = self.constants.record(&quant_desc(quant).to_bytes());
+            self.code.push(Insn::QdescLoad { qd, rs1: ZERO, imm: address(at)? });
+        }
+        for (i, window) in self.descriptors.windows.clone().iter().enumerate() {
+            let wd = reg(WReg::new(i as u8))?;
+            let at = self.constants.record(&window.to_bytes());
+            self.code.push(Insn::WdescLoad { wd, rs1: ZERO, imm: address(at)? });
+        }
+        Ok(())
+    }
+
+    /// Sets the fields whose deepest variable is `bound`, now that it has a value.
+    fn head(&mut self, bound: Option<Var>) -> Result<(), CompileError> {
+        for (target, expr) in self.dynamic_fields() {
+            if expr.constant().is_none() && self.deepest(&expr) == bound {
+                let (value, temporary) = self.value(&expr)?;
+                self.code.push(match target {
+                    Target::Tensor(td, field) => Insn::TdescSet { td, rs1: value, field },
+                    Target::Quant(qd) => Insn::QdescSet { qd, rs1: value, field: QField::Table },
+                });
+                if temporary {
+                    self.scalars.give(value);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn dynamic_fields(&self) -> Vec<(Target, Expr)> {
+        let mut fields = Vec::new();
+        const DIMS: [TField; 4] = [TField::D0, TField::D1, TField::D2, TField::D3];
+        for (i, view) in self.descriptors.views.iter().enumerate() {
+            let Some(td) = TReg::new(i as u8) else { continue };
+            fields.push((Target::Tensor(td, TField::Base), view.base.clone()));
+            for (field, dim) in DIMS.into_iter().zip(&view.dims) {
+                fields.push((Target::Tensor(td, field), dim.clone()));
+            }
+        }
+        for (i, quant) in self.descriptors.quants.iter().enumerate() {
+            if let (Some(qd), Some((table, _))) = (QReg::new(i as u8), &quant.table) {
+                fields.push((Target::Quant(qd), table.clone()));
+            }
+        }
+        fields
+    }
+
+    /// The innermost loop variable of an expression: variables are numbered from the outside in.
+    fn deepest(&self, e: &Expr) -> Option<Var> {
+        let mut deepest = None;
+        e.variables(&mut |v| deepest = deepest.max(Some(v)));
+        deepest
+    }
+
+    /// A register that holds the expression, and whether the caller must give it back.
+    fn value(&mut self, e: &Expr) -> Result<(XReg, bool), CompileError> {
+        match e {
+            Expr::Const(0) => Ok((ZERO, false)),
+            Expr::Var(v) => match self.vars.get(v) {
+                Some(x) => Ok((*x, false)),
+                None => Err(CompileError::Internal { what: "a loop variable is used outside its loop" }),
+            },
+            Expr::Const(c) => {
+                let rd = self.scalars.take()?;
+                self.code.push(Insn::Li { rd, imm: *c });
+                Ok((rd, true))
+            }
+            Expr::Add(a, b) | Expr::Mul(a, b) | Expr::Min(a, b) | Expr::Max(a, b) => {
+                let (rs1, t1) = self.value(a)?;
+                let immediate = b.constant().and_then(|c| i32::try_from(c).ok());
+                let (rs2, t2) = match immediate {
+                    Some(_) => (ZERO, false),
+                    None => self.value(b)?,
+                };
+                for (r, t) in [(rs1, t1), (rs2, t2)] {
+                    if t {
+                        self.scalars.give(r);
+                    }
+                }
+                let rd = self.scalars.take()?;
+                self.code.push(match (e, immediate) {
+                    (Expr::Add(..), Some(imm)) => Insn::Addi { rd, rs1, imm },
+                    (Expr::Mul(..), Some(imm)) => Insn::Muli { rd, rs1, imm },
+                    (Expr::Min(..), Some(imm)) => Insn::Mini { rd, rs1, imm },
+                    (Expr::Max(..), Some(imm)) => Insn::Maxi { rd, rs1, imm },
+                    (Expr::Add(..), None) => Insn::Add { rd, rs1, rs2 },
+                    (Expr::Mul(..), None) => Insn::Mul { rd, rs1, rs2 },
+                    (Expr::Min(..), None) => Insn::Min { rd, rs1, rs2 },
+                    _ => Insn::Max { rd, rs1, rs2 },
+                });
+                Ok((rd, true))
+            }
+        }
+    }
+
+    fn statements(&mut self, body: &[Stmt]) -> Result<(), CompileError> {
+        for s in body {
+            match s {
+                Stmt::Op(op) => self.op(op)?,
+                Stmt::Fence => self.code.push(Insn::Fence),
+                Stmt::Host(id) => self.code.push(Insn::Host { id: *id }),
+                Stmt::Loop { var, start, end, step, body } => self.for_loop(*var, [*start, *end, *step], body)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn for_loop(&mut self, var: Var, [start, end, step]: [i64; 3], body: &[Stmt]) -> Result<(), CompileError> {
+        let counter = self.scalars.take()?;
+        let limit = self.scalars.take()?;
+        self.code.comment(format!("for v{} = {start} to {end} step {step}", var.0));
+        self.code.push(Insn::Li { rd: counter, imm: start });
+        self.code.push(Insn::Li { rd: limit, imm: end });
+        self.vars.insert(var, counter);
+        let top = self.code.here();
+        self.head(Some(var))?;
+        self.statements(body)?;
+        let step = i32::try_from(step).map_err(|_| CompileError::TooBig { what: "loop steps" })?;
+        self.code.push(Insn::Addi { rd: counter, rs1: counter, imm: step });
+        let back = top as i64 - self.code.here() as i64;
+        let target = i32::try_from(back).map_err(|_| CompileError::TooBig { what: "loop bodies" })?;
+        self.code.push(Insn::Blt { rs1: counter, rs2: limit, target });
+        self.vars.remove(&var);
+        self.scalars.give(counter);
+        self.scalars.give(limit);
+        Ok(())
+    }
+
+    fn op(&mut self, op: &TileOp) -> Result<(), CompileError> {
+        let mut conds = self.waits.get(self.next).cloned().unwrap_or_default();
+        self.next += 1;
+        while conds.len() > 2 {
+            // A qnop takes the first two; the instruction follows it in the same queue.
+            let rest = conds.split_off(2);
+            let wait = Wait([conds.first().copied(), conds.get(1).copied()]);
+            self.code.push(Insn::Qnop { queue: op.code.queue(), wait });
+            conds = rest;
+        }
+        let wait = Wait([conds.first().copied(), conds.get(1).copied()]);
+        let t = |i: usize| -> Result<TReg, CompileError> {
+            let view = op.views.get(i).ok_or(CompileError::Internal { what: "a tiled operation lacks an operand" })?;
+            let at = self.descriptors.views.iter().position(|v| v == view);
+            reg(at.and_then(|i| TReg::new(i as u8)))
+        };
+        let q = || {
+            let at = op.quant.as_ref().and_then(|q| self.descriptors.quants.iter().position(|x| x == q));
+            reg(at.and_then(|i| QReg::new(i as u8)))
+        };
+        let w = || {
+            let at = op.window.as_ref().and_then(|w| self.descriptors.windows.iter().position(|x| x == w));
+            reg(at.and_then(|i| WReg::new(i as u8)))
+        };
+        // The bias operand is not read unless the flag says so; it then names the destination's register.
+        let bias = || if op.flag { t(3) } else { t(0) };
+        let mac = if op.accumulate {
+            MacFlags::ACC
+        } else if op.flag {
+            MacFlags::BIAS
+        } else {
+            MacFlags::empty()
+        };
+        let mut origin = [(ZERO, false); 2];
+        let windowed = op.window.is_some();
+        if windowed {
+            let exprs = op.origin.clone();
+            for (slot, e) in origin.iter_mut().zip(&exprs) {
+                // `value` needs `self` mutably, so it runs before the operand closures are used.
+                *slot = Self::origin_value(e, &self.vars, &mut self.scalars, self.code)?;
+            }
+        }
+        let [(oy, _), (ox, _)] = origin;
+        let insn = match op.code {
+            tile::Code::DmaIn => Insn::DmaIn { dst: t(0)?, src: t(1)?, wait },
+            tile::Code::DmaFill => Insn::DmaFill { dst: t(0)?, wait },
+            tile::Code::DmaCopy => Insn::DmaCopy { dst: t(0)?, src: t(1)?, wait },
+            tile::Code::DmaOut => Insn::DmaOut { dst: t(0)?, src: t(1)?, wait },
+            tile::Code::Conv => Insn::MacConv {
+                dst: t(0)?,
+                src: t(1)?,
+                weights: t(2)?,
+                bias: bias()?,
+                window: w()?,
+                oy,
+                ox,
+                flags: mac,
+                wait,
+            },
+            tile::Code::Depthwise => Insn::MacDw {
+                dst: t(0)?,
+                src: t(1)?,
+                weights: t(2)?,
+                bias: bias()?,
+                window: w()?,
+                oy,
+                ox,
+                flags: mac,
+                wait,
+            },
+            tile::Code::Requant => Insn::VecRequant { dst: t(0)?, src: t(1)?, quant: q()?, wait },
+            tile::Code::Add => Insn::VecAdd { dst: t(0)?, a: t(1)?, b: t(2)?, quant: q()?, wait },
+            tile::Code::Mul => Insn::VecMul { dst: t(0)?, a: t(1)?, b: t(2)?, quant: q()?, wait },
+            tile::Code::Lut => Insn::VecLut { dst: t(0)?, src: t(1)?, table: t(2)?, wait },
+            tile::Code::MaxPool => Insn::VecMaxpool { dst: t(0)?, src: t(1)?, window: w()?, oy, ox, wait },
+            tile::Code::AvgPool => Insn::VecAvgpool {
+                dst: t(0)?,
+                src: t(1)?,
+                quant: q()?,
+                window: w()?,
+                oy,
+                ox,
+                flags: if op.flag { AvgFlags::INCLUDE_PAD } else { AvgFlags::empty() },
+                wait,
+            },
+            tile::Code::Rsum => Insn::VecRsum {
+                dst: t(0)?,
+                src: t(1)?,
+                flags: if op.accumulate { RedFlags::ACC } else { RedFlags::empty() },
+                wait,
+            },
+            tile::Code::Quantize => Insn::VecQuant { dst: t(0)?, src: t(1)?, quant: q()?, wait },
+            tile::Code::Dequantize => Insn::VecDequant { dst: t(0)?, src: t(1)?, quant: q()?, wait },
+        };
+        self.code.push(insn);
+        for (r, temporary) in origin {
+            if temporary {
+                self.scalars.give(r);
+            }
+        }
+        Ok(())
+    }
+
+    /// Origins are a loop variable or a small constant in all lowerings.
+    fn origin_value(
+        e: &Expr,
+        vars: &BTreeMap<Var, XReg>,
+        scalars: &mut Scalars,
+        code: &mut Code,
+    ) -> Result<(XReg, bool), CompileError> {
+        match e {
+            Expr::Const(0) => Ok((ZERO, false)),
+            Expr::Const(c) => {
+                let rd = scalars.take()?;
+                code.push(Insn::Li { rd, imm: *c });
+                Ok((rd, true))
+            }
+            Expr::Var(v) => vars
+                .get(v)
+                .map(|x| (*x, false))
+                .ok_or(CompileError::Internal { what: "a loop variable is used outside its loop" }),
+            _ => Err(CompileError::Internal { what: "the origin of a tile is a compound expression" }),
+        }
+    }
+}
+
+fn reg<R>(register: Option<R>) -> Result<R, CompileError> {
+    register.ok_or(CompileError::Internal { what: "an operand has no descriptor register" })
+}
+
+fn address(at: i64) -> Result<i32, CompileError> {
+    i32::try_from(at).map_err(|_| CompileError::TooBig { what: "constants (2 GiB)" })
+}
+
+/// The record of a view; fields that depend on variables hold a legal placeholder.
+fn tensor_desc(view: &View) -> Result<TensorDesc, CompileError> {
+    let mut dims = [1_u32; 4];
+    for (slot, dim) in dims.iter_mut().zip(&view.dims) {
+        if let Some(c) = dim.constant() {
+            *slot = u32::try_from(c).map_err(|_| CompileError::TooBig { what: "extents of a tile" })?;
+        }
+    }
+    Ok(TensorDesc {
+        base: view.base.constant().unwrap_or(0),
+        dims,
+        strides: view.strides,
+        zero_point: view.zero_point,
+        space: view.space,
+        etype: view.etype,
+        lanes: view.lanes,
+    })
+}
+
+fn quant_desc(q: &Quant) -> QuantDesc {
+    QuantDesc {
+        profile: Profile::Onnx,
+        mode: if q.table.is_some() { QuantMode::Channel } else { QuantMode::Tensor },
+        zero_point: q.zero_point,
+        lo: q.clamp[0],
+        hi: q.clamp[1],
+        m0: q.m0,
+        m1: q.m1,
+        c: q.c,
+        table: q.table.as_ref().and_then(|(e, _)| e.constant()).unwrap_or(0),
+    }
+}

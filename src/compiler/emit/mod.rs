@@ -1,0 +1,60 @@
+//! Tiles → instruction words.
+//!
+//! Each distinct view gets a tensor descriptor register: its constant fields are loaded once, in front of the
+//! outermost loop; a field that depends on loop variables is set at the head of the loop that binds the deepest of
+//! them. Loops become loops. [`sync`] adds the conditions.
+
+mod block;
+mod registers;
+mod sync;
+
+use super::CompileError;
+use super::constants::Constants;
+use super::tile::{Stmt, TileLayer};
+use crate::isa::Insn;
+use crate::program::CodeRange;
+
+/// Emitted code with what listings and tables need.
+#[derive(Debug, Default)]
+pub(super) struct Code {
+    pub(super) insns: Vec<Insn>,
+    /// Comments, by instruction.
+    pub(super) comments: Vec<(usize, String)>,
+    pub(super) provenance: Vec<CodeRange>,
+}
+
+impl Code {
+    pub(super) fn push(&mut self, insn: Insn) {
+        self.insns.push(insn);
+    }
+
+    pub(super) fn comment(&mut self, text: impl Into<String>) {
+        self.comments.push((self.insns.len(), text.into()));
+    }
+
+    pub(super) fn here(&self) -> usize {
+        self.insns.len()
+    }
+}
+
+/// Emits all layers, in order, and the final `halt`.
+pub(super) fn emit(layers: &[TileLayer], constants: &mut Constants) -> Result<Code, CompileError> {
+    let mut code = Code::default();
+    for (id, layer) in layers.iter().enumerate() {
+        let start = code.here();
+        let id = u32::try_from(id).map_err(|_| CompileError::TooBig { what: "layers" })?;
+        code.comment(format!("layer {id}: {} {}", layer.kind, layer.name));
+        code.push(Insn::LayerBegin { id });
+        block::layer(layer, constants, &mut code)?;
+        if !layer.body.is_empty() && !matches!(layer.body.last(), Some(Stmt::Host(_))) {
+            // The next layer reads what this one wrote and uses the same scratchpad.
+            code.push(Insn::Fence);
+        }
+        code.push(Insn::LayerEnd { id });
+        let end = code.here();
+        let narrow = |n: usize| u32::try_from(n).map_err(|_| CompileError::TooBig { what: "instructions" });
+        code.provenance.push(CodeRange { start: narrow(start)?, end: narrow(end)?, layer: id });
+    }
+    code.push(Insn::Halt);
+    Ok(code)
+}

@@ -1,0 +1,192 @@
+//! What a program can do wrong. A fault is data: what happened, at which instruction, in which layer.
+
+use crate::isa::{DecodeError, DescriptorError, Space};
+
+/// A program did something illegal.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("fault at pc {pc} ({}){}: {kind}", .insn.as_deref().unwrap_or("no instruction"), layer_text(.layer.as_deref()))]
+pub struct Fault {
+    /// What happened.
+    pub kind: FaultKind,
+    /// Index of the instruction word.
+    pub pc: u64,
+    /// Its assembly text; none where there is no instruction.
+    pub insn: Option<String>,
+    /// Name of the open layer.
+    pub layer: Option<String>,
+}
+
+fn layer_text(layer: Option<&str>) -> String {
+    layer.map_or(String::new(), |l| format!(" in layer \"{l}\""))
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FaultKind {
+    /// The word is not an instruction.
+    #[error("illegal instruction: {0}")]
+    IllegalInstruction(DecodeError),
+    /// Execution left the code without a `halt`.
+    #[error("execution left the code, which has {words} instructions; end it with `halt`")]
+    PcOutOfRange {
+        /// Instructions of the program.
+        words: u64,
+    },
+    /// A descriptor register was used before anything was loaded into it.
+    #[error("descriptor register {register} was never loaded")]
+    UnsetDescriptor {
+        /// `t3`.
+        register: String,
+    },
+    /// A record in the constants is not a descriptor.
+    #[error("bad descriptor at constant address {address:#x}: {error}")]
+    BadDescriptor {
+        /// Where it was read.
+        address: i64,
+        /// Why it is refused.
+        error: DescriptorError,
+    },
+    /// A value does not fit the descriptor field.
+    #[error("{value} does not fit field {field}")]
+    DescriptorField {
+        /// Field.
+        field: &'static str,
+        /// Value.
+        value: i64,
+    },
+    /// A scalar or descriptor load outside the constants or not aligned.
+    #[error("constant load of {bytes} bytes at {address:#x}: outside the {len} bytes of constants, or not a multiple of {align}")]
+    BadConstantLoad {
+        /// Address.
+        address: i64,
+        /// Bytes.
+        bytes: usize,
+        /// Size of the segment.
+        len: usize,
+        /// Required alignment.
+        align: usize,
+    },
+    /// A byte is read that nothing has written.
+    #[error("undefined read: byte {address:#x} of {} was never written", .space.name())]
+    UndefinedRead {
+        /// Memory.
+        space: Space,
+        /// Lowest such address of the instruction.
+        address: i64,
+    },
+    /// An address outside the memory.
+    #[error("access out of range: byte {address:#x} of {}, which has {size:#x} bytes", .space.name())]
+    OutOfRange {
+        /// Memory.
+        space: Space,
+        /// First such address found.
+        address: i64,
+        /// Size of the memory.
+        size: u64,
+    },
+    /// A write into the constant segment.
+    #[error("write to constants: byte {address:#x} lies below {limit:#x}, where writable DRAM begins")]
+    WriteToConstants {
+        /// Address.
+        address: i64,
+        /// First writable address.
+        limit: u64,
+    },
+    /// Operands that do not go together.
+    #[error("illegal operand: {reason}")]
+    IllegalOperand {
+        /// Which and why.
+        reason: String,
+    },
+    /// A tile larger than half of the accumulator memory.
+    #[error("accumulator tile of {bytes} bytes; a tile takes at most half of the memory, {limit} bytes")]
+    AccumulatorTooLarge {
+        /// Span of the tile.
+        bytes: i64,
+        /// Largest legal span.
+        limit: i64,
+    },
+    /// More products in one sum than fit 32 bits.
+    #[error("reduction of {length} products; one instruction sums at most {limit}")]
+    ReductionTooLong {
+        /// Products.
+        length: u64,
+        /// Largest legal number.
+        limit: u64,
+    },
+    /// Source and destination share bytes.
+    #[error("source and destination overlap at byte {address:#x} of {}", .space.name())]
+    Overlap {
+        /// Memory.
+        space: Space,
+        /// A shared byte.
+        address: i64,
+    },
+    /// A limit that ends endless work.
+    #[error("watchdog: more than {limit} {what}; raise the limit with {option} if the program is meant to run longer")]
+    Watchdog {
+        /// Of what.
+        what: &'static str,
+        /// The limit.
+        limit: u64,
+        /// Option that raises it.
+        option: &'static str,
+    },
+    /// Layer markers that do not pair.
+    #[error("layer marker: {reason}")]
+    LayerMarker {
+        /// What is wrong.
+        reason: String,
+    },
+    /// At a layer's end its tensor is not complete.
+    #[error("layer \"{layer}\" ends, but byte {address:#x} of its tensor \"{tensor}\" was never written")]
+    IncompleteTensor {
+        /// Layer.
+        layer: String,
+        /// Tensor.
+        tensor: String,
+        /// Lowest such address.
+        address: i64,
+    },
+    /// `host` with an id that the host table does not have.
+    #[error("host layer {id} is not in the host table, which has {count} entries")]
+    UnknownHost {
+        /// Id.
+        id: u32,
+        /// Entries.
+        count: usize,
+    },
+    /// A host layer did not produce its outputs.
+    #[error("host layer failed: {reason}")]
+    HostFailed {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl FaultKind {
+    /// A short stable name, for tests and `--json`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            FaultKind::IllegalInstruction(_) => "illegal-instruction",
+            FaultKind::PcOutOfRange { .. } => "pc-out-of-range",
+            FaultKind::UnsetDescriptor { .. } => "unset-descriptor",
+            FaultKind::BadDescriptor { .. } => "bad-descriptor",
+            FaultKind::DescriptorField { .. } => "descriptor-field",
+            FaultKind::BadConstantLoad { .. } => "bad-constant-load",
+            FaultKind::UndefinedRead { .. } => "undefined-read",
+            FaultKind::OutOfRange { .. } => "out-of-range",
+            FaultKind::WriteToConstants { .. } => "write-to-constants",
+            FaultKind::IllegalOperand { .. } => "illegal-operand",
+            FaultKind::AccumulatorTooLarge { .. } => "accumulator-too-large",
+            FaultKind::ReductionTooLong { .. } => "reduction-too-long",
+            FaultKind::Overlap { .. } => "overlap",
+            FaultKind::Watchdog { .. } => "watchdog",
+            FaultKind::LayerMarker { .. } => "layer-marker",
+            FaultKind::IncompleteTensor { .. } => "incomplete-tensor",
+            FaultKind::UnknownHost { .. } => "unknown-host",
+            FaultKind::HostFailed { .. } => "host-failed",
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Queue instructions with everything captured that they need: what the control core hands to the queues.
+
+use crate::isa::{Queue, QuantDesc, TensorDesc, WindowDesc};
+
+/// The instruction may start once `count` instructions of `queue` have ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket {
+    /// The queue waited for.
+    pub queue: Queue,
+    /// Instructions of that queue, counted from the program's start, that must have ended.
+    pub count: u64,
+}
+
+/// A queue instruction at issue: descriptors, origins and tickets captured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueueOp {
+    /// Number among all queue instructions of the run, from 0.
+    pub seq: u64,
+    /// Index of the instruction word.
+    pub pc: u32,
+    /// The queue that executes it.
+    pub queue: Queue,
+    /// What it does.
+    pub kind: OpKind,
+    /// Its conditions.
+    pub tickets: [Option<Ticket>; 2],
+    /// The open layer.
+    pub layer: Option<u32>,
+}
+
+/// A convolution tile.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ConvOp {
+    /// Accumulators.
+    pub dst: TensorDesc,
+    /// Activations.
+    pub src: TensorDesc,
+    /// Packed (dense) or strided (depthwise) weights.
+    pub weights: TensorDesc,
+    /// Start values; none: zero, or the present accumulators.
+    pub bias: Option<TensorDesc>,
+    /// Add to the present accumulators.
+    pub accumulate: bool,
+    /// Geometry.
+    pub window: WindowDesc,
+    /// Output row and column of the tile's first element.
+    pub origin: [i64; 2],
+}
+
+/// What a queue instruction does.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[expect(missing_docs, reason = "operands are named as in the ISA table, which documents them")]
+pub enum OpKind {
+    /// `qnop`
+    Nop,
+    /// `dma.in`
+    DmaIn { dst: TensorDesc, src: TensorDesc },
+    /// `dma.pad`
+    DmaPad { dst: TensorDesc, src: TensorDesc, window: WindowDesc },
+    /// `dma.fill`
+    DmaFill { dst: TensorDesc },
+    /// `dma.copy`
+    DmaCopy { dst: TensorDesc, src: TensorDesc },
+    /// `dma.out`
+    DmaOut { dst: TensorDesc, src: TensorDesc },
+    /// `mac.conv`
+    Conv(ConvOp),
+    /// `mac.dw`
+    Depthwise(ConvOp),
+    /// `mac.matmul`
+    Matmul { dst: TensorDesc, a: TensorDesc, b: TensorDesc, bias: Option<TensorDesc>, accumulate: bool },
+    /// `vec.requant`
+    Requant { dst: TensorDesc, src: TensorDesc, quant: QuantDesc },
+    /// `vec.store`
+    Store { dst: TensorDesc, src: TensorDesc },
+    /// `vec.add`
+    Add { dst: TensorDesc, a: TensorDesc, b: TensorDesc, quant: QuantDesc },
+    /// `vec.mul`
+    Mul { dst: TensorDesc, a: TensorDesc, b: TensorDesc, quant: QuantDesc },
+    /// `vec.lut`
+    Lut { dst: TensorDesc, src: TensorDesc, table: TensorDesc },
+    /// `vec.maxpool`
+    MaxPool { dst: TensorDesc, src: TensorDesc, window: WindowDesc, origin: [i64; 2] },
+    /// `vec.avgpool`
+    AvgPool {
+        dst: TensorDesc,
+        src: TensorDesc,
+        quant: QuantDesc,
+        window: WindowDesc,
+        origin: [i64; 2],
+        include_pad: bool,
+    },
+    /// `vec.rsum`
+    Rsum { dst: TensorDesc, src: TensorDesc, accumulate: bool },
+    /// `vec.quant`
+    Quantize { dst: TensorDesc, src: TensorDesc, quant: QuantDesc },
+    /// `vec.dequant`
+    Dequantize { dst: TensorDesc, src: TensorDesc, quant: QuantDesc },
+}
+
+impl OpKind {
+    /// The written tensor; none for `qnop`.
+    #[must_use]
+    pub fn dst(&self) -> Option<&TensorDesc> {
+        match self {
+            OpKind::Nop => None,
+            OpKind::Conv(c) | OpKind::Depthwise(c) => Some(&c.dst),
+            OpKind::DmaIn { dst, .. }
+            | OpKind::DmaPad { dst, .. }
+            | OpKind::DmaFill { dst }
+            | OpKind::DmaCopy { dst, .. }
+            | OpKind::DmaOut { dst, .. }
+            | OpKind::Matmul { dst, .. }
+            | OpKind::Requant { dst, .. }
+            | OpKind::Store { dst, .. }
+            | OpKind::Add { dst, .. }
+            | OpKind::Mul { dst, .. }
+            | OpKind::Lut { dst, .. }
+            | OpKind::MaxPool { dst, .. }
+            | OpKind::AvgPool { dst, .. }
+            | OpKind::Rsum { dst, .. }
+            | OpKind::Quantize { dst, .. }
+            | OpKind::Dequantize { dst, .. } => Some(dst),
+        }
+    }
+
+    /// Whether the present accumulators are read.
+    #[must_use]
+    pub fn accumulates(&self) -> bool {
+        match self {
+            OpKind::Conv(c) | OpKind::Depthwise(c) => c.accumulate,
+            OpKind::Matmul { accumulate, .. } | OpKind::Rsum { accumulate, .. } => *accumulate,
+            _ => false,
+        }
+    }
+}
