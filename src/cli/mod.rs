@@ -1,1 +1,89 @@
-//! (module head follows)
+//! The command line, on top of everything else.
+//!
+//! A command goes through three steps: what was typed ([`args`]), what it means once files are read (a plan, in the
+//! command's own module), and the report. Commands return their report as text; only this module prints it, and only
+//! [`failure`] knows how errors look and which exit status they have:
+//!
+//! | status | meaning |
+//! |---|---|
+//! | 0 | fine |
+//! | 1 | the answer is "no" |
+//! | 2 | wrong usage |
+//! | 3 | bad input file |
+//! | 4 | unsupported model |
+//! | 5 | the program did something illegal |
+
+mod args;
+mod asm;
+mod disasm;
+mod failure;
+mod format;
+mod info;
+mod input;
+mod sidecar;
+mod source;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use failure::Failure;
+
+/// What a command has to say, and its exit status.
+struct Report {
+    text: String,
+    status: u8,
+}
+
+impl Report {
+    fn fine(text: String) -> Report {
+        Report { text, status: 0 }
+    }
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    logging(cli.verbose);
+    match dispatch(cli.command) {
+        Ok(report) => {
+            // A reader that went away (`| head`) is no error.
+            let _ = std::io::stdout().write_all(report.text.as_bytes());
+            ExitCode::from(report.status)
+        }
+        Err(failure) => {
+            let _ = std::io::stderr().write_all(failure.render().as_bytes());
+            ExitCode::from(failure.status)
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<Report, Failure> {
+    match command {
+        Command::Asm(args) => asm::run(&args),
+        Command::Disasm(args) => disasm::run(&args),
+        Command::Info(args) => info::run(&args),
+    }
+}
+
+/// `-v` shows what is done, `-vv` how; `RUST_LOG` may say more.
+fn logging(verbose: u8) {
+    use tracing_subscriber::EnvFilter;
+    let level = match verbose {
+        0 => "warn",
+        1 => "rcar_iss=info",
+        2 => "rcar_iss=debug",
+        _ => "rcar_iss=trace",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let stderr_is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(stderr_is_terminal)
+        .without_time()
+        .init();
+}

@@ -1,1 +1,71 @@
-//! (module head follows)
+//! Layer dumps: a folder with `manifest.json` and one `.npy` of raw integers for each tensor.
+//!
+//! A dump appears complete or not at all: everything is written to a folder beside it, which [`DumpWriter::finish`]
+//! renames. A folder that is there already is replaced only if it is a dump itself (has a `manifest.json`) or empty.
+
+mod manifest;
+mod writer;
+
+pub use manifest::{Manifest, ManifestEntry};
+pub use writer::DumpWriter;
+
+use std::path::PathBuf;
+
+use crate::files::FileError;
+use crate::tensor_file::TensorFileError;
+
+/// Which tensors a dump holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Selection {
+    /// Every tensor of the tensor table.
+    #[default]
+    All,
+    /// Those with one of these names: a layer's or an ONNX tensor's.
+    Named(Vec<String>),
+}
+
+/// Why a dump cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum DumpError {
+    /// The operating system refuses.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A tensor's bytes cannot be written.
+    #[error("tensor '{tensor}': {source}")]
+    Tensor {
+        /// ONNX name.
+        tensor: String,
+        /// Why.
+        source: TensorFileError,
+    },
+    /// The folder holds something else.
+    #[error("'{}' is not empty and holds no manifest.json, so it is no earlier dump; it is left as it is: choose another folder", path.display())]
+    NotADump {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A name that no layer and no tensor has.
+    #[error("no layer or tensor is named '{name}'{hint}")]
+    UnknownName {
+        /// As asked for.
+        name: String,
+        /// Similar names, or how to see them.
+        hint: String,
+    },
+    /// A tensor that fusion removed.
+    #[error(
+        "tensor '{name}' does not exist in this program: {reason}; compile with --observe '{name}' to keep it"
+    )]
+    Removed {
+        /// ONNX name.
+        name: String,
+        /// Why it was removed.
+        reason: String,
+    },
+    /// A tensor was dumped that is not in the program's tables.
+    #[error("tensor '{name}' is not in the tensor table")]
+    Foreign {
+        /// Its name.
+        name: String,
+    },
+}

@@ -1,3 +1,15 @@
 //! The integration tests, one binary: linking once is cheaper than twenty times.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod codegen;
+mod dump;
+mod elf;
+
+/// A fresh empty folder for one test.
+fn scratch(name: &str) -> std::path::PathBuf {
+    let dir = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&dir);
+    std::fs::create_dir_all(&dir).unwrap();
+    dir
+}

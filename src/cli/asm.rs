@@ -1,0 +1,9 @@
+//! `rcar-iss asm`.
+
+use super::Report;
+use super::args::AsmArgs;
+use super::failure::Failure;
+
+pub(super) fn run(args: &AsmArgs) -> Result<Report, Failure> {
+    Err(Failure::file(&args.source, &"the assembler is not merged yet"))
+}

@@ -1,0 +1,123 @@
+//! Errors as the user sees them: what, where, why, and what to do. Every typed error of the library becomes one here.
+
+use std::path::Path;
+
+use crate::dump::DumpError;
+use crate::files::FileError;
+use crate::image::ImageError;
+use crate::machine::MachineError;
+use crate::program::elf::ProgramFileError;
+use crate::tensor_file::TensorFileError;
+
+/// The answer is "no".
+#[allow(dead_code, reason = "for compare and diagnose")]
+pub(super) const NO: u8 = 1;
+/// Wrong usage.
+pub(super) const USAGE: u8 = 2;
+/// Bad input file.
+pub(super) const INPUT: u8 = 3;
+/// Unsupported model.
+pub(super) const UNSUPPORTED: u8 = 4;
+/// The program did something illegal.
+pub(super) const ILLEGAL: u8 = 5;
+
+/// One clear message and an exit status.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) status: u8,
+    what: String,
+    why: Option<String>,
+    help: Option<String>,
+}
+
+impl Failure {
+    pub(super) fn new(status: u8, what: impl Into<String>) -> Failure {
+        Failure { status, what: what.into(), why: None, help: None }
+    }
+
+    pub(super) fn usage(what: impl Into<String>) -> Failure {
+        Failure::new(USAGE, what)
+    }
+
+    /// A file that is not what it should be.
+    pub(super) fn file(path: &Path, why: &impl std::fmt::Display) -> Failure {
+        Failure::new(INPUT, format!("'{}'", path.display())).why(why)
+    }
+
+    pub(super) fn why(mut self, why: &impl std::fmt::Display) -> Failure {
+        self.why = Some(why.to_string());
+        self
+    }
+
+    pub(super) fn help(mut self, help: impl Into<String>) -> Failure {
+        self.help = Some(help.into());
+        self
+    }
+
+    pub(super) fn render(&self) -> String {
+        let mut text = format!("error: {}", self.what);
+        if let Some(why) = &self.why {
+            // A reason of several lines (a caret below assembly text) stands on its own.
+            text.push_str(if why.contains('\n') { ":\n" } else { ": " });
+            text.push_str(why.trim_end());
+        }
+        if let Some(help) = &self.help {
+            text.push_str("\n  help: ");
+            text.push_str(help);
+        }
+        text.push('\n');
+        text
+    }
+}
+
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Failure {
+        Failure::new(INPUT, error.to_string())
+    }
+}
+
+impl From<DumpError> for Failure {
+    fn from(error: DumpError) -> Failure {
+        let status = match error {
+            DumpError::File(_) | DumpError::Tensor { .. } => INPUT,
+            _ => USAGE,
+        };
+        Failure::new(status, "layer dump").why(&error)
+    }
+}
+
+impl From<ProgramFileError> for Failure {
+    fn from(error: ProgramFileError) -> Failure {
+        match error {
+            ProgramFileError::File(file) => file.into(),
+            other => Failure::new(INPUT, "program file").why(&other),
+        }
+    }
+}
+
+impl Failure {
+    pub(super) fn program(path: &Path, error: ProgramFileError) -> Failure {
+        match error {
+            ProgramFileError::File(file) => file.into(),
+            other => Failure::file(path, &other),
+        }
+    }
+
+    pub(super) fn tensor(path: &Path, error: TensorFileError) -> Failure {
+        match error {
+            TensorFileError::File(file) => file.into(),
+            other => Failure::file(path, &other),
+        }
+    }
+
+    pub(super) fn image(path: &Path, error: &ImageError) -> Failure {
+        Failure::file(path, error)
+    }
+
+    pub(super) fn machine(name: &str, error: &MachineError) -> Failure {
+        match error {
+            MachineError::Unknown { .. } => Failure::usage(error.to_string()),
+            _ => Failure::new(INPUT, format!("machine file '{name}'")).why(error),
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! `rcar-iss info`: what a program file holds.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde_json::json;
+
+use super::args::InfoArgs;
+use super::failure::Failure;
+use super::{Report, format, source};
+use crate::program::{Layer, Meta, Program, Role, TensorEntry};
+
+pub(super) fn run(args: &InfoArgs) -> Result<Report, Failure> {
+    let program = source::read_program(&args.program)?;
+    if args.json {
+        return Ok(Report::fine(json(&program)));
+    }
+    let mut text = summary(&program);
+    let lists: [(bool, fn(&Program) -> String); 3] =
+        [(args.layers, layers), (args.tensors, tensors), (args.provenance, provenance)];
+    for (wanted, list) in lists {
+        if wanted {
+            text.push('\n');
+            text.push_str(&list(&program));
+        }
+    }
+    Ok(Report::fine(text))
+}
+
+fn json(program: &Program) -> String {
+    let value = json!({
+        "instructions": program.code.len(),
+        "constant_bytes": program.constants.len(),
+        "host_model_bytes": program.host_models.iter().map(|m| m.len()).collect::<Vec<_>>(),
+        "meta": program.meta,
+    });
+    format!("{value:#}\n")
+}
+
+fn summary(program: &Program) -> String {
+    let meta = &program.meta;
+    let macs: u64 = meta.layers.iter().map(|l| l.macs).sum();
+    let mut rows = vec![
+        ("program", meta.name.clone()),
+        (
+            "machine",
+            format!(
+                "{} (hash {}), instruction set version {}",
+                meta.machine.name, meta.machine.hash, meta.isa_version
+            ),
+        ),
+        (
+            "code",
+            format!(
+                "{} instructions, {}",
+                format::grouped(program.code.len() as u64),
+                format::bytes(program.code.len() as u64 * 16)
+            ),
+        ),
+        ("constants", format::bytes(program.constants.len() as u64)),
+        ("DRAM", format!("{}, constants included", format::bytes(meta.dram_bytes))),
+        ("layers", kinds(&meta.layers)),
+        ("MACs", format::grouped(macs)),
+    ];
+    for (label, role) in [("input", Role::Input), ("output", Role::Output)] {
+        rows.extend(meta.tensors.iter().filter(|t| t.role == role).map(|t| (label, tensor_line(t))));
+    }
+    rows.extend(meta.hosts.iter().map(|h| {
+        let name = meta.layers.get(h.layer as usize).map_or("?", |l| l.name.as_str());
+        ("host layer", format!("{name}: {} ({})", h.op_types.join(", "), h.reason))
+    }));
+    if !meta.removed.is_empty() {
+        rows.push((
+            "removed",
+            format!("{} ONNX tensors, by fusion (--tensors lists them)", meta.removed.len()),
+        ));
+    }
+    let mut text = String::new();
+    for (label, value) in rows {
+        let _ = writeln!(text, "{label:<11} {value}");
+    }
+    text
+}
+
+/// `64: 49 conv, 10 add …`, most frequent first.
+fn kinds(layers: &[Layer]) -> String {
+    let mut count: BTreeMap<&str, usize> = BTreeMap::new();
+    for layer in layers {
+        *count.entry(&layer.kind).or_default() += 1;
+    }
+    let mut kinds: Vec<(&str, usize)> = count.into_iter().collect();
+    kinds.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    let listed: Vec<String> = kinds.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+    if listed.is_empty() { "none".into() } else { format!("{}: {}", layers.len(), listed.join(", ")) }
+}
+
+fn tensor_line(t: &TensorEntry) -> String {
+    let mut line = format!("{}: {} {}", t.name, t.dtype, format::shape(&t.shape));
+    if let (Some(scale), Some(zero)) = (t.scale, t.zero_point) {
+        let _ = write!(line, ", scale {scale}, zero point {zero}");
+    }
+    if let Some(p) = &t.preprocess {
+        let list = |v: &[f32]| v.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let order = if p.bgr { "BGR" } else { "RGB" };
+        let resize = p.resize.map_or_else(String::new, |r| format!(", short side to {r}"));
+        let _ = write!(line, ", pictures: ({order} - {}) / {}{resize}", list(&p.mean), list(&p.std));
+    }
+    if !t.labels.is_empty() {
+        let _ = write!(line, ", {} class names", t.labels.len());
+    }
+    line
+}
+
+fn layers(program: &Program) -> String {
+    let meta = &program.meta;
+    let rows = meta.layers.iter().enumerate().map(|(i, layer)| {
+        let words: u32 =
+            meta.provenance.iter().filter(|r| r.layer as usize == i).map(|r| r.end - r.start).sum();
+        let output = meta.tensors.iter().find(|t| t.layer.is_some_and(|l| l as usize == i));
+        vec![
+            i.to_string(),
+            layer.name.clone(),
+            if layer.host { format!("{} (host)", layer.kind) } else { layer.kind.clone() },
+            output.map_or_else(String::new, |t| format!("{} {}", t.dtype, format::shape(&t.shape))),
+            format::grouped(layer.macs),
+            format::grouped(words.into()),
+        ]
+    });
+    format::table(&["#", "layer", "kind", "output", "MACs", "instructions"], &[0, 4, 5], rows.collect())
+}
+
+fn tensors(program: &Program) -> String {
+    let meta = &program.meta;
+    let rows = meta.tensors.iter().map(|t| {
+        let role = match t.role {
+            Role::Input => "input",
+            Role::Output => "output",
+            Role::Layer => "layer",
+        };
+        vec![
+            t.name.clone(),
+            role.to_string(),
+            t.dtype.clone(),
+            format::shape(&t.shape),
+            t.scale.map_or_else(String::new, |s| s.to_string()),
+            t.zero_point.map_or_else(String::new, |z| z.to_string()),
+            format!("{:#x}", t.place.address),
+        ]
+    });
+    let mut text = format::table(
+        &["tensor", "role", "type", "shape", "scale", "zero", "address"],
+        &[4, 5, 6],
+        rows.collect(),
+    );
+    if !meta.removed.is_empty() {
+        text.push('\n');
+        let rows = meta.removed.iter().map(|r| vec![r.tensor.clone(), r.reason.clone()]).collect();
+        text.push_str(&format::table(&["removed", "reason"], &[], rows));
+    }
+    text
+}
+
+fn provenance(program: &Program) -> String {
+    let meta: &Meta = &program.meta;
+    let rows = meta.provenance.iter().map(|r| {
+        let layer = meta.layers.get(r.layer as usize);
+        vec![
+            format!("{}..{}", r.start, r.end),
+            layer.map_or_else(String::new, |l| l.name.clone()),
+            layer.map_or_else(String::new, |l| l.onnx_nodes.join(" ")),
+        ]
+    });
+    format::table(&["instructions", "layer", "ONNX nodes"], &[], rows.collect())
+}

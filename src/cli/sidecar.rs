@@ -1,0 +1,119 @@
+//! What an ONNX file does not say: how pictures become inputs, and what the classes are called. It stands in a TOML
+//! file beside the model, `<model>.toml` or `model.toml`:
+//!
+//! ```toml
+//! labels = "labels.json"      # a list of names, or an object from number to name
+//!
+//! [input.data]                # by input name
+//! mean = [123.7, 116.3, 103.5]  # one per channel, or one number; of values 0…255
+//! std = [58.4, 57.1, 57.4]
+//! resize = 256                # short side before the centre crop; without it: straight to H x W
+//! bgr = false
+//! ```
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::failure::Failure;
+use crate::files;
+use crate::program::Preprocess;
+
+/// What a sidecar says, labels read.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Sidecar {
+    /// The file, if there is one.
+    pub(super) path: Option<PathBuf>,
+    pub(super) preprocess: BTreeMap<String, Preprocess>,
+    pub(super) labels: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    labels: Option<PathBuf>,
+    #[serde(default)]
+    input: BTreeMap<String, Input>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Input {
+    mean: Values,
+    std: Values,
+    #[serde(default)]
+    resize: Option<u32>,
+    #[serde(default)]
+    bgr: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Values {
+    One(f32),
+    Many(Vec<f32>),
+}
+
+impl Values {
+    fn list(self) -> Vec<f32> {
+        match self {
+            Values::One(v) => vec![v],
+            Values::Many(v) => v,
+        }
+    }
+}
+
+/// The sidecar of a model; empty if there is none.
+pub(super) fn find(model: &Path) -> Result<Sidecar, Failure> {
+    let beside = [model.with_extension("toml"), model.with_file_name("model.toml")];
+    match beside.into_iter().find(|p| p.is_file()) {
+        Some(path) => read(path),
+        None => Ok(Sidecar::default()),
+    }
+}
+
+fn read(path: PathBuf) -> Result<Sidecar, Failure> {
+    let text = files::read_text(&path)?;
+    let file: File = toml::from_str(&text).map_err(|e| Failure::file(&path, &e))?;
+    let labels = match &file.labels {
+        Some(name) => labels(&path.with_file_name(name))?,
+        None => Vec::new(),
+    };
+    let preprocess = file.input.into_iter().map(|(name, i)| {
+        (name, Preprocess { resize: i.resize, mean: i.mean.list(), std: i.std.list(), bgr: i.bgr })
+    });
+    Ok(Sidecar { preprocess: preprocess.collect(), labels, path: Some(path) })
+}
+
+/// Class names: a JSON list, or an object from class number to name.
+pub(super) fn labels(path: &Path) -> Result<Vec<String>, Failure> {
+    let text = files::read_text(path)?;
+    if let Ok(list) = serde_json::from_str::<Vec<String>>(&text) {
+        return Ok(list);
+    }
+    let wrong = |why: &str| {
+        Failure::file(path, &why)
+            .help("labels are a JSON list of names, or an object from class number to name")
+    };
+    let by_number: BTreeMap<usize, String> =
+        serde_json::from_str(&text).map_err(|e| wrong(&format!("not a list of class names: {e}")))?;
+    if by_number.keys().copied().ne(0..by_number.len()) {
+        return Err(wrong("class numbers must run from 0 without gaps"));
+    }
+    Ok(by_number.into_values().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_number_or_one_per_channel() {
+        let file: File = toml::from_str("[input.x]\nmean = 127\nstd = [1.0, 2.0]\nresize = 8").unwrap();
+        let input = file.input.into_iter().next().unwrap().1;
+        assert_eq!((input.mean.list(), input.std.list()), (vec![127.0], vec![1.0, 2.0]));
+        assert!(toml::from_str::<File>("[input.x]\nmean = 1\nstd = 1\nscale = 2").is_err());
+    }
+}

@@ -1,0 +1,73 @@
+//! Where a program comes from: a program file, an ONNX model or assembly text, told apart by content.
+
+use std::path::Path;
+
+use super::failure::Failure;
+use crate::files;
+use crate::machine::Machine;
+use crate::program::{Program, elf};
+
+/// Reads a program file.
+pub(super) fn read_program(path: &Path) -> Result<Program, Failure> {
+    Program::read_file(path).map_err(|e| Failure::program(path, e))
+}
+
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Program,
+    Assembly,
+    Model,
+}
+
+/// Tells by content, and by name where content says nothing: ELF is a program, `.s` text assembly, the rest ONNX.
+pub(super) fn kind(path: &Path, bytes: &[u8]) -> Kind {
+    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
+    if bytes.starts_with(b"\x7fELF") || extension == "rcn" || elf::is_program_file(bytes) {
+        Kind::Program
+    } else if matches!(extension, "s" | "S" | "asm") {
+        Kind::Assembly
+    } else {
+        Kind::Model
+    }
+}
+
+/// A machine by name, or from a machine file.
+pub(super) fn machine(name: &str) -> Result<Machine, Failure> {
+    let path = Path::new(name);
+    let looks_like_a_file = path.extension().is_some() || name.contains(std::path::MAIN_SEPARATOR);
+    if looks_like_a_file || path.is_file() {
+        let text = files::read_text(path)?;
+        return Machine::parse(&text).map_err(|e| Failure::machine(name, &e));
+    }
+    Machine::named(name).map_err(|e| Failure::machine(name, &e))
+}
+
+/// The machine that a program was made for: the shipped one of that name, or the one given with `--machine`, if its
+/// hash is the program's.
+pub(super) fn machine_of(program: &Program, given: Option<&str>) -> Result<Machine, Failure> {
+    let id = &program.meta.machine;
+    let found = match given {
+        Some(name) => machine(name)?,
+        None => Machine::named(&id.name).map_err(|_| {
+            Failure::new(
+                super::failure::INPUT,
+                format!("the program is for machine '{}', which is not shipped", id.name),
+            )
+            .help("give its machine file with --machine FILE")
+        })?,
+    };
+    let hash = format!("{:016x}", found.hash());
+    if found.name != id.name || hash != id.hash {
+        let why = format!(
+            "the program is for {} with hash {}, this is {} with hash {hash}",
+            id.name, id.hash, found.name
+        );
+        return Err(Failure::new(super::failure::INPUT, "the machine does not match the program")
+            .why(&why)
+            .help(
+                "compile the program for this machine, or give the machine file that it was compiled for",
+            ));
+    }
+    Ok(found)
+}

@@ -1,0 +1,204 @@
+//! Pictures as network inputs: PNG and JPEG, resized, cropped and normalized as a
+//! [`Preprocess`] says.
+//!
+//! The same picture gives the same bits everywhere: JPEG is decoded by portable code (no SIMD variants), resizing is
+//! exact integer arithmetic ([`resize`]), and normalization is one f32 subtraction and one f32 division per value.
+//! Alpha is dropped, 16-bit samples keep their upper 8 bits, EXIF orientation is not applied.
+
+mod decode;
+mod resize;
+
+pub use decode::{decode, is_image};
+pub use resize::resize;
+
+use crate::program::Preprocess;
+
+/// An 8-bit picture, row by row, channels interleaved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// Pixels in a row.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// 1 (grey) or 3 (red, green, blue).
+    pub channels: usize,
+    /// `width · height · channels` values.
+    pub data: Vec<u8>,
+}
+
+/// Why a picture cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ImageError {
+    /// Neither PNG nor JPEG.
+    #[error("neither a PNG nor a JPEG file")]
+    Format,
+    /// The decoder refuses.
+    #[error("cannot decode the {format} picture: {reason}")]
+    Decode {
+        /// `PNG` or `JPEG`.
+        format: &'static str,
+        /// What the decoder says.
+        reason: String,
+    },
+    /// More pixels than are worth decoding for a network input.
+    #[error(
+        "the picture has {width} x {height} pixels; at most {limit} in all are read: scale it down first"
+    )]
+    TooLarge {
+        /// Pixels in a row.
+        width: usize,
+        /// Rows.
+        height: usize,
+        /// Most pixels.
+        limit: usize,
+    },
+    /// The input is no picture.
+    #[error(
+        "an input of shape {shape:?} cannot take a picture: it must be [1, C, H, W] with C = 1 or 3; give a .npy file"
+    )]
+    Shape {
+        /// ONNX shape of the input.
+        shape: Vec<u64>,
+    },
+    /// The crop is larger than the resized picture.
+    #[error(
+        "after resizing the picture has {found_w} x {found_h} pixels, fewer than the input's {want_w} x {want_h}: raise resize"
+    )]
+    Crop {
+        /// Width after resizing.
+        found_w: usize,
+        /// Height after resizing.
+        found_h: usize,
+        /// Width of the input.
+        want_w: usize,
+        /// Height of the input.
+        want_h: usize,
+    },
+}
+
+impl Image {
+    /// The picture with `channels` (1 or 3): grey is `(299·R + 587·G + 114·B + 500) / 1000`, colour from grey repeats it.
+    #[must_use]
+    pub fn with_channels(self, channels: usize) -> Image {
+        let data = match (self.channels, channels) {
+            (3, 1) => {
+                let grey = |p: &[u8; 3]| {
+                    let sum = 299 * u32::from(p[0]) + 587 * u32::from(p[1]) + 114 * u32::from(p[2]) + 500;
+                    // At most 255 500 / 1000.
+                    (sum / 1000) as u8
+                };
+                self.data.as_chunks::<3>().0.iter().map(grey).collect()
+            }
+            (1, 3) => self.data.iter().flat_map(|v| [*v; 3]).collect(),
+            _ => self.data,
+        };
+        Image { data, channels, ..self }
+    }
+
+    /// The middle `width × height` pixels; `None` if the picture is smaller. Of an odd remainder the left and upper
+    /// part is the smaller.
+    #[must_use]
+    pub fn centre_crop(&self, width: usize, height: usize) -> Option<Image> {
+        let left = self.width.checked_sub(width)? / 2;
+        let top = self.height.checked_sub(height)? / 2;
+        let row = self.width * self.channels;
+        let data = self
+            .data
+            .chunks_exact(row.max(1))
+            .skip(top)
+            .take(height)
+            .flat_map(|r| r.iter().skip(left * self.channels).take(width * self.channels).copied())
+            .collect();
+        Some(Image { width, height, channels: self.channels, data })
+    }
+}
+
+/// The input `[1, C, H, W]` of a network from a picture, as f32 in NCHW order: resize, crop, `(v − mean) / std`.
+///
+/// # Errors
+/// The shape is no picture's, or the crop does not fit.
+pub fn to_input(image: Image, shape: &[u64], how: &Preprocess) -> Result<Vec<f32>, ImageError> {
+    let fitted = fit(image, shape, how.resize)?;
+    let pixels = fitted.width * fitted.height;
+    let mut out = Vec::with_capacity(pixels * fitted.channels);
+    for channel in 0..fitted.channels {
+        let source = if how.bgr && fitted.channels == 3 { 2 - channel } else { channel };
+        let mean = per_channel(&how.mean, channel, 0.0);
+        let std = per_channel(&how.std, channel, 1.0);
+        let plane = fitted.data.iter().skip(source).step_by(fitted.channels);
+        out.extend(plane.map(|v| (f32::from(*v) - mean) / std));
+    }
+    Ok(out)
+}
+
+/// The input `[1, C, H, W]` as raw values 0…255 in NCHW order, for networks that take `u8` pixels.
+///
+/// # Errors
+/// As [`to_input`].
+pub fn to_input_u8(image: Image, shape: &[u64], how: &Preprocess) -> Result<Vec<u8>, ImageError> {
+    let fitted = fit(image, shape, how.resize)?;
+    let plane = |channel: usize| {
+        let source = if how.bgr && fitted.channels == 3 { 2 - channel } else { channel };
+        fitted.data.iter().skip(source).step_by(fitted.channels).copied()
+    };
+    Ok((0..fitted.channels).flat_map(plane).collect())
+}
+
+/// One value for all channels, or one for each.
+fn per_channel(values: &[f32], channel: usize, default: f32) -> f32 {
+    values.get(channel).or(values.first()).copied().unwrap_or(default)
+}
+
+/// Brings a picture to the channels, height and width of an input.
+fn fit(image: Image, shape: &[u64], short_side: Option<u32>) -> Result<Image, ImageError> {
+    let refused = || ImageError::Shape { shape: shape.to_vec() };
+    let [1, channels @ (1 | 3), height, width] = *shape else { return Err(refused()) };
+    let size =
+        |v: u64| usize::try_from(v).ok().filter(|v| (1..=decode::MAX_SIDE).contains(v)).ok_or_else(refused);
+    let (height, width) = (size(height)?, size(width)?);
+    let image = image.with_channels(if channels == 1 { 1 } else { 3 });
+    let Some(short) = short_side else { return Ok(resize(&image, width, height)) };
+    let short = size(u64::from(short))?;
+    let smaller = image.width.min(image.height).max(1);
+    let scaled = |side: usize| side * short / smaller;
+    let (w, h) = (scaled(image.width), scaled(image.height));
+    if w < width || h < height {
+        return Err(ImageError::Crop { found_w: w, found_h: h, want_w: width, want_h: height });
+    }
+    if w.saturating_mul(h) > decode::MAX_PIXELS {
+        return Err(ImageError::TooLarge { width: w, height: h, limit: decode::MAX_PIXELS });
+    }
+    resize(&image, w, h).centre_crop(width, height).ok_or_else(refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gradient(width: usize, height: usize, channels: usize) -> Image {
+        let data = (0..width * height * channels).map(|i| (i * 7 % 256) as u8).collect();
+        Image { width, height, channels, data }
+    }
+
+    #[test]
+    fn values_become_planes_of_normalized_floats() {
+        let image = Image { width: 2, height: 1, channels: 3, data: vec![127, 0, 255, 255, 127, 63] };
+        let mut how = Preprocess { resize: None, mean: vec![127.0], std: vec![128.0], bgr: false };
+        let rgb = to_input(image.clone(), &[1, 3, 1, 2], &how).unwrap();
+        assert_eq!(rgb, [0.0, 1.0, -0.992_187_5, 0.0, 1.0, -0.5]);
+        how.bgr = true;
+        let bgr = to_input(image, &[1, 3, 1, 2], &how).unwrap();
+        assert_eq!(bgr, [1.0, -0.5, -0.992_187_5, 0.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn short_side_then_centre() {
+        let how = Preprocess { resize: Some(8), mean: vec![0.0], std: vec![1.0], bgr: false };
+        assert_eq!(to_input(gradient(32, 16, 3), &[1, 3, 6, 8], &how).unwrap().len(), 144);
+        let error = to_input(gradient(32, 16, 3), &[1, 3, 9, 8], &how).unwrap_err();
+        assert!(error.to_string().contains("16 x 8"), "{error}");
+        assert!(to_input(gradient(4, 4, 3), &[1, 4, 6, 8], &how).is_err());
+        let crop = gradient(5, 5, 1).centre_crop(3, 1).unwrap();
+        assert_eq!(crop.data, gradient(5, 5, 1).data[11..14]);
+    }
+}
