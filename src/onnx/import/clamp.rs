@@ -1,0 +1,91 @@
+//! Fuses a table that only clamps into the operator before it.
+//!
+//! `clamp(sat(rne(…)))` with the same quantization on both sides rounds once in either form, so every rounding that the
+//! model prescribes stays.
+
+use super::{Observe, same_quant};
+use crate::graph::{DType, Graph, Lut, Op, Removed, TensorId};
+
+/// Fuses what can be fused, unless the tensor in between is observed, an output, or read by others.
+pub(super) fn fuse(graph: &mut Graph, observe: &Observe) {
+    let mut at = 0;
+    while at < graph.nodes.len() {
+        match fusible(graph, at, observe) {
+            Some((producer, bounds)) => merge(graph, producer, at, bounds),
+            None => at += 1,
+        }
+    }
+}
+
+fn fusible(graph: &Graph, at: usize, observe: &Observe) -> Option<(usize, [i32; 2])> {
+    let node = &graph.nodes[at];
+    let Op::Table(lut) = &node.op else { return None };
+    let (between, after) = (graph.tensor(node.inputs[0]), graph.tensor(node.outputs[0]));
+    let same = between.dtype == after.dtype && same_quant(between.quant?, after.quant?);
+    let bounds = bounds(lut, between.dtype).filter(|_| same)?;
+    let id: TensorId = node.inputs[0];
+    let producer = graph.producer(id)?;
+    let has_clamp = matches!(graph.nodes[producer].op, Op::Conv { .. } | Op::Gemm { .. } | Op::Add { .. } | Op::Mul { .. });
+    let alone = graph.consumers(id).count() == 1 && !graph.outputs.contains(&id) && !observe.holds(&between.name);
+    (has_clamp && alone).then_some((producer, bounds))
+}
+
+/// The bounds, if the table is `q ↦ min(max(q, lo), hi)`.
+fn bounds(lut: &Lut, dtype: DType) -> Option<[i32; 2]> {
+    let value = |i: i32| {
+        let byte = lut.table[usize::from(i as u8)];
+        if dtype == DType::S8 { i32::from(byte as i8) } else { i32::from(byte) }
+    };
+    let (least, greatest) = dtype.int_range()?;
+    let (least, greatest) = (least as i32, greatest as i32);
+    let [lo, hi] = [value(least), value(greatest)];
+    (lo <= hi && (least..=greatest).all(|q| value(q) == q.clamp(lo, hi))).then_some([lo, hi])
+}
+
+fn merge(graph: &mut Graph, producer: usize, at: usize, [lo, hi]: [i32; 2]) {
+    let table = graph.nodes.remove(at);
+    let gone = table.inputs[0];
+    let node = &mut graph.nodes[producer];
+    let (Op::Conv { epilogue: crate::graph::MacEpilogue { clamp, .. }, .. }
+    | Op::Gemm { epilogue: crate::graph::MacEpilogue { clamp, .. }, .. }
+    | Op::Add { clamp }
+    | Op::Mul { clamp }) = &mut node.op
+    else {
+        return;
+    };
+    *clamp = clamp.map(|c| c.clamp(lo, hi));
+    node.outputs = table.outputs;
+    node.onnx_nodes.extend(table.onnx_nodes);
+    let reason = format!("its clamp to {lo}…{hi} ({}) is fused into layer \"{}\"", table.name, node.name);
+    graph.removed.push(Removed { tensor: graph.tensor(gone).name.clone(), reason });
+    forget(graph, gone);
+}
+
+/// Removes a tensor that nothing names any more.
+fn forget(graph: &mut Graph, gone: TensorId) {
+    graph.tensors.remove(gone.0 as usize);
+    let shift = |id: &mut TensorId| {
+        if id.0 > gone.0 {
+            id.0 -= 1;
+        }
+    };
+    graph.inputs.iter_mut().chain(&mut graph.outputs).for_each(shift);
+    for n in &mut graph.nodes {
+        n.inputs.iter_mut().chain(&mut n.outputs).for_each(shift);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::unary::map;
+    use super::*;
+
+    #[test]
+    fn only_clamps_are_clamps() {
+        assert_eq!(bounds(&map("relu", DType::S8, |q| q.max(3)), DType::S8), Some([3, 127]));
+        assert_eq!(bounds(&map("clip", DType::U8, |q| q.clamp(9, 200)), DType::U8), Some([9, 200]));
+        assert_eq!(bounds(&map("same", DType::U8, |q| q), DType::U8), Some([0, 255]));
+        assert_eq!(bounds(&map("step", DType::U8, |q| if q > 3 { 200 } else { 3 }), DType::U8), None);
+        assert_eq!(bounds(&map("invert", DType::U8, |q| 255 - q), DType::U8), None);
+    }
+}

@@ -1,0 +1,219 @@
+//! Operators that move elements and compute nothing: on integers, or on the float view of integers, where they commute
+//! with dequantization.
+
+use super::Importer;
+use super::node::OnnxNode;
+use super::value::{Pending, PendingKind, Real, Refusal, Value, unsupported};
+use crate::graph::{DType, Op, Tensor, TensorId};
+
+/// Identity, and Dropout at inference.
+pub(super) fn identity<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
+    if n.op_type() == "Dropout" && n.proto.output.get(1).is_some_and(|o| !o.is_empty()) {
+        return unsupported("a Dropout that gives its mask is not implemented");
+    }
+    let mut value = importer.value(n, 0)?.clone();
+    match &mut value {
+        Value::Real(r) => r.nodes.push(n.index),
+        Value::Host => return unsupported("it follows a float layer"),
+        _ => importer.mark(n.index, super::Fate::Folded("changes nothing".into())),
+    }
+    Ok(value)
+}
+
+impl<'a> Importer<'a> {
+    /// Applies `op` to the integers behind input 0; `shape` gives the shape of the result.
+    fn moved(
+        &mut self,
+        n: &'a OnnxNode<'a>,
+        shape: impl FnOnce(&[usize]) -> Result<(Op, Vec<usize>), Refusal>,
+    ) -> Result<Value, Refusal> {
+        let (input, real) = match self.value(n, 0)?.clone() {
+            Value::Tensor(id) if self.graph.tensor(id).dtype.int_range().is_some() => (id, None),
+            Value::Real(r) if r.functions.is_empty() => (r.tensor, Some(r)),
+            _ => return unsupported(format!("a {} of float values is not implemented", n.op_type())),
+        };
+        let t = self.graph.tensor(input).clone();
+        let (op, shape) = shape(&t.shape)?;
+        let output = Tensor { name: n.result()?.into(), shape, dtype: t.dtype, quant: t.quant };
+        let nodes = real.as_ref().map_or_else(Vec::new, |r| r.nodes.clone());
+        let id = self.layer(n.index, op, vec![input], output, &nodes);
+        Ok(match real {
+            None => Value::Tensor(id),
+            Some(_) => Value::Real(Real { tensor: id, functions: Vec::new(), nodes: Vec::new(), unnamed: true }),
+        })
+    }
+
+    /// A list of integers: an input since opset 13, an attribute before.
+    fn list(&self, n: &OnnxNode<'a>, index: usize, attribute: &str) -> Result<Option<Vec<i64>>, Refusal> {
+        if let Some(values) = n.ints(attribute) {
+            return Ok(Some(values.to_vec()));
+        }
+        let Some(c) = self.optional(n, index, attribute)? else { return Ok(None) };
+        c.integers().map(Some).ok_or_else(|| Refusal::Malformed(format!("its {attribute} is not a list of integers")))
+    }
+}
+
+fn axis(value: i64, rank: usize) -> Result<usize, Refusal> {
+    let resolved = if value < 0 { value + rank as i64 } else { value };
+    usize::try_from(resolved)
+        .ok()
+        .filter(|a| *a <= rank)
+        .ok_or_else(|| Refusal::Malformed(format!("axis {value} of a tensor of rank {rank}")))
+}
+
+pub(super) fn flatten<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
+    let at = n.int("axis", 1);
+    importer.moved(n, |shape| {
+        let at = axis(at, shape.len())?;
+        Ok((Op::Reshape, vec![shape[..at].iter().product(), shape[at..].iter().product()]))
+    })
+}
+
+pub(super) fn reshape<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
+    let Some(wanted) = importer.list(n, 1, "shape")? else {
+        return Err(Refusal::Malformed("it has no shape".into()));
+    };
+    let keep_zero = n.int("allowzero", 0) == 0;
+    importer.moved(n, |shape| {
+        let elements: usize = shape.iter().product();
+        let mut out = Vec::with_capacity(wanted.len());
+        let mut open = None;
+        for (i, d) in wanted.iter().enumerate() {
+            match *d {
+                -1 if open.is_none() => {
+                    open = Some(i);
+                    out.push(1);
+                }
+                0 if keep_zero && i < shape.len() => out.push(shape[i]),
+                d if d > 0 => out.push(usize::try_from(d).unwrap_or(usize::MAX)),
+                d => return Err(Refusal::Malformed(format!("its shape {wanted:?} has the extent {d}"))),
+            }
+        }
+        let product = |out: &[usize]| out.iter().try_fold(1_usize, |n, d| n.checked_mul(*d));
+        if let (Some(i), Some(rest)) = (open, product(&out)) {
+            out[i] = elements / rest.max(1);
+        }
+        if product(&out) != Some(elements) {
+            return Err(Refusal::Malformed(format!("{shape:?} has {elements} elements, the new shape is {wanted:?}")));
+        }
+        Ok((Op::Reshape, out))
+    })
+}
+
+pub(super) fn squeeze<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
+    let axes = importer.list(n, 1, "axes")?;
+    importer.moved(n, |shape| {
+        let gone: Vec<usize> = match axes {
+            None => (0..shape.len()).filter(|i| shape[*i] == 1).collect(),
+            Some(list) => list.iter().map(|a| axis(*a, shape.len())).collect::<Result<_, _>>()?,
+        };
+        if let Some(a) = gone.iter().find(|a| shape.get(**a) != Some(&1)) {
+            return Err(Refusal::Malformed(format!("axis {a} of {shape:?} is not 1")));
+        }
+        Ok((Op::Reshape, shape.iter().enumerate().filter(|(i, _)| !gone.contains(i)).map(|(_, d)| *d).collect()))
+    })
+}
+
+pub(super) fn unsqueeze<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
+    let Some(axes) = importer.list(n, 1, "axes")? else {
+        return Err(Refusal::Malformed("it has no axes".into()));
+    };
+    importer.moved(n, |shape| {
+        let rank = shape.len() + axes.len();
+        let new = axes.iter().map(|a| axis(*a, rank)).collect::<Result<Vec<_>, _>>()?;
+        let mut old = shape.iter();
+        let out: Vec<usize> = (0..rank)
+            .map(|i| if new.contains(&i) { Some(1) } else { old.next().copied() })
+            .collect::<Option<_>>()
+            .ok_or_else(|| Refusal::Malformed(format!("its axes {axes:?} repeat")))?;
+        if old.next().is_some() {
+            return Err(Refusal::Malformed(format!("its axes {axes:?} do not fit rank {rank}")));
+        }
+        Ok((Op::Reshape, out))
+    })
+}
+
+pub(super) fn transpose<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
+    let given = n.ints("perm");
+    importer.moved(n, |shape| {
+        let rank = shape.len();
+        let perm: Vec<usize> = match given {
+            None => (0..rank).rev().collect(),
+            Some(p) => p.iter().map(|a| usize::try_from(*a).unwrap_or(usize::MAX)).collect(),
+        };
+        let mut sorted = perm.clone();
+        sorted.sort_unstable();
+        if !sorted.into_iter().eq(0..rank) {
+            return Err(Refusal::Malformed(format!("{given:?} is no permutation of {rank} axes")));
+        }
+        let out = perm.iter().map(|p| shape[*p]).collect();
+        Ok((Op::Transpose { perm }, out))
+    })
+}
+
+/// The shape of a concatenation.
+fn joined(importer: &Importer, inputs: &[TensorId], at: usize) -> Result<Vec<usize>, Refusal> {
+    let shapes: Vec<&[usize]> = inputs.iter().map(|id| importer.graph.tensor(*id).shape.as_slice()).collect();
+    let first = shapes[0];
+    let fits = |s: &&[usize]| s.len() == first.len() && (0..s.len()).all(|i| i == at || s[i] == first[i]);
+    if at >= first.len() || !shapes.iter().all(fits) {
+        return Err(Refusal::Malformed(format!("shapes {shapes:?} do not join along axis {at}")));
+    }
+    let mut shape = first.to_vec();
+    shape[at] = shapes.iter().map(|s| s[at]).sum();
+    Ok(shape)
+}
+
+/// Concat of float views, or of integers of one quantization.
+pub(super) fn concat<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
+    let count = n.proto.input.len();
+    if count == 0 {
+        return Err(Refusal::Malformed("it has no inputs".into()));
+    }
+    let integers = matches!(importer.value(n, 0)?, Value::Tensor(_));
+    let mut inputs = Vec::with_capacity(count);
+    let mut nodes = Vec::new();
+    for i in 0..count {
+        match importer.value(n, i)?.clone() {
+            Value::Tensor(id) if integers => inputs.push(id),
+            _ => {
+                let (id, more) = importer.real(n, i)?;
+                inputs.push(id);
+                nodes.extend(more);
+            }
+        }
+    }
+    nodes.push(n.index);
+    let rank = importer.graph.tensor(inputs[0]).shape.len();
+    let at = axis(n.int("axis", 0), rank)?;
+    let shape = joined(importer, &inputs, at)?;
+    let p = Pending { kind: PendingKind::Concat { axis: at }, own: n.index, shape, inputs, functions: Vec::new(), nodes };
+    if !integers {
+        return Ok(Value::Pending(p.into()));
+    }
+    let t = importer.graph.tensor(p.inputs[0]).clone();
+    let same = |id: &TensorId| {
+        let other = importer.graph.tensor(*id);
+        other.dtype == t.dtype && matches!((other.quant, t.quant), (Some(a), Some(b)) if super::same_quant(a, b))
+    };
+    match t.quant {
+        Some(quant) if p.inputs.iter().all(same) => importer.complete(&p, n.index, n.result()?, (quant, t.dtype)),
+        _ => unsupported("a Concat of integers of different quantization"),
+    }
+}
+
+/// `QLinearConcat(Y_scale, Y_zp, (X, X_scale, X_zp)…)`.
+pub(super) fn qlinear_concat<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
+    let (quant, dtype) = importer.quant(n, 0)?;
+    let count = n.proto.input.len().saturating_sub(2);
+    if count == 0 || count % 3 != 0 {
+        return Err(Refusal::Malformed(format!("{} inputs", n.proto.input.len())));
+    }
+    let inputs = (0..count / 3).map(|i| importer.activation(n, 2 + 3 * i)).collect::<Result<Vec<_>, _>>()?;
+    let rank = importer.graph.tensor(inputs[0]).shape.len();
+    let at = axis(n.int("axis", 0), rank)?;
+    let shape = joined(importer, &inputs, at)?;
+    let kind = PendingKind::Concat { axis: at };
+    let p = Pending { kind, own: n.index, shape, inputs, functions: Vec::new(), nodes: Vec::new() };
+    importer.complete(&p, n.index, n.result()?, (quant, dtype.unwrap_or(DType::U8)))
+}

@@ -1,0 +1,139 @@
+//! ONNX nodes: order, names, attributes.
+
+use std::collections::BTreeMap;
+
+use super::super::proto::{AttributeProto, GraphProto, NodeProto};
+use super::ImportError;
+use super::value::Refusal;
+
+/// A node with its place in topological order.
+#[derive(Debug)]
+pub(super) struct OnnxNode<'a> {
+    /// Index in the sorted list.
+    pub(super) index: usize,
+    /// Its name, or one made from type and position.
+    pub(super) name: String,
+    pub(super) proto: &'a NodeProto,
+}
+
+impl<'a> OnnxNode<'a> {
+    pub(super) fn op_type(&self) -> &'a str {
+        self.proto.op_type()
+    }
+
+    /// Domain; empty is ONNX's own.
+    pub(super) fn domain(&self) -> &'a str {
+        match self.proto.domain() {
+            "ai.onnx" => "",
+            other => other,
+        }
+    }
+
+    /// `QLinearAdd (com.microsoft)`.
+    pub(super) fn qualified_type(&self) -> String {
+        match self.domain() {
+            "" => self.op_type().to_string(),
+            domain => format!("{} ({domain})", self.op_type()),
+        }
+    }
+
+    /// Name of an input; none if it is left out.
+    pub(super) fn input(&self, index: usize) -> Option<&'a str> {
+        self.proto.input.get(index).map(String::as_str).filter(|s| !s.is_empty())
+    }
+
+    /// Name of the first output.
+    pub(super) fn output(&self) -> Option<&'a str> {
+        self.proto.output.first().map(String::as_str).filter(|s| !s.is_empty())
+    }
+
+    /// Name of the first output, which this operator must have.
+    pub(super) fn result(&self) -> Result<&'a str, Refusal> {
+        self.output().ok_or_else(|| Refusal::Malformed("it has no output".into()))
+    }
+
+    fn attribute(&self, name: &str) -> Option<&'a AttributeProto> {
+        self.proto.attribute.iter().find(|a| a.name() == name)
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.attribute(name).is_some()
+    }
+
+    pub(super) fn int(&self, name: &str, default: i64) -> i64 {
+        self.attribute(name).and_then(|a| a.i).unwrap_or(default)
+    }
+
+    pub(super) fn float(&self, name: &str) -> Option<f32> {
+        self.attribute(name).and_then(|a| a.f)
+    }
+
+    pub(super) fn string(&self, name: &str) -> Option<String> {
+        self.attribute(name).and_then(|a| a.s.as_ref()).map(|s| String::from_utf8_lossy(s).into_owned())
+    }
+
+    /// A list of integers; none if the attribute is absent.
+    pub(super) fn ints(&self, name: &str) -> Option<&'a [i64]> {
+        self.attribute(name).map(|a| a.ints.as_slice())
+    }
+
+    pub(super) fn tensor(&self, name: &str) -> Option<&'a super::super::proto::TensorProto> {
+        self.attribute(name).and_then(|a| a.t.as_ref())
+    }
+}
+
+/// The nodes in topological order (stable: a model that is sorted keeps its order).
+pub(super) fn sorted(proto: &GraphProto) -> Result<Vec<OnnxNode<'_>>, ImportError> {
+    let malformed = |place: &str, reason: String| ImportError::Malformed { place: place.into(), reason };
+    let mut producer: BTreeMap<&str, usize> = BTreeMap::new();
+    for (i, n) in proto.node.iter().enumerate() {
+        for o in n.output.iter().filter(|o| !o.is_empty()) {
+            if producer.insert(o, i).is_some() {
+                return Err(malformed(&format!("value \"{o}\""), "two nodes compute it".into()));
+            }
+        }
+    }
+    let known = |name: &str| {
+        proto.initializer.iter().any(|t| t.name() == name) || proto.input.iter().any(|i| i.name() == name)
+    };
+    let mut waiting = vec![0_usize; proto.node.len()];
+    let mut readers: Vec<Vec<usize>> = vec![Vec::new(); proto.node.len()];
+    for (i, n) in proto.node.iter().enumerate() {
+        for input in n.input.iter().filter(|s| !s.is_empty()) {
+            match producer.get(input.as_str()) {
+                Some(&p) => {
+                    readers[p].push(i);
+                    waiting[i] += 1;
+                }
+                None if known(input) => {}
+                None => {
+                    let place = format!("node \"{}\" ({})", n.name(), n.op_type());
+                    return Err(malformed(&place, format!("nothing computes its input \"{input}\"")));
+                }
+            }
+        }
+    }
+    let mut ready: std::collections::BTreeSet<usize> = (0..waiting.len()).filter(|i| waiting[*i] == 0).collect();
+    let mut order = Vec::with_capacity(waiting.len());
+    while let Some(i) = ready.pop_first() {
+        order.push(i);
+        for &r in &readers[i] {
+            waiting[r] -= 1;
+            if waiting[r] == 0 {
+                ready.insert(r);
+            }
+        }
+    }
+    if order.len() < proto.node.len() {
+        return Err(malformed("the graph", "its nodes form a circle".into()));
+    }
+    let name = |i: usize| match proto.node[i].name() {
+        "" => format!("{}_{i}", proto.node[i].op_type()),
+        given => given.to_string(),
+    };
+    Ok(order
+        .into_iter()
+        .enumerate()
+        .map(|(index, i)| OnnxNode { index, name: name(i), proto: &proto.node[i] })
+        .collect())
+}

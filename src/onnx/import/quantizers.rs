@@ -1,0 +1,170 @@
+//! QuantizeLinear, DequantizeLinear and constants.
+
+use std::rc::Rc;
+
+use super::super::constant::{Constant, Data};
+use super::node::OnnxNode;
+use super::unary::{Format, range};
+use super::value::{ConstantReal, Real, Refusal, Value, unsupported};
+use super::{Importer, same_quant};
+use crate::graph::{DType, Op, Quant, Tensor};
+use crate::numeric;
+
+/// A `Constant` node.
+pub(super) fn constant<'a>(_: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
+    let data = |shape: Vec<usize>, data| Constant { name: n.output().unwrap_or("").to_string(), shape, data };
+    let c = if let Some(t) = n.tensor("value") {
+        Constant::read(t).map_err(Refusal::Unsupported)?
+    } else if let Some(v) = n.float("value_float") {
+        data(vec![], Data::F32(vec![v]))
+    } else if n.has("value_int") {
+        data(vec![], Data::S64(vec![n.int("value_int", 0)]))
+    } else if let Some(v) = n.ints("value_ints") {
+        data(vec![v.len()], Data::S64(v.to_vec()))
+    } else {
+        return unsupported("this kind of constant is not implemented");
+    };
+    Ok(Value::Constant(Rc::new(c)))
+}
+
+/// Only per-tensor and per-channel quantization; blocks are another thing.
+fn no_blocks(n: &OnnxNode) -> Result<(), Refusal> {
+    if n.int("block_size", 0) != 0 { unsupported("quantization in blocks is not implemented") } else { Ok(()) }
+}
+
+/// Resolves an axis attribute.
+fn axis_of(n: &OnnxNode, default: i64, rank: usize) -> Result<usize, Refusal> {
+    let axis = n.int("axis", default);
+    let resolved = if axis < 0 { axis + rank as i64 } else { axis };
+    // Scalars have no axis; per-tensor quantization ignores it.
+    usize::try_from(resolved)
+        .ok()
+        .filter(|a| *a < rank.max(2))
+        .ok_or_else(|| Refusal::Malformed(format!("axis {axis} of a tensor of rank {rank}")))
+}
+
+pub(super) fn dequantize<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
+    no_blocks(n)?;
+    match importer.value(n, 0)?.clone() {
+        Value::Constant(constant) => {
+            if constant.floats().is_some() {
+                return Err(Refusal::Malformed("it dequantizes a float constant".into()));
+            }
+            let (scale, zero_point, _) = importer.scales(n, 1)?;
+            let axis = if scale.len() > 1 { axis_of(n, 1, constant.shape.len())? } else { 0 };
+            if scale.len() > 1 && constant.shape.get(axis) != Some(&scale.len()) {
+                let text = format!("{} scales along axis {axis} of shape {:?}", scale.len(), constant.shape);
+                return Err(Refusal::Malformed(text));
+            }
+            Ok(Value::ConstantReal(Rc::new(ConstantReal { constant, scale, zero_point, axis, node: n.index })))
+        }
+        Value::Tensor(tensor) => {
+            let dtype = importer.graph.tensor(tensor).dtype;
+            if !matches!(dtype, DType::U8 | DType::S8) {
+                return unsupported(format!("dequantizing a computed {} tensor is not implemented", dtype.name()));
+            }
+            let (quant, _) = importer.quant(n, 1)?;
+            importer.quantized(tensor, quant)?;
+            Ok(Value::Real(Real { tensor, functions: Vec::new(), nodes: vec![n.index], unnamed: false }))
+        }
+        _ => unsupported("it dequantizes a float value"),
+    }
+}
+
+/// The output format of a QuantizeLinear.
+fn target(importer: &Importer, n: &OnnxNode) -> Result<Format, Refusal> {
+    let (scale, zero, dtype) = importer.scales_of(n)?;
+    if scale.len() != 1 || zero.len() != 1 {
+        return unsupported("activations with a scale per channel are not implemented");
+    }
+    let dtype = dtype.unwrap_or(DType::U8);
+    if !matches!(dtype, DType::U8 | DType::S8) {
+        return unsupported(format!("{} activations are not implemented yet; 8 bits are", dtype.name()));
+    }
+    let [lo, hi] = range(dtype);
+    if zero[0] < lo || zero[0] > hi {
+        return Err(Refusal::Malformed(format!("the zero point {} is outside {}", zero[0], dtype.name())));
+    }
+    Ok((Quant { scale: scale[0], zero_point: zero[0] }, dtype))
+}
+
+pub(super) fn quantize<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
+    no_blocks(n)?;
+    let value = importer.value(n, 0)?.clone();
+    if let Value::Constant(c) = &value {
+        return importer.quantize_constant(n, c);
+    }
+    let (quant, dtype) = target(importer, n)?;
+    let name = n.result()?;
+    match value {
+        Value::Tensor(id) => {
+            let t = importer.graph.tensor(id);
+            if t.dtype != DType::F32 {
+                return unsupported("it quantizes integers");
+            }
+            let output = Tensor { name: name.into(), shape: t.shape.clone(), dtype, quant: Some(quant) };
+            Ok(Value::Tensor(importer.layer(n.index, Op::Quantize, vec![id], output, &[])))
+        }
+        Value::Real(real) => {
+            let t = importer.graph.tensor(real.tensor);
+            let same = t.dtype == dtype && t.quant.is_some_and(|q| same_quant(q, quant));
+            if !same || !real.functions.is_empty() {
+                return importer.table_layer(n.index, &real, name, (quant, dtype));
+            }
+            if real.unnamed && importer.graph.tensor(real.tensor).name != name {
+                importer.give_name(real.tensor, name, n.index);
+            } else {
+                importer.mark(n.index, super::Fate::Folded("the same quantization as its input".into()));
+            }
+            Ok(Value::Tensor(real.tensor))
+        }
+        Value::Pending(p) => importer.complete(&p, n.index, name, (quant, dtype)),
+        _ => unsupported("it quantizes a value that the host computes"),
+    }
+}
+
+impl<'a> Importer<'a> {
+    fn scales_of(&self, n: &OnnxNode) -> Result<(Vec<f32>, Vec<i32>, Option<DType>), Refusal> {
+        // The node lives in the list that the importer borrows: found again by index for its lifetime.
+        self.scales(&self.nodes[n.index], 1)
+    }
+
+    /// The quantizer behind a moved tensor names it.
+    fn give_name(&mut self, id: crate::graph::TensorId, name: &str, node: usize) {
+        let label = self.nodes[node].name.clone();
+        self.graph.tensors[id.0 as usize].name = name.into();
+        if let Some(producer) = self.graph.producer(id) {
+            let layer = &mut self.graph.nodes[producer];
+            layer.onnx_nodes.push(label);
+            let layer = layer.name.clone();
+            self.mark(node, super::Fate::Fused(layer));
+        }
+    }
+
+    /// Float weights that the model quantizes itself.
+    fn quantize_constant(&mut self, n: &'a OnnxNode<'a>, c: &Constant) -> Result<Value, Refusal> {
+        let Some(values) = c.floats() else { return Err(Refusal::Malformed("it quantizes an integer constant".into())) };
+        let (scale, zero, dtype) = self.scales(n, 1)?;
+        let dtype = dtype.unwrap_or(DType::U8);
+        if !matches!(dtype, DType::U8 | DType::S8) {
+            return unsupported(format!("constants of type {} are not implemented yet", dtype.name()));
+        }
+        let axis = if scale.len() > 1 { axis_of(n, 1, c.shape.len())? } else { 0 };
+        if scale.len() > 1 && c.shape.get(axis) != Some(&scale.len()) {
+            return Err(Refusal::Malformed(format!("{} scales along axis {axis} of {:?}", scale.len(), c.shape)));
+        }
+        let inner: usize = c.shape.get(axis + 1..).map_or(1, |s| s.iter().product());
+        let channel = |i: usize| if scale.len() == 1 { 0 } else { i / inner % scale.len() };
+        let zero_of = |ch: usize| zero[if zero.len() == 1 { 0 } else { ch }];
+        let bytes = values.iter().enumerate().map(|(i, v)| {
+            let ch = channel(i);
+            numeric::quantize(*v, scale[ch], zero_of(ch), range(dtype))
+        });
+        let data = if dtype == DType::S8 {
+            Data::S8(bytes.map(|v| v as i8).collect())
+        } else {
+            Data::U8(bytes.map(|v| v as u8).collect())
+        };
+        Ok(Value::Constant(Rc::new(Constant { name: n.result()?.into(), shape: c.shape.clone(), data })))
+    }
+}

@@ -1,0 +1,96 @@
+//! What an ONNX value is during the import.
+
+use std::rc::Rc;
+
+use super::super::constant::Constant;
+use super::unary::Unary;
+use crate::graph::{TensorId, Weights, Window};
+
+/// Why a node is not imported.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Refusal {
+    /// It breaks ONNX's rules.
+    Malformed(String),
+    /// It is not implemented.
+    Unsupported(String),
+    /// An unsupported node feeds it.
+    Unreached,
+}
+
+/// Shorthand for a refusal.
+pub(super) fn unsupported<T>(reason: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal::Unsupported(reason.into()))
+}
+
+/// An ONNX value.
+#[derive(Debug, Clone)]
+pub(super) enum Value {
+    /// Known at import.
+    Constant(Rc<Constant>),
+    /// A constant of an element type that we do not read, and the reason.
+    Exotic(String),
+    /// A tensor of the graph: integers, or a float graph input.
+    Tensor(TensorId),
+    /// The float view of an integer tensor.
+    Real(Real),
+    /// The float view of an integer constant.
+    ConstantReal(Rc<ConstantReal>),
+    /// The float result of an operator that a QuantizeLinear will complete.
+    Pending(Rc<Pending>),
+    /// Computed by the host layer.
+    Host,
+    /// Its node is not supported.
+    Failed,
+}
+
+/// A float view: `functions(dequantize(tensor))`.
+#[derive(Debug, Clone)]
+pub(super) struct Real {
+    pub(super) tensor: TensorId,
+    /// Element-wise functions on top, in order.
+    pub(super) functions: Vec<Unary>,
+    /// ONNX nodes between the tensor and this value.
+    pub(super) nodes: Vec<usize>,
+    /// The tensor was made by moving elements around in the float view; a QuantizeLinear of the same quantization
+    /// gives it its ONNX name.
+    pub(super) unnamed: bool,
+}
+
+/// `(constant − zero_point)·scale`, per tensor or along one axis.
+#[derive(Debug, Clone)]
+pub(super) struct ConstantReal {
+    pub(super) constant: Rc<Constant>,
+    pub(super) scale: Vec<f32>,
+    pub(super) zero_point: Vec<i32>,
+    /// Axis of the scales, where there are several.
+    pub(super) axis: usize,
+    /// The DequantizeLinear.
+    pub(super) node: usize,
+}
+
+/// An operator whose output quantization is not known yet.
+#[derive(Debug, Clone)]
+pub(super) struct Pending {
+    pub(super) kind: PendingKind,
+    /// The node that names the layer.
+    pub(super) own: usize,
+    /// ONNX shape of the result.
+    pub(super) shape: Vec<usize>,
+    pub(super) inputs: Vec<TensorId>,
+    /// Relu and Clip on top of the result, in order.
+    pub(super) functions: Vec<Unary>,
+    /// ONNX nodes absorbed so far.
+    pub(super) nodes: Vec<usize>,
+}
+
+/// Which operator.
+#[derive(Debug, Clone)]
+pub(super) enum PendingKind {
+    Conv { window: Window, groups: usize, weights: Weights, bias: Option<Vec<i32>> },
+    Gemm { weights: Weights, bias: Option<Vec<i32>> },
+    Add,
+    Mul,
+    AvgPool { window: Window, include_pad: bool },
+    GlobalAvgPool,
+    Concat { axis: usize },
+}

@@ -1,0 +1,94 @@
+//! Kernel, stride, dilation and padding attributes of convolutions and pools.
+
+use super::node::OnnxNode;
+use super::value::{Refusal, unsupported};
+use crate::graph::Window;
+
+/// A window over an image, and the extents of the result.
+pub(super) struct Placed {
+    pub(super) window: Window,
+    pub(super) out: [usize; 2],
+    /// Rows and columns that `ceil_mode` added at the end beyond the model's pads.
+    pub(super) beyond: [usize; 2],
+}
+
+/// Resolves the attributes for an image of `[height, width]`. `kernel` is the weights' for convolutions.
+pub(super) fn place(n: &OnnxNode, kernel: Option<[usize; 2]>, image: [usize; 2]) -> Result<Placed, Refusal> {
+    let pair = |name: &str| -> Result<Option<[usize; 2]>, Refusal> {
+        let Some(values) = n.ints(name) else { return Ok(None) };
+        match values {
+            [a, b] if *a > 0 && *b > 0 && *a < 1 << 20 && *b < 1 << 20 => Ok(Some([*a as usize, *b as usize])),
+            [_, _] => Err(Refusal::Malformed(format!("{name} is {values:?}"))),
+            _ => unsupported(format!("{name} of {} numbers: only images of two axes are implemented", values.len())),
+        }
+    };
+    let declared = pair("kernel_shape")?;
+    let Some(kernel) = kernel.or(declared) else { return Err(Refusal::Malformed("kernel_shape is missing".into())) };
+    if declared.is_some_and(|d| d != kernel) {
+        return Err(Refusal::Malformed(format!("kernel_shape is {declared:?}, the weights say {kernel:?}")));
+    }
+    let stride = pair("strides")?.unwrap_or([1, 1]);
+    let dilation = pair("dilations")?.unwrap_or([1, 1]);
+    let mut pads = match n.ints("pads") {
+        None => [0; 4],
+        Some([a, b, c, d]) => {
+            let mut pads = [0; 4];
+            for (to, from) in pads.iter_mut().zip([a, b, c, d]) {
+                match usize::try_from(*from) {
+                    Ok(p) if p < 1 << 20 => *to = p,
+                    _ => return unsupported(format!("a pad of {from} is not implemented")),
+                }
+            }
+            pads
+        }
+        Some(other) => return Err(Refusal::Malformed(format!("pads has {} numbers", other.len()))),
+    };
+    let auto = n.string("auto_pad").unwrap_or_default();
+    match auto.as_str() {
+        "" | "NOTSET" => {}
+        "VALID" => pads = [0; 4],
+        "SAME_UPPER" | "SAME_LOWER" => {
+            for axis in 0..2 {
+                let out = image[axis].div_ceil(stride[axis]);
+                let span = (kernel[axis] - 1) * dilation[axis] + 1;
+                let total = ((out - 1) * stride[axis] + span).saturating_sub(image[axis]);
+                let small = total / 2;
+                let begin = if auto == "SAME_UPPER" { small } else { total - small };
+                pads[axis] = begin;
+                pads[axis + 2] = total - begin;
+            }
+        }
+        other => return Err(Refusal::Malformed(format!("auto_pad is \"{other}\""))),
+    }
+    let mut window = Window { kernel, stride, dilation, pads };
+    let mut beyond = [0; 2];
+    if n.int("ceil_mode", 0) != 0 {
+        beyond = ceil(&mut window, image);
+    }
+    let extent = |axis: usize| {
+        window.out_extent(axis, image[axis]).ok_or_else(|| {
+            Refusal::Malformed(format!("a window of {kernel:?} does not fit an image of {image:?} with pads {pads:?}"))
+        })
+    };
+    let out = [extent(0)?, extent(1)?];
+    Ok(Placed { out, window, beyond })
+}
+
+/// Extends the end pads so that the floor form gives the extents of `ceil_mode`. A window that would begin in the end
+/// padding is left out (ONNX since opset 22, and every runtime before).
+fn ceil(window: &mut Window, image: [usize; 2]) -> [usize; 2] {
+    let mut beyond = [0; 2];
+    for axis in 0..2 {
+        let span = (window.kernel[axis] - 1) * window.dilation[axis] + 1;
+        let padded = image[axis] + window.pads[axis] + window.pads[axis + 2];
+        let Some(room) = padded.checked_sub(span) else { continue };
+        let mut out = room.div_ceil(window.stride[axis]) + 1;
+        if (out - 1) * window.stride[axis] >= image[axis] + window.pads[axis] {
+            out -= 1;
+        }
+        let needed = (out - 1) * window.stride[axis] + span;
+        beyond[axis] = needed.saturating_sub(padded);
+        window.pads[axis + 2] += beyond[axis];
+    }
+    beyond
+}
