@@ -24,6 +24,12 @@ pub(super) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Say what of a model is supported, what is not, and why; or load a program and check what it does
+    Check(CheckArgs),
+    /// Compile a quantized ONNX model to a program file
+    Compile(CompileArgs),
+    /// Execute a program or a model, instruction by instruction
+    Run(RunArgs),
     /// Assemble text into a program file
     Asm(AsmArgs),
     /// Print a program as assembly text
@@ -74,4 +80,118 @@ pub(super) struct InfoArgs {
     /// All tables as JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// How an ONNX model becomes a program.
+#[derive(Debug, Clone, Args)]
+pub(super) struct ModelArgs {
+    /// Machine: rcn-s, rcn-m, rcn-l or a machine file [default: rcn-m, or the one that the program is for]
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(super) machine: Option<String>,
+    /// Keep this tensor where fusion would remove it; `all` keeps every one
+    #[arg(long, value_name = "TENSOR")]
+    pub(super) observe: Vec<String>,
+    /// Shape of an input that the model leaves open, like data=1x3x224x224
+    #[arg(long, value_name = "NAME=SHAPE")]
+    pub(super) shape: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  rcar-iss check net.onnx\n  rcar-iss check net.onnx --all --json\n  rcar-iss check net.rcn")]
+pub(super) struct CheckArgs {
+    /// ONNX model, program file or assembly text
+    pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) model: ModelArgs,
+    /// List every node, not only those that need attention
+    #[arg(long)]
+    pub(super) all: bool,
+    /// The report as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  rcar-iss compile net.onnx -o net.rcn\n  rcar-iss compile net.onnx -o net.rcn --machine rcn-s --emit-asm net.s\n  \
+                  rcar-iss compile net.onnx -o net.rcn --observe all"
+)]
+pub(super) struct CompileArgs {
+    /// Quantized ONNX model (QDQ or QOperator form)
+    pub(super) model_file: PathBuf,
+    /// Program file to write
+    #[arg(short, long, value_name = "P.rcn")]
+    pub(super) output: PathBuf,
+    #[command(flatten)]
+    pub(super) model: ModelArgs,
+    /// Also write the program as commented assembly text
+    #[arg(long, value_name = "FILE")]
+    pub(super) emit_asm: Option<PathBuf>,
+    /// Also write the integer graph as text
+    #[arg(long, value_name = "FILE")]
+    pub(super) emit_graph: Option<PathBuf>,
+    /// Also write the tiled operations as text
+    #[arg(long, value_name = "FILE")]
+    pub(super) emit_tiles: Option<PathBuf>,
+    /// The report as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  rcar-iss run net.onnx --input photo.jpg\n  rcar-iss run net.rcn --input data=x.npy -o out --dump-layers layers\n  \
+                  rcar-iss run net.rcn --input digits.npy --json\n  rcar-iss run programs/copy.s\n\n\
+                  A stacked input (its first axis N times the model's) runs N times."
+)]
+pub(super) struct RunArgs {
+    /// Program file, ONNX model or assembly text
+    pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) model: ModelArgs,
+    /// Input: .npy, .png, .jpg or a folder of them; once for each input, or several times to stack
+    #[arg(short, long, value_name = "[NAME=]FILE")]
+    pub(super) input: Vec<String>,
+    /// Write every output as .npy into this folder
+    #[arg(short, long, value_name = "DIR")]
+    pub(super) output: Option<PathBuf>,
+    /// Write every layer's tensors into this folder, with manifest.json
+    #[arg(long, value_name = "DIR")]
+    pub(super) dump_layers: Option<PathBuf>,
+    /// Dump only this layer or tensor (may be repeated)
+    #[arg(long, value_name = "NAME", requires = "dump_layers")]
+    pub(super) dump_layer: Vec<String>,
+    /// Dump real values beside the integers
+    #[arg(long, requires = "dump_layers")]
+    pub(super) dequantize: bool,
+    /// Engine: both give the same bytes
+    #[arg(long, value_enum, default_value_t = EngineArg::Fast)]
+    pub(super) engine: EngineArg,
+    /// Threads for stacked inputs [default: all]
+    #[arg(long, value_name = "N")]
+    pub(super) threads: Option<std::num::NonZeroUsize>,
+    /// Class names: a JSON list, or an object from number to name
+    #[arg(long, value_name = "FILE")]
+    pub(super) labels: Option<PathBuf>,
+    /// End a program after so many instructions
+    #[arg(long, value_name = "N")]
+    pub(super) max_instructions: Option<u64>,
+    /// End a program after so many multiply-accumulates
+    #[arg(long, value_name = "N")]
+    pub(super) max_macs: Option<u64>,
+    /// End a program after so many bytes moved
+    #[arg(long, value_name = "N")]
+    pub(super) max_bytes: Option<u64>,
+    /// The report as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Which engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum EngineArg {
+    /// Plain loops, straight from the manual
+    Reference,
+    /// The default
+    Fast,
 }

@@ -7,6 +7,7 @@ use crate::files::FileError;
 use crate::image::ImageError;
 use crate::machine::MachineError;
 use crate::program::elf::ProgramFileError;
+use crate::sim::Fault;
 use crate::tensor_file::TensorFileError;
 
 /// The answer is "no".
@@ -28,11 +29,12 @@ pub(super) struct Failure {
     what: String,
     why: Option<String>,
     help: Option<String>,
+    fault: Option<Fault>,
 }
 
 impl Failure {
     pub(super) fn new(status: u8, what: impl Into<String>) -> Failure {
-        Failure { status, what: what.into(), why: None, help: None }
+        Failure { status, what: what.into(), why: None, help: None, fault: None }
     }
 
     pub(super) fn usage(what: impl Into<String>) -> Failure {
@@ -52,6 +54,23 @@ impl Failure {
     pub(super) fn help(mut self, help: impl Into<String>) -> Failure {
         self.help = Some(help.into());
         self
+    }
+
+    /// What the program did.
+    pub(super) fn fault(mut self, fault: Fault) -> Failure {
+        self.fault = Some(fault);
+        self
+    }
+
+    /// The failure for scripts.
+    pub(super) fn json(&self) -> String {
+        let fault = self.fault.as_ref().map(|f| {
+            serde_json::json!({
+                "kind": f.kind.name(), "pc": f.pc, "instruction": f.insn, "layer": f.layer,
+                "reason": f.kind.to_string(),
+            })
+        });
+        format!("{:#}\n", serde_json::json!({ "error": self.what, "why": self.why, "fault": fault }))
     }
 
     pub(super) fn render(&self) -> String {

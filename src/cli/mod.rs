@@ -15,11 +15,16 @@
 
 mod args;
 mod asm;
+mod check;
+mod compile;
 mod disasm;
 mod failure;
 mod format;
 mod info;
 mod input;
+mod outputs;
+mod progress;
+mod run;
 mod sidecar;
 mod source;
 
@@ -63,6 +68,9 @@ pub fn main() -> ExitCode {
 
 fn dispatch(command: Command) -> Result<Report, Failure> {
     match command {
+        Command::Check(args) => check::run(&args),
+        Command::Compile(args) => compile::run(&args),
+        Command::Run(args) => run::run(&args),
         Command::Asm(args) => asm::run(&args),
         Command::Disasm(args) => disasm::run(&args),
         Command::Info(args) => info::run(&args),

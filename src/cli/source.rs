@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::args::ModelArgs;
 use super::failure::Failure;
 use crate::files;
 use crate::machine::Machine;
@@ -30,6 +31,45 @@ pub(super) fn kind(path: &Path, bytes: &[u8]) -> Kind {
     } else {
         Kind::Model
     }
+}
+
+/// The first bytes of a file; what it is can be told from them.
+pub(super) fn kind_of(path: &Path) -> Result<Kind, Failure> {
+    use std::io::Read;
+    let mut head = Vec::new();
+    let read = std::fs::File::open(path).and_then(|f| f.take(64).read_to_end(&mut head));
+    read.map_err(|e| Failure::file(path, &e))?;
+    Ok(kind(path, &head))
+}
+
+/// A program, whatever it was made from, and the machine it is for.
+pub(super) fn program(path: &Path, args: &ModelArgs) -> Result<(Program, Machine), Failure> {
+    match kind_of(path)? {
+        Kind::Program => {
+            only_for_models(args, "a program file")?;
+            let program = read_program(path)?;
+            let machine = machine_of(&program, args.machine.as_deref())?;
+            Ok((program, machine))
+        }
+        Kind::Assembly => {
+            only_for_models(args, "assembly text")?;
+            let program = super::asm::assemble(path)?;
+            let machine = machine_of(&program, args.machine.as_deref())?;
+            Ok((program, machine))
+        }
+        Kind::Model => {
+            let model = super::compile::compile(path, args)?;
+            Ok((model.compiled.program, model.machine))
+        }
+    }
+}
+
+fn only_for_models(args: &ModelArgs, what: &str) -> Result<(), Failure> {
+    if args.observe.is_empty() && args.shape.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("--observe and --shape are for ONNX models, this is {what}"))
+        .help("compile the model again with them"))
 }
 
 /// A machine by name, or from a machine file.

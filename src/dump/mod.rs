@@ -7,7 +7,7 @@ mod manifest;
 mod writer;
 
 pub use manifest::{Manifest, ManifestEntry};
-pub use writer::DumpWriter;
+pub use writer::{DumpWriter, dequantize, file_name};
 
 use std::path::PathBuf;
 

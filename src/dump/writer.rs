@@ -217,6 +217,12 @@ fn unknown(meta: &Meta, name: &str) -> DumpError {
     DumpError::UnknownName { name: name.into(), hint }
 }
 
+/// A plain file name from a tensor name, without extension.
+#[must_use]
+pub fn file_name(tensor: &str) -> String {
+    file_stem(tensor, &mut BTreeSet::new())
+}
+
 /// A file name from a tensor name: letters, digits, `.`, `-` and `_`; unique even where case does not count.
 fn file_stem(name: &str, taken: &mut BTreeSet<String>) -> String {
     let keep = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' };
@@ -238,7 +244,8 @@ fn file_stem(name: &str, taken: &mut BTreeSet<String>) -> String {
 }
 
 /// `scale · (q − zero_point)` in f32; `None` for what is not quantized.
-fn dequantize(data: &TensorData, tensor: &TensorEntry) -> Option<TensorData> {
+#[must_use]
+pub fn dequantize(data: &TensorData, tensor: &TensorEntry) -> Option<TensorData> {
     let (scale, zero_point) = (tensor.scale?, i64::from(tensor.zero_point?));
     let b = &data.bytes;
     let integers: Vec<i64> = match data.element {

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView};
 use rten_tensor::{AsView, Layout};
 
+use crate::program::HostEntry;
+use crate::sim::{HostRuntime, HostValue};
 use crate::tensor_file::{Element, TensorData};
 
 /// Runs host layers. Models are loaded once and kept.
@@ -77,6 +79,37 @@ impl RtenHost {
                 Ok(place.insert(model))
             }
         }
+    }
+}
+
+impl HostRuntime for RtenHost {
+    fn call(&mut self, host: &HostEntry, model: &[u8], inputs: &[HostValue]) -> Result<Vec<HostValue>, String> {
+        let given: Vec<(&str, TensorData)> = inputs
+            .iter()
+            .map(|v| {
+                let element = Element::from_name(&v.dtype).ok_or_else(|| format!("unknown type {}", v.dtype))?;
+                let shape = v.shape.iter().map(|d| *d as usize).collect();
+                Ok((v.name.as_str(), TensorData { element, shape, bytes: v.bytes.clone() }))
+            })
+            .collect::<Result<_, String>>()?;
+        let wanted: Vec<&str> = host.outputs.iter().map(|t| t.name.as_str()).collect();
+        let results = self.run(model, &given, &wanted)?;
+        let named = host.outputs.iter().zip(results).map(|(t, data)| {
+            let mut value = HostValue {
+                name: t.name.clone(),
+                dtype: data.element.name().into(),
+                shape: data.shape.iter().map(|d| *d as u64).collect(),
+                bytes: data.bytes,
+            };
+            // The library computes 64-bit integers in 32 bits.
+            if t.dtype == "s64" && value.dtype == "s32" {
+                let wide = value.bytes.as_chunks().0.iter();
+                value.bytes = wide.flat_map(|b| i64::from(i32::from_le_bytes(*b)).to_le_bytes()).collect();
+                value.dtype = "s64".into();
+            }
+            value
+        });
+        Ok(named.collect())
     }
 }
 

@@ -8,6 +8,7 @@
 
 pub mod elf;
 pub mod tables;
+pub mod text;
 
 use std::sync::Arc;
 

@@ -239,3 +239,6 @@ impl TileOp {
         views.chain(table)
     }
 }
+
+/// TODO
+pub fn print(_: &[TileLayer]) -> String { String::new() }

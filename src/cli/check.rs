@@ -1,0 +1,124 @@
+//! `rcar-iss check`: everything that can be said about a file before it runs, all at once.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::args::CheckArgs;
+use super::failure::{Failure, UNSUPPORTED};
+use super::{Report, compile, format, run, source};
+use crate::onnx::{self, ImportError, NodeRow, NodeStatus};
+use crate::sim::{Limits, Loaded};
+
+pub(super) fn run(args: &CheckArgs) -> Result<Report, Failure> {
+    if source::kind_of(&args.file)? == source::Kind::Model { check_model(args) } else { check_program(args) }
+}
+
+fn check_program(args: &CheckArgs) -> Result<Report, Failure> {
+    let (program, machine) = source::program(&args.file, &args.model)?;
+    let loaded = Loaded::new(Arc::new(program), &machine, Limits::default())
+        .map_err(|e| run::load_failure(&args.file, &e))?;
+    let clock = loaded.clock();
+    if args.json {
+        let value = json!({ "status": "fine", "machine": machine.name, "clock": clock });
+        return Ok(Report::fine(format!("{value:#}\n")));
+    }
+    Ok(Report::fine(format!(
+        "fine: {} executes {} instructions in {} cycles ({}) on {}, reads nothing undefined and stays inside its memories\n",
+        args.file.display(),
+        format::grouped(clock.instructions),
+        format::grouped(clock.total),
+        format::time(clock.total, machine.clock_mhz),
+        machine.name
+    )))
+}
+
+fn check_model(args: &CheckArgs) -> Result<Report, Failure> {
+    let model = compile::load(&args.file)?;
+    let imported = onnx::import(&model, &compile::import_options(&args.model)?);
+    let (rows, hosts) = match imported {
+        Ok(imported) => (imported.rows, compile::hosts(&imported.graph)),
+        Err(ImportError::Unsupported { rows }) => (rows, String::new()),
+        Err(other) => return Err(compile::import_failure(&args.file, &other)),
+    };
+    let unsupported_count = rows.iter().filter(|r| r.status == NodeStatus::Unsupported).count();
+    // What imports may still fail to fit the machine.
+    let fits = if unsupported_count == 0 { compile::compile(&args.file, &args.model).map(Some) } else { Ok(None) };
+    let status = if unsupported_count > 0 { UNSUPPORTED } else { fits.as_ref().map_or_else(|f| f.status, |_| 0) };
+    let problem = fits.as_ref().err().map(Failure::render);
+    let text = if args.json {
+        let list: Vec<_> = rows
+            .iter()
+            .map(|r| json!({ "node": r.name, "type": r.op_type, "status": word(r.status), "detail": r.detail }))
+            .collect();
+        let value = json!({ "supported": status == 0, "nodes": list, "problem": problem });
+        format!("{value:#}\n")
+    } else {
+        let mut text = String::new();
+        if args.all {
+            let cells = rows.iter().map(|r| {
+                vec![r.name.clone(), r.op_type.clone(), word(r.status).to_string(), r.detail.clone()]
+            });
+            text.push_str(&format::table(&["node", "type", "status", "layer or reason"], &[], cells.collect()));
+            text.push('\n');
+        } else if unsupported_count > 0 {
+            text.push_str(&unsupported(&rows));
+            text.push('\n');
+        }
+        text.push_str(&totals(&rows));
+        text.push_str(&hosts);
+        if let Some(problem) = &problem {
+            text.push_str(problem);
+        }
+        text
+    };
+    Ok(Report { text, status })
+}
+
+fn word(status: NodeStatus) -> &'static str {
+    match status {
+        NodeStatus::Layer => "layer",
+        NodeStatus::Fused => "fused",
+        NodeStatus::Folded => "folded",
+        NodeStatus::Host => "host",
+        NodeStatus::Unsupported => "UNSUPPORTED",
+        NodeStatus::Unreached => "unreached",
+    }
+}
+
+/// The unsupported nodes as a table.
+pub(super) fn unsupported(rows: &[NodeRow]) -> String {
+    let cells = rows
+        .iter()
+        .filter(|r| r.status == NodeStatus::Unsupported)
+        .map(|r| vec![r.name.clone(), r.op_type.clone(), r.detail.clone()]);
+    format::table(&["unsupported node", "type", "reason"], &[], cells.collect())
+}
+
+fn totals(rows: &[NodeRow]) -> String {
+    let count = |status| rows.iter().filter(|r| r.status == status).count();
+    let mut text = String::new();
+    let _ = write!(
+        text,
+        "{} nodes: {} layers, {} fused into them, {} folded",
+        rows.len(),
+        count(NodeStatus::Layer),
+        count(NodeStatus::Fused),
+        count(NodeStatus::Folded)
+    );
+    for (status, what) in [
+        (NodeStatus::Host, "on the host"),
+        (NodeStatus::Unsupported, "not supported"),
+        (NodeStatus::Unreached, "behind an unsupported one"),
+    ] {
+        if count(status) > 0 {
+            let _ = write!(text, ", {} {what}", count(status));
+        }
+    }
+    text.push('\n');
+    if count(NodeStatus::Unsupported) == 0 {
+        text.push_str("everything is supported\n");
+    }
+    text
+}

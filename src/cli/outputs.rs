@@ -1,0 +1,72 @@
+//! What a run computed: the outputs as real values, best classes, files.
+
+use std::path::Path;
+
+use super::failure::Failure;
+use crate::dump;
+use crate::program::{Meta, Role, TensorEntry};
+use crate::tensor_file::{self, Element, TensorData};
+
+/// A class and its value.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub(super) struct Class {
+    pub(super) class: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) label: Option<String>,
+    pub(super) value: f32,
+}
+
+/// The output tensors of a program.
+pub(super) fn of(meta: &Meta) -> impl Iterator<Item = &TensorEntry> {
+    meta.tensors.iter().filter(|t| t.role == Role::Output)
+}
+
+/// The five greatest elements, if the output looks like a classifier's: one axis longer than 1.
+pub(super) fn best(tensor: &TensorEntry, bytes: &[u8]) -> Vec<Class> {
+    if tensor.shape.iter().filter(|d| **d > 1).count() != 1 {
+        return Vec::new();
+    }
+    let values = real(tensor, bytes);
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    // Equal values: the lower class first, as numpy's argmax has it.
+    order.sort_by(|a, b| values[*b].total_cmp(&values[*a]).then(a.cmp(b)));
+    let class = |i: usize| Class { class: i, label: tensor.labels.get(i).cloned(), value: values[i] };
+    order.into_iter().take(5).map(class).collect()
+}
+
+/// Real values of a tensor.
+fn real(tensor: &TensorEntry, bytes: &[u8]) -> Vec<f32> {
+    let data = TensorData {
+        element: Element::from_name(&tensor.dtype).unwrap_or(Element::U8),
+        shape: tensor.shape.iter().map(|d| *d as usize).collect(),
+        bytes: bytes.to_vec(),
+    };
+    let data = dump::dequantize(&data, tensor).unwrap_or(data);
+    match data.element {
+        Element::F32 => data.bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+        Element::S32 => data.bytes.as_chunks().0.iter().map(|b| i32::from_le_bytes(*b) as f32).collect(),
+        Element::S64 => data.bytes.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b) as f32).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Writes every output, those of all runs stacked along the first axis, as `DIR/NAME.npy`; returns the file names.
+pub(super) fn write(dir: &Path, meta: &Meta, runs: &[Vec<Vec<u8>>]) -> Result<Vec<String>, Failure> {
+    std::fs::create_dir_all(dir).map_err(|e| Failure::file(dir, &e))?;
+    let mut names = Vec::new();
+    for (i, tensor) in of(meta).enumerate() {
+        let mut shape: Vec<usize> = tensor.shape.iter().map(|d| *d as usize).collect();
+        match shape.first_mut() {
+            Some(batch) => *batch *= runs.len(),
+            None if runs.len() > 1 => shape.push(runs.len()),
+            None => {}
+        }
+        let bytes = runs.iter().flat_map(|outputs| outputs[i].iter().copied()).collect();
+        let element = Element::from_name(&tensor.dtype).unwrap_or(Element::U8);
+        let file = format!("{}.npy", dump::file_name(&tensor.name));
+        let path = dir.join(&file);
+        tensor_file::write(&path, &TensorData { element, shape, bytes }).map_err(|e| Failure::tensor(&path, e))?;
+        names.push(file);
+    }
+    Ok(names)
+}

@@ -1,0 +1,39 @@
+//! Progress on stderr, for anything that lasts over a second on a terminal.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// A bar that appears after a second.
+pub(super) struct Progress {
+    bar: ProgressBar,
+    begin: Instant,
+    shown: std::sync::atomic::AtomicBool,
+}
+
+impl Progress {
+    /// A bar of `length` steps.
+    #[expect(clippy::disallowed_methods, reason = "real time, for the person who waits")]
+    pub(super) fn new(length: u64, what: &'static str) -> Progress {
+        let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::hidden());
+        if let Ok(style) = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {eta}") {
+            bar.set_style(style);
+        }
+        bar.set_prefix(what);
+        Progress { bar, begin: Instant::now(), shown: std::sync::atomic::AtomicBool::new(false) }
+    }
+
+    /// One step is done.
+    pub(super) fn step(&self) {
+        use std::sync::atomic::Ordering::Relaxed;
+        if self.begin.elapsed() > Duration::from_secs(1) && !self.shown.swap(true, Relaxed) {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(5));
+        }
+        self.bar.inc(1);
+    }
+
+    /// Removes the bar.
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}

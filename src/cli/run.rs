@@ -1,0 +1,372 @@
+//! `rcar-iss run`: executes a program on one or many inputs.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use serde_json::json;
+
+use super::args::{EngineArg, RunArgs};
+use super::failure::{Failure, ILLEGAL, INPUT};
+use super::input::{self, Inputs};
+use super::outputs::{self, Class};
+use super::progress::Progress;
+use super::{Report, format, sidecar, source};
+use crate::dump::{DumpWriter, Selection};
+use crate::host::RtenHost;
+use crate::program::{Meta, Program, Role, TensorEntry};
+use crate::sim::{EngineKind, Limits, LoadError, Loaded, Memory, Observer, RunError, RunSummary, Session};
+
+/// More runs than this are not listed one by one.
+const LISTED_RUNS: usize = 20;
+
+/// The failure of a load.
+pub(super) fn load_failure(path: &Path, error: &LoadError) -> Failure {
+    match error {
+        LoadError::Refused(_) => Failure::file(path, error),
+        LoadError::Fault(fault) => {
+            Failure::new(ILLEGAL, format!("'{}'", path.display())).why(fault).fault(fault.clone())
+        }
+    }
+}
+
+/// One finished run.
+struct Finished {
+    summary: RunSummary,
+    /// Bytes of every output, in the order of the tensor table.
+    outputs: Vec<Vec<u8>>,
+}
+
+pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
+    match execute(args) {
+        Err(failure) if args.json && failure.status == ILLEGAL => Ok(Report { text: failure.json(), status: ILLEGAL }),
+        other => other,
+    }
+}
+
+fn execute(args: &RunArgs) -> Result<Report, Failure> {
+    let (mut program, machine) = source::program(&args.file, &args.model)?;
+    if let Some(path) = &args.labels {
+        let labels = sidecar::labels(path)?;
+        program.meta.tensors.iter_mut().filter(|t| t.role == Role::Output).for_each(|t| t.labels = labels.clone());
+    }
+    let defaults = Limits::default();
+    let limits = Limits {
+        instructions: args.max_instructions.unwrap_or(defaults.instructions),
+        macs: args.max_macs.unwrap_or(defaults.macs),
+        bytes: args.max_bytes.unwrap_or(defaults.bytes),
+    };
+    let inputs = input::read(&program.meta, &args.input)?;
+    let loaded = Loaded::new(Arc::new(program), &machine, limits).map_err(|e| load_failure(&args.file, &e))?;
+    let finished = run_all(args, &loaded, &inputs)?;
+    let runs: Vec<Vec<Vec<u8>>> = finished.iter().map(|f| f.outputs.clone()).collect();
+    let files = match &args.output {
+        Some(dir) => outputs::write(dir, &loaded.program().meta, &runs)?,
+        None => Vec::new(),
+    };
+    let text = if args.json {
+        json(args, &loaded, &finished, &files)
+    } else {
+        text(args, &loaded, &inputs, &finished)
+    };
+    Ok(Report::fine(text))
+}
+
+fn run_all(args: &RunArgs, loaded: &Loaded, inputs: &Inputs) -> Result<Vec<Finished>, Failure> {
+    let available = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = args.threads.map_or(available, std::num::NonZero::get).min(inputs.runs);
+    let layers = loaded.program().meta.layers.len().max(1);
+    let progress = Progress::new((inputs.runs * layers) as u64, "layers");
+    let next = AtomicUsize::new(0);
+    let results: Mutex<BTreeMap<usize, Result<Finished, Failure>>> = Mutex::default();
+    let worker = || {
+        let mut session = Session::new(loaded, engine(args));
+        let mut host = RtenHost::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            if at >= inputs.runs {
+                return;
+            }
+            let result = one(args, loaded, &mut session, &mut host, inputs, at, &progress);
+            let failed = result.is_err();
+            // A poisoned lock means that another worker panicked: its panic is what the user sees.
+            if let Ok(mut results) = results.lock() {
+                results.insert(at, result);
+            }
+            if failed {
+                next.store(inputs.runs, Ordering::Relaxed);
+                return;
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(worker);
+        }
+        worker();
+    });
+    progress.finish();
+    results.into_inner().unwrap_or_default().into_values().collect()
+}
+
+fn engine(args: &RunArgs) -> EngineKind {
+    match args.engine {
+        EngineArg::Reference => EngineKind::Reference,
+        EngineArg::Fast => EngineKind::Fast,
+    }
+}
+
+fn one(
+    args: &RunArgs,
+    loaded: &Loaded,
+    session: &mut Session<'_>,
+    host: &mut RtenHost,
+    inputs: &Inputs,
+    at: usize,
+    progress: &Progress,
+) -> Result<Finished, Failure> {
+    let meta = &loaded.program().meta;
+    let values: Vec<(&str, &[u8])> = inputs.bound.iter().map(|b| (b.name.as_str(), b.sample(at))).collect();
+    let mut watch = Watch { meta, dump: None, failed: None, progress };
+    if let Some(dir) = &args.dump_layers {
+        let dir = if inputs.runs == 1 { dir.clone() } else { dir.join(format!("{at:06}")) };
+        let selection = if args.dump_layer.is_empty() {
+            Selection::All
+        } else {
+            Selection::Named(args.dump_layer.clone())
+        };
+        let mut dump = DumpWriter::create(&dir, meta, &selection, args.dequantize)?;
+        for (tensor, (_, bytes)) in meta.tensors.iter().filter(|t| t.role == Role::Input).zip(&values) {
+            dump.tensor(tensor, bytes)?;
+        }
+        watch.dump = Some(dump);
+    }
+    let summary = session.run(&values, host, &mut watch).map_err(|e| match e {
+        RunError::Input { .. } => Failure::new(INPUT, e.to_string()),
+        RunError::Fault(fault) => {
+            Failure::new(ILLEGAL, format!("'{}'", args.file.display())).why(&fault).fault(fault)
+        }
+    })?;
+    if let Some(failed) = watch.failed {
+        return Err(failed);
+    }
+    if let Some(dump) = watch.dump {
+        dump.finish()?;
+    }
+    let outputs = outputs::of(meta).map(|t| session.tensor(t)).collect();
+    Ok(Finished { summary, outputs })
+}
+
+/// Dumps tensors at the end of their layer, and counts layers.
+struct Watch<'a> {
+    meta: &'a Meta,
+    dump: Option<DumpWriter>,
+    failed: Option<Failure>,
+    progress: &'a Progress,
+}
+
+impl Observer for Watch<'_> {
+    fn layer_end(&mut self, layer: u32, memory: &Memory) {
+        self.progress.step();
+        let Some(dump) = &mut self.dump else { return };
+        let of_layer = |t: &&TensorEntry| t.layer == Some(layer);
+        for tensor in self.meta.tensors.iter().filter(of_layer) {
+            if self.failed.is_none()
+                && dump.wants(&tensor.name)
+                && let Err(e) = dump.tensor(tensor, &memory.gather(tensor))
+            {
+                self.failed = Some(e.into());
+            }
+        }
+    }
+}
+
+/// The best classes of every output of a run.
+fn classes(program: &Program, run: &Finished) -> Vec<(String, Vec<Class>)> {
+    let named = outputs::of(&program.meta).zip(&run.outputs);
+    named.map(|(t, bytes)| (t.name.clone(), outputs::best(t, bytes))).collect()
+}
+
+fn json(args: &RunArgs, loaded: &Loaded, finished: &[Finished], files: &[String]) -> String {
+    let program = loaded.program();
+    let clock = loaded.clock();
+    let layers: Vec<_> = program
+        .meta
+        .layers
+        .iter()
+        .zip(&clock.layers)
+        .map(|(l, c)| json!({ "name": l.name, "kind": l.kind, "host": l.host, "onnx_nodes": l.onnx_nodes, "clock": c }))
+        .collect();
+    let runs: Vec<_> = finished
+        .iter()
+        .map(|f| {
+            let outputs: Vec<_> = outputs::of(&program.meta)
+                .zip(&f.outputs)
+                .map(|(t, bytes)| {
+                    json!({
+                        "name": t.name,
+                        "digest": format!("{:016x}", xxhash_rust::xxh3::xxh3_64(bytes)),
+                        "best": outputs::best(t, bytes),
+                    })
+                })
+                .collect();
+            json!({ "instructions": f.summary.instructions, "wraps": f.summary.wraps, "outputs": outputs })
+        })
+        .collect();
+    let value = json!({
+        "program": program.meta.name,
+        "machine": loaded.machine().name,
+        "clock_mhz": loaded.machine().clock_mhz,
+        "engine": engine(args).name(),
+        "cycles": clock.total,
+        "prologue": clock.prologue,
+        "epilogue": clock.epilogue,
+        "control": clock.control,
+        "units": { "dmain": clock.units[0], "dmaout": clock.units[1], "mac": clock.units[2], "vec": clock.units[3] },
+        "layers": layers,
+        "files": files,
+        "runs": runs,
+    });
+    format!("{value:#}\n")
+}
+
+fn text(args: &RunArgs, loaded: &Loaded, inputs: &Inputs, finished: &[Finished]) -> String {
+    let program = loaded.program();
+    let mut text = layer_table(loaded);
+    text.push_str(&totals(loaded));
+    for host in &program.meta.hosts {
+        let name = program.meta.layers.get(host.layer as usize).map_or("?", |l| l.name.as_str());
+        let _ = writeln!(
+            text,
+            "host layer \"{name}\": {} ran on the host: no cycles, outside bit-exactness ({})",
+            host.op_types.join(", "),
+            host.reason
+        );
+    }
+    let wraps: u64 = finished.iter().map(|f| f.summary.wraps).sum();
+    if wraps > 0 {
+        let _ = writeln!(text, "{} accumulations wrapped around 32 bits", format::grouped(wraps));
+    }
+    if finished.len() > 1 {
+        let _ = writeln!(text, "\n{} runs", format::grouped(finished.len() as u64));
+    }
+    for bound in &inputs.bound {
+        let _ = writeln!(text, "input {}: {}", bound.name, bound.from);
+    }
+    if finished.len() > LISTED_RUNS {
+        text.push_str(&histogram(program, finished));
+    } else {
+        for (i, run) in finished.iter().enumerate() {
+            text.push_str(&run_text(program, run, (finished.len() > 1).then_some(i)));
+        }
+    }
+    if let Some(dir) = &args.output {
+        let _ = writeln!(text, "outputs written to {}", dir.display());
+    }
+    if let Some(dir) = &args.dump_layers {
+        let _ = writeln!(text, "layers written to {}", dir.display());
+    }
+    text
+}
+
+fn run_text(program: &Program, run: &Finished, number: Option<usize>) -> String {
+    let mut text = String::new();
+    if let Some(n) = number {
+        let _ = writeln!(text, "run {n}:");
+    }
+    for (tensor, (name, best)) in outputs::of(&program.meta).zip(classes(program, run)) {
+        let _ = writeln!(text, "output {name}: {} {}", tensor.dtype, format::shape(&tensor.shape));
+        let width = best.iter().map(|c| c.class.to_string().len()).max().unwrap_or(0);
+        for c in &best {
+            let label = c.label.as_deref().unwrap_or("");
+            let _ = writeln!(text, "  {:>width$}  {:>10.4}  {label}", c.class, c.value);
+        }
+    }
+    text
+}
+
+/// How often each class came first.
+fn histogram(program: &Program, finished: &[Finished]) -> String {
+    let mut text = String::new();
+    for (i, tensor) in outputs::of(&program.meta).enumerate() {
+        let mut count: BTreeMap<usize, u64> = BTreeMap::new();
+        for run in finished {
+            if let Some(first) = outputs::best(tensor, &run.outputs[i]).first() {
+                *count.entry(first.class).or_default() += 1;
+            }
+        }
+        if count.is_empty() {
+            continue;
+        }
+        let _ = writeln!(text, "output {}: best class, and how often", tensor.name);
+        for (class, n) in count {
+            let label = tensor.labels.get(class).map_or("", String::as_str);
+            let _ = writeln!(text, "  {class:>5}  {:>8}  {label}", format::grouped(n));
+        }
+    }
+    text
+}
+
+fn layer_table(loaded: &Loaded) -> String {
+    let program = loaded.program();
+    let clock = loaded.clock();
+    let machine = loaded.machine();
+    let percent = |part: u64, whole: u64| if whole == 0 { 0.0 } else { 100.0 * part as f64 / whole as f64 };
+    let mut rows = Vec::new();
+    let plain = |name: &str, cycles: u64| {
+        let mut row = vec![String::new(); 9];
+        row[1] = name.into();
+        row[5] = format::grouped(cycles);
+        row[6] = format!("{:.1}%", percent(cycles, clock.total));
+        row
+    };
+    if clock.prologue > 0 {
+        rows.push(plain("(prologue)", clock.prologue));
+    }
+    for (i, (layer, cycles)) in program.meta.layers.iter().zip(&clock.layers).enumerate() {
+        let output = program.meta.tensors.iter().find(|t| t.layer.is_some_and(|l| l as usize == i));
+        let peak = cycles.cycles * u64::from(machine.macs_per_cycle());
+        rows.push(vec![
+            i.to_string(),
+            layer.name.clone(),
+            if layer.host { format!("{} (host)", layer.kind) } else { layer.kind.clone() },
+            output.map_or_else(String::new, |t| format!("{} {}", t.dtype, format::shape(&t.shape))),
+            if layer.macs == 0 { String::new() } else { format::grouped(layer.macs) },
+            format::grouped(cycles.cycles),
+            format!("{:.1}%", percent(cycles.cycles, clock.total)),
+            if layer.macs == 0 { String::new() } else { format!("{:.1}%", percent(layer.macs, peak)) },
+            format::bytes(cycles.bytes_in + cycles.bytes_out),
+        ]);
+    }
+    if clock.epilogue > 0 {
+        rows.push(plain("(epilogue)", clock.epilogue));
+    }
+    let header = ["#", "layer", "kind", "output", "MACs", "cycles", "share", "of peak", "DRAM"];
+    format::table(&header, &[0, 4, 5, 6, 7, 8], rows)
+}
+
+fn totals(loaded: &Loaded) -> String {
+    let clock = loaded.clock();
+    let machine = loaded.machine();
+    let mut text = String::new();
+    let macs: u64 = loaded.program().meta.layers.iter().map(|l| l.macs).sum();
+    let _ = writeln!(
+        text,
+        "\n{} on {}: {} cycles = {} at {} MHz; {} instructions, {} MACs",
+        loaded.program().meta.name,
+        machine.name,
+        format::grouped(clock.total),
+        format::time(clock.total, machine.clock_mhz),
+        machine.clock_mhz,
+        format::grouped(clock.instructions),
+        format::short(macs),
+    );
+    let busy = |cycles: u64| if clock.total == 0 { 0.0 } else { 100.0 * cycles as f64 / clock.total as f64 };
+    let units = ["DMA-in", "DMA-out", "MAC", "VEC"];
+    let parts: Vec<String> =
+        units.iter().zip(&clock.units).map(|(name, u)| format!("{name} {:.1}%", busy(u.busy))).collect();
+    let _ = writeln!(text, "busy: {}", parts.join(", "));
+    text
+}
