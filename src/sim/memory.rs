@@ -55,9 +55,45 @@ impl Memory {
         usize::try_from(at).ok().and_then(|at| bytes.get_mut(at..at.checked_add(len)?)).unwrap_or_default()
     }
 
-    /// The whole scratchpad and the whole accumulator memory, both writable.
-    pub fn on_chip(&mut self) -> (&mut [u8], &mut [u8]) {
-        (&mut self.spm, &mut self.acc)
+    /// Copies `n` runs of `len` bytes between memories, or inside one; source and target of a run do not overlap, or
+    /// are the same. `from` and `to` are space, address and step from run to run. Constants cannot be written.
+    pub fn copy_runs(&mut self, from: (Space, i64, i64), to: (Space, i64, i64), n: i64, len: i64) {
+        let from_constants = from.0 == Space::Dram && (from.1 as u64) < self.writable;
+        let origin = |space, constants: bool| {
+            if space == Space::Dram && !constants { self.writable as i64 } else { 0 }
+        };
+        let (mut read, mut write) = (from.1 - origin(from.0, from_constants), to.1 - origin(to.0, false));
+        let len = len as usize;
+        let (source, target): (&[u8], &mut [u8]) = match (from.0, to.0) {
+            (Space::Dram, Space::Spm) if from_constants => (&self.constants, &mut self.spm),
+            (Space::Dram, Space::Spm) => (&self.dram, &mut self.spm),
+            (Space::Spm, Space::Dram) => (&self.spm, &mut self.dram),
+            (Space::Acc, Space::Spm) => (&self.acc, &mut self.spm),
+            (Space::Spm, Space::Spm) => {
+                for _ in 0..n {
+                    let at = read as usize;
+                    if at + len <= self.spm.len() && write as usize + len <= self.spm.len() {
+                        self.spm.copy_within(at..at + len, write as usize);
+                    }
+                    read += from.2;
+                    write += to.2;
+                }
+                return;
+            }
+            _ => return,
+        };
+        for _ in 0..n {
+            let (s, t) = (read as usize, write as usize);
+            if let (Some(s), Some(t)) = (source.get(s..s + len), target.get_mut(t..t + len)) {
+                if let ([s], [t]) = (s, &mut *t) {
+                    *t = *s;
+                } else {
+                    t.copy_from_slice(s);
+                }
+            }
+            read += from.2;
+            write += to.2;
+        }
     }
 
     /// The elements of a tensor in row-major order of its ONNX shape.

@@ -1,19 +1,101 @@
-//! placeholder while the rest is brought up
+//! The fast engine: the same bytes as the [reference](super::reference), in rows instead of elements.
+//!
+//! Operands are brought into contiguous rows ([`rows`]), kernels work on those, so they vectorize and need no care for
+//! strides. Sums are two's complement and the compiler of a program bounds them (see the manual's numbers), so their
+//! order is free; float arithmetic is [`numeric`](crate::numeric)'s, element by element, in the reference's order.
+//!
+//! Kernels are safe code, compiled twice ([`level`]): for any CPU, and for AVX2 with FMA, chosen when the engine is
+//! made.
+
+mod kernels;
+mod level;
+mod mac;
+mod moves;
+mod rows;
+mod vector;
+
+pub use level::Level;
+
 use super::Engine;
 use crate::isa::Space;
 use crate::sim::fault::FaultKind;
 use crate::sim::memory::Memory;
-use crate::sim::op::QueueOp;
-/// x
-#[derive(Debug, Default)]
-pub struct Fast;
-impl Fast {
-    /// x
-    #[must_use]
-    pub fn new() -> Fast { Fast }
+use crate::sim::op::{OpKind, QueueOp};
+
+/// Rows and vectors. Tracks no definedness: that is decided at load.
+#[derive(Debug)]
+pub struct Fast {
+    level: Level,
+    scratch: Scratch,
 }
+
+/// Buffers that are kept from one operation to the next.
+#[derive(Debug, Default)]
+struct Scratch {
+    activations: Vec<i16>,
+    weights: Vec<i16>,
+    offsets: Vec<[usize; 4]>,
+    a: Vec<i32>,
+    b: Vec<i32>,
+    floats: Vec<f32>,
+    multipliers: Vec<f32>,
+}
+
+impl Fast {
+    /// An engine for this CPU.
+    #[must_use]
+    pub fn new() -> Fast {
+        Fast::at(Level::detect())
+    }
+
+    /// An engine whose kernels use these instructions.
+    #[must_use]
+    pub fn at(level: Level) -> Fast {
+        Fast { level, scratch: Scratch::default() }
+    }
+}
+
+impl Default for Fast {
+    fn default() -> Fast {
+        Fast::new()
+    }
+}
+
 impl Engine for Fast {
     fn reset(&mut self) {}
+
     fn defined(&mut self, _: Space, _: i64, _: usize) {}
-    fn execute(&mut self, _: &QueueOp, _: &mut Memory) -> Result<u64, FaultKind> { Ok(0) }
+
+    fn execute(&mut self, op: &QueueOp, memory: &mut Memory) -> Result<u64, FaultKind> {
+        let (level, s) = (self.level, &mut self.scratch);
+        let mut wraps = 0;
+        match &op.kind {
+            OpKind::Nop => {}
+            OpKind::DmaIn { dst, src }
+            | OpKind::DmaCopy { dst, src }
+            | OpKind::DmaOut { dst, src }
+            | OpKind::Store { dst, src } => moves::copy(memory, dst, src),
+            OpKind::DmaPad { dst, src, window } => moves::pad(memory, dst, src, window),
+            OpKind::DmaFill { dst } => moves::fill(memory, dst),
+            OpKind::Conv(c) => wraps = mac::conv(level, s, memory, c),
+            OpKind::Depthwise(c) => wraps = mac::depthwise(level, s, memory, c),
+            OpKind::Matmul { dst, a, b, bias, accumulate } => {
+                wraps = mac::matmul(level, s, memory, dst, [a, b], bias.as_ref(), *accumulate);
+            }
+            OpKind::Requant { dst, src, quant } => vector::requant(level, s, memory, dst, src, quant),
+            OpKind::Add { dst, a, b, quant } => vector::add(level, s, memory, dst, [a, b], quant),
+            OpKind::Mul { dst, a, b, quant } => vector::mul(level, s, memory, dst, [a, b], quant),
+            OpKind::Lut { dst, src, table } => vector::lut(s, memory, dst, src, table),
+            OpKind::MaxPool { dst, src, window, origin } => {
+                vector::max_pool(level, s, memory, dst, src, window, *origin);
+            }
+            OpKind::AvgPool { dst, src, quant, window, origin, include_pad } => {
+                vector::avg_pool(level, s, memory, &vector::Pool { dst, src, quant, window, origin: *origin, include_pad: *include_pad });
+            }
+            OpKind::Rsum { dst, src, accumulate } => wraps = vector::rsum(level, s, memory, dst, src, *accumulate),
+            OpKind::Quantize { dst, src, quant } => vector::quantize(level, s, memory, dst, src, quant),
+            OpKind::Dequantize { dst, src, quant } => vector::dequantize(level, s, memory, dst, src, quant),
+        }
+        Ok(wraps)
+    }
 }

@@ -24,6 +24,7 @@ pub(super) fn conv(m: &mut Access, c: &ConvOp) {
         // Weights count as read whole, whichever taps lie in the padding.
         finish(m, &c.dst, [0, y, x, o], c.bias.as_ref(), c.accumulate, sum);
     });
+    m.pad_lanes(&c.dst);
     let all = crate::sim::access::packed_weight_bytes(c);
     for at in 0..all {
         m.bytes::<1>(c.weights.space, c.weights.base + at);
@@ -45,6 +46,7 @@ pub(super) fn depthwise(m: &mut Access, c: &ConvOp) {
         }
         finish(m, &c.dst, [0, y, x, ch], c.bias.as_ref(), c.accumulate, sum);
     });
+    m.pad_lanes(&c.dst);
 }
 
 /// Matrix product of two activations.
@@ -63,6 +65,7 @@ pub(super) fn matmul(
         }
         finish(m, dst, [0, 0, row, col], bias, accumulate, sum);
     });
+    m.pad_lanes(dst);
 }
 
 /// Adds the sum to the start value; counts the wrap.
@@ -110,4 +113,3 @@ fn weight(m: &mut Access, d: &TensorDesc, at: i64) -> i32 {
     let byte = m.bytes::<1>(d.space, at);
     if d.etype == EType::S8 { i8::from_le_bytes(byte).into() } else { byte[0].into() }
 }
-

@@ -114,6 +114,7 @@ pub(super) fn rsum(m: &mut Access, dst: &TensorDesc, src: &TensorDesc, accumulat
         });
         finish(m, dst, [0, 0, 0, c], None, accumulate, sum);
     }
+    m.pad_lanes(dst);
 }
 
 /// f32 → integers.

@@ -1,0 +1,119 @@
+//! The inner loops, on contiguous slices.
+
+use super::level::kernel;
+use crate::numeric::{self, Average};
+
+/// Output channels that one call of [`dot`] computes.
+pub(super) const OC: usize = 16;
+/// Pixels that one call of [`dot`] computes.
+pub(super) const PIXELS: usize = 4;
+
+kernel! {
+    /// `sum[p][o] = Σ(tap, i) activations[offsets[tap][p] + i] · weights[tap][i][o]`, `k` values of `i`. The sums fit 32
+    /// bits, so they are added in any order.
+    pub(super) fn dot(
+        activations: &[i16],
+        offsets: &[[usize; PIXELS]],
+        k: usize,
+        weights: &[i16],
+    ) -> [[i32; OC]; PIXELS] {
+        let mut sums = [[0_i32; OC]; PIXELS];
+        for (at, tap) in offsets.iter().zip(weights.chunks_exact(k * OC)) {
+            let rows = at.map(|o| &activations[o..o + k]);
+            for (i, w) in tap.as_chunks::<OC>().0.iter().enumerate() {
+                for p in 0..PIXELS {
+                    let a = i32::from(rows[p][i]);
+                    for o in 0..OC {
+                        sums[p][o] = sums[p][o].wrapping_add(a * i32::from(w[o]));
+                    }
+                }
+            }
+        }
+        sums
+    }
+}
+
+kernel! {
+    /// `sums[c] += a[c] · w[c]`.
+    pub(super) fn multiply_add(sums: &mut [i32], a: &[i16], w: &[i16]) -> () {
+        for ((s, a), w) in sums.iter_mut().zip(a).zip(w) {
+            *s = s.wrapping_add(i32::from(*a) * i32::from(*w));
+        }
+    }
+}
+
+kernel! {
+    /// Adds sums to start values; returns how many additions wrapped.
+    pub(super) fn accumulate(start: &mut [i32], sums: &[i32]) -> u64 {
+        let mut wraps = 0_u32;
+        for (s, sum) in start.iter_mut().zip(sums) {
+            let (value, wrapped) = numeric::accumulate(*s, *sum);
+            *s = value;
+            wraps += u32::from(wrapped);
+        }
+        u64::from(wraps)
+    }
+}
+
+kernel! {
+    /// Requantizes in place with one multiplier for each element.
+    pub(super) fn requantize(values: &mut [i32], multipliers: &[f32], zero_point: i32, clamp: [i32; 2]) -> () {
+        for (v, m) in values.iter_mut().zip(multipliers) {
+            *v = numeric::requantize(*v, *m, zero_point, clamp);
+        }
+    }
+}
+
+kernel! {
+    /// QLinearAdd; the result replaces `a`.
+    pub(super) fn add(a: &mut [i32], b: &[i32], c: [f32; 3], clamp: [i32; 2]) -> () {
+        for (a, b) in a.iter_mut().zip(b) {
+            *a = numeric::add(*a, *b, c[0], c[1], c[2], clamp);
+        }
+    }
+}
+
+kernel! {
+    /// QLinearMul; the result replaces `a`.
+    pub(super) fn mul(a: &mut [i32], b: &[i32], zeros: [i32; 2], m: f32, zero_point: i32, clamp: [i32; 2]) -> () {
+        for (a, b) in a.iter_mut().zip(b) {
+            *a = numeric::mul((*a - zeros[0]) * (*b - zeros[1]), m, zero_point, clamp);
+        }
+    }
+}
+
+kernel! {
+    /// The larger of two, into `best`.
+    pub(super) fn max(best: &mut [i32], other: &[i32]) -> () {
+        for (b, o) in best.iter_mut().zip(other) {
+            *b = (*b).max(*o);
+        }
+    }
+}
+
+kernel! {
+    /// `sums[c] += values[c] − zero_point`.
+    pub(super) fn sum(sums: &mut [i32], values: &[i32], zero_point: i32) -> () {
+        for (s, v) in sums.iter_mut().zip(values) {
+            *s = s.wrapping_add(*v - zero_point);
+        }
+    }
+}
+
+kernel! {
+    /// `averages[c]` takes the dequantized `values[c]`.
+    pub(super) fn average(averages: &mut [Average], values: &[i32], scale: f32, zero_point: i32) -> () {
+        for (a, v) in averages.iter_mut().zip(values) {
+            a.take(numeric::dequantize(*v, scale, zero_point));
+        }
+    }
+}
+
+kernel! {
+    /// QuantizeLinear.
+    pub(super) fn quantize(to: &mut [i32], from: &[f32], scale: f32, zero_point: i32, clamp: [i32; 2]) -> () {
+        for (q, x) in to.iter_mut().zip(from) {
+            *q = numeric::quantize(*x, scale, zero_point, clamp);
+        }
+    }
+}

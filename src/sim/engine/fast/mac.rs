@@ -1,0 +1,283 @@
+//! The MAC array.
+//!
+//! Activations and weights are widened to 16 bits with their zero points subtracted: differences of bytes fit, and taps
+//! in the padding become rows of zeros. Weights are laid out `[oc/16][tap][ic][16]`, so that the inner loop multiplies
+//! one activation with 16 weights.
+
+use super::kernels::{self, OC, PIXELS};
+use super::rows::{pad_lanes, read, row_address, write};
+use super::{Level, Scratch};
+use crate::isa::{EType, TensorDesc};
+use crate::sim::memory::Memory;
+use crate::sim::op::ConvOp;
+
+/// The part of the image that a tile may touch.
+struct Region {
+    /// First row and column.
+    first: [i64; 2],
+    /// Rows and columns.
+    extent: [i64; 2],
+    /// Elements of a pixel.
+    depth: usize,
+}
+
+impl Region {
+    fn of(c: &ConvOp, depth: usize) -> Region {
+        let mut region = Region { first: [0; 2], extent: [0; 2], depth };
+        for axis in 0..2 {
+            let w = &c.window;
+            let begin = c.origin[axis] * i64::from(w.stride[axis]) - i64::from(w.pads[axis]);
+            let reach = i64::from(c.dst.dims[axis + 1] - 1) * i64::from(w.stride[axis])
+                + i64::from(w.kernel[axis] - 1) * i64::from(w.dilation[axis]);
+            region.first[axis] = begin.max(0);
+            region.extent[axis] = ((begin + reach + 1).min(c.src.dims[axis + 1].into()) - region.first[axis]).max(0);
+        }
+        region
+    }
+
+    /// Where a pixel's elements begin in the widened buffer; the zeros at its end for padding.
+    fn offset(&self, c: &ConvOp, out: [i64; 2], k: [i64; 2]) -> usize {
+        let mut at = [0; 2];
+        for axis in 0..2 {
+            let w = &c.window;
+            let input = (c.origin[axis] + out[axis]) * i64::from(w.stride[axis]) - i64::from(w.pads[axis])
+                + k[axis] * i64::from(w.dilation[axis]);
+            if input < 0 || input >= i64::from(c.src.dims[axis + 1]) {
+                return self.zeros();
+            }
+            at[axis] = input - self.first[axis];
+        }
+        (at[0] * self.extent[1] + at[1]) as usize * self.depth
+    }
+
+    fn zeros(&self) -> usize {
+        (self.extent[0] * self.extent[1]) as usize * self.depth
+    }
+}
+
+/// Widens the region of `src` to `to`, each pixel rounded up to `depth` elements with zeros; one pixel of zeros behind.
+fn widen_region(m: &Memory, src: &TensorDesc, r: &Region, values: &mut Vec<i32>, to: &mut Vec<i16>) {
+    let n = src.dims[3] as usize;
+    to.clear();
+    to.resize(r.zeros() + r.depth, 0);
+    let dense = src.strides[3] == 1 && src.strides[2] == n as i64 && n == r.depth;
+    for y in 0..r.extent[0] {
+        let line = (y * r.extent[1]) as usize * r.depth;
+        let address = row_address(src, [0, r.first[0] + y, r.first[1]]);
+        if dense {
+            let len = r.extent[1] as usize * n;
+            widen(m.read(src.space, address, len), src, &mut to[line..line + len]);
+            continue;
+        }
+        for x in 0..r.extent[1] {
+            let at = line + x as usize * r.depth;
+            let pixel = address + x * src.strides[2];
+            if src.strides[3] == 1 {
+                widen(m.read(src.space, pixel, n), src, &mut to[at..at + n]);
+            } else {
+                read(m, src, pixel, n, values);
+                to[at..at + n].iter_mut().zip(&*values).for_each(|(t, v)| *t = (v - src.zero_point) as i16);
+            }
+        }
+    }
+}
+
+fn widen(bytes: &[u8], d: &TensorDesc, to: &mut [i16]) {
+    let zero = d.zero_point as i16;
+    if d.etype == EType::S8 {
+        to.iter_mut().zip(bytes).for_each(|(t, b)| *t = i16::from(*b as i8) - zero);
+    } else {
+        to.iter_mut().zip(bytes).for_each(|(t, b)| *t = i16::from(*b) - zero);
+    }
+}
+
+/// Packed weights `[oc/64][tap][ic/4][block][4]` → `[oc/16][tap][ic4][16]`, widened.
+fn widen_packed(m: &Memory, d: &TensorDesc, to: &mut Vec<i16>) {
+    let [oc, kh, kw, ic] = d.dims.map(|n| n as usize);
+    let (taps, quads) = (kh * kw, ic.div_ceil(4));
+    let depth = quads * 4;
+    let total = oc.div_ceil(16) * 16 * taps * depth;
+    to.clear();
+    to.resize(total, 0);
+    let mut rest = m.read(d.space, d.base, total);
+    for block in (0..oc).step_by(64) {
+        let width = (oc - block).min(64).next_multiple_of(16);
+        for tap in 0..taps {
+            for quad in 0..quads {
+                let (now, later) = rest.split_at((width * 4).min(rest.len()));
+                rest = later;
+                for (chunk, bytes) in now.as_chunks::<64>().0.iter().enumerate() {
+                    let at = (((block / 16 + chunk) * taps + tap) * depth + quad * 4) * OC;
+                    let to: &mut [i16] = &mut to[at..at + 4 * OC];
+                    let mut plain = [0_i16; 64];
+                    widen(bytes, d, &mut plain);
+                    for (o, four) in plain.as_chunks::<4>().0.iter().enumerate() {
+                        for (i, v) in four.iter().enumerate() {
+                            to[i * OC + o] = *v;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Dense convolution.
+pub(super) fn conv(level: Level, s: &mut Scratch, m: &mut Memory, c: &ConvOp) -> u64 {
+    let [oc, kh, kw, ic] = c.weights.dims.map(|n| n as usize);
+    let depth = ic.next_multiple_of(4);
+    let region = Region::of(c, depth);
+    widen_region(m, &c.src, &region, &mut s.a, &mut s.activations);
+    widen_packed(m, &c.weights, &mut s.weights);
+    let [_, rows, cols, _] = c.dst.dims.map(i64::from);
+    let pixels = rows * cols;
+    let per_chunk = kh * kw * depth * OC;
+    let mut wraps = 0;
+    let mut at = 0;
+    while at < pixels {
+        let position = |p: usize| {
+            let pixel = (at + p as i64).min(pixels - 1);
+            [pixel / cols, pixel % cols]
+        };
+        let positions: [[i64; 2]; PIXELS] = std::array::from_fn(position);
+        s.offsets.clear();
+        for ky in 0..kh as i64 {
+            for kx in 0..kw as i64 {
+                s.offsets.push(positions.map(|p| region.offset(c, p, [ky, kx])));
+            }
+        }
+        for (chunk, weights) in s.weights.chunks_exact(per_chunk).enumerate() {
+            let sums = kernels::dot(level, &s.activations, &s.offsets, depth, weights);
+            let first = chunk * OC;
+            let n = (oc - first).min(OC);
+            for (p, sums) in sums.iter().enumerate().take((pixels - at) as usize) {
+                let [y, x] = positions[p];
+                let target = Target { dst: &c.dst, bias: c.bias.as_ref(), accumulate: c.accumulate };
+                wraps += target.finish(level, m, &mut s.b, [y, x], first, &sums[..n]);
+            }
+        }
+        at += PIXELS as i64;
+    }
+    pad(m, &c.dst);
+    wraps
+}
+
+/// Depthwise convolution.
+pub(super) fn depthwise(level: Level, s: &mut Scratch, m: &mut Memory, c: &ConvOp) -> u64 {
+    let [_, kh, kw, channels] = c.weights.dims.map(|n| n as usize);
+    let region = Region::of(c, channels);
+    widen_region(m, &c.src, &region, &mut s.a, &mut s.activations);
+    s.weights.clear();
+    for ky in 0..kh as i64 {
+        for kx in 0..kw as i64 {
+            read(m, &c.weights, row_address(&c.weights, [0, ky, kx]), channels, &mut s.a);
+            s.weights.extend(s.a.iter().map(|w| (w - c.weights.zero_point) as i16));
+        }
+    }
+    let [_, rows, cols, _] = c.dst.dims.map(i64::from);
+    let target = Target { dst: &c.dst, bias: c.bias.as_ref(), accumulate: c.accumulate };
+    let mut wraps = 0;
+    for y in 0..rows {
+        for x in 0..cols {
+            s.a.clear();
+            s.a.resize(channels, 0);
+            for (tap, w) in s.weights.chunks_exact(channels).enumerate() {
+                let at = region.offset(c, [y, x], [(tap / kw) as i64, (tap % kw) as i64]);
+                if at != region.zeros() {
+                    kernels::multiply_add(level, &mut s.a, &s.activations[at..at + channels], w);
+                }
+            }
+            wraps += target.finish(level, m, &mut s.b, [y, x], 0, &s.a);
+        }
+    }
+    pad(m, &c.dst);
+    wraps
+}
+
+/// Matrix product of two activations.
+pub(super) fn matmul(
+    level: Level,
+    s: &mut Scratch,
+    m: &mut Memory,
+    dst: &TensorDesc,
+    [a, b]: [&TensorDesc; 2],
+    bias: Option<&TensorDesc>,
+    accumulate: bool,
+) -> u64 {
+    let (rows, k, cols) = (a.dims[2] as usize, a.dims[3] as usize, b.dims[3] as usize);
+    s.activations.clear();
+    for row in 0..rows {
+        read(m, a, row_address(a, [0, 0, row as i64]), k, &mut s.a);
+        s.activations.extend(s.a.iter().map(|v| (v - a.zero_point) as i16));
+    }
+    s.weights.clear();
+    s.weights.resize(cols.div_ceil(OC) * k * OC, 0);
+    for i in 0..k {
+        read(m, b, row_address(b, [0, 0, i as i64]), cols, &mut s.a);
+        for (o, v) in s.a.iter().enumerate() {
+            s.weights[((o / OC) * k + i) * OC + o % OC] = (v - b.zero_point) as i16;
+        }
+    }
+    let target = Target { dst, bias, accumulate };
+    let mut wraps = 0;
+    for row in (0..rows).step_by(PIXELS) {
+        let offsets = [std::array::from_fn(|p| (row + p).min(rows - 1) * k)];
+        for (chunk, weights) in s.weights.chunks_exact(k * OC).enumerate() {
+            let sums = kernels::dot(level, &s.activations, &offsets, k, weights);
+            let first = chunk * OC;
+            let n = (cols - first).min(OC);
+            for (p, sums) in sums.iter().enumerate().take(rows - row) {
+                wraps += target.finish(level, m, &mut s.b, [0, (row + p) as i64], first, &sums[..n]);
+            }
+        }
+    }
+    pad(m, dst);
+    wraps
+}
+
+/// Where sums go.
+struct Target<'a> {
+    dst: &'a TensorDesc,
+    bias: Option<&'a TensorDesc>,
+    accumulate: bool,
+}
+
+impl Target<'_> {
+    /// Adds the sums of channels from `first` on to the start values of a pixel; counts wraps.
+    fn finish(
+        &self,
+        level: Level,
+        m: &mut Memory,
+        start: &mut Vec<i32>,
+        [y, x]: [i64; 2],
+        first: usize,
+        sums: &[i32],
+    ) -> u64 {
+        let at = row_address(self.dst, [0, y, x]) + first as i64 * self.dst.strides[3];
+        let mut wraps = 0;
+        match (self.accumulate, self.bias) {
+            (true, _) => read(m, self.dst, at, sums.len(), start),
+            (false, Some(b)) => read(m, b, b.base + first as i64 * b.strides[3], sums.len(), start),
+            (false, None) => {
+                write(m, self.dst, at, sums);
+                return 0;
+            }
+        }
+        wraps += kernels::accumulate(level, start, sums);
+        write(m, self.dst, at, start);
+        wraps
+    }
+}
+
+fn pad(m: &mut Memory, dst: &TensorDesc) {
+    if crate::sim::access::padded_dims(dst)[3] != dst.dims[3] {
+        super::rows::for_rows(dst.dims, |at| pad_lanes(m, dst, row_address(dst, at)));
+    }
+}
+
+/// Sums of a reduction, which has no kernel.
+pub(super) fn finish_row(level: Level, m: &mut Memory, start: &mut Vec<i32>, dst: &TensorDesc, accumulate: bool, sums: &[i32]) -> u64 {
+    let wraps = Target { dst, bias: None, accumulate }.finish(level, m, start, [0, 0], 0, sums);
+    pad(m, dst);
+    wraps
+}

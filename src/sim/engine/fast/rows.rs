@@ -1,0 +1,111 @@
+//! Rows: the innermost extent of a tensor as a contiguous slice.
+
+use crate::isa::{EType, TensorDesc};
+use crate::sim::access::padded_dims;
+use crate::sim::memory::Memory;
+
+/// Address of row `[a, b, c]`.
+pub(super) fn row_address(d: &TensorDesc, [a, b, c]: [i64; 3]) -> i64 {
+    d.base + a * d.strides[0] + b * d.strides[1] + c * d.strides[2]
+}
+
+/// Calls `f` for every `[a, b, c]` of the outer extents.
+pub(super) fn for_rows(dims: [u32; 4], mut f: impl FnMut([i64; 3])) {
+    for a in 0..i64::from(dims[0]) {
+        for b in 0..i64::from(dims[1]) {
+            for c in 0..i64::from(dims[2]) {
+                f([a, b, c]);
+            }
+        }
+    }
+}
+
+/// Bytes of `n` elements that follow each other; the whole reach of strided ones.
+fn reach(stride: i64, n: usize, size: usize) -> usize {
+    (n as i64 - 1).unsigned_abs() as usize * stride.unsigned_abs() as usize + size
+}
+
+/// Reads `n` integers of a row into `to`, which is resized.
+pub(super) fn read(m: &Memory, d: &TensorDesc, start: i64, n: usize, to: &mut Vec<i32>) {
+    to.clear();
+    let size = d.etype.bytes();
+    if d.strides[3] == size as i64 {
+        let bytes = m.read(d.space, start, n * size);
+        match d.etype {
+            EType::U8 => to.extend(bytes.iter().map(|b| i32::from(*b))),
+            EType::S8 => to.extend(bytes.iter().map(|b| i32::from(*b as i8))),
+            EType::U16 => to.extend(bytes.as_chunks().0.iter().map(|b| i32::from(u16::from_le_bytes(*b)))),
+            EType::S16 => to.extend(bytes.as_chunks().0.iter().map(|b| i32::from(i16::from_le_bytes(*b)))),
+            _ => to.extend(bytes.as_chunks().0.iter().map(|b| i32::from_le_bytes(*b))),
+        }
+    } else {
+        let low = start + (d.strides[3] * (n as i64 - 1)).min(0);
+        let bytes = m.read(d.space, low, reach(d.strides[3], n, size));
+        let element = |i: usize| {
+            let at = (start - low + d.strides[3] * i as i64) as usize;
+            let b = &bytes[at..at + size];
+            match d.etype {
+                EType::U8 => i32::from(b[0]),
+                EType::S8 => i32::from(b[0] as i8),
+                EType::U16 => i32::from(u16::from_le_bytes([b[0], b[1]])),
+                EType::S16 => i32::from(i16::from_le_bytes([b[0], b[1]])),
+                _ => i32::from_le_bytes([b[0], b[1], b[2], b[3]]),
+            }
+        };
+        to.extend((0..n).map(element));
+    }
+}
+
+/// Writes integers that fit the type to a row.
+pub(super) fn write(m: &mut Memory, d: &TensorDesc, start: i64, values: &[i32]) {
+    let size = d.etype.bytes();
+    if d.strides[3] == size as i64 {
+        let bytes = m.write(d.space, start, values.len() * size);
+        match size {
+            1 => bytes.iter_mut().zip(values).for_each(|(b, v)| *b = *v as u8),
+            2 => bytes.as_chunks_mut().0.iter_mut().zip(values).for_each(|(b, v)| *b = (*v as u16).to_le_bytes()),
+            _ => bytes.as_chunks_mut().0.iter_mut().zip(values).for_each(|(b, v)| *b = v.to_le_bytes()),
+        }
+    } else {
+        for (i, v) in values.iter().enumerate() {
+            let bytes = v.to_le_bytes();
+            m.write(d.space, start + d.strides[3] * i as i64, size).copy_from_slice(&bytes[..size]);
+        }
+    }
+}
+
+/// Reads `n` floats of a row.
+pub(super) fn read_floats(m: &Memory, d: &TensorDesc, start: i64, n: usize, to: &mut Vec<f32>) {
+    to.clear();
+    if d.strides[3] == 4 {
+        to.extend(m.read(d.space, start, n * 4).as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)));
+    } else {
+        to.extend((0..n as i64).map(|i| {
+            let b = m.read(d.space, start + i * d.strides[3], 4);
+            f32::from_le_bytes([b[0], b[1], b[2], b[3]])
+        }));
+    }
+}
+
+/// Writes the zero point into the padding lanes of the row at `start`.
+pub(super) fn pad_lanes(m: &mut Memory, d: &TensorDesc, start: i64) {
+    let (n, padded) = (d.dims[3], padded_dims(d)[3]);
+    if n == padded {
+        return;
+    }
+    fill(m, d, start + i64::from(n) * d.strides[3], (padded - n) as usize);
+}
+
+/// Writes `n` zero points.
+pub(super) fn fill(m: &mut Memory, d: &TensorDesc, start: i64, n: usize) {
+    let size = d.etype.bytes();
+    let mut zero = [0_u8; 8];
+    zero[..4].copy_from_slice(&d.zero_point.to_le_bytes());
+    if size == 1 && d.strides[3] == 1 {
+        m.write(d.space, start, n).fill(zero[0]);
+    } else {
+        for i in 0..n as i64 {
+            m.write(d.space, start + i * d.strides[3], size).copy_from_slice(&zero[..size]);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The vector unit, row by row.
+
+use super::rows::{for_rows, pad_lanes, read, read_floats, row_address, write};
+use super::{Level, Scratch, kernels};
+use crate::isa::{EType, QuantDesc, QuantMode, Space, TensorDesc, WindowDesc};
+use crate::numeric::{self, Average};
+use crate::sim::memory::Memory;
+
+/// Writes a row and its padding lanes.
+fn put(m: &mut Memory, dst: &TensorDesc, at: [i64; 3], values: &[i32]) {
+    let start = row_address(dst, at);
+    write(m, dst, start, values);
+    pad_lanes(m, dst, start);
+}
+
+/// ACC → 8 bits.
+pub(super) fn requant(level: Level, s: &mut Scratch, m: &mut Memory, dst: &TensorDesc, src: &TensorDesc, q: &QuantDesc) {
+    let n = dst.dims[3] as usize;
+    s.multipliers.clear();
+    match q.mode {
+        QuantMode::Tensor => s.multipliers.resize(n, q.m0),
+        QuantMode::Channel => {
+            let bytes = m.read(Space::Spm, q.table, 4 * n);
+            s.multipliers.extend(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)));
+        }
+    }
+    for_rows(dst.dims, |at| {
+        read(m, src, row_address(src, at), n, &mut s.a);
+        kernels::requantize(level, &mut s.a, &s.multipliers, q.zero_point, [q.lo, q.hi]);
+        put(m, dst, at, &s.a);
+    });
+}
+
+/// QLinearAdd.
+pub(super) fn add(level: Level, s: &mut Scratch, m: &mut Memory, dst: &TensorDesc, [a, b]: [&TensorDesc; 2], q: &QuantDesc) {
+    let n = dst.dims[3] as usize;
+    for_rows(dst.dims, |at| {
+        read(m, a, row_address(a, at), n, &mut s.a);
+        read(m, b, row_address(b, at), n, &mut s.b);
+        kernels::add(level, &mut s.a, &s.b, [q.m0, q.m1, q.c], [q.lo, q.hi]);
+        put(m, dst, at, &s.a);
+    });
+}
+
+/// QLinearMul.
+pub(super) fn mul(level: Level, s: &mut Scratch, m: &mut Memory, dst: &TensorDesc, [a, b]: [&TensorDesc; 2], q: &QuantDesc) {
+    let n = dst.dims[3] as usize;
+    for_rows(dst.dims, |at| {
+        read(m, a, row_address(a, at), n, &mut s.a);
+        read(m, b, row_address(b, at), n, &mut s.b);
+        kernels::mul(level, &mut s.a, &s.b, [a.zero_point, b.zero_point], q.m0, q.zero_point, [q.lo, q.hi]);
+        put(m, dst, at, &s.a);
+    });
+}
+
+/// Table.
+pub(super) fn lut(s: &mut Scratch, m: &mut Memory, dst: &TensorDesc, src: &TensorDesc, table: &TensorDesc) {
+    let n = dst.dims[3] as usize;
+    read(m, table, table.base, 256, &mut s.b);
+    for_rows(dst.dims, |at| {
+        read(m, src, row_address(src, at), n, &mut s.a);
+        s.a.iter_mut().for_each(|v| *v = s.b[(*v & 0xff) as usize]);
+        put(m, dst, at, &s.a);
+    });
+}
+
+/// Rows of the input that the window of an output position touches, in row-major order.
+fn taps(src: &TensorDesc, w: &WindowDesc, out: [i64; 2], mut f: impl FnMut([i64; 2])) {
+    let input = |axis: usize, k: u16| {
+        let at = out[axis] * i64::from(w.stride[axis]) - i64::from(w.pads[axis]) + i64::from(k) * i64::from(w.dilation[axis]);
+        (0..i64::from(src.dims[axis + 1])).contains(&at).then_some(at)
+    };
+    for y in (0..w.kernel[0]).filter_map(|k| input(0, k)) {
+        for x in (0..w.kernel[1]).filter_map(|k| input(1, k)) {
+            f([y, x]);
+        }
+    }
+}
+
+/// Largest element of each window.
+pub(super) fn max_pool(
+    level: Level,
+    s: &mut Scratch,
+    m: &mut Memory,
+    dst: &TensorDesc,
+    src: &TensorDesc,
+    w: &WindowDesc,
+    origin: [i64; 2],
+) {
+    let n = dst.dims[3] as usize;
+    let least = dst.etype.int_range().map_or(0, |r| r[0]);
+    for_rows(dst.dims, |[a, y, x]| {
+        s.a.clear();
+        s.a.resize(n, least);
+        taps(src, w, [origin[0] + y, origin[1] + x], |[iy, ix]| {
+            read(m, src, row_address(src, [0, iy, ix]), n, &mut s.b);
+            kernels::max(level, &mut s.a, &s.b);
+        });
+        put(m, dst, [a, y, x], &s.a);
+    });
+}
+
+/// Operands of an average pool.
+pub(super) struct Pool<'a> {
+    pub(super) dst: &'a TensorDesc,
+    pub(super) src: &'a TensorDesc,
+    pub(super) quant: &'a QuantDesc,
+    pub(super) window: &'a WindowDesc,
+    pub(super) origin: [i64; 2],
+    pub(super) include_pad: bool,
+}
+
+/// Average of each window.
+pub(super) fn avg_pool(level: Level, s: &mut Scratch, m: &mut Memory, p: &Pool) {
+    let (q, w) = (p.quant, p.window);
+    let n = p.dst.dims[3] as usize;
+    let mut averages = vec![Average::default(); n];
+    for_rows(p.dst.dims, |[a, y, x]| {
+        averages.fill(Average::default());
+        let mut count = 0;
+        taps(p.src, w, [p.origin[0] + y, p.origin[1] + x], |[iy, ix]| {
+            read(m, p.src, row_address(p.src, [0, iy, ix]), n, &mut s.b);
+            kernels::average(level, &mut averages, &s.b, q.m0, p.src.zero_point);
+            count += 1;
+        });
+        if p.include_pad {
+            count = u32::from(w.kernel[0]) * u32::from(w.kernel[1]);
+        }
+        s.a.clear();
+        s.a.extend(averages.iter().map(|v| v.finish(count, q.m1, q.zero_point, [q.lo, q.hi])));
+        put(m, p.dst, [a, y, x], &s.a);
+    });
+}
+
+/// Sum over the image.
+pub(super) fn rsum(level: Level, s: &mut Scratch, m: &mut Memory, dst: &TensorDesc, src: &TensorDesc, accumulate: bool) -> u64 {
+    let n = dst.dims[3] as usize;
+    s.a.clear();
+    s.a.resize(n, 0);
+    for_rows(src.dims, |at| {
+        read(m, src, row_address(src, at), n, &mut s.b);
+        kernels::sum(level, &mut s.a, &s.b, src.zero_point);
+    });
+    super::mac::finish_row(level, m, &mut s.b, dst, accumulate, &s.a)
+}
+
+/// f32 → integers.
+pub(super) fn quantize(level: Level, s: &mut Scratch, m: &mut Memory, dst: &TensorDesc, src: &TensorDesc, q: &QuantDesc) {
+    let n = dst.dims[3] as usize;
+    s.a.resize(n, 0);
+    for_rows(dst.dims, |at| {
+        read_floats(m, src, row_address(src, at), n, &mut s.floats);
+        s.a.resize(n, 0);
+        kernels::quantize(level, &mut s.a, &s.floats, q.m0, q.zero_point, [q.lo, q.hi]);
+        put(m, dst, at, &s.a);
+    });
+}
+
+/// Integers → f32.
+pub(super) fn dequantize(_: Level, s: &mut Scratch, m: &mut Memory, dst: &TensorDesc, src: &TensorDesc, q: &QuantDesc) {
+    debug_assert_eq!(dst.etype, EType::F32);
+    let n = dst.dims[3] as usize;
+    for_rows(dst.dims, |at| {
+        read(m, src, row_address(src, at), n, &mut s.a);
+        // The bits of the floats travel as integers of the same size.
+        s.a.iter_mut().for_each(|v| *v = numeric::dequantize(*v, q.m0, src.zero_point).to_bits() as i32);
+        put(m, dst, at, &s.a);
+    });
+}
