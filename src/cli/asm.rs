@@ -1,14 +1,35 @@
 //! `rcar-iss asm`.
 
-use super::Report;
-use super::args::AsmArgs;
-use super::failure::Failure;
+use std::path::Path;
 
-pub(super) fn run(args: &AsmArgs) -> Result<Report, Failure> {
-    Err(Failure::file(&args.source, &"the assembler is not merged yet"))
-}
+use super::args::AsmArgs;
+use super::failure::{Failure, INPUT};
+use super::{Report, format};
+use crate::files;
+use crate::program::{Program, text};
 
 /// Assembles a file.
-pub(super) fn assemble(path: &std::path::Path) -> Result<crate::program::Program, Failure> {
-    Err(Failure::file(path, &"the assembler is not merged yet"))
+pub(super) fn assemble(path: &Path) -> Result<Program, Failure> {
+    let source = files::read_text(path)?;
+    let mut program = text::assemble(&source).map_err(|e| {
+        let n = e.0.len();
+        let what = format!("'{}' has {n} error{}", path.display(), if n == 1 { "" } else { "s" });
+        Failure::new(INPUT, what).why(&e.render(&source, &path.display().to_string()))
+    })?;
+    if program.meta.name.is_empty() {
+        program.meta.name = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
+    }
+    Ok(program)
+}
+
+pub(super) fn run(args: &AsmArgs) -> Result<Report, Failure> {
+    let program = assemble(&args.source)?;
+    program.write_file(&args.output).map_err(|e| Failure::program(&args.source, e))?;
+    Ok(Report::fine(format!(
+        "{}: {} instructions, {} of constants, for {}\n",
+        args.output.display(),
+        format::grouped(program.code.len() as u64),
+        format::bytes(program.constants.len() as u64),
+        program.meta.machine.name
+    )))
 }

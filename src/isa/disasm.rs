@@ -31,11 +31,23 @@ pub fn disassemble_with(insn: &Insn, target: &dyn Fn(i64) -> String) -> String {
     text.trim_end().to_string()
 }
 
-/// Text of one operand.
-fn operand(field: &FieldInfo, word: u128, target: &dyn Fn(i64) -> String) -> String {
+/// The branch target of an instruction in words, if it has one.
+#[must_use]
+pub fn branch_target(insn: &Insn) -> Option<i64> {
+    let field = insn.opcode().info().fields.iter().find(|f| f.class == Class::Relative)?;
+    Some(values(field, insn.encode()).1)
+}
+
+/// A field's bits as an unsigned and as a signed number.
+fn values(field: &FieldInfo, word: u128) -> (u64, i64) {
     let raw = ((word >> field.lo) & ((1_u128 << field.width) - 1)) as u64;
     let shift = 64 - field.width;
-    let signed = ((raw << shift) as i64) >> shift;
+    (raw, ((raw << shift) as i64) >> shift)
+}
+
+/// Text of one operand.
+fn operand(field: &FieldInfo, word: u128, target: &dyn Fn(i64) -> String) -> String {
+    let (raw, signed) = values(field, word);
     match field.class {
         Class::Register { prefix } => format!("{prefix}{raw}"),
         Class::Signed => signed.to_string(),

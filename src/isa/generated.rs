@@ -2570,6 +2570,35 @@ impl Insn {
         }
     }
 
+    /// The instruction with other conditions; none if it takes no conditions and some are given.
+    #[must_use]
+    pub fn with_wait(mut self, conds: Wait) -> Option<Self> {
+        match &mut self {
+            Self::Qnop { wait, .. } => *wait = conds,
+            Self::DmaIn { wait, .. } => *wait = conds,
+            Self::DmaPad { wait, .. } => *wait = conds,
+            Self::DmaFill { wait, .. } => *wait = conds,
+            Self::DmaCopy { wait, .. } => *wait = conds,
+            Self::DmaOut { wait, .. } => *wait = conds,
+            Self::MacConv { wait, .. } => *wait = conds,
+            Self::MacDw { wait, .. } => *wait = conds,
+            Self::MacMatmul { wait, .. } => *wait = conds,
+            Self::VecRequant { wait, .. } => *wait = conds,
+            Self::VecStore { wait, .. } => *wait = conds,
+            Self::VecAdd { wait, .. } => *wait = conds,
+            Self::VecMul { wait, .. } => *wait = conds,
+            Self::VecLut { wait, .. } => *wait = conds,
+            Self::VecMaxpool { wait, .. } => *wait = conds,
+            Self::VecAvgpool { wait, .. } => *wait = conds,
+            Self::VecRsum { wait, .. } => *wait = conds,
+            Self::VecQuant { wait, .. } => *wait = conds,
+            Self::VecDequant { wait, .. } => *wait = conds,
+            _ if conds == Wait::NONE => {}
+            _ => return None,
+        }
+        Some(self)
+    }
+
     /// The queue that executes it; none for control instructions.
     #[must_use]
     pub fn queue(&self) -> Option<Queue> {

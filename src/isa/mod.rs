@@ -4,6 +4,7 @@
 //! the descriptor records, and a table of [`OpcodeInfo`](operand::OpcodeInfo) by which [`operand`] prints and parses
 //! operands. The assembler works on that table alone and names no instruction.
 
+pub mod asm;
 pub mod decode;
 pub mod disasm;
 #[allow(clippy::all, clippy::pedantic, unused_qualifications, reason = "generated")]

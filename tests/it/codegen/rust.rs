@@ -321,7 +321,11 @@ fn instruction(out: &mut String, t: &Table) {
     for i in t.insn.iter().filter(|i| i.unit != "control") {
         let _ = writeln!(out, "Self::{} {{ wait, .. }} => *wait,", i.variant());
     }
-    out.push_str("_ => Wait::NONE,\n}\n}\n\n/// The queue that executes it; none for control instructions.\n#[must_use]\npub fn queue(&self) -> Option<Queue> {\nmatch self {\n");
+    out.push_str("_ => Wait::NONE,\n}\n}\n\n/// The instruction with other conditions; none if it takes no conditions and some are given.\n#[must_use]\npub fn with_wait(mut self, conds: Wait) -> Option<Self> {\nmatch &mut self {\n");
+    for i in t.insn.iter().filter(|i| i.unit != "control") {
+        let _ = writeln!(out, "Self::{} {{ wait, .. }} => *wait = conds,", i.variant());
+    }
+    out.push_str("_ if conds == Wait::NONE => {}\n_ => return None,\n}\nSome(self)\n}\n\n/// The queue that executes it; none for control instructions.\n#[must_use]\npub fn queue(&self) -> Option<Queue> {\nmatch self {\n");
     for i in t.insn.iter().filter(|i| i.unit == "queue") {
         let _ = writeln!(out, "Self::{} {{ queue, .. }} => Some(*queue),", i.variant());
     }

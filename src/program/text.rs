@@ -1,4 +1,0 @@
-//! TODO
-use super::Program;
-/// TODO
-pub fn disassemble_with_comments(_: &Program, _: &[(usize, String)]) -> String { String::new() }
