@@ -15,7 +15,7 @@ pub fn disassemble(insn: &Insn) -> String {
 pub fn disassemble_with(insn: &Insn, target: &dyn Fn(i64) -> String) -> String {
     let info = insn.opcode().info();
     let word = insn.encode();
-    let mut text = format!("{:<11}", info.mnemonic);
+    let mut text = format!("{:<11} ", info.mnemonic);
     let mut rest = info.syntax;
     while let Some(open) = rest.find('{') {
         let close = rest[open..].find('}').map_or(rest.len(), |c| open + c);

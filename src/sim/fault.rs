@@ -165,28 +165,50 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
+    /// All names, in the order of the variants.
+    pub const NAMES: [&'static str; 18] = [
+        "illegal-instruction",
+        "pc-out-of-range",
+        "unset-descriptor",
+        "bad-descriptor",
+        "descriptor-field",
+        "bad-constant-load",
+        "undefined-read",
+        "out-of-range",
+        "write-to-constants",
+        "illegal-operand",
+        "accumulator-too-large",
+        "reduction-too-long",
+        "overlap",
+        "watchdog",
+        "layer-marker",
+        "incomplete-tensor",
+        "unknown-host",
+        "host-failed",
+    ];
+
     /// A short stable name, for tests and `--json`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
-            FaultKind::IllegalInstruction(_) => "illegal-instruction",
-            FaultKind::PcOutOfRange { .. } => "pc-out-of-range",
-            FaultKind::UnsetDescriptor { .. } => "unset-descriptor",
-            FaultKind::BadDescriptor { .. } => "bad-descriptor",
-            FaultKind::DescriptorField { .. } => "descriptor-field",
-            FaultKind::BadConstantLoad { .. } => "bad-constant-load",
-            FaultKind::UndefinedRead { .. } => "undefined-read",
-            FaultKind::OutOfRange { .. } => "out-of-range",
-            FaultKind::WriteToConstants { .. } => "write-to-constants",
-            FaultKind::IllegalOperand { .. } => "illegal-operand",
-            FaultKind::AccumulatorTooLarge { .. } => "accumulator-too-large",
-            FaultKind::ReductionTooLong { .. } => "reduction-too-long",
-            FaultKind::Overlap { .. } => "overlap",
-            FaultKind::Watchdog { .. } => "watchdog",
-            FaultKind::LayerMarker { .. } => "layer-marker",
-            FaultKind::IncompleteTensor { .. } => "incomplete-tensor",
-            FaultKind::UnknownHost { .. } => "unknown-host",
-            FaultKind::HostFailed { .. } => "host-failed",
+            FaultKind::IllegalInstruction(_) => Self::NAMES[0],
+            FaultKind::PcOutOfRange { .. } => Self::NAMES[1],
+            FaultKind::UnsetDescriptor { .. } => Self::NAMES[2],
+            FaultKind::BadDescriptor { .. } => Self::NAMES[3],
+            FaultKind::DescriptorField { .. } => Self::NAMES[4],
+            FaultKind::BadConstantLoad { .. } => Self::NAMES[5],
+            FaultKind::UndefinedRead { .. } => Self::NAMES[6],
+            FaultKind::OutOfRange { .. } => Self::NAMES[7],
+            FaultKind::WriteToConstants { .. } => Self::NAMES[8],
+            FaultKind::IllegalOperand { .. } => Self::NAMES[9],
+            FaultKind::AccumulatorTooLarge { .. } => Self::NAMES[10],
+            FaultKind::ReductionTooLong { .. } => Self::NAMES[11],
+            FaultKind::Overlap { .. } => Self::NAMES[12],
+            FaultKind::Watchdog { .. } => Self::NAMES[13],
+            FaultKind::LayerMarker { .. } => Self::NAMES[14],
+            FaultKind::IncompleteTensor { .. } => Self::NAMES[15],
+            FaultKind::UnknownHost { .. } => Self::NAMES[16],
+            FaultKind::HostFailed { .. } => Self::NAMES[17],
         }
     }
 }

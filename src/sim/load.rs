@@ -12,7 +12,7 @@ use super::validate::{self, Memories};
 use super::{access, clock};
 use crate::isa::{ISA_VERSION, Insn, Space};
 use crate::machine::Machine;
-use crate::program::{Program, Role, TensorEntry};
+use crate::program::{Program, Role};
 
 /// Bounds on what a program may do; they end endless work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +51,8 @@ pub struct Loaded {
     pub(super) code: Vec<Insn>,
     pub(super) sizes: Memories,
     pub(super) limits: Limits,
+    /// Every operation passed the control pass.
+    pub(super) checked: bool,
     report: ClockReport,
 }
 
@@ -71,6 +73,7 @@ impl Loaded {
         };
         ControlCore::new(&loaded.program, &loaded.code, limits.instructions).run(&mut pass)?;
         loaded.report = pass.clock.report();
+        loaded.checked = true;
         debug_assert!(loaded.report.adds_up(), "causes must sum to the total");
         Ok(loaded)
     }
@@ -92,17 +95,21 @@ impl Loaded {
             spm: machine.spm.bytes,
             acc: machine.acc.bytes,
         };
-        check_tables(&program, &sizes, machine)?;
+        program.validate().map_err(|e| LoadError::Refused(e.to_string()))?;
+        if sizes.dram > machine.dram.bytes {
+            let text = format!("it uses {} bytes of DRAM, the machine has {}", sizes.dram, machine.dram.bytes);
+            return Err(LoadError::Refused(text));
+        }
         let mut code = Vec::with_capacity(program.code.len());
         for (pc, word) in program.code.iter().enumerate() {
             code.push(Insn::decode(*word).map_err(|e| Fault {
                 kind: FaultKind::IllegalInstruction(e),
                 pc: pc as u64,
-                insn: None,
+                insn: Some(format!(".word {word:#x}")),
                 layer: program.layer_of(pc).map(|l| l.name.clone()),
             })?);
         }
-        Ok(Loaded { program, machine: machine.clone(), code, sizes, limits, report: ClockReport::default() })
+        Ok(Loaded { program, machine: machine.clone(), code, sizes, limits, checked: false, report: ClockReport::default() })
     }
 
     /// The program.
@@ -155,51 +162,6 @@ fn check_machine(program: &Program, machine: &Machine) -> Result<(), LoadError> 
     Ok(())
 }
 
-fn check_tables(program: &Program, sizes: &Memories, machine: &Machine) -> Result<(), LoadError> {
-    let refuse = |text: String| Err(LoadError::Refused(text));
-    let meta = &program.meta;
-    if sizes.dram > machine.dram.bytes {
-        return refuse(format!("it uses {} bytes of DRAM, the machine has {}", sizes.dram, machine.dram.bytes));
-    }
-    if (program.constants.len() as u64) > sizes.dram {
-        return refuse(format!("its {} bytes of constants exceed its DRAM", program.constants.len()));
-    }
-    let mut end = 0;
-    for r in &meta.provenance {
-        if r.start < end || r.end < r.start || r.end as usize > program.code.len() {
-            return refuse(format!("the provenance range {}…{} is not ascending inside the code", r.start, r.end));
-        }
-        if r.layer as usize >= meta.layers.len() {
-            return refuse(format!("the provenance names layer {}, which does not exist", r.layer));
-        }
-        end = r.end;
-    }
-    let mut names = std::collections::BTreeSet::new();
-    for t in &meta.tensors {
-        if let Err(reason) = check_tensor(t, sizes, meta.layers.len()) {
-            return refuse(format!("tensor \"{}\": {reason}", t.name));
-        }
-        if !names.insert(&t.name) {
-            return refuse(format!("two tensors are named \"{}\"", t.name));
-        }
-    }
-    if meta.hosts.len() != program.host_models.len() {
-        return refuse(format!("{} host layers, but {} host models", meta.hosts.len(), program.host_models.len()));
-    }
-    for (i, h) in meta.hosts.iter().enumerate() {
-        if h.layer as usize >= meta.layers.len() {
-            return refuse(format!("host layer {i} belongs to layer {}, which does not exist", h.layer));
-        }
-        for t in h.inputs.iter().chain(&h.outputs) {
-            let bytes = host_bytes(t).ok_or(()).and_then(|n| t.address.checked_add(n).ok_or(()));
-            if bytes.is_err() || bytes.is_ok_and(|end| end > sizes.dram) || t.address < sizes.writable {
-                return refuse(format!("host layer {i}: tensor \"{}\" lies outside writable DRAM", t.name));
-            }
-        }
-    }
-    Ok(())
-}
-
 /// Size of a host operand; none if its type is unknown or its size absurd.
 pub(super) fn host_bytes(t: &crate::program::HostTensor) -> Option<u64> {
     let size = dtype_bytes(&t.dtype) as u64;
@@ -207,36 +169,25 @@ pub(super) fn host_bytes(t: &crate::program::HostTensor) -> Option<u64> {
     (bytes > 0).then_some(bytes)
 }
 
-fn check_tensor(t: &TensorEntry, sizes: &Memories, layers: usize) -> Result<(), String> {
-    let size = dtype_bytes(&t.dtype) as u64;
-    if size == 0 {
-        return Err(format!("unknown element type {}", t.dtype));
-    }
-    let product = |dims: &[u64]| dims.iter().try_fold(1_u64, |n, d| n.checked_mul(*d)).filter(|n| *n <= 1 << 40);
-    let (Some(elements), Some(placed)) = (product(&t.shape), product(&t.place.dims)) else {
-        return Err("its size overflows".into());
-    };
-    if elements == 0 || elements != placed {
-        return Err(format!("its shape has {elements} elements, its place {placed}"));
-    }
-    if t.place.dims.len() != t.place.strides.len() || t.place.dims.len() > 16 {
-        return Err("extents and strides of its place differ in number".into());
-    }
-    if t.role != Role::Input && t.layer.is_none() {
-        return Err("it belongs to no layer".into());
-    }
-    if t.layer.is_some_and(|l| l as usize >= layers) {
-        return Err("its layer does not exist".into());
-    }
-    // 128 bits hold any product of an extent and a stride.
-    let (mut lo, mut hi) = (i128::from(t.place.address), i128::from(t.place.address) + i128::from(size));
-    for (n, s) in t.place.dims.iter().zip(&t.place.strides) {
-        let reach = (i128::from(*n) - 1) * i128::from(*s);
-        lo += reach.min(0);
-        hi += reach.max(0);
-    }
-    if lo < i128::from(sizes.writable) || hi > i128::from(sizes.dram) {
-        return Err(format!("it occupies {lo:#x}…{hi:#x}, writable DRAM is {:#x}…{:#x}", sizes.writable, sizes.dram));
+/// Checks that a layer's tensors lie complete; `undefined` gives the lowest undefined byte of a range of DRAM.
+pub(super) fn complete(
+    program: &Program,
+    layer: u32,
+    undefined: impl Fn(i64, i64) -> Option<i64>,
+) -> Result<(), FaultKind> {
+    let meta = &program.meta;
+    for t in meta.tensors.iter().filter(|t| t.layer == Some(layer)) {
+        let size = dtype_bytes(&t.dtype) as i64;
+        let mut lowest: Option<i64> = None;
+        walk(t, &mut |start, run| {
+            if let Some(a) = undefined(start, run as i64 * size) {
+                lowest = Some(lowest.map_or(a, |l| l.min(a)));
+            }
+        });
+        if let Some(address) = lowest {
+            let layer = meta.layers.get(layer as usize).map_or(String::new(), |l| l.name.clone());
+            return Err(FaultKind::IncompleteTensor { layer, tensor: t.name.clone(), address });
+        }
     }
     Ok(())
 }
@@ -292,21 +243,8 @@ impl Sink for ControlPass<'_> {
 
     fn layer_end(&mut self, layer: u32) -> Result<(), FaultKind> {
         self.clock.layer_end(layer);
-        let meta = &self.loaded.program.meta;
-        for t in meta.tensors.iter().filter(|t| t.layer == Some(layer)) {
-            let size = dtype_bytes(&t.dtype) as i64;
-            let mut lowest: Option<i64> = None;
-            walk(t, &mut |start, run| {
-                if let Some(a) = self.defined.first_undefined(Space::Dram, start, run as i64 * size) {
-                    lowest = Some(lowest.map_or(a, |l| l.min(a)));
-                }
-            });
-            if let Some(address) = lowest {
-                let layer = meta.layers.get(layer as usize).map_or(String::new(), |l| l.name.clone());
-                return Err(FaultKind::IncompleteTensor { layer, tensor: t.name.clone(), address });
-            }
-        }
-        Ok(())
+        let defined = &self.defined;
+        complete(&self.loaded.program, layer, |start, len| defined.first_undefined(Space::Dram, start, len))
     }
 
     fn fence(&mut self) {

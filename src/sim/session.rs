@@ -6,7 +6,7 @@ use super::engine::fast::Fast;
 use super::engine::reference::Reference;
 use super::engine::{Engine, EngineKind};
 use super::fault::{Fault, FaultKind};
-use super::load::{Loaded, host_bytes};
+use super::load::{self, Loaded, host_bytes};
 use super::memory::{Memory, dtype_bytes, walk};
 use super::observer::Observer;
 use super::op::QueueOp;
@@ -122,6 +122,7 @@ impl<'a> Session<'a> {
             observer,
             clock: EventClock::new(&self.loaded.machine, meta.layers.len()),
             wraps: 0,
+            work: (0, 0),
         };
         let core = ControlCore::new(&self.loaded.program, &self.loaded.code, self.loaded.limits.instructions);
         let instructions = core.run(&mut execution)?;
@@ -149,6 +150,8 @@ struct Execution<'a, O: Observer> {
     observer: &'a mut O,
     clock: EventClock<'a>,
     wraps: u64,
+    /// Multiply-accumulates and bytes, for the watchdog.
+    work: (u64, u64),
 }
 
 impl<O: Observer> Sink for Execution<'_, O> {
@@ -158,7 +161,10 @@ impl<O: Observer> Sink for Execution<'_, O> {
 
     fn issue(&mut self, op: &QueueOp) -> Result<(), FaultKind> {
         // The stream is the one that was checked at load; checking it again would only cost time.
-        debug_assert!(validate::check(op, &self.loaded.machine, &self.loaded.sizes).is_ok());
+        if !self.loaded.checked {
+            validate::check(op, &self.loaded.machine, &self.loaded.sizes)?;
+            load::watchdog(op, &mut self.work.0, &mut self.work.1, &self.loaded.limits)?;
+        }
         self.wraps += self.engine.execute(op, self.memory)?;
         let timing = self.clock.issue(op);
         self.observer.op(op, &timing);
@@ -172,6 +178,12 @@ impl<O: Observer> Sink for Execution<'_, O> {
 
     fn layer_end(&mut self, layer: u32) -> Result<(), FaultKind> {
         self.clock.layer_end(layer);
+        if !self.loaded.checked {
+            let engine = &*self.engine;
+            load::complete(&self.loaded.program, layer, |start, len| {
+                engine.undefined(Space::Dram, start, len as usize)
+            })?;
+        }
         self.observer.layer_end(layer, self.memory);
         Ok(())
     }
@@ -188,6 +200,12 @@ impl<O: Observer> Sink for Execution<'_, O> {
             return Err(FaultKind::UnknownHost { id, count: program.meta.hosts.len() });
         };
         let failed = |reason: String| FaultKind::HostFailed { reason };
+        for t in &entry.inputs {
+            let len = host_bytes(t).unwrap_or(0) as usize;
+            if let Some(address) = self.engine.undefined(Space::Dram, t.address as i64, len) {
+                return Err(FaultKind::UndefinedRead { space: Space::Dram, address });
+            }
+        }
         let inputs: Vec<HostValue> = entry
             .inputs
             .iter()

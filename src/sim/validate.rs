@@ -98,7 +98,7 @@ fn tensor(d: &TensorDesc, name: &str, space: Space, types: &[EType]) -> Result<(
     let zero_point = d.zero_point;
     let legal = match d.etype.int_range() {
         Some([lo, hi]) => (lo..=hi).contains(&zero_point),
-        None => zero_point == 0,
+        None => d.etype != EType::F32 || zero_point == 0,
     };
     if !legal {
         return Err(illegal(format!("{name}: zero point {zero_point} is outside {}", d.etype.name())));

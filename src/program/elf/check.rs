@@ -91,6 +91,10 @@ fn tensor_entry(meta: &Meta, tensor: &TensorEntry, writable: u64) -> Checked {
     if elements(&tensor.place.dims)? != count {
         return Err(format!("place {:?} and shape {:?} differ in elements", tensor.place.dims, tensor.shape));
     }
+    // Strides of zero could make a huge tensor of a few bytes.
+    if count.checked_mul(bytes).is_none_or(|n| n > meta.dram_bytes) {
+        return Err(format!("{count} elements do not fit {} bytes of DRAM", meta.dram_bytes));
+    }
     let (low, high) = extent(&tensor.place, bytes)?;
     if low < i128::from(writable) || high > i128::from(meta.dram_bytes) {
         return Err(format!(
@@ -105,8 +109,8 @@ fn tensor_entry(meta: &Meta, tensor: &TensorEntry, writable: u64) -> Checked {
         Some(layer) if layer as usize >= meta.layers.len() => {
             return Err(format!("layer {layer}, but there are {}", meta.layers.len()));
         }
-        None if tensor.role == Role::Layer => {
-            return Err("belongs to no layer, but is not an input or output".into());
+        None if tensor.role != Role::Input => {
+            return Err("belongs to no layer, but is no input".into());
         }
         _ => {}
     }

@@ -437,6 +437,7 @@ impl<'a> Assembler<'a> {
             self.program.code.push(word);
         }
         if !errors.is_empty() {
+            errors.sort_by_key(|e| (e.line, e.column));
             errors.truncate(MAX_ERRORS);
             return Err(AsmErrors(errors));
         }

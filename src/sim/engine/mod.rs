@@ -19,6 +19,11 @@ pub trait Engine {
     /// Bytes that something outside the queues wrote: inputs, outputs of host layers.
     fn defined(&mut self, space: Space, start: i64, len: usize);
 
+    /// The lowest byte of a range that nothing has written; none if the engine does not track it.
+    fn undefined(&self, _space: Space, _start: i64, _len: usize) -> Option<i64> {
+        None
+    }
+
     /// Executes one operation; returns how many accumulations wrapped.
     ///
     /// # Errors

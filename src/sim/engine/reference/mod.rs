@@ -41,6 +41,10 @@ impl Engine for Reference {
         }
     }
 
+    fn undefined(&self, space: Space, start: i64, len: usize) -> Option<i64> {
+        (start..start + len as i64).find(|a| !self.is_written(space, *a))
+    }
+
     fn execute(&mut self, op: &QueueOp, memory: &mut Memory) -> Result<u64, FaultKind> {
         let mut access = Access { engine: self, memory, lowest: None, wraps: 0, written: Vec::new() };
         match &op.kind {

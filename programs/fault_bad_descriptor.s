@@ -1,0 +1,14 @@
+; A record whose lane block is 3.
+;;! [fault]
+;;! kind = "bad-descriptor"
+;;! pc = 1
+;;! instruction = "tdesc.load  t1, 64(x0)"
+
+.const
+record: .tdesc spm u8 0 [1, 1, 1, 1]
+broken: .zero 62
+        .u8 3, 0
+.code
+  tdesc.load  t0, record(x0)
+  tdesc.load  t1, broken(x0)
+  halt

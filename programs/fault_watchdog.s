@@ -1,0 +1,10 @@
+; A loop without end.
+;;! max_instructions = 1000
+;;! [fault]
+;;! kind = "watchdog"
+;;! pc = 0
+;;! instruction = "jal         x0, +0"
+
+.code
+forever:
+  jal         x0, forever
