@@ -113,9 +113,10 @@ fn covered(files: &[PathBuf]) -> Result<(), Failed> {
 
 fn check(path: &Path) -> Result<(), Failed> {
     let (source, expected) = expectation(path)?;
-    let program =
-        text::assemble(&source).map_err(|e| format!("\n{}", e.render(&source, &path.display().to_string())))?;
-    let again = text::assemble(&text::disassemble(&program)).map_err(|e| format!("disassembled text: {e}"))?;
+    let program = text::assemble(&source)
+        .map_err(|e| format!("\n{}", e.render(&source, &path.display().to_string())))?;
+    let again =
+        text::assemble(&text::disassemble(&program)).map_err(|e| format!("disassembled text: {e}"))?;
     same("assemble(disassemble(p))", &program, &again)?;
     same("the program file", &program, &Program::from_bytes(&program.to_bytes()?)?)?;
     let machines = expected.machines.clone().unwrap_or_else(|| vec![program.meta.machine.name.clone()]);
@@ -125,7 +126,8 @@ fn check(path: &Path) -> Result<(), Failed> {
         program.meta.machine.name.clone_from(&machine.name);
         program.meta.machine.hash = format!("{:016x}", machine.hash());
         for engine in [EngineKind::Reference, EngineKind::Fast] {
-            run(&program, &machine, engine, &expected).map_err(|e| format!("{name}, {} engine: {e}", engine.name()))?;
+            run(&program, &machine, engine, &expected)
+                .map_err(|e| format!("{name}, {} engine: {e}", engine.name()))?;
         }
     }
     Ok(())
@@ -135,7 +137,12 @@ fn same(what: &str, left: &Program, right: &Program) -> Result<(), Failed> {
     if left == right { Ok(()) } else { Err(format!("{what} differs from p:\n{left:#?}\n{right:#?}").into()) }
 }
 
-fn run(program: &Program, machine: &Machine, engine: EngineKind, expected: &Expectation) -> Result<(), String> {
+fn run(
+    program: &Program,
+    machine: &Machine,
+    engine: EngineKind,
+    expected: &Expectation,
+) -> Result<(), String> {
     let mut limits = Limits::default();
     limits.instructions = expected.max_instructions.unwrap_or(limits.instructions);
     let program = Arc::new(program.clone());
@@ -152,7 +159,8 @@ fn run(program: &Program, machine: &Machine, engine: EngineKind, expected: &Expe
     let mut session = Session::new(&loaded, engine);
     let mut inputs: Vec<(&str, Vec<u8>)> = Vec::new();
     for tensor in program.meta.tensors.iter().filter(|t| t.role == Role::Input) {
-        let values = expected.input.get(&tensor.name).ok_or(format!("input {} has no values", tensor.name))?;
+        let values =
+            expected.input.get(&tensor.name).ok_or(format!("input {} has no values", tensor.name))?;
         inputs.push((&tensor.name, values.iter().flat_map(|v| encode(*v, &tensor.dtype)).collect()));
     }
     let given: Vec<(&str, &[u8])> = inputs.iter().map(|(n, b)| (*n, b.as_slice())).collect();
@@ -176,7 +184,12 @@ fn run(program: &Program, machine: &Machine, engine: EngineKind, expected: &Expe
         let space = Space::ALL.into_iter().find(|s| s.name() == content.space).ok_or("unknown space")?;
         let size = encode(0, &content.r#type).len();
         let bytes = session.memory().read(space, content.address, size * content.values.len());
-        compare(&format!("{} at {:#x}", content.space, content.address), bytes, &content.r#type, &content.values)?;
+        compare(
+            &format!("{} at {:#x}", content.space, content.address),
+            bytes,
+            &content.r#type,
+            &content.values,
+        )?;
     }
     Ok(())
 }
@@ -191,7 +204,11 @@ fn faulted(fault: &Fault, expected: &Expectation) -> Result<(), String> {
     };
     differs("kind", fault.kind.name(), &want.kind);
     differs("pc", &fault.pc.to_string(), &want.pc.to_string());
-    differs("instruction", fault.insn.as_deref().unwrap_or("none"), want.instruction.as_deref().unwrap_or("none"));
+    differs(
+        "instruction",
+        fault.insn.as_deref().unwrap_or("none"),
+        want.instruction.as_deref().unwrap_or("none"),
+    );
     differs("layer", fault.layer.as_deref().unwrap_or("none"), want.layer.as_deref().unwrap_or("none"));
     if wrong.is_empty() { Ok(()) } else { Err(format!("{fault}{wrong}")) }
 }

@@ -97,7 +97,9 @@ pub(super) struct ModelArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  rcar-iss check net.onnx\n  rcar-iss check net.onnx --all --json\n  rcar-iss check net.rcn")]
+#[command(
+    after_help = "Examples:\n  rcar-iss check net.onnx\n  rcar-iss check net.onnx --all --json\n  rcar-iss check net.rcn"
+)]
 pub(super) struct CheckArgs {
     /// ONNX model, program file or assembly text
     pub(super) file: PathBuf,

@@ -44,8 +44,10 @@ fn check_model(args: &CheckArgs) -> Result<Report, Failure> {
     };
     let unsupported_count = rows.iter().filter(|r| r.status == NodeStatus::Unsupported).count();
     // What imports may still fail to fit the machine.
-    let fits = if unsupported_count == 0 { compile::compile(&args.file, &args.model).map(Some) } else { Ok(None) };
-    let status = if unsupported_count > 0 { UNSUPPORTED } else { fits.as_ref().map_or_else(|f| f.status, |_| 0) };
+    let fits =
+        if unsupported_count == 0 { compile::compile(&args.file, &args.model).map(Some) } else { Ok(None) };
+    let status =
+        if unsupported_count > 0 { UNSUPPORTED } else { fits.as_ref().map_or_else(|f| f.status, |_| 0) };
     let problem = fits.as_ref().err().map(Failure::render);
     let text = if args.json {
         let list: Vec<_> = rows
@@ -60,7 +62,11 @@ fn check_model(args: &CheckArgs) -> Result<Report, Failure> {
             let cells = rows.iter().map(|r| {
                 vec![r.name.clone(), r.op_type.clone(), word(r.status).to_string(), r.detail.clone()]
             });
-            text.push_str(&format::table(&["node", "type", "status", "layer or reason"], &[], cells.collect()));
+            text.push_str(&format::table(
+                &["node", "type", "status", "layer or reason"],
+                &[],
+                cells.collect(),
+            ));
             text.push('\n');
         } else if unsupported_count > 0 {
             text.push_str(&unsupported(&rows));

@@ -82,7 +82,8 @@ pub(super) fn compile(path: &Path, args: &ModelArgs) -> Result<Model, Failure> {
         imported.graph.name = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
     }
     let labels = CompileOptions { preprocess: side.preprocess, labels: side.labels };
-    let compiled = compiler::compile(&imported.graph, &machine, &labels).map_err(|e| compile_failure(path, &e))?;
+    let compiled =
+        compiler::compile(&imported.graph, &machine, &labels).map_err(|e| compile_failure(path, &e))?;
     let mut host = RtenHost::new();
     for (model, entry) in compiled.program.host_models.iter().zip(&compiled.program.meta.hosts) {
         host.prepare(model).map_err(|why| {
@@ -148,7 +149,10 @@ fn summary(model: &Model, output: &Path) -> String {
     text.push_str(&hosts(&model.imported.graph));
     if !model.imported.graph.removed.is_empty() {
         let n = model.imported.graph.removed.len();
-        let _ = writeln!(text, "{n} ONNX tensors have no tensor in the program (`rcar-iss info --tensors` says why)");
+        let _ = writeln!(
+            text,
+            "{n} ONNX tensors have no tensor in the program (`rcar-iss info --tensors` says why)"
+        );
     }
     text
 }

@@ -29,7 +29,7 @@ pub(super) struct Failure {
     what: String,
     why: Option<String>,
     help: Option<String>,
-    fault: Option<Fault>,
+    fault: Option<Box<Fault>>,
 }
 
 impl Failure {
@@ -58,7 +58,7 @@ impl Failure {
 
     /// What the program did.
     pub(super) fn fault(mut self, fault: Fault) -> Failure {
-        self.fault = Some(fault);
+        self.fault = Some(Box::new(fault));
         self
     }
 

@@ -16,13 +16,16 @@ pub(super) fn run(args: &InfoArgs) -> Result<Report, Failure> {
         return Ok(Report::fine(json(&program)));
     }
     let mut text = summary(&program);
-    let lists: [(bool, fn(&Program) -> String); 3] =
-        [(args.layers, layers), (args.tensors, tensors), (args.provenance, provenance)];
-    for (wanted, list) in lists {
-        if wanted {
-            text.push('\n');
-            text.push_str(&list(&program));
-        }
+    for list in [
+        args.layers.then(|| layers(&program)),
+        args.tensors.then(|| tensors(&program)),
+        args.provenance.then(|| provenance(&program)),
+    ]
+    .into_iter()
+    .flatten()
+    {
+        text.push('\n');
+        text.push_str(&list);
     }
     Ok(Report::fine(text))
 }

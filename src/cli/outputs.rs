@@ -65,7 +65,8 @@ pub(super) fn write(dir: &Path, meta: &Meta, runs: &[Vec<Vec<u8>>]) -> Result<Ve
         let element = Element::from_name(&tensor.dtype).unwrap_or(Element::U8);
         let file = format!("{}.npy", dump::file_name(&tensor.name));
         let path = dir.join(&file);
-        tensor_file::write(&path, &TensorData { element, shape, bytes }).map_err(|e| Failure::tensor(&path, e))?;
+        tensor_file::write(&path, &TensorData { element, shape, bytes })
+            .map_err(|e| Failure::tensor(&path, e))?;
         names.push(file);
     }
     Ok(names)

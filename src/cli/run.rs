@@ -41,7 +41,9 @@ struct Finished {
 
 pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
     match execute(args) {
-        Err(failure) if args.json && failure.status == ILLEGAL => Ok(Report { text: failure.json(), status: ILLEGAL }),
+        Err(failure) if args.json && failure.status == ILLEGAL => {
+            Ok(Report { text: failure.json(), status: ILLEGAL })
+        }
         other => other,
     }
 }
@@ -50,7 +52,12 @@ fn execute(args: &RunArgs) -> Result<Report, Failure> {
     let (mut program, machine) = source::program(&args.file, &args.model)?;
     if let Some(path) = &args.labels {
         let labels = sidecar::labels(path)?;
-        program.meta.tensors.iter_mut().filter(|t| t.role == Role::Output).for_each(|t| t.labels = labels.clone());
+        program
+            .meta
+            .tensors
+            .iter_mut()
+            .filter(|t| t.role == Role::Output)
+            .for_each(|t| t.labels = labels.clone());
     }
     let defaults = Limits::default();
     let limits = Limits {
@@ -59,7 +66,8 @@ fn execute(args: &RunArgs) -> Result<Report, Failure> {
         bytes: args.max_bytes.unwrap_or(defaults.bytes),
     };
     let inputs = input::read(&program.meta, &args.input)?;
-    let loaded = Loaded::new(Arc::new(program), &machine, limits).map_err(|e| load_failure(&args.file, &e))?;
+    let loaded =
+        Loaded::new(Arc::new(program), &machine, limits).map_err(|e| load_failure(&args.file, &e))?;
     let finished = run_all(args, &loaded, &inputs)?;
     let runs: Vec<Vec<Vec<u8>>> = finished.iter().map(|f| f.outputs.clone()).collect();
     let files = match &args.output {
@@ -327,7 +335,7 @@ fn layer_table(loaded: &Loaded) -> String {
     }
     for (i, (layer, cycles)) in program.meta.layers.iter().zip(&clock.layers).enumerate() {
         let output = program.meta.tensors.iter().find(|t| t.layer.is_some_and(|l| l as usize == i));
-        let peak = cycles.cycles * u64::from(machine.macs_per_cycle());
+        let peak = cycles.cycles * machine.macs_per_cycle();
         rows.push(vec![
             i.to_string(),
             layer.name.clone(),

@@ -6,14 +6,14 @@ use crate::graph::Weights;
 
 /// The constant segment while it grows. Equal records are stored once.
 #[derive(Debug, Default)]
-pub struct Constants {
+pub(super) struct Constants {
     bytes: Vec<u8>,
     records: BTreeMap<Vec<u8>, i64>,
 }
 
 impl Constants {
     /// Appends bytes at a multiple of `align` and returns their DRAM address.
-    pub fn append(&mut self, bytes: &[u8], align: usize) -> i64 {
+    pub(super) fn append(&mut self, bytes: &[u8], align: usize) -> i64 {
         let at = self.bytes.len().next_multiple_of(align);
         self.bytes.resize(at, 0);
         self.bytes.extend_from_slice(bytes);
@@ -21,7 +21,7 @@ impl Constants {
     }
 
     /// Appends a small record at a multiple of 8, or finds an equal one.
-    pub fn record(&mut self, bytes: &[u8]) -> i64 {
+    pub(super) fn record(&mut self, bytes: &[u8]) -> i64 {
         if let Some(at) = self.records.get(bytes) {
             return *at;
         }
@@ -32,19 +32,13 @@ impl Constants {
 
     /// Bytes so far.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.bytes.len()
-    }
-
-    /// Whether nothing was stored yet.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
     }
 
     /// The finished segment, zero-filled up to `len`.
     #[must_use]
-    pub fn finish(mut self, len: usize) -> Vec<u8> {
+    pub(super) fn finish(mut self, len: usize) -> Vec<u8> {
         self.bytes.resize(len.max(self.bytes.len()), 0);
         self.bytes
     }
@@ -53,7 +47,7 @@ impl Constants {
 /// Size of packed weights of `oc × kh × kw × ic` (see the manual's layout section): output channels in blocks of 64
 /// whose last is rounded up to 16, input channels rounded up to 4.
 #[must_use]
-pub fn packed_bytes(oc: i64, taps: i64, ic: i64) -> i64 {
+pub(super) fn packed_bytes(oc: i64, taps: i64, ic: i64) -> i64 {
     (oc + 15) / 16 * 16 * taps * ((ic + 3) / 4 * 4)
 }
 
@@ -61,7 +55,11 @@ pub fn packed_bytes(oc: i64, taps: i64, ic: i64) -> i64 {
 /// `[oc/64][kh][kw][ic/4][block][4]`. Positions beyond the logical extents hold the zero point, so that they multiply
 /// to zero whatever the activation is.
 #[must_use]
-pub fn pack_dense(weights: &Weights, oc: std::ops::Range<usize>, ic: std::ops::Range<usize>) -> Vec<u8> {
+pub(super) fn pack_dense(
+    weights: &Weights,
+    oc: std::ops::Range<usize>,
+    ic: std::ops::Range<usize>,
+) -> Vec<u8> {
     let [_, channels, kh, kw] = weights.shape;
     let taps = kh * kw;
     let fill = weights.zero_point as u8;
@@ -73,7 +71,11 @@ pub fn pack_dense(weights: &Weights, oc: std::ops::Range<usize>, ic: std::ops::R
                 for o in block..block + width {
                     for i in quad..quad + 4 {
                         let inside = o < oc.end && i < ic.end;
-                        packed.push(if inside { weights.data[(o * channels + i) * taps + tap] } else { fill });
+                        packed.push(if inside {
+                            weights.data[(o * channels + i) * taps + tap]
+                        } else {
+                            fill
+                        });
                     }
                 }
             }
@@ -85,7 +87,7 @@ pub fn pack_dense(weights: &Weights, oc: std::ops::Range<usize>, ic: std::ops::R
 /// Packs channels of depthwise weights `[C, 1, KH, KW]` as `[kh][kw][width]`; `width` is at least the number of
 /// channels.
 #[must_use]
-pub fn pack_depthwise(weights: &Weights, channels: std::ops::Range<usize>, width: usize) -> Vec<u8> {
+pub(super) fn pack_depthwise(weights: &Weights, channels: std::ops::Range<usize>, width: usize) -> Vec<u8> {
     let [_, _, kh, kw] = weights.shape;
     let taps = kh * kw;
     let fill = weights.zero_point as u8;

@@ -22,11 +22,13 @@ pub fn plan(graph: &Graph) -> Plan {
     // A reshape that moves nothing shares its input's memory: alias → owner.
     let mut owner: BTreeMap<TensorId, TensorId> = BTreeMap::new();
     let by_host = |id: TensorId| {
-        graph.nodes.iter().any(|n| {
-            matches!(n.op, Op::Host(_)) && (n.inputs.contains(&id) || n.outputs.contains(&id))
-        })
+        graph
+            .nodes
+            .iter()
+            .any(|n| matches!(n.op, Op::Host(_)) && (n.inputs.contains(&id) || n.outputs.contains(&id)))
     };
-    let plain = |id: TensorId| graph.inputs.contains(&id) || graph.tensor(id).dtype == DType::F32 || by_host(id);
+    let plain =
+        |id: TensorId| graph.inputs.contains(&id) || graph.tensor(id).dtype == DType::F32 || by_host(id);
     let own = |id: TensorId| {
         let tensor = graph.tensor(id);
         if plain(id) { Storage::row_major(tensor, 0) } else { Storage::blocked(tensor, 0) }
@@ -70,7 +72,11 @@ pub fn plan(graph: &Graph) -> Plan {
 
 /// First fit in order of birth. A tensor lives from the node that writes it to the last that reads it, through all its
 /// aliases; outputs live to the end.
-fn place(graph: &Graph, storage: &mut BTreeMap<TensorId, Storage>, owner: &BTreeMap<TensorId, TensorId>) -> i64 {
+fn place(
+    graph: &Graph,
+    storage: &mut BTreeMap<TensorId, Storage>,
+    owner: &BTreeMap<TensorId, TensorId>,
+) -> i64 {
     let end = graph.nodes.len() as i64;
     let mut life: BTreeMap<TensorId, (i64, i64)> = BTreeMap::new();
     for id in storage.keys() {

@@ -37,7 +37,9 @@ pub enum CompileError {
         reason: String,
     },
     /// Not even the smallest tile fits.
-    #[error("{node}: its smallest tile needs {need} bytes of {what}, the machine has {have}; choose a larger machine")]
+    #[error(
+        "{node}: its smallest tile needs {need} bytes of {what}, the machine has {have}; choose a larger machine"
+    )]
     DoesNotFit {
         /// Layer.
         node: String,
@@ -104,7 +106,8 @@ pub struct Compiled {
 /// [`CompileError`] names the layer and the reason.
 pub fn compile(graph: &Graph, machine: &Machine, options: &CompileOptions) -> Result<Compiled, CompileError> {
     let plan = memory::plan(graph);
-    let mut lowering = Lowering { graph, machine, storage: &plan.storage, constants: constants::Constants::default() };
+    let mut lowering =
+        Lowering { graph, machine, storage: &plan.storage, constants: constants::Constants::default() };
     let mut layers = Vec::new();
     let mut hosts = Vec::new();
     let mut host_models = Vec::new();
@@ -234,7 +237,11 @@ fn tensor_entries(
             zero_point: t.quant.map(|q| q.zero_point),
             place: place(id).place(),
             preprocess: if input { options.preprocess.get(&t.name).cloned() } else { None },
-            labels: if output && classes == options.labels.len() { options.labels.clone() } else { Vec::new() },
+            labels: if output && classes == options.labels.len() {
+                options.labels.clone()
+            } else {
+                Vec::new()
+            },
         }
     })
     .collect()

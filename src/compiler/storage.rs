@@ -43,7 +43,9 @@ pub fn canonical(shape: &[usize]) -> ([i64; 4], [usize; 4]) {
         2 => ([s(0), 1, 1, s(1)], [0, 1, 2, 3]),
         3 => ([1, s(0), s(1), s(2)], [0, 1, 2, 3]),
         4 => ([s(0), s(2), s(3), s(1)], [0, 3, 1, 2]),
-        r => ([shape[..r - 3].iter().map(|d| *d as i64).product(), s(r - 3), s(r - 2), s(r - 1)], [0, 1, 2, 3]),
+        r => {
+            ([shape[..r - 3].iter().map(|d| *d as i64).product(), s(r - 3), s(r - 2), s(r - 1)], [0, 1, 2, 3])
+        }
     }
 }
 
@@ -156,7 +158,10 @@ mod tests {
     #[test]
     fn images_are_channels_last_and_padded() {
         let s = Storage::blocked(&tensor(&[2, 24, 5, 7], DType::U8), 0);
-        assert_eq!((s.dims, s.strides, s.bytes), ([2, 5, 7, 24], [5 * 7 * 32, 7 * 32, 32, 1], 2 * 5 * 7 * 32));
+        assert_eq!(
+            (s.dims, s.strides, s.bytes),
+            ([2, 5, 7, 24], [5 * 7 * 32, 7 * 32, 32, 1], 2 * 5 * 7 * 32)
+        );
         assert!(!s.is_row_major());
         let p = s.place();
         assert_eq!((p.dims, p.strides), (vec![2, 24, 5, 7], vec![1120, 1, 224, 32]));

@@ -1,4 +1,6 @@
 //! Text form of the graph.
 use super::Graph;
 /// TODO
-pub fn print(_: &Graph) -> String { String::new() }
+pub fn print(_: &Graph) -> String {
+    String::new()
+}

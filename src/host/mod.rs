@@ -83,11 +83,17 @@ impl RtenHost {
 }
 
 impl HostRuntime for RtenHost {
-    fn call(&mut self, host: &HostEntry, model: &[u8], inputs: &[HostValue]) -> Result<Vec<HostValue>, String> {
+    fn call(
+        &mut self,
+        host: &HostEntry,
+        model: &[u8],
+        inputs: &[HostValue],
+    ) -> Result<Vec<HostValue>, String> {
         let given: Vec<(&str, TensorData)> = inputs
             .iter()
             .map(|v| {
-                let element = Element::from_name(&v.dtype).ok_or_else(|| format!("unknown type {}", v.dtype))?;
+                let element =
+                    Element::from_name(&v.dtype).ok_or_else(|| format!("unknown type {}", v.dtype))?;
                 let shape = v.shape.iter().map(|d| *d as usize).collect();
                 Ok((v.name.as_str(), TensorData { element, shape, bytes: v.bytes.clone() }))
             })

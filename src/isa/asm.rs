@@ -112,7 +112,10 @@ pub struct Parsed {
 /// What was expected, and where.
 pub fn parse(input: &str) -> Parse<'_, Parsed> {
     let (rest, mnemonic) = name(input).map_err(|_| {
-        Err::Failure(Expected { rest: input, message: "an instruction, a label or a directive is expected here".into() })
+        Err::Failure(Expected {
+            rest: input,
+            message: "an instruction, a label or a directive is expected here".into(),
+        })
     })?;
     let Some(opcode) = Opcode::ALL.into_iter().find(|o| o.info().mnemonic == mnemonic) else {
         return fail(input, format!("there is no instruction \"{mnemonic}\"{}", similar(mnemonic)));
@@ -122,7 +125,11 @@ pub fn parse(input: &str) -> Parse<'_, Parsed> {
     let (rest, wait) = if info.queued() { wait(rest)? } else { (rest, Wait::NONE) };
     let (rest, _) = space0(rest)?;
     if !rest.is_empty() {
-        let after = if info.queued() && wait == Wait::NONE { "the end of the line or wait(…)" } else { "the end of the line" };
+        let after = if info.queued() && wait == Wait::NONE {
+            "the end of the line or wait(…)"
+        } else {
+            "the end of the line"
+        };
         return fail(rest, format!("{after} is expected here; the form is `{mnemonic} {}`", info.syntax));
     }
     Ok((rest, Parsed { opcode, operands, wait }))
@@ -182,7 +189,13 @@ fn operand<'a>(input: &'a str, field: &FieldInfo, info: &OpcodeInfo) -> Parse<'a
             let register = input.strip_prefix(prefix).filter(|r| r.starts_with(|c: char| c.is_ascii_digit()));
             let Some(after) = register else {
                 let form = format!("`{} {}`", info.mnemonic, info.syntax);
-                return fail(input, format!("a register {prefix}0…{prefix}{} is expected here: {form}", (1_u64 << field.width) - 1));
+                return fail(
+                    input,
+                    format!(
+                        "a register {prefix}0…{prefix}{} is expected here: {form}",
+                        (1_u64 << field.width) - 1
+                    ),
+                );
             };
             let (rest, n) = digits(after)?;
             match u64::try_from(n).ok().filter(|n| n >> field.width == 0) {
@@ -235,9 +248,9 @@ fn wait(input: &str) -> Parse<'_, Wait> {
     let mut conds = [None, None];
     for cond in &mut conds {
         rest = space0(rest)?.0;
-        let queue = name(rest).ok().and_then(|(after, word)| {
-            Queue::ALL.into_iter().find(|q| q.name() == word).map(|q| (after, q))
-        });
+        let queue = name(rest)
+            .ok()
+            .and_then(|(after, word)| Queue::ALL.into_iter().find(|q| q.name() == word).map(|q| (after, q)));
         let Some((after, queue)) = queue else {
             return fail(rest, "a queue is expected here: dmain, dmaout, mac or vec");
         };
@@ -278,7 +291,11 @@ impl Parsed {
     ///
     /// # Errors
     /// An unknown symbol, or a value that does not fit its field.
-    pub fn resolve(&self, pc: usize, symbol: &dyn Fn(&str) -> Option<(i64, bool)>) -> Result<Insn, Unresolved> {
+    pub fn resolve(
+        &self,
+        pc: usize,
+        symbol: &dyn Fn(&str) -> Option<(i64, bool)>,
+    ) -> Result<Insn, Unresolved> {
         let mut word = u128::from(self.opcode.info().opcode);
         for (field, number) in &self.operands {
             let fail = |message: String| Unresolved { message, span: number.span.clone() };
@@ -289,13 +306,19 @@ impl Parsed {
                     return Err(fail(format!("nothing is named \"{name}\"")));
                 };
                 if relative != code {
-                    let what = if code { "a place in the code, not an address" } else { "an address, not a place in the code" };
+                    let what = if code {
+                        "a place in the code, not an address"
+                    } else {
+                        "an address, not a place in the code"
+                    };
                     return Err(fail(format!("\"{name}\" is {what}")));
                 }
                 value += i128::from(v) - if relative { pc as i128 } else { 0 };
             }
             let (lo, hi) = match field.class {
-                Class::Signed | Class::Relative => (-(1_i128 << (field.width - 1)), (1_i128 << (field.width - 1)) - 1),
+                Class::Signed | Class::Relative => {
+                    (-(1_i128 << (field.width - 1)), (1_i128 << (field.width - 1)) - 1)
+                }
                 _ => (0, (1_i128 << field.width) - 1),
             };
             if value < lo || value > hi {

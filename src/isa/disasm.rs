@@ -53,11 +53,13 @@ fn operand(field: &FieldInfo, word: u128, target: &dyn Fn(i64) -> String) -> Str
         Class::Signed => signed.to_string(),
         Class::Unsigned => raw.to_string(),
         Class::Relative => target(signed),
-        Class::Enum(values) => {
-            values.iter().find(|(_, v)| u64::from(*v) == raw).map_or(raw.to_string(), |(n, _)| (*n).to_string())
-        }
+        Class::Enum(values) => values
+            .iter()
+            .find(|(_, v)| u64::from(*v) == raw)
+            .map_or(raw.to_string(), |(n, _)| (*n).to_string()),
         Class::Flags(values) => {
-            let set: Vec<&str> = values.iter().filter(|(_, bit)| raw >> bit & 1 == 1).map(|(n, _)| *n).collect();
+            let set: Vec<&str> =
+                values.iter().filter(|(_, bit)| raw >> bit & 1 == 1).map(|(n, _)| *n).collect();
             if set.is_empty() { String::new() } else { format!(" {{{}}}", set.join(" ")) }
         }
     }
@@ -65,7 +67,8 @@ fn operand(field: &FieldInfo, word: u128, target: &dyn Fn(i64) -> String) -> Str
 
 /// ` wait(mac-1, dmain)`, or nothing.
 fn wait(wait: Wait) -> String {
-    let name = |q: Queue, back: u8| if back == 0 { q.name().to_string() } else { format!("{}-{back}", q.name()) };
+    let name =
+        |q: Queue, back: u8| if back == 0 { q.name().to_string() } else { format!("{}-{back}", q.name()) };
     let conds: Vec<String> = wait.iter().map(|c| name(c.queue, c.back)).collect();
     if conds.is_empty() { String::new() } else { format!(" wait({})", conds.join(", ")) }
 }

@@ -686,7 +686,7 @@ pub struct WindowDesc {
     pub stride: [u16; 2],
     /// Height, width; at least 1 [elements].
     pub dilation: [u16; 2],
-    /// Top, left, bottom, right of the whole tensor, each at least 0; bottom and right only matter to the divisor of vec.avgpool {include_pad} [elements].
+    /// Top, left, bottom, right of the whole tensor, each at least 0; addresses follow from top and left alone [elements].
     pub pads: [i16; 4],
 }
 
@@ -859,7 +859,7 @@ pub enum Opcode {
     Qnop = 0x50,
     /// `dma.in`: DRAM → SPM: dst[i] ← src[i]; same dims, element types of the same size; padding lanes of dst get its zero point
     DmaIn = 0x58,
-    /// `dma.pad`: DRAM → SPM with a border: dst[n,y,x,c] ← src[n,y−pt,x−pl,c] where that exists, else dst's zero point; D0 and D3 of dst and src are equal
+    /// `dma.pad`: DRAM → SPM with a border: dst[n,y,x,c] ← src[n,y−pt,x−pl,c] where that exists, else dst's zero point; D0 and D3 of dst and src are equal, and the source lies inside dst
     DmaPad = 0x59,
     /// `dma.fill`: SPM: every element and padding lane of dst ← its zero point
     DmaFill = 0x5a,
@@ -2256,7 +2256,7 @@ pub enum Insn {
         /// Conditions before it may start
         wait: Wait,
     },
-    /// DRAM → SPM with a border: dst[n,y,x,c] ← src[n,y−pt,x−pl,c] where that exists, else dst's zero point; D0 and D3 of dst and src are equal
+    /// DRAM → SPM with a border: dst[n,y,x,c] ← src[n,y−pt,x−pl,c] where that exists, else dst's zero point; D0 and D3 of dst and src are equal, and the source lies inside dst
     DmaPad {
         /// Tensor descriptor register
         dst: TReg,

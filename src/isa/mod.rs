@@ -7,7 +7,7 @@
 pub mod asm;
 pub mod decode;
 pub mod disasm;
-#[allow(clippy::all, clippy::pedantic, unused_qualifications, reason = "generated")]
+#[allow(missing_docs, clippy::all, clippy::pedantic, unused_qualifications, reason = "generated")]
 #[rustfmt::skip]
 pub mod generated;
 pub mod operand;

@@ -113,7 +113,8 @@ impl Wait {
     }
 
     pub(super) fn encode(self, first: u32, second: u32) -> u128 {
-        let field = |cond: Option<Cond>| cond.map_or(0, |c| u128::from(c.queue as u8 + 1) | u128::from(c.back) << 3);
+        let field =
+            |cond: Option<Cond>| cond.map_or(0, |c| u128::from(c.queue as u8 + 1) | u128::from(c.back) << 3);
         field(self.0[0]) << first | field(self.0[1]) << second
     }
 

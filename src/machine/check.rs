@@ -1,6 +1,7 @@
 //! What a machine file must satisfy, and how it is told that it does not.
 
 use super::Machine;
+use crate::isa::ISA_VERSION;
 
 /// Why a machine file is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,9 +60,6 @@ impl MachineError {
     }
 }
 
-/// Version of the instruction set in `isa/rcn.toml` that this build implements.
-pub const ISA_VERSION: u32 = 1;
-
 pub(super) fn check(m: &Machine) -> Result<(), MachineError> {
     if m.isa_version != ISA_VERSION {
         return Err(MachineError::IsaVersion { found: m.isa_version, known: ISA_VERSION });
@@ -103,24 +101,36 @@ pub(super) fn check(m: &Machine) -> Result<(), MachineError> {
         ("dram.row_miss_cycles", m.dram.row_miss_cycles),
     ] {
         if value > 1_000_000 {
-            return Err(MachineError::Field { field, value: value.into(), rule: "must be at most 1,000,000" });
+            return Err(MachineError::Field {
+                field,
+                value: value.into(),
+                rule: "must be at most 1,000,000",
+            });
         }
     }
     for (field, value) in [("dram.burst_bytes", m.dram.burst_bytes), ("dram.row_bytes", m.dram.row_bytes)] {
         if !value.is_power_of_two() || value > 1 << 20 {
-            return Err(MachineError::Field { field, value: value.into(), rule: "must be a power of two up to 2^20" });
+            return Err(MachineError::Field {
+                field,
+                value: value.into(),
+                rule: "must be a power of two up to 2^20",
+            });
         }
     }
-    if m.dram.grant_bytes == 0 || !m.dram.grant_bytes.is_multiple_of(m.dram.burst_bytes) || m.dram.grant_bytes > 1 << 20 {
+    if m.dram.grant_bytes == 0
+        || !m.dram.grant_bytes.is_multiple_of(m.dram.burst_bytes)
+        || m.dram.grant_bytes > 1 << 20
+    {
         return Err(MachineError::Field {
             field: "dram.grant_bytes",
             value: m.dram.grant_bytes.into(),
             rule: "must be a multiple of dram.burst_bytes, at most 2^20",
         });
     }
-    for (field, bytes, banks, limit) in
-        [("acc.bytes", m.acc.bytes, m.acc.banks, 1_u64 << 28), ("spm.bytes", m.spm.bytes, m.spm.banks, 1 << 30)]
-    {
+    for (field, bytes, banks, limit) in [
+        ("acc.bytes", m.acc.bytes, m.acc.banks, 1_u64 << 28),
+        ("spm.bytes", m.spm.bytes, m.spm.banks, 1 << 30),
+    ] {
         if bytes < 4096 || bytes > limit || !bytes.is_multiple_of(u64::from(banks) * 64) {
             let rule = "must be at least 4096, at most 2^28 (acc) or 2^30 (spm), and a multiple of 64 bytes in each bank";
             return Err(MachineError::Field { field, value: bytes, rule });
@@ -166,7 +176,8 @@ mod tests {
 
     #[test]
     fn out_of_range_values_name_the_field() {
-        let text = include_str!("../../isa/machines/rcn-m.toml").replace("burst_bytes = 64", "burst_bytes = 63");
+        let text =
+            include_str!("../../isa/machines/rcn-m.toml").replace("burst_bytes = 64", "burst_bytes = 63");
         let error = Machine::parse(&text).unwrap_err().to_string();
         assert_eq!(error, "dram.burst_bytes = 63: must be a power of two up to 2^20");
     }

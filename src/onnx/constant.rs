@@ -34,7 +34,8 @@ impl Constant {
             elements = elements.checked_mul(d).ok_or("its size overflows")?;
             shape.push(d);
         }
-        let kind = DataType::try_from(t.data_type()).map_err(|_| format!("unknown element type {}", t.data_type()))?;
+        let kind = DataType::try_from(t.data_type())
+            .map_err(|_| format!("unknown element type {}", t.data_type()))?;
         let raw = t.raw_data.as_deref();
         let data = match kind {
             DataType::Uint8 => Data::U8(elements_of(raw, &t.int32_data, |b: [u8; 1]| b[0], |v| v as u8)?),

@@ -83,7 +83,8 @@ impl LoadedModel {
 fn bring_in(tensor: &mut TensorProto, folder: &Path) -> Result<(), LoadError> {
     let name = tensor.name().to_string();
     let fail = |reason: String| LoadError::External { tensor: name.clone(), reason };
-    let entry = |key: &str| tensor.external_data.iter().find(|e| e.key() == key).map(|e| e.value().to_string());
+    let entry =
+        |key: &str| tensor.external_data.iter().find(|e| e.key() == key).map(|e| e.value().to_string());
     let location = entry("location").ok_or_else(|| fail("has no location".into()))?;
     let relative = Path::new(&location);
     if !relative.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir)) {

@@ -130,7 +130,11 @@ fn windowed<E>(
     Ok(())
 }
 
-fn multipliers<E>(quant: &QuantDesc, dst: &TensorDesc, f: &mut impl FnMut(Row) -> Result<(), E>) -> Result<(), E> {
+fn multipliers<E>(
+    quant: &QuantDesc,
+    dst: &TensorDesc,
+    f: &mut impl FnMut(Row) -> Result<(), E>,
+) -> Result<(), E> {
     if quant.mode == QuantMode::Channel {
         f(Row { space: Space::Spm, start: quant.table, len: 4 * i64::from(dst.dims[3]) })?;
     }
@@ -201,4 +205,3 @@ pub fn span(d: &TensorDesc, dims: [u32; 4]) -> (i64, i64) {
     }
     (lo, hi)
 }
-

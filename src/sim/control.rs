@@ -6,7 +6,7 @@
 use super::fault::{Fault, FaultKind};
 use super::op::{ConvOp, OpKind, QueueOp, Ticket};
 use crate::isa::{
-    AvgFlags, Insn, MacFlags, QField, QReg, QuantDesc, Queue, RedFlags, TField, TReg, TensorDesc, WField, WReg,
+    AvgFlags, Insn, MacFlags, QField, QReg, QuantDesc, RedFlags, TField, TReg, TensorDesc, WField, WReg,
     Wait, WindowDesc, XReg, disasm,
 };
 use crate::program::Program;
@@ -111,8 +111,8 @@ impl<'a> ControlCore<'a> {
         Fault {
             kind,
             pc: self.pc as u64,
-            insn: self.code.get(self.pc).map(disasm::disassemble),
-            layer: open.or_else(|| self.program.layer_of(self.pc)).map(|l| l.name.clone()),
+            insn: self.code.get(self.pc).map(|i| disasm::disassemble(i).into()),
+            layer: open.or_else(|| self.program.layer_of(self.pc)).map(|l| l.name.as_str().into()),
         }
     }
 
@@ -217,7 +217,9 @@ impl<'a> ControlCore<'a> {
             }
             Insn::Halt => {
                 if let Some(open) = self.layer {
-                    return Err(FaultKind::LayerMarker { reason: format!("halt while layer {open} is open") });
+                    return Err(FaultKind::LayerMarker {
+                        reason: format!("halt while layer {open} is open"),
+                    });
                 }
                 sink.halt();
                 return Ok(Next::Halt);
@@ -262,7 +264,10 @@ impl<'a> ControlCore<'a> {
 
     fn begin_layer(&mut self, id: u32) -> Result<(), FaultKind> {
         let reason = if id as usize >= self.program.meta.layers.len() {
-            format!("layer {id} is not in the layer table, which has {} entries", self.program.meta.layers.len())
+            format!(
+                "layer {id} is not in the layer table, which has {} entries",
+                self.program.meta.layers.len()
+            )
         } else if let Some(open) = self.layer {
             format!("layer.begin {id} while layer {open} is open")
         } else {
@@ -296,8 +301,8 @@ impl<'a> ControlCore<'a> {
             TField::S3 => desc.strides[3] = fit(desc.strides[3])?,
             TField::Zp => {
                 let v = fit(desc.zero_point.into())?;
-                desc.zero_point =
-                    i32::try_from(v).map_err(|_| FaultKind::DescriptorField { field: field.name(), value: v })?;
+                desc.zero_point = i32::try_from(v)
+                    .map_err(|_| FaultKind::DescriptorField { field: field.name(), value: v })?;
             }
         }
         Ok(())
@@ -307,7 +312,8 @@ impl<'a> ControlCore<'a> {
         let Some(desc) = &mut self.q[qd.index()] else {
             return Err(FaultKind::UnsetDescriptor { register: qd.to_string() });
         };
-        let narrow = || i32::try_from(value).map_err(|_| FaultKind::DescriptorField { field: field.name(), value });
+        let narrow =
+            || i32::try_from(value).map_err(|_| FaultKind::DescriptorField { field: field.name(), value });
         match field {
             QField::Zp => desc.zero_point = narrow()?,
             QField::Lo => desc.lo = narrow()?,
@@ -354,7 +360,9 @@ impl<'a> ControlCore<'a> {
     /// Captures a queue instruction and hands it over.
     fn issue(&mut self, insn: &Insn, sink: &mut impl Sink) -> Result<(), FaultKind> {
         let Some(queue) = insn.queue() else {
-            return Err(FaultKind::IllegalOperand { reason: "a control instruction cannot be issued".into() });
+            return Err(FaultKind::IllegalOperand {
+                reason: "a control instruction cannot be issued".into(),
+            });
         };
         let op = QueueOp {
             seq: self.seq,
@@ -386,12 +394,18 @@ impl<'a> ControlCore<'a> {
         };
         Ok(match *insn {
             Insn::DmaIn { dst, src, .. } => OpKind::DmaIn { dst: self.tensor(dst)?, src: self.tensor(src)? },
-            Insn::DmaPad { dst, src, window, .. } => {
-                OpKind::DmaPad { dst: self.tensor(dst)?, src: self.tensor(src)?, window: self.window(window)? }
-            }
+            Insn::DmaPad { dst, src, window, .. } => OpKind::DmaPad {
+                dst: self.tensor(dst)?,
+                src: self.tensor(src)?,
+                window: self.window(window)?,
+            },
             Insn::DmaFill { dst, .. } => OpKind::DmaFill { dst: self.tensor(dst)? },
-            Insn::DmaCopy { dst, src, .. } => OpKind::DmaCopy { dst: self.tensor(dst)?, src: self.tensor(src)? },
-            Insn::DmaOut { dst, src, .. } => OpKind::DmaOut { dst: self.tensor(dst)?, src: self.tensor(src)? },
+            Insn::DmaCopy { dst, src, .. } => {
+                OpKind::DmaCopy { dst: self.tensor(dst)?, src: self.tensor(src)? }
+            }
+            Insn::DmaOut { dst, src, .. } => {
+                OpKind::DmaOut { dst: self.tensor(dst)?, src: self.tensor(src)? }
+            }
             Insn::MacConv { dst, src, weights, bias: b, window, oy, ox, flags, .. }
             | Insn::MacDw { dst, src, weights, bias: b, window, oy, ox, flags, .. } => {
                 let conv = ConvOp {
@@ -403,7 +417,11 @@ impl<'a> ControlCore<'a> {
                     window: self.window(window)?,
                     origin: [self.get(oy), self.get(ox)],
                 };
-                if matches!(insn, Insn::MacConv { .. }) { OpKind::Conv(conv) } else { OpKind::Depthwise(conv) }
+                if matches!(insn, Insn::MacConv { .. }) {
+                    OpKind::Conv(conv)
+                } else {
+                    OpKind::Depthwise(conv)
+                }
             }
             Insn::MacMatmul { dst, a, b, bias: t, flags, .. } => OpKind::Matmul {
                 dst: self.tensor(dst)?,
@@ -415,7 +433,9 @@ impl<'a> ControlCore<'a> {
             Insn::VecRequant { dst, src, quant, .. } => {
                 OpKind::Requant { dst: self.tensor(dst)?, src: self.tensor(src)?, quant: self.quant(quant)? }
             }
-            Insn::VecStore { dst, src, .. } => OpKind::Store { dst: self.tensor(dst)?, src: self.tensor(src)? },
+            Insn::VecStore { dst, src, .. } => {
+                OpKind::Store { dst: self.tensor(dst)?, src: self.tensor(src)? }
+            }
             Insn::VecAdd { dst, a, b, quant, .. } => OpKind::Add {
                 dst: self.tensor(dst)?,
                 a: self.tensor(a)?,
@@ -453,12 +473,13 @@ impl<'a> ControlCore<'a> {
             Insn::VecQuant { dst, src, quant, .. } => {
                 OpKind::Quantize { dst: self.tensor(dst)?, src: self.tensor(src)?, quant: self.quant(quant)? }
             }
-            Insn::VecDequant { dst, src, quant, .. } => {
-                OpKind::Dequantize { dst: self.tensor(dst)?, src: self.tensor(src)?, quant: self.quant(quant)? }
-            }
+            Insn::VecDequant { dst, src, quant, .. } => OpKind::Dequantize {
+                dst: self.tensor(dst)?,
+                src: self.tensor(src)?,
+                quant: self.quant(quant)?,
+            },
             // `qnop`; control instructions never get here.
             _ => OpKind::Nop,
         })
     }
 }
-

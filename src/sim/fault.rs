@@ -11,9 +11,9 @@ pub struct Fault {
     /// Index of the instruction word.
     pub pc: u64,
     /// Its assembly text; none where there is no instruction.
-    pub insn: Option<String>,
+    pub insn: Option<Box<str>>,
     /// Name of the open layer.
-    pub layer: Option<String>,
+    pub layer: Option<Box<str>>,
 }
 
 fn layer_text(layer: Option<&str>) -> String {
@@ -55,7 +55,9 @@ pub enum FaultKind {
         value: i64,
     },
     /// A scalar or descriptor load outside the constants or not aligned.
-    #[error("constant load of {bytes} bytes at {address:#x}: outside the {len} bytes of constants, or not a multiple of {align}")]
+    #[error(
+        "constant load of {bytes} bytes at {address:#x}: outside the {len} bytes of constants, or not a multiple of {align}"
+    )]
     BadConstantLoad {
         /// Address.
         address: i64,
@@ -123,7 +125,9 @@ pub enum FaultKind {
         address: i64,
     },
     /// A limit that ends endless work.
-    #[error("watchdog: more than {limit} {what}; raise the limit with {option} if the program is meant to run longer")]
+    #[error(
+        "watchdog: more than {limit} {what}; raise the limit with {option} if the program is meant to run longer"
+    )]
     Watchdog {
         /// Of what.
         what: &'static str,

@@ -97,7 +97,8 @@ impl Loaded {
         };
         program.validate().map_err(|e| LoadError::Refused(e.to_string()))?;
         if sizes.dram > machine.dram.bytes {
-            let text = format!("it uses {} bytes of DRAM, the machine has {}", sizes.dram, machine.dram.bytes);
+            let text =
+                format!("it uses {} bytes of DRAM, the machine has {}", sizes.dram, machine.dram.bytes);
             return Err(LoadError::Refused(text));
         }
         let mut code = Vec::with_capacity(program.code.len());
@@ -105,11 +106,19 @@ impl Loaded {
             code.push(Insn::decode(*word).map_err(|e| Fault {
                 kind: FaultKind::IllegalInstruction(e),
                 pc: pc as u64,
-                insn: Some(format!(".word {word:#x}")),
-                layer: program.layer_of(pc).map(|l| l.name.clone()),
+                insn: Some(format!(".word {word:#x}").into()),
+                layer: program.layer_of(pc).map(|l| l.name.as_str().into()),
             })?);
         }
-        Ok(Loaded { program, machine: machine.clone(), code, sizes, limits, checked: false, report: ClockReport::default() })
+        Ok(Loaded {
+            program,
+            machine: machine.clone(),
+            code,
+            sizes,
+            limits,
+            checked: false,
+            report: ClockReport::default(),
+        })
     }
 
     /// The program.
@@ -149,7 +158,8 @@ impl Loaded {
 fn check_machine(program: &Program, machine: &Machine) -> Result<(), LoadError> {
     let meta = &program.meta;
     if meta.isa_version != ISA_VERSION {
-        let text = format!("it is for ISA version {}, this build executes version {ISA_VERSION}", meta.isa_version);
+        let text =
+            format!("it is for ISA version {}, this build executes version {ISA_VERSION}", meta.isa_version);
         return Err(LoadError::Refused(text));
     }
     let hash = format!("{:016x}", machine.hash());
@@ -202,21 +212,31 @@ struct ControlPass<'a> {
 }
 
 /// Counts work against the limits.
-pub(super) fn watchdog(op: &QueueOp, macs: &mut u64, bytes: &mut u64, limits: &Limits) -> Result<(), FaultKind> {
+pub(super) fn watchdog(
+    op: &QueueOp,
+    macs: &mut u64,
+    bytes: &mut u64,
+    limits: &Limits,
+) -> Result<(), FaultKind> {
     let elements = |dims: [u32; 4]| dims.iter().map(|n| u64::from(*n)).product::<u64>();
     *macs += clock::duration::macs(&op.kind);
     if let Some(dst) = op.kind.dst() {
         *bytes += elements(access::padded_dims(dst)) * dst.etype.bytes() as u64;
     }
     match &op.kind {
-        crate::sim::op::OpKind::MaxPool { dst, window, .. } | crate::sim::op::OpKind::AvgPool { dst, window, .. } => {
+        crate::sim::op::OpKind::MaxPool { dst, window, .. }
+        | crate::sim::op::OpKind::AvgPool { dst, window, .. } => {
             *macs += elements(dst.dims) * u64::from(window.kernel[0]) * u64::from(window.kernel[1]);
         }
         crate::sim::op::OpKind::Rsum { src, .. } => *bytes += elements(src.dims),
         _ => {}
     }
     if *macs > limits.macs {
-        return Err(FaultKind::Watchdog { what: "multiply-accumulates", limit: limits.macs, option: "--max-macs" });
+        return Err(FaultKind::Watchdog {
+            what: "multiply-accumulates",
+            limit: limits.macs,
+            option: "--max-macs",
+        });
     }
     if *bytes > limits.bytes {
         return Err(FaultKind::Watchdog { what: "bytes moved", limit: limits.bytes, option: "--max-bytes" });

@@ -1,6 +1,6 @@
 //! Queue instructions with everything captured that they need: what the control core hands to the queues.
 
-use crate::isa::{Queue, QuantDesc, TensorDesc, WindowDesc};
+use crate::isa::{QuantDesc, Queue, TensorDesc, WindowDesc};
 
 /// The instruction may start once `count` instructions of `queue` have ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -33,7 +33,12 @@ pub trait HostRuntime {
     ///
     /// # Errors
     /// Why it could not be run, in one sentence.
-    fn call(&mut self, host: &HostEntry, model: &[u8], inputs: &[HostValue]) -> Result<Vec<HostValue>, String>;
+    fn call(
+        &mut self,
+        host: &HostEntry,
+        model: &[u8],
+        inputs: &[HostValue],
+    ) -> Result<Vec<HostValue>, String>;
 }
 
 /// Refuses host layers: for programs that have none.
@@ -195,7 +200,8 @@ impl<O: Observer> Sink for Execution<'_, O> {
     fn host(&mut self, id: u32) -> Result<(), FaultKind> {
         self.clock.fence();
         let program = &self.loaded.program;
-        let (Some(entry), Some(model)) = (program.meta.hosts.get(id as usize), program.host_models.get(id as usize))
+        let (Some(entry), Some(model)) =
+            (program.meta.hosts.get(id as usize), program.host_models.get(id as usize))
         else {
             return Err(FaultKind::UnknownHost { id, count: program.meta.hosts.len() });
         };

@@ -177,7 +177,10 @@ fn operands(kind: &OpKind) -> Result<(), FaultKind> {
             tensor(src, "source", Space::Acc, &[EType::S32])?;
             same_dims(dst, src)?;
             quantization(quant, dst)?;
-            require(quant.table % 4 == 0 && quant.table.abs() <= MAX_ADDRESS, "the multipliers are not aligned to 4")
+            require(
+                quant.table % 4 == 0 && quant.table.abs() <= MAX_ADDRESS,
+                "the multipliers are not aligned to 4",
+            )
         }
         OpKind::Store { dst, src } => {
             tensor(dst, "destination", Space::Spm, &[EType::S32])?;
@@ -320,8 +323,13 @@ fn scalar_quantization(q: &QuantDesc, dst: &TensorDesc) -> Result<(), FaultKind>
 
 /// Every element of a destination has its own bytes: extents nest, smallest stride innermost.
 fn distinct(d: &TensorDesc) -> Result<(), FaultKind> {
-    let mut axes: Vec<(i64, i64)> =
-        d.strides.iter().zip(padded_dims(d)).filter(|(_, n)| *n > 1).map(|(s, n)| (s.abs(), n.into())).collect();
+    let mut axes: Vec<(i64, i64)> = d
+        .strides
+        .iter()
+        .zip(padded_dims(d))
+        .filter(|(_, n)| *n > 1)
+        .map(|(s, n)| (s.abs(), n.into()))
+        .collect();
     axes.sort_unstable();
     let mut reach = d.etype.bytes() as i64;
     for (stride, extent) in axes {
@@ -351,7 +359,10 @@ fn in_range(kind: &OpKind, m: &Memories) -> Result<(), FaultKind> {
 fn overlap(kind: &OpKind) -> Result<(), FaultKind> {
     let Some(dst) = kind.dst() else { return Ok(()) };
     let in_place = |s: &TensorDesc| {
-        s.base == dst.base && s.strides == dst.strides && s.dims == dst.dims && s.etype.bytes() == dst.etype.bytes()
+        s.base == dst.base
+            && s.strides == dst.strides
+            && s.dims == dst.dims
+            && s.etype.bytes() == dst.etype.bytes()
     };
     let elementwise: Vec<&TensorDesc> = match kind {
         OpKind::DmaCopy { src, .. } | OpKind::Lut { src, .. } => vec![src],
@@ -372,16 +383,18 @@ fn overlap(kind: &OpKind) -> Result<(), FaultKind> {
         // apart from the destination: its rows are checked below, those of in-place operands left out.
         let apart: Vec<&TensorDesc> = elementwise.into_iter().filter(|s| !in_place(s)).collect();
         for s in apart {
-            let _: Result<(), ()> = access::for_each_row(&OpKind::DmaOut { dst: *s, src: *s }, &mut |row, writes| {
-                collect(row, writes, &mut reads);
-                Ok(())
-            });
+            let _: Result<(), ()> =
+                access::for_each_row(&OpKind::DmaOut { dst: *s, src: *s }, &mut |row, writes| {
+                    collect(row, writes, &mut reads);
+                    Ok(())
+                });
         }
         if let OpKind::Lut { table, .. } = kind {
-            let _: Result<(), ()> = access::for_each_row(&OpKind::DmaOut { dst: *table, src: *table }, &mut |row, w| {
-                collect(row, w, &mut reads);
-                Ok(())
-            });
+            let _: Result<(), ()> =
+                access::for_each_row(&OpKind::DmaOut { dst: *table, src: *table }, &mut |row, w| {
+                    collect(row, w, &mut reads);
+                    Ok(())
+                });
         }
     } else {
         let _: Result<(), ()> = access::for_each_row(kind, &mut |row, writes| {
@@ -409,4 +422,3 @@ fn overlap(kind: &OpKind) -> Result<(), FaultKind> {
     }
     Ok(())
 }
-

@@ -13,7 +13,11 @@ use crate::isa::{
 };
 
 /// Emits the body of a layer.
-pub(super) fn layer(layer: &TileLayer, constants: &mut Constants, code: &mut Code) -> Result<(), CompileError> {
+pub(super) fn layer(
+    layer: &TileLayer,
+    constants: &mut Constants,
+    code: &mut Code,
+) -> Result<(), CompileError> {
     let waits = sync::conditions(&layer.body);
     let mut next = 0;
     // Statements are taken together as long as their descriptors fit the registers.
@@ -34,8 +38,15 @@ pub(super) fn layer(layer: &TileLayer, constants: &mut Constants, code: &mut Cod
             return Err(CompileError::TooBig { what: "operands of one loop" });
         }
         let (now, later) = rest.split_at(taken);
-        let mut block =
-            Block { constants, code, scalars: Scalars::new(), vars: BTreeMap::new(), descriptors, waits: &waits, next };
+        let mut block = Block {
+            constants,
+            code,
+            scalars: Scalars::new(),
+            vars: BTreeMap::new(),
+            descriptors,
+            waits: &waits,
+            next,
+        };
         block.load_descriptors()?;
         block.head(None)?;
         block.statements(now)?;
@@ -208,13 +219,20 @@ impl Block<'_> {
                 Stmt::Op(op) => self.op(op)?,
                 Stmt::Fence => self.code.push(Insn::Fence),
                 Stmt::Host(id) => self.code.push(Insn::Host { id: *id }),
-                Stmt::Loop { var, start, end, step, body } => self.for_loop(*var, [*start, *end, *step], body)?,
+                Stmt::Loop { var, start, end, step, body } => {
+                    self.for_loop(*var, [*start, *end, *step], body)?
+                }
             }
         }
         Ok(())
     }
 
-    fn for_loop(&mut self, var: Var, [start, end, step]: [i64; 3], body: &[Stmt]) -> Result<(), CompileError> {
+    fn for_loop(
+        &mut self,
+        var: Var,
+        [start, end, step]: [i64; 3],
+        body: &[Stmt],
+    ) -> Result<(), CompileError> {
         let counter = self.scalars.take()?;
         let limit = self.scalars.take()?;
         self.code.comment(format!("for v{} = {start} to {end} step {step}", var.0));
@@ -247,7 +265,10 @@ impl Block<'_> {
         }
         let wait = Wait([conds.first().copied(), conds.get(1).copied()]);
         let t = |i: usize| -> Result<TReg, CompileError> {
-            let view = op.views.get(i).ok_or(CompileError::Internal { what: "a tiled operation lacks an operand" })?;
+            let view = op
+                .views
+                .get(i)
+                .ok_or(CompileError::Internal { what: "a tiled operation lacks an operand" })?;
             let at = self.descriptors.views.iter().position(|v| v == view);
             reg(at.and_then(|i| TReg::new(i as u8)))
         };

@@ -37,9 +37,9 @@ impl Lowering<'_> {
         let dst = self.output(node)?.clone();
         let source = self.operand(node, 0, &dst)?;
         let mut spm = self.spm();
-        let (load, table) = self.load_table(&mut spm, lut, dst.etype).ok_or_else(|| {
-            too_large(node, "scratchpad", 256, self.machine.spm.bytes)
-        })?;
+        let (load, table) = self
+            .load_table(&mut spm, lut, dst.etype)
+            .ok_or_else(|| too_large(node, "scratchpad", 256, self.machine.spm.bytes))?;
         let mut body = vec![Stmt::Op(load)];
         body.extend(self.map(node, spm, &[source], &dst, |mut views| {
             views.push(table.clone());
@@ -49,7 +49,12 @@ impl Lowering<'_> {
     }
 
     /// Loads a table of 256 entries into the scratchpad.
-    pub(super) fn load_table(&mut self, spm: &mut super::Spm, lut: &Lut, etype: EType) -> Option<(TileOp, View)> {
+    pub(super) fn load_table(
+        &mut self,
+        spm: &mut super::Spm,
+        lut: &Lut,
+        etype: EType,
+    ) -> Option<(TileOp, View)> {
         let buffer = spm.take(256)?;
         let address = self.constants.append(lut.table.as_slice(), 64);
         let segment = Buffer { start: 0, bytes: self.constants.len() as i64 };
@@ -60,7 +65,10 @@ impl Lowering<'_> {
     fn three_scales(&self, node: &Node) -> Result<[(f32, i32); 3], CompileError> {
         let scale = |id: Option<&TensorId>| {
             id.and_then(|id| self.graph.tensor(*id).quant).map(|q| (q.scale, q.zero_point)).ok_or_else(|| {
-                CompileError::Malformed { node: node.name.clone(), reason: "an operand is not quantized".into() }
+                CompileError::Malformed {
+                    node: node.name.clone(),
+                    reason: "an operand is not quantized".into(),
+                }
             })
         };
         Ok([scale(node.inputs.first())?, scale(node.inputs.get(1))?, scale(node.outputs.first())?])
@@ -143,13 +151,7 @@ struct MapLayout {
 impl MapLayout {
     /// Extents of an operand's tile: 1 where it broadcasts.
     fn extents(&self, s: &Storage, tile: [i64; 4]) -> [i64; 4] {
-        let mut dims = tile;
-        for axis in 0..4 {
-            if s.dims[axis] == 1 {
-                dims[axis] = 1;
-            }
-        }
-        dims
+        std::array::from_fn(|axis| if s.dims[axis] == 1 { 1 } else { tile[axis] })
     }
 
     fn inner(&self, s: &Storage, extent: i64) -> i64 {
@@ -226,7 +228,15 @@ impl MapLayout {
     }
 
     /// How many channels travel, and the lane block that the DMA pads to: stored lane blocks travel whole.
-    fn moved(&self, nest: &Nest, st: &Storage, first: &Expr, count: &Expr, tile: i64, lanes: i64) -> (Expr, i64) {
+    fn moved(
+        &self,
+        nest: &Nest,
+        st: &Storage,
+        first: &Expr,
+        count: &Expr,
+        tile: i64,
+        lanes: i64,
+    ) -> (Expr, i64) {
         if st.lanes == 1 {
             return (count.clone(), lanes);
         }

@@ -71,10 +71,12 @@ impl Lowering<'_> {
             weights.shape = [weights.shape[0], c as usize, h as usize, w as usize];
             return self.mac(node, &image, 1, &weights, epilogue, src, dst);
         }
-        let rows = |s: &Storage| rows_as_width(s).ok_or_else(|| CompileError::Unsupported {
-            node: node.name.clone(),
-            reason: "a matrix product over the last axis of a 4-D tensor needs another layout".into(),
-        });
+        let rows = |s: &Storage| {
+            rows_as_width(s).ok_or_else(|| CompileError::Unsupported {
+                node: node.name.clone(),
+                reason: "a matrix product over the last axis of a 4-D tensor needs another layout".into(),
+            })
+        };
         let (src, dst) = (rows(&src)?, rows(&dst)?);
         self.mac(node, &one, 1, weights, epilogue, src, dst)
     }
@@ -93,15 +95,17 @@ impl Lowering<'_> {
         let shape = mac_shape(window, groups, weights, epilogue, &src, &dst);
         let window = window_desc(node, window)?;
         let tile = shape.search(self.machine).ok_or_else(|| {
-            let least = MacTile { rows: 1, cols: 1, channels: 16, reduce: shape.ic.min(16), channels_outer: true };
+            let least =
+                MacTile { rows: 1, cols: 1, channels: 16, reduce: shape.ic.min(16), channels_outer: true };
             too_large(node, "scratchpad", shape.buffers(&least).iter().sum(), self.machine.spm.bytes)
         })?;
         let addresses = self.mac_constants(&shape, &tile, weights, epilogue);
         let mut spm = self.spm();
         let mut buffers = [Buffer { start: 0, bytes: 0 }; 5];
         for (buffer, bytes) in buffers.iter_mut().zip(shape.buffers(&tile)) {
-            *buffer =
-                spm.take(bytes).ok_or_else(|| too_large(node, "scratchpad", bytes, self.machine.spm.bytes))?;
+            *buffer = spm
+                .take(bytes)
+                .ok_or_else(|| too_large(node, "scratchpad", bytes, self.machine.spm.bytes))?;
         }
         let layer = Mac {
             pads: [i64::from(window.pads[0]), i64::from(window.pads[1])],
@@ -136,7 +140,11 @@ impl Lowering<'_> {
             weight_steps = [shape.taps() * next_multiple(tile.channels, 16), 0];
             for c in (0..oc_total).step_by(tile.channels as usize) {
                 let channels = c..oc_total.min(c + tile.channels as usize);
-                packed.extend(pack_depthwise(weights, channels, (tile.channels as usize).next_multiple_of(16)));
+                packed.extend(pack_depthwise(
+                    weights,
+                    channels,
+                    (tile.channels as usize).next_multiple_of(16),
+                ));
             }
         } else if shape.groups > 1 {
             let oc = shape.oc as usize;
@@ -309,18 +317,19 @@ impl Mac<'_> {
         let pixel = self.shape.in_channels(&self.tile);
         let buffer = self.buffers[0];
         // Whole lane blocks travel as they lie; only tensors without padding lanes get them here.
-        let (count, lanes) = if self.src.lanes > 1 && !(self.grouped() && self.tile.channels < self.shape.groups) {
-            let padded = self.src.padded_channels();
-            let rounded = match count.constant() {
-                Some(c) if first.constant() == Some(0) => Expr::from(next_multiple(c, self.src.lanes)),
-                _ => nest.min(pixel, Expr::from(padded) - first.clone()),
+        let (count, lanes) =
+            if self.src.lanes > 1 && !(self.grouped() && self.tile.channels < self.shape.groups) {
+                let padded = self.src.padded_channels();
+                let rounded = match count.constant() {
+                    Some(c) if first.constant() == Some(0) => Expr::from(next_multiple(c, self.src.lanes)),
+                    _ => nest.min(pixel, Expr::from(padded) - first.clone()),
+                };
+                (rounded, 1)
+            } else if self.grouped() && self.tile.channels < self.shape.groups {
+                (count, 1)
+            } else {
+                (count, self.shape.in_lanes)
             };
-            (rounded, 1)
-        } else if self.grouped() && self.tile.channels < self.shape.groups {
-            (count, 1)
-        } else {
-            (count, self.shape.in_lanes)
-        };
         let dims = [Expr::from(1), rows, cols, count];
         let src = dram_view(&self.src, [area.batch.clone(), y, x, first], dims.clone(), self.src_zero);
         let strides = [0, self.row_stride(), pixel, 1];
@@ -395,9 +404,9 @@ impl Mac<'_> {
             body.extend(nest.tiles(step, ic, step, |nest, first, count| Ok(part(nest, first, count, true)))?);
         } else if self.grouped() {
             let groups = channels.count.constant().unwrap_or(self.tile.channels);
-            body.extend(nest.tiles(0, groups, 1, |nest, g, _| {
-                Ok(vec![Stmt::Op(self.group_op(nest, area, g))])
-            })?);
+            body.extend(
+                nest.tiles(0, groups, 1, |nest, g, _| Ok(vec![Stmt::Op(self.group_op(nest, area, g))]))?,
+            );
         } else {
             let count = if self.shape.depthwise { channels.count.clone() } else { self.shape.ic.into() };
             body.push(Stmt::Op(self.conv_op(nest, area, channels, count, false)));
@@ -438,7 +447,14 @@ impl Mac<'_> {
         spm_view(buffer, EType::S32, Expr::from(buffer.start) + offset, dims, [0, 0, 0, 4], 0, 1)
     }
 
-    fn conv_op(&self, nest: &Nest, area: &Area, channels: &Channels, reduce: Expr, accumulate: bool) -> TileOp {
+    fn conv_op(
+        &self,
+        nest: &Nest,
+        area: &Area,
+        channels: &Channels,
+        reduce: Expr,
+        accumulate: bool,
+    ) -> TileOp {
         let [kh, kw] = self.shape.kernel;
         let buffer = self.buffers[1];
         let out = channels.count.clone();
@@ -459,8 +475,7 @@ impl Mac<'_> {
         if bias {
             views.push(self.bias_view(0.into(), out));
         }
-        let mut op = TileOp::new(code, views)
-            .with_window(self.window.clone(), [area.row.clone(), area.col.clone()]);
+        let mut op = TileOp::new(code, views).with_window(self.window, [area.row.clone(), area.col.clone()]);
         op.accumulate = accumulate;
         op.flag = bias;
         op
@@ -482,8 +497,8 @@ impl Mac<'_> {
         if self.epilogue.bias.is_some() {
             views.push(self.bias_view(g * (oc * 4), oc.into()));
         }
-        let mut op = TileOp::new(Code::Conv, views)
-            .with_window(self.window.clone(), [area.row.clone(), area.col.clone()]);
+        let mut op =
+            TileOp::new(Code::Conv, views).with_window(self.window, [area.row.clone(), area.col.clone()]);
         op.flag = self.epilogue.bias.is_some();
         op
     }
@@ -502,7 +517,11 @@ impl Mac<'_> {
         let quant = Quant {
             zero_point: self.out_zero,
             clamp: self.epilogue.clamp,
-            m0: if self.shape.per_channel { 0.0 } else { self.epilogue.multiplier.first().copied().unwrap_or(0.0) },
+            m0: if self.shape.per_channel {
+                0.0
+            } else {
+                self.epilogue.multiplier.first().copied().unwrap_or(0.0)
+            },
             m1: 0.0,
             c: 0.0,
             table: self.shape.per_channel.then(|| (self.buffers[3].start.into(), self.buffers[3])),
@@ -534,7 +553,9 @@ impl Mac<'_> {
 fn rounded(count: &Expr, step: i64, total: i64, tile: i64, first: &Expr) -> Expr {
     match count.constant() {
         Some(c) => Expr::from(next_multiple(c, step)),
-        None => Expr::from(next_multiple(tile, step)).min(Expr::from(next_multiple(total, step)) - first.clone()),
+        None => {
+            Expr::from(next_multiple(tile, step)).min(Expr::from(next_multiple(total, step)) - first.clone())
+        }
     }
 }
 

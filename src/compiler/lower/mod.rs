@@ -35,7 +35,9 @@ impl Lowering<'_> {
     /// Lowers one node. `host` is the index of the node in the host table, for host nodes.
     pub(super) fn layer(&mut self, node: &Node, host: u32) -> Result<TileLayer, CompileError> {
         let body = match &node.op {
-            Op::Conv { window, groups, weights, epilogue } => self.conv(node, window, *groups, weights, epilogue)?,
+            Op::Conv { window, groups, weights, epilogue } => {
+                self.conv(node, window, *groups, weights, epilogue)?
+            }
             Op::Gemm { weights, epilogue } => self.gemm(node, weights, epilogue)?,
             Op::Add { clamp } => self.add(node, *clamp)?,
             Op::Mul { clamp } => self.mul(node, *clamp)?,
@@ -148,11 +150,6 @@ impl Nest {
     /// The larger of two, likewise.
     pub(super) fn max(&self, a: impl Into<Expr>, b: impl Into<Expr>) -> Expr {
         self.ranges.fold(a.into().max(b))
-    }
-
-    /// Greatest value of an expression inside the present loops.
-    pub(super) fn greatest(&self, e: &Expr) -> i64 {
-        self.ranges.bounds(e).1
     }
 }
 

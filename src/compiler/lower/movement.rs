@@ -55,7 +55,10 @@ impl Lowering<'_> {
             node: node.name.clone(),
             reason: "transposing a tensor of more than 4 dimensions".into(),
         };
-        let (mine, theirs) = (axes(&src, perm.len()).ok_or_else(unsupported)?, axes(&dst, perm.len()).ok_or_else(unsupported)?);
+        let (mine, theirs) = (
+            axes(&src, perm.len()).ok_or_else(unsupported)?,
+            axes(&dst, perm.len()).ok_or_else(unsupported)?,
+        );
         let pairs = perm.iter().zip(&theirs).map(|(p, to)| {
             let from = mine[*p];
             [src.dims[from], src.strides[from], dst.strides[*to]]
@@ -72,11 +75,16 @@ impl Lowering<'_> {
             // The output is another view of the input's memory.
             return Ok(Vec::new());
         }
-        let row_major = |s: &Storage| -> Vec<(i64, i64)> { s.onnx_order.iter().map(|a| (s.dims[*a], s.strides[*a])).collect() };
+        let row_major = |s: &Storage| -> Vec<(i64, i64)> {
+            s.onnx_order.iter().map(|a| (s.dims[*a], s.strides[*a])).collect()
+        };
         let Some(pairs) = refine(&row_major(&src), &row_major(&dst)) else {
             return Err(CompileError::Unsupported {
                 node: node.name.clone(),
-                reason: format!("a reshape between layouts that share no common step ({:?} to {:?})", src.dims, dst.dims),
+                reason: format!(
+                    "a reshape between layouts that share no common step ({:?} to {:?})",
+                    src.dims, dst.dims
+                ),
             });
         };
         let copy = whole_copy(&src, &dst, pairs);
@@ -157,7 +165,15 @@ impl Lowering<'_> {
         let first = spm.take(used).ok_or_else(|| full(used))?;
         let second = if table.is_some() { Some(spm.take(used).ok_or_else(|| full(used))?) } else { None };
         let mut nest = Nest::default();
-        let mut walk = Walk { copy, axes: &axes, tile: &tile, buffers: (first, second), table, from: 0.into(), to: 0.into() };
+        let mut walk = Walk {
+            copy,
+            axes: &axes,
+            tile: &tile,
+            buffers: (first, second),
+            table,
+            from: 0.into(),
+            to: 0.into(),
+        };
         body.extend(walk.axis(&mut nest, 0, Vec::new())?);
         Ok(body)
     }

@@ -100,7 +100,9 @@ impl Lowering<'_> {
         // Channels in a tile such that one row fits, then as many rows as fit.
         let mut tile_c = channels;
         let mut tile_w = width;
-        let bytes = |h: i64, w: i64, c: i64| next_multiple(h * w * next_multiple(c, lanes), 64) + next_multiple(c, 16);
+        let bytes = |h: i64, w: i64, c: i64| {
+            next_multiple(h * w * next_multiple(c, lanes), 64) + next_multiple(c, 16)
+        };
         let acc = |c: i64| next_multiple(c, 16) * 4 > self.machine.acc.bytes as i64 / 2;
         while (bytes(1, tile_w, tile_c) > room || acc(tile_c)) && tile_c > 16 {
             tile_c = next_multiple((tile_c + 1) / 2, 16);
@@ -155,7 +157,8 @@ impl Lowering<'_> {
                 // The first tile starts the sums, all others add to them.
                 let one = Expr::from(0);
                 let first_h = tile_h.min(height).into();
-                let mut body = part(nest, [one.clone(), first_h], [one.clone(), tile_w.min(width).into()], false);
+                let mut body =
+                    part(nest, [one.clone(), first_h], [one.clone(), tile_w.min(width).into()], false);
                 body.extend(nest.tiles(tile_w, width, tile_w, |nest, x, nx| {
                     Ok(part(nest, [0.into(), tile_h.min(height).into()], [x, nx], true))
                 })?);
@@ -165,8 +168,9 @@ impl Lowering<'_> {
                 let out = |dims, lanes| {
                     spm_view(output, dst.etype, output.start.into(), dims, [0, 0, 0, 1], zy, lanes)
                 };
-                let requant = TileOp::new(Code::Requant, vec![out(line(nc.clone()), lanes), sums(nc.clone())])
-                    .with_quant(quant.clone());
+                let requant =
+                    TileOp::new(Code::Requant, vec![out(line(nc.clone()), lanes), sums(nc.clone())])
+                        .with_quant(quant.clone());
                 let stored = line(moved(nest, &dst, &c, &nc));
                 let to = dram_view(&dst, [n.clone(), 0.into(), 0.into(), c.clone()], stored.clone(), zy);
                 body.push(Stmt::Op(requant));
@@ -255,10 +259,11 @@ impl Pool {
             spm_view(output, self.dst.etype, output.start.into(), dims, strides, zy, lanes)
         };
         let stored = out(moved(&self.dst), 1);
-        let place = dram_view(&self.dst, [n.clone(), y.clone(), x.clone(), c.clone()], stored.dims.clone(), zy);
+        let place =
+            dram_view(&self.dst, [n.clone(), y.clone(), x.clone(), c.clone()], stored.dims.clone(), zy);
         vec![
             Stmt::Op(TileOp::new(Code::DmaIn, vec![to, from])),
-            Stmt::Op(op(vec![out(nc.clone(), self.lanes), read], self.window.clone(), [y.clone(), x.clone()])),
+            Stmt::Op(op(vec![out(nc.clone(), self.lanes), read], self.window, [y.clone(), x.clone()])),
             Stmt::Op(TileOp::new(Code::DmaOut, vec![place, stored])),
         ]
     }

@@ -24,7 +24,8 @@ impl Lowering<'_> {
         let [batch, height, width, channels] = src.dims;
         let lanes = lane_block(channels);
         let pixel = next_multiple(channels, lanes);
-        let bytes = |rows: i64, cols: i64| [channels * rows * cols * 4, channels * rows * cols, rows * cols * pixel];
+        let bytes =
+            |rows: i64, cols: i64| [channels * rows * cols * 4, channels * rows * cols, rows * cols * pixel];
         let (rows, cols) = self.image_tile(node, height, width, bytes)?;
         let mut spm = self.spm();
         let [float, planes, turned] = bytes(rows, cols);
@@ -41,7 +42,8 @@ impl Lowering<'_> {
                     // The same elements as planes [C, rows, cols] and as one image.
                     let as_planes = |d: &[Expr; 4]| [d[0].clone(), d[3].clone(), d[1].clone(), d[2].clone()];
                     let plane_strides = |size: i64| [0, plane * size, cols * size, size];
-                    let mut from = dram_view(&src, [n.clone(), y.clone(), x.clone(), 0.into()], image.clone(), 0);
+                    let mut from =
+                        dram_view(&src, [n.clone(), y.clone(), x.clone(), 0.into()], image.clone(), 0);
                     from.dims = as_planes(&image);
                     from.strides = [src.strides[0], src.strides[3], src.strides[1], src.strides[2]];
                     let float_view = spm_view(
@@ -75,7 +77,8 @@ impl Lowering<'_> {
                     Ok(vec![
                         Stmt::Op(TileOp::new(Code::DmaIn, vec![float_view.clone(), from])),
                         Stmt::Op(
-                            TileOp::new(Code::Quantize, vec![plane_view, float_view]).with_quant(quant.clone()),
+                            TileOp::new(Code::Quantize, vec![plane_view, float_view])
+                                .with_quant(quant.clone()),
                         ),
                         Stmt::Op(TileOp::new(Code::DmaCopy, vec![turned_to, turned_from])),
                         Stmt::Op(TileOp::new(Code::DmaOut, vec![to, whole])),
@@ -97,7 +100,8 @@ impl Lowering<'_> {
     /// The scale and clamp of the quantized side.
     fn float_quant(&self, node: &Node, id: crate::graph::TensorId) -> Result<Quant, CompileError> {
         let tensor = self.graph.tensor(id);
-        let malformed = |reason: &str| CompileError::Malformed { node: node.name.clone(), reason: reason.into() };
+        let malformed =
+            |reason: &str| CompileError::Malformed { node: node.name.clone(), reason: reason.into() };
         let q = tensor.quant.ok_or_else(|| malformed("the integer side is not quantized"))?;
         let (lo, hi) = tensor.dtype.int_range().ok_or_else(|| malformed("the integer side is a float"))?;
         let clamp = [lo, hi].map(|v| v.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32);

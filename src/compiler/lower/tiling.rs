@@ -206,7 +206,8 @@ impl MacShape {
         } else {
             spatial
         };
-        let weight_loads = if tile.channels_outer && reduce == 1 { channel } else { spatial * channel * reduce };
+        let weight_loads =
+            if tile.channels_outer && reduce == 1 { channel } else { spatial * channel * reduce };
         let parameter_loads = if tile.channels_outer { channel } else { spatial * channel };
         let stores = spatial * channel;
 
@@ -284,7 +285,12 @@ mod tests {
     fn every_layer_finds_a_tile_on_every_machine() {
         for name in Machine::names() {
             let machine = Machine::named(name).unwrap();
-            for s in [shape(224, 3, 64, 7), shape(7, 2048, 512, 1), shape(1, 25088, 4096, 1), shape(14, 512, 512, 3)] {
+            for s in [
+                shape(224, 3, 64, 7),
+                shape(7, 2048, 512, 1),
+                shape(1, 25088, 4096, 1),
+                shape(14, 512, 512, 3),
+            ] {
                 let tile = s.search(&machine).unwrap();
                 assert!(s.fits(&tile, &machine), "{name} {tile:?}");
             }

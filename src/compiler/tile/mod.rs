@@ -241,4 +241,6 @@ impl TileOp {
 }
 
 /// TODO
-pub fn print(_: &[TileLayer]) -> String { String::new() }
+pub fn print(_: &[TileLayer]) -> String {
+    String::new()
+}

@@ -25,8 +25,12 @@ fn fusible(graph: &Graph, at: usize, observe: &Observe) -> Option<(usize, [i32; 
     let bounds = bounds(lut, between.dtype).filter(|_| same)?;
     let id: TensorId = node.inputs[0];
     let producer = graph.producer(id)?;
-    let has_clamp = matches!(graph.nodes[producer].op, Op::Conv { .. } | Op::Gemm { .. } | Op::Add { .. } | Op::Mul { .. });
-    let alone = graph.consumers(id).count() == 1 && !graph.outputs.contains(&id) && !observe.holds(&between.name);
+    let has_clamp = matches!(
+        graph.nodes[producer].op,
+        Op::Conv { .. } | Op::Gemm { .. } | Op::Add { .. } | Op::Mul { .. }
+    );
+    let alone =
+        graph.consumers(id).count() == 1 && !graph.outputs.contains(&id) && !observe.holds(&between.name);
     (has_clamp && alone).then_some((producer, bounds))
 }
 

@@ -10,7 +10,13 @@ use crate::numeric;
 
 impl Importer<'_> {
     /// Turns an operator that waited for its quantizer into a layer with the output `name`.
-    pub(super) fn complete(&mut self, p: &Pending, quantizer: usize, name: &str, to: Format) -> Result<Value, Refusal> {
+    pub(super) fn complete(
+        &mut self,
+        p: &Pending,
+        quantizer: usize,
+        name: &str,
+        to: Format,
+    ) -> Result<Value, Refusal> {
         let mut nodes = p.nodes.clone();
         nodes.push(quantizer);
         let clamp = clamp(&p.functions, to);
@@ -47,7 +53,13 @@ impl Importer<'_> {
     }
 
     /// For operators without a clamp of their own: the operator, then a table.
-    fn complete_then_clamp(&mut self, p: &Pending, quantizer: usize, name: &str, to: Format) -> Result<Value, Refusal> {
+    fn complete_then_clamp(
+        &mut self,
+        p: &Pending,
+        quantizer: usize,
+        name: &str,
+        to: Format,
+    ) -> Result<Value, Refusal> {
         let plain = Pending { functions: Vec::new(), ..p.clone() };
         let between = self.nodes[p.own].result()?;
         let Value::Tensor(tensor) = self.complete(&plain, p.own, between, to)? else {
@@ -71,7 +83,8 @@ impl Importer<'_> {
         clamp: [i32; 2],
     ) -> Result<MacEpilogue, Refusal> {
         let sx = self.quant_of(input)?.scale;
-        let multiplier = weights.scale.iter().map(|sw| numeric::requantize_multiplier(sx, *sw, y.scale)).collect();
+        let multiplier =
+            weights.scale.iter().map(|sw| numeric::requantize_multiplier(sx, *sw, y.scale)).collect();
         Ok(MacEpilogue { bias: bias.map(Arc::from), multiplier, clamp })
     }
 }

@@ -10,6 +10,9 @@ use super::value::{ConstantReal, Refusal, Value, unsupported};
 use crate::graph::{DType, Quant, TensorId, Weights};
 use crate::numeric;
 
+/// Scales, zero points (one, or one per scale), and the zero points' type where it is given.
+pub(super) type Scales = (Vec<f32>, Vec<i32>, Option<DType>);
+
 impl<'a> Importer<'a> {
     /// The value of an input.
     pub(super) fn value(&self, n: &OnnxNode<'a>, index: usize) -> Result<&Value, Refusal> {
@@ -23,20 +26,33 @@ impl<'a> Importer<'a> {
     }
 
     /// A constant input.
-    pub(super) fn constant(&self, n: &OnnxNode<'a>, index: usize, what: &str) -> Result<Rc<Constant>, Refusal> {
+    pub(super) fn constant(
+        &self,
+        n: &OnnxNode<'a>,
+        index: usize,
+        what: &str,
+    ) -> Result<Rc<Constant>, Refusal> {
         match self.value(n, index)? {
             Value::Constant(c) => Ok(c.clone()),
-            _ => unsupported(format!("its {what} \"{}\" is computed, not constant", n.input(index).unwrap_or(""))),
+            _ => unsupported(format!(
+                "its {what} \"{}\" is computed, not constant",
+                n.input(index).unwrap_or("")
+            )),
         }
     }
 
     /// A constant input that may be left out.
-    pub(super) fn optional(&self, n: &OnnxNode<'a>, index: usize, what: &str) -> Result<Option<Rc<Constant>>, Refusal> {
+    pub(super) fn optional(
+        &self,
+        n: &OnnxNode<'a>,
+        index: usize,
+        what: &str,
+    ) -> Result<Option<Rc<Constant>>, Refusal> {
         if n.input(index).is_none() { Ok(None) } else { self.constant(n, index, what).map(Some) }
     }
 
     /// Scales and zero points at inputs `index` and `index + 1`; lists of one, or one per channel.
-    pub(super) fn scales(&self, n: &OnnxNode<'a>, index: usize) -> Result<(Vec<f32>, Vec<i32>, Option<DType>), Refusal> {
+    pub(super) fn scales(&self, n: &OnnxNode<'a>, index: usize) -> Result<Scales, Refusal> {
         let scale = self.constant(n, index, "scale")?;
         let Some(scale) = scale.floats() else { return unsupported("its scale is not float32") };
         if scale.is_empty() || scale.iter().any(|s| !s.is_normal() || *s <= 0.0) {
@@ -47,7 +63,11 @@ impl<'a> Importer<'a> {
         };
         let Some(values) = zero.integers() else { return unsupported("its zero point is not an integer") };
         if values.is_empty() || (values.len() != 1 && values.len() != scale.len()) {
-            return Err(Refusal::Malformed(format!("{} scales, but {} zero points", scale.len(), values.len())));
+            return Err(Refusal::Malformed(format!(
+                "{} scales, but {} zero points",
+                scale.len(),
+                values.len()
+            )));
         }
         let narrow = values.iter().map(|v| i32::try_from(*v)).collect::<Result<Vec<i32>, _>>();
         let Ok(narrow) = narrow else { return unsupported("a zero point exceeds 32 bits") };
@@ -67,7 +87,9 @@ impl<'a> Importer<'a> {
     pub(super) fn activation(&mut self, n: &OnnxNode<'a>, index: usize) -> Result<TensorId, Refusal> {
         let id = match self.value(n, index)? {
             Value::Tensor(id) => *id,
-            Value::Constant(_) | Value::ConstantReal(_) => return unsupported("a constant activation is not implemented"),
+            Value::Constant(_) | Value::ConstantReal(_) => {
+                return unsupported("a constant activation is not implemented");
+            }
             _ => return unsupported("its input is a float value"),
         };
         let (quant, _) = self.quant(n, index + 1)?;
@@ -82,13 +104,20 @@ impl<'a> Importer<'a> {
             Value::Real(_) | Value::Pending(_) => {
                 unsupported(format!("its input \"{}\" is not quantized", n.input(index).unwrap_or("")))
             }
-            Value::Constant(_) | Value::ConstantReal(_) => unsupported("a constant activation is not implemented"),
+            Value::Constant(_) | Value::ConstantReal(_) => {
+                unsupported("a constant activation is not implemented")
+            }
             _ => unsupported(format!("a float {}: quantize the model first", n.op_type())),
         }
     }
 
     /// Weights at an input: a dequantized constant.
-    pub(super) fn real_constant(&self, n: &OnnxNode<'a>, index: usize, what: &str) -> Result<Rc<ConstantReal>, Refusal> {
+    pub(super) fn real_constant(
+        &self,
+        n: &OnnxNode<'a>,
+        index: usize,
+        what: &str,
+    ) -> Result<Rc<ConstantReal>, Refusal> {
         match self.value(n, index)? {
             Value::ConstantReal(c) => Ok(c.clone()),
             Value::Constant(_) => unsupported(format!("its {what} are float: quantize the model first")),
@@ -124,7 +153,11 @@ pub(super) fn weights(
     if zero_point.iter().any(|z| *z != zero_point[0]) {
         return unsupported("weights whose zero point differs from channel to channel are not implemented");
     }
-    let data = if constant.shape.len() == 2 && out_axis == 1 { transposed(&bytes, shape[1], shape[0]) } else { bytes };
+    let data = if constant.shape.len() == 2 && out_axis == 1 {
+        transposed(&bytes, shape[1], shape[0])
+    } else {
+        bytes
+    };
     Ok(Weights {
         name: constant.name.clone(),
         shape,
@@ -166,7 +199,9 @@ pub(super) fn real_bias(value: &Value, sx: f32, weights: &Weights) -> Result<Vec
                 let sb = c.scale[if c.scale.len() == 1 { 0 } else { i.min(c.scale.len() - 1) }];
                 let want = sx * sw(i);
                 if ((sb - want) / want).abs() > 1e-3 {
-                    return unsupported(format!("the scale of its bias is {sb}, the accumulator's is {want}"));
+                    return unsupported(format!(
+                        "the scale of its bias is {sb}, the accumulator's is {want}"
+                    ));
                 }
             }
             Ok(bias)

@@ -27,7 +27,9 @@ fn qdq<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>, kind: PendingKind) 
     nodes.extend(more);
     nodes.push(n.index);
     let shape = broadcast(&importer.graph.tensor(a).shape, &importer.graph.tensor(b).shape)?;
-    Ok(Value::Pending(Pending { kind, own: n.index, shape, inputs: vec![a, b], functions: Vec::new(), nodes }.into()))
+    Ok(Value::Pending(
+        Pending { kind, own: n.index, shape, inputs: vec![a, b], functions: Vec::new(), nodes }.into(),
+    ))
 }
 
 /// QDQ Add.
@@ -60,20 +62,34 @@ fn side<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>, index: usize) -> R
     if let Value::Constant(c) = importer.value(n, index)? {
         return match c.integers().as_deref() {
             Some([one]) => Ok(Side::Number(*one as i32)),
-            _ => unsupported(format!("a constant operand of shape {:?} is not implemented; one number is", c.shape)),
+            _ => unsupported(format!(
+                "a constant operand of shape {:?} is not implemented; one number is",
+                c.shape
+            )),
         };
     }
     importer.activation(n, index).map(Side::Tensor)
 }
 
-fn qlinear<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>, kind: PendingKind) -> Result<Value, Refusal> {
+fn qlinear<'a>(
+    importer: &mut Importer<'a>,
+    n: &'a OnnxNode<'a>,
+    kind: PendingKind,
+) -> Result<Value, Refusal> {
     let (a, b) = (side(importer, n, 0)?, side(importer, n, 3)?);
     let (quant, dtype) = importer.quant(n, 6)?;
     let to: Format = (quant, dtype.unwrap_or(DType::U8));
     let (tensor, constant_first, number) = match (a, b) {
         (Side::Tensor(a), Side::Tensor(b)) => {
             let shape = broadcast(&importer.graph.tensor(a).shape, &importer.graph.tensor(b).shape)?;
-            let p = Pending { kind, own: n.index, shape, inputs: vec![a, b], functions: Vec::new(), nodes: Vec::new() };
+            let p = Pending {
+                kind,
+                own: n.index,
+                shape,
+                inputs: vec![a, b],
+                functions: Vec::new(),
+                nodes: Vec::new(),
+            };
             return importer.complete(&p, n.index, n.result()?, to);
         }
         (Side::Tensor(a), Side::Number(b)) => (a, false, b),
@@ -86,7 +102,8 @@ fn qlinear<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>, kind: PendingKi
     let clamp = range(to.1);
     let lut = if matches!(kind, PendingKind::Add) {
         let [a, b]: [Quant; 2] = quants;
-        let c = AddCoefficients::new(a.scale, a.zero_point, b.scale, b.zero_point, quant.scale, quant.zero_point);
+        let c =
+            AddCoefficients::new(a.scale, a.zero_point, b.scale, b.zero_point, quant.scale, quant.zero_point);
         map("add", t.dtype, |q| {
             let [x, y] = order(q);
             numeric::add(x, y, c.ra, c.rb, c.c, clamp)

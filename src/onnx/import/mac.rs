@@ -13,7 +13,9 @@ pub(super) fn image(importer: &Importer, id: TensorId) -> Result<[usize; 4], Ref
     let shape = &importer.graph.tensor(id).shape;
     match shape.as_slice() {
         [n, c, h, w] => Ok([*n, *c, *h, *w]),
-        other => unsupported(format!("an input of shape {other:?}: only images [N, C, H, W] are implemented")),
+        other => {
+            unsupported(format!("an input of shape {other:?}: only images [N, C, H, W] are implemented"))
+        }
     }
 }
 
@@ -29,7 +31,9 @@ fn convolution(
     let [oc, ic, kh, kw] = weights.shape;
     let placed = window::place(n, Some([kh, kw]), [height, width])?;
     let groups = n.int("group", 1);
-    let Some(groups) = usize::try_from(groups).ok().filter(|g| *g > 0 && oc % g == 0 && ic.checked_mul(*g) == Some(channels))
+    let Some(groups) = usize::try_from(groups)
+        .ok()
+        .filter(|g| *g > 0 && oc % g == 0 && ic.checked_mul(*g) == Some(channels))
     else {
         return Err(Refusal::Malformed(format!(
             "{groups} groups, weights {:?} and {channels} input channels do not fit together",
@@ -52,7 +56,9 @@ fn product(
     match shape.last_mut() {
         Some(last) if *last == k => *last = n,
         _ => {
-            return Err(Refusal::Malformed(format!("an input of shape {shape:?} and weights of {k} rows do not fit")));
+            return Err(Refusal::Malformed(format!(
+                "an input of shape {shape:?} and weights of {k} rows do not fit"
+            )));
         }
     }
     Ok((PendingKind::Gemm { weights, bias }, shape))
@@ -90,14 +96,23 @@ pub(super) fn matmul<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Re
     let w = importer.real_constant(n, 1, "right side")?;
     nodes.push(w.node);
     if w.constant.shape.len() != 2 {
-        return unsupported(format!("constant right side of shape {:?}; two axes are implemented", w.constant.shape));
+        return unsupported(format!(
+            "constant right side of shape {:?}; two axes are implemented",
+            w.constant.shape
+        ));
     }
     let weights = weights(&w.constant, &w.scale, &w.zero_point, w.axis, 1)?;
     let (kind, shape) = product(importer, input, weights, None)?;
     Ok(waiting(kind, n.index, shape, input, nodes))
 }
 
-fn waiting(kind: PendingKind, own: usize, shape: Vec<usize>, input: TensorId, mut nodes: Vec<usize>) -> Value {
+fn waiting(
+    kind: PendingKind,
+    own: usize,
+    shape: Vec<usize>,
+    input: TensorId,
+    mut nodes: Vec<usize>,
+) -> Value {
     nodes.push(own);
     Value::Pending(Pending { kind, own, shape, inputs: vec![input], functions: Vec::new(), nodes }.into())
 }
@@ -143,7 +158,14 @@ impl<'a> Importer<'a> {
         if !matches!(dtype, DType::U8 | DType::S8) {
             return unsupported(format!("{} outputs are not implemented", dtype.name()));
         }
-        let p = Pending { kind, own: n.index, shape, inputs: vec![input], functions: Vec::new(), nodes: Vec::new() };
+        let p = Pending {
+            kind,
+            own: n.index,
+            shape,
+            inputs: vec![input],
+            functions: Vec::new(),
+            nodes: Vec::new(),
+        };
         self.complete(&p, n.index, n.result()?, to)
     }
 }
@@ -172,7 +194,10 @@ pub(super) fn qlinear_matmul<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a
     let constant = importer.constant(n, 3, "right side")?;
     let (scale, zero, _) = importer.scales(n, 4)?;
     if constant.shape.len() != 2 {
-        return unsupported(format!("constant right side of shape {:?}; two axes are implemented", constant.shape));
+        return unsupported(format!(
+            "constant right side of shape {:?}; two axes are implemented",
+            constant.shape
+        ));
     }
     let weights = weights(&constant, &scale, &zero, 1, 1)?;
     let parts = product(importer, input, weights, None)?;

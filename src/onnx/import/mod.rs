@@ -155,8 +155,13 @@ pub fn import(model: &LoadedModel, options: &ImportOptions) -> Result<Imported, 
 
 fn check_observed(proto: &GraphProto, observe: &Observe) -> Result<(), ImportError> {
     let Observe::Named(names) = observe else { return Ok(()) };
-    let known: BTreeSet<&str> =
-        proto.node.iter().flat_map(|n| &n.output).map(String::as_str).chain(proto.input.iter().map(|i| i.name())).collect();
+    let known: BTreeSet<&str> = proto
+        .node
+        .iter()
+        .flat_map(|n| &n.output)
+        .map(String::as_str)
+        .chain(proto.input.iter().map(|i| i.name()))
+        .collect();
     match names.iter().find(|n| !known.contains(n.as_str())) {
         Some(name) => Err(ImportError::NoSuchTensor { name: name.clone() }),
         None => Ok(()),
@@ -219,7 +224,9 @@ impl<'a> Importer<'a> {
             // An initializer of an exotic type matters only to the node that reads it.
             let value = match constant {
                 Ok(c) => Value::Constant(Rc::new(c)),
-                Err(ImportError::Malformed { reason, .. }) if reason.contains("is not supported") => Value::Exotic(reason),
+                Err(ImportError::Malformed { reason, .. }) if reason.contains("is not supported") => {
+                    Value::Exotic(reason)
+                }
                 Err(e) => return Err(e),
             };
             importer.values.insert(t.name(), value);
@@ -235,7 +242,8 @@ impl<'a> Importer<'a> {
     fn input(&mut self, info: &'a ValueInfoProto) -> Result<(), ImportError> {
         let malformed =
             |reason: String| ImportError::Malformed { place: format!("input \"{}\"", info.name()), reason };
-        let (shape, elem) = declared(info, self.options.shapes.get(info.name()).map(Vec::as_slice)).map_err(malformed)?;
+        let (shape, elem) =
+            declared(info, self.options.shapes.get(info.name()).map(Vec::as_slice)).map_err(malformed)?;
         let dtype = dtype_of(elem).filter(|d| matches!(d, DType::F32 | DType::U8 | DType::S8));
         let Some(dtype) = dtype else {
             return Err(malformed(format!(
@@ -257,7 +265,14 @@ impl<'a> Importer<'a> {
     }
 
     /// Adds a layer with one output. `nodes` are the ONNX nodes that it absorbs, `own` the one that names it.
-    fn layer(&mut self, own: usize, op: Op, inputs: Vec<TensorId>, output: Tensor, nodes: &[usize]) -> TensorId {
+    fn layer(
+        &mut self,
+        own: usize,
+        op: Op,
+        inputs: Vec<TensorId>,
+        output: Tensor,
+        nodes: &[usize],
+    ) -> TensorId {
         let id = self.tensor(output);
         let name = self.layer_name(own);
         let mut absorbed: Vec<usize> = nodes.to_vec();
@@ -287,7 +302,8 @@ impl<'a> Importer<'a> {
 
     fn mark(&mut self, index: usize, fate: Fate) {
         // A node may be part of several layers; the first says enough, and being a layer says most.
-        let stronger = matches!(fate, Fate::Layer(_) | Fate::Host) || matches!(self.fates[index], Fate::Pending);
+        let stronger =
+            matches!(fate, Fate::Layer(_) | Fate::Host) || matches!(self.fates[index], Fate::Pending);
         if stronger {
             self.fates[index] = fate;
         }
@@ -315,7 +331,7 @@ impl<'a> Importer<'a> {
                 return Err(ImportError::Malformed { place: format!("node \"{}\"", n.name), reason });
             }
             Refusal::Unsupported(reason) if self.can_host(n) => {
-                self.to_host(n.index);
+                self.move_to_host(n.index);
                 if self.host_reason.is_empty() {
                     self.host_reason = reason;
                 }
@@ -423,7 +439,10 @@ impl<'a> Importer<'a> {
                 "it reads \"{}\" with scale {} and zero point {}, which was written with {} and {}",
                 tensor.name, quant.scale, quant.zero_point, known.scale, known.zero_point
             ))),
-            None => Err(Refusal::Unsupported(format!("it reads the float tensor \"{}\" as integers", tensor.name))),
+            None => Err(Refusal::Unsupported(format!(
+                "it reads the float tensor \"{}\" as integers",
+                tensor.name
+            ))),
         }
     }
 }
@@ -452,7 +471,9 @@ fn declared(info: &ValueInfoProto, given: Option<&[usize]>) -> Result<(Vec<usize
     if let Some(given) = given {
         return if given.contains(&0) { Err("an extent is 0".into()) } else { Ok((given.to_vec(), elem)) };
     }
-    let Some(shape) = &t.shape else { return Err("the model gives it no shape; name one with --shape".into()) };
+    let Some(shape) = &t.shape else {
+        return Err("the model gives it no shape; name one with --shape".into());
+    };
     let mut dims = Vec::new();
     for (axis, d) in shape.dim.iter().enumerate() {
         use tensor_shape_proto::dimension::Value as Dim;
@@ -464,7 +485,10 @@ fn declared(info: &ValueInfoProto, given: Option<&[usize]>) -> Result<(Vec<usize
             },
             _ if axis == 0 => dims.push(1),
             Some(Dim::DimParam(p)) => {
-                return Err(format!("axis {axis} has the open extent \"{p}\"; fix it with --shape {}=…", info.name()));
+                return Err(format!(
+                    "axis {axis} has the open extent \"{p}\"; fix it with --shape {}=…",
+                    info.name()
+                ));
             }
             None => return Err(format!("axis {axis} has no extent; fix it with --shape {}=…", info.name())),
         }

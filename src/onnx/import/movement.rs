@@ -39,7 +39,9 @@ impl<'a> Importer<'a> {
         let id = self.layer(n.index, op, vec![input], output, &nodes);
         Ok(match real {
             None => Value::Tensor(id),
-            Some(_) => Value::Real(Real { tensor: id, functions: Vec::new(), nodes: Vec::new(), unnamed: true }),
+            Some(_) => {
+                Value::Real(Real { tensor: id, functions: Vec::new(), nodes: Vec::new(), unnamed: true })
+            }
         })
     }
 
@@ -49,7 +51,9 @@ impl<'a> Importer<'a> {
             return Ok(Some(values.to_vec()));
         }
         let Some(c) = self.optional(n, index, attribute)? else { return Ok(None) };
-        c.integers().map(Some).ok_or_else(|| Refusal::Malformed(format!("its {attribute} is not a list of integers")))
+        c.integers()
+            .map(Some)
+            .ok_or_else(|| Refusal::Malformed(format!("its {attribute} is not a list of integers")))
     }
 }
 
@@ -94,7 +98,9 @@ pub(super) fn reshape<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> R
             out[i] = elements / rest.max(1);
         }
         if product(&out) != Some(elements) {
-            return Err(Refusal::Malformed(format!("{shape:?} has {elements} elements, the new shape is {wanted:?}")));
+            return Err(Refusal::Malformed(format!(
+                "{shape:?} has {elements} elements, the new shape is {wanted:?}"
+            )));
         }
         Ok((Op::Reshape, out))
     })
@@ -110,7 +116,10 @@ pub(super) fn squeeze<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> R
         if let Some(a) = gone.iter().find(|a| shape.get(**a) != Some(&1)) {
             return Err(Refusal::Malformed(format!("axis {a} of {shape:?} is not 1")));
         }
-        Ok((Op::Reshape, shape.iter().enumerate().filter(|(i, _)| !gone.contains(i)).map(|(_, d)| *d).collect()))
+        Ok((
+            Op::Reshape,
+            shape.iter().enumerate().filter(|(i, _)| !gone.contains(i)).map(|(_, d)| *d).collect(),
+        ))
     })
 }
 
@@ -187,17 +196,27 @@ pub(super) fn concat<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Re
     let rank = importer.graph.tensor(inputs[0]).shape.len();
     let at = axis(n.int("axis", 0), rank)?;
     let shape = joined(importer, &inputs, at)?;
-    let p = Pending { kind: PendingKind::Concat { axis: at }, own: n.index, shape, inputs, functions: Vec::new(), nodes };
+    let p = Pending {
+        kind: PendingKind::Concat { axis: at },
+        own: n.index,
+        shape,
+        inputs,
+        functions: Vec::new(),
+        nodes,
+    };
     if !integers {
         return Ok(Value::Pending(p.into()));
     }
     let t = importer.graph.tensor(p.inputs[0]).clone();
     let same = |id: &TensorId| {
         let other = importer.graph.tensor(*id);
-        other.dtype == t.dtype && matches!((other.quant, t.quant), (Some(a), Some(b)) if super::same_quant(a, b))
+        other.dtype == t.dtype
+            && matches!((other.quant, t.quant), (Some(a), Some(b)) if super::same_quant(a, b))
     };
     match t.quant {
-        Some(quant) if p.inputs.iter().all(same) => importer.complete(&p, n.index, n.result()?, (quant, t.dtype)),
+        Some(quant) if p.inputs.iter().all(same) => {
+            importer.complete(&p, n.index, n.result()?, (quant, t.dtype))
+        }
         _ => unsupported("a Concat of integers of different quantization"),
     }
 }
@@ -206,7 +225,7 @@ pub(super) fn concat<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Re
 pub(super) fn qlinear_concat<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
     let (quant, dtype) = importer.quant(n, 0)?;
     let count = n.proto.input.len().saturating_sub(2);
-    if count == 0 || count % 3 != 0 {
+    if count == 0 || !count.is_multiple_of(3) {
         return Err(Refusal::Malformed(format!("{} inputs", n.proto.input.len())));
     }
     let inputs = (0..count / 3).map(|i| importer.activation(n, 2 + 3 * i)).collect::<Result<Vec<_>, _>>()?;

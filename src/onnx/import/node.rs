@@ -113,7 +113,8 @@ pub(super) fn sorted(proto: &GraphProto) -> Result<Vec<OnnxNode<'_>>, ImportErro
             }
         }
     }
-    let mut ready: std::collections::BTreeSet<usize> = (0..waiting.len()).filter(|i| waiting[*i] == 0).collect();
+    let mut ready: std::collections::BTreeSet<usize> =
+        (0..waiting.len()).filter(|i| waiting[*i] == 0).collect();
     let mut order = Vec::with_capacity(waiting.len());
     while let Some(i) = ready.pop_first() {
         order.push(i);

@@ -47,7 +47,12 @@ fn average_of<'a>(
     Ok(Pending { kind, own: n.index, shape, inputs: vec![input], functions: Vec::new(), nodes })
 }
 
-fn global_of(importer: &Importer, n: &OnnxNode, input: TensorId, nodes: Vec<usize>) -> Result<Pending, Refusal> {
+fn global_of(
+    importer: &Importer,
+    n: &OnnxNode,
+    input: TensorId,
+    nodes: Vec<usize>,
+) -> Result<Pending, Refusal> {
     let [batch, channels, _, _] = image(importer, input)?;
     let kind = PendingKind::GlobalAvgPool;
     let shape = vec![batch, channels, 1, 1];
@@ -69,12 +74,18 @@ pub(super) fn global_average<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a
 }
 
 /// `QLinearAveragePool(X, x_scale, x_zp, y_scale, y_zp)`.
-pub(super) fn qlinear_average<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
+pub(super) fn qlinear_average<'a>(
+    importer: &mut Importer<'a>,
+    n: &'a OnnxNode<'a>,
+) -> Result<Value, Refusal> {
     qlinear(importer, n, average_of)
 }
 
 /// `QLinearGlobalAveragePool(X, x_scale, x_zp, y_scale, y_zp)`.
-pub(super) fn qlinear_global_average<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
+pub(super) fn qlinear_global_average<'a>(
+    importer: &mut Importer<'a>,
+    n: &'a OnnxNode<'a>,
+) -> Result<Value, Refusal> {
     qlinear(importer, n, global_of)
 }
 

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::super::constant::{Constant, Data};
+use super::constants::Scales;
 use super::node::OnnxNode;
 use super::unary::{Format, range};
 use super::value::{ConstantReal, Real, Refusal, Value, unsupported};
@@ -29,7 +30,11 @@ pub(super) fn constant<'a>(_: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<
 
 /// Only per-tensor and per-channel quantization; blocks are another thing.
 fn no_blocks(n: &OnnxNode) -> Result<(), Refusal> {
-    if n.int("block_size", 0) != 0 { unsupported("quantization in blocks is not implemented") } else { Ok(()) }
+    if n.int("block_size", 0) != 0 {
+        unsupported("quantization in blocks is not implemented")
+    } else {
+        Ok(())
+    }
 }
 
 /// Resolves an axis attribute.
@@ -56,12 +61,21 @@ pub(super) fn dequantize<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -
                 let text = format!("{} scales along axis {axis} of shape {:?}", scale.len(), constant.shape);
                 return Err(Refusal::Malformed(text));
             }
-            Ok(Value::ConstantReal(Rc::new(ConstantReal { constant, scale, zero_point, axis, node: n.index })))
+            Ok(Value::ConstantReal(Rc::new(ConstantReal {
+                constant,
+                scale,
+                zero_point,
+                axis,
+                node: n.index,
+            })))
         }
         Value::Tensor(tensor) => {
             let dtype = importer.graph.tensor(tensor).dtype;
             if !matches!(dtype, DType::U8 | DType::S8) {
-                return unsupported(format!("dequantizing a computed {} tensor is not implemented", dtype.name()));
+                return unsupported(format!(
+                    "dequantizing a computed {} tensor is not implemented",
+                    dtype.name()
+                ));
             }
             let (quant, _) = importer.quant(n, 1)?;
             importer.quantized(tensor, quant)?;
@@ -124,7 +138,7 @@ pub(super) fn quantize<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> 
 }
 
 impl<'a> Importer<'a> {
-    fn scales_of(&self, n: &OnnxNode) -> Result<(Vec<f32>, Vec<i32>, Option<DType>), Refusal> {
+    fn scales_of(&self, n: &OnnxNode) -> Result<Scales, Refusal> {
         // The node lives in the list that the importer borrows: found again by index for its lifetime.
         self.scales(&self.nodes[n.index], 1)
     }
@@ -143,7 +157,9 @@ impl<'a> Importer<'a> {
 
     /// Float weights that the model quantizes itself.
     fn quantize_constant(&mut self, n: &'a OnnxNode<'a>, c: &Constant) -> Result<Value, Refusal> {
-        let Some(values) = c.floats() else { return Err(Refusal::Malformed("it quantizes an integer constant".into())) };
+        let Some(values) = c.floats() else {
+            return Err(Refusal::Malformed("it quantizes an integer constant".into()));
+        };
         let (scale, zero, dtype) = self.scales(n, 1)?;
         let dtype = dtype.unwrap_or(DType::U8);
         if !matches!(dtype, DType::U8 | DType::S8) {
@@ -151,7 +167,11 @@ impl<'a> Importer<'a> {
         }
         let axis = if scale.len() > 1 { axis_of(n, 1, c.shape.len())? } else { 0 };
         if scale.len() > 1 && c.shape.get(axis) != Some(&scale.len()) {
-            return Err(Refusal::Malformed(format!("{} scales along axis {axis} of {:?}", scale.len(), c.shape)));
+            return Err(Refusal::Malformed(format!(
+                "{} scales along axis {axis} of {:?}",
+                scale.len(),
+                c.shape
+            )));
         }
         let inner: usize = c.shape.get(axis + 1..).map_or(1, |s| s.iter().product());
         let channel = |i: usize| if scale.len() == 1 { 0 } else { i / inner % scale.len() };

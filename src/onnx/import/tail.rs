@@ -16,7 +16,10 @@ use crate::graph::{DType, HostGraph, Node, Op, Tensor, TensorId};
 /// Whether a node's type says that it works on quantized values.
 fn is_quantized(n: &OnnxNode) -> bool {
     let t = n.op_type();
-    t.contains("QuantizeLinear") || t.starts_with("QLinear") || t.starts_with("QGemm") || t.ends_with("Integer")
+    t.contains("QuantizeLinear")
+        || t.starts_with("QLinear")
+        || t.starts_with("QGemm")
+        || t.ends_with("Integer")
 }
 
 /// For each node: no quantized operator depends on it, and it is none itself.
@@ -37,7 +40,9 @@ impl<'a> Importer<'a> {
     /// Whether a node can be part of the host layer.
     pub(super) fn can_host(&self, n: &OnnxNode<'a>) -> bool {
         let fits = |name: &String| match self.values.get(name.as_str()) {
-            Some(Value::Tensor(id)) => self.graph.tensor(*id).dtype == DType::F32 && !self.graph.inputs.contains(id),
+            Some(Value::Tensor(id)) => {
+                self.graph.tensor(*id).dtype == DType::F32 && !self.graph.inputs.contains(id)
+            }
             Some(Value::Failed) | None => false,
             Some(_) => true,
         };
@@ -49,7 +54,7 @@ impl<'a> Importer<'a> {
     }
 
     /// Makes a node part of the host layer, and what its inputs wait for.
-    pub(super) fn to_host(&mut self, index: usize) {
+    pub(super) fn move_to_host(&mut self, index: usize) {
         if !self.host.insert(index) {
             return;
         }
@@ -74,7 +79,7 @@ impl<'a> Importer<'a> {
         }
         let of_type = |i: &usize| self.nodes[*i].op_type() != "DequantizeLinear";
         for i in nodes.into_iter().filter(of_type).collect::<Vec<_>>() {
-            self.to_host(i);
+            self.move_to_host(i);
         }
     }
 
@@ -137,7 +142,8 @@ impl<'a> Importer<'a> {
                 }
                 Err(reason) => {
                     let node = self.producer_of(info.name());
-                    let text = format!("its output \"{}\" leaves the model from the host: {reason}", info.name());
+                    let text =
+                        format!("its output \"{}\" leaves the model from the host: {reason}", info.name());
                     self.fates[node] = Fate::Unsupported(text);
                 }
             }
@@ -148,7 +154,10 @@ impl<'a> Importer<'a> {
             node: nodes.iter().map(|i| self.nodes[*i].proto.clone()).collect(),
             initializer: proto.initializer.iter().filter(|t| constants.contains(t.name())).cloned().collect(),
             input: inputs.iter().map(|(name, id)| value_info(name, self.graph.tensor(*id))).collect(),
-            output: outputs.iter().map(|id| value_info(&self.graph.tensor(*id).name, self.graph.tensor(*id))).collect(),
+            output: outputs
+                .iter()
+                .map(|id| value_info(&self.graph.tensor(*id).name, self.graph.tensor(*id)))
+                .collect(),
             ..GraphProto::default()
         };
         let host = ModelProto {
@@ -174,13 +183,19 @@ impl<'a> Importer<'a> {
         self.graph.nodes.push(node);
         // Outputs in the model's order.
         self.graph.outputs.extend(outputs);
-        let order: BTreeMap<&str, usize> = proto.output.iter().enumerate().map(|(i, o)| (o.name(), i)).collect();
+        let order: BTreeMap<&str, usize> =
+            proto.output.iter().enumerate().map(|(i, o)| (o.name(), i)).collect();
         let tensors = &self.graph.tensors;
         self.graph.outputs.sort_by_key(|id| order.get(tensors[id.0 as usize].name.as_str()).copied());
     }
 
     /// Initializers and nodes that a constant comes from.
-    fn constant_sources(&self, name: &'a str, initializers: &mut BTreeSet<&'a str>, nodes: &mut BTreeSet<usize>) {
+    fn constant_sources(
+        &self,
+        name: &'a str,
+        initializers: &mut BTreeSet<&'a str>,
+        nodes: &mut BTreeSet<usize>,
+    ) {
         match self.nodes.iter().find(|n| n.proto.output.iter().any(|o| o == name)) {
             None => {
                 initializers.insert(name);
@@ -214,7 +229,10 @@ fn value_info(name: &str, tensor: &Tensor) -> ValueInfoProto {
     };
     ValueInfoProto {
         name: Some(name.into()),
-        r#type: Some(TypeProto { value: Some(type_proto::Value::TensorType(tensor)), ..TypeProto::default() }),
+        r#type: Some(TypeProto {
+            value: Some(type_proto::Value::TensorType(tensor)),
+            ..TypeProto::default()
+        }),
         ..ValueInfoProto::default()
     }
 }

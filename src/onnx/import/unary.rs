@@ -36,8 +36,8 @@ impl Unary {
                     x
                 }
             }
-            Unary::HardSigmoid { alpha, beta } => (alpha * x + beta).min(1.0).max(0.0),
-            Unary::HardSwish => x * (x * (1.0 / 6.0) + 0.5).min(1.0).max(0.0),
+            Unary::HardSigmoid { alpha, beta } => (alpha * x + beta).clamp(0.0, 1.0),
+            Unary::HardSwish => x * (x * (1.0 / 6.0) + 0.5).clamp(0.0, 1.0),
         }
     }
 
@@ -103,7 +103,10 @@ impl<'a> Importer<'a> {
             Value::Pending(p) => {
                 if function.bounds().is_none() {
                     let before = self.nodes[p.own].op_type();
-                    return unsupported(format!("{} right after {before}, without quantizers between, is not implemented", n.op_type()));
+                    return unsupported(format!(
+                        "{} right after {before}, without quantizers between, is not implemented",
+                        n.op_type()
+                    ));
                 }
                 let mut p = (*p).clone();
                 p.functions.push(function);
@@ -118,7 +121,12 @@ impl<'a> Importer<'a> {
     }
 
     /// Relu or Clip of the integers themselves, as ONNX has it for integer types.
-    fn clamp_integers(&mut self, n: &'a OnnxNode<'a>, id: crate::graph::TensorId, function: Unary) -> Result<Value, Refusal> {
+    fn clamp_integers(
+        &mut self,
+        n: &'a OnnxNode<'a>,
+        id: crate::graph::TensorId,
+        function: Unary,
+    ) -> Result<Value, Refusal> {
         let t = self.graph.tensor(id).clone();
         let (lo, hi) = function.bounds().unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
         let [least, greatest] = range(t.dtype);
@@ -130,7 +138,13 @@ impl<'a> Importer<'a> {
     }
 
     /// A table layer behind a quantizer.
-    pub(super) fn table_layer(&mut self, own: usize, real: &Real, name: &str, to: Format) -> Result<Value, Refusal> {
+    pub(super) fn table_layer(
+        &mut self,
+        own: usize,
+        real: &Real,
+        name: &str,
+        to: Format,
+    ) -> Result<Value, Refusal> {
         let t = self.graph.tensor(real.tensor).clone();
         let Some(quant) = t.quant else { return unsupported("its input has no quantization") };
         let lut = table(&real.functions, (quant, t.dtype), to);
@@ -159,9 +173,11 @@ pub(super) fn clip<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Resu
                 (_, Some(v)) if v.len() == 1 => Some(v[0] as f32),
                 _ => None,
             },
-            Value::ConstantReal(c) => c.constant.integers().filter(|v| v.len() == 1 && c.scale.len() == 1).map(|v| {
-                numeric::dequantize(v[0] as i32, c.scale[0], c.zero_point[0])
-            }),
+            Value::ConstantReal(c) => c
+                .constant
+                .integers()
+                .filter(|v| v.len() == 1 && c.scale.len() == 1)
+                .map(|v| numeric::dequantize(v[0] as i32, c.scale[0], c.zero_point[0])),
             _ => None,
         };
         match one {
@@ -188,7 +204,10 @@ pub(super) fn hard_swish<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -
 }
 
 /// `QLinearLeakyRelu(X, x_scale, x_zp, y_scale, y_zp)`: `quantize(f(dequantize(q)))`, measured against ONNX Runtime.
-pub(super) fn qlinear_leaky_relu<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
+pub(super) fn qlinear_leaky_relu<'a>(
+    importer: &mut Importer<'a>,
+    n: &'a OnnxNode<'a>,
+) -> Result<Value, Refusal> {
     let id = importer.activation(n, 0)?;
     let t = importer.graph.tensor(id).clone();
     let (quant, dtype) = importer.quant(n, 3)?;

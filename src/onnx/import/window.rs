@@ -17,13 +17,20 @@ pub(super) fn place(n: &OnnxNode, kernel: Option<[usize; 2]>, image: [usize; 2])
     let pair = |name: &str| -> Result<Option<[usize; 2]>, Refusal> {
         let Some(values) = n.ints(name) else { return Ok(None) };
         match values {
-            [a, b] if *a > 0 && *b > 0 && *a < 1 << 20 && *b < 1 << 20 => Ok(Some([*a as usize, *b as usize])),
+            [a, b] if *a > 0 && *b > 0 && *a < 1 << 20 && *b < 1 << 20 => {
+                Ok(Some([*a as usize, *b as usize]))
+            }
             [_, _] => Err(Refusal::Malformed(format!("{name} is {values:?}"))),
-            _ => unsupported(format!("{name} of {} numbers: only images of two axes are implemented", values.len())),
+            _ => unsupported(format!(
+                "{name} of {} numbers: only images of two axes are implemented",
+                values.len()
+            )),
         }
     };
     let declared = pair("kernel_shape")?;
-    let Some(kernel) = kernel.or(declared) else { return Err(Refusal::Malformed("kernel_shape is missing".into())) };
+    let Some(kernel) = kernel.or(declared) else {
+        return Err(Refusal::Malformed("kernel_shape is missing".into()));
+    };
     if declared.is_some_and(|d| d != kernel) {
         return Err(Refusal::Malformed(format!("kernel_shape is {declared:?}, the weights say {kernel:?}")));
     }
@@ -67,7 +74,9 @@ pub(super) fn place(n: &OnnxNode, kernel: Option<[usize; 2]>, image: [usize; 2])
     }
     let extent = |axis: usize| {
         window.out_extent(axis, image[axis]).ok_or_else(|| {
-            Refusal::Malformed(format!("a window of {kernel:?} does not fit an image of {image:?} with pads {pads:?}"))
+            Refusal::Malformed(format!(
+                "a window of {kernel:?} does not fit an image of {image:?} with pads {pads:?}"
+            ))
         })
     };
     let out = [extent(0)?, extent(1)?];

@@ -16,7 +16,9 @@ pub(super) struct Data {
 }
 
 /// Spaces around a parser.
-fn spaced<'a, T>(parser: impl Parser<&'a str, Output = T, Error = Expected<'a>>) -> impl Parser<&'a str, Output = T, Error = Expected<'a>> {
+fn spaced<'a, T>(
+    parser: impl Parser<&'a str, Output = T, Error = Expected<'a>>,
+) -> impl Parser<&'a str, Output = T, Error = Expected<'a>> {
     delimited(space0, parser, space0)
 }
 
@@ -40,7 +42,8 @@ pub(super) fn plain(input: &str, lo: i128, hi: i128) -> Parse<'_, i128> {
 /// `[1, 2, 3]`.
 pub(super) fn extents(input: &str, lo: i128, hi: i128) -> Parse<'_, Vec<i128>> {
     let (start, _) = space0(input)?;
-    let (mut rest, _) = char('[').parse(start).or_else(|_: Err<Expected<'_>>| fail(start, "`[` is expected here"))?;
+    let (mut rest, _) =
+        char('[').parse(start).or_else(|_: Err<Expected<'_>>| fail(start, "`[` is expected here"))?;
     let mut values = Vec::new();
     rest = space0(rest)?.0;
     if let Some(after) = rest.strip_prefix(']') {
@@ -119,7 +122,9 @@ fn hex(input: &str) -> Parse<'_, Data> {
         if c.is_whitespace() {
             continue;
         }
-        let Some(digit) = c.to_digit(16) else { return fail(&input[at..], "a hexadecimal digit is expected here") };
+        let Some(digit) = c.to_digit(16) else {
+            return fail(&input[at..], "a hexadecimal digit is expected here");
+        };
         match high.take() {
             None => high = Some(digit as u8),
             Some(h) => bytes.push(h << 4 | digit as u8),
@@ -146,10 +151,13 @@ fn choice<'a, T: Copy>(input: &'a str, what: &str, values: &[(&str, T)]) -> Pars
 /// `name=`, and the text behind it.
 fn key<'a>(input: &'a str, names: &[&'static str]) -> Parse<'a, &'static str> {
     let (start, _) = space0(input)?;
-    let known = name(start).ok().and_then(|(rest, word)| names.iter().find(|n| **n == word).map(|n| (rest, *n)));
+    let known =
+        name(start).ok().and_then(|(rest, word)| names.iter().find(|n| **n == word).map(|n| (rest, *n)));
     match known {
         Some((rest, n)) => {
-            let (rest, _) = preceded(space0, char('=')).parse(rest).or_else(|_: Err<Expected<'_>>| fail(rest, "`=` is expected here"))?;
+            let (rest, _) = preceded(space0, char('='))
+                .parse(rest)
+                .or_else(|_: Err<Expected<'_>>| fail(rest, "`=` is expected here"))?;
             Ok((rest, n))
         }
         None => fail(start, format!("one of {} is expected here", names.join("=, ") + "=")),

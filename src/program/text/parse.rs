@@ -195,7 +195,11 @@ impl<'a> Assembler<'a> {
         let body = rest.trim_end();
         let start = text.len() - rest.len();
         let tail = line.text.len() - (start + body.len());
-        let result = if body.starts_with('.') { self.directive(line, body, tail) } else { self.instruction(line, body, tail) };
+        let result = if body.starts_with('.') {
+            self.directive(line, body, tail)
+        } else {
+            self.instruction(line, body, tail)
+        };
         if let Err(e) = result {
             let (rest, message) = match e {
                 Err::Error(e) | Err::Failure(e) => (e.rest.len(), e.message),
@@ -224,7 +228,8 @@ impl<'a> Assembler<'a> {
     }
 
     fn directive(&mut self, line: &Line<'a>, body: &'a str, tail: usize) -> Result<(), Err<Expected<'a>>> {
-        let (rest, word) = asm::name(&body[1..]).map_err(|_| failure(body, "a directive is expected here"))?;
+        let (rest, word) =
+            asm::name(&body[1..]).map_err(|_| failure(body, "a directive is expected here"))?;
         let rest = rest.trim_start();
         if let Some(parsed) = data::directive(word, rest) {
             let (after, found) = parsed?;
@@ -261,12 +266,14 @@ impl<'a> Assembler<'a> {
                 self.data(line, body, tail, Data { bytes: vec![0; gap], addresses: Vec::new() })?;
             }
             "word" => {
-                let (after, n) = data::plain(rest, 0, i128::MAX).or_else(|_| big(rest).map(|n| ("", n as i128)))?;
+                let (after, n) =
+                    data::plain(rest, 0, i128::MAX).or_else(|_| big(rest).map(|n| ("", n as i128)))?;
                 end_of_line(after)?;
                 self.code.push(Pending { line: *line, tail, what: Word::Raw(n as u128) });
             }
             "equ" | "buffer" => {
-                let (after, symbol) = asm::name(rest).map_err(|_| failure(rest, "a name is expected here"))?;
+                let (after, symbol) =
+                    asm::name(rest).map_err(|_| failure(rest, "a name is expected here"))?;
                 let value = after.trim_start().trim_start_matches(',');
                 let n = whole(value, i64::MAX.into())?;
                 let what = if word == "equ" {
@@ -286,7 +293,12 @@ impl<'a> Assembler<'a> {
                     self.layer = Some(CodeRange { start: at, end: at, layer });
                 }
             }
-            other => return Err(failure(body, format!("there is no directive \".{other}\"; the manual lists them"))),
+            other => {
+                return Err(failure(
+                    body,
+                    format!("there is no directive \".{other}\"; the manual lists them"),
+                ));
+            }
         }
         Ok(())
     }
@@ -297,7 +309,13 @@ impl<'a> Assembler<'a> {
         }
     }
 
-    fn data(&mut self, line: &Line<'a>, body: &'a str, tail: usize, found: Data) -> Result<(), Err<Expected<'a>>> {
+    fn data(
+        &mut self,
+        line: &Line<'a>,
+        body: &'a str,
+        tail: usize,
+        found: Data,
+    ) -> Result<(), Err<Expected<'a>>> {
         let to = match self.section {
             Section::Code => return Err(failure(body, "data is expected behind .const only")),
             Section::Constants => &mut self.constants,
@@ -322,7 +340,8 @@ impl<'a> Assembler<'a> {
 
     /// `NAME ROLE TYPE [SHAPE] at ADDRESS [layer N]`.
     fn tensor(&mut self, line: &Line<'a>, rest: &'a str, tail: usize) -> Result<(), Err<Expected<'a>>> {
-        let (rest, name) = asm::name(rest).map_err(|_| failure(rest, "a name or a JSON record is expected here"))?;
+        let (rest, name) =
+            asm::name(rest).map_err(|_| failure(rest, "a name or a JSON record is expected here"))?;
         let (start, after) = (rest.trim_start(), rest.trim_start());
         let (rest, role) = asm::name(after).map_err(|_| failure(start, "a role is expected here"))?;
         let role = match role {

@@ -138,11 +138,17 @@ fn explained(insn: &Insn, constants: &[u8]) -> Option<String> {
         }
         Insn::QdescLoad { rs1, imm, .. } if rs1.index() == 0 => {
             let d = QuantDesc::from_bytes(record(*imm, QuantDesc::BYTES)?).ok()?;
-            Some(format!("{:?} zp {} clamp {}…{} m {} {} c {}", d.mode, d.zero_point, d.lo, d.hi, d.m0, d.m1, d.c))
+            Some(format!(
+                "{:?} zp {} clamp {}…{} m {} {} c {}",
+                d.mode, d.zero_point, d.lo, d.hi, d.m0, d.m1, d.c
+            ))
         }
         Insn::WdescLoad { rs1, imm, .. } if rs1.index() == 0 => {
             let d = WindowDesc::from_bytes(record(*imm, WindowDesc::BYTES)?).ok()?;
-            Some(format!("kernel {:?} stride {:?} dilation {:?} pads {:?}", d.kernel, d.stride, d.dilation, d.pads))
+            Some(format!(
+                "kernel {:?} stride {:?} dilation {:?} pads {:?}",
+                d.kernel, d.stride, d.dilation, d.pads
+            ))
         }
         _ => None,
     }

@@ -77,10 +77,10 @@ fn mac_depthwise(c: &ConvOp, m: &Machine) -> u64 {
 pub fn macs(kind: &OpKind) -> u64 {
     let outputs = |d: &TensorDesc| d.dims.iter().map(|n| u64::from(*n)).product::<u64>();
     match kind {
-        OpKind::Conv(c) => outputs(&c.dst) * c.weights.dims[1..].iter().map(|n| u64::from(*n)).product::<u64>(),
-        OpKind::Depthwise(c) => {
-            outputs(&c.dst) * u64::from(c.weights.dims[1]) * u64::from(c.weights.dims[2])
+        OpKind::Conv(c) => {
+            outputs(&c.dst) * c.weights.dims[1..].iter().map(|n| u64::from(*n)).product::<u64>()
         }
+        OpKind::Depthwise(c) => outputs(&c.dst) * u64::from(c.weights.dims[1]) * u64::from(c.weights.dims[2]),
         OpKind::Matmul { dst, a, .. } => outputs(dst) * u64::from(a.dims[3]),
         _ => 0,
     }

@@ -65,7 +65,12 @@ impl<'m> EventClock<'m> {
     /// A clock for a program with `layers` layers.
     #[must_use]
     pub fn new(machine: &'m Machine, layers: usize) -> Self {
-        let lanes = [machine.dma.in_queue_depth, machine.dma.out_queue_depth, machine.mac.queue_depth, machine.vec.queue_depth];
+        let lanes = [
+            machine.dma.in_queue_depth,
+            machine.dma.out_queue_depth,
+            machine.mac.queue_depth,
+            machine.vec.queue_depth,
+        ];
         EventClock {
             machine,
             now: 0,

@@ -5,9 +5,10 @@ use std::fmt::Write;
 use super::table::Table;
 
 /// The whole manual.
-pub fn generate(t: &Table) -> String {
+pub(super) fn generate(t: &Table) -> String {
     let template = include_str!("manual.md");
     template
+        .replace("{{name}}", &t.isa)
         .replace("{{version}}", &t.version.to_string())
         .replace("{{summary}}", &summary(t))
         .replace("{{kinds}}", &kinds(t))
@@ -21,7 +22,8 @@ fn summary(t: &Table) -> String {
     let mut out = String::from("| opcode | instruction | unit | timing |\n|---|---|---|---|\n");
     for i in &t.insn {
         let syntax = i.syntax.replace(['{', '}'], "");
-        let _ = writeln!(out, "| `{:#04x}` | `{} {syntax}` | {} | {} |", i.opcode, i.mnemonic, i.unit, i.timing);
+        let _ =
+            writeln!(out, "| `{:#04x}` | `{} {syntax}` | {} | {} |", i.opcode, i.mnemonic, i.unit, i.timing);
     }
     out
 }
@@ -32,7 +34,9 @@ fn kinds(t: &Table) -> String {
         let values = match k.class.as_str() {
             "register" => format!("`{0}0` … `{0}{1}`", k.prefix, k.count - 1),
             "enum" => k.ordered().iter().map(|(n, v)| format!("`{n}` = {v}")).collect::<Vec<_>>().join(", "),
-            "flags" => k.ordered().iter().map(|(n, v)| format!("`{n}` = bit {v}")).collect::<Vec<_>>().join(", "),
+            "flags" => {
+                k.ordered().iter().map(|(n, v)| format!("`{n}` = bit {v}")).collect::<Vec<_>>().join(", ")
+            }
             _ => String::new(),
         };
         let _ = writeln!(out, "| {name} | {} | {values} |", k.doc);
@@ -41,7 +45,9 @@ fn kinds(t: &Table) -> String {
 }
 
 fn formats(t: &Table) -> String {
-    let mut out = String::from("| format | fields (bits, kind); bits 7…0 are the operation code, all others must be zero |\n|---|---|\n");
+    let mut out = String::from(
+        "| format | fields (bits, kind); bits 7…0 are the operation code, all others must be zero |\n|---|---|\n",
+    );
     for (name, f) in &t.format {
         let mut fields: Vec<_> = f.fields.iter().collect();
         fields.sort_by_key(|(_, f)| f.lo);
@@ -49,7 +55,8 @@ fn formats(t: &Table) -> String {
             .iter()
             .map(|(n, f)| format!("`{n}` {}…{} ({})", f.lo + f.width - 1, f.lo, f.kind))
             .collect();
-        let _ = writeln!(out, "| {name} | {} |", if list.is_empty() { "none".into() } else { list.join(", ") });
+        let _ =
+            writeln!(out, "| {name} | {} |", if list.is_empty() { "none".into() } else { list.join(", ") });
     }
     out
 }
@@ -97,7 +104,11 @@ fn instructions(t: &Table) -> String {
         let syntax = i.syntax.replace(['{', '}'], "");
         let wait = if i.unit == "control" { "" } else { " [wait(…)]" };
         let _ = write!(out, "#### `{} {syntax}`{wait}\n\n{}.\n\n", i.mnemonic, i.does);
-        let _ = write!(out, "opcode `{:#04x}`, format {}, unit {}, timing {}", i.opcode, i.format, i.unit, i.timing);
+        let _ = write!(
+            out,
+            "opcode `{:#04x}`, format {}, unit {}, timing {}",
+            i.opcode, i.format, i.unit, i.timing
+        );
         if !i.reads.is_empty() {
             let _ = write!(out, ", reads {}", i.reads.join(", "));
         }

@@ -23,7 +23,9 @@ fn ensure(path: &str, wanted: &str) {
         return;
     }
     let at = present.lines().zip(wanted.lines()).position(|(a, b)| a != b).unwrap_or(0) + 1;
-    panic!("{path} is stale from line {at} on; run `RCN_BLESS=1 cargo test --test it generated` and commit it");
+    panic!(
+        "{path} is stale from line {at} on; run `RCN_BLESS=1 cargo test --test it generated` and commit it"
+    );
 }
 
 #[test]

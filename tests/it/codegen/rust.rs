@@ -5,13 +5,14 @@ use std::fmt::Write;
 use super::table::{DescField, Descriptor, Field, Insn, Kind, Table};
 
 /// The whole file.
-pub fn generate(t: &Table) -> String {
+pub(super) fn generate(t: &Table) -> String {
     let mut out = String::from(
         "// Generated from isa/rcn.toml by `RCN_BLESS=1 cargo test --test it generated`. Do not edit.\n\n\
          use super::decode::{self, DecodeError, DescriptorError};\n\
          use super::operand::{Class, FieldInfo, OpcodeInfo, Unit, Wait};\n\n",
     );
-    let _ = writeln!(out, "/// Version of the instruction set.\npub const ISA_VERSION: u32 = {};\n", t.version);
+    let _ =
+        writeln!(out, "/// Version of the instruction set.\npub const ISA_VERSION: u32 = {};\n", t.version);
     for kind in t.kind.values() {
         match kind.class.as_str() {
             "register" => register(&mut out, kind),
@@ -172,11 +173,8 @@ fn descriptor(out: &mut String, d: &Descriptor) {
     }
     for f in f_checked(d) {
         let legal = f.legal.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
-        let _ = writeln!(
-            out,
-            "decode::legal_byte(\"{name}\", \"{}\", b[{}], &[{legal}])?;",
-            f.name, f.offset
-        );
+        let _ =
+            writeln!(out, "decode::legal_byte(\"{name}\", \"{}\", b[{}], &[{legal}])?;", f.name, f.offset);
     }
     out.push_str("Ok(Self {\n");
     for f in &d.fields {
@@ -290,7 +288,9 @@ fn operand_type(f: &Field, k: &Kind) -> String {
 }
 
 fn instruction(out: &mut String, t: &Table) {
-    out.push_str("/// An instruction.\n#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]\npub enum Insn {\n");
+    out.push_str(
+        "/// An instruction.\n#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]\npub enum Insn {\n",
+    );
     for i in &t.insn {
         let format = &t.format[&i.format];
         let _ = write!(out, "/// {}\n{}", i.does, i.variant());

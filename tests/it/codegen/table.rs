@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Table {
+pub(super) struct Table {
     pub isa: String,
     pub version: u32,
     pub word_bits: u32,
@@ -20,14 +20,14 @@ pub struct Table {
 
 #[derive(Debug, Deserialize, Clone, Copy)]
 #[serde(deny_unknown_fields)]
-pub struct Bits {
+pub(super) struct Bits {
     pub lo: u32,
     pub width: u32,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Kind {
+pub(super) struct Kind {
     pub class: String,
     #[serde(default)]
     pub rust: String,
@@ -44,7 +44,7 @@ pub struct Kind {
 
 impl Kind {
     /// Names in order of their values.
-    pub fn ordered(&self) -> Vec<(&str, u32)> {
+    pub(super) fn ordered(&self) -> Vec<(&str, u32)> {
         let mut all: Vec<(&str, u32)> = self.values.iter().map(|(n, v)| (n.as_str(), *v)).collect();
         all.sort_by_key(|(_, v)| *v);
         all
@@ -53,7 +53,7 @@ impl Kind {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Descriptor {
+pub(super) struct Descriptor {
     pub rust: String,
     pub kind: String,
     pub bytes: u32,
@@ -64,7 +64,7 @@ pub struct Descriptor {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct DescField {
+pub(super) struct DescField {
     pub name: String,
     pub offset: u32,
     #[serde(rename = "type")]
@@ -84,7 +84,7 @@ pub struct DescField {
 
 impl DescField {
     /// Bytes of one element.
-    pub fn size(&self) -> u32 {
+    pub(super) fn size(&self) -> u32 {
         match self.ty.as_str() {
             "i64" => 8,
             "u32" | "i32" | "f32" => 4,
@@ -97,20 +97,20 @@ impl DescField {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Timing {
+pub(super) struct Timing {
     pub formula: String,
     pub doc: String,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Format {
+pub(super) struct Format {
     pub fields: BTreeMap<String, Field>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Field {
+pub(super) struct Field {
     pub lo: u32,
     pub width: u32,
     pub kind: String,
@@ -118,14 +118,14 @@ pub struct Field {
 
 impl Field {
     /// Bits of the field in the word.
-    pub fn mask(&self) -> u128 {
+    pub(super) fn mask(&self) -> u128 {
         ((1_u128 << self.width) - 1) << self.lo
     }
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Insn {
+pub(super) struct Insn {
     pub mnemonic: String,
     pub opcode: u8,
     pub format: String,
@@ -141,7 +141,7 @@ pub struct Insn {
 
 impl Insn {
     /// `dma.in` → `DmaIn`.
-    pub fn variant(&self) -> String {
+    pub(super) fn variant(&self) -> String {
         self.mnemonic
             .split('.')
             .map(|part| {
@@ -152,13 +152,13 @@ impl Insn {
     }
 
     /// Field names in the order of the syntax.
-    pub fn operands(&self) -> Vec<&str> {
+    pub(super) fn operands(&self) -> Vec<&str> {
         self.syntax.split('{').skip(1).filter_map(|s| s.split('}').next()).collect()
     }
 }
 
 /// Loads the table and checks that it is consistent.
-pub fn load() -> Table {
+pub(super) fn load() -> Table {
     let text = std::fs::read_to_string(super::root().join("isa/rcn.toml")).unwrap();
     let table: Table = toml::from_str(&text).unwrap_or_else(|e| panic!("isa/rcn.toml: {e}"));
     check(&table);
@@ -174,12 +174,14 @@ fn check(t: &Table) {
             assert!(f.width > 0 && f.lo + f.width <= 128, "format {name}.{field}: outside the word");
             assert_eq!(taken & f.mask(), 0, "format {name}.{field}: overlaps another field");
             taken |= f.mask();
-            let kind = t.kind.get(&f.kind).unwrap_or_else(|| panic!("format {name}.{field}: no kind {}", f.kind));
+            let kind =
+                t.kind.get(&f.kind).unwrap_or_else(|| panic!("format {name}.{field}: no kind {}", f.kind));
             used_kinds.insert(&f.kind);
             match kind.class.as_str() {
                 "register" => assert_eq!(kind.count, 1 << f.width, "{name}.{field}: count and width differ"),
                 "enum" | "flags" => assert!(
-                    kind.values.values().all(|v| u64::from(*v) < if kind.class == "enum" { 1 << f.width } else { u64::from(f.width) }),
+                    kind.values.values().all(|v| u64::from(*v)
+                        < if kind.class == "enum" { 1 << f.width } else { u64::from(f.width) }),
                     "{name}.{field}: a value does not fit"
                 ),
                 "condition" => assert_eq!(f.width, 11, "{name}.{field}: conditions have 11 bits"),
@@ -199,7 +201,8 @@ fn check(t: &Table) {
     for i in &t.insn {
         assert!(i.opcode != 0 && opcodes.insert(i.opcode), "{}: opcode {:#x} is taken", i.mnemonic, i.opcode);
         assert!(mnemonics.insert(&i.mnemonic), "{}: defined twice", i.mnemonic);
-        let format = t.format.get(&i.format).unwrap_or_else(|| panic!("{}: no format {}", i.mnemonic, i.format));
+        let format =
+            t.format.get(&i.format).unwrap_or_else(|| panic!("{}: no format {}", i.mnemonic, i.format));
         assert!(t.timing.contains_key(&i.timing), "{}: no timing class {}", i.mnemonic, i.timing);
         formats.insert(&i.format);
         timings.insert(&i.timing);

@@ -30,7 +30,8 @@ impl Region {
             let reach = i64::from(c.dst.dims[axis + 1] - 1) * i64::from(w.stride[axis])
                 + i64::from(w.kernel[axis] - 1) * i64::from(w.dilation[axis]);
             region.first[axis] = begin.max(0);
-            region.extent[axis] = ((begin + reach + 1).min(c.src.dims[axis + 1].into()) - region.first[axis]).max(0);
+            region.extent[axis] =
+                ((begin + reach + 1).min(c.src.dims[axis + 1].into()) - region.first[axis]).max(0);
         }
         region
     }
@@ -276,7 +277,14 @@ fn pad(m: &mut Memory, dst: &TensorDesc) {
 }
 
 /// Sums of a reduction, which has no kernel.
-pub(super) fn finish_row(level: Level, m: &mut Memory, start: &mut Vec<i32>, dst: &TensorDesc, accumulate: bool, sums: &[i32]) -> u64 {
+pub(super) fn finish_row(
+    level: Level,
+    m: &mut Memory,
+    start: &mut Vec<i32>,
+    dst: &TensorDesc,
+    accumulate: bool,
+    sums: &[i32],
+) -> u64 {
     let wraps = Target { dst, bias: None, accumulate }.finish(level, m, start, [0, 0], 0, sums);
     pad(m, dst);
     wraps

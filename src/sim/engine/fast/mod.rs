@@ -90,9 +90,16 @@ impl Engine for Fast {
                 vector::max_pool(level, s, memory, dst, src, window, *origin);
             }
             OpKind::AvgPool { dst, src, quant, window, origin, include_pad } => {
-                vector::avg_pool(level, s, memory, &vector::Pool { dst, src, quant, window, origin: *origin, include_pad: *include_pad });
+                vector::avg_pool(
+                    level,
+                    s,
+                    memory,
+                    &vector::Pool { dst, src, quant, window, origin: *origin, include_pad: *include_pad },
+                );
             }
-            OpKind::Rsum { dst, src, accumulate } => wraps = vector::rsum(level, s, memory, dst, src, *accumulate),
+            OpKind::Rsum { dst, src, accumulate } => {
+                wraps = vector::rsum(level, s, memory, dst, src, *accumulate)
+            }
             OpKind::Quantize { dst, src, quant } => vector::quantize(level, s, memory, dst, src, quant),
             OpKind::Dequantize { dst, src, quant } => vector::dequantize(level, s, memory, dst, src, quant),
         }

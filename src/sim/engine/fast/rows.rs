@@ -63,7 +63,12 @@ pub(super) fn write(m: &mut Memory, d: &TensorDesc, start: i64, values: &[i32]) 
         let bytes = m.write(d.space, start, values.len() * size);
         match size {
             1 => bytes.iter_mut().zip(values).for_each(|(b, v)| *b = *v as u8),
-            2 => bytes.as_chunks_mut().0.iter_mut().zip(values).for_each(|(b, v)| *b = (*v as u16).to_le_bytes()),
+            2 => bytes
+                .as_chunks_mut()
+                .0
+                .iter_mut()
+                .zip(values)
+                .for_each(|(b, v)| *b = (*v as u16).to_le_bytes()),
             _ => bytes.as_chunks_mut().0.iter_mut().zip(values).for_each(|(b, v)| *b = v.to_le_bytes()),
         }
     } else {

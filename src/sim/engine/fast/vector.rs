@@ -14,7 +14,14 @@ fn put(m: &mut Memory, dst: &TensorDesc, at: [i64; 3], values: &[i32]) {
 }
 
 /// ACC → 8 bits.
-pub(super) fn requant(level: Level, s: &mut Scratch, m: &mut Memory, dst: &TensorDesc, src: &TensorDesc, q: &QuantDesc) {
+pub(super) fn requant(
+    level: Level,
+    s: &mut Scratch,
+    m: &mut Memory,
+    dst: &TensorDesc,
+    src: &TensorDesc,
+    q: &QuantDesc,
+) {
     let n = dst.dims[3] as usize;
     s.multipliers.clear();
     match q.mode {
@@ -32,7 +39,14 @@ pub(super) fn requant(level: Level, s: &mut Scratch, m: &mut Memory, dst: &Tenso
 }
 
 /// QLinearAdd.
-pub(super) fn add(level: Level, s: &mut Scratch, m: &mut Memory, dst: &TensorDesc, [a, b]: [&TensorDesc; 2], q: &QuantDesc) {
+pub(super) fn add(
+    level: Level,
+    s: &mut Scratch,
+    m: &mut Memory,
+    dst: &TensorDesc,
+    [a, b]: [&TensorDesc; 2],
+    q: &QuantDesc,
+) {
     let n = dst.dims[3] as usize;
     for_rows(dst.dims, |at| {
         read(m, a, row_address(a, at), n, &mut s.a);
@@ -43,7 +57,14 @@ pub(super) fn add(level: Level, s: &mut Scratch, m: &mut Memory, dst: &TensorDes
 }
 
 /// QLinearMul.
-pub(super) fn mul(level: Level, s: &mut Scratch, m: &mut Memory, dst: &TensorDesc, [a, b]: [&TensorDesc; 2], q: &QuantDesc) {
+pub(super) fn mul(
+    level: Level,
+    s: &mut Scratch,
+    m: &mut Memory,
+    dst: &TensorDesc,
+    [a, b]: [&TensorDesc; 2],
+    q: &QuantDesc,
+) {
     let n = dst.dims[3] as usize;
     for_rows(dst.dims, |at| {
         read(m, a, row_address(a, at), n, &mut s.a);
@@ -67,7 +88,8 @@ pub(super) fn lut(s: &mut Scratch, m: &mut Memory, dst: &TensorDesc, src: &Tenso
 /// Rows of the input that the window of an output position touches, in row-major order.
 fn taps(src: &TensorDesc, w: &WindowDesc, out: [i64; 2], mut f: impl FnMut([i64; 2])) {
     let input = |axis: usize, k: u16| {
-        let at = out[axis] * i64::from(w.stride[axis]) - i64::from(w.pads[axis]) + i64::from(k) * i64::from(w.dilation[axis]);
+        let at = out[axis] * i64::from(w.stride[axis]) - i64::from(w.pads[axis])
+            + i64::from(k) * i64::from(w.dilation[axis]);
         (0..i64::from(src.dims[axis + 1])).contains(&at).then_some(at)
     };
     for y in (0..w.kernel[0]).filter_map(|k| input(0, k)) {
@@ -133,7 +155,14 @@ pub(super) fn avg_pool(level: Level, s: &mut Scratch, m: &mut Memory, p: &Pool) 
 }
 
 /// Sum over the image.
-pub(super) fn rsum(level: Level, s: &mut Scratch, m: &mut Memory, dst: &TensorDesc, src: &TensorDesc, accumulate: bool) -> u64 {
+pub(super) fn rsum(
+    level: Level,
+    s: &mut Scratch,
+    m: &mut Memory,
+    dst: &TensorDesc,
+    src: &TensorDesc,
+    accumulate: bool,
+) -> u64 {
     let n = dst.dims[3] as usize;
     s.a.clear();
     s.a.resize(n, 0);
@@ -145,7 +174,14 @@ pub(super) fn rsum(level: Level, s: &mut Scratch, m: &mut Memory, dst: &TensorDe
 }
 
 /// f32 → integers.
-pub(super) fn quantize(level: Level, s: &mut Scratch, m: &mut Memory, dst: &TensorDesc, src: &TensorDesc, q: &QuantDesc) {
+pub(super) fn quantize(
+    level: Level,
+    s: &mut Scratch,
+    m: &mut Memory,
+    dst: &TensorDesc,
+    src: &TensorDesc,
+    q: &QuantDesc,
+) {
     let n = dst.dims[3] as usize;
     s.a.resize(n, 0);
     for_rows(dst.dims, |at| {
@@ -157,7 +193,14 @@ pub(super) fn quantize(level: Level, s: &mut Scratch, m: &mut Memory, dst: &Tens
 }
 
 /// Integers → f32.
-pub(super) fn dequantize(_: Level, s: &mut Scratch, m: &mut Memory, dst: &TensorDesc, src: &TensorDesc, q: &QuantDesc) {
+pub(super) fn dequantize(
+    _: Level,
+    s: &mut Scratch,
+    m: &mut Memory,
+    dst: &TensorDesc,
+    src: &TensorDesc,
+    q: &QuantDesc,
+) {
     debug_assert_eq!(dst.etype, EType::F32);
     let n = dst.dims[3] as usize;
     for_rows(dst.dims, |at| {

@@ -77,11 +77,7 @@ pub(super) fn finish(
     accumulate: bool,
     sum: i32,
 ) {
-    let start = if accumulate {
-        m.int(dst, at)
-    } else {
-        bias.map_or(0, |b| m.int(b, [0, 0, 0, at[3]]))
-    };
+    let start = if accumulate { m.int(dst, at) } else { bias.map_or(0, |b| m.int(b, [0, 0, 0, at[3]])) };
     let (value, wrapped) = numeric::accumulate(start, sum);
     m.wraps += u64::from(wrapped);
     m.put_int(dst, at, value);

@@ -73,7 +73,9 @@ pub(super) fn max_pool(m: &mut Access, dst: &TensorDesc, src: &TensorDesc, w: &W
     let least = dst.etype.int_range().map_or(0, |r| r[0]);
     for_each(dst.dims, |[n, y, x, c]| {
         let mut best = least;
-        taps(src, w, [origin[0] + y, origin[1] + x], &mut |iy, ix| best = best.max(m.int(src, [0, iy, ix, c])));
+        taps(src, w, [origin[0] + y, origin[1] + x], &mut |iy, ix| {
+            best = best.max(m.int(src, [0, iy, ix, c]))
+        });
         m.put_int(dst, [n, y, x, c], best);
     });
     m.pad_lanes(dst);
