@@ -13,6 +13,8 @@ use crate::program::Program;
 
 /// Takes what the control core does. Every hook is called in program order; a fault ends the run.
 pub trait Sink {
+    /// An instruction was executed, after the hooks that belong to it. Not called for one that faulted.
+    fn retire(&mut self, _pc: u32) {}
     /// A control instruction other than the ones below (`load`: it fetches from the constants) was executed.
     fn control(&mut self, load: bool);
     /// A queue instruction was issued.
@@ -98,8 +100,13 @@ impl<'a> ControlCore<'a> {
             }
             self.retired += 1;
             match self.step(insn, sink) {
-                Ok(Next::Go(pc)) => self.pc = pc,
-                Ok(Next::Halt) => return Ok(self.retired),
+                Ok(next) => {
+                    sink.retire(self.pc as u32);
+                    match next {
+                        Next::Go(pc) => self.pc = pc,
+                        Next::Halt => return Ok(self.retired),
+                    }
+                }
                 Err(kind) => return Err(self.fault(kind)),
             }
         }

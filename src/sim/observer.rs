@@ -13,6 +13,9 @@ pub trait Observer {
     /// A layer has ended: its tensors lie complete in memory. Not called for a layer that faulted.
     fn layer_end(&mut self, _layer: u32, _memory: &Memory) {}
 
+    /// Instruction `pc` was executed, of the control core or of a queue. Not called for the one that faulted.
+    fn retire(&mut self, _pc: u32) {}
+
     /// A queue instruction was executed. Not called for control instructions, nor for the one that faulted.
     fn op(&mut self, _op: &QueueOp, _timing: &OpTiming) {}
 }

@@ -160,6 +160,10 @@ struct Execution<'a, O: Observer> {
 }
 
 impl<O: Observer> Sink for Execution<'_, O> {
+    fn retire(&mut self, pc: u32) {
+        self.observer.retire(pc);
+    }
+
     fn control(&mut self, load: bool) {
         self.clock.control(load);
     }

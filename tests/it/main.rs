@@ -5,6 +5,7 @@
 mod codegen;
 mod dump;
 mod elf;
+mod isa;
 
 /// A fresh empty folder for one test.
 fn scratch(name: &str) -> std::path::PathBuf {
