@@ -2,8 +2,6 @@
 
 use super::clock::{Clock, ClockReport, EventClock};
 use super::control::{ControlCore, Sink};
-use super::engine::fast::Fast;
-use super::engine::reference::Reference;
 use super::engine::{Engine, EngineKind};
 use super::fault::{Fault, FaultKind};
 use super::load::{self, Loaded, host_bytes};
@@ -86,11 +84,13 @@ impl<'a> Session<'a> {
     /// Allocates the memories.
     #[must_use]
     pub fn new(loaded: &'a Loaded, engine: EngineKind) -> Session<'a> {
+        Session::with_engine(loaded, engine.make(loaded))
+    }
+
+    /// The same with an engine of one's own.
+    #[must_use]
+    pub fn with_engine(loaded: &'a Loaded, engine: Box<dyn Engine + Send>) -> Session<'a> {
         let memory = Memory::new(loaded.program.constants.clone(), &loaded.sizes);
-        let engine: Box<dyn Engine + Send> = match engine {
-            EngineKind::Reference => Box::new(Reference::new(loaded.sizes, loaded.program.constants.len())),
-            EngineKind::Fast => Box::new(Fast::new()),
-        };
         Session { loaded, memory, engine }
     }
 

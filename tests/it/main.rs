@@ -6,6 +6,7 @@ mod codegen;
 mod dump;
 mod elf;
 mod isa;
+mod random;
 
 /// A fresh empty folder for one test.
 fn scratch(name: &str) -> std::path::PathBuf {

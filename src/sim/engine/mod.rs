@@ -7,6 +7,7 @@ pub mod fast;
 pub mod reference;
 
 use super::fault::FaultKind;
+use super::load::Loaded;
 use super::memory::Memory;
 use super::op::QueueOp;
 use crate::isa::Space;
@@ -42,6 +43,17 @@ pub enum EngineKind {
 }
 
 impl EngineKind {
+    /// An engine for a program.
+    #[must_use]
+    pub fn make(self, loaded: &Loaded) -> Box<dyn Engine + Send> {
+        match self {
+            EngineKind::Reference => {
+                Box::new(reference::Reference::new(loaded.sizes, loaded.program.constants.len()))
+            }
+            EngineKind::Fast => Box::new(fast::Fast::new()),
+        }
+    }
+
     /// `reference` or `fast`.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -1,0 +1,171 @@
+//! The engines on random programs: same bytes in all memories, same wraps, same faults; the event clock on the way.
+//!
+//! `RCN_PROGRAMS=1000 cargo test --test it random` tries more of them; a failure names the seed, and
+//! `RCN_SEED=… RCN_LENGTH=…` runs that program alone.
+
+mod build;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rcar_iss::isa::{Opcode, Space};
+use rcar_iss::machine::Machine;
+use rcar_iss::program::{HostEntry, Program};
+use rcar_iss::sim::engine::Engine;
+use rcar_iss::sim::engine::fast::{Fast, Level};
+use rcar_iss::sim::{
+    EngineKind, Fault, HostRuntime, HostValue, Limits, LoadError, Loaded, Observer, RunError, Session,
+};
+
+/// Adds one to every byte.
+struct Host;
+
+impl HostRuntime for Host {
+    fn call(&mut self, host: &HostEntry, _: &[u8], inputs: &[HostValue]) -> Result<Vec<HostValue>, String> {
+        let named = inputs.iter().zip(&host.outputs).map(|(v, t)| HostValue {
+            name: t.name.clone(),
+            bytes: v.bytes.iter().map(|b| b.wrapping_add(1)).collect(),
+            ..v.clone()
+        });
+        Ok(named.collect())
+    }
+}
+
+/// Which operation codes retired.
+struct Retired<'a> {
+    loaded: &'a Loaded,
+    seen: &'a mut BTreeSet<u8>,
+}
+
+impl Observer for Retired<'_> {
+    fn retire(&mut self, pc: u32) {
+        self.seen.insert(self.loaded.code()[pc as usize].opcode().info().opcode);
+    }
+}
+
+/// What a run leaves.
+#[derive(Debug, PartialEq)]
+struct Left {
+    wraps: u64,
+    instructions: u64,
+    memories: [Vec<u8>; 3],
+}
+
+fn run(loaded: &Loaded, engine: Box<dyn Engine + Send>, seen: &mut BTreeSet<u8>) -> Result<Left, Fault> {
+    let mut session = Session::with_engine(loaded, engine);
+    let input: Vec<u8> = (0..16).collect();
+    let mut observer = Retired { loaded, seen };
+    let summary = session.run(&[("x", &input)], &mut Host, &mut observer).map_err(|e| match e {
+        RunError::Fault(fault) => fault,
+        RunError::Input { .. } => panic!("{e}"),
+    })?;
+    let program = loaded.program();
+    let memory = |space: Space, start: u64, bytes: u64| {
+        session.memory().read(space, start as i64, bytes as usize).to_vec()
+    };
+    let base = program.writable_base();
+    let machine = loaded.machine();
+    Ok(Left {
+        wraps: summary.wraps,
+        instructions: summary.instructions,
+        memories: [
+            memory(Space::Dram, base, program.meta.dram_bytes - base),
+            memory(Space::Spm, 0, machine.spm.bytes),
+            memory(Space::Acc, 0, machine.acc.bytes),
+        ],
+    })
+}
+
+/// Runs a program on both engines; whether it came to its end.
+fn check(program: Program, machine: &Machine, seen: &mut BTreeSet<u8>) -> Result<bool, String> {
+    let program = Arc::new(program);
+    let limits = Limits { instructions: 100_000, macs: 100_000_000, bytes: 100_000_000 };
+    let unchecked =
+        Loaded::without_definedness(program.clone(), machine, limits).map_err(|e| e.to_string())?;
+    let reference = run(&unchecked, EngineKind::Reference.make(&unchecked), &mut BTreeSet::new());
+    match (Loaded::new(program, machine, limits), reference) {
+        (Err(LoadError::Fault(load)), Err(run)) if load == run => Ok(false),
+        (Err(load), Err(run)) => Err(format!("the load reports {load}\nthe reference engine {run}")),
+        (Err(load), Ok(_)) => Err(format!("the load reports {load}, the reference engine nothing")),
+        (Ok(_), Err(run)) => Err(format!("the reference engine reports {run}, the load nothing")),
+        (Ok(loaded), Ok(reference)) => {
+            if !loaded.clock().adds_up() {
+                return Err(format!("the causes do not sum to the total: {:#?}", loaded.clock()));
+            }
+            for level in [Level::detect(), Level::Portable] {
+                let fast = run(&loaded, Box::new(Fast::at(level)), seen).map_err(|e| e.to_string())?;
+                if let Some(what) = difference(&reference, &fast) {
+                    return Err(format!("{level:?}: {what}"));
+                }
+            }
+            Ok(true)
+        }
+    }
+}
+
+fn difference(reference: &Left, fast: &Left) -> Option<String> {
+    if (reference.wraps, reference.instructions) != (fast.wraps, fast.instructions) {
+        return Some(format!(
+            "{} wraps and {} instructions, the reference engine has {} and {}",
+            fast.wraps, fast.instructions, reference.wraps, reference.instructions
+        ));
+    }
+    for (space, (r, f)) in Space::ALL.iter().zip(reference.memories.iter().zip(&fast.memories)) {
+        if let Some(at) = r.iter().zip(f).position(|(a, b)| a != b) {
+            return Some(format!(
+                "{} differs first at byte {at:#x}: {} instead of {}",
+                space.name(),
+                f[at],
+                r[at]
+            ));
+        }
+    }
+    None
+}
+
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok().and_then(|v| v.parse().ok())
+}
+
+#[test]
+fn engines_agree_on_random_programs() {
+    let mut seen = BTreeSet::new();
+    if let Some(seed) = setting("RCN_SEED") {
+        let length = setting("RCN_LENGTH").unwrap_or(8) as usize;
+        let (program, machine) = build::program(seed, length, seed % 8 == 0);
+        println!(
+            "{}",
+            rcar_iss::program::text::disassemble(&Program { constants: Arc::from([]), ..program.clone() })
+        );
+        check(program, &machine, &mut seen).unwrap();
+        return;
+    }
+    let programs = setting("RCN_PROGRAMS").unwrap_or(250);
+    let mut completed = 0;
+    for seed in 0..programs {
+        let length = 4 + (seed % 13) as usize;
+        let one = |length| {
+            let (program, machine) = build::program(seed, length, seed % 8 == 0);
+            check(program, &machine, &mut BTreeSet::new())
+        };
+        let (program, machine) = build::program(seed, length, seed % 8 == 0);
+        match check(program, &machine, &mut seen) {
+            Ok(end) => completed += u64::from(end),
+            Err(e) => {
+                // The shortest beginning that fails says most.
+                let shortest = (1..=length).find(|n| one(*n).is_err()).unwrap_or(length);
+                panic!(
+                    "{e}\nrun it alone: RCN_SEED={seed} RCN_LENGTH={shortest} cargo test --test it random -- --nocapture"
+                );
+            }
+        }
+    }
+    println!("{completed} of {programs} programs ran to their end");
+    assert!(completed * 100 >= programs * 80, "only {completed} of {programs} programs ran to their end");
+    let missing: Vec<&str> = Opcode::ALL
+        .into_iter()
+        .filter(|o| !seen.contains(&o.info().opcode))
+        .map(|o| o.info().mnemonic)
+        .collect();
+    assert!(missing.is_empty(), "never retired: {missing:?}");
+}
