@@ -20,6 +20,9 @@
 //! layer = "store"
 //! ```
 //!
+//! A model's expectation is a file `programs/*/*.expected.toml`, which `tests/golden/expect.py` writes: the digest of
+//! every tensor that ONNX Runtime computes. The model is compiled for each machine and run by the command line.
+//!
 //! Both engines run each program, and the program survives a trip through text and through the program file. To see
 //! what a program does: `rcar-iss run programs/NAME.s`.
 
@@ -31,6 +34,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use rcar_iss::dump::Manifest;
 use rcar_iss::host::RtenHost;
 use rcar_iss::isa::Space;
 use rcar_iss::machine::Machine;
@@ -89,8 +93,72 @@ fn main() {
             Trial::test(name, move || check(&path))
         })
         .collect();
+    for path in expectations(&folder) {
+        for machine in Machine::names() {
+            let model = path.strip_prefix(&folder).unwrap().to_string_lossy().replace(".expected.toml", "");
+            let path = path.clone();
+            trials.push(Trial::test(format!("{model} on {machine}"), move || model_on(&path, machine)));
+        }
+    }
     trials.push(Trial::test("every_kind_of_fault_has_a_program", move || covered(&all)));
     libtest_mimic::run(&args, trials).exit();
+}
+
+/// Every `programs/*/*.expected.toml`.
+fn expectations(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for dir in std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir()) {
+        let files = std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().path());
+        found.extend(files.filter(|p| p.to_string_lossy().ends_with(".expected.toml")));
+    }
+    found.sort();
+    found
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ModelExpectation {
+    model: String,
+    input: String,
+    oracle: String,
+    tensors: BTreeMap<String, String>,
+}
+
+fn model_on(path: &Path, machine: &str) -> Result<(), Failed> {
+    let expected: ModelExpectation = toml::from_str(&std::fs::read_to_string(path)?)?;
+    let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+    let parent = path.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned();
+    let dump = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{parent}-{name}-{machine}"));
+    let run = std::process::Command::new(env!("CARGO_BIN_EXE_rcar-iss"))
+        .arg("run")
+        .arg(path.with_file_name(&expected.model))
+        .arg("--input")
+        .arg(path.with_file_name(&expected.input))
+        .args(["--machine", machine, "--observe", "all", "--dump-layers"])
+        .arg(&dump)
+        .output()?;
+    if !run.status.success() {
+        return Err(String::from_utf8_lossy(&run.stderr).into_owned().into());
+    }
+    let manifest: Manifest = serde_json::from_str(&std::fs::read_to_string(dump.join("manifest.json"))?)?;
+    let found: BTreeMap<&str, &str> =
+        manifest.tensors.iter().map(|t| (t.tensor.as_str(), t.digest.as_str())).collect();
+    let mut wrong = String::new();
+    for (tensor, digest) in &expected.tensors {
+        match found.get(tensor.as_str()) {
+            Some(d) if d == digest => {}
+            Some(d) => {
+                let _ = write!(wrong, "\n  {tensor}: digest {d}, expected {digest}");
+            }
+            None => {
+                let _ = write!(wrong, "\n  {tensor} was not dumped");
+            }
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    Err(format!("the dump in {} differs from {}:{wrong}", dump.display(), expected.oracle).into())
 }
 
 fn expectation(path: &Path) -> Result<(String, Expectation), Failed> {
