@@ -15,6 +15,7 @@ pub mod tile;
 
 use std::collections::BTreeMap;
 
+use crate::graph::verify::verify;
 use crate::graph::{Graph, Node, Op, TensorId};
 use crate::isa::ISA_VERSION;
 use crate::machine::Machine;
@@ -105,6 +106,12 @@ pub struct Compiled {
 /// # Errors
 /// [`CompileError`] names the layer and the reason.
 pub fn compile(graph: &Graph, machine: &Machine, options: &CompileOptions) -> Result<Compiled, CompileError> {
+    if let Err(errors) = verify(graph) {
+        // One of them is enough: graphs of the importer have none.
+        let first = errors.into_iter().next();
+        let (node, reason) = first.map_or_else(Default::default, |e| (e.place, e.reason));
+        return Err(CompileError::Malformed { node, reason });
+    }
     let plan = memory::plan(graph);
     let mut lowering =
         Lowering { graph, machine, storage: &plan.storage, constants: constants::Constants::default() };

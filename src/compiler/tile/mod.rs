@@ -6,9 +6,11 @@
 //! be read and tested apart from both.
 
 pub mod expr;
+mod text;
 
 use crate::isa::{EType, Queue, Space, WindowDesc};
 pub use expr::{Expr, Ranges, Var};
+pub use text::{TileTextError, parse, print};
 
 /// One layer, lowered to tiles.
 #[derive(Debug, Clone, PartialEq)]
@@ -238,9 +240,4 @@ impl TileOp {
         let table = self.quant.as_ref().and_then(|q| q.table.as_ref()).map(|(_, b)| (Space::Spm, *b, false));
         views.chain(table)
     }
-}
-
-/// TODO
-pub fn print(_: &[TileLayer]) -> String {
-    String::new()
 }
