@@ -91,7 +91,14 @@ fn weights(w: &Weights) -> String {
         [one] => format!("scale {one}"),
         many => format!("{} scales", many.len()),
     };
-    format!("weights {:?} {} {:?} {scales} zp {} {}", w.name, w.dtype.name(), w.shape, w.zero_point, digest(&w.data))
+    format!(
+        "weights {:?} {} {:?} {scales} zp {} {}",
+        w.name,
+        w.dtype.name(),
+        w.shape,
+        w.zero_point,
+        digest(&w.data)
+    )
 }
 
 fn finish(e: &MacEpilogue) -> String {

@@ -47,7 +47,9 @@ pub fn verify(graph: &Graph) -> Result<(), Vec<VerifyError>> {
                 return Err(format!("it reads \"{}\" before it is written", graph.tensor(*id).name));
             }
             match n.outputs.iter().find(|id| !written.insert(**id)) {
-                Some(id) => Err(format!("it writes \"{}\", which is written already", graph.tensor(*id).name)),
+                Some(id) => {
+                    Err(format!("it writes \"{}\", which is written already", graph.tensor(*id).name))
+                }
                 None => node(graph, n),
             }
         })();
@@ -69,7 +71,9 @@ fn tensor(t: &Tensor) -> Checked {
     let elements = t.shape.iter().try_fold(1_usize, |n, d| n.checked_mul(*d));
     require(elements.is_some_and(|n| n < 1 << 40), || format!("shape {:?} is too large", t.shape))?;
     let Some(q) = t.quant else { return Ok(()) };
-    require(q.scale.is_normal() && q.scale > 0.0, || format!("scale {} is not a positive normal number", q.scale))?;
+    require(q.scale.is_normal() && q.scale > 0.0, || {
+        format!("scale {} is not a positive normal number", q.scale)
+    })?;
     let inside = t.dtype.int_range().is_some_and(|(lo, hi)| (lo..=hi).contains(&i64::from(q.zero_point)));
     require(inside, || format!("zero point {} is outside {}", q.zero_point, t.dtype.name()))
 }
@@ -122,7 +126,8 @@ fn node(graph: &Graph, n: &Node) -> Checked {
         Op::Add { clamp } | Op::Mul { clamp } => {
             for t in &inputs {
                 let room = y.shape.len().checked_sub(t.shape.len());
-                let fits = room.is_some_and(|r| t.shape.iter().zip(&y.shape[r..]).all(|(a, b)| a == b || *a == 1));
+                let fits =
+                    room.is_some_and(|r| t.shape.iter().zip(&y.shape[r..]).all(|(a, b)| a == b || *a == 1));
                 require(fits, || format!("{:?} does not broadcast to {:?}", t.shape, y.shape))?;
             }
             clamped(*clamp, y)
@@ -152,7 +157,9 @@ fn node(graph: &Graph, n: &Node) -> Checked {
         }
         Op::Reshape => {
             let elements = |t: &Tensor| t.shape.iter().product::<usize>();
-            require(elements(x) == elements(y), || format!("{:?} and {:?} differ in elements", x.shape, y.shape))
+            require(elements(x) == elements(y), || {
+                format!("{:?} and {:?} differ in elements", x.shape, y.shape)
+            })
         }
         Op::Transpose { perm } => {
             let mut sorted = perm.clone();
@@ -181,7 +188,8 @@ fn same_shape(x: &Tensor, y: &Tensor) -> Checked {
 }
 
 fn image(t: &Tensor) -> Result<[usize; 4], String> {
-    <[usize; 4]>::try_from(t.shape.as_slice()).map_err(|_| format!("\"{}\" of shape {:?} is no image", t.name, t.shape))
+    <[usize; 4]>::try_from(t.shape.as_slice())
+        .map_err(|_| format!("\"{}\" of shape {:?} is no image", t.name, t.shape))
 }
 
 fn extents(w: &Window, image: [usize; 2], out: [usize; 2]) -> Checked {
@@ -189,7 +197,9 @@ fn extents(w: &Window, image: [usize; 2], out: [usize; 2]) -> Checked {
     require(positive, || "kernel, stride and dilation are at least 1".into())?;
     for axis in 0..2 {
         let found = w.out_extent(axis, image[axis]);
-        require(found == Some(out[axis]), || format!("axis {axis} of the result is {found:?}, not {}", out[axis]))?;
+        require(found == Some(out[axis]), || {
+            format!("axis {axis} of the result is {found:?}, not {}", out[axis])
+        })?;
     }
     Ok(())
 }
@@ -221,6 +231,7 @@ fn finish(e: &MacEpilogue, w: &Weights, y: &Tensor) -> Checked {
 }
 
 fn clamped([lo, hi]: [i32; 2], y: &Tensor) -> Checked {
-    let inside = y.dtype.int_range().is_some_and(|(least, most)| i64::from(lo) >= least && i64::from(hi) <= most);
+    let inside =
+        y.dtype.int_range().is_some_and(|(least, most)| i64::from(lo) >= least && i64::from(hi) <= most);
     require(inside && lo <= hi, || format!("the clamp {lo}…{hi} does not fit {}", y.dtype.name()))
 }

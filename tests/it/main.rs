@@ -5,6 +5,7 @@
 mod codegen;
 mod dump;
 mod elf;
+mod graphs;
 mod isa;
 mod random;
 

@@ -143,6 +143,11 @@ impl Lowering<'_> {
     }
 }
 
+/// Whether the innermost extent is one element that is read for every channel.
+fn repeats(s: &Storage) -> bool {
+    s.dims[3] == 1 && s.strides[3] == 0
+}
+
 /// How tiles of an element-wise layer lie in the scratchpad.
 struct MapLayout {
     lanes: i64,
@@ -155,10 +160,11 @@ impl MapLayout {
     }
 
     fn inner(&self, s: &Storage, extent: i64) -> i64 {
-        if s.etype == EType::F32 || s.dims[3] == 1 && s.strides[3] == 0 {
+        if s.etype == EType::F32 || repeats(s) {
             extent
         } else {
-            next_multiple(extent, self.lanes)
+            // Stored lane blocks travel whole, so the buffer holds them whole.
+            next_multiple(extent, self.lanes.max(s.lanes))
         }
     }
 
@@ -217,7 +223,7 @@ impl MapLayout {
                 read[axis] = 0;
             }
         }
-        let lanes = if self.inner(st, 2) == 2 { 1 } else { self.lanes };
+        let lanes = if st.etype == EType::F32 || repeats(st) { 1 } else { self.lanes };
         let (moved, pad) = self.moved(nest, st, &origin[3], &extents[3], tile[3], lanes);
         extents[3] = moved;
         let src = dram_view(st, origin, extents.clone(), s.zero_point);
@@ -237,7 +243,7 @@ impl MapLayout {
         tile: i64,
         lanes: i64,
     ) -> (Expr, i64) {
-        if st.lanes == 1 {
+        if st.lanes == 1 || repeats(st) {
             return (count.clone(), lanes);
         }
         let rounded = match count.constant() {

@@ -612,7 +612,8 @@ pub(super) fn window_desc(node: &Node, window: &Window) -> Result<WindowDesc, Co
 
 /// A matrix `[M, K]` as an image of one row: `[1, 1, M, K]`; `None` if the rows have no single stride.
 fn rows_as_width(s: &Storage) -> Option<Storage> {
-    if s.onnx_order != [0, 1, 2, 3] {
+    // Axes of extent 1 may stand anywhere in the ONNX order.
+    if !s.onnx_order.iter().filter(|a| s.dims[**a] != 1).is_sorted() {
         return None;
     }
     let mut rows = 1;

@@ -52,6 +52,7 @@ impl Lowering<'_> {
             Op::Transpose { perm } => self.transpose(node, perm)?,
             Op::Host(_) => self.host(node, host)?,
         };
+        let body = unique_variables(body, &mut BTreeMap::new(), &mut 0);
         Ok(TileLayer { name: node.name.clone(), kind: node.op.kind().into(), body })
     }
 
@@ -77,6 +78,32 @@ impl Lowering<'_> {
     fn spm(&self) -> Spm {
         Spm { used: 0, bytes: self.machine.spm.bytes as i64 }
     }
+}
+
+/// Gives every loop of a layer a variable of its own: lowerings build their nests one by one, each from zero.
+fn unique_variables(body: Vec<Stmt>, names: &mut BTreeMap<Var, Var>, next: &mut u16) -> Vec<Stmt> {
+    let mut out = Vec::with_capacity(body.len());
+    for s in body {
+        out.push(match s {
+            Stmt::Loop { var, start, end, step, body } => {
+                let fresh = Var(*next);
+                *next += 1;
+                let before = names.insert(var, fresh);
+                let body = unique_variables(body, names, next);
+                match before {
+                    Some(name) => names.insert(var, name),
+                    None => names.remove(&var),
+                };
+                Stmt::Loop { var: fresh, start, end, step, body }
+            }
+            Stmt::Op(mut op) => {
+                op.rename(&|v| names.get(&v).copied().unwrap_or(v));
+                Stmt::Op(op)
+            }
+            other => other,
+        });
+    }
+    out
 }
 
 /// Hands out scratchpad buffers, 64 bytes aligned, in order.
@@ -111,7 +138,7 @@ pub(super) fn too_large(node: &Node, what: &str, need: i64, have: u64) -> Compil
 #[derive(Debug, Default)]
 pub(super) struct Nest {
     ranges: Ranges,
-    next: u8,
+    next: u16,
 }
 
 impl Nest {

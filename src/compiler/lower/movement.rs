@@ -4,9 +4,9 @@
 //! lie as they should moves nothing.
 
 use super::super::CompileError;
-use super::super::storage::{Storage, canonical, next_multiple};
+use super::super::storage::{Storage, canonical};
 use super::super::tile::{Buffer, Code, Expr, Stmt, TileOp, View};
-use super::{Lowering, Nest, Spm, spm_view, too_large};
+use super::{Lowering, Nest, Spm, dram_view, exprs, packed_strides, spm_view, too_large};
 use crate::graph::{Lut, Node};
 use crate::isa::{EType, Space};
 
@@ -79,17 +79,37 @@ impl Lowering<'_> {
             s.onnx_order.iter().map(|a| (s.dims[*a], s.strides[*a])).collect()
         };
         let Some(pairs) = refine(&row_major(&src), &row_major(&dst)) else {
-            return Err(CompileError::Unsupported {
-                node: node.name.clone(),
-                reason: format!(
-                    "a reshape between layouts that share no common step ({:?} to {:?})",
-                    src.dims, dst.dims
-                ),
-            });
+            return self.reshape_whole(node, &src, &dst);
         };
         let copy = whole_copy(&src, &dst, pairs);
         let mut body = self.fill_padding(node, &dst)?;
         body.extend(self.copy(node, &copy, None)?);
+        Ok(body)
+    }
+
+    /// A reshape between layouts that share no common step, like images of other extents: the whole tensor goes through
+    /// the scratchpad, where it lies as ONNX enumerates it.
+    fn reshape_whole(&self, node: &Node, src: &Storage, dst: &Storage) -> Result<Vec<Stmt>, CompileError> {
+        let size = src.etype.bytes() as i64;
+        let bytes = src.dims.iter().product::<i64>() * size;
+        let have = self.machine.spm.bytes;
+        let buffer = self.spm().take(bytes).ok_or_else(|| too_large(node, "scratchpad", bytes, have))?;
+        let zero = self.zero_point(node.outputs[0]);
+        let mut views = Vec::new();
+        for s in [src, dst] {
+            // The four extents in ONNX order, in DRAM as stored and in the scratchpad without gaps.
+            let dims = s.onnx_order.map(|a| s.dims[a]);
+            let ordered = Storage { dims, strides: s.onnx_order.map(|a| s.strides[a]), ..s.clone() };
+            let origin = [0; 4].map(Expr::from);
+            views.push(dram_view(&ordered, origin, exprs(dims), zero));
+            let packed = packed_strides([dims[1], dims[2], dims[3]], size);
+            views.push(spm_view(buffer, s.etype, buffer.start.into(), exprs(dims), packed, zero, 1));
+        }
+        let [from, dense_in, to, dense_out] = <[View; 4]>::try_from(views)
+            .map_err(|_| CompileError::Internal { what: "a reshape has two sides" })?;
+        let mut body = self.fill_padding(node, dst)?;
+        body.push(Stmt::Op(TileOp::new(Code::DmaIn, vec![dense_in, from])));
+        body.push(Stmt::Op(TileOp::new(Code::DmaOut, vec![to, dense_out])));
         Ok(body)
     }
 
@@ -332,7 +352,6 @@ pub(in crate::compiler) fn flattens(src: &Storage, flat_shape: &[usize]) -> bool
         && src.onnx_order == [0, 3, 1, 2]
         && dims[0] == src.dims[0]
         && dims[3] == src.dims[1] * src.dims[2] * src.dims[3]
-        && next_multiple(dims[3], 1) > 0
 }
 
 #[cfg(test)]

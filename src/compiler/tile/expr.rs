@@ -7,7 +7,7 @@ use std::ops::{Add, Mul, Sub};
 
 /// A loop variable; unique inside one layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Var(pub u8);
+pub struct Var(pub u16);
 
 /// An expression. `Add` and `Mul` wrap nowhere: addresses and extents stay far below 2^63 (extents are at most 2^24,
 /// memories at most 2^40).
@@ -77,6 +77,32 @@ impl Expr {
             Expr::Add(a, b) | Expr::Mul(a, b) | Expr::Min(a, b) | Expr::Max(a, b) => {
                 a.variables(f);
                 b.variables(f);
+            }
+        }
+    }
+
+    /// The expression with variables renamed.
+    #[must_use]
+    pub fn rename(&self, to: &impl Fn(Var) -> Var) -> Expr {
+        let two = |a: &Expr, b: &Expr| (Box::new(a.rename(to)), Box::new(b.rename(to)));
+        match self {
+            Expr::Const(c) => Expr::Const(*c),
+            Expr::Var(v) => Expr::Var(to(*v)),
+            Expr::Add(a, b) => {
+                let (a, b) = two(a, b);
+                Expr::Add(a, b)
+            }
+            Expr::Mul(a, b) => {
+                let (a, b) = two(a, b);
+                Expr::Mul(a, b)
+            }
+            Expr::Min(a, b) => {
+                let (a, b) = two(a, b);
+                Expr::Min(a, b)
+            }
+            Expr::Max(a, b) => {
+                let (a, b) = two(a, b);
+                Expr::Max(a, b)
             }
         }
     }

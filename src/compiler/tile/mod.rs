@@ -234,6 +234,18 @@ impl TileOp {
         self
     }
 
+    /// Renames the variables of all its expressions.
+    pub fn rename(&mut self, to: &impl Fn(Var) -> Var) {
+        for view in &mut self.views {
+            view.base = view.base.rename(to);
+            view.dims = view.dims.each_ref().map(|e| e.rename(to));
+        }
+        self.origin = self.origin.each_ref().map(|e| e.rename(to));
+        if let Some((table, _)) = self.quant.as_mut().and_then(|q| q.table.as_mut()) {
+            *table = table.rename(to);
+        }
+    }
+
     /// Every buffer that it touches: memory, bytes, whether it writes.
     pub fn touches(&self) -> impl Iterator<Item = (Space, Buffer, bool)> + '_ {
         let views = self.views.iter().enumerate().map(|(i, v)| (v.space, v.buffer, i == 0));

@@ -73,7 +73,8 @@ fn operation(op: &TileOp) -> String {
     }
     if let Some(q) = &op.quant {
         let [lo, hi] = q.clamp;
-        let _ = write!(text, " quant zp {} clamp {lo} {hi} m {:?} {:?} c {:?}", q.zero_point, q.m0, q.m1, q.c);
+        let _ =
+            write!(text, " quant zp {} clamp {lo} {hi} m {:?} {:?} c {:?}", q.zero_point, q.m0, q.m1, q.c);
         if let Some((table, buffer)) = &q.table {
             let _ = write!(text, " table {} in {}", expression(table), bytes(buffer));
         }
@@ -174,7 +175,9 @@ fn float(input: &str) -> IResult<&str, f32> {
     terminated(map_opt(text, |s: &str| s.parse().ok()), multispace0).parse(input)
 }
 
-fn four<'a, T: std::str::FromStr + Copy + Default, const N: usize>(input: &'a str) -> IResult<&'a str, [T; N]> {
+fn four<'a, T: std::str::FromStr + Copy + Default, const N: usize>(
+    input: &'a str,
+) -> IResult<&'a str, [T; N]> {
     let list = delimited(word("["), separated_list1(word(","), int), word("]"));
     map_opt(list, |v: Vec<T>| <[T; N]>::try_from(v).ok()).parse(input)
 }
@@ -200,7 +203,8 @@ fn string(input: &str) -> IResult<&str, String> {
 fn layer(input: &str) -> IResult<&str, TileLayer> {
     let (rest, ()) = word("layer").parse(input)?;
     let (rest, name) = cut(string).parse(rest)?;
-    let (rest, kind) = cut(terminated(take_while1(|c: char| c.is_alphanumeric()), multispace0)).parse(rest)?;
+    let (rest, kind) =
+        cut(terminated(take_while1(|c: char| c.is_alphanumeric()), multispace0)).parse(rest)?;
     let (rest, body) = many0(statement).parse(rest)?;
     Ok((rest, TileLayer { name, kind: kind.into(), body }))
 }
@@ -321,10 +325,7 @@ fn an_expression(input: &str) -> IResult<&str, Expr> {
     alt((int.map(Expr::Const), variable.map(Expr::Var), minimum, maximum, binary)).parse(input)
 }
 
-fn separated_pair_of(
-    item: fn(&str) -> IResult<&str, Expr>,
-    input: &str,
-) -> IResult<&str, (Expr, Expr)> {
+fn separated_pair_of(item: fn(&str) -> IResult<&str, Expr>, input: &str) -> IResult<&str, (Expr, Expr)> {
     let (rest, a) = item(input)?;
     let (rest, b) = preceded(word(","), item).parse(rest)?;
     Ok((rest, (a, b)))

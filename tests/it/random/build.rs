@@ -12,14 +12,14 @@ use rcar_iss::program::{HostEntry, HostTensor, Layer, MachineId, Meta, Program, 
 
 /// Deterministic numbers from a seed (SplitMix64).
 #[derive(Debug, Clone)]
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Random {
+    pub(crate) fn new(seed: u64) -> Random {
         Random(seed)
     }
 
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -28,7 +28,7 @@ impl Random {
     }
 
     /// `lo ≤ n < hi`.
-    pub(super) fn within(&mut self, lo: i64, hi: i64) -> i64 {
+    pub(crate) fn within(&mut self, lo: i64, hi: i64) -> i64 {
         lo + (self.next() % (hi - lo) as u64) as i64
     }
 
@@ -36,7 +36,7 @@ impl Random {
         self.within(0, n) == 0
     }
 
-    fn pick<T: Copy>(&mut self, list: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&mut self, list: &[T]) -> T {
         list[self.within(0, list.len() as i64) as usize]
     }
 }

@@ -3,7 +3,7 @@
 //! `RCN_PROGRAMS=1000 cargo test --test it random` tries more of them; a failure names the seed, and
 //! `RCN_SEED=… RCN_LENGTH=…` runs that program alone.
 
-mod build;
+pub(crate) mod build;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,0 +1,245 @@
+//! The integer graph computed as its operators are defined: plain loops over ONNX layouts, no tiles, no machine. The
+//! roundings are `numeric`'s, everything else is written again.
+
+use std::collections::BTreeMap;
+
+use rcar_iss::graph::{DType, Graph, MacEpilogue, Node, Op, Quant, TensorId, Weights, Window};
+use rcar_iss::numeric::{self, AddCoefficients, Average, MulCoefficients};
+
+/// Elements of a tensor, row-major; floats as their bits.
+pub(super) type Values = Vec<i64>;
+
+/// All tensors of a graph.
+pub(super) fn interpret(graph: &Graph, inputs: &BTreeMap<TensorId, Values>) -> BTreeMap<TensorId, Values> {
+    let mut values = inputs.clone();
+    for node in &graph.nodes {
+        let result = compute(graph, node, &values);
+        values.insert(node.outputs[0], result);
+    }
+    values
+}
+
+struct View<'a> {
+    values: &'a [i64],
+    shape: &'a [usize],
+    dtype: DType,
+    quant: Option<Quant>,
+}
+
+impl View<'_> {
+    fn quant(&self) -> Quant {
+        self.quant.unwrap()
+    }
+
+    /// Element of an image.
+    fn at(&self, [n, c, y, x]: [usize; 4]) -> i32 {
+        let [_, cs, h, w] = <[usize; 4]>::try_from(self.shape).unwrap();
+        self.values[((n * cs + c) * h + y) * w + x] as i32
+    }
+}
+
+fn range(dtype: DType) -> [i32; 2] {
+    let (lo, hi) = dtype.int_range().unwrap();
+    [lo as i32, hi as i32]
+}
+
+fn compute(graph: &Graph, node: &Node, values: &BTreeMap<TensorId, Values>) -> Values {
+    let view = |id: &TensorId| {
+        let t = graph.tensor(*id);
+        View {
+            values: values.get(id).map_or(&[], Vec::as_slice),
+            shape: &t.shape,
+            dtype: t.dtype,
+            quant: t.quant,
+        }
+    };
+    let inputs: Vec<View> = node.inputs.iter().map(view).collect();
+    let y = view(&node.outputs[0]);
+    let x = &inputs[0];
+    match &node.op {
+        Op::Quantize => {
+            let q = y.quant();
+            let one = |bits: &i64| {
+                i64::from(numeric::quantize(
+                    f32::from_bits(*bits as u32),
+                    q.scale,
+                    q.zero_point,
+                    range(y.dtype),
+                ))
+            };
+            x.values.iter().map(one).collect()
+        }
+        Op::Dequantize => {
+            let q = x.quant();
+            let one = |v: &i64| i64::from(numeric::dequantize(*v as i32, q.scale, q.zero_point).to_bits());
+            x.values.iter().map(one).collect()
+        }
+        Op::Conv { window, groups, weights, epilogue } => conv(x, &y, window, *groups, weights, epilogue),
+        Op::Gemm { weights, epilogue } => gemm(x, &y, weights, epilogue),
+        Op::Add { clamp } => {
+            let (a, b, y) = (x.quant(), inputs[1].quant(), y.quant());
+            let c = AddCoefficients::new(a.scale, a.zero_point, b.scale, b.zero_point, y.scale, y.zero_point);
+            broadcast(&inputs, view(&node.outputs[0]).shape, |p, q| {
+                numeric::add(p, q, c.ra, c.rb, c.c, *clamp)
+            })
+        }
+        Op::Mul { clamp } => {
+            let (a, b, y) = (x.quant(), inputs[1].quant(), y.quant());
+            let m = MulCoefficients::new(a.scale, b.scale, y.scale).m;
+            broadcast(&inputs, view(&node.outputs[0]).shape, |p, q| {
+                numeric::mul((p - a.zero_point) * (q - b.zero_point), m, y.zero_point, *clamp)
+            })
+        }
+        Op::MaxPool { window } => {
+            let [least, _] = range(x.dtype);
+            windows(x, &y, window, |n, c, taps| {
+                taps.iter().flatten().map(|[iy, ix]| x.at([n, c, *iy, *ix])).max().unwrap_or(least)
+            })
+        }
+        Op::AvgPool { window, count_include_pad } => {
+            let (from, to) = (x.quant(), y.quant());
+            windows(x, &y, window, |n, c, taps| {
+                let mut average = Average::default();
+                for [iy, ix] in taps.iter().flatten() {
+                    average.take(numeric::dequantize(x.at([n, c, *iy, *ix]), from.scale, from.zero_point));
+                }
+                let inside = taps.iter().flatten().count();
+                let count = if *count_include_pad { taps.len() } else { inside };
+                average.finish(count as u32, to.scale, to.zero_point, range(y.dtype))
+            })
+        }
+        Op::GlobalAvgPool => {
+            let [batch, channels, h, w] = <[usize; 4]>::try_from(x.shape).unwrap();
+            let (from, to) = (x.quant(), y.quant());
+            let m = numeric::gap_multiplier(from.scale, to.scale, (h * w) as u64);
+            let mut out = Vec::new();
+            for n in 0..batch {
+                for c in 0..channels {
+                    let all = (0..h).flat_map(|iy| (0..w).map(move |ix| [n, c, iy, ix]));
+                    let sum = all.map(|at| x.at(at) - from.zero_point).sum();
+                    out.push(numeric::requantize(sum, m, to.zero_point, range(y.dtype)).into());
+                }
+            }
+            out
+        }
+        Op::Concat { axis, tables } => {
+            let inner: usize = y.shape[axis + 1..].iter().product();
+            let outer: usize = y.shape[..*axis].iter().product();
+            let mut out = Vec::new();
+            for o in 0..outer {
+                for (v, table) in inputs.iter().zip(tables) {
+                    let run = v.shape[*axis] * inner;
+                    let part = &v.values[o * run..(o + 1) * run];
+                    out.extend(part.iter().map(|q| match table {
+                        None => *q,
+                        Some(t) => byte(t.table[usize::from(*q as u8)], y.dtype),
+                    }));
+                }
+            }
+            out
+        }
+        Op::Table(lut) => x.values.iter().map(|q| byte(lut.table[usize::from(*q as u8)], y.dtype)).collect(),
+        Op::Reshape => x.values.to_vec(),
+        Op::Transpose { perm } => {
+            let strides = |shape: &[usize]| -> Vec<usize> {
+                (0..shape.len()).map(|i| shape[i + 1..].iter().product()).collect()
+            };
+            let (from, to) = (strides(x.shape), strides(y.shape));
+            let source = |i: usize| {
+                perm.iter()
+                    .enumerate()
+                    .map(|(axis, p)| i / to[axis] % y.shape[axis] * from[*p])
+                    .sum::<usize>()
+            };
+            (0..x.values.len()).map(|i| x.values[source(i)]).collect()
+        }
+        Op::Host(_) => unreachable!("no host layers here"),
+    }
+}
+
+fn byte(b: u8, dtype: DType) -> i64 {
+    if dtype == DType::S8 { i64::from(b as i8) } else { b.into() }
+}
+
+fn broadcast(inputs: &[View], shape: &[usize], f: impl Fn(i32, i32) -> i32) -> Values {
+    let element = |v: &View, i: usize| {
+        let skipped = shape.len() - v.shape.len();
+        let mut at = 0;
+        for (axis, extent) in v.shape.iter().enumerate() {
+            let step: usize = shape[skipped + axis + 1..].iter().product();
+            let index = i / step % shape[skipped + axis];
+            at = at * extent + if *extent == 1 { 0 } else { index };
+        }
+        v.values[at] as i32
+    };
+    (0..shape.iter().product()).map(|i| f(element(&inputs[0], i), element(&inputs[1], i)).into()).collect()
+}
+
+/// Calls `f` with the taps of every output position: an input position, or none in the padding.
+fn windows(x: &View, y: &View, w: &Window, f: impl Fn(usize, usize, &[Option<[usize; 2]>]) -> i32) -> Values {
+    let [_, _, h, wd] = <[usize; 4]>::try_from(x.shape).unwrap();
+    let [batch, channels, oh, ow] = <[usize; 4]>::try_from(y.shape).unwrap();
+    let mut out = Vec::new();
+    for n in 0..batch {
+        for c in 0..channels {
+            for oy in 0..oh {
+                for ox in 0..ow {
+                    let mut taps = Vec::new();
+                    for ky in 0..w.kernel[0] {
+                        for kx in 0..w.kernel[1] {
+                            let iy = (oy * w.stride[0] + ky * w.dilation[0])
+                                .checked_sub(w.pads[0])
+                                .filter(|i| *i < h);
+                            let ix = (ox * w.stride[1] + kx * w.dilation[1])
+                                .checked_sub(w.pads[1])
+                                .filter(|i| *i < wd);
+                            taps.push(iy.zip(ix).map(|(a, b)| [a, b]));
+                        }
+                    }
+                    out.push(f(n, c, &taps).into());
+                }
+            }
+        }
+    }
+    out
+}
+
+fn finish(acc: i64, channel: usize, e: &MacEpilogue, y: &View) -> i32 {
+    let bias = e.bias.as_ref().map_or(0, |b| i64::from(b[channel]));
+    let m = e.multiplier[if e.multiplier.len() == 1 { 0 } else { channel }];
+    numeric::requantize((acc + bias) as i32, m, y.quant().zero_point, e.clamp)
+}
+
+fn weight(w: &Weights, at: usize) -> i64 {
+    byte(w.data[at], w.dtype) - i64::from(w.zero_point)
+}
+
+fn conv(x: &View, y: &View, w: &Window, groups: usize, k: &Weights, e: &MacEpilogue) -> Values {
+    let [oc, ic, kh, kw] = k.shape;
+    let zero = x.quant().zero_point;
+    windows(x, y, w, |n, o, taps| {
+        let group = o / (oc / groups);
+        let mut acc = 0;
+        for (t, tap) in taps.iter().enumerate() {
+            let Some([iy, ix]) = tap else { continue };
+            for i in 0..ic {
+                let a = i64::from(x.at([n, group * ic + i, *iy, *ix]) - zero);
+                acc += a * weight(k, (o * ic + i) * kh * kw + t);
+            }
+        }
+        finish(acc, o, e, y)
+    })
+}
+
+fn gemm(x: &View, y: &View, k: &Weights, e: &MacEpilogue) -> Values {
+    let [n, depth, _, _] = k.shape;
+    let zero = i64::from(x.quant().zero_point);
+    let mut out = Vec::new();
+    for row in x.values.chunks(depth) {
+        for o in 0..n {
+            let acc = row.iter().enumerate().map(|(i, a)| (a - zero) * weight(k, o * depth + i)).sum();
+            out.push(finish(acc, o, e, y).into());
+        }
+    }
+    out
+}

@@ -1,0 +1,146 @@
+//! Random integer graphs, compiled for every machine and for a tiny one that forces tiles, executed, and held against
+//! plain loops, tensor by tensor.
+//!
+//! `RCN_GRAPHS=1000 cargo test --test it graphs` tries more; a failure names the seed, and `RCN_GRAPH=…` runs it alone.
+
+mod build;
+mod interpret;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rcar_iss::compiler::{self, CompileError, CompileOptions, tile};
+use rcar_iss::graph::{DType, Graph, TensorId, text, verify};
+use rcar_iss::machine::Machine;
+use rcar_iss::program::{Program, TensorEntry};
+use rcar_iss::sim::{EngineKind, Limits, Loaded, Memory, Observer, Session};
+
+use crate::random::build::Random;
+
+/// Smaller than any real machine: everything is cut into tiles.
+pub(crate) fn tiny() -> Machine {
+    let text = include_str!("../../../isa/machines/rcn-s.toml")
+        .replace("name = \"rcn-s\"", "name = \"tiny\"")
+        .replace("bytes = 262144", "bytes = 16384")
+        .replace("bytes = 131072", "bytes = 8192");
+    Machine::parse(&text).unwrap()
+}
+
+fn machines() -> Vec<Machine> {
+    let mut list: Vec<Machine> = Machine::names().into_iter().map(|n| Machine::named(n).unwrap()).collect();
+    list.push(tiny());
+    list
+}
+
+/// Keeps what every layer leaves.
+struct Kept<'a> {
+    program: &'a Program,
+    tensors: BTreeMap<String, Vec<u8>>,
+}
+
+impl Observer for Kept<'_> {
+    fn layer_end(&mut self, layer: u32, memory: &Memory) {
+        for t in self.program.meta.tensors.iter().filter(|t: &&TensorEntry| t.layer == Some(layer)) {
+            self.tensors.insert(t.name.clone(), memory.gather(t));
+        }
+    }
+}
+
+fn encode(values: &[i64], dtype: DType) -> Vec<u8> {
+    values.iter().flat_map(|v| v.to_le_bytes()[..dtype.bytes()].to_vec()).collect()
+}
+
+/// Values of the inputs: extremes among them.
+fn inputs(graph: &Graph, seed: u64) -> BTreeMap<TensorId, interpret::Values> {
+    let mut random = Random::new(seed ^ 0xabcd);
+    let mut values = BTreeMap::new();
+    for id in &graph.inputs {
+        let t = graph.tensor(*id);
+        let n: usize = t.shape.iter().product();
+        let mut one = || match t.dtype.int_range() {
+            Some((lo, hi)) => random.within(lo, hi + 1),
+            None => i64::from((random.within(-4000, 4000) as f32 / 800.0).to_bits()),
+        };
+        values.insert(*id, (0..n).map(|_| one()).collect());
+    }
+    values
+}
+
+/// What went wrong with a graph on a machine, if anything; `None` also if the machine is too small.
+fn check(graph: &Graph, machine: &Machine, seed: u64) -> Result<bool, String> {
+    let compiled = match compiler::compile(graph, machine, &CompileOptions::default()) {
+        Ok(compiled) => compiled,
+        Err(CompileError::DoesNotFit { .. }) if machine.name == "tiny" => return Ok(false),
+        Err(e) => return Err(e.to_string()),
+    };
+    let printed = tile::print(&compiled.layers);
+    if tile::parse(&printed).map_err(|e| e.to_string())? != compiled.layers {
+        return Err(format!("the tiled operations differ after a trip through text:\n{printed}"));
+    }
+    let program = Arc::new(compiled.program);
+    let loaded = Loaded::new(program.clone(), machine, Limits::default()).map_err(|e| e.to_string())?;
+    let values = inputs(graph, seed);
+    let expected = interpret::interpret(graph, &values);
+    let bytes: Vec<(String, Vec<u8>)> = values
+        .iter()
+        .map(|(id, v)| (graph.tensor(*id).name.clone(), encode(v, graph.tensor(*id).dtype)))
+        .collect();
+    let given: Vec<(&str, &[u8])> = bytes.iter().map(|(n, b)| (n.as_str(), b.as_slice())).collect();
+    let mut kept = Kept { program: &program, tensors: BTreeMap::new() };
+    Session::new(&loaded, EngineKind::Fast).run(&given, &mut (), &mut kept).map_err(|e| e.to_string())?;
+    for (id, want) in &expected {
+        let t = graph.tensor(*id);
+        if graph.inputs.contains(id) {
+            continue;
+        }
+        let found = kept.tensors.get(&t.name).ok_or_else(|| format!("{} was not kept", t.name))?;
+        let want = encode(want, t.dtype);
+        if *found != want {
+            let size = t.dtype.bytes();
+            let differ = found.chunks(size).zip(want.chunks(size)).filter(|(a, b)| a != b).count();
+            let first = found.chunks(size).zip(want.chunks(size)).position(|(a, b)| a != b);
+            return Err(format!(
+                "tensor {} {:?}: {differ} of {} elements differ, first {first:?}",
+                t.name,
+                t.shape,
+                want.len() / size
+            ));
+        }
+    }
+    Ok(true)
+}
+
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok().and_then(|v| v.parse().ok())
+}
+
+#[test]
+fn compiled_graphs_compute_what_their_operators_say() {
+    let seeds = match setting("RCN_GRAPH") {
+        Some(seed) => seed..seed + 1,
+        None => 0..setting("RCN_GRAPHS").unwrap_or(150),
+    };
+    let machines = machines();
+    let (mut ran, mut tried) = (0, 0);
+    let mut failures = Vec::new();
+    for seed in seeds {
+        let graph = build::graph(seed);
+        verify::verify(&graph).unwrap_or_else(|e| panic!("{e:?}\n{}", text::print(&graph)));
+        for machine in &machines {
+            tried += 1;
+            match check(&graph, machine, seed) {
+                Ok(fits) => ran += u32::from(fits),
+                Err(e) => failures.push(format!(
+                    "RCN_GRAPH={seed} on {}: {e}\n{}",
+                    machine.name,
+                    text::print(&graph)
+                )),
+            }
+        }
+    }
+    println!("{ran} of {tried} compiled and ran");
+    let shown: Vec<&str> =
+        failures.iter().take(setting("RCN_SHOWN").unwrap_or(3) as usize).map(String::as_str).collect();
+    assert!(failures.is_empty(), "{} of {tried} failed:\n{}", failures.len(), shown.join("\n"));
+    assert!(ran * 10 >= tried * 9, "only {ran} of {tried} fit");
+}
