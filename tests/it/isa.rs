@@ -47,7 +47,7 @@ fn covered(opcode: Opcode) -> u128 {
     for f in info.fields {
         mask |= ((1_u128 << f.width) - 1) << f.lo;
     }
-    if info.queued() { mask | (1 << 30) - (1 << 8) } else { mask }
+    if info.queued() { mask | ((1 << 30) - (1 << 8)) } else { mask }
 }
 
 proptest! {

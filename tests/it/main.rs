@@ -3,11 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod codegen;
+mod damage;
 mod dump;
 mod elf;
 mod graphs;
 mod isa;
 mod random;
+mod removal;
+mod tidy;
 
 /// A fresh empty folder for one test.
 fn scratch(name: &str) -> std::path::PathBuf {

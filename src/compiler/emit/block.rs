@@ -390,7 +390,7 @@ fn address(at: i64) -> Result<i32, CompileError> {
     i32::try_from(at).map_err(|_| CompileError::TooBig { what: "constants (2 GiB)" })
 }
 
-/// The record of a view; fields that depend on variables hold a legal placeholder.
+/// The record of a view; fields that depend on variables hold 1, which is always legal.
 fn tensor_desc(view: &View) -> Result<TensorDesc, CompileError> {
     let mut dims = [1_u32; 4];
     for (slot, dim) in dims.iter_mut().zip(&view.dims) {

@@ -165,7 +165,7 @@ fn word<'a>(w: &'static str) -> impl Parser<&'a str, Output = (), Error = nom::e
 }
 
 /// A signed number and the space behind it.
-fn int<'a, T: std::str::FromStr>(input: &'a str) -> IResult<&'a str, T> {
+fn int<T: std::str::FromStr>(input: &str) -> IResult<&str, T> {
     let digits = recognize(pair(opt(char('-')), digit1));
     terminated(map_opt(digits, |s: &str| s.parse().ok()), multispace0).parse(input)
 }
@@ -175,9 +175,7 @@ fn float(input: &str) -> IResult<&str, f32> {
     terminated(map_opt(text, |s: &str| s.parse().ok()), multispace0).parse(input)
 }
 
-fn four<'a, T: std::str::FromStr + Copy + Default, const N: usize>(
-    input: &'a str,
-) -> IResult<&'a str, [T; N]> {
+fn four<T: std::str::FromStr + Copy + Default, const N: usize>(input: &str) -> IResult<&str, [T; N]> {
     let list = delimited(word("["), separated_list1(word(","), int), word("]"));
     map_opt(list, |v: Vec<T>| <[T; N]>::try_from(v).ok()).parse(input)
 }

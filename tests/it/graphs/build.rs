@@ -13,7 +13,7 @@ pub(super) struct GraphBuilder {
 }
 
 /// A graph of some random operators.
-pub(super) fn graph(seed: u64) -> Graph {
+pub(crate) fn graph(seed: u64) -> Graph {
     let mut b = GraphBuilder {
         random: Random::new(seed),
         graph: Graph { name: format!("g{seed}"), ..Graph::default() },

@@ -17,6 +17,8 @@ use rcar_iss::sim::{EngineKind, Limits, Loaded, Memory, Observer, Session};
 
 use crate::random::build::Random;
 
+pub(crate) use build::graph;
+
 /// Smaller than any real machine: everything is cut into tiles.
 pub(crate) fn tiny() -> Machine {
     let text = include_str!("../../../isa/machines/rcn-s.toml")

@@ -1,0 +1,111 @@
+//! Damaged files: cut at random places or with random bytes flipped, nothing panics, and a program file is always
+//! refused.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rcar_iss::compiler::{self, CompileOptions};
+use rcar_iss::machine::Machine;
+use rcar_iss::onnx::{self, ImportOptions, LoadedModel};
+use rcar_iss::program::{Program, text};
+use rcar_iss::sim::{EngineKind, Limits, Loaded, Session};
+
+use crate::random::build::Random;
+
+const DAMAGES: usize = 200;
+
+fn read(path: &str) -> Vec<u8> {
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+/// 200 cuts and 200 times some bytes flipped, half of them near the beginning, where structure is.
+fn damaged(good: &[u8], seed: u64) -> impl Iterator<Item = Vec<u8>> + '_ {
+    let mut random = Random::new(seed);
+    let mut place = move |n: usize| {
+        let most = if random.within(0, 2) == 0 { n.min(2000) } else { n };
+        (random.within(0, most as i64) as usize, random.next())
+    };
+    (0..2 * DAMAGES).map(move |i| {
+        if i < DAMAGES {
+            return good[..place(good.len()).0].to_vec();
+        }
+        let mut bad = good.to_vec();
+        for _ in 0..1 + i % 4 {
+            let (at, bits) = place(bad.len());
+            bad[at] ^= (bits as u8).max(1);
+        }
+        bad
+    })
+}
+
+/// Loads and runs whatever came out, under small limits.
+fn execute(program: Program) {
+    let limits = Limits { instructions: 100_000, macs: 20_000_000, bytes: 50_000_000 };
+    let Ok(machine) = Machine::named(&program.meta.machine.name) else { return };
+    if program.meta.dram_bytes > 1 << 28 {
+        return;
+    }
+    if let Ok(loaded) = Loaded::new(Arc::new(program), &machine, limits) {
+        let _ = Session::new(&loaded, EngineKind::Fast).run(&[], &mut (), &mut ());
+    }
+}
+
+#[test]
+fn a_damaged_model_never_panics() {
+    let machine = Machine::named("rcn-m").unwrap();
+    for path in ["programs/digit_cnn/model.onnx", "programs/digit_cnn/qdq_sym.onnx"] {
+        let good = read(path);
+        let mut imported = 0;
+        for bad in damaged(&good, 1) {
+            let Ok(model) = LoadedModel::from_bytes(bad) else { continue };
+            let Ok(import) = onnx::import(&model, &ImportOptions::default()) else { continue };
+            imported += 1;
+            let _ = compiler::compile(&import.graph, &machine, &CompileOptions::default());
+        }
+        assert!(imported > 0, "no damaged model reaches the compiler: the test does not test it");
+    }
+}
+
+#[test]
+fn damaged_assembly_never_panics() {
+    for name in ["conv", "loop", "matmul", "scalar", "fault_host_failed"] {
+        let good = read(&format!("programs/{name}.s"));
+        let mut assembled = 0;
+        for bad in damaged(&good, 2) {
+            // Text that is not UTF-8 is refused when it is read.
+            let Ok(source) = String::from_utf8(bad) else { continue };
+            if let Ok(program) = text::assemble(&source) {
+                assembled += 1;
+                execute(program);
+            }
+        }
+        assert!(assembled > 0, "{name}: nothing damaged assembles: the test does not test what follows");
+    }
+}
+
+#[test]
+fn a_damaged_machine_file_never_panics() {
+    for name in Machine::names() {
+        let good = read(&format!("isa/machines/{name}.toml"));
+        for bad in damaged(&good, 3) {
+            let Ok(source) = String::from_utf8(bad) else { continue };
+            let Ok(machine) = Machine::parse(&source) else { continue };
+            // What parses is a machine: a model compiles for it, or is refused with a reason.
+            let graph = crate::graphs::graph(7);
+            if machine.spm.bytes < 1 << 28 {
+                let _ = compiler::compile(&graph, &machine, &CompileOptions::default());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_damaged_program_file_is_always_refused() {
+    let machine = Machine::named("rcn-m").unwrap();
+    let good = crate::removal::compile("digit_cnn/model.onnx", &machine).to_bytes().unwrap();
+    for bad in damaged(&good, 4) {
+        if bad != good {
+            assert!(Program::from_bytes(&bad).is_err());
+        }
+    }
+}

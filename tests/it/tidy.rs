@@ -1,0 +1,221 @@
+//! The rules of ARCHITECTURE.md that no compiler checks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What each folder of `src` may use. Data flows one way; there is no circle.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("isa", &[]),
+    ("numeric", &[]),
+    ("files", &[]),
+    ("graph", &[]),
+    ("machine", &["isa"]),
+    ("program", &["files", "isa", "machine"]),
+    ("tensor_file", &["files"]),
+    ("image", &["program"]),
+    ("onnx", &["graph", "numeric"]),
+    ("compiler", &["graph", "isa", "machine", "numeric", "program"]),
+    ("sim", &["isa", "machine", "numeric", "program"]),
+    ("dump", &["files", "program", "tensor_file"]),
+    ("host", &["program", "sim", "tensor_file"]),
+    (
+        "cli",
+        &[
+            "compiler",
+            "dump",
+            "files",
+            "graph",
+            "host",
+            "image",
+            "isa",
+            "machine",
+            "onnx",
+            "program",
+            "sim",
+            "tensor_file",
+        ],
+    ),
+];
+
+/// Written by generators.
+const GENERATED: &[&str] = &["src/isa/generated.rs", "src/onnx/proto.rs"];
+
+/// Files that may be longer than the limit, and why.
+const LONG: &[(&str, &str)] = &[
+    ("src/compiler/lower/mac.rs", "one lowering whose parts share a tile"),
+    ("tests/it/random/build.rs", "one generator with an arm for each instruction"),
+];
+
+const MAX_LINES: usize = 550;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Path inside the repository and text of every file below `folder` that ends like this.
+fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
+    fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(dir).unwrap().map(|e| e.unwrap().path()) {
+            if entry.is_dir() {
+                walk(&entry, found);
+            } else {
+                found.push(entry);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&root().join(folder), &mut found);
+    found.sort();
+    let inside = |p: &PathBuf| p.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
+    found
+        .iter()
+        .filter(|p| p.to_string_lossy().ends_with(ending))
+        .map(|p| (inside(p), fs::read_to_string(p).unwrap()))
+        .collect()
+}
+
+/// The folder of `src` that a file belongs to.
+fn folder_of(path: &str) -> Option<&str> {
+    let inside = path.strip_prefix("src/")?;
+    Some(inside.split_once('/').map_or_else(|| inside.trim_end_matches(".rs"), |(folder, _)| folder))
+}
+
+#[track_caller]
+fn none(what: &str, found: &[String]) {
+    assert!(found.is_empty(), "{what}:\n  {}", found.join("\n  "));
+}
+
+#[test]
+fn folders_use_only_what_lies_below_them() {
+    let may: BTreeMap<&str, BTreeSet<&str>> =
+        MAY_USE.iter().map(|(f, u)| (*f, u.iter().copied().collect())).collect();
+    let mut wrong = Vec::new();
+    for (path, text) in files("src", ".rs") {
+        let Some(folder) = folder_of(&path).filter(|f| !matches!(*f, "lib" | "main")) else { continue };
+        let Some(allowed) = may.get(folder) else {
+            wrong.push(format!("{path}: folder {folder} is not in the list of this test"));
+            continue;
+        };
+        for (number, line) in text.lines().enumerate().filter(|(_, l)| !l.trim_start().starts_with("//")) {
+            for part in line.split("crate::").skip(1) {
+                let used: String = part.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                if may.contains_key(used.as_str()) && used != folder && !allowed.contains(used.as_str()) {
+                    wrong.push(format!("{path}:{}: {folder} may not use {used}", number + 1));
+                }
+            }
+        }
+    }
+    none("layers are crossed (ARCHITECTURE.md)", &wrong);
+}
+
+#[test]
+fn the_list_of_folders_has_no_circle() {
+    let mut done: BTreeSet<&str> = BTreeSet::new();
+    for (folder, uses) in MAY_USE {
+        let missing: Vec<&&str> = uses.iter().filter(|u| !done.contains(**u)).collect();
+        assert!(missing.is_empty(), "{folder} uses {missing:?}, which stand below it in the list");
+        done.insert(folder);
+    }
+}
+
+#[test]
+fn files_do_one_thing() {
+    let mut wrong = Vec::new();
+    for folder in ["src", "tests", "benches"] {
+        for (path, text) in files(folder, ".rs") {
+            let lines = text.lines().count();
+            let known = GENERATED.contains(&path.as_str()) || LONG.iter().any(|(p, _)| *p == path);
+            if lines > MAX_LINES && !known {
+                wrong.push(format!("{path}: {lines} lines, the limit is {MAX_LINES}"));
+            }
+        }
+    }
+    none("files are too long", &wrong);
+}
+
+#[test]
+fn every_file_says_what_it_is() {
+    let mut wrong = Vec::new();
+    for folder in ["src", "tests", "benches"] {
+        for (path, text) in files(folder, ".rs") {
+            if !GENERATED.contains(&path.as_str()) && !text.starts_with("//!") {
+                wrong.push(path);
+            }
+        }
+    }
+    none("files without a `//!` head", &wrong);
+}
+
+#[test]
+fn nothing_is_called_utils() {
+    let vague = |p: &str| {
+        ["utils", "util", "common", "helpers", "helper", "misc"]
+            .iter()
+            .any(|w| p.trim_end_matches(".rs").split('/').any(|part| part == *w))
+    };
+    let wrong: Vec<String> = files("src", ".rs").into_iter().map(|(p, _)| p).filter(|p| vague(p)).collect();
+    none("vague names", &wrong);
+}
+
+#[test]
+fn unsafe_code_stands_in_kernels_and_is_explained() {
+    let mut wrong = Vec::new();
+    for (path, text) in files("src", ".rs") {
+        for (number, line) in text.lines().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            if code.contains("unsafe {") && path != "src/sim/engine/fast/level.rs" {
+                wrong.push(format!("{path}:{}", number + 1));
+            }
+        }
+    }
+    none("unsafe code outside the kernels", &wrong);
+}
+
+#[test]
+fn nothing_half_done_is_left() {
+    let words =
+        ["TO".to_string() + "DO", "FIX".to_string() + "ME", "X".repeat(3), "place".to_string() + "holder"];
+    let mut wrong = Vec::new();
+    for folder in ["src", "tests", "isa"] {
+        for (path, text) in files(folder, "") {
+            if GENERATED.contains(&path.as_str()) {
+                continue;
+            }
+            for (number, line) in text.lines().enumerate() {
+                if words.iter().any(|w| line.contains(w.as_str())) {
+                    wrong.push(format!("{path}:{}: {}", number + 1, line.trim()));
+                }
+            }
+        }
+    }
+    none("unfinished work", &wrong);
+}
+
+#[test]
+fn lines_have_no_trailing_space() {
+    let mut wrong = Vec::new();
+    for (path, text) in ["src", "tests", "isa"].into_iter().flat_map(|f| files(f, "")) {
+        for (number, line) in text.lines().enumerate().filter(|(_, l)| l.ends_with([' ', '\t'])) {
+            wrong.push(format!("{path}:{}: {line:?}", number + 1));
+        }
+    }
+    none("trailing space", &wrong);
+}
+
+#[test]
+fn documents_name_files_that_exist() {
+    let mut wrong = Vec::new();
+    for name in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let text = fs::read_to_string(root().join(name)).unwrap();
+        for word in text.split(['`', '(', ')', ' ', '\n', '|']) {
+            let path = word.trim_end_matches(['.', ',', ':', ';']);
+            let ours =
+                ["src/", "tests/", "programs/", "isa/", "benches/"].iter().any(|p| path.starts_with(p));
+            if ours && !path.contains(['*', '<', '…', 'X', '{']) && !root().join(path).exists() {
+                wrong.push(format!("{name}: {path}"));
+            }
+        }
+    }
+    none("documents name files that do not exist", &wrong);
+}
