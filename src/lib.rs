@@ -1,4 +1,8 @@
 //! `rcar-iss`: compiler and bit-exact simulator for RCN, a modeled integer accelerator.
+//!
+//! The way of a network: [`onnx::import()`] → [`compiler::compile`] → [`sim::Loaded::new`] → [`sim::Session::run`]. Programs
+//! are [`program::Program`]s, files of them ELF, their text assembly; machines are [`machine::Machine`]s. `ARCHITECTURE.md`
+//! says how the parts depend on each other.
 
 pub mod cli;
 pub mod compiler;
@@ -14,3 +18,8 @@ pub mod onnx;
 pub mod program;
 pub mod sim;
 pub mod tensor_file;
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -1,8 +1,8 @@
 //! The command line, on top of everything else.
 //!
-//! A command goes through three steps: what was typed ([`args`]), what it means once files are read (a plan, in the
+//! A command goes through three steps: what was typed (`args`), what it means once files are read (a plan, in the
 //! command's own module), and the report. Commands return their report as text; only this module prints it, and only
-//! [`failure`] knows how errors look and which exit status they have:
+//! `failure` knows how errors look and which exit status they have:
 //!
 //! | status | meaning |
 //! |---|---|

@@ -1,6 +1,6 @@
 //! Integer graph → program.
 //!
-//! Two levels: [`lower`](self) turns each node into a [`TileLayer`](tile::TileLayer), loops of tiled operations with
+//! Two levels: `lower` turns each node into a [`TileLayer`], loops of tiled operations with
 //! addresses and extents but without registers; emission turns those into instruction words with conditions between
 //! the queues. Before that, [`storage`] decides how every tensor lies in DRAM and [`memory`] where.
 //!

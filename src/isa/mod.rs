@@ -7,7 +7,7 @@
 pub mod asm;
 pub mod decode;
 pub mod disasm;
-#[allow(missing_docs, clippy::all, clippy::pedantic, unused_qualifications, reason = "generated")]
+#[allow(missing_docs, rustdoc::broken_intra_doc_links, clippy::all, clippy::pedantic, unused_qualifications, reason = "generated")]
 #[rustfmt::skip]
 pub mod generated;
 pub mod operand;

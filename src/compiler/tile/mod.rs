@@ -1,9 +1,8 @@
 //! The first level of lowering: loops of tiled operations.
 //!
 //! A [`TileLayer`] says what the queues do for one layer, tile by tile, with every address and extent, but without
-//! registers, conditions and encodings. [`lower`](crate::compiler::lower) makes it from the graph,
-//! [`emit`](crate::compiler::emit) turns it into instruction words, [`text`] prints and parses it, so that tiling can
-//! be read and tested apart from both.
+//! registers, conditions and encodings. `lower` makes it from the graph, `emit` turns it into instruction words.
+//! [`print()`] and [`parse`] are its text form, so that tiling can be read and tested apart from both.
 
 pub mod expr;
 mod text;

@@ -1,4 +1,4 @@
-//! The tiled operations as text: [`print`] and [`parse`] are inverse, so that lowering can be read, and tested as text.
+//! The tiled operations as text: [`print()`] and [`parse`] are inverse, so that lowering can be read, and tested as text.
 //!
 //! ```text
 //! layer "conv1" conv

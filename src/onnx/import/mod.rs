@@ -1,12 +1,12 @@
 //! ONNX → integer graph.
 //!
-//! One pass over the nodes in topological order. Every ONNX value becomes a [`Value`]: a constant, a tensor of the
+//! One pass over the nodes in topological order. Every ONNX value becomes a `Value`: a constant, a tensor of the
 //! integer graph, the float view of one (behind a DequantizeLinear), or an operator that waits for its quantizer.
 //! QOperator nodes name their quantization themselves; in QDQ form `DequantizeLinear → operator → QuantizeLinear` is
-//! one operator, completed by the last. Both ways meet in [`complete`], so both forms give the same integer operators.
+//! one operator, completed by the last. Both ways meet in `complete.rs`, so both forms give the same integer operators.
 //!
-//! [`operators`] lists what is understood. All unsupported nodes are reported at once. Float operators from which no
-//! quantizer is reachable become one *host* layer ([`tail`]); [`clamp`] fuses tables that only clamp.
+//! `operators.rs` lists what is understood. All unsupported nodes are reported at once. Float operators from which no
+//! quantizer is reachable become one *host* layer (`tail.rs`); `clamp.rs` fuses tables that only clamp.
 
 mod clamp;
 mod complete;

@@ -1,6 +1,6 @@
 //! Programs as assembly text: [`assemble`] and [`disassemble`].
 //!
-//! `assemble(disassemble(p)) == p` for every program that [`Program::validate`] accepts. A line is a directive, a
+//! `assemble(disassemble(p)) == p` for every program that [`Program::validate`](super::Program::validate) accepts. A line is a directive, a
 //! label, an instruction, or empty; `;` begins a comment.
 //!
 //! ```text

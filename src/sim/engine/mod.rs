@@ -1,6 +1,6 @@
 //! Engines compute values. They see captured operations that passed every check at load, in program order.
 //!
-//! [`reference`] is plain loops straight from the manual and keeps its own map of written bytes; [`fast`] is what runs
+//! [`mod@reference`] is plain loops straight from the manual and keeps its own map of written bytes; [`fast`] is what runs
 //! by default. They are byte-equal on every program.
 
 pub mod fast;

@@ -126,7 +126,7 @@ fn compiled_graphs_compute_what_their_operators_say() {
     let (mut ran, mut tried) = (0, 0);
     let mut failures = Vec::new();
     for seed in seeds {
-        let graph = build::graph(seed);
+        let graph = graph(seed);
         verify::verify(&graph).unwrap_or_else(|e| panic!("{e:?}\n{}", text::print(&graph)));
         for machine in &machines {
             tried += 1;

@@ -1,10 +1,10 @@
 //! The fast engine: the same bytes as the [reference](super::reference), in rows instead of elements.
 //!
-//! Operands are brought into contiguous rows ([`rows`]), kernels work on those, so they vectorize and need no care for
+//! Operands are brought into contiguous rows (`rows.rs`), kernels work on those, so they vectorize and need no care for
 //! strides. Sums are two's complement and the compiler of a program bounds them (see the manual's numbers), so their
 //! order is free; float arithmetic is [`numeric`](crate::numeric)'s, element by element, in the reference's order.
 //!
-//! Kernels are safe code, compiled twice ([`level`]): for any CPU, and for AVX2 with FMA, chosen when the engine is
+//! Kernels are safe code, compiled twice (`level.rs`): for any CPU, and for AVX2 with FMA, chosen when the engine is
 //! made.
 
 mod kernels;
