@@ -138,7 +138,7 @@ pub struct TileTextError {
     pub near: String,
 }
 
-/// Reads what [`print`] wrote.
+/// Reads what [`print()`] wrote.
 ///
 /// # Errors
 /// The place that is not understood.
