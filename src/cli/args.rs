@@ -38,6 +38,19 @@ pub(super) enum Command {
     Info(InfoArgs),
 }
 
+impl Command {
+    /// Whether the report, or the failure, is wanted as JSON.
+    pub(super) fn json(&self) -> bool {
+        match self {
+            Command::Check(a) => a.json,
+            Command::Compile(a) => a.json,
+            Command::Run(a) => a.json,
+            Command::Info(a) => a.json,
+            Command::Asm(_) | Command::Disasm(_) => false,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  rcar-iss asm programs/copy.s -o copy.rcn")]
 pub(super) struct AsmArgs {

@@ -81,6 +81,15 @@ pub(super) fn compile(path: &Path, args: &ModelArgs) -> Result<Model, Failure> {
     if imported.graph.name.is_empty() {
         imported.graph.name = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
     }
+    for name in side.preprocess.keys() {
+        let inputs: Vec<&str> =
+            imported.graph.inputs.iter().map(|id| imported.graph.tensor(*id).name.as_str()).collect();
+        if !inputs.contains(&name.as_str()) {
+            let file = side.path.as_deref().unwrap_or(path);
+            let why = format!("it describes input '{name}', the model's inputs are {}", inputs.join(", "));
+            return Err(Failure::file(file, &why));
+        }
+    }
     let labels = CompileOptions { preprocess: side.preprocess, labels: side.labels };
     let compiled =
         compiler::compile(&imported.graph, &machine, &labels).map_err(|e| compile_failure(path, &e))?;

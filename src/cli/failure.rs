@@ -70,7 +70,10 @@ impl Failure {
                 "reason": f.kind.to_string(),
             })
         });
-        format!("{:#}\n", serde_json::json!({ "error": self.what, "why": self.why, "fault": fault }))
+        format!(
+            "{:#}\n",
+            serde_json::json!({ "status": self.status, "error": self.what, "help": self.help, "why": self.why, "fault": fault })
+        )
     }
 
     pub(super) fn render(&self) -> String {

@@ -53,6 +53,7 @@ impl Report {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     logging(cli.verbose);
+    let json = cli.command.json();
     match dispatch(cli.command) {
         Ok(report) => {
             // A reader that went away (`| head`) is no error.
@@ -60,6 +61,9 @@ pub fn main() -> ExitCode {
             ExitCode::from(report.status)
         }
         Err(failure) => {
+            if json {
+                let _ = std::io::stdout().write_all(failure.json().as_bytes());
+            }
             let _ = std::io::stderr().write_all(failure.render().as_bytes());
             ExitCode::from(failure.status)
         }

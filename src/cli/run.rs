@@ -40,15 +40,6 @@ struct Finished {
 }
 
 pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
-    match execute(args) {
-        Err(failure) if args.json && failure.status == ILLEGAL => {
-            Ok(Report { text: failure.json(), status: ILLEGAL })
-        }
-        other => other,
-    }
-}
-
-fn execute(args: &RunArgs) -> Result<Report, Failure> {
     let (mut program, machine) = source::program(&args.file, &args.model)?;
     if let Some(path) = &args.labels {
         let labels = sidecar::labels(path)?;

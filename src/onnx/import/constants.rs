@@ -7,7 +7,7 @@ use super::super::constant::{Constant, Data};
 use super::Importer;
 use super::node::OnnxNode;
 use super::value::{ConstantReal, Refusal, Value, unsupported};
-use crate::graph::{DType, Quant, TensorId, Weights};
+use crate::graph::{DType, Quant, Tensor, TensorId, Weights};
 use crate::numeric;
 
 /// Scales, zero points (one, or one per scale), and the zero points' type where it is given.
@@ -18,10 +18,18 @@ impl<'a> Importer<'a> {
     pub(super) fn value(&self, n: &OnnxNode<'a>, index: usize) -> Result<&Value, Refusal> {
         let name = n.input(index).ok_or_else(|| Refusal::Malformed(format!("input {index} is missing")))?;
         match self.values.get(name) {
-            Some(Value::Failed) => Err(Refusal::Unreached),
+            Some(Value::Failed(_)) => Err(Refusal::Unreached),
             Some(Value::Exotic(reason)) => unsupported(format!("constant \"{name}\": {reason}")),
             Some(value) => Ok(value),
             None => Err(Refusal::Malformed(format!("its input \"{name}\" has no value yet"))),
+        }
+    }
+
+    /// The declared shape of an input whose node is not supported.
+    pub(super) fn failed_shape(&self, n: &OnnxNode<'a>, index: usize) -> Option<Vec<usize>> {
+        match self.values.get(n.input(index)?) {
+            Some(Value::Failed(shape)) => shape.clone(),
+            _ => None,
         }
     }
 
@@ -85,6 +93,14 @@ impl<'a> Importer<'a> {
 
     /// An integer activation with the quantization that stands at inputs `index + 1`, `index + 2`.
     pub(super) fn activation(&mut self, n: &OnnxNode<'a>, index: usize) -> Result<TensorId, Refusal> {
+        if let (Some(shape), Some(name)) = (self.failed_shape(n, index), n.input(index)) {
+            // An integer result of an unsupported operator: its quantization stands here.
+            let (quant, dtype) = self.quant(n, index + 1)?;
+            let dtype = dtype.unwrap_or(DType::U8);
+            let id = self.tensor(Tensor { name: name.into(), shape, dtype, quant: Some(quant) });
+            self.values.insert(name, Value::Tensor(id));
+            return Ok(id);
+        }
         let id = match self.value(n, index)? {
             Value::Tensor(id) => *id,
             Value::Constant(_) | Value::ConstantReal(_) => {

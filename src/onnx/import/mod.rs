@@ -339,15 +339,27 @@ impl<'a> Importer<'a> {
             }
             Refusal::Unsupported(reason) => {
                 self.fates[n.index] = Fate::Unsupported(reason);
-                Value::Failed
+                Value::Failed(None)
             }
             Refusal::Unreached => {
-                self.fates[n.index] = Fate::Unreached;
-                Value::Failed
+                self.fates[n.index] = match self.value(n, 1) {
+                    Ok(Value::Constant(c))
+                        if c.floats().is_some() && matches!(n.op_type(), "Conv" | "Gemm" | "MatMul") =>
+                    {
+                        Fate::Unsupported(format!("a float {}: quantize the model first", n.op_type()))
+                    }
+                    _ => Fate::Unreached,
+                };
+                Value::Failed(None)
             }
         };
         for output in n.proto.output.iter().filter(|o| !o.is_empty()) {
-            self.values.insert(output, value.clone());
+            let mut value = value.clone();
+            if let Value::Failed(shape) = &mut value {
+                let info = self.proto.value_info.iter().find(|i| i.name() == output);
+                *shape = info.and_then(|i| declared(i, None).ok()).map(|(shape, _)| shape);
+            }
+            self.values.insert(output, value);
         }
         Ok(())
     }
@@ -377,7 +389,7 @@ impl<'a> Importer<'a> {
                     self.graph.outputs.push(id);
                 }
                 Some(value @ (Value::Real(_) | Value::Pending(_))) => self.value_to_host(&value),
-                Some(Value::Host | Value::Failed) => {}
+                Some(Value::Host | Value::Failed(_)) => {}
                 Some(Value::Constant(_) | Value::ConstantReal(_)) => rows.push(failed("it is a constant")),
                 Some(Value::Exotic(reason)) => rows.push(failed(&reason)),
                 None => rows.push(failed("no node computes it")),

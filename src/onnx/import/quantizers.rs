@@ -104,6 +104,13 @@ fn target(importer: &Importer, n: &OnnxNode) -> Result<Format, Refusal> {
 
 pub(super) fn quantize<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
     no_blocks(n)?;
+    if let Some(shape) = importer.failed_shape(n, 0) {
+        // Everything behind a quantizer can be examined again.
+        let (quant, dtype) = target(importer, n)?;
+        importer.fates[n.index] = super::Fate::Unreached;
+        let name = n.result()?.into();
+        return Ok(Value::Tensor(importer.tensor(Tensor { name, shape, dtype, quant: Some(quant) })));
+    }
     let value = importer.value(n, 0)?.clone();
     if let Value::Constant(c) = &value {
         return importer.quantize_constant(n, c);

@@ -43,7 +43,7 @@ impl<'a> Importer<'a> {
             Some(Value::Tensor(id)) => {
                 self.graph.tensor(*id).dtype == DType::F32 && !self.graph.inputs.contains(id)
             }
-            Some(Value::Failed) | None => false,
+            Some(Value::Failed(_)) | None => false,
             Some(_) => true,
         };
         let feeds = |name: &String| {

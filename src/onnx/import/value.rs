@@ -39,8 +39,8 @@ pub(super) enum Value {
     Pending(Rc<Pending>),
     /// Computed by the host layer.
     Host,
-    /// Its node is not supported.
-    Failed,
+    /// Its node is not supported. Where the model declares the shape, quantized operators behind it are still examined.
+    Failed(Option<Vec<usize>>),
 }
 
 /// A float view: `functions(dequantize(tensor))`.

@@ -1,0 +1,324 @@
+//! The command line as a user meets it: reports, files, errors, exit statuses.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use prost::Message;
+use rcar_iss::onnx::proto::{
+    AttributeProto, ModelProto, NodeProto, StringStringEntryProto, tensor_proto::DataLocation,
+};
+use rcar_iss::tensor_file;
+use serde_json::Value;
+
+fn programs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("programs")
+}
+
+fn digit() -> String {
+    programs().join("digit_cnn/model.onnx").display().to_string()
+}
+
+fn seven() -> String {
+    programs().join("digit_cnn/seven.png").display().to_string()
+}
+
+fn rcar_iss(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_rcar-iss")).args(args).output().unwrap()
+}
+
+/// Runs a command that must succeed, and returns what it printed.
+#[track_caller]
+fn fine(args: &[&str]) -> String {
+    let out = rcar_iss(args);
+    assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8(out.stdout).unwrap()
+}
+
+/// Runs a command that must fail with a status, and say all of these on stdout or stderr.
+#[track_caller]
+fn fails(status: i32, args: &[&str], says: &[&str]) {
+    let out = rcar_iss(args);
+    let text = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(status), "{args:?}: {text}");
+    for word in says {
+        assert!(text.contains(word), "{args:?} does not say \"{word}\":\n{text}");
+    }
+}
+
+/// The digit network with something changed, in a file of its own, its sidecar beside it.
+fn changed(dir: &Path, change: impl FnOnce(&mut ModelProto)) -> String {
+    let mut model = ModelProto::decode(std::fs::read(digit()).unwrap().as_slice()).unwrap();
+    change(&mut model);
+    let path = dir.join("changed.onnx");
+    std::fs::write(&path, model.encode_to_vec()).unwrap();
+    std::fs::copy(programs().join("digit_cnn/model.toml"), dir.join("model.toml")).unwrap();
+    path.display().to_string()
+}
+
+fn node(op_type: &str, inputs: &[&str], outputs: &[&str]) -> NodeProto {
+    NodeProto {
+        op_type: Some(op_type.into()),
+        name: Some(format!("my_{op_type}")),
+        input: inputs.iter().map(ToString::to_string).collect(),
+        output: outputs.iter().map(ToString::to_string).collect(),
+        ..NodeProto::default()
+    }
+}
+
+#[test]
+fn a_model_goes_through_file_and_text_and_gives_the_same_bytes() {
+    let dir = crate::scratch("cli-way");
+    let at = |name: &str| dir.join(name).display().to_string();
+    fine(&[
+        "compile",
+        &digit(),
+        "-o",
+        &at("p.rcn"),
+        "--emit-asm",
+        &at("p.s"),
+        "--emit-graph",
+        &at("p.graph"),
+        "--emit-tiles",
+        &at("p.tiles"),
+    ]);
+    fine(&["asm", &at("p.s"), "-o", &at("q.rcn")]);
+    assert_eq!(std::fs::read(at("p.rcn")).unwrap(), std::fs::read(at("q.rcn")).unwrap());
+    fine(&["disasm", &at("p.rcn"), "-o", &at("r.s")]);
+    fine(&["asm", &at("r.s"), "-o", &at("r.rcn")]);
+    assert_eq!(std::fs::read(at("p.rcn")).unwrap(), std::fs::read(at("r.rcn")).unwrap());
+    let mut outputs = Vec::new();
+    for source in [digit(), at("p.rcn"), at("p.s")] {
+        for engine in ["fast", "reference"] {
+            let out = at(&format!("out{}", outputs.len()));
+            fine(&["run", &source, "--input", &seven(), "--engine", engine, "-o", &out]);
+            outputs.push(tensor_file::read(&Path::new(&out).join("output.npy")).unwrap());
+        }
+    }
+    assert!(outputs.iter().all(|o| *o == outputs[0]));
+    let info = fine(&["info", &at("p.rcn"), "--layers", "--tensors", "--provenance"]);
+    for word in ["digit_cnn", "conv0_quant", "maxpool_3_o_quantized", "rcn-m"] {
+        assert!(info.contains(word), "{info}");
+    }
+    assert!(std::fs::read_to_string(at("p.s")).unwrap().contains("layer 1: conv conv0_quant"));
+}
+
+#[test]
+fn a_stack_of_inputs_runs_many_times() {
+    let dir = crate::scratch("cli-stack");
+    let out = dir.join("out").display().to_string();
+    let text = fine(&[
+        "run",
+        &digit(),
+        "-i",
+        &seven(),
+        "-i",
+        &seven(),
+        "-i",
+        &seven(),
+        "-o",
+        &out,
+        "--threads",
+        "2",
+    ]);
+    assert!(text.contains("3 runs") && text.contains("run 2:"), "{text}");
+    let stacked = tensor_file::read(&Path::new(&out).join("output.npy")).unwrap();
+    assert_eq!(stacked.shape, [3, 10]);
+    let (first, rest) = stacked.bytes.split_at(40);
+    assert!(rest.chunks(40).all(|c| c == first));
+}
+
+#[test]
+fn json_reports_parse_and_hold_what_scripts_need() {
+    let run: Value = serde_json::from_str(&fine(&["run", &digit(), "--input", &seven(), "--json"])).unwrap();
+    assert_eq!(run["runs"][0]["outputs"][0]["best"][0]["class"], 7);
+    let rows: u64 =
+        run["layers"].as_array().unwrap().iter().map(|l| l["clock"]["cycles"].as_u64().unwrap()).sum();
+    let ends = run["prologue"].as_u64().unwrap() + run["epilogue"].as_u64().unwrap();
+    assert_eq!(rows + ends, run["cycles"].as_u64().unwrap());
+    let check: Value = serde_json::from_str(&fine(&["check", &digit(), "--json"])).unwrap();
+    assert_eq!(check["supported"], true);
+    assert_eq!(check["nodes"].as_array().unwrap().len(), 11);
+    let fault = programs().join("fault_overlap.s").display().to_string();
+    for command in ["run", "check"] {
+        let out = rcar_iss(&[command, &fault, "--json"]);
+        assert_eq!(out.status.code(), Some(5));
+        let value: Value = serde_json::from_slice(&out.stdout).unwrap();
+        assert_eq!(value["fault"]["kind"], "overlap");
+        assert_eq!(value["fault"]["pc"], 3);
+    }
+}
+
+#[test]
+fn errors_say_what_where_and_what_to_do() {
+    let dir = crate::scratch("cli-errors");
+    let at = |name: &str| dir.join(name).display().to_string();
+    fails(2, &["run", &digit()], &["no value is given for input 'input'", "--input input=FILE", "1x1x28x28"]);
+    fails(
+        2,
+        &["run", &digit(), "--input", &seven(), "--machine", "rcn-x"],
+        &["rcn-x", "rcn-s, rcn-m, rcn-l"],
+    );
+    fails(
+        2,
+        &["compile", &digit(), "-o", &at("x.rcn"), "--observe", "nowhere"],
+        &["\"nowhere\"", "check MODEL --all"],
+    );
+    fails(2, &["run"], &["Usage"]);
+    fails(3, &["run", &at("missing.onnx"), "--input", "x"], &["missing.onnx", "No such file"]);
+    fails(3, &["run", &digit(), "--input", &digit()], &["not a valid .npy file", "takes a .npy of float32"]);
+    std::fs::write(at("broken.rcn"), "\x7fELF nothing").unwrap();
+    fails(3, &["info", &at("broken.rcn")], &["broken.rcn"]);
+    std::fs::write(at("bad.s"), "  halt\n  hlat\n").unwrap();
+    fails(3, &["asm", &at("bad.s"), "-o", &at("bad.rcn")], &["bad.s:2:3", "no instruction \"hlat\"", "^^^^"]);
+    assert!(!Path::new(&at("bad.rcn")).exists(), "a failed command leaves no output");
+    fine(&["compile", &digit(), "-o", &at("m.rcn")]);
+    fails(
+        3,
+        &["run", &at("m.rcn"), "--input", &seven(), "--machine", "rcn-l"],
+        &["the machine does not match", "rcn-m"],
+    );
+    let fault = programs().join("fault_undefined_read.s").display().to_string();
+    fails(5, &["run", &fault], &["undefined read", "pc 5", "dma.out", "\"store\""]);
+}
+
+#[test]
+fn check_lists_every_unsupported_node_with_name_type_and_reason() {
+    let dir = crate::scratch("cli-unsupported");
+    let model = changed(&dir, |model| {
+        let graph = model.graph.as_mut().unwrap();
+        // Two operators that nobody knows, in the middle and at the end, and a Conv with a form that is not implemented.
+        let at = graph.node.iter().position(|n| n.name() == "maxpool_3").unwrap();
+        graph.node[at].op_type = Some("Frobnicate".into());
+        let last = graph.node.iter().position(|n| n.name() == "flatten_10").unwrap();
+        graph.node[last].op_type = Some("Twist".into());
+        let conv = graph.node.iter_mut().find(|n| n.name() == "conv0_quant").unwrap();
+        let auto = AttributeProto {
+            name: Some("pads".into()),
+            ints: vec![1, 1, 1, -1],
+            ..AttributeProto::default()
+        };
+        conv.attribute.retain(|a| a.name() != "pads");
+        conv.attribute.push(auto);
+    });
+    let says = [
+        "maxpool_3",
+        "Frobnicate",
+        "flatten_10",
+        "Twist",
+        "conv0_quant",
+        "QLinearConv",
+        "a pad of -1",
+        "3 not supported",
+    ];
+    fails(4, &["check", &model], &says);
+    fails(4, &["run", &model, "--input", &seven()], &["3 of 11 nodes cannot be compiled", "Frobnicate"]);
+}
+
+#[test]
+fn a_float_tail_is_a_named_host_layer() {
+    let dir = crate::scratch("cli-host");
+    let model = changed(&dir, |model| {
+        let graph = model.graph.as_mut().unwrap();
+        graph.node.push(node("Softmax", &["output"], &["probabilities"]));
+        graph.output[0].name = Some("probabilities".into());
+    });
+    let at = |name: &str| dir.join(name).display().to_string();
+    for command in [
+        vec!["check", &model],
+        vec!["compile", &model, "-o", &at("p.rcn")],
+        vec!["run", &model, "--input", &seven()],
+    ] {
+        let text = fine(&command);
+        assert!(text.contains("my_Softmax") && text.contains("host"), "{text}");
+    }
+    assert!(fine(&["info", &at("p.rcn")]).contains("host layer  my_Softmax: Softmax"));
+    fine(&["run", &at("p.rcn"), "--input", &seven(), "-o", &at("out"), "--dump-layers", &at("layers")]);
+    let floats = |name: &str| -> Vec<f32> {
+        let data = tensor_file::read(Path::new(&at(name))).unwrap();
+        data.bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
+    };
+    let (logits, probabilities) = (floats("layers/output.npy"), floats("out/probabilities.npy"));
+    let sum: f32 = logits.iter().map(|v| v.exp()).sum();
+    for (l, p) in logits.iter().zip(&probabilities) {
+        assert!((l.exp() / sum - p).abs() < 1e-5, "{logits:?} {probabilities:?}");
+    }
+    let manifest: Value =
+        serde_json::from_slice(&std::fs::read(at("layers/manifest.json")).unwrap()).unwrap();
+    let host: Vec<bool> =
+        manifest["tensors"].as_array().unwrap().iter().map(|t| t["host"].as_bool().unwrap()).collect();
+    assert_eq!(host.iter().filter(|h| **h).count(), 1, "{manifest:#}");
+}
+
+#[test]
+fn external_data_is_read_from_the_models_folder_only() {
+    let dir = crate::scratch("cli-external");
+    let outside = |location: &str| {
+        changed(&dir, |model| {
+            let tensor = &mut model.graph.as_mut().unwrap().initializer;
+            let tensor =
+                tensor.iter_mut().max_by_key(|t| t.raw_data.as_ref().map_or(0, |d| d.len())).unwrap();
+            let data = tensor.raw_data.take().unwrap();
+            std::fs::write(dir.join("weights.bin"), [&[0; 64][..], &data].concat()).unwrap();
+            let entry = |k: &str, v: String| StringStringEntryProto { key: Some(k.into()), value: Some(v) };
+            tensor.external_data = vec![
+                entry("location", location.into()),
+                entry("offset", "64".into()),
+                entry("length", data.len().to_string()),
+            ];
+            tensor.data_location = Some(DataLocation::External as i32);
+        })
+    };
+    let run = |model: &str| -> Value {
+        serde_json::from_str(&fine(&["run", model, "--input", &seven(), "--json"])).unwrap()
+    };
+    assert_eq!(run(&outside("weights.bin"))["runs"], run(&digit())["runs"]);
+    fails(3, &["check", &outside("../weights.bin")], &["outside the model's folder"]);
+    fails(3, &["check", &outside("gone.bin")], &["gone.bin"]);
+}
+
+#[test]
+fn what_fusion_removed_is_listed_and_can_be_observed() {
+    let dir = crate::scratch("cli-observe");
+    let at = |name: &str| dir.join(name).display().to_string();
+    let model = programs().join("digit_cnn/qdq_sym.onnx").display().to_string();
+    fine(&["run", &model, "--input", &seven(), "--dump-layers", &at("fused")]);
+    fine(&["run", &model, "--input", &seven(), "--dump-layers", &at("all"), "--observe", "all"]);
+    let manifest = |name: &str| -> Value {
+        serde_json::from_slice(&std::fs::read(Path::new(&at(name)).join("manifest.json")).unwrap()).unwrap()
+    };
+    let (fused, all) = (manifest("fused"), manifest("all"));
+    let list = |m: &Value, key: &str, field: &str| -> Vec<String> {
+        m[key].as_array().unwrap().iter().map(|t| t[field].as_str().unwrap().to_string()).collect()
+    };
+    let removed: Vec<String> = list(&fused, "removed", "tensor");
+    let kept = list(&all, "tensors", "tensor");
+    let clamped: Vec<&String> = removed.iter().filter(|t| kept.contains(t)).collect();
+    assert!(!clamped.is_empty(), "nothing was fused: the test does not test it");
+    let name = clamped[0].as_str();
+    fails(
+        2,
+        &["run", &model, "--input", &seven(), "--dump-layers", &at("x"), "--dump-layer", name],
+        &["--observe"],
+    );
+    fine(&[
+        "run",
+        &model,
+        "--input",
+        &seven(),
+        "--dump-layers",
+        &at("one"),
+        "--observe",
+        name,
+        "--dump-layer",
+        name,
+    ]);
+    assert_eq!(list(&manifest("one"), "tensors", "tensor"), [name]);
+    // Observing changes no value.
+    let digests = |m: &Value| -> Vec<(String, String)> {
+        list(m, "tensors", "tensor").into_iter().zip(list(m, "tensors", "digest")).collect()
+    };
+    let everything = digests(&all);
+    for entry in digests(&fused) {
+        assert!(everything.contains(&entry), "{entry:?}");
+    }
+}
