@@ -9,6 +9,7 @@ mod dump;
 mod elf;
 mod graphs;
 mod isa;
+mod numbers;
 mod random;
 mod removal;
 mod tidy;
