@@ -2,7 +2,7 @@
 ;;! [fault]
 ;;! kind = "host-failed"
 ;;! pc = 1
-;;! instruction = "host        0"
+;;! instruction = "host 0"
 ;;! layer = "h"
 
 .layer {"name": "h", "kind": "host", "host": true}

@@ -2,7 +2,7 @@
 ;;! [fault]
 ;;! kind = "incomplete-tensor"
 ;;! pc = 1
-;;! instruction = "layer.end   0"
+;;! instruction = "layer.end 0"
 ;;! layer = "l"
 
 .layer {"name": "l", "kind": "fill"}

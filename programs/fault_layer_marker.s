@@ -2,9 +2,11 @@
 ;;! [fault]
 ;;! kind = "layer-marker"
 ;;! pc = 0
-;;! instruction = "layer.end   0"
+;;! instruction = "layer.end 0"
+;;! layer = "layer marker"
 
-.layer {"name": "l", "kind": "fill"}
+.layer {"name": "layer marker", "kind": "fill"}
 .code
+.in 0
   layer.end   0
   halt

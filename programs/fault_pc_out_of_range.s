@@ -2,7 +2,10 @@
 ;;! [fault]
 ;;! kind = "pc-out-of-range"
 ;;! pc = 2
+;;! layer = "pc out of range"
 
+.layer {"name": "pc out of range", "kind": "fault"}
 .code
-  nop
+.in 0
+  layer.begin 0
   nop

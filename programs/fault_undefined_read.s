@@ -2,7 +2,7 @@
 ;;! [fault]
 ;;! kind = "undefined-read"
 ;;! pc = 5
-;;! instruction = "dma.out     t2, t1 wait(dmain)"
+;;! instruction = "dma.out t2, t1 wait(dmain)"
 ;;! layer = "store"
 
 .layer {"name": "store", "kind": "copy"}

@@ -2,7 +2,7 @@
 ;;! [fault]
 ;;! kind = "unset-descriptor"
 ;;! pc = 1
-;;! instruction = "dma.fill    t3"
+;;! instruction = "dma.fill t3"
 ;;! layer = "l"
 
 .layer {"name": "l", "kind": "fill"}

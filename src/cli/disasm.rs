@@ -34,7 +34,9 @@ fn layer(program: &Program, name: &str) -> Result<String, Failure> {
     let lines = ranges.flat_map(|r| r.start..r.end).map(|pc| {
         let word = program.code.get(pc as usize).copied().unwrap_or_default();
         match Insn::decode(word) {
-            Ok(insn) => format!("{pc:>6}  {}\n", disasm::disassemble(&insn)),
+            Ok(insn) => {
+                format!("{pc:>6}  {}\n", disasm::disassemble_with(&insn, &|words| format!("{words:+}")))
+            }
             Err(e) => format!("{pc:>6}  {word:#034x}  ; {e}\n"),
         }
     });

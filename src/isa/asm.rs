@@ -354,7 +354,7 @@ mod tests {
     fn spacing_is_free() {
         let tight = one("mac.conv t0,t1,t2,t3,w0,x4,x5{acc}wait(dmain,vec-1)");
         assert_eq!(tight, one("mac.conv  t0 , t1, t2, t3, w0, x4, x5 { acc } wait ( dmain , vec - 1 )"));
-        assert_eq!(disassemble(&tight), "mac.conv    t0, t1, t2, t3, w0, x4, x5 {acc} wait(dmain, vec-1)");
+        assert_eq!(disassemble(&tight), "mac.conv t0, t1, t2, t3, w0, x4, x5 {acc} wait(dmain, vec-1)");
     }
 
     #[test]

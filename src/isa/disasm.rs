@@ -3,19 +3,25 @@
 use super::generated::{Insn, Queue};
 use super::operand::{Class, FieldInfo, Wait};
 
-/// Assembly text of an instruction. Branch targets are written as signed word counts (`+3`); listings with labels
-/// replace them.
+/// Assembly text of an instruction, for messages. Branch targets are signed word counts (`+3`).
 #[must_use]
 pub fn disassemble(insn: &Insn) -> String {
-    disassemble_with(insn, &|target| format!("{target:+}"))
+    format!("{} {}", insn.opcode().info().mnemonic, operands(insn, &|target| format!("{target:+}")))
+        .trim_end()
+        .into()
 }
 
-/// The same, with branch targets written by `target`.
+/// The same in columns, for listings, with branch targets written by `target`.
 #[must_use]
 pub fn disassemble_with(insn: &Insn, target: &dyn Fn(i64) -> String) -> String {
+    format!("{:<11} {}", insn.opcode().info().mnemonic, operands(insn, target)).trim_end().into()
+}
+
+/// Operands and conditions.
+fn operands(insn: &Insn, target: &dyn Fn(i64) -> String) -> String {
     let info = insn.opcode().info();
     let word = insn.encode();
-    let mut text = format!("{:<11} ", info.mnemonic);
+    let mut text = String::new();
     let mut rest = info.syntax;
     while let Some(open) = rest.find('{') {
         let close = rest[open..].find('}').map_or(rest.len(), |c| open + c);
@@ -28,7 +34,7 @@ pub fn disassemble_with(insn: &Insn, target: &dyn Fn(i64) -> String) -> String {
     }
     text.push_str(rest);
     text.push_str(&wait(insn.wait()));
-    text.trim_end().to_string()
+    text
 }
 
 /// The branch target of an instruction in words, if it has one.

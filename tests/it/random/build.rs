@@ -67,7 +67,7 @@ fn x(n: u8) -> XReg {
 }
 
 /// Builds a program of `length` random operations; returns it with its machine.
-pub(super) fn program(seed: u64, length: usize, disturbed: bool) -> (Program, Machine) {
+pub(crate) fn program(seed: u64, length: usize, disturbed: bool) -> (Program, Machine) {
     let machine = Machine::named("rcn-s").unwrap();
     let mut b = Builder::new(seed, &machine);
     for _ in 0..length {
