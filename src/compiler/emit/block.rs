@@ -109,6 +109,15 @@ enum Target {
     Quant(QReg),
 }
 
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Target::Tensor(td, field) => write!(f, "{td}.{}", field.name()),
+            Target::Quant(qd) => write!(f, "{qd}.{}", QField::Table.name()),
+        }
+    }
+}
+
 impl Block<'_> {
     /// Loads every descriptor with its constant fields; the others are filled in by the loop heads.
     fn load_descriptors(&mut self) -> Result<(), CompileError> {
@@ -132,16 +141,28 @@ impl Block<'_> {
 
     /// Sets the fields whose deepest variable is `bound`, now that it has a value.
     fn head(&mut self, bound: Option<Var>) -> Result<(), CompileError> {
+        // Fields that get the same value share its computation.
+        let mut values: Vec<(Expr, Vec<Target>)> = Vec::new();
         for (target, expr) in self.dynamic_fields() {
             if expr.constant().is_none() && self.deepest(&expr) == bound {
-                let (value, temporary) = self.value(&expr)?;
+                match values.iter_mut().find(|(e, _)| *e == expr) {
+                    Some((_, targets)) => targets.push(target),
+                    None => values.push((expr, vec![target])),
+                }
+            }
+        }
+        for (expr, targets) in values {
+            let names: Vec<String> = targets.iter().map(Target::to_string).collect();
+            self.code.comment(format!("{} = {expr}", names.join(", ")));
+            let (value, temporary) = self.value(&expr)?;
+            for target in targets {
                 self.code.push(match target {
                     Target::Tensor(td, field) => Insn::TdescSet { td, rs1: value, field },
                     Target::Quant(qd) => Insn::QdescSet { qd, rs1: value, field: QField::Table },
                 });
-                if temporary {
-                    self.scalars.give(value);
-                }
+            }
+            if temporary {
+                self.scalars.give(value);
             }
         }
         Ok(())

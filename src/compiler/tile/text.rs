@@ -76,7 +76,7 @@ fn operation(op: &TileOp) -> String {
         let _ =
             write!(text, " quant zp {} clamp {lo} {hi} m {:?} {:?} c {:?}", q.zero_point, q.m0, q.m1, q.c);
         if let Some((table, buffer)) = &q.table {
-            let _ = write!(text, " table {} in {}", expression(table), bytes(buffer));
+            let _ = write!(text, " table {} in {}", table, bytes(buffer));
         }
     }
     if let Some(w) = &op.window {
@@ -87,8 +87,8 @@ fn operation(op: &TileOp) -> String {
             w.stride,
             w.dilation,
             w.pads,
-            expression(&op.origin[0]),
-            expression(&op.origin[1])
+            op.origin[0],
+            op.origin[1]
         );
     }
     text.push_str(if op.accumulate { " accumulate" } else { "" });
@@ -97,13 +97,13 @@ fn operation(op: &TileOp) -> String {
 }
 
 fn view(v: &View) -> String {
-    let dims: Vec<String> = v.dims.iter().map(expression).collect();
+    let dims: Vec<String> = v.dims.iter().map(Expr::to_string).collect();
     format!(
         "{} {} [{}] at {} strides {:?} zp {} lanes {} in {}",
         v.space.name(),
         v.etype.name(),
         dims.join(", "),
-        expression(&v.base),
+        v.base,
         v.strides,
         v.zero_point,
         v.lanes,
@@ -115,14 +115,16 @@ fn bytes(b: &Buffer) -> String {
     format!("{}+{}", b.start, b.bytes)
 }
 
-fn expression(e: &Expr) -> String {
-    match e {
-        Expr::Const(c) => c.to_string(),
-        Expr::Var(v) => format!("v{}", v.0),
-        Expr::Add(a, b) => format!("({} + {})", expression(a), expression(b)),
-        Expr::Mul(a, b) => format!("({} * {})", expression(a), expression(b)),
-        Expr::Min(a, b) => format!("min({}, {})", expression(a), expression(b)),
-        Expr::Max(a, b) => format!("max({}, {})", expression(a), expression(b)),
+impl std::fmt::Display for Expr {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Expr::Const(c) => write!(f, "{c}"),
+            Expr::Var(v) => write!(f, "v{}", v.0),
+            Expr::Add(a, b) => write!(f, "({a} + {b})"),
+            Expr::Mul(a, b) => write!(f, "({a} * {b})"),
+            Expr::Min(a, b) => write!(f, "min({a}, {b})"),
+            Expr::Max(a, b) => write!(f, "max({a}, {b})"),
+        }
     }
 }
 
