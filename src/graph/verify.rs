@@ -94,10 +94,12 @@ fn node(graph: &Graph, n: &Node) -> Checked {
     let x = inputs[0];
     let float_in = matches!(n.op, Op::Quantize);
     let float_out = matches!(n.op, Op::Dequantize);
+    // What computes no value needs no quantization: integers that nobody scaled may be moved and compared.
+    let needed = !matches!(n.op, Op::MaxPool { .. } | Op::Reshape | Op::Transpose { .. } | Op::Concat { .. });
     for t in &inputs {
-        quantized(t, float_in)?;
+        quantized(t, float_in, needed)?;
     }
-    quantized(y, float_out)?;
+    quantized(y, float_out, needed)?;
     match &n.op {
         Op::Quantize | Op::Dequantize | Op::Table(_) => same_shape(x, y),
         Op::Conv { window: w, groups, weights, epilogue } => {
@@ -133,7 +135,8 @@ fn node(graph: &Graph, n: &Node) -> Checked {
             clamped(*clamp, y)
         }
         Op::MaxPool { window: w } => {
-            require(x.dtype == y.dtype && x.quant == y.quant, || "a MaxPool keeps the quantization".into())?;
+            let same = x.quant.is_none() || y.quant.is_none() || x.quant == y.quant;
+            require(x.dtype == y.dtype && same, || "a MaxPool keeps the quantization".into())?;
             pool(w, x, y)
         }
         Op::AvgPool { window: w, .. } => pool(w, x, y),
@@ -174,13 +177,13 @@ fn node(graph: &Graph, n: &Node) -> Checked {
 }
 
 /// Floats have no quantization, integers have one.
-fn quantized(t: &Tensor, float: bool) -> Checked {
+fn quantized(t: &Tensor, float: bool, needed: bool) -> Checked {
     if float {
         return require(t.dtype == DType::F32, || format!("\"{}\" is not f32", t.name));
     }
     let eight = matches!(t.dtype, DType::U8 | DType::S8);
     require(eight, || format!("\"{}\" has type {}; 8 bits are needed", t.name, t.dtype.name()))?;
-    require(t.quant.is_some(), || format!("\"{}\" has no quantization", t.name))
+    require(t.quant.is_some() || !needed, || format!("\"{}\" has no quantization", t.name))
 }
 
 fn same_shape(x: &Tensor, y: &Tensor) -> Checked {

@@ -51,18 +51,9 @@ impl Lowering<'_> {
 
     pub(super) fn transpose(&mut self, node: &Node, perm: &[usize]) -> Result<Vec<Stmt>, CompileError> {
         let (src, dst) = (self.input(node, 0)?.clone(), self.output(node)?.clone());
-        let unsupported = || CompileError::Unsupported {
-            node: node.name.clone(),
-            reason: "transposing a tensor of more than 4 dimensions".into(),
-        };
-        let (mine, theirs) = (
-            axes(&src, perm.len()).ok_or_else(unsupported)?,
-            axes(&dst, perm.len()).ok_or_else(unsupported)?,
-        );
-        let pairs = perm.iter().zip(&theirs).map(|(p, to)| {
-            let from = mine[*p];
-            [src.dims[from], src.strides[from], dst.strides[*to]]
-        });
+        let mine = steps(&src, &self.graph.tensor(node.inputs[0]).shape);
+        let theirs = steps(&dst, &self.graph.tensor(node.outputs[0]).shape);
+        let pairs = perm.iter().zip(&theirs).map(|(p, [extent, to])| [*extent, mine[*p][1], *to]);
         let copy = whole_copy(&src, &dst, pairs.collect());
         let mut body = self.fill_padding(node, &dst)?;
         body.extend(self.copy(node, &copy, None)?);
@@ -284,6 +275,20 @@ fn axes(s: &Storage, rank: usize) -> Option<Vec<usize>> {
         4 => Some(s.onnx_order.to_vec()),
         _ => None,
     }
+}
+
+/// Extent and byte stride of every ONNX axis. Beyond four axes the leading ones are merged into the first extent.
+fn steps(s: &Storage, shape: &[usize]) -> Vec<[i64; 2]> {
+    if let Some(axes) = axes(s, shape.len()) {
+        return axes.into_iter().map(|a| [s.dims[a], s.strides[a]]).collect();
+    }
+    let mut out: Vec<[i64; 2]> = (1..4).map(|a| [s.dims[a], s.strides[a]]).collect();
+    let mut stride = s.strides[0];
+    for extent in shape.iter().rev().skip(3) {
+        out.insert(0, [*extent as i64, stride]);
+        stride *= *extent as i64;
+    }
+    out
 }
 
 /// Which of the four extents an ONNX axis is, if it is one of its own.

@@ -83,12 +83,7 @@ fn operation(op: &TileOp) -> String {
         let _ = write!(
             text,
             " window kernel {:?} stride {:?} dilation {:?} pads {:?} origin {} {}",
-            w.kernel,
-            w.stride,
-            w.dilation,
-            w.pads,
-            op.origin[0],
-            op.origin[1]
+            w.kernel, w.stride, w.dilation, w.pads, op.origin[0], op.origin[1]
         );
     }
     text.push_str(if op.accumulate { " accumulate" } else { "" });

@@ -49,7 +49,29 @@ impl Importer<'_> {
             }
         };
         let output = Tensor { name: name.into(), shape: p.shape.clone(), dtype: to.1, quant: Some(to.0) };
+        if let (Op::Gemm { .. }, [a, b, c, last]) = (&op, p.shape.as_slice()) {
+            return Ok(self.product_of_images(p, op, [a * b * c, *last], output, &nodes));
+        }
         Ok(Value::Tensor(self.layer(p.own, op, p.inputs.clone(), output, &nodes)))
+    }
+
+    /// A matrix product over the last axis of a tensor of four axes, which otherwise lies as an image: its rows are
+    /// brought together before, and apart again after.
+    fn product_of_images(
+        &mut self,
+        p: &Pending,
+        op: Op,
+        [rows, cols]: [usize; 2],
+        output: Tensor,
+        nodes: &[usize],
+    ) -> Value {
+        let x = self.graph.tensor(p.inputs[0]).clone();
+        let depth = x.shape.last().copied().unwrap_or(1);
+        let x = Tensor { name: format!("{}.input_rows", output.name), shape: vec![rows, depth], ..x };
+        let y = Tensor { name: format!("{}.rows", output.name), shape: vec![rows, cols], ..output.clone() };
+        let x = self.layer(p.own, Op::Reshape, p.inputs.clone(), x, &[]);
+        let y = self.layer(p.own, op, vec![x], y, nodes);
+        Value::Tensor(self.layer(p.own, Op::Reshape, vec![y], output, &[]))
     }
 
     /// For operators without a clamp of their own: the operator, then a table.

@@ -213,9 +213,18 @@ pub(super) fn concat<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Re
         other.dtype == t.dtype
             && matches!((other.quant, t.quant), (Some(a), Some(b)) if super::same_quant(a, b))
     };
+    let unscaled = |id: &TensorId| {
+        let other = importer.graph.tensor(*id);
+        other.dtype == t.dtype && other.quant.is_none()
+    };
     match t.quant {
         Some(quant) if p.inputs.iter().all(same) => {
             importer.complete(&p, n.index, n.result()?, (quant, t.dtype))
+        }
+        None if p.inputs.iter().all(unscaled) => {
+            let output = Tensor { name: n.result()?.into(), shape: p.shape, dtype: t.dtype, quant: None };
+            let op = Op::Concat { axis: at, tables: vec![None; p.inputs.len()] };
+            Ok(Value::Tensor(importer.layer(n.index, op, p.inputs, output, &[])))
         }
         _ => unsupported("a Concat of integers of different quantization"),
     }
