@@ -17,21 +17,29 @@ pub(super) fn run(args: &CheckArgs) -> Result<Report, Failure> {
 
 fn check_program(args: &CheckArgs) -> Result<Report, Failure> {
     let (program, machine) = source::program(&args.file, &args.model)?;
+    compile::prepare_hosts(&program)?;
     let loaded = Loaded::new(Arc::new(program), &machine, Limits::default())
         .map_err(|e| run::load_failure(&args.file, &e))?;
     let clock = loaded.clock();
     if args.json {
-        let value = json!({ "status": "fine", "machine": machine.name, "clock": clock });
+        let hosts = &loaded.program().meta.hosts;
+        let value = json!({ "status": "fine", "machine": machine.name, "clock": clock, "hosts": hosts });
         return Ok(Report::fine(format!("{value:#}\n")));
     }
-    Ok(Report::fine(format!(
+    let mut text = format!(
         "fine: {} executes {} instructions in {} cycles ({}) on {}, reads nothing undefined and stays inside its memories\n",
         args.file.display(),
         format::grouped(clock.instructions),
         format::grouped(clock.total),
         format::time(clock.total, machine.clock_mhz),
         machine.name
-    )))
+    );
+    for host in &loaded.program().meta.hosts {
+        let name = loaded.program().meta.layers.get(host.layer as usize).map_or("?", |l| l.name.as_str());
+        let types = host.op_types.join(", ");
+        let _ = writeln!(text, "host layer \"{name}\": {types} run on the host ({})", host.reason);
+    }
+    Ok(Report::fine(text))
 }
 
 fn check_model(args: &CheckArgs) -> Result<Report, Failure> {

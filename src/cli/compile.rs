@@ -15,6 +15,7 @@ use crate::graph::{Graph, text};
 use crate::host::RtenHost;
 use crate::machine::Machine;
 use crate::onnx::{self, ImportError, ImportOptions, Imported, LoadedModel, Observe};
+use crate::program::Program;
 
 /// A model, imported and compiled.
 pub(super) struct Model {
@@ -93,15 +94,21 @@ pub(super) fn compile(path: &Path, args: &ModelArgs) -> Result<Model, Failure> {
     let labels = CompileOptions { preprocess: side.preprocess, labels: side.labels };
     let compiled =
         compiler::compile(&imported.graph, &machine, &labels).map_err(|e| compile_failure(path, &e))?;
+    prepare_hosts(&compiled.program)?;
+    tracing::info!(layers = compiled.layers.len(), instructions = compiled.program.code.len(), "compiled");
+    Ok(Model { imported, compiled, machine })
+}
+
+/// Loads every host layer's model, so that an operator which the host cannot run is found before the program runs.
+pub(super) fn prepare_hosts(program: &Program) -> Result<(), Failure> {
     let mut host = RtenHost::new();
-    for (model, entry) in compiled.program.host_models.iter().zip(&compiled.program.meta.hosts) {
+    for (model, entry) in program.host_models.iter().zip(&program.meta.hosts) {
         host.prepare(model).map_err(|why| {
             let what = format!("the host layer with {} cannot run", entry.op_types.join(", "));
             Failure::new(UNSUPPORTED, what).why(&why)
         })?;
     }
-    tracing::info!(layers = compiled.layers.len(), instructions = compiled.program.code.len(), "compiled");
-    Ok(Model { imported, compiled, machine })
+    Ok(())
 }
 
 pub(super) fn run(args: &CompileArgs) -> Result<Report, Failure> {
