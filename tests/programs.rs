@@ -20,8 +20,9 @@
 //! layer = "store"
 //! ```
 //!
-//! A model's expectation is a file `programs/*/*.expected.toml`, which `tests/golden/expect.py` writes: the digest of
-//! every tensor that ONNX Runtime computes. The model is compiled for each machine and run by the command line.
+//! A model's expectation is a file `programs/*/*.expected.toml` (written by `tests/golden/expect.py`) or
+//! `tests/golden/*/*.expected.toml` (by `tests/golden/operators.py`): the digest of every tensor that ONNX Runtime
+//! computes. The model is compiled for each machine and run by the command line.
 //!
 //! Both engines run each program, and the program survives a trip through text and through the program file. To see
 //! what a program does: `rcar-iss run programs/NAME.s`.
@@ -93,9 +94,14 @@ fn main() {
             Trial::test(name, move || check(&path))
         })
         .collect();
-    for path in expectations(&folder) {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    for path in expectations(&folder).into_iter().chain(expectations(&golden)) {
         for machine in Machine::names() {
-            let model = path.strip_prefix(&folder).unwrap().to_string_lossy().replace(".expected.toml", "");
+            let model = path
+                .strip_prefix(path.ancestors().nth(2).unwrap())
+                .unwrap()
+                .to_string_lossy()
+                .replace(".expected.toml", "");
             let path = path.clone();
             trials.push(Trial::test(format!("{model} on {machine}"), move || model_on(&path, machine)));
         }
@@ -104,7 +110,7 @@ fn main() {
     libtest_mimic::run(&args, trials).exit();
 }
 
-/// Every `programs/*/*.expected.toml`.
+/// Every `*/*.expected.toml` in a folder.
 fn expectations(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for dir in std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir()) {

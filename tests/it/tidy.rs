@@ -71,6 +71,8 @@ fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
     found
         .iter()
         .filter(|p| p.to_string_lossy().ends_with(ending))
+        // Models and arrays are no text.
+        .filter(|p| p.extension().is_none_or(|e| e != "onnx" && e != "npy"))
         .map(|p| (inside(p), fs::read_to_string(p).unwrap()))
         .collect()
 }

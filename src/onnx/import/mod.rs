@@ -378,10 +378,19 @@ impl<'a> Importer<'a> {
             };
             match self.values.get(name).cloned() {
                 Some(Value::Tensor(id)) => {
-                    if self.graph.tensor(id).name == name && self.graph.producer(id).is_some() {
-                        self.graph.outputs.push(id);
-                    } else {
-                        rows.push(failed("it is only another name of a tensor; nothing computes it"));
+                    let t = self.graph.tensor(id).clone();
+                    let made = self.nodes.iter().position(|n| n.proto.output.iter().any(|o| o == name));
+                    match made {
+                        _ if t.name == name && self.graph.producer(id).is_some() => {
+                            self.graph.outputs.push(id)
+                        }
+                        // Only another name of a tensor: the output is a copy, or lies in the same place.
+                        Some(own) if t.dtype.int_range().is_some() => {
+                            let output = Tensor { name: name.into(), ..t };
+                            let id = self.layer(own, Op::Reshape, vec![id], output, &[]);
+                            self.graph.outputs.push(id);
+                        }
+                        _ => rows.push(failed("it is only another name of an input; nothing computes it")),
                     }
                 }
                 Some(Value::Real(real)) if real.functions.is_empty() => {
