@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::args::CheckArgs;
 use super::failure::{Failure, UNSUPPORTED};
-use super::{Report, compile, format, run, source};
+use super::{Report, format, model, source};
 use crate::onnx::{self, ImportError, NodeRow, NodeStatus};
 use crate::sim::{Limits, Loaded};
 
@@ -17,9 +17,9 @@ pub(super) fn run(args: &CheckArgs) -> Result<Report, Failure> {
 
 fn check_program(args: &CheckArgs) -> Result<Report, Failure> {
     let (program, machine) = source::program(&args.file, &args.model)?;
-    compile::prepare_hosts(&program)?;
+    model::prepare_hosts(&program)?;
     let loaded = Loaded::new(Arc::new(program), &machine, Limits::default())
-        .map_err(|e| run::load_failure(&args.file, &e))?;
+        .map_err(|e| Failure::load(&args.file, &e))?;
     let clock = loaded.clock();
     if args.json {
         let hosts = &loaded.program().meta.hosts;
@@ -43,17 +43,17 @@ fn check_program(args: &CheckArgs) -> Result<Report, Failure> {
 }
 
 fn check_model(args: &CheckArgs) -> Result<Report, Failure> {
-    let model = compile::load(&args.file)?;
-    let imported = onnx::import(&model, &compile::import_options(&args.model)?);
+    let loaded = model::load(&args.file)?;
+    let imported = onnx::import(&loaded, &model::import_options(&args.model)?);
     let (rows, hosts) = match imported {
-        Ok(imported) => (imported.rows, compile::hosts(&imported.graph)),
+        Ok(imported) => (imported.rows, model::hosts(&imported.graph)),
         Err(ImportError::Unsupported { rows }) => (rows, String::new()),
-        Err(other) => return Err(compile::import_failure(&args.file, &other)),
+        Err(other) => return Err(model::import_failure(&args.file, &other)),
     };
     let unsupported_count = rows.iter().filter(|r| r.status == NodeStatus::Unsupported).count();
     // What imports may still fail to fit the machine.
     let fits =
-        if unsupported_count == 0 { compile::compile(&args.file, &args.model).map(Some) } else { Ok(None) };
+        if unsupported_count == 0 { model::compile(&args.file, &args.model).map(Some) } else { Ok(None) };
     let status =
         if unsupported_count > 0 { UNSUPPORTED } else { fits.as_ref().map_or_else(|f| f.status, |_| 0) };
     let problem = fits.as_ref().err().map(Failure::render);
@@ -77,7 +77,7 @@ fn check_model(args: &CheckArgs) -> Result<Report, Failure> {
             ));
             text.push('\n');
         } else if unsupported_count > 0 {
-            text.push_str(&unsupported(&rows));
+            text.push_str(&model::unsupported(&rows));
             text.push('\n');
         }
         text.push_str(&totals(&rows));
@@ -99,15 +99,6 @@ fn word(status: NodeStatus) -> &'static str {
         NodeStatus::Unsupported => "UNSUPPORTED",
         NodeStatus::Unreached => "unreached",
     }
-}
-
-/// The unsupported nodes as a table.
-pub(super) fn unsupported(rows: &[NodeRow]) -> String {
-    let cells = rows
-        .iter()
-        .filter(|r| r.status == NodeStatus::Unsupported)
-        .map(|r| vec![r.name.clone(), r.op_type.clone(), r.detail.clone()]);
-    format::table(&["unsupported node", "type", "reason"], &[], cells.collect())
 }
 
 fn totals(rows: &[NodeRow]) -> String {

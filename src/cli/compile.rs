@@ -1,122 +1,24 @@
-//! `rcar-iss compile`, and compiling for `run` and `check`.
+//! `rcar-iss compile`.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
 use serde_json::json;
 
-use super::args::{CompileArgs, ModelArgs};
-use super::failure::{Failure, UNSUPPORTED};
-use super::{Report, check, format, sidecar, source};
-use crate::compiler::{self, CompileError, CompileOptions, Compiled};
+use super::args::CompileArgs;
+use super::failure::Failure;
+use super::model::{self, Model};
+use super::{Report, format, source};
+use crate::compiler;
 use crate::files;
-use crate::graph::{Graph, text};
-use crate::host::RtenHost;
-use crate::machine::Machine;
-use crate::onnx::{self, ImportError, ImportOptions, Imported, LoadedModel, Observe};
-use crate::program::Program;
-
-/// A model, imported and compiled.
-pub(super) struct Model {
-    pub(super) imported: Imported,
-    pub(super) compiled: Compiled,
-    pub(super) machine: Machine,
-}
-
-/// Import options from what was typed.
-pub(super) fn import_options(args: &ModelArgs) -> Result<ImportOptions, Failure> {
-    let observe = if args.observe.iter().any(|o| o == "all") {
-        Observe::All
-    } else if args.observe.is_empty() {
-        Observe::Nothing
-    } else {
-        Observe::Named(args.observe.iter().cloned().collect())
-    };
-    let mut shapes = BTreeMap::new();
-    for option in &args.shape {
-        let parsed = option.rsplit_once('=').and_then(|(name, dims)| {
-            let dims: Option<Vec<usize>> = dims.split(['x', ',']).map(|d| d.trim().parse().ok()).collect();
-            Some((name.to_string(), dims?))
-        });
-        let Some((name, dims)) = parsed else {
-            return Err(Failure::usage(format!("--shape {option}")).help("write NAME=1x3x224x224"));
-        };
-        shapes.insert(name, dims);
-    }
-    Ok(ImportOptions { observe, shapes })
-}
-
-/// Reads an ONNX file.
-pub(super) fn load(path: &Path) -> Result<LoadedModel, Failure> {
-    LoadedModel::from_file(path).map_err(|e| match e {
-        onnx::LoadError::Io { path, source } => Failure::file(&path, &source),
-        other => Failure::file(path, &other).help("an ONNX model or a program file of this tool is expected"),
-    })
-}
-
-/// The failure of an import.
-pub(super) fn import_failure(path: &Path, error: &ImportError) -> Failure {
-    match error {
-        ImportError::Malformed { .. } => Failure::file(path, error),
-        ImportError::NoSuchTensor { .. } => {
-            Failure::usage(error.to_string()).help("`rcar-iss check MODEL --all` lists the nodes")
-        }
-        ImportError::Unsupported { rows } => Failure::new(UNSUPPORTED, format!("'{}'", path.display()))
-            .why(&format!("{error}\n{}", check::unsupported(rows)))
-            .help("`rcar-iss check MODEL` shows what is supported"),
-    }
-}
-
-fn compile_failure(path: &Path, error: &CompileError) -> Failure {
-    Failure::new(UNSUPPORTED, format!("'{}' cannot be compiled", path.display())).why(error)
-}
-
-/// Compiles an ONNX file in memory. Host layers are loaded once, so that one that cannot run is found now.
-pub(super) fn compile(path: &Path, args: &ModelArgs) -> Result<Model, Failure> {
-    let machine = source::machine(args.machine.as_deref().unwrap_or("rcn-m"))?;
-    let options = import_options(args)?;
-    let side = sidecar::find(path)?;
-    let model = load(path)?;
-    let mut imported = onnx::import(&model, &options).map_err(|e| import_failure(path, &e))?;
-    if imported.graph.name.is_empty() {
-        imported.graph.name = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
-    }
-    for name in side.preprocess.keys() {
-        let inputs: Vec<&str> =
-            imported.graph.inputs.iter().map(|id| imported.graph.tensor(*id).name.as_str()).collect();
-        if !inputs.contains(&name.as_str()) {
-            let file = side.path.as_deref().unwrap_or(path);
-            let why = format!("it describes input '{name}', the model's inputs are {}", inputs.join(", "));
-            return Err(Failure::file(file, &why));
-        }
-    }
-    let labels = CompileOptions { preprocess: side.preprocess, labels: side.labels };
-    let compiled =
-        compiler::compile(&imported.graph, &machine, &labels).map_err(|e| compile_failure(path, &e))?;
-    prepare_hosts(&compiled.program)?;
-    tracing::info!(layers = compiled.layers.len(), instructions = compiled.program.code.len(), "compiled");
-    Ok(Model { imported, compiled, machine })
-}
-
-/// Loads every host layer's model, so that an operator which the host cannot run is found before the program runs.
-pub(super) fn prepare_hosts(program: &Program) -> Result<(), Failure> {
-    let mut host = RtenHost::new();
-    for (model, entry) in program.host_models.iter().zip(&program.meta.hosts) {
-        host.prepare(model).map_err(|why| {
-            let what = format!("the host layer with {} cannot run", entry.op_types.join(", "));
-            Failure::new(UNSUPPORTED, what).why(&why)
-        })?;
-    }
-    Ok(())
-}
+use crate::graph::text;
 
 pub(super) fn run(args: &CompileArgs) -> Result<Report, Failure> {
     if source::kind_of(&args.model_file)? != source::Kind::Model {
         return Err(Failure::usage(format!("'{}' is no ONNX model", args.model_file.display()))
             .help("`rcar-iss asm` assembles text; a program file is compiled already"));
     }
-    let model = compile(&args.model_file, &args.model)?;
+    let model = model::compile(&args.model_file, &args.model)?;
     let program = &model.compiled.program;
     if let Some(path) = &args.emit_graph {
         files::replace(path, text::print(&model.imported.graph).as_bytes())?;
@@ -162,30 +64,13 @@ fn summary(model: &Model, output: &Path) -> String {
         format::bytes(program.constants.len() as u64),
         model.machine.name
     );
-    text.push_str(&hosts(&model.imported.graph));
+    text.push_str(&model::hosts(&model.imported.graph));
     if !model.imported.graph.removed.is_empty() {
         let n = model.imported.graph.removed.len();
         let _ = writeln!(
             text,
             "{n} ONNX tensors have no tensor in the program (`rcar-iss info --tensors` says why)"
         );
-    }
-    text
-}
-
-/// One line for each host layer.
-pub(super) fn hosts(graph: &Graph) -> String {
-    let mut text = String::new();
-    for node in &graph.nodes {
-        if let crate::graph::Op::Host(h) = &node.op {
-            let _ = writeln!(
-                text,
-                "host layer \"{}\": {} run on the host, outside bit-exactness ({})",
-                node.name,
-                h.op_types.join(", "),
-                h.reason
-            );
-        }
     }
     text
 }

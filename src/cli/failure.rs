@@ -7,7 +7,7 @@ use crate::files::FileError;
 use crate::image::ImageError;
 use crate::machine::MachineError;
 use crate::program::elf::ProgramFileError;
-use crate::sim::Fault;
+use crate::sim::{Fault, LoadError};
 use crate::tensor_file::TensorFileError;
 
 /// The answer is "no".
@@ -134,6 +134,16 @@ impl Failure {
 
     pub(super) fn image(path: &Path, error: &ImageError) -> Failure {
         Failure::file(path, error)
+    }
+
+    /// The failure of a load.
+    pub(super) fn load(path: &Path, error: &LoadError) -> Failure {
+        match error {
+            LoadError::Refused(_) => Failure::file(path, error),
+            LoadError::Fault(fault) => {
+                Failure::new(ILLEGAL, format!("'{}'", path.display())).why(fault).fault(fault.clone())
+            }
+        }
     }
 
     pub(super) fn machine(name: &str, error: &MachineError) -> Failure {

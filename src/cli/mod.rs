@@ -22,6 +22,8 @@ mod failure;
 mod format;
 mod info;
 mod input;
+mod machines;
+mod model;
 mod outputs;
 mod progress;
 mod run;

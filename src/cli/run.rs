@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -17,20 +16,10 @@ use super::{Report, format, sidecar, source};
 use crate::dump::{DumpWriter, Selection};
 use crate::host::RtenHost;
 use crate::program::{Meta, Program, Role, TensorEntry};
-use crate::sim::{EngineKind, Limits, LoadError, Loaded, Memory, Observer, RunError, RunSummary, Session};
+use crate::sim::{EngineKind, Limits, Loaded, Memory, Observer, RunError, RunSummary, Session};
 
 /// More runs than this are not listed one by one.
 const LISTED_RUNS: usize = 20;
-
-/// The failure of a load.
-pub(super) fn load_failure(path: &Path, error: &LoadError) -> Failure {
-    match error {
-        LoadError::Refused(_) => Failure::file(path, error),
-        LoadError::Fault(fault) => {
-            Failure::new(ILLEGAL, format!("'{}'", path.display())).why(fault).fault(fault.clone())
-        }
-    }
-}
 
 /// One finished run.
 struct Finished {
@@ -58,7 +47,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
     };
     let inputs = input::read(&program.meta, &args.input)?;
     let loaded =
-        Loaded::new(Arc::new(program), &machine, limits).map_err(|e| load_failure(&args.file, &e))?;
+        Loaded::new(Arc::new(program), &machine, limits).map_err(|e| Failure::load(&args.file, &e))?;
     let finished = run_all(args, &loaded, &inputs)?;
     let runs: Vec<Vec<Vec<u8>>> = finished.iter().map(|f| f.outputs.clone()).collect();
     let files = match &args.output {

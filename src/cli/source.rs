@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::args::ModelArgs;
 use super::failure::Failure;
-use crate::files;
+use super::machines;
 use crate::machine::Machine;
 use crate::program::{Program, elf};
 
@@ -48,17 +48,17 @@ pub(super) fn program(path: &Path, args: &ModelArgs) -> Result<(Program, Machine
         Kind::Program => {
             only_for_models(args, "a program file")?;
             let program = read_program(path)?;
-            let machine = machine_of(&program, args.machine.as_deref())?;
+            let machine = machines::of(&program, args.machine.as_deref())?;
             Ok((program, machine))
         }
         Kind::Assembly => {
             only_for_models(args, "assembly text")?;
             let program = super::asm::assemble(path)?;
-            let machine = machine_of(&program, args.machine.as_deref())?;
+            let machine = machines::of(&program, args.machine.as_deref())?;
             Ok((program, machine))
         }
         Kind::Model => {
-            let model = super::compile::compile(path, args)?;
+            let model = super::model::compile(path, args)?;
             Ok((model.compiled.program, model.machine))
         }
     }
@@ -70,44 +70,4 @@ fn only_for_models(args: &ModelArgs, what: &str) -> Result<(), Failure> {
     }
     Err(Failure::usage(format!("--observe and --shape are for ONNX models, this is {what}"))
         .help("compile the model again with them"))
-}
-
-/// A machine by name, or from a machine file.
-pub(super) fn machine(name: &str) -> Result<Machine, Failure> {
-    let path = Path::new(name);
-    let looks_like_a_file = path.extension().is_some() || name.contains(std::path::MAIN_SEPARATOR);
-    if looks_like_a_file || path.is_file() {
-        let text = files::read_text(path)?;
-        return Machine::parse(&text).map_err(|e| Failure::machine(name, &e));
-    }
-    Machine::named(name).map_err(|e| Failure::machine(name, &e))
-}
-
-/// The machine that a program was made for: the shipped one of that name, or the one given with `--machine`, if its
-/// hash is the program's.
-pub(super) fn machine_of(program: &Program, given: Option<&str>) -> Result<Machine, Failure> {
-    let id = &program.meta.machine;
-    let found = match given {
-        Some(name) => machine(name)?,
-        None => Machine::named(&id.name).map_err(|_| {
-            Failure::new(
-                super::failure::INPUT,
-                format!("the program is for machine '{}', which is not shipped", id.name),
-            )
-            .help("give its machine file with --machine FILE")
-        })?,
-    };
-    let hash = format!("{:016x}", found.hash());
-    if found.name != id.name || hash != id.hash {
-        let why = format!(
-            "the program is for {} with hash {}, this is {} with hash {hash}",
-            id.name, id.hash, found.name
-        );
-        return Err(Failure::new(super::failure::INPUT, "the machine does not match the program")
-            .why(&why)
-            .help(
-                "compile the program for this machine, or give the machine file that it was compiled for",
-            ));
-    }
-    Ok(found)
 }

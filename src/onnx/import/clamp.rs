@@ -81,7 +81,7 @@ fn forget(graph: &mut Graph, gone: TensorId) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::unary::map;
+    use super::super::function::map;
     use super::*;
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::unary::{Format, Unary, range, table};
+use super::function::{Format, Unary, range, table};
 use super::value::{Pending, PendingKind, Real, Refusal, Value, unsupported};
 use super::{Importer, same_quant};
 use crate::graph::{MacEpilogue, Op, Quant, Tensor, TensorId, Weights};

@@ -1,8 +1,8 @@
 //! Add and Mul in both forms; with one constant number on a side they are tables.
 
 use super::Importer;
+use super::function::{Format, map, range};
 use super::node::OnnxNode;
-use super::unary::{Format, map, range};
 use super::value::{Pending, PendingKind, Refusal, Value, unsupported};
 use crate::graph::{DType, Op, Quant, Tensor, TensorId};
 use crate::numeric::{self, AddCoefficients, MulCoefficients};

@@ -2,8 +2,8 @@
 
 use super::Importer;
 use super::constants::{integer_bias, real_bias, weights};
+use super::function::Format;
 use super::node::OnnxNode;
-use super::unary::Format;
 use super::value::{Pending, PendingKind, Refusal, Value, unsupported};
 use super::window;
 use crate::graph::{DType, Quant, TensorId, Weights};

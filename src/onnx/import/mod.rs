@@ -12,6 +12,7 @@ mod clamp;
 mod complete;
 mod constants;
 mod elementwise;
+mod function;
 mod mac;
 mod movement;
 mod node;

@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use super::super::constant::{Constant, Data};
 use super::constants::Scales;
+use super::function::{Format, range};
 use super::node::OnnxNode;
-use super::unary::{Format, range};
 use super::value::{ConstantReal, Real, Refusal, Value, unsupported};
 use super::{Importer, same_quant};
 use crate::graph::{DType, Op, Quant, Tensor};

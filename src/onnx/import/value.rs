@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::super::constant::Constant;
-use super::unary::Unary;
+use super::function::Unary;
 use crate::graph::{TensorId, Weights, Window};
 
 /// Why a node is not imported.
