@@ -13,7 +13,8 @@ use nom::sequence::{pair, preceded};
 use nom::{Err, IResult, Parser};
 
 use super::disasm::disassemble;
-use super::generated::{Insn, Opcode, Queue};
+use super::generated::{Insn, Opcode};
+use super::kinds::Queue;
 use super::operand::{Class, Cond, FieldInfo, OpcodeInfo, Wait};
 
 /// What was expected, and where: the rest of the line from there.

@@ -1,6 +1,7 @@
 //! One instruction as text, by the table.
 
-use super::generated::{Insn, Queue};
+use super::generated::Insn;
+use super::kinds::Queue;
 use super::operand::{Class, FieldInfo, Wait};
 
 /// Assembly text of an instruction, for messages. Branch targets are signed word counts (`+3`).

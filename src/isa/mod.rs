@@ -1,8 +1,9 @@
 //! The instruction set RCN.
 //!
-//! `isa/rcn.toml` is the only list of instructions; [`generated`] comes from it: [`Insn`] with its encoder and decoder,
-//! the descriptor records, and a table of [`OpcodeInfo`](operand::OpcodeInfo) by which [`operand`] prints and parses
-//! operands. The assembler works on that table alone and names no instruction.
+//! `isa/rcn.toml` is the only list of instructions; [`kinds`] and [`generated`] come from it: registers, flags and other
+//! parts of operands, [`Insn`] with its encoder and decoder, the descriptor records, and a table of
+//! [`OpcodeInfo`](operand::OpcodeInfo). [`disasm`] prints by that table and [`asm`] parses by it; neither names an
+//! instruction.
 
 pub mod asm;
 pub mod decode;
@@ -10,10 +11,14 @@ pub mod disasm;
 #[allow(missing_docs, rustdoc::broken_intra_doc_links, clippy::all, clippy::pedantic, unused_qualifications, reason = "generated")]
 #[rustfmt::skip]
 pub mod generated;
+#[allow(missing_docs, rustdoc::broken_intra_doc_links, clippy::all, clippy::pedantic, reason = "generated")]
+#[rustfmt::skip]
+pub mod kinds;
 pub mod operand;
 
 pub use decode::{DecodeError, DescriptorError};
 pub use generated::*;
+pub use kinds::*;
 pub use operand::{Cond, Unit, Wait};
 
 impl EType {

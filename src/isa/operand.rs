@@ -1,7 +1,7 @@
 //! Operands as data: what the table says of an instruction's fields, and conditions.
 
 use super::decode::{self, DecodeError};
-use super::generated::{Queue, Timing};
+use super::kinds::{Queue, Timing};
 
 /// Who executes an instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

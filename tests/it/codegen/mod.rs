@@ -1,5 +1,5 @@
-//! Generates `src/isa/generated.rs` and `isa/MANUAL.md` from `isa/rcn.toml`, and checks that the committed files are
-//! fresh. `RCN_BLESS=1 cargo test --test it generated` rewrites them.
+//! Generates `src/isa/kinds.rs`, `src/isa/generated.rs` and `isa/MANUAL.md` from `isa/rcn.toml`, and checks that the
+//! committed files are fresh. `RCN_BLESS=1 cargo test --test it generated` rewrites them.
 
 mod manual;
 mod rust;
@@ -31,6 +31,7 @@ fn ensure(path: &str, wanted: &str) {
 #[test]
 fn generated_rust_is_fresh() {
     let table = table::load();
+    ensure("src/isa/kinds.rs", &rust::kinds(&table));
     ensure("src/isa/generated.rs", &rust::generate(&table));
 }
 

@@ -1,16 +1,15 @@
-//! Writes `src/isa/generated.rs`.
+//! Writes `src/isa/kinds.rs` and `src/isa/generated.rs`.
 
 use std::fmt::Write;
 
 use super::table::{DescField, Descriptor, Field, Insn, Kind, Table};
 
-/// The whole file.
-pub(super) fn generate(t: &Table) -> String {
-    let mut out = String::from(
-        "// Generated from isa/rcn.toml by `RCN_BLESS=1 cargo test --test it generated`. Do not edit.\n\n\
-         use super::decode::{self, DecodeError, DescriptorError};\n\
-         use super::operand::{Class, FieldInfo, OpcodeInfo, Unit, Wait};\n\n",
-    );
+const HEAD: &str =
+    "// Generated from isa/rcn.toml by `RCN_BLESS=1 cargo test --test it generated`. Do not edit.\n\n";
+
+/// `src/isa/kinds.rs`: what operands are made of. It stands on nothing.
+pub(super) fn kinds(t: &Table) -> String {
+    let mut out = String::from(HEAD);
     let _ =
         writeln!(out, "/// Version of the instruction set.\npub const ISA_VERSION: u32 = {};\n", t.version);
     for kind in t.kind.values() {
@@ -21,15 +20,25 @@ pub(super) fn generate(t: &Table) -> String {
             _ => {}
         }
     }
-    for d in t.descriptor.values() {
-        for f in d.fields.iter().filter(|f| f.ty == "enum") {
-            let mut values: Vec<(&str, u32)> = f.values.iter().map(|(n, v)| (n.as_str(), *v)).collect();
-            values.sort_by_key(|(_, v)| *v);
-            enumeration(&mut out, &f.rust, &f.doc, &values);
-        }
-        descriptor(&mut out, d);
+    for f in t.descriptor.values().flat_map(|d| &d.fields).filter(|f| f.ty == "enum") {
+        let mut values: Vec<(&str, u32)> = f.values.iter().map(|(n, v)| (n.as_str(), *v)).collect();
+        values.sort_by_key(|(_, v)| *v);
+        enumeration(&mut out, &f.rust, &f.doc, &values);
     }
     timing(&mut out, t);
+    format_source(&out)
+}
+
+/// `src/isa/generated.rs`: descriptors and instructions.
+pub(super) fn generate(t: &Table) -> String {
+    let mut out = String::from(HEAD);
+    out.push_str(
+        "use super::decode::{self, DecodeError, DescriptorError};\nuse super::kinds::*;\n\
+         use super::operand::{Class, FieldInfo, OpcodeInfo, Unit, Wait};\n\n",
+    );
+    for d in t.descriptor.values() {
+        descriptor(&mut out, d);
+    }
     opcode(&mut out, t);
     instruction(&mut out, t);
     format_source(&out)
@@ -61,7 +70,7 @@ fn register(out: &mut String, k: &Kind) {
     let (name, doc, prefix, count) = (&k.rust, &k.doc, &k.prefix, k.count);
     let _ = write!(
         out,
-        "/// A {doc}.\n#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]\npub struct {name}(u8);\n\n\
+        "/// A {doc}.\n#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]\npub struct {name}(pub(super) u8);\n\n\
          impl {name} {{\n/// How many there are.\npub const COUNT: usize = {count};\n\n\
          /// The register of this number, if it exists.\n#[must_use]\npub const fn new(number: u8) -> Option<Self> {{\n\
          if (number as usize) < Self::COUNT {{ Some(Self(number)) }} else {{ None }}\n}}\n\n\

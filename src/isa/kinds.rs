@@ -1,0 +1,547 @@
+// Generated from isa/rcn.toml by `RCN_BLESS=1 cargo test --test it generated`. Do not edit.
+
+/// Version of the instruction set.
+pub const ISA_VERSION: u32 = 1;
+
+bitflags::bitflags! {
+/// Flags: include_pad = padded positions count in the divisor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AvgFlags: u8 {
+/// `include_pad`
+const INCLUDE_PAD = 1 << 0;
+}
+}
+
+bitflags::bitflags! {
+/// Flags: what an accumulator starts from: acc = its present value, bias = the bias operand, neither = zero (the bias operand is then not read).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct MacFlags: u8 {
+/// `acc`
+const ACC = 1 << 0;
+/// `bias`
+const BIAS = 1 << 1;
+}
+}
+
+/// A quantization descriptor register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct QReg(pub(super) u8);
+
+impl QReg {
+    /// How many there are.
+    pub const COUNT: usize = 16;
+
+    /// The register of this number, if it exists.
+    #[must_use]
+    pub const fn new(number: u8) -> Option<Self> {
+        if (number as usize) < Self::COUNT { Some(Self(number)) } else { None }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl std::fmt::Display for QReg {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "q{}", self.0)
+    }
+}
+
+/// A field of a quantization descriptor that scalar code may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum QField {
+    /// `zp`
+    Zp = 0,
+    /// `lo`
+    Lo = 1,
+    /// `hi`
+    Hi = 2,
+    /// `table`
+    Table = 3,
+}
+
+impl QField {
+    /// All values, in order.
+    pub const ALL: [Self; 4] = [Self::Zp, Self::Lo, Self::Hi, Self::Table];
+
+    /// The value of this number, if there is one.
+    #[must_use]
+    pub fn new(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|v| *v as u8 == number)
+    }
+
+    /// Name in assembly text.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Zp => "zp",
+            Self::Lo => "lo",
+            Self::Hi => "hi",
+            Self::Table => "table",
+        }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// One of the four queues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Queue {
+    /// `dmain`
+    Dmain = 0,
+    /// `dmaout`
+    Dmaout = 1,
+    /// `mac`
+    Mac = 2,
+    /// `vec`
+    Vec = 3,
+}
+
+impl Queue {
+    /// All values, in order.
+    pub const ALL: [Self; 4] = [Self::Dmain, Self::Dmaout, Self::Mac, Self::Vec];
+
+    /// The value of this number, if there is one.
+    #[must_use]
+    pub fn new(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|v| *v as u8 == number)
+    }
+
+    /// Name in assembly text.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dmain => "dmain",
+            Self::Dmaout => "dmaout",
+            Self::Mac => "mac",
+            Self::Vec => "vec",
+        }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+bitflags::bitflags! {
+/// Flags: acc = add to the present value of the accumulator instead of starting from zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RedFlags: u8 {
+/// `acc`
+const ACC = 1 << 0;
+}
+}
+
+/// A tensor descriptor register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TReg(pub(super) u8);
+
+impl TReg {
+    /// How many there are.
+    pub const COUNT: usize = 32;
+
+    /// The register of this number, if it exists.
+    #[must_use]
+    pub const fn new(number: u8) -> Option<Self> {
+        if (number as usize) < Self::COUNT { Some(Self(number)) } else { None }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl std::fmt::Display for TReg {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "t{}", self.0)
+    }
+}
+
+/// A field of a tensor descriptor that scalar code may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum TField {
+    /// `base`
+    Base = 0,
+    /// `d0`
+    D0 = 1,
+    /// `d1`
+    D1 = 2,
+    /// `d2`
+    D2 = 3,
+    /// `d3`
+    D3 = 4,
+    /// `s0`
+    S0 = 5,
+    /// `s1`
+    S1 = 6,
+    /// `s2`
+    S2 = 7,
+    /// `s3`
+    S3 = 8,
+    /// `zp`
+    Zp = 9,
+}
+
+impl TField {
+    /// All values, in order.
+    pub const ALL: [Self; 10] = [
+        Self::Base,
+        Self::D0,
+        Self::D1,
+        Self::D2,
+        Self::D3,
+        Self::S0,
+        Self::S1,
+        Self::S2,
+        Self::S3,
+        Self::Zp,
+    ];
+
+    /// The value of this number, if there is one.
+    #[must_use]
+    pub fn new(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|v| *v as u8 == number)
+    }
+
+    /// Name in assembly text.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Base => "base",
+            Self::D0 => "d0",
+            Self::D1 => "d1",
+            Self::D2 => "d2",
+            Self::D3 => "d3",
+            Self::S0 => "s0",
+            Self::S1 => "s1",
+            Self::S2 => "s2",
+            Self::S3 => "s3",
+            Self::Zp => "zp",
+        }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// A window descriptor register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WReg(pub(super) u8);
+
+impl WReg {
+    /// How many there are.
+    pub const COUNT: usize = 8;
+
+    /// The register of this number, if it exists.
+    #[must_use]
+    pub const fn new(number: u8) -> Option<Self> {
+        if (number as usize) < Self::COUNT { Some(Self(number)) } else { None }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl std::fmt::Display for WReg {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "w{}", self.0)
+    }
+}
+
+/// A field of a window descriptor that scalar code may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum WField {
+    /// `kh`
+    Kh = 0,
+    /// `kw`
+    Kw = 1,
+    /// `sh`
+    Sh = 2,
+    /// `sw`
+    Sw = 3,
+    /// `dh`
+    Dh = 4,
+    /// `dw`
+    Dw = 5,
+    /// `pt`
+    Pt = 6,
+    /// `pl`
+    Pl = 7,
+    /// `pb`
+    Pb = 8,
+    /// `pr`
+    Pr = 9,
+}
+
+impl WField {
+    /// All values, in order.
+    pub const ALL: [Self; 10] =
+        [Self::Kh, Self::Kw, Self::Sh, Self::Sw, Self::Dh, Self::Dw, Self::Pt, Self::Pl, Self::Pb, Self::Pr];
+
+    /// The value of this number, if there is one.
+    #[must_use]
+    pub fn new(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|v| *v as u8 == number)
+    }
+
+    /// Name in assembly text.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kh => "kh",
+            Self::Kw => "kw",
+            Self::Sh => "sh",
+            Self::Sw => "sw",
+            Self::Dh => "dh",
+            Self::Dw => "dw",
+            Self::Pt => "pt",
+            Self::Pl => "pl",
+            Self::Pb => "pb",
+            Self::Pr => "pr",
+        }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// A 64-bit scalar register; x0 reads as zero and ignores writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct XReg(pub(super) u8);
+
+impl XReg {
+    /// How many there are.
+    pub const COUNT: usize = 32;
+
+    /// The register of this number, if it exists.
+    #[must_use]
+    pub const fn new(number: u8) -> Option<Self> {
+        if (number as usize) < Self::COUNT { Some(Self(number)) } else { None }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl std::fmt::Display for XReg {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "x{}", self.0)
+    }
+}
+
+/// Rounding profile; the machine lists those that it supports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Profile {
+    /// `onnx`
+    Onnx = 0,
+}
+
+impl Profile {
+    /// All values, in order.
+    pub const ALL: [Self; 1] = [Self::Onnx];
+
+    /// The value of this number, if there is one.
+    #[must_use]
+    pub fn new(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|v| *v as u8 == number)
+    }
+
+    /// Name in assembly text.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Onnx => "onnx",
+        }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// Channel: the multiplier of channel c is the f32 at SPM address table + 4·c; tensor: it is m0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum QuantMode {
+    /// `tensor`
+    Tensor = 0,
+    /// `channel`
+    Channel = 1,
+}
+
+impl QuantMode {
+    /// All values, in order.
+    pub const ALL: [Self; 2] = [Self::Tensor, Self::Channel];
+
+    /// The value of this number, if there is one.
+    #[must_use]
+    pub fn new(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|v| *v as u8 == number)
+    }
+
+    /// Name in assembly text.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tensor => "tensor",
+            Self::Channel => "channel",
+        }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// Which memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Space {
+    /// `dram`
+    Dram = 0,
+    /// `spm`
+    Spm = 1,
+    /// `acc`
+    Acc = 2,
+}
+
+impl Space {
+    /// All values, in order.
+    pub const ALL: [Self; 3] = [Self::Dram, Self::Spm, Self::Acc];
+
+    /// The value of this number, if there is one.
+    #[must_use]
+    pub fn new(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|v| *v as u8 == number)
+    }
+
+    /// Name in assembly text.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Dram => "dram",
+            Self::Spm => "spm",
+            Self::Acc => "acc",
+        }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// Element type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum EType {
+    /// `u8`
+    U8 = 0,
+    /// `s8`
+    S8 = 1,
+    /// `u16`
+    U16 = 2,
+    /// `s16`
+    S16 = 3,
+    /// `s32`
+    S32 = 4,
+    /// `s64`
+    S64 = 5,
+    /// `f32`
+    F32 = 6,
+}
+
+impl EType {
+    /// All values, in order.
+    pub const ALL: [Self; 7] = [Self::U8, Self::S8, Self::U16, Self::S16, Self::S32, Self::S64, Self::F32];
+
+    /// The value of this number, if there is one.
+    #[must_use]
+    pub fn new(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|v| *v as u8 == number)
+    }
+
+    /// Name in assembly text.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::U8 => "u8",
+            Self::S8 => "s8",
+            Self::U16 => "u16",
+            Self::S16 => "s16",
+            Self::S32 => "s32",
+            Self::S64 => "s64",
+            Self::F32 => "f32",
+        }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// Timing classes; the manual gives their formulas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Timing {
+    /// `control.const_load_cycles`: the control core waits for the constant port
+    ConstLoad,
+    /// `1`: one cycle in the control core
+    Control,
+    /// `dram.read_latency_cycles + ceil(bytes / dram.bytes_per_cycle)`: bytes: those fetched from DRAM; padding costs none
+    DmaIn,
+    /// `ceil(bytes / spm.bytes_per_cycle)`: bytes: those written, padding lanes included
+    DmaLocal,
+    /// `ceil(bytes / dram.bytes_per_cycle) + dram.write_latency_cycles`: bytes: those sent to DRAM
+    DmaOut,
+    /// `mac.fill_cycles + ceil(OC / mac.oc_lanes) · ceil(PIXELS / mac.pixel_lanes) · KH · KW · ceil(IC / mac.ic_lanes) + mac.drain_cycles`: PIXELS = D1·D2 and OC = D3 of the accumulator tile; partial tiles cost whole ones
+    MacConv,
+    /// `mac.fill_cycles + ceil(C / mac.oc_lanes) · ceil(PIXELS / mac.pixel_lanes) · ceil(KH · KW / mac.ic_lanes) + mac.drain_cycles`: the lanes of the reduction dimension take the taps of the kernel
+    MacDepthwise,
+    /// `mac.fill_cycles + ceil(N / mac.oc_lanes) · ceil(M / mac.pixel_lanes) · ceil(K / mac.ic_lanes) + mac.drain_cycles`: M rows, N columns, K the reduction
+    MacMatmul,
+    /// `1`: one cycle in its unit
+    Qnop,
+    /// `1`: executes in the first cycle in which everything issued has ended
+    Sync,
+    /// `vec.latency_cycles + D0 · D1 · D2 · ceil(D3 / vec.lanes)`: one element a lane and cycle
+    VecMap,
+    /// `vec.latency_cycles + H · W · ceil(C / vec.lanes)`: H, W, C of the source
+    VecReduce,
+    /// `vec.latency_cycles + D0 · D1 · D2 · ceil(D3 / vec.lanes) · KH · KW`: one tap a lane and cycle
+    VecWindow,
+}
