@@ -98,16 +98,29 @@ pub(super) fn touched(
     let stride = i64::from(window.stride[axis]);
     let dilation = i64::from(window.dilation[axis]);
     let kernel = i64::from(window.kernel[axis]);
+    let tile = i64::from(tile);
     let first = origin * stride - i64::from(window.pads[axis]);
-    let last = first + (i64::from(tile) - 1) * stride + (kernel - 1) * dilation;
+    let last = first + (tile - 1) * stride + (kernel - 1) * dilation;
+    // `first + o·stride + k·dilation = i` for an output `o` and a tap `k`: the taps that leave no rest modulo the stride
+    // are one residue class, so the question is whether it has a member among the taps that reach `i`.
+    let shared = gcd(stride, dilation);
+    let period = stride / shared;
+    let inverse = (0..period).find(|n| (dilation / shared) % period * n % period == 1 % period).unwrap_or(0);
     let is_touched = move |i: i64| {
-        // Some output `o` and tap `k` with `first + o·stride + k·dilation = i`.
-        (0..kernel).any(|k| {
-            let rest = i - first - k * dilation;
-            rest >= 0 && rest % stride == 0 && rest / stride < i64::from(tile)
-        })
+        let rest = i - first;
+        if rest < 0 || rest % shared != 0 {
+            return false;
+        }
+        let residue = (rest / shared) % period * inverse % period;
+        let least = ((rest - (tile - 1) * stride).max(0) + dilation - 1) / dilation;
+        let tap = residue + (least - residue + period - 1).max(0) / period * period;
+        tap <= (rest / dilation).min(kernel - 1)
     };
     (first.max(0)..=last.min(i64::from(extent) - 1)).filter(move |i| is_touched(*i))
+}
+
+fn gcd(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 fn windowed<E>(
@@ -204,4 +217,40 @@ pub fn span(d: &TensorDesc, dims: [u32; 4]) -> (i64, i64) {
         hi += reach.max(0);
     }
     (lo, hi)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn touched_positions_are_those_of_some_tap() {
+        let mut checked = 0;
+        for (stride, dilation, kernel) in
+            (1..7).flat_map(|s| (1..6).flat_map(move |d| (1..6).map(move |k| (s, d, k))))
+        {
+            for (pad, origin, tile, extent) in
+                [(0, 0, 1, 9), (2, 0, 3, 11), (1, 2, 4, 40), (5, 1, 2, 3), (0, 3, 5, 100)]
+            {
+                let window = WindowDesc {
+                    kernel: [kernel; 2],
+                    stride: [stride; 2],
+                    dilation: [dilation; 2],
+                    pads: [pad; 4],
+                };
+                let found: Vec<i64> = touched(&window, 0, origin, tile, extent).collect();
+                let tap = |o: i64, k: i64| {
+                    (origin + o) * i64::from(stride) - i64::from(pad) + k * i64::from(dilation)
+                };
+                let taps = (0..i64::from(tile)).flat_map(|o| (0..i64::from(kernel)).map(move |k| (o, k)));
+                let mut wanted: Vec<i64> =
+                    taps.map(|(o, k)| tap(o, k)).filter(|i| (0..i64::from(extent)).contains(i)).collect();
+                wanted.sort_unstable();
+                wanted.dedup();
+                assert_eq!(found, wanted, "{window:?} origin {origin} tile {tile} extent {extent}");
+                checked += 1;
+            }
+        }
+        assert_eq!(checked, 6 * 5 * 5 * 5);
+    }
 }

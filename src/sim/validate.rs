@@ -13,7 +13,7 @@ pub const MAX_REDUCTION: u64 = 33_025;
 /// Largest extent of a tensor operand.
 pub const MAX_EXTENT: u32 = 1 << 24;
 /// Most elements of one operand, and most multiply-accumulates of one instruction.
-const MAX_ELEMENTS: u64 = 1 << 32;
+const MAX_ELEMENTS: u64 = 1 << 30;
 const MAX_MACS: u64 = 1 << 40;
 /// Origins, bases and strides stay below this, so that no address computation can overflow.
 const MAX_ADDRESS: i64 = 1 << 48;
@@ -86,7 +86,7 @@ fn tensor(d: &TensorDesc, name: &str, space: Space, types: &[EType]) -> Result<(
         return Err(illegal(format!("{name} has an extent of {bad}; extents are 1 … 2^24")));
     }
     if d.dims.iter().map(|n| u64::from(*n)).product::<u64>() > MAX_ELEMENTS {
-        return Err(illegal(format!("{name} has more than 2^32 elements")));
+        return Err(illegal(format!("{name} has more than 2^30 elements")));
     }
     if d.base.abs() > MAX_ADDRESS || d.strides.iter().any(|s| s.abs() > MAX_STRIDE) {
         return Err(illegal(format!("{name} has a base beyond 2^48 or a stride beyond 2^36")));

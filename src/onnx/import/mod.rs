@@ -195,6 +195,9 @@ pub(super) struct Importer<'a> {
     host: BTreeSet<usize>,
     /// Why a node runs on the host.
     host_reason: String,
+    layer_names: BTreeSet<String>,
+    /// How often a layer's name was wanted again.
+    repeats: BTreeMap<String, u32>,
     /// Float tensors that were made on demand, by ONNX name.
     floats: BTreeMap<String, TensorId>,
 }
@@ -215,6 +218,8 @@ impl<'a> Importer<'a> {
             ends_in_float: tail::ends_in_float(nodes),
             host: BTreeSet::new(),
             host_reason: String::new(),
+            layer_names: BTreeSet::new(),
+            repeats: BTreeMap::new(),
             floats: BTreeMap::new(),
         };
         for t in &proto.initializer {
@@ -288,15 +293,14 @@ impl<'a> Importer<'a> {
         id
     }
 
-    /// The name of the node, unless a layer has it already.
-    fn layer_name(&self, own: usize) -> String {
-        let base = &self.nodes[own].name;
-        let taken = |name: &str| self.graph.nodes.iter().any(|n| n.name == name);
+    /// The name of the node, with a number if a layer has it already.
+    fn layer_name(&mut self, own: usize) -> String {
+        let base = self.nodes[own].name.clone();
         let mut name = base.clone();
-        let mut number = 2;
-        while taken(&name) {
+        while !self.layer_names.insert(name.clone()) {
+            let number = self.repeats.entry(base.clone()).or_insert(1);
+            *number += 1;
             name = format!("{base}#{number}");
-            number += 1;
         }
         name
     }

@@ -13,7 +13,7 @@ use crate::isa::asm::{self, Expected, Number, Parsed};
 use crate::isa::{ISA_VERSION, Insn};
 use crate::machine::Machine;
 
-/// Largest constant segment that text may describe.
+/// Most bytes of constants and host models that text may describe.
 const MAX_CONSTANTS: usize = 1 << 30;
 /// Errors after this many are not looked for.
 const MAX_ERRORS: usize = 20;
@@ -123,6 +123,8 @@ struct Assembler<'a> {
     program: Program,
     section: Section,
     constants: Vec<u8>,
+    /// Bytes of constants and models so far.
+    data_bytes: usize,
     models: Vec<Vec<u8>>,
     code: Vec<Pending<'a, Word>>,
     /// Addresses in the constants.
@@ -161,6 +163,7 @@ impl<'a> Assembler<'a> {
             program,
             section: Section::Code,
             constants: Vec::new(),
+            data_bytes: 0,
             models: Vec::new(),
             code: Vec::new(),
             addresses: Vec::new(),
@@ -325,8 +328,9 @@ impl<'a> Assembler<'a> {
             },
         };
         let base = to.len();
-        if base + found.bytes.len() > MAX_CONSTANTS {
-            return Err(failure(body, "the constants exceed 2^30 bytes"));
+        self.data_bytes += found.bytes.len();
+        if self.data_bytes > MAX_CONSTANTS {
+            return Err(failure(body, "constants and host models exceed 2^30 bytes"));
         }
         to.extend(found.bytes);
         if self.section == Section::Model && !found.addresses.is_empty() {
