@@ -6,7 +6,7 @@ use super::clock::{Clock, ClockReport, EventClock};
 use super::control::{ControlCore, Sink};
 use super::defined::Defined;
 use super::fault::{Fault, FaultKind};
-use super::memory::{dtype_bytes, walk};
+use super::memory::{cover, dtype_bytes};
 use super::op::QueueOp;
 use super::validate::{self, Memories};
 use super::{access, clock};
@@ -149,7 +149,7 @@ impl Loaded {
         let mut defined = Defined::new(&self.sizes, self.program.constants.len());
         for tensor in self.program.meta.tensors.iter().filter(|t| t.role == Role::Input) {
             let size = dtype_bytes(&tensor.dtype) as i64;
-            walk(tensor, &mut |start, run| defined.define(Space::Dram, start, run as i64 * size));
+            cover(tensor, &mut |start, run| defined.define(Space::Dram, start, run as i64 * size));
         }
         defined
     }
@@ -189,7 +189,7 @@ pub(super) fn complete(
     for t in meta.tensors.iter().filter(|t| t.layer == Some(layer)) {
         let size = dtype_bytes(&t.dtype) as i64;
         let mut lowest: Option<i64> = None;
-        walk(t, &mut |start, run| {
+        cover(t, &mut |start, run| {
             if let Some(a) = undefined(start, run as i64 * size) {
                 lowest = Some(lowest.map_or(a, |l| l.min(a)));
             }

@@ -134,19 +134,33 @@ pub fn dtype_bytes(name: &str) -> usize {
 
 /// Calls `f(address, elements)` for runs of consecutive elements, in row-major order of the place's extents.
 pub fn walk(tensor: &TensorEntry, f: &mut impl FnMut(i64, usize)) {
+    let axes: Vec<(u64, i64)> =
+        tensor.place.dims.iter().copied().zip(tensor.place.strides.iter().copied()).collect();
+    runs(tensor, &axes, f);
+}
+
+/// The same in the order of addresses: a channels-last image comes in rows, not in single elements.
+pub fn cover(tensor: &TensorEntry, f: &mut impl FnMut(i64, usize)) {
+    let mut axes: Vec<(u64, i64)> =
+        tensor.place.dims.iter().copied().zip(tensor.place.strides.iter().copied()).collect();
+    axes.retain(|(extent, _)| *extent != 1);
+    axes.sort_by_key(|(_, stride)| std::cmp::Reverse(stride.unsigned_abs()));
+    runs(tensor, &axes, f);
+}
+
+fn runs(tensor: &TensorEntry, axes: &[(u64, i64)], f: &mut impl FnMut(i64, usize)) {
     let size = dtype_bytes(&tensor.dtype) as i64;
-    let place = &tensor.place;
-    let mut outer = place.dims.len().min(place.strides.len());
+    let mut outer = axes.len();
     let mut run = 1_i64;
-    while outer > 0 && (place.dims[outer - 1] == 1 || place.strides[outer - 1] == run * size) {
+    while outer > 0 && (axes[outer - 1].0 == 1 || axes[outer - 1].1 == run * size) {
         outer -= 1;
-        run *= place.dims[outer] as i64;
+        run *= axes[outer].0 as i64;
     }
     let mut index = vec![0_u64; outer];
     loop {
-        let offset: i64 = index.iter().zip(&place.strides).map(|(i, s)| *i as i64 * s).sum();
-        f(place.address as i64 + offset, run as usize);
-        let Some(axis) = (0..outer).rev().find(|a| index[*a] + 1 < place.dims[*a]) else { return };
+        let offset: i64 = index.iter().zip(axes).map(|(i, (_, stride))| *i as i64 * stride).sum();
+        f(tensor.place.address as i64 + offset, run as usize);
+        let Some(axis) = (0..outer).rev().find(|a| index[*a] + 1 < axes[*a].0) else { return };
         index[axis] += 1;
         index[axis + 1..].fill(0);
     }

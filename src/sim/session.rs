@@ -5,7 +5,7 @@ use super::control::{ControlCore, Sink};
 use super::engine::{Engine, EngineKind};
 use super::fault::{Fault, FaultKind};
 use super::load::{self, Loaded, host_bytes};
-use super::memory::{Memory, dtype_bytes, walk};
+use super::memory::{Memory, cover, dtype_bytes};
 use super::observer::Observer;
 use super::op::QueueOp;
 use super::validate;
@@ -117,7 +117,7 @@ impl<'a> Session<'a> {
             self.memory.scatter(tensor, bytes);
             let element = dtype_bytes(&tensor.dtype);
             let engine = &mut self.engine;
-            walk(tensor, &mut |start, run| engine.defined(Space::Dram, start, run * element));
+            cover(tensor, &mut |start, run| engine.defined(Space::Dram, start, run * element));
         }
         let mut execution = Execution {
             loaded: self.loaded,
