@@ -8,6 +8,7 @@ pub mod cli;
 pub mod compiler;
 pub mod dump;
 pub mod files;
+pub mod float;
 pub mod graph;
 pub mod host;
 pub mod image;

@@ -322,37 +322,47 @@ pub enum Opcode {
     DmaCopy = 0x5b,
     /// `dma.out`: SPM → DRAM: dst[i] ← src[i]; same dims, element types of the same size; padding lanes of dst get its zero point
     DmaOut = 0x5c,
-    /// `mac.conv`: dst[0,y,x,o] ← start + Σ(ky,kx,i) (src[0,iy,ix,i] − zs)·(w[o,ky,kx,i] − zw) with iy = (oy+y)·sh − pt + ky·dh, ix = (ox+x)·sw − pl + kx·dw; taps outside src add nothing. dst: ACC [1,TH,TW,OC] s32. src: SPM [1,H,W,IC] 8 bits, full extents. weights: SPM [OC,KH,KW,IC] packed (see the layout section), strides zero. bias: SPM [1,1,1,OC] s32. KH·KW·IC ≤ 33025
+    /// `mac.conv`: dst[0,y,x,o] ← start + Σ(ky,kx,i) (src[0,iy,ix,i] − zs)·(w[o,ky,kx,i] − zw) with iy = (oy+y)·sh − pt + ky·dh, ix = (ox+x)·sw − pl + kx·dw; taps outside src add nothing. dst: ACC [1,TH,TW,OC]; s32 if src and weights have 8 bits, else s64. src: SPM [1,H,W,IC] 8 or 16 bits, full extents. weights: SPM [OC,KH,KW,IC] 8 or 16 bits, packed (see the layout section), strides zero. bias: SPM [1,1,1,OC], of dst's type. KH·KW·IC ≤ 33025 for s32, 2^30 for s64
     MacConv = 0x60,
-    /// `mac.dw`: depthwise: dst[0,y,x,c] ← start + Σ(ky,kx) (src[0,iy,ix,c] − zs)·(w[0,ky,kx,c] − zw), iy and ix as in mac.conv. weights: SPM [1,KH,KW,C] 8 bits, strides as given. bias: SPM [1,1,1,C] s32
+    /// `mac.dw`: depthwise: dst[0,y,x,c] ← start + Σ(ky,kx) (src[0,iy,ix,c] − zs)·(w[0,ky,kx,c] − zw), iy and ix as in mac.conv. weights: SPM [1,KH,KW,C], strides as given. bias: SPM [1,1,1,C]; types as in mac.conv
     MacDw = 0x61,
-    /// `mac.matmul`: dst[0,0,m,n] ← start + Σ(k) (a[0,0,m,k] − za)·(b[0,0,k,n] − zb). dst: ACC [1,1,M,N] s32. a: SPM [1,1,M,K], b: SPM [1,1,K,N], 8 bits, strides as given. bias: SPM [1,1,1,N] s32. K ≤ 33025
+    /// `mac.matmul`: dst[0,0,m,n] ← start + Σ(k) (a[0,0,m,k] − za)·(b[0,0,k,n] − zb). dst: ACC [1,1,M,N]. a: SPM [1,1,M,K], b: SPM [1,1,K,N], strides as given. bias: SPM [1,1,1,N]. Types and the limit of K as in mac.conv
     MacMatmul = 0x62,
-    /// `vec.requant`: ACC → SPM: dst[i] ← requantize(src[i]) with the multiplier of channel i3; src: ACC s32, dst: 8 bits, same dims
+    /// `vec.requant`: ACC → SPM: dst[i] ← requantize(src[i]) with the multiplier of channel i3; src: ACC s32 or s64, dst: 8 or 16 bits, same dims
     VecRequant = 0x70,
-    /// `vec.store`: ACC → SPM: dst[i] ← src[i], s32, same dims
+    /// `vec.store`: ACC → SPM: dst[i] ← src[i]; s32 or s64 on both sides, same dims
     VecStore = 0x71,
-    /// `vec.add`: dst[i] ← sat(rne(fma(a[i], m0, fma(b[i], m1, c)))), f32; 8 bits, same dims (stride 0 broadcasts)
+    /// `vec.add`: dst[i] ← sat(rne(fma(a[i], m0, fma(b[i], m1, c)))), f32; 8 or 16 bits each, same dims (stride 0 broadcasts)
     VecAdd = 0x74,
-    /// `vec.mul`: dst[i] ← sat(rne(f32((a[i] − za)·(b[i] − zb))·m0 + zy)), f32; 8 bits, same dims (stride 0 broadcasts)
+    /// `vec.mul`: dst[i] ← sat(rne(f32((a[i] − za)·(b[i] − zb))·m0 + zy)), f32; 8 or 16 bits each, same dims (stride 0 broadcasts)
     VecMul = 0x75,
-    /// `vec.lut`: dst[i] ← table[src[i] as an unsigned byte]; table: SPM [1,1,1,256] 8 bits
+    /// `vec.lut`: dst[i] ← table[src[i] as an unsigned byte]; src: 8 bits; table: SPM [1,1,1,256], 8 or 16 bits, of dst's size
     VecLut = 0x76,
     /// `vec.maxpool`: dst[0,y,x,c] ← the largest src[0,iy,ix,c] of the window, iy and ix as in mac.conv; taps outside src do not count, and a window wholly outside gives the least value of the type
     VecMaxpool = 0x78,
     /// `vec.avgpool`: dst[0,y,x,c] ← the average of the window as ONNX Runtime's QLinearAveragePool computes it (see the numbers section); m0 = scale of src, m1 = scale of dst
     VecAvgpool = 0x79,
-    /// `vec.rsum`: SPM → ACC: dst[0,0,0,c] ← start + Σ(y,x) (src[0,y,x,c] − zs); dst: ACC [1,1,1,C] s32
+    /// `vec.rsum`: SPM → ACC: dst[0,0,0,c] ← start + Σ(y,x) (src[0,y,x,c] − zs); dst: ACC [1,1,1,C], s32 if src has 8 bits, s64 if it has 16
     VecRsum = 0x7a,
     /// `vec.quant`: dst[i] ← sat(rne(src[i] / m0) + zy); src: SPM f32, dst: 8 or 16 bits, same dims
     VecQuant = 0x7c,
-    /// `vec.dequant`: dst[i] ← f32(src[i] − zs)·m0; src: SPM 8 or 16 bits, dst: f32, same dims
+    /// `vec.dequant`: dst[i] ← f32(src[i] − zs)·m0, or the multiplier of channel i3; src: SPM 8 or 16 bits, or ACC s32 or s64 with zs = 0; dst: f32, same dims
     VecDequant = 0x7d,
+    /// `vec.f1`: dst[i] ← op(src[i]); SPM f32, same dims
+    VecF1 = 0x80,
+    /// `vec.f2`: dst[i] ← op(a[i], b[i]); SPM f32, same dims (stride 0 broadcasts)
+    VecF2 = 0x81,
+    /// `vec.fold`: dst[a,b,c,0] ← op over i of src[a,b,c,i], from i = 0 upwards; SPM f32; dst [A,B,C,1], src [A,B,C,N]
+    VecFold = 0x82,
+    /// `vec.softmax`: each row along the innermost extent: e[i] = table[src[i] + greatest of the type − largest src, as an unsigned byte]; dst[i] ← sat(rne(e[i]·m0 / Σe) + zy), f32, Σ from the first element to the last; a Σ of 0 counts as 1. src, dst: 8 bits, same dims; table: SPM [1,1,1,256] f32
+    VecSoftmax = 0x84,
+    /// `vec.resize`: linear interpolation: with {y1, y2, v1, v2} = rows[0,0,y] and {x1, x2, u1, u2} = cols[0,0,x], dst[0,y,x,c] ← u1·v1·src[y1,x1] + u2·v1·src[y1,x2] + u1·v2·src[y2,x1] + u2·v2·src[y2,x2], f32, in this order; integers are truncated towards zero. Indices are clamped to src. dst [1,TH,TW,C], src [1,H,W,C]: SPM, 8 bits or f32, of one type; rows: SPM [1,1,TH,4], cols: SPM [1,1,TW,4] s32, the weights as bits of f32
+    VecResize = 0x85,
 }
 
 impl Opcode {
     /// All operation codes, in the table's order.
-    pub const ALL: [Self; 60] = [
+    pub const ALL: [Self; 65] = [
         Self::Nop,
         Self::Li,
         Self::Add,
@@ -413,6 +423,11 @@ impl Opcode {
         Self::VecRsum,
         Self::VecQuant,
         Self::VecDequant,
+        Self::VecF1,
+        Self::VecF2,
+        Self::VecFold,
+        Self::VecSoftmax,
+        Self::VecResize,
     ];
 
     /// Mnemonic, unit, timing class, syntax and fields.
@@ -422,7 +437,7 @@ impl Opcode {
     }
 }
 
-static INFO: [OpcodeInfo; 126] = [
+static INFO: [OpcodeInfo; 134] = [
     OpcodeInfo::UNUSED,
     OpcodeInfo {
         opcode: 0x01,
@@ -1364,6 +1379,119 @@ static INFO: [OpcodeInfo; 126] = [
             FieldInfo { name: "quant", lo: 52, width: 4, class: Class::Register { prefix: "q" } },
         ],
     },
+    OpcodeInfo::UNUSED,
+    OpcodeInfo::UNUSED,
+    OpcodeInfo {
+        opcode: 0x80,
+        mnemonic: "vec.f1",
+        unit: Unit::Queue(Queue::Vec),
+        timing: Timing::VecMap,
+        syntax: "{dst}, {src}, {op}",
+        reads: &["src"],
+        writes: &["dst"],
+        fields: &[
+            FieldInfo { name: "dst", lo: 32, width: 5, class: Class::Register { prefix: "t" } },
+            FieldInfo { name: "src", lo: 37, width: 5, class: Class::Register { prefix: "t" } },
+            FieldInfo {
+                name: "op",
+                lo: 80,
+                width: 8,
+                class: Class::Enum(&[
+                    ("neg", 0),
+                    ("abs", 1),
+                    ("sqrt", 2),
+                    ("exp", 3),
+                    ("log", 4),
+                    ("erf", 5),
+                    ("tanh", 6),
+                    ("sigmoid", 7),
+                    ("sin", 8),
+                    ("cos", 9),
+                    ("floor", 10),
+                    ("ceil", 11),
+                    ("round", 12),
+                ]),
+            },
+        ],
+    },
+    OpcodeInfo {
+        opcode: 0x81,
+        mnemonic: "vec.f2",
+        unit: Unit::Queue(Queue::Vec),
+        timing: Timing::VecMap,
+        syntax: "{dst}, {a}, {b}, {op}",
+        reads: &["a", "b"],
+        writes: &["dst"],
+        fields: &[
+            FieldInfo { name: "dst", lo: 32, width: 5, class: Class::Register { prefix: "t" } },
+            FieldInfo { name: "a", lo: 37, width: 5, class: Class::Register { prefix: "t" } },
+            FieldInfo { name: "b", lo: 42, width: 5, class: Class::Register { prefix: "t" } },
+            FieldInfo {
+                name: "op",
+                lo: 80,
+                width: 8,
+                class: Class::Enum(&[
+                    ("add", 0),
+                    ("sub", 1),
+                    ("mul", 2),
+                    ("div", 3),
+                    ("min", 4),
+                    ("max", 5),
+                    ("pow", 6),
+                ]),
+            },
+        ],
+    },
+    OpcodeInfo {
+        opcode: 0x82,
+        mnemonic: "vec.fold",
+        unit: Unit::Queue(Queue::Vec),
+        timing: Timing::VecRows,
+        syntax: "{dst}, {src}, {op}",
+        reads: &["src"],
+        writes: &["dst"],
+        fields: &[
+            FieldInfo { name: "dst", lo: 32, width: 5, class: Class::Register { prefix: "t" } },
+            FieldInfo { name: "src", lo: 37, width: 5, class: Class::Register { prefix: "t" } },
+            FieldInfo {
+                name: "op",
+                lo: 80,
+                width: 8,
+                class: Class::Enum(&[("sum", 0), ("max", 1), ("min", 2)]),
+            },
+        ],
+    },
+    OpcodeInfo::UNUSED,
+    OpcodeInfo {
+        opcode: 0x84,
+        mnemonic: "vec.softmax",
+        unit: Unit::Queue(Queue::Vec),
+        timing: Timing::VecSoftmax,
+        syntax: "{dst}, {src}, {table}, {quant}",
+        reads: &["src", "table"],
+        writes: &["dst"],
+        fields: &[
+            FieldInfo { name: "dst", lo: 32, width: 5, class: Class::Register { prefix: "t" } },
+            FieldInfo { name: "src", lo: 37, width: 5, class: Class::Register { prefix: "t" } },
+            FieldInfo { name: "table", lo: 42, width: 5, class: Class::Register { prefix: "t" } },
+            FieldInfo { name: "quant", lo: 52, width: 4, class: Class::Register { prefix: "q" } },
+        ],
+    },
+    OpcodeInfo {
+        opcode: 0x85,
+        mnemonic: "vec.resize",
+        unit: Unit::Queue(Queue::Vec),
+        timing: Timing::VecResize,
+        syntax: "{dst}, {src}, {rows}, {cols}",
+        reads: &["src", "rows", "cols"],
+        writes: &["dst"],
+        fields: &[
+            FieldInfo { name: "dst", lo: 32, width: 5, class: Class::Register { prefix: "t" } },
+            FieldInfo { name: "src", lo: 37, width: 5, class: Class::Register { prefix: "t" } },
+            FieldInfo { name: "rows", lo: 42, width: 5, class: Class::Register { prefix: "t" } },
+            FieldInfo { name: "cols", lo: 47, width: 5, class: Class::Register { prefix: "t" } },
+        ],
+    },
 ];
 
 /// An instruction.
@@ -1747,7 +1875,7 @@ pub enum Insn {
         /// Conditions before it may start
         wait: Wait,
     },
-    /// dst[0,y,x,o] ← start + Σ(ky,kx,i) (src[0,iy,ix,i] − zs)·(w[o,ky,kx,i] − zw) with iy = (oy+y)·sh − pt + ky·dh, ix = (ox+x)·sw − pl + kx·dw; taps outside src add nothing. dst: ACC [1,TH,TW,OC] s32. src: SPM [1,H,W,IC] 8 bits, full extents. weights: SPM [OC,KH,KW,IC] packed (see the layout section), strides zero. bias: SPM [1,1,1,OC] s32. KH·KW·IC ≤ 33025
+    /// dst[0,y,x,o] ← start + Σ(ky,kx,i) (src[0,iy,ix,i] − zs)·(w[o,ky,kx,i] − zw) with iy = (oy+y)·sh − pt + ky·dh, ix = (ox+x)·sw − pl + kx·dw; taps outside src add nothing. dst: ACC [1,TH,TW,OC]; s32 if src and weights have 8 bits, else s64. src: SPM [1,H,W,IC] 8 or 16 bits, full extents. weights: SPM [OC,KH,KW,IC] 8 or 16 bits, packed (see the layout section), strides zero. bias: SPM [1,1,1,OC], of dst's type. KH·KW·IC ≤ 33025 for s32, 2^30 for s64
     MacConv {
         /// Tensor descriptor register
         dst: TReg,
@@ -1768,7 +1896,7 @@ pub enum Insn {
         /// Conditions before it may start
         wait: Wait,
     },
-    /// depthwise: dst[0,y,x,c] ← start + Σ(ky,kx) (src[0,iy,ix,c] − zs)·(w[0,ky,kx,c] − zw), iy and ix as in mac.conv. weights: SPM [1,KH,KW,C] 8 bits, strides as given. bias: SPM [1,1,1,C] s32
+    /// depthwise: dst[0,y,x,c] ← start + Σ(ky,kx) (src[0,iy,ix,c] − zs)·(w[0,ky,kx,c] − zw), iy and ix as in mac.conv. weights: SPM [1,KH,KW,C], strides as given. bias: SPM [1,1,1,C]; types as in mac.conv
     MacDw {
         /// Tensor descriptor register
         dst: TReg,
@@ -1789,7 +1917,7 @@ pub enum Insn {
         /// Conditions before it may start
         wait: Wait,
     },
-    /// dst[0,0,m,n] ← start + Σ(k) (a[0,0,m,k] − za)·(b[0,0,k,n] − zb). dst: ACC [1,1,M,N] s32. a: SPM [1,1,M,K], b: SPM [1,1,K,N], 8 bits, strides as given. bias: SPM [1,1,1,N] s32. K ≤ 33025
+    /// dst[0,0,m,n] ← start + Σ(k) (a[0,0,m,k] − za)·(b[0,0,k,n] − zb). dst: ACC [1,1,M,N]. a: SPM [1,1,M,K], b: SPM [1,1,K,N], strides as given. bias: SPM [1,1,1,N]. Types and the limit of K as in mac.conv
     MacMatmul {
         /// Tensor descriptor register
         dst: TReg,
@@ -1804,7 +1932,7 @@ pub enum Insn {
         /// Conditions before it may start
         wait: Wait,
     },
-    /// ACC → SPM: dst[i] ← requantize(src[i]) with the multiplier of channel i3; src: ACC s32, dst: 8 bits, same dims
+    /// ACC → SPM: dst[i] ← requantize(src[i]) with the multiplier of channel i3; src: ACC s32 or s64, dst: 8 or 16 bits, same dims
     VecRequant {
         /// Tensor descriptor register
         dst: TReg,
@@ -1815,7 +1943,7 @@ pub enum Insn {
         /// Conditions before it may start
         wait: Wait,
     },
-    /// ACC → SPM: dst[i] ← src[i], s32, same dims
+    /// ACC → SPM: dst[i] ← src[i]; s32 or s64 on both sides, same dims
     VecStore {
         /// Tensor descriptor register
         dst: TReg,
@@ -1824,7 +1952,7 @@ pub enum Insn {
         /// Conditions before it may start
         wait: Wait,
     },
-    /// dst[i] ← sat(rne(fma(a[i], m0, fma(b[i], m1, c)))), f32; 8 bits, same dims (stride 0 broadcasts)
+    /// dst[i] ← sat(rne(fma(a[i], m0, fma(b[i], m1, c)))), f32; 8 or 16 bits each, same dims (stride 0 broadcasts)
     VecAdd {
         /// Tensor descriptor register
         dst: TReg,
@@ -1837,7 +1965,7 @@ pub enum Insn {
         /// Conditions before it may start
         wait: Wait,
     },
-    /// dst[i] ← sat(rne(f32((a[i] − za)·(b[i] − zb))·m0 + zy)), f32; 8 bits, same dims (stride 0 broadcasts)
+    /// dst[i] ← sat(rne(f32((a[i] − za)·(b[i] − zb))·m0 + zy)), f32; 8 or 16 bits each, same dims (stride 0 broadcasts)
     VecMul {
         /// Tensor descriptor register
         dst: TReg,
@@ -1850,7 +1978,7 @@ pub enum Insn {
         /// Conditions before it may start
         wait: Wait,
     },
-    /// dst[i] ← table[src[i] as an unsigned byte]; table: SPM [1,1,1,256] 8 bits
+    /// dst[i] ← table[src[i] as an unsigned byte]; src: 8 bits; table: SPM [1,1,1,256], 8 or 16 bits, of dst's size
     VecLut {
         /// Tensor descriptor register
         dst: TReg,
@@ -1895,7 +2023,7 @@ pub enum Insn {
         /// Conditions before it may start
         wait: Wait,
     },
-    /// SPM → ACC: dst[0,0,0,c] ← start + Σ(y,x) (src[0,y,x,c] − zs); dst: ACC [1,1,1,C] s32
+    /// SPM → ACC: dst[0,0,0,c] ← start + Σ(y,x) (src[0,y,x,c] − zs); dst: ACC [1,1,1,C], s32 if src has 8 bits, s64 if it has 16
     VecRsum {
         /// Tensor descriptor register
         dst: TReg,
@@ -1917,7 +2045,7 @@ pub enum Insn {
         /// Conditions before it may start
         wait: Wait,
     },
-    /// dst[i] ← f32(src[i] − zs)·m0; src: SPM 8 or 16 bits, dst: f32, same dims
+    /// dst[i] ← f32(src[i] − zs)·m0, or the multiplier of channel i3; src: SPM 8 or 16 bits, or ACC s32 or s64 with zs = 0; dst: f32, same dims
     VecDequant {
         /// Tensor descriptor register
         dst: TReg,
@@ -1925,6 +2053,67 @@ pub enum Insn {
         src: TReg,
         /// Quantization descriptor register
         quant: QReg,
+        /// Conditions before it may start
+        wait: Wait,
+    },
+    /// dst[i] ← op(src[i]); SPM f32, same dims
+    VecF1 {
+        /// Tensor descriptor register
+        dst: TReg,
+        /// Tensor descriptor register
+        src: TReg,
+        /// A function of one float: see the numbers section
+        op: Float1,
+        /// Conditions before it may start
+        wait: Wait,
+    },
+    /// dst[i] ← op(a[i], b[i]); SPM f32, same dims (stride 0 broadcasts)
+    VecF2 {
+        /// Tensor descriptor register
+        dst: TReg,
+        /// Tensor descriptor register
+        a: TReg,
+        /// Tensor descriptor register
+        b: TReg,
+        /// A function of two floats: see the numbers section
+        op: Float2,
+        /// Conditions before it may start
+        wait: Wait,
+    },
+    /// dst[a,b,c,0] ← op over i of src[a,b,c,i], from i = 0 upwards; SPM f32; dst [A,B,C,1], src [A,B,C,N]
+    VecFold {
+        /// Tensor descriptor register
+        dst: TReg,
+        /// Tensor descriptor register
+        src: TReg,
+        /// How the elements of a row become one: from the first to the last
+        op: Fold,
+        /// Conditions before it may start
+        wait: Wait,
+    },
+    /// each row along the innermost extent: e[i] = table[src[i] + greatest of the type − largest src, as an unsigned byte]; dst[i] ← sat(rne(e[i]·m0 / Σe) + zy), f32, Σ from the first element to the last; a Σ of 0 counts as 1. src, dst: 8 bits, same dims; table: SPM [1,1,1,256] f32
+    VecSoftmax {
+        /// Tensor descriptor register
+        dst: TReg,
+        /// Tensor descriptor register
+        src: TReg,
+        /// Tensor descriptor register
+        table: TReg,
+        /// Quantization descriptor register
+        quant: QReg,
+        /// Conditions before it may start
+        wait: Wait,
+    },
+    /// linear interpolation: with {y1, y2, v1, v2} = rows[0,0,y] and {x1, x2, u1, u2} = cols[0,0,x], dst[0,y,x,c] ← u1·v1·src[y1,x1] + u2·v1·src[y1,x2] + u1·v2·src[y2,x1] + u2·v2·src[y2,x2], f32, in this order; integers are truncated towards zero. Indices are clamped to src. dst [1,TH,TW,C], src [1,H,W,C]: SPM, 8 bits or f32, of one type; rows: SPM [1,1,TH,4], cols: SPM [1,1,TW,4] s32, the weights as bits of f32
+    VecResize {
+        /// Tensor descriptor register
+        dst: TReg,
+        /// Tensor descriptor register
+        src: TReg,
+        /// Tensor descriptor register
+        rows: TReg,
+        /// Tensor descriptor register
+        cols: TReg,
         /// Conditions before it may start
         wait: Wait,
     },
@@ -1995,6 +2184,11 @@ impl Insn {
             Self::VecRsum { .. } => Opcode::VecRsum,
             Self::VecQuant { .. } => Opcode::VecQuant,
             Self::VecDequant { .. } => Opcode::VecDequant,
+            Self::VecF1 { .. } => Opcode::VecF1,
+            Self::VecF2 { .. } => Opcode::VecF2,
+            Self::VecFold { .. } => Opcode::VecFold,
+            Self::VecSoftmax { .. } => Opcode::VecSoftmax,
+            Self::VecResize { .. } => Opcode::VecResize,
         }
     }
 
@@ -2021,6 +2215,11 @@ impl Insn {
             Self::VecRsum { wait, .. } => *wait,
             Self::VecQuant { wait, .. } => *wait,
             Self::VecDequant { wait, .. } => *wait,
+            Self::VecF1 { wait, .. } => *wait,
+            Self::VecF2 { wait, .. } => *wait,
+            Self::VecFold { wait, .. } => *wait,
+            Self::VecSoftmax { wait, .. } => *wait,
+            Self::VecResize { wait, .. } => *wait,
             _ => Wait::NONE,
         }
     }
@@ -2048,6 +2247,11 @@ impl Insn {
             Self::VecRsum { wait, .. } => *wait = conds,
             Self::VecQuant { wait, .. } => *wait = conds,
             Self::VecDequant { wait, .. } => *wait = conds,
+            Self::VecF1 { wait, .. } => *wait = conds,
+            Self::VecF2 { wait, .. } => *wait = conds,
+            Self::VecFold { wait, .. } => *wait = conds,
+            Self::VecSoftmax { wait, .. } => *wait = conds,
+            Self::VecResize { wait, .. } => *wait = conds,
             _ if conds == Wait::NONE => {}
             _ => return None,
         }
@@ -2283,6 +2487,39 @@ impl Insn {
                 0x7d | u128::from(dst.0) << 32
                     | u128::from(src.0) << 37
                     | u128::from(quant.0) << 52
+                    | wait.encode(8, 19)
+            }
+            Self::VecF1 { dst, src, op, wait } => {
+                0x80 | u128::from(dst.0) << 32
+                    | u128::from(src.0) << 37
+                    | u128::from(op as u8) << 80
+                    | wait.encode(8, 19)
+            }
+            Self::VecF2 { dst, a, b, op, wait } => {
+                0x81 | u128::from(dst.0) << 32
+                    | u128::from(a.0) << 37
+                    | u128::from(b.0) << 42
+                    | u128::from(op as u8) << 80
+                    | wait.encode(8, 19)
+            }
+            Self::VecFold { dst, src, op, wait } => {
+                0x82 | u128::from(dst.0) << 32
+                    | u128::from(src.0) << 37
+                    | u128::from(op as u8) << 80
+                    | wait.encode(8, 19)
+            }
+            Self::VecSoftmax { dst, src, table, quant, wait } => {
+                0x84 | u128::from(dst.0) << 32
+                    | u128::from(src.0) << 37
+                    | u128::from(table.0) << 42
+                    | u128::from(quant.0) << 52
+                    | wait.encode(8, 19)
+            }
+            Self::VecResize { dst, src, rows, cols, wait } => {
+                0x85 | u128::from(dst.0) << 32
+                    | u128::from(src.0) << 37
+                    | u128::from(rows.0) << 42
+                    | u128::from(cols.0) << 47
                     | wait.encode(8, 19)
             }
         }
@@ -2819,6 +3056,66 @@ impl Insn {
                     src: TReg(decode::bits(word, 37, 5) as u8),
                     quant: QReg(decode::bits(word, 52, 4) as u8),
                     wait: Wait::decode(word, 8, 19, "vec.dequant")?,
+                }
+            }
+            0x80 => {
+                decode::reserved(word, 0xff0000000003ff3fffffff, "vec.f1")?;
+                Self::VecF1 {
+                    dst: TReg(decode::bits(word, 32, 5) as u8),
+                    src: TReg(decode::bits(word, 37, 5) as u8),
+                    op: Float1::new(decode::bits(word, 80, 8) as u8).ok_or(DecodeError::Field {
+                        mnemonic: "vec.f1",
+                        field: "op",
+                        value: decode::bits(word, 80, 8),
+                    })?,
+                    wait: Wait::decode(word, 8, 19, "vec.f1")?,
+                }
+            }
+            0x81 => {
+                decode::reserved(word, 0xff000000007fff3fffffff, "vec.f2")?;
+                Self::VecF2 {
+                    dst: TReg(decode::bits(word, 32, 5) as u8),
+                    a: TReg(decode::bits(word, 37, 5) as u8),
+                    b: TReg(decode::bits(word, 42, 5) as u8),
+                    op: Float2::new(decode::bits(word, 80, 8) as u8).ok_or(DecodeError::Field {
+                        mnemonic: "vec.f2",
+                        field: "op",
+                        value: decode::bits(word, 80, 8),
+                    })?,
+                    wait: Wait::decode(word, 8, 19, "vec.f2")?,
+                }
+            }
+            0x82 => {
+                decode::reserved(word, 0xff0000000003ff3fffffff, "vec.fold")?;
+                Self::VecFold {
+                    dst: TReg(decode::bits(word, 32, 5) as u8),
+                    src: TReg(decode::bits(word, 37, 5) as u8),
+                    op: Fold::new(decode::bits(word, 80, 8) as u8).ok_or(DecodeError::Field {
+                        mnemonic: "vec.fold",
+                        field: "op",
+                        value: decode::bits(word, 80, 8),
+                    })?,
+                    wait: Wait::decode(word, 8, 19, "vec.fold")?,
+                }
+            }
+            0x84 => {
+                decode::reserved(word, 0xf07fff3fffffff, "vec.softmax")?;
+                Self::VecSoftmax {
+                    dst: TReg(decode::bits(word, 32, 5) as u8),
+                    src: TReg(decode::bits(word, 37, 5) as u8),
+                    table: TReg(decode::bits(word, 42, 5) as u8),
+                    quant: QReg(decode::bits(word, 52, 4) as u8),
+                    wait: Wait::decode(word, 8, 19, "vec.softmax")?,
+                }
+            }
+            0x85 => {
+                decode::reserved(word, 0xfffff3fffffff, "vec.resize")?;
+                Self::VecResize {
+                    dst: TReg(decode::bits(word, 32, 5) as u8),
+                    src: TReg(decode::bits(word, 37, 5) as u8),
+                    rows: TReg(decode::bits(word, 42, 5) as u8),
+                    cols: TReg(decode::bits(word, 47, 5) as u8),
+                    wait: Wait::decode(word, 8, 19, "vec.resize")?,
                 }
             }
             opcode => return Err(DecodeError::Opcode { opcode }),

@@ -1,7 +1,7 @@
 // Generated from isa/rcn.toml by `RCN_BLESS=1 cargo test --test it generated`. Do not edit.
 
 /// Version of the instruction set.
-pub const ISA_VERSION: u32 = 1;
+pub const ISA_VERSION: u32 = 2;
 
 bitflags::bitflags! {
 /// Flags: include_pad = padded positions count in the divisor.
@@ -10,6 +10,179 @@ pub struct AvgFlags: u8 {
 /// `include_pad`
 const INCLUDE_PAD = 1 << 0;
 }
+}
+
+/// A function of one float: see the numbers section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Float1 {
+    /// `neg`
+    Neg = 0,
+    /// `abs`
+    Abs = 1,
+    /// `sqrt`
+    Sqrt = 2,
+    /// `exp`
+    Exp = 3,
+    /// `log`
+    Log = 4,
+    /// `erf`
+    Erf = 5,
+    /// `tanh`
+    Tanh = 6,
+    /// `sigmoid`
+    Sigmoid = 7,
+    /// `sin`
+    Sin = 8,
+    /// `cos`
+    Cos = 9,
+    /// `floor`
+    Floor = 10,
+    /// `ceil`
+    Ceil = 11,
+    /// `round`
+    Round = 12,
+}
+
+impl Float1 {
+    /// All values, in order.
+    pub const ALL: [Self; 13] = [
+        Self::Neg,
+        Self::Abs,
+        Self::Sqrt,
+        Self::Exp,
+        Self::Log,
+        Self::Erf,
+        Self::Tanh,
+        Self::Sigmoid,
+        Self::Sin,
+        Self::Cos,
+        Self::Floor,
+        Self::Ceil,
+        Self::Round,
+    ];
+
+    /// The value of this number, if there is one.
+    #[must_use]
+    pub fn new(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|v| *v as u8 == number)
+    }
+
+    /// Name in assembly text.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Neg => "neg",
+            Self::Abs => "abs",
+            Self::Sqrt => "sqrt",
+            Self::Exp => "exp",
+            Self::Log => "log",
+            Self::Erf => "erf",
+            Self::Tanh => "tanh",
+            Self::Sigmoid => "sigmoid",
+            Self::Sin => "sin",
+            Self::Cos => "cos",
+            Self::Floor => "floor",
+            Self::Ceil => "ceil",
+            Self::Round => "round",
+        }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// A function of two floats: see the numbers section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Float2 {
+    /// `add`
+    Add = 0,
+    /// `sub`
+    Sub = 1,
+    /// `mul`
+    Mul = 2,
+    /// `div`
+    Div = 3,
+    /// `min`
+    Min = 4,
+    /// `max`
+    Max = 5,
+    /// `pow`
+    Pow = 6,
+}
+
+impl Float2 {
+    /// All values, in order.
+    pub const ALL: [Self; 7] = [Self::Add, Self::Sub, Self::Mul, Self::Div, Self::Min, Self::Max, Self::Pow];
+
+    /// The value of this number, if there is one.
+    #[must_use]
+    pub fn new(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|v| *v as u8 == number)
+    }
+
+    /// Name in assembly text.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Sub => "sub",
+            Self::Mul => "mul",
+            Self::Div => "div",
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::Pow => "pow",
+        }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// How the elements of a row become one: from the first to the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Fold {
+    /// `sum`
+    Sum = 0,
+    /// `max`
+    Max = 1,
+    /// `min`
+    Min = 2,
+}
+
+impl Fold {
+    /// All values, in order.
+    pub const ALL: [Self; 3] = [Self::Sum, Self::Max, Self::Min];
+
+    /// The value of this number, if there is one.
+    #[must_use]
+    pub fn new(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|v| *v as u8 == number)
+    }
+
+    /// Name in assembly text.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sum => "sum",
+            Self::Max => "max",
+            Self::Min => "min",
+        }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
 }
 
 bitflags::bitflags! {
@@ -528,11 +701,11 @@ pub enum Timing {
     DmaLocal,
     /// `ceil(bytes / dram.bytes_per_cycle) + dram.write_latency_cycles`: bytes: those sent to DRAM
     DmaOut,
-    /// `mac.fill_cycles + ceil(OC / mac.oc_lanes) · ceil(PIXELS / mac.pixel_lanes) · KH · KW · ceil(IC / mac.ic_lanes) + mac.drain_cycles`: PIXELS = D1·D2 and OC = D3 of the accumulator tile; partial tiles cost whole ones
+    /// `mac.fill_cycles + ceil(OC / mac.oc_lanes) · ceil(PIXELS / mac.pixel_lanes) · WIDTH · KH · KW · ceil(IC / mac.ic_lanes) + mac.drain_cycles`: PIXELS = D1·D2 and OC = D3 of the accumulator tile; partial tiles cost whole ones; WIDTH is 1 for 8×8 bits, 2 for 16×8 and 8×16, 4 for 16×16
     MacConv,
-    /// `mac.fill_cycles + ceil(C / mac.oc_lanes) · ceil(PIXELS / mac.pixel_lanes) · ceil(KH · KW / mac.ic_lanes) + mac.drain_cycles`: the lanes of the reduction dimension take the taps of the kernel
+    /// `mac.fill_cycles + ceil(C / mac.oc_lanes) · ceil(PIXELS / mac.pixel_lanes) · WIDTH · ceil(KH · KW / mac.ic_lanes) + mac.drain_cycles`: the lanes of the reduction dimension take the taps of the kernel; WIDTH as in mac_conv
     MacDepthwise,
-    /// `mac.fill_cycles + ceil(N / mac.oc_lanes) · ceil(M / mac.pixel_lanes) · ceil(K / mac.ic_lanes) + mac.drain_cycles`: M rows, N columns, K the reduction
+    /// `mac.fill_cycles + ceil(N / mac.oc_lanes) · ceil(M / mac.pixel_lanes) · WIDTH · ceil(K / mac.ic_lanes) + mac.drain_cycles`: M rows, N columns, K the reduction; WIDTH as in mac_conv
     MacMatmul,
     /// `1`: one cycle in its unit
     Qnop,
@@ -542,6 +715,12 @@ pub enum Timing {
     VecMap,
     /// `vec.latency_cycles + H · W · ceil(C / vec.lanes)`: H, W, C of the source
     VecReduce,
+    /// `vec.latency_cycles + 4 · D0 · D1 · D2 · ceil(D3 / vec.lanes)`: four neighbours an element
+    VecResize,
+    /// `vec.latency_cycles + D0 · D1 · D2 · ceil(S3 / vec.lanes)`: S3 is the innermost extent of the source; one element a lane and cycle
+    VecRows,
+    /// `vec.latency_cycles + 3 · D0 · D1 · D2 · ceil(D3 / vec.lanes)`: three passes over a row: largest element, sum, quotients
+    VecSoftmax,
     /// `vec.latency_cycles + D0 · D1 · D2 · ceil(D3 / vec.lanes) · KH · KW`: one tap a lane and cycle
     VecWindow,
 }

@@ -5,6 +5,12 @@
 //! measured against ONNX Runtime 1.32 (x86-64), whose integer operators they reproduce; `tests/golden/numeric.py`
 //! writes the stored expectations that the tests hold them to.
 
+mod lane;
+mod resize;
+
+pub use lane::{float1, float2, fold, softmax_sum, softmax_table, softmax_value};
+pub use resize::{Coordinates, Linear, interpolate, linear, nearest};
+
 /// Clamps to `[lo, hi]`.
 #[inline]
 #[must_use]
@@ -21,6 +27,42 @@ pub fn requantize(acc: i32, m: f32, zero_point: i32, clamp: [i32; 2]) -> i32 {
     let rounded = (acc as f32 * m).round_ties_even();
     // Clamping before the zero point is added keeps the sum exact: |clamp − zero_point| is below 2^17.
     saturate(rounded, [clamp[0] - zero_point, clamp[1] - zero_point]) + zero_point
+}
+
+/// `sat(rne(acc·m) + zy)` with the exact product: accumulators of 64 bits, and every result of 16 bits. A multiplier that
+/// is no finite number gives what [`requantize`] gives.
+#[must_use]
+pub fn requantize_wide(acc: i64, m: f32, zero_point: i32, clamp: [i32; 2]) -> i32 {
+    let [lo, hi] = clamp.map(|c| i128::from(c - zero_point));
+    if !m.is_finite() {
+        return requantize(acc.signum() as i32, m, zero_point, clamp);
+    }
+    // m = mantissa · 2^exponent, 24 bits.
+    let bits = m.to_bits();
+    let field = (bits >> 23 & 0xff) as i32;
+    let fraction = i64::from(bits & 0x7f_ffff);
+    let magnitude = if field == 0 { fraction } else { fraction | 1 << 23 };
+    let exponent = field.max(1) - 150;
+    let product = i128::from(acc) * i128::from(if bits >> 31 == 0 { magnitude } else { -magnitude });
+    let rounded = if exponent >= 0 {
+        // Beyond 2^20 every 16-bit type is saturated.
+        product.clamp(-(1 << 20), 1 << 20) << exponent.min(20)
+    } else {
+        shift_right_even(product, exponent.unsigned_abs())
+    };
+    rounded.clamp(lo, hi) as i32 + zero_point
+}
+
+/// `value / 2^shift`, rounded half to even.
+fn shift_right_even(value: i128, shift: u32) -> i128 {
+    if shift > 120 {
+        // The product has fewer than 89 bits.
+        return 0;
+    }
+    let floor = value >> shift;
+    let rest = value - (floor << shift);
+    let half = 1_i128 << (shift - 1);
+    floor + i128::from(rest > half || (rest == half && floor & 1 == 1))
 }
 
 /// `(sx·sw)/sy` in f32, evaluated in that order: the multiplier of [`requantize`].
@@ -86,7 +128,7 @@ impl MulCoefficients {
 /// added inside the rounding.
 #[inline]
 #[must_use]
-pub fn mul(product: i32, m: f32, zero_point: i32, clamp: [i32; 2]) -> i32 {
+pub fn mul(product: i64, m: f32, zero_point: i32, clamp: [i32; 2]) -> i32 {
     saturate((product as f32 * m + zero_point as f32).round_ties_even(), clamp)
 }
 
@@ -139,10 +181,24 @@ impl Average {
     }
 }
 
+/// `f32(acc)·m`: an accumulator as a float.
+#[inline]
+#[must_use]
+pub fn scale_sum(acc: i64, m: f32) -> f32 {
+    acc as f32 * m
+}
+
 /// Adds a sum to an accumulator; wraps in two's complement and tells whether it did.
 #[inline]
 #[must_use]
 pub fn accumulate(acc: i32, sum: i32) -> (i32, bool) {
+    acc.overflowing_add(sum)
+}
+
+/// [`accumulate`] in 64 bits.
+#[inline]
+#[must_use]
+pub fn accumulate_wide(acc: i64, sum: i64) -> (i64, bool) {
     acc.overflowing_add(sum)
 }
 
@@ -158,6 +214,22 @@ mod tests {
         assert_eq!([1, 3, 5, -1, -3].map(|a| requantize(a, 0.5, 7, U8)), [7, 9, 9, 7, 5]);
         // QLinearMul rounds after adding the zero point, so an odd one moves the ties.
         assert_eq!([1, 3, 5].map(|p| mul(p, 0.5, 7, U8)), [8, 8, 10]);
+    }
+
+    #[test]
+    fn a_wide_product_is_exact_and_rounded_once() {
+        assert_eq!([1, 3, 5, -1, -3].map(|a| requantize_wide(a, 0.5, 7, U8)), [7, 9, 9, 7, 5]);
+        // 2^24 + 1 has no f32 of its own; its half is a tie that only the exact product sees.
+        let scale = 1.0 / f32::from(1_u16 << 12) / f32::from(1_u16 << 11);
+        assert_eq!(requantize_wide((1 << 24) + 1, scale, 0, [0, 65535]), 2);
+        assert_eq!(requantize_wide((3 << 22) + 1, scale, 0, [0, 65535]), 2);
+        assert_eq!(requantize_wide(3 << 22, scale, 0, [0, 65535]), 2);
+        assert_eq!(requantize_wide(5 << 22, scale, 0, [0, 65535]), 2);
+        assert_eq!(requantize_wide((5 << 22) + 1, scale, 0, [0, 65535]), 3);
+        assert_eq!(requantize_wide(i64::MAX, f32::MAX, -5, [-32768, 32767]), 32767);
+        assert_eq!(requantize_wide(i64::MIN, f32::MAX, -5, [-32768, 32767]), -32768);
+        assert_eq!(requantize_wide(i64::MIN, f32::MIN_POSITIVE, 3, U8), 3);
+        assert_eq!(requantize_wide(1, f32::NAN, 3, U8), requantize(1, f32::NAN, 3, U8));
     }
 
     #[test]

@@ -33,8 +33,9 @@ pub fn for_each_row<E>(kind: &OpKind, f: &mut impl FnMut(Row, bool) -> Result<()
         | OpKind::Store { src, .. }
         | OpKind::Rsum { src, .. }
         | OpKind::Quantize { src, .. }
-        | OpKind::Dequantize { src, .. } => boxed(src, src.dims, &mut read)?,
-        OpKind::Requant { dst, src, quant } => {
+        | OpKind::F1 { src, .. }
+        | OpKind::Fold { src, .. } => boxed(src, src.dims, &mut read)?,
+        OpKind::Requant { dst, src, quant } | OpKind::Dequantize { dst, src, quant } => {
             boxed(src, src.dims, &mut read)?;
             multipliers(quant, dst, &mut read)?;
         }
@@ -54,13 +55,19 @@ pub fn for_each_row<E>(kind: &OpKind, f: &mut impl FnMut(Row, bool) -> Result<()
             boxed(b, b.dims, &mut read)?;
             bias.iter().try_for_each(|b| boxed(b, b.dims, &mut read))?;
         }
-        OpKind::Add { a, b, .. } | OpKind::Mul { a, b, .. } => {
+        OpKind::Add { a, b, .. } | OpKind::Mul { a, b, .. } | OpKind::F2 { a, b, .. } => {
             boxed(a, a.dims, &mut read)?;
             boxed(b, b.dims, &mut read)?;
         }
-        OpKind::Lut { src, table, .. } => {
+        OpKind::Lut { src, table, .. } | OpKind::Softmax { src, table, .. } => {
             boxed(src, src.dims, &mut read)?;
             boxed(table, table.dims, &mut read)?;
+        }
+        OpKind::Resize { src, rows, cols, .. } => {
+            // Which neighbours are read depends on the tables, so all of the source counts as read.
+            boxed(src, src.dims, &mut read)?;
+            boxed(rows, rows.dims, &mut read)?;
+            boxed(cols, cols.dims, &mut read)?;
         }
         OpKind::MaxPool { dst, src, window, origin } | OpKind::AvgPool { dst, src, window, origin, .. } => {
             windowed(src, window, *origin, dst, src.dims[3], &mut read)?;
@@ -84,7 +91,7 @@ pub fn padded_dims(d: &TensorDesc) -> [u32; 4] {
 #[must_use]
 pub fn packed_weight_bytes(c: &ConvOp) -> i64 {
     let [oc, kh, kw, ic] = c.weights.dims.map(i64::from);
-    (oc + 15) / 16 * 16 * kh * kw * ((ic + 3) / 4 * 4)
+    (oc + 15) / 16 * 16 * kh * kw * ((ic + 3) / 4 * 4) * c.weights.etype.bytes() as i64
 }
 
 /// Input positions along one axis that the taps of a tile touch: ascending, without repetition.

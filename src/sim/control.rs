@@ -485,6 +485,27 @@ impl<'a> ControlCore<'a> {
                 src: self.tensor(src)?,
                 quant: self.quant(quant)?,
             },
+            Insn::VecF1 { dst, src, op, .. } => {
+                OpKind::F1 { dst: self.tensor(dst)?, src: self.tensor(src)?, op }
+            }
+            Insn::VecF2 { dst, a, b, op, .. } => {
+                OpKind::F2 { dst: self.tensor(dst)?, a: self.tensor(a)?, b: self.tensor(b)?, op }
+            }
+            Insn::VecFold { dst, src, op, .. } => {
+                OpKind::Fold { dst: self.tensor(dst)?, src: self.tensor(src)?, op }
+            }
+            Insn::VecSoftmax { dst, src, table, quant, .. } => OpKind::Softmax {
+                dst: self.tensor(dst)?,
+                src: self.tensor(src)?,
+                table: self.tensor(table)?,
+                quant: self.quant(quant)?,
+            },
+            Insn::VecResize { dst, src, rows, cols, .. } => OpKind::Resize {
+                dst: self.tensor(dst)?,
+                src: self.tensor(src)?,
+                rows: self.tensor(rows)?,
+                cols: self.tensor(cols)?,
+            },
             // `qnop`; control instructions never get here.
             _ => OpKind::Nop,
         })

@@ -1,6 +1,6 @@
 //! Queue instructions with everything captured that they need: what the control core hands to the queues.
 
-use crate::isa::{QuantDesc, Queue, TensorDesc, WindowDesc};
+use crate::isa::{Float1, Float2, Fold, QuantDesc, Queue, TensorDesc, WindowDesc};
 
 /// The instruction may start once `count` instructions of `queue` have ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +96,16 @@ pub enum OpKind {
     Quantize { dst: TensorDesc, src: TensorDesc, quant: QuantDesc },
     /// `vec.dequant`
     Dequantize { dst: TensorDesc, src: TensorDesc, quant: QuantDesc },
+    /// `vec.f1`
+    F1 { dst: TensorDesc, src: TensorDesc, op: Float1 },
+    /// `vec.f2`
+    F2 { dst: TensorDesc, a: TensorDesc, b: TensorDesc, op: Float2 },
+    /// `vec.fold`
+    Fold { dst: TensorDesc, src: TensorDesc, op: Fold },
+    /// `vec.softmax`
+    Softmax { dst: TensorDesc, src: TensorDesc, table: TensorDesc, quant: QuantDesc },
+    /// `vec.resize`
+    Resize { dst: TensorDesc, src: TensorDesc, rows: TensorDesc, cols: TensorDesc },
 }
 
 impl OpKind {
@@ -120,7 +130,12 @@ impl OpKind {
             | OpKind::AvgPool { dst, .. }
             | OpKind::Rsum { dst, .. }
             | OpKind::Quantize { dst, .. }
-            | OpKind::Dequantize { dst, .. } => Some(dst),
+            | OpKind::Dequantize { dst, .. }
+            | OpKind::F1 { dst, .. }
+            | OpKind::F2 { dst, .. }
+            | OpKind::Fold { dst, .. }
+            | OpKind::Softmax { dst, .. }
+            | OpKind::Resize { dst, .. } => Some(dst),
         }
     }
 

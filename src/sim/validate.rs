@@ -10,6 +10,8 @@ use crate::machine::Machine;
 
 /// Longest sum of 8×8-bit products that fits 32 bits: `⌊(2^31 − 1) / 255²⌋`.
 pub const MAX_REDUCTION: u64 = 33_025;
+/// Longest sum of products with an operand of 16 bits: far below what 64 bits hold.
+pub const MAX_WIDE_REDUCTION: u64 = 1 << 30;
 /// Largest extent of a tensor operand.
 pub const MAX_EXTENT: u32 = 1 << 24;
 /// Most elements of one operand, and most multiply-accumulates of one instruction.
@@ -107,6 +109,8 @@ fn tensor(d: &TensorDesc, name: &str, space: Space, types: &[EType]) -> Result<(
 }
 
 const BYTES: &[EType] = &[EType::U8, EType::S8];
+const SUMS: &[EType] = &[EType::S32, EType::S64];
+const RESIZED: &[EType] = &[EType::U8, EType::S8, EType::F32];
 const SMALL: &[EType] = &[EType::U8, EType::S8, EType::U16, EType::S16];
 const ANY: &[EType] = &EType::ALL;
 
@@ -160,9 +164,9 @@ fn operands(kind: &OpKind) -> Result<(), FaultKind> {
         OpKind::Conv(c) => dense(c),
         OpKind::Depthwise(c) => depthwise(c),
         OpKind::Matmul { dst, a, b, bias, .. } => {
-            tensor(dst, "destination", Space::Acc, &[EType::S32])?;
-            tensor(a, "a", Space::Spm, BYTES)?;
-            tensor(b, "b", Space::Spm, BYTES)?;
+            tensor(a, "a", Space::Spm, SMALL)?;
+            tensor(b, "b", Space::Spm, SMALL)?;
+            accumulators(dst, a, Some(b))?;
             let flat = |d: &TensorDesc| d.dims[0] == 1 && d.dims[1] == 1;
             require(flat(dst) && flat(a) && flat(b), "matrices have extents [1, 1, rows, columns]")?;
             require(
@@ -173,32 +177,31 @@ fn operands(kind: &OpKind) -> Result<(), FaultKind> {
             start_values(bias.as_ref(), dst)
         }
         OpKind::Requant { dst, src, quant } => {
-            tensor(dst, "destination", Space::Spm, BYTES)?;
-            tensor(src, "source", Space::Acc, &[EType::S32])?;
+            tensor(dst, "destination", Space::Spm, SMALL)?;
+            tensor(src, "source", Space::Acc, SUMS)?;
             same_dims(dst, src)?;
             quantization(quant, dst)?;
-            require(
-                quant.table % 4 == 0 && quant.table.abs() <= MAX_ADDRESS,
-                "the multipliers are not aligned to 4",
-            )
+            multipliers(quant)
         }
         OpKind::Store { dst, src } => {
-            tensor(dst, "destination", Space::Spm, &[EType::S32])?;
-            tensor(src, "source", Space::Acc, &[EType::S32])?;
+            tensor(dst, "destination", Space::Spm, SUMS)?;
+            tensor(src, "source", Space::Acc, SUMS)?;
+            same_size(dst, src)?;
             same_dims(dst, src)
         }
         OpKind::Add { dst, a, b, quant } | OpKind::Mul { dst, a, b, quant } => {
-            tensor(dst, "destination", Space::Spm, BYTES)?;
-            tensor(a, "a", Space::Spm, BYTES)?;
-            tensor(b, "b", Space::Spm, BYTES)?;
+            tensor(dst, "destination", Space::Spm, SMALL)?;
+            tensor(a, "a", Space::Spm, SMALL)?;
+            tensor(b, "b", Space::Spm, SMALL)?;
             same_dims(dst, a)?;
             same_dims(dst, b)?;
             scalar_quantization(quant, dst)
         }
         OpKind::Lut { dst, src, table } => {
-            tensor(dst, "destination", Space::Spm, BYTES)?;
+            tensor(dst, "destination", Space::Spm, SMALL)?;
             tensor(src, "source", Space::Spm, BYTES)?;
-            tensor(table, "table", Space::Spm, BYTES)?;
+            tensor(table, "table", Space::Spm, SMALL)?;
+            same_size(dst, table)?;
             require(table.dims == [1, 1, 1, 256], "a table has extents [1, 1, 1, 256]")?;
             same_dims(dst, src)
         }
@@ -208,8 +211,8 @@ fn operands(kind: &OpKind) -> Result<(), FaultKind> {
             scalar_quantization(quant, dst)
         }
         OpKind::Rsum { dst, src, .. } => {
-            tensor(dst, "destination", Space::Acc, &[EType::S32])?;
-            tensor(src, "source", Space::Spm, BYTES)?;
+            tensor(src, "source", Space::Spm, SMALL)?;
+            accumulators(dst, src, None)?;
             require(
                 dst.dims[..3] == [1, 1, 1] && src.dims[0] == 1 && dst.dims[3] == src.dims[3],
                 "a reduction turns [1, H, W, C] into [1, 1, 1, C]",
@@ -227,11 +230,73 @@ fn operands(kind: &OpKind) -> Result<(), FaultKind> {
         }
         OpKind::Dequantize { dst, src, quant } => {
             tensor(dst, "destination", Space::Spm, &[EType::F32])?;
-            tensor(src, "source", Space::Spm, SMALL)?;
-            require(quant.mode == QuantMode::Tensor, "per-channel multipliers belong to vec.requant")?;
+            if src.space == Space::Acc {
+                tensor(src, "source", Space::Acc, SUMS)?;
+                require(src.zero_point == 0, "accumulators have no zero point")?;
+            } else {
+                tensor(src, "source", Space::Spm, SMALL)?;
+            }
+            multipliers(quant)?;
             same_dims(dst, src)
         }
+        OpKind::F1 { dst, src, .. } => {
+            floats(dst, "destination")?;
+            floats(src, "source")?;
+            same_dims(dst, src)
+        }
+        OpKind::F2 { dst, a, b, .. } => {
+            floats(dst, "destination")?;
+            floats(a, "a")?;
+            floats(b, "b")?;
+            same_dims(dst, a)?;
+            same_dims(dst, b)
+        }
+        OpKind::Fold { dst, src, .. } => {
+            floats(dst, "destination")?;
+            floats(src, "source")?;
+            require(
+                dst.dims[..3] == src.dims[..3] && dst.dims[3] == 1,
+                "a fold turns [A, B, C, N] into [A, B, C, 1]",
+            )
+        }
+        OpKind::Softmax { dst, src, table, quant } => {
+            tensor(dst, "destination", Space::Spm, BYTES)?;
+            tensor(src, "source", Space::Spm, BYTES)?;
+            floats(table, "table")?;
+            require(table.dims == [1, 1, 1, 256], "a table has extents [1, 1, 1, 256]")?;
+            same_dims(dst, src)?;
+            scalar_quantization(quant, dst)
+        }
+        OpKind::Resize { dst, src, rows, cols } => {
+            tensor(dst, "destination", Space::Spm, RESIZED)?;
+            tensor(src, "source", Space::Spm, RESIZED)?;
+            tensor(rows, "rows", Space::Spm, &[EType::S32])?;
+            tensor(cols, "cols", Space::Spm, &[EType::S32])?;
+            require(dst.etype == src.etype, "source and destination have different types")?;
+            require(
+                dst.dims[0] == 1 && src.dims[0] == 1 && dst.dims[3] == src.dims[3],
+                "a resize turns [1, H, W, C] into [1, OH, OW, C]",
+            )?;
+            require(
+                rows.dims == [1, 1, dst.dims[1], 4] && cols.dims == [1, 1, dst.dims[2], 4],
+                "the tables of a resize have extents [1, 1, rows, 4] and [1, 1, columns, 4]",
+            )
+        }
     }
+}
+
+fn floats(d: &TensorDesc, name: &str) -> Result<(), FaultKind> {
+    tensor(d, name, Space::Spm, &[EType::F32])
+}
+
+/// Accumulators have 32 bits if every operand has 8, else 64.
+fn accumulators(dst: &TensorDesc, a: &TensorDesc, b: Option<&TensorDesc>) -> Result<(), FaultKind> {
+    let wide = a.etype.bytes() > 1 || b.is_some_and(|b| b.etype.bytes() > 1);
+    tensor(dst, "destination", Space::Acc, if wide { &[EType::S64] } else { &[EType::S32] })
+}
+
+fn multipliers(quant: &QuantDesc) -> Result<(), FaultKind> {
+    require(quant.table % 4 == 0 && quant.table.abs() <= MAX_ADDRESS, "the multipliers are not aligned to 4")
 }
 
 fn window(w: &WindowDesc) -> Result<(), FaultKind> {
@@ -247,8 +312,8 @@ fn placed(w: &WindowDesc, origin: [i64; 2]) -> Result<(), FaultKind> {
 }
 
 fn pool(dst: &TensorDesc, src: &TensorDesc, w: &WindowDesc, origin: [i64; 2]) -> Result<(), FaultKind> {
-    tensor(dst, "destination", Space::Spm, BYTES)?;
-    tensor(src, "source", Space::Spm, BYTES)?;
+    tensor(dst, "destination", Space::Spm, SMALL)?;
+    tensor(src, "source", Space::Spm, SMALL)?;
     placed(w, origin)?;
     require(dst.etype == src.etype, "source and destination have different types")?;
     require(
@@ -262,22 +327,23 @@ fn pool(dst: &TensorDesc, src: &TensorDesc, w: &WindowDesc, origin: [i64; 2]) ->
 
 fn start_values(bias: Option<&TensorDesc>, dst: &TensorDesc) -> Result<(), FaultKind> {
     let Some(bias) = bias else { return Ok(()) };
-    tensor(bias, "bias", Space::Spm, &[EType::S32])?;
+    tensor(bias, "bias", Space::Spm, &[dst.etype])?;
     require(bias.dims == [1, 1, 1, dst.dims[3]], "a bias has extents [1, 1, 1, channels]")
 }
 
 fn reduction(length: u64, dst: &TensorDesc) -> Result<(), FaultKind> {
-    if length > MAX_REDUCTION {
-        return Err(FaultKind::ReductionTooLong { length, limit: MAX_REDUCTION });
+    let limit = if dst.etype == EType::S64 { MAX_WIDE_REDUCTION } else { MAX_REDUCTION };
+    if length > limit {
+        return Err(FaultKind::ReductionTooLong { length, limit });
     }
     let outputs = dst.dims.iter().map(|n| u64::from(*n)).product::<u64>();
     require(length <= MAX_MACS / outputs, "the tile has more than 2^40 multiply-accumulates")
 }
 
 fn convolution(c: &ConvOp) -> Result<(), FaultKind> {
-    tensor(&c.dst, "destination", Space::Acc, &[EType::S32])?;
-    tensor(&c.src, "source", Space::Spm, BYTES)?;
-    tensor(&c.weights, "weights", Space::Spm, BYTES)?;
+    tensor(&c.src, "source", Space::Spm, SMALL)?;
+    tensor(&c.weights, "weights", Space::Spm, SMALL)?;
+    accumulators(&c.dst, &c.src, Some(&c.weights))?;
     placed(&c.window, c.origin)?;
     start_values(c.bias.as_ref(), &c.dst)?;
     require(c.dst.dims[0] == 1 && c.src.dims[0] == 1, "a convolution tile has one image")?;
@@ -366,8 +432,8 @@ fn overlap(kind: &OpKind) -> Result<(), FaultKind> {
     };
     let elementwise: Vec<&TensorDesc> = match kind {
         OpKind::DmaCopy { src, .. } | OpKind::Lut { src, .. } => vec![src],
-        OpKind::Quantize { src, .. } | OpKind::Dequantize { src, .. } => vec![src],
-        OpKind::Add { a, b, .. } | OpKind::Mul { a, b, .. } => vec![a, b],
+        OpKind::Quantize { src, .. } | OpKind::Dequantize { src, .. } | OpKind::F1 { src, .. } => vec![src],
+        OpKind::Add { a, b, .. } | OpKind::Mul { a, b, .. } | OpKind::F2 { a, b, .. } => vec![a, b],
         _ => vec![],
     };
     let (lo, hi) = span(dst, padded_dims(dst));

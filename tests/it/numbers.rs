@@ -56,7 +56,7 @@ fn add_and_mul() {
         let m = MulCoefficients::new(s[0], s[1], s[2]).m;
         let pairs = ints(&c["a"]).into_iter().zip(ints(&c["b"]));
         let found: Vec<i32> =
-            pairs.map(|(a, b)| numeric::mul((a - z[0]) * (b - z[1]), m, z[2], U8)).collect();
+            pairs.map(|(a, b)| numeric::mul(i64::from((a - z[0]) * (b - z[1])), m, z[2], U8)).collect();
         same("mul", &found, &ints(&c["y"]));
     }
 }

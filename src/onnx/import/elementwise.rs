@@ -113,7 +113,7 @@ fn qlinear<'a>(
         let m = MulCoefficients::new(a.scale, b.scale, quant.scale).m;
         map("mul", t.dtype, |q| {
             let [x, y] = order(q);
-            numeric::mul((x - a.zero_point) * (y - b.zero_point), m, quant.zero_point, clamp)
+            numeric::mul(i64::from((x - a.zero_point) * (y - b.zero_point)), m, quant.zero_point, clamp)
         })
     };
     let output = Tensor { name: n.result()?.into(), shape: t.shape, dtype: to.1, quant: Some(quant) };

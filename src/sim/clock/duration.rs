@@ -26,14 +26,21 @@ pub fn duration(kind: &OpKind, m: &Machine) -> u64 {
         }
         OpKind::Conv(c) => mac_conv(c, m),
         OpKind::Depthwise(c) => mac_depthwise(c, m),
-        OpKind::Matmul { dst, a, .. } => {
+        OpKind::Matmul { dst, a, b, .. } => {
             let [_, _, rows, columns] = dst.dims.map(u64::from);
-            array(m, up(columns, m.mac.oc_lanes) * up(rows, m.mac.pixel_lanes), u64::from(a.dims[3]))
+            let passes = up(columns, m.mac.oc_lanes) * up(rows, m.mac.pixel_lanes);
+            array(m, passes * slowdown(a, b), u64::from(a.dims[3]))
         }
         OpKind::MaxPool { dst, window, .. } | OpKind::AvgPool { dst, window, .. } => {
             let taps = u64::from(window.kernel[0]) * u64::from(window.kernel[1]);
             u64::from(m.vec.latency_cycles) + vectors(dst, m) * taps
         }
+        OpKind::Fold { dst, src, .. } => {
+            let rows: u64 = dst.dims[..3].iter().map(|n| u64::from(*n)).product();
+            u64::from(m.vec.latency_cycles) + rows * up(src.dims[3].into(), m.vec.lanes)
+        }
+        OpKind::Softmax { dst, .. } => u64::from(m.vec.latency_cycles) + 3 * vectors(dst, m),
+        OpKind::Resize { dst, .. } => u64::from(m.vec.latency_cycles) + 4 * vectors(dst, m),
         OpKind::Rsum { src, .. } => u64::from(m.vec.latency_cycles) + vectors(src, m),
         OpKind::Requant { dst, .. }
         | OpKind::Store { dst, .. }
@@ -41,6 +48,8 @@ pub fn duration(kind: &OpKind, m: &Machine) -> u64 {
         | OpKind::Mul { dst, .. }
         | OpKind::Lut { dst, .. }
         | OpKind::Quantize { dst, .. }
+        | OpKind::F1 { dst, .. }
+        | OpKind::F2 { dst, .. }
         | OpKind::Dequantize { dst, .. } => u64::from(m.vec.latency_cycles) + vectors(dst, m),
     };
     cycles.max(1)
@@ -59,7 +68,12 @@ fn array(m: &Machine, passes: u64, reduction: u64) -> u64 {
 
 fn passes(c: &ConvOp, m: &Machine) -> u64 {
     let [_, rows, columns, channels] = c.dst.dims.map(u64::from);
-    up(channels, m.mac.oc_lanes) * up(rows * columns, m.mac.pixel_lanes)
+    up(channels, m.mac.oc_lanes) * up(rows * columns, m.mac.pixel_lanes) * slowdown(&c.src, &c.weights)
+}
+
+/// Passes of the array for one product: 8×8 bits one, 16×8 two, 16×16 four.
+fn slowdown(a: &TensorDesc, b: &TensorDesc) -> u64 {
+    (a.etype.bytes() * b.etype.bytes()) as u64
 }
 
 fn mac_conv(c: &ConvOp, m: &Machine) -> u64 {

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use rcar_iss::isa::{
-    AvgFlags, Cond, EType, Insn, MacFlags, Opcode, Profile, QField, QReg, QuantDesc, QuantMode, Queue,
-    RedFlags, Space, TField, TReg, TensorDesc, WField, WReg, Wait, WindowDesc, XReg,
+    AvgFlags, Cond, EType, Float1, Float2, Fold, Insn, MacFlags, Opcode, Profile, QField, QReg, QuantDesc,
+    QuantMode, Queue, RedFlags, Space, TField, TReg, TensorDesc, WField, WReg, Wait, WindowDesc, XReg,
 };
 use rcar_iss::machine::Machine;
 use rcar_iss::program::{HostEntry, HostTensor, Layer, MachineId, Meta, Program, Role, TensorEntry};
@@ -230,6 +230,16 @@ impl Builder {
         d
     }
 
+    /// Mostly 8 bits, sometimes 16.
+    fn small_type(&mut self) -> EType {
+        if self.random.one_in(3) { self.random.pick(&[EType::U16, EType::S16]) } else { self.byte_type() }
+    }
+
+    /// The accumulators of products of these.
+    fn sum_type(operands: &[EType]) -> EType {
+        if operands.iter().all(|t| t.bytes() == 1) { EType::S32 } else { EType::S64 }
+    }
+
     fn byte_type(&mut self) -> EType {
         self.random.pick(&[EType::U8, EType::S8])
     }
@@ -263,13 +273,13 @@ impl Builder {
         }
     }
 
-    fn accumulators(&mut self, dims: [u32; 4]) -> TensorDesc {
+    fn accumulators(&mut self, dims: [u32; 4], etype: EType) -> TensorDesc {
         let mut d;
         loop {
-            let (strides, lanes, bytes) = self.layout(dims, EType::S32);
-            let base = self.random.within(0, self.acc_bytes / 4) * 4;
+            let (strides, lanes, bytes) = self.layout(dims, etype);
+            let base = self.random.within(0, self.acc_bytes / 8) * 8;
             let zero_point = self.random.next() as i32;
-            d = TensorDesc { base, dims, strides, zero_point, space: Space::Acc, etype: EType::S32, lanes };
+            d = TensorDesc { base, dims, strides, zero_point, space: Space::Acc, etype, lanes };
             if bytes <= self.acc_bytes {
                 return d;
             }
@@ -300,12 +310,13 @@ impl Builder {
     /// Writes accumulators of these extents.
     fn sums(&mut self, rows: u32, cols: u32) -> TensorDesc {
         let k = self.random.within(1, 12) as u32;
-        let (a, b) = (self.byte_type(), self.byte_type());
+        let (a, b) = (self.small_type(), self.small_type());
+        let sums = Builder::sum_type(&[a, b]);
         let a = self.source([1, 1, rows, k], a);
         let b = self.source([1, 1, k, cols], b);
-        let dst = self.accumulators([1, 1, rows, cols]);
+        let dst = self.accumulators([1, 1, rows, cols], sums);
         let biased = self.random.one_in(2);
-        let bias = self.source([1, 1, 1, cols], EType::S32);
+        let bias = self.source([1, 1, 1, cols], sums);
         let again = self.random.one_in(2);
         let [d, a, b, bias] = [dst, a, b, bias].map(|d| self.tensor(&d));
         let flags = if biased { MacFlags::BIAS } else { MacFlags::empty() };
@@ -321,7 +332,8 @@ impl Builder {
         let (window, image, out, origin) = self.placed();
         let [ic, oc] = [self.random.within(1, 20) as u32, self.random.within(1, 80) as u32];
         let oc = if depthwise { ic } else { oc };
-        let (src_type, w_type) = (self.byte_type(), self.byte_type());
+        let (src_type, w_type) = (self.small_type(), self.small_type());
+        let sums = Builder::sum_type(&[src_type, w_type]);
         let src = self.source([1, image[0], image[1], ic], src_type);
         let [kh, kw] = window.kernel.map(u32::from);
         let weights = if depthwise {
@@ -330,10 +342,10 @@ impl Builder {
             let packed = oc.div_ceil(16) * 16 * kh * kw * ic.div_ceil(4) * 4;
             let flat = self.source([1, 1, 1, packed], w_type);
             // Packed weights lie without gaps.
-            let flat = if flat.strides[3] == 1 {
+            let flat = if flat.strides[3] == w_type.bytes() as i64 {
                 flat
             } else {
-                let d = dense(self.place(packed.into()), [1, 1, 1, packed], w_type, Space::Spm);
+                let d = dense(self.place(i64::from(packed) * 2), [1, 1, 1, packed], w_type, Space::Spm);
                 let dst = self.tensor(&d);
                 self.push(Insn::DmaFill { dst, wait: Wait::NONE });
                 d
@@ -346,8 +358,8 @@ impl Builder {
                 ..flat
             }
         };
-        let bias = self.source([1, 1, 1, oc], EType::S32);
-        let dst = self.accumulators([1, out[0], out[1], oc]);
+        let bias = self.source([1, 1, 1, oc], sums);
+        let dst = self.accumulators([1, out[0], out[1], oc], sums);
         let [oy, ox] = self.origin(origin);
         let window = self.window(&window);
         let [dst, src, weights, bias] = [dst, src, weights, bias].map(|d| self.tensor(&d));
@@ -369,7 +381,7 @@ impl Builder {
     fn pool(&mut self, average: bool) {
         let (window, image, out, origin) = self.placed();
         let channels = self.random.within(1, 40) as u32;
-        let etype = self.byte_type();
+        let etype = self.small_type();
         let src = self.source([1, image[0], image[1], channels], etype);
         let dst = self.result([1, out[0], out[1], channels], etype);
         let quant = self.quantization(etype);
@@ -389,14 +401,19 @@ impl Builder {
     /// One or two sources of the same extents, perhaps the result in place, perhaps a broadcast.
     fn elementwise(&mut self, opcode: Opcode) {
         let dims = self.dims([2, 4, 5, 40]);
-        let (ta, tb, td) = (self.byte_type(), self.byte_type(), self.byte_type());
+        let (mut ta, tb, mut td) = (self.small_type(), self.small_type(), self.small_type());
+        if opcode == Opcode::VecLut {
+            ta = self.byte_type();
+        } else if opcode == Opcode::DmaCopy {
+            td = ta;
+        }
         let a = self.source(dims, ta);
         let mut b = self.source(dims, tb);
         if self.random.one_in(4) {
             b.strides[self.random.within(0, 4) as usize] = 0;
         }
         let mut d = self.result(dims, td);
-        if self.random.one_in(4) {
+        if self.random.one_in(4) && ta.bytes() == td.bytes() {
             d = TensorDesc { etype: td, zero_point: self.zero_point(td), ..a };
         }
         let wait = self.wait();
@@ -408,10 +425,59 @@ impl Builder {
             Opcode::VecMul => self.push(Insn::VecMul { dst, a, b, quant, wait }),
             Opcode::DmaCopy => self.push(Insn::DmaCopy { dst, src: a, wait }),
             _ => {
-                let etype = self.byte_type();
-                let table = self.source([1, 1, 1, 256], etype);
+                let table = self.source([1, 1, 1, 256], td);
                 let table = self.tensor(&table);
                 self.push(Insn::VecLut { dst, src: a, table, wait });
+            }
+        }
+    }
+
+    /// The f32 lane, softmax and resize. Noise as floats: infinities, NaN and subnormal numbers among them.
+    fn lane(&mut self, opcode: Opcode) {
+        let dims = self.dims([2, 3, 4, 30]);
+        let wait = self.wait();
+        match opcode {
+            Opcode::VecF1 => {
+                let (src, dst) = (self.source(dims, EType::F32), self.result(dims, EType::F32));
+                let (dst, src) = (self.tensor(&dst), self.tensor(&src));
+                let op = self.random.pick(&Float1::ALL);
+                self.push(Insn::VecF1 { dst, src, op, wait });
+            }
+            Opcode::VecF2 => {
+                let (a, mut b) = (self.source(dims, EType::F32), self.source(dims, EType::F32));
+                if self.random.one_in(3) {
+                    b.strides[self.random.within(0, 4) as usize] = 0;
+                }
+                let dst = self.result(dims, EType::F32);
+                let [dst, a, b] = [dst, a, b].map(|d| self.tensor(&d));
+                let op = self.random.pick(&Float2::ALL);
+                self.push(Insn::VecF2 { dst, a, b, op, wait });
+            }
+            Opcode::VecFold => {
+                let src = self.source(dims, EType::F32);
+                let dst = self.result([dims[0], dims[1], dims[2], 1], EType::F32);
+                let (dst, src) = (self.tensor(&dst), self.tensor(&src));
+                let op = self.random.pick(&Fold::ALL);
+                self.push(Insn::VecFold { dst, src, op, wait });
+            }
+            Opcode::VecSoftmax => {
+                let (from, to) = (self.byte_type(), self.byte_type());
+                let (src, dst) = (self.source(dims, from), self.result(dims, to));
+                let table = self.floats(256);
+                let quant = self.quantization(to);
+                let quant = self.quant(&quant);
+                let [dst, src, table] = [dst, src, table].map(|d| self.tensor(&d));
+                self.push(Insn::VecSoftmax { dst, src, table, quant, wait });
+            }
+            _ => {
+                let etype = self.random.pick(&[EType::U8, EType::S8, EType::F32]);
+                let out = self.dims([1, 4, 5, 1]);
+                let src = self.source([1, dims[1], dims[2], dims[3]], etype);
+                let dst = self.result([1, out[1], out[2], dims[3]], etype);
+                let rows = self.source([1, 1, out[1], 4], EType::S32);
+                let cols = self.source([1, 1, out[2], 4], EType::S32);
+                let [dst, src, rows, cols] = [dst, src, rows, cols].map(|d| self.tensor(&d));
+                self.push(Insn::VecResize { dst, src, rows, cols, wait });
             }
         }
     }
@@ -457,10 +523,10 @@ impl Builder {
             Opcode::VecRequant | Opcode::VecStore => {
                 let [rows, cols] = [self.random.within(1, 9) as u32, self.random.within(1, 40) as u32];
                 let src = self.sums(rows, cols);
-                let etype = self.byte_type();
-                let etype = if opcode == Opcode::VecStore { EType::S32 } else { etype };
+                let small = self.small_type();
+                let etype = if opcode == Opcode::VecStore { src.etype } else { small };
                 let d = self.result([1, 1, rows, cols], etype);
-                let mut quant = self.quantization(if etype == EType::S32 { EType::U8 } else { etype });
+                let mut quant = self.quantization(small);
                 if self.random.one_in(2) {
                     quant.mode = QuantMode::Channel;
                     quant.table = self.floats(cols).base;
@@ -477,10 +543,10 @@ impl Builder {
             Opcode::VecMaxpool => self.pool(false),
             Opcode::VecAvgpool => self.pool(true),
             Opcode::VecRsum => {
-                let etype = self.byte_type();
+                let etype = self.small_type();
                 let dims = self.dims([1, 5, 6, 40]);
                 let src = self.source(dims, etype);
-                let d = self.accumulators([1, 1, 1, dims[3]]);
+                let d = self.accumulators([1, 1, 1, dims[3]], Builder::sum_type(&[etype]));
                 let (dst, src) = (self.tensor(&d), self.tensor(&src));
                 self.push(Insn::VecRsum { dst, src, flags: RedFlags::empty(), wait });
                 if self.random.one_in(2) {
@@ -499,14 +565,26 @@ impl Builder {
                 self.push(Insn::VecQuant { dst, src, quant, wait });
             }
             Opcode::VecDequant => {
-                let etype = self.random.pick(&[EType::U8, EType::S8, EType::U16, EType::S16]);
-                let dims = self.dims([2, 3, 4, 30]);
-                let src = self.source(dims, etype);
-                let d = self.result(dims, EType::F32);
-                let quant = self.quantization(EType::U8);
+                let [rows, cols] = [self.random.within(1, 9) as u32, self.random.within(1, 30) as u32];
+                let src = if self.random.one_in(3) {
+                    TensorDesc { zero_point: 0, ..self.sums(rows, cols) }
+                } else {
+                    let etype = self.small_type();
+                    let dims = self.dims([2, 3, 4, 30]);
+                    self.source(dims, etype)
+                };
+                let d = self.result(src.dims, EType::F32);
+                let mut quant = self.quantization(EType::U8);
+                if self.random.one_in(2) {
+                    quant.mode = QuantMode::Channel;
+                    quant.table = self.floats(src.dims[3]).base;
+                }
                 let quant = self.quant(&quant);
                 let (dst, src) = (self.tensor(&d), self.tensor(&src));
                 self.push(Insn::VecDequant { dst, src, quant, wait });
+            }
+            Opcode::VecF1 | Opcode::VecF2 | Opcode::VecFold | Opcode::VecSoftmax | Opcode::VecResize => {
+                self.lane(opcode);
             }
             Opcode::Qnop => {
                 let queue = self.random.pick(&Queue::ALL);

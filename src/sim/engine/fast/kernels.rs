@@ -77,7 +77,7 @@ kernel! {
     /// QLinearMul; the result replaces `a`.
     pub(super) fn mul(a: &mut [i32], b: &[i32], zeros: [i32; 2], m: f32, zero_point: i32, clamp: [i32; 2]) -> () {
         for (a, b) in a.iter_mut().zip(b) {
-            *a = numeric::mul((*a - zeros[0]) * (*b - zeros[1]), m, zero_point, clamp);
+            *a = numeric::mul(i64::from(*a - zeros[0]) * i64::from(*b - zeros[1]), m, zero_point, clamp);
         }
     }
 }
@@ -115,5 +115,36 @@ kernel! {
         for (q, x) in to.iter_mut().zip(from) {
             *q = numeric::quantize(*x, scale, zero_point, clamp);
         }
+    }
+}
+
+kernel! {
+    /// `sums[o] += a · w[o]`.
+    pub(super) fn scale_add_wide(sums: &mut [i64], a: i32, w: &[i32]) -> () {
+        for (s, w) in sums.iter_mut().zip(w) {
+            *s = s.wrapping_add(i64::from(a) * i64::from(*w));
+        }
+    }
+}
+
+kernel! {
+    /// `sums[c] += a[c] · w[c]`.
+    pub(super) fn multiply_add_wide(sums: &mut [i64], a: &[i32], w: &[i32]) -> () {
+        for ((s, a), w) in sums.iter_mut().zip(a).zip(w) {
+            *s = s.wrapping_add(i64::from(*a) * i64::from(*w));
+        }
+    }
+}
+
+kernel! {
+    /// Adds sums to start values; returns how many additions wrapped.
+    pub(super) fn accumulate_wide(start: &mut [i64], sums: &[i64]) -> u64 {
+        let mut wraps = 0;
+        for (s, sum) in start.iter_mut().zip(sums) {
+            let (value, wrapped) = numeric::accumulate_wide(*s, *sum);
+            *s = value;
+            wraps += u64::from(wrapped);
+        }
+        wraps
     }
 }

@@ -12,17 +12,17 @@ use crate::sim::memory::Memory;
 use crate::sim::op::ConvOp;
 
 /// The part of the image that a tile may touch.
-struct Region {
+pub(super) struct Region {
     /// First row and column.
-    first: [i64; 2],
+    pub(super) first: [i64; 2],
     /// Rows and columns.
-    extent: [i64; 2],
+    pub(super) extent: [i64; 2],
     /// Elements of a pixel.
     depth: usize,
 }
 
 impl Region {
-    fn of(c: &ConvOp, depth: usize) -> Region {
+    pub(super) fn of(c: &ConvOp, depth: usize) -> Region {
         let mut region = Region { first: [0; 2], extent: [0; 2], depth };
         for axis in 0..2 {
             let w = &c.window;
@@ -37,7 +37,7 @@ impl Region {
     }
 
     /// Where a pixel's elements begin in the widened buffer; the zeros at its end for padding.
-    fn offset(&self, c: &ConvOp, out: [i64; 2], k: [i64; 2]) -> usize {
+    pub(super) fn offset(&self, c: &ConvOp, out: [i64; 2], k: [i64; 2]) -> usize {
         let mut at = [0; 2];
         for axis in 0..2 {
             let w = &c.window;
@@ -51,7 +51,7 @@ impl Region {
         (at[0] * self.extent[1] + at[1]) as usize * self.depth
     }
 
-    fn zeros(&self) -> usize {
+    pub(super) fn zeros(&self) -> usize {
         (self.extent[0] * self.extent[1]) as usize * self.depth
     }
 }
@@ -270,7 +270,7 @@ impl Target<'_> {
     }
 }
 
-fn pad(m: &mut Memory, dst: &TensorDesc) {
+pub(super) fn pad(m: &mut Memory, dst: &TensorDesc) {
     if crate::sim::access::padded_dims(dst)[3] != dst.dims[3] {
         super::rows::for_rows(dst.dims, |at| pad_lanes(m, dst, row_address(dst, at)));
     }

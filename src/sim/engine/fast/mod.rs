@@ -8,11 +8,13 @@
 //! made.
 
 mod kernels;
+mod lane;
 mod level;
 mod mac;
 mod moves;
 mod rows;
 mod vector;
+mod wide;
 
 pub use level::Level;
 
@@ -37,6 +39,7 @@ struct Scratch {
     offsets: Vec<[usize; 4]>,
     a: Vec<i32>,
     b: Vec<i32>,
+    sums: Vec<i64>,
     floats: Vec<f32>,
     multipliers: Vec<f32>,
 }
@@ -77,6 +80,14 @@ impl Engine for Fast {
             | OpKind::Store { dst, src } => moves::copy(memory, dst, src),
             OpKind::DmaPad { dst, src, window } => moves::pad(memory, dst, src, window),
             OpKind::DmaFill { dst } => moves::fill(memory, dst),
+            OpKind::Conv(c) if wide::is_wide(&c.dst) => wraps = wide::conv(level, s, memory, c),
+            OpKind::Depthwise(c) if wide::is_wide(&c.dst) => wraps = wide::depthwise(level, s, memory, c),
+            OpKind::Matmul { dst, a, b, bias, accumulate } if wide::is_wide(dst) => {
+                wraps = wide::matmul(level, s, memory, dst, [a, b], bias.as_ref(), *accumulate);
+            }
+            OpKind::Rsum { dst, src, accumulate } if wide::is_wide(dst) => {
+                wraps = wide::sum(level, s, memory, dst, src, *accumulate);
+            }
             OpKind::Conv(c) => wraps = mac::conv(level, s, memory, c),
             OpKind::Depthwise(c) => wraps = mac::depthwise(level, s, memory, c),
             OpKind::Matmul { dst, a, b, bias, accumulate } => {
@@ -101,7 +112,12 @@ impl Engine for Fast {
                 wraps = vector::rsum(level, s, memory, dst, src, *accumulate)
             }
             OpKind::Quantize { dst, src, quant } => vector::quantize(level, s, memory, dst, src, quant),
-            OpKind::Dequantize { dst, src, quant } => vector::dequantize(level, s, memory, dst, src, quant),
+            OpKind::Dequantize { dst, src, quant } => vector::dequantize(s, memory, dst, src, quant),
+            OpKind::F1 { dst, src, op } => lane::float1(s, memory, dst, src, *op),
+            OpKind::F2 { dst, a, b, op } => lane::float2(s, memory, dst, [a, b], *op),
+            OpKind::Fold { dst, src, op } => lane::fold(s, memory, dst, src, *op),
+            OpKind::Softmax { dst, src, table, quant } => lane::softmax(s, memory, dst, src, table, quant),
+            OpKind::Resize { dst, src, rows, cols } => lane::resize(s, memory, dst, src, rows, cols),
         }
         Ok(wraps)
     }

@@ -79,6 +79,26 @@ pub(super) fn write(m: &mut Memory, d: &TensorDesc, start: i64, values: &[i32]) 
     }
 }
 
+/// Reads `n` integers of 32 or 64 bits of a row.
+pub(super) fn read_wide(m: &Memory, d: &TensorDesc, start: i64, n: usize, to: &mut Vec<i64>) {
+    to.clear();
+    to.extend((0..n as i64).map(|i| {
+        let at = start + i * d.strides[3];
+        if d.etype == EType::S64 {
+            i64::from_le_bytes(m.read(d.space, at, 8).try_into().unwrap_or([0; 8]))
+        } else {
+            i32::from_le_bytes(m.read(d.space, at, 4).try_into().unwrap_or([0; 4])).into()
+        }
+    }));
+}
+
+/// Writes integers of 64 bits to a row.
+pub(super) fn write_wide(m: &mut Memory, d: &TensorDesc, start: i64, values: &[i64]) {
+    for (i, v) in values.iter().enumerate() {
+        m.write(d.space, start + d.strides[3] * i as i64, 8).copy_from_slice(&v.to_le_bytes());
+    }
+}
+
 /// Reads `n` floats of a row.
 pub(super) fn read_floats(m: &Memory, d: &TensorDesc, start: i64, n: usize, to: &mut Vec<f32>) {
     to.clear();

@@ -1,6 +1,7 @@
 //! The vector unit, row by row.
 
-use super::rows::{for_rows, pad_lanes, read, read_floats, row_address, write};
+use super::lane::put_floats;
+use super::rows::{for_rows, pad_lanes, read, read_floats, read_wide, row_address, write};
 use super::{Level, Scratch, kernels};
 use crate::isa::{EType, QuantDesc, QuantMode, Space, TensorDesc, WindowDesc};
 use crate::numeric::{self, Average};
@@ -13,7 +14,19 @@ fn put(m: &mut Memory, dst: &TensorDesc, at: [i64; 3], values: &[i32]) {
     pad_lanes(m, dst, start);
 }
 
-/// ACC → 8 bits.
+/// The multipliers of `n` channels.
+fn multipliers(m: &Memory, q: &QuantDesc, n: usize, to: &mut Vec<f32>) {
+    to.clear();
+    match q.mode {
+        QuantMode::Tensor => to.resize(n, q.m0),
+        QuantMode::Channel => {
+            let bytes = m.read(Space::Spm, q.table, 4 * n);
+            to.extend(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)));
+        }
+    }
+}
+
+/// ACC → 8 or 16 bits.
 pub(super) fn requant(
     level: Level,
     s: &mut Scratch,
@@ -23,17 +36,20 @@ pub(super) fn requant(
     q: &QuantDesc,
 ) {
     let n = dst.dims[3] as usize;
-    s.multipliers.clear();
-    match q.mode {
-        QuantMode::Tensor => s.multipliers.resize(n, q.m0),
-        QuantMode::Channel => {
-            let bytes = m.read(Space::Spm, q.table, 4 * n);
-            s.multipliers.extend(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)));
-        }
-    }
+    multipliers(m, q, n, &mut s.multipliers);
+    let (zero_point, clamp) = (q.zero_point, [q.lo, q.hi]);
+    let exact = src.etype == EType::S64 || dst.etype.bytes() == 2;
     for_rows(dst.dims, |at| {
-        read(m, src, row_address(src, at), n, &mut s.a);
-        kernels::requantize(level, &mut s.a, &s.multipliers, q.zero_point, [q.lo, q.hi]);
+        let start = row_address(src, at);
+        if exact {
+            read_wide(m, src, start, n, &mut s.sums);
+            s.a.clear();
+            let each = s.sums.iter().zip(&s.multipliers);
+            s.a.extend(each.map(|(acc, f)| numeric::requantize_wide(*acc, *f, zero_point, clamp)));
+        } else {
+            read(m, src, start, n, &mut s.a);
+            kernels::requantize(level, &mut s.a, &s.multipliers, zero_point, clamp);
+        }
         put(m, dst, at, &s.a);
     });
 }
@@ -193,20 +209,21 @@ pub(super) fn quantize(
 }
 
 /// Integers → f32.
-pub(super) fn dequantize(
-    _: Level,
-    s: &mut Scratch,
-    m: &mut Memory,
-    dst: &TensorDesc,
-    src: &TensorDesc,
-    q: &QuantDesc,
-) {
-    debug_assert_eq!(dst.etype, EType::F32);
+pub(super) fn dequantize(s: &mut Scratch, m: &mut Memory, dst: &TensorDesc, src: &TensorDesc, q: &QuantDesc) {
     let n = dst.dims[3] as usize;
+    multipliers(m, q, n, &mut s.multipliers);
+    let zero = i64::from(src.zero_point);
     for_rows(dst.dims, |at| {
-        read(m, src, row_address(src, at), n, &mut s.a);
-        // The bits of the floats travel as integers of the same size.
-        s.a.iter_mut().for_each(|v| *v = numeric::dequantize(*v, q.m0, src.zero_point).to_bits() as i32);
-        put(m, dst, at, &s.a);
+        let start = row_address(src, at);
+        if src.space == Space::Acc {
+            read_wide(m, src, start, n, &mut s.sums);
+        } else {
+            read(m, src, start, n, &mut s.a);
+            s.sums.clear();
+            s.sums.extend(s.a.iter().map(|v| i64::from(*v) - zero));
+        }
+        s.floats.clear();
+        s.floats.extend(s.sums.iter().zip(&s.multipliers).map(|(v, f)| numeric::scale_sum(*v, *f)));
+        put_floats(m, dst, at, &s.floats, &mut s.a);
     });
 }

@@ -8,15 +8,17 @@ use crate::sim::op::ConvOp;
 /// Dense convolution with packed weights.
 pub(super) fn conv(m: &mut Access, c: &ConvOp) {
     let [oc, kh, kw, ic] = c.weights.dims.map(i64::from);
+    // The packed weights as one line of elements.
+    let line = TensorDesc { strides: [0, 0, 0, c.weights.etype.bytes() as i64], ..c.weights };
     for_each(c.dst.dims, |[_, y, x, o]| {
         let mut sum = 0;
         for ky in 0..kh {
             for kx in 0..kw {
                 if let Some([iy, ix]) = tap(c, [y, x], [ky, kx]) {
                     for i in 0..ic {
-                        let a = m.int(&c.src, [0, iy, ix, i]) - c.src.zero_point;
-                        let at = c.weights.base + packed_offset([oc, kh, kw, ic], [o, ky, kx, i]);
-                        sum += a * (weight(m, &c.weights, at) - c.weights.zero_point);
+                        let a = m.difference(&c.src, [0, iy, ix, i]);
+                        let at = packed_offset([oc, kh, kw, ic], [o, ky, kx, i]);
+                        sum += a * m.difference(&line, [0, 0, 0, at]);
                     }
                 }
             }
@@ -38,9 +40,9 @@ pub(super) fn depthwise(m: &mut Access, c: &ConvOp) {
         let mut sum = 0;
         for ky in 0..kh {
             for kx in 0..kw {
-                let w = m.int(&c.weights, [0, ky, kx, ch]) - c.weights.zero_point;
+                let w = m.difference(&c.weights, [0, ky, kx, ch]);
                 if let Some([iy, ix]) = tap(c, [y, x], [ky, kx]) {
-                    sum += (m.int(&c.src, [0, iy, ix, ch]) - c.src.zero_point) * w;
+                    sum += m.difference(&c.src, [0, iy, ix, ch]) * w;
                 }
             }
         }
@@ -61,7 +63,7 @@ pub(super) fn matmul(
     for_each(dst.dims, |[_, _, row, col]| {
         let mut sum = 0;
         for k in 0..i64::from(a.dims[3]) {
-            sum += (m.int(a, [0, 0, row, k]) - a.zero_point) * (m.int(b, [0, 0, k, col]) - b.zero_point);
+            sum += m.difference(a, [0, 0, row, k]) * m.difference(b, [0, 0, k, col]);
         }
         finish(m, dst, [0, 0, row, col], bias, accumulate, sum);
     });
@@ -75,10 +77,16 @@ pub(super) fn finish(
     at: [i64; 4],
     bias: Option<&TensorDesc>,
     accumulate: bool,
-    sum: i32,
+    sum: i64,
 ) {
     let start = if accumulate { m.int(dst, at) } else { bias.map_or(0, |b| m.int(b, [0, 0, 0, at[3]])) };
-    let (value, wrapped) = numeric::accumulate(start, sum);
+    let (value, wrapped) = if dst.etype == EType::S64 {
+        numeric::accumulate_wide(start, sum)
+    } else {
+        // Both fit: the start is an s32, and a reduction is as short as that its sum is one too.
+        let (value, wrapped) = numeric::accumulate(start as i32, sum as i32);
+        (value.into(), wrapped)
+    };
     m.wraps += u64::from(wrapped);
     m.put_int(dst, at, value);
 }
@@ -97,15 +105,10 @@ fn tap(c: &ConvOp, out: [i64; 2], k: [i64; 2]) -> Option<[i64; 2]> {
     Some(at)
 }
 
-/// Offset of a weight in the packed layout `[oc/64][kh][kw][ic/4][block][4]`.
+/// Position of a weight in the packed layout `[oc/64][kh][kw][ic/4][block][4]`.
 fn packed_offset([oc, kh, kw, ic]: [i64; 4], [o, ky, kx, i]: [i64; 4]) -> i64 {
     let quads = (ic + 3) / 4;
     let block = o / 64;
     let width = ((oc - block * 64 + 15) / 16 * 16).min(64);
     block * 64 * kh * kw * quads * 4 + (((ky * kw + kx) * quads + i / 4) * width + o % 64) * 4 + i % 4
-}
-
-fn weight(m: &mut Access, d: &TensorDesc, at: i64) -> i32 {
-    let byte = m.bytes::<1>(d.space, at);
-    if d.etype == EType::S8 { i8::from_le_bytes(byte).into() } else { byte[0].into() }
 }

@@ -1,5 +1,6 @@
 //! The reference engine: one element at a time, every address computed from its descriptor.
 
+mod lane;
 mod mac;
 mod moves;
 mod vector;
@@ -73,6 +74,13 @@ impl Engine for Reference {
             OpKind::Rsum { dst, src, accumulate } => vector::rsum(&mut access, dst, src, *accumulate),
             OpKind::Quantize { dst, src, quant } => vector::quantize(&mut access, dst, src, quant),
             OpKind::Dequantize { dst, src, quant } => vector::dequantize(&mut access, dst, src, quant),
+            OpKind::F1 { dst, src, op } => lane::float1(&mut access, dst, src, *op),
+            OpKind::F2 { dst, a, b, op } => lane::float2(&mut access, dst, [a, b], *op),
+            OpKind::Fold { dst, src, op } => lane::fold(&mut access, dst, src, *op),
+            OpKind::Softmax { dst, src, table, quant } => {
+                lane::softmax(&mut access, dst, src, table, quant);
+            }
+            OpKind::Resize { dst, src, rows, cols } => lane::resize(&mut access, dst, src, rows, cols),
         }
         let (lowest, wraps, written) = (access.lowest, access.wraps, std::mem::take(&mut access.written));
         if let Some((space, address)) = lowest {
@@ -133,15 +141,21 @@ impl Access<'_> {
     }
 
     /// An integer element.
-    pub(super) fn int(&mut self, d: &TensorDesc, index: [i64; 4]) -> i32 {
+    pub(super) fn int(&mut self, d: &TensorDesc, index: [i64; 4]) -> i64 {
         let at = address(d, index);
         match d.etype {
             EType::U8 => self.bytes::<1>(d.space, at)[0].into(),
             EType::S8 => i8::from_le_bytes(self.bytes(d.space, at)).into(),
             EType::U16 => u16::from_le_bytes(self.bytes(d.space, at)).into(),
             EType::S16 => i16::from_le_bytes(self.bytes(d.space, at)).into(),
-            EType::S32 | EType::S64 | EType::F32 => i32::from_le_bytes(self.bytes(d.space, at)),
+            EType::S32 | EType::F32 => i32::from_le_bytes(self.bytes(d.space, at)).into(),
+            EType::S64 => i64::from_le_bytes(self.bytes(d.space, at)),
         }
+    }
+
+    /// An element of at most 16 bits without its zero point.
+    pub(super) fn difference(&mut self, d: &TensorDesc, index: [i64; 4]) -> i64 {
+        self.int(d, index) - i64::from(d.zero_point)
     }
 
     /// A float element.
@@ -159,9 +173,14 @@ impl Access<'_> {
     }
 
     /// Writes an integer element; the value fits the type.
-    pub(super) fn put_int(&mut self, d: &TensorDesc, index: [i64; 4], value: i32) {
-        let bytes = value.to_le_bytes();
-        self.put(d.space, address(d, index), &bytes[..d.etype.bytes().min(4)]);
+    pub(super) fn put_int(&mut self, d: &TensorDesc, index: [i64; 4], value: impl Into<i64>) {
+        let bytes = value.into().to_le_bytes();
+        self.put(d.space, address(d, index), &bytes[..d.etype.bytes()]);
+    }
+
+    /// Writes a float element.
+    pub(super) fn put_float(&mut self, d: &TensorDesc, index: [i64; 4], value: f32) {
+        self.put(d.space, address(d, index), &value.to_le_bytes());
     }
 
     /// Writes the zero point into the padding lanes of every pixel.

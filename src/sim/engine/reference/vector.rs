@@ -2,27 +2,42 @@
 
 use super::mac::finish;
 use super::{Access, for_each};
-use crate::isa::{QuantDesc, QuantMode, Space, TensorDesc, WindowDesc};
+use crate::isa::{EType, QuantDesc, QuantMode, Space, TensorDesc, WindowDesc};
 use crate::numeric::{self, Average};
 
 /// ACC → 8 bits.
 pub(super) fn requant(m: &mut Access, dst: &TensorDesc, src: &TensorDesc, q: &QuantDesc) {
     for_each(dst.dims, |i| {
         let acc = m.int(src, i);
-        let factor = match q.mode {
-            QuantMode::Tensor => q.m0,
-            QuantMode::Channel => f32::from_le_bytes(m.bytes(Space::Spm, q.table + 4 * i[3])),
-        };
-        m.put_int(dst, i, numeric::requantize(acc, factor, q.zero_point, [q.lo, q.hi]));
+        let factor = multiplier(m, q, i[3]);
+        let clamp = [q.lo, q.hi];
+        let exact = src.etype == EType::S64 || dst.etype.bytes() == 2;
+        m.put_int(
+            dst,
+            i,
+            if exact {
+                numeric::requantize_wide(acc, factor, q.zero_point, clamp)
+            } else {
+                numeric::requantize(acc as i32, factor, q.zero_point, clamp)
+            },
+        );
     });
     m.pad_lanes(dst);
+}
+
+/// The multiplier of a channel.
+fn multiplier(m: &mut Access, q: &QuantDesc, channel: i64) -> f32 {
+    match q.mode {
+        QuantMode::Tensor => q.m0,
+        QuantMode::Channel => f32::from_le_bytes(m.bytes(Space::Spm, q.table + 4 * channel)),
+    }
 }
 
 /// QLinearAdd.
 pub(super) fn add(m: &mut Access, dst: &TensorDesc, [a, b]: [&TensorDesc; 2], q: &QuantDesc) {
     for_each(dst.dims, |i| {
         let (x, y) = (m.int(a, i), m.int(b, i));
-        m.put_int(dst, i, numeric::add(x, y, q.m0, q.m1, q.c, [q.lo, q.hi]));
+        m.put_int(dst, i, numeric::add(x as i32, y as i32, q.m0, q.m1, q.c, [q.lo, q.hi]));
     });
     m.pad_lanes(dst);
 }
@@ -30,7 +45,7 @@ pub(super) fn add(m: &mut Access, dst: &TensorDesc, [a, b]: [&TensorDesc; 2], q:
 /// QLinearMul.
 pub(super) fn mul(m: &mut Access, dst: &TensorDesc, [a, b]: [&TensorDesc; 2], q: &QuantDesc) {
     for_each(dst.dims, |i| {
-        let product = (m.int(a, i) - a.zero_point) * (m.int(b, i) - b.zero_point);
+        let product = m.difference(a, i) * m.difference(b, i);
         m.put_int(dst, i, numeric::mul(product, q.m0, q.zero_point, [q.lo, q.hi]));
     });
     m.pad_lanes(dst);
@@ -72,7 +87,7 @@ fn taps(src: &TensorDesc, w: &WindowDesc, out: [i64; 2], f: &mut impl FnMut(i64,
 pub(super) fn max_pool(m: &mut Access, dst: &TensorDesc, src: &TensorDesc, w: &WindowDesc, origin: [i64; 2]) {
     let least = dst.etype.int_range().map_or(0, |r| r[0]);
     for_each(dst.dims, |[n, y, x, c]| {
-        let mut best = least;
+        let mut best = i64::from(least);
         taps(src, w, [origin[0] + y, origin[1] + x], &mut |iy, ix| {
             best = best.max(m.int(src, [0, iy, ix, c]))
         });
@@ -96,7 +111,7 @@ pub(super) fn avg_pool(
         let mut average = Average::default();
         let mut count = 0;
         taps(src, w, out, &mut |iy, ix| {
-            average.take(numeric::dequantize(m.int(src, [0, iy, ix, c]), q.m0, src.zero_point));
+            average.take(numeric::dequantize(m.int(src, [0, iy, ix, c]) as i32, q.m0, src.zero_point));
             count += 1;
         });
         if include_pad {
@@ -112,7 +127,7 @@ pub(super) fn rsum(m: &mut Access, dst: &TensorDesc, src: &TensorDesc, accumulat
     for c in 0..i64::from(dst.dims[3]) {
         let mut sum = 0;
         for_each([1, src.dims[1], src.dims[2], 1], |[_, y, x, _]| {
-            sum += m.int(src, [0, y, x, c]) - src.zero_point;
+            sum += m.difference(src, [0, y, x, c]);
         });
         finish(m, dst, [0, 0, 0, c], None, accumulate, sum);
     }
@@ -131,9 +146,8 @@ pub(super) fn quantize(m: &mut Access, dst: &TensorDesc, src: &TensorDesc, q: &Q
 /// Integers → f32.
 pub(super) fn dequantize(m: &mut Access, dst: &TensorDesc, src: &TensorDesc, q: &QuantDesc) {
     for_each(dst.dims, |i| {
-        let x = numeric::dequantize(m.int(src, i), q.m0, src.zero_point);
-        let at = super::address(dst, i);
-        m.put(dst.space, at, &x.to_le_bytes());
+        let (x, factor) = (m.int(src, i), multiplier(m, q, i[3]));
+        m.put_float(dst, i, numeric::scale_sum(x - i64::from(src.zero_point), factor));
     });
     m.pad_lanes(dst);
 }

@@ -1,0 +1,170 @@
+//! ONNX models in float, run by the `rten` library on one thread: host layers, constants of a graph, shapes.
+//!
+//! Its numbers are a library's float arithmetic: the same on every run on one machine, but outside the claim of
+//! bit-exactness.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+
+use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView};
+use rten_tensor::{AsView, Layout};
+
+use crate::tensor_file::{Element, TensorData};
+
+/// Runs models. They are loaded once and kept.
+#[derive(Default)]
+pub struct FloatRunner {
+    /// By xxh3-128 of their bytes.
+    models: BTreeMap<u128, Model>,
+    pool: Option<Arc<ThreadPool>>,
+}
+
+impl std::fmt::Debug for FloatRunner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "FloatRunner({} models)", self.models.len())
+    }
+}
+
+impl FloatRunner {
+    /// A runtime without models.
+    #[must_use]
+    pub fn new() -> FloatRunner {
+        FloatRunner::default()
+    }
+
+    /// Loads a model if it is not loaded yet, so that an operator which `rten` does not know is found before the
+    /// program runs.
+    ///
+    /// # Errors
+    /// The library's reason; it names the operator.
+    pub fn prepare(&mut self, model: &[u8]) -> Result<(), String> {
+        self.loaded(model).map(|_| ())
+    }
+
+    /// Runs a model on named inputs and returns the named outputs in the order asked for.
+    ///
+    /// # Errors
+    /// The model does not load, lacks an input or output of that name, or an operator fails.
+    pub fn run(
+        &mut self,
+        model: &[u8],
+        inputs: &[(&str, TensorData)],
+        outputs: &[&str],
+    ) -> Result<Vec<TensorData>, String> {
+        let pool = Arc::clone(self.pool.get_or_insert_with(|| Arc::new(ThreadPool::with_num_threads(1))));
+        let model = self.loaded(model)?;
+        let mut values: Vec<(NodeId, ValueOrView<'_>)> = Vec::with_capacity(inputs.len());
+        for (name, tensor) in inputs {
+            values.push((node(model, name)?, value(name, tensor)?.into()));
+        }
+        let ids: Vec<NodeId> = outputs.iter().map(|n| node(model, n)).collect::<Result<_, _>>()?;
+        let mut options = RunOptions::default();
+        options.thread_pool = Some(pool);
+        let results = model.run(values, &ids, Some(options)).map_err(|e| e.to_string())?;
+        results.into_iter().zip(outputs).map(|(v, name)| tensor(name, v)).collect()
+    }
+
+    fn loaded(&mut self, bytes: &[u8]) -> Result<&Model, String> {
+        match self.models.entry(xxhash_rust::xxh3::xxh3_128(bytes)) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(place) => {
+                // Operators are run one by one, as the model says: no rewriting.
+                let model = ModelOptions::with_all_ops()
+                    .enable_optimization(false)
+                    .load(bytes.to_vec())
+                    .map_err(|e| format!("the host library cannot load it: {e}"))?;
+                Ok(place.insert(model))
+            }
+        }
+    }
+}
+
+fn node(model: &Model, name: &str) -> Result<NodeId, String> {
+    model.find_node(name).ok_or_else(|| format!("its model has no value named '{name}'"))
+}
+
+/// Our tensor as the library's. It computes 64-bit integers in 32 bits: what does not fit is refused.
+fn value(name: &str, tensor: &TensorData) -> Result<Value, String> {
+    let b = &tensor.bytes;
+    let shape = &tensor.shape;
+    let made = match tensor.element {
+        Element::F32 => Value::from_shape(shape, chunks(b, f32::from_le_bytes)).map_err(|e| e.to_string()),
+        Element::S32 => Value::from_shape(shape, chunks(b, i32::from_le_bytes)).map_err(|e| e.to_string()),
+        Element::S8 => Value::from_shape(shape, chunks(b, i8::from_le_bytes)).map_err(|e| e.to_string()),
+        Element::U8 => Value::from_shape(shape, b.clone()).map_err(|e| e.to_string()),
+        Element::S64 => {
+            let narrow: Option<Vec<i32>> =
+                chunks(b, i64::from_le_bytes).into_iter().map(|v| i32::try_from(v).ok()).collect();
+            let narrow = narrow.ok_or_else(|| format!("input '{name}' holds values beyond 32 bits"))?;
+            Value::from_shape(shape, narrow).map_err(|e| e.to_string())
+        }
+        other => Err(format!("elements of type {} are not supported by the host library", other.name())),
+    };
+    made.map_err(|e| format!("input '{name}': {e}"))
+}
+
+fn tensor(name: &str, value: Value) -> Result<TensorData, String> {
+    let shape = value.shape().to_vec();
+    let (element, bytes) = match value {
+        Value::FloatTensor(t) => (Element::F32, t.to_vec().into_iter().flat_map(f32::to_le_bytes).collect()),
+        Value::Int32Tensor(t) => (Element::S32, t.to_vec().into_iter().flat_map(i32::to_le_bytes).collect()),
+        Value::Int8Tensor(t) => (Element::S8, t.to_vec().into_iter().flat_map(i8::to_le_bytes).collect()),
+        Value::UInt8Tensor(t) => (Element::U8, t.to_vec()),
+        _ => return Err(format!("output '{name}' is no tensor of f32, s32, s8 or u8")),
+    };
+    Ok(TensorData { element, shape, bytes })
+}
+
+fn chunks<T, const N: usize>(bytes: &[u8], from: fn([u8; N]) -> T) -> Vec<T> {
+    bytes.as_chunks::<N>().0.iter().map(|chunk| from(*chunk)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `y = <op>(x)` as a serialized ModelProto, x and y f32 [1, 4]; written by hand from the protobuf wire format.
+    fn unary(op: &str) -> Vec<u8> {
+        fn field(number: u8, body: &[u8]) -> Vec<u8> {
+            let mut out = vec![number << 3 | 2, u8::try_from(body.len()).unwrap()];
+            out.extend_from_slice(body);
+            out
+        }
+        let value = |name: &str| {
+            let dims: Vec<u8> = [1, 4].iter().flat_map(|d| field(1, &[0x08, *d])).collect();
+            let tensor = [vec![0x08, 1], field(2, &dims)].concat();
+            [field(1, name.as_bytes()), field(2, &field(1, &tensor))].concat()
+        };
+        let node = [field(1, b"x"), field(2, b"y"), field(3, b"n"), field(4, op.as_bytes())].concat();
+        let graph =
+            [field(1, &node), field(2, b"g"), field(11, &value("x")), field(12, &value("y"))].concat();
+        [vec![0x08, 8], field(7, &graph), field(8, &[0x10, 13])].concat()
+    }
+
+    fn input() -> TensorData {
+        let bytes = [0.0_f32, 1.0, 2.0, 3.0].into_iter().flat_map(f32::to_le_bytes).collect();
+        TensorData { element: Element::F32, shape: vec![1, 4], bytes }
+    }
+
+    #[test]
+    fn a_softmax_sums_to_one_and_repeats_exactly() {
+        let mut runner = FloatRunner::new();
+        let first = runner.run(&unary("Softmax"), &[("x", input())], &["y"]).unwrap();
+        let values = chunks(&first[0].bytes, f32::from_le_bytes);
+        assert!((values.iter().sum::<f32>() - 1.0).abs() < 1e-6, "{values:?}");
+        assert_eq!(first[0].shape, [1, 4]);
+        let again = FloatRunner::new().run(&unary("Softmax"), &[("x", input())], &["y"]).unwrap();
+        assert_eq!(first, again);
+    }
+
+    #[test]
+    fn what_cannot_run_is_named() {
+        let mut runner = FloatRunner::new();
+        let error = runner.run(&unary("NoSuchOp"), &[("x", input())], &["y"]).unwrap_err();
+        assert!(error.contains("NoSuchOp"), "{error}");
+        let error = runner.run(&unary("Softmax"), &[("z", input())], &["y"]).unwrap_err();
+        assert!(error.contains("'z'"), "{error}");
+        assert!(runner.run(b"not a model", &[], &[]).is_err());
+    }
+}

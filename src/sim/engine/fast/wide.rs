@@ -1,0 +1,200 @@
+//! The MAC array with operands of 16 bits: 32-bit differences, 64-bit sums.
+//!
+//! The same rows as in `mac.rs`, without its register blocks: one activation times a row of weights.
+
+use super::kernels;
+use super::mac::{Region, pad};
+use super::rows::{read, read_wide, row_address, write_wide};
+use super::{Level, Scratch};
+use crate::isa::TensorDesc;
+use crate::sim::memory::Memory;
+use crate::sim::op::ConvOp;
+
+/// Whether an operation sums in 64 bits.
+pub(super) fn is_wide(dst: &TensorDesc) -> bool {
+    dst.etype.bytes() == 8
+}
+
+/// Reads `n` elements without their zero point to the end of `to`.
+fn differences(m: &Memory, d: &TensorDesc, start: i64, n: usize, row: &mut Vec<i32>, to: &mut Vec<i32>) {
+    read(m, d, start, n, row);
+    to.extend(row.iter().map(|v| v - d.zero_point));
+}
+
+/// The region of the source that a tile touches, pixel after pixel; one pixel of zeros behind.
+fn activations(m: &Memory, src: &TensorDesc, r: &Region, row: &mut Vec<i32>) -> Vec<i32> {
+    let n = src.dims[3] as usize;
+    let mut to = Vec::with_capacity(r.zeros() + n);
+    for y in 0..r.extent[0] {
+        for x in 0..r.extent[1] {
+            let pixel = row_address(src, [0, r.first[0] + y, r.first[1] + x]);
+            differences(m, src, pixel, n, row, &mut to);
+        }
+    }
+    to.resize(r.zeros() + n, 0);
+    to
+}
+
+/// Dense convolution.
+pub(super) fn conv(level: Level, s: &mut Scratch, m: &mut Memory, c: &ConvOp) -> u64 {
+    let [oc, kh, kw, ic] = c.weights.dims.map(|n| n as usize);
+    let region = Region::of(c, ic);
+    let activations = activations(m, &c.src, &region, &mut s.a);
+    let weights = packed(m, &c.weights, &mut s.a);
+    let tap = |ky: usize, kx: usize| &weights[(ky * kw + kx) * ic * oc..][..ic * oc];
+    let mut wraps = 0;
+    let mut sums = vec![0_i64; oc];
+    each_pixel(c, |y, x| {
+        sums.fill(0);
+        for ky in 0..kh {
+            for kx in 0..kw {
+                let at = region.offset(c, [y, x], [ky as i64, kx as i64]);
+                if at != region.zeros() {
+                    for (a, w) in activations[at..at + ic].iter().zip(tap(ky, kx).chunks_exact(oc)) {
+                        kernels::scale_add_wide(level, &mut sums, *a, w);
+                    }
+                }
+            }
+        }
+        wraps += finish(level, m, &c.dst, c.bias.as_ref(), c.accumulate, [y, x], &sums);
+    });
+    pad(m, &c.dst);
+    wraps
+}
+
+/// Depthwise convolution.
+pub(super) fn depthwise(level: Level, s: &mut Scratch, m: &mut Memory, c: &ConvOp) -> u64 {
+    let [_, kh, kw, channels] = c.weights.dims.map(|n| n as usize);
+    let region = Region::of(c, channels);
+    let activations = activations(m, &c.src, &region, &mut s.a);
+    let mut weights = Vec::new();
+    for ky in 0..kh as i64 {
+        for kx in 0..kw as i64 {
+            let start = row_address(&c.weights, [0, ky, kx]);
+            differences(m, &c.weights, start, channels, &mut s.a, &mut weights);
+        }
+    }
+    let mut wraps = 0;
+    let mut sums = vec![0_i64; channels];
+    each_pixel(c, |y, x| {
+        sums.fill(0);
+        for (tap, w) in weights.chunks_exact(channels).enumerate() {
+            let at = region.offset(c, [y, x], [(tap / kw) as i64, (tap % kw) as i64]);
+            if at != region.zeros() {
+                kernels::multiply_add_wide(level, &mut sums, &activations[at..at + channels], w);
+            }
+        }
+        wraps += finish(level, m, &c.dst, c.bias.as_ref(), c.accumulate, [y, x], &sums);
+    });
+    pad(m, &c.dst);
+    wraps
+}
+
+/// Matrix product of two activations.
+pub(super) fn matmul(
+    level: Level,
+    s: &mut Scratch,
+    m: &mut Memory,
+    dst: &TensorDesc,
+    [a, b]: [&TensorDesc; 2],
+    bias: Option<&TensorDesc>,
+    accumulate: bool,
+) -> u64 {
+    let (rows, k, cols) = (i64::from(a.dims[2]), a.dims[3] as usize, b.dims[3] as usize);
+    let mut right = Vec::new();
+    for i in 0..k as i64 {
+        differences(m, b, row_address(b, [0, 0, i]), cols, &mut s.a, &mut right);
+    }
+    let mut wraps = 0;
+    let mut left = Vec::new();
+    let mut sums = vec![0_i64; cols];
+    for row in 0..rows {
+        left.clear();
+        differences(m, a, row_address(a, [0, 0, row]), k, &mut s.a, &mut left);
+        sums.fill(0);
+        for (x, line) in left.iter().zip(right.chunks_exact(cols)) {
+            kernels::scale_add_wide(level, &mut sums, *x, line);
+        }
+        wraps += finish(level, m, dst, bias, accumulate, [0, row], &sums);
+    }
+    pad(m, dst);
+    wraps
+}
+
+/// Sum over the image.
+pub(super) fn sum(
+    level: Level,
+    s: &mut Scratch,
+    m: &mut Memory,
+    dst: &TensorDesc,
+    src: &TensorDesc,
+    accumulate: bool,
+) -> u64 {
+    let n = src.dims[3] as usize;
+    let mut sums = vec![0_i64; n];
+    super::rows::for_rows(src.dims, |at| {
+        read(m, src, row_address(src, at), n, &mut s.a);
+        sums.iter_mut().zip(&s.a).for_each(|(sum, v)| *sum += i64::from(*v - src.zero_point));
+    });
+    let wraps = finish(level, m, dst, None, accumulate, [0, 0], &sums);
+    pad(m, dst);
+    wraps
+}
+
+fn each_pixel(c: &ConvOp, mut f: impl FnMut(i64, i64)) {
+    for y in 0..i64::from(c.dst.dims[1]) {
+        for x in 0..i64::from(c.dst.dims[2]) {
+            f(y, x);
+        }
+    }
+}
+
+/// Packed weights `[oc/64][tap][ic/4][block][4]` → `[tap][ic][oc]`, without their zero point.
+fn packed(m: &Memory, d: &TensorDesc, row: &mut Vec<i32>) -> Vec<i32> {
+    let [oc, kh, kw, ic] = d.dims.map(|n| n as usize);
+    let (taps, quads) = (kh * kw, ic.div_ceil(4));
+    let mut to = vec![0; taps * ic * oc];
+    let line = TensorDesc { strides: [0, 0, 0, d.etype.bytes() as i64], ..*d };
+    let mut start = d.base;
+    for block in (0..oc).step_by(64) {
+        let width = (oc - block).min(64).next_multiple_of(16);
+        for tap in 0..taps {
+            for quad in 0..quads {
+                read(m, &line, start, width * 4, row);
+                start += (width * 4 * d.etype.bytes()) as i64;
+                for (at, v) in row.iter().enumerate() {
+                    let (o, i) = (block + at / 4, quad * 4 + at % 4);
+                    if o < oc && i < ic {
+                        to[(tap * ic + i) * oc + o] = v - d.zero_point;
+                    }
+                }
+            }
+        }
+    }
+    to
+}
+
+/// Adds the sums of a pixel to its start values; counts wraps.
+fn finish(
+    level: Level,
+    m: &mut Memory,
+    dst: &TensorDesc,
+    bias: Option<&TensorDesc>,
+    accumulate: bool,
+    [y, x]: [i64; 2],
+    sums: &[i64],
+) -> u64 {
+    let at = row_address(dst, [0, y, x]);
+    let mut start = Vec::new();
+    match (accumulate, bias) {
+        (true, _) => read_wide(m, dst, at, sums.len(), &mut start),
+        (false, Some(b)) => read_wide(m, b, b.base, sums.len(), &mut start),
+        (false, None) => {
+            write_wide(m, dst, at, sums);
+            return 0;
+        }
+    }
+    let wraps = kernels::accumulate_wide(level, &mut start, sums);
+    write_wide(m, dst, at, &start);
+    wraps
+}
