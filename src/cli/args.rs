@@ -107,6 +107,12 @@ pub(super) struct ModelArgs {
     /// Shape of an input that the model leaves open, like data=1x3x224x224
     #[arg(long, value_name = "NAME=SHAPE")]
     pub(super) shape: Vec<String>,
+    /// Extent that the model gives a name instead of a number, like height=320
+    #[arg(long, value_name = "NAME=NUMBER")]
+    pub(super) dim: Vec<String>,
+    /// Refuse operators that the accelerator does not have, instead of running them on the host
+    #[arg(long)]
+    pub(super) no_host: bool,
 }
 
 #[derive(Debug, Args)]

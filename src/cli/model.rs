@@ -41,7 +41,16 @@ pub(super) fn import_options(args: &ModelArgs) -> Result<ImportOptions, Failure>
         };
         shapes.insert(name, dims);
     }
-    Ok(ImportOptions { observe, shapes })
+    let mut symbols = BTreeMap::new();
+    for option in &args.dim {
+        let parsed =
+            option.rsplit_once('=').and_then(|(name, n)| Some((name.to_string(), n.trim().parse().ok()?)));
+        let Some((name, extent)) = parsed.filter(|(_, n)| *n > 0) else {
+            return Err(Failure::usage(format!("--dim {option}")).help("write NAME=NUMBER, like height=320"));
+        };
+        symbols.insert(name, extent);
+    }
+    Ok(ImportOptions { observe, shapes, symbols, host: !args.no_host })
 }
 
 /// Reads an ONNX file.

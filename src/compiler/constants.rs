@@ -44,7 +44,7 @@ impl Constants {
     }
 }
 
-/// Size of packed weights of `oc × kh × kw × ic` (see the manual's layout section): output channels in blocks of 64
+/// Elements of packed weights of `oc × kh × kw × ic` (see the manual's layout section): output channels in blocks of 64
 /// whose last is rounded up to 16, input channels rounded up to 4.
 #[must_use]
 pub(super) fn packed_bytes(oc: i64, taps: i64, ic: i64) -> i64 {
@@ -62,8 +62,10 @@ pub(super) fn pack_dense(
 ) -> Vec<u8> {
     let [_, channels, kh, kw] = weights.shape;
     let taps = kh * kw;
-    let fill = weights.zero_point as u8;
-    let mut packed = Vec::with_capacity(packed_bytes(oc.len() as i64, taps as i64, ic.len() as i64) as usize);
+    let size = weights.dtype.bytes();
+    let fill = weights.zero_point.to_le_bytes();
+    let mut packed =
+        Vec::with_capacity(packed_bytes(oc.len() as i64, taps as i64, ic.len() as i64) as usize * size);
     for block in oc.clone().step_by(64) {
         let width = (oc.end - block).min(64).next_multiple_of(16);
         for tap in 0..taps {
@@ -71,10 +73,10 @@ pub(super) fn pack_dense(
                 for o in block..block + width {
                     for i in quad..quad + 4 {
                         let inside = o < oc.end && i < ic.end;
-                        packed.push(if inside {
-                            weights.data[(o * channels + i) * taps + tap]
+                        packed.extend_from_slice(if inside {
+                            element(weights, (o * channels + i) * taps + tap)
                         } else {
-                            fill
+                            &fill[..size]
                         });
                     }
                 }
@@ -90,14 +92,22 @@ pub(super) fn pack_dense(
 pub(super) fn pack_depthwise(weights: &Weights, channels: std::ops::Range<usize>, width: usize) -> Vec<u8> {
     let [_, _, kh, kw] = weights.shape;
     let taps = kh * kw;
-    let fill = weights.zero_point as u8;
-    let mut packed = Vec::with_capacity(taps * width);
+    let size = weights.dtype.bytes();
+    let fill = weights.zero_point.to_le_bytes();
+    let mut packed = Vec::with_capacity(taps * width * size);
     for tap in 0..taps {
         for c in channels.start..channels.start + width {
-            packed.push(if c < channels.end { weights.data[c * taps + tap] } else { fill });
+            let inside = c < channels.end;
+            packed.extend_from_slice(if inside { element(weights, c * taps + tap) } else { &fill[..size] });
         }
     }
     packed
+}
+
+/// The bytes of one weight.
+fn element(weights: &Weights, index: usize) -> &[u8] {
+    let size = weights.dtype.bytes();
+    &weights.data[index * size..(index + 1) * size]
 }
 
 #[cfg(test)]

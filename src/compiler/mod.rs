@@ -112,9 +112,13 @@ pub fn compile(graph: &Graph, machine: &Machine, options: &CompileOptions) -> Re
         let (node, reason) = first.map_or_else(Default::default, |e| (e.place, e.reason));
         return Err(CompileError::Malformed { node, reason });
     }
-    let plan = memory::plan(graph);
-    let mut lowering =
-        Lowering { graph, machine, storage: &plan.storage, constants: constants::Constants::default() };
+    let mut plan = memory::plan(graph);
+    let mut constants = constants::Constants::default();
+    for (id, data) in &graph.constants {
+        let address = constants.append(data, 64);
+        plan.storage.insert(*id, Storage::row_major(graph.tensor(*id), address));
+    }
+    let mut lowering = Lowering { graph, machine, storage: &plan.storage, constants };
     let mut layers = Vec::new();
     let mut hosts = Vec::new();
     let mut host_models = Vec::new();
@@ -141,7 +145,9 @@ pub fn compile(graph: &Graph, machine: &Machine, options: &CompileOptions) -> Re
     }
     let place = |id: TensorId| {
         let mut s = plan.storage[&id].clone();
-        s.address += delta;
+        if s.address >= TENSOR_BASE {
+            s.address += delta;
+        }
         s
     };
     let meta = Meta {
@@ -206,6 +212,14 @@ fn layer_entry(graph: &Graph, node: &Node) -> Layer {
             let per_output: u64 = weights.shape[1..].iter().map(|d| *d as u64).product();
             node.outputs.first().map_or(0, elements) * per_output
         }
+        Op::ConvTranspose { weights, .. } => {
+            let per_input: u64 = [0, 2, 3].map(|i| weights.shape[i] as u64).iter().product();
+            node.inputs.first().map_or(0, elements) * per_input
+        }
+        Op::MatMul { .. } => {
+            let depth = node.inputs.first().and_then(|id| graph.tensor(*id).shape.last());
+            node.outputs.first().map_or(0, elements) * depth.map_or(0, |k| *k as u64)
+        }
         _ => 0,
     };
     Layer {
@@ -223,35 +237,36 @@ fn tensor_entries(
     place: &impl Fn(TensorId) -> Storage,
 ) -> Vec<TensorEntry> {
     let ids = (0..graph.tensors.len() as u32).map(TensorId);
-    ids.map(|id| {
-        let t = graph.tensor(id);
-        let input = graph.inputs.contains(&id);
-        let output = graph.outputs.contains(&id);
-        let classes = t.shape.last().copied().unwrap_or(0);
-        TensorEntry {
-            name: t.name.clone(),
-            role: if input {
-                Role::Input
-            } else if output {
-                Role::Output
-            } else {
-                Role::Layer
-            },
-            layer: graph.producer(id).and_then(|i| u32::try_from(i).ok()),
-            dtype: t.dtype.name().into(),
-            shape: t.shape.iter().map(|d| *d as u64).collect(),
-            scale: t.quant.map(|q| q.scale),
-            zero_point: t.quant.map(|q| q.zero_point),
-            place: place(id).place(),
-            preprocess: if input { options.preprocess.get(&t.name).cloned() } else { None },
-            labels: if output && classes == options.labels.len() {
-                options.labels.clone()
-            } else {
-                Vec::new()
-            },
-        }
-    })
-    .collect()
+    ids.filter(|id| !graph.constants.contains_key(id))
+        .map(|id| {
+            let t = graph.tensor(id);
+            let input = graph.inputs.contains(&id);
+            let output = graph.outputs.contains(&id);
+            let classes = t.shape.last().copied().unwrap_or(0);
+            TensorEntry {
+                name: t.name.clone(),
+                role: if input {
+                    Role::Input
+                } else if output {
+                    Role::Output
+                } else {
+                    Role::Layer
+                },
+                layer: graph.producer(id).and_then(|i| u32::try_from(i).ok()),
+                dtype: t.dtype.name().into(),
+                shape: t.shape.iter().map(|d| *d as u64).collect(),
+                scale: t.quant.map(|q| q.scale),
+                zero_point: t.quant.map(|q| q.zero_point),
+                place: place(id).place(),
+                preprocess: if input { options.preprocess.get(&t.name).cloned() } else { None },
+                labels: if output && classes == options.labels.len() {
+                    options.labels.clone()
+                } else {
+                    Vec::new()
+                },
+            }
+        })
+        .collect()
 }
 
 fn host_entry(graph: &Graph, index: usize, node: &Node, place: &impl Fn(TensorId) -> Storage) -> HostEntry {

@@ -1,7 +1,11 @@
 //! The types of the integer graph. All fields are public: a graph is plain data, checked by
 //! [`verify`](super::verify).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use crate::isa::{Float1, Float2};
+use crate::numeric::Linear;
 
 /// Element type of a tensor. Names and semantics follow ONNX (`u8` = UINT8 …).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,7 +88,7 @@ pub struct Quant {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TensorId(pub u32);
 
-/// A value that flows between nodes. Constants are not tensors: they live in the operators.
+/// A value that flows between nodes, or a constant operand (see [`Graph::constants`]). Weights live in the operators.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tensor {
     /// ONNX name of the value (of the quantized tensor, in QDQ form the QuantizeLinear's output).
@@ -129,7 +133,7 @@ pub struct Weights {
     pub name: String,
     /// `[OC, IC / groups, KH, KW]`; Gemm and MatMul are brought to `[N, K, 1, 1]`.
     pub shape: [usize; 4],
-    /// `U8` or `S8`.
+    /// An integer of 8 or 16 bits.
     pub dtype: DType,
     /// Row-major raw bytes.
     pub data: Arc<[u8]>,
@@ -142,9 +146,10 @@ pub struct Weights {
 /// What follows the accumulator of a MAC operator.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MacEpilogue {
-    /// `s32` bias, one per output channel; `None` is zero.
-    pub bias: Option<Arc<[i32]>>,
-    /// Requantization multipliers `(sx·sw)/sy` in f32, in that order (DESIGN 4): one, or one per output channel.
+    /// Bias, one per output channel; `None` is zero. It fits 32 bits where input and weights have 8.
+    pub bias: Option<Arc<[i64]>>,
+    /// Requantization multipliers `(sx·sw)/sy` in f32, in that order, or `sx·sw` where the output is float: one, or one
+    /// per output channel.
     pub multiplier: Vec<f32>,
     /// Clamp of the quantized output: the type's range, narrowed by a fused Relu or Clip.
     pub clamp: [i32; 2],
@@ -168,6 +173,42 @@ pub struct HostGraph {
     pub op_types: Vec<String>,
     /// Why it runs on the host.
     pub reason: String,
+}
+
+/// One value of a float expression; later steps name earlier ones by their index.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum LaneStep {
+    /// An input of the node, dequantized if it is an integer.
+    Input(usize),
+    /// A number.
+    Number(f32),
+    /// A function of one value.
+    One(Float1, usize),
+    /// A function of two values.
+    Two(Float2, usize, usize),
+}
+
+/// A box of elements that a [`Op::Move`] copies: loops over axes, each of which steps along one axis of the input and
+/// one of the output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MoveBox {
+    /// Coordinates of the first element in the input, one per axis.
+    pub from: Vec<i64>,
+    /// Coordinates of the first element in the output.
+    pub to: Vec<i64>,
+    /// The loops.
+    pub axes: Vec<MoveAxis>,
+}
+
+/// One loop of a [`MoveBox`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MoveAxis {
+    /// How many elements.
+    pub extent: usize,
+    /// Axis of the input and step along it; a step of 0 repeats.
+    pub from: (usize, i64),
+    /// Axis of the output and step along it, not 0.
+    pub to: (usize, i64),
 }
 
 /// The operators. Inputs and outputs are in [`Node`]; quantization of activations is in [`Tensor::quant`].
@@ -237,6 +278,50 @@ pub enum Op {
         /// A permutation of the axes.
         perm: Vec<usize>,
     },
+    /// A float expression of the inputs (NumPy broadcasting), quantized at the end if the output is an integer.
+    Lane {
+        /// The last one is the result.
+        steps: Vec<LaneStep>,
+    },
+    /// Copies of boxes: Slice, Split, Gather, Pad, Tile, Resize of nearest elements and the like.
+    Move {
+        /// The ONNX operator, for listings.
+        what: String,
+        /// What is copied; boxes do not overlap in the output.
+        boxes: Vec<MoveBox>,
+        /// What elements outside the boxes hold; without it there are none.
+        fill: Option<i32>,
+    },
+    /// Softmax along one axis of an 8-bit tensor; QLinearSoftmax arithmetic.
+    Softmax {
+        /// Non-negative ONNX axis.
+        axis: usize,
+    },
+    /// Linear interpolation over H and W of an image of 8 bits or floats; integers are truncated.
+    Resize {
+        /// One for each output row.
+        rows: Vec<Linear>,
+        /// One for each output column.
+        cols: Vec<Linear>,
+    },
+    /// Product of two tensors over their last two axes, `[…, M, K] × […, K, N]`, the others broadcast.
+    MatMul {
+        /// Requantization multiplier, or the scale of the sums if the output is float.
+        multiplier: f32,
+        /// Clamp of a quantized output.
+        clamp: [i32; 2],
+    },
+    /// Transposed convolution, input `[N, C, H, W]`.
+    ConvTranspose {
+        /// Geometry; the pads are those taken away from the output.
+        window: Window,
+        /// Number of groups; divides C and OC.
+        groups: usize,
+        /// `[OC, IC / groups, KH, KW]`: turned from ONNX's order of axes, not mirrored.
+        weights: Weights,
+        /// Bias, multipliers, clamp.
+        epilogue: MacEpilogue,
+    },
     /// Runs on the host, never silently.
     Host(HostGraph),
 }
@@ -259,6 +344,12 @@ impl Op {
             Op::Table(_) => "table",
             Op::Reshape => "reshape",
             Op::Transpose { .. } => "transpose",
+            Op::Lane { .. } => "lane",
+            Op::Move { .. } => "move",
+            Op::Softmax { .. } => "softmax",
+            Op::Resize { .. } => "resize",
+            Op::MatMul { .. } => "matmul",
+            Op::ConvTranspose { .. } => "convtranspose",
             Op::Host(_) => "host",
         }
     }
@@ -295,6 +386,8 @@ pub struct Graph {
     pub name: String,
     /// All activations.
     pub tensors: Vec<Tensor>,
+    /// Values of tensors that nothing computes: row-major elements, little endian.
+    pub constants: BTreeMap<TensorId, Arc<[u8]>>,
     /// Topologically ordered operators.
     pub nodes: Vec<Node>,
     /// Graph inputs, in ONNX order.
@@ -316,6 +409,29 @@ impl Graph {
     #[must_use]
     pub fn producer(&self, id: TensorId) -> Option<usize> {
         self.nodes.iter().position(|n| n.outputs.contains(&id))
+    }
+
+    /// Removes a tensor that nothing names any more; later ones move up.
+    pub fn forget(&mut self, gone: TensorId) {
+        self.tensors.remove(gone.0 as usize);
+        let shift = |id: &mut TensorId| {
+            if id.0 > gone.0 {
+                id.0 -= 1;
+            }
+        };
+        self.inputs.iter_mut().chain(&mut self.outputs).for_each(shift);
+        for n in &mut self.nodes {
+            n.inputs.iter_mut().chain(&mut n.outputs).for_each(shift);
+        }
+        self.constants.remove(&gone);
+        let constants = std::mem::take(&mut self.constants);
+        self.constants = constants
+            .into_iter()
+            .map(|(mut id, data)| {
+                shift(&mut id);
+                (id, data)
+            })
+            .collect();
     }
 
     /// Nodes that read `id`, by index.

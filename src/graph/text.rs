@@ -11,7 +11,7 @@
 
 use std::fmt::Write;
 
-use super::{Graph, MacEpilogue, Node, Op, TensorId, Weights, Window};
+use super::{Graph, LaneStep, MacEpilogue, Node, Op, TensorId, Weights, Window};
 
 /// The text of a graph.
 #[must_use]
@@ -20,6 +20,9 @@ pub fn print(graph: &Graph) -> String {
     let _ = writeln!(out, "graph {:?}", graph.name);
     for id in &graph.inputs {
         let _ = writeln!(out, "input {}", tensor(graph, *id));
+    }
+    for (id, data) in &graph.constants {
+        let _ = writeln!(out, "constant {} {}", tensor(graph, *id), digest(data));
     }
     for node in &graph.nodes {
         let outputs: Vec<String> = node.outputs.iter().map(|id| tensor(graph, *id)).collect();
@@ -78,8 +81,37 @@ fn operator(op: &Op) -> String {
         Op::Table(lut) => format!(" {} {}", lut.what, digest(&*lut.table)),
         Op::Transpose { perm } => format!(" perm {perm:?}"),
         Op::Host(h) => format!(" {} ({})", h.op_types.join(", "), h.reason),
+        Op::Lane { steps } => format!(" {}", expression(steps)),
+        Op::Move { what, boxes, fill } => {
+            let fill = fill.map_or_else(String::new, |f| format!(" fill {f}"));
+            format!(" {what} of {} boxes{fill}", boxes.len())
+        }
+        Op::Softmax { axis } => format!(" axis {axis}"),
+        Op::Resize { rows, cols } => format!(" to {} × {}", rows.len(), cols.len()),
+        Op::MatMul { multiplier, clamp } => format!(" multiplier {multiplier} clamp {clamp:?}"),
+        Op::ConvTranspose { window: w, groups, weights: k, epilogue } => {
+            format!("{} groups {groups} {}{}", window(w), weights(k), finish(epilogue))
+        }
         Op::Quantize | Op::Dequantize | Op::GlobalAvgPool | Op::Reshape => String::new(),
     }
+}
+
+/// The steps of a lane as one formula.
+fn expression(steps: &[LaneStep]) -> String {
+    let mut texts: Vec<String> = Vec::new();
+    for step in steps {
+        let at = |i: &usize| texts.get(*i).cloned().unwrap_or_default();
+        texts.push(match step {
+            LaneStep::Input(i) => format!("x{i}"),
+            LaneStep::Number(x) => format!("{x:?}"),
+            LaneStep::One(f, a) => format!("{}({})", f.name(), at(a)),
+            LaneStep::Two(f, a, b) => format!("{}({}, {})", f.name(), at(a), at(b)),
+        });
+        if texts.last().is_some_and(|t| t.len() > 400) {
+            return format!("{} steps", steps.len());
+        }
+    }
+    texts.pop().unwrap_or_default()
 }
 
 fn window(w: &Window) -> String {

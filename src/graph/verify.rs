@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{DType, Graph, MacEpilogue, Node, Op, Tensor, TensorId, Weights, Window};
+use super::{
+    DType, Graph, LaneStep, MacEpilogue, MoveAxis, MoveBox, Node, Op, Tensor, TensorId, Weights, Window,
+};
+use crate::numeric::Linear;
 
 /// A rule that a graph breaks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,7 +35,14 @@ pub fn verify(graph: &Graph) -> Result<(), Vec<VerifyError>> {
         let unique = if names.insert(&t.name) { Ok(()) } else { Err("another tensor has this name".into()) };
         note(&t.name, unique.and_then(|()| tensor(t)));
     }
-    let mut written: BTreeSet<TensorId> = graph.inputs.iter().copied().collect();
+    for (id, data) in &graph.constants {
+        let fits = graph.tensors.get(id.0 as usize).is_some_and(|t| {
+            t.shape.iter().product::<usize>().checked_mul(t.dtype.bytes()) == Some(data.len())
+        });
+        note("constants", require(fits, || format!("the bytes of tensor %{} do not fit its shape", id.0)));
+    }
+    let mut written: BTreeSet<TensorId> =
+        graph.inputs.iter().chain(graph.constants.keys()).copied().collect();
     let mut layers = BTreeSet::new();
     for n in &graph.nodes {
         let order = (|| {
@@ -86,20 +96,35 @@ fn node(graph: &Graph, n: &Node) -> Checked {
     }
     let [y] = outputs[..] else { return Err(format!("{} outputs instead of one", outputs.len())) };
     let arity = match &n.op {
-        Op::Add { .. } | Op::Mul { .. } => 2..=2,
+        Op::Add { .. } | Op::Mul { .. } | Op::MatMul { .. } => 2..=2,
+        Op::Lane { .. } => 1..=usize::MAX,
         Op::Concat { tables, .. } => tables.len()..=tables.len(),
         _ => 1..=1,
     };
     require(arity.contains(&inputs.len()) && !inputs.is_empty(), || format!("{} inputs", inputs.len()))?;
     let x = inputs[0];
-    let float_in = matches!(n.op, Op::Quantize);
-    let float_out = matches!(n.op, Op::Dequantize);
-    // What computes no value needs no quantization: integers that nobody scaled may be moved and compared.
-    let needed = !matches!(n.op, Op::MaxPool { .. } | Op::Reshape | Op::Transpose { .. } | Op::Concat { .. });
-    for t in &inputs {
-        quantized(t, float_in, needed)?;
+    // What computes no value needs no quantization: integers that nobody scaled may be moved and compared, and so may
+    // floats.
+    let moves = matches!(
+        n.op,
+        Op::MaxPool { .. }
+            | Op::Reshape
+            | Op::Transpose { .. }
+            | Op::Concat { .. }
+            | Op::Move { .. }
+            | Op::Resize { .. }
+    );
+    let sums =
+        matches!(n.op, Op::Conv { .. } | Op::Gemm { .. } | Op::MatMul { .. } | Op::ConvTranspose { .. });
+    let either = |t: &Tensor| t.dtype == DType::F32;
+    if !moves {
+        for t in &inputs {
+            let float = matches!(n.op, Op::Quantize) || matches!(n.op, Op::Lane { .. }) && either(t);
+            quantized(t, float, true)?;
+        }
+        let float = matches!(n.op, Op::Dequantize) || (sums || matches!(n.op, Op::Lane { .. })) && either(y);
+        quantized(y, float, true)?;
     }
-    quantized(y, float_out, needed)?;
     match &n.op {
         Op::Quantize | Op::Dequantize | Op::Table(_) => same_shape(x, y),
         Op::Conv { window: w, groups, weights, epilogue } => {
@@ -126,12 +151,7 @@ fn node(graph: &Graph, n: &Node) -> Checked {
             finish(epilogue, weights, y)
         }
         Op::Add { clamp } | Op::Mul { clamp } => {
-            for t in &inputs {
-                let room = y.shape.len().checked_sub(t.shape.len());
-                let fits =
-                    room.is_some_and(|r| t.shape.iter().zip(&y.shape[r..]).all(|(a, b)| a == b || *a == 1));
-                require(fits, || format!("{:?} does not broadcast to {:?}", t.shape, y.shape))?;
-            }
+            inputs.iter().try_for_each(|t| broadcasts(t, y))?;
             clamped(*clamp, y)
         }
         Op::MaxPool { window: w } => {
@@ -172,8 +192,81 @@ fn node(graph: &Graph, n: &Node) -> Checked {
                 format!("{:?} permuted by {perm:?} is not {:?}", x.shape, y.shape)
             })
         }
+        Op::Lane { steps } => {
+            inputs.iter().try_for_each(|t| broadcasts(t, y))?;
+            let legal = steps.iter().enumerate().all(|(i, s)| match s {
+                LaneStep::Input(n) => *n < inputs.len(),
+                LaneStep::Number(_) => true,
+                LaneStep::One(_, a) => *a < i,
+                LaneStep::Two(_, a, b) => *a < i && *b < i,
+            });
+            require(legal && !steps.is_empty(), || "a step names no earlier one".into())
+        }
+        Op::Move { boxes, .. } => boxes.iter().try_for_each(|b| moved(b, x, y)),
+        Op::Softmax { axis } => {
+            same_shape(x, y)?;
+            let eight = x.dtype.bytes() == 1 && y.dtype.bytes() == 1;
+            require(*axis < x.shape.len() && eight, || "a softmax has 8 bits and an axis".into())
+        }
+        Op::Resize { rows, cols } => {
+            let ([batch, c, h, w], [yn, yc, yh, yw]) = (image(x)?, image(y)?);
+            let inside = |l: &[Linear], n| l.iter().all(|l| l.at.iter().all(|i| *i < n));
+            let fits = [yn, yc, yh, yw] == [batch, c, rows.len(), cols.len()] && x.dtype == y.dtype;
+            require(fits && inside(rows, h) && inside(cols, w), || "its neighbours do not fit".into())
+        }
+        Op::MatMul { clamp, .. } => {
+            let b = inputs[1];
+            let ([.., m, k], [.., k2, n], [.., ym, yn]) = (&x.shape[..], &b.shape[..], &y.shape[..]) else {
+                return Err("a product needs two axes".into());
+            };
+            require(k == k2 && m == ym && n == yn, || format!("{:?} × {:?}", x.shape, b.shape))?;
+            for t in [x, b] {
+                let mut outer = t.shape[..t.shape.len() - 2].iter().rev();
+                let mut whole = y.shape[..y.shape.len() - 2].iter().rev();
+                let fits = outer.all(|d| whole.next().is_some_and(|w| w == d || *d == 1));
+                require(fits, || format!("{:?} does not broadcast to {:?}", t.shape, y.shape))?;
+            }
+            if y.dtype == DType::F32 { Ok(()) } else { clamped(*clamp, y) }
+        }
+        Op::ConvTranspose { window: w, groups, weights, epilogue } => {
+            let ([batch, c, ..], [yn, yc, ..]) = (image(x)?, image(y)?);
+            let [oc, ic, kh, kw] = weights.shape;
+            require([kh, kw] == w.kernel, || "window and weights differ in their kernel".into())?;
+            let divides = *groups > 0 && oc % groups == 0 && ic.checked_mul(*groups) == Some(c);
+            require(divides && yc == oc && yn == batch, || "its channels do not agree".into())?;
+            constants(weights)?;
+            finish(epilogue, weights, y)
+        }
         Op::Host(_) => Ok(()),
     }
+}
+
+/// NumPy broadcasting of an operand to the result.
+fn broadcasts(t: &Tensor, y: &Tensor) -> Checked {
+    let room = y.shape.len().checked_sub(t.shape.len());
+    let fits = room.is_some_and(|r| t.shape.iter().zip(&y.shape[r..]).all(|(a, b)| a == b || *a == 1));
+    require(fits, || format!("{:?} does not broadcast to {:?}", t.shape, y.shape))
+}
+
+/// Every element that a box touches lies inside the tensors.
+fn moved(b: &MoveBox, x: &Tensor, y: &Tensor) -> Checked {
+    let inside = |start: &[i64], t: &Tensor, step: fn(&MoveAxis) -> (usize, i64)| {
+        let mut low = start.to_vec();
+        let mut high = start.to_vec();
+        for axis in &b.axes {
+            let (along, by) = step(axis);
+            let reach = (axis.extent as i64 - 1).saturating_mul(by);
+            let (Some(l), Some(h)) = (low.get_mut(along), high.get_mut(along)) else { return false };
+            *l = l.saturating_add(reach.min(0));
+            *h = h.saturating_add(reach.max(0));
+        }
+        start.len() == t.shape.len()
+            && low.iter().all(|l| *l >= 0)
+            && high.iter().zip(&t.shape).all(|(h, n)| *h < *n as i64)
+    };
+    let extents = b.axes.iter().all(|a| a.extent > 0 && a.to.1 != 0);
+    let legal = extents && inside(&b.from, x, |a| a.from) && inside(&b.to, y, |a| a.to);
+    require(legal && x.dtype == y.dtype, || "a box leaves its tensor".into())
 }
 
 /// Floats have no quantization, integers have one.
@@ -181,8 +274,8 @@ fn quantized(t: &Tensor, float: bool, needed: bool) -> Checked {
     if float {
         return require(t.dtype == DType::F32, || format!("\"{}\" is not f32", t.name));
     }
-    let eight = matches!(t.dtype, DType::U8 | DType::S8);
-    require(eight, || format!("\"{}\" has type {}; 8 bits are needed", t.name, t.dtype.name()))?;
+    let small = matches!(t.dtype, DType::U8 | DType::S8 | DType::U16 | DType::S16);
+    require(small, || format!("\"{}\" has type {}; 8 or 16 bits are needed", t.name, t.dtype.name()))?;
     require(t.quant.is_some() || !needed, || format!("\"{}\" has no quantization", t.name))
 }
 
@@ -215,11 +308,11 @@ fn pool(w: &Window, x: &Tensor, y: &Tensor) -> Checked {
 
 fn constants(w: &Weights) -> Checked {
     let elements: usize = w.shape.iter().product();
-    require(elements == w.data.len() && elements > 0, || {
+    require(elements * w.dtype.bytes() == w.data.len() && elements > 0, || {
         format!("{} bytes of weights for shape {:?}", w.data.len(), w.shape)
     })?;
-    let eight = matches!(w.dtype, DType::U8 | DType::S8);
-    require(eight, || format!("weights of type {}", w.dtype.name()))?;
+    let small = matches!(w.dtype, DType::U8 | DType::S8 | DType::U16 | DType::S16);
+    require(small, || format!("weights of type {}", w.dtype.name()))?;
     let inside = w.dtype.int_range().is_some_and(|(lo, hi)| (lo..=hi).contains(&i64::from(w.zero_point)));
     require(inside, || format!("the weights' zero point {} is outside {}", w.zero_point, w.dtype.name()))
 }
@@ -230,7 +323,7 @@ fn finish(e: &MacEpilogue, w: &Weights, y: &Tensor) -> Checked {
     require(count(e.multiplier.len()), || format!("{} multipliers for {oc} channels", e.multiplier.len()))?;
     let bias = e.bias.as_ref().is_none_or(|b| b.len() == oc);
     require(bias, || format!("a bias that has not {oc} values"))?;
-    clamped(e.clamp, y)
+    if y.dtype == DType::F32 { Ok(()) } else { clamped(e.clamp, y) }
 }
 
 fn clamped([lo, hi]: [i32; 2], y: &Tensor) -> Checked {

@@ -140,12 +140,13 @@ pub fn quantize(x: f32, scale: f32, zero_point: i32, clamp: [i32; 2]) -> i32 {
     saturate((x / scale).round_ties_even(), [clamp[0] - zero_point, clamp[1] - zero_point]) + zero_point
 }
 
-/// A float bias in the accumulator's scale: `sat32(rne(bias / scale))`, the quotient in f64. Quantizers store biases as
-/// integers already; this is for those that do not.
+/// A float bias in the accumulator's scale: `sat(rne(bias / scale))`, the quotient in f64, 32 bits or, beside operands of
+/// 16 bits, 64. Quantizers store biases as integers already; this is for those that do not.
 #[must_use]
-pub fn quantize_bias(bias: f32, scale: f32) -> i32 {
+pub fn quantize_bias(bias: f64, scale: f32, wide: bool) -> i64 {
+    let rounded = (bias / f64::from(scale)).round_ties_even();
     // A float cast saturates, and gives 0 for NaN.
-    (f64::from(bias) / f64::from(scale)).round_ties_even() as i32
+    if wide { rounded as i64 } else { i64::from(rounded as i32) }
 }
 
 /// `(q − zero_point)·scale` (DequantizeLinear).

@@ -16,6 +16,8 @@ pub(super) struct Constant {
 pub(super) enum Data {
     U8(Vec<u8>),
     S8(Vec<i8>),
+    U16(Vec<u16>),
+    S16(Vec<i16>),
     S32(Vec<i32>),
     S64(Vec<i64>),
     F32(Vec<f32>),
@@ -40,6 +42,13 @@ impl Constant {
         let data = match kind {
             DataType::Uint8 => Data::U8(elements_of(raw, &t.int32_data, |b: [u8; 1]| b[0], |v| v as u8)?),
             DataType::Int8 => Data::S8(elements_of(raw, &t.int32_data, i8::from_le_bytes, |v| v as i8)?),
+            DataType::Uint16 => Data::U16(elements_of(raw, &t.int32_data, u16::from_le_bytes, |v| v as u16)?),
+            DataType::Int16 => Data::S16(elements_of(raw, &t.int32_data, i16::from_le_bytes, |v| v as i16)?),
+            // Truth values are 0 and 1, as the float library has them.
+            DataType::Bool => Data::S32(elements_of(raw, &t.int32_data, |b: [u8; 1]| b[0].into(), |v| v)?),
+            DataType::Double => {
+                Data::F32(elements_of(raw, &t.double_data, |b| f64::from_le_bytes(b) as f32, |v| v as f32)?)
+            }
             DataType::Int32 => Data::S32(elements_of(raw, &t.int32_data, i32::from_le_bytes, |v| v)?),
             DataType::Int64 => Data::S64(elements_of(raw, &t.int64_data, i64::from_le_bytes, |v| v)?),
             DataType::Float => Data::F32(elements_of(raw, &t.float_data, f32::from_le_bytes, |v| v)?),
@@ -56,6 +65,8 @@ impl Constant {
         Some(match &self.data {
             Data::U8(v) => v.iter().map(|x| i64::from(*x)).collect(),
             Data::S8(v) => v.iter().map(|x| i64::from(*x)).collect(),
+            Data::U16(v) => v.iter().map(|x| i64::from(*x)).collect(),
+            Data::S16(v) => v.iter().map(|x| i64::from(*x)).collect(),
             Data::S32(v) => v.iter().map(|x| i64::from(*x)).collect(),
             Data::S64(v) => v.clone(),
             Data::F32(_) => return None,
@@ -74,18 +85,55 @@ impl Constant {
         match self.data {
             Data::U8(_) => DType::U8,
             Data::S8(_) => DType::S8,
+            Data::U16(_) => DType::U16,
+            Data::S16(_) => DType::S16,
             Data::S32(_) => DType::S32,
             Data::S64(_) => DType::S64,
             Data::F32(_) => DType::F32,
         }
     }
 
-    /// The bytes of 8-bit elements.
-    pub(super) fn bytes(&self) -> Option<Vec<u8>> {
+    /// The elements as little-endian bytes.
+    pub(super) fn bytes(&self) -> Vec<u8> {
         match &self.data {
-            Data::U8(v) => Some(v.clone()),
-            Data::S8(v) => Some(v.iter().map(|x| *x as u8).collect()),
-            _ => None,
+            Data::U8(v) => v.clone(),
+            Data::S8(v) => v.iter().map(|x| *x as u8).collect(),
+            Data::U16(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            Data::S16(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            Data::S32(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            Data::S64(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            Data::F32(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
+        }
+    }
+
+    /// The elements at these positions; none for types that no weights have.
+    pub(super) fn picked(&self, at: impl Iterator<Item = usize>) -> Option<Data> {
+        Some(match &self.data {
+            Data::U8(v) => Data::U8(at.map(|i| v[i]).collect()),
+            Data::S8(v) => Data::S8(at.map(|i| v[i]).collect()),
+            Data::U16(v) => Data::U16(at.map(|i| v[i]).collect()),
+            Data::S16(v) => Data::S16(at.map(|i| v[i]).collect()),
+            _ => return None,
+        })
+    }
+
+    /// The constant as an initializer of this name.
+    pub(super) fn to_proto(&self, name: &str) -> TensorProto {
+        let kind = match self.data {
+            Data::U8(_) => DataType::Uint8,
+            Data::S8(_) => DataType::Int8,
+            Data::U16(_) => DataType::Uint16,
+            Data::S16(_) => DataType::Int16,
+            Data::S32(_) => DataType::Int32,
+            Data::S64(_) => DataType::Int64,
+            Data::F32(_) => DataType::Float,
+        };
+        TensorProto {
+            name: Some(name.into()),
+            data_type: Some(kind as i32),
+            dims: self.shape.iter().map(|d| *d as i64).collect(),
+            raw_data: Some(self.bytes().into()),
+            ..TensorProto::default()
         }
     }
 }
@@ -95,6 +143,8 @@ impl Data {
         match self {
             Data::U8(v) => v.len(),
             Data::S8(v) => v.len(),
+            Data::U16(v) => v.len(),
+            Data::S16(v) => v.len(),
             Data::S32(v) => v.len(),
             Data::S64(v) => v.len(),
             Data::F32(v) => v.len(),

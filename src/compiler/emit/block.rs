@@ -369,6 +369,15 @@ impl Block<'_> {
                 wait,
             },
             tile::Code::Quantize => Insn::VecQuant { dst: t(0)?, src: t(1)?, quant: q()?, wait },
+            tile::Code::Matmul => {
+                Insn::MacMatmul { dst: t(0)?, a: t(1)?, b: t(2)?, bias: bias()?, flags: mac, wait }
+            }
+            tile::Code::F1(op) => Insn::VecF1 { dst: t(0)?, src: t(1)?, op, wait },
+            tile::Code::F2(op) => Insn::VecF2 { dst: t(0)?, a: t(1)?, b: t(2)?, op, wait },
+            tile::Code::Softmax => {
+                Insn::VecSoftmax { dst: t(0)?, src: t(1)?, table: t(2)?, quant: q()?, wait }
+            }
+            tile::Code::Resize => Insn::VecResize { dst: t(0)?, src: t(1)?, rows: t(2)?, cols: t(3)?, wait },
             tile::Code::Dequantize => Insn::VecDequant { dst: t(0)?, src: t(1)?, quant: q()?, wait },
         };
         self.code.push(insn);

@@ -98,15 +98,29 @@ impl Lowering<'_> {
     pub(super) fn map(
         &self,
         node: &Node,
-        mut spm: super::Spm,
+        spm: super::Spm,
         sources: &[Operand],
         dst: &Storage,
         op: impl Fn(Vec<View>) -> TileOp,
     ) -> Result<Vec<Stmt>, CompileError> {
+        self.map_steps(node, spm, sources, dst, 0, |views, _| vec![op(views)])
+    }
+
+    /// [`Lowering::map`] with several operations a tile and `scratch` float buffers of the tile's extents.
+    pub(super) fn map_steps(
+        &self,
+        node: &Node,
+        mut spm: super::Spm,
+        sources: &[Operand],
+        dst: &Storage,
+        scratch: usize,
+        ops: impl Fn(Vec<View>, &[View]) -> Vec<TileOp>,
+    ) -> Result<Vec<Stmt>, CompileError> {
         let out_zero = self.zero_point(node.outputs[0]);
         let flat = flatten(sources, dst);
         let (sources, dst) = flat.as_ref().map_or((sources, dst), |(s, d)| (s.as_slice(), d));
-        let layout = MapLayout { lanes: if dst.etype == EType::F32 { 1 } else { lane_block(dst.dims[3]) } };
+        let lanes = if dst.etype == EType::F32 { 1 } else { lane_block(dst.dims[3]) };
+        let layout = MapLayout { lanes, scratch: scratch as i64 };
         let tile = layout.tile(sources, dst, spm.left()).ok_or_else(|| {
             too_large(node, "scratchpad", layout.bytes(sources, dst, [1, 1, 1, 16]), self.machine.spm.bytes)
         })?;
@@ -116,6 +130,10 @@ impl Lowering<'_> {
             buffers.push(spm.take(layout.operand_bytes(&s.storage, tile)).ok_or_else(full)?);
         }
         let out = spm.take(layout.operand_bytes(dst, tile)).ok_or_else(full)?;
+        let mut slots = Vec::new();
+        for _ in 0..scratch {
+            slots.push(spm.take(tile.iter().product::<i64>() * 4).ok_or_else(full)?);
+        }
 
         let mut nest = Nest::default();
         let d = dst.dims;
@@ -133,7 +151,11 @@ impl Lowering<'_> {
                             body.push(Stmt::Op(load));
                             views.push(view);
                         }
-                        body.push(Stmt::Op(op(views)));
+                        let packed = packed_strides([tile[1], tile[2], tile[3]], 4);
+                        let float =
+                            |b: &Buffer| spm_view(*b, EType::F32, b.start.into(), dims.clone(), packed, 0, 1);
+                        let slots: Vec<View> = slots.iter().map(float).collect();
+                        body.extend(ops(views, &slots).into_iter().map(Stmt::Op));
                         body.push(Stmt::Op(store));
                         Ok(body)
                     })
@@ -151,6 +173,8 @@ fn repeats(s: &Storage) -> bool {
 /// How tiles of an element-wise layer lie in the scratchpad.
 struct MapLayout {
     lanes: i64,
+    /// Float buffers beside the operands.
+    scratch: i64,
 }
 
 impl MapLayout {
@@ -175,7 +199,8 @@ impl MapLayout {
 
     fn bytes(&self, sources: &[Operand], dst: &Storage, tile: [i64; 4]) -> i64 {
         let all = sources.iter().map(|s| &s.storage).chain([dst]);
-        all.map(|s| next_multiple(self.operand_bytes(s, tile), 64)).sum()
+        let operands: i64 = all.map(|s| next_multiple(self.operand_bytes(s, tile), 64)).sum();
+        operands + self.scratch * next_multiple(tile.iter().product::<i64>() * 4, 64)
     }
 
     /// The largest tile that fits: whole inner extents first.
@@ -320,6 +345,7 @@ fn flatten(sources: &[Operand], dst: &Storage) -> Option<(Vec<Operand>, Storage)
         let size = s.etype.bytes() as i64;
         let same = s.dims == dst.dims
             && s.bytes == n * size
+            && s.strides.iter().all(|stride| stride % size == 0)
             && (0..4).all(|i| {
                 dst.dims[i] == 1 || s.strides[i] / size == dst.strides[i] / dst.etype.bytes() as i64
             });

@@ -6,11 +6,11 @@
 
 use super::super::CompileError;
 use super::super::constants::{pack_dense, pack_depthwise, packed_bytes};
-use super::super::storage::{Storage, canonical, lane_block, next_multiple};
+use super::super::storage::{Storage, canonical, etype, lane_block, next_multiple};
 use super::super::tile::{Buffer, Code, Expr, Quant, Stmt, TileOp, View};
 use super::tiling::{MacShape, MacTile};
 use super::{Lowering, Nest, dram_view, load_constants, spm_view, too_large};
-use crate::graph::{DType, MacEpilogue, Node, Weights, Window};
+use crate::graph::{MacEpilogue, Node, Weights, Window};
 use crate::isa::{EType, Space, WindowDesc};
 
 /// A MAC layer on its way to tiles.
@@ -92,6 +92,33 @@ impl Lowering<'_> {
         src: Storage,
         dst: Storage,
     ) -> Result<Vec<Stmt>, CompileError> {
+        let pads = [window.pads[0], window.pads[1]].map(|p| p as i64);
+        self.mac_padded(node, window, pads, groups, weights, epilogue, src, dst)
+    }
+
+    /// [`Lowering::mac`] with pads of its own: a negative one leaves out the first rows or columns of the input.
+    #[expect(clippy::too_many_arguments, reason = "the parts of a convolution")]
+    pub(super) fn mac_padded(
+        &mut self,
+        node: &Node,
+        window: &Window,
+        pads: [i64; 2],
+        groups: usize,
+        weights: &Weights,
+        epilogue: &MacEpilogue,
+        mut src: Storage,
+        dst: Storage,
+    ) -> Result<Vec<Stmt>, CompileError> {
+        for (axis, pad) in pads.iter().enumerate() {
+            let skipped = (-pad).max(0).min(src.dims[axis + 1] - 1);
+            src.address += skipped * src.strides[axis + 1];
+            src.dims[axis + 1] -= skipped;
+        }
+        let pads = pads.map(|p| p.max(0));
+        let window = &Window {
+            pads: [pads[0] as usize, pads[1] as usize, window.pads[2], window.pads[3]],
+            ..window.clone()
+        };
         let shape = mac_shape(window, groups, weights, epilogue, &src, &dst);
         let window = window_desc(node, window)?;
         let tile = shape.search(self.machine).ok_or_else(|| {
@@ -112,7 +139,7 @@ impl Lowering<'_> {
             src_zero: self.zero_point(node.inputs[0]),
             out_zero: self.zero_point(node.outputs[0]),
             weight_zero: weights.zero_point,
-            weight_type: if weights.dtype == DType::U8 { EType::U8 } else { EType::S8 },
+            weight_type: etype(weights.dtype),
             shape,
             tile,
             window,
@@ -135,9 +162,10 @@ impl Lowering<'_> {
     ) -> Addresses {
         let mut packed = Vec::new();
         let [oc_total, ic_total] = [weights.shape[0], weights.shape[1]];
+        let size = shape.sizes[1];
         let weight_steps;
         if shape.depthwise {
-            weight_steps = [shape.taps() * next_multiple(tile.channels, 16), 0];
+            weight_steps = [shape.taps() * next_multiple(tile.channels, 16) * size, 0];
             for c in (0..oc_total).step_by(tile.channels as usize) {
                 let channels = c..oc_total.min(c + tile.channels as usize);
                 packed.extend(pack_depthwise(
@@ -148,13 +176,13 @@ impl Lowering<'_> {
             }
         } else if shape.groups > 1 {
             let oc = shape.oc as usize;
-            weight_steps = [tile.channels * packed_bytes(shape.oc, shape.taps(), shape.ic), 0];
+            weight_steps = [tile.channels * packed_bytes(shape.oc, shape.taps(), shape.ic) * size, 0];
             for g in 0..shape.groups as usize {
                 packed.extend(pack_dense(weights, g * oc..(g + 1) * oc, 0..ic_total));
             }
         } else {
             // Every slot has the size of a full tile, so that its address is a product of loop variables.
-            let slot = packed_bytes(tile.channels, shape.taps(), tile.reduce);
+            let slot = packed_bytes(tile.channels, shape.taps(), tile.reduce) * size;
             let reduce_tiles = (shape.ic + tile.reduce - 1) / tile.reduce;
             weight_steps = [slot * reduce_tiles, slot];
             for o in (0..oc_total).step_by(tile.channels as usize) {
@@ -172,8 +200,11 @@ impl Lowering<'_> {
         let weights = self.constants.append(&packed, 64);
         let padded = oc_total.next_multiple_of(16);
         let bias = epilogue.bias.as_ref().map_or(0, |bias| {
-            let mut bytes: Vec<u8> = bias.iter().flat_map(|b| b.to_le_bytes()).collect();
-            bytes.resize(padded * 4, 0);
+            let size = shape.sizes[2] as usize;
+            // The verifier has seen that a bias beside 8-bit operands fits 32 bits.
+            let mut bytes: Vec<u8> =
+                bias.iter().flat_map(|b| b.to_le_bytes().into_iter().take(size)).collect();
+            bytes.resize(padded * size, 0);
             self.constants.append(&bytes, 64)
         });
         let table = if shape.per_channel {
@@ -308,7 +339,12 @@ impl Mac<'_> {
 
     fn row_stride(&self) -> i64 {
         let [_, cols] = self.shape.input_extent(self.tile.rows, self.tile.cols);
-        cols * self.shape.in_channels(&self.tile)
+        cols * self.pixel_stride()
+    }
+
+    /// Bytes between the input's pixels in the scratchpad.
+    fn pixel_stride(&self) -> i64 {
+        self.shape.in_channels(&self.tile) * self.shape.sizes[0]
     }
 
     fn load_input(&self, nest: &Nest, area: &Area, (first, count): (Expr, Expr)) -> Stmt {
@@ -332,7 +368,7 @@ impl Mac<'_> {
             };
         let dims = [Expr::from(1), rows, cols, count];
         let src = dram_view(&self.src, [area.batch.clone(), y, x, first], dims.clone(), self.src_zero);
-        let strides = [0, self.row_stride(), pixel, 1];
+        let strides = [0, self.row_stride(), self.pixel_stride(), self.shape.sizes[0]];
         let dst = spm_view(buffer, self.src.etype, buffer.start.into(), dims, strides, self.src_zero, lanes);
         Stmt::Op(TileOp::new(Code::DmaIn, vec![dst, src]))
     }
@@ -340,20 +376,20 @@ impl Mac<'_> {
     /// Bias and multipliers of a channel tile.
     fn load_parameters(&self, channels: &Channels) -> Vec<Stmt> {
         let (first, count) = self.output_channels(channels);
-        let bytes = match count.constant() {
-            Some(c) => Expr::from(next_multiple(c, 16) * 4),
+        let bytes = |size: i64| match count.constant() {
+            Some(c) => Expr::from(next_multiple(c, 16) * size),
             // All but the last tile are multiples of 16, and the tables are padded to one.
-            None => Expr::from(self.shape.tile_oc(&self.tile) * 4)
-                .min((Expr::from(next_multiple(self.oc_total(), 16)) - first.clone()) * 4),
+            None => Expr::from(self.shape.tile_oc(&self.tile) * size)
+                .min((Expr::from(next_multiple(self.oc_total(), 16)) - first.clone()) * size),
         };
         let mut loads = Vec::new();
-        for (present, from, to) in [
-            (self.epilogue.bias.is_some(), self.addresses.bias, self.buffers[2]),
-            (self.shape.per_channel, self.addresses.table, self.buffers[3]),
+        for (present, from, to, size) in [
+            (self.epilogue.bias.is_some(), self.addresses.bias, self.buffers[2], self.shape.sizes[2]),
+            (self.shape.per_channel, self.addresses.table, self.buffers[3], 4),
         ] {
             if present {
-                let from = Expr::from(from) + first.clone() * 4;
-                loads.push(Stmt::Op(load_constants(self.addresses.segment, from, to, bytes.clone())));
+                let from = Expr::from(from) + first.clone() * size;
+                loads.push(Stmt::Op(load_constants(self.addresses.segment, from, to, bytes(size))));
             }
         }
         loads
@@ -375,14 +411,15 @@ impl Mac<'_> {
             + tile(&channels.first, self.tile.channels, channel_step)
             + tile(&reduce, self.tile.reduce, reduce_step);
         let taps = self.shape.taps();
+        let size = self.shape.sizes[1];
         let bytes = if self.shape.depthwise {
             Expr::from(channel_step)
         } else if self.grouped() {
-            channels.count.clone() * packed_bytes(self.shape.oc, taps, self.shape.ic)
+            channels.count.clone() * (packed_bytes(self.shape.oc, taps, self.shape.ic) * size)
         } else {
             rounded(&channels.count, 16, self.shape.oc, self.tile.channels, &channels.first)
                 * rounded(&reduce_count, 4, self.shape.ic, self.tile.reduce, &reduce)
-                * taps
+                * (taps * size)
         };
         Stmt::Op(load_constants(self.addresses.segment, from, self.buffers[1], bytes))
     }
@@ -420,21 +457,35 @@ impl Mac<'_> {
     fn source(&self, nest: &Nest, area: &Area, offset: Expr, channels: Expr) -> View {
         let (y, _) = self.input_span(nest, 0, &area.row, &area.rows);
         let (x, _) = self.input_span(nest, 1, &area.col, &area.cols);
-        let pixel = self.shape.in_channels(&self.tile);
+        let pixel = self.pixel_stride();
         let buffer = self.buffers[0];
         let base = Expr::from(buffer.start) + offset - y * self.row_stride() - x * pixel;
         let dims = [Expr::from(1), self.shape.height.into(), self.shape.width.into(), channels];
-        spm_view(buffer, self.src.etype, base, dims, [0, self.row_stride(), pixel, 1], self.src_zero, 1)
+        spm_view(
+            buffer,
+            self.src.etype,
+            base,
+            dims,
+            [0, self.row_stride(), pixel, self.shape.sizes[0]],
+            self.src_zero,
+            1,
+        )
+    }
+
+    /// The type of the accumulators and of the bias.
+    fn sum_type(&self) -> EType {
+        if self.shape.sizes[2] == 8 { EType::S64 } else { EType::S32 }
     }
 
     fn accumulator(&self, area: &Area, offset: Expr, channels: Expr) -> View {
-        let pixel = next_multiple(self.shape.tile_oc(&self.tile), 16) * 4;
+        let size = self.shape.sizes[2];
+        let pixel = next_multiple(self.shape.tile_oc(&self.tile), 16) * size;
         View {
             space: Space::Acc,
-            etype: EType::S32,
+            etype: self.sum_type(),
             base: offset,
             dims: [Expr::from(1), area.rows.clone(), area.cols.clone(), channels],
-            strides: [0, self.tile.cols * pixel, pixel, 4],
+            strides: [0, self.tile.cols * pixel, pixel, size],
             zero_point: 0,
             lanes: 1,
             buffer: Buffer { start: 0, bytes: self.shape.accumulator_bytes(&self.tile) },
@@ -444,7 +495,8 @@ impl Mac<'_> {
     fn bias_view(&self, offset: Expr, channels: Expr) -> View {
         let buffer = self.buffers[2];
         let dims = [Expr::from(1), Expr::from(1), Expr::from(1), channels];
-        spm_view(buffer, EType::S32, Expr::from(buffer.start) + offset, dims, [0, 0, 0, 4], 0, 1)
+        let strides = [0, 0, 0, self.shape.sizes[2]];
+        spm_view(buffer, self.sum_type(), Expr::from(buffer.start) + offset, dims, strides, 0, 1)
     }
 
     fn conv_op(
@@ -459,8 +511,9 @@ impl Mac<'_> {
         let buffer = self.buffers[1];
         let out = channels.count.clone();
         let (code, dims, strides) = if self.shape.depthwise {
-            let width = next_multiple(self.tile.channels, 16);
-            (Code::Depthwise, [1.into(), kh.into(), kw.into(), out.clone()], [0, kw * width, width, 1])
+            let size = self.shape.sizes[1];
+            let width = next_multiple(self.tile.channels, 16) * size;
+            (Code::Depthwise, [1.into(), kh.into(), kw.into(), out.clone()], [0, kw * width, width, size])
         } else {
             (Code::Conv, [out.clone(), kh.into(), kw.into(), reduce.clone()], [0; 4])
         };
@@ -486,16 +539,17 @@ impl Mac<'_> {
         let [kh, kw] = self.shape.kernel;
         let (ic, oc) = (self.shape.ic, self.shape.oc);
         let buffer = self.buffers[1];
-        let base = Expr::from(buffer.start) + g.clone() * packed_bytes(oc, self.shape.taps(), ic);
+        let [input, weight, sums, _] = self.shape.sizes;
+        let base = Expr::from(buffer.start) + g.clone() * (packed_bytes(oc, self.shape.taps(), ic) * weight);
         let dims = [oc.into(), kh.into(), kw.into(), ic.into()];
         let weights = spm_view(buffer, self.weight_type, base, dims, [0; 4], self.weight_zero, 1);
         let mut views = vec![
-            self.accumulator(area, g.clone() * (oc * 4), oc.into()),
-            self.source(nest, area, g.clone() * ic, ic.into()),
+            self.accumulator(area, g.clone() * (oc * sums), oc.into()),
+            self.source(nest, area, g.clone() * (ic * input), ic.into()),
             weights,
         ];
         if self.epilogue.bias.is_some() {
-            views.push(self.bias_view(g * (oc * 4), oc.into()));
+            views.push(self.bias_view(g * (oc * sums), oc.into()));
         }
         let mut op =
             TileOp::new(Code::Conv, views).with_window(self.window, [area.row.clone(), area.col.clone()]);
@@ -509,7 +563,8 @@ impl Mac<'_> {
         let lanes = self.shape.out_lanes;
         let pixel = next_multiple(self.shape.tile_oc(&self.tile), lanes);
         let buffer = self.buffers[4];
-        let strides = [0, self.tile.cols * pixel, pixel, 1];
+        let size = self.shape.sizes[3];
+        let strides = [0, self.tile.cols * pixel * size, pixel * size, size];
         let area_dims = |c: Expr| [Expr::from(1), area.rows.clone(), area.cols.clone(), c];
         let view = |dims, lanes| {
             spm_view(buffer, self.dst.etype, buffer.start.into(), dims, strides, self.out_zero, lanes)
@@ -526,8 +581,9 @@ impl Mac<'_> {
             c: 0.0,
             table: self.shape.per_channel.then(|| (self.buffers[3].start.into(), self.buffers[3])),
         };
+        let float = self.dst.etype == EType::F32;
         let requant = TileOp::new(
-            Code::Requant,
+            if float { Code::Dequantize } else { Code::Requant },
             vec![view(area_dims(count.clone()), lanes), self.accumulator(area, 0.into(), count.clone())],
         )
         .with_quant(quant);
@@ -585,10 +641,21 @@ fn mac_shape(
         stride: pair(window.stride),
         dilation: pair(window.dilation),
         in_lanes: lane_block(src.dims[3]),
-        out_lanes: lane_block(dst.dims[3]),
+        out_lanes: if dst.etype == EType::F32 { 1 } else { lane_block(dst.dims[3]) },
+        sizes: [
+            src.etype.bytes() as i64,
+            weights.dtype.bytes() as i64,
+            sum_bytes(src, weights),
+            dst.etype.bytes() as i64,
+        ],
         per_channel: epilogue.multiplier.len() > 1,
         bias: epilogue.bias.is_some(),
     }
+}
+
+/// Bytes of an accumulator.
+fn sum_bytes(src: &Storage, weights: &Weights) -> i64 {
+    if src.etype.bytes() > 1 || weights.dtype.bytes() > 1 { 8 } else { 4 }
 }
 
 /// The window as a descriptor.

@@ -5,11 +5,16 @@
 //! [`Spm`] hands out buffers and [`Nest`] builds loops whose partial tiles have the right extents.
 
 mod elementwise;
+mod lane;
 mod mac;
+mod matmul;
 mod movement;
 mod pool;
 mod quantize;
+mod resize;
+mod softmax;
 mod tiling;
+mod transposed;
 
 pub(super) use movement::{flattens, same_elements};
 
@@ -50,6 +55,14 @@ impl Lowering<'_> {
             Op::Concat { axis, tables } => self.concat(node, *axis, tables)?,
             Op::Reshape => self.reshape(node)?,
             Op::Transpose { perm } => self.transpose(node, perm)?,
+            Op::Lane { steps } => self.lane(node, steps)?,
+            Op::Move { boxes, fill, .. } => self.move_boxes(node, boxes, *fill)?,
+            Op::Softmax { axis } => self.softmax(node, *axis)?,
+            Op::Resize { rows, cols } => self.resize(node, rows, cols)?,
+            Op::MatMul { multiplier, clamp } => self.matmul(node, *multiplier, *clamp)?,
+            Op::ConvTranspose { window, groups, weights, epilogue } => {
+                self.conv_transpose(node, window, *groups, weights, epilogue)?
+            }
             Op::Host(_) => self.host(node, host)?,
         };
         let body = unique_variables(body, &mut BTreeMap::new(), &mut 0);

@@ -7,17 +7,26 @@ use super::super::CompileError;
 use super::super::storage::{Storage, canonical};
 use super::super::tile::{Buffer, Code, Expr, Stmt, TileOp, View};
 use super::{Lowering, Nest, Spm, dram_view, exprs, packed_strides, spm_view, too_large};
-use crate::graph::{Lut, Node};
+use crate::graph::{Lut, MoveAxis, MoveBox, Node};
 use crate::isa::{EType, Space};
 
 /// The same box of elements in two places of DRAM.
 #[derive(Debug, Clone)]
-struct Copy {
+pub(super) struct Copy {
     from: (i64, Buffer),
     to: (i64, Buffer),
     /// Extent, stride in the source, stride in the destination.
     axes: Vec<[i64; 3]>,
-    etype: EType,
+    /// Types in the source and in the destination, of one size.
+    etypes: [EType; 2],
+}
+
+/// What happens to the elements of a copy on their way.
+pub(super) struct Middle {
+    /// From destination and source views of a tile.
+    pub(super) op: Box<dyn Fn(View, View) -> TileOp>,
+    /// An axis, with its strides, that stays whole and innermost.
+    pub(super) row: Option<[i64; 3]>,
 }
 
 impl Lowering<'_> {
@@ -41,7 +50,7 @@ impl Lowering<'_> {
                 from: (src.address, Buffer { start: src.address, bytes: src.bytes }),
                 to: (offset, Buffer { start: dst.address, bytes: dst.bytes }),
                 axes: (0..4).map(|i| [src.dims[i], src.strides[i], dst.strides[i]]).collect(),
-                etype: dst.etype,
+                etypes: [src.etype, dst.etype],
             };
             body.extend(self.copy(node, &copy, tables.get(index).and_then(Option::as_ref))?);
             offset += src.dims[axis] * dst.strides[axis];
@@ -57,6 +66,59 @@ impl Lowering<'_> {
         let copy = whole_copy(&src, &dst, pairs.collect());
         let mut body = self.fill_padding(node, &dst)?;
         body.extend(self.copy(node, &copy, None)?);
+        Ok(body)
+    }
+
+    pub(super) fn move_boxes(
+        &mut self,
+        node: &Node,
+        boxes: &[MoveBox],
+        fill: Option<i32>,
+    ) -> Result<Vec<Stmt>, CompileError> {
+        let (src, dst) = (self.input(node, 0)?.clone(), self.output(node)?.clone());
+        let mine = steps(&src, &self.graph.tensor(node.inputs[0]).shape);
+        let theirs = steps(&dst, &self.graph.tensor(node.outputs[0]).shape);
+        let mut body = self.fill_padding(node, &dst)?;
+        if let Some(value) = fill {
+            body.extend(self.fill_elements(node, &dst, value)?);
+            // Boxes are written over the fill, from the same scratchpad.
+            body.push(Stmt::Fence);
+        }
+        let along = |axes: &[[i64; 2]], start: &[i64]| -> i64 {
+            axes.iter().zip(start).map(|([_, stride], at)| stride * at).sum()
+        };
+        for b in boxes {
+            let axis =
+                |a: &MoveAxis| [a.extent as i64, mine[a.from.0][1] * a.from.1, theirs[a.to.0][1] * a.to.1];
+            let copy = Copy {
+                from: (src.address + along(&mine, &b.from), Buffer { start: src.address, bytes: src.bytes }),
+                to: (dst.address + along(&theirs, &b.to), Buffer { start: dst.address, bytes: dst.bytes }),
+                axes: b.axes.iter().map(axis).collect(),
+                etypes: [src.etype, dst.etype],
+            };
+            body.extend(self.copy(node, &copy, None)?);
+        }
+        Ok(body)
+    }
+
+    /// Writes one value to every element.
+    fn fill_elements(&self, node: &Node, dst: &Storage, value: i32) -> Result<Vec<Stmt>, CompileError> {
+        let n = dst.dims[3];
+        let size = dst.etype.bytes() as i64;
+        let room = (self.machine.spm.bytes as i64 / size).min(4096).min(n);
+        let full = || too_large(node, "scratchpad", n * size, self.machine.spm.bytes);
+        let buffer = self.spm().take(room * size).ok_or_else(full)?;
+        let line = |n: Expr| [Expr::from(1), Expr::from(1), Expr::from(1), n];
+        let local = |dims| spm_view(buffer, dst.etype, buffer.start.into(), dims, [0, 0, 0, size], value, 1);
+        let mut body = vec![Stmt::Op(TileOp::new(Code::DmaFill, vec![local(line(room.into()))]))];
+        let mut nest = Nest::default();
+        body.extend(nest.tiles(0, dst.dims[0], 1 << 24, |nest, a, na| {
+            nest.tiles(0, n, room, |_, c, nc| {
+                let dims = [na, dst.dims[1].into(), dst.dims[2].into(), nc];
+                let to = dram_view(dst, [a, 0.into(), 0.into(), c], dims.clone(), value);
+                Ok(vec![Stmt::Op(TileOp::new(Code::DmaOut, vec![to, local(dims)]))])
+            })
+        })?);
         Ok(body)
     }
 
@@ -115,14 +177,25 @@ impl Lowering<'_> {
     }
 
     /// Writes the zero point into the padding lanes of a tensor, from one small buffer read with stride 0.
-    fn fill_padding(&self, node: &Node, dst: &Storage) -> Result<Vec<Stmt>, CompileError> {
+    pub(super) fn fill_padding(&self, node: &Node, dst: &Storage) -> Result<Vec<Stmt>, CompileError> {
+        self.fill_padding_at(node, dst, &mut self.spm())
+    }
+
+    /// [`Lowering::fill_padding`] beside other buffers.
+    pub(super) fn fill_padding_at(
+        &self,
+        node: &Node,
+        dst: &Storage,
+        spm: &mut Spm,
+    ) -> Result<Vec<Stmt>, CompileError> {
+        let size = dst.etype.bytes() as i64;
         let pad = dst.padded_channels() - dst.dims[3];
         if pad == 0 {
             return Ok(Vec::new());
         }
         let zero = self.zero_point(node.outputs[0]);
         let buffer =
-            self.spm().take(pad).ok_or_else(|| too_large(node, "scratchpad", pad, self.machine.spm.bytes))?;
+            spm.take(pad * size).ok_or_else(|| too_large(node, "scratchpad", pad, self.machine.spm.bytes))?;
         let line = [Expr::from(1), Expr::from(1), Expr::from(1), pad.into()];
         let view = |dims, strides| spm_view(buffer, dst.etype, buffer.start.into(), dims, strides, zero, 1);
         let [a, b, c, _] = dst.dims;
@@ -132,40 +205,58 @@ impl Lowering<'_> {
             let to = View {
                 space: Space::Dram,
                 etype: dst.etype,
-                base: Expr::from(dst.address + dst.dims[3]) + first * dst.strides[0],
+                base: Expr::from(dst.address + dst.dims[3] * dst.strides[3]) + first * dst.strides[0],
                 dims: dims.clone(),
                 strides: dst.strides,
                 zero_point: zero,
                 lanes: 1,
                 buffer: Buffer { start: dst.address, bytes: dst.bytes },
             };
-            Ok(vec![Stmt::Op(TileOp::new(Code::DmaOut, vec![to, view(dims, [0, 0, 0, 1])]))])
+            Ok(vec![Stmt::Op(TileOp::new(Code::DmaOut, vec![to, view(dims, [0, 0, 0, size])]))])
         })?;
-        let mut body = vec![Stmt::Op(TileOp::new(Code::DmaFill, vec![view(line, [0, 0, 0, 1])]))];
+        let mut body = vec![Stmt::Op(TileOp::new(Code::DmaFill, vec![view(line, [0, 0, 0, size])]))];
         body.extend(stores);
         Ok(body)
     }
 
     /// Copies a box through the scratchpad, with a table in between if there is one.
     fn copy(&mut self, node: &Node, copy: &Copy, lut: Option<&Lut>) -> Result<Vec<Stmt>, CompileError> {
-        let size = copy.etype.bytes() as i64;
-        let axes = coalesce(&copy.axes);
         let mut spm = Spm { used: 64, bytes: self.machine.spm.bytes as i64 };
+        let Some(lut) = lut else { return self.copy_through(node, copy, spm, None) };
+        let full = || too_large(node, "scratchpad", 256, self.machine.spm.bytes);
+        let (load, table) = self.load_table(&mut spm, lut, copy.etypes[1]).ok_or_else(full)?;
+        let op = move |to, from| TileOp::new(Code::Lut, vec![to, from, table.clone()]);
+        let mut body = vec![Stmt::Op(load)];
+        body.extend(self.copy_through(node, copy, spm, Some(Middle { op: Box::new(op), row: None }))?);
+        Ok(body)
+    }
+
+    /// Copies a box through what is left of the scratchpad.
+    pub(super) fn copy_through(
+        &self,
+        node: &Node,
+        copy: &Copy,
+        mut spm: Spm,
+        middle: Option<Middle>,
+    ) -> Result<Vec<Stmt>, CompileError> {
+        let size = copy.etypes[1].bytes() as i64;
+        let mut axes = coalesce(&copy.axes);
+        let row = middle.as_ref().and_then(|m| m.row);
+        axes.extend(row);
         let full = |need| too_large(node, "scratchpad", need, self.machine.spm.bytes);
-        let mut body = Vec::new();
-        let mut table = None;
-        if let Some(lut) = lut {
-            let (load, view) = self.load_table(&mut spm, lut, copy.etype).ok_or_else(|| full(256))?;
-            body.push(Stmt::Op(load));
-            table = Some(view);
-        }
-        let buffers = if table.is_some() { 2 } else { 1 };
+        let buffers = if middle.is_some() { 2 } else { 1 };
         // Whole inner axes while they fit; the rest are loops.
         let room = spm.left() / buffers / 64 * 64;
         let mut tile = vec![1; axes.len()];
         let mut used = size;
         for (i, [extent, ..]) in axes.iter().enumerate().rev() {
-            let take = (room / used).clamp(1, *extent).min(1 << 24);
+            let mut take = (room / used).clamp(1, *extent).min(1 << 24);
+            if row.is_some() && i + 1 == axes.len() {
+                if take < *extent {
+                    return Err(full(extent * size * buffers));
+                }
+                take = *extent;
+            }
             // Only the four innermost axes can be wider than one element.
             tile[i] = if axes.len() - i <= 4 { take } else { 1 };
             used *= tile[i];
@@ -174,19 +265,18 @@ impl Lowering<'_> {
             }
         }
         let first = spm.take(used).ok_or_else(|| full(used))?;
-        let second = if table.is_some() { Some(spm.take(used).ok_or_else(|| full(used))?) } else { None };
+        let second = if middle.is_some() { Some(spm.take(used).ok_or_else(|| full(used))?) } else { None };
         let mut nest = Nest::default();
         let mut walk = Walk {
             copy,
             axes: &axes,
             tile: &tile,
             buffers: (first, second),
-            table,
+            middle,
             from: 0.into(),
             to: 0.into(),
         };
-        body.extend(walk.axis(&mut nest, 0, Vec::new())?);
-        Ok(body)
+        walk.axis(&mut nest, 0, Vec::new())
     }
 }
 
@@ -196,7 +286,7 @@ struct Walk<'a> {
     axes: &'a [[i64; 3]],
     tile: &'a [i64],
     buffers: (Buffer, Option<Buffer>),
-    table: Option<View>,
+    middle: Option<Middle>,
     from: Expr,
     to: Expr,
 }
@@ -219,10 +309,10 @@ impl Walk<'_> {
     }
 
     fn step(&self, extents: &[Expr]) -> Vec<Stmt> {
-        let size = self.copy.etype.bytes() as i64;
+        let [read, written] = self.copy.etypes;
         let mut dims = [1; 4].map(Expr::from);
         let (mut from, mut to, mut packed) = ([0; 4], [0; 4], [0; 4]);
-        let mut step = size;
+        let mut step = written.bytes() as i64;
         for (slot, i) in (0..4).rev().zip((0..extents.len()).rev()) {
             dims[slot] = extents[i].clone();
             from[slot] = self.axes[i][1];
@@ -230,9 +320,9 @@ impl Walk<'_> {
             packed[slot] = step;
             step *= self.tile[i];
         }
-        let dram = |(address, buffer): (i64, Buffer), offset: &Expr, strides| View {
+        let dram = |(address, buffer): (i64, Buffer), etype, offset: &Expr, strides| View {
             space: Space::Dram,
-            etype: self.copy.etype,
+            etype,
             base: Expr::from(address) + offset.clone(),
             dims: dims.clone(),
             strides,
@@ -240,29 +330,27 @@ impl Walk<'_> {
             lanes: 1,
             buffer,
         };
-        let local = |b: Buffer| spm_view(b, self.copy.etype, b.start.into(), dims.clone(), packed, 0, 1);
-        let staged = local(self.buffers.0);
-        let mut body = vec![Stmt::Op(TileOp::new(
-            Code::DmaIn,
-            vec![staged.clone(), dram(self.copy.from, &self.from, from)],
-        ))];
+        let local = |b: Buffer, etype| spm_view(b, etype, b.start.into(), dims.clone(), packed, 0, 1);
+        let staged = local(self.buffers.0, read);
+        let load = vec![staged.clone(), dram(self.copy.from, read, &self.from, from)];
+        let mut body = vec![Stmt::Op(TileOp::new(Code::DmaIn, load))];
         let mut result = staged.clone();
-        if let (Some(table), Some(second)) = (&self.table, self.buffers.1) {
-            result = local(second);
-            body.push(Stmt::Op(TileOp::new(Code::Lut, vec![result.clone(), staged, table.clone()])));
+        if let (Some(middle), Some(second)) = (&self.middle, self.buffers.1) {
+            result = local(second, written);
+            body.push(Stmt::Op((middle.op)(result.clone(), staged)));
         }
-        let out = TileOp::new(Code::DmaOut, vec![dram(self.copy.to, &self.to, to), result]);
-        body.push(Stmt::Op(out));
+        let out = vec![dram(self.copy.to, written, &self.to, to), result];
+        body.push(Stmt::Op(TileOp::new(Code::DmaOut, out)));
         body
     }
 }
 
-fn whole_copy(src: &Storage, dst: &Storage, axes: Vec<[i64; 3]>) -> Copy {
+pub(super) fn whole_copy(src: &Storage, dst: &Storage, axes: Vec<[i64; 3]>) -> Copy {
     Copy {
         from: (src.address, Buffer { start: src.address, bytes: src.bytes }),
         to: (dst.address, Buffer { start: dst.address, bytes: dst.bytes }),
         axes,
-        etype: dst.etype,
+        etypes: [src.etype, dst.etype],
     }
 }
 
@@ -278,7 +366,7 @@ fn axes(s: &Storage, rank: usize) -> Option<Vec<usize>> {
 }
 
 /// Extent and byte stride of every ONNX axis. Beyond four axes the leading ones are merged into the first extent.
-fn steps(s: &Storage, shape: &[usize]) -> Vec<[i64; 2]> {
+pub(super) fn steps(s: &Storage, shape: &[usize]) -> Vec<[i64; 2]> {
     if let Some(axes) = axes(s, shape.len()) {
         return axes.into_iter().map(|a| [s.dims[a], s.strides[a]]).collect();
     }

@@ -96,14 +96,17 @@ impl Lowering<'_> {
             table: None,
         };
         let lanes = lane_block(channels);
+        let (size, out_size) = (src.etype.bytes() as i64, dst.etype.bytes() as i64);
+        let sum_type = if size > 1 { EType::S64 } else { EType::S32 };
+        let sum_size = sum_type.bytes() as i64;
         let room = self.machine.spm.bytes as i64;
         // Channels in a tile such that one row fits, then as many rows as fit.
         let mut tile_c = channels;
         let mut tile_w = width;
         let bytes = |h: i64, w: i64, c: i64| {
-            next_multiple(h * w * next_multiple(c, lanes), 64) + next_multiple(c, 16)
+            next_multiple(h * w * next_multiple(c, lanes) * size, 64) + next_multiple(c, 16) * out_size
         };
-        let acc = |c: i64| next_multiple(c, 16) * 4 > self.machine.acc.bytes as i64 / 2;
+        let acc = |c: i64| next_multiple(c, 16) * sum_size > self.machine.acc.bytes as i64 / 2;
         while (bytes(1, tile_w, tile_c) > room || acc(tile_c)) && tile_c > 16 {
             tile_c = next_multiple((tile_c + 1) / 2, 16);
         }
@@ -114,19 +117,19 @@ impl Lowering<'_> {
         let mut spm = self.spm();
         let full = || too_large(node, "scratchpad", bytes(1, 1, 16), self.machine.spm.bytes);
         let pixel = next_multiple(tile_c, lanes);
-        let input = spm.take(tile_h * tile_w * pixel).ok_or_else(full)?;
-        let output = spm.take(pixel).ok_or_else(full)?;
+        let input = spm.take(tile_h * tile_w * pixel * size).ok_or_else(full)?;
+        let output = spm.take(pixel * out_size).ok_or_else(full)?;
 
         let line = |c: Expr| [Expr::from(1), Expr::from(1), Expr::from(1), c];
         let sums = |c: Expr| View {
             space: Space::Acc,
-            etype: EType::S32,
+            etype: sum_type,
             base: 0.into(),
             dims: line(c),
-            strides: [0, 0, 0, 4],
+            strides: [0, 0, 0, sum_size],
             zero_point: 0,
             lanes: 1,
-            buffer: Buffer { start: 0, bytes: next_multiple(tile_c, 16) * 4 },
+            buffer: Buffer { start: 0, bytes: next_multiple(tile_c, 16) * sum_size },
         };
         let moved = |nest: &Nest, s: &Storage, first: &Expr, count: &Expr| {
             if s.lanes == 1 {
@@ -141,7 +144,7 @@ impl Lowering<'_> {
         nest.tiles(0, batch, 1, |nest, n, _| {
             nest.tiles(0, channels, tile_c, |nest, c, nc| {
                 let part = |nest: &Nest, [y, ny]: [Expr; 2], [x, nx]: [Expr; 2], accumulate: bool| {
-                    let strides = [0, tile_w * pixel, pixel, 1];
+                    let strides = [0, tile_w * pixel, pixel, 1].map(|s| s * size);
                     let pad = if src.lanes == 1 { lanes } else { 1 };
                     let dims = [Expr::from(1), ny, nx, moved(nest, &src, &c, &nc)];
                     let mut read = dims.clone();
@@ -166,7 +169,7 @@ impl Lowering<'_> {
                     nest.tiles(0, width, tile_w, |nest, x, nx| Ok(part(nest, [y, ny], [x, nx], true)))
                 })?);
                 let out = |dims, lanes| {
-                    spm_view(output, dst.etype, output.start.into(), dims, [0, 0, 0, 1], zy, lanes)
+                    spm_view(output, dst.etype, output.start.into(), dims, [0, 0, 0, out_size], zy, lanes)
                 };
                 let requant =
                     TileOp::new(Code::Requant, vec![out(line(nc.clone()), lanes), sums(nc.clone())])
@@ -191,10 +194,15 @@ impl Pool {
         })
     }
 
+    /// Bytes of an element.
+    fn size(&self) -> i64 {
+        self.dst.etype.bytes() as i64
+    }
+
     fn bytes(&self) -> [i64; 2] {
         let [rows, cols] = self.input_extent();
         let pixel = next_multiple(self.tile[2], self.lanes);
-        [rows * cols * pixel, self.tile[0] * self.tile[1] * pixel]
+        [rows * cols * pixel, self.tile[0] * self.tile[1] * pixel].map(|n| n * self.size())
     }
 
     /// Shrinks the tile until it fits `room`: rows first, then channels, then columns.
@@ -232,7 +240,9 @@ impl Pool {
         let (iy, rows) = self.span(nest, 0, y, ny);
         let (ix, cols) = self.span(nest, 1, x, nx);
         let [_, max_cols] = self.input_extent();
-        let pixel = next_multiple(self.tile[2], self.lanes);
+        let size = self.size();
+        let elements = next_multiple(self.tile[2], self.lanes);
+        let pixel = elements * size;
         let row = max_cols * pixel;
         let moved = |s: &Storage| {
             if s.lanes == 1 {
@@ -240,20 +250,20 @@ impl Pool {
             }
             match nc.constant() {
                 Some(c) => Expr::from(next_multiple(c, s.lanes)),
-                None => nest.min(pixel, Expr::from(s.padded_channels()) - c.clone()),
+                None => nest.min(elements, Expr::from(s.padded_channels()) - c.clone()),
             }
         };
         let [zx, zy] = self.zero;
         let dims = [Expr::from(1), rows, cols, moved(&self.src)];
         let pad = if self.src.lanes == 1 { self.lanes } else { 1 };
-        let strides = [0, row, pixel, 1];
+        let strides = [0, row, pixel, size];
         let from = dram_view(&self.src, [n.clone(), iy.clone(), ix.clone(), c.clone()], dims.clone(), zx);
         let to = spm_view(input, self.src.etype, input.start.into(), dims, strides, zx, pad);
         let full = [Expr::from(1), self.src.dims[1].into(), self.src.dims[2].into(), nc.clone()];
         let base = Expr::from(input.start) - iy * row - ix * pixel;
         let read = spm_view(input, self.src.etype, base, full, strides, zx, 1);
 
-        let strides = [0, self.tile[1] * pixel, pixel, 1];
+        let strides = [0, self.tile[1] * pixel, pixel, size];
         let out = |c: Expr, lanes| {
             let dims = [Expr::from(1), ny.clone(), nx.clone(), c];
             spm_view(output, self.dst.etype, output.start.into(), dims, strides, zy, lanes)

@@ -23,9 +23,11 @@ impl Lowering<'_> {
         let zero = self.zero_point(node.outputs[0]);
         let [batch, height, width, channels] = src.dims;
         let lanes = lane_block(channels);
+        let size = dst.etype.bytes() as i64;
         let pixel = next_multiple(channels, lanes);
-        let bytes =
-            |rows: i64, cols: i64| [channels * rows * cols * 4, channels * rows * cols, rows * cols * pixel];
+        let bytes = |rows: i64, cols: i64| {
+            [channels * rows * cols * 4, channels * rows * cols * size, rows * cols * pixel * size]
+        };
         let (rows, cols) = self.image_tile(node, height, width, bytes)?;
         let mut spm = self.spm();
         let [float, planes, turned] = bytes(rows, cols);
@@ -60,14 +62,14 @@ impl Lowering<'_> {
                         dst.etype,
                         planes.start.into(),
                         as_planes(&image),
-                        plane_strides(1),
+                        plane_strides(size),
                         zero,
                         1,
                     );
                     let mut turned_from = plane_view.clone();
                     turned_from.dims = image.clone();
-                    turned_from.strides = [0, cols, 1, plane];
-                    let strides = [0, cols * pixel, pixel, 1];
+                    turned_from.strides = [0, cols, 1, plane].map(|s| s * size);
+                    let strides = [0, cols * pixel, pixel, 1].map(|s| s * size);
                     let turned_to =
                         spm_view(turned, dst.etype, turned.start.into(), image.clone(), strides, zero, lanes);
                     let mut whole = turned_to.clone();
@@ -98,7 +100,7 @@ impl Lowering<'_> {
     }
 
     /// The scale and clamp of the quantized side.
-    fn float_quant(&self, node: &Node, id: crate::graph::TensorId) -> Result<Quant, CompileError> {
+    pub(super) fn float_quant(&self, node: &Node, id: crate::graph::TensorId) -> Result<Quant, CompileError> {
         let tensor = self.graph.tensor(id);
         let malformed =
             |reason: &str| CompileError::Malformed { node: node.name.clone(), reason: reason.into() };

@@ -30,6 +30,8 @@ pub(super) struct MacShape {
     pub(super) out_lanes: i64,
     pub(super) per_channel: bool,
     pub(super) bias: bool,
+    /// Bytes of an element of the input, the weights, the accumulators (and the bias), the output.
+    pub(super) sizes: [i64; 4],
 }
 
 /// Tile extents of a MAC layer.
@@ -49,6 +51,8 @@ pub(super) struct MacTile {
 
 /// Longest reduction of one instruction, so that the sum of 8×8-bit products fits 32 bits.
 const MAX_REDUCTION: i64 = 33_025;
+/// The same with operands of 16 bits.
+const MAX_WIDE_REDUCTION: i64 = 1 << 30;
 
 impl MacShape {
     /// Input rows and columns that a tile needs at most.
@@ -73,16 +77,17 @@ impl MacShape {
         let oc = self.tile_oc(tile);
         let [rows, cols] = self.input_extent(tile.rows, tile.cols);
         let parameters = next_multiple(oc, 16) * 4;
+        let [input, _, sums, output] = self.sizes;
         [
-            rows * cols * self.in_channels(tile),
+            rows * cols * self.in_channels(tile) * input,
             self.weight_bytes(tile),
-            if self.bias { parameters } else { 0 },
+            if self.bias { next_multiple(oc, 16) * sums } else { 0 },
             if self.per_channel { parameters } else { 0 },
-            tile.rows * tile.cols * next_multiple(oc, self.out_lanes),
+            tile.rows * tile.cols * next_multiple(oc, self.out_lanes) * output,
         ]
     }
 
-    /// Bytes of one input pixel in the scratchpad.
+    /// Elements of one input pixel in the scratchpad.
     pub(super) fn in_channels(&self, tile: &MacTile) -> i64 {
         if self.depthwise {
             next_multiple(tile.channels, self.in_lanes)
@@ -98,18 +103,19 @@ impl MacShape {
     }
 
     fn weight_bytes(&self, tile: &MacTile) -> i64 {
-        if self.depthwise {
+        let elements = if self.depthwise {
             self.taps() * next_multiple(tile.channels, 16)
         } else if self.groups > 1 {
             tile.channels * packed_bytes(self.oc, self.taps(), self.ic)
         } else {
             packed_bytes(tile.channels, self.taps(), tile.reduce)
-        }
+        };
+        elements * self.sizes[1]
     }
 
     /// Accumulator bytes of a tile: pixels × output channels rounded up to 16.
     pub(super) fn accumulator_bytes(&self, tile: &MacTile) -> i64 {
-        tile.rows * tile.cols * next_multiple(self.tile_oc(tile), 16) * 4
+        tile.rows * tile.cols * next_multiple(self.tile_oc(tile), 16) * self.sizes[2]
     }
 
     /// Whether the tile fits the machine's memories and instruction limits.
@@ -117,7 +123,11 @@ impl MacShape {
         let spm: i64 = self.buffers(tile).iter().map(|b| next_multiple(*b, 64)).sum();
         spm <= machine.spm.bytes as i64
             && self.accumulator_bytes(tile) <= machine.acc.bytes as i64 / 2
-            && self.taps() * if self.depthwise { 1 } else { tile.reduce } <= MAX_REDUCTION
+            && self.taps() * if self.depthwise { 1 } else { tile.reduce } <= self.longest_reduction()
+    }
+
+    fn longest_reduction(&self) -> i64 {
+        if self.sizes[2] == 8 { MAX_WIDE_REDUCTION } else { MAX_REDUCTION }
     }
 
     fn channel_total(&self) -> i64 {
@@ -225,7 +235,7 @@ impl MacShape {
         let [oc_lanes, ic_lanes, pixel_lanes] =
             [i64::from(m.mac.oc_lanes), i64::from(m.mac.ic_lanes), i64::from(m.mac.pixel_lanes)];
         let ends = i64::from(m.mac.fill_cycles + m.mac.drain_cycles);
-        let passes = up(pixels, pixel_lanes);
+        let passes = up(pixels, pixel_lanes) * self.sizes[0] * self.sizes[1];
         let mac = if self.depthwise {
             stores * (ends + up(tile.channels, oc_lanes) * passes * up(self.taps(), ic_lanes))
         } else {
@@ -278,6 +288,7 @@ mod tests {
             out_lanes: 16,
             per_channel: true,
             bias: true,
+            sizes: [1, 1, 4, 1],
         }
     }
 

@@ -7,7 +7,7 @@
 pub mod expr;
 mod text;
 
-use crate::isa::{EType, Queue, Space, WindowDesc};
+use crate::isa::{EType, Float1, Float2, Queue, Space, WindowDesc};
 pub use expr::{Expr, Ranges, Var};
 pub use text::{TileTextError, parse, print};
 
@@ -100,7 +100,7 @@ pub enum Code {
     Conv,
     /// Depthwise convolution tile.
     Depthwise,
-    /// ACC → 8 bits.
+    /// ACC → 8 or 16 bits.
     Requant,
     /// Quantized sum.
     Add,
@@ -116,29 +116,45 @@ pub enum Code {
     Rsum,
     /// f32 → 8 bits.
     Quantize,
-    /// 8 bits → f32.
+    /// Integers or accumulators → f32.
     Dequantize,
+    /// Product of two tensors.
+    Matmul,
+    /// A function of floats.
+    F1(Float1),
+    /// A function of two floats each.
+    F2(Float2),
+    /// Softmax of rows.
+    Softmax,
+    /// Linear interpolation.
+    Resize,
 }
 
 impl Code {
     /// All codes.
-    pub const ALL: [Code; 15] = [
-        Code::DmaIn,
-        Code::DmaFill,
-        Code::DmaCopy,
-        Code::DmaOut,
-        Code::Conv,
-        Code::Depthwise,
-        Code::Requant,
-        Code::Add,
-        Code::Mul,
-        Code::Lut,
-        Code::MaxPool,
-        Code::AvgPool,
-        Code::Rsum,
-        Code::Quantize,
-        Code::Dequantize,
-    ];
+    pub fn all() -> impl Iterator<Item = Code> {
+        const PLAIN: [Code; 18] = [
+            Code::DmaIn,
+            Code::DmaFill,
+            Code::DmaCopy,
+            Code::DmaOut,
+            Code::Conv,
+            Code::Depthwise,
+            Code::Requant,
+            Code::Add,
+            Code::Mul,
+            Code::Lut,
+            Code::MaxPool,
+            Code::AvgPool,
+            Code::Rsum,
+            Code::Quantize,
+            Code::Dequantize,
+            Code::Matmul,
+            Code::Softmax,
+            Code::Resize,
+        ];
+        PLAIN.into_iter().chain(Float1::ALL.map(Code::F1)).chain(Float2::ALL.map(Code::F2))
+    }
 
     /// Name in the text form.
     #[must_use]
@@ -151,14 +167,20 @@ impl Code {
             Code::Conv => "conv",
             Code::Depthwise => "depthwise",
             Code::Requant => "requant",
-            Code::Add => "add",
-            Code::Mul => "mul",
+            Code::Add => "qadd",
+            Code::Mul => "qmul",
             Code::Lut => "lut",
             Code::MaxPool => "maxpool",
             Code::AvgPool => "avgpool",
             Code::Rsum => "rsum",
             Code::Quantize => "quantize",
             Code::Dequantize => "dequantize",
+            Code::Matmul => "matmul",
+            Code::Softmax => "softmax",
+            Code::Resize => "resize",
+            // The functions of the f32 lane have their own names, none of which stands above.
+            Code::F1(op) => op.name(),
+            Code::F2(op) => op.name(),
         }
     }
 
@@ -168,7 +190,7 @@ impl Code {
         match self {
             Code::DmaIn | Code::DmaFill | Code::DmaCopy => Queue::Dmain,
             Code::DmaOut => Queue::Dmaout,
-            Code::Conv | Code::Depthwise => Queue::Mac,
+            Code::Conv | Code::Depthwise | Code::Matmul => Queue::Mac,
             _ => Queue::Vec,
         }
     }

@@ -230,7 +230,7 @@ fn repeated(input: &str) -> IResult<&str, Stmt> {
 
 fn op(input: &str) -> IResult<&str, TileOp> {
     let name = take_while1(|c: char| c.is_ascii_lowercase());
-    let code = map_opt(name, |n: &str| Code::ALL.into_iter().find(|c| c.name() == n));
+    let code = map_opt(name, |n: &str| Code::all().find(|c| c.name() == n));
     let (rest, code) = terminated(code, multispace0).parse(input)?;
     cut(move |rest| operands(code, rest)).parse(rest)
 }

@@ -62,26 +62,12 @@ fn merge(graph: &mut Graph, producer: usize, at: usize, [lo, hi]: [i32; 2]) {
     node.onnx_nodes.extend(table.onnx_nodes);
     let reason = format!("its clamp to {lo}…{hi} ({}) is fused into layer \"{}\"", table.name, node.name);
     graph.removed.push(Removed { tensor: graph.tensor(gone).name.clone(), reason });
-    forget(graph, gone);
-}
-
-/// Removes a tensor that nothing names any more.
-fn forget(graph: &mut Graph, gone: TensorId) {
-    graph.tensors.remove(gone.0 as usize);
-    let shift = |id: &mut TensorId| {
-        if id.0 > gone.0 {
-            id.0 -= 1;
-        }
-    };
-    graph.inputs.iter_mut().chain(&mut graph.outputs).for_each(shift);
-    for n in &mut graph.nodes {
-        n.inputs.iter_mut().chain(&mut n.outputs).for_each(shift);
-    }
+    graph.forget(gone);
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::function::map;
+    use super::super::expr::map;
     use super::*;
 
     #[test]

@@ -1,14 +1,27 @@
 //! Operator + output quantization = layer.
 
-use std::sync::Arc;
-
-use super::function::{Format, Unary, range, table};
+use super::expr::{Expr, Format, range, table};
+use super::unary::{character, clamp};
 use super::value::{Pending, PendingKind, Real, Refusal, Value, unsupported};
-use super::{Importer, same_quant};
-use crate::graph::{MacEpilogue, Op, Quant, Tensor, TensorId, Weights};
+use super::{Importer, OnnxNode, same_quant};
+use crate::graph::{DType, LaneStep, MacEpilogue, Op, Quant, Tensor, TensorId, Weights};
+use crate::isa::Float2;
 use crate::numeric;
 
-impl Importer<'_> {
+impl<'a> Importer<'a> {
+    /// An operator that waits for its quantizer.
+    pub(super) fn pending(
+        &self,
+        kind: PendingKind,
+        n: &OnnxNode<'a>,
+        shape: Vec<usize>,
+        inputs: Vec<TensorId>,
+        mut nodes: Vec<usize>,
+    ) -> Pending {
+        nodes.push(n.index);
+        Pending { kind, own: n.index, shape, inputs, bounds: Vec::new(), moves: Vec::new(), nodes }
+    }
+
     /// Turns an operator that waited for its quantizer into a layer with the output `name`.
     pub(super) fn complete(
         &mut self,
@@ -17,61 +30,216 @@ impl Importer<'_> {
         name: &str,
         to: Format,
     ) -> Result<Value, Refusal> {
+        if let Some((last, before)) = p.moves.split_last() {
+            // The moves come after the quantization: they commute with it.
+            let still = Pending { moves: before.to_vec(), shape: last.before.clone(), ..p.clone() };
+            let between = format!("{name}.before_{}", self.nodes[last.node].op_type());
+            let Value::Tensor(id) = self.complete(&still, quantizer, &between, to)? else {
+                return unsupported("its result is no tensor");
+            };
+            let t = self.graph.tensor(id).clone();
+            let output = Tensor { name: name.into(), shape: last.shape.clone(), ..t };
+            return Ok(Value::Tensor(self.layer(last.node, last.op.clone(), vec![id], output, &[quantizer])));
+        }
         let mut nodes = p.nodes.clone();
         nodes.push(quantizer);
-        let clamp = clamp(&p.functions, to);
+        let clamp = clamp(&p.bounds, to);
         let narrowed = clamp != range(to.1);
+        let shape = p.shape.clone();
+        let output = Tensor { name: name.into(), shape, dtype: to.1, quant: Some(to.0) };
+        if let Some(op) = self.mac_operator(p, Some(to.0), clamp)? {
+            return Ok(Value::Tensor(self.mac_layer(p, op, output, &nodes)));
+        }
         let op = match &p.kind {
-            PendingKind::Conv { window, groups, weights, bias } => Op::Conv {
-                window: window.clone(),
-                groups: *groups,
-                epilogue: self.epilogue(p.inputs[0], weights, bias.as_deref(), to.0, clamp)?,
-                weights: weights.clone(),
-            },
-            PendingKind::Gemm { weights, bias } => Op::Gemm {
-                epilogue: self.epilogue(p.inputs[0], weights, bias.as_deref(), to.0, clamp)?,
-                weights: weights.clone(),
-            },
-            PendingKind::Add => Op::Add { clamp },
-            PendingKind::Mul => Op::Mul { clamp },
+            kind @ (PendingKind::Add | PendingKind::Mul) => {
+                let [a, b] = p.inputs[..] else { return unsupported("it has not two operands") };
+                match self.table_with_number(kind, [a, b], &p.shape, to, clamp) {
+                    Some((id, lut)) => {
+                        return Ok(Value::Tensor(self.layer(
+                            p.own,
+                            Op::Table(lut),
+                            vec![id],
+                            output,
+                            &nodes,
+                        )));
+                    }
+                    None if matches!(kind, PendingKind::Add) => Op::Add { clamp },
+                    None => Op::Mul { clamp },
+                }
+            }
             _ if narrowed => return self.complete_then_clamp(p, quantizer, name, to),
             PendingKind::AvgPool { window, include_pad } => {
                 Op::AvgPool { window: window.clone(), count_include_pad: *include_pad }
             }
             PendingKind::GlobalAvgPool => Op::GlobalAvgPool,
-            PendingKind::Concat { axis } => {
-                let tables = p.inputs.iter().map(|id| {
-                    let from = (self.quant_of(*id)?, self.graph.tensor(*id).dtype);
-                    let same = from.1 == to.1 && same_quant(from.0, to.0);
-                    Ok((!same).then(|| table(&[], from, to)))
-                });
-                Op::Concat { axis: *axis, tables: tables.collect::<Result<_, Refusal>>()? }
+            PendingKind::Concat { axis } => return self.join(p, *axis, output, &nodes),
+            PendingKind::Softmax { axis } => {
+                let input = self.graph.tensor(p.inputs[0]);
+                if input.dtype.bytes() > 1 || to.1.bytes() > 1 {
+                    return unsupported("a softmax of 16 bits");
+                }
+                Op::Softmax { axis: *axis }
             }
+            PendingKind::Resize { rows, cols } => {
+                let op = Op::Resize { rows: rows.clone(), cols: cols.clone() };
+                let x = self.graph.tensor(p.inputs[0]).clone();
+                let same = x.dtype == to.1 && x.quant.is_some_and(|q| same_quant(q, to.0));
+                if !same || x.dtype.bytes() > 1 {
+                    return self.resize_in_float(p, op, output, &nodes);
+                }
+                op
+            }
+            _ => return unsupported("its operator has no integer form"),
         };
-        let output = Tensor { name: name.into(), shape: p.shape.clone(), dtype: to.1, quant: Some(to.0) };
-        if let (Op::Gemm { .. }, [a, b, c, last]) = (&op, p.shape.as_slice()) {
-            return Ok(self.product_of_images(p, op, [a * b * c, *last], output, &nodes));
-        }
         Ok(Value::Tensor(self.layer(p.own, op, p.inputs.clone(), output, &nodes)))
     }
 
-    /// A matrix product over the last axis of a tensor of four axes, which otherwise lies as an image: its rows are
-    /// brought together before, and apart again after.
-    fn product_of_images(
+    /// The operator of the MAC array that a node becomes; `y` is the quantization of the result, none for floats.
+    pub(super) fn mac_operator(
+        &self,
+        p: &Pending,
+        y: Option<Quant>,
+        clamp: [i32; 2],
+    ) -> Result<Option<Op>, Refusal> {
+        let finish = |weights: &Weights, bias: &Option<Vec<i64>>| -> Result<MacEpilogue, Refusal> {
+            let sx = self.quant_of(p.inputs[0])?.scale;
+            let multiplier = |sw: &f32| match y {
+                Some(y) => numeric::requantize_multiplier(sx, *sw, y.scale),
+                None => numeric::requantize_multiplier(sx, *sw, 1.0),
+            };
+            let bias = bias.as_ref().map(|b| b.iter().copied().collect());
+            Ok(MacEpilogue { bias, multiplier: weights.scale.iter().map(multiplier).collect(), clamp })
+        };
+        Ok(Some(match &p.kind {
+            PendingKind::Conv { window, groups, weights, bias } => Op::Conv {
+                window: window.clone(),
+                groups: *groups,
+                epilogue: finish(weights, bias)?,
+                weights: weights.clone(),
+            },
+            PendingKind::ConvTranspose { window, groups, weights, bias } => Op::ConvTranspose {
+                window: window.clone(),
+                groups: *groups,
+                epilogue: finish(weights, bias)?,
+                weights: weights.clone(),
+            },
+            PendingKind::Gemm { weights, bias } => {
+                Op::Gemm { epilogue: finish(weights, bias)?, weights: weights.clone() }
+            }
+            PendingKind::MatMul => {
+                let [a, b] = [0, 1].map(|i| p.inputs.get(i).copied().unwrap_or(TensorId(0)));
+                let (sa, sb) = (self.quant_of(a)?.scale, self.quant_of(b)?.scale);
+                let multiplier = numeric::requantize_multiplier(sa, sb, y.map_or(1.0, |y| y.scale));
+                Op::MatMul { multiplier, clamp }
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    /// Adds a layer of the MAC array, with reshapes where its shape is not the operator's own.
+    pub(super) fn mac_layer(&mut self, p: &Pending, op: Op, output: Tensor, nodes: &[usize]) -> TensorId {
+        match (&op, p.shape.as_slice()) {
+            (Op::Gemm { .. }, [a, b, c, last]) => {
+                // A product over the last axis of a tensor of four axes, which otherwise lies as an image.
+                let (rows, cols) = (a * b * c, *last);
+                let depth = self.graph.tensor(p.inputs[0]).shape.last().copied().unwrap_or(1);
+                self.reshaped_layer(p, op, output, nodes, (vec![rows, depth], vec![rows, cols]))
+            }
+            (Op::Conv { .. } | Op::ConvTranspose { .. }, [n, c, length]) => {
+                let mut image = self.graph.tensor(p.inputs[0]).shape.clone();
+                if image.len() == 3 {
+                    image.insert(2, 1);
+                }
+                self.reshaped_layer(p, op, output, nodes, (image, vec![*n, *c, 1, *length]))
+            }
+            _ => self.layer(p.own, op, p.inputs.clone(), output, nodes),
+        }
+    }
+
+    fn reshaped_layer(
         &mut self,
         p: &Pending,
         op: Op,
-        [rows, cols]: [usize; 2],
         output: Tensor,
         nodes: &[usize],
-    ) -> Value {
+        (from, to): (Vec<usize>, Vec<usize>),
+    ) -> TensorId {
         let x = self.graph.tensor(p.inputs[0]).clone();
-        let depth = x.shape.last().copied().unwrap_or(1);
-        let x = Tensor { name: format!("{}.input_rows", output.name), shape: vec![rows, depth], ..x };
-        let y = Tensor { name: format!("{}.rows", output.name), shape: vec![rows, cols], ..output.clone() };
+        let x = Tensor { name: format!("{}.input_reshaped", output.name), shape: from, ..x };
+        let y = Tensor { name: format!("{}.before_reshape", output.name), shape: to, ..output.clone() };
         let x = self.layer(p.own, Op::Reshape, p.inputs.clone(), x, &[]);
         let y = self.layer(p.own, op, vec![x], y, nodes);
-        Value::Tensor(self.layer(p.own, Op::Reshape, vec![y], output, &[]))
+        self.layer(p.own, Op::Reshape, vec![y], output, &[])
+    }
+
+    /// The result of an operator of the MAC array as floats: sums times scale.
+    pub(super) fn float_result(&mut self, p: &Pending) -> Result<Real, Refusal> {
+        let Some(op) = self.mac_operator(p, None, [0, 0])? else {
+            let before = self.nodes[p.own].op_type();
+            return unsupported(format!("a float value right behind {before}, without quantizers between"));
+        };
+        let name = self.nodes[p.own].result()?;
+        let existing = self.floats.get(name).copied();
+        let mut id = match existing {
+            Some(id) => id,
+            None => {
+                let mut shape = p.shape.clone();
+                if let Some(first) = p.moves.first() {
+                    shape.clone_from(&first.before);
+                }
+                let plain = Pending { shape: shape.clone(), ..p.clone() };
+                let output = Tensor { name: name.into(), shape, dtype: DType::F32, quant: None };
+                let id = self.mac_layer(&plain, op, output, &p.nodes);
+                self.floats.insert(name.into(), id);
+                id
+            }
+        };
+        for m in &p.moves {
+            let name = self.nodes[m.node].result()?.to_string();
+            let output = Tensor { name, shape: m.shape.clone(), dtype: DType::F32, quant: None };
+            id = self.layer(m.node, m.op.clone(), vec![id], output, &[]);
+        }
+        let expr = p.bounds.iter().fold(Expr::Tensor(id), |e, (lo, hi)| e.clip(*lo, *hi));
+        Ok(Real { expr, shape: p.shape.clone(), nodes: p.nodes.clone(), unnamed: false })
+    }
+
+    /// Concatenation: inputs of another quantization are brought to the output's first.
+    fn join(&mut self, p: &Pending, axis: usize, output: Tensor, nodes: &[usize]) -> Result<Value, Refusal> {
+        let to = (output.quant.unwrap_or(Quant { scale: 1.0, zero_point: 0 }), output.dtype);
+        let mut inputs = p.inputs.clone();
+        let mut tables = Vec::new();
+        for (i, id) in inputs.iter_mut().enumerate() {
+            let from = (self.quant_of(*id)?, self.graph.tensor(*id).dtype);
+            if from.1 == to.1 && same_quant(from.0, to.0) {
+                tables.push(None);
+            } else if from.1.bytes() == 1 && to.1.bytes() == 1 {
+                tables.push(table(&Expr::Tensor(*id), from, to));
+            } else {
+                let shape = self.graph.tensor(*id).shape.clone();
+                let name = format!("{}.part{i}", output.name);
+                let t = Tensor { name, shape, dtype: to.1, quant: Some(to.0) };
+                *id = self.layer(p.own, Op::Lane { steps: vec![LaneStep::Input(0)] }, vec![*id], t, &[]);
+                tables.push(None);
+            }
+        }
+        Ok(Value::Tensor(self.layer(p.own, Op::Concat { axis, tables }, inputs, output, nodes)))
+    }
+
+    /// Interpolation between tensors of different quantization, or of 16 bits: in float.
+    fn resize_in_float(
+        &mut self,
+        p: &Pending,
+        op: Op,
+        output: Tensor,
+        nodes: &[usize],
+    ) -> Result<Value, Refusal> {
+        let x = self.graph.tensor(p.inputs[0]).clone();
+        let float = |name: String, shape: Vec<usize>| Tensor { name, shape, dtype: DType::F32, quant: None };
+        let from = float(format!("{}.float_input", output.name), x.shape);
+        let to = float(format!("{}.float", output.name), p.shape.clone());
+        let id = self.layer(p.own, Op::Dequantize, p.inputs.clone(), from, &[]);
+        let id = self.layer(p.own, op, vec![id], to, nodes);
+        Ok(Value::Tensor(self.layer(p.own, Op::Quantize, vec![id], output, &[])))
     }
 
     /// For operators without a clamp of their own: the operator, then a table.
@@ -82,41 +250,182 @@ impl Importer<'_> {
         name: &str,
         to: Format,
     ) -> Result<Value, Refusal> {
-        let plain = Pending { functions: Vec::new(), ..p.clone() };
+        let plain = Pending { bounds: Vec::new(), ..p.clone() };
         let between = self.nodes[p.own].result()?;
         let Value::Tensor(tensor) = self.complete(&plain, p.own, between, to)? else {
             return unsupported("its result is no tensor");
         };
-        let real = Real { tensor, functions: p.functions.clone(), nodes: p.nodes.clone(), unnamed: false };
-        self.table_layer(quantizer, &real, name, to)
+        let expr = p.bounds.iter().fold(Expr::Tensor(tensor), |e, (lo, hi)| e.clip(*lo, *hi));
+        let real = Real { expr, shape: p.shape.clone(), nodes: p.nodes.clone(), unnamed: false };
+        self.complete_real(&real, quantizer, name, Some(to))
+    }
+
+    /// Turns a float expression into a layer: a table, an integer operator, or a program for the f32 lane. Without a
+    /// format the result is float.
+    pub(super) fn complete_real(
+        &mut self,
+        real: &Real,
+        quantizer: usize,
+        name: &str,
+        to: Option<Format>,
+    ) -> Result<Value, Refusal> {
+        let mut nodes = real.nodes.clone();
+        nodes.push(quantizer);
+        let own = character(self, real, quantizer);
+        let mut tensors = Vec::new();
+        let mut several = false;
+        real.expr.leaves(&mut |e| match e {
+            Expr::Tensor(id) if !tensors.contains(id) => tensors.push(*id),
+            Expr::Constant(_) => several = true,
+            Expr::Quantized(c) => several |= c.number().is_none(),
+            _ => {}
+        });
+        let (dtype, quant) = to.map_or((DType::F32, None), |(q, d)| (d, Some(q)));
+        let output = Tensor { name: name.into(), shape: real.shape.clone(), dtype, quant };
+        if let Some(to) = to {
+            let (inner, bounds) = real.expr.peel();
+            if let Some((kind, a, b)) = self.integer_operator(inner)? {
+                let shape = real.shape.clone();
+                let p = Pending {
+                    kind,
+                    own,
+                    shape,
+                    inputs: vec![a, b],
+                    bounds,
+                    moves: Vec::new(),
+                    nodes: real.nodes.clone(),
+                };
+                return self.complete(&p, quantizer, name, to);
+            }
+            if let ([id], false, 1) = (&tensors[..], several, to.1.bytes()) {
+                let t = self.graph.tensor(*id).clone();
+                if let (Some(from), 1) = (t.quant, t.dtype.bytes())
+                    && let Some(lut) = table(&real.expr, (from, t.dtype), to)
+                {
+                    let direct = t.shape == real.shape;
+                    let between = format!("{name}.before_reshape");
+                    let made = if direct {
+                        output.clone()
+                    } else {
+                        Tensor { name: between, shape: t.shape, ..output.clone() }
+                    };
+                    let mut made = self.layer(own, Op::Table(lut), vec![*id], made, &nodes);
+                    if !direct {
+                        made = self.layer(own, Op::Reshape, vec![made], output, &[]);
+                    }
+                    return Ok(Value::Tensor(made));
+                }
+            }
+        }
+        let (steps, inputs) = self.lane(&real.expr)?;
+        Ok(Value::Tensor(self.layer(own, Op::Lane { steps }, inputs, output, &nodes)))
+    }
+
+    /// Sum and product of two quantized tensors have integer operators.
+    fn integer_operator(&mut self, e: &Expr) -> Result<Option<(PendingKind, TensorId, TensorId)>, Refusal> {
+        let Expr::Two(f @ (Float2::Add | Float2::Mul), a, b) = e else { return Ok(None) };
+        let quantized = |importer: &Importer, e: &Expr| match e {
+            Expr::Tensor(id) => importer.graph.tensor(*id).quant.is_some(),
+            Expr::Quantized(_) => true,
+            _ => false,
+        };
+        let tensors = [a, b].iter().any(|e| matches!(***e, Expr::Tensor(_)));
+        if !tensors || !quantized(self, a) || !quantized(self, b) {
+            return Ok(None);
+        }
+        let mut sides = [TensorId(0); 2];
+        for (side, e) in sides.iter_mut().zip([a, b]) {
+            *side = match &**e {
+                Expr::Tensor(id) => *id,
+                Expr::Quantized(c) => self.constant_tensor(&c.constant, c.quant())?,
+                _ => return Ok(None),
+            };
+        }
+        let kind = if *f == Float2::Add { PendingKind::Add } else { PendingKind::Mul };
+        Ok(Some((kind, sides[0], sides[1])))
+    }
+
+    /// An expression as steps, and the tensors that it reads. Equal subexpressions that are shared stay shared.
+    fn lane(&mut self, e: &Expr) -> Result<(Vec<LaneStep>, Vec<TensorId>), Refusal> {
+        let mut steps = Vec::new();
+        let mut inputs = Vec::new();
+        self.lane_step(e, &mut steps, &mut inputs)?;
+        if steps.len() > 64 {
+            return unsupported("an expression of more than 64 steps between two quantizers");
+        }
+        if inputs.len() > 8 {
+            return unsupported("an expression of more than 8 tensors between two quantizers");
+        }
+        Ok((steps, inputs))
+    }
+
+    fn lane_step(
+        &mut self,
+        e: &Expr,
+        steps: &mut Vec<LaneStep>,
+        inputs: &mut Vec<TensorId>,
+    ) -> Result<usize, Refusal> {
+        let step = match e {
+            Expr::Number(x) => LaneStep::Number(*x),
+            Expr::Tensor(id) => LaneStep::Input(position(inputs, *id)),
+            Expr::Constant(c) => {
+                let id = self.constant_tensor(c, None)?;
+                LaneStep::Input(position(inputs, id))
+            }
+            Expr::Quantized(c) => {
+                let id = self.constant_tensor(&c.constant, c.quant())?;
+                LaneStep::Input(position(inputs, id))
+            }
+            Expr::One(f, a) => LaneStep::One(*f, self.lane_step(a, steps, inputs)?),
+            Expr::Two(f, a, b) => {
+                let a = self.lane_step(a, steps, inputs)?;
+                LaneStep::Two(*f, a, self.lane_step(b, steps, inputs)?)
+            }
+        };
+        let same = |s: &LaneStep| match (s, &step) {
+            (LaneStep::Number(a), LaneStep::Number(b)) => a.to_bits() == b.to_bits(),
+            (a, b) => *a == *b,
+        };
+        if let Some(at) = steps.iter().position(same) {
+            return Ok(at);
+        }
+        steps.push(step);
+        Ok(steps.len() - 1)
+    }
+
+    /// A constant as a tensor of the graph; the same one for the same constant.
+    pub(super) fn constant_tensor(
+        &mut self,
+        c: &super::super::constant::Constant,
+        quant: Option<Quant>,
+    ) -> Result<TensorId, Refusal> {
+        let dtype = c.dtype();
+        if quant.is_some() && dtype.bytes() > 2 {
+            return unsupported(format!("a constant operand of type {}", dtype.name()));
+        }
+        let known = self.graph.constants.keys().find(|id| {
+            let t = self.graph.tensor(**id);
+            t.name == c.name && t.quant == quant && t.shape == c.shape
+        });
+        if let Some(id) = known {
+            return Ok(*id);
+        }
+        let taken = self.graph.tensors.iter().any(|t| t.name == c.name);
+        let name = if taken { format!("{}#{}", c.name, self.graph.tensors.len()) } else { c.name.clone() };
+        let id = self.tensor(Tensor { name, shape: c.shape.clone(), dtype, quant });
+        self.graph.constants.insert(id, c.bytes().into());
+        Ok(id)
     }
 
     pub(super) fn quant_of(&self, id: TensorId) -> Result<Quant, Refusal> {
         let t = self.graph.tensor(id);
         t.quant.ok_or_else(|| Refusal::Unsupported(format!("the quantization of \"{}\" is unknown", t.name)))
     }
-
-    fn epilogue(
-        &self,
-        input: TensorId,
-        weights: &Weights,
-        bias: Option<&[i32]>,
-        y: Quant,
-        clamp: [i32; 2],
-    ) -> Result<MacEpilogue, Refusal> {
-        let sx = self.quant_of(input)?.scale;
-        let multiplier =
-            weights.scale.iter().map(|sw| numeric::requantize_multiplier(sx, *sw, y.scale)).collect();
-        Ok(MacEpilogue { bias: bias.map(Arc::from), multiplier, clamp })
-    }
 }
 
-/// Relu and Clip as bounds of the quantized value: quantization is monotonic, so it commutes with them.
-fn clamp(functions: &[Unary], to: Format) -> [i32; 2] {
-    let full = range(to.1);
-    functions.iter().filter_map(|f| f.bounds()).fold(full, |[lo, hi], (least, greatest)| {
-        let bound = |x: f32| numeric::quantize(x, to.0.scale, to.0.zero_point, full);
-        let (least, greatest) = (bound(least), bound(greatest));
-        [lo.max(least).min(greatest), hi.max(least).min(greatest)]
+fn position(inputs: &mut Vec<TensorId>, id: TensorId) -> usize {
+    inputs.iter().position(|i| *i == id).unwrap_or_else(|| {
+        inputs.push(id);
+        inputs.len() - 1
     })
 }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use super::super::constant::{Constant, Data};
 use super::Importer;
+use super::expr::Expr;
 use super::node::OnnxNode;
-use super::value::{ConstantReal, Refusal, Value, unsupported};
-use crate::graph::{DType, Quant, Tensor, TensorId, Weights};
+use super::value::{ConstantReal, Real, Refusal, Value, unsupported};
+use crate::graph::{DType, Op, Quant, Tensor, TensorId, Weights};
+use crate::isa::Float2;
 use crate::numeric;
 
 /// Scales, zero points (one, or one per scale), and the zero points' type where it is given.
@@ -113,18 +115,56 @@ impl<'a> Importer<'a> {
         Ok(id)
     }
 
-    /// The float view at an input: its integer tensor and the nodes in between.
-    pub(super) fn real(&self, n: &OnnxNode<'a>, index: usize) -> Result<(TensorId, Vec<usize>), Refusal> {
-        match self.value(n, index)? {
-            Value::Real(r) if r.functions.is_empty() => Ok((r.tensor, r.nodes.clone())),
-            Value::Real(_) | Value::Pending(_) => {
-                unsupported(format!("its input \"{}\" is not quantized", n.input(index).unwrap_or("")))
-            }
+    /// The float view at an input: its integer tensor and the nodes in between. A view times a number is the view of the
+    /// same integers with another scale.
+    pub(super) fn real(&mut self, n: &OnnxNode<'a>, index: usize) -> Result<(TensorId, Vec<usize>), Refusal> {
+        match self.value(n, index)?.clone() {
+            Value::Real(r) => match r.plain() {
+                Some(id) if self.graph.tensor(id).quant.is_some() => Ok((id, r.nodes)),
+                _ => self.rescaled(n, index, &r),
+            },
+            Value::Pending(_) => self.unquantized(n, index),
             Value::Constant(_) | Value::ConstantReal(_) => {
                 unsupported("a constant activation is not implemented")
             }
             _ => unsupported(format!("a float {}: quantize the model first", n.op_type())),
         }
+    }
+
+    fn unquantized<T>(&self, n: &OnnxNode<'a>, index: usize) -> Result<T, Refusal> {
+        unsupported(format!("its input \"{}\" is not quantized", n.input(index).unwrap_or("")))
+    }
+
+    fn rescaled(
+        &mut self,
+        n: &OnnxNode<'a>,
+        index: usize,
+        r: &Real,
+    ) -> Result<(TensorId, Vec<usize>), Refusal> {
+        let (id, factor) = match &r.expr {
+            Expr::Two(Float2::Div, a, b) => match (&**a, b.number()) {
+                (Expr::Tensor(id), Some(x)) => (*id, 1.0 / f64::from(x)),
+                _ => return self.unquantized(n, index),
+            },
+            Expr::Two(Float2::Mul, a, b) => match (&**a, a.number(), &**b, b.number()) {
+                (Expr::Tensor(id), _, _, Some(x)) | (_, Some(x), Expr::Tensor(id), _) => (*id, f64::from(x)),
+                _ => return self.unquantized(n, index),
+            },
+            _ => return self.unquantized(n, index),
+        };
+        let t = self.graph.tensor(id).clone();
+        let Some(quant) = t.quant.filter(|_| factor > 0.0 && t.shape == r.shape) else {
+            return self.unquantized(n, index);
+        };
+        let quant = Quant { scale: (f64::from(quant.scale) * factor) as f32, ..quant };
+        let name = format!("{}.rescaled", n.input(index).unwrap_or(""));
+        let known = self.graph.tensors.iter().position(|t| t.name == name);
+        if let Some(at) = known {
+            return Ok((TensorId(at as u32), r.nodes.clone()));
+        }
+        let own = r.nodes.iter().copied().max().unwrap_or(n.index);
+        let output = Tensor { name, quant: Some(quant), ..t };
+        Ok((self.layer(own, Op::Reshape, vec![id], output, &r.nodes), r.nodes.clone()))
     }
 
     /// Weights at an input: a dequantized constant.
@@ -151,12 +191,14 @@ pub(super) fn weights(
     out_axis: usize,
 ) -> Result<Weights, Refusal> {
     let dtype = constant.dtype();
-    let Some(bytes) = constant.bytes() else {
+    if dtype.bytes() > 2 {
         return unsupported(format!("weights of type {} are not implemented", dtype.name()));
-    };
+    }
+    let bytes = constant.bytes();
     let shape = match constant.shape.as_slice() {
         [n, k] if out_axis == 0 => [*n, *k, 1, 1],
         [k, n] => [*n, *k, 1, 1],
+        [oc, ic, kw] => [*oc, *ic, 1, *kw],
         [oc, ic, kh, kw] => [*oc, *ic, *kh, *kw],
         other => return unsupported(format!("weights of shape {other:?} are not implemented")),
     };
@@ -170,7 +212,7 @@ pub(super) fn weights(
         return unsupported("weights whose zero point differs from channel to channel are not implemented");
     }
     let data = if constant.shape.len() == 2 && out_axis == 1 {
-        transposed(&bytes, shape[1], shape[0])
+        transposed(&bytes, shape[1], shape[0], dtype.bytes())
     } else {
         bytes
     };
@@ -185,24 +227,26 @@ pub(super) fn weights(
 }
 
 /// `[rows, cols]` → `[cols, rows]`.
-fn transposed(data: &[u8], rows: usize, cols: usize) -> Vec<u8> {
-    (0..cols).flat_map(|c| (0..rows).map(move |r| data[r * cols + c])).collect()
+pub(super) fn transposed(data: &[u8], rows: usize, cols: usize, size: usize) -> Vec<u8> {
+    let element = |r: usize, c: usize| &data[(r * cols + c) * size..][..size];
+    (0..cols).flat_map(|c| (0..rows).flat_map(move |r| element(r, c))).copied().collect()
 }
 
 /// A bias in the accumulator's scale `sx·sw`: the integers as they are.
-pub(super) fn integer_bias(constant: &Constant, channels: usize) -> Result<Vec<i32>, Refusal> {
-    let Data::S32(values) = &constant.data else {
-        return unsupported(format!("a bias of type {} is not implemented", constant.dtype().name()));
+pub(super) fn integer_bias(constant: &Constant, channels: usize) -> Result<Vec<i64>, Refusal> {
+    let values = match (&constant.data, constant.integers()) {
+        (Data::S32(_) | Data::S64(_), Some(values)) => values,
+        _ => return unsupported(format!("a bias of type {} is not implemented", constant.dtype().name())),
     };
     match values.len() {
-        n if n == channels => Ok(values.clone()),
+        n if n == channels => Ok(values),
         1 => Ok(vec![values[0]; channels]),
         n => unsupported(format!("a bias of {n} values for {channels} channels is not implemented")),
     }
 }
 
 /// A bias in QDQ form: integers behind a DequantizeLinear, whose scale must be that of the accumulator, or floats.
-pub(super) fn real_bias(value: &Value, sx: f32, weights: &Weights) -> Result<Vec<i32>, Refusal> {
+pub(super) fn real_bias(value: &Value, sx: f32, weights: &Weights, wide: bool) -> Result<Vec<i64>, Refusal> {
     let channels = weights.shape[0];
     let sw = |i: usize| weights.scale[if weights.scale.len() == 1 { 0 } else { i }];
     match value {
@@ -210,14 +254,13 @@ pub(super) fn real_bias(value: &Value, sx: f32, weights: &Weights) -> Result<Vec
             if c.zero_point.iter().any(|z| *z != 0) {
                 return unsupported("a bias with a zero point is not implemented");
             }
-            let bias = integer_bias(&c.constant, channels)?;
-            for i in 0..channels {
+            let mut bias = integer_bias(&c.constant, channels)?;
+            for (i, b) in bias.iter_mut().enumerate() {
                 let sb = c.scale[if c.scale.len() == 1 { 0 } else { i.min(c.scale.len() - 1) }];
                 let want = sx * sw(i);
                 if ((sb - want) / want).abs() > 1e-3 {
-                    return unsupported(format!(
-                        "the scale of its bias is {sb}, the accumulator's is {want}"
-                    ));
+                    // A bias with a scale of its own is brought to the accumulator's.
+                    *b = numeric::quantize_bias(f64::from(sb) * *b as f64, want, wide);
                 }
             }
             Ok(bias)
@@ -226,7 +269,7 @@ pub(super) fn real_bias(value: &Value, sx: f32, weights: &Weights) -> Result<Vec
             let Some(values) = c.floats().filter(|v| v.len() == channels) else {
                 return unsupported("its bias is neither float nor a dequantized 32-bit integer");
             };
-            let quantized = |(i, v): (usize, &f32)| numeric::quantize_bias(*v, sx * sw(i));
+            let quantized = |(i, v): (usize, &f32)| numeric::quantize_bias(f64::from(*v), sx * sw(i), wide);
             Ok(values.iter().enumerate().map(quantized).collect())
         }
         _ => unsupported("its bias is computed, not constant"),

@@ -1,14 +1,17 @@
-//! Add and Mul in both forms; with one constant number on a side they are tables.
+//! Operators of two and more tensors, element by element, with NumPy broadcasting.
+
+use std::rc::Rc;
 
 use super::Importer;
-use super::function::{Format, map, range};
+use super::expr::{Expr, Format, map};
 use super::node::OnnxNode;
-use super::value::{Pending, PendingKind, Refusal, Value, unsupported};
-use crate::graph::{DType, Op, Quant, Tensor, TensorId};
+use super::value::{PendingKind, Real, Refusal, Value, unsupported};
+use crate::graph::{DType, Quant, Tensor, TensorId};
+use crate::isa::Float2;
 use crate::numeric::{self, AddCoefficients, MulCoefficients};
 
 /// NumPy broadcasting of two shapes.
-fn broadcast(a: &[usize], b: &[usize]) -> Result<Vec<usize>, Refusal> {
+pub(super) fn broadcast(a: &[usize], b: &[usize]) -> Result<Vec<usize>, Refusal> {
     let rank = a.len().max(b.len());
     let at = |s: &[usize], i: usize| (i + s.len()).checked_sub(rank).map_or(1, |j| s[j]);
     (0..rank)
@@ -21,101 +24,123 @@ fn broadcast(a: &[usize], b: &[usize]) -> Result<Vec<usize>, Refusal> {
         .collect()
 }
 
-fn qdq<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>, kind: PendingKind) -> Result<Value, Refusal> {
-    let (a, mut nodes) = importer.real(n, 0)?;
-    let (b, more) = importer.real(n, 1)?;
-    nodes.extend(more);
-    nodes.push(n.index);
-    let shape = broadcast(&importer.graph.tensor(a).shape, &importer.graph.tensor(b).shape)?;
-    Ok(Value::Pending(
-        Pending { kind, own: n.index, shape, inputs: vec![a, b], functions: Vec::new(), nodes }.into(),
-    ))
-}
-
-/// QDQ Add.
-pub(super) fn add<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
-    qdq(importer, n, PendingKind::Add)
-}
-
-/// QDQ Mul.
-pub(super) fn mul<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
-    qdq(importer, n, PendingKind::Mul)
-}
-
-/// `QLinearAdd(A, A_scale, A_zp, B, B_scale, B_zp, C_scale, C_zp)`.
-pub(super) fn qlinear_add<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
-    qlinear(importer, n, PendingKind::Add)
-}
-
-/// `QLinearMul(A, A_scale, A_zp, B, B_scale, B_zp, C_scale, C_zp)`.
-pub(super) fn qlinear_mul<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
-    qlinear(importer, n, PendingKind::Mul)
-}
-
-/// A side of a QLinear operator.
-enum Side {
-    Tensor(TensorId),
-    Number(i32),
-}
-
-fn side<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>, index: usize) -> Result<Side, Refusal> {
-    if let Value::Constant(c) = importer.value(n, index)? {
-        return match c.integers().as_deref() {
-            Some([one]) => Ok(Side::Number(*one as i32)),
-            _ => unsupported(format!(
-                "a constant operand of shape {:?} is not implemented; one number is",
-                c.shape
-            )),
-        };
+impl<'a> Importer<'a> {
+    /// An input as a float expression.
+    pub(super) fn float(&mut self, n: &'a OnnxNode<'a>, index: usize) -> Result<Real, Refusal> {
+        let plain = |expr, shape| Real { expr, shape, nodes: Vec::new(), unnamed: false };
+        Ok(match self.value(n, index)?.clone() {
+            Value::Real(r) => r,
+            Value::Tensor(id) if self.graph.tensor(id).dtype == DType::F32 => {
+                plain(Expr::Tensor(id), self.graph.tensor(id).shape.clone())
+            }
+            Value::Constant(c) => match c.floats() {
+                Some([x]) => plain(Expr::Number(*x), c.shape.clone()),
+                Some(_) => plain(Expr::Constant(c.clone()), c.shape.clone()),
+                None => return unsupported("an integer operand beside floats"),
+            },
+            Value::ConstantReal(c) => {
+                let shape = c.constant.shape.clone();
+                let expr = if c.quant().is_some() {
+                    Expr::Quantized(c.clone())
+                } else {
+                    Expr::Constant(Rc::new(c.dequantized()))
+                };
+                Real { expr, shape, nodes: vec![c.node], unnamed: false }
+            }
+            Value::Pending(p) => self.float_result(&p)?,
+            Value::Host => return unsupported("it follows a float layer"),
+            _ => return unsupported(format!("a float {}: quantize the model first", n.op_type())),
+        })
     }
-    importer.activation(n, index).map(Side::Tensor)
 }
 
-fn qlinear<'a>(
-    importer: &mut Importer<'a>,
-    n: &'a OnnxNode<'a>,
-    kind: PendingKind,
-) -> Result<Value, Refusal> {
+/// Add, Sub, Mul, Div, Min, Max, Pow of floats. Min and Max take any number of operands.
+pub(super) fn operator<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
+    let f = match n.op_type() {
+        "Add" | "Sum" => Float2::Add,
+        "Sub" => Float2::Sub,
+        "Mul" => Float2::Mul,
+        "Div" => Float2::Div,
+        "Min" => Float2::Min,
+        "Max" => Float2::Max,
+        _ => Float2::Pow,
+    };
+    let mut result = importer.float(n, 0)?;
+    for i in 1..n.proto.input.len() {
+        let next = importer.float(n, i)?;
+        result.shape = broadcast(&result.shape, &next.shape)?;
+        // A square needs no logarithm.
+        let square = f == Float2::Pow && matches!(next.expr, Expr::Number(2.0));
+        result.expr =
+            if square { result.expr.clone().mul(result.expr) } else { result.expr.two(f, next.expr) };
+        result.nodes.extend(next.nodes);
+    }
+    result.nodes.push(n.index);
+    result.nodes.sort_unstable();
+    result.nodes.dedup();
+    result.unnamed = false;
+    Ok(Value::Real(result))
+}
+
+/// `QLinearAdd` and `QLinearMul`, `(A, A_scale, A_zp, B, B_scale, B_zp, C_scale, C_zp)`.
+pub(super) fn qlinear<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
     let (a, b) = (side(importer, n, 0)?, side(importer, n, 3)?);
     let (quant, dtype) = importer.quant(n, 6)?;
-    let to: Format = (quant, dtype.unwrap_or(DType::U8));
-    let (tensor, constant_first, number) = match (a, b) {
-        (Side::Tensor(a), Side::Tensor(b)) => {
-            let shape = broadcast(&importer.graph.tensor(a).shape, &importer.graph.tensor(b).shape)?;
-            let p = Pending {
-                kind,
-                own: n.index,
-                shape,
-                inputs: vec![a, b],
-                functions: Vec::new(),
-                nodes: Vec::new(),
-            };
-            return importer.complete(&p, n.index, n.result()?, to);
+    let shape = broadcast(&importer.graph.tensor(a).shape, &importer.graph.tensor(b).shape)?;
+    let kind = if n.op_type() == "QLinearAdd" { PendingKind::Add } else { PendingKind::Mul };
+    let p = importer.pending(kind, n, shape, vec![a, b], Vec::new());
+    importer.complete(&p, n.index, n.result()?, (quant, dtype.unwrap_or(DType::U8)))
+}
+
+fn side<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>, index: usize) -> Result<TensorId, Refusal> {
+    if let Value::Constant(c) = importer.value(n, index)?.clone() {
+        let (quant, _) = importer.quant(n, index + 1)?;
+        return importer.constant_tensor(&c, Some(quant));
+    }
+    importer.activation(n, index)
+}
+
+impl Importer<'_> {
+    /// A sum or product of a tensor and one constant number, as a table with the integer operator's arithmetic.
+    pub(super) fn table_with_number(
+        &self,
+        kind: &PendingKind,
+        [a, b]: [TensorId; 2],
+        shape: &[usize],
+        to: Format,
+        clamp: [i32; 2],
+    ) -> Option<(TensorId, crate::graph::Lut)> {
+        let number = |id: TensorId| {
+            let t: &Tensor = self.graph.tensor(id);
+            let data = self.graph.constants.get(&id)?;
+            let [byte] = data[..] else { return None };
+            Some(if t.dtype == DType::S8 { i32::from(byte as i8) } else { i32::from(byte) })
+        };
+        let (tensor, constant_first, number) = match (number(a), number(b)) {
+            (None, Some(y)) => (a, false, y),
+            (Some(x), None) => (b, true, x),
+            _ => return None,
+        };
+        let t = self.graph.tensor(tensor);
+        if t.dtype.bytes() > 1 || to.1.bytes() > 1 || t.shape != shape {
+            return None;
         }
-        (Side::Tensor(a), Side::Number(b)) => (a, false, b),
-        (Side::Number(a), Side::Tensor(b)) => (b, true, a),
-        _ => return unsupported("both operands are constant"),
-    };
-    let quants = [importer.quant(n, 1)?.0, importer.quant(n, 4)?.0];
-    let t = importer.graph.tensor(tensor).clone();
-    let order = |q: i32| if constant_first { [number, q] } else { [q, number] };
-    let clamp = range(to.1);
-    let lut = if matches!(kind, PendingKind::Add) {
-        let [a, b]: [Quant; 2] = quants;
-        let c =
-            AddCoefficients::new(a.scale, a.zero_point, b.scale, b.zero_point, quant.scale, quant.zero_point);
-        map("add", t.dtype, |q| {
-            let [x, y] = order(q);
-            numeric::add(x, y, c.ra, c.rb, c.c, clamp)
-        })
-    } else {
-        let [a, b] = quants;
-        let m = MulCoefficients::new(a.scale, b.scale, quant.scale).m;
-        map("mul", t.dtype, |q| {
-            let [x, y] = order(q);
-            numeric::mul(i64::from((x - a.zero_point) * (y - b.zero_point)), m, quant.zero_point, clamp)
-        })
-    };
-    let output = Tensor { name: n.result()?.into(), shape: t.shape, dtype: to.1, quant: Some(quant) };
-    Ok(Value::Tensor(importer.layer(n.index, Op::Table(lut), vec![tensor], output, &[])))
+        let [a, b]: [Quant; 2] = [self.graph.tensor(a).quant?, self.graph.tensor(b).quant?];
+        let y = to.0;
+        let order = |q: i32| if constant_first { [number, q] } else { [q, number] };
+        let lut = if matches!(kind, PendingKind::Add) {
+            let c = AddCoefficients::new(a.scale, a.zero_point, b.scale, b.zero_point, y.scale, y.zero_point);
+            map("add", t.dtype, |q| {
+                let [l, r] = order(q);
+                numeric::add(l, r, c.ra, c.rb, c.c, clamp)
+            })
+        } else {
+            let m = MulCoefficients::new(a.scale, b.scale, y.scale).m;
+            map("mul", t.dtype, |q| {
+                let [l, r] = order(q);
+                numeric::mul(i64::from((l - a.zero_point) * (r - b.zero_point)), m, y.zero_point, clamp)
+            })
+        };
+        Some((tensor, lut))
+    }
 }

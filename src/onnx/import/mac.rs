@@ -1,21 +1,23 @@
-//! Conv, Gemm and MatMul in both forms.
+//! Conv, ConvTranspose and Gemm in both forms.
 
+use super::super::constant::Constant;
 use super::Importer;
 use super::constants::{integer_bias, real_bias, weights};
-use super::function::Format;
+use super::expr::Format;
 use super::node::OnnxNode;
-use super::value::{Pending, PendingKind, Refusal, Value, unsupported};
+use super::value::{PendingKind, Refusal, Value, unsupported};
 use super::window;
-use crate::graph::{DType, Quant, TensorId, Weights};
+use crate::graph::{DType, Quant, Tensor, TensorId, Weights};
 
-/// `[N, C, H, W]` of an image.
+/// `[N, C, H, W]` of an image; a signal `[N, C, L]` is one of a single row.
 pub(super) fn image(importer: &Importer, id: TensorId) -> Result<[usize; 4], Refusal> {
     let shape = &importer.graph.tensor(id).shape;
     match shape.as_slice() {
         [n, c, h, w] => Ok([*n, *c, *h, *w]),
-        other => {
-            unsupported(format!("an input of shape {other:?}: only images [N, C, H, W] are implemented"))
-        }
+        [n, c, l] => Ok([*n, *c, 1, *l]),
+        other => unsupported(format!(
+            "an input of shape {other:?}: images [N, C, H, W] and signals [N, C, L] are implemented"
+        )),
     }
 }
 
@@ -25,7 +27,7 @@ fn convolution(
     n: &OnnxNode,
     input: TensorId,
     weights: Weights,
-    bias: Option<Vec<i32>>,
+    bias: Option<Vec<i64>>,
 ) -> Result<(PendingKind, Vec<usize>), Refusal> {
     let [batch, channels, height, width] = image(importer, input)?;
     let [oc, ic, kh, kw] = weights.shape;
@@ -40,16 +42,21 @@ fn convolution(
             weights.shape
         )));
     };
-    let shape = vec![batch, oc, placed.out[0], placed.out[1]];
+    let shape = result_shape(importer, input, [batch, oc, placed.out[0], placed.out[1]]);
     Ok((PendingKind::Conv { window: placed.window, groups, weights, bias }, shape))
 }
 
+/// The shape of a result: that of an image, or of a signal if the input is one.
+pub(super) fn result_shape(importer: &Importer, input: TensorId, [n, c, h, w]: [usize; 4]) -> Vec<usize> {
+    if importer.graph.tensor(input).shape.len() == 3 { vec![n, c, w] } else { vec![n, c, h, w] }
+}
+
 /// `[…, K] × [K, N]`.
-fn product(
+pub(super) fn product(
     importer: &Importer,
     input: TensorId,
     weights: Weights,
-    bias: Option<Vec<i32>>,
+    bias: Option<Vec<i64>>,
 ) -> Result<(PendingKind, Vec<usize>), Refusal> {
     let mut shape = importer.graph.tensor(input).shape.clone();
     let [n, k, _, _] = weights.shape;
@@ -72,7 +79,52 @@ pub(super) fn conv<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Resu
     let weights = weights(&w.constant, &w.scale, &w.zero_point, w.axis, 0)?;
     let bias = importer.qdq_bias(n, input, &weights, &mut nodes)?;
     let (kind, shape) = convolution(importer, n, input, weights, bias)?;
-    Ok(waiting(kind, n.index, shape, input, nodes))
+    Ok(Value::Pending(importer.pending(kind, n, shape, vec![input], nodes).into()))
+}
+
+/// QDQ ConvTranspose.
+pub(super) fn conv_transpose<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
+    let (input, mut nodes) = importer.real(n, 0)?;
+    let w = importer.real_constant(n, 1, "weights")?;
+    nodes.push(w.node);
+    let groups = usize::try_from(n.int("group", 1)).ok().filter(|g| *g > 0);
+    let Some(groups) = groups else { return Err(Refusal::Malformed("group is not positive".into())) };
+    let (turned, axis) = turned(&w.constant, groups)?;
+    if w.scale.len() > 1 && (w.axis != 1 || groups > 1) {
+        return unsupported(format!("{} scales along axis {} of its weights", w.scale.len(), w.axis));
+    }
+    let weights = weights(&turned, &w.scale, &w.zero_point, axis, 0)?;
+    let bias = importer.qdq_bias(n, input, &weights, &mut nodes)?;
+    let [batch, channels, height, width] = image(importer, input)?;
+    let [oc, ic, kh, kw] = weights.shape;
+    if ic.checked_mul(groups) != Some(channels) {
+        return Err(Refusal::Malformed(format!("{channels} input channels, weights of {ic} × {groups}")));
+    }
+    let (window, out) = window::transposed(n, [kh, kw], [height, width])?;
+    let shape = result_shape(importer, input, [batch, oc, out[0], out[1]]);
+    let kind = PendingKind::ConvTranspose { window, groups, weights, bias };
+    Ok(Value::Pending(importer.pending(kind, n, shape, vec![input], nodes).into()))
+}
+
+/// Weights `[IC, OC / groups, KH, KW]` as `[OC, IC / groups, KH, KW]`; the axis of the scales follows.
+fn turned(c: &Constant, groups: usize) -> Result<(Constant, usize), Refusal> {
+    let (ic, oc, rest) = match c.shape.as_slice() {
+        [ic, oc, kw] => (*ic, *oc, vec![1, *kw]),
+        [ic, oc, kh, kw] => (*ic, *oc, vec![*kh, *kw]),
+        other => return unsupported(format!("weights of shape {other:?} are not implemented")),
+    };
+    if ic % groups != 0 {
+        return Err(Refusal::Malformed(format!("{ic} input channels in {groups} groups")));
+    }
+    let part = ic / groups;
+    let taps: usize = rest.iter().product();
+    let order = (0..groups * oc).flat_map(|o| (0..part).map(move |i| (o / oc * part + i) * oc + o % oc));
+    let at = order.flat_map(|channel| (0..taps).map(move |t| channel * taps + t));
+    let shape = vec![groups * oc, part, rest[0], rest[1]];
+    let Some(data) = c.picked(at) else {
+        return unsupported(format!("weights of type {} are not implemented", c.dtype().name()));
+    };
+    Ok((Constant { name: c.name.clone(), shape, data }, 0))
 }
 
 /// QDQ Gemm.
@@ -84,37 +136,7 @@ pub(super) fn gemm<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Resu
     let weights = weights(&w.constant, &w.scale, &w.zero_point, w.axis, out_axis)?;
     let bias = importer.qdq_bias(n, input, &weights, &mut nodes)?;
     let (kind, shape) = product(importer, input, weights, bias)?;
-    Ok(waiting(kind, n.index, shape, input, nodes))
-}
-
-/// QDQ MatMul with constant weights.
-pub(super) fn matmul<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
-    let (input, mut nodes) = importer.real(n, 0)?;
-    if matches!(importer.value(n, 1)?, Value::Real(_)) {
-        return unsupported("a product of two activations is not implemented yet; one side must be constant");
-    }
-    let w = importer.real_constant(n, 1, "right side")?;
-    nodes.push(w.node);
-    if w.constant.shape.len() != 2 {
-        return unsupported(format!(
-            "constant right side of shape {:?}; two axes are implemented",
-            w.constant.shape
-        ));
-    }
-    let weights = weights(&w.constant, &w.scale, &w.zero_point, w.axis, 1)?;
-    let (kind, shape) = product(importer, input, weights, None)?;
-    Ok(waiting(kind, n.index, shape, input, nodes))
-}
-
-fn waiting(
-    kind: PendingKind,
-    own: usize,
-    shape: Vec<usize>,
-    input: TensorId,
-    mut nodes: Vec<usize>,
-) -> Value {
-    nodes.push(own);
-    Value::Pending(Pending { kind, own, shape, inputs: vec![input], functions: Vec::new(), nodes }.into())
+    Ok(Value::Pending(importer.pending(kind, n, shape, vec![input], nodes).into()))
 }
 
 /// The axis of a Gemm's weights that counts outputs.
@@ -129,13 +151,43 @@ fn gemm_axis(n: &OnnxNode) -> Result<usize, Refusal> {
 }
 
 impl<'a> Importer<'a> {
+    /// An integer input of an operator that knows zero points but no scales.
+    pub(super) fn integers(
+        &mut self,
+        n: &'a OnnxNode<'a>,
+        index: usize,
+        zero_point: usize,
+    ) -> Result<TensorId, Refusal> {
+        let Value::Tensor(id) = self.value(n, index)?.clone() else {
+            return unsupported("its input is no tensor of integers");
+        };
+        let zero = self.optional(n, zero_point, "zero point")?.and_then(|c| c.integers());
+        let zero_point = zero.and_then(|z| z.first().copied()).unwrap_or(0) as i32;
+        let scale = self.graph.tensor(id).quant.map_or(1.0, |q| q.scale);
+        self.quantized(id, Quant { scale, zero_point })?;
+        Ok(id)
+    }
+
+    /// A layer whose result is the sums themselves.
+    pub(super) fn sums(
+        &mut self,
+        n: &'a OnnxNode<'a>,
+        (kind, shape): (PendingKind, Vec<usize>),
+        inputs: Vec<TensorId>,
+    ) -> Result<Value, Refusal> {
+        let p = self.pending(kind, n, shape.clone(), inputs, Vec::new());
+        let Some(op) = self.mac_operator(&p, None, [0, 0])? else { return unsupported("it has no sums") };
+        let output = Tensor { name: n.result()?.into(), shape, dtype: DType::S32, quant: None };
+        Ok(Value::Tensor(self.mac_layer(&p, op, output, &[])))
+    }
+
     fn qdq_bias(
         &self,
         n: &OnnxNode<'a>,
         input: TensorId,
         weights: &Weights,
         nodes: &mut Vec<usize>,
-    ) -> Result<Option<Vec<i32>>, Refusal> {
+    ) -> Result<Option<Vec<i64>>, Refusal> {
         if n.input(2).is_none() {
             return Ok(None);
         }
@@ -143,29 +195,19 @@ impl<'a> Importer<'a> {
         if let Value::ConstantReal(c) = value {
             nodes.push(c.node);
         }
-        real_bias(value, self.quant_of(input)?.scale, weights).map(Some)
+        let wide = self.graph.tensor(input).dtype.bytes() > 1 || weights.dtype.bytes() > 1;
+        real_bias(value, self.quant_of(input)?.scale, weights, wide).map(Some)
     }
 
-    fn integer_operator(
+    pub(super) fn qlinear_result(
         &mut self,
         n: &'a OnnxNode<'a>,
         (kind, shape): (PendingKind, Vec<usize>),
-        input: TensorId,
+        inputs: Vec<TensorId>,
         to: (Quant, Option<DType>),
     ) -> Result<Value, Refusal> {
-        let dtype = to.1.unwrap_or(DType::U8);
-        let to: Format = (to.0, dtype);
-        if !matches!(dtype, DType::U8 | DType::S8) {
-            return unsupported(format!("{} outputs are not implemented", dtype.name()));
-        }
-        let p = Pending {
-            kind,
-            own: n.index,
-            shape,
-            inputs: vec![input],
-            functions: Vec::new(),
-            nodes: Vec::new(),
-        };
+        let to: Format = (to.0, to.1.unwrap_or(DType::U8));
+        let p = self.pending(kind, n, shape, inputs, Vec::new());
         self.complete(&p, n.index, n.result()?, to)
     }
 }
@@ -182,27 +224,18 @@ pub(super) fn qlinear_conv<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>)
     let bias = importer.optional(n, 8, "bias")?.map(|b| integer_bias(&b, weights.shape[0])).transpose()?;
     let parts = convolution(importer, n, input, weights, bias)?;
     let to = importer.quant(n, 6)?;
-    importer.integer_operator(n, parts, input, to)
+    importer.qlinear_result(n, parts, vec![input], to)
 }
 
-/// `QLinearMatMul(a, a_scale, a_zp, b, b_scale, b_zp, y_scale, y_zp)`.
-pub(super) fn qlinear_matmul<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
-    let input = importer.activation(n, 0)?;
-    if matches!(importer.value(n, 3)?, Value::Tensor(_)) {
-        return unsupported("a product of two activations is not implemented yet; one side must be constant");
-    }
-    let constant = importer.constant(n, 3, "right side")?;
-    let (scale, zero, _) = importer.scales(n, 4)?;
-    if constant.shape.len() != 2 {
-        return unsupported(format!(
-            "constant right side of shape {:?}; two axes are implemented",
-            constant.shape
-        ));
-    }
-    let weights = weights(&constant, &scale, &zero, 1, 1)?;
-    let parts = product(importer, input, weights, None)?;
-    let to = importer.quant(n, 6)?;
-    importer.integer_operator(n, parts, input, to)
+/// `ConvInteger(x, w, x_zp, w_zp)`: the sums themselves.
+pub(super) fn conv_integer<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
+    let input = importer.integers(n, 0, 2)?;
+    let constant = importer.constant(n, 1, "weights")?;
+    let zero = importer.optional(n, 3, "zero point")?.and_then(|c| c.integers());
+    let zero: Vec<i32> = zero.unwrap_or_else(|| vec![0]).iter().map(|z| *z as i32).collect();
+    let weights = weights(&constant, &[1.0], &zero, 0, 0)?;
+    let parts = convolution(importer, n, input, weights, None)?;
+    importer.sums(n, parts, vec![input])
 }
 
 /// `QGemm(A, a_scale, a_zp, B, b_scale, b_zp, C, y_scale, y_zp)`; without `y_scale` the result is float.
@@ -213,10 +246,11 @@ pub(super) fn qgemm<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Res
     let out_axis = gemm_axis(n)?;
     let weights = weights(&constant, &scale, &zero, out_axis, out_axis)?;
     let bias = importer.optional(n, 6, "bias")?.map(|b| integer_bias(&b, weights.shape[0])).transpose()?;
-    if n.input(7).is_none() {
-        return unsupported("a QGemm with a float result is not implemented");
-    }
     let parts = product(importer, input, weights, bias)?;
+    if n.input(7).is_none() {
+        let p = importer.pending(parts.0, n, parts.1, vec![input], Vec::new());
+        return importer.float_result(&p).map(Value::Real);
+    }
     let to = importer.quant(n, 7)?;
-    importer.integer_operator(n, parts, input, to)
+    importer.qlinear_result(n, parts, vec![input], to)
 }

@@ -5,21 +5,29 @@
 //! QOperator nodes name their quantization themselves; in QDQ form `DequantizeLinear → operator → QuantizeLinear` is
 //! one operator, completed by the last. Both ways meet in `complete.rs`, so both forms give the same integer operators.
 //!
-//! `operators.rs` lists what is understood. All unsupported nodes are reported at once. Float operators from which no
-//! quantizer is reachable become one *host* layer (`tail.rs`); `clamp.rs` fuses tables that only clamp.
+//! `operators.rs` lists what is understood. All unsupported nodes are reported at once. What depends on constants alone is
+//! computed here (`fold.rs`); operators that stay float become *host* layers (`host.rs`); `clamp.rs` fuses tables that only
+//! clamp.
 
 mod clamp;
 mod complete;
 mod constants;
 mod elementwise;
-mod function;
+mod expr;
+mod finish;
+mod fold;
+mod host;
+mod inputs;
 mod mac;
+mod matmul;
 mod movement;
 mod node;
 mod operators;
+mod pick;
 mod pool;
 mod quantizers;
-mod tail;
+mod resize;
+mod select;
 mod unary;
 mod value;
 mod window;
@@ -29,19 +37,48 @@ use std::rc::Rc;
 
 use super::constant::Constant;
 use super::load::LoadedModel;
-use super::proto::{GraphProto, ValueInfoProto, tensor_proto::DataType, tensor_shape_proto, type_proto};
-use crate::graph::{DType, Graph, Node, Op, Quant, Removed, Tensor, TensorId};
+use super::proto::{GraphProto, OperatorSetIdProto};
+use crate::graph::{Graph, Node, Op, Quant, Tensor, TensorId};
+use inputs::{declared, dtype_of};
 use node::OnnxNode;
 pub use operators::supported;
 use value::{Refusal, Value};
 
 /// What the user can ask of the import.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct ImportOptions {
     /// Tensors that no fusion may remove.
     pub observe: Observe,
     /// Shapes of graph inputs, where the model leaves them open.
     pub shapes: BTreeMap<String, Vec<usize>>,
+    /// Extents that the model names instead of giving a number (`batch`, `height`).
+    pub symbols: BTreeMap<String, usize>,
+    /// Whether operators that the accelerator does not have may run on the host.
+    pub host: bool,
+}
+
+impl Default for ImportOptions {
+    fn default() -> ImportOptions {
+        ImportOptions {
+            observe: Observe::default(),
+            shapes: BTreeMap::new(),
+            symbols: BTreeMap::new(),
+            host: true,
+        }
+    }
+}
+
+impl ImportOptions {
+    /// What is said about the extents of a value.
+    fn dims(&self, name: &str) -> Given<'_> {
+        Given { shape: self.shapes.get(name).map(Vec::as_slice), symbols: &self.symbols }
+    }
+}
+
+/// Extents that the user gives.
+struct Given<'a> {
+    shape: Option<&'a [usize]>,
+    symbols: &'a BTreeMap<String, usize>,
 }
 
 /// Tensors to keep.
@@ -138,13 +175,21 @@ pub fn import(model: &LoadedModel, options: &ImportOptions) -> Result<Imported, 
     let proto = model.graph();
     check_observed(proto, &options.observe)?;
     let nodes = node::sorted(proto)?;
-    let mut importer = Importer::new(proto, &nodes, options)?;
+    let mut importer = Importer::new(model, &nodes, options)?;
     for n in &nodes {
         importer.node(n)?;
     }
     let failed_outputs = importer.outputs();
-    importer.host_layer(model);
+    if let Err((node, refusal)) = importer.host_layers(model) {
+        importer.fates[node] = Fate::Unsupported(match refusal {
+            Refusal::Malformed(reason) | Refusal::Unsupported(reason) => reason,
+            Refusal::Unreached => "an unsupported node feeds it".into(),
+        });
+    }
+    importer.refuse_floats();
+    importer.name_moved();
     importer.list_removed();
+    importer.forget_unwritten();
     clamp::fuse(&mut importer.graph, &options.observe);
     let mut rows = importer.rows();
     rows.extend(failed_outputs);
@@ -176,7 +221,7 @@ enum Fate {
     Layer(String),
     Fused(String),
     Folded(String),
-    Host,
+    Host(String),
     Unsupported(String),
     Unreached,
 }
@@ -189,12 +234,19 @@ pub(super) struct Importer<'a> {
     values: BTreeMap<&'a str, Value>,
     graph: Graph,
     fates: Vec<Fate>,
-    /// Whether no quantizer can be reached from the node.
-    ends_in_float: Vec<bool>,
-    /// Nodes of the host layer.
-    host: BTreeSet<usize>,
-    /// Why a node runs on the host.
-    host_reason: String,
+    /// Which node computes a value.
+    producers: BTreeMap<&'a str, usize>,
+    opsets: Vec<OperatorSetIdProto>,
+    /// The version of ONNX's own operators.
+    opset: i64,
+    /// Nodes that run on the host.
+    host: BTreeMap<usize, host::Guest>,
+    /// Tensors that hold values of host nodes.
+    host_tensors: BTreeMap<&'a str, TensorId>,
+    /// How many islands of host nodes lie on the way to a tensor.
+    levels: BTreeMap<TensorId, u32>,
+    /// Values computed at import.
+    folded: BTreeSet<&'a str>,
     layer_names: BTreeSet<String>,
     /// How often a layer's name was wanted again.
     repeats: BTreeMap<String, u32>,
@@ -204,10 +256,16 @@ pub(super) struct Importer<'a> {
 
 impl<'a> Importer<'a> {
     fn new(
-        proto: &'a GraphProto,
+        model: &'a LoadedModel,
         nodes: &'a [OnnxNode<'a>],
         options: &'a ImportOptions,
     ) -> Result<Importer<'a>, ImportError> {
+        let proto = model.graph();
+        let outputs = |n: &'a OnnxNode<'a>| {
+            n.proto.output.iter().filter(|o| !o.is_empty()).map(|o| (o.as_str(), n.index))
+        };
+        let opsets = model.model.opset_import.clone();
+        let own = opsets.iter().find(|o| matches!(o.domain(), "" | "ai.onnx"));
         let mut importer = Importer {
             proto,
             nodes,
@@ -215,9 +273,13 @@ impl<'a> Importer<'a> {
             values: BTreeMap::new(),
             graph: Graph { name: proto.name().to_string(), ..Graph::default() },
             fates: vec![Fate::Pending; nodes.len()],
-            ends_in_float: tail::ends_in_float(nodes),
-            host: BTreeSet::new(),
-            host_reason: String::new(),
+            producers: nodes.iter().flat_map(outputs).collect(),
+            opset: own.map_or(17, |o| o.version()),
+            opsets,
+            host: BTreeMap::new(),
+            host_tensors: BTreeMap::new(),
+            levels: BTreeMap::new(),
+            folded: BTreeSet::new(),
             layer_names: BTreeSet::new(),
             repeats: BTreeMap::new(),
             floats: BTreeMap::new(),
@@ -245,24 +307,6 @@ impl<'a> Importer<'a> {
         Ok(importer)
     }
 
-    fn input(&mut self, info: &'a ValueInfoProto) -> Result<(), ImportError> {
-        let malformed =
-            |reason: String| ImportError::Malformed { place: format!("input \"{}\"", info.name()), reason };
-        let (shape, elem) =
-            declared(info, self.options.shapes.get(info.name()).map(Vec::as_slice)).map_err(malformed)?;
-        let dtype = dtype_of(elem).filter(|d| matches!(d, DType::F32 | DType::U8 | DType::S8));
-        let Some(dtype) = dtype else {
-            return Err(malformed(format!(
-                "its element type is {}; float, uint8 and int8 are supported",
-                DataType::try_from(elem).map_or("unknown", |d| d.as_str_name())
-            )));
-        };
-        let id = self.tensor(Tensor { name: info.name().into(), shape, dtype, quant: None });
-        self.graph.inputs.push(id);
-        self.values.insert(info.name(), Value::Tensor(id));
-        Ok(())
-    }
-
     /// Adds a tensor without a producer.
     fn tensor(&mut self, tensor: Tensor) -> TensorId {
         let id = TensorId(self.graph.tensors.len() as u32);
@@ -279,7 +323,9 @@ impl<'a> Importer<'a> {
         output: Tensor,
         nodes: &[usize],
     ) -> TensorId {
+        let level = inputs.iter().map(|id| self.level_of(*id)).max().unwrap_or(0);
         let id = self.tensor(output);
+        self.levels.insert(id, level);
         let name = self.layer_name(own);
         let mut absorbed: Vec<usize> = nodes.to_vec();
         absorbed.push(own);
@@ -308,20 +354,16 @@ impl<'a> Importer<'a> {
     fn mark(&mut self, index: usize, fate: Fate) {
         // A node may be part of several layers; the first says enough, and being a layer says most.
         let stronger =
-            matches!(fate, Fate::Layer(_) | Fate::Host) || matches!(self.fates[index], Fate::Pending);
+            matches!(fate, Fate::Layer(_) | Fate::Host(_)) || matches!(self.fates[index], Fate::Pending);
         if stronger {
             self.fates[index] = fate;
         }
     }
 
     fn node(&mut self, n: &'a OnnxNode<'a>) -> Result<(), ImportError> {
-        let result = operators::find(n).map_or_else(
-            || Err(Refusal::Unsupported(format!("operator {} is not implemented", n.op_type()))),
-            |op| (op.import)(self, n),
-        );
-        let refused = match result {
-            Ok(value) => {
-                if let Some(output) = n.output() {
+        let refused = match self.values_of(n) {
+            Ok(values) => {
+                for (output, value) in n.proto.output.iter().zip(values).filter(|(o, _)| !o.is_empty()) {
                     if let Value::Constant(_) | Value::ConstantReal(_) = value {
                         self.mark(n.index, Fate::Folded("a constant".into()));
                     }
@@ -336,10 +378,7 @@ impl<'a> Importer<'a> {
                 return Err(ImportError::Malformed { place: format!("node \"{}\"", n.name), reason });
             }
             Refusal::Unsupported(reason) if self.can_host(n) => {
-                self.move_to_host(n.index);
-                if self.host_reason.is_empty() {
-                    self.host_reason = reason;
-                }
+                self.move_to_host(n.index, &reason);
                 Value::Host
             }
             Refusal::Unsupported(reason) => {
@@ -362,94 +401,24 @@ impl<'a> Importer<'a> {
             let mut value = value.clone();
             if let Value::Failed(shape) = &mut value {
                 let info = self.proto.value_info.iter().find(|i| i.name() == output);
-                *shape = info.and_then(|i| declared(i, None).ok()).map(|(shape, _)| shape);
+                *shape =
+                    info.and_then(|i| declared(i, &self.options.dims(output)).ok()).map(|(shape, _)| shape);
             }
             self.values.insert(output, value);
         }
         Ok(())
     }
 
-    /// Names the graph's outputs; returns a row for each that cannot be one.
-    fn outputs(&mut self) -> Vec<NodeRow> {
-        let mut rows = Vec::new();
-        let proto = self.proto;
-        for info in &proto.output {
-            let name = info.name();
-            let failed = |detail: &str| NodeRow {
-                name: name.into(),
-                op_type: "graph output".into(),
-                status: NodeStatus::Unsupported,
-                detail: detail.into(),
-            };
-            match self.values.get(name).cloned() {
-                Some(Value::Tensor(id)) => {
-                    let t = self.graph.tensor(id).clone();
-                    let made = self.nodes.iter().position(|n| n.proto.output.iter().any(|o| o == name));
-                    match made {
-                        _ if t.name == name && self.graph.producer(id).is_some() => {
-                            self.graph.outputs.push(id)
-                        }
-                        // Only another name of a tensor: the output is a copy, or lies in the same place.
-                        Some(own) if t.dtype.int_range().is_some() => {
-                            let output = Tensor { name: name.into(), ..t };
-                            let id = self.layer(own, Op::Reshape, vec![id], output, &[]);
-                            self.graph.outputs.push(id);
-                        }
-                        _ => rows.push(failed("it is only another name of an input; nothing computes it")),
-                    }
-                }
-                Some(Value::Real(real)) if real.functions.is_empty() => {
-                    let id = self.float_view(name, &real);
-                    self.graph.outputs.push(id);
-                }
-                Some(value @ (Value::Real(_) | Value::Pending(_))) => self.value_to_host(&value),
-                Some(Value::Host | Value::Failed(_)) => {}
-                Some(Value::Constant(_) | Value::ConstantReal(_)) => rows.push(failed("it is a constant")),
-                Some(Value::Exotic(reason)) => rows.push(failed(&reason)),
-                None => rows.push(failed("no node computes it")),
-            }
+    /// The values of a node's outputs.
+    fn values_of(&mut self, n: &'a OnnxNode<'a>) -> Result<Vec<Value>, Refusal> {
+        if let Some(values) = self.folded(n)? {
+            self.folded.extend(n.proto.output.iter().map(String::as_str));
+            return Ok(values);
         }
-        rows
-    }
-
-    /// Every ONNX value that has no tensor in the graph, with its reason.
-    fn list_removed(&mut self) {
-        let kept: BTreeSet<&str> = self.graph.tensors.iter().map(|t| t.name.as_str()).collect();
-        let mut removed = Vec::new();
-        for n in self.nodes {
-            for output in n.proto.output.iter().filter(|o| !o.is_empty() && !kept.contains(o.as_str())) {
-                let reason = match self.values.get(output.as_str()) {
-                    Some(Value::Constant(_) | Value::ConstantReal(_)) => continue,
-                    Some(Value::Tensor(id)) => format!("the same bytes as \"{}\"", self.graph.tensor(*id).name),
-                    Some(Value::Real(r)) => {
-                        format!("a float view of \"{}\", which is kept", self.graph.tensor(r.tensor).name)
-                    }
-                    Some(Value::Pending(_)) => {
-                        "a float value between two quantizers; the accelerator computes the operator in integers".into()
-                    }
-                    Some(Value::Host) => "a value inside the host layer".into(),
-                    _ => continue,
-                };
-                removed.push(Removed { tensor: output.clone(), reason });
-            }
+        match operators::find(n) {
+            Some(operator) => operator.run(self, n),
+            None => Err(Refusal::Unsupported(format!("operator {} is not implemented", n.op_type()))),
         }
-        self.graph.removed = removed;
-    }
-
-    fn rows(&self) -> Vec<NodeRow> {
-        let row = |n: &OnnxNode| {
-            let (status, detail) = match &self.fates[n.index] {
-                Fate::Layer(layer) => (NodeStatus::Layer, layer.clone()),
-                Fate::Fused(layer) => (NodeStatus::Fused, layer.clone()),
-                Fate::Folded(how) => (NodeStatus::Folded, how.clone()),
-                Fate::Pending => (NodeStatus::Folded, "nothing that is kept depends on it".into()),
-                Fate::Host => (NodeStatus::Host, "runs on the host".into()),
-                Fate::Unsupported(reason) => (NodeStatus::Unsupported, reason.clone()),
-                Fate::Unreached => (NodeStatus::Unreached, "an unsupported node feeds it".into()),
-            };
-            NodeRow { name: n.name.clone(), op_type: n.qualified_type(), status, detail }
-        };
-        self.nodes.iter().map(row).collect()
     }
 
     /// Sets the quantization of a tensor, or checks it bit for bit.
@@ -475,52 +444,4 @@ impl<'a> Importer<'a> {
 
 fn same_quant(a: Quant, b: Quant) -> bool {
     a.scale.to_bits() == b.scale.to_bits() && a.zero_point == b.zero_point
-}
-
-fn dtype_of(elem: i32) -> Option<DType> {
-    Some(match DataType::try_from(elem).ok()? {
-        DataType::Float => DType::F32,
-        DataType::Uint8 => DType::U8,
-        DataType::Int8 => DType::S8,
-        DataType::Int32 => DType::S32,
-        DataType::Int64 => DType::S64,
-        _ => return None,
-    })
-}
-
-/// Shape and element type that a graph input or output declares. A leading extent without a number is the batch: 1.
-fn declared(info: &ValueInfoProto, given: Option<&[usize]>) -> Result<(Vec<usize>, i32), String> {
-    let Some(type_proto::Value::TensorType(t)) = info.r#type.as_ref().and_then(|t| t.value.as_ref()) else {
-        return Err("it is no tensor".into());
-    };
-    let elem = t.elem_type();
-    if let Some(given) = given {
-        return if given.contains(&0) { Err("an extent is 0".into()) } else { Ok((given.to_vec(), elem)) };
-    }
-    let Some(shape) = &t.shape else {
-        return Err("the model gives it no shape; name one with --shape".into());
-    };
-    let mut dims = Vec::new();
-    for (axis, d) in shape.dim.iter().enumerate() {
-        use tensor_shape_proto::dimension::Value as Dim;
-        match &d.value {
-            Some(Dim::DimValue(n)) => match usize::try_from(*n) {
-                Ok(n) if n > 0 && n < 1 << 40 => dims.push(n),
-                _ if axis == 0 && *n <= 0 => dims.push(1),
-                _ => return Err(format!("axis {axis} has the extent {n}")),
-            },
-            _ if axis == 0 => dims.push(1),
-            Some(Dim::DimParam(p)) => {
-                return Err(format!(
-                    "axis {axis} has the open extent \"{p}\"; fix it with --shape {}=…",
-                    info.name()
-                ));
-            }
-            None => return Err(format!("axis {axis} has no extent; fix it with --shape {}=…", info.name())),
-        }
-    }
-    match dims.iter().try_fold(1_usize, |n, d| n.checked_mul(*d)) {
-        Some(n) if n < 1 << 40 => Ok((dims, elem)),
-        _ => Err(format!("its shape {dims:?} is absurdly large")),
-    }
 }

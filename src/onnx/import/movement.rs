@@ -1,9 +1,12 @@
 //! Operators that move elements and compute nothing: on integers, or on the float view of integers, where they commute
 //! with dequantization.
 
+use std::rc::Rc;
+
 use super::Importer;
+use super::expr::Expr;
 use super::node::OnnxNode;
-use super::value::{Pending, PendingKind, Real, Refusal, Value, unsupported};
+use super::value::{ConstantReal, Moved, PendingKind, Refusal, Value, unsupported};
 use crate::graph::{DType, Op, Tensor, TensorId};
 
 /// Identity, and Dropout at inference.
@@ -15,38 +18,107 @@ pub(super) fn identity<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> 
     match &mut value {
         Value::Real(r) => r.nodes.push(n.index),
         Value::Host => return unsupported("it follows a float layer"),
+        Value::Pending(p) => {
+            let mut moved = (**p).clone();
+            moved.nodes.push(n.index);
+            *p = Rc::new(moved);
+        }
         _ => importer.mark(n.index, super::Fate::Folded("changes nothing".into())),
     }
     Ok(value)
 }
 
+/// An operator that moves elements, and the shape of its result.
+pub(super) type Step = (Op, Vec<usize>);
+
 impl<'a> Importer<'a> {
     /// Applies `op` to the integers behind input 0; `shape` gives the shape of the result.
-    fn moved(
+    pub(super) fn moved(
         &mut self,
         n: &'a OnnxNode<'a>,
-        shape: impl FnOnce(&[usize]) -> Result<(Op, Vec<usize>), Refusal>,
+        shape: impl FnOnce(&[usize]) -> Result<Step, Refusal>,
     ) -> Result<Value, Refusal> {
-        let (input, real) = match self.value(n, 0)?.clone() {
-            Value::Tensor(id) if self.graph.tensor(id).dtype.int_range().is_some() => (id, None),
-            Value::Real(r) if r.functions.is_empty() => (r.tensor, Some(r)),
-            _ => return unsupported(format!("a {} of float values is not implemented", n.op_type())),
-        };
-        let t = self.graph.tensor(input).clone();
-        let (op, shape) = shape(&t.shape)?;
-        let output = Tensor { name: n.result()?.into(), shape, dtype: t.dtype, quant: t.quant };
-        let nodes = real.as_ref().map_or_else(Vec::new, |r| r.nodes.clone());
-        let id = self.layer(n.index, op, vec![input], output, &nodes);
-        Ok(match real {
-            None => Value::Tensor(id),
-            Some(_) => {
-                Value::Real(Real { tensor: id, functions: Vec::new(), nodes: Vec::new(), unnamed: true })
+        self.moved_in_steps(n, |s| shape(s).map(|step| vec![step]))
+    }
+
+    /// [`Importer::moved`] with several operators in turn.
+    pub(super) fn moved_in_steps(
+        &mut self,
+        n: &'a OnnxNode<'a>,
+        steps: impl FnOnce(&[usize]) -> Result<Vec<Step>, Refusal>,
+    ) -> Result<Value, Refusal> {
+        let name = n.result()?;
+        match self.value(n, 0)?.clone() {
+            Value::Tensor(id) => {
+                let steps = steps(&self.graph.tensor(id).shape)?;
+                Ok(Value::Tensor(self.move_tensor(n.index, id, steps, name, &[])))
             }
-        })
+            Value::Real(mut r) => {
+                // Moving elements commutes with functions of them, so it is the one tensor behind them that moves.
+                let mut tensors = Vec::new();
+                let mut scalar = true;
+                r.expr.leaves(&mut |e| match e {
+                    Expr::Tensor(id) if !tensors.contains(id) => tensors.push(*id),
+                    Expr::Tensor(_) | Expr::Number(_) => {}
+                    Expr::Quantized(c) => scalar &= c.number().is_some(),
+                    _ => scalar = false,
+                });
+                let (&[id], true) = (&tensors[..], scalar) else {
+                    return unsupported(format!("a {} of a float value is not implemented", n.op_type()));
+                };
+                if self.graph.tensor(id).shape != r.shape {
+                    return unsupported(format!("a {} of a float value is not implemented", n.op_type()));
+                }
+                let plain = r.plain().is_some();
+                let steps = steps(&r.shape)?;
+                let inner = format!("{name}.quantized");
+                let moved = self.move_tensor(n.index, id, steps, if plain { name } else { &inner }, &r.nodes);
+                r.shape.clone_from(&self.graph.tensor(moved).shape);
+                r.expr = r.expr.with(id, moved);
+                if plain {
+                    r.nodes.clear();
+                }
+                r.unnamed = plain;
+                Ok(Value::Real(r))
+            }
+            Value::Pending(p) => {
+                let mut p = (*p).clone();
+                for (op, shape) in steps(&p.shape)? {
+                    let before = std::mem::replace(&mut p.shape, shape.clone());
+                    p.moves.push(Moved { node: n.index, op, before, shape });
+                }
+                p.nodes.push(n.index);
+                Ok(Value::Pending(p.into()))
+            }
+            _ => unsupported(format!("a {} of float values is not implemented", n.op_type())),
+        }
+    }
+
+    /// Layers that move a tensor; the last result has the name.
+    pub(super) fn move_tensor(
+        &mut self,
+        own: usize,
+        mut id: TensorId,
+        steps: Vec<Step>,
+        name: &str,
+        nodes: &[usize],
+    ) -> TensorId {
+        let count = steps.len();
+        for (i, (op, shape)) in steps.into_iter().enumerate() {
+            let t = self.graph.tensor(id).clone();
+            let name = if i + 1 == count { name.to_string() } else { format!("{name}.step{i}") };
+            id = self.layer(own, op, vec![id], Tensor { name, shape, ..t }, nodes);
+        }
+        id
     }
 
     /// A list of integers: an input since opset 13, an attribute before.
-    fn list(&self, n: &OnnxNode<'a>, index: usize, attribute: &str) -> Result<Option<Vec<i64>>, Refusal> {
+    pub(super) fn list(
+        &self,
+        n: &OnnxNode<'a>,
+        index: usize,
+        attribute: &str,
+    ) -> Result<Option<Vec<i64>>, Refusal> {
         if let Some(values) = n.ints(attribute) {
             return Ok(Some(values.to_vec()));
         }
@@ -57,7 +129,7 @@ impl<'a> Importer<'a> {
     }
 }
 
-fn axis(value: i64, rank: usize) -> Result<usize, Refusal> {
+pub(super) fn axis(value: i64, rank: usize) -> Result<usize, Refusal> {
     let resolved = if value < 0 { value + rank as i64 } else { value };
     usize::try_from(resolved)
         .ok()
@@ -144,6 +216,9 @@ pub(super) fn unsqueeze<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) ->
 
 pub(super) fn transpose<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
     let given = n.ints("perm");
+    if let Value::ConstantReal(c) = importer.value(n, 0)?.clone() {
+        return transposed_constant(&c, given);
+    }
     importer.moved(n, |shape| {
         let rank = shape.len();
         let perm: Vec<usize> = match given {
@@ -192,18 +267,10 @@ pub(super) fn concat<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Re
             }
         }
     }
-    nodes.push(n.index);
     let rank = importer.graph.tensor(inputs[0]).shape.len();
     let at = axis(n.int("axis", 0), rank)?;
     let shape = joined(importer, &inputs, at)?;
-    let p = Pending {
-        kind: PendingKind::Concat { axis: at },
-        own: n.index,
-        shape,
-        inputs,
-        functions: Vec::new(),
-        nodes,
-    };
+    let p = importer.pending(PendingKind::Concat { axis: at }, n, shape, inputs, nodes);
     if !integers {
         return Ok(Value::Pending(p.into()));
     }
@@ -242,6 +309,40 @@ pub(super) fn qlinear_concat<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a
     let at = axis(n.int("axis", 0), rank)?;
     let shape = joined(importer, &inputs, at)?;
     let kind = PendingKind::Concat { axis: at };
-    let p = Pending { kind, own: n.index, shape, inputs, functions: Vec::new(), nodes: Vec::new() };
+    let p = importer.pending(kind, n, shape, inputs, Vec::new());
     importer.complete(&p, n.index, n.result()?, (quant, dtype.unwrap_or(DType::U8)))
+}
+
+/// Weights behind a DequantizeLinear, transposed with the axis of their scales.
+fn transposed_constant(c: &ConstantReal, given: Option<&[i64]>) -> Result<Value, Refusal> {
+    let shape = &c.constant.shape;
+    let rank = shape.len();
+    let perm: Vec<usize> = match given {
+        None => (0..rank).rev().collect(),
+        Some(p) => p.iter().map(|a| usize::try_from(*a).unwrap_or(usize::MAX)).collect(),
+    };
+    if perm.len() != rank || perm.iter().any(|p| *p >= rank) {
+        return Err(Refusal::Malformed(format!("{given:?} is no permutation of {rank} axes")));
+    }
+    let out: Vec<usize> = perm.iter().map(|p| shape[*p]).collect();
+    let strides: Vec<usize> = (0..rank).map(|a| shape[a + 1..].iter().product()).collect();
+    let at = (0..out.iter().product::<usize>()).map(|mut i| {
+        let mut from = 0;
+        for axis in (0..rank).rev() {
+            from += i % out[axis] * strides[perm[axis]];
+            i /= out[axis];
+        }
+        from
+    });
+    let Some(data) = c.constant.picked(at) else { return unsupported("constants of this type") };
+    let constant =
+        Rc::new(super::super::constant::Constant { name: c.constant.name.clone(), shape: out, data });
+    let axis = perm.iter().position(|p| *p == c.axis).unwrap_or(0);
+    Ok(Value::ConstantReal(Rc::new(ConstantReal { constant, axis, ..c.clone() })))
+}
+
+/// Cast between floats changes nothing.
+pub(super) fn cast<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
+    // FLOAT = 1, FLOAT16 = 10, DOUBLE = 11: the values are those of f32 here.
+    if n.int("to", 0) == 1 { identity(importer, n) } else { unsupported("a Cast to another type than float") }
 }

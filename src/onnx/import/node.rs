@@ -77,6 +77,11 @@ impl<'a> OnnxNode<'a> {
         self.attribute(name).map(|a| a.ints.as_slice())
     }
 
+    /// A list of floats; none if the attribute is absent.
+    pub(super) fn floats(&self, name: &str) -> Option<&'a [f32]> {
+        self.attribute(name).map(|a| a.floats.as_slice())
+    }
+
     pub(super) fn tensor(&self, name: &str) -> Option<&'a super::super::proto::TensorProto> {
         self.attribute(name).and_then(|a| a.t.as_ref())
     }

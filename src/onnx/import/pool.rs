@@ -1,33 +1,139 @@
 //! Pools in both forms.
 
 use super::Importer;
+use super::expr::Expr;
 use super::mac::image;
+use super::mac::result_shape;
 use super::node::OnnxNode;
-use super::value::{Pending, PendingKind, Real, Refusal, Value, unsupported};
+use super::value::{Moved, Pending, PendingKind, Real, Refusal, Value, unsupported};
 use super::window;
-use crate::graph::{DType, Op, Tensor, TensorId};
+use crate::graph::{DType, Op, Quant, Tensor, TensorId, Window};
 
 /// MaxPool of integers, or of the float view of integers: taking a maximum commutes with dequantization.
 pub(super) fn max<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
     if n.proto.output.get(1).is_some_and(|o| !o.is_empty()) {
         return unsupported("a MaxPool that gives indices is not implemented");
     }
-    let (input, real) = match importer.value(n, 0)?.clone() {
-        Value::Tensor(id) if importer.graph.tensor(id).dtype.int_range().is_some() => (id, None),
-        Value::Real(r) if r.functions.is_empty() => (r.tensor, Some(r)),
-        _ => return unsupported("a float MaxPool: quantize the model first"),
-    };
+    let (input, real) = tensor_of(importer, n)?;
     let [batch, channels, height, width] = image(importer, input)?;
     let placed = window::place(n, None, [height, width])?;
-    let t = importer.graph.tensor(input);
-    let shape = vec![batch, channels, placed.out[0], placed.out[1]];
-    let output = Tensor { name: n.result()?.into(), shape, dtype: t.dtype, quant: t.quant };
+    maximum(importer, n, (input, real), placed.window, [batch, channels, placed.out[0], placed.out[1]])
+}
+
+/// The integers at input 0, themselves or behind their float view.
+fn tensor_of<'a>(importer: &mut Importer<'a>, n: &OnnxNode<'a>) -> Result<(TensorId, Option<Real>), Refusal> {
+    Ok(match importer.value(n, 0)?.clone() {
+        Value::Tensor(id) if importer.graph.tensor(id).dtype.bytes() <= 2 => (id, None),
+        Value::Real(r) => {
+            let (id, nodes) = importer.real(n, 0)?;
+            (id, Some(Real { nodes, ..r }))
+        }
+        _ => return unsupported(format!("a float {}: quantize the model first", n.op_type())),
+    })
+}
+
+/// A layer of maxima; signals pass through as images of one row.
+fn maximum<'a>(
+    importer: &mut Importer<'a>,
+    n: &'a OnnxNode<'a>,
+    (input, real): (TensorId, Option<Real>),
+    window: Window,
+    out: [usize; 4],
+) -> Result<Value, Refusal> {
+    let t = importer.graph.tensor(input).clone();
+    let name = n.result()?;
     let nodes = real.as_ref().map_or_else(Vec::new, |r| r.nodes.clone());
-    let id = importer.layer(n.index, Op::MaxPool { window: placed.window }, vec![input], output, &nodes);
+    let shape = result_shape(importer, input, out);
+    let mut x = input;
+    if t.shape.len() == 3 {
+        let image = vec![t.shape[0], t.shape[1], 1, t.shape[2]];
+        let wide = Tensor { name: format!("{name}.input_reshaped"), shape: image, ..t.clone() };
+        x = importer.layer(n.index, Op::Reshape, vec![x], wide, &[]);
+    }
+    let own = if t.shape.len() == 3 { format!("{name}.before_reshape") } else { name.to_string() };
+    let output = Tensor { name: own, shape: out.to_vec(), ..t.clone() };
+    let mut id = importer.layer(n.index, Op::MaxPool { window }, vec![x], output, &nodes);
+    if t.shape.len() == 3 {
+        let output = Tensor { name: name.into(), shape: shape.clone(), ..t };
+        id = importer.layer(n.index, Op::Reshape, vec![id], output, &[]);
+    }
     Ok(match real {
         None => Value::Tensor(id),
-        Some(_) => Value::Real(Real { tensor: id, functions: Vec::new(), nodes: Vec::new(), unnamed: true }),
+        Some(_) => Value::Real(Real { expr: Expr::Tensor(id), shape, nodes: Vec::new(), unnamed: true }),
     })
+}
+
+/// GlobalMaxPool: one window over the whole image.
+pub(super) fn global_max<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
+    let (input, real) = tensor_of(importer, n)?;
+    let [batch, channels, h, w] = image(importer, input)?;
+    let window = Window { kernel: [h, w], stride: [1, 1], dilation: [1, 1], pads: [0; 4] };
+    maximum(importer, n, (input, real), window, [batch, channels, 1, 1])
+}
+
+/// ReduceMean, ReduceSum and ReduceMax over any axes: those are brought together as the rows of an image, which is then
+/// pooled.
+pub(super) fn reduce<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
+    let (input, real) = tensor_of(importer, n)?;
+    let t = importer.graph.tensor(input).clone();
+    let rank = t.shape.len();
+    let axes = importer.list(n, 1, "axes")?.unwrap_or_default();
+    let mut reduced: Vec<usize> =
+        axes.iter().map(|a| super::movement::axis(*a, rank)).collect::<Result<_, _>>()?;
+    if reduced.is_empty() {
+        if n.int("noop_with_empty_axes", 0) != 0 {
+            return super::movement::identity(importer, n);
+        }
+        reduced = (0..rank).collect();
+    }
+    let kept: Vec<usize> = (0..rank).filter(|a| !reduced.contains(a)).collect();
+    let extents = |axes: &[usize]| axes.iter().map(|a| t.shape[*a]).product::<usize>();
+    reduced.retain(|a| *a < rank);
+    reduced.sort_unstable();
+    reduced.dedup();
+    let (channels, rows) = (extents(&kept), extents(&reduced));
+    let out: Vec<usize> = if n.int("keepdims", 1) != 0 {
+        (0..rank).map(|a| if reduced.contains(&a) { 1 } else { t.shape[a] }).collect()
+    } else {
+        kept.iter().map(|a| t.shape[*a]).collect()
+    };
+    let name = n.result()?;
+    let perm: Vec<usize> = kept.iter().chain(&reduced).copied().collect();
+    let mut steps = Vec::new();
+    if !perm.iter().copied().eq(0..rank) {
+        let shape = perm.iter().map(|a| t.shape[*a]).collect();
+        steps.push((Op::Transpose { perm }, shape));
+    }
+    steps.push((Op::Reshape, vec![1, channels, rows, 1]));
+    let image = importer.move_tensor(n.index, input, steps, &format!("{name}.rows"), &[]);
+    let nodes = real.as_ref().map_or_else(Vec::new, |r| r.nodes.clone());
+    if n.op_type() == "ReduceMax" {
+        let window = Window { kernel: [rows, 1], stride: [1, 1], dilation: [1, 1], pads: [0; 4] };
+        let output =
+            Tensor { name: format!("{name}.before_reshape"), shape: vec![1, channels, 1, 1], ..t.clone() };
+        let id = importer.layer(n.index, Op::MaxPool { window }, vec![image], output, &nodes);
+        let output = Tensor { name: name.into(), shape: out.clone(), ..t };
+        let id = importer.layer(n.index, Op::Reshape, vec![id], output, &[]);
+        return Ok(match real {
+            None => Value::Tensor(id),
+            Some(_) => {
+                Value::Real(Real { expr: Expr::Tensor(id), shape: out, nodes: Vec::new(), unnamed: true })
+            }
+        });
+    }
+    if real.is_none() {
+        return unsupported(format!("a {} of integers without their scale", n.op_type()));
+    }
+    if n.op_type() == "ReduceSum"
+        && let Some(q) = &mut importer.graph.tensors[image.0 as usize].quant
+    {
+        // The sum is the average of the values times their number.
+        *q = Quant { scale: q.scale * rows as f32, ..*q };
+    }
+    let before = vec![1, channels, 1, 1];
+    let mut p = importer.pending(PendingKind::GlobalAvgPool, n, out.clone(), vec![image], nodes);
+    p.moves.push(Moved { node: n.index, op: Op::Reshape, before: before.clone(), shape: out });
+    Ok(Value::Pending(p.into()))
 }
 
 fn average_of<'a>(
@@ -42,21 +148,26 @@ fn average_of<'a>(
     if include_pad && placed.beyond != [0, 0] {
         return unsupported("ceil_mode together with count_include_pad is not implemented");
     }
+    if importer.graph.tensor(input).shape.len() != 4 {
+        return unsupported("an average over a signal");
+    }
     let shape = vec![batch, channels, placed.out[0], placed.out[1]];
     let kind = PendingKind::AvgPool { window: placed.window, include_pad };
-    Ok(Pending { kind, own: n.index, shape, inputs: vec![input], functions: Vec::new(), nodes })
+    Ok(importer.pending(kind, n, shape, vec![input], nodes))
 }
 
-fn global_of(
-    importer: &Importer,
-    n: &OnnxNode,
+fn global_of<'a>(
+    importer: &Importer<'a>,
+    n: &OnnxNode<'a>,
     input: TensorId,
     nodes: Vec<usize>,
 ) -> Result<Pending, Refusal> {
     let [batch, channels, _, _] = image(importer, input)?;
-    let kind = PendingKind::GlobalAvgPool;
+    if importer.graph.tensor(input).shape.len() != 4 {
+        return unsupported("an average over a signal");
+    }
     let shape = vec![batch, channels, 1, 1];
-    Ok(Pending { kind, own: n.index, shape, inputs: vec![input], functions: Vec::new(), nodes })
+    Ok(importer.pending(PendingKind::GlobalAvgPool, n, shape, vec![input], nodes))
 }
 
 /// QDQ AveragePool.

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::super::constant::{Constant, Data};
 use super::constants::Scales;
-use super::function::{Format, range};
+use super::expr::{Expr, Format, range};
 use super::node::OnnxNode;
 use super::value::{ConstantReal, Real, Refusal, Value, unsupported};
 use super::{Importer, same_quant};
@@ -22,6 +22,8 @@ pub(super) fn constant<'a>(_: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<
         data(vec![], Data::S64(vec![n.int("value_int", 0)]))
     } else if let Some(v) = n.ints("value_ints") {
         data(vec![v.len()], Data::S64(v.to_vec()))
+    } else if let Some(v) = n.floats("value_floats") {
+        data(vec![v.len()], Data::F32(v.to_vec()))
     } else {
         return unsupported("this kind of constant is not implemented");
     };
@@ -71,7 +73,7 @@ pub(super) fn dequantize<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -
         }
         Value::Tensor(tensor) => {
             let dtype = importer.graph.tensor(tensor).dtype;
-            if !matches!(dtype, DType::U8 | DType::S8) {
+            if dtype.bytes() > 2 {
                 return unsupported(format!(
                     "dequantizing a computed {} tensor is not implemented",
                     dtype.name()
@@ -79,7 +81,8 @@ pub(super) fn dequantize<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -
             }
             let (quant, _) = importer.quant(n, 1)?;
             importer.quantized(tensor, quant)?;
-            Ok(Value::Real(Real { tensor, functions: Vec::new(), nodes: vec![n.index], unnamed: false }))
+            let shape = importer.graph.tensor(tensor).shape.clone();
+            Ok(Value::Real(Real { expr: Expr::Tensor(tensor), shape, nodes: vec![n.index], unnamed: false }))
         }
         _ => unsupported("it dequantizes a float value"),
     }
@@ -91,9 +94,16 @@ fn target(importer: &Importer, n: &OnnxNode) -> Result<Format, Refusal> {
     if scale.len() != 1 || zero.len() != 1 {
         return unsupported("activations with a scale per channel are not implemented");
     }
-    let dtype = dtype.unwrap_or(DType::U8);
-    if !matches!(dtype, DType::U8 | DType::S8) {
-        return unsupported(format!("{} activations are not implemented yet; 8 bits are", dtype.name()));
+    // Without a zero point the type stands in an attribute (opset 21).
+    let named = match n.int("output_dtype", 0) {
+        3 => DType::S8,
+        4 => DType::U16,
+        5 => DType::S16,
+        _ => DType::U8,
+    };
+    let dtype = dtype.unwrap_or(named);
+    if dtype.bytes() > 2 {
+        return unsupported(format!("{} activations are not implemented; 8 and 16 bits are", dtype.name()));
     }
     let [lo, hi] = range(dtype);
     if zero[0] < lo || zero[0] > hi {
@@ -127,21 +137,71 @@ pub(super) fn quantize<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> 
             Ok(Value::Tensor(importer.layer(n.index, Op::Quantize, vec![id], output, &[])))
         }
         Value::Real(real) => {
-            let t = importer.graph.tensor(real.tensor);
-            let same = t.dtype == dtype && t.quant.is_some_and(|q| same_quant(q, quant));
-            if !same || !real.functions.is_empty() {
-                return importer.table_layer(n.index, &real, name, (quant, dtype));
+            if let Some(id) = real.plain() {
+                let t = importer.graph.tensor(id);
+                if t.dtype == DType::F32 {
+                    let output =
+                        Tensor { name: name.into(), shape: real.shape.clone(), dtype, quant: Some(quant) };
+                    return Ok(Value::Tensor(importer.layer(
+                        n.index,
+                        Op::Quantize,
+                        vec![id],
+                        output,
+                        &real.nodes,
+                    )));
+                }
+                if t.dtype == dtype && t.quant.is_some_and(|q| same_quant(q, quant)) {
+                    if real.unnamed && t.name != name {
+                        importer.give_name(id, name, n.index);
+                    } else {
+                        importer
+                            .mark(n.index, super::Fate::Folded("the same quantization as its input".into()));
+                    }
+                    return Ok(Value::Tensor(id));
+                }
             }
-            if real.unnamed && importer.graph.tensor(real.tensor).name != name {
-                importer.give_name(real.tensor, name, n.index);
-            } else {
-                importer.mark(n.index, super::Fate::Folded("the same quantization as its input".into()));
-            }
-            Ok(Value::Tensor(real.tensor))
+            let result = importer.complete_real(&real, n.index, name, Some((quant, dtype)));
+            or_host(importer, n, result, &Value::Real(real), (quant, dtype))
         }
-        Value::Pending(p) => importer.complete(&p, n.index, name, (quant, dtype)),
-        _ => unsupported("it quantizes a value that the host computes"),
+        Value::Pending(p) => {
+            let result = importer.complete(&p, n.index, name, (quant, dtype));
+            or_host(importer, n, result, &Value::Pending(p), (quant, dtype))
+        }
+        Value::Host => quantize_host(importer, n, (quant, dtype)),
+        _ => unsupported("its input has no floats"),
     }
+}
+
+/// What has no integer form runs on the host in float, and is quantized behind it.
+fn or_host<'a>(
+    importer: &mut Importer<'a>,
+    n: &'a OnnxNode<'a>,
+    result: Result<Value, Refusal>,
+    value: &Value,
+    to: Format,
+) -> Result<Value, Refusal> {
+    match result {
+        Err(Refusal::Unsupported(reason)) if importer.options.host => {
+            importer.value_to_host(value, &reason);
+            quantize_host(importer, n, to)
+        }
+        other => other,
+    }
+}
+
+fn quantize_host<'a>(
+    importer: &mut Importer<'a>,
+    n: &'a OnnxNode<'a>,
+    (quant, dtype): Format,
+) -> Result<Value, Refusal> {
+    let Some(input) = n.input(0) else { return Err(Refusal::Malformed("it has no input".into())) };
+    let id = importer.host_tensor(input)?;
+    let t = importer.graph.tensor(id);
+    if t.dtype != DType::F32 {
+        return unsupported("it quantizes integers that the host computes");
+    }
+    let output = Tensor { name: n.result()?.into(), shape: t.shape.clone(), dtype, quant: Some(quant) };
+    Ok(Value::Tensor(importer.layer(n.index, Op::Quantize, vec![id], output, &[])))
 }
 
 impl<'a> Importer<'a> {
@@ -169,8 +229,8 @@ impl<'a> Importer<'a> {
         };
         let (scale, zero, dtype) = self.scales(n, 1)?;
         let dtype = dtype.unwrap_or(DType::U8);
-        if !matches!(dtype, DType::U8 | DType::S8) {
-            return unsupported(format!("constants of type {} are not implemented yet", dtype.name()));
+        if dtype.bytes() > 2 {
+            return unsupported(format!("constants of type {} are not implemented", dtype.name()));
         }
         let axis = if scale.len() > 1 { axis_of(n, 1, c.shape.len())? } else { 0 };
         if scale.len() > 1 && c.shape.get(axis) != Some(&scale.len()) {
@@ -187,10 +247,11 @@ impl<'a> Importer<'a> {
             let ch = channel(i);
             numeric::quantize(*v, scale[ch], zero_of(ch), range(dtype))
         });
-        let data = if dtype == DType::S8 {
-            Data::S8(bytes.map(|v| v as i8).collect())
-        } else {
-            Data::U8(bytes.map(|v| v as u8).collect())
+        let data = match dtype {
+            DType::S8 => Data::S8(bytes.map(|v| v as i8).collect()),
+            DType::U16 => Data::U16(bytes.map(|v| v as u16).collect()),
+            DType::S16 => Data::S16(bytes.map(|v| v as i16).collect()),
+            _ => Data::U8(bytes.map(|v| v as u8).collect()),
         };
         Ok(Value::Constant(Rc::new(Constant { name: n.result()?.into(), shape: c.shape.clone(), data })))
     }

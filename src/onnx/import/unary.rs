@@ -1,39 +1,35 @@
-//! Importing element-wise functions. On an 8-bit tensor each is a table of 256 entries; right after an operator, Relu and
+//! Importing functions of one tensor. On an 8-bit tensor each is a table of 256 entries; right after an operator, Relu and
 //! Clip are the clamp of its output.
 
 use super::Importer;
-use super::function::{Format, Unary, map, range, table};
+use super::expr::{Expr, map, range, table};
 use super::node::OnnxNode;
 use super::value::{Real, Refusal, Value, unsupported};
-use crate::graph::{Op, Tensor};
+use crate::graph::{Op, Tensor, TensorId};
+use crate::isa::{Float1, Float2};
 use crate::numeric;
 
 impl<'a> Importer<'a> {
     /// Puts a function on top of a float value.
-    fn unary(&mut self, n: &'a OnnxNode<'a>, function: Unary) -> Result<Value, Refusal> {
+    fn unary(&mut self, n: &'a OnnxNode<'a>, f: impl FnOnce(Expr) -> Expr) -> Result<Value, Refusal> {
+        let mut real = self.float(n, 0)?;
+        real.expr = f(real.expr);
+        real.nodes.push(n.index);
+        real.unnamed = false;
+        Ok(Value::Real(real))
+    }
+
+    /// Bounds of a float value, of the result of an operator, or of integers themselves.
+    fn bounded(&mut self, n: &'a OnnxNode<'a>, lo: f32, hi: f32) -> Result<Value, Refusal> {
         match self.value(n, 0)?.clone() {
-            Value::Real(mut r) => {
-                r.functions.push(function);
-                r.nodes.push(n.index);
-                Ok(Value::Real(r))
-            }
             Value::Pending(p) => {
-                if function.bounds().is_none() {
-                    let before = self.nodes[p.own].op_type();
-                    return unsupported(format!(
-                        "{} right after {before}, without quantizers between, is not implemented",
-                        n.op_type()
-                    ));
-                }
                 let mut p = (*p).clone();
-                p.functions.push(function);
+                p.bounds.push((lo, hi));
                 p.nodes.push(n.index);
                 Ok(Value::Pending(p.into()))
             }
-            Value::Tensor(id) if self.graph.tensor(id).quant.is_some() && function.bounds().is_some() => {
-                self.clamp_integers(n, id, function)
-            }
-            _ => unsupported(format!("a float {}: quantize the model first", n.op_type())),
+            Value::Tensor(id) if self.graph.tensor(id).quant.is_some() => self.clamp_integers(n, id, lo, hi),
+            _ => self.unary(n, |x| x.clip(lo, hi)),
         }
     }
 
@@ -41,42 +37,30 @@ impl<'a> Importer<'a> {
     fn clamp_integers(
         &mut self,
         n: &'a OnnxNode<'a>,
-        id: crate::graph::TensorId,
-        function: Unary,
+        id: TensorId,
+        lo: f32,
+        hi: f32,
     ) -> Result<Value, Refusal> {
         let t = self.graph.tensor(id).clone();
-        let (lo, hi) = function.bounds().unwrap_or((f32::NEG_INFINITY, f32::INFINITY));
+        if t.dtype.bytes() > 1 {
+            return unsupported(format!(
+                "a {} of {} integers is not implemented",
+                n.op_type(),
+                t.dtype.name()
+            ));
+        }
         let [least, greatest] = range(t.dtype);
         let bound = |x: f32| (x as i32).clamp(least, greatest);
         let (lo, hi) = (bound(lo), bound(hi));
-        let lut = map(function.name(), t.dtype, |q| q.max(lo).min(hi));
+        let what = if n.op_type() == "Relu" { "relu" } else { "clip" };
+        let lut = map(what, t.dtype, |q| q.max(lo).min(hi));
         let output = Tensor { name: n.result()?.into(), ..t };
         Ok(Value::Tensor(self.layer(n.index, Op::Table(lut), vec![id], output, &[])))
-    }
-
-    /// A table layer behind a quantizer.
-    pub(super) fn table_layer(
-        &mut self,
-        own: usize,
-        real: &Real,
-        name: &str,
-        to: Format,
-    ) -> Result<Value, Refusal> {
-        let t = self.graph.tensor(real.tensor).clone();
-        let Some(quant) = t.quant else { return unsupported("its input has no quantization") };
-        let lut = table(&real.functions, (quant, t.dtype), to);
-        let output = Tensor { name: name.into(), shape: t.shape, dtype: to.1, quant: Some(to.0) };
-        // The layer is named after the function, not after the quantizer behind it.
-        let character = real.nodes.iter().rev().find(|i| self.nodes[**i].op_type() != "DequantizeLinear");
-        let character = character.copied().unwrap_or(own);
-        let mut nodes = real.nodes.clone();
-        nodes.push(own);
-        Ok(Value::Tensor(self.layer(character, Op::Table(lut), vec![real.tensor], output, &nodes)))
     }
 }
 
 pub(super) fn relu<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
-    importer.unary(n, Unary::Relu)
+    importer.bounded(n, 0.0, f32::INFINITY)
 }
 
 pub(super) fn clip<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
@@ -90,11 +74,7 @@ pub(super) fn clip<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Resu
                 (_, Some(v)) if v.len() == 1 => Some(v[0] as f32),
                 _ => None,
             },
-            Value::ConstantReal(c) => c
-                .constant
-                .integers()
-                .filter(|v| v.len() == 1 && c.scale.len() == 1)
-                .map(|v| numeric::dequantize(v[0] as i32, c.scale[0], c.zero_point[0])),
+            Value::ConstantReal(c) => c.number().map(|(_, x)| x),
             _ => None,
         };
         match one {
@@ -104,33 +84,153 @@ pub(super) fn clip<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Resu
     };
     let lo = bound(importer, 1, "min")?.unwrap_or(f32::NEG_INFINITY);
     let hi = bound(importer, 2, "max")?.unwrap_or(f32::INFINITY);
-    importer.unary(n, Unary::Clip { lo, hi })
+    importer.bounded(n, lo, hi)
 }
 
-pub(super) fn leaky_relu<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
-    importer.unary(n, Unary::LeakyRelu { alpha: n.float("alpha").unwrap_or(0.01) })
+/// `x · clip(x/6 + 1/2, 0, 1)`.
+fn hard_swish_of(x: Expr) -> Expr {
+    x.clone().mul(x.mul(1.0 / 6.0).add(0.5).clip(0.0, 1.0))
 }
 
-pub(super) fn hard_sigmoid<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
-    let (alpha, beta) = (n.float("alpha").unwrap_or(0.2), n.float("beta").unwrap_or(0.5));
-    importer.unary(n, Unary::HardSigmoid { alpha, beta })
+/// `log(1 + exp(x))` without overflow: `max(x, 0) + log(1 + exp(−|x|))`.
+fn softplus_of(x: Expr) -> Expr {
+    let tail = x.clone().one(Float1::Abs).one(Float1::Neg).one(Float1::Exp).add(1.0).one(Float1::Log);
+    x.max(0.0).add(tail)
 }
 
-pub(super) fn hard_swish<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
-    importer.unary(n, Unary::HardSwish)
+/// The functions that have no rule of their own, by ONNX's definitions.
+pub(super) fn function<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
+    let alpha = |default: f32| n.float("alpha").unwrap_or(default);
+    let approximate = n.string("approximate").is_some_and(|a| a == "tanh");
+    let half_pi_root = std::f32::consts::FRAC_2_SQRT_PI * std::f32::consts::FRAC_1_SQRT_2;
+    importer.unary(n, |x| match n.op_type() {
+        "Abs" => x.one(Float1::Abs),
+        "Ceil" => x.one(Float1::Ceil),
+        "Cos" => x.one(Float1::Cos),
+        "Elu" => x.by_sign(|x| x.one(Float1::Exp).add(-1.0).mul(alpha(1.0))),
+        "Erf" => x.one(Float1::Erf),
+        "Exp" => x.one(Float1::Exp),
+        "Floor" => x.one(Float1::Floor),
+        "Gelu" if approximate => {
+            let cubed = x.clone().mul(x.clone()).mul(x.clone()).mul(0.044_715);
+            let inner = x.clone().add(cubed).mul(half_pi_root).one(Float1::Tanh).add(1.0);
+            x.mul(0.5).mul(inner)
+        }
+        "Gelu" => {
+            let inner = x.clone().mul(std::f32::consts::FRAC_1_SQRT_2).one(Float1::Erf).add(1.0);
+            x.mul(0.5).mul(inner)
+        }
+        "HardSigmoid" => x.mul(alpha(0.2)).add(n.float("beta").unwrap_or(0.5)).clip(0.0, 1.0),
+        "HardSwish" => hard_swish_of(x),
+        "LeakyRelu" => x.by_sign(|x| x.mul(alpha(0.01))),
+        "Log" => x.one(Float1::Log),
+        "Mish" => x.clone().mul(softplus_of(x).one(Float1::Tanh)),
+        "Neg" => x.one(Float1::Neg),
+        "QuickGelu" => x.clone().mul(x.mul(alpha(1.702)).one(Float1::Sigmoid)),
+        "Reciprocal" => Expr::Number(1.0).two(Float2::Div, x),
+        "Round" => x.one(Float1::Round),
+        "Selu" => {
+            let gamma = n.float("gamma").unwrap_or(1.050_701);
+            x.by_sign(|x| x.one(Float1::Exp).add(-1.0).mul(alpha(1.673_263_2))).mul(gamma)
+        }
+        "Sigmoid" => x.one(Float1::Sigmoid),
+        "Sin" => x.one(Float1::Sin),
+        "Softplus" => softplus_of(x),
+        "Softsign" => x.clone().two(Float2::Div, x.one(Float1::Abs).add(1.0)),
+        "Sqrt" => x.one(Float1::Sqrt),
+        "Swish" => x.clone().mul(x.mul(alpha(1.0)).one(Float1::Sigmoid)),
+        "Tanh" => x.one(Float1::Tanh),
+        // `operators.rs` sends nothing else here.
+        _ => x,
+    })
 }
 
-/// `QLinearLeakyRelu(X, x_scale, x_zp, y_scale, y_zp)`: `quantize(f(dequantize(q)))`, measured against ONNX Runtime.
-pub(super) fn qlinear_leaky_relu<'a>(
-    importer: &mut Importer<'a>,
-    n: &'a OnnxNode<'a>,
-) -> Result<Value, Refusal> {
+/// `x < 0 ? slope·x : x` with a constant slope.
+pub(super) fn prelu<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
+    let slope = importer.float(n, 1)?;
+    let more = slope.nodes.clone();
+    let shape = super::elementwise::broadcast(&importer.float(n, 0)?.shape, &slope.shape)?;
+    let value = importer.unary(n, |x| x.by_sign(|x| x.mul(slope.expr)))?;
+    if let Value::Real(mut real) = value {
+        real.shape = shape;
+        real.nodes.extend(more);
+        return Ok(Value::Real(real));
+    }
+    Ok(value)
+}
+
+/// `QLinearLeakyRelu` and `QLinearSigmoid`, `(X, x_scale, x_zp, y_scale, y_zp)`: `quantize(f(dequantize(q)))`.
+pub(super) fn qlinear<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
     let id = importer.activation(n, 0)?;
     let t = importer.graph.tensor(id).clone();
     let (quant, dtype) = importer.quant(n, 3)?;
     let to = (quant, dtype.unwrap_or(t.dtype));
-    let function = Unary::LeakyRelu { alpha: n.float("alpha").unwrap_or(0.01) };
+    let x = Expr::Tensor(id);
+    let e = match n.op_type() {
+        "QLinearSigmoid" => x.one(Float1::Sigmoid),
+        _ => {
+            let alpha = n.float("alpha").unwrap_or(0.01);
+            x.by_sign(|x| x.mul(alpha))
+        }
+    };
     let from = (importer.quant(n, 1)?.0, t.dtype);
     let output = Tensor { name: n.result()?.into(), shape: t.shape, dtype: to.1, quant: Some(quant) };
-    Ok(Value::Tensor(importer.layer(n.index, Op::Table(table(&[function], from, to)), vec![id], output, &[])))
+    let Some(lut) = table(&e, from, to) else { return unsupported("its function is no table") };
+    Ok(Value::Tensor(importer.layer(n.index, Op::Table(lut), vec![id], output, &[])))
+}
+
+/// `Softmax` of the float view of an 8-bit tensor: waits for its quantizer. Before opset 13 all axes from `axis` on are
+/// one.
+pub(super) fn softmax<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
+    let (input, mut nodes) = importer.real(n, 0)?;
+    nodes.push(n.index);
+    let t = importer.graph.tensor(input);
+    let axis = softmax_axis(n, importer.opset, &t.shape)?;
+    let kind = super::value::PendingKind::Softmax { axis };
+    Ok(Value::Pending(importer.pending(kind, n, t.shape.clone(), vec![input], nodes).into()))
+}
+
+/// `QLinearSoftmax(X, x_scale, x_zp, y_scale, y_zp)`.
+pub(super) fn qlinear_softmax<'a>(
+    importer: &mut Importer<'a>,
+    n: &'a OnnxNode<'a>,
+) -> Result<Value, Refusal> {
+    let input = importer.activation(n, 0)?;
+    let t = importer.graph.tensor(input).clone();
+    let (quant, dtype) = importer.quant(n, 3)?;
+    let opset = n.int("opset", importer.opset);
+    let axis = softmax_axis(n, opset, &t.shape)?;
+    let kind = super::value::PendingKind::Softmax { axis };
+    let p = importer.pending(kind, n, t.shape, vec![input], Vec::new());
+    importer.complete(&p, n.index, n.result()?, (quant, dtype.unwrap_or(t.dtype)))
+}
+
+fn softmax_axis(n: &OnnxNode, opset: i64, shape: &[usize]) -> Result<usize, Refusal> {
+    let rank = shape.len();
+    let axis = super::movement::axis(n.int("axis", if opset < 13 { 1 } else { -1 }), rank)?;
+    let last = shape.iter().rposition(|d| *d != 1).unwrap_or(0);
+    match shape.get(axis) {
+        None => Err(Refusal::Malformed(format!("axis {axis} of rank {rank}"))),
+        Some(_) if opset >= 13 => Ok(axis),
+        // One axis of several elements is all that is left.
+        Some(_) if last <= axis => Ok(axis),
+        Some(_) if shape[axis..].iter().filter(|d| **d != 1).count() <= 1 => Ok(last),
+        Some(_) => unsupported("a softmax over several axes (before opset 13) is not implemented"),
+    }
+}
+
+/// A table layer behind a quantizer: named after the function, not after the quantizer.
+pub(super) fn character(importer: &Importer, real: &Real, own: usize) -> usize {
+    let found = real.nodes.iter().rev().find(|i| importer.nodes[**i].op_type() != "DequantizeLinear");
+    found.copied().unwrap_or(own)
+}
+
+/// Bounds as those of the quantized value: quantization is monotonic, so it commutes with them.
+pub(super) fn clamp(bounds: &[(f32, f32)], to: super::expr::Format) -> [i32; 2] {
+    let full = range(to.1);
+    bounds.iter().fold(full, |[lo, hi], (least, greatest)| {
+        let bound = |x: f32| numeric::quantize(x, to.0.scale, to.0.zero_point, full);
+        let (least, greatest) = (bound(*least), bound(*greatest));
+        [lo.max(least).min(greatest), hi.max(least).min(greatest)]
+    })
 }

@@ -3,8 +3,9 @@
 use std::rc::Rc;
 
 use super::super::constant::Constant;
-use super::function::Unary;
-use crate::graph::{TensorId, Weights, Window};
+use super::expr::Expr;
+use crate::graph::{Op, TensorId, Weights, Window};
+use crate::numeric::Linear;
 
 /// Why a node is not imported.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,23 +38,32 @@ pub(super) enum Value {
     ConstantReal(Rc<ConstantReal>),
     /// The float result of an operator that a QuantizeLinear will complete.
     Pending(Rc<Pending>),
-    /// Computed by the host layer.
+    /// Computed by a host node.
     Host,
     /// Its node is not supported. Where the model declares the shape, quantized operators behind it are still examined.
     Failed(Option<Vec<usize>>),
 }
 
-/// A float view: `functions(dequantize(tensor))`.
+/// A float expression of tensors.
 #[derive(Debug, Clone)]
 pub(super) struct Real {
-    pub(super) tensor: TensorId,
-    /// Element-wise functions on top, in order.
-    pub(super) functions: Vec<Unary>,
-    /// ONNX nodes between the tensor and this value.
+    pub(super) expr: Expr,
+    pub(super) shape: Vec<usize>,
+    /// ONNX nodes between the tensors and this value.
     pub(super) nodes: Vec<usize>,
     /// The tensor was made by moving elements around in the float view; a QuantizeLinear of the same quantization
     /// gives it its ONNX name.
     pub(super) unnamed: bool,
+}
+
+impl Real {
+    /// The tensor of which this is the float view and nothing else.
+    pub(super) fn plain(&self) -> Option<TensorId> {
+        match self.expr {
+            Expr::Tensor(id) => Some(id),
+            _ => None,
+        }
+    }
 }
 
 /// `(constant − zero_point)·scale`, per tensor or along one axis.
@@ -77,20 +87,36 @@ pub(super) struct Pending {
     /// ONNX shape of the result.
     pub(super) shape: Vec<usize>,
     pub(super) inputs: Vec<TensorId>,
-    /// Relu and Clip on top of the result, in order.
-    pub(super) functions: Vec<Unary>,
+    /// Relu and Clip on top of the result, in order: lower and upper bound.
+    pub(super) bounds: Vec<(f32, f32)>,
+    /// Operators that move elements, after the bounds.
+    pub(super) moves: Vec<Moved>,
     /// ONNX nodes absorbed so far.
     pub(super) nodes: Vec<usize>,
+}
+
+/// An operator that moves the elements of a result that waits for its quantizer.
+#[derive(Debug, Clone)]
+pub(super) struct Moved {
+    pub(super) node: usize,
+    pub(super) op: Op,
+    /// Shape before and after.
+    pub(super) before: Vec<usize>,
+    pub(super) shape: Vec<usize>,
 }
 
 /// Which operator.
 #[derive(Debug, Clone)]
 pub(super) enum PendingKind {
-    Conv { window: Window, groups: usize, weights: Weights, bias: Option<Vec<i32>> },
-    Gemm { weights: Weights, bias: Option<Vec<i32>> },
+    Conv { window: Window, groups: usize, weights: Weights, bias: Option<Vec<i64>> },
+    Gemm { weights: Weights, bias: Option<Vec<i64>> },
+    ConvTranspose { window: Window, groups: usize, weights: Weights, bias: Option<Vec<i64>> },
+    MatMul,
     Add,
     Mul,
     AvgPool { window: Window, include_pad: bool },
     GlobalAvgPool,
     Concat { axis: usize },
+    Softmax { axis: usize },
+    Resize { rows: Vec<Linear>, cols: Vec<Linear> },
 }

@@ -124,7 +124,7 @@ impl GraphBuilder {
 
     fn epilogue(&mut self, oc: usize, depth: usize, y: &Tensor) -> MacEpilogue {
         let biased = self.random.within(0, 3) > 0;
-        let bias = biased.then(|| (0..oc).map(|_| self.random.within(-20_000, 20_000) as i32).collect());
+        let bias = biased.then(|| (0..oc).map(|_| self.random.within(-20_000, 20_000)).collect());
         let count = if self.random.within(0, 2) == 0 { 1 } else { oc };
         let base = 1.0 / (100.0 * (depth as f32).sqrt());
         let multiplier =

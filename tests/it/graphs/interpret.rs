@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::more;
 use rcar_iss::graph::{DType, Graph, MacEpilogue, Node, Op, Quant, TensorId, Weights, Window};
 use rcar_iss::numeric::{self, AddCoefficients, Average, MulCoefficients};
 
@@ -12,6 +13,17 @@ pub(super) type Values = Vec<i64>;
 /// All tensors of a graph.
 pub(super) fn interpret(graph: &Graph, inputs: &BTreeMap<TensorId, Values>) -> BTreeMap<TensorId, Values> {
     let mut values = inputs.clone();
+    for (id, data) in &graph.constants {
+        let dtype = graph.tensor(*id).dtype;
+        let element = |b: &[u8]| match dtype {
+            DType::U8 => b[0].into(),
+            DType::S8 => i64::from(b[0] as i8),
+            DType::U16 => u16::from_le_bytes([b[0], b[1]]).into(),
+            DType::S16 => i16::from_le_bytes([b[0], b[1]]).into(),
+            _ => u32::from_le_bytes([b[0], b[1], b[2], b[3]]).into(),
+        };
+        values.insert(*id, data.chunks(dtype.bytes()).map(element).collect());
+    }
     for node in &graph.nodes {
         let result = compute(graph, node, &values);
         values.insert(node.outputs[0], result);
@@ -19,15 +31,15 @@ pub(super) fn interpret(graph: &Graph, inputs: &BTreeMap<TensorId, Values>) -> B
     values
 }
 
-struct View<'a> {
-    values: &'a [i64],
-    shape: &'a [usize],
-    dtype: DType,
-    quant: Option<Quant>,
+pub(super) struct View<'a> {
+    pub(super) values: &'a [i64],
+    pub(super) shape: &'a [usize],
+    pub(super) dtype: DType,
+    pub(super) quant: Option<Quant>,
 }
 
 impl View<'_> {
-    fn quant(&self) -> Quant {
+    pub(super) fn quant(&self) -> Quant {
         self.quant.unwrap()
     }
 
@@ -38,7 +50,7 @@ impl View<'_> {
     }
 }
 
-fn range(dtype: DType) -> [i32; 2] {
+pub(super) fn range(dtype: DType) -> [i32; 2] {
     let (lo, hi) = dtype.int_range().unwrap();
     [lo as i32, hi as i32]
 }
@@ -116,8 +128,9 @@ fn compute(graph: &Graph, node: &Node, values: &BTreeMap<TensorId, Values>) -> V
             for n in 0..batch {
                 for c in 0..channels {
                     let all = (0..h).flat_map(|iy| (0..w).map(move |ix| [n, c, iy, ix]));
-                    let sum = all.map(|at| x.at(at) - from.zero_point).sum();
-                    out.push(numeric::requantize(sum, m, to.zero_point, range(y.dtype)).into());
+                    let sum: i64 = all.map(|at| i64::from(x.at(at) - from.zero_point)).sum();
+                    let e = MacEpilogue { bias: None, multiplier: vec![m], clamp: range(y.dtype) };
+                    out.push(finish(sum, 0, &e, &y, x.dtype.bytes() > 1));
                 }
             }
             out
@@ -153,6 +166,14 @@ fn compute(graph: &Graph, node: &Node, values: &BTreeMap<TensorId, Values>) -> V
             };
             (0..x.values.len()).map(|i| x.values[source(i)]).collect()
         }
+        Op::Lane { steps } => more::lane(&inputs, &y, steps),
+        Op::Move { boxes, fill, .. } => more::moved(x, &y, boxes, *fill),
+        Op::Softmax { axis } => more::softmax(x, &y, *axis),
+        Op::Resize { rows, cols } => more::resize(x, &y, rows, cols),
+        Op::MatMul { multiplier, clamp } => more::matmul(x, &inputs[1], &y, *multiplier, *clamp),
+        Op::ConvTranspose { window, groups, weights, epilogue } => {
+            more::conv_transpose(x, &y, window, *groups, weights, epilogue)
+        }
         Op::Host(_) => unreachable!("no host layers here"),
     }
 }
@@ -161,22 +182,30 @@ fn byte(b: u8, dtype: DType) -> i64 {
     if dtype == DType::S8 { i64::from(b as i8) } else { b.into() }
 }
 
+/// Which element of an operand stands at element `i` of the result (NumPy broadcasting).
+pub(super) fn broadcast_index(operand: &[usize], shape: &[usize], i: usize) -> usize {
+    let skipped = shape.len() - operand.len();
+    let mut at = 0;
+    for (axis, extent) in operand.iter().enumerate() {
+        let step: usize = shape[skipped + axis + 1..].iter().product();
+        let index = i / step % shape[skipped + axis];
+        at = at * extent + if *extent == 1 { 0 } else { index };
+    }
+    at
+}
+
 fn broadcast(inputs: &[View], shape: &[usize], f: impl Fn(i32, i32) -> i32) -> Values {
-    let element = |v: &View, i: usize| {
-        let skipped = shape.len() - v.shape.len();
-        let mut at = 0;
-        for (axis, extent) in v.shape.iter().enumerate() {
-            let step: usize = shape[skipped + axis + 1..].iter().product();
-            let index = i / step % shape[skipped + axis];
-            at = at * extent + if *extent == 1 { 0 } else { index };
-        }
-        v.values[at] as i32
-    };
+    let element = |v: &View, i: usize| v.values[broadcast_index(v.shape, shape, i)] as i32;
     (0..shape.iter().product()).map(|i| f(element(&inputs[0], i), element(&inputs[1], i)).into()).collect()
 }
 
 /// Calls `f` with the taps of every output position: an input position, or none in the padding.
-fn windows(x: &View, y: &View, w: &Window, f: impl Fn(usize, usize, &[Option<[usize; 2]>]) -> i32) -> Values {
+fn windows<T: Into<i64>>(
+    x: &View,
+    y: &View,
+    w: &Window,
+    f: impl Fn(usize, usize, &[Option<[usize; 2]>]) -> T,
+) -> Values {
     let [_, _, h, wd] = <[usize; 4]>::try_from(x.shape).unwrap();
     let [batch, channels, oh, ow] = <[usize; 4]>::try_from(y.shape).unwrap();
     let mut out = Vec::new();
@@ -204,14 +233,28 @@ fn windows(x: &View, y: &View, w: &Window, f: impl Fn(usize, usize, &[Option<[us
     out
 }
 
-fn finish(acc: i64, channel: usize, e: &MacEpilogue, y: &View) -> i32 {
-    let bias = e.bias.as_ref().map_or(0, |b| i64::from(b[channel]));
+/// A sum with its bias as an element of the result; `wide` sums have 64 bits.
+pub(super) fn finish(acc: i64, channel: usize, e: &MacEpilogue, y: &View, wide: bool) -> i64 {
+    let sum = acc + e.bias.as_ref().map_or(0, |b| b[channel]);
     let m = e.multiplier[if e.multiplier.len() == 1 { 0 } else { channel }];
-    numeric::requantize((acc + bias) as i32, m, y.quant().zero_point, e.clamp)
+    match y.dtype {
+        DType::F32 => numeric::scale_sum(sum, m).to_bits().into(),
+        DType::S32 => sum,
+        _ if wide || y.dtype.bytes() > 1 => {
+            numeric::requantize_wide(sum, m, y.quant().zero_point, e.clamp).into()
+        }
+        _ => numeric::requantize(sum as i32, m, y.quant().zero_point, e.clamp).into(),
+    }
 }
 
-fn weight(w: &Weights, at: usize) -> i64 {
-    byte(w.data[at], w.dtype) - i64::from(w.zero_point)
+pub(super) fn weight(w: &Weights, at: usize) -> i64 {
+    let b = &w.data[at * w.dtype.bytes()..];
+    let value = match w.dtype {
+        DType::U16 => u16::from_le_bytes([b[0], b[1]]).into(),
+        DType::S16 => i16::from_le_bytes([b[0], b[1]]).into(),
+        _ => byte(b[0], w.dtype),
+    };
+    value - i64::from(w.zero_point)
 }
 
 fn conv(x: &View, y: &View, w: &Window, groups: usize, k: &Weights, e: &MacEpilogue) -> Values {
@@ -227,7 +270,7 @@ fn conv(x: &View, y: &View, w: &Window, groups: usize, k: &Weights, e: &MacEpilo
                 acc += a * weight(k, (o * ic + i) * kh * kw + t);
             }
         }
-        finish(acc, o, e, y)
+        finish(acc, o, e, y, x.dtype.bytes() > 1 || k.dtype.bytes() > 1)
     })
 }
 
@@ -238,7 +281,7 @@ fn gemm(x: &View, y: &View, k: &Weights, e: &MacEpilogue) -> Values {
     for row in x.values.chunks(depth) {
         for o in 0..n {
             let acc = row.iter().enumerate().map(|(i, a)| (a - zero) * weight(k, o * depth + i)).sum();
-            out.push(finish(acc, o, e, y).into());
+            out.push(finish(acc, o, e, y, x.dtype.bytes() > 1 || k.dtype.bytes() > 1));
         }
     }
     out

@@ -5,6 +5,7 @@
 
 mod build;
 mod interpret;
+mod more;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

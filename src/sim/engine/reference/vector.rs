@@ -55,7 +55,7 @@ pub(super) fn mul(m: &mut Access, dst: &TensorDesc, [a, b]: [&TensorDesc; 2], q:
 pub(super) fn lut(m: &mut Access, dst: &TensorDesc, src: &TensorDesc, table: &TensorDesc) {
     for_each(dst.dims, |i| {
         let index = m.int(src, i) & 0xff;
-        let value = m.int(table, [0, 0, 0, index.into()]);
+        let value = m.int(table, [0, 0, 0, index]);
         m.put_int(dst, i, value);
     });
     for_each(table.dims, |i| {

@@ -1,0 +1,148 @@
+//! The end of an import: outputs, names, what was removed and why, and one row for each node.
+
+use std::collections::BTreeSet;
+
+use super::node::OnnxNode;
+use super::value::{Refusal, Value};
+use super::{Fate, Importer, NodeRow, NodeStatus};
+use crate::graph::{DType, Node, Op, Removed, Tensor, TensorId};
+
+impl Importer<'_> {
+    /// A model of which nothing is quantized does not become one host layer in silence.
+    pub(super) fn refuse_floats(&mut self) {
+        let accelerated = |n: &Node| !matches!(n.op, Op::Host(_) | Op::Quantize | Op::Dequantize);
+        if self.host.is_empty() || self.graph.nodes.iter().any(accelerated) {
+            return;
+        }
+        for (i, n) in self.nodes.iter().enumerate().filter(|(i, _)| self.host.contains_key(i)) {
+            self.fates[i] = Fate::Unsupported(format!("a float {}: quantize the model first", n.op_type()));
+        }
+    }
+
+    /// Integers that were moved in the float view, and that no quantizer named: their ONNX name is that of floats.
+    pub(super) fn name_moved(&mut self) {
+        for (name, value) in &self.values {
+            if let Value::Real(r) = value
+                && let Some(id) = r.plain()
+            {
+                let t = &mut self.graph.tensors[id.0 as usize];
+                if t.name == *name && t.dtype != DType::F32 {
+                    t.name = format!("{name}.quantized");
+                }
+            }
+        }
+    }
+
+    /// Tensors that some layer names, and the graph's own.
+    fn named_tensors(&self) -> BTreeSet<TensorId> {
+        let layers = self.graph.nodes.iter().flat_map(|n| n.inputs.iter().chain(&n.outputs));
+        layers.chain(&self.graph.inputs).chain(&self.graph.outputs).copied().collect()
+    }
+
+    /// Removes tensors that nothing names: those of values that turned out to be of no use.
+    pub(super) fn forget_unwritten(&mut self) {
+        let written = self.named_tensors();
+        for i in (0..self.graph.tensors.len() as u32).rev().map(TensorId) {
+            if !written.contains(&i) {
+                self.graph.forget(i);
+            }
+        }
+    }
+
+    /// Names the graph's outputs; returns a row for each that cannot be one.
+    pub(super) fn outputs(&mut self) -> Vec<NodeRow> {
+        let mut rows = Vec::new();
+        let proto = self.proto;
+        for info in &proto.output {
+            let name = info.name();
+            let failed = |detail: &str| NodeRow {
+                name: name.into(),
+                op_type: "graph output".into(),
+                status: NodeStatus::Unsupported,
+                detail: detail.into(),
+            };
+            match self.values.get(name).cloned() {
+                Some(Value::Tensor(id)) => {
+                    let t = self.graph.tensor(id).clone();
+                    let made = self.nodes.iter().position(|n| n.proto.output.iter().any(|o| o == name));
+                    match made {
+                        _ if t.name == name && self.graph.producer(id).is_some() => {
+                            self.graph.outputs.push(id)
+                        }
+                        // Only another name of a tensor: the output is a copy, or lies in the same place.
+                        Some(own) if t.dtype.int_range().is_some() => {
+                            let output = Tensor { name: name.into(), ..t };
+                            let id = self.layer(own, Op::Reshape, vec![id], output, &[]);
+                            self.graph.outputs.push(id);
+                        }
+                        _ => rows.push(failed("it is only another name of an input; nothing computes it")),
+                    }
+                }
+                Some(Value::Real(real)) if real.plain().is_some() => {
+                    if let Some(id) = self.float_view(name, &real) {
+                        self.graph.outputs.push(id);
+                    }
+                }
+                Some(value @ (Value::Host | Value::Real(_) | Value::Pending(_))) => {
+                    if !matches!(value, Value::Host) && !self.options.host {
+                        rows.push(failed("it stays float, and --no-host forbids host layers"));
+                        continue;
+                    }
+                    self.value_to_host(&value, "its result stays float");
+                    match self.host_tensor(name) {
+                        Ok(id) => self.graph.outputs.push(id),
+                        Err(Refusal::Malformed(why) | Refusal::Unsupported(why)) => rows.push(failed(&why)),
+                        Err(Refusal::Unreached) => {}
+                    }
+                }
+                Some(Value::Failed(_)) => {}
+                Some(Value::Constant(_) | Value::ConstantReal(_)) => rows.push(failed("it is a constant")),
+                Some(Value::Exotic(reason)) => rows.push(failed(&reason)),
+                None => rows.push(failed("no node computes it")),
+            }
+        }
+        rows
+    }
+
+    /// Every ONNX value that has no tensor in the graph, with its reason.
+    pub(super) fn list_removed(&mut self) {
+        let named = self.named_tensors();
+        let kept: BTreeSet<&str> = named.iter().map(|id| self.graph.tensor(*id).name.as_str()).collect();
+        let mut removed = Vec::new();
+        for n in self.nodes {
+            for output in n.proto.output.iter().filter(|o| !o.is_empty() && !kept.contains(o.as_str())) {
+                let reason = match self.values.get(output.as_str()) {
+                    Some(Value::Constant(_) | Value::ConstantReal(_)) => continue,
+                    Some(Value::Tensor(id)) => format!("the same bytes as \"{}\"", self.graph.tensor(*id).name),
+                    Some(Value::Real(r)) => match r.plain() {
+                        Some(id) => format!("a float view of \"{}\", which is kept", self.graph.tensor(id).name),
+                        None => "a float value between two quantizers".into(),
+                    },
+                    Some(Value::Pending(_)) => {
+                        "a float value between two quantizers; the accelerator computes the operator in integers".into()
+                    }
+                    Some(Value::Host) => "a value inside a host layer".into(),
+                    _ => continue,
+                };
+                removed.push(Removed { tensor: output.clone(), reason });
+            }
+        }
+        self.graph.removed = removed;
+    }
+
+    pub(super) fn rows(&self) -> Vec<NodeRow> {
+        let row = |n: &OnnxNode| {
+            let (status, detail) = match &self.fates[n.index] {
+                Fate::Layer(layer) => (NodeStatus::Layer, layer.clone()),
+                Fate::Fused(layer) => (NodeStatus::Fused, layer.clone()),
+                Fate::Folded(how) => (NodeStatus::Folded, how.clone()),
+                Fate::Pending => (NodeStatus::Folded, "nothing that is kept depends on it".into()),
+                Fate::Host(reason) => (NodeStatus::Host, reason.clone()),
+                Fate::Unsupported(reason) => (NodeStatus::Unsupported, reason.clone()),
+                Fate::Unreached => (NodeStatus::Unreached, "an unsupported node feeds it".into()),
+            };
+            NodeRow { name: n.name.clone(), op_type: n.qualified_type(), status, detail }
+        };
+        self.nodes.iter().map(row).collect()
+    }
+}

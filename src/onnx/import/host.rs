@@ -1,0 +1,438 @@
+//! What the accelerator cannot compute: nodes that run on the host, wherever they stand in the graph.
+//!
+//! A host node reads floats: dequantized tensors, or what other host nodes computed. Host nodes that feed each other are
+//! one *island*, a layer of its own with an ONNX model inside. A node's level counts the islands on the way to it; nodes
+//! of one level never depend on accelerated layers that depend on the same level, so islands can be run whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use prost::Message;
+
+use super::super::load::LoadedModel;
+use super::super::proto::{GraphProto, ModelProto, TensorShapeProto, TypeProto, ValueInfoProto};
+use super::super::proto::{tensor_proto::DataType, tensor_shape_proto, type_proto};
+use super::node::OnnxNode;
+use super::value::{Real, Refusal, Value, unsupported};
+use super::{Fate, Importer, declared, dtype_of};
+use crate::float::FloatRunner;
+use crate::graph::{DType, HostGraph, Node, Op, Tensor, TensorId};
+use crate::tensor_file::{Element, TensorData};
+
+/// Whether a node's type says that it works on quantized values.
+pub(super) fn is_quantized(n: &OnnxNode) -> bool {
+    let t = n.op_type();
+    t.ends_with("uantizeLinear")
+        || t.starts_with("QLinear")
+        || t.starts_with("QGemm")
+        || t.ends_with("Integer")
+}
+
+/// A host node.
+#[derive(Debug, Clone)]
+pub(super) struct Guest {
+    level: u32,
+    reason: String,
+}
+
+impl<'a> Importer<'a> {
+    /// Whether a node can run on the host: it is a float operator whose inputs the host can have.
+    pub(super) fn can_host(&self, n: &OnnxNode<'a>) -> bool {
+        let fits = |name: &str| match self.values.get(name) {
+            Some(Value::Tensor(id)) => {
+                let t = self.graph.tensor(*id);
+                t.quant.is_none() && t.dtype.bytes() >= 4
+            }
+            Some(Value::Failed(_) | Value::Exotic(_)) | None => false,
+            Some(_) => true,
+        };
+        let moving =
+            |name: &str| !matches!(self.values.get(name), Some(Value::Constant(_) | Value::ConstantReal(_)));
+        let inputs: Vec<&str> = n.proto.input.iter().map(String::as_str).filter(|i| !i.is_empty()).collect();
+        self.options.host
+            && !is_quantized(n)
+            && inputs.iter().all(|i| fits(i))
+            && inputs.iter().any(|i| moving(i))
+    }
+
+    /// Makes a node a host node, and what its inputs wait for.
+    pub(super) fn move_to_host(&mut self, index: usize, reason: &str) {
+        if self.host.contains_key(&index) {
+            return;
+        }
+        self.mark(index, Fate::Host(reason.into()));
+        self.host.insert(index, Guest { level: 0, reason: reason.into() });
+        let inputs: Vec<&'a str> = self.nodes[index].proto.input.iter().map(String::as_str).collect();
+        let mut level = 1;
+        for name in inputs.into_iter().filter(|n| !n.is_empty()) {
+            let Some(value) = self.values.get(name).cloned() else { continue };
+            self.value_to_host(&value, "its result stays float");
+            level = level.max(self.level_for_host(name));
+        }
+        if let Some(guest) = self.host.get_mut(&index) {
+            guest.level = level;
+        }
+    }
+
+    /// A float value that no quantizer completes: its nodes run on the host.
+    pub(super) fn value_to_host(&mut self, value: &Value, reason: &str) {
+        let nodes = match value {
+            Value::Pending(p) => p.nodes.clone(),
+            Value::Real(r) if r.plain().is_none() => r.nodes.clone(),
+            _ => return,
+        };
+        let computes = |i: &usize| self.nodes[*i].op_type() != "DequantizeLinear";
+        for i in nodes.into_iter().filter(computes).collect::<Vec<_>>() {
+            self.move_to_host(i, reason);
+        }
+    }
+
+    /// The level of a host node that reads this value.
+    fn level_for_host(&self, name: &str) -> u32 {
+        if let Some(guest) = self.producers.get(name).and_then(|i| self.host.get(i)) {
+            return guest.level;
+        }
+        match self.values.get(name) {
+            Some(Value::Tensor(id)) => self.level_of(*id) + 1,
+            Some(Value::Real(real)) => {
+                let mut level = 0;
+                real.expr.leaves(&mut |e| {
+                    if let super::expr::Expr::Tensor(id) = e {
+                        level = level.max(self.level_of(*id));
+                    }
+                });
+                level + 1
+            }
+            _ => 1,
+        }
+    }
+
+    pub(super) fn level_of(&self, id: TensorId) -> u32 {
+        self.levels.get(&id).copied().unwrap_or(0)
+    }
+
+    /// The f32 tensor of a float view, made by a Dequantize layer on first use.
+    pub(super) fn float_view(&mut self, name: &str, real: &Real) -> Option<TensorId> {
+        let tensor = real.plain()?;
+        if self.graph.tensor(tensor).dtype == DType::F32 {
+            return Some(tensor);
+        }
+        if let Some(id) = self.floats.get(name) {
+            return Some(*id);
+        }
+        let shape = self.graph.tensor(tensor).shape.clone();
+        let output = Tensor { name: name.into(), shape, dtype: DType::F32, quant: None };
+        // A tensor that was moved in the float view has no quantizer to name it; the name belongs to the float one.
+        let own = real.nodes.last().copied().or_else(|| self.producers.get(name).copied()).unwrap_or(0);
+        if real.unnamed && self.graph.tensor(tensor).name == name {
+            self.graph.tensors[tensor.0 as usize].name = format!("{name}.quantized");
+        }
+        let id = self.layer(own, Op::Dequantize, vec![tensor], output, &real.nodes);
+        self.floats.insert(name.into(), id);
+        Some(id)
+    }
+
+    /// The tensor that a host value becomes where the accelerator, another island or the graph's user reads it.
+    pub(super) fn host_tensor(&mut self, name: &'a str) -> Result<TensorId, Refusal> {
+        if let Some(id) = self.host_tensors.get(name) {
+            return Ok(*id);
+        }
+        let Some(&producer) = self.producers.get(name) else { return unsupported("nothing computes it") };
+        let info = self.proto.output.iter().chain(&self.proto.value_info).find(|i| i.name() == name);
+        let known = info.and_then(|i| declared(i, &self.options.dims(name)).ok());
+        let (shape, dtype) = match known.and_then(|(shape, elem)| Some((shape, dtype_of(elem)?))) {
+            Some(known) => known,
+            None => self.infer(name)?,
+        };
+        if shape.contains(&0) {
+            return unsupported(format!("the extents of \"{name}\" depend on data"));
+        }
+        let id = self.tensor(Tensor { name: name.into(), shape, dtype, quant: None });
+        let level = self.host.get(&producer).map_or(1, |g| g.level);
+        self.levels.insert(id, level);
+        self.host_tensors.insert(name, id);
+        Ok(id)
+    }
+
+    /// Shape and type of a host value, found by running its nodes on zeros.
+    fn infer(&mut self, name: &'a str) -> Result<(Vec<usize>, DType), Refusal> {
+        let mut members = BTreeSet::new();
+        let mut wanted: Vec<&'a str> = vec![name];
+        while let Some(value) = wanted.pop() {
+            if let Some(&i) = self.producers.get(value)
+                && self.host.contains_key(&i)
+                && members.insert(i)
+            {
+                wanted.extend(self.nodes[i].proto.input.iter().map(String::as_str).filter(|s| !s.is_empty()));
+            }
+        }
+        let part = self.island(&members)?;
+        let zeros: Vec<(String, TensorData)> = part
+            .inputs
+            .iter()
+            .map(|(name, id)| {
+                let t = self.graph.tensor(*id);
+                let element = Element::from_name(t.dtype.name()).unwrap_or(Element::F32);
+                let bytes = vec![0; t.shape.iter().product::<usize>() * t.dtype.bytes()];
+                (name.clone(), TensorData { element, shape: t.shape.clone(), bytes })
+            })
+            .collect();
+        let given: Vec<(&str, TensorData)> = zeros.iter().map(|(n, t)| (n.as_str(), t.clone())).collect();
+        let model = self.model_of(&part, vec![named(name)]);
+        let result = FloatRunner::new().run(&model.encode_to_vec(), &given, &[name]);
+        let found = result.map_err(|why| Refusal::Unsupported(format!("the host cannot run it: {why}")))?;
+        let Some(first) = found.into_iter().next() else { return unsupported("it has no result") };
+        let dtype = DType::from_name(first.element.name());
+        match dtype {
+            Some(dtype) => Ok((first.shape, dtype)),
+            None => unsupported(format!("its result has elements of type {}", first.element.name())),
+        }
+    }
+
+    /// Adds the host layers, and puts all layers in order.
+    pub(super) fn host_layers(&mut self, model: &LoadedModel) -> Result<(), (usize, Refusal)> {
+        self.opsets.clone_from(&model.model.opset_import);
+        for members in self.islands() {
+            let first = members.iter().next().copied().unwrap_or(0);
+            self.host_layer(&members).map_err(|e| (first, e))?;
+        }
+        self.sort_layers();
+        Ok(())
+    }
+
+    /// Host nodes by level, those of one level by what they share.
+    fn islands(&self) -> Vec<BTreeSet<usize>> {
+        let mut islands: Vec<(u32, BTreeSet<usize>)> = Vec::new();
+        for (&i, guest) in &self.host {
+            let reads = |island: &BTreeSet<usize>| {
+                self.nodes[i]
+                    .proto
+                    .input
+                    .iter()
+                    .any(|name| self.producers.get(name.as_str()).is_some_and(|p| island.contains(p)))
+            };
+            // Nodes are in topological order, so what a node reads is in some island already; it joins them.
+            let (joined, apart): (Vec<_>, Vec<_>) =
+                islands.into_iter().partition(|(level, island)| *level == guest.level && reads(island));
+            islands = apart;
+            let mut all: BTreeSet<usize> = joined.into_iter().flat_map(|(_, island)| island).collect();
+            all.insert(i);
+            islands.push((guest.level, all));
+        }
+        islands.sort();
+        islands.into_iter().map(|(_, island)| island).collect()
+    }
+
+    fn host_layer(&mut self, members: &BTreeSet<usize>) -> Result<(), Refusal> {
+        let made: Vec<&'a str> = members
+            .iter()
+            .flat_map(|i| &self.nodes[*i].proto.output)
+            .map(String::as_str)
+            .filter(|s| !s.is_empty())
+            .collect();
+        let read_outside = |name: &str| {
+            self.host
+                .keys()
+                .filter(|i| !members.contains(i))
+                .any(|i| self.nodes[*i].proto.input.iter().any(|input| input == name))
+        };
+        let leaves = |name: &&'a str| {
+            self.host_tensors.contains_key(*name)
+                || read_outside(name)
+                || self.proto.output.iter().any(|o| o.name() == *name)
+        };
+        let leaving: Vec<&'a str> = made.iter().copied().filter(leaves).collect();
+        let outputs = leaving.iter().map(|name| self.host_tensor(name)).collect::<Result<Vec<_>, _>>()?;
+        if outputs.is_empty() {
+            return Ok(());
+        }
+        let part = self.island(members)?;
+        let infos = outputs
+            .iter()
+            .map(|id| value_info(&self.graph.tensor(*id).name, self.graph.tensor(*id)))
+            .collect();
+        let host = self.model_of(&part, infos);
+        let first = members.iter().next().copied().unwrap_or(0);
+        let reason = self.host.get(&first).map_or_else(String::new, |g| g.reason.clone());
+        let name = self.layer_name(first);
+        let node = Node {
+            op: Op::Host(HostGraph {
+                model: Arc::from(host.encode_to_vec()),
+                op_types: members.iter().map(|i| self.nodes[*i].qualified_type()).collect(),
+                reason,
+            }),
+            inputs: part.inputs.iter().map(|(_, id)| *id).collect(),
+            outputs,
+            onnx_nodes: members.iter().map(|i| self.nodes[*i].name.clone()).collect(),
+            name,
+        };
+        self.graph.nodes.push(node);
+        Ok(())
+    }
+
+    /// The nodes of an island with the constants that they need, and the tensors that they read.
+    fn island(&mut self, members: &BTreeSet<usize>) -> Result<Island<'a>, Refusal> {
+        let made: BTreeSet<&str> =
+            members.iter().flat_map(|i| &self.nodes[*i].proto.output).map(String::as_str).collect();
+        let read: BTreeSet<&'a str> = members
+            .iter()
+            .flat_map(|i| &self.nodes[*i].proto.input)
+            .map(String::as_str)
+            .filter(|s| !s.is_empty() && !made.contains(s))
+            .collect();
+        let mut island = Island::default();
+        island.nodes.extend(members);
+        for name in read {
+            match self.values.get(name).cloned() {
+                Some(Value::Real(real)) if real.plain().is_some() => {
+                    island.inputs.extend(self.float_view(name, &real).map(|id| (name.to_string(), id)));
+                }
+                Some(Value::Tensor(id)) => island.inputs.push((name.into(), id)),
+                Some(Value::Host | Value::Real(_) | Value::Pending(_)) => {
+                    island.inputs.push((name.into(), self.host_tensor(name)?));
+                }
+                Some(Value::Constant(c)) if self.folded.contains(name) => {
+                    island.constants.push(c.to_proto(name));
+                }
+                Some(_) => self.constant_sources(name, &mut island),
+                None => {}
+            }
+        }
+        // Tensors are named in the island's model as they are in the graph.
+        for (name, id) in &mut island.inputs {
+            let tensor = &self.graph.tensor(*id).name;
+            if name != tensor {
+                island.renamed.push((name.clone(), tensor.clone()));
+                name.clone_from(tensor);
+            }
+        }
+        Ok(island)
+    }
+
+    fn model_of(&self, island: &Island, outputs: Vec<ValueInfoProto>) -> ModelProto {
+        let given = |t: &&super::super::proto::TensorProto| island.initializers.contains(t.name());
+        let rename = |name: &mut String| {
+            if let Some((_, to)) = island.renamed.iter().find(|(from, _)| from == name) {
+                name.clone_from(to);
+            }
+        };
+        let node = |i: &usize| {
+            let mut node = self.nodes[*i].proto.clone();
+            node.input.iter_mut().for_each(rename);
+            node
+        };
+        let graph = GraphProto {
+            name: Some(format!("{}.host", self.proto.name())),
+            node: island.nodes.iter().map(node).collect(),
+            initializer: self
+                .proto
+                .initializer
+                .iter()
+                .filter(given)
+                .cloned()
+                .chain(island.constants.iter().cloned())
+                .collect(),
+            input: island.inputs.iter().map(|(name, id)| value_info(name, self.graph.tensor(*id))).collect(),
+            output: outputs,
+            ..GraphProto::default()
+        };
+        ModelProto {
+            ir_version: Some(9),
+            opset_import: self.opsets.clone(),
+            producer_name: Some("rcar-iss".into()),
+            graph: Some(graph),
+            ..ModelProto::default()
+        }
+    }
+
+    /// Initializers and nodes that a constant comes from.
+    fn constant_sources(&self, name: &'a str, island: &mut Island<'a>) {
+        match self.producers.get(name) {
+            None => {
+                island.initializers.insert(name);
+            }
+            Some(&i) => {
+                if island.nodes.insert(i) {
+                    for input in self.nodes[i].proto.input.iter().filter(|i| !i.is_empty()) {
+                        self.constant_sources(input, island);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Layers in topological order; those that could run early stay early.
+    fn sort_layers(&mut self) {
+        let mut producer: BTreeMap<TensorId, usize> = BTreeMap::new();
+        for (i, n) in self.graph.nodes.iter().enumerate() {
+            producer.extend(n.outputs.iter().map(|id| (*id, i)));
+        }
+        let count = self.graph.nodes.len();
+        let mut waiting = vec![0_usize; count];
+        let mut readers = vec![Vec::new(); count];
+        for (i, n) in self.graph.nodes.iter().enumerate() {
+            for p in n.inputs.iter().filter_map(|id| producer.get(id)) {
+                readers[*p].push(i);
+                waiting[i] += 1;
+            }
+        }
+        let mut ready: BTreeSet<usize> = (0..count).filter(|i| waiting[*i] == 0).collect();
+        let mut order = Vec::with_capacity(count);
+        while let Some(i) = ready.pop_first() {
+            order.push(i);
+            for &r in &readers[i] {
+                waiting[r] -= 1;
+                if waiting[r] == 0 {
+                    ready.insert(r);
+                }
+            }
+        }
+        let mut nodes: Vec<Option<Node>> =
+            std::mem::take(&mut self.graph.nodes).into_iter().map(Some).collect();
+        self.graph.nodes = order.into_iter().filter_map(|i| nodes[i].take()).collect();
+    }
+}
+
+/// What the model of an island consists of.
+#[derive(Default)]
+struct Island<'a> {
+    nodes: BTreeSet<usize>,
+    initializers: BTreeSet<&'a str>,
+    /// Values that were computed at import.
+    constants: Vec<super::super::proto::TensorProto>,
+    inputs: Vec<(String, TensorId)>,
+    /// Inputs whose tensor has another name.
+    renamed: Vec<(String, String)>,
+}
+
+/// An output of which only the name is known.
+pub(super) fn named(name: &str) -> ValueInfoProto {
+    ValueInfoProto { name: Some(name.into()), ..ValueInfoProto::default() }
+}
+
+/// A tensor as the input or output of a model.
+pub(super) fn value_info(name: &str, tensor: &Tensor) -> ValueInfoProto {
+    let elem = match tensor.dtype {
+        DType::F32 => DataType::Float,
+        DType::U8 => DataType::Uint8,
+        DType::S8 => DataType::Int8,
+        DType::S32 => DataType::Int32,
+        _ => DataType::Int64,
+    };
+    let dim = |d: &usize| tensor_shape_proto::Dimension {
+        value: Some(tensor_shape_proto::dimension::Value::DimValue(*d as i64)),
+        ..Default::default()
+    };
+    let tensor = type_proto::Tensor {
+        elem_type: Some(elem as i32),
+        shape: Some(TensorShapeProto { dim: tensor.shape.iter().map(dim).collect() }),
+    };
+    ValueInfoProto {
+        name: Some(name.into()),
+        r#type: Some(TypeProto {
+            value: Some(type_proto::Value::TensorType(tensor)),
+            ..TypeProto::default()
+        }),
+        ..ValueInfoProto::default()
+    }
+}

@@ -1,0 +1,106 @@
+//! MatMul: with constant weights a Gemm over rows, else a product of two tensors.
+
+use super::Importer;
+use super::constants::weights;
+use super::mac::product;
+use super::node::OnnxNode;
+use super::value::{PendingKind, Refusal, Value, unsupported};
+use crate::graph::{DType, Quant, TensorId};
+
+/// The shape of `a × b`, NumPy's rules for operands of at least two axes.
+fn stacked(importer: &Importer, a: TensorId, b: TensorId) -> Result<Vec<usize>, Refusal> {
+    let (a, b) = (&importer.graph.tensor(a).shape, &importer.graph.tensor(b).shape);
+    let ([outer_a @ .., m, k], [outer_b @ .., k2, n]) = (a.as_slice(), b.as_slice()) else {
+        return unsupported(format!("a product of shapes {a:?} and {b:?}: two axes are the least"));
+    };
+    if k != k2 {
+        return Err(Refusal::Malformed(format!("a product of shapes {a:?} and {b:?}")));
+    }
+    let mut shape = super::elementwise::broadcast(outer_a, outer_b)?;
+    shape.extend([*m, *n]);
+    Ok(shape)
+}
+
+/// QDQ MatMul.
+pub(super) fn matmul<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
+    if let (Value::Real(_), Value::ConstantReal(w)) = (importer.value(n, 0)?, importer.value(n, 1)?.clone())
+        && w.constant.shape.len() == 2
+    {
+        let (input, mut nodes) = importer.real(n, 0)?;
+        nodes.push(w.node);
+        let weights = weights(&w.constant, &w.scale, &w.zero_point, w.axis, 1)?;
+        let (kind, shape) = product(importer, input, weights, None)?;
+        return Ok(Value::Pending(importer.pending(kind, n, shape, vec![input], nodes).into()));
+    }
+    let mut nodes = Vec::new();
+    let mut sides = [TensorId(0); 2];
+    for (i, side) in sides.iter_mut().enumerate() {
+        *side = match importer.value(n, i)?.clone() {
+            Value::ConstantReal(c) => {
+                let Some(quant) = c.quant() else {
+                    return unsupported("a constant operand of a product with a scale per channel");
+                };
+                nodes.push(c.node);
+                importer.constant_tensor(&c.constant, Some(quant))?
+            }
+            _ => {
+                let (id, more) = importer.real(n, i)?;
+                nodes.extend(more);
+                id
+            }
+        };
+    }
+    let shape = stacked(importer, sides[0], sides[1])?;
+    Ok(Value::Pending(importer.pending(PendingKind::MatMul, n, shape, sides.to_vec(), nodes).into()))
+}
+
+/// An operand of a QLinearMatMul: a tensor, or a constant with one scale.
+fn operand<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>, index: usize) -> Result<TensorId, Refusal> {
+    if let Value::Constant(c) = importer.value(n, index)?.clone() {
+        let (quant, _) = importer.quant(n, index + 1)?;
+        return importer.constant_tensor(&c, Some(quant));
+    }
+    importer.activation(n, index)
+}
+
+/// `QLinearMatMul(a, a_scale, a_zp, b, b_scale, b_zp, y_scale, y_zp)`.
+pub(super) fn qlinear_matmul<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
+    let to = importer.quant(n, 6)?;
+    if let Value::Constant(c) = importer.value(n, 3)?.clone()
+        && c.shape.len() == 2
+        && matches!(importer.value(n, 0)?, Value::Tensor(_))
+    {
+        let input = importer.activation(n, 0)?;
+        let (scale, zero, _) = importer.scales(n, 4)?;
+        let weights = weights(&c, &scale, &zero, 1, 1)?;
+        let parts = product(importer, input, weights, None)?;
+        return importer.qlinear_result(n, parts, vec![input], to);
+    }
+    let (a, b) = (operand(importer, n, 0)?, operand(importer, n, 3)?);
+    let shape = stacked(importer, a, b)?;
+    importer.qlinear_result(n, (PendingKind::MatMul, shape), vec![a, b], to)
+}
+
+/// `MatMulInteger(A, B, a_zp, b_zp)`: the sums themselves.
+pub(super) fn matmul_integer<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
+    let a = importer.integers(n, 0, 2)?;
+    if let Value::Constant(c) = importer.value(n, 1)?.clone() {
+        let zero = importer.optional(n, 3, "zero point")?.and_then(|c| c.integers());
+        let zero: Vec<i32> = zero.unwrap_or_else(|| vec![0]).iter().map(|z| *z as i32).collect();
+        if c.shape.len() == 2 {
+            let weights = weights(&c, &[1.0], &zero, 1, 1)?;
+            let parts = product(importer, a, weights, None)?;
+            return importer.sums(n, parts, vec![a]);
+        }
+        let [zero_point] = zero[..] else { return unsupported("a zero point for each column") };
+        let b = importer.constant_tensor(&c, Some(Quant { scale: 1.0, zero_point }))?;
+        let shape = stacked(importer, a, b)?;
+        return importer.sums(n, (PendingKind::MatMul, shape), vec![a, b]);
+    }
+    let b = importer.integers(n, 1, 3)?;
+    if importer.graph.tensor(b).dtype == DType::F32 {
+        return unsupported("its operand is a float value");
+    }
+    let shape = stacked(importer, a, b)?;
+    importer.sums(n, (PendingKind::MatMul, shape), vec![a, b])
+}
