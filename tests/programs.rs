@@ -127,7 +127,14 @@ struct ModelExpectation {
     model: String,
     input: String,
     oracle: String,
+    /// xxh3-64 digests of tensors.
+    #[serde(default)]
     tensors: BTreeMap<String, String>,
+    /// Arrays of integers, and how many steps an element may differ from them: where the oracle computes in float.
+    #[serde(default)]
+    values: BTreeMap<String, String>,
+    #[serde(default)]
+    within: i64,
 }
 
 fn model_on(path: &Path, machine: &str) -> Result<(), Failed> {
@@ -161,10 +168,37 @@ fn model_on(path: &Path, machine: &str) -> Result<(), Failed> {
             }
         }
     }
+    for (tensor, file) in &expected.values {
+        let entry = manifest.tensors.iter().find(|t| t.tensor == *tensor);
+        let Some(entry) = entry else {
+            let _ = write!(wrong, "\n  {tensor} was not dumped");
+            continue;
+        };
+        let (want, found) = (integers(&path.with_file_name(file))?, integers(&dump.join(&entry.file))?);
+        let far = |(_, (a, b)): &(usize, (&i64, &i64))| (**a - **b).abs() > expected.within;
+        if want.len() != found.len() {
+            let _ = write!(wrong, "\n  {tensor}: {} elements, expected {}", found.len(), want.len());
+        } else if let Some((at, (a, b))) = found.iter().zip(&want).enumerate().find(far) {
+            let _ = write!(wrong, "\n  {tensor}, element {at}: {a}, expected {b} within {}", expected.within);
+        }
+    }
     if wrong.is_empty() {
         return Ok(());
     }
     Err(format!("the dump in {} differs from {}:{wrong}", dump.display(), expected.oracle).into())
+}
+
+/// The elements of an array file.
+fn integers(path: &Path) -> Result<Vec<i64>, Failed> {
+    let data = rcar_iss::tensor_file::read(path)?;
+    let size = data.bytes.len() / data.shape.iter().product::<usize>().max(1);
+    let signed = data.element.name().starts_with('s');
+    let one = |b: &[u8]| {
+        let mut wide = [if signed && b[size - 1] > 127 { 255 } else { 0 }; 8];
+        wide[..size].copy_from_slice(b);
+        i64::from_le_bytes(wide)
+    };
+    Ok(data.bytes.chunks(size).map(one).collect())
 }
 
 fn expectation(path: &Path) -> Result<(String, Expectation), Failed> {

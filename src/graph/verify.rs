@@ -123,7 +123,10 @@ fn node(graph: &Graph, n: &Node) -> Checked {
             quantized(t, float, true)?;
         }
         let float = matches!(n.op, Op::Dequantize) || (sums || matches!(n.op, Op::Lane { .. })) && either(y);
-        quantized(y, float, true)?;
+        // Operators of the MAC array may leave their sums as they are.
+        if !(sums && y.dtype == DType::S32) {
+            quantized(y, float, true)?;
+        }
     }
     match &n.op {
         Op::Quantize | Op::Dequantize | Op::Table(_) => same_shape(x, y),
@@ -226,7 +229,7 @@ fn node(graph: &Graph, n: &Node) -> Checked {
                 let fits = outer.all(|d| whole.next().is_some_and(|w| w == d || *d == 1));
                 require(fits, || format!("{:?} does not broadcast to {:?}", t.shape, y.shape))?;
             }
-            if y.dtype == DType::F32 { Ok(()) } else { clamped(*clamp, y) }
+            if y.dtype.bytes() >= 4 { Ok(()) } else { clamped(*clamp, y) }
         }
         Op::ConvTranspose { window: w, groups, weights, epilogue } => {
             let ([batch, c, ..], [yn, yc, ..]) = (image(x)?, image(y)?);
@@ -323,7 +326,7 @@ fn finish(e: &MacEpilogue, w: &Weights, y: &Tensor) -> Checked {
     require(count(e.multiplier.len()), || format!("{} multipliers for {oc} channels", e.multiplier.len()))?;
     let bias = e.bias.as_ref().is_none_or(|b| b.len() == oc);
     require(bias, || format!("a bias that has not {oc} values"))?;
-    if y.dtype == DType::F32 { Ok(()) } else { clamped(e.clamp, y) }
+    if y.dtype.bytes() >= 4 { Ok(()) } else { clamped(e.clamp, y) }
 }
 
 fn clamped([lo, hi]: [i32; 2], y: &Tensor) -> Checked {

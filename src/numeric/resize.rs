@@ -34,7 +34,8 @@ impl Coordinates {
                 let adjustment = output as f32 / (scale * input as f32);
                 let center = input as f32 / 2.0;
                 let offset = center * (1.0 - adjustment);
-                offset + (x + 0.5) / scale - 0.5
+                // The only mode that ONNX Runtime computes in f64 from here on.
+                (f64::from(offset) + (f64::from(x) + 0.5) / f64::from(scale) - 0.5) as f32
             }
         }
     }

@@ -1,75 +1,12 @@
 #!/usr/bin/env python3
 """Writes tests/golden/operators/: one small model for each form of each operator, its input, and what ONNX Runtime
-computes (ORT_ENABLE_ALL; models with s8 activations in QDQ form with session.qdqisint8allowed=1).
+computes (ORT_ENABLE_ALL; models with s8 activations in QDQ form with session.qdqisint8allowed=1). `wider.py` writes more.
 
 `cargo test --test programs operators` compiles and runs them on every machine. Needs: numpy, onnx, onnxruntime, xxhash
 """
-import pathlib
-
 import numpy as np
-import onnx
-import onnxruntime as ort
-import xxhash
-from onnx import TensorProto, helper, numpy_helper
 
-rng = np.random.default_rng(2026)
-here = pathlib.Path(__file__).with_name("operators")
-here.mkdir(exist_ok=True)
-f = np.float32
-TYPES = {"u8": (np.uint8, TensorProto.UINT8, 0, 256), "s8": (np.int8, TensorProto.INT8, -128, 128)}
-MS = "com.microsoft"
-
-
-def case(name, kind, shape, nodes, constants, qdq=False):
-    """A model with one integer input `x` and one integer output `y`."""
-    dtype, elem, lo, hi = TYPES[kind]
-    x = rng.integers(lo, hi, shape).astype(dtype)
-    constants = {k: np.asarray(v) for k, v in constants.items()}
-    used = {i for n in nodes for i in n.input}
-    graph = helper.make_graph(
-        nodes, name, [helper.make_tensor_value_info("x", elem, shape)], [helper.make_tensor_value_info("y", elem, None)],
-        [numpy_helper.from_array(v, k) for k, v in constants.items() if k in used])
-    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(MS, 1)]
-    model = helper.make_model(graph, opset_imports=opsets, ir_version=9)
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    extra = ""
-    if qdq and kind == "s8":
-        options.add_session_config_entry("session.qdqisint8allowed", "1")
-        extra = ", session.qdqisint8allowed=1"
-    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    y = session.run(None, {"x": x})[0]
-    onnx.save(model, here / f"{name}.onnx")
-    np.save(here / f"{name}.npy", x)
-    digest = xxhash.xxh3_64(np.ascontiguousarray(y).tobytes()).hexdigest()
-    (here / f"{name}.expected.toml").write_text(
-        f'# Written by tests/golden/operators.py.\nmodel = "{name}.onnx"\ninput = "{name}.npy"\n'
-        f'oracle = "ONNX Runtime {ort.__version__}, ORT_ENABLE_ALL{extra}"\n\n[tensors]\n"y" = "{digest}"\n')
-
-
-def scale(times=1.0):
-    return f(rng.uniform(0.5, 2) / 64 * times)
-
-
-def zero(kind):
-    return TYPES[kind][0](rng.choice([0, 255, 128, 7] if kind == "u8" else [-128, 127, 0, 5]))
-
-
-def quant(kind, times=1.0):
-    return {"sx": scale(), "zx": zero(kind), "sy": scale(times), "zy": zero(kind)}
-
-
-def node(op, inputs, output="y", **attributes):
-    return helper.make_node(op, inputs.split(), [output], **attributes)
-
-
-def dq(name, scale_name, zero_name, **attributes):
-    return node("DequantizeLinear", f"{name} {scale_name} {zero_name}", name + "_real", **attributes)
-
-
-def q(name):
-    return node("QuantizeLinear", f"{name} sy zy")
-
+from cases import MS, TYPES, case, dq, f, here, node, q, quant, rng, scale, zero
 
 FORMS = {
     "plain": {}, "groups": {"group": 2}, "depthwise": {"group": 6}, "dilated": {"dilations": [2, 1]},

@@ -369,6 +369,7 @@ impl Block<'_> {
                 wait,
             },
             tile::Code::Quantize => Insn::VecQuant { dst: t(0)?, src: t(1)?, quant: q()?, wait },
+            tile::Code::Sums => Insn::VecStore { dst: t(0)?, src: t(1)?, wait },
             tile::Code::Matmul => {
                 Insn::MacMatmul { dst: t(0)?, a: t(1)?, b: t(2)?, bias: bias()?, flags: mac, wait }
             }

@@ -581,12 +581,11 @@ impl Mac<'_> {
             c: 0.0,
             table: self.shape.per_channel.then(|| (self.buffers[3].start.into(), self.buffers[3])),
         };
-        let float = self.dst.etype == EType::F32;
-        let requant = TileOp::new(
-            if float { Code::Dequantize } else { Code::Requant },
+        let requant = finishing(
+            self.dst.etype,
             vec![view(area_dims(count.clone()), lanes), self.accumulator(area, 0.into(), count.clone())],
-        )
-        .with_quant(quant);
+            quant,
+        );
         let stored = if self.dst.lanes > 1 {
             match count.constant() {
                 Some(c) => Expr::from(next_multiple(c, self.dst.lanes)),
@@ -650,6 +649,15 @@ fn mac_shape(
         ],
         per_channel: epilogue.multiplier.len() > 1,
         bias: epilogue.bias.is_some(),
+    }
+}
+
+/// The operation that brings accumulators to an output type.
+pub(super) fn finishing(to: EType, views: Vec<View>, quant: Quant) -> TileOp {
+    match to {
+        EType::F32 => TileOp::new(Code::Dequantize, views).with_quant(quant),
+        EType::S32 | EType::S64 => TileOp::new(Code::Sums, views),
+        _ => TileOp::new(Code::Requant, views).with_quant(quant),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::super::CompileError;
 use super::super::storage::{Storage, next_multiple};
 use super::super::tile::{Buffer, Code, Expr, Quant, Stmt, TileOp, View};
+use super::mac::finishing;
 use super::movement::steps;
 use super::{Lowering, Nest, spm_view, too_large};
 use crate::graph::Node;
@@ -203,9 +204,8 @@ impl Product {
     fn finish(&self, batch: &[Expr], at: [&Expr; 2], [rows, cols]: [&Expr; 2]) -> Vec<Stmt> {
         let y = &self.y;
         let result = self.local(2, y.storage.etype, [rows, cols], self.tile.n, y.zero_point);
-        let code = if y.storage.etype == EType::F32 { Code::Dequantize } else { Code::Requant };
-        let requant = TileOp::new(code, vec![result.clone(), self.accumulator([rows, cols])])
-            .with_quant(self.quant.clone());
+        let views = vec![result.clone(), self.accumulator([rows, cols])];
+        let requant = finishing(y.storage.etype, views, self.quant.clone());
         let to = y.view(batch, at, [rows.clone(), cols.clone()]);
         vec![Stmt::Op(requant), Stmt::Op(TileOp::new(Code::DmaOut, vec![to, result]))]
     }

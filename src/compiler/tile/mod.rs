@@ -118,6 +118,8 @@ pub enum Code {
     Quantize,
     /// Integers or accumulators → f32.
     Dequantize,
+    /// Accumulators as they are.
+    Sums,
     /// Product of two tensors.
     Matmul,
     /// A function of floats.
@@ -133,7 +135,7 @@ pub enum Code {
 impl Code {
     /// All codes.
     pub fn all() -> impl Iterator<Item = Code> {
-        const PLAIN: [Code; 18] = [
+        const PLAIN: [Code; 19] = [
             Code::DmaIn,
             Code::DmaFill,
             Code::DmaCopy,
@@ -149,6 +151,7 @@ impl Code {
             Code::Rsum,
             Code::Quantize,
             Code::Dequantize,
+            Code::Sums,
             Code::Matmul,
             Code::Softmax,
             Code::Resize,
@@ -175,6 +178,7 @@ impl Code {
             Code::Rsum => "rsum",
             Code::Quantize => "quantize",
             Code::Dequantize => "dequantize",
+            Code::Sums => "sums",
             Code::Matmul => "matmul",
             Code::Softmax => "softmax",
             Code::Resize => "resize",

@@ -82,12 +82,7 @@ impl<'a> Importer<'a> {
             }
             PendingKind::Resize { rows, cols } => {
                 let op = Op::Resize { rows: rows.clone(), cols: cols.clone() };
-                let x = self.graph.tensor(p.inputs[0]).clone();
-                let same = x.dtype == to.1 && x.quant.is_some_and(|q| same_quant(q, to.0));
-                if !same || x.dtype.bytes() > 1 {
-                    return self.resize_in_float(p, op, output, &nodes);
-                }
-                op
+                return self.resize_in_float(p, op, output, &nodes);
             }
             _ => return unsupported("its operator has no integer form"),
         };
@@ -225,7 +220,7 @@ impl<'a> Importer<'a> {
         Ok(Value::Tensor(self.layer(p.own, Op::Concat { axis, tables }, inputs, output, nodes)))
     }
 
-    /// Interpolation between tensors of different quantization, or of 16 bits: in float.
+    /// Interpolation between quantizers: in float, and rounded. Only the operator on integers truncates.
     fn resize_in_float(
         &mut self,
         p: &Pending,
