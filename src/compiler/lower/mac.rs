@@ -96,7 +96,8 @@ impl Lowering<'_> {
         self.mac_padded(node, window, pads, groups, weights, epilogue, src, dst)
     }
 
-    /// [`Lowering::mac`] with pads of its own: a negative one leaves out the first rows or columns of the input.
+    /// [`Lowering::mac`] with pads of its own: a negative one leaves out the first rows or columns of the
+    /// input, fewer than there are.
     #[expect(clippy::too_many_arguments, reason = "the parts of a convolution")]
     pub(super) fn mac_padded(
         &mut self,
@@ -110,7 +111,7 @@ impl Lowering<'_> {
         dst: Storage,
     ) -> Result<Vec<Stmt>, CompileError> {
         for (axis, pad) in pads.iter().enumerate() {
-            let skipped = (-pad).max(0).min(src.dims[axis + 1] - 1);
+            let skipped = (-pad).max(0);
             src.address += skipped * src.strides[axis + 1];
             src.dims[axis + 1] -= skipped;
         }

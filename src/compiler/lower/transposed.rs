@@ -48,13 +48,11 @@ impl Lowering<'_> {
         for py in 0..window.stride[0].min(dst.dims[1] as usize) {
             for px in 0..window.stride[1].min(dst.dims[2] as usize) {
                 let phase = |axis: usize, rest| {
-                    Phase::new(
-                        rest,
-                        window.kernel[axis],
-                        window.stride[axis],
-                        window.dilation[axis],
-                        window.pads[axis],
-                    )
+                    let (kernel, stride) = (window.kernel[axis], window.stride[axis]);
+                    let phase = Phase::new(rest, kernel, stride, window.dilation[axis], window.pads[axis]);
+                    // Beyond the end of the input there is nothing to multiply.
+                    let beyond = -phase.pad >= src.dims[axis + 1];
+                    if beyond { Phase { taps: Vec::new(), dilation: 1, pad: 0 } } else { phase }
                 };
                 let (y, x) = (phase(0, py), phase(1, px));
                 let part = subset(weights, &y.taps, &x.taps);

@@ -45,7 +45,7 @@ impl GraphBuilder {
         self.random.pick(&list)
     }
 
-    fn channels(&mut self) -> usize {
+    pub(super) fn channels(&mut self) -> usize {
         self.random.pick(&[1, 2, 3, 4, 5, 8, 15, 16, 17, 24, 31, 33, 48, 65, 70])
     }
 
@@ -54,11 +54,15 @@ impl GraphBuilder {
         vec![batch, self.channels(), self.extent(), self.extent()]
     }
 
+    /// Mostly 8 bits.
     fn dtype(&mut self) -> DType {
+        if self.random.within(0, 8) == 0 {
+            return self.random.pick(&[DType::U16, DType::S16]);
+        }
         self.random.pick(&[DType::U8, DType::S8])
     }
 
-    fn quant(&mut self, dtype: DType) -> Quant {
+    pub(super) fn quant(&mut self, dtype: DType) -> Quant {
         let (lo, hi) = dtype.int_range().unwrap();
         let zero_point = match self.random.within(0, 4) {
             0 => lo,
@@ -66,25 +70,27 @@ impl GraphBuilder {
             _ => self.random.within(lo, hi + 1),
         };
         Quant {
-            scale: (1.0 + self.random.within(0, 1000) as f32 / 1000.0) / 64.0,
+            scale: (1.0 + self.random.within(0, 1000) as f32 / 1000.0)
+                / 64.0
+                / ((dtype.bytes() * 255 - 254) as f32),
             zero_point: zero_point as i32,
         }
     }
 
-    fn formatted(&mut self, shape: &[usize]) -> Tensor {
+    pub(super) fn formatted(&mut self, shape: &[usize]) -> Tensor {
         let dtype = self.dtype();
         let quant = Some(self.quant(dtype));
         Tensor { name: format!("t{}", self.graph.tensors.len()), shape: shape.to_vec(), dtype, quant }
     }
 
-    fn add(&mut self, mut t: Tensor) -> TensorId {
+    pub(super) fn add(&mut self, mut t: Tensor) -> TensorId {
         let id = TensorId(self.graph.tensors.len() as u32);
         t.name = format!("t{}", id.0);
         self.graph.tensors.push(t);
         id
     }
 
-    fn node(&mut self, op: Op, inputs: Vec<TensorId>, output: Tensor) -> TensorId {
+    pub(super) fn node(&mut self, op: Op, inputs: Vec<TensorId>, output: Tensor) -> TensorId {
         let id = self.add(output);
         let name = format!("n{}", self.graph.nodes.len());
         self.graph.nodes.push(Node { name, op, inputs, outputs: vec![id], onnx_nodes: vec![] });
@@ -92,7 +98,7 @@ impl GraphBuilder {
     }
 
     /// An input of integers, or of floats with a quantizer.
-    fn input(&mut self, shape: &[usize]) -> TensorId {
+    pub(super) fn input(&mut self, shape: &[usize]) -> TensorId {
         let t = self.formatted(shape);
         if self.random.within(0, 3) == 0 {
             let x = self.add(Tensor { dtype: DType::F32, quant: None, ..t.clone() });
@@ -104,7 +110,7 @@ impl GraphBuilder {
         id
     }
 
-    fn clamp(&mut self, t: &Tensor) -> [i32; 2] {
+    pub(super) fn clamp(&mut self, t: &Tensor) -> [i32; 2] {
         let (lo, hi) = t.dtype.int_range().unwrap();
         if self.random.within(0, 3) == 0 {
             let zero = t.quant.unwrap().zero_point;
@@ -113,16 +119,16 @@ impl GraphBuilder {
         [lo as i32, hi as i32]
     }
 
-    fn weights(&mut self, shape: [usize; 4]) -> Weights {
+    pub(super) fn weights(&mut self, shape: [usize; 4]) -> Weights {
         let dtype = self.dtype();
         let n: usize = shape.iter().product();
         let zero_point = if self.random.within(0, 2) == 0 { 0 } else { self.quant(dtype).zero_point };
-        let data: Vec<u8> = (0..n).map(|_| self.random.next() as u8).collect();
+        let data: Vec<u8> = (0..n * dtype.bytes()).map(|_| self.random.next() as u8).collect();
         let scale = vec![1.0];
         Weights { name: "w".into(), shape, dtype, data: data.into(), scale, zero_point }
     }
 
-    fn epilogue(&mut self, oc: usize, depth: usize, y: &Tensor) -> MacEpilogue {
+    pub(super) fn epilogue(&mut self, oc: usize, depth: usize, y: &Tensor) -> MacEpilogue {
         let biased = self.random.within(0, 3) > 0;
         let bias = biased.then(|| (0..oc).map(|_| self.random.within(-20_000, 20_000)).collect());
         let count = if self.random.within(0, 2) == 0 { 1 } else { oc };
@@ -153,7 +159,8 @@ impl GraphBuilder {
         let Ok([batch, c, h, w]) = <[usize; 4]>::try_from(t.shape.as_slice()) else {
             return self.flat_operator(at, &t);
         };
-        match self.random.within(0, 12) {
+        match self.random.within(0, 18) {
+            12.. => self.wider(at),
             0..=2 => {
                 let window = self.window([h, w]);
                 let groups = match self.random.within(0, 4) {
@@ -212,14 +219,21 @@ impl GraphBuilder {
                 let mut joined = t.shape.clone();
                 joined[axis] += shape[axis];
                 let y = self.formatted(&joined);
+                let eight = |id: TensorId| self.graph.tensor(id).dtype.bytes() == 1;
+                if !eight(at) || !eight(other) || y.dtype.bytes() > 1 {
+                    return at;
+                }
                 let tables = [at, other].map(|id| {
                     let from = self.graph.tensor(id).clone();
                     Some(requantizer(&from, &y))
                 });
                 self.node(Op::Concat { axis, tables: tables.to_vec() }, vec![at, other], y)
             }
+            9 if t.dtype.bytes() > 1 => self.wider(at),
             9 => {
-                let y = self.formatted(&t.shape);
+                let mut y = self.formatted(&t.shape);
+                y.dtype = self.random.pick(&[DType::U8, DType::S8]);
+                y.quant = Some(self.quant(y.dtype));
                 let lut = Lut {
                     what: "random".into(),
                     table: Arc::new(std::array::from_fn(|_| self.random.next() as u8)),

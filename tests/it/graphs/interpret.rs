@@ -99,7 +99,12 @@ fn compute(graph: &Graph, node: &Node, values: &BTreeMap<TensorId, Values>) -> V
             let (a, b, y) = (x.quant(), inputs[1].quant(), y.quant());
             let m = MulCoefficients::new(a.scale, b.scale, y.scale).m;
             broadcast(&inputs, view(&node.outputs[0]).shape, |p, q| {
-                numeric::mul(i64::from((p - a.zero_point) * (q - b.zero_point)), m, y.zero_point, *clamp)
+                numeric::mul(
+                    i64::from(p - a.zero_point) * i64::from(q - b.zero_point),
+                    m,
+                    y.zero_point,
+                    *clamp,
+                )
             })
         }
         Op::MaxPool { window } => {
