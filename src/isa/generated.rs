@@ -330,7 +330,7 @@ pub enum Opcode {
     MacMatmul = 0x62,
     /// `vec.requant`: ACC → SPM: dst[i] ← requantize(src[i]) with the multiplier of channel i3; src: ACC s32 or s64, dst: 8 or 16 bits, same dims
     VecRequant = 0x70,
-    /// `vec.store`: ACC → SPM: dst[i] ← src[i]; s32 or s64 on both sides, same dims
+    /// `vec.store`: ACC → SPM: dst[i] ← src[i]; s32 or s64 on both sides, or s64 to s32, which keeps the low 32 bits; same dims
     VecStore = 0x71,
     /// `vec.add`: dst[i] ← sat(rne(fma(a[i], m0, fma(b[i], m1, c)))), f32; 8 or 16 bits each, same dims (stride 0 broadcasts)
     VecAdd = 0x74,
@@ -1943,7 +1943,7 @@ pub enum Insn {
         /// Conditions before it may start
         wait: Wait,
     },
-    /// ACC → SPM: dst[i] ← src[i]; s32 or s64 on both sides, same dims
+    /// ACC → SPM: dst[i] ← src[i]; s32 or s64 on both sides, or s64 to s32, which keeps the low 32 bits; same dims
     VecStore {
         /// Tensor descriptor register
         dst: TReg,

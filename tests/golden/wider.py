@@ -217,4 +217,11 @@ for kind in ["u16", "s16"]:
     c = {**small(), "s8": scale(), "z8": np.uint8(128)}
     case(f"narrowed_{kind}", kind, (1, 5, 6, 7),
          [dq("x", "sx", "zx"), node("QuantizeLinear", "x_real s8 z8", "n"), dq("n", "s8", "z8"), q("n_real")], c, opset=21, within=1, level="disable")
+# zero points of weights that differ from channel to channel
+for kind in KINDS:
+    k = rng.integers(-128, 128, (37, 9)).astype(np.int8)
+    zk = rng.integers(-128, 128, 9).astype(np.int8)
+    case(f"matmulinteger_columns_{kind}", kind, (5, 37), [node("MatMulInteger", "x k zx zk")], {**quant(kind), "k": k, "zk": zk}, out=TensorProto.INT32)
+    c = {**quant(kind, 20), "k": k, "zk": zk, "sk": np.array([scale() for _ in range(9)], f)}
+    case(f"qlinearmatmul_columns_{kind}", kind, (5, 37), [node("QLinearMatMul", "x sx zx k sk zk sy zy")], c)
 print(len(list(here.glob("*.onnx"))), "models")

@@ -209,7 +209,7 @@ pub(super) fn weights(
         return unsupported(format!("{} scales along axis {scale_axis} of its weights", scale.len()));
     }
     if zero_point.iter().any(|z| *z != zero_point[0]) {
-        return unsupported("weights whose zero point differs from channel to channel are not implemented");
+        return centred(constant, scale, zero_point, scale_axis, out_axis);
     }
     let data = if constant.shape.len() == 2 && out_axis == 1 {
         transposed(&bytes, shape[1], shape[0], dtype.bytes())
@@ -224,6 +224,32 @@ pub(super) fn weights(
         scale: scale.to_vec(),
         zero_point: zero_point[0],
     })
+}
+
+/// Weights whose zero point differs from channel to channel: w − z of 8 bits fits 16, and needs no zero point.
+fn centred(
+    constant: &Constant,
+    scale: &[f32],
+    zero_point: &[i32],
+    scale_axis: usize,
+    out_axis: usize,
+) -> Result<Weights, Refusal> {
+    let channels = constant.shape.get(out_axis).copied().unwrap_or(0);
+    let (Some(values), true) =
+        (constant.integers(), constant.dtype().bytes() == 1 && zero_point.len() == channels)
+    else {
+        return unsupported(
+            "16-bit weights whose zero point differs from channel to channel are not implemented",
+        );
+    };
+    let inner: usize = constant.shape[out_axis + 1..].iter().product();
+    let differences = values.iter().enumerate().map(|(i, w)| {
+        let z = zero_point[i / inner.max(1) % channels.max(1)];
+        (*w - i64::from(z)) as i16
+    });
+    let data = Data::S16(differences.collect());
+    let wide = Constant { name: constant.name.clone(), shape: constant.shape.clone(), data };
+    weights(&wide, scale, &[0], scale_axis, out_axis)
 }
 
 /// `[rows, cols]` → `[cols, rows]`.

@@ -78,11 +78,10 @@ impl Importer<'_> {
                         _ => rows.push(failed("it is only another name of an input; nothing computes it")),
                     }
                 }
-                Some(Value::Real(real)) if real.plain().is_some() => {
-                    if let Some(id) = self.float_view(name, &real) {
-                        self.graph.outputs.push(id);
-                    }
-                }
+                Some(Value::Real(real)) if real.plain().is_some() => match self.float_view(name, &real) {
+                    Some(id) if self.graph.producer(id).is_some() => self.graph.outputs.push(id),
+                    _ => rows.push(failed("it is only another name of an input; nothing computes it")),
+                },
                 Some(value @ (Value::Host | Value::Real(_) | Value::Pending(_))) => {
                     if !matches!(value, Value::Host) && !self.options.host {
                         rows.push(failed("it stays float, and --no-host forbids host layers"));

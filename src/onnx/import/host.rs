@@ -291,9 +291,6 @@ impl<'a> Importer<'a> {
                 Some(Value::Host | Value::Real(_) | Value::Pending(_)) => {
                     island.inputs.push((name.into(), self.host_tensor(name)?));
                 }
-                Some(Value::Constant(c)) if self.folded.contains(name) => {
-                    island.constants.push(c.to_proto(name));
-                }
                 Some(_) => self.constant_sources(name, &mut island),
                 None => {}
             }
@@ -345,13 +342,19 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// Initializers and nodes that a constant comes from.
+    /// Initializers, values computed at import and nodes that a constant comes from.
     fn constant_sources(&self, name: &'a str, island: &mut Island<'a>) {
-        match self.producers.get(name) {
-            None => {
+        match (self.producers.get(name), self.values.get(name)) {
+            (None, _) => {
                 island.initializers.insert(name);
             }
-            Some(&i) => {
+            // Computed at import, perhaps from the shape of a value that the island does not have.
+            (Some(_), Some(Value::Constant(c))) => {
+                if island.constants.iter().all(|t| t.name() != name) {
+                    island.constants.push(c.to_proto(name));
+                }
+            }
+            (Some(&i), _) => {
                 if island.nodes.insert(i) {
                     for input in self.nodes[i].proto.input.iter().filter(|i| !i.is_empty()) {
                         self.constant_sources(input, island);

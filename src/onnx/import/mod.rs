@@ -42,7 +42,7 @@ use crate::graph::{Graph, Node, Op, Quant, Tensor, TensorId};
 use inputs::{declared, dtype_of};
 use node::OnnxNode;
 pub use operators::supported;
-use value::{Refusal, Value};
+use value::{Refusal, Value, unsupported};
 
 /// What the user can ask of the import.
 #[derive(Debug, Clone)]
@@ -245,8 +245,6 @@ pub(super) struct Importer<'a> {
     host_tensors: BTreeMap<&'a str, TensorId>,
     /// How many islands of host nodes lie on the way to a tensor.
     levels: BTreeMap<TensorId, u32>,
-    /// Values computed at import.
-    folded: BTreeSet<&'a str>,
     layer_names: BTreeSet<String>,
     /// How often a layer's name was wanted again.
     repeats: BTreeMap<String, u32>,
@@ -279,7 +277,6 @@ impl<'a> Importer<'a> {
             host: BTreeMap::new(),
             host_tensors: BTreeMap::new(),
             levels: BTreeMap::new(),
-            folded: BTreeSet::new(),
             layer_names: BTreeSet::new(),
             repeats: BTreeMap::new(),
             floats: BTreeMap::new(),
@@ -412,11 +409,13 @@ impl<'a> Importer<'a> {
     /// The values of a node's outputs.
     fn values_of(&mut self, n: &'a OnnxNode<'a>) -> Result<Vec<Value>, Refusal> {
         if let Some(values) = self.folded(n)? {
-            self.folded.extend(n.proto.output.iter().map(String::as_str));
             return Ok(values);
         }
         match operators::find(n) {
             Some(operator) => operator.run(self, n),
+            None if n.op_type() == "DynamicQuantizeLinear" => unsupported(
+                "its scale is known only when it runs; quantize the model statically, with calibration images",
+            ),
             None => Err(Refusal::Unsupported(format!("operator {} is not implemented", n.op_type()))),
         }
     }

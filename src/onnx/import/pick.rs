@@ -392,11 +392,17 @@ pub(super) fn space_to_depth<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a
         if h % b != 0 || w % b != 0 {
             return Err(Refusal::Malformed(format!("an image of {h} × {w} in blocks of {b} × {b}")));
         }
+        // Position of a channel, and of a row and a column of the block, among the new channels.
+        let [channel, row, col] = match n.string("mode").as_deref() {
+            None | Some("DCR") => [1, b * c, c],
+            Some("CRD") => [b * b, b, 1],
+            Some(other) => return Err(Refusal::Malformed(format!("mode {other}"))),
+        };
         let op = loops([
             (batch, (0, 1), (0, 1)),
-            (c, (1, 1), (1, 1)),
-            (b, (2, 1), (1, b * c)),
-            (b, (3, 1), (1, c)),
+            (c, (1, 1), (1, channel)),
+            (b, (2, 1), (1, row)),
+            (b, (3, 1), (1, col)),
             (h / b, (2, b), (2, 1)),
             (w / b, (3, b), (3, 1)),
         ]);

@@ -524,7 +524,11 @@ impl Builder {
                 let [rows, cols] = [self.random.within(1, 9) as u32, self.random.within(1, 40) as u32];
                 let src = self.sums(rows, cols);
                 let small = self.small_type();
-                let etype = if opcode == Opcode::VecStore { src.etype } else { small };
+                let etype = match opcode {
+                    Opcode::VecStore if self.random.one_in(2) => EType::S32,
+                    Opcode::VecStore => src.etype,
+                    _ => small,
+                };
                 let d = self.result([1, 1, rows, cols], etype);
                 let mut quant = self.quantization(small);
                 if self.random.one_in(2) {

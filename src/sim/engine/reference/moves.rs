@@ -31,7 +31,8 @@ pub(super) fn fill(m: &mut Access, dst: &TensorDesc) {
 
 fn element(m: &mut Access, dst: &TensorDesc, to: [i64; 4], src: &TensorDesc, from: [i64; 4]) {
     let (source, target) = (address(src, from), address(dst, to));
-    match src.etype.bytes() {
+    // A narrower destination takes the low bytes, which come first.
+    match dst.etype.bytes() {
         1 => {
             let b = m.bytes::<1>(src.space, source);
             m.put(dst.space, target, &b);
