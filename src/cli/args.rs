@@ -113,6 +113,9 @@ pub(super) struct ModelArgs {
     /// Refuse operators that the accelerator does not have, instead of running them on the host
     #[arg(long)]
     pub(super) no_host: bool,
+    /// Keep the zero blocks of pruned weights, which the MAC array otherwise skips where that pays
+    #[arg(long)]
+    pub(super) dense_weights: bool,
 }
 
 #[derive(Debug, Args)]

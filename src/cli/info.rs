@@ -8,6 +8,7 @@ use serde_json::json;
 use super::args::InfoArgs;
 use super::failure::Failure;
 use super::{Report, format, source};
+use crate::isa::Insn;
 use crate::program::{Layer, Meta, Program, Role, TensorEntry};
 
 pub(super) fn run(args: &InfoArgs) -> Result<Report, Failure> {
@@ -126,10 +127,25 @@ fn layers(program: &Program) -> String {
             if layer.host { format!("{} (host)", layer.kind) } else { layer.kind.clone() },
             output.map_or_else(String::new, |t| format!("{} {}", t.dtype, format::shape(&t.shape))),
             format::grouped(layer.macs),
+            layer.density().map_or_else(String::new, |d| format!("{:.1}%", d * 100.0)),
+            if skips(program, i) { "skipped".into() } else { String::new() },
             format::grouped(words.into()),
         ]
     });
-    format::table(&["#", "layer", "kind", "output", "MACs", "instructions"], &[0, 4, 5], rows.collect())
+    format::table(
+        &["#", "layer", "kind", "output", "MACs", "density", "zero blocks", "instructions"],
+        &[0, 4, 5, 7],
+        rows.collect(),
+    )
+}
+
+/// Whether a layer has instructions that leave out zero blocks of its weights.
+fn skips(program: &Program, layer: usize) -> bool {
+    let ranges = program.meta.provenance.iter().filter(|r| r.layer as usize == layer);
+    ranges
+        .filter_map(|r| program.code.get(r.start as usize..r.end as usize))
+        .flatten()
+        .any(|word| matches!(Insn::decode(*word), Ok(Insn::MacPruned { .. })))
 }
 
 fn tensors(program: &Program) -> String {

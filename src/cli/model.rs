@@ -97,9 +97,13 @@ pub(super) fn compile(path: &Path, args: &ModelArgs) -> Result<Model, Failure> {
             return Err(Failure::file(file, &why));
         }
     }
-    let labels = CompileOptions { preprocess: side.preprocess, labels: side.labels };
+    let options = CompileOptions {
+        preprocess: side.preprocess,
+        labels: side.labels,
+        dense_weights: args.dense_weights,
+    };
     let compiled =
-        compiler::compile(&imported.graph, &machine, &labels).map_err(|e| compile_failure(path, &e))?;
+        compiler::compile(&imported.graph, &machine, &options).map_err(|e| compile_failure(path, &e))?;
     prepare_hosts(&compiled.program)?;
     tracing::info!(layers = compiled.layers.len(), instructions = compiled.program.code.len(), "compiled");
     Ok(Model { imported, compiled, machine })

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::graph::Weights;
+use crate::isa::BlockGrid;
+use crate::isa::blocks::{BLOCK, BLOCK_ELEMENTS, in_block};
 
 /// The constant segment while it grows. Equal records are stored once.
 #[derive(Debug, Default)]
@@ -84,6 +86,50 @@ pub(super) fn pack_dense(
         }
     }
     packed
+}
+
+/// Packs output channels `oc` and input channels `ic` as a stream without zero blocks; returns it with its mask (see the
+/// manual's layout section).
+#[must_use]
+pub(super) fn pack_pruned(
+    weights: &Weights,
+    oc: std::ops::Range<usize>,
+    ic: std::ops::Range<usize>,
+) -> (Vec<u8>, Vec<u8>) {
+    let [_, channels, kh, kw] = weights.shape;
+    let taps = kh * kw;
+    let size = weights.dtype.bytes();
+    let fill = weights.zero_point.to_le_bytes();
+    let grid = BlockGrid::of([oc.len(), kh, kw, ic.len()].map(|n| n as u32));
+    let count = grid.count().unwrap_or(0);
+    let mut stream = Vec::new();
+    let mut mask = vec![0_u8; count.div_ceil(64) as usize * 8];
+    let mut block = vec![0_u8; BLOCK_ELEMENTS * size];
+    for index in 0..count {
+        let [outer, tap, inner] = grid.position(index).map(|n| n as usize);
+        block.chunks_exact_mut(size).for_each(|e| e.copy_from_slice(&fill[..size]));
+        let mut zero = true;
+        for o in (oc.start + outer * BLOCK..oc.end).take(BLOCK) {
+            for i in (ic.start + inner * BLOCK..ic.end).take(BLOCK) {
+                let value = element(weights, (o * channels + i) * taps + tap);
+                zero &= value == &fill[..size];
+                block[in_block(o - oc.start, i - ic.start) * size..][..size].copy_from_slice(value);
+            }
+        }
+        if !zero {
+            stream.extend_from_slice(&block);
+            mask[index as usize / 8] |= 1 << (index % 8);
+        }
+    }
+    (stream, mask)
+}
+
+/// Weights that are equal to their zero point.
+#[must_use]
+pub(super) fn zeros(weights: &Weights) -> u64 {
+    let size = weights.dtype.bytes();
+    let zero = &weights.zero_point.to_le_bytes()[..size];
+    weights.data.chunks_exact(size).filter(|w| *w == zero).count() as u64
 }
 
 /// Packs channels of depthwise weights `[C, 1, KH, KW]` as `[kh][kw][width]`; `width` is at least the number of

@@ -88,6 +88,8 @@ pub struct CompileOptions {
     pub preprocess: BTreeMap<String, Preprocess>,
     /// Class names, for every output whose last extent has as many.
     pub labels: Vec<String>,
+    /// Keep zero blocks of weights, even where leaving them out saves cycles or bytes.
+    pub dense_weights: bool,
 }
 
 /// A compiled program and its first level.
@@ -118,7 +120,8 @@ pub fn compile(graph: &Graph, machine: &Machine, options: &CompileOptions) -> Re
         let address = constants.append(data, 64);
         plan.storage.insert(*id, Storage::row_major(graph.tensor(*id), address));
     }
-    let mut lowering = Lowering { graph, machine, storage: &plan.storage, constants };
+    let mut lowering =
+        Lowering { graph, machine, storage: &plan.storage, constants, dense_weights: options.dense_weights };
     let mut layers = Vec::new();
     let mut hosts = Vec::new();
     let mut host_models = Vec::new();
@@ -222,12 +225,20 @@ fn layer_entry(graph: &Graph, node: &Node) -> Layer {
         }
         _ => 0,
     };
+    let weights = match &node.op {
+        Op::Conv { weights, .. } | Op::Gemm { weights, .. } | Op::ConvTranspose { weights, .. } => {
+            Some(weights)
+        }
+        _ => None,
+    };
     Layer {
         name: node.name.clone(),
         kind: node.op.kind().into(),
         onnx_nodes: node.onnx_nodes.clone(),
         macs,
         host: matches!(node.op, Op::Host(_)),
+        weights: weights.map_or(0, |w| w.shape.iter().map(|d| *d as u64).product()),
+        zero_weights: weights.map_or(0, constants::zeros),
     }
 }
 

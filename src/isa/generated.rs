@@ -324,6 +324,8 @@ pub enum Opcode {
     DmaOut = 0x5c,
     /// `mac.conv`: dst[0,y,x,o] ← start + Σ(ky,kx,i) (src[0,iy,ix,i] − zs)·(w[o,ky,kx,i] − zw) with iy = (oy+y)·sh − pt + ky·dh, ix = (ox+x)·sw − pl + kx·dw; taps outside src add nothing. dst: ACC [1,TH,TW,OC]; s32 if src and weights have 8 bits, else s64. src: SPM [1,H,W,IC] 8 or 16 bits, full extents. weights: SPM [OC,KH,KW,IC] 8 or 16 bits, packed (see the layout section), strides zero. bias: SPM [1,1,1,OC], of dst's type. KH·KW·IC ≤ 33025 for s32, 2^30 for s64
     MacConv = 0x60,
+    /// `mac.pruned`: as mac.conv, with weights whose zero blocks are absent from the stream (see the layout section). mask: the register holds the address, a multiple of 8, of the mask in the constants, which the control core reads at issue
+    MacPruned = 0x63,
     /// `mac.dw`: depthwise: dst[0,y,x,c] ← start + Σ(ky,kx) (src[0,iy,ix,c] − zs)·(w[0,ky,kx,c] − zw), iy and ix as in mac.conv. weights: SPM [1,KH,KW,C], strides as given. bias: SPM [1,1,1,C]; types as in mac.conv
     MacDw = 0x61,
     /// `mac.matmul`: dst[0,0,m,n] ← start + Σ(k) (a[0,0,m,k] − za)·(b[0,0,k,n] − zb). dst: ACC [1,1,M,N]. a: SPM [1,1,M,K], b: SPM [1,1,K,N], strides as given. bias: SPM [1,1,1,N]. Types and the limit of K as in mac.conv
@@ -362,7 +364,7 @@ pub enum Opcode {
 
 impl Opcode {
     /// All operation codes, in the table's order.
-    pub const ALL: [Self; 65] = [
+    pub const ALL: [Self; 66] = [
         Self::Nop,
         Self::Li,
         Self::Add,
@@ -411,6 +413,7 @@ impl Opcode {
         Self::DmaCopy,
         Self::DmaOut,
         Self::MacConv,
+        Self::MacPruned,
         Self::MacDw,
         Self::MacMatmul,
         Self::VecRequant,
@@ -1215,7 +1218,26 @@ static INFO: [OpcodeInfo; 134] = [
             FieldInfo { name: "flags", lo: 80, width: 8, class: Class::Flags(&[("acc", 0), ("bias", 1)]) },
         ],
     },
-    OpcodeInfo::UNUSED,
+    OpcodeInfo {
+        opcode: 0x63,
+        mnemonic: "mac.pruned",
+        unit: Unit::Queue(Queue::Mac),
+        timing: Timing::MacPruned,
+        syntax: "{dst}, {src}, {weights}, {bias}, {window}, {oy}, {ox}, {mask}{flags}",
+        reads: &["src", "weights", "bias"],
+        writes: &["dst"],
+        fields: &[
+            FieldInfo { name: "dst", lo: 32, width: 5, class: Class::Register { prefix: "t" } },
+            FieldInfo { name: "src", lo: 37, width: 5, class: Class::Register { prefix: "t" } },
+            FieldInfo { name: "weights", lo: 42, width: 5, class: Class::Register { prefix: "t" } },
+            FieldInfo { name: "bias", lo: 47, width: 5, class: Class::Register { prefix: "t" } },
+            FieldInfo { name: "window", lo: 56, width: 3, class: Class::Register { prefix: "w" } },
+            FieldInfo { name: "oy", lo: 64, width: 5, class: Class::Register { prefix: "x" } },
+            FieldInfo { name: "ox", lo: 69, width: 5, class: Class::Register { prefix: "x" } },
+            FieldInfo { name: "mask", lo: 74, width: 5, class: Class::Register { prefix: "x" } },
+            FieldInfo { name: "flags", lo: 80, width: 8, class: Class::Flags(&[("acc", 0), ("bias", 1)]) },
+        ],
+    },
     OpcodeInfo::UNUSED,
     OpcodeInfo::UNUSED,
     OpcodeInfo::UNUSED,
@@ -1896,6 +1918,29 @@ pub enum Insn {
         /// Conditions before it may start
         wait: Wait,
     },
+    /// as mac.conv, with weights whose zero blocks are absent from the stream (see the layout section). mask: the register holds the address, a multiple of 8, of the mask in the constants, which the control core reads at issue
+    MacPruned {
+        /// Tensor descriptor register
+        dst: TReg,
+        /// Tensor descriptor register
+        src: TReg,
+        /// Tensor descriptor register
+        weights: TReg,
+        /// Tensor descriptor register
+        bias: TReg,
+        /// Window descriptor register
+        window: WReg,
+        /// 64-bit scalar register; x0 reads as zero and ignores writes
+        oy: XReg,
+        /// 64-bit scalar register; x0 reads as zero and ignores writes
+        ox: XReg,
+        /// 64-bit scalar register; x0 reads as zero and ignores writes
+        mask: XReg,
+        /// What an accumulator starts from: acc = its present value, bias = the bias operand, neither = zero (the bias operand is then not read)
+        flags: MacFlags,
+        /// Conditions before it may start
+        wait: Wait,
+    },
     /// depthwise: dst[0,y,x,c] ← start + Σ(ky,kx) (src[0,iy,ix,c] − zs)·(w[0,ky,kx,c] − zw), iy and ix as in mac.conv. weights: SPM [1,KH,KW,C], strides as given. bias: SPM [1,1,1,C]; types as in mac.conv
     MacDw {
         /// Tensor descriptor register
@@ -2172,6 +2217,7 @@ impl Insn {
             Self::DmaCopy { .. } => Opcode::DmaCopy,
             Self::DmaOut { .. } => Opcode::DmaOut,
             Self::MacConv { .. } => Opcode::MacConv,
+            Self::MacPruned { .. } => Opcode::MacPruned,
             Self::MacDw { .. } => Opcode::MacDw,
             Self::MacMatmul { .. } => Opcode::MacMatmul,
             Self::VecRequant { .. } => Opcode::VecRequant,
@@ -2203,6 +2249,7 @@ impl Insn {
             Self::DmaCopy { wait, .. } => *wait,
             Self::DmaOut { wait, .. } => *wait,
             Self::MacConv { wait, .. } => *wait,
+            Self::MacPruned { wait, .. } => *wait,
             Self::MacDw { wait, .. } => *wait,
             Self::MacMatmul { wait, .. } => *wait,
             Self::VecRequant { wait, .. } => *wait,
@@ -2235,6 +2282,7 @@ impl Insn {
             Self::DmaCopy { wait, .. } => *wait = conds,
             Self::DmaOut { wait, .. } => *wait = conds,
             Self::MacConv { wait, .. } => *wait = conds,
+            Self::MacPruned { wait, .. } => *wait = conds,
             Self::MacDw { wait, .. } => *wait = conds,
             Self::MacMatmul { wait, .. } => *wait = conds,
             Self::VecRequant { wait, .. } => *wait = conds,
@@ -2402,6 +2450,18 @@ impl Insn {
                     | u128::from(window.0) << 56
                     | u128::from(oy.0) << 64
                     | u128::from(ox.0) << 69
+                    | u128::from(flags.bits()) << 80
+                    | wait.encode(8, 19)
+            }
+            Self::MacPruned { dst, src, weights, bias, window, oy, ox, mask, flags, wait } => {
+                0x63 | u128::from(dst.0) << 32
+                    | u128::from(src.0) << 37
+                    | u128::from(weights.0) << 42
+                    | u128::from(bias.0) << 47
+                    | u128::from(window.0) << 56
+                    | u128::from(oy.0) << 64
+                    | u128::from(ox.0) << 69
+                    | u128::from(mask.0) << 74
                     | u128::from(flags.bits()) << 80
                     | wait.encode(8, 19)
             }
@@ -2910,6 +2970,27 @@ impl Insn {
                             value: decode::bits(word, 80, 8),
                         })?,
                     wait: Wait::decode(word, 8, 19, "mac.conv")?,
+                }
+            }
+            0x63 => {
+                decode::reserved(word, 0xff7fff070fffff3fffffff, "mac.pruned")?;
+                Self::MacPruned {
+                    dst: TReg(decode::bits(word, 32, 5) as u8),
+                    src: TReg(decode::bits(word, 37, 5) as u8),
+                    weights: TReg(decode::bits(word, 42, 5) as u8),
+                    bias: TReg(decode::bits(word, 47, 5) as u8),
+                    window: WReg(decode::bits(word, 56, 3) as u8),
+                    oy: XReg(decode::bits(word, 64, 5) as u8),
+                    ox: XReg(decode::bits(word, 69, 5) as u8),
+                    mask: XReg(decode::bits(word, 74, 5) as u8),
+                    flags: MacFlags::from_bits(decode::bits(word, 80, 8) as u8)
+                        .filter(|f| ![1 | 2].iter().any(|x: &u8| f.bits() & x == *x))
+                        .ok_or(DecodeError::Field {
+                            mnemonic: "mac.pruned",
+                            field: "flags",
+                            value: decode::bits(word, 80, 8),
+                        })?,
+                    wait: Wait::decode(word, 8, 19, "mac.pruned")?,
                 }
             }
             0x61 => {

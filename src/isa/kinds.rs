@@ -707,6 +707,8 @@ pub enum Timing {
     MacDepthwise,
     /// `mac.fill_cycles + ceil(N / mac.oc_lanes) · ceil(M / mac.pixel_lanes) · WIDTH · ceil(K / mac.ic_lanes) + mac.drain_cycles`: M rows, N columns, K the reduction; WIDTH as in mac_conv
     MacMatmul,
+    /// `mac.fill_cycles + STEPS · ceil(PIXELS / mac.pixel_lanes) · WIDTH + mac.drain_cycles`: STEPS = those of the ceil(OC / mac.oc_lanes) · KH · KW · ceil(IC / mac.ic_lanes) steps of mac_conv that meet a block whose bit is set in the mask; PIXELS and WIDTH as in mac_conv
+    MacPruned,
     /// `1`: one cycle in its unit
     Qnop,
     /// `1`: executes in the first cycle in which everything issued has ended

@@ -3,9 +3,10 @@
 //! `isa/rcn.toml` is the only list of instructions; [`kinds`] and [`generated`] come from it: registers, flags and other
 //! parts of operands, [`Insn`] with its encoder and decoder, the descriptor records, and a table of
 //! [`OpcodeInfo`](operand::OpcodeInfo). [`disasm`] prints by that table and [`asm`] parses by it; neither names an
-//! instruction.
+//! instruction. [`blocks`] is the order of pruned weights.
 
 pub mod asm;
+pub mod blocks;
 pub mod decode;
 pub mod disasm;
 #[allow(missing_docs, rustdoc::broken_intra_doc_links, clippy::all, clippy::pedantic, unused_qualifications, reason = "generated")]
@@ -16,6 +17,7 @@ pub mod generated;
 pub mod kinds;
 pub mod operand;
 
+pub use blocks::BlockGrid;
 pub use decode::{DecodeError, DescriptorError};
 pub use generated::*;
 pub use kinds::*;

@@ -60,6 +60,20 @@ pub struct Layer {
     /// Runs on the host.
     #[serde(default)]
     pub host: bool,
+    /// Constant weights.
+    #[serde(default)]
+    pub weights: u64,
+    /// Those that are zero: equal to their zero point.
+    #[serde(default)]
+    pub zero_weights: u64,
+}
+
+impl Layer {
+    /// Share of the weights that are not zero, between 0 and 1; none for a layer without weights.
+    #[must_use]
+    pub fn density(&self) -> Option<f64> {
+        (self.weights > 0).then(|| 1.0 - self.zero_weights as f64 / self.weights as f64)
+    }
 }
 
 /// Instructions `[start, end)` belong to `layer`.

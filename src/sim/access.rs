@@ -4,6 +4,7 @@
 //! taps inside the image; writers include padding lanes, readers do not.
 
 use super::op::{ConvOp, OpKind};
+use crate::isa::blocks::BLOCK_ELEMENTS;
 use crate::isa::{QuantDesc, QuantMode, Space, TensorDesc, WindowDesc};
 
 /// A run of bytes that an operation touches.
@@ -42,7 +43,9 @@ pub fn for_each_row<E>(kind: &OpKind, f: &mut impl FnMut(Row, bool) -> Result<()
         OpKind::Conv(c) => {
             windowed(&c.src, &c.window, c.origin, &c.dst, c.src.dims[3], &mut read)?;
             let bytes = packed_weight_bytes(c);
-            read(Row { space: c.weights.space, start: c.weights.base, len: bytes })?;
+            if bytes > 0 {
+                read(Row { space: c.weights.space, start: c.weights.base, len: bytes })?;
+            }
             c.bias.iter().try_for_each(|b| boxed(b, b.dims, &mut read))?;
         }
         OpKind::Depthwise(c) => {
@@ -91,6 +94,9 @@ pub fn padded_dims(d: &TensorDesc) -> [u32; 4] {
 #[must_use]
 pub fn packed_weight_bytes(c: &ConvOp) -> i64 {
     let [oc, kh, kw, ic] = c.weights.dims.map(i64::from);
+    if let Some(pruned) = &c.pruned {
+        return pruned.blocks as i64 * (BLOCK_ELEMENTS * c.weights.etype.bytes()) as i64;
+    }
     (oc + 15) / 16 * 16 * kh * kw * ((ic + 3) / 4 * 4) * c.weights.etype.bytes() as i64
 }
 

@@ -4,12 +4,17 @@
 //! input; a [`Sink`] takes it: the checks at load, the clock, the engines.
 
 use super::fault::{Fault, FaultKind};
-use super::op::{ConvOp, OpKind, QueueOp, Ticket};
+use super::op::{ConvOp, OpKind, Pruned, QueueOp, Ticket};
+use crate::isa::blocks::{BlockGrid, Kept};
 use crate::isa::{
     AvgFlags, Insn, MacFlags, QField, QReg, QuantDesc, RedFlags, TField, TReg, TensorDesc, WField, WReg,
     Wait, WindowDesc, XReg, disasm,
 };
+use crate::machine::Machine;
 use crate::program::Program;
+
+/// Blocks that a mask may have: 2^32 weights.
+const MAX_BLOCKS: u64 = 1 << 24;
 
 /// Takes what the control core does. Every hook is called in program order; a fault ends the run.
 pub trait Sink {
@@ -54,6 +59,8 @@ pub struct ControlCore<'a> {
     pc: usize,
     layer: Option<u32>,
     retired: u64,
+    /// Output and input channels of the MAC array.
+    lanes: [u32; 2],
 }
 
 /// What the main loop does after an instruction.
@@ -65,7 +72,7 @@ enum Next {
 impl<'a> ControlCore<'a> {
     /// A core at the first instruction. `code` is the program's code, decoded.
     #[must_use]
-    pub fn new(program: &'a Program, code: &'a [Insn], max_instructions: u64) -> Self {
+    pub fn new(program: &'a Program, code: &'a [Insn], machine: &Machine, max_instructions: u64) -> Self {
         ControlCore {
             program,
             code,
@@ -79,6 +86,7 @@ impl<'a> ControlCore<'a> {
             pc: 0,
             layer: None,
             retired: 0,
+            lanes: [machine.mac.oc_lanes, machine.mac.ic_lanes],
         }
     }
 
@@ -269,6 +277,23 @@ impl<'a> ControlCore<'a> {
         }
     }
 
+    /// Reads a mask: the blocks that it keeps, and the steps that the array takes for them.
+    fn pruned(&self, dims: [u32; 4], address: i64) -> Result<Pruned, FaultKind> {
+        let grid = BlockGrid::of(dims);
+        if grid.count().is_none_or(|n| n > MAX_BLOCKS) {
+            return Err(FaultKind::IllegalOperand {
+                reason: format!("weights of more than {MAX_BLOCKS} blocks"),
+            });
+        }
+        let len = self.program.constants.len();
+        let bytes = grid.mask_bytes().and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX);
+        let bad = FaultKind::BadConstantLoad { address, bytes, len, align: 8 };
+        let start = usize::try_from(address).ok().filter(|a| a.is_multiple_of(8)).ok_or(bad.clone())?;
+        let end = start.checked_add(bytes).filter(|end| *end <= len).ok_or(bad)?;
+        let Kept { blocks, steps } = grid.kept(&self.program.constants[start..end], dims, self.lanes);
+        Ok(Pruned { mask: address, mask_bytes: bytes, blocks, steps })
+    }
+
     fn begin_layer(&mut self, id: u32) -> Result<(), FaultKind> {
         let reason = if id as usize >= self.program.meta.layers.len() {
             format!(
@@ -414,21 +439,24 @@ impl<'a> ControlCore<'a> {
                 OpKind::DmaOut { dst: self.tensor(dst)?, src: self.tensor(src)? }
             }
             Insn::MacConv { dst, src, weights, bias: b, window, oy, ox, flags, .. }
+            | Insn::MacPruned { dst, src, weights, bias: b, window, oy, ox, flags, .. }
             | Insn::MacDw { dst, src, weights, bias: b, window, oy, ox, flags, .. } => {
+                let weights = self.tensor(weights)?;
+                let pruned = match insn {
+                    Insn::MacPruned { mask, .. } => Some(self.pruned(weights.dims, self.get(*mask))?),
+                    _ => None,
+                };
                 let conv = ConvOp {
                     dst: self.tensor(dst)?,
                     src: self.tensor(src)?,
-                    weights: self.tensor(weights)?,
+                    weights,
                     bias: bias(flags, b)?,
                     accumulate: flags.contains(MacFlags::ACC),
                     window: self.window(window)?,
                     origin: [self.get(oy), self.get(ox)],
+                    pruned,
                 };
-                if matches!(insn, Insn::MacConv { .. }) {
-                    OpKind::Conv(conv)
-                } else {
-                    OpKind::Depthwise(conv)
-                }
+                if matches!(insn, Insn::MacDw { .. }) { OpKind::Depthwise(conv) } else { OpKind::Conv(conv) }
             }
             Insn::MacMatmul { dst, a, b, bias: t, flags, .. } => OpKind::Matmul {
                 dst: self.tensor(dst)?,

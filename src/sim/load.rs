@@ -71,7 +71,8 @@ impl Loaded {
             macs: 0,
             bytes: 0,
         };
-        ControlCore::new(&loaded.program, &loaded.code, limits.instructions).run(&mut pass)?;
+        ControlCore::new(&loaded.program, &loaded.code, &loaded.machine, limits.instructions)
+            .run(&mut pass)?;
         loaded.report = pass.clock.report();
         loaded.checked = true;
         debug_assert!(loaded.report.adds_up(), "causes must sum to the total");

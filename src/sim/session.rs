@@ -129,7 +129,12 @@ impl<'a> Session<'a> {
             wraps: 0,
             work: (0, 0),
         };
-        let core = ControlCore::new(&self.loaded.program, &self.loaded.code, self.loaded.limits.instructions);
+        let core = ControlCore::new(
+            &self.loaded.program,
+            &self.loaded.code,
+            &self.loaded.machine,
+            self.loaded.limits.instructions,
+        );
         let instructions = core.run(&mut execution)?;
         Ok(RunSummary { wraps: execution.wraps, instructions, clock: execution.clock.report() })
     }

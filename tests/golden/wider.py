@@ -224,4 +224,28 @@ for kind in KINDS:
     case(f"matmulinteger_columns_{kind}", kind, (5, 37), [node("MatMulInteger", "x k zx zk")], {**quant(kind), "k": k, "zk": zk}, out=TensorProto.INT32)
     c = {**quant(kind, 20), "k": k, "zk": zk, "sk": np.array([scale() for _ in range(9)], f)}
     case(f"qlinearmatmul_columns_{kind}", kind, (5, 37), [node("QLinearMatMul", "x sx zx k sk zk sy zy")], c)
+# pruned weights: 70 % of the blocks of 64 × 16 channels are zero, in each way that the array meets them
+def prune(w, zero=0, block=(64, 16), share=0.7):
+    for o in range(0, w.shape[0], block[0]):
+        for i in range(0, w.shape[1], block[1]):
+            for y in range(w.shape[2]):
+                for x in range(w.shape[3]):
+                    if rng.random() < share:
+                        w[o:o + block[0], i:i + block[1], y, x] = zero
+    return w
+for kind in KINDS:
+    for name, shape, w, zw, more in [
+        ("square", (1, 64, 9, 7), (128, 64, 3, 3), np.int8(0), {"pads": [1, 1, 1, 1]}),
+        ("odd", (1, 37, 9, 7), (75, 37, 3, 2), np.int8(0), {"strides": [2, 1]}),
+        ("zero_point", (1, 48, 6, 6), (96, 48, 1, 1), np.uint8(131), {}),
+        ("small_blocks", (1, 64, 5, 5), (64, 64, 3, 3), np.int8(0), {}),
+        ("nothing_left", (1, 32, 5, 5), (64, 32, 1, 1), np.int8(0), {}),
+    ]:
+        if name == "zero_point" and kind == "s8":
+            continue  # ONNX Runtime has no such kernel
+        values = rng.integers(-100, 100, w) if zw.dtype == np.int8 else rng.integers(0, 255, w)
+        values = prune(values.astype(zw.dtype), zw, (16, 16) if name == "small_blocks" else (64, 16), 1 if name == "nothing_left" else 0.7)
+        c = {**quant(kind, 8), "w": values, "sw": scale(), "zw": zw,
+             "b": rng.integers(-3000, 3000, w[0]).astype(np.int32)}
+        case(f"pruned_{name}_{kind}", kind, shape, [node("QLinearConv", "x sx zx w sw zw sy zy b", **more)], c)
 print(len(list(here.glob("*.onnx"))), "models")

@@ -28,7 +28,7 @@ fn rcar_iss(args: &[&str]) -> Output {
 
 /// Runs a command that must succeed, and returns what it printed.
 #[track_caller]
-fn fine(args: &[&str]) -> String {
+pub(crate) fn fine(args: &[&str]) -> String {
     let out = rcar_iss(args);
     assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
     String::from_utf8(out.stdout).unwrap()

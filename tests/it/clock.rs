@@ -177,7 +177,7 @@ fn compare(program: Program, machine: &Machine) -> Option<u64> {
     let layers = program.meta.layers.len();
     let loaded = Loaded::new(Arc::new(program), machine, limits).ok()?;
     let mut events = Events::default();
-    ControlCore::new(loaded.program(), loaded.code(), limits.instructions).run(&mut events).ok()?;
+    ControlCore::new(loaded.program(), loaded.code(), machine, limits.instructions).run(&mut events).ok()?;
     let stepped = step(&events.0, machine, layers);
     let clock = loaded.clock();
     let event = Stepped {

@@ -17,6 +17,7 @@ pub(crate) fn sample() -> Program {
         onnx_nodes: vec![format!("/{name}/node")],
         macs: 1234,
         host,
+        ..Layer::default()
     };
     let tensor = |name: &str, role, layer, address| TensorEntry {
         name: name.into(),

@@ -11,6 +11,7 @@ mod elf;
 mod graphs;
 mod isa;
 mod numbers;
+mod pruned;
 mod random;
 mod removal;
 mod tidy;

@@ -285,6 +285,7 @@ impl Block<'_> {
             conds = rest;
         }
         let wait = Wait([conds.first().copied(), conds.get(1).copied()]);
+        let mask = op.mask.as_ref().map(|e| self.value(e)).transpose()?;
         let t = |i: usize| -> Result<TReg, CompileError> {
             let view = op
                 .views
@@ -336,6 +337,18 @@ impl Block<'_> {
                 flags: mac,
                 wait,
             },
+            tile::Code::Pruned => Insn::MacPruned {
+                dst: t(0)?,
+                src: t(1)?,
+                weights: t(2)?,
+                bias: bias()?,
+                window: w()?,
+                oy,
+                ox,
+                mask: mask.map_or(ZERO, |(r, _)| r),
+                flags: mac,
+                wait,
+            },
             tile::Code::Depthwise => Insn::MacDw {
                 dst: t(0)?,
                 src: t(1)?,
@@ -382,7 +395,7 @@ impl Block<'_> {
             tile::Code::Dequantize => Insn::VecDequant { dst: t(0)?, src: t(1)?, quant: q()?, wait },
         };
         self.code.push(insn);
-        for (r, temporary) in origin {
+        for (r, temporary) in origin.into_iter().chain(mask) {
             if temporary {
                 self.scalars.give(r);
             }

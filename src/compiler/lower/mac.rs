@@ -4,14 +4,17 @@
 //! channels. A Gemm is a 1×1 convolution over rows, or, behind a Flatten, a convolution whose kernel is the whole
 //! image.
 
+mod nest;
+mod pruned;
+
 use super::super::CompileError;
 use super::super::constants::{pack_dense, pack_depthwise, packed_bytes};
 use super::super::storage::{Storage, canonical, etype, lane_block, next_multiple};
-use super::super::tile::{Buffer, Code, Expr, Quant, Stmt, TileOp, View};
+use super::super::tile::{Buffer, Code, Quant, Stmt, TileOp, View};
 use super::tiling::{MacShape, MacTile};
-use super::{Lowering, Nest, dram_view, load_constants, spm_view, too_large};
+use super::{Lowering, too_large};
 use crate::graph::{MacEpilogue, Node, Weights, Window};
-use crate::isa::{EType, Space, WindowDesc};
+use crate::isa::{EType, WindowDesc};
 
 /// A MAC layer on its way to tiles.
 struct Mac<'a> {
@@ -38,6 +41,16 @@ struct Addresses {
     weight_steps: [i64; 2],
     bias: i64,
     table: i64,
+    pruned: Option<Masks>,
+}
+
+/// Where the masks of pruned weights lie.
+struct Masks {
+    first: i64,
+    /// Bytes between channel tiles, and between reduction tiles.
+    steps: [i64; 2],
+    /// Bytes of the longest stream of a tile: all are stored and loaded with that many.
+    slot: i64,
 }
 
 impl Lowering<'_> {
@@ -162,6 +175,7 @@ impl Lowering<'_> {
         epilogue: &MacEpilogue,
     ) -> Addresses {
         let mut packed = Vec::new();
+        let mut pruned = None;
         let [oc_total, ic_total] = [weights.shape[0], weights.shape[1]];
         let size = shape.sizes[1];
         let weight_steps;
@@ -181,6 +195,11 @@ impl Lowering<'_> {
             for g in 0..shape.groups as usize {
                 packed.extend(pack_dense(weights, g * oc..(g + 1) * oc, 0..ic_total));
             }
+        } else if let Some(streams) = self.pruned(shape, tile, weights) {
+            packed = streams.weights;
+            weight_steps = streams.steps;
+            let first = self.constants.append(&streams.masks, 64);
+            pruned = Some(Masks { first, steps: streams.mask_steps, slot: streams.slot });
         } else {
             // Every slot has the size of a full tile, so that its address is a product of loop variables.
             let slot = packed_bytes(tile.channels, shape.taps(), tile.reduce) * size;
@@ -216,402 +235,7 @@ impl Lowering<'_> {
             0
         };
         let segment = Buffer { start: 0, bytes: self.constants.len() as i64 };
-        Addresses { segment, weights, weight_steps, bias, table }
-    }
-}
-
-/// Output rows and columns of a tile: where they start and how many they are.
-struct Area {
-    batch: Expr,
-    row: Expr,
-    rows: Expr,
-    col: Expr,
-    cols: Expr,
-}
-
-/// Channels of a tile: first and count; for grouped layers in units of groups.
-struct Channels {
-    first: Expr,
-    count: Expr,
-}
-
-impl Mac<'_> {
-    /// The loop nest of the layer.
-    fn nest(&self) -> Result<Vec<Stmt>, CompileError> {
-        let mut nest = Nest::default();
-        let total = if self.shape.groups > 1 { self.shape.groups } else { self.shape.oc };
-        let channels = self.tile.channels;
-        if self.tile.channels_outer {
-            nest.tiles(0, total, channels, |nest, first, count| {
-                let channels = Channels { first, count };
-                let mut body = self.load_parameters(&channels);
-                if !self.splits_reduction() {
-                    body.push(self.load_weights(&channels, 0.into(), self.shape.ic.into()));
-                }
-                body.extend(self.areas(nest, |nest, area| {
-                    let mut tile = Vec::new();
-                    if !self.splits_reduction() {
-                        tile.push(self.load_input(nest, area, self.input_channels(&channels)));
-                    }
-                    tile.extend(self.compute(nest, area, &channels)?);
-                    Ok(tile)
-                })?);
-                Ok(body)
-            })
-        } else {
-            self.areas(&mut nest, |nest, area| {
-                let shared = !self.splits_reduction() && !self.shape.depthwise && !self.grouped();
-                let mut body = Vec::new();
-                if shared {
-                    body.push(self.load_input(nest, area, (0.into(), self.shape.ic.into())));
-                }
-                body.extend(nest.tiles(0, total, channels, |nest, first, count| {
-                    let channels = Channels { first, count };
-                    let mut tile = self.load_parameters(&channels);
-                    if !self.splits_reduction() {
-                        tile.push(self.load_weights(&channels, 0.into(), self.shape.ic.into()));
-                        if !shared {
-                            tile.push(self.load_input(nest, area, self.input_channels(&channels)));
-                        }
-                    }
-                    tile.extend(self.compute(nest, area, &channels)?);
-                    Ok(tile)
-                })?);
-                Ok(body)
-            })
-        }
-    }
-
-    fn grouped(&self) -> bool {
-        self.shape.groups > 1 && !self.shape.depthwise
-    }
-
-    fn splits_reduction(&self) -> bool {
-        self.tile.reduce < self.shape.ic
-    }
-
-    fn areas(
-        &self,
-        nest: &mut Nest,
-        body: impl FnOnce(&mut Nest, &Area) -> Result<Vec<Stmt>, CompileError>,
-    ) -> Result<Vec<Stmt>, CompileError> {
-        nest.tiles(0, self.shape.batch, 1, |nest, batch, _| {
-            nest.tiles(0, self.shape.out_height, self.tile.rows, |nest, row, rows| {
-                nest.tiles(0, self.shape.out_width, self.tile.cols, |nest, col, cols| {
-                    body(nest, &Area { batch, row, rows, col, cols })
-                })
-            })
-        })
-    }
-
-    /// First input channel and count that a channel tile reads.
-    fn input_channels(&self, channels: &Channels) -> (Expr, Expr) {
-        if self.grouped() {
-            (channels.first.clone() * self.shape.ic, channels.count.clone() * self.shape.ic)
-        } else if self.shape.depthwise {
-            (channels.first.clone(), channels.count.clone())
-        } else {
-            (0.into(), self.shape.ic.into())
-        }
-    }
-
-    /// First output channel and count of a channel tile.
-    fn output_channels(&self, channels: &Channels) -> (Expr, Expr) {
-        if self.grouped() {
-            (channels.first.clone() * self.shape.oc, channels.count.clone() * self.shape.oc)
-        } else {
-            (channels.first.clone(), channels.count.clone())
-        }
-    }
-
-    /// First needed input row (axis 0) or column (axis 1) of a tile, and how many.
-    fn input_span(&self, nest: &Nest, axis: usize, first: &Expr, count: &Expr) -> (Expr, Expr) {
-        let extent = [self.shape.height, self.shape.width][axis];
-        let (stride, pad) = (self.shape.stride[axis], self.pads[axis]);
-        let span = (self.shape.kernel[axis] - 1) * self.shape.dilation[axis] + 1;
-        let start = first.clone() * stride - pad;
-        let end = start.clone() + (count.clone() - 1) * stride + span;
-        // A tile may lie in the padding altogether: it still loads one row, which the MAC array then ignores.
-        let start = nest.min(nest.max(start, 0), extent - 1);
-        let end = nest.min(end, extent);
-        let count = nest.max(end - start.clone(), 1);
-        (start, count)
-    }
-
-    fn row_stride(&self) -> i64 {
-        let [_, cols] = self.shape.input_extent(self.tile.rows, self.tile.cols);
-        cols * self.pixel_stride()
-    }
-
-    /// Bytes between the input's pixels in the scratchpad.
-    fn pixel_stride(&self) -> i64 {
-        self.shape.in_channels(&self.tile) * self.shape.sizes[0]
-    }
-
-    fn load_input(&self, nest: &Nest, area: &Area, (first, count): (Expr, Expr)) -> Stmt {
-        let (y, rows) = self.input_span(nest, 0, &area.row, &area.rows);
-        let (x, cols) = self.input_span(nest, 1, &area.col, &area.cols);
-        let pixel = self.shape.in_channels(&self.tile);
-        let buffer = self.buffers[0];
-        // Whole lane blocks travel as they lie; only tensors without padding lanes get them here.
-        let (count, lanes) =
-            if self.src.lanes > 1 && !(self.grouped() && self.tile.channels < self.shape.groups) {
-                let padded = self.src.padded_channels();
-                let rounded = match count.constant() {
-                    Some(c) if first.constant() == Some(0) => Expr::from(next_multiple(c, self.src.lanes)),
-                    _ => nest.min(pixel, Expr::from(padded) - first.clone()),
-                };
-                (rounded, 1)
-            } else if self.grouped() && self.tile.channels < self.shape.groups {
-                (count, 1)
-            } else {
-                (count, self.shape.in_lanes)
-            };
-        let dims = [Expr::from(1), rows, cols, count];
-        let src = dram_view(&self.src, [area.batch.clone(), y, x, first], dims.clone(), self.src_zero);
-        let strides = [0, self.row_stride(), self.pixel_stride(), self.shape.sizes[0]];
-        let dst = spm_view(buffer, self.src.etype, buffer.start.into(), dims, strides, self.src_zero, lanes);
-        Stmt::Op(TileOp::new(Code::DmaIn, vec![dst, src]))
-    }
-
-    /// Bias and multipliers of a channel tile.
-    fn load_parameters(&self, channels: &Channels) -> Vec<Stmt> {
-        let (first, count) = self.output_channels(channels);
-        let bytes = |size: i64| match count.constant() {
-            Some(c) => Expr::from(next_multiple(c, 16) * size),
-            // All but the last tile are multiples of 16, and the tables are padded to one.
-            None => Expr::from(self.shape.tile_oc(&self.tile) * size)
-                .min((Expr::from(next_multiple(self.oc_total(), 16)) - first.clone()) * size),
-        };
-        let mut loads = Vec::new();
-        for (present, from, to, size) in [
-            (self.epilogue.bias.is_some(), self.addresses.bias, self.buffers[2], self.shape.sizes[2]),
-            (self.shape.per_channel, self.addresses.table, self.buffers[3], 4),
-        ] {
-            if present {
-                let from = Expr::from(from) + first.clone() * size;
-                loads.push(Stmt::Op(load_constants(self.addresses.segment, from, to, bytes(size))));
-            }
-        }
-        loads
-    }
-
-    fn oc_total(&self) -> i64 {
-        if self.shape.depthwise { self.shape.groups } else { self.shape.oc * self.shape.groups }
-    }
-
-    /// Weights of a channel tile and a range of the reduction.
-    fn load_weights(&self, channels: &Channels, reduce: Expr, reduce_count: Expr) -> Stmt {
-        let [channel_step, reduce_step] = self.addresses.weight_steps;
-        let tile = |first: &Expr, size: i64, step: i64| match first.constant() {
-            Some(c) => Expr::from(c / size * step),
-            // Slots are multiples of the tile size, so the step per element is exact.
-            None => first.clone() * (step / size),
-        };
-        let from = Expr::from(self.addresses.weights)
-            + tile(&channels.first, self.tile.channels, channel_step)
-            + tile(&reduce, self.tile.reduce, reduce_step);
-        let taps = self.shape.taps();
-        let size = self.shape.sizes[1];
-        let bytes = if self.shape.depthwise {
-            Expr::from(channel_step)
-        } else if self.grouped() {
-            channels.count.clone() * (packed_bytes(self.shape.oc, taps, self.shape.ic) * size)
-        } else {
-            rounded(&channels.count, 16, self.shape.oc, self.tile.channels, &channels.first)
-                * rounded(&reduce_count, 4, self.shape.ic, self.tile.reduce, &reduce)
-                * (taps * size)
-        };
-        Stmt::Op(load_constants(self.addresses.segment, from, self.buffers[1], bytes))
-    }
-
-    /// MAC instructions of a tile, its requantization and its store.
-    fn compute(&self, nest: &mut Nest, area: &Area, channels: &Channels) -> Result<Vec<Stmt>, CompileError> {
-        let mut body = Vec::new();
-        if self.splits_reduction() {
-            let ic = self.shape.ic;
-            let step = self.tile.reduce;
-            let part = |nest: &Nest, first: Expr, count: Expr, accumulate: bool| {
-                vec![
-                    self.load_weights(channels, first.clone(), count.clone()),
-                    self.load_input(nest, area, (first, count.clone())),
-                    Stmt::Op(self.conv_op(nest, area, channels, count, accumulate)),
-                ]
-            };
-            body.extend(part(nest, 0.into(), step.into(), false));
-            body.extend(nest.tiles(step, ic, step, |nest, first, count| Ok(part(nest, first, count, true)))?);
-        } else if self.grouped() {
-            let groups = channels.count.constant().unwrap_or(self.tile.channels);
-            body.extend(
-                nest.tiles(0, groups, 1, |nest, g, _| Ok(vec![Stmt::Op(self.group_op(nest, area, g))]))?,
-            );
-        } else {
-            let count = if self.shape.depthwise { channels.count.clone() } else { self.shape.ic.into() };
-            body.push(Stmt::Op(self.conv_op(nest, area, channels, count, false)));
-        }
-        body.extend(self.finish(nest, area, channels));
-        Ok(body)
-    }
-
-    /// The source view of the MAC array: full extents, so that it derives the padding; the base is where element
-    /// (0, 0, 0) would lie.
-    fn source(&self, nest: &Nest, area: &Area, offset: Expr, channels: Expr) -> View {
-        let (y, _) = self.input_span(nest, 0, &area.row, &area.rows);
-        let (x, _) = self.input_span(nest, 1, &area.col, &area.cols);
-        let pixel = self.pixel_stride();
-        let buffer = self.buffers[0];
-        let base = Expr::from(buffer.start) + offset - y * self.row_stride() - x * pixel;
-        let dims = [Expr::from(1), self.shape.height.into(), self.shape.width.into(), channels];
-        spm_view(
-            buffer,
-            self.src.etype,
-            base,
-            dims,
-            [0, self.row_stride(), pixel, self.shape.sizes[0]],
-            self.src_zero,
-            1,
-        )
-    }
-
-    /// The type of the accumulators and of the bias.
-    fn sum_type(&self) -> EType {
-        if self.shape.sizes[2] == 8 { EType::S64 } else { EType::S32 }
-    }
-
-    fn accumulator(&self, area: &Area, offset: Expr, channels: Expr) -> View {
-        let size = self.shape.sizes[2];
-        let pixel = next_multiple(self.shape.tile_oc(&self.tile), 16) * size;
-        View {
-            space: Space::Acc,
-            etype: self.sum_type(),
-            base: offset,
-            dims: [Expr::from(1), area.rows.clone(), area.cols.clone(), channels],
-            strides: [0, self.tile.cols * pixel, pixel, size],
-            zero_point: 0,
-            lanes: 1,
-            buffer: Buffer { start: 0, bytes: self.shape.accumulator_bytes(&self.tile) },
-        }
-    }
-
-    fn bias_view(&self, offset: Expr, channels: Expr) -> View {
-        let buffer = self.buffers[2];
-        let dims = [Expr::from(1), Expr::from(1), Expr::from(1), channels];
-        let strides = [0, 0, 0, self.shape.sizes[2]];
-        spm_view(buffer, self.sum_type(), Expr::from(buffer.start) + offset, dims, strides, 0, 1)
-    }
-
-    fn conv_op(
-        &self,
-        nest: &Nest,
-        area: &Area,
-        channels: &Channels,
-        reduce: Expr,
-        accumulate: bool,
-    ) -> TileOp {
-        let [kh, kw] = self.shape.kernel;
-        let buffer = self.buffers[1];
-        let out = channels.count.clone();
-        let (code, dims, strides) = if self.shape.depthwise {
-            let size = self.shape.sizes[1];
-            let width = next_multiple(self.tile.channels, 16) * size;
-            (Code::Depthwise, [1.into(), kh.into(), kw.into(), out.clone()], [0, kw * width, width, size])
-        } else {
-            (Code::Conv, [out.clone(), kh.into(), kw.into(), reduce.clone()], [0; 4])
-        };
-        let weights =
-            spm_view(buffer, self.weight_type, buffer.start.into(), dims, strides, self.weight_zero, 1);
-        let mut views = vec![
-            self.accumulator(area, 0.into(), out.clone()),
-            self.source(nest, area, 0.into(), reduce),
-            weights,
-        ];
-        let bias = !accumulate && self.epilogue.bias.is_some();
-        if bias {
-            views.push(self.bias_view(0.into(), out));
-        }
-        let mut op = TileOp::new(code, views).with_window(self.window, [area.row.clone(), area.col.clone()]);
-        op.accumulate = accumulate;
-        op.flag = bias;
-        op
-    }
-
-    /// One group of a grouped convolution; `g` counts from the tile's first group.
-    fn group_op(&self, nest: &Nest, area: &Area, g: Expr) -> TileOp {
-        let [kh, kw] = self.shape.kernel;
-        let (ic, oc) = (self.shape.ic, self.shape.oc);
-        let buffer = self.buffers[1];
-        let [input, weight, sums, _] = self.shape.sizes;
-        let base = Expr::from(buffer.start) + g.clone() * (packed_bytes(oc, self.shape.taps(), ic) * weight);
-        let dims = [oc.into(), kh.into(), kw.into(), ic.into()];
-        let weights = spm_view(buffer, self.weight_type, base, dims, [0; 4], self.weight_zero, 1);
-        let mut views = vec![
-            self.accumulator(area, g.clone() * (oc * sums), oc.into()),
-            self.source(nest, area, g.clone() * (ic * input), ic.into()),
-            weights,
-        ];
-        if self.epilogue.bias.is_some() {
-            views.push(self.bias_view(g * (oc * sums), oc.into()));
-        }
-        let mut op =
-            TileOp::new(Code::Conv, views).with_window(self.window, [area.row.clone(), area.col.clone()]);
-        op.flag = self.epilogue.bias.is_some();
-        op
-    }
-
-    /// Requantize and store.
-    fn finish(&self, nest: &Nest, area: &Area, channels: &Channels) -> Vec<Stmt> {
-        let (first, count) = self.output_channels(channels);
-        let lanes = self.shape.out_lanes;
-        let pixel = next_multiple(self.shape.tile_oc(&self.tile), lanes);
-        let buffer = self.buffers[4];
-        let size = self.shape.sizes[3];
-        let strides = [0, self.tile.cols * pixel * size, pixel * size, size];
-        let area_dims = |c: Expr| [Expr::from(1), area.rows.clone(), area.cols.clone(), c];
-        let view = |dims, lanes| {
-            spm_view(buffer, self.dst.etype, buffer.start.into(), dims, strides, self.out_zero, lanes)
-        };
-        let quant = Quant {
-            zero_point: self.out_zero,
-            clamp: self.epilogue.clamp,
-            m0: if self.shape.per_channel {
-                0.0
-            } else {
-                self.epilogue.multiplier.first().copied().unwrap_or(0.0)
-            },
-            m1: 0.0,
-            c: 0.0,
-            table: self.shape.per_channel.then(|| (self.buffers[3].start.into(), self.buffers[3])),
-        };
-        let requant = finishing(
-            self.dst.etype,
-            vec![view(area_dims(count.clone()), lanes), self.accumulator(area, 0.into(), count.clone())],
-            quant,
-        );
-        let stored = if self.dst.lanes > 1 {
-            match count.constant() {
-                Some(c) => Expr::from(next_multiple(c, self.dst.lanes)),
-                None => nest.min(pixel, Expr::from(self.dst.padded_channels()) - first.clone()),
-            }
-        } else {
-            count
-        };
-        let origin = [area.batch.clone(), area.row.clone(), area.col.clone(), first];
-        let dims = area_dims(stored);
-        let store = TileOp::new(
-            Code::DmaOut,
-            vec![dram_view(&self.dst, origin, dims.clone(), self.out_zero), view(dims, 1)],
-        );
-        vec![Stmt::Op(requant), Stmt::Op(store)]
-    }
-}
-
-/// A count of channels rounded up to `step`, for the tile that starts at `first`.
-fn rounded(count: &Expr, step: i64, total: i64, tile: i64, first: &Expr) -> Expr {
-    match count.constant() {
-        Some(c) => Expr::from(next_multiple(c, step)),
-        None => {
-            Expr::from(next_multiple(tile, step)).min(Expr::from(next_multiple(total, step)) - first.clone())
-        }
+        Addresses { segment, weights, weight_steps, bias, table, pruned }
     }
 }
 

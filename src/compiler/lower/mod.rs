@@ -34,6 +34,7 @@ pub(super) struct Lowering<'a> {
     pub(super) machine: &'a Machine,
     pub(super) storage: &'a BTreeMap<TensorId, Storage>,
     pub(super) constants: Constants,
+    pub(super) dense_weights: bool,
 }
 
 impl Lowering<'_> {

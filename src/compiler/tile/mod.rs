@@ -98,6 +98,8 @@ pub enum Code {
     DmaOut,
     /// Convolution tile.
     Conv,
+    /// Convolution tile with weights whose zero blocks are absent.
+    Pruned,
     /// Depthwise convolution tile.
     Depthwise,
     /// ACC → 8 or 16 bits.
@@ -135,12 +137,13 @@ pub enum Code {
 impl Code {
     /// All codes.
     pub fn all() -> impl Iterator<Item = Code> {
-        const PLAIN: [Code; 19] = [
+        const PLAIN: [Code; 20] = [
             Code::DmaIn,
             Code::DmaFill,
             Code::DmaCopy,
             Code::DmaOut,
             Code::Conv,
+            Code::Pruned,
             Code::Depthwise,
             Code::Requant,
             Code::Add,
@@ -168,6 +171,7 @@ impl Code {
             Code::DmaCopy => "copy",
             Code::DmaOut => "store",
             Code::Conv => "conv",
+            Code::Pruned => "pruned",
             Code::Depthwise => "depthwise",
             Code::Requant => "requant",
             Code::Add => "qadd",
@@ -194,7 +198,7 @@ impl Code {
         match self {
             Code::DmaIn | Code::DmaFill | Code::DmaCopy => Queue::Dmain,
             Code::DmaOut => Queue::Dmaout,
-            Code::Conv | Code::Depthwise | Code::Matmul => Queue::Mac,
+            Code::Conv | Code::Pruned | Code::Depthwise | Code::Matmul => Queue::Mac,
             _ => Queue::Vec,
         }
     }
@@ -230,6 +234,8 @@ pub struct TileOp {
     pub window: Option<WindowDesc>,
     /// Output row and column of the tile's first element, for windowed operations.
     pub origin: [Expr; 2],
+    /// For pruned weights: address of the mask in the constants.
+    pub mask: Option<Expr>,
     /// MAC and rsum: add to what the accumulators hold.
     pub accumulate: bool,
     /// MAC: start from the bias operand. AvgPool: padding counts.
@@ -241,7 +247,7 @@ impl TileOp {
     #[must_use]
     pub fn new(code: Code, views: Vec<View>) -> TileOp {
         let origin = [Expr::Const(0), Expr::Const(0)];
-        TileOp { code, views, quant: None, window: None, origin, accumulate: false, flag: false }
+        TileOp { code, views, quant: None, window: None, origin, mask: None, accumulate: false, flag: false }
     }
 
     /// With a quantization operand.
@@ -266,6 +272,7 @@ impl TileOp {
             view.dims = view.dims.each_ref().map(|e| e.rename(to));
         }
         self.origin = self.origin.each_ref().map(|e| e.rename(to));
+        self.mask = self.mask.as_ref().map(|e| e.rename(to));
         if let Some((table, _)) = self.quant.as_mut().and_then(|q| q.table.as_mut()) {
             *table = table.rename(to);
         }

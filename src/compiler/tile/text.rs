@@ -8,7 +8,7 @@
 //! ```
 //!
 //! An operation is its name, its views (destination, `<-`, sources), and what else it has: `quant`, `window`, `origin`,
-//! `accumulate`, `flag`. Expressions are fully parenthesized.
+//! `mask`, `accumulate`, `flag`. Expressions are fully parenthesized.
 
 use std::fmt::Write;
 
@@ -85,6 +85,9 @@ fn operation(op: &TileOp) -> String {
             " window kernel {:?} stride {:?} dilation {:?} pads {:?} origin {} {}",
             w.kernel, w.stride, w.dilation, w.pads, op.origin[0], op.origin[1]
         );
+    }
+    if let Some(mask) = &op.mask {
+        let _ = write!(text, " mask {mask}");
     }
     text.push_str(if op.accumulate { " accumulate" } else { "" });
     text.push_str(if op.flag { " flag" } else { "" });
@@ -246,6 +249,8 @@ fn operands(code: Code, input: &str) -> IResult<&str, TileOp> {
     if let Some((window, origin)) = window {
         op = op.with_window(window, origin);
     }
+    let (rest, mask) = opt(preceded(word("mask"), an_expression)).parse(rest)?;
+    op.mask = mask;
     let (rest, accumulate) = opt(word("accumulate")).parse(rest)?;
     let (rest, flag) = opt(word("flag")).parse(rest)?;
     op.accumulate = accumulate.is_some();

@@ -78,7 +78,10 @@ fn slowdown(a: &TensorDesc, b: &TensorDesc) -> u64 {
 
 fn mac_conv(c: &ConvOp, m: &Machine) -> u64 {
     let [_, kh, kw, ic] = c.weights.dims.map(u64::from);
-    array(m, passes(c, m) * kh * kw, ic)
+    let Some(pruned) = &c.pruned else { return array(m, passes(c, m) * kh * kw, ic) };
+    let [_, rows, columns, _] = c.dst.dims.map(u64::from);
+    let pixels = up(rows * columns, m.mac.pixel_lanes) * slowdown(&c.src, &c.weights);
+    array(m, pruned.steps * pixels, m.mac.ic_lanes.into())
 }
 
 fn mac_depthwise(c: &ConvOp, m: &Machine) -> u64 {

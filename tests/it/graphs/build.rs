@@ -123,9 +123,29 @@ impl GraphBuilder {
         let dtype = self.dtype();
         let n: usize = shape.iter().product();
         let zero_point = if self.random.within(0, 2) == 0 { 0 } else { self.quant(dtype).zero_point };
-        let data: Vec<u8> = (0..n * dtype.bytes()).map(|_| self.random.next() as u8).collect();
+        let mut data: Vec<u8> = (0..n * dtype.bytes()).map(|_| self.random.next() as u8).collect();
+        if self.random.within(0, 2) == 0 {
+            self.prune(&mut data, shape, dtype, zero_point);
+        }
         let scale = vec![1.0];
         Weights { name: "w".into(), shape, dtype, data: data.into(), scale, zero_point }
+    }
+
+    /// Makes most blocks zero: blocks as large as the array's, smaller or larger.
+    fn prune(&mut self, data: &mut [u8], [oc, ic, kh, kw]: [usize; 4], dtype: DType, zero_point: i32) {
+        let outer = [16, 64, 5][self.random.within(0, 2) as usize];
+        let inner = [16, 16, 32, 7][self.random.within(0, 3) as usize];
+        let size = dtype.bytes();
+        let zero = &zero_point.to_le_bytes()[..size];
+        let keep: Vec<bool> = (0..oc.div_ceil(outer) * ic.div_ceil(inner) * kh * kw)
+            .map(|_| self.random.within(0, 3) == 0)
+            .collect();
+        for (at, weight) in data.chunks_exact_mut(size).enumerate() {
+            let (o, i, tap) = (at / (ic * kh * kw), at / (kh * kw) % ic, at % (kh * kw));
+            if !keep[(o / outer * ic.div_ceil(inner) + i / inner) * kh * kw + tap] {
+                weight.copy_from_slice(zero);
+            }
+        }
     }
 
     pub(super) fn epilogue(&mut self, oc: usize, depth: usize, y: &Tensor) -> MacEpilogue {

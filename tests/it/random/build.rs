@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use rcar_iss::isa::{
-    AvgFlags, Cond, EType, Float1, Float2, Fold, Insn, MacFlags, Opcode, Profile, QField, QReg, QuantDesc,
-    QuantMode, Queue, RedFlags, Space, TField, TReg, TensorDesc, WField, WReg, Wait, WindowDesc, XReg,
+    AvgFlags, BlockGrid, Cond, EType, Float1, Float2, Fold, Insn, MacFlags, Opcode, Profile, QField, QReg,
+    QuantDesc, QuantMode, Queue, RedFlags, Space, TField, TReg, TensorDesc, WField, WReg, Wait, WindowDesc,
+    XReg,
 };
 use rcar_iss::machine::Machine;
 use rcar_iss::program::{HostEntry, HostTensor, Layer, MachineId, Meta, Program, Role, TensorEntry};
@@ -328,7 +329,8 @@ impl Builder {
         dst
     }
 
-    fn conv(&mut self, depthwise: bool) {
+    fn conv(&mut self, opcode: Opcode) {
+        let depthwise = opcode == Opcode::MacDw;
         let (window, image, out, origin) = self.placed();
         let [ic, oc] = [self.random.within(1, 20) as u32, self.random.within(1, 80) as u32];
         let oc = if depthwise { ic } else { oc };
@@ -339,7 +341,9 @@ impl Builder {
         let weights = if depthwise {
             self.source([1, kh, kw, ic], w_type)
         } else {
-            let packed = oc.div_ceil(16) * 16 * kh * kw * ic.div_ceil(4) * 4;
+            // A stream without zero blocks is shorter than this, or as long.
+            let depth = ic.next_multiple_of(if opcode == Opcode::MacPruned { 16 } else { 4 });
+            let packed = oc.div_ceil(16) * 16 * kh * kw * depth;
             let flat = self.source([1, 1, 1, packed], w_type);
             // Packed weights lie without gaps.
             let flat = if flat.strides[3] == w_type.bytes() as i64 {
@@ -362,6 +366,21 @@ impl Builder {
         let dst = self.accumulators([1, out[0], out[1], oc], sums);
         let [oy, ox] = self.origin(origin);
         let window = self.window(&window);
+        let mask = (opcode == Opcode::MacPruned).then(|| {
+            let kind = self.random.within(0, 4);
+            let bytes = BlockGrid::of(weights.dims).mask_bytes().unwrap();
+            let mask: Vec<u8> = (0..bytes)
+                .map(|_| match kind {
+                    0 => 0,
+                    1 => 0xff,
+                    _ => self.random.next() as u8 & self.random.next() as u8,
+                })
+                .collect();
+            let imm = self.record(&mask).into();
+            let rd = x(22);
+            self.push(Insn::Li { rd, imm });
+            rd
+        });
         let [dst, src, weights, bias] = [dst, src, weights, bias].map(|d| self.tensor(&d));
         let first = self.random.pick(&[MacFlags::BIAS, MacFlags::empty()]);
         let mut rounds = vec![first];
@@ -370,10 +389,10 @@ impl Builder {
         }
         for flags in rounds {
             let wait = self.wait();
-            self.push(if depthwise {
-                Insn::MacDw { dst, src, weights, bias, window, oy, ox, flags, wait }
-            } else {
-                Insn::MacConv { dst, src, weights, bias, window, oy, ox, flags, wait }
+            self.push(match mask {
+                Some(mask) => Insn::MacPruned { dst, src, weights, bias, window, oy, ox, mask, flags, wait },
+                None if depthwise => Insn::MacDw { dst, src, weights, bias, window, oy, ox, flags, wait },
+                None => Insn::MacConv { dst, src, weights, bias, window, oy, ox, flags, wait },
             });
         }
     }
@@ -514,8 +533,7 @@ impl Builder {
                 let (dst, src) = (self.tensor(&dst), self.tensor(&src));
                 self.push(Insn::DmaOut { dst, src, wait });
             }
-            Opcode::MacConv => self.conv(false),
-            Opcode::MacDw => self.conv(true),
+            Opcode::MacConv | Opcode::MacPruned | Opcode::MacDw => self.conv(opcode),
             Opcode::MacMatmul => {
                 let [rows, cols] = [self.random.within(1, 9) as u32, self.random.within(1, 40) as u32];
                 self.sums(rows, cols);

@@ -7,9 +7,10 @@
 use super::kernels::{self, OC, PIXELS};
 use super::rows::{pad_lanes, read, row_address, write};
 use super::{Level, Scratch};
-use crate::isa::{EType, TensorDesc};
+use crate::isa::blocks::{BLOCK, BLOCK_ELEMENTS, in_block};
+use crate::isa::{BlockGrid, EType, Space, TensorDesc};
 use crate::sim::memory::Memory;
-use crate::sim::op::ConvOp;
+use crate::sim::op::{ConvOp, Pruned};
 
 /// The part of the image that a tile may touch.
 pub(super) struct Region {
@@ -123,13 +124,38 @@ fn widen_packed(m: &Memory, d: &TensorDesc, to: &mut Vec<i16>) {
     }
 }
 
+/// The blocks of pruned weights → `[oc/16][tap][ic4][16]`, widened; absent ones are zeros.
+fn widen_blocks(m: &Memory, d: &TensorDesc, pruned: &Pruned, to: &mut Vec<i16>) {
+    let [oc, kh, kw, ic] = d.dims.map(|n| n as usize);
+    let (taps, depth) = (kh * kw, ic.next_multiple_of(4));
+    to.clear();
+    to.resize(oc.div_ceil(16) * 16 * taps * depth, 0);
+    let mask = m.read(Space::Dram, pruned.mask, pruned.mask_bytes);
+    let stream = m.read(d.space, d.base, pruned.blocks as usize * BLOCK_ELEMENTS);
+    let mut plain = [0_i16; BLOCK_ELEMENTS];
+    for ([o, tap, i], bytes) in BlockGrid::of(d.dims).present(mask).zip(stream.chunks_exact(BLOCK_ELEMENTS)) {
+        widen(bytes, d, &mut plain);
+        let first = i as usize * BLOCK;
+        let at = ((o as usize * taps + tap as usize) * depth + first) * OC;
+        let rows = (depth - first).min(BLOCK);
+        for (input, row) in to[at..at + rows * OC].chunks_exact_mut(OC).enumerate() {
+            for (output, v) in row.iter_mut().enumerate() {
+                *v = plain[in_block(output, input)];
+            }
+        }
+    }
+}
+
 /// Dense convolution.
 pub(super) fn conv(level: Level, s: &mut Scratch, m: &mut Memory, c: &ConvOp) -> u64 {
     let [oc, kh, kw, ic] = c.weights.dims.map(|n| n as usize);
     let depth = ic.next_multiple_of(4);
     let region = Region::of(c, depth);
     widen_region(m, &c.src, &region, &mut s.a, &mut s.activations);
-    widen_packed(m, &c.weights, &mut s.weights);
+    match &c.pruned {
+        None => widen_packed(m, &c.weights, &mut s.weights),
+        Some(pruned) => widen_blocks(m, &c.weights, pruned, &mut s.weights),
+    }
     let [_, rows, cols, _] = c.dst.dims.map(i64::from);
     let pixels = rows * cols;
     let per_chunk = kh * kw * depth * OC;

@@ -6,9 +6,10 @@ use super::kernels;
 use super::mac::{Region, pad};
 use super::rows::{read, read_wide, row_address, write_wide};
 use super::{Level, Scratch};
-use crate::isa::TensorDesc;
+use crate::isa::blocks::{BLOCK, BLOCK_ELEMENTS, in_block};
+use crate::isa::{BlockGrid, Space, TensorDesc};
 use crate::sim::memory::Memory;
-use crate::sim::op::ConvOp;
+use crate::sim::op::{ConvOp, Pruned};
 
 /// Whether an operation sums in 64 bits.
 pub(super) fn is_wide(dst: &TensorDesc) -> bool {
@@ -40,7 +41,10 @@ pub(super) fn conv(level: Level, s: &mut Scratch, m: &mut Memory, c: &ConvOp) ->
     let [oc, kh, kw, ic] = c.weights.dims.map(|n| n as usize);
     let region = Region::of(c, ic);
     let activations = activations(m, &c.src, &region, &mut s.a);
-    let weights = packed(m, &c.weights, &mut s.a);
+    let weights = match &c.pruned {
+        None => packed(m, &c.weights, &mut s.a),
+        Some(pruned) => blocks(m, &c.weights, pruned, &mut s.a),
+    };
     let tap = |ky: usize, kx: usize| &weights[(ky * kw + kx) * ic * oc..][..ic * oc];
     let mut wraps = 0;
     let mut sums = vec![0_i64; oc];
@@ -168,6 +172,25 @@ fn packed(m: &Memory, d: &TensorDesc, row: &mut Vec<i32>) -> Vec<i32> {
                         to[(tap * ic + i) * oc + o] = v - d.zero_point;
                     }
                 }
+            }
+        }
+    }
+    to
+}
+
+/// The blocks of pruned weights → `[tap][ic][oc]`, minus their zero point; absent ones are zeros.
+fn blocks(m: &Memory, d: &TensorDesc, pruned: &Pruned, row: &mut Vec<i32>) -> Vec<i32> {
+    let [oc, kh, kw, ic] = d.dims.map(|n| n as usize);
+    let mut to = vec![0; kh * kw * ic * oc];
+    let size = d.etype.bytes();
+    let line = TensorDesc { strides: [0, 0, 0, size as i64], ..*d };
+    let mask = m.read(Space::Dram, pruned.mask, pruned.mask_bytes);
+    for (at, [o, tap, i]) in BlockGrid::of(d.dims).present(mask).enumerate() {
+        read(m, &line, d.base + (at * BLOCK_ELEMENTS * size) as i64, BLOCK_ELEMENTS, row);
+        let [first, start] = [o, i].map(|b| b as usize * BLOCK);
+        for input in start..ic.min(start + BLOCK) {
+            for output in first..oc.min(first + BLOCK) {
+                to[(tap as usize * ic + input) * oc + output] = row[in_block(output, input)] - d.zero_point;
             }
         }
     }

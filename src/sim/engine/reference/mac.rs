@@ -1,14 +1,15 @@
 //! The MAC array: `start + Σ (a − za)(w − zw)`.
 
 use super::{Access, for_each};
-use crate::isa::{EType, TensorDesc};
+use crate::isa::{BlockGrid, EType, Space, TensorDesc};
 use crate::numeric;
-use crate::sim::op::ConvOp;
+use crate::sim::op::{ConvOp, Pruned};
 
 /// Dense convolution with packed weights.
 pub(super) fn conv(m: &mut Access, c: &ConvOp) {
     let [oc, kh, kw, ic] = c.weights.dims.map(i64::from);
     // The packed weights as one line of elements.
+    let blocks = c.pruned.map(|p| Blocks::of(m, c, &p));
     let line = TensorDesc { strides: [0, 0, 0, c.weights.etype.bytes() as i64], ..c.weights };
     for_each(c.dst.dims, |[_, y, x, o]| {
         let mut sum = 0;
@@ -17,8 +18,13 @@ pub(super) fn conv(m: &mut Access, c: &ConvOp) {
                 if let Some([iy, ix]) = tap(c, [y, x], [ky, kx]) {
                     for i in 0..ic {
                         let a = m.difference(&c.src, [0, iy, ix, i]);
-                        let at = packed_offset([oc, kh, kw, ic], [o, ky, kx, i]);
-                        sum += a * m.difference(&line, [0, 0, 0, at]);
+                        let at = match &blocks {
+                            None => Some(packed_offset([oc, kh, kw, ic], [o, ky, kx, i])),
+                            Some(blocks) => blocks.offset([o, ky * kw + kx, i]),
+                        };
+                        if let Some(at) = at {
+                            sum += a * m.difference(&line, [0, 0, 0, at]);
+                        }
                     }
                 }
             }
@@ -30,6 +36,34 @@ pub(super) fn conv(m: &mut Access, c: &ConvOp) {
     let all = crate::sim::access::packed_weight_bytes(c);
     for at in 0..all {
         m.bytes::<1>(c.weights.space, c.weights.base + at);
+    }
+}
+
+/// Where the blocks of pruned weights begin in the stream.
+struct Blocks {
+    grid: BlockGrid,
+    /// By bit of the mask; absent blocks have none.
+    starts: Vec<Option<i64>>,
+}
+
+impl Blocks {
+    fn of(m: &mut Access, c: &ConvOp, pruned: &Pruned) -> Blocks {
+        let grid = BlockGrid::of(c.weights.dims);
+        let mut starts = Vec::new();
+        let mut next = 0;
+        for bit in 0..grid.count().unwrap_or(0) as i64 {
+            let [byte] = m.bytes::<1>(Space::Dram, pruned.mask + bit / 8);
+            let present = byte >> (bit % 8) & 1 == 1;
+            starts.push(present.then_some(next));
+            next += if present { 256 } else { 0 };
+        }
+        Blocks { grid, starts }
+    }
+
+    fn offset(&self, [o, tap, i]: [i64; 3]) -> Option<i64> {
+        let bit = ((o / 16) * self.grid.taps as i64 + tap) * self.grid.inner as i64 + i / 16;
+        let start = self.starts[bit as usize]?;
+        Some(start + (i % 16 / 4) * 64 + (o % 16) * 4 + i % 4)
     }
 }
 
