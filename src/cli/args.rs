@@ -116,6 +116,10 @@ pub(super) struct ModelArgs {
     /// Keep the zero blocks of pruned weights, which the MAC array otherwise skips where that pays
     #[arg(long)]
     pub(super) dense_weights: bool,
+    /// Rounding of requantizations, sums and products: `onnx` as ONNX Runtime, `q31` with integer multipliers as TOSA's
+    /// RESCALE, `q31double` with its double rounding
+    #[arg(long, value_name = "PROFILE", default_value = "onnx", value_parser = ["onnx", "q31", "q31double"])]
+    pub(super) numeric: String,
 }
 
 #[derive(Debug, Args)]

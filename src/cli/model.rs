@@ -10,6 +10,7 @@ use super::{format, machines, sidecar};
 use crate::compiler::{self, CompileError, CompileOptions, Compiled};
 use crate::graph::Graph;
 use crate::host::RtenHost;
+use crate::isa::Profile;
 use crate::machine::Machine;
 use crate::onnx::{self, ImportError, ImportOptions, Imported, LoadedModel, NodeRow, NodeStatus, Observe};
 use crate::program::Program;
@@ -101,6 +102,7 @@ pub(super) fn compile(path: &Path, args: &ModelArgs) -> Result<Model, Failure> {
         preprocess: side.preprocess,
         labels: side.labels,
         dense_weights: args.dense_weights,
+        profile: Profile::ALL.into_iter().find(|p| p.name() == args.numeric).unwrap_or_default(),
     };
     let compiled =
         compiler::compile(&imported.graph, &machine, &options).map_err(|e| compile_failure(path, &e))?;

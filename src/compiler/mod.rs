@@ -10,6 +10,7 @@ mod constants;
 mod emit;
 mod lower;
 pub mod memory;
+mod profile;
 pub mod storage;
 pub mod tile;
 
@@ -17,7 +18,7 @@ use std::collections::BTreeMap;
 
 use crate::graph::verify::verify;
 use crate::graph::{Graph, Node, Op, TensorId};
-use crate::isa::ISA_VERSION;
+use crate::isa::{ISA_VERSION, Profile};
 use crate::machine::Machine;
 use crate::program::{
     HostEntry, HostTensor, Layer, MachineId, Meta, Preprocess, Program, RemovedEntry, Role, TensorEntry,
@@ -50,6 +51,16 @@ pub enum CompileError {
         need: u64,
         /// Bytes there are.
         have: u64,
+    },
+    /// The machine rounds otherwise.
+    #[error("machine {machine} does not have the numeric profile {profile}; it has {known}")]
+    Profile {
+        /// Asked for.
+        profile: &'static str,
+        /// Machine.
+        machine: String,
+        /// Its profiles.
+        known: String,
     },
     /// The graph breaks its own rules; the verifier finds this first.
     #[error("{node}: {reason}")]
@@ -90,6 +101,8 @@ pub struct CompileOptions {
     pub labels: Vec<String>,
     /// Keep zero blocks of weights, even where leaving them out saves cycles or bytes.
     pub dense_weights: bool,
+    /// How requantizations, sums and products round: one of the machine's profiles.
+    pub profile: Profile,
 }
 
 /// A compiled program and its first level.
@@ -114,14 +127,28 @@ pub fn compile(graph: &Graph, machine: &Machine, options: &CompileOptions) -> Re
         let (node, reason) = first.map_or_else(Default::default, |e| (e.place, e.reason));
         return Err(CompileError::Malformed { node, reason });
     }
+    let profile = options.profile.name();
+    if !machine.profiles.iter().any(|p| p == profile) {
+        return Err(CompileError::Profile {
+            profile,
+            machine: machine.name.clone(),
+            known: machine.profiles.join(", "),
+        });
+    }
     let mut plan = memory::plan(graph);
     let mut constants = constants::Constants::default();
     for (id, data) in &graph.constants {
         let address = constants.append(data, 64);
         plan.storage.insert(*id, Storage::row_major(graph.tensor(*id), address));
     }
-    let mut lowering =
-        Lowering { graph, machine, storage: &plan.storage, constants, dense_weights: options.dense_weights };
+    let mut lowering = Lowering {
+        graph,
+        machine,
+        storage: &plan.storage,
+        constants,
+        dense_weights: options.dense_weights,
+        profile: options.profile,
+    };
     let mut layers = Vec::new();
     let mut hosts = Vec::new();
     let mut host_models = Vec::new();
@@ -134,6 +161,7 @@ pub fn compile(graph: &Graph, machine: &Machine, options: &CompileOptions) -> Re
         }
     }
     let mut constants = lowering.constants;
+    profile::apply(&mut layers, options.profile)?;
 
     // Tensors lie behind the constants, whose size only the descriptors still change; they are counted here.
     let records: usize = layers.iter().map(|l| record_bytes(&l.body)).sum();

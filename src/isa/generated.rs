@@ -7,9 +7,9 @@ use super::operand::{Class, FieldInfo, OpcodeInfo, Unit, Wait};
 /// How a result is brought to its output type.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct QuantDesc {
-    /// Rounding profile; the machine lists those that it supports.
+    /// Rounding profile; the machine lists those that it supports; vec.requant, vec.add and vec.mul know the q31 ones.
     pub profile: Profile,
-    /// Channel: the multiplier of channel c is the f32 at SPM address table + 4·c; tensor: it is m0.
+    /// Channel: the multiplier of channel c is the f32 at SPM address table + 4·c, in the q31 profiles the i32 at table + 8·c with its shift, modulo 64, in the byte at table + 8·c + 4; tensor: it is m0, or k0 with s0.
     pub mode: QuantMode,
     /// Zero point of the output.
     pub zero_point: i32,
@@ -23,18 +23,30 @@ pub struct QuantDesc {
     pub m1: f32,
     /// Addend in vec.add.
     pub c: f32,
+    /// Q31: shift of k0, 0 to 63.
+    pub s0: u8,
+    /// Q31: shift of k1.
+    pub s1: u8,
+    /// Q31: shift of k2.
+    pub s2: u8,
+    /// Q31: multiplier; of the first operand in vec.add.
+    pub k0: i32,
+    /// Q31: multiplier of the second operand in vec.add.
+    pub k1: i32,
+    /// Q31: multiplier of the sum in vec.add.
+    pub k2: i32,
     /// SPM address of the per-channel multipliers [bytes].
     pub table: i64,
 }
 
 impl QuantDesc {
     /// Size of the record.
-    pub const BYTES: usize = 40;
+    pub const BYTES: usize = 56;
 
     /// The record as it stands in the constants, little endian.
     #[must_use]
-    pub fn to_bytes(&self) -> [u8; 40] {
-        let mut out = [0; 40];
+    pub fn to_bytes(&self) -> [u8; 56] {
+        let mut out = [0; 56];
         out[0..1].copy_from_slice(&(self.profile as u8).to_le_bytes());
         out[1..2].copy_from_slice(&(self.mode as u8).to_le_bytes());
         out[4..8].copy_from_slice(&self.zero_point.to_le_bytes());
@@ -43,7 +55,13 @@ impl QuantDesc {
         out[16..20].copy_from_slice(&self.m0.to_le_bytes());
         out[20..24].copy_from_slice(&self.m1.to_le_bytes());
         out[24..28].copy_from_slice(&self.c.to_le_bytes());
-        out[32..40].copy_from_slice(&self.table.to_le_bytes());
+        out[28..29].copy_from_slice(&self.s0.to_le_bytes());
+        out[29..30].copy_from_slice(&self.s1.to_le_bytes());
+        out[30..31].copy_from_slice(&self.s2.to_le_bytes());
+        out[32..36].copy_from_slice(&self.k0.to_le_bytes());
+        out[36..40].copy_from_slice(&self.k1.to_le_bytes());
+        out[40..44].copy_from_slice(&self.k2.to_le_bytes());
+        out[48..56].copy_from_slice(&self.table.to_le_bytes());
         out
     }
 
@@ -52,12 +70,12 @@ impl QuantDesc {
     /// # Errors
     /// A wrong length, a reserved byte that is not zero, a value that is not legal.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, DescriptorError> {
-        let b: &[u8; 40] = bytes.try_into().map_err(|_| DescriptorError::Length {
+        let b: &[u8; 56] = bytes.try_into().map_err(|_| DescriptorError::Length {
             descriptor: "QuantDesc",
             found: bytes.len(),
-            wanted: 40,
+            wanted: 56,
         })?;
-        decode::reserved_bytes("QuantDesc", b, &[2, 3, 28, 29, 30, 31])?;
+        decode::reserved_bytes("QuantDesc", b, &[2, 3, 31, 44, 45, 46, 47])?;
         Ok(Self {
             profile: Profile::new(b[0]).ok_or(DescriptorError::Field {
                 descriptor: "QuantDesc",
@@ -75,7 +93,13 @@ impl QuantDesc {
             m0: f32::from_le_bytes(decode::part(b, 16)),
             m1: f32::from_le_bytes(decode::part(b, 20)),
             c: f32::from_le_bytes(decode::part(b, 24)),
-            table: i64::from_le_bytes(decode::part(b, 32)),
+            s0: b[28],
+            s1: b[29],
+            s2: b[30],
+            k0: i32::from_le_bytes(decode::part(b, 32)),
+            k1: i32::from_le_bytes(decode::part(b, 36)),
+            k2: i32::from_le_bytes(decode::part(b, 40)),
+            table: i64::from_le_bytes(decode::part(b, 48)),
         })
     }
 }

@@ -529,17 +529,21 @@ impl std::fmt::Display for XReg {
     }
 }
 
-/// Rounding profile; the machine lists those that it supports.
+/// Rounding profile; the machine lists those that it supports; vec.requant, vec.add and vec.mul know the q31 ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Profile {
     /// `onnx`
     Onnx = 0,
+    /// `q31`
+    Q31 = 1,
+    /// `q31double`
+    Q31double = 2,
 }
 
 impl Profile {
     /// All values, in order.
-    pub const ALL: [Self; 1] = [Self::Onnx];
+    pub const ALL: [Self; 3] = [Self::Onnx, Self::Q31, Self::Q31double];
 
     /// The value of this number, if there is one.
     #[must_use]
@@ -552,6 +556,8 @@ impl Profile {
     pub fn name(self) -> &'static str {
         match self {
             Self::Onnx => "onnx",
+            Self::Q31 => "q31",
+            Self::Q31double => "q31double",
         }
     }
 
@@ -562,7 +568,7 @@ impl Profile {
     }
 }
 
-/// Channel: the multiplier of channel c is the f32 at SPM address table + 4·c; tensor: it is m0.
+/// Channel: the multiplier of channel c is the f32 at SPM address table + 4·c, in the q31 profiles the i32 at table + 8·c with its shift, modulo 64, in the byte at table + 8·c + 4; tensor: it is m0, or k0 with s0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum QuantMode {

@@ -23,6 +23,13 @@ pub use generated::*;
 pub use kinds::*;
 pub use operand::{Cond, Unit, Wait};
 
+#[expect(clippy::derivable_impls, reason = "the type is generated")]
+impl Default for Profile {
+    fn default() -> Profile {
+        Profile::Onnx
+    }
+}
+
 impl EType {
     /// Size of one element in bytes.
     #[must_use]

@@ -1,7 +1,7 @@
 //! What a machine file must satisfy, and how it is told that it does not.
 
 use super::Machine;
-use crate::isa::ISA_VERSION;
+use crate::isa::{ISA_VERSION, Profile};
 
 /// Why a machine file is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,7 +27,7 @@ pub enum MachineError {
         rule: &'static str,
     },
     /// Profiles missing or not known.
-    #[error("profiles: {reason} (known: onnx)")]
+    #[error("profiles: {reason} (known: {})", Profile::ALL.map(Profile::name).join(", "))]
     Profiles {
         /// What is wrong with the list.
         reason: String,
@@ -67,7 +67,9 @@ pub(super) fn check(m: &Machine) -> Result<(), MachineError> {
     if m.profiles.is_empty() {
         return Err(MachineError::Profiles { reason: "empty".into() });
     }
-    if let Some(unknown) = m.profiles.iter().find(|p| *p != "onnx") {
+    if let Some(unknown) =
+        m.profiles.iter().find(|p| Profile::ALL.iter().all(|known| known.name() != p.as_str()))
+    {
         return Err(MachineError::Profiles { reason: format!("'{unknown}' is not known") });
     }
     let positive = "must be at least 1 and at most 1,000,000";

@@ -22,7 +22,7 @@ pub struct Machine {
     pub isa_version: u32,
     /// Clock frequency; turns cycles into time.
     pub clock_mhz: u32,
-    /// Rounding profiles that the vector unit supports (`onnx`).
+    /// Rounding profiles that the vector unit supports (`onnx`, `q31`, `q31double`).
     pub profiles: Vec<String>,
     /// The MAC array.
     pub mac: Mac,

@@ -6,9 +6,11 @@
 //! writes the stored expectations that the tests hold them to.
 
 mod lane;
+mod rescale;
 mod resize;
 
 pub use lane::{float1, float2, fold, softmax_sum, softmax_table, softmax_value};
+pub use rescale::{AddRescales, Rescale, requantize_q31};
 pub use resize::{Coordinates, Linear, interpolate, linear, nearest};
 
 /// Clamps to `[lo, hi]`.

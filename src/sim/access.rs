@@ -5,7 +5,7 @@
 
 use super::op::{ConvOp, OpKind};
 use crate::isa::blocks::BLOCK_ELEMENTS;
-use crate::isa::{QuantDesc, QuantMode, Space, TensorDesc, WindowDesc};
+use crate::isa::{Profile, QuantDesc, QuantMode, Space, TensorDesc, WindowDesc};
 
 /// A run of bytes that an operation touches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,7 +162,8 @@ fn multipliers<E>(
     f: &mut impl FnMut(Row) -> Result<(), E>,
 ) -> Result<(), E> {
     if quant.mode == QuantMode::Channel {
-        f(Row { space: Space::Spm, start: quant.table, len: 4 * i64::from(dst.dims[3]) })?;
+        let entry = if quant.profile == Profile::Onnx { 4 } else { 8 };
+        f(Row { space: Space::Spm, start: quant.table, len: entry * i64::from(dst.dims[3]) })?;
     }
     Ok(())
 }

@@ -124,6 +124,21 @@ pub enum OpKind {
 }
 
 impl OpKind {
+    /// How it brings its result to the output type.
+    #[must_use]
+    pub fn quant(&self) -> Option<&QuantDesc> {
+        match self {
+            OpKind::Requant { quant, .. }
+            | OpKind::Add { quant, .. }
+            | OpKind::Mul { quant, .. }
+            | OpKind::AvgPool { quant, .. }
+            | OpKind::Quantize { quant, .. }
+            | OpKind::Dequantize { quant, .. }
+            | OpKind::Softmax { quant, .. } => Some(quant),
+            _ => None,
+        }
+    }
+
     /// The written tensor; none for `qnop`.
     #[must_use]
     pub fn dst(&self) -> Option<&TensorDesc> {

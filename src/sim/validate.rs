@@ -5,7 +5,7 @@
 use super::access::{self, Row, padded_dims, span};
 use super::fault::FaultKind;
 use super::op::{ConvOp, OpKind, QueueOp};
-use crate::isa::{EType, QuantDesc, QuantMode, Space, TensorDesc, WindowDesc};
+use crate::isa::{EType, Profile, QuantDesc, QuantMode, Space, TensorDesc, WindowDesc};
 use crate::machine::Machine;
 
 /// Longest sum of 8×8-bit products that fits 32 bits: `⌊(2^31 − 1) / 255²⌋`.
@@ -53,6 +53,21 @@ impl Memories {
 pub fn check(op: &QueueOp, machine: &Machine, memories: &Memories) -> Result<(), FaultKind> {
     let kind = &op.kind;
     operands(kind)?;
+    if let Some(quant) = kind.quant() {
+        let name = quant.profile.name();
+        if !machine.profiles.iter().any(|p| p == name) {
+            return Err(illegal(format!(
+                "machine {} does not have the numeric profile {name}",
+                machine.name
+            )));
+        }
+        let knows = matches!(kind, OpKind::Requant { .. } | OpKind::Add { .. } | OpKind::Mul { .. });
+        require(
+            quant.profile == Profile::Onnx || knows,
+            "only vec.requant, vec.add and vec.mul know the q31 profiles",
+        )?;
+        require(quant.rescales().iter().all(|r| r.shift < 64), "the shift of a multiplier is more than 63")?;
+    }
     if let Some(dst) = kind.dst() {
         distinct(dst)?;
         if dst.space == Space::Acc {

@@ -1,6 +1,6 @@
 //! `src/numeric` against ONNX Runtime, case by case: `tests/golden/numeric.py` wrote the cases.
 
-use rcar_iss::numeric::{self, AddCoefficients, Average, MulCoefficients};
+use rcar_iss::numeric::{self, AddCoefficients, Average, MulCoefficients, Rescale};
 use serde_json::Value;
 
 const U8: [i32; 2] = [0, 255];
@@ -94,5 +94,64 @@ fn averages() {
         }
         same("global average", &global, &ints(&c["global"]));
         same("average", &average, &ints(&c["average"]));
+    }
+}
+
+/// The generator of `tests/golden/rescale.py`.
+fn splitmix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[test]
+fn rescale() {
+    let stored: Value = serde_json::from_str(include_str!("../golden/rescale.json")).unwrap();
+    for (name, double) in [("single", false), ("double", true)] {
+        let ties = rows(&stored, "ties");
+        let found: Vec<i32> = ties
+            .iter()
+            .map(|t| {
+                let by = Rescale {
+                    multiplier: t[1].as_i64().unwrap() as i32,
+                    shift: t[2].as_u64().unwrap() as u8,
+                };
+                by.apply(t[0].as_i64().unwrap().into(), double) as i32
+            })
+            .collect();
+        same(&format!("ties, {name} rounding"), &found, &ints(&stored[name]["ties"]));
+
+        let mut state = 31;
+        let mut bytes = Vec::new();
+        for _ in 0..stored["count"].as_u64().unwrap() {
+            let shift = 2 + (splitmix(&mut state) % 61) as u8;
+            let multiplier = (splitmix(&mut state) % (1 << 31)) as i32;
+            let limit = 1_u64 << (shift - 1).min(31);
+            let value = (splitmix(&mut state) % (2 * limit)) as i64 - limit as i64;
+            let y = Rescale { multiplier, shift }.apply(value.into(), double);
+            bytes.extend(i32::try_from(y).unwrap().to_le_bytes());
+        }
+        let digest = format!("{:016x}", xxhash_rust::xxh3::xxh3_64(&bytes));
+        assert_eq!(stored[name]["digest"], digest, "a million random values, {name} rounding");
+    }
+}
+
+#[test]
+fn factors_become_multipliers_and_shifts() {
+    for (factor, multiplier, shift) in [
+        (1.0, 1 << 30, 30),
+        (0.5, 1 << 30, 31),
+        (0.75, 3 << 29, 31),
+        (2.0_f64.powi(-40), 1 << 22, 62),
+        (1.0 - 2.0_f64.powi(-40), 1 << 30, 30),
+        (0.0, 0, 31),
+        (2.0_f64.powi(28) * 1.5, 3 << 29, 2),
+    ] {
+        assert_eq!(Rescale::of(factor), Some(Rescale { multiplier, shift }), "{factor}");
+    }
+    for factor in [-1.0, f64::NAN, f64::INFINITY, 2.0_f64.powi(30)] {
+        assert_eq!(Rescale::of(factor), None, "{factor}");
     }
 }

@@ -8,8 +8,8 @@ use crate::compiler::CompileError;
 use crate::compiler::constants::Constants;
 use crate::compiler::tile::{self, Expr, Quant, Stmt, TileLayer, TileOp, Var, View};
 use crate::isa::{
-    AvgFlags, Cond, Insn, MacFlags, Profile, QField, QReg, QuantDesc, QuantMode, RedFlags, TField, TReg,
-    TensorDesc, WReg, Wait, WindowDesc, XReg,
+    AvgFlags, Cond, Insn, MacFlags, QField, QReg, QuantDesc, QuantMode, RedFlags, TField, TReg, TensorDesc,
+    WReg, Wait, WindowDesc, XReg,
 };
 
 /// Emits the body of a layer.
@@ -454,8 +454,9 @@ fn tensor_desc(view: &View) -> Result<TensorDesc, CompileError> {
 }
 
 fn quant_desc(q: &Quant) -> QuantDesc {
+    let [a, b, c] = q.profile.1;
     QuantDesc {
-        profile: Profile::Onnx,
+        profile: q.profile.0,
         mode: if q.table.is_some() { QuantMode::Channel } else { QuantMode::Tensor },
         zero_point: q.zero_point,
         lo: q.clamp[0],
@@ -463,6 +464,12 @@ fn quant_desc(q: &Quant) -> QuantDesc {
         m0: q.m0,
         m1: q.m1,
         c: q.c,
+        s0: a.shift,
+        s1: b.shift,
+        s2: c.shift,
+        k0: a.multiplier,
+        k1: b.multiplier,
+        k2: c.multiplier,
         table: q.table.as_ref().and_then(|(e, _)| e.constant()).unwrap_or(0),
     }
 }

@@ -22,14 +22,16 @@ impl Lowering<'_> {
     pub(super) fn add(&mut self, node: &Node, clamp: [i32; 2]) -> Result<Vec<Stmt>, CompileError> {
         let [a, b, y] = self.three_scales(node)?;
         let k = AddCoefficients::new(a.0, a.1, b.0, b.1, y.0, y.1);
-        let quant = Quant { zero_point: y.1, clamp, m0: k.ra, m1: k.rb, c: k.c, table: None };
+        let quant =
+            Quant { zero_point: y.1, clamp, m0: k.ra, m1: k.rb, c: k.c, profile: Quant::ONNX, table: None };
         self.binary(node, Code::Add, quant)
     }
 
     pub(super) fn mul(&mut self, node: &Node, clamp: [i32; 2]) -> Result<Vec<Stmt>, CompileError> {
         let [a, b, y] = self.three_scales(node)?;
         let k = MulCoefficients::new(a.0, b.0, y.0);
-        let quant = Quant { zero_point: y.1, clamp, m0: k.m, m1: 0.0, c: 0.0, table: None };
+        let quant =
+            Quant { zero_point: y.1, clamp, m0: k.m, m1: 0.0, c: 0.0, profile: Quant::ONNX, table: None };
         self.binary(node, Code::Mul, quant)
     }
 

@@ -7,10 +7,10 @@
 mod nest;
 mod pruned;
 
-use super::super::CompileError;
 use super::super::constants::{pack_dense, pack_depthwise, packed_bytes};
 use super::super::storage::{Storage, canonical, etype, lane_block, next_multiple};
 use super::super::tile::{Buffer, Code, Quant, Stmt, TileOp, View};
+use super::super::{CompileError, profile};
 use super::tiling::{MacShape, MacTile};
 use super::{Lowering, too_large};
 use crate::graph::{MacEpilogue, Node, Weights, Window};
@@ -133,14 +133,16 @@ impl Lowering<'_> {
             pads: [pads[0] as usize, pads[1] as usize, window.pads[2], window.pads[3]],
             ..window.clone()
         };
-        let shape = mac_shape(window, groups, weights, epilogue, &src, &dst);
+        let mut shape = mac_shape(window, groups, weights, epilogue, &src, &dst);
+        shape.entry = profile::entry_bytes(self.profile, dst.etype);
+        let multipliers = profile::table(&node.name, self.profile, dst.etype, &epilogue.multiplier)?;
         let window = window_desc(node, window)?;
         let tile = shape.search(self.machine).ok_or_else(|| {
             let least =
                 MacTile { rows: 1, cols: 1, channels: 16, reduce: shape.ic.min(16), channels_outer: true };
             too_large(node, "scratchpad", shape.buffers(&least).iter().sum(), self.machine.spm.bytes)
         })?;
-        let addresses = self.mac_constants(&shape, &tile, weights, epilogue);
+        let addresses = self.mac_constants(&shape, &tile, weights, epilogue, multipliers);
         let mut spm = self.spm();
         let mut buffers = [Buffer { start: 0, bytes: 0 }; 5];
         for (buffer, bytes) in buffers.iter_mut().zip(shape.buffers(&tile)) {
@@ -173,6 +175,7 @@ impl Lowering<'_> {
         tile: &MacTile,
         weights: &Weights,
         epilogue: &MacEpilogue,
+        multipliers: Vec<u8>,
     ) -> Addresses {
         let mut packed = Vec::new();
         let mut pruned = None;
@@ -228,8 +231,8 @@ impl Lowering<'_> {
             self.constants.append(&bytes, 64)
         });
         let table = if shape.per_channel {
-            let mut bytes: Vec<u8> = epilogue.multiplier.iter().flat_map(|m| m.to_le_bytes()).collect();
-            bytes.resize(padded * 4, 0);
+            let mut bytes = multipliers;
+            bytes.resize(padded * shape.entry as usize, 0);
             self.constants.append(&bytes, 64)
         } else {
             0
@@ -273,6 +276,7 @@ fn mac_shape(
             dst.etype.bytes() as i64,
         ],
         per_channel: epilogue.multiplier.len() > 1,
+        entry: 4,
         bias: epilogue.bias.is_some(),
     }
 }

@@ -124,7 +124,15 @@ impl Lowering<'_> {
                 .take(bytes)
                 .ok_or_else(|| too_large(node, "scratchpad", bytes, self.machine.spm.bytes))?;
         }
-        let quant = Quant { zero_point: y.zero_point, clamp, m0: multiplier, m1: 0.0, c: 0.0, table: None };
+        let quant = Quant {
+            zero_point: y.zero_point,
+            clamp,
+            m0: multiplier,
+            m1: 0.0,
+            c: 0.0,
+            profile: Quant::ONNX,
+            table: None,
+        };
         let batch: Vec<i64> = shapes[2][..rank - 2].iter().map(|d| *d as i64).collect();
         let mut body = self.fill_padding(node, &y.storage)?;
         let product = Product { a, b, y, sums, quant, extents, tile, buffers };

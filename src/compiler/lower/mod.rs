@@ -25,7 +25,7 @@ use super::constants::Constants;
 use super::storage::{Storage, next_multiple};
 use super::tile::{Buffer, Code, Expr, Ranges, Stmt, TileLayer, TileOp, Var, View};
 use crate::graph::{Graph, Node, Op, TensorId};
-use crate::isa::{EType, Space};
+use crate::isa::{EType, Profile, Space};
 use crate::machine::Machine;
 
 /// Everything that lowering an operator needs.
@@ -35,6 +35,7 @@ pub(super) struct Lowering<'a> {
     pub(super) storage: &'a BTreeMap<TensorId, Storage>,
     pub(super) constants: Constants,
     pub(super) dense_weights: bool,
+    pub(super) profile: Profile,
 }
 
 impl Lowering<'_> {

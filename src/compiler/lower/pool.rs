@@ -37,7 +37,7 @@ impl Lowering<'_> {
         let zero_point = self.zero_point(node.outputs[0]);
         let clamp = self.output(node)?.etype.int_range().unwrap_or([0, 0]);
         let (m0, m1) = (scale(node.inputs[0]), scale(node.outputs[0]));
-        let quant = Quant { zero_point, clamp, m0, m1, c: 0.0, table: None };
+        let quant = Quant { zero_point, clamp, m0, m1, c: 0.0, profile: Quant::ONNX, table: None };
         self.pool(node, window, |views, window, origin| {
             let mut op =
                 TileOp::new(Code::AvgPool, views).with_quant(quant.clone()).with_window(window, origin);
@@ -93,6 +93,7 @@ impl Lowering<'_> {
             m0: gap_multiplier(sx, sy, (height * width) as u64),
             m1: 0.0,
             c: 0.0,
+            profile: Quant::ONNX,
             table: None,
         };
         let lanes = lane_block(channels);

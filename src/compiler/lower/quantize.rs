@@ -107,7 +107,15 @@ impl Lowering<'_> {
         let q = tensor.quant.ok_or_else(|| malformed("the integer side is not quantized"))?;
         let (lo, hi) = tensor.dtype.int_range().ok_or_else(|| malformed("the integer side is a float"))?;
         let clamp = [lo, hi].map(|v| v.clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32);
-        Ok(Quant { zero_point: q.zero_point, clamp, m0: q.scale, m1: 0.0, c: 0.0, table: None })
+        Ok(Quant {
+            zero_point: q.zero_point,
+            clamp,
+            m0: q.scale,
+            m1: 0.0,
+            c: 0.0,
+            profile: Quant::ONNX,
+            table: None,
+        })
     }
 
     /// Rows and columns of the largest tile whose buffers fit.

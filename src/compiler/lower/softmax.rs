@@ -34,6 +34,7 @@ impl Lowering<'_> {
             m0: (1.0 / to.scale).floor(),
             m1: 0.0,
             c: 0.0,
+            profile: Quant::ONNX,
             table: None,
         };
         let (mine, theirs) = (steps(&src, &x.shape), steps(&dst, &y.shape));

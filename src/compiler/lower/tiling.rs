@@ -29,6 +29,8 @@ pub(super) struct MacShape {
     pub(super) in_lanes: i64,
     pub(super) out_lanes: i64,
     pub(super) per_channel: bool,
+    /// Bytes of a multiplier.
+    pub(super) entry: i64,
     pub(super) bias: bool,
     /// Bytes of an element of the input, the weights, the accumulators (and the bias), the output.
     pub(super) sizes: [i64; 4],
@@ -76,7 +78,7 @@ impl MacShape {
     pub(super) fn buffers(&self, tile: &MacTile) -> [i64; 5] {
         let oc = self.tile_oc(tile);
         let [rows, cols] = self.input_extent(tile.rows, tile.cols);
-        let parameters = next_multiple(oc, 16) * 4;
+        let parameters = next_multiple(oc, 16) * self.entry;
         let [input, _, sums, output] = self.sizes;
         [
             rows * cols * self.in_channels(tile) * input,
@@ -287,6 +289,7 @@ mod tests {
             in_lanes: 16,
             out_lanes: 16,
             per_channel: true,
+            entry: 4,
             bias: true,
             sizes: [1, 1, 4, 1],
         }

@@ -7,7 +7,8 @@
 pub mod expr;
 mod text;
 
-use crate::isa::{EType, Float1, Float2, Queue, Space, WindowDesc};
+use crate::isa::{EType, Float1, Float2, Profile, Queue, Space, WindowDesc};
+use crate::numeric::Rescale;
 pub use expr::{Expr, Ranges, Var};
 pub use text::{TileTextError, parse, print};
 
@@ -217,8 +218,15 @@ pub struct Quant {
     pub m1: f32,
     /// Addend.
     pub c: f32,
+    /// Rounding profile, and in the q31 ones the multipliers that stand for `m0`, `m1` and the sum.
+    pub profile: (Profile, [Rescale; 3]),
     /// SPM address of per-channel multipliers, and the buffer that holds them; none: `m0` for all.
     pub table: Option<(Expr, Buffer)>,
+}
+
+impl Quant {
+    /// The profile of f32 factors.
+    pub const ONNX: (Profile, [Rescale; 3]) = (Profile::Onnx, [Rescale { multiplier: 0, shift: 31 }; 3]);
 }
 
 /// A tiled operation. Which parts are present is fixed by the code.

@@ -21,7 +21,8 @@ use nom::sequence::{delimited, pair, preceded, terminated};
 use nom::{IResult, Parser};
 
 use super::{Buffer, Code, Expr, Quant, Stmt, TileLayer, TileOp, Var, View};
-use crate::isa::{EType, Space, WindowDesc};
+use crate::isa::{EType, Profile, Space, WindowDesc};
+use crate::numeric::Rescale;
 
 /// The text of some layers.
 #[must_use]
@@ -75,6 +76,10 @@ fn operation(op: &TileOp) -> String {
         let [lo, hi] = q.clamp;
         let _ =
             write!(text, " quant zp {} clamp {lo} {hi} m {:?} {:?} c {:?}", q.zero_point, q.m0, q.m1, q.c);
+        if q.profile.0 != Profile::Onnx {
+            let [a, b, c] = q.profile.1.map(|r| format!("{} {}", r.multiplier, r.shift));
+            let _ = write!(text, " profile {} {a} {b} {c}", q.profile.0.name());
+        }
         if let Some((table, buffer)) = &q.table {
             let _ = write!(text, " table {} in {}", table, bytes(buffer));
         }
@@ -285,9 +290,16 @@ fn a_quant(input: &str) -> IResult<&str, Quant> {
     let (rest, clamp) = preceded(word("clamp"), pair(int, int)).parse(rest)?;
     let (rest, (m0, m1)) = preceded(word("m"), pair(float, float)).parse(rest)?;
     let (rest, c) = preceded(word("c"), float).parse(rest)?;
+    let name = take_while1(|c: char| c.is_ascii_alphanumeric());
+    let profile = map_opt(name, |n: &str| Profile::ALL.into_iter().find(|p| p.name() == n));
+    let one = || pair(int, int).map(|(multiplier, shift)| Rescale { multiplier, shift });
+    let three = (one(), one(), one()).map(|(a, b, c)| [a, b, c]);
+    let (rest, profile) =
+        opt(preceded(word("profile"), pair(terminated(profile, multispace0), three))).parse(rest)?;
+    let profile = profile.unwrap_or(Quant::ONNX);
     let table = preceded(word("table"), pair(an_expression, preceded(word("in"), a_buffer)));
     let (rest, table) = opt(table).parse(rest)?;
-    Ok((rest, Quant { zero_point, clamp: [clamp.0, clamp.1], m0, m1, c, table }))
+    Ok((rest, Quant { zero_point, clamp: [clamp.0, clamp.1], m0, m1, c, profile, table }))
 }
 
 fn a_window(input: &str) -> IResult<&str, (WindowDesc, [Expr; 2])> {

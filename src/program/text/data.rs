@@ -221,17 +221,44 @@ fn quant(input: &str) -> Parse<'_, Data> {
         m0: 1.0,
         m1: 1.0,
         c: 0.0,
+        s0: 31,
+        s1: 31,
+        s2: 31,
+        k0: 0,
+        k1: 0,
+        k2: 0,
         table: 0,
     };
     let modes: Vec<(&str, QuantMode)> = QuantMode::ALL.iter().map(|m| (m.name(), *m)).collect();
+    let profiles: Vec<(&str, Profile)> = Profile::ALL.iter().map(|p| (p.name(), *p)).collect();
     let mut table = None;
     let mut rest = space0(input)?.0;
     while !rest.is_empty() {
-        let (value, field) = key(rest, &["mode", "zp", "lo", "hi", "m0", "m1", "c", "table"])?;
+        let (value, field) = key(
+            rest,
+            &[
+                "profile", "mode", "zp", "lo", "hi", "m0", "m1", "c", "s0", "s1", "s2", "k0", "k1", "k2",
+                "table",
+            ],
+        )?;
         rest = match field {
             "mode" => {
                 let (rest, mode) = choice(value, "a mode", &modes)?;
                 d.mode = mode;
+                rest
+            }
+            "profile" => {
+                let (rest, profile) = choice(value, "a profile", &profiles)?;
+                d.profile = profile;
+                rest
+            }
+            "s0" | "s1" | "s2" => {
+                let (rest, v) = plain(value, 0, 63)?;
+                match field {
+                    "s0" => d.s0 = v as u8,
+                    "s1" => d.s1 = v as u8,
+                    _ => d.s2 = v as u8,
+                }
                 rest
             }
             "m0" | "m1" | "c" => {
@@ -253,6 +280,9 @@ fn quant(input: &str) -> Parse<'_, Data> {
                 match field {
                     "zp" => d.zero_point = v as i32,
                     "lo" => d.lo = v as i32,
+                    "k0" => d.k0 = v as i32,
+                    "k1" => d.k1 = v as i32,
+                    "k2" => d.k2 = v as i32,
                     _ => d.hi = v as i32,
                 }
                 rest

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::super::Program;
-use crate::isa::{Insn, QuantDesc, TensorDesc, WindowDesc, disasm};
+use crate::isa::{Insn, Profile, QuantDesc, TensorDesc, WindowDesc, disasm};
 
 /// Bytes of constants in a line.
 const LINE: usize = 32;
@@ -138,6 +138,14 @@ fn explained(insn: &Insn, constants: &[u8]) -> Option<String> {
         }
         Insn::QdescLoad { rs1, imm, .. } if rs1.index() == 0 => {
             let d = QuantDesc::from_bytes(record(*imm, QuantDesc::BYTES)?).ok()?;
+            if d.profile != Profile::Onnx {
+                let by = d.rescales().map(|r| format!("{}>>{}", r.multiplier, r.shift)).join(" ");
+                let profile = d.profile.name();
+                return Some(format!(
+                    "{:?} {profile} zp {} clamp {}…{} {by}",
+                    d.mode, d.zero_point, d.lo, d.hi
+                ));
+            }
             Some(format!(
                 "{:?} zp {} clamp {}…{} m {} {} c {}",
                 d.mode, d.zero_point, d.lo, d.hi, d.m0, d.m1, d.c

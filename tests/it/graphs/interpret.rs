@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use super::more;
 use rcar_iss::graph::{DType, Graph, MacEpilogue, Node, Op, Quant, TensorId, Weights, Window};
-use rcar_iss::numeric::{self, AddCoefficients, Average, MulCoefficients};
+use rcar_iss::numeric::{self, Average};
+
+use super::rounding;
 
 /// Elements of a tensor, row-major; floats as their bits.
 pub(super) type Values = Vec<i64>;
@@ -89,23 +91,15 @@ fn compute(graph: &Graph, node: &Node, values: &BTreeMap<TensorId, Values>) -> V
         Op::Conv { window, groups, weights, epilogue } => conv(x, &y, window, *groups, weights, epilogue),
         Op::Gemm { weights, epilogue } => gemm(x, &y, weights, epilogue),
         Op::Add { clamp } => {
-            let (a, b, y) = (x.quant(), inputs[1].quant(), y.quant());
-            let c = AddCoefficients::new(a.scale, a.zero_point, b.scale, b.zero_point, y.scale, y.zero_point);
+            let quants = [x.quant(), inputs[1].quant(), y.quant()];
+            let wide = inputs.iter().any(|v| v.dtype.bytes() > 1);
             broadcast(&inputs, view(&node.outputs[0]).shape, |p, q| {
-                numeric::add(p, q, c.ra, c.rb, c.c, *clamp)
+                rounding::sum([p, q], quants, wide, *clamp)
             })
         }
         Op::Mul { clamp } => {
-            let (a, b, y) = (x.quant(), inputs[1].quant(), y.quant());
-            let m = MulCoefficients::new(a.scale, b.scale, y.scale).m;
-            broadcast(&inputs, view(&node.outputs[0]).shape, |p, q| {
-                numeric::mul(
-                    i64::from(p - a.zero_point) * i64::from(q - b.zero_point),
-                    m,
-                    y.zero_point,
-                    *clamp,
-                )
-            })
+            let quants = [x.quant(), inputs[1].quant(), y.quant()];
+            broadcast(&inputs, view(&node.outputs[0]).shape, |p, q| rounding::product([p, q], quants, *clamp))
         }
         Op::MaxPool { window } => {
             let [least, _] = range(x.dtype);
@@ -245,10 +239,7 @@ pub(super) fn finish(acc: i64, channel: usize, e: &MacEpilogue, y: &View, wide: 
     match y.dtype {
         DType::F32 => numeric::scale_sum(sum, m).to_bits().into(),
         DType::S32 => sum,
-        _ if wide || y.dtype.bytes() > 1 => {
-            numeric::requantize_wide(sum, m, y.quant().zero_point, e.clamp).into()
-        }
-        _ => numeric::requantize(sum as i32, m, y.quant().zero_point, e.clamp).into(),
+        _ => rounding::requantized(sum, m, y.quant().zero_point, e.clamp, wide || y.dtype.bytes() > 1),
     }
 }
 

@@ -6,6 +6,7 @@
 mod build;
 mod interpret;
 mod more;
+mod rounding;
 mod wider;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use rcar_iss::compiler::{self, CompileError, CompileOptions, tile};
 use rcar_iss::graph::{DType, Graph, TensorId, text, verify};
+use rcar_iss::isa::Profile;
 use rcar_iss::machine::Machine;
 use rcar_iss::program::{Program, TensorEntry};
 use rcar_iss::sim::{EngineKind, Limits, Loaded, Memory, Observer, Session};
@@ -72,7 +74,11 @@ fn inputs(graph: &Graph, seed: u64) -> BTreeMap<TensorId, interpret::Values> {
 
 /// What went wrong with a graph on a machine, if anything; `None` also if the machine is too small.
 fn check(graph: &Graph, machine: &Machine, seed: u64) -> Result<bool, String> {
-    let compiled = match compiler::compile(graph, machine, &CompileOptions::default()) {
+    // Every numeric profile has its turn.
+    let profile = Profile::ALL[seed as usize % Profile::ALL.len()];
+    rounding::set(profile);
+    let options = CompileOptions { profile, ..CompileOptions::default() };
+    let compiled = match compiler::compile(graph, machine, &options) {
         Ok(compiled) => compiled,
         Err(CompileError::DoesNotFit { .. }) if machine.name == "tiny" => return Ok(false),
         Err(e) => return Err(e.to_string()),

@@ -262,7 +262,7 @@ impl Builder {
             clamp.sort_unstable();
         }
         QuantDesc {
-            profile: Profile::Onnx,
+            profile: self.random.pick(&Profile::ALL),
             mode: QuantMode::Tensor,
             zero_point: self.zero_point(etype),
             lo: clamp[0],
@@ -270,8 +270,19 @@ impl Builder {
             m0: self.factor(),
             m1: self.factor(),
             c: self.random.within(-400, 400) as f32 / 4.0,
+            s0: self.random.within(0, 63) as u8,
+            s1: self.random.within(0, 63) as u8,
+            s2: self.random.within(0, 63) as u8,
+            k0: self.random.next() as i32,
+            k1: self.random.next() as i32,
+            k2: self.random.next() as i32,
             table: 0,
         }
+    }
+
+    /// For instructions that know no other profile.
+    fn plain_quantization(&mut self, etype: EType) -> QuantDesc {
+        QuantDesc { profile: Profile::Onnx, ..self.quantization(etype) }
     }
 
     fn accumulators(&mut self, dims: [u32; 4], etype: EType) -> TensorDesc {
@@ -403,7 +414,7 @@ impl Builder {
         let etype = self.small_type();
         let src = self.source([1, image[0], image[1], channels], etype);
         let dst = self.result([1, out[0], out[1], channels], etype);
-        let quant = self.quantization(etype);
+        let quant = self.plain_quantization(etype);
         let quant = self.quant(&quant);
         let [oy, ox] = self.origin(origin);
         let window = self.window(&window);
@@ -483,7 +494,7 @@ impl Builder {
                 let (from, to) = (self.byte_type(), self.byte_type());
                 let (src, dst) = (self.source(dims, from), self.result(dims, to));
                 let table = self.floats(256);
-                let quant = self.quantization(to);
+                let quant = self.plain_quantization(to);
                 let quant = self.quant(&quant);
                 let [dst, src, table] = [dst, src, table].map(|d| self.tensor(&d));
                 self.push(Insn::VecSoftmax { dst, src, table, quant, wait });
@@ -548,10 +559,11 @@ impl Builder {
                     _ => small,
                 };
                 let d = self.result([1, 1, rows, cols], etype);
-                let mut quant = self.quantization(small);
+                let mut quant = self.plain_quantization(small);
                 if self.random.one_in(2) {
                     quant.mode = QuantMode::Channel;
-                    quant.table = self.floats(cols).base;
+                    let words = if quant.profile == Profile::Onnx { cols } else { 2 * cols };
+                    quant.table = self.floats(words).base;
                 }
                 let quant = self.quant(&quant);
                 let (dst, src) = (self.tensor(&d), self.tensor(&src));
@@ -596,7 +608,7 @@ impl Builder {
                     self.source(dims, etype)
                 };
                 let d = self.result(src.dims, EType::F32);
-                let mut quant = self.quantization(EType::U8);
+                let mut quant = self.plain_quantization(EType::U8);
                 if self.random.one_in(2) {
                     quant.mode = QuantMode::Channel;
                     quant.table = self.floats(src.dims[3]).base;

@@ -174,7 +174,7 @@ impl Mac<'_> {
         let mut loads = Vec::new();
         for (present, from, to, size) in [
             (self.epilogue.bias.is_some(), self.addresses.bias, self.buffers[2], self.shape.sizes[2]),
-            (self.shape.per_channel, self.addresses.table, self.buffers[3], 4),
+            (self.shape.per_channel, self.addresses.table, self.buffers[3], self.shape.entry),
         ] {
             if present {
                 let from = Expr::from(from) + first.clone() * size;
@@ -381,6 +381,7 @@ impl Mac<'_> {
             },
             m1: 0.0,
             c: 0.0,
+            profile: Quant::ONNX,
             table: self.shape.per_channel.then(|| (self.buffers[3].start.into(), self.buffers[3])),
         };
         let requant = finishing(

@@ -4,7 +4,7 @@ use super::lane::put_floats;
 use super::rows::{for_rows, pad_lanes, read, read_floats, read_wide, row_address, write};
 use super::{Level, Scratch, kernels};
 use crate::isa::{EType, QuantDesc, QuantMode, Space, TensorDesc, WindowDesc};
-use crate::numeric::{self, Average};
+use crate::numeric::{self, AddRescales, Average, Rescale};
 use crate::sim::memory::Memory;
 
 /// Writes a row and its padding lanes.
@@ -26,6 +26,18 @@ fn multipliers(m: &Memory, q: &QuantDesc, n: usize, to: &mut Vec<f32>) {
     }
 }
 
+/// Multipliers and shifts of `n` channels in the q31 profiles.
+fn rescales(m: &Memory, q: &QuantDesc, n: usize) -> Vec<Rescale> {
+    if q.mode == QuantMode::Tensor {
+        return vec![q.rescales()[0]; n];
+    }
+    let entry = |b: &[u8; 8]| {
+        let [m0, m1, m2, m3, shift, ..] = *b;
+        Rescale { multiplier: i32::from_le_bytes([m0, m1, m2, m3]), shift }
+    };
+    m.read(Space::Spm, q.table, 8 * n).as_chunks().0.iter().map(entry).collect()
+}
+
 /// ACC → 8 or 16 bits.
 pub(super) fn requant(
     level: Level,
@@ -36,8 +48,19 @@ pub(super) fn requant(
     q: &QuantDesc,
 ) {
     let n = dst.dims[3] as usize;
-    multipliers(m, q, n, &mut s.multipliers);
     let (zero_point, clamp) = (q.zero_point, [q.lo, q.hi]);
+    if let Some(double) = q.doubles() {
+        let by = rescales(m, q, n);
+        for_rows(dst.dims, |at| {
+            read_wide(m, src, row_address(src, at), n, &mut s.sums);
+            s.a.clear();
+            let each = s.sums.iter().zip(&by);
+            s.a.extend(each.map(|(acc, by)| numeric::requantize_q31(*acc, *by, double, zero_point, clamp)));
+            put(m, dst, at, &s.a);
+        });
+        return;
+    }
+    multipliers(m, q, n, &mut s.multipliers);
     let exact = src.etype == EType::S64 || dst.etype.bytes() == 2;
     for_rows(dst.dims, |at| {
         let start = row_address(src, at);
@@ -67,7 +90,16 @@ pub(super) fn add(
     for_rows(dst.dims, |at| {
         read(m, a, row_address(a, at), n, &mut s.a);
         read(m, b, row_address(b, at), n, &mut s.b);
-        kernels::add(level, &mut s.a, &s.b, [q.m0, q.m1, q.c], [q.lo, q.hi]);
+        if let Some(double) = q.doubles() {
+            let by = AddRescales { by: q.rescales() };
+            let wide = a.etype.bytes() > 1 || b.etype.bytes() > 1;
+            for (x, y) in s.a.iter_mut().zip(&s.b) {
+                let (p, r) = (i64::from(*x - a.zero_point), i64::from(*y - b.zero_point));
+                *x = by.add(p, r, wide, double, q.zero_point, [q.lo, q.hi]);
+            }
+        } else {
+            kernels::add(level, &mut s.a, &s.b, [q.m0, q.m1, q.c], [q.lo, q.hi]);
+        }
         put(m, dst, at, &s.a);
     });
 }
@@ -85,6 +117,15 @@ pub(super) fn mul(
     for_rows(dst.dims, |at| {
         read(m, a, row_address(a, at), n, &mut s.a);
         read(m, b, row_address(b, at), n, &mut s.b);
+        if let Some(double) = q.doubles() {
+            let by = q.rescales()[0];
+            for (x, y) in s.a.iter_mut().zip(&s.b) {
+                let product = i64::from(*x - a.zero_point) * i64::from(*y - b.zero_point);
+                *x = numeric::requantize_q31(product, by, double, q.zero_point, [q.lo, q.hi]);
+            }
+            put(m, dst, at, &s.a);
+            return;
+        }
         kernels::mul(level, &mut s.a, &s.b, [a.zero_point, b.zero_point], q.m0, q.zero_point, [q.lo, q.hi]);
         put(m, dst, at, &s.a);
     });

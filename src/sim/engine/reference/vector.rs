@@ -3,14 +3,25 @@
 use super::mac::finish;
 use super::{Access, for_each};
 use crate::isa::{EType, QuantDesc, QuantMode, Space, TensorDesc, WindowDesc};
-use crate::numeric::{self, Average};
+use crate::numeric::{self, AddRescales, Average, Rescale};
 
 /// ACC → 8 bits.
 pub(super) fn requant(m: &mut Access, dst: &TensorDesc, src: &TensorDesc, q: &QuantDesc) {
+    let clamp = [q.lo, q.hi];
     for_each(dst.dims, |i| {
         let acc = m.int(src, i);
+        if let Some(double) = q.doubles() {
+            let by = match q.mode {
+                QuantMode::Tensor => q.rescales()[0],
+                QuantMode::Channel => Rescale {
+                    multiplier: i32::from_le_bytes(m.bytes(Space::Spm, q.table + 8 * i[3])),
+                    shift: m.bytes::<4>(Space::Spm, q.table + 8 * i[3] + 4)[0],
+                },
+            };
+            m.put_int(dst, i, numeric::requantize_q31(acc, by, double, q.zero_point, clamp));
+            return;
+        }
         let factor = multiplier(m, q, i[3]);
-        let clamp = [q.lo, q.hi];
         let exact = src.etype == EType::S64 || dst.etype.bytes() == 2;
         m.put_int(
             dst,
@@ -36,6 +47,13 @@ fn multiplier(m: &mut Access, q: &QuantDesc, channel: i64) -> f32 {
 /// QLinearAdd.
 pub(super) fn add(m: &mut Access, dst: &TensorDesc, [a, b]: [&TensorDesc; 2], q: &QuantDesc) {
     for_each(dst.dims, |i| {
+        if let Some(double) = q.doubles() {
+            let wide = a.etype.bytes() > 1 || b.etype.bytes() > 1;
+            let (x, y) = (m.difference(a, i), m.difference(b, i));
+            let by = AddRescales { by: q.rescales() };
+            m.put_int(dst, i, by.add(x, y, wide, double, q.zero_point, [q.lo, q.hi]));
+            return;
+        }
         let (x, y) = (m.int(a, i), m.int(b, i));
         m.put_int(dst, i, numeric::add(x as i32, y as i32, q.m0, q.m1, q.c, [q.lo, q.hi]));
     });
@@ -46,7 +64,12 @@ pub(super) fn add(m: &mut Access, dst: &TensorDesc, [a, b]: [&TensorDesc; 2], q:
 pub(super) fn mul(m: &mut Access, dst: &TensorDesc, [a, b]: [&TensorDesc; 2], q: &QuantDesc) {
     for_each(dst.dims, |i| {
         let product = m.difference(a, i) * m.difference(b, i);
-        m.put_int(dst, i, numeric::mul(product, q.m0, q.zero_point, [q.lo, q.hi]));
+        let clamp = [q.lo, q.hi];
+        let y = match q.doubles() {
+            Some(double) => numeric::requantize_q31(product, q.rescales()[0], double, q.zero_point, clamp),
+            None => numeric::mul(product, q.m0, q.zero_point, clamp),
+        };
+        m.put_int(dst, i, y);
     });
     m.pad_lanes(dst);
 }
