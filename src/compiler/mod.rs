@@ -275,8 +275,11 @@ fn tensor_entries(
     options: &CompileOptions,
     place: &impl Fn(TensorId) -> Storage,
 ) -> Vec<TensorEntry> {
+    // Outputs stand in the order of the model's outputs, which scripts rely on.
+    let mut outputs = graph.outputs.iter();
     let ids = (0..graph.tensors.len() as u32).map(TensorId);
     ids.filter(|id| !graph.constants.contains_key(id))
+        .map(|id| if graph.outputs.contains(&id) { outputs.next().copied().unwrap_or(id) } else { id })
         .map(|id| {
             let t = graph.tensor(id);
             let input = graph.inputs.contains(&id);

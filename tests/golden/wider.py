@@ -248,4 +248,12 @@ for kind in KINDS:
         c = {**quant(kind, 8), "w": values, "sw": scale(), "zw": zw,
              "b": rng.integers(-3000, 3000, w[0]).astype(np.int32)}
         case(f"pruned_{name}_{kind}", kind, shape, [node("QLinearConv", "x sx zx w sw zw sy zy b", **more)], c)
+# an average over the whole image is the global one, in integers; scales of 1 bring ties
+for kind in KINDS:
+    for h, w in [(4, 4), (8, 2), (5, 7)]:
+        c = {**quant(kind), "sx": f(1), "sy": f(1)}
+        case(f"averagepool_whole_{h}x{w}_{kind}", kind, (1, 64, h, w),
+             [dq("x", "sx", "zx"), node("AveragePool", "x_real", "r", kernel_shape=[h, w], strides=[h, w]), q("r")], c, qdq=True)
+        case(f"qlinearaveragepool_whole_{h}x{w}_{kind}", kind, (1, 64, h, w),
+             [node("QLinearAveragePool", "x sx zx sy zy", domain=MS, kernel_shape=[h, w])], c)
 print(len(list(here.glob("*.onnx"))), "models")

@@ -65,8 +65,9 @@ impl<'a> Importer<'a> {
     pub(super) fn scales(&self, n: &OnnxNode<'a>, index: usize) -> Result<Scales, Refusal> {
         let scale = self.constant(n, index, "scale")?;
         let Some(scale) = scale.floats() else { return unsupported("its scale is not float32") };
-        if scale.is_empty() || scale.iter().any(|s| !s.is_normal() || *s <= 0.0) {
-            return unsupported("a scale is not a positive normal number");
+        // Dead channels have weights with scales near zero, and biases below that.
+        if scale.is_empty() || scale.iter().any(|s| !s.is_finite() || *s < 0.0) {
+            return unsupported("a scale is negative or no number");
         }
         let Some(zero) = self.optional(n, index + 1, "zero point")? else {
             return Ok((scale.to_vec(), vec![0], None));
@@ -89,6 +90,9 @@ impl<'a> Importer<'a> {
         let (scale, zero, dtype) = self.scales(n, index)?;
         if scale.len() != 1 || zero.len() != 1 {
             return unsupported("activations with a scale per channel are not implemented");
+        }
+        if !scale[0].is_normal() {
+            return unsupported(format!("its scale {} is not a positive normal number", scale[0]));
         }
         Ok((Quant { scale: scale[0], zero_point: zero[0] }, dtype))
     }

@@ -152,7 +152,13 @@ fn average_of<'a>(
         return unsupported("an average over a signal");
     }
     let shape = vec![batch, channels, placed.out[0], placed.out[1]];
-    let kind = PendingKind::AvgPool { window: placed.window, include_pad };
+    // ONNX Runtime's kernel sums integers when one window without padding covers the image, and floats otherwise.
+    let whole = placed.window.kernel == [height, width] && placed.window.pads == [0; 4];
+    let kind = if whole {
+        PendingKind::GlobalAvgPool
+    } else {
+        PendingKind::AvgPool { window: placed.window, include_pad }
+    };
     Ok(importer.pending(kind, n, shape, vec![input], nodes))
 }
 
