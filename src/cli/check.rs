@@ -1,5 +1,6 @@
 //! `rcar-iss check`: everything that can be said about a file before it runs, all at once.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -8,7 +9,9 @@ use serde_json::json;
 use super::args::CheckArgs;
 use super::failure::{Failure, UNSUPPORTED};
 use super::{Report, format, model, source};
+use crate::isa::{Insn, Unit};
 use crate::onnx::{self, ImportError, NodeRow, NodeStatus};
+use crate::program::Program;
 use crate::sim::{Limits, Loaded};
 
 pub(super) fn run(args: &CheckArgs) -> Result<Report, Failure> {
@@ -54,24 +57,48 @@ fn check_model(args: &CheckArgs) -> Result<Report, Failure> {
     // What imports may still fail to fit the machine.
     let fits =
         if unsupported_count == 0 { model::compile(&args.file, &args.model).map(Some) } else { Ok(None) };
+    let families = fits.as_ref().ok().and_then(Option::as_ref).map(|m| families(&m.compiled.program));
+    let family = |row: &NodeRow| -> String {
+        let layer =
+            matches!(row.status, NodeStatus::Layer | NodeStatus::Fused).then_some(row.detail.as_str());
+        let found = layer.and_then(|l| families.as_ref()?.get(l));
+        found.map_or_else(String::new, |list| list.iter().copied().collect::<Vec<_>>().join(" "))
+    };
+    let macs = fits.as_ref().ok().and_then(Option::as_ref).map(|m| {
+        let layers = &m.compiled.program.meta.layers;
+        let of = |host: bool| layers.iter().filter(|l| l.host == host).map(|l| l.macs).sum::<u64>();
+        (of(false), of(true))
+    });
     let status =
         if unsupported_count > 0 { UNSUPPORTED } else { fits.as_ref().map_or_else(|f| f.status, |_| 0) };
     let problem = fits.as_ref().err().map(Failure::render);
     let text = if args.json {
         let list: Vec<_> = rows
             .iter()
-            .map(|r| json!({ "node": r.name, "type": r.op_type, "status": word(r.status), "detail": r.detail }))
+            .map(|r| {
+                json!({
+                    "node": r.name, "type": r.op_type, "status": word(r.status), "detail": r.detail,
+                    "instructions": family(r),
+                })
+            })
             .collect();
-        let value = json!({ "supported": status == 0, "nodes": list, "problem": problem });
+        let macs = macs.map(|(accelerator, host)| json!({ "accelerator": accelerator, "host": host }));
+        let value = json!({ "supported": status == 0, "nodes": list, "macs": macs, "problem": problem });
         format!("{value:#}\n")
     } else {
         let mut text = String::new();
         if args.all {
             let cells = rows.iter().map(|r| {
-                vec![r.name.clone(), r.op_type.clone(), word(r.status).to_string(), r.detail.clone()]
+                vec![
+                    r.name.clone(),
+                    r.op_type.clone(),
+                    word(r.status).to_string(),
+                    family(r),
+                    r.detail.clone(),
+                ]
             });
             text.push_str(&format::table(
-                &["node", "type", "status", "layer or reason"],
+                &["node", "type", "status", "instructions", "layer or reason"],
                 &[],
                 cells.collect(),
             ));
@@ -82,12 +109,40 @@ fn check_model(args: &CheckArgs) -> Result<Report, Failure> {
         }
         text.push_str(&totals(&rows));
         text.push_str(&hosts);
+        if let Some((accelerator, host)) = macs.filter(|(a, h)| a + h > 0) {
+            let share = 100.0 * accelerator as f64 / (accelerator + host) as f64;
+            let _ = writeln!(
+                text,
+                "{} MACs, {share:.1}% of them on the accelerator",
+                format::short(accelerator + host)
+            );
+        }
         if let Some(problem) = &problem {
             text.push_str(problem);
         }
         text
     };
     Ok(Report { text, status })
+}
+
+/// The queue instructions of every layer, by its name; those that only move operands to and from the scratchpad stand for
+/// a layer that has no others.
+fn families(program: &Program) -> BTreeMap<&str, BTreeSet<&'static str>> {
+    let mut found: BTreeMap<&str, BTreeSet<&'static str>> = BTreeMap::new();
+    for range in &program.meta.provenance {
+        let Some(layer) = program.meta.layers.get(range.layer as usize) else { continue };
+        let words = program.code.get(range.start as usize..range.end as usize).unwrap_or_default();
+        let insns = words.iter().filter_map(|w| Insn::decode(*w).ok()).map(|i| i.opcode().info());
+        let list = found.entry(&layer.name).or_default();
+        list.extend(insns.filter(|i| matches!(i.unit, Unit::Queue(_))).map(|i| i.mnemonic));
+    }
+    for list in found.values_mut() {
+        if list.iter().any(|m| !m.starts_with("dma.")) {
+            list.retain(|m| !m.starts_with("dma."));
+        }
+        list.remove("qnop");
+    }
+    found
 }
 
 fn word(status: NodeStatus) -> &'static str {

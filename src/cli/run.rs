@@ -185,7 +185,7 @@ fn json(args: &RunArgs, loaded: &Loaded, finished: &[Finished], files: &[String]
         .layers
         .iter()
         .zip(&clock.layers)
-        .map(|(l, c)| json!({ "name": l.name, "kind": l.kind, "host": l.host, "onnx_nodes": l.onnx_nodes, "clock": c }))
+        .map(|(l, c)| json!({ "name": l.name, "kind": l.kind, "host": l.host, "macs": l.macs, "onnx_nodes": l.onnx_nodes, "clock": c }))
         .collect();
     let runs: Vec<_> = finished
         .iter()
@@ -223,12 +223,20 @@ fn json(args: &RunArgs, loaded: &Loaded, finished: &[Finished], files: &[String]
 fn text(args: &RunArgs, loaded: &Loaded, inputs: &Inputs, finished: &[Finished]) -> String {
     let program = loaded.program();
     let mut text = layer_table(loaded);
+    let all: u64 = program.meta.layers.iter().map(|l| l.macs).sum();
     text.push_str(&totals(loaded));
     for host in &program.meta.hosts {
-        let name = program.meta.layers.get(host.layer as usize).map_or("?", |l| l.name.as_str());
+        let layer = program.meta.layers.get(host.layer as usize);
+        let macs = layer.map_or(0, |l| l.macs);
+        let share = if macs == 0 {
+            String::new()
+        } else {
+            format!(" {} MACs ({:.1}% of all),", format::short(macs), 100.0 * macs as f64 / all as f64)
+        };
         let _ = writeln!(
             text,
-            "host layer \"{name}\": {} ran on the host: no cycles, outside bit-exactness ({})",
+            "host layer \"{}\": {} ran on the host:{share} no cycles, outside bit-exactness ({})",
+            layer.map_or("?", |l| l.name.as_str()),
             host.op_types.join(", "),
             host.reason
         );
@@ -324,7 +332,11 @@ fn layer_table(loaded: &Loaded) -> String {
             if layer.macs == 0 { String::new() } else { format::grouped(layer.macs) },
             format::grouped(cycles.cycles),
             format!("{:.1}%", percent(cycles.cycles, clock.total)),
-            if layer.macs == 0 { String::new() } else { format!("{:.1}%", percent(layer.macs, peak)) },
+            if layer.macs == 0 || layer.host {
+                String::new()
+            } else {
+                format!("{:.1}%", percent(layer.macs, peak))
+            },
             format::bytes(cycles.bytes_in + cycles.bytes_out),
         ]);
     }

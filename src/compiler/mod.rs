@@ -247,6 +247,7 @@ fn layer_entry(graph: &Graph, node: &Node) -> Layer {
             let per_input: u64 = [0, 2, 3].map(|i| weights.shape[i] as u64).iter().product();
             node.inputs.first().map_or(0, elements) * per_input
         }
+        Op::Host(host) => host.macs,
         Op::MatMul { .. } => {
             let depth = node.inputs.first().and_then(|id| graph.tensor(*id).shape.last());
             node.outputs.first().map_or(0, elements) * depth.map_or(0, |k| *k as u64)

@@ -173,6 +173,8 @@ pub struct HostGraph {
     pub op_types: Vec<String>,
     /// Why it runs on the host.
     pub reason: String,
+    /// Multiply-accumulates of its convolutions and matrix products.
+    pub macs: u64,
 }
 
 /// One value of a float expression; later steps name earlier ones by their index.

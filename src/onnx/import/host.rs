@@ -4,6 +4,8 @@
 //! one *island*, a layer of its own with an ONNX model inside. A node's level counts the islands on the way to it; nodes
 //! of one level never depend on accelerated layers that depend on the same level, so islands can be run whole.
 
+mod measure;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -15,9 +17,7 @@ use super::super::proto::{tensor_proto::DataType, tensor_shape_proto, type_proto
 use super::node::OnnxNode;
 use super::value::{Real, Refusal, Value, unsupported};
 use super::{Fate, Importer, declared, dtype_of};
-use crate::float::FloatRunner;
 use crate::graph::{DType, HostGraph, Node, Op, Tensor, TensorId};
-use crate::tensor_file::{Element, TensorData};
 
 /// Whether a node's type says that it works on quantized values.
 pub(super) fn is_quantized(n: &OnnxNode) -> bool {
@@ -154,41 +154,6 @@ impl<'a> Importer<'a> {
         Ok(id)
     }
 
-    /// Shape and type of a host value, found by running its nodes on zeros.
-    fn infer(&mut self, name: &'a str) -> Result<(Vec<usize>, DType), Refusal> {
-        let mut members = BTreeSet::new();
-        let mut wanted: Vec<&'a str> = vec![name];
-        while let Some(value) = wanted.pop() {
-            if let Some(&i) = self.producers.get(value)
-                && self.host.contains_key(&i)
-                && members.insert(i)
-            {
-                wanted.extend(self.nodes[i].proto.input.iter().map(String::as_str).filter(|s| !s.is_empty()));
-            }
-        }
-        let part = self.island(&members)?;
-        let zeros: Vec<(String, TensorData)> = part
-            .inputs
-            .iter()
-            .map(|(name, id)| {
-                let t = self.graph.tensor(*id);
-                let element = Element::from_name(t.dtype.name()).unwrap_or(Element::F32);
-                let bytes = vec![0; t.shape.iter().product::<usize>() * t.dtype.bytes()];
-                (name.clone(), TensorData { element, shape: t.shape.clone(), bytes })
-            })
-            .collect();
-        let given: Vec<(&str, TensorData)> = zeros.iter().map(|(n, t)| (n.as_str(), t.clone())).collect();
-        let model = self.model_of(&part, vec![named(name)]);
-        let result = FloatRunner::new().run(&model.encode_to_vec(), &given, &[name]);
-        let found = result.map_err(|why| Refusal::Unsupported(format!("the host cannot run it: {why}")))?;
-        let Some(first) = found.into_iter().next() else { return unsupported("it has no result") };
-        let dtype = DType::from_name(first.element.name());
-        match dtype {
-            Some(dtype) => Ok((first.shape, dtype)),
-            None => unsupported(format!("its result has elements of type {}", first.element.name())),
-        }
-    }
-
     /// Adds the host layers, and puts all layers in order.
     pub(super) fn host_layers(&mut self, model: &LoadedModel) -> Result<(), (usize, Refusal)> {
         self.opsets.clone_from(&model.model.opset_import);
@@ -246,6 +211,7 @@ impl<'a> Importer<'a> {
         if outputs.is_empty() {
             return Ok(());
         }
+        let macs = self.host_macs(members)?;
         let part = self.island(members)?;
         let infos = outputs
             .iter()
@@ -260,6 +226,7 @@ impl<'a> Importer<'a> {
                 model: Arc::from(host.encode_to_vec()),
                 op_types: members.iter().map(|i| self.nodes[*i].qualified_type()).collect(),
                 reason,
+                macs,
             }),
             inputs: part.inputs.iter().map(|(_, id)| *id).collect(),
             outputs,

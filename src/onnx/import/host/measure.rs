@@ -1,0 +1,110 @@
+//! What host nodes compute, measured by running them on zeros: shapes, types, multiply-accumulates.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use prost::Message;
+
+use super::super::Importer;
+use super::super::value::{Refusal, Value, unsupported};
+use super::named;
+use crate::float::FloatRunner;
+use crate::graph::DType;
+use crate::tensor_file::{Element, TensorData};
+
+impl<'a> Importer<'a> {
+    /// Shape and type of a host value, found by running its nodes on zeros.
+    pub(super) fn infer(&mut self, name: &'a str) -> Result<(Vec<usize>, DType), Refusal> {
+        let mut members = BTreeSet::new();
+        let mut wanted: Vec<&'a str> = vec![name];
+        while let Some(value) = wanted.pop() {
+            if let Some(&i) = self.producers.get(value)
+                && self.host.contains_key(&i)
+                && members.insert(i)
+            {
+                wanted.extend(self.nodes[i].proto.input.iter().map(String::as_str).filter(|s| !s.is_empty()));
+            }
+        }
+        let found = self.on_zeros(&members, &[name])?;
+        let Some(first) = found.into_iter().next() else { return unsupported("it has no result") };
+        let dtype = DType::from_name(first.element.name());
+        match dtype {
+            Some(dtype) => Ok((first.shape, dtype)),
+            None => unsupported(format!("its result has elements of type {}", first.element.name())),
+        }
+    }
+
+    /// What host nodes compute from zeros.
+    fn on_zeros(
+        &mut self,
+        members: &BTreeSet<usize>,
+        wanted: &[&'a str],
+    ) -> Result<Vec<TensorData>, Refusal> {
+        let part = self.island(members)?;
+        let zeros: Vec<(String, TensorData)> = part
+            .inputs
+            .iter()
+            .map(|(name, id)| {
+                let t = self.graph.tensor(*id);
+                let element = Element::from_name(t.dtype.name()).unwrap_or(Element::F32);
+                let bytes = vec![0; t.shape.iter().product::<usize>() * t.dtype.bytes()];
+                (name.clone(), TensorData { element, shape: t.shape.clone(), bytes })
+            })
+            .collect();
+        let given: Vec<(&str, TensorData)> = zeros.iter().map(|(n, t)| (n.as_str(), t.clone())).collect();
+        let model = self.model_of(&part, wanted.iter().map(|name| named(name)).collect());
+        let result = FloatRunner::new().run(&model.encode_to_vec(), &given, wanted);
+        result.map_err(|why| Refusal::Unsupported(format!("the host cannot run it: {why}")))
+    }
+
+    /// Multiply-accumulates of an island.
+    pub(super) fn host_macs(&mut self, members: &BTreeSet<usize>) -> Result<u64, Refusal> {
+        let multiplies =
+            |i: &&usize| matches!(self.nodes[**i].op_type(), "Conv" | "ConvTranspose" | "Gemm" | "MatMul");
+        let macs: Vec<usize> = members.iter().filter(multiplies).copied().collect();
+        if macs.is_empty() {
+            return Ok(0);
+        }
+        let made: BTreeSet<&str> =
+            members.iter().flat_map(|i| &self.nodes[*i].proto.output).map(String::as_str).collect();
+        let mut wanted: Vec<&'a str> = Vec::new();
+        for i in &macs {
+            let n = &self.nodes[*i].proto;
+            let values = n.output.iter().take(1).chain(n.input.iter().take(2)).map(String::as_str);
+            wanted.extend(values.filter(|v| made.contains(v)));
+        }
+        wanted.sort_unstable();
+        wanted.dedup();
+        let found = self.on_zeros(members, &wanted)?;
+        let shapes: BTreeMap<&str, Vec<usize>> =
+            wanted.iter().copied().zip(found.into_iter().map(|t| t.shape)).collect();
+        let shape = |name: Option<&String>| -> Vec<usize> {
+            let Some(name) = name.map(String::as_str) else { return Vec::new() };
+            match (shapes.get(name), self.values.get(name)) {
+                (Some(shape), _) => shape.clone(),
+                (_, Some(Value::Constant(c))) => c.shape.clone(),
+                (_, Some(Value::ConstantReal(c))) => c.constant.shape.clone(),
+                (_, Some(Value::Real(r))) => r.shape.clone(),
+                (_, Some(Value::Tensor(id))) => self.graph.tensor(*id).shape.clone(),
+                (_, Some(Value::Host)) => self
+                    .host_tensors
+                    .get(name)
+                    .map_or_else(Vec::new, |id| self.graph.tensor(*id).shape.clone()),
+                _ => Vec::new(),
+            }
+        };
+        let product = |shape: &[usize]| shape.iter().map(|d| *d as u64).product::<u64>();
+        let one = |i: &usize| {
+            let n = self.nodes[*i].proto;
+            let [a, b, y] = [shape(n.input.first()), shape(n.input.get(1)), shape(n.output.first())];
+            match self.nodes[*i].op_type() {
+                "Conv" => product(&y) * product(b.get(1..).unwrap_or_default()),
+                "ConvTranspose" => product(&a) * product(b.get(1..).unwrap_or_default()),
+                "Gemm" if self.nodes[*i].int("transA", 0) != 0 => {
+                    product(&y) * a.first().map_or(0, |k| *k as u64)
+                }
+                _ => product(&y) * a.last().map_or(0, |k| *k as u64),
+            }
+        };
+        Ok(macs.iter().map(one).sum())
+    }
+}
