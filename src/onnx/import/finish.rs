@@ -10,7 +10,7 @@ use crate::graph::{DType, Node, Op, Removed, Tensor, TensorId};
 impl Importer<'_> {
     /// A model of which nothing is quantized does not become one host layer in silence.
     pub(super) fn refuse_floats(&mut self) {
-        let accelerated = |n: &Node| !matches!(n.op, Op::Host(_) | Op::Quantize | Op::Dequantize);
+        let accelerated = |n: &Node| !matches!(n.op, Op::Host(_));
         if self.host.is_empty() || self.graph.nodes.iter().any(accelerated) {
             return;
         }
