@@ -124,18 +124,31 @@ impl Block<'_> {
         for (i, view) in self.descriptors.views.clone().iter().enumerate() {
             let td = reg(TReg::new(i as u8))?;
             let at = self.constants.record(&tensor_desc(view)?.to_bytes());
-            self.code.push(Insn::TdescLoad { td, rs1: ZERO, imm: address(at)? });
+            self.record(at, |rs1, imm| Insn::TdescLoad { td, rs1, imm })?;
         }
         for (i, quant) in self.descriptors.quants.clone().iter().enumerate() {
             let qd = reg(QReg::new(i as u8))?;
             let at = self.constants.record(&quant_desc(quant).to_bytes());
-            self.code.push(Insn::QdescLoad { qd, rs1: ZERO, imm: address(at)? });
+            self.record(at, |rs1, imm| Insn::QdescLoad { qd, rs1, imm })?;
         }
         for (i, window) in self.descriptors.windows.clone().iter().enumerate() {
             let wd = reg(WReg::new(i as u8))?;
             let at = self.constants.record(&window.to_bytes());
-            self.code.push(Insn::WdescLoad { wd, rs1: ZERO, imm: address(at)? });
+            self.record(at, |rs1, imm| Insn::WdescLoad { wd, rs1, imm })?;
         }
+        Ok(())
+    }
+
+    /// Loads a record of the constants; an immediate reaches the first 2 GiB, a register all of them.
+    fn record(&mut self, at: i64, load: impl Fn(XReg, i32) -> Insn) -> Result<(), CompileError> {
+        if let Ok(imm) = i32::try_from(at) {
+            self.code.push(load(ZERO, imm));
+            return Ok(());
+        }
+        let rd = self.scalars.take()?;
+        self.code.push(Insn::Li { rd, imm: at });
+        self.code.push(load(rd, 0));
+        self.scalars.give(rd);
         Ok(())
     }
 
@@ -428,10 +441,6 @@ impl Block<'_> {
 
 fn reg<R>(register: Option<R>) -> Result<R, CompileError> {
     register.ok_or(CompileError::Internal { what: "an operand has no descriptor register" })
-}
-
-fn address(at: i64) -> Result<i32, CompileError> {
-    i32::try_from(at).map_err(|_| CompileError::TooBig { what: "constants (2 GiB)" })
 }
 
 /// The record of a view; fields that depend on variables hold 1, which is always legal.
