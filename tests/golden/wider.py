@@ -5,7 +5,7 @@ Where ONNX Runtime runs an operator in float (no integer kernel, or 16 bits), th
 onnxruntime, xxhash
 """
 import numpy as np
-from onnx import TensorProto
+from onnx import TensorProto, helper, numpy_helper
 
 import cases
 from cases import MS, TYPES, case, dq, f, here, node, q, quant, scale, zero
@@ -256,4 +256,40 @@ for kind in KINDS:
              [dq("x", "sx", "zx"), node("AveragePool", "x_real", "r", kernel_shape=[h, w], strides=[h, w]), q("r")], c, qdq=True)
         case(f"qlinearaveragepool_whole_{h}x{w}_{kind}", kind, (1, 64, h, w),
              [node("QLinearAveragePool", "x sx zx sy zy", domain=MS, kernel_shape=[h, w])], c)
+# If nodes whose condition is a matter of shapes, as exporters write them around Squeeze and Reshape; one inside the other
+def branch(name, nodes, output, constants=()):
+    return helper.make_graph(nodes, name, [], [helper.make_empty_tensor_value_info(output)],
+                             [numpy_helper.from_array(np.asarray(v), k) for k, v in constants])
+for kind in KINDS:
+    inner = {"then_branch": branch("inner_then", [node("Neg", "t", "negative")], "negative"),
+             "else_branch": branch("inner_else", [node("Identity", "t", "same")], "same")}
+    outer = {"then_branch": branch("then", [node("Reshape", "x_real flat", "flattened")], "flattened", [("flat", np.array([1, -1]))]),
+             "else_branch": branch("else", [node("Relu", "x_real", "t"), node("If", "no", "chosen", name="inner", **inner)], "chosen")}
+    for channels in (1, 3):
+        case(f"if_of_shape_{channels}_{kind}", kind, (1, channels, 4, 5),
+             [dq("x", "sx", "zx"), node("Shape", "x_real", "extents"), node("Gather", "extents one", "channels"),
+              node("Equal", "channels one", "single"), node("Not", "single", "several"), node("And", "single several", "no"),
+              node("If", "single", "r", name="outer", **outer), q("r")], {**quant(kind), "one": np.array(1)}, level="disable")
+# every version of the operators that changed: attributes became inputs, Softmax lost its flattening
+for opset in range(11, 24):
+    for kind in KINDS:
+        listed = opset >= 13
+        take = lambda op, x, y, name, value, **more: (
+            node(op, f"{x} {name}", y, **more) if listed else node(op, x, y, **{"axes" if "axes" in name else "split": value}, **more))
+        c = {**quant(kind, 1), "w": rng.integers(-100, 100, (8, 3, 3, 3)).astype(np.int8), "sw": f(0.002), "zw": np.int8(0), "sv": f(0.05),
+             "b": rng.integers(-500, 500, 8).astype(np.int32), "sb": f(0), "zb": np.int32(0), "low": f(-0.5), "high": f(1.5),
+             "axes2": np.array([2, 3]), "axes3": np.array([2]), "parts": np.array([3, 5]), "pads": np.array([0, 0, 1, 0, 0, 0, 0, 2]),
+             "rows": np.array([1, 8])}
+        c["sb"] = f(c["sx"] * c["sw"])
+        c["s1"] = f(1 / 256)
+        nodes = [dq("x", "sx", "zx"), dq("w", "sw", "zw"), dq("b", "sb", "zb"), node("Conv", "x_real w_real b_real", "c", pads=[1, 1, 1, 1]),
+                 node("Clip", "c low high", "k"), node("QuantizeLinear", "k sv zx", "kq"), dq("kq", "sv", "zx"),
+                 node("Pad", "kq_real pads", "p"), node("QuantizeLinear", "p sv zx", "pq"), dq("pq", "sv", "zx"),
+                 node("MaxPool", "pq_real", "m", kernel_shape=[2, 2], strides=[2, 2]), node("QuantizeLinear", "m sv zx", "mq"), dq("mq", "sv", "zx"),
+                 node("GlobalAveragePool", "mq_real", "g"), node("QuantizeLinear", "g sv zx", "gq"), dq("gq", "sv", "zx"),
+                 take("Squeeze", "gq_real", "s", "axes2", [2, 3]), node("QuantizeLinear", "s sv zx", "sq"), dq("sq", "sv", "zx"),
+                 take("Unsqueeze", "sq_real", "u", "axes3", [2]), node("QuantizeLinear", "u sv zx", "uq"), dq("uq", "sv", "zx"),
+                 node("Reshape", "uq_real rows", "f"), node("QuantizeLinear", "f sv zx", "fq"), dq("fq", "sv", "zx"),
+                 node("Softmax", "fq_real", "z", axis=1), node("QuantizeLinear", "z s1 zx", "y")]
+        case(f"opset_{opset}_{kind}", kind, (1, 3, 6, 7), nodes, c, opset=opset, qdq=True, within=1)
 print(len(list(here.glob("*.onnx"))), "models")

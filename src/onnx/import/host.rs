@@ -51,6 +51,7 @@ impl<'a> Importer<'a> {
         let inputs: Vec<&str> = n.proto.input.iter().map(String::as_str).filter(|i| !i.is_empty()).collect();
         self.options.host
             && !is_quantized(n)
+            && !Importer::has_graphs(n)
             && inputs.iter().all(|i| fits(i))
             && inputs.iter().any(|i| moving(i))
     }

@@ -9,6 +9,7 @@
 //! computed here (`fold.rs`); operators that stay float become *host* layers (`host.rs`); `clamp.rs` fuses tables that only
 //! clamp.
 
+mod branch;
 mod clamp;
 mod complete;
 mod constants;
@@ -37,7 +38,7 @@ use std::rc::Rc;
 
 use super::constant::Constant;
 use super::load::LoadedModel;
-use super::proto::{GraphProto, OperatorSetIdProto};
+use super::proto::{GraphProto, ModelProto, OperatorSetIdProto};
 use crate::graph::{Graph, Node, Op, Quant, Tensor, TensorId};
 use inputs::{declared, dtype_of};
 use node::OnnxNode;
@@ -172,12 +173,38 @@ pub enum ImportError {
 /// # Errors
 /// See [`ImportError`].
 pub fn import(model: &LoadedModel, options: &ImportOptions) -> Result<Imported, ImportError> {
+    check_observed(model.graph(), &options.observe)?;
+    match pass(model, options)? {
+        Pass::Done(imported) => return Ok(imported),
+        Pass::Branches(branches) => {
+            let mut graph = branch::inlined(model.graph(), &branches)?;
+            loop {
+                let flat = LoadedModel { model: ModelProto { graph: Some(graph), ..model.model.clone() } };
+                match pass(&flat, options)? {
+                    Pass::Done(imported) => return Ok(imported),
+                    Pass::Branches(inner) => graph = branch::inlined(flat.graph(), &inner)?,
+                }
+            }
+        }
+    }
+}
+
+/// What one pass over a graph gives.
+enum Pass {
+    Done(Imported),
+    /// If nodes stand in the way, and it is known which branch they take.
+    Branches(branch::Branches),
+}
+
+fn pass(model: &LoadedModel, options: &ImportOptions) -> Result<Pass, ImportError> {
     let proto = model.graph();
-    check_observed(proto, &options.observe)?;
     let nodes = node::sorted(proto)?;
     let mut importer = Importer::new(model, &nodes, options)?;
     for n in &nodes {
         importer.node(n)?;
+    }
+    if !importer.branches.is_empty() {
+        return Ok(Pass::Branches(importer.branches));
     }
     let failed_outputs = importer.outputs();
     if let Err((node, refusal)) = importer.host_layers(model) {
@@ -196,7 +223,7 @@ pub fn import(model: &LoadedModel, options: &ImportOptions) -> Result<Imported, 
     if rows.iter().any(|r| r.status == NodeStatus::Unsupported) {
         return Err(ImportError::Unsupported { rows });
     }
-    Ok(Imported { graph: importer.graph, rows })
+    Ok(Pass::Done(Imported { graph: importer.graph, rows }))
 }
 
 fn check_observed(proto: &GraphProto, observe: &Observe) -> Result<(), ImportError> {
@@ -248,6 +275,8 @@ pub(super) struct Importer<'a> {
     layer_names: BTreeSet<String>,
     /// How often a layer's name was wanted again.
     repeats: BTreeMap<String, u32>,
+    /// If nodes whose condition is known.
+    branches: branch::Branches,
     /// Float tensors that were made on demand, by ONNX name.
     floats: BTreeMap<String, TensorId>,
 }
@@ -279,6 +308,7 @@ impl<'a> Importer<'a> {
             levels: BTreeMap::new(),
             layer_names: BTreeSet::new(),
             repeats: BTreeMap::new(),
+            branches: BTreeMap::new(),
             floats: BTreeMap::new(),
         };
         for t in &proto.initializer {
@@ -410,6 +440,9 @@ impl<'a> Importer<'a> {
     fn values_of(&mut self, n: &'a OnnxNode<'a>) -> Result<Vec<Value>, Refusal> {
         if let Some(values) = self.folded(n)? {
             return Ok(values);
+        }
+        if n.op_type() == "If" {
+            return self.branch(n);
         }
         match operators::find(n) {
             Some(operator) => operator.run(self, n),

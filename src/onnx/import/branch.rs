@@ -1,0 +1,72 @@
+//! If nodes whose condition is known: the chosen branch takes the node's place.
+//!
+//! Exporters write them around Squeeze and Reshape, on shapes that are constant once the inputs' extents are. A condition is
+//! known only while nodes are imported, so the import notes which branch it takes and starts again on the graph without
+//! these nodes; branches may hold further ones.
+
+use std::collections::BTreeMap;
+
+use super::super::proto::{GraphProto, NodeProto};
+use super::node::OnnxNode;
+use super::value::{Refusal, Value, unsupported};
+use super::{ImportError, Importer};
+
+/// Output of an If node, which says whether its first branch is taken.
+pub(super) type Branches = BTreeMap<String, bool>;
+
+impl<'a> Importer<'a> {
+    /// Whether a node carries graphs, whose captured values nobody lists.
+    pub(super) fn has_graphs(n: &OnnxNode<'a>) -> bool {
+        n.proto.attribute.iter().any(|a| a.g.is_some() || !a.graphs.is_empty())
+    }
+
+    /// Notes the branch of an If; its results are not known in this pass.
+    pub(super) fn branch(&mut self, n: &OnnxNode<'a>) -> Result<Vec<Value>, Refusal> {
+        let Value::Constant(condition) = self.value(n, 0)? else {
+            return unsupported("its condition depends on data");
+        };
+        let Some(&[taken]) = condition.integers().as_deref() else {
+            return Err(Refusal::Malformed("its condition is not one truth value".into()));
+        };
+        self.branches.insert(n.result()?.into(), taken != 0);
+        Err(Refusal::Unreached)
+    }
+}
+
+/// The graph with the noted branches in the place of their nodes.
+pub(super) fn inlined(proto: &GraphProto, branches: &Branches) -> Result<GraphProto, ImportError> {
+    let mut graph = proto.clone();
+    let mut nodes = Vec::new();
+    for node in std::mem::take(&mut graph.node) {
+        let taken = node.output.first().and_then(|o| branches.get(o));
+        let (Some(taken), "If") = (taken, node.op_type()) else {
+            nodes.push(node);
+            continue;
+        };
+        let name = if *taken { "then_branch" } else { "else_branch" };
+        let body = node.attribute.iter().find(|a| a.name() == name).and_then(|a| a.g.clone());
+        let malformed = |reason: String| ImportError::Malformed {
+            place: format!("node \"{}\"", node.name()),
+            reason,
+        };
+        let body = body.ok_or_else(|| malformed(format!("it has no {name}")))?;
+        if body.output.len() != node.output.len() {
+            return Err(malformed(format!("its {name} has {} outputs", body.output.len())));
+        }
+        graph.initializer.extend(body.initializer);
+        graph.value_info.extend(body.value_info);
+        nodes.extend(body.node);
+        // Every output keeps the name that the rest of the graph reads.
+        for (from, to) in body.output.iter().zip(&node.output).filter(|(_, to)| !to.is_empty()) {
+            nodes.push(NodeProto {
+                name: Some(format!("{}.{name}.{to}", node.name())),
+                op_type: Some("Identity".into()),
+                input: vec![from.name().into()],
+                output: vec![to.clone()],
+                ..NodeProto::default()
+            });
+        }
+    }
+    graph.node = nodes;
+    Ok(graph)
+}
