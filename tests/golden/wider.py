@@ -292,4 +292,11 @@ for opset in range(11, 24):
                  node("Reshape", "uq_real rows", "f"), node("QuantizeLinear", "f sv zx", "fq"), dq("fq", "sv", "zx"),
                  node("Softmax", "fq_real", "z", axis=1), node("QuantizeLinear", "z s1 zx", "y")]
         case(f"opset_{opset}_{kind}", kind, (1, 3, 6, 7), nodes, c, opset=opset, qdq=True, within=1)
+# windows that ceil_mode lets stand over the padding's end
+for kind in KINDS:
+    for n, (h, w, k, st, pads) in enumerate([(7, 8, [3, 3], [2, 2], [1, 1, 1, 1]), (6, 6, [4, 2], [3, 3], [0, 0, 0, 0]), (5, 9, [3, 4], [4, 3], [0, 1, 1, 2])]):
+        for include in (0, 1):
+            case(f"averagepool_ceil_{n}_{'with' if include else 'without'}_pads_{kind}", kind, (1, 5, h, w),
+                 [dq("x", "sx", "zx"), node("AveragePool", "x_real", "r", kernel_shape=k, strides=st, pads=pads, ceil_mode=1, count_include_pad=include), q("r")],
+                 quant(kind), qdq=True)
 print(len(list(here.glob("*.onnx"))), "models")

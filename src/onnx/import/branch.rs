@@ -45,10 +45,8 @@ pub(super) fn inlined(proto: &GraphProto, branches: &Branches) -> Result<GraphPr
         };
         let name = if *taken { "then_branch" } else { "else_branch" };
         let body = node.attribute.iter().find(|a| a.name() == name).and_then(|a| a.g.clone());
-        let malformed = |reason: String| ImportError::Malformed {
-            place: format!("node \"{}\"", node.name()),
-            reason,
-        };
+        let malformed =
+            |reason: String| ImportError::Malformed { place: format!("node \"{}\"", node.name()), reason };
         let body = body.ok_or_else(|| malformed(format!("it has no {name}")))?;
         if body.output.len() != node.output.len() {
             return Err(malformed(format!("its {name} has {} outputs", body.output.len())));

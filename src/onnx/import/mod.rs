@@ -174,16 +174,14 @@ pub enum ImportError {
 /// See [`ImportError`].
 pub fn import(model: &LoadedModel, options: &ImportOptions) -> Result<Imported, ImportError> {
     check_observed(model.graph(), &options.observe)?;
-    match pass(model, options)? {
-        Pass::Done(imported) => return Ok(imported),
-        Pass::Branches(branches) => {
-            let mut graph = branch::inlined(model.graph(), &branches)?;
-            loop {
-                let flat = LoadedModel { model: ModelProto { graph: Some(graph), ..model.model.clone() } };
-                match pass(&flat, options)? {
-                    Pass::Done(imported) => return Ok(imported),
-                    Pass::Branches(inner) => graph = branch::inlined(flat.graph(), &inner)?,
-                }
+    let mut flat: Option<LoadedModel> = None;
+    loop {
+        let model = flat.as_ref().unwrap_or(model);
+        match pass(model, options)? {
+            Pass::Done(imported) => return Ok(imported),
+            Pass::Branches(branches) => {
+                let graph = Some(branch::inlined(model.graph(), &branches)?);
+                flat = Some(LoadedModel { model: ModelProto { graph, ..model.model.clone() } });
             }
         }
     }

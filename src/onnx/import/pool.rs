@@ -145,9 +145,6 @@ fn average_of<'a>(
     let [batch, channels, height, width] = image(importer, input)?;
     let placed = window::place(n, None, [height, width])?;
     let include_pad = n.int("count_include_pad", 0) != 0;
-    if include_pad && placed.beyond != [0, 0] {
-        return unsupported("ceil_mode together with count_include_pad is not implemented");
-    }
     if importer.graph.tensor(input).shape.len() != 4 {
         return unsupported("an average over a signal");
     }

@@ -8,8 +8,6 @@ use crate::graph::Window;
 pub(super) struct Placed {
     pub(super) window: Window,
     pub(super) out: [usize; 2],
-    /// Rows and columns that `ceil_mode` added at the end beyond the model's pads.
-    pub(super) beyond: [usize; 2],
 }
 
 /// The attribute `pads`: top, left, bottom, right.
@@ -123,9 +121,8 @@ pub(super) fn place(n: &OnnxNode, kernel: Option<[usize; 2]>, image: [usize; 2])
         other => return Err(Refusal::Malformed(format!("auto_pad is \"{other}\""))),
     }
     let mut window = Window { kernel, stride, dilation, pads };
-    let mut beyond = [0; 2];
     if n.int("ceil_mode", 0) != 0 {
-        beyond = ceil(&mut window, image);
+        ceil(&mut window, image);
     }
     let extent = |axis: usize| {
         window.out_extent(axis, image[axis]).ok_or_else(|| {
@@ -135,13 +132,12 @@ pub(super) fn place(n: &OnnxNode, kernel: Option<[usize; 2]>, image: [usize; 2])
         })
     };
     let out = [extent(0)?, extent(1)?];
-    Ok(Placed { out, window, beyond })
+    Ok(Placed { out, window })
 }
 
 /// Extends the end pads so that the floor form gives the extents of `ceil_mode`. A window that would begin in the end
 /// padding is left out (ONNX since opset 22, and every runtime before).
-fn ceil(window: &mut Window, image: [usize; 2]) -> [usize; 2] {
-    let mut beyond = [0; 2];
+fn ceil(window: &mut Window, image: [usize; 2]) {
     for axis in 0..2 {
         let span = (window.kernel[axis] - 1) * window.dilation[axis] + 1;
         let padded = image[axis] + window.pads[axis] + window.pads[axis + 2];
@@ -151,8 +147,6 @@ fn ceil(window: &mut Window, image: [usize; 2]) -> [usize; 2] {
             out -= 1;
         }
         let needed = (out - 1) * window.stride[axis] + span;
-        beyond[axis] = needed.saturating_sub(padded);
-        window.pads[axis + 2] += beyond[axis];
+        window.pads[axis + 2] += needed.saturating_sub(padded);
     }
-    beyond
 }
