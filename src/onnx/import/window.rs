@@ -138,12 +138,12 @@ pub(super) fn place(n: &OnnxNode, kernel: Option<[usize; 2]>, image: [usize; 2])
 /// Extends the end pads so that the floor form gives the extents of `ceil_mode`. A window that would begin in the end
 /// padding is left out (ONNX since opset 22, and every runtime before).
 fn ceil(window: &mut Window, image: [usize; 2]) {
-    for axis in 0..2 {
+    for (axis, extent) in image.into_iter().enumerate() {
         let span = (window.kernel[axis] - 1) * window.dilation[axis] + 1;
-        let padded = image[axis] + window.pads[axis] + window.pads[axis + 2];
+        let padded = extent + window.pads[axis] + window.pads[axis + 2];
         let Some(room) = padded.checked_sub(span) else { continue };
         let mut out = room.div_ceil(window.stride[axis]) + 1;
-        if (out - 1) * window.stride[axis] >= image[axis] + window.pads[axis] {
+        if (out - 1) * window.stride[axis] >= extent + window.pads[axis] {
             out -= 1;
         }
         let needed = (out - 1) * window.stride[axis] + span;
