@@ -131,7 +131,20 @@ impl<'a> Importer<'a> {
             Value::Constant(_) | Value::ConstantReal(_) => {
                 unsupported("a constant activation is not implemented")
             }
-            _ => unsupported(format!("a float {}: quantize the model first", n.op_type())),
+            _ => unsupported(self.not_quantized(n)),
+        }
+    }
+
+    /// Why a node that no quantizer surrounds cannot be compiled.
+    pub(super) fn not_quantized(&self, n: &OnnxNode<'a>) -> String {
+        let integers = n.proto.input.iter().any(|name| match self.values.get(name.as_str()) {
+            Some(Value::Tensor(id)) => self.graph.tensor(*id).dtype != DType::F32,
+            _ => false,
+        });
+        if integers {
+            format!("{} of integers without a scale is not a quantized operator", n.op_type())
+        } else {
+            format!("a float {}: quantize the model first", n.op_type())
         }
     }
 

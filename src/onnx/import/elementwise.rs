@@ -49,7 +49,7 @@ impl<'a> Importer<'a> {
             }
             Value::Pending(p) => self.float_result(&p)?,
             Value::Host => return unsupported("it follows a float layer"),
-            _ => return unsupported(format!("a float {}: quantize the model first", n.op_type())),
+            _ => return unsupported(self.not_quantized(n)),
         })
     }
 }

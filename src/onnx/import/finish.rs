@@ -15,7 +15,7 @@ impl Importer<'_> {
             return;
         }
         for (i, n) in self.nodes.iter().enumerate().filter(|(i, _)| self.host.contains_key(i)) {
-            self.fates[i] = Fate::Unsupported(format!("a float {}: quantize the model first", n.op_type()));
+            self.fates[i] = Fate::Unsupported(self.not_quantized(n));
         }
     }
 

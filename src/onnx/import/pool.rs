@@ -28,7 +28,7 @@ fn tensor_of<'a>(importer: &mut Importer<'a>, n: &OnnxNode<'a>) -> Result<(Tenso
             let (id, nodes) = importer.real(n, 0)?;
             (id, Some(Real { nodes, ..r }))
         }
-        _ => return unsupported(format!("a float {}: quantize the model first", n.op_type())),
+        _ => return unsupported(importer.not_quantized(n)),
     })
 }
 
