@@ -182,6 +182,41 @@ fn errors_say_what_where_and_what_to_do() {
 }
 
 #[test]
+fn check_tells_which_instructions_compute_a_node_and_where_the_macs_run() {
+    let text = fine(&["check", &digit(), "--all"]);
+    let line = |node: &str| text.lines().find(|l| l.contains(node)).unwrap().to_string();
+    assert!(line("conv0_quant").contains("mac.conv vec.requant"), "{text}");
+    assert!(line("maxpool_3").contains("vec.maxpool"), "{text}");
+    assert!(text.contains("100.0% of them on the accelerator"), "{text}");
+
+    let json: Value = serde_json::from_str(&fine(&["check", &digit(), "--json"])).unwrap();
+    assert_eq!(json["macs"]["host"], 0);
+    assert!(json["macs"]["accelerator"].as_u64().unwrap() > 0);
+    let node = json["nodes"].as_array().unwrap().iter().find(|n| n["node"] == "conv0_quant").unwrap();
+    assert_eq!(node["instructions"], "mac.conv vec.requant");
+}
+
+#[test]
+fn numeric_profiles_are_those_of_the_machine() {
+    let folder = crate::scratch("cli-profiles");
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("isa/machines/rcn-s.toml"))
+        .unwrap();
+    let machine = folder.join("plain.toml");
+    std::fs::write(&machine, text.replace(", \"q31\", \"q31double\"", "")).unwrap();
+    let machine = machine.display().to_string();
+    let run = |profile| ["run", &digit(), "--input", &seven(), "--numeric", profile].map(String::from);
+    for profile in ["onnx", "q31", "q31double"] {
+        let args = run(profile);
+        let text = fine(&args.each_ref().map(String::as_str));
+        assert!(text.lines().any(|l| l.trim_start().starts_with("7 ")), "{profile}: {text}");
+    }
+    let mut args = run("q31").to_vec();
+    args.extend(["--machine".into(), machine]);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    fails(4, &args, &["does not have the numeric profile q31", "it has onnx"]);
+}
+
+#[test]
 fn check_lists_every_unsupported_node_with_name_type_and_reason() {
     let dir = crate::scratch("cli-unsupported");
     let model = changed(&dir, |model| {
