@@ -299,4 +299,14 @@ for kind in KINDS:
             case(f"averagepool_ceil_{n}_{'with' if include else 'without'}_pads_{kind}", kind, (1, 5, h, w),
                  [dq("x", "sx", "zx"), node("AveragePool", "x_real", "r", kernel_shape=k, strides=st, pads=pads, ceil_mode=1, count_include_pad=include), q("r")],
                  quant(kind), qdq=True)
+# averages over signals
+for kind in KINDS:
+    for name, op, more in [("window", "AveragePool", {"kernel_shape": [3], "strides": [2], "pads": [1, 1]}),
+                           ("padded", "AveragePool", {"kernel_shape": [4], "pads": [2, 1], "count_include_pad": 1}),
+                           ("whole", "AveragePool", {"kernel_shape": [19]}), ("global", "GlobalAveragePool", {})]:
+        case(f"signal_average_{name}_{kind}", kind, (2, 5, 19), [dq("x", "sx", "zx"), node(op, "x_real", "r", **more), q("r")],
+             quant(kind), qdq=True)
+        if name != "global":
+            case(f"signal_qlinearaverage_{name}_{kind}", kind, (2, 5, 19),
+                 [node("QLinearAveragePool", "x sx zx sy zy", domain=MS, **more)], quant(kind))
 print(len(list(here.glob("*.onnx"))), "models")

@@ -137,7 +137,7 @@ pub(super) fn reduce<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Re
 }
 
 fn average_of<'a>(
-    importer: &Importer<'a>,
+    importer: &mut Importer<'a>,
     n: &OnnxNode<'a>,
     input: TensorId,
     nodes: Vec<usize>,
@@ -145,10 +145,7 @@ fn average_of<'a>(
     let [batch, channels, height, width] = image(importer, input)?;
     let placed = window::place(n, None, [height, width])?;
     let include_pad = n.int("count_include_pad", 0) != 0;
-    if importer.graph.tensor(input).shape.len() != 4 {
-        return unsupported("an average over a signal");
-    }
-    let shape = vec![batch, channels, placed.out[0], placed.out[1]];
+    let shape = [batch, channels, placed.out[0], placed.out[1]];
     // ONNX Runtime's kernel sums integers when one window without padding covers the image, and floats otherwise.
     let whole = placed.window.kernel == [height, width] && placed.window.pads == [0; 4];
     let kind = if whole {
@@ -156,21 +153,40 @@ fn average_of<'a>(
     } else {
         PendingKind::AvgPool { window: placed.window, include_pad }
     };
-    Ok(importer.pending(kind, n, shape, vec![input], nodes))
+    Ok(average_pending(importer, n, kind, input, shape, nodes))
+}
+
+/// An average that waits for its quantizer; signals pass through as images of one row.
+fn average_pending<'a>(
+    importer: &mut Importer<'a>,
+    n: &OnnxNode<'a>,
+    kind: PendingKind,
+    input: TensorId,
+    out: [usize; 4],
+    nodes: Vec<usize>,
+) -> Pending {
+    let t = importer.graph.tensor(input).clone();
+    let &[batch, channels, length] = t.shape.as_slice() else {
+        return importer.pending(kind, n, out.to_vec(), vec![input], nodes);
+    };
+    let name = format!("{}.input_reshaped", n.output().unwrap_or("average"));
+    let image = Tensor { name, shape: vec![batch, channels, 1, length], ..t };
+    let image = importer.layer(n.index, Op::Reshape, vec![input], image, &[]);
+    let mut p = importer.pending(kind, n, out.to_vec(), vec![image], nodes);
+    let shape = vec![out[0], out[1], out[3]];
+    p.moves.push(Moved { node: n.index, op: Op::Reshape, before: out.to_vec(), shape: shape.clone() });
+    p.shape = shape;
+    p
 }
 
 fn global_of<'a>(
-    importer: &Importer<'a>,
+    importer: &mut Importer<'a>,
     n: &OnnxNode<'a>,
     input: TensorId,
     nodes: Vec<usize>,
 ) -> Result<Pending, Refusal> {
     let [batch, channels, _, _] = image(importer, input)?;
-    if importer.graph.tensor(input).shape.len() != 4 {
-        return unsupported("an average over a signal");
-    }
-    let shape = vec![batch, channels, 1, 1];
-    Ok(importer.pending(PendingKind::GlobalAvgPool, n, shape, vec![input], nodes))
+    Ok(average_pending(importer, n, PendingKind::GlobalAvgPool, input, [batch, channels, 1, 1], nodes))
 }
 
 /// QDQ AveragePool.
@@ -206,7 +222,7 @@ pub(super) fn qlinear_global_average<'a>(
 fn qlinear<'a>(
     importer: &mut Importer<'a>,
     n: &'a OnnxNode<'a>,
-    build: impl Fn(&Importer<'a>, &OnnxNode<'a>, TensorId, Vec<usize>) -> Result<Pending, Refusal>,
+    build: impl Fn(&mut Importer<'a>, &OnnxNode<'a>, TensorId, Vec<usize>) -> Result<Pending, Refusal>,
 ) -> Result<Value, Refusal> {
     if n.int("channels_last", 0) != 0 {
         return unsupported("channels_last is not implemented");
