@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{ArgAction, Args, Parser, Subcommand};
+
+use crate::isa::Profile;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -118,7 +121,7 @@ pub(super) struct ModelArgs {
     pub(super) dense_weights: bool,
     /// Rounding of requantizations, sums and products: `onnx` as ONNX Runtime, `q31` with integer multipliers as TOSA's
     /// RESCALE, `q31double` with its double rounding
-    #[arg(long, value_name = "PROFILE", default_value = "onnx", value_parser = ["onnx", "q31", "q31double"])]
+    #[arg(long, value_name = "PROFILE", default_value = "onnx", value_parser = profiles())]
     pub(super) numeric: String,
 }
 
@@ -222,4 +225,9 @@ pub(super) enum EngineArg {
     Reference,
     /// The default
     Fast,
+}
+
+/// The names of the numeric profiles.
+fn profiles() -> PossibleValuesParser {
+    PossibleValuesParser::new(Profile::ALL.map(Profile::name))
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::args::CheckArgs;
 use super::failure::{Failure, UNSUPPORTED};
 use super::{Report, format, model, source};
-use crate::isa::{Insn, Unit};
+use crate::isa::Unit;
 use crate::onnx::{self, ImportError, NodeRow, NodeStatus};
 use crate::program::Program;
 use crate::sim::{Limits, Loaded};
@@ -129,10 +129,8 @@ fn check_model(args: &CheckArgs) -> Result<Report, Failure> {
 /// a layer that has no others.
 fn families(program: &Program) -> BTreeMap<&str, BTreeSet<&'static str>> {
     let mut found: BTreeMap<&str, BTreeSet<&'static str>> = BTreeMap::new();
-    for range in &program.meta.provenance {
-        let Some(layer) = program.meta.layers.get(range.layer as usize) else { continue };
-        let words = program.code.get(range.start as usize..range.end as usize).unwrap_or_default();
-        let insns = words.iter().filter_map(|w| Insn::decode(*w).ok()).map(|i| i.opcode().info());
+    for (i, layer) in program.meta.layers.iter().enumerate() {
+        let insns = program.layer_instructions(i).map(|i| i.opcode().info());
         let list = found.entry(&layer.name).or_default();
         list.extend(insns.filter(|i| matches!(i.unit, Unit::Queue(_))).map(|i| i.mnemonic));
     }

@@ -141,11 +141,7 @@ fn layers(program: &Program) -> String {
 
 /// Whether a layer has instructions that leave out zero blocks of its weights.
 fn skips(program: &Program, layer: usize) -> bool {
-    let ranges = program.meta.provenance.iter().filter(|r| r.layer as usize == layer);
-    ranges
-        .filter_map(|r| program.code.get(r.start as usize..r.end as usize))
-        .flatten()
-        .any(|word| matches!(Insn::decode(*word), Ok(Insn::MacPruned { .. })))
+    program.layer_instructions(layer).any(|i| matches!(i, Insn::MacPruned { .. }))
 }
 
 fn tensors(program: &Program) -> String {

@@ -51,11 +51,7 @@ impl LoadedModel {
         let mut loaded = LoadedModel::from_bytes(bytes)?;
         let folder = path.parent().unwrap_or(Path::new("."));
         if let Some(graph) = &mut loaded.model.graph {
-            for tensor in &mut graph.initializer {
-                if tensor.data_location == Some(DataLocation::External as i32) {
-                    bring_in(tensor, folder)?;
-                }
-            }
+            bring_in_all(graph, folder)?;
         }
         Ok(loaded)
     }
@@ -78,6 +74,17 @@ impl LoadedModel {
         static EMPTY: std::sync::LazyLock<GraphProto> = std::sync::LazyLock::new(GraphProto::default);
         self.model.graph.as_ref().unwrap_or(&EMPTY)
     }
+}
+
+/// External data of a graph and of the branches in it.
+fn bring_in_all(graph: &mut GraphProto, folder: &Path) -> Result<(), LoadError> {
+    for tensor in &mut graph.initializer {
+        if tensor.data_location == Some(DataLocation::External as i32) {
+            bring_in(tensor, folder)?;
+        }
+    }
+    let attributes = graph.node.iter_mut().flat_map(|n| &mut n.attribute);
+    attributes.filter_map(|a| a.g.as_mut()).try_for_each(|g| bring_in_all(g, folder))
 }
 
 fn bring_in(tensor: &mut TensorProto, folder: &Path) -> Result<(), LoadError> {

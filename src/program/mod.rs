@@ -12,6 +12,7 @@ pub mod text;
 
 use std::sync::Arc;
 
+use crate::isa::Insn;
 pub use tables::*;
 
 /// A loadable program.
@@ -41,5 +42,12 @@ impl Program {
         let at = self.meta.provenance.partition_point(|r| r.end <= pc);
         let range = self.meta.provenance.get(at).filter(|r| r.start <= pc)?;
         self.meta.layers.get(range.layer as usize)
+    }
+
+    /// The instructions of a layer, by its index; words that are none are left out.
+    pub fn layer_instructions(&self, layer: usize) -> impl Iterator<Item = Insn> + '_ {
+        let ranges = self.meta.provenance.iter().filter(move |r| r.layer as usize == layer);
+        let words = ranges.filter_map(|r| self.code.get(r.start as usize..r.end as usize)).flatten();
+        words.filter_map(|word| Insn::decode(*word).ok())
     }
 }

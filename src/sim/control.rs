@@ -4,17 +4,14 @@
 //! input; a [`Sink`] takes it: the checks at load, the clock, the engines.
 
 use super::fault::{Fault, FaultKind};
-use super::op::{ConvOp, OpKind, Pruned, QueueOp, Ticket};
-use crate::isa::blocks::{BlockGrid, Kept};
+use super::masks::Masks;
+use super::op::{ConvOp, OpKind, QueueOp, Ticket};
 use crate::isa::{
     AvgFlags, Insn, MacFlags, QField, QReg, QuantDesc, RedFlags, TField, TReg, TensorDesc, WField, WReg,
     Wait, WindowDesc, XReg, disasm,
 };
 use crate::machine::Machine;
 use crate::program::Program;
-
-/// Blocks that a mask may have: 2^32 weights.
-const MAX_BLOCKS: u64 = 1 << 24;
 
 /// Takes what the control core does. Every hook is called in program order; a fault ends the run.
 pub trait Sink {
@@ -59,8 +56,7 @@ pub struct ControlCore<'a> {
     pc: usize,
     layer: Option<u32>,
     retired: u64,
-    /// Output and input channels of the MAC array.
-    lanes: [u32; 2],
+    masks: Masks,
 }
 
 /// What the main loop does after an instruction.
@@ -86,7 +82,7 @@ impl<'a> ControlCore<'a> {
             pc: 0,
             layer: None,
             retired: 0,
-            lanes: [machine.mac.oc_lanes, machine.mac.ic_lanes],
+            masks: Masks::new(machine),
         }
     }
 
@@ -277,23 +273,6 @@ impl<'a> ControlCore<'a> {
         }
     }
 
-    /// Reads a mask: the blocks that it keeps, and the steps that the array takes for them.
-    fn pruned(&self, dims: [u32; 4], address: i64) -> Result<Pruned, FaultKind> {
-        let grid = BlockGrid::of(dims);
-        if grid.count().is_none_or(|n| n > MAX_BLOCKS) {
-            return Err(FaultKind::IllegalOperand {
-                reason: format!("weights of more than {MAX_BLOCKS} blocks"),
-            });
-        }
-        let len = self.program.constants.len();
-        let bytes = grid.mask_bytes().and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX);
-        let bad = FaultKind::BadConstantLoad { address, bytes, len, align: 8 };
-        let start = usize::try_from(address).ok().filter(|a| a.is_multiple_of(8)).ok_or(bad.clone())?;
-        let end = start.checked_add(bytes).filter(|end| *end <= len).ok_or(bad)?;
-        let Kept { blocks, steps } = grid.kept(&self.program.constants[start..end], dims, self.lanes);
-        Ok(Pruned { mask: address, mask_bytes: bytes, blocks, steps })
-    }
-
     fn begin_layer(&mut self, id: u32) -> Result<(), FaultKind> {
         let reason = if id as usize >= self.program.meta.layers.len() {
             format!(
@@ -420,7 +399,14 @@ impl<'a> ControlCore<'a> {
         })
     }
 
-    fn capture(&self, insn: &Insn) -> Result<OpKind, FaultKind> {
+    fn capture(&mut self, insn: &Insn) -> Result<OpKind, FaultKind> {
+        let pruned = match insn {
+            Insn::MacPruned { weights, mask, .. } => {
+                let dims = self.tensor(*weights)?.dims;
+                Some(self.masks.read(&self.program.constants, dims, self.get(*mask))?)
+            }
+            _ => None,
+        };
         let bias = |flags: MacFlags, t: TReg| {
             if flags.contains(MacFlags::BIAS) { self.tensor(t).map(Some) } else { Ok(None) }
         };
@@ -441,15 +427,10 @@ impl<'a> ControlCore<'a> {
             Insn::MacConv { dst, src, weights, bias: b, window, oy, ox, flags, .. }
             | Insn::MacPruned { dst, src, weights, bias: b, window, oy, ox, flags, .. }
             | Insn::MacDw { dst, src, weights, bias: b, window, oy, ox, flags, .. } => {
-                let weights = self.tensor(weights)?;
-                let pruned = match insn {
-                    Insn::MacPruned { mask, .. } => Some(self.pruned(weights.dims, self.get(*mask))?),
-                    _ => None,
-                };
                 let conv = ConvOp {
                     dst: self.tensor(dst)?,
                     src: self.tensor(src)?,
-                    weights,
+                    weights: self.tensor(weights)?,
                     bias: bias(flags, b)?,
                     accumulate: flags.contains(MacFlags::ACC),
                     window: self.window(window)?,

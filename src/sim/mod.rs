@@ -26,6 +26,7 @@ pub mod defined;
 pub mod engine;
 pub mod fault;
 pub mod load;
+mod masks;
 pub mod memory;
 pub mod observer;
 pub mod op;

@@ -15,11 +15,6 @@ use super::{ImportError, Importer};
 pub(super) type Branches = BTreeMap<String, bool>;
 
 impl<'a> Importer<'a> {
-    /// Whether a node carries graphs, whose captured values nobody lists.
-    pub(super) fn has_graphs(n: &OnnxNode<'a>) -> bool {
-        n.proto.attribute.iter().any(|a| a.g.is_some() || !a.graphs.is_empty())
-    }
-
     /// Notes the branch of an If; its results are not known in this pass.
     pub(super) fn branch(&mut self, n: &OnnxNode<'a>) -> Result<Vec<Value>, Refusal> {
         let Value::Constant(condition) = self.value(n, 0)? else {

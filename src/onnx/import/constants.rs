@@ -207,6 +207,13 @@ pub(super) fn weights(
     scale_axis: usize,
     out_axis: usize,
 ) -> Result<Weights, Refusal> {
+    let wide;
+    let (constant, zero_point) = if zero_point.iter().any(|z| *z != zero_point[0]) {
+        wide = centred(constant, zero_point, out_axis)?;
+        (&wide, 0)
+    } else {
+        (constant, zero_point[0])
+    };
     let dtype = constant.dtype();
     if dtype.bytes() > 2 {
         return unsupported(format!("weights of type {} are not implemented", dtype.name()));
@@ -225,9 +232,6 @@ pub(super) fn weights(
     if scale.len() != 1 && (scale.len() != shape[0] || scale_axis != out_axis) {
         return unsupported(format!("{} scales along axis {scale_axis} of its weights", scale.len()));
     }
-    if zero_point.iter().any(|z| *z != zero_point[0]) {
-        return centred(constant, scale, zero_point, scale_axis, out_axis);
-    }
     let data = if constant.shape.len() == 2 && out_axis == 1 {
         transposed(&bytes, shape[1], shape[0], dtype.bytes())
     } else {
@@ -239,18 +243,12 @@ pub(super) fn weights(
         dtype,
         data: Arc::from(data),
         scale: scale.to_vec(),
-        zero_point: zero_point[0],
+        zero_point,
     })
 }
 
 /// Weights whose zero point differs from channel to channel: w − z of 8 bits fits 16, and needs no zero point.
-fn centred(
-    constant: &Constant,
-    scale: &[f32],
-    zero_point: &[i32],
-    scale_axis: usize,
-    out_axis: usize,
-) -> Result<Weights, Refusal> {
+fn centred(constant: &Constant, zero_point: &[i32], out_axis: usize) -> Result<Constant, Refusal> {
     let channels = constant.shape.get(out_axis).copied().unwrap_or(0);
     let (Some(values), true) =
         (constant.integers(), constant.dtype().bytes() == 1 && zero_point.len() == channels)
@@ -265,8 +263,7 @@ fn centred(
         (*w - i64::from(z)) as i16
     });
     let data = Data::S16(differences.collect());
-    let wide = Constant { name: constant.name.clone(), shape: constant.shape.clone(), data };
-    weights(&wide, scale, &[0], scale_axis, out_axis)
+    Ok(Constant { name: constant.name.clone(), shape: constant.shape.clone(), data })
 }
 
 /// `[rows, cols]` → `[cols, rows]`.

@@ -15,6 +15,7 @@ use super::super::load::LoadedModel;
 use super::super::proto::{GraphProto, ModelProto, TensorShapeProto, TypeProto, ValueInfoProto};
 use super::super::proto::{tensor_proto::DataType, tensor_shape_proto, type_proto};
 use super::node::OnnxNode;
+use super::order::topological;
 use super::value::{Real, Refusal, Value, unsupported};
 use super::{Fate, Importer, declared, dtype_of};
 use crate::graph::{DType, HostGraph, Node, Op, Tensor, TensorId};
@@ -51,7 +52,7 @@ impl<'a> Importer<'a> {
         let inputs: Vec<&str> = n.proto.input.iter().map(String::as_str).filter(|i| !i.is_empty()).collect();
         self.options.host
             && !is_quantized(n)
-            && !Importer::has_graphs(n)
+            && !n.has_graphs()
             && inputs.iter().all(|i| fits(i))
             && inputs.iter().any(|i| moving(i))
     }
@@ -338,26 +339,9 @@ impl<'a> Importer<'a> {
         for (i, n) in self.graph.nodes.iter().enumerate() {
             producer.extend(n.outputs.iter().map(|id| (*id, i)));
         }
-        let count = self.graph.nodes.len();
-        let mut waiting = vec![0_usize; count];
-        let mut readers = vec![Vec::new(); count];
-        for (i, n) in self.graph.nodes.iter().enumerate() {
-            for p in n.inputs.iter().filter_map(|id| producer.get(id)) {
-                readers[*p].push(i);
-                waiting[i] += 1;
-            }
-        }
-        let mut ready: BTreeSet<usize> = (0..count).filter(|i| waiting[*i] == 0).collect();
-        let mut order = Vec::with_capacity(count);
-        while let Some(i) = ready.pop_first() {
-            order.push(i);
-            for &r in &readers[i] {
-                waiting[r] -= 1;
-                if waiting[r] == 0 {
-                    ready.insert(r);
-                }
-            }
-        }
+        let needs =
+            |i: usize| self.graph.nodes[i].inputs.iter().filter_map(|id| producer.get(id)).copied().collect();
+        let order = topological(self.graph.nodes.len(), needs);
         let mut nodes: Vec<Option<Node>> =
             std::mem::take(&mut self.graph.nodes).into_iter().map(Some).collect();
         self.graph.nodes = order.into_iter().filter_map(|i| nodes[i].take()).collect();

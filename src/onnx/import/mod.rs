@@ -24,6 +24,7 @@ mod matmul;
 mod movement;
 mod node;
 mod operators;
+mod order;
 mod pick;
 mod pool;
 mod quantizers;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::proto::{AttributeProto, GraphProto, NodeProto};
 use super::ImportError;
+use super::order::topological;
 use super::value::Refusal;
 
 /// A node with its place in topological order.
@@ -56,6 +57,11 @@ impl<'a> OnnxNode<'a> {
         self.proto.attribute.iter().find(|a| a.name() == name)
     }
 
+    /// Whether it carries graphs, whose captured values nobody lists.
+    pub(super) fn has_graphs(&self) -> bool {
+        self.proto.attribute.iter().any(|a| a.g.is_some() || !a.graphs.is_empty())
+    }
+
     pub(super) fn has(&self, name: &str) -> bool {
         self.attribute(name).is_some()
     }
@@ -101,35 +107,18 @@ pub(super) fn sorted(proto: &GraphProto) -> Result<Vec<OnnxNode<'_>>, ImportErro
     let known = |name: &str| {
         proto.initializer.iter().any(|t| t.name() == name) || proto.input.iter().any(|i| i.name() == name)
     };
-    let mut waiting = vec![0_usize; proto.node.len()];
-    let mut readers: Vec<Vec<usize>> = vec![Vec::new(); proto.node.len()];
-    for (i, n) in proto.node.iter().enumerate() {
-        for input in n.input.iter().filter(|s| !s.is_empty()) {
-            match producer.get(input.as_str()) {
-                Some(&p) => {
-                    readers[p].push(i);
-                    waiting[i] += 1;
-                }
-                None if known(input) => {}
-                None => {
-                    let place = format!("node \"{}\" ({})", n.name(), n.op_type());
-                    return Err(malformed(&place, format!("nothing computes its input \"{input}\"")));
-                }
-            }
+    for n in &proto.node {
+        if let Some(input) =
+            n.input.iter().find(|s| !s.is_empty() && !producer.contains_key(s.as_str()) && !known(s))
+        {
+            let place = format!("node \"{}\" ({})", n.name(), n.op_type());
+            return Err(malformed(&place, format!("nothing computes its input \"{input}\"")));
         }
     }
-    let mut ready: std::collections::BTreeSet<usize> =
-        (0..waiting.len()).filter(|i| waiting[*i] == 0).collect();
-    let mut order = Vec::with_capacity(waiting.len());
-    while let Some(i) = ready.pop_first() {
-        order.push(i);
-        for &r in &readers[i] {
-            waiting[r] -= 1;
-            if waiting[r] == 0 {
-                ready.insert(r);
-            }
-        }
-    }
+    let needs = |i: usize| {
+        proto.node[i].input.iter().filter_map(|name| producer.get(name.as_str())).copied().collect()
+    };
+    let order = topological(proto.node.len(), needs);
     if order.len() < proto.node.len() {
         return Err(malformed("the graph", "its nodes form a circle".into()));
     }

@@ -593,7 +593,7 @@ impl Builder {
                 // Noise as floats: infinities, NaN and subnormal numbers among them.
                 let src = self.source(dims, EType::F32);
                 let d = self.result(dims, etype);
-                let quant = self.quantization(etype);
+                let quant = self.plain_quantization(etype);
                 let quant = self.quant(&quant);
                 let (dst, src) = (self.tensor(&d), self.tensor(&src));
                 self.push(Insn::VecQuant { dst, src, quant, wait });
