@@ -75,6 +75,8 @@ struct ExpectedFault {
     pc: u64,
     instruction: Option<String>,
     layer: Option<String>,
+    /// The whole explanation; not compared if it is not given.
+    reason: Option<String>,
 }
 
 fn main() {
@@ -254,9 +256,12 @@ fn run(
     let mut limits = Limits::default();
     limits.instructions = expected.max_instructions.unwrap_or(limits.instructions);
     let program = Arc::new(program.clone());
-    // The fast engine's faults come from the load; the reference engine finds its own.
+    // The fast engine's faults come from the load; the reference engine finds its own, but for races: engines execute
+    // in program order.
+    let race = expected.fault.as_ref().is_some_and(|f| f.kind == "race");
     let loaded = match engine {
         EngineKind::Fast => Loaded::new(program.clone(), machine, limits),
+        EngineKind::Reference if race => Loaded::new(program.clone(), machine, limits),
         EngineKind::Reference => Loaded::without_definedness(program.clone(), machine, limits),
     };
     let loaded = match loaded {
@@ -312,6 +317,9 @@ fn faulted(fault: &Fault, expected: &Expectation) -> Result<(), String> {
     };
     differs("kind", fault.kind.name(), &want.kind);
     differs("pc", &fault.pc.to_string(), &want.pc.to_string());
+    if let Some(reason) = &want.reason {
+        differs("reason", &fault.kind.to_string(), reason);
+    }
     differs(
         "instruction",
         fault.insn.as_deref().unwrap_or("none"),

@@ -213,6 +213,12 @@ pub(super) struct RunArgs {
     /// End a program after so many bytes moved
     #[arg(long, value_name = "N")]
     pub(super) max_bytes: Option<u64>,
+    /// Refuse a program with more queue instructions that nothing waits for
+    #[arg(long, value_name = "N")]
+    pub(super) max_unordered: Option<u64>,
+    /// Refuse a program that needs more comparisons for races
+    #[arg(long, value_name = "N")]
+    pub(super) max_comparisons: Option<u64>,
     /// The report as JSON
     #[arg(long)]
     pub(super) json: bool,

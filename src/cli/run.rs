@@ -16,6 +16,7 @@ use super::{Report, format, sidecar, source};
 use crate::dump::{DumpWriter, Selection};
 use crate::host::RtenHost;
 use crate::program::{Meta, Program, Role, TensorEntry};
+use crate::sim::clock::Cause;
 use crate::sim::{EngineKind, Limits, Loaded, Memory, Observer, RunError, RunSummary, Session};
 
 /// More runs than this are not listed one by one.
@@ -44,6 +45,8 @@ pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
         instructions: args.max_instructions.unwrap_or(defaults.instructions),
         macs: args.max_macs.unwrap_or(defaults.macs),
         bytes: args.max_bytes.unwrap_or(defaults.bytes),
+        unordered: args.max_unordered.unwrap_or(defaults.unordered),
+        comparisons: args.max_comparisons.unwrap_or(defaults.comparisons),
     };
     let inputs = input::read(&program.meta, &args.input)?;
     let loaded =
@@ -365,8 +368,11 @@ fn totals(loaded: &Loaded) -> String {
     );
     let busy = |cycles: u64| if clock.total == 0 { 0.0 } else { 100.0 * cycles as f64 / clock.total as f64 };
     let units = ["DMA-in", "DMA-out", "MAC", "VEC"];
-    let parts: Vec<String> =
-        units.iter().zip(&clock.units).map(|(name, u)| format!("{name} {:.1}%", busy(u.busy))).collect();
+    let parts: Vec<String> = units
+        .iter()
+        .zip(&clock.units)
+        .map(|(name, u)| format!("{name} {:.1}%", busy(u.causes[Cause::Busy])))
+        .collect();
     let _ = writeln!(text, "busy: {}", parts.join(", "));
     text
 }

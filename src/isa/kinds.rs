@@ -701,11 +701,11 @@ pub enum Timing {
     ConstLoad,
     /// `1`: one cycle in the control core
     Control,
-    /// `dram.read_latency_cycles + ceil(bytes / dram.bytes_per_cycle)`: bytes: those fetched from DRAM; padding costs none
+    /// `dram.read_latency_cycles + SEGMENTS`: SEGMENTS: sum over the segments of the source, see *Channel*; waiting for ports and channel comes on top; padding costs no DRAM
     DmaIn,
-    /// `ceil(bytes / spm.bytes_per_cycle)`: bytes: those written, padding lanes included
+    /// `ceil(bytes / spm.bytes_per_cycle)`: bytes: those written to the scratchpad, padding lanes included
     DmaLocal,
-    /// `ceil(bytes / dram.bytes_per_cycle) + dram.write_latency_cycles`: bytes: those sent to DRAM
+    /// `SEGMENTS + dram.write_latency_cycles`: SEGMENTS: sum over the segments of the destination, padding lanes included
     DmaOut,
     /// `mac.fill_cycles + ceil(OC / mac.oc_lanes) · ceil(PIXELS / mac.pixel_lanes) · WIDTH · KH · KW · ceil(IC / mac.ic_lanes) + mac.drain_cycles`: PIXELS = D1·D2 and OC = D3 of the accumulator tile; partial tiles cost whole ones; WIDTH is 1 for 8×8 bits, 2 for 16×8 and 8×16, 4 for 16×16
     MacConv,

@@ -129,6 +129,18 @@ pub(super) fn check(m: &Machine) -> Result<(), MachineError> {
             rule: "must be a multiple of dram.burst_bytes, at most 2^20",
         });
     }
+    if m.dram.row_bytes < m.dram.burst_bytes {
+        return Err(MachineError::Field {
+            field: "dram.row_bytes",
+            value: m.dram.row_bytes.into(),
+            rule: "must be at least dram.burst_bytes",
+        });
+    }
+    for (field, banks) in [("acc.banks", m.acc.banks), ("spm.banks", m.spm.banks)] {
+        if banks > 64 {
+            return Err(MachineError::Field { field, value: banks.into(), rule: "must be at most 64" });
+        }
+    }
     for (field, bytes, banks, limit) in [
         ("acc.bytes", m.acc.bytes, m.acc.banks, 1_u64 << 28),
         ("spm.bytes", m.spm.bytes, m.spm.banks, 1 << 30),

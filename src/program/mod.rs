@@ -38,10 +38,15 @@ impl Program {
     /// The layer that instruction `pc` belongs to.
     #[must_use]
     pub fn layer_of(&self, pc: usize) -> Option<&Layer> {
+        self.meta.layers.get(self.layer_index(pc)? as usize)
+    }
+
+    /// The index of the layer that instruction `pc` belongs to.
+    #[must_use]
+    pub fn layer_index(&self, pc: usize) -> Option<u32> {
         let pc = u32::try_from(pc).ok()?;
         let at = self.meta.provenance.partition_point(|r| r.end <= pc);
-        let range = self.meta.provenance.get(at).filter(|r| r.start <= pc)?;
-        self.meta.layers.get(range.layer as usize)
+        self.meta.provenance.get(at).filter(|r| r.start <= pc).map(|r| r.layer)
     }
 
     /// The instructions of a layer, by its index; words that are none are left out.

@@ -1,7 +1,9 @@
-//! Which bytes an operation touches: the one definition that range checks, definedness and race checks share.
+//! Which bytes an operation touches: the one definition that range checks, definedness, race checks and bank ports
+//! share.
 //!
-//! Accesses are exact: rows of bytes, contiguous inner extents merged. Windowed operations touch the union of their
-//! taps inside the image; writers include padding lanes, readers do not.
+//! Each operand is a [`Region`]. Its rows are exact, contiguous inner extents merged: windowed operations touch the
+//! union of their taps inside the image; writers include padding lanes, readers do not. Its span is the interval from
+//! the lowest to the highest of these bytes.
 
 use super::op::{ConvOp, OpKind};
 use crate::isa::blocks::BLOCK_ELEMENTS;
@@ -18,12 +20,78 @@ pub struct Row {
     pub len: i64,
 }
 
-/// Calls `f(row, writes)` for every row: reads first, then writes. Stops at the first error.
+/// What an operation touches of one operand.
+#[derive(Debug, Clone, Copy)]
+pub enum Region<'a> {
+    /// A box: the descriptor's base and strides with these extents.
+    Box(&'a TensorDesc, [u32; 4]),
+    /// The taps of a tile inside the image.
+    Taps {
+        /// The image.
+        src: &'a TensorDesc,
+        /// Geometry.
+        window: &'a WindowDesc,
+        /// Output row and column of the tile's first element.
+        origin: [i64; 2],
+        /// Output rows and columns of the tile.
+        tile: [u32; 2],
+    },
+    /// One row.
+    Run(Row),
+}
+
+impl Region<'_> {
+    /// The memory.
+    #[must_use]
+    pub fn space(&self) -> Space {
+        match self {
+            Region::Box(d, _) | Region::Taps { src: d, .. } => d.space,
+            Region::Run(row) => row.space,
+        }
+    }
+
+    /// From its lowest byte to one past its highest; none for taps that all lie in the padding.
+    #[must_use]
+    pub fn span(&self) -> Option<(i64, i64)> {
+        match *self {
+            Region::Box(d, dims) => Some(span(d, dims)),
+            Region::Run(row) => Some((row.start, row.start + row.len)),
+            Region::Taps { src, window, origin, tile } => {
+                let first_last = |axis: usize| {
+                    let mut all = touched(window, axis, origin[axis], tile[axis], src.dims[axis + 1]);
+                    let first = all.next()?;
+                    Some((first, all.next_back().unwrap_or(first)))
+                };
+                let ((top, bottom), (left, right)) = (first_last(0)?, first_last(1)?);
+                let [_, rows, columns, _] = src.strides;
+                let corner = TensorDesc { base: src.base + top * rows + left * columns, ..*src };
+                Some(span(&corner, [1, (bottom - top + 1) as u32, (right - left + 1) as u32, src.dims[3]]))
+            }
+        }
+    }
+
+    /// Calls `f` for every row. Stops at the first error.
+    ///
+    /// # Errors
+    /// Those of `f`.
+    pub fn rows<E>(&self, f: &mut impl FnMut(Row) -> Result<(), E>) -> Result<(), E> {
+        match *self {
+            Region::Box(d, dims) => boxed(d, dims, f),
+            Region::Run(row) => f(row),
+            Region::Taps { src, window, origin, tile } => windowed(src, window, origin, tile, f),
+        }
+    }
+}
+
+/// Calls `f(region, writes)` for every operand: reads first, then writes. Stops at the first error.
 ///
 /// # Errors
 /// Those of `f`.
-pub fn for_each_row<E>(kind: &OpKind, f: &mut impl FnMut(Row, bool) -> Result<(), E>) -> Result<(), E> {
-    let mut read = |row| f(row, false);
+pub fn for_each_region<E>(
+    kind: &OpKind,
+    f: &mut impl FnMut(Region<'_>, bool) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut read = |region: Region<'_>| f(region, false);
     match kind {
         OpKind::Nop => return Ok(()),
         OpKind::DmaFill { .. } => {}
@@ -35,52 +103,66 @@ pub fn for_each_row<E>(kind: &OpKind, f: &mut impl FnMut(Row, bool) -> Result<()
         | OpKind::Rsum { src, .. }
         | OpKind::Quantize { src, .. }
         | OpKind::F1 { src, .. }
-        | OpKind::Fold { src, .. } => boxed(src, src.dims, &mut read)?,
+        | OpKind::Fold { src, .. } => read(whole(src))?,
         OpKind::Requant { dst, src, quant } | OpKind::Dequantize { dst, src, quant } => {
-            boxed(src, src.dims, &mut read)?;
-            multipliers(quant, dst, &mut read)?;
+            read(whole(src))?;
+            if let Some(row) = multipliers(quant, dst) {
+                read(Region::Run(row))?;
+            }
         }
         OpKind::Conv(c) => {
-            windowed(&c.src, &c.window, c.origin, &c.dst, c.src.dims[3], &mut read)?;
-            let bytes = packed_weight_bytes(c);
-            if bytes > 0 {
-                read(Row { space: c.weights.space, start: c.weights.base, len: bytes })?;
+            read(taps(&c.src, &c.window, c.origin, &c.dst))?;
+            let len = packed_weight_bytes(c);
+            if len > 0 {
+                read(Region::Run(Row { space: c.weights.space, start: c.weights.base, len }))?;
             }
-            c.bias.iter().try_for_each(|b| boxed(b, b.dims, &mut read))?;
+            c.bias.iter().try_for_each(|b| read(whole(b)))?;
         }
         OpKind::Depthwise(c) => {
-            windowed(&c.src, &c.window, c.origin, &c.dst, c.src.dims[3], &mut read)?;
-            boxed(&c.weights, c.weights.dims, &mut read)?;
-            c.bias.iter().try_for_each(|b| boxed(b, b.dims, &mut read))?;
+            read(taps(&c.src, &c.window, c.origin, &c.dst))?;
+            read(whole(&c.weights))?;
+            c.bias.iter().try_for_each(|b| read(whole(b)))?;
         }
         OpKind::Matmul { a, b, bias, .. } => {
-            boxed(a, a.dims, &mut read)?;
-            boxed(b, b.dims, &mut read)?;
-            bias.iter().try_for_each(|b| boxed(b, b.dims, &mut read))?;
+            read(whole(a))?;
+            read(whole(b))?;
+            bias.iter().try_for_each(|b| read(whole(b)))?;
         }
         OpKind::Add { a, b, .. } | OpKind::Mul { a, b, .. } | OpKind::F2 { a, b, .. } => {
-            boxed(a, a.dims, &mut read)?;
-            boxed(b, b.dims, &mut read)?;
+            read(whole(a))?;
+            read(whole(b))?;
         }
         OpKind::Lut { src, table, .. } | OpKind::Softmax { src, table, .. } => {
-            boxed(src, src.dims, &mut read)?;
-            boxed(table, table.dims, &mut read)?;
+            read(whole(src))?;
+            read(whole(table))?;
         }
         OpKind::Resize { src, rows, cols, .. } => {
             // Which neighbours are read depends on the tables, so all of the source counts as read.
-            boxed(src, src.dims, &mut read)?;
-            boxed(rows, rows.dims, &mut read)?;
-            boxed(cols, cols.dims, &mut read)?;
+            read(whole(src))?;
+            read(whole(rows))?;
+            read(whole(cols))?;
         }
         OpKind::MaxPool { dst, src, window, origin } | OpKind::AvgPool { dst, src, window, origin, .. } => {
-            windowed(src, window, *origin, dst, src.dims[3], &mut read)?;
+            read(taps(src, window, *origin, dst))?;
         }
     }
     let Some(dst) = kind.dst() else { return Ok(()) };
     if kind.accumulates() {
-        boxed(dst, dst.dims, &mut read)?;
+        read(whole(dst))?;
     }
-    boxed(dst, padded_dims(dst), &mut |row| f(row, true))
+    f(Region::Box(dst, padded_dims(dst)), true)
+}
+
+fn taps<'a>(src: &'a TensorDesc, window: &'a WindowDesc, origin: [i64; 2], dst: &TensorDesc) -> Region<'a> {
+    Region::Taps { src, window, origin, tile: [dst.dims[1], dst.dims[2]] }
+}
+
+/// Calls `f(row, writes)` for every row: reads first, then writes. Stops at the first error.
+///
+/// # Errors
+/// Those of `f`.
+pub fn for_each_row<E>(kind: &OpKind, f: &mut impl FnMut(Row, bool) -> Result<(), E>) -> Result<(), E> {
+    for_each_region(kind, &mut |region, writes| region.rows(&mut |row| f(row, writes)))
 }
 
 /// Extents with the padding lanes of the innermost one.
@@ -107,7 +189,7 @@ pub(super) fn touched(
     origin: i64,
     tile: u32,
     extent: u32,
-) -> impl Iterator<Item = i64> {
+) -> impl DoubleEndedIterator<Item = i64> {
     let stride = i64::from(window.stride[axis]);
     let dilation = i64::from(window.dilation[axis]);
     let kernel = i64::from(window.kernel[axis]);
@@ -140,32 +222,30 @@ fn windowed<E>(
     src: &TensorDesc,
     window: &WindowDesc,
     origin: [i64; 2],
-    dst: &TensorDesc,
-    channels: u32,
+    tile: [u32; 2],
     f: &mut impl FnMut(Row) -> Result<(), E>,
 ) -> Result<(), E> {
-    let columns: Vec<i64> = touched(window, 1, origin[1], dst.dims[2], src.dims[2]).collect();
-    for y in touched(window, 0, origin[0], dst.dims[1], src.dims[1]) {
+    let columns: Vec<i64> = touched(window, 1, origin[1], tile[1], src.dims[2]).collect();
+    for y in touched(window, 0, origin[0], tile[0], src.dims[1]) {
         let row = src.base + y * src.strides[1];
         // Columns without gaps are one box.
         for run in columns.chunk_by(|a, b| a + 1 == *b) {
             let line = TensorDesc { base: row + run[0] * src.strides[2], ..*src };
-            boxed(&line, [1, 1, run.len() as u32, channels], f)?;
+            boxed(&line, [1, 1, run.len() as u32, src.dims[3]], f)?;
         }
     }
     Ok(())
 }
 
-fn multipliers<E>(
-    quant: &QuantDesc,
-    dst: &TensorDesc,
-    f: &mut impl FnMut(Row) -> Result<(), E>,
-) -> Result<(), E> {
-    if quant.mode == QuantMode::Channel {
-        let entry = if quant.profile == Profile::Onnx { 4 } else { 8 };
-        f(Row { space: Space::Spm, start: quant.table, len: entry * i64::from(dst.dims[3]) })?;
-    }
-    Ok(())
+/// Where per-channel multipliers lie.
+fn multipliers(quant: &QuantDesc, dst: &TensorDesc) -> Option<Row> {
+    let entry = if quant.profile == Profile::Onnx { 4 } else { 8 };
+    let len = entry * i64::from(dst.dims[3]);
+    (quant.mode == QuantMode::Channel).then_some(Row { space: Space::Spm, start: quant.table, len })
+}
+
+fn whole(d: &TensorDesc) -> Region<'_> {
+    Region::Box(d, d.dims)
 }
 
 /// All rows of a box with the descriptor's base and strides.

@@ -381,7 +381,7 @@ impl<'a> ControlCore<'a> {
             queue,
             kind: self.capture(insn)?,
             tickets: self.tickets(insn.wait()),
-            layer: self.layer,
+            layer: self.program.layer_index(self.pc).or(self.layer),
         };
         sink.issue(&op)?;
         self.seq += 1;

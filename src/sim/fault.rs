@@ -1,6 +1,6 @@
 //! What a program can do wrong. A fault is data: what happened, at which instruction, in which layer.
 
-use crate::isa::{DecodeError, DescriptorError, Space};
+use crate::isa::{DecodeError, DescriptorError, Queue, Space};
 
 /// A program did something illegal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -160,6 +160,23 @@ pub enum FaultKind {
         /// Entries.
         count: usize,
     },
+    /// Two instructions touch the same bytes, one of them writing, and nothing orders them.
+    #[error(
+        "race: it {} bytes {start:#x}..{end:#x} of {}, which `{}` at pc {} {}, and nothing orders the two; let it wait({}), or put a fence between them",
+        verb(*.writes), .space.name(), .other.insn, .other.pc, verb(.other.writes), .other.queue.name()
+    )]
+    Race {
+        /// Memory.
+        space: Space,
+        /// First byte that both touch.
+        start: i64,
+        /// One past the last byte of that run.
+        end: i64,
+        /// Whether this instruction writes it.
+        writes: bool,
+        /// The other instruction, issued earlier.
+        other: Box<Racing>,
+    },
     /// A host layer did not produce its outputs.
     #[error("host layer failed: {reason}")]
     HostFailed {
@@ -168,9 +185,26 @@ pub enum FaultKind {
     },
 }
 
+/// The earlier instruction of a race.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Racing {
+    /// Index of its word.
+    pub pc: u32,
+    /// Its assembly text.
+    pub insn: String,
+    /// Its queue.
+    pub queue: Queue,
+    /// Whether it writes the bytes.
+    pub writes: bool,
+}
+
+fn verb(writes: bool) -> &'static str {
+    if writes { "writes" } else { "reads" }
+}
+
 impl FaultKind {
     /// All names, in the order of the variants.
-    pub const NAMES: [&'static str; 18] = [
+    pub const NAMES: [&'static str; 19] = [
         "illegal-instruction",
         "pc-out-of-range",
         "unset-descriptor",
@@ -189,6 +223,7 @@ impl FaultKind {
         "incomplete-tensor",
         "unknown-host",
         "host-failed",
+        "race",
     ];
 
     /// A short stable name, for tests and `--json`.
@@ -213,6 +248,7 @@ impl FaultKind {
             FaultKind::IncompleteTensor { .. } => Self::NAMES[15],
             FaultKind::UnknownHost { .. } => Self::NAMES[16],
             FaultKind::HostFailed { .. } => Self::NAMES[17],
+            FaultKind::Race { .. } => Self::NAMES[18],
         }
     }
 }

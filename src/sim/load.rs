@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use super::clock::{Clock, ClockReport, EventClock};
+use super::clock::{ClockReport, EventClock, OpTiming};
 use super::control::{ControlCore, Sink};
 use super::defined::Defined;
 use super::fault::{Fault, FaultKind};
 use super::memory::{cover, dtype_bytes};
 use super::op::QueueOp;
+use super::race::RaceChecker;
 use super::validate::{self, Memories};
 use super::{access, clock};
-use crate::isa::{ISA_VERSION, Insn, Space};
+use crate::isa::{ISA_VERSION, Insn, Space, disasm};
 use crate::machine::Machine;
 use crate::program::{Program, Role};
 
@@ -23,12 +24,22 @@ pub struct Limits {
     pub macs: u64,
     /// Bytes read and written by all operations.
     pub bytes: u64,
+    /// Queue instructions beside which something issued later may still run.
+    pub unordered: u64,
+    /// Pairs of queue instructions that the race checker compares.
+    pub comparisons: u64,
 }
 
 impl Default for Limits {
-    /// 10^9 instructions, 10^13 multiply-accumulates, 10^13 bytes.
+    /// 10^9 instructions, 10^13 multiply-accumulates, 10^13 bytes; 2^17 instructions without order, 10^10 comparisons.
     fn default() -> Limits {
-        Limits { instructions: 1_000_000_000, macs: 10_000_000_000_000, bytes: 10_000_000_000_000 }
+        Limits {
+            instructions: 1_000_000_000,
+            macs: 10_000_000_000_000,
+            bytes: 10_000_000_000_000,
+            unordered: 1 << 17,
+            comparisons: 10_000_000_000,
+        }
     }
 }
 
@@ -68,6 +79,7 @@ impl Loaded {
             loaded: &loaded,
             defined: loaded.initial(),
             clock: EventClock::new(&loaded.machine, loaded.program.meta.layers.len()),
+            races: RaceChecker::new(loaded.sizes.writable),
             macs: 0,
             bytes: 0,
         };
@@ -140,6 +152,20 @@ impl Loaded {
         &self.report
     }
 
+    /// Issue, start, end and causes of every queue instruction, in program order. Runs the control pass once more.
+    ///
+    /// # Errors
+    /// None for a program that [`Loaded::new`] accepted.
+    pub fn timeline(&self) -> Result<Vec<OpTiming>, Fault> {
+        let clock = EventClock::new(&self.machine, self.program.meta.layers.len());
+        let mut pass = Timing(clock.recording());
+        ControlCore::new(&self.program, &self.code, &self.machine, self.limits.instructions)
+            .run(&mut pass)?;
+        let mut timings = pass.0.ended();
+        timings.sort_unstable_by_key(|t| t.seq);
+        Ok(timings)
+    }
+
     /// Decoded instructions.
     #[must_use]
     pub fn code(&self) -> &[Insn] {
@@ -208,8 +234,72 @@ struct ControlPass<'a> {
     loaded: &'a Loaded,
     defined: Defined,
     clock: EventClock<'a>,
+    races: RaceChecker,
     macs: u64,
     bytes: u64,
+}
+
+impl ControlPass<'_> {
+    fn race(&mut self, op: &QueueOp) -> Result<(), FaultKind> {
+        self.races.issue(op).map_err(|mut kind| {
+            if let FaultKind::Race { other, .. } = &mut kind {
+                let insn = self.loaded.code.get(other.pc as usize);
+                other.insn = insn.map(disasm::disassemble).unwrap_or_default();
+            }
+            kind
+        })?;
+        let limits = &self.loaded.limits;
+        for (what, count, limit, option) in [
+            (
+                "queue instructions that nothing waits for",
+                self.races.unordered(),
+                limits.unordered,
+                "--max-unordered",
+            ),
+            ("comparisons for races", self.races.compared(), limits.comparisons, "--max-comparisons"),
+        ] {
+            if count > limit {
+                return Err(FaultKind::Watchdog { what, limit, option });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The clock alone.
+struct Timing<'a>(EventClock<'a>);
+
+impl Sink for Timing<'_> {
+    fn control(&mut self, load: bool) {
+        self.0.control(load);
+    }
+
+    fn issue(&mut self, op: &QueueOp) -> Result<(), FaultKind> {
+        self.0.issue(op);
+        Ok(())
+    }
+
+    fn layer_begin(&mut self, layer: u32) {
+        self.0.layer_begin(layer);
+    }
+
+    fn layer_end(&mut self, _: u32) -> Result<(), FaultKind> {
+        self.0.layer_end();
+        Ok(())
+    }
+
+    fn fence(&mut self) {
+        self.0.fence();
+    }
+
+    fn host(&mut self, _: u32) -> Result<(), FaultKind> {
+        self.0.fence();
+        Ok(())
+    }
+
+    fn halt(&mut self) {
+        self.0.halt();
+    }
 }
 
 /// Counts work against the limits.
@@ -220,7 +310,7 @@ pub(super) fn watchdog(
     limits: &Limits,
 ) -> Result<(), FaultKind> {
     let elements = |dims: [u32; 4]| dims.iter().map(|n| u64::from(*n)).product::<u64>();
-    *macs += clock::duration::macs(&op.kind);
+    *macs += clock::cost::macs(&op.kind);
     if let Some(dst) = op.kind.dst() {
         *bytes += elements(access::padded_dims(dst)) * dst.etype.bytes() as u64;
     }
@@ -254,6 +344,7 @@ impl Sink for ControlPass<'_> {
         validate::check(op, &self.loaded.machine, &self.loaded.sizes)?;
         watchdog(op, &mut self.macs, &mut self.bytes, &self.loaded.limits)?;
         self.defined.execute(&op.kind)?;
+        self.race(op)?;
         self.clock.issue(op);
         Ok(())
     }
@@ -263,17 +354,18 @@ impl Sink for ControlPass<'_> {
     }
 
     fn layer_end(&mut self, layer: u32) -> Result<(), FaultKind> {
-        self.clock.layer_end(layer);
+        self.clock.layer_end();
         let defined = &self.defined;
         complete(&self.loaded.program, layer, |start, len| defined.first_undefined(Space::Dram, start, len))
     }
 
     fn fence(&mut self) {
+        self.races.fence();
         self.clock.fence();
     }
 
     fn host(&mut self, id: u32) -> Result<(), FaultKind> {
-        self.clock.fence();
+        self.fence();
         let Some(host) = self.loaded.program.meta.hosts.get(id as usize) else { return Ok(()) };
         for t in &host.inputs {
             let bytes = host_bytes(t).unwrap_or(0) as i64;

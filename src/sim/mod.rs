@@ -30,6 +30,7 @@ mod masks;
 pub mod memory;
 pub mod observer;
 pub mod op;
+pub mod race;
 pub mod session;
 pub mod validate;
 

@@ -1,6 +1,5 @@
 //! Watching a run.
 
-use super::clock::OpTiming;
 use super::memory::Memory;
 use super::op::QueueOp;
 
@@ -17,7 +16,7 @@ pub trait Observer {
     fn retire(&mut self, _pc: u32) {}
 
     /// A queue instruction was executed. Not called for control instructions, nor for the one that faulted.
-    fn op(&mut self, _op: &QueueOp, _timing: &OpTiming) {}
+    fn op(&mut self, _op: &QueueOp) {}
 }
 
 /// Watches nothing.

@@ -24,7 +24,7 @@ pub struct QueueOp {
     pub kind: OpKind,
     /// Its conditions.
     pub tickets: [Option<Ticket>; 2],
-    /// The open layer.
+    /// The layer that the provenance names, or else the open one. Loads of constants may run before their layer begins.
     pub layer: Option<u32>,
 }
 

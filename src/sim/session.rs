@@ -1,6 +1,6 @@
 //! Running a loaded program.
 
-use super::clock::{Clock, ClockReport, EventClock};
+use super::clock::{ClockReport, EventClock};
 use super::control::{ControlCore, Sink};
 use super::engine::{Engine, EngineKind};
 use super::fault::{Fault, FaultKind};
@@ -180,8 +180,8 @@ impl<O: Observer> Sink for Execution<'_, O> {
             load::watchdog(op, &mut self.work.0, &mut self.work.1, &self.loaded.limits)?;
         }
         self.wraps += self.engine.execute(op, self.memory)?;
-        let timing = self.clock.issue(op);
-        self.observer.op(op, &timing);
+        self.clock.issue(op);
+        self.observer.op(op);
         Ok(())
     }
 
@@ -191,7 +191,7 @@ impl<O: Observer> Sink for Execution<'_, O> {
     }
 
     fn layer_end(&mut self, layer: u32) -> Result<(), FaultKind> {
-        self.clock.layer_end(layer);
+        self.clock.layer_end();
         if !self.loaded.checked {
             let engine = &*self.engine;
             load::complete(&self.loaded.program, layer, |start, len| {

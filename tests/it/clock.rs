@@ -1,205 +1,114 @@
-//! The event clock against a second one that steps through every cycle. They share durations and the control core,
-//! nothing else.
+//! The event clock against the stepped one: same issue, start, end and causes of every instruction, same totals.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rcar_iss::machine::Machine;
 use rcar_iss::program::Program;
-use rcar_iss::sim::clock::duration::duration;
-use rcar_iss::sim::clock::{ControlCycles, UnitCycles};
-use rcar_iss::sim::control::{ControlCore, Sink};
-use rcar_iss::sim::{FaultKind, Limits, Loaded, QueueOp};
+use rcar_iss::sim::clock::Causes;
+use rcar_iss::sim::{Limits, Loaded};
 
-/// What the control core does, one entry an instruction.
-enum Event {
-    Control { load: bool },
-    Issue(Box<QueueOp>),
-    LayerBegin,
-    LayerEnd(usize),
-    Drain { halt: bool },
+use crate::stepped::{self, Cycles, Record, Stepped};
+
+const LIMITS: Limits = Limits {
+    instructions: 200_000,
+    macs: 10_000_000_000,
+    bytes: 10_000_000_000,
+    unordered: 1 << 17,
+    comparisons: 1 << 30,
+};
+
+fn causes(causes: &Causes) -> Cycles {
+    causes.iter().map(|(cause, cycles)| (cause.name(), cycles)).collect()
 }
 
-#[derive(Default)]
-struct Events(Vec<Event>);
-
-impl Sink for Events {
-    fn control(&mut self, load: bool) {
-        self.0.push(Event::Control { load });
-    }
-    fn issue(&mut self, op: &QueueOp) -> Result<(), FaultKind> {
-        self.0.push(Event::Issue(Box::new(op.clone())));
-        Ok(())
-    }
-    fn layer_begin(&mut self, _: u32) {
-        self.0.push(Event::LayerBegin);
-    }
-    fn layer_end(&mut self, layer: u32) -> Result<(), FaultKind> {
-        self.0.push(Event::LayerEnd(layer as usize));
-        Ok(())
-    }
-    fn fence(&mut self) {
-        self.0.push(Event::Drain { halt: false });
-    }
-    fn host(&mut self, _: u32) -> Result<(), FaultKind> {
-        self.0.push(Event::Drain { halt: false });
-        Ok(())
-    }
-    fn halt(&mut self) {
-        self.0.push(Event::Drain { halt: true });
-    }
-}
-
-/// A queue and its unit.
-#[derive(Default)]
-struct Lane {
-    depth: usize,
-    /// Issued, not started: the cycle of the issue.
-    waiting: VecDeque<(u64, Box<QueueOp>)>,
-    /// End of the running instruction.
-    running: Option<u64>,
-    ended: u64,
-    cycles: UnitCycles,
-}
-
-#[derive(Debug, PartialEq, Default)]
-struct Stepped {
-    total: u64,
-    control: ControlCycles,
-    units: Vec<UnitCycles>,
-    prologue: u64,
-    layers: Vec<u64>,
-    epilogue: u64,
-}
-
-/// Steps through the cycles, each in the order of rule C1.
-fn step(events: &[Event], machine: &Machine, layers: usize) -> Stepped {
-    let depths = [
-        machine.dma.in_queue_depth,
-        machine.dma.out_queue_depth,
-        machine.mac.queue_depth,
-        machine.vec.queue_depth,
-    ];
-    let mut lanes = depths.map(|d| Lane { depth: d as usize, ..Lane::default() });
-    let mut out = Stepped { layers: vec![0; layers], ..Stepped::default() };
-    let mut next = 0;
-    // The control core executes something until this cycle.
-    let mut free = 0;
-    let mut boundary = None;
-    let mut latest = 0;
-    let mut t = 0;
-    loop {
-        // (a) ends take effect.
-        for lane in &mut lanes {
-            if lane.running == Some(t) {
-                lane.running = None;
-                lane.ended += 1;
-            }
-        }
-        // (b) starts; then every unit's cause for this cycle.
-        let ended = lanes.each_ref().map(|l| l.ended);
-        for lane in &mut lanes {
-            let visible = lane.waiting.front().filter(|(issued, _)| *issued < t);
-            let met = |i: usize| {
-                visible.is_none_or(|(_, op)| op.tickets[i].is_none_or(|k| ended[k.queue.index()] >= k.count))
-            };
-            let (seen, first, second) = (visible.is_some(), met(0), met(1));
-            if lane.running.is_none() && seen && first && second {
-                let (_, op) = lane.waiting.pop_front().unwrap();
-                let end = t + duration(&op.kind, machine);
-                lane.running = Some(end);
-                lane.cycles.instructions += 1;
-                if op.layer.is_some() {
-                    latest = latest.max(end);
-                }
-            }
-            let cause = match (lane.running.is_some(), seen, first) {
-                (true, ..) => &mut lane.cycles.busy,
-                (_, false, _) => &mut lane.cycles.nothing_issued,
-                (_, _, false) => &mut lane.cycles.condition1,
-                _ => &mut lane.cycles.condition2,
-            };
-            *cause += 1;
-        }
-        // (d) the control core.
-        if free <= t {
-            let drained = lanes.iter().all(|l| l.running.is_none() && l.waiting.is_empty());
-            match &events[next] {
-                Event::Control { load: true } => {
-                    let n = u64::from(machine.control.const_load_cycles);
-                    out.control.constant_load += n;
-                    free = t + n;
-                    next += 1;
-                }
-                Event::Issue(op) => {
-                    let lane = &mut lanes[op.queue.index()];
-                    if lane.waiting.len() < lane.depth {
-                        lane.waiting.push_back((t, op.clone()));
-                        out.control.busy += 1;
-                        next += 1;
-                    } else {
-                        out.control.queue_full += 1;
-                    }
-                }
-                Event::Drain { .. } if !drained => out.control.fence += 1,
-                event => {
-                    out.control.busy += 1;
-                    next += 1;
-                    match event {
-                        Event::LayerBegin if boundary.is_none() => {
-                            out.prologue = t;
-                            boundary = Some(t);
-                            latest = t;
-                        }
-                        Event::LayerEnd(layer) => {
-                            latest = latest.max(t + 1);
-                            out.layers[*layer] += latest - boundary.unwrap();
-                            boundary = Some(latest);
-                        }
-                        Event::Drain { halt: true } => {
-                            out.total = t + 1;
-                            out.epilogue = out.total - boundary.unwrap_or(0);
-                            out.units = lanes.iter().map(|l| l.cycles).collect();
-                            return out;
-                        }
-                        _ => {}
-                    }
-                }
-            }
-        }
-        t += 1;
-    }
-}
-
-/// Both clocks on a program; `None` if it faults.
-fn compare(program: Program, machine: &Machine) -> Option<u64> {
-    let limits = Limits { instructions: 200_000, ..Limits::default() };
-    let layers = program.meta.layers.len();
-    let loaded = Loaded::new(Arc::new(program), machine, limits).ok()?;
-    let mut events = Events::default();
-    ControlCore::new(loaded.program(), loaded.code(), machine, limits.instructions).run(&mut events).ok()?;
-    let stepped = step(&events.0, machine, layers);
+/// What the event clock says of a program; `None` if it is refused.
+fn event(program: &Arc<Program>, machine: &Machine) -> Option<Stepped> {
+    let loaded = Loaded::new(program.clone(), machine, LIMITS).ok()?;
     let clock = loaded.clock();
-    let event = Stepped {
+    let c = clock.control;
+    let control = [
+        ("busy", c.busy),
+        ("constant_load", c.constant_load),
+        ("queue_full", c.queue_full),
+        ("fence", c.fence),
+        ("halted", c.halted),
+    ];
+    let records = loaded.timeline().unwrap().into_iter().map(|t| Record {
+        queue: t.queue.index(),
+        issue: t.issue,
+        start: t.start,
+        end: t.end,
+        causes: causes(&t.causes),
+    });
+    let rows = [clock.prologue].into_iter().chain(clock.layers.iter().map(|l| l.cycles));
+    Some(Stepped {
         total: clock.total,
-        control: clock.control,
-        units: clock.units.to_vec(),
-        prologue: clock.prologue,
-        layers: clock.layers.iter().map(|l| l.cycles).collect(),
-        epilogue: clock.epilogue,
-    };
-    assert_eq!(event, stepped, "left: event clock, right: stepped clock");
-    Some(clock.total)
+        records: records.collect(),
+        control: control.into_iter().filter(|(_, n)| *n > 0).collect(),
+        units: clock.units.map(|u| causes(&u.causes)),
+        rows: rows.chain([clock.epilogue]).collect(),
+    })
 }
 
+/// The first difference between the two clocks.
+fn difference(event: &Stepped, stepped: &Stepped) -> Option<String> {
+    if let Some(i) = (0..event.records.len()).find(|i| stepped.records.get(*i) != Some(&event.records[*i])) {
+        let (e, s) = (&event.records[i], &stepped.records.get(i));
+        return Some(format!("queue instruction {i}:\n event   {e:?}\n stepped {s:?}"));
+    }
+    (event != stepped).then(|| {
+        let short = |s: &Stepped| format!("{} {:?} {:?} {:?}", s.total, s.control, s.units, s.rows);
+        format!("totals:\n event   {}\n stepped {}", short(event), short(stepped))
+    })
+}
+
+/// Both clocks on a program; `None` if it is refused.
+fn compare(program: Program, machine: &Machine) -> Option<Stepped> {
+    let program = Arc::new(program);
+    let event = event(&program, machine)?;
+    let stepped = stepped::run(&program, machine);
+    if let Some(difference) = difference(&event, &stepped) {
+        panic!("{difference}");
+    }
+    Some(stepped)
+}
+
+/// `RCN_PROGRAMS=10000` tries more of them.
 #[test]
 fn the_event_clock_agrees_with_stepping_through_every_cycle() {
+    let programs: u64 = std::env::var("RCN_PROGRAMS").ok().and_then(|v| v.parse().ok()).unwrap_or(200);
     let mut compared = 0;
-    for seed in 1000..1200 {
-        let (program, machine) = crate::random::build::program(seed, 12, false);
-        compared += u32::from(compare(program, &machine).is_some());
+    let mut seen = Cycles::new();
+    for seed in 1000..1000 + programs {
+        let length = 8 + (seed % 40) as usize;
+        let (program, machine) = crate::random::build::program(seed, length, false);
+        let Some(stepped) = compare(program, &machine) else { continue };
+        compared += 1;
+        for (cause, cycles) in stepped.units.iter().chain([&stepped.control]).flatten() {
+            *seen.entry(cause).or_default() += cycles;
+        }
     }
-    assert!(compared > 150, "only {compared} programs ran");
+    println!("{compared} of {programs} programs; cycles by cause: {seen:?}");
+    assert!(compared * 10 > programs * 7, "only {compared} of {programs} programs ran");
+    let missing: Vec<&str> = [
+        "busy",
+        "nothing_issued",
+        "condition1",
+        "condition2",
+        "bank",
+        "dram_latency",
+        "outstanding",
+        "dram_busy",
+        "constant_load",
+        "queue_full",
+        "fence",
+        "halted",
+    ]
+    .into_iter()
+    .filter(|c| !seen.contains_key(c))
+    .collect();
+    assert!(missing.is_empty(), "causes that no program has: {missing:?}");
 }
 
 #[test]
@@ -207,7 +116,7 @@ fn so_do_compiled_networks() {
     for name in Machine::names() {
         let machine = Machine::named(name).unwrap();
         let program = crate::removal::compile("digit_cnn/model.onnx", &machine);
-        assert!(compare(program, &machine).unwrap() > 1000);
+        assert!(compare(program, &machine).unwrap().total > 1000);
     }
     let machine = crate::graphs::tiny();
     for seed in 0..20 {
@@ -217,4 +126,60 @@ fn so_do_compiled_networks() {
             compare(compiled.program, &machine).unwrap();
         }
     }
+}
+
+/// Fields of a machine file that no rule of the clock uses.
+const NOT_TIME: [&str; 3] = ["isa_version", "clock_mhz", "dram.bytes"];
+
+/// Every number of a machine file, by its path.
+fn numbers(value: &serde_json::Value, path: &str, found: &mut BTreeMap<String, u64>) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            for (key, value) in fields {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                numbers(value, &path, found);
+            }
+        }
+        serde_json::Value::Number(n) => {
+            found.insert(path.into(), n.as_u64().unwrap());
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn each_constant_of_the_machine_changes_the_time_of_some_program() {
+    let (_, machine) = crate::random::build::program(0, 1, false);
+    let text = serde_json::to_value(&machine).unwrap();
+    let mut fields = BTreeMap::new();
+    numbers(&text, "", &mut fields);
+    let mut programs = Vec::new();
+    for seed in 1000..1300 {
+        let (program, machine) = crate::random::build::program(seed, 8 + (seed % 40) as usize, false);
+        let program = Arc::new(program);
+        programs.extend(event(&program, &machine).map(|e| (program, e)));
+    }
+    // Two tiles of the accumulator memory that share a bank are rare in random programs.
+    let banks = rcar_iss::program::text::assemble(include_str!("../../programs/banks.s")).unwrap();
+    let mut banks = banks;
+    banks.meta.machine = programs[0].0.meta.machine.clone();
+    let banks = Arc::new(banks);
+    let time = event(&banks, &machine).unwrap();
+    programs.push((banks, time));
+    let mut without = Vec::new();
+    for (path, value) in fields.iter().filter(|(p, _)| !NOT_TIME.contains(&p.as_str())) {
+        // Sizes of banks and bursts are powers of two.
+        let other = if value.is_power_of_two() && *value > 1 { value / 2 } else { value + 1 };
+        let notices = [other, 2 * value].into_iter().any(|value| {
+            let mut changed = text.clone();
+            *changed.pointer_mut(&format!("/{}", path.replace('.', "/"))).unwrap() = value.into();
+            let changed: Machine = serde_json::from_value(changed).unwrap();
+            programs.iter().any(|(program, e)| difference(e, &stepped::run(program, &changed)).is_some())
+        });
+        if !notices {
+            without.push(path);
+        }
+    }
+    assert!(fields.len() > 20, "{fields:?}");
+    assert!(without.is_empty(), "nothing depends on {without:?}");
 }

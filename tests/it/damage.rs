@@ -40,7 +40,7 @@ fn damaged(good: &[u8], seed: u64) -> impl Iterator<Item = Vec<u8>> + '_ {
 
 /// Loads and runs whatever came out, under small limits.
 fn execute(program: Program) {
-    let limits = Limits { instructions: 100_000, macs: 20_000_000, bytes: 50_000_000 };
+    let limits = Limits { instructions: 100_000, macs: 20_000_000, bytes: 50_000_000, ..Limits::default() };
     let Ok(machine) = Machine::named(&program.meta.machine.name) else { return };
     if program.meta.dram_bytes > 1 << 28 {
         return;

@@ -12,8 +12,10 @@ mod graphs;
 mod isa;
 mod numbers;
 mod pruned;
+mod races;
 mod random;
 mod removal;
+mod stepped;
 mod tidy;
 
 /// A fresh empty folder for one test.

@@ -222,3 +222,23 @@ fn documents_name_files_that_exist() {
     }
     none("documents name files that do not exist", &wrong);
 }
+
+#[test]
+fn the_second_clock_shares_decoder_and_machine_file_only() {
+    // What the rules of time are about, it works out by itself.
+    let may = ["rcar_iss::isa::{", "rcar_iss::machine::Machine;", "rcar_iss::program::Program;"];
+    let not = ["BlockGrid", "in_block", "blocks::", "crate::random", "crate::clock"];
+    let mut wrong = Vec::new();
+    let sources = files("tests/it/stepped", ".rs");
+    assert!(sources.len() >= 3);
+    for (path, text) in sources {
+        for (number, line) in text.lines().enumerate() {
+            let uses = line.split("rcar_iss::").count() - 1;
+            let allowed = may.iter().filter(|m| line.contains(**m)).count();
+            if uses > allowed || not.iter().any(|n| line.contains(n)) {
+                wrong.push(format!("{path}:{}: {}", number + 1, line.trim()));
+            }
+        }
+    }
+    none("the stepped clock must not use this", &wrong);
+}

@@ -1,71 +1,96 @@
 //! The event clock.
 
-use super::duration::{duration, macs};
+use std::collections::VecDeque;
+
+use super::OpTiming;
+use super::cause::{Cause, Causes};
+use super::cost::{Work, macs, work};
+use super::dma::{DmaUnit, Flight, Stage};
+use super::layers::{Layers, PassageId};
+use super::ports::Ports;
 use super::report::{ClockReport, LayerCycles};
-use super::{Clock, OpTiming};
 use crate::isa::Queue;
 use crate::machine::Machine;
 use crate::sim::access::dram_bytes;
-use crate::sim::op::QueueOp;
+use crate::sim::op::{OpKind, QueueOp, Ticket};
 
-/// How far back a condition can look: 8 bits, itself not counted.
-const HISTORY: usize = 257;
-
-/// One queue and its unit.
+/// An instruction that was issued and has not ended.
 #[derive(Debug, Clone)]
+pub(super) struct Waiting {
+    pub(super) seq: u64,
+    issue: u64,
+    passage: Option<PassageId>,
+    tickets: [Option<Ticket>; 2],
+    pub(super) ports: Ports,
+    pub(super) work: Work,
+    /// Cycles before and after the data of a DMA transfer.
+    pub(super) latency: [u64; 2],
+}
+
+/// An instruction that the MAC array or the vector unit executes.
+#[derive(Debug, Clone)]
+struct Running {
+    op: Waiting,
+    start: u64,
+    end: u64,
+    causes: Causes,
+}
+
+/// A queue.
+#[derive(Debug, Clone, Default)]
 struct Lane {
-    depth: u64,
-    /// Instructions issued.
-    issued: u64,
-    /// Starts and ends of the last instructions, by number modulo the length.
-    starts: Vec<u64>,
-    ends: Vec<u64>,
-    /// End of the last instruction.
-    free: u64,
+    waiting: VecDeque<Waiting>,
+    depth: usize,
+    /// Instructions that have ended.
+    ended: u64,
+    /// Idle cycles that the next instruction to start will answer for.
+    idle: Causes,
 }
 
-impl Lane {
-    fn new(depth: u32) -> Lane {
-        let starts = vec![0; depth as usize];
-        Lane { depth: depth.into(), issued: 0, starts, ends: vec![0; HISTORY], free: 0 }
-    }
-
-    /// When `count` instructions of the queue had ended. Ends ascend, so an instruction that is no longer remembered
-    /// has ended no later than the oldest that is.
-    fn ended(&self, count: u64) -> u64 {
-        if count == 0 {
-            return 0;
-        }
-        let oldest = self.issued.saturating_sub(HISTORY as u64 - 1).max(1);
-        self.ends[(count.max(oldest) % HISTORY as u64) as usize]
-    }
-
-    /// First cycle in which the queue has room for one more entry.
-    fn room(&self) -> u64 {
-        if self.issued < self.depth { 0 } else { self.starts[(self.issued % self.depth) as usize] }
-    }
+/// Which instruction answers for a unit's cycle.
+#[derive(Debug, Clone, Copy)]
+enum Answers {
+    /// The one that the unit executes (MAC and VEC), or has in flight (DMA, by index).
+    InUnit(usize),
+    /// The next one of the queue.
+    Head,
 }
 
-/// Goes from event to event: cost grows with instructions, not with cycles.
+const DMA: [Queue; 2] = [Queue::Dmain, Queue::Dmaout];
+
+/// Goes from event to event: cost grows with instructions and with segments for which both DMA units compete, not with
+/// cycles.
+///
+/// The control core drives it: [`EventClock::control`], [`EventClock::issue`] and the others follow each other in
+/// program order. Between them the units go on by themselves. Inside a cycle the order of rule C1 holds.
 #[derive(Debug, Clone)]
 pub struct EventClock<'m> {
     machine: &'m Machine,
     /// The cycle in which the control core executes its next instruction.
     now: u64,
+    /// The last cycle whose events have happened; causes are counted up to it.
+    at: u64,
     lanes: [Lane; 4],
+    /// MAC array and vector unit.
+    running: [Option<Running>; 2],
+    dma: [DmaUnit; 2],
+    /// Index of the DMA unit that the channel served last.
+    served: usize,
+    held: Ports,
+    /// Causes of the cycle `at` and those up to the next event.
+    judged: [(Cause, Answers); 4],
+    /// A DMA queue may start another instruction in the next cycle.
+    again: bool,
+    layers: Layers,
     report: ClockReport,
-    layer: Option<usize>,
-    /// `T_k` of the last ended layer; none before the first begins.
-    boundary: Option<u64>,
-    /// Latest end inside the layers so far.
-    latest: u64,
+    timings: Option<Vec<OpTiming>>,
 }
 
 impl<'m> EventClock<'m> {
     /// A clock for a program with `layers` layers.
     #[must_use]
     pub fn new(machine: &'m Machine, layers: usize) -> Self {
-        let lanes = [
+        let depths = [
             machine.dma.in_queue_depth,
             machine.dma.out_queue_depth,
             machine.mac.queue_depth,
@@ -74,30 +99,41 @@ impl<'m> EventClock<'m> {
         EventClock {
             machine,
             now: 0,
-            lanes: lanes.map(Lane::new),
+            at: 0,
+            lanes: depths.map(|d| Lane { depth: d as usize, ..Lane::default() }),
+            running: [None, None],
+            dma: Default::default(),
+            // In the first tie the channel goes to DMA-in.
+            served: 1,
+            held: Ports::default(),
+            judged: [(Cause::NothingIssued, Answers::Head); 4],
+            again: false,
+            layers: Layers::default(),
             report: ClockReport { layers: vec![LayerCycles::default(); layers], ..ClockReport::default() },
-            layer: None,
-            boundary: None,
-            latest: 0,
+            timings: None,
         }
     }
 
-    fn retire(&mut self) {
-        self.report.instructions += 1;
-        self.report.control.busy += 1;
-        self.now += 1;
+    /// Keeps the timing of every queue instruction, for [`EventClock::ended`].
+    #[must_use]
+    pub fn recording(mut self) -> Self {
+        self.timings = Some(Vec::new());
+        self
     }
 
-    /// Moves the control core to the first cycle in which everything issued has ended.
-    fn drain(&mut self) {
-        let all = self.lanes.iter().map(|l| l.free).max().unwrap_or(0);
-        self.report.control.fence += all.saturating_sub(self.now);
-        self.now = self.now.max(all);
+    /// The instructions that have ended since the last call, in the order in which they ended.
+    pub fn ended(&mut self) -> Vec<OpTiming> {
+        self.timings.as_mut().map(std::mem::take).unwrap_or_default()
     }
-}
 
-impl Clock for EventClock<'_> {
-    fn control(&mut self, load: bool) {
+    /// The cycle in which the control core executes its next instruction.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// A control instruction (`load`: it fetches from the constants).
+    pub fn control(&mut self, load: bool) {
         self.report.instructions += 1;
         if load {
             let cycles = u64::from(self.machine.control.const_load_cycles);
@@ -109,87 +145,308 @@ impl Clock for EventClock<'_> {
         }
     }
 
-    fn issue(&mut self, op: &QueueOp) -> OpTiming {
+    /// A queue instruction; returns the cycle of its issue.
+    pub fn issue(&mut self, op: &QueueOp) -> u64 {
         let slot = op.queue.index();
-        let room = self.lanes[slot].room();
-        self.report.control.queue_full += room.saturating_sub(self.now);
-        let issue = self.now.max(room);
-        self.now = issue;
-        self.retire();
-
-        let ready = op.tickets.map(|t| t.map_or(0, |t| self.lanes[t.queue.index()].ended(t.count)));
-        let lane = &mut self.lanes[slot];
-        let idle = lane.free;
-        let visible = issue + 1;
-        let start = visible.max(idle).max(ready[0]).max(ready[1]);
-        let end = start + duration(&op.kind, self.machine);
-        // Idle cycles [idle, start): first those before the instruction could start, then its conditions in order.
-        let from = visible.max(idle);
-        let nothing_issued = from - idle;
-        let condition1 = ready[0].saturating_sub(from);
-        let condition2 = start - from - condition1;
-        lane.issued += 1;
-        let (n, depth) = (lane.issued, lane.depth);
-        lane.starts[((n - 1) % depth) as usize] = start;
-        lane.ends[(n % HISTORY as u64) as usize] = end;
-        lane.free = end;
-
-        let unit = &mut self.report.units[slot];
-        unit.instructions += 1;
-        unit.busy += end - start;
-        unit.nothing_issued += nothing_issued;
-        unit.condition1 += condition1;
-        unit.condition2 += condition2;
-        if let Some(row) = self.layer.and_then(|l| self.report.layers.get_mut(l)) {
-            row.instructions += 1;
-            row.macs += macs(&op.kind);
-            match op.queue {
-                Queue::Dmain => row.bytes_in += dram_bytes(&op.kind),
-                Queue::Dmaout => row.bytes_out += dram_bytes(&op.kind),
-                Queue::Mac => row.mac_busy += end - start,
-                Queue::Vec => row.vec_busy += end - start,
+        self.advance(self.now);
+        while self.lanes[slot].waiting.len() >= self.lanes[slot].depth {
+            // Something always happens next: tickets name earlier instructions only, so the oldest can go on.
+            if !self.step(u64::MAX) {
+                break;
             }
-            self.latest = self.latest.max(end);
+            self.report.control.queue_full += self.at - self.now;
+            self.now = self.at;
         }
-        OpTiming { issue, start, end, nothing_issued, condition1, condition2 }
+        let issue = self.now;
+        let passage = self.layers.of(op.layer);
+        self.count(op, passage);
+        let (read, write) = (self.machine.dram.read_latency_cycles, self.machine.dram.write_latency_cycles);
+        let latency = match op.kind {
+            OpKind::DmaIn { .. } | OpKind::DmaPad { .. } => [read, 0],
+            OpKind::DmaOut { .. } => [0, write],
+            _ => [0, 0],
+        };
+        self.lanes[slot].waiting.push_back(Waiting {
+            seq: op.seq,
+            issue,
+            passage,
+            tickets: op.tickets,
+            ports: Ports::of(&op.kind, self.machine),
+            work: work(&op.kind, self.machine),
+            latency: latency.map(u64::from),
+        });
+        self.retire();
+        issue
     }
 
-    fn layer_begin(&mut self, layer: u32) {
-        if self.boundary.is_none() {
-            self.report.prologue = self.now;
-            self.boundary = Some(self.now);
-            self.latest = self.now;
-        }
-        self.layer = Some(layer as usize);
+    /// `layer.begin`.
+    pub fn layer_begin(&mut self, layer: u32) {
+        self.layers.begin(layer, self.now);
         self.retire();
     }
 
-    fn layer_end(&mut self, layer: u32) {
+    /// `layer.end`.
+    pub fn layer_end(&mut self) {
         self.retire();
-        self.latest = self.latest.max(self.now);
-        let before = self.boundary.replace(self.latest).unwrap_or(0);
-        if let Some(row) = self.report.layers.get_mut(layer as usize) {
-            row.cycles += self.latest - before;
-        }
-        self.layer = None;
+        self.layers.end(self.now);
     }
 
-    fn fence(&mut self) {
-        self.drain();
+    /// `fence`, or the fence in `host`.
+    pub fn fence(&mut self) {
+        self.report.control.fence += self.drain();
         self.retire();
     }
 
-    fn halt(&mut self) {
-        self.drain();
+    /// `halt`.
+    pub fn halt(&mut self) {
+        self.report.control.halted += self.drain();
         self.retire();
+        self.count_causes(self.now);
         self.report.total = self.now;
-        self.report.epilogue = self.now - self.boundary.unwrap_or(self.report.prologue);
-        for (lane, unit) in self.lanes.iter().zip(&mut self.report.units) {
-            unit.nothing_issued += self.now - lane.free;
+        self.layers.distribute(&mut self.report);
+    }
+
+    /// The report, after `halt`.
+    #[must_use]
+    pub fn report(self) -> ClockReport {
+        self.report
+    }
+
+    fn retire(&mut self) {
+        self.report.instructions += 1;
+        self.report.control.busy += 1;
+        self.now += 1;
+    }
+
+    fn count(&mut self, op: &QueueOp, passage: Option<PassageId>) {
+        self.report.units[op.queue.index()].instructions += 1;
+        let Some(row) = self.layers.row(&mut self.report, passage) else { return };
+        row.instructions += 1;
+        row.macs += macs(&op.kind);
+        match op.queue {
+            Queue::Dmain => row.bytes_in += dram_bytes(&op.kind),
+            Queue::Dmaout => row.bytes_out += dram_bytes(&op.kind),
+            Queue::Mac | Queue::Vec => {}
         }
     }
 
-    fn report(self) -> ClockReport {
-        self.report
+    /// Moves the control core to the first cycle in which everything issued has ended; returns the cycles waited.
+    fn drain(&mut self) -> u64 {
+        let from = self.now;
+        self.advance(from);
+        while self.is_active() && self.step(u64::MAX) {
+            self.now = self.at;
+        }
+        self.now - from
+    }
+
+    fn is_active(&self) -> bool {
+        self.lanes.iter().any(|l| !l.waiting.is_empty())
+            || self.running.iter().any(Option::is_some)
+            || self.dma.iter().any(|d| !d.flights.is_empty())
+    }
+
+    /// Lets everything happen up to and including cycle `until`, as far as it comes before the control core's turn.
+    fn advance(&mut self, until: u64) {
+        while self.step(until) {}
+    }
+
+    /// Goes to the next cycle in which something happens, if that is not after `until`.
+    fn step(&mut self, until: u64) -> bool {
+        // Segments of a unit that has the channel for itself follow each other without a look at anything else.
+        for unit in 0..2 {
+            if self.dma[unit].streams() && !self.dma[1 - unit].wants_channel() {
+                let others = self.next_besides(Some(unit)).into_iter().chain(self.dma[unit].next_end());
+                let others = others.fold(until.saturating_add(1), u64::min);
+                self.dma[unit].stream(others);
+            }
+        }
+        let Some(next) = self.next_besides(None).filter(|n| *n <= until) else { return false };
+        self.count_causes(next);
+        self.cycle(next);
+        true
+    }
+
+    /// The next cycle in which something happens, one DMA unit left out.
+    fn next_besides(&self, unit: Option<usize>) -> Option<u64> {
+        let heads = self.lanes.iter().filter_map(|l| l.waiting.front()).map(|w| w.issue + 1);
+        let ends = self.running.iter().flatten().map(|r| r.end);
+        let dma = self.dma.iter().enumerate().filter(|(i, _)| Some(*i) != unit);
+        let moves = dma.filter_map(|(_, d)| d.next(self.at));
+        let again = self.again.then_some(self.at + 1);
+        heads.chain(ends).chain(moves).chain(again).filter(|t| *t > self.at).min()
+    }
+
+    /// Counts the causes of the cycles from `at` up to `to`, in which nothing changes.
+    fn count_causes(&mut self, to: u64) {
+        let cycles = to - self.at;
+        for (slot, (cause, answers)) in self.judged.into_iter().enumerate() {
+            self.report.units[slot].causes[cause] += cycles;
+            match (answers, slot) {
+                (Answers::Head, _) => self.lanes[slot].idle[cause] += cycles,
+                (Answers::InUnit(i), 0 | 1) => {
+                    if let Some(flight) = self.dma[slot].flights.get_mut(i) {
+                        flight.causes[cause] += cycles;
+                    }
+                }
+                (Answers::InUnit(_), _) => {
+                    if let Some(running) = &mut self.running[slot - 2] {
+                        running.causes[cause] += cycles;
+                    }
+                }
+            }
+        }
+        self.at = to;
+    }
+
+    /// Cycle `t` up to the control core's turn, in the order of rule C1.
+    fn cycle(&mut self, t: u64) {
+        self.ends(t);
+        self.starts(t);
+        self.grants(t);
+        self.channel(t);
+        self.judged = Queue::ALL.map(|q| self.judge(q, t));
+    }
+
+    /// (a) What ends at `t` takes effect.
+    fn ends(&mut self, t: u64) {
+        for unit in 0..2 {
+            if let Some(done) = self.running[unit].take_if(|r| r.end == t) {
+                self.held.remove(&done.op.ports);
+                self.end(Queue::ALL[unit + 2], &done.op, done.start, t, done.causes);
+            }
+        }
+        for (unit, queue) in DMA.into_iter().enumerate() {
+            if let Some(ports) = self.dma[unit].arrive(t) {
+                self.held.remove(&ports);
+            }
+            while let Some(done) = self.dma[unit].finish(t) {
+                self.end(queue, &done.op, done.start, t, done.causes);
+            }
+        }
+    }
+
+    fn end(&mut self, queue: Queue, op: &Waiting, start: u64, end: u64, causes: Causes) {
+        self.lanes[queue.index()].ended += 1;
+        if let Some(passage) = op.passage {
+            self.layers.finish(passage, end);
+        }
+        if let Some(row) = self.layers.row(&mut self.report, op.passage) {
+            row.units[queue.index()] += causes;
+        }
+        if let Some(timings) = &mut self.timings {
+            timings.push(OpTiming { seq: op.seq, queue, issue: op.issue, start, end, causes });
+        }
+    }
+
+    /// The first condition that keeps the head of a queue from starting; none if there is no head to be seen in `t`.
+    fn head(&self, queue: Queue, t: u64) -> Result<&Waiting, Cause> {
+        let waiting = &self.lanes[queue.index()].waiting;
+        let head = waiting.front().filter(|w| w.issue < t).ok_or(Cause::NothingIssued)?;
+        let met = |t: &Option<Ticket>| t.is_none_or(|t| self.lanes[t.queue.index()].ended >= t.count);
+        match head.tickets.each_ref().map(met) {
+            [false, _] => Err(Cause::Condition1),
+            [_, false] => Err(Cause::Condition2),
+            _ => Ok(head),
+        }
+    }
+
+    /// (b) DMA instructions leave their queues, at most one each.
+    fn starts(&mut self, t: u64) {
+        self.again = false;
+        for (unit, queue) in DMA.into_iter().enumerate() {
+            let flights = self.dma[unit].flights.len();
+            if flights >= self.machine.dram.outstanding as usize || self.head(queue, t).is_err() {
+                continue;
+            }
+            let lane = &mut self.lanes[queue.index()];
+            let Some(op) = lane.waiting.pop_front() else { continue };
+            let causes = std::mem::take(&mut lane.idle);
+            self.again |= !lane.waiting.is_empty();
+            let stage = Stage::Waits(t + op.latency[0]);
+            self.dma[unit].flights.push_back(Flight { op, start: t, stage, causes });
+        }
+    }
+
+    /// (b) Who has everything but ports takes them, oldest first.
+    fn grants(&mut self, t: u64) {
+        let mut candidates: Vec<(u64, Queue, Ports)> = Vec::with_capacity(4);
+        for (unit, queue) in [Queue::Mac, Queue::Vec].into_iter().enumerate() {
+            if self.running[unit].is_none()
+                && let Ok(head) = self.head(queue, t)
+            {
+                candidates.push((head.seq, queue, head.ports));
+            }
+        }
+        for (unit, queue) in DMA.into_iter().enumerate() {
+            candidates.extend(self.dma[unit].candidate(t).map(|(seq, ports)| (seq, queue, ports)));
+        }
+        candidates.sort_unstable_by_key(|(seq, ..)| *seq);
+        let mut reserved = Ports::default();
+        for (_, queue, ports) in candidates {
+            if ports.meets(&self.held) || ports.meets(&reserved) {
+                reserved.insert(&ports);
+                continue;
+            }
+            self.held.insert(&ports);
+            match queue {
+                Queue::Dmain => self.dma[0].take_ports(t),
+                Queue::Dmaout => self.dma[1].take_ports(t),
+                Queue::Mac | Queue::Vec => {
+                    let lane = &mut self.lanes[queue.index()];
+                    let Some(op) = lane.waiting.pop_front() else { continue };
+                    let causes = std::mem::take(&mut lane.idle);
+                    let Work::Cycles(cycles) = op.work else { continue };
+                    let unit = usize::from(queue == Queue::Vec);
+                    self.running[unit] = Some(Running { op, start: t, end: t + cycles, causes });
+                }
+            }
+        }
+    }
+
+    /// (c) The channel serves the next segment; if both units want it, that of the one not served last.
+    fn channel(&mut self, t: u64) {
+        if self.dma.iter().any(|d| d.moving().is_some_and(|(_, channel)| channel)) {
+            return;
+        }
+        let unit = match self.dma.each_ref().map(DmaUnit::wants_channel) {
+            [true, true] => 1 - self.served,
+            [true, false] => 0,
+            [false, true] => 1,
+            [false, false] => return,
+        };
+        self.served = unit;
+        self.dma[unit].grant(t);
+    }
+
+    /// What a unit does in cycle `t`, and which instruction answers for it (rule C6).
+    fn judge(&self, queue: Queue, t: u64) -> (Cause, Answers) {
+        let unit = match queue {
+            Queue::Dmain => &self.dma[0],
+            Queue::Dmaout => &self.dma[1],
+            Queue::Mac | Queue::Vec => {
+                let running = &self.running[usize::from(queue == Queue::Vec)];
+                return match (running, self.head(queue, t)) {
+                    (Some(_), _) => (Cause::Busy, Answers::InUnit(0)),
+                    (None, Err(cause)) => (cause, Answers::Head),
+                    (None, Ok(_)) => (Cause::Bank, Answers::Head),
+                };
+            }
+        };
+        if let Some(moves) = unit.mover().filter(|_| unit.moving().is_some()) {
+            return (Cause::Busy, Answers::InUnit(moves));
+        }
+        let Some(oldest) = unit.flights.front() else {
+            // A head that meets its conditions has started.
+            return (self.head(queue, t).err().unwrap_or(Cause::NothingIssued), Answers::Head);
+        };
+        let full = unit.flights.len() >= self.machine.dram.outstanding as usize;
+        let cause = match oldest.stage {
+            Stage::WantsChannel => Cause::DramBusy,
+            Stage::Waits(ready) if ready <= t => Cause::Bank,
+            _ if full && self.head(queue, t).is_ok() => Cause::Outstanding,
+            _ => Cause::DramLatency,
+        };
+        (cause, Answers::InUnit(0))
     }
 }

@@ -1,51 +1,38 @@
 //! Time: when each instruction starts and ends, and why it did not start earlier.
 //!
-//! A [`Clock`] sees what the control core does, in program order, and needs no values: time depends on code and
-//! constants only. [`EventClock`] goes from event to event; rules C1 (order inside a cycle), C2 (control core), C3
-//! (units run one instruction at a time) and C6 (every cycle has a cause). Ports, banks and the DRAM channel's
-//! arbitration (C4, C5) are not modeled yet: a DMA unit moves one instruction at a time at the channel's rate.
+//! Time depends on code and constants only: an [`EventClock`] sees what the control core does, in program order, and
+//! needs no values. It implements rules C1 to C7 of the manual. Its parts: what an instruction [costs](cost), how a
+//! transfer is cut into [segments], which bank [ports] an operation holds, the [causes](cause) of every cycle, and the
+//! DMA units with the channel that they share. The tests hold it to a second clock that steps through every cycle.
 
-pub mod duration;
+pub mod cause;
+pub mod cost;
+mod dma;
 mod event;
+mod layers;
+pub mod ports;
 mod report;
+pub mod segments;
 
+pub use cause::{Cause, Causes};
 pub use event::EventClock;
 pub use report::{ClockReport, ControlCycles, LayerCycles, UnitCycles};
 
-use super::op::QueueOp;
+use crate::isa::Queue;
 
-/// When a queue instruction was issued, started and ended, and what it waited for before it started, in cycles of its
-/// unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// When a queue instruction was issued, started and ended, and what became of its unit's cycles for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpTiming {
+    /// Number among all queue instructions of the run, from 0.
+    pub seq: u64,
+    /// Its queue.
+    pub queue: Queue,
     /// Cycle in which the control core issued it.
     pub issue: u64,
-    /// First cycle of execution.
+    /// First cycle of execution; for DMA the cycle in which it left its queue.
     pub start: u64,
     /// One past the last cycle.
     pub end: u64,
-    /// Cycles in which its unit was idle because nothing was issued.
-    pub nothing_issued: u64,
-    /// … because the first condition was not met.
-    pub condition1: u64,
-    /// … because the second condition was not met.
-    pub condition2: u64,
-}
-
-/// A model of time.
-pub trait Clock {
-    /// A control instruction (`load`: it fetches from the constants).
-    fn control(&mut self, load: bool);
-    /// A queue instruction.
-    fn issue(&mut self, op: &QueueOp) -> OpTiming;
-    /// `layer.begin`.
-    fn layer_begin(&mut self, layer: u32);
-    /// `layer.end`.
-    fn layer_end(&mut self, layer: u32);
-    /// `fence`, or the fence in `host`.
-    fn fence(&mut self);
-    /// `halt`.
-    fn halt(&mut self);
-    /// The report, after `halt`.
-    fn report(self) -> ClockReport;
+    /// Cycles of its unit that were spent on it: executing, or idle because of it.
+    pub causes: Causes,
 }

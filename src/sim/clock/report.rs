@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::cause::Causes;
+
 /// Cycles of a whole run.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct ClockReport {
@@ -26,6 +28,8 @@ pub struct ClockReport {
 pub struct LayerCycles {
     /// Its share of the total.
     pub cycles: u64,
+    /// `T_k`, in cycles from the start.
+    pub end: u64,
     /// Queue instructions.
     pub instructions: u64,
     /// Multiply-accumulates executed, padding included.
@@ -34,10 +38,9 @@ pub struct LayerCycles {
     pub bytes_in: u64,
     /// Bytes written to DRAM.
     pub bytes_out: u64,
-    /// Cycles in which the MAC array was busy for it.
-    pub mac_busy: u64,
-    /// Cycles in which the vector unit was busy for it.
-    pub vec_busy: u64,
+    /// What the units did for its instructions, and what they waited for: dmain, dmaout, mac, vec. Loads of constants
+    /// that were issued early count here too, so a row's sum is not its `cycles`.
+    pub units: [Causes; 4],
 }
 
 /// Cycles of the control core by cause; they sum to the total.
@@ -49,39 +52,28 @@ pub struct ControlCycles {
     pub constant_load: u64,
     /// The target queue was full.
     pub queue_full: u64,
-    /// Waiting at a fence, host layer or halt.
+    /// Waiting at a fence or host layer.
     pub fence: u64,
+    /// Waiting at `halt`.
+    pub halted: u64,
 }
 
 impl ControlCycles {
     /// Sum of all causes.
     #[must_use]
     pub fn sum(&self) -> u64 {
-        self.busy + self.constant_load + self.queue_full + self.fence
+        self.busy + self.constant_load + self.queue_full + self.fence + self.halted
     }
 }
 
-/// Cycles of a unit by cause; they sum to the total.
+/// A unit's cycles by cause; they sum to the total.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct UnitCycles {
     /// Instructions executed.
     pub instructions: u64,
-    /// Executing.
-    pub busy: u64,
-    /// Idle: nothing was issued.
-    pub nothing_issued: u64,
-    /// Idle: the first condition of the next instruction was not met.
-    pub condition1: u64,
-    /// Idle: its second condition was not met.
-    pub condition2: u64,
-}
-
-impl UnitCycles {
-    /// Sum of all causes.
-    #[must_use]
-    pub fn sum(&self) -> u64 {
-        self.busy + self.nothing_issued + self.condition1 + self.condition2
-    }
+    /// Cycles.
+    #[serde(flatten)]
+    pub causes: Causes,
 }
 
 impl ClockReport {
@@ -90,7 +82,7 @@ impl ClockReport {
     pub fn adds_up(&self) -> bool {
         let rows: u64 = self.layers.iter().map(|l| l.cycles).sum();
         self.control.sum() == self.total
-            && self.units.iter().all(|u| u.sum() == self.total)
+            && self.units.iter().all(|u| u.causes.sum() == self.total)
             && self.prologue + rows + self.epilogue == self.total
     }
 }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use rcar_iss::isa::{
     AvgFlags, BlockGrid, Cond, EType, Float1, Float2, Fold, Insn, MacFlags, Opcode, Profile, QField, QReg,
-    QuantDesc, QuantMode, Queue, RedFlags, Space, TField, TReg, TensorDesc, WField, WReg, Wait, WindowDesc,
-    XReg,
+    QuantDesc, QuantMode, Queue, RedFlags, Space, TField, TReg, TensorDesc, Unit, WField, WReg, Wait,
+    WindowDesc, XReg,
 };
 use rcar_iss::machine::Machine;
-use rcar_iss::program::{HostEntry, HostTensor, Layer, MachineId, Meta, Program, Role, TensorEntry};
+use rcar_iss::program::{
+    CodeRange, HostEntry, HostTensor, Layer, MachineId, Meta, Program, Role, TensorEntry,
+};
 
 /// Deterministic numbers from a seed (SplitMix64).
 #[derive(Debug, Clone)]
@@ -74,12 +76,21 @@ pub(crate) fn program(seed: u64, length: usize, disturbed: bool) -> (Program, Ma
     for _ in 0..length {
         let opcode = b.random.pick(&Opcode::ALL);
         b.operation(opcode);
+        // Some instructions come in crowds: they fill the queues.
+        let last = b.code.last().copied();
+        if let Some(last) = last.filter(|i| i.queue().is_some() && b.random.one_in(8)) {
+            for _ in 0..b.random.within(1, 14) {
+                b.push(last);
+            }
+        }
     }
     b.push(Insn::Halt);
     if disturbed {
         b.disturb();
     }
-    (b.finish(&machine), machine)
+    let mut random = Random::new(seed ^ 0x5eed);
+    let program = super::repair::ordered(b.finish(&machine), &machine, &mut random);
+    (program, machine)
 }
 
 impl Builder {
@@ -636,9 +647,15 @@ impl Builder {
             Opcode::Halt => {}
             Opcode::Host => self.push(Insn::Host { id: 0 }),
             Opcode::LayerBegin | Opcode::LayerEnd => {
-                self.push(Insn::LayerBegin { id: 1 });
-                self.push(Insn::Nop);
-                self.push(Insn::LayerEnd { id: 1 });
+                let queued: Vec<Opcode> =
+                    Opcode::ALL.into_iter().filter(|o| o.info().unit != Unit::Control).collect();
+                let id = self.random.within(0, 2) as u32;
+                self.push(Insn::LayerBegin { id });
+                for _ in 0..self.random.within(0, 4) {
+                    let opcode = self.random.pick(&queued);
+                    self.operation(opcode);
+                }
+                self.push(Insn::LayerEnd { id });
             }
             Opcode::Li => {
                 let imm = self.random.next() as i64;
@@ -663,9 +680,8 @@ impl Builder {
                 self.push(Insn::Blt { rs1: x(17), rs2: x(18), target: -3 });
             }
             Opcode::Jal | Opcode::Jalr => {
-                let next = self.code.len() as i32 + 2;
                 self.push(Insn::Jal { rd: x(22), target: 1 });
-                self.push(Insn::Jalr { rd: x(23), rs1: x(0), imm: next });
+                self.push(Insn::Jalr { rd: x(23), rs1: x(22), imm: 1 });
             }
             Opcode::LdD => {
                 let imm = self.random.within(0, NOISE / 8) as i32 * 8;
@@ -779,8 +795,18 @@ impl Builder {
             inputs: vec![operand(WRITABLE)],
             outputs: vec![operand(WRITABLE + 64)],
         };
+        // Instructions here and there belong to a layer that is not open: as if loaded early.
+        let mut provenance = Vec::new();
+        let mut start = 0;
+        while self.random.one_in(2) && start + 1 < self.code.len() as u32 {
+            start = self.random.within(start.into(), self.code.len() as i64) as u32;
+            let end = self.random.within(i64::from(start) + 1, self.code.len() as i64 + 1) as u32;
+            provenance.push(CodeRange { start, end, layer: self.random.within(0, 2) as u32 });
+            start = end;
+        }
         Program {
             meta: Meta {
+                provenance,
                 name: "random".into(),
                 isa_version: machine.isa_version,
                 machine: MachineId { name: machine.name.clone(), hash: format!("{:016x}", machine.hash()) },

@@ -1,28 +1,40 @@
-//! Durations of queue instructions: one function for each timing class of the ISA table.
+//! What a queue instruction costs: one function for each timing class of the ISA table.
 
+use super::segments::Segments;
 use crate::isa::TensorDesc;
 use crate::machine::Machine;
-use crate::sim::access::{dram_bytes, padded_dims};
+use crate::sim::access::padded_dims;
 use crate::sim::op::{ConvOp, OpKind};
+
+/// How an instruction occupies its unit.
+#[derive(Debug, Clone)]
+pub enum Work {
+    /// For so many cycles; at least 1.
+    Cycles(u64),
+    /// For as long as its segments take on the channel.
+    Transfer(Segments),
+}
 
 fn up(n: u64, by: u32) -> u64 {
     n.div_ceil(by.into())
 }
 
-/// Cycles that an operation takes in its unit; at least 1.
+/// The work of an operation.
 #[must_use]
-pub fn duration(kind: &OpKind, m: &Machine) -> u64 {
-    let cycles = match kind {
-        OpKind::Nop => 1,
-        OpKind::DmaIn { .. } | OpKind::DmaPad { .. } => {
-            u64::from(m.dram.read_latency_cycles) + up(dram_bytes(kind), m.dram.bytes_per_cycle)
-        }
+pub fn work(kind: &OpKind, m: &Machine) -> Work {
+    match Segments::of(kind, &m.dram) {
+        Some(segments) => Work::Transfer(segments),
+        None => Work::Cycles(cycles(kind, m).max(1)),
+    }
+}
+
+/// Cycles of an operation that does not use the DRAM channel.
+fn cycles(kind: &OpKind, m: &Machine) -> u64 {
+    match kind {
+        OpKind::Nop | OpKind::DmaIn { .. } | OpKind::DmaPad { .. } | OpKind::DmaOut { .. } => 1,
         OpKind::DmaFill { dst } | OpKind::DmaCopy { dst, .. } => {
             let elements: u64 = padded_dims(dst).iter().map(|n| u64::from(*n)).product();
             up(elements * dst.etype.bytes() as u64, m.spm.bytes_per_cycle)
-        }
-        OpKind::DmaOut { .. } => {
-            up(dram_bytes(kind), m.dram.bytes_per_cycle) + u64::from(m.dram.write_latency_cycles)
         }
         OpKind::Conv(c) => mac_conv(c, m),
         OpKind::Depthwise(c) => mac_depthwise(c, m),
@@ -51,8 +63,7 @@ pub fn duration(kind: &OpKind, m: &Machine) -> u64 {
         | OpKind::F1 { dst, .. }
         | OpKind::F2 { dst, .. }
         | OpKind::Dequantize { dst, .. } => u64::from(m.vec.latency_cycles) + vectors(dst, m),
-    };
-    cycles.max(1)
+    }
 }
 
 /// `D0·D1·D2·⌈D3 / lanes⌉`.

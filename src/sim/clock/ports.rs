@@ -1,0 +1,60 @@
+//! Ports of memory banks (rule C4): every bank of SPM and ACC has one read and one write port.
+
+use crate::isa::Space;
+use crate::machine::Machine;
+use crate::sim::access::for_each_region;
+use crate::sim::op::OpKind;
+
+/// A set of ports: one bit a bank.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ports {
+    /// Read and write ports of the scratchpad.
+    pub spm: [u64; 2],
+    /// Read and write ports of the accumulator memory.
+    pub acc: [u64; 2],
+}
+
+impl Ports {
+    /// What an operation needs: for every operand the ports of all banks from that of its lowest byte to that of its
+    /// highest.
+    #[must_use]
+    pub fn of(kind: &OpKind, m: &Machine) -> Ports {
+        let mut ports = Ports::default();
+        let _: Result<(), ()> = for_each_region(kind, &mut |region, writes| {
+            let (set, size) = match region.space() {
+                Space::Dram => return Ok(()),
+                Space::Spm => (&mut ports.spm, m.spm.bytes / u64::from(m.spm.banks)),
+                Space::Acc => (&mut ports.acc, m.acc.bytes / u64::from(m.acc.banks)),
+            };
+            if let Some((lo, hi)) = region.span() {
+                let (first, last) = (lo as u64 / size, (hi - 1) as u64 / size);
+                set[usize::from(writes)] |= (u64::MAX >> (63 - (last - first).min(63))) << first.min(63);
+            }
+            Ok(())
+        });
+        ports
+    }
+
+    /// Whether a port is in both sets.
+    #[must_use]
+    pub fn meets(&self, other: &Ports) -> bool {
+        let both = |a: [u64; 2], b: [u64; 2]| a[0] & b[0] | a[1] & b[1];
+        both(self.spm, other.spm) | both(self.acc, other.acc) != 0
+    }
+
+    /// Adds ports.
+    pub fn insert(&mut self, other: &Ports) {
+        for i in 0..2 {
+            self.spm[i] |= other.spm[i];
+            self.acc[i] |= other.acc[i];
+        }
+    }
+
+    /// Takes ports away.
+    pub fn remove(&mut self, other: &Ports) {
+        for i in 0..2 {
+            self.spm[i] &= !other.spm[i];
+            self.acc[i] &= !other.acc[i];
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! How a DMA instruction's DRAM side is cut into segments, and what each costs on the channel (rule C5).
+//!
+//! The walk goes through the descriptor in its order, inner extents that lie without gaps merged to *runs*. A segment
+//! takes up to `dram.grant_bytes` of them, splitting runs; each piece is rounded out to bursts. A segment takes the
+//! channel for the bytes of its bursts at the channel's rate, and for one miss wherever two bursts that follow each
+//! other inside it lie in different rows.
+
+use crate::isa::TensorDesc;
+use crate::machine::Dram;
+use crate::sim::access::padded_dims;
+use crate::sim::op::OpKind;
+
+/// The segments of one instruction, in order; yields cycles of the channel.
+#[derive(Debug, Clone)]
+pub struct Segments {
+    rate: i64,
+    burst: i64,
+    grant: i64,
+    row: i64,
+    miss: u64,
+    base: i64,
+    /// Extents and strides of the runs; 1 where a dimension is part of the run.
+    counts: [u32; 4],
+    strides: [i64; 4],
+    run: i64,
+    /// The next run, and how much of it is done.
+    at: [u32; 4],
+    done: i64,
+    finished: bool,
+}
+
+impl Segments {
+    /// The segments of a box in DRAM. Empty if an extent is 0.
+    #[must_use]
+    pub fn new(d: &TensorDesc, dims: [u32; 4], dram: &Dram) -> Segments {
+        let mut run = d.etype.bytes() as i64;
+        let mut counts = dims;
+        for axis in (0..4).rev() {
+            if counts[axis] != 1 && d.strides[axis] != run {
+                break;
+            }
+            run *= i64::from(counts[axis]);
+            counts[axis] = 1;
+        }
+        Segments {
+            rate: dram.bytes_per_cycle.into(),
+            burst: dram.burst_bytes.into(),
+            grant: dram.grant_bytes.into(),
+            row: dram.row_bytes.into(),
+            miss: dram.row_miss_cycles.into(),
+            base: d.base,
+            counts,
+            strides: d.strides,
+            run,
+            at: [0; 4],
+            done: 0,
+            finished: dims.contains(&0),
+        }
+    }
+
+    /// Those of an instruction that uses the channel; none for others.
+    #[must_use]
+    pub fn of(kind: &OpKind, dram: &Dram) -> Option<Segments> {
+        match kind {
+            OpKind::DmaIn { src, .. } => Some(Segments::new(src, src.dims, dram)),
+            OpKind::DmaPad { dst, src, window } => {
+                let inside = |axis: usize| {
+                    let room = i64::from(dst.dims[axis + 1]) - i64::from(window.pads[axis]);
+                    room.clamp(0, src.dims[axis + 1].into()) as u32
+                };
+                Some(Segments::new(src, [src.dims[0], inside(0), inside(1), src.dims[3]], dram))
+            }
+            OpKind::DmaOut { dst, .. } => Some(Segments::new(dst, padded_dims(dst), dram)),
+            _ => None,
+        }
+    }
+
+    /// Whether no segment is left.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.finished
+    }
+
+    fn next_run(&mut self) {
+        self.done = 0;
+        for axis in (0..4).rev() {
+            self.at[axis] += 1;
+            if self.at[axis] < self.counts[axis] {
+                return;
+            }
+            self.at[axis] = 0;
+        }
+        self.finished = true;
+    }
+}
+
+impl Iterator for Segments {
+    type Item = u64;
+
+    fn next(&mut self) -> Option<u64> {
+        if self.finished {
+            return None;
+        }
+        let (mut room, mut bytes, mut misses) = (self.grant, 0, 0);
+        let mut open = None;
+        while room > 0 && !self.finished {
+            let offset: i64 = self.at.iter().zip(self.strides).map(|(n, s)| i64::from(*n) * s).sum();
+            let start = self.base + offset + self.done;
+            let piece = room.min(self.run - self.done);
+            // Burst and row sizes are powers of two, a row holds whole bursts.
+            let first = start & -self.burst;
+            let end = (start + piece + self.burst - 1) & -self.burst;
+            bytes += end - first;
+            let rows = (first / self.row, (end - 1) / self.row);
+            misses += (rows.1 - rows.0) as u64 + u64::from(open.is_some_and(|o| o != rows.0));
+            open = Some(rows.1);
+            room -= piece;
+            self.done += piece;
+            if self.done == self.run {
+                self.next_run();
+            }
+        }
+        Some((bytes as u64).div_ceil(self.rate as u64) + misses * self.miss)
+    }
+}
