@@ -6,12 +6,14 @@
 //!
 //! The compiler knows nothing of simulation: the machine file is all it has of the machine.
 
+mod buffers;
 mod constants;
 mod emit;
 mod lower;
 pub mod memory;
 mod profile;
 pub mod storage;
+mod sync;
 pub mod tile;
 
 use std::collections::BTreeMap;
@@ -135,7 +137,7 @@ pub fn compile(graph: &Graph, machine: &Machine, options: &CompileOptions) -> Re
             known: machine.profiles.join(", "),
         });
     }
-    let mut plan = memory::plan(graph);
+    let mut plan = memory::plan(graph, machine);
     let mut constants = constants::Constants::default();
     for (id, data) in &graph.constants {
         let address = constants.append(data, 64);
@@ -148,12 +150,14 @@ pub fn compile(graph: &Graph, machine: &Machine, options: &CompileOptions) -> Re
         constants,
         dense_weights: options.dense_weights,
         profile: options.profile,
+        room: 0,
     };
     let mut layers = Vec::new();
     let mut hosts = Vec::new();
     let mut host_models = Vec::new();
     for (index, node) in graph.nodes.iter().enumerate() {
         let host = u32::try_from(hosts.len()).map_err(|_| CompileError::TooBig { what: "host layers" })?;
+        lowering.room = plan.room[index];
         layers.push(lowering.layer(node, host)?);
         if let Op::Host(model) = &node.op {
             hosts.push((index, node));
@@ -162,6 +166,7 @@ pub fn compile(graph: &Graph, machine: &Machine, options: &CompileOptions) -> Re
     }
     let mut constants = lowering.constants;
     profile::apply(&mut layers, options.profile)?;
+    buffers::arrange(&mut layers, &plan.room, machine);
 
     // Tensors lie behind the constants, whose size only the descriptors still change; they are counted here.
     let records: usize = layers.iter().map(|l| record_bytes(&l.body)).sum();

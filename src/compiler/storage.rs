@@ -1,4 +1,4 @@
-//! How tensors lie in DRAM.
+//! How tensors lie in memory.
 //!
 //! Integer activations are channels-last with the channels padded to a lane block (16, or 4 where there are at most
 //! 4 channels), since that is what the MAC array and the vector unit read at full rate. Floats, graph inputs and what
@@ -6,13 +6,15 @@
 //! strides.
 
 use crate::graph::{DType, Tensor};
-use crate::isa::EType;
-use crate::program::Place;
+use crate::isa::{EType, Space};
+use crate::program::{Place, PlaceMemory};
 
-/// A tensor in DRAM, seen as four extents `[A, B, C, D]`, slowest first; images are `[N, H, W, C]`.
+/// A tensor in memory, seen as four extents `[A, B, C, D]`, slowest first; images are `[N, H, W, C]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Storage {
-    /// DRAM address of element 0. Until the constant segment is complete it counts from [`TENSOR_BASE`].
+    /// Which memory.
+    pub space: Space,
+    /// Address of element 0. In DRAM it counts from [`TENSOR_BASE`] until the constant segment is complete.
     pub address: i64,
     /// Extents.
     pub dims: [i64; 4],
@@ -95,7 +97,16 @@ impl Storage {
         let padded = next_multiple(dims[3], lanes);
         let strides = [dims[1] * dims[2] * padded * size, dims[2] * padded * size, padded * size, size];
         let bytes = dims[0] * strides[0];
-        Storage { address, dims, strides, lanes, onnx_order, etype: etype(tensor.dtype), bytes }
+        Storage {
+            space: Space::Dram,
+            address,
+            dims,
+            strides,
+            lanes,
+            onnx_order,
+            etype: etype(tensor.dtype),
+            bytes,
+        }
     }
 
     /// D with its padding lanes, as they lie in memory.
@@ -134,6 +145,7 @@ impl Storage {
     #[must_use]
     pub fn place(&self) -> Place {
         Place {
+            memory: if self.space == Space::Spm { PlaceMemory::Spm } else { PlaceMemory::Dram },
             address: self.address as u64,
             dims: self.onnx_order.iter().map(|a| self.dims[*a] as u64).collect(),
             strides: self.onnx_order.iter().map(|a| self.strides[*a]).collect(),

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::isa::Space;
+
 /// All tables.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -101,7 +103,7 @@ pub enum Role {
     Layer,
 }
 
-/// A tensor in DRAM, as the user sees it and as it lies there.
+/// A tensor, as the user sees it and as it lies in memory.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TensorEntry {
@@ -139,12 +141,41 @@ pub struct TensorEntry {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Place {
-    /// DRAM address of element 0.
+    /// Which memory. Inputs and outputs lie in DRAM.
+    #[serde(default, skip_serializing_if = "PlaceMemory::is_dram")]
+    pub memory: PlaceMemory,
+    /// Address of element 0.
     pub address: u64,
     /// Extents, slowest first.
     pub dims: Vec<u64>,
     /// Byte strides, one per extent.
     pub strides: Vec<i64>,
+}
+
+/// A memory that holds a tensor at its layer's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PlaceMemory {
+    /// Main memory.
+    #[default]
+    Dram,
+    /// The scratchpad: the tensor never travels.
+    Spm,
+}
+
+impl PlaceMemory {
+    fn is_dram(&self) -> bool {
+        *self == PlaceMemory::Dram
+    }
+
+    /// The memory's space.
+    #[must_use]
+    pub fn space(self) -> Space {
+        match self {
+            PlaceMemory::Dram => Space::Dram,
+            PlaceMemory::Spm => Space::Spm,
+        }
+    }
 }
 
 /// How a picture becomes an input tensor: resize so that the short side is `resize`, crop the centre to the tensor's

@@ -13,7 +13,7 @@ use super::validate::{self, Memories};
 use super::{access, clock};
 use crate::isa::{ISA_VERSION, Insn, Space, disasm};
 use crate::machine::Machine;
-use crate::program::{Program, Role};
+use crate::program::{PlaceMemory, Program, Role};
 
 /// Bounds on what a program may do; they end endless work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,6 +114,16 @@ impl Loaded {
                 format!("it uses {} bytes of DRAM, the machine has {}", sizes.dram, machine.dram.bytes);
             return Err(LoadError::Refused(text));
         }
+        for tensor in program.meta.tensors.iter().filter(|t| t.place.memory == PlaceMemory::Spm) {
+            let size = dtype_bytes(&tensor.dtype);
+            let mut end = 0;
+            cover(tensor, &mut |start, run| end = end.max(start + (run * size) as i64));
+            if end > sizes.spm as i64 {
+                let text =
+                    format!("tensor \"{}\" lies beyond the scratchpad of {} bytes", tensor.name, sizes.spm);
+                return Err(LoadError::Refused(text));
+            }
+        }
         let mut code = Vec::with_capacity(program.code.len());
         for (pc, word) in program.code.iter().enumerate() {
             code.push(Insn::decode(*word).map_err(|e| Fault {
@@ -206,18 +216,19 @@ pub(super) fn host_bytes(t: &crate::program::HostTensor) -> Option<u64> {
     (bytes > 0).then_some(bytes)
 }
 
-/// Checks that a layer's tensors lie complete; `undefined` gives the lowest undefined byte of a range of DRAM.
+/// Checks that a layer's tensors lie complete; `undefined` gives the lowest undefined byte of a range.
 pub(super) fn complete(
     program: &Program,
     layer: u32,
-    undefined: impl Fn(i64, i64) -> Option<i64>,
+    undefined: impl Fn(Space, i64, i64) -> Option<i64>,
 ) -> Result<(), FaultKind> {
     let meta = &program.meta;
     for t in meta.tensors.iter().filter(|t| t.layer == Some(layer)) {
         let size = dtype_bytes(&t.dtype) as i64;
         let mut lowest: Option<i64> = None;
+        let space = t.place.memory.space();
         cover(t, &mut |start, run| {
-            if let Some(a) = undefined(start, run as i64 * size) {
+            if let Some(a) = undefined(space, start, run as i64 * size) {
                 lowest = Some(lowest.map_or(a, |l| l.min(a)));
             }
         });
@@ -356,7 +367,7 @@ impl Sink for ControlPass<'_> {
     fn layer_end(&mut self, layer: u32) -> Result<(), FaultKind> {
         self.clock.layer_end();
         let defined = &self.defined;
-        complete(&self.loaded.program, layer, |start, len| defined.first_undefined(Space::Dram, start, len))
+        complete(&self.loaded.program, layer, |space, start, len| defined.first_undefined(space, start, len))
     }
 
     fn fence(&mut self) {

@@ -101,7 +101,8 @@ impl Memory {
     pub fn gather(&self, tensor: &TensorEntry) -> Vec<u8> {
         let size = dtype_bytes(&tensor.dtype);
         let mut out = Vec::new();
-        walk(tensor, &mut |address, run| out.extend_from_slice(self.read(Space::Dram, address, run * size)));
+        let space = tensor.place.memory.space();
+        walk(tensor, &mut |address, run| out.extend_from_slice(self.read(space, address, run * size)));
         out
     }
 
@@ -111,7 +112,7 @@ impl Memory {
         let mut rest = bytes;
         walk(tensor, &mut |address, run| {
             let (now, later) = rest.split_at((run * size).min(rest.len()));
-            let to = self.write(Space::Dram, address, now.len());
+            let to = self.write(tensor.place.memory.space(), address, now.len());
             if to.len() == now.len() {
                 to.copy_from_slice(now);
             }

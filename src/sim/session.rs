@@ -194,8 +194,8 @@ impl<O: Observer> Sink for Execution<'_, O> {
         self.clock.layer_end();
         if !self.loaded.checked {
             let engine = &*self.engine;
-            load::complete(&self.loaded.program, layer, |start, len| {
-                engine.undefined(Space::Dram, start, len as usize)
+            load::complete(&self.loaded.program, layer, |space, start, len| {
+                engine.undefined(space, start, len as usize)
             })?;
         }
         self.observer.layer_end(layer, self.memory);

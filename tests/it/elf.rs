@@ -27,7 +27,7 @@ pub(crate) fn sample() -> Program {
         shape: vec![1, 3, 2, 2],
         scale: Some(0.123_456_79),
         zero_point: Some(128),
-        place: Place { address, dims: vec![1, 3, 2, 2], strides: vec![64, 1, 32, 16] },
+        place: Place { address, dims: vec![1, 3, 2, 2], strides: vec![64, 1, 32, 16], ..Place::default() },
         preprocess: (role == Role::Input).then(|| Preprocess {
             resize: Some(8),
             mean: vec![0.485, 0.456, 0.406],

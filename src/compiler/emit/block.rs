@@ -3,23 +3,24 @@
 use std::collections::BTreeMap;
 
 use super::registers::{Scalars, ZERO};
-use super::{Code, sync};
+use super::{Code, Numbers};
 use crate::compiler::CompileError;
 use crate::compiler::constants::Constants;
-use crate::compiler::tile::{self, Expr, Quant, Stmt, TileLayer, TileOp, Var, View};
+use crate::compiler::sync::Conditions;
+use crate::compiler::tile::{self, Buffer, Expr, Quant, Slot, Stmt, TileLayer, TileOp, Var, View};
 use crate::isa::{
-    AvgFlags, Cond, Insn, MacFlags, QField, QReg, QuantDesc, QuantMode, RedFlags, TField, TReg, TensorDesc,
-    WReg, Wait, WindowDesc, XReg,
+    AvgFlags, Insn, MacFlags, QField, QReg, QuantDesc, QuantMode, RedFlags, TField, TReg, TensorDesc, WReg,
+    Wait, WindowDesc, XReg,
 };
 
 /// Emits the body of a layer.
 pub(super) fn layer(
     layer: &TileLayer,
     constants: &mut Constants,
+    conditions: &Conditions,
+    at: &mut Numbers,
     code: &mut Code,
 ) -> Result<(), CompileError> {
-    let waits = sync::conditions(&layer.body);
-    let mut next = 0;
     // Statements are taken together as long as their descriptors fit the registers.
     let mut rest = layer.body.as_slice();
     while !rest.is_empty() {
@@ -43,14 +44,15 @@ pub(super) fn layer(
             code,
             scalars: Scalars::new(),
             vars: BTreeMap::new(),
+            slots: BTreeMap::new(),
             descriptors,
-            waits: &waits,
-            next,
+            conditions,
+            at,
         };
         block.load_descriptors()?;
-        block.head(None)?;
+        block.begin_slots(now)?;
+        block.head(None, &[])?;
         block.statements(now)?;
-        next = block.next;
         rest = later;
     }
     Ok(())
@@ -96,10 +98,11 @@ struct Block<'a> {
     scalars: Scalars,
     /// Registers of the loop variables that are bound here.
     vars: BTreeMap<Var, XReg>,
+    /// Registers of the double buffers' variables.
+    slots: BTreeMap<Var, XReg>,
     descriptors: Descriptors,
-    waits: &'a [Vec<Cond>],
-    /// Number of the next operation in text order.
-    next: usize,
+    conditions: &'a Conditions,
+    at: &'a mut Numbers,
 }
 
 /// A place that takes a value depending on loop variables.
@@ -152,12 +155,38 @@ impl Block<'_> {
         Ok(())
     }
 
-    /// Sets the fields whose deepest variable is `bound`, now that it has a value.
-    fn head(&mut self, bound: Option<Var>) -> Result<(), CompileError> {
+    /// Every double buffer begins with its first side.
+    fn begin_slots(&mut self, body: &[Stmt]) -> Result<(), CompileError> {
+        for s in body {
+            if let Stmt::Loop { slots, body, .. } = s {
+                for slot in slots {
+                    if !self.slots.contains_key(&slot.var) {
+                        let rd = self.scalars.take()?;
+                        self.code.push(Insn::Li { rd, imm: 0 });
+                        self.slots.insert(slot.var, rd);
+                    }
+                }
+                self.begin_slots(body)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets the fields whose deepest loop variable is `bound`, now that it has a value, and those that depend on a
+    /// double buffer that has changed sides and on no deeper loop.
+    fn head(&mut self, bound: Option<Var>, changed: &[Slot]) -> Result<(), CompileError> {
         // Fields that get the same value share its computation.
         let mut values: Vec<(Expr, Vec<Target>)> = Vec::new();
         for (target, expr) in self.dynamic_fields() {
-            if expr.constant().is_none() && self.deepest(&expr) == bound {
+            let deepest = self.deepest(&expr);
+            let mut side = false;
+            // A view of another loop, in which the buffer turns as well, is that loop's business.
+            let mut here = true;
+            expr.variables(&mut |v| {
+                side |= changed.iter().any(|s| s.var == v);
+                here &= self.vars.contains_key(&v) || self.slots.contains_key(&v);
+            });
+            if expr.constant().is_none() && (deepest == bound || side && here && deepest < bound) {
                 match values.iter_mut().find(|(e, _)| *e == expr) {
                     Some((_, targets)) => targets.push(target),
                     None => values.push((expr, vec![target])),
@@ -181,19 +210,25 @@ impl Block<'_> {
         Ok(())
     }
 
+    /// An address on the side in use: the first one, where no loop of these statements turns the buffer.
+    fn address(&self, base: &Expr, buffer: &Buffer) -> Expr {
+        let turns = buffer.slot.is_some_and(|v| self.slots.contains_key(&v));
+        if turns { buffer.address(base) } else { base.clone() }
+    }
+
     fn dynamic_fields(&self) -> Vec<(Target, Expr)> {
         let mut fields = Vec::new();
         const DIMS: [TField; 4] = [TField::D0, TField::D1, TField::D2, TField::D3];
         for (i, view) in self.descriptors.views.iter().enumerate() {
             let Some(td) = TReg::new(i as u8) else { continue };
-            fields.push((Target::Tensor(td, TField::Base), view.base.clone()));
+            fields.push((Target::Tensor(td, TField::Base), self.address(&view.base, &view.buffer)));
             for (field, dim) in DIMS.into_iter().zip(&view.dims) {
                 fields.push((Target::Tensor(td, field), dim.clone()));
             }
         }
         for (i, quant) in self.descriptors.quants.iter().enumerate() {
-            if let (Some(qd), Some((table, _))) = (QReg::new(i as u8), &quant.table) {
-                fields.push((Target::Quant(qd), table.clone()));
+            if let (Some(qd), Some((table, buffer))) = (QReg::new(i as u8), &quant.table) {
+                fields.push((Target::Quant(qd), self.address(table, buffer)));
             }
         }
         fields
@@ -202,7 +237,11 @@ impl Block<'_> {
     /// The innermost loop variable of an expression: variables are numbered from the outside in.
     fn deepest(&self, e: &Expr) -> Option<Var> {
         let mut deepest = None;
-        e.variables(&mut |v| deepest = deepest.max(Some(v)));
+        e.variables(&mut |v| {
+            if !self.slots.contains_key(&v) {
+                deepest = deepest.max(Some(v));
+            }
+        });
         deepest
     }
 
@@ -210,7 +249,7 @@ impl Block<'_> {
     fn value(&mut self, e: &Expr) -> Result<(XReg, bool), CompileError> {
         match e {
             Expr::Const(0) => Ok((ZERO, false)),
-            Expr::Var(v) => match self.vars.get(v) {
+            Expr::Var(v) => match self.vars.get(v).or_else(|| self.slots.get(v)) {
                 Some(x) => Ok((*x, false)),
                 None => Err(CompileError::Internal { what: "a loop variable is used outside its loop" }),
             },
@@ -253,8 +292,8 @@ impl Block<'_> {
                 Stmt::Op(op) => self.op(op)?,
                 Stmt::Fence => self.code.push(Insn::Fence),
                 Stmt::Host(id) => self.code.push(Insn::Host { id: *id }),
-                Stmt::Loop { var, start, end, step, body } => {
-                    self.for_loop(*var, [*start, *end, *step], body)?
+                Stmt::Loop { var, start, end, step, slots, body } => {
+                    self.for_loop(*var, [*start, *end, *step], slots, body)?;
                 }
             }
         }
@@ -265,8 +304,16 @@ impl Block<'_> {
         &mut self,
         var: Var,
         [start, end, step]: [i64; 3],
+        slots: &[Slot],
         body: &[Stmt],
     ) -> Result<(), CompileError> {
+        for (queue, conds) in self.conditions.entries.get(self.at.number).into_iter().flatten() {
+            for pair in conds.chunks(2) {
+                let wait = Wait([pair.first().copied(), pair.get(1).copied()]);
+                self.code.push(Insn::Qnop { queue: *queue, wait });
+            }
+        }
+        self.at.number += 1;
         let counter = self.scalars.take()?;
         let limit = self.scalars.take()?;
         self.code.comment(format!("for v{} = {start} to {end} step {step}", var.0));
@@ -274,7 +321,16 @@ impl Block<'_> {
         self.code.push(Insn::Li { rd: limit, imm: end });
         self.vars.insert(var, counter);
         let top = self.code.here();
-        self.head(Some(var))?;
+        for slot in slots {
+            let rd = *self
+                .slots
+                .get(&slot.var)
+                .ok_or(CompileError::Internal { what: "a slot without a register" })?;
+            let bytes = i32::try_from(slot.bytes).map_err(|_| CompileError::TooBig { what: "buffers" })?;
+            self.code.push(Insn::Muli { rd, rs1: rd, imm: -1 });
+            self.code.push(Insn::Addi { rd, rs1: rd, imm: bytes });
+        }
+        self.head(Some(var), slots)?;
         self.statements(body)?;
         let step = i32::try_from(step).map_err(|_| CompileError::TooBig { what: "loop steps" })?;
         self.code.push(Insn::Addi { rd: counter, rs1: counter, imm: step });
@@ -288,8 +344,8 @@ impl Block<'_> {
     }
 
     fn op(&mut self, op: &TileOp) -> Result<(), CompileError> {
-        let mut conds = self.waits.get(self.next).cloned().unwrap_or_default();
-        self.next += 1;
+        let mut conds = self.conditions.ops.get(self.at.op).cloned().unwrap_or_default();
+        self.at.op += 1;
         while conds.len() > 2 {
             // A qnop takes the first two; the instruction follows it in the same queue.
             let rest = conds.split_off(2);

@@ -2,15 +2,15 @@
 //!
 //! Each distinct view gets a tensor descriptor register: its constant fields are loaded once, in front of the
 //! outermost loop; a field that depends on loop variables is set at the head of the loop that binds the deepest of
-//! them. Loops become loops. [`sync`] adds the conditions.
+//! them. Loops become loops, and conditions come from [`sync`](super::sync).
 
 mod block;
 mod registers;
-mod sync;
 
 use super::CompileError;
 use super::constants::Constants;
-use super::tile::{Stmt, TileLayer};
+use super::sync;
+use super::tile::TileLayer;
 use crate::isa::Insn;
 use crate::program::CodeRange;
 
@@ -37,19 +37,24 @@ impl Code {
     }
 }
 
+/// Numbers of the next operation and the next loop in the text.
+#[derive(Debug, Default)]
+struct Numbers {
+    op: usize,
+    number: usize,
+}
+
 /// Emits all layers, in order, and the final `halt`.
 pub(super) fn emit(layers: &[TileLayer], constants: &mut Constants) -> Result<Code, CompileError> {
     let mut code = Code::default();
+    let conditions = sync::conditions(layers);
+    let mut at = Numbers::default();
     for (id, layer) in layers.iter().enumerate() {
         let start = code.here();
         let id = u32::try_from(id).map_err(|_| CompileError::TooBig { what: "layers" })?;
         code.comment(format!("layer {id}: {} {}", layer.kind, layer.name));
         code.push(Insn::LayerBegin { id });
-        block::layer(layer, constants, &mut code)?;
-        if !layer.body.is_empty() && !matches!(layer.body.last(), Some(Stmt::Host(_))) {
-            // The next layer reads what this one wrote and uses the same scratchpad.
-            code.push(Insn::Fence);
-        }
+        block::layer(layer, constants, &conditions, &mut at, &mut code)?;
         code.push(Insn::LayerEnd { id });
         let end = code.here();
         let narrow = |n: usize| u32::try_from(n).map_err(|_| CompileError::TooBig { what: "instructions" });

@@ -59,7 +59,7 @@ impl Lowering<'_> {
     ) -> Option<(TileOp, View)> {
         let buffer = spm.take(256)?;
         let address = self.constants.append(lut.table.as_slice(), 64);
-        let segment = Buffer { start: 0, bytes: self.constants.len() as i64 };
+        let segment = Buffer::new(0, self.constants.len() as i64);
         let view = spm_view(buffer, etype, buffer.start.into(), exprs([1, 1, 1, 256]), [0, 0, 0, 1], 0, 1);
         Some((load_constants(segment, address.into(), buffer, 256.into()), view))
     }

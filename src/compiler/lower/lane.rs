@@ -85,14 +85,14 @@ impl Lowering<'_> {
         let plan = Plan::new(steps, integer);
         let mut spm = self.spm();
         let mut body = Vec::new();
-        let mut numbers = Buffer { start: 0, bytes: 0 };
+        let mut numbers = Buffer::new(0, 0);
         if !plan.numbers.is_empty() {
             let bytes: Vec<u8> = plan.numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
             numbers = spm
                 .take(bytes.len() as i64)
                 .ok_or_else(|| too_large(node, "scratchpad", bytes.len() as i64, self.machine.spm.bytes))?;
             let from = self.constants.append(&bytes, 64);
-            let segment = Buffer { start: 0, bytes: self.constants.len() as i64 };
+            let segment = Buffer::new(0, self.constants.len() as i64);
             let n = (bytes.len() as i64).into();
             body.push(Stmt::Op(load_constants(segment, from.into(), numbers, n)));
         }

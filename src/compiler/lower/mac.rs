@@ -137,14 +137,14 @@ impl Lowering<'_> {
         shape.entry = profile::entry_bytes(self.profile, dst.etype);
         let multipliers = profile::table(&node.name, self.profile, dst.etype, &epilogue.multiplier)?;
         let window = window_desc(node, window)?;
-        let tile = shape.search(self.machine).ok_or_else(|| {
+        let tile = shape.search(self.machine, self.room).ok_or_else(|| {
             let least =
                 MacTile { rows: 1, cols: 1, channels: 16, reduce: shape.ic.min(16), channels_outer: true };
             too_large(node, "scratchpad", shape.buffers(&least).iter().sum(), self.machine.spm.bytes)
         })?;
         let addresses = self.mac_constants(&shape, &tile, weights, epilogue, multipliers);
         let mut spm = self.spm();
-        let mut buffers = [Buffer { start: 0, bytes: 0 }; 5];
+        let mut buffers = [Buffer::new(0, 0); 5];
         for (buffer, bytes) in buffers.iter_mut().zip(shape.buffers(&tile)) {
             *buffer = spm
                 .take(bytes)
@@ -237,7 +237,7 @@ impl Lowering<'_> {
         } else {
             0
         };
-        let segment = Buffer { start: 0, bytes: self.constants.len() as i64 };
+        let segment = Buffer::new(0, self.constants.len() as i64);
         Addresses { segment, weights, weight_steps, bias, table, pruned }
     }
 }

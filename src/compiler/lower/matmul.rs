@@ -41,14 +41,14 @@ impl Matrix {
         }
         let [rows, cols] = dims;
         View {
-            space: Space::Dram,
+            space: self.storage.space,
             etype: self.storage.etype,
             base,
             dims: [1.into(), 1.into(), rows, cols],
             strides: [0, 0, self.row, self.col],
             zero_point: self.zero_point,
             lanes: 1,
-            buffer: Buffer { start: self.storage.address, bytes: self.storage.bytes },
+            buffer: Buffer::new(self.storage.address, self.storage.bytes),
         }
     }
 }
@@ -99,7 +99,7 @@ impl Lowering<'_> {
         let sizes = [&a, &b, &y].map(|m| m.storage.etype.bytes() as i64);
         let bytes = |t: Tile| [t.m * t.k * sizes[0], t.k * t.n * sizes[1], t.m * t.n * sizes[2]];
         let fits = |t: Tile| {
-            bytes(t).iter().map(|b| next_multiple(*b, 64)).sum::<i64>() <= self.machine.spm.bytes as i64
+            bytes(t).iter().map(|b| next_multiple(*b, 64)).sum::<i64>() <= self.room
                 && t.m * t.n * sums.bytes() as i64 <= self.machine.acc.bytes as i64 / 2
                 && t.k <= MAX_REDUCTION[usize::from(wide)]
         };
@@ -118,7 +118,7 @@ impl Lowering<'_> {
             };
         }
         let mut spm = self.spm();
-        let mut buffers = [Buffer { start: 0, bytes: 0 }; 3];
+        let mut buffers = [Buffer::new(0, 0); 3];
         for (buffer, bytes) in buffers.iter_mut().zip(bytes(tile)) {
             *buffer = spm
                 .take(bytes)
@@ -183,7 +183,7 @@ impl Product {
             strides: [0, 0, self.tile.n * size, size],
             zero_point: 0,
             lanes: 1,
-            buffer: Buffer { start: 0, bytes: self.tile.m * self.tile.n * size },
+            buffer: Buffer::new(0, self.tile.m * self.tile.n * size),
         }
     }
 

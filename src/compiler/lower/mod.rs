@@ -21,6 +21,7 @@ pub(super) use movement::{flattens, same_elements};
 use std::collections::BTreeMap;
 
 use super::CompileError;
+use super::buffers::WORK_BASE;
 use super::constants::Constants;
 use super::storage::{Storage, next_multiple};
 use super::tile::{Buffer, Code, Expr, Ranges, Stmt, TileLayer, TileOp, Var, View};
@@ -36,6 +37,8 @@ pub(super) struct Lowering<'a> {
     pub(super) constants: Constants,
     pub(super) dense_weights: bool,
     pub(super) profile: Profile,
+    /// Scratchpad bytes that the layer may use for its buffers.
+    pub(super) room: i64,
 }
 
 impl Lowering<'_> {
@@ -67,7 +70,8 @@ impl Lowering<'_> {
             }
             Op::Host(_) => self.host(node, host)?,
         };
-        let body = unique_variables(body, &mut BTreeMap::new(), &mut 0);
+        let mut body = unique_variables(body, &mut BTreeMap::new(), &mut 0);
+        local_copies(&mut body);
         Ok(TileLayer { name: node.name.clone(), kind: node.op.kind().into(), body })
     }
 
@@ -91,7 +95,22 @@ impl Lowering<'_> {
     }
 
     fn spm(&self) -> Spm {
-        Spm { used: 0, bytes: self.machine.spm.bytes as i64 }
+        Spm { used: 0, bytes: self.room }
+    }
+}
+
+/// What a tensor in the scratchpad needs no DRAM for becomes a copy inside it: loads from it, stores to it.
+fn local_copies(body: &mut [Stmt]) {
+    for s in body {
+        match s {
+            Stmt::Loop { body, .. } => local_copies(body),
+            Stmt::Op(op) if matches!(op.code, Code::DmaIn | Code::DmaOut) => {
+                if op.views.iter().all(|v| v.space == Space::Spm) {
+                    op.code = Code::DmaCopy;
+                }
+            }
+            _ => {}
+        }
     }
 }
 
@@ -100,7 +119,7 @@ fn unique_variables(body: Vec<Stmt>, names: &mut BTreeMap<Var, Var>, next: &mut 
     let mut out = Vec::with_capacity(body.len());
     for s in body {
         out.push(match s {
-            Stmt::Loop { var, start, end, step, body } => {
+            Stmt::Loop { var, start, end, step, slots, body } => {
                 let fresh = Var(*next);
                 *next += 1;
                 let before = names.insert(var, fresh);
@@ -109,7 +128,7 @@ fn unique_variables(body: Vec<Stmt>, names: &mut BTreeMap<Var, Var>, next: &mut 
                     Some(name) => names.insert(var, name),
                     None => names.remove(&var),
                 };
-                Stmt::Loop { var: fresh, start, end, step, body }
+                Stmt::Loop { var: fresh, start, end, step, slots, body }
             }
             Stmt::Op(mut op) => {
                 op.rename(&|v| names.get(&v).copied().unwrap_or(v));
@@ -135,7 +154,7 @@ impl Spm {
             return None;
         }
         self.used = start + bytes;
-        Some(Buffer { start, bytes })
+        Some(Buffer::new(WORK_BASE + start, bytes))
     }
 
     /// Bytes left.
@@ -181,7 +200,7 @@ impl Nest {
             Expr::from(tile).min(Expr::from(total) - var)
         };
         let body = body(self, var.into(), extent)?;
-        Ok(vec![Stmt::Loop { var, start, end: total, step: tile, body }])
+        Ok(vec![Stmt::Loop { var, start, end: total, step: tile, slots: Vec::new(), body }])
     }
 
     /// The smaller of two, decided by the bounds of the loops where they can.
@@ -201,7 +220,7 @@ pub(super) fn packed_strides(dims: [i64; 3], size: i64) -> [i64; 4] {
     [dims[0] * dims[1] * dims[2] * size, dims[1] * dims[2] * size, dims[2] * size, size]
 }
 
-/// A view of a box of a tensor in DRAM: origin and extents per axis. With `whole_lanes` the innermost extent takes
+/// A view of a box of a tensor: origin and extents per axis. With `whole_lanes` the innermost extent takes
 /// the padding lanes along as plain elements (the caller gives extents that count them).
 pub(super) fn dram_view(s: &Storage, origin: [Expr; 4], dims: [Expr; 4], zero_point: i32) -> View {
     let mut base = Expr::from(s.address);
@@ -209,14 +228,14 @@ pub(super) fn dram_view(s: &Storage, origin: [Expr; 4], dims: [Expr; 4], zero_po
         base = base + o * stride;
     }
     View {
-        space: Space::Dram,
+        space: s.space,
         etype: s.etype,
         base,
         dims,
         strides: s.strides,
         zero_point,
         lanes: 1,
-        buffer: Buffer { start: s.address, bytes: s.bytes },
+        buffer: Buffer::new(s.address, s.bytes),
     }
 }
 

@@ -10,15 +10,22 @@ use super::{Lowering, Nest, Spm, dram_view, exprs, packed_strides, spm_view, too
 use crate::graph::{Lut, MoveAxis, MoveBox, Node};
 use crate::isa::{EType, Space};
 
-/// The same box of elements in two places of DRAM.
+/// The same box of elements in two places.
 #[derive(Debug, Clone)]
 pub(super) struct Copy {
-    from: (i64, Buffer),
-    to: (i64, Buffer),
+    from: (Space, i64, Buffer),
+    to: (Space, i64, Buffer),
     /// Extent, stride in the source, stride in the destination.
     axes: Vec<[i64; 3]>,
     /// Types in the source and in the destination, of one size.
     etypes: [EType; 2],
+}
+
+impl Copy {
+    /// Whether no buffer has to stand between source and destination.
+    fn is_direct(&self) -> bool {
+        self.from.0 == Space::Spm || self.to.0 == Space::Spm
+    }
 }
 
 /// What happens to the elements of a copy on their way.
@@ -47,8 +54,8 @@ impl Lowering<'_> {
         for index in 0..node.inputs.len() {
             let src = self.input(node, index)?.clone();
             let copy = Copy {
-                from: (src.address, Buffer { start: src.address, bytes: src.bytes }),
-                to: (offset, Buffer { start: dst.address, bytes: dst.bytes }),
+                from: (src.space, src.address, Buffer::new(src.address, src.bytes)),
+                to: (dst.space, offset, Buffer::new(dst.address, dst.bytes)),
                 axes: (0..4).map(|i| [src.dims[i], src.strides[i], dst.strides[i]]).collect(),
                 etypes: [src.etype, dst.etype],
             };
@@ -91,8 +98,8 @@ impl Lowering<'_> {
             let axis =
                 |a: &MoveAxis| [a.extent as i64, mine[a.from.0][1] * a.from.1, theirs[a.to.0][1] * a.to.1];
             let copy = Copy {
-                from: (src.address + along(&mine, &b.from), Buffer { start: src.address, bytes: src.bytes }),
-                to: (dst.address + along(&theirs, &b.to), Buffer { start: dst.address, bytes: dst.bytes }),
+                from: (src.space, src.address + along(&mine, &b.from), Buffer::new(src.address, src.bytes)),
+                to: (dst.space, dst.address + along(&theirs, &b.to), Buffer::new(dst.address, dst.bytes)),
                 axes: b.axes.iter().map(axis).collect(),
                 etypes: [src.etype, dst.etype],
             };
@@ -103,9 +110,14 @@ impl Lowering<'_> {
 
     /// Writes one value to every element.
     fn fill_elements(&self, node: &Node, dst: &Storage, value: i32) -> Result<Vec<Stmt>, CompileError> {
+        if dst.space == Space::Spm {
+            let origin = [0, 0, 0, 0].map(Expr::from);
+            let all = dram_view(dst, origin, exprs(dst.dims), value);
+            return Ok(vec![Stmt::Op(TileOp::new(Code::DmaFill, vec![all]))]);
+        }
         let n = dst.dims[3];
         let size = dst.etype.bytes() as i64;
-        let room = (self.machine.spm.bytes as i64 / size).min(4096).min(n);
+        let room = (self.room / size).min(4096).min(n);
         let full = || too_large(node, "scratchpad", n * size, self.machine.spm.bytes);
         let buffer = self.spm().take(room * size).ok_or_else(full)?;
         let line = |n: Expr| [Expr::from(1), Expr::from(1), Expr::from(1), n];
@@ -203,17 +215,23 @@ impl Lowering<'_> {
         let stores = nest.tiles(0, a, 1 << 24, |_, first, count| {
             let dims = [count, b.into(), c.into(), pad.into()];
             let to = View {
-                space: Space::Dram,
+                space: dst.space,
                 etype: dst.etype,
                 base: Expr::from(dst.address + dst.dims[3] * dst.strides[3]) + first * dst.strides[0],
                 dims: dims.clone(),
                 strides: dst.strides,
                 zero_point: zero,
                 lanes: 1,
-                buffer: Buffer { start: dst.address, bytes: dst.bytes },
+                buffer: Buffer::new(dst.address, dst.bytes),
             };
+            if dst.space == Space::Spm {
+                return Ok(vec![Stmt::Op(TileOp::new(Code::DmaFill, vec![to]))]);
+            }
             Ok(vec![Stmt::Op(TileOp::new(Code::DmaOut, vec![to, view(dims, [0, 0, 0, size])]))])
         })?;
+        if dst.space == Space::Spm {
+            return Ok(stores);
+        }
         let mut body = vec![Stmt::Op(TileOp::new(Code::DmaFill, vec![view(line, [0, 0, 0, size])]))];
         body.extend(stores);
         Ok(body)
@@ -221,7 +239,7 @@ impl Lowering<'_> {
 
     /// Copies a box through the scratchpad, with a table in between if there is one.
     fn copy(&mut self, node: &Node, copy: &Copy, lut: Option<&Lut>) -> Result<Vec<Stmt>, CompileError> {
-        let mut spm = Spm { used: 64, bytes: self.machine.spm.bytes as i64 };
+        let mut spm = Spm { used: 64, bytes: self.room };
         let Some(lut) = lut else { return self.copy_through(node, copy, spm, None) };
         let full = || too_large(node, "scratchpad", 256, self.machine.spm.bytes);
         let (load, table) = self.load_table(&mut spm, lut, copy.etypes[1]).ok_or_else(full)?;
@@ -320,8 +338,8 @@ impl Walk<'_> {
             packed[slot] = step;
             step *= self.tile[i];
         }
-        let dram = |(address, buffer): (i64, Buffer), etype, offset: &Expr, strides| View {
-            space: Space::Dram,
+        let place = |(space, address, buffer): (Space, i64, Buffer), etype, offset: &Expr, strides| View {
+            space,
             etype,
             base: Expr::from(address) + offset.clone(),
             dims: dims.clone(),
@@ -331,15 +349,21 @@ impl Walk<'_> {
             buffer,
         };
         let local = |b: Buffer, etype| spm_view(b, etype, b.start.into(), dims.clone(), packed, 0, 1);
+        if self.middle.is_none() && self.copy.is_direct() {
+            let to = place(self.copy.to, written, &self.to, to);
+            let from = place(self.copy.from, read, &self.from, from);
+            let code = if to.space == Space::Spm { Code::DmaIn } else { Code::DmaOut };
+            return vec![Stmt::Op(TileOp::new(code, vec![to, from]))];
+        }
         let staged = local(self.buffers.0, read);
-        let load = vec![staged.clone(), dram(self.copy.from, read, &self.from, from)];
+        let load = vec![staged.clone(), place(self.copy.from, read, &self.from, from)];
         let mut body = vec![Stmt::Op(TileOp::new(Code::DmaIn, load))];
         let mut result = staged.clone();
         if let (Some(middle), Some(second)) = (&self.middle, self.buffers.1) {
             result = local(second, written);
             body.push(Stmt::Op((middle.op)(result.clone(), staged)));
         }
-        let out = vec![dram(self.copy.to, written, &self.to, to), result];
+        let out = vec![place(self.copy.to, written, &self.to, to), result];
         body.push(Stmt::Op(TileOp::new(Code::DmaOut, out)));
         body
     }
@@ -347,8 +371,8 @@ impl Walk<'_> {
 
 pub(super) fn whole_copy(src: &Storage, dst: &Storage, axes: Vec<[i64; 3]>) -> Copy {
     Copy {
-        from: (src.address, Buffer { start: src.address, bytes: src.bytes }),
-        to: (dst.address, Buffer { start: dst.address, bytes: dst.bytes }),
+        from: (src.space, src.address, Buffer::new(src.address, src.bytes)),
+        to: (dst.space, dst.address, Buffer::new(dst.address, dst.bytes)),
         axes,
         etypes: [src.etype, dst.etype],
     }

@@ -61,7 +61,7 @@ impl Lowering<'_> {
             src,
             dst,
         };
-        let room = self.machine.spm.bytes as i64;
+        let room = self.room;
         pool.shrink(room);
         let [need_in, need_out] = pool.bytes();
         let mut spm = self.spm();
@@ -100,7 +100,7 @@ impl Lowering<'_> {
         let (size, out_size) = (src.etype.bytes() as i64, dst.etype.bytes() as i64);
         let sum_type = if size > 1 { EType::S64 } else { EType::S32 };
         let sum_size = sum_type.bytes() as i64;
-        let room = self.machine.spm.bytes as i64;
+        let room = self.room;
         // Channels in a tile such that one row fits, then as many rows as fit.
         let mut tile_c = channels;
         let mut tile_w = width;
@@ -130,7 +130,7 @@ impl Lowering<'_> {
             strides: [0, 0, 0, sum_size],
             zero_point: 0,
             lanes: 1,
-            buffer: Buffer { start: 0, bytes: next_multiple(tile_c, 16) * sum_size },
+            buffer: Buffer::new(0, next_multiple(tile_c, 16) * sum_size),
         };
         let moved = |nest: &Nest, s: &Storage, first: &Expr, count: &Expr| {
             if s.lanes == 1 {

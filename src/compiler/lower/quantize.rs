@@ -128,7 +128,7 @@ impl Lowering<'_> {
     ) -> Result<(i64, i64), CompileError> {
         let need = |r, c| bytes(r, c).iter().map(|b| next_multiple(*b, 64)).sum::<i64>();
         let (mut rows, mut cols) = (height, width);
-        let room = self.machine.spm.bytes as i64;
+        let room = self.room;
         while need(rows, cols) > room && rows > 1 {
             rows = (rows + 1) / 2;
         }

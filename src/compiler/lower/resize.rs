@@ -45,7 +45,7 @@ impl Lowering<'_> {
             let output = bands.iter().map(|b| b.rows.len() as i64).max().unwrap_or(1) * dst.dims[2] * pixel;
             [input, output, tables(bands), cols.len() as i64 * 16]
         };
-        let room = self.machine.spm.bytes as i64;
+        let room = self.room;
         let fits = |b: [i64; 4]| b.iter().map(|b| next_multiple(*b, 64)).sum::<i64>() <= room;
         let (mut height, mut channels) = (rows.len(), channels_total);
         while !fits(bytes(&bands(rows, height), channels)) {
@@ -60,7 +60,7 @@ impl Lowering<'_> {
         }
         let bands = bands(rows, height);
         let mut spm = self.spm();
-        let mut buffers = [Buffer { start: 0, bytes: 0 }; 4];
+        let mut buffers = [Buffer::new(0, 0); 4];
         for (buffer, need) in buffers.iter_mut().zip(bytes(&bands, channels)) {
             *buffer =
                 spm.take(need).ok_or_else(|| too_large(node, "scratchpad", need, self.machine.spm.bytes))?;
@@ -88,7 +88,7 @@ impl Lowering<'_> {
         });
         let bytes: Vec<u8> = words.flat_map(u32::to_le_bytes).collect();
         let from = self.constants.append(&bytes, 64);
-        let segment = Buffer { start: 0, bytes: self.constants.len() as i64 };
+        let segment = Buffer::new(0, self.constants.len() as i64);
         Stmt::Op(load_constants(segment, from.into(), to, (bytes.len() as i64).into()))
     }
 }

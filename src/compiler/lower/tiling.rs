@@ -121,9 +121,9 @@ impl MacShape {
     }
 
     /// Whether the tile fits the machine's memories and instruction limits.
-    pub(super) fn fits(&self, tile: &MacTile, machine: &Machine) -> bool {
+    pub(super) fn fits(&self, tile: &MacTile, machine: &Machine, room: i64) -> bool {
         let spm: i64 = self.buffers(tile).iter().map(|b| next_multiple(*b, 64)).sum();
-        spm <= machine.spm.bytes as i64
+        spm <= room
             && self.accumulator_bytes(tile) <= machine.acc.bytes as i64 / 2
             && self.taps() * if self.depthwise { 1 } else { tile.reduce } <= self.longest_reduction()
     }
@@ -141,7 +141,7 @@ impl MacShape {
     }
 
     /// The cheapest tile that fits; `None` if even the smallest does not.
-    pub(super) fn search(&self, machine: &Machine) -> Option<MacTile> {
+    pub(super) fn search(&self, machine: &Machine, room: i64) -> Option<MacTile> {
         let mut best: Option<(i64, MacTile)> = None;
         let spatial = self.spatial_candidates();
         for channels in self.channel_candidates() {
@@ -151,7 +151,7 @@ impl MacShape {
                 for &(rows, cols) in &spatial {
                     for channels_outer in [true, false] {
                         let tile = MacTile { rows, cols, channels, reduce, channels_outer };
-                        if self.fits(&tile, machine) {
+                        if self.fits(&tile, machine, room) {
                             let cost = self.cost(&tile, machine);
                             if best.is_none_or(|(c, _)| cost < c) {
                                 best = Some((cost, tile));
@@ -305,15 +305,16 @@ mod tests {
                 shape(1, 25088, 4096, 1),
                 shape(14, 512, 512, 3),
             ] {
-                let tile = s.search(&machine).unwrap();
-                assert!(s.fits(&tile, &machine), "{name} {tile:?}");
+                let tile = s.search(&machine, machine.spm.bytes as i64).unwrap();
+                assert!(s.fits(&tile, &machine, machine.spm.bytes as i64), "{name} {tile:?}");
             }
         }
     }
 
     #[test]
     fn a_small_layer_is_one_tile() {
-        let tile = shape(14, 64, 64, 3).search(&Machine::named("rcn-m").unwrap()).unwrap();
+        let machine = Machine::named("rcn-m").unwrap();
+        let tile = shape(14, 64, 64, 3).search(&machine, machine.spm.bytes as i64).unwrap();
         assert_eq!((tile.rows, tile.cols, tile.channels, tile.reduce), (14, 14, 64, 64));
     }
 

@@ -69,6 +69,19 @@ impl Expr {
         }
     }
 
+    /// The value, given those of the variables.
+    #[must_use]
+    pub fn value(&self, of: &impl Fn(Var) -> i64) -> i64 {
+        match self {
+            Expr::Const(c) => *c,
+            Expr::Var(v) => of(*v),
+            Expr::Add(a, b) => a.value(of) + b.value(of),
+            Expr::Mul(a, b) => a.value(of) * b.value(of),
+            Expr::Min(a, b) => a.value(of).min(b.value(of)),
+            Expr::Max(a, b) => a.value(of).max(b.value(of)),
+        }
+    }
+
     /// Calls `f` for every variable in the expression.
     pub fn variables(&self, f: &mut impl FnMut(Var)) {
         match self {

@@ -36,6 +36,8 @@ pub enum Stmt {
         end: i64,
         /// At least 1.
         step: i64,
+        /// Buffers that change sides at the beginning of every trip.
+        slots: Vec<Slot>,
         /// Executed once for each value.
         body: Vec<Stmt>,
     },
@@ -47,21 +49,40 @@ pub enum Stmt {
     Host(u32),
 }
 
-/// Bytes `[start, start + bytes)` of a memory inside which all accesses of a view stay. Conditions between queues are
-/// derived from these.
+/// A double buffer's variable: 0 before the first trip of its loops, then `bytes` and 0 in turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot {
+    /// Unique in the layer.
+    pub var: Var,
+    /// From one side to the other.
+    pub bytes: i64,
+}
+
+/// Bytes `[start, start + bytes)` of a memory inside which all accesses of a view stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Buffer {
     /// First byte.
     pub start: i64,
-    /// Size.
+    /// Size; of one side, if the buffer is double.
     pub bytes: i64,
+    /// The variable of a double buffer; it is added to every address in it.
+    pub slot: Option<Var>,
 }
 
 impl Buffer {
-    /// Whether two buffers of the same memory share a byte.
+    /// A single buffer.
     #[must_use]
-    pub fn overlaps(&self, other: &Buffer) -> bool {
-        self.start < other.start + other.bytes && other.start < self.start + self.bytes
+    pub fn new(start: i64, bytes: i64) -> Buffer {
+        Buffer { start, bytes, slot: None }
+    }
+
+    /// An address inside it, on the side in use.
+    #[must_use]
+    pub fn address(&self, base: &Expr) -> Expr {
+        match self.slot {
+            Some(slot) => base.clone() + slot,
+            None => base.clone(),
+        }
     }
 }
 
@@ -290,6 +311,13 @@ impl TileOp {
     pub fn touches(&self) -> impl Iterator<Item = (Space, Buffer, bool)> + '_ {
         let views = self.views.iter().enumerate().map(|(i, v)| (v.space, v.buffer, i == 0));
         let table = self.quant.as_ref().and_then(|q| q.table.as_ref()).map(|(_, b)| (Space::Spm, *b, false));
+        views.chain(table)
+    }
+
+    /// The same, to be changed: with the address in the buffer.
+    pub fn touches_mut(&mut self) -> impl Iterator<Item = (Space, &mut Expr, &mut Buffer)> + '_ {
+        let views = self.views.iter_mut().map(|v| (v.space, &mut v.base, &mut v.buffer));
+        let table = self.quant.as_mut().and_then(|q| q.table.as_mut()).map(|(e, b)| (Space::Spm, e, b));
         views.chain(table)
     }
 }

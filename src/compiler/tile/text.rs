@@ -20,7 +20,7 @@ use nom::multi::{many0, separated_list1};
 use nom::sequence::{delimited, pair, preceded, terminated};
 use nom::{IResult, Parser};
 
-use super::{Buffer, Code, Expr, Quant, Stmt, TileLayer, TileOp, Var, View};
+use super::{Buffer, Code, Expr, Quant, Slot, Stmt, TileLayer, TileOp, Var, View};
 use crate::isa::{EType, Profile, Space, WindowDesc};
 use crate::numeric::Rescale;
 
@@ -45,8 +45,12 @@ fn body(stmts: &[Stmt], depth: usize, out: &mut String) {
     let indent = "  ".repeat(depth);
     for s in stmts {
         match s {
-            Stmt::Loop { var, start, end, step, body: inner } => {
-                let _ = writeln!(out, "{indent}for v{} = {start} to {end} step {step} {{", var.0);
+            Stmt::Loop { var, start, end, step, slots, body: inner } => {
+                let _ = write!(out, "{indent}for v{} = {start} to {end} step {step} ", var.0);
+                for slot in slots {
+                    let _ = write!(out, "slot v{} {} ", slot.var.0, slot.bytes);
+                }
+                out.push_str("{\n");
                 body(inner, depth + 1, out);
                 let _ = writeln!(out, "{indent}}}");
             }
@@ -115,7 +119,10 @@ fn view(v: &View) -> String {
 }
 
 fn bytes(b: &Buffer) -> String {
-    format!("{}+{}", b.start, b.bytes)
+    match b.slot {
+        Some(Var(n)) => format!("{}+{} slot v{n}", b.start, b.bytes),
+        None => format!("{}+{}", b.start, b.bytes),
+    }
 }
 
 impl std::fmt::Display for Expr {
@@ -232,8 +239,10 @@ fn repeated(input: &str) -> IResult<&str, Stmt> {
     let (rest, start) = preceded(word("="), int).parse(rest)?;
     let (rest, end) = preceded(word("to"), int).parse(rest)?;
     let (rest, step) = preceded(word("step"), int).parse(rest)?;
+    let slot = preceded(word("slot"), pair(variable, int));
+    let (rest, slots) = many0(slot.map(|(var, bytes)| Slot { var, bytes })).parse(rest)?;
     let (rest, body) = delimited(word("{"), many0(statement), word("}")).parse(rest)?;
-    Ok((rest, Stmt::Loop { var, start, end, step, body }))
+    Ok((rest, Stmt::Loop { var, start, end, step, slots, body }))
 }
 
 fn op(input: &str) -> IResult<&str, TileOp> {
@@ -282,7 +291,8 @@ fn a_view(input: &str) -> IResult<&str, View> {
 fn a_buffer(input: &str) -> IResult<&str, Buffer> {
     let (rest, start) = int(input)?;
     let (rest, bytes) = preceded(word("+"), int).parse(rest)?;
-    Ok((rest, Buffer { start, bytes }))
+    let (rest, slot) = opt(preceded(word("slot"), variable)).parse(rest)?;
+    Ok((rest, Buffer { start, bytes, slot }))
 }
 
 fn a_quant(input: &str) -> IResult<&str, Quant> {

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::super::{HostEntry, HostTensor, Meta, Place, Preprocess, Program, Role, TensorEntry};
+use super::super::{HostEntry, HostTensor, Meta, Place, PlaceMemory, Preprocess, Program, Role, TensorEntry};
 
 /// Largest rank of a tensor.
 const MAX_RANK: usize = 16;
+
+/// The largest scratchpad that a machine may have.
+const MAX_SPM: u64 = 1 << 30;
 
 type Checked = Result<(), String>;
 
@@ -92,11 +95,19 @@ fn tensor_entry(meta: &Meta, tensor: &TensorEntry, writable: u64) -> Checked {
         return Err(format!("place {:?} and shape {:?} differ in elements", tensor.place.dims, tensor.shape));
     }
     // Strides of zero could make a huge tensor of a few bytes.
-    if count.checked_mul(bytes).is_none_or(|n| n > meta.dram_bytes) {
-        return Err(format!("{count} elements do not fit {} bytes of DRAM", meta.dram_bytes));
+    let memory = if tensor.place.memory == PlaceMemory::Spm { MAX_SPM } else { meta.dram_bytes };
+    if count.checked_mul(bytes).is_none_or(|n| n > memory) {
+        return Err(format!("{count} elements do not fit {memory} bytes of memory"));
     }
     let (low, high) = extent(&tensor.place, bytes)?;
-    if low < i128::from(writable) || high > i128::from(meta.dram_bytes) {
+    if tensor.place.memory == PlaceMemory::Spm {
+        if tensor.role != Role::Layer {
+            return Err("inputs and outputs lie in DRAM".into());
+        }
+        if low < 0 || high > i128::from(MAX_SPM) {
+            return Err(format!("bytes [{low}, {high}) lie outside every scratchpad"));
+        }
+    } else if low < i128::from(writable) || high > i128::from(meta.dram_bytes) {
         return Err(format!(
             "bytes [{low}, {high}) lie outside the writable DRAM [{writable}, {})",
             meta.dram_bytes

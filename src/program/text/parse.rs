@@ -388,7 +388,7 @@ impl<'a> Assembler<'a> {
             layer,
             dtype: dtype.into(),
             shape: dims.clone(),
-            place: Place { address: 0, dims, strides },
+            place: Place { dims, strides, ..Place::default() },
             ..TensorEntry::default()
         });
         self.places.push(Pending { line: *line, tail, what: (index, address) });

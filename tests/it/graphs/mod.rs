@@ -1,7 +1,8 @@
 //! Random integer graphs, compiled for every machine and for a tiny one that forces tiles, executed, and held against
 //! plain loops, tensor by tensor.
 //!
-//! `RCN_GRAPHS=1000 cargo test --test it graphs` tries more; a failure names the seed, and `RCN_GRAPH=…` runs it alone.
+//! `RCN_GRAPHS=1000 cargo test --test it graphs` tries more; a failure names the seed, and `RCN_GRAPH=…` runs it alone
+//! and shows its tiles and its program.
 
 mod build;
 mod interpret;
@@ -86,6 +87,9 @@ fn check(graph: &Graph, machine: &Machine, seed: u64) -> Result<bool, String> {
     let printed = tile::print(&compiled.layers);
     if tile::parse(&printed).map_err(|e| e.to_string())? != compiled.layers {
         return Err(format!("the tiled operations differ after a trip through text:\n{printed}"));
+    }
+    if setting("RCN_GRAPH").is_some() {
+        println!("{printed}\n{}", rcar_iss::program::text::disassemble(&compiled.program));
     }
     let program = Arc::new(compiled.program);
     let loaded = Loaded::new(program.clone(), machine, Limits::default()).map_err(|e| e.to_string())?;

@@ -785,7 +785,12 @@ impl Builder {
             role: Role::Input,
             dtype: "u8".into(),
             shape: vec![16],
-            place: rcar_iss::program::Place { address: WRITABLE as u64, dims: vec![16], strides: vec![1] },
+            place: rcar_iss::program::Place {
+                address: WRITABLE as u64,
+                dims: vec![16],
+                strides: vec![1],
+                ..Default::default()
+            },
             ..TensorEntry::default()
         };
         let host = HostEntry {

@@ -283,7 +283,7 @@ impl Mac<'_> {
             strides: [0, self.tile.cols * pixel, pixel, size],
             zero_point: 0,
             lanes: 1,
-            buffer: Buffer { start: 0, bytes: self.shape.accumulator_bytes(&self.tile) },
+            buffer: Buffer::new(0, self.shape.accumulator_bytes(&self.tile)),
         }
     }
 

@@ -1,0 +1,273 @@
+//! Where the buffers of the layers lie in the scratchpad and in the accumulators, and which of them are double.
+//!
+//! Lowering takes buffers from an address space of its own, as if every layer had the scratchpad for itself. Here they
+//! get their places. Three aims, in this order:
+//!
+//! - A buffer that is filled anew in every trip of a loop becomes double where there is room, so that one side is
+//!   filled while the other is used.
+//! - What MAC reads, what VEC reads and what leaves for DRAM lie in different banks, since a bank has one read port; what VEC
+//!   writes lies apart from what DMA brings, since it has one write port.
+//! - Buffers of layers that follow each other lie apart, so that the next layer's constants can come early.
+//!
+//! Nothing here is needed for correct values: conditions are derived afterwards.
+
+use std::collections::BTreeMap;
+
+use super::storage::next_multiple;
+use super::tile::{Buffer, Slot, Stmt, TileLayer, TileOp, Var};
+use crate::isa::{Queue, Space};
+use crate::machine::Machine;
+
+/// Where addresses of scratchpad buffers count from until they have a place.
+pub(super) const WORK_BASE: i64 = 1 << 40;
+
+/// A buffer is known by its memory and its first byte.
+type Id = (Space, i64);
+
+/// What its bank ports are wanted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    /// Read by VEC: multipliers, tables, operands.
+    Vector,
+    /// Written by VEC, read by DMA-out.
+    Output,
+    /// Read by MAC, and everything else.
+    Array,
+}
+
+/// A place in the text that touches a buffer.
+#[derive(Debug, Clone)]
+struct Touch {
+    /// Numbers of the loops around it, from the outside in.
+    loops: Vec<usize>,
+    /// It is the first of its statement list to touch the buffer, and it writes all that is read later.
+    leads: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Info {
+    bytes: i64,
+    class: Class,
+    touches: Vec<Touch>,
+}
+
+/// Gives all buffers their places. `room` is the scratchpad that each layer may use: `[0, room)`.
+pub(super) fn arrange(layers: &mut [TileLayer], room: &[i64], machine: &Machine) {
+    let mut cursors = [0; 3];
+    for (index, (layer, room)) in layers.iter_mut().zip(room).enumerate() {
+        let mut survey = Survey::default();
+        survey.list(&layer.body, &mut Vec::new());
+        let mut next = survey.variables;
+        let mut places: BTreeMap<Id, Buffer> = BTreeMap::new();
+        let mut slots: BTreeMap<usize, Vec<Slot>> = BTreeMap::new();
+        let doubled = doubled(&survey, *room);
+        for (id, start, stride) in place(&survey, &doubled, *room, machine, &mut cursors, index) {
+            let info = &survey.buffers[&id];
+            let mut buffer = Buffer::new(start, info.bytes);
+            if let Some(loops) = doubled.get(&id) {
+                let slot = Slot { var: Var(next), bytes: stride };
+                next += 1;
+                buffer.slot = Some(slot.var);
+                for number in loops {
+                    slots.entry(*number).or_default().push(slot);
+                }
+            }
+            places.insert(id, buffer);
+        }
+        rewrite(&mut layer.body, &places, &slots, &mut 0);
+    }
+}
+
+/// Looks at a layer's buffers.
+#[derive(Default)]
+struct Survey {
+    buffers: BTreeMap<Id, Info>,
+    loops: usize,
+    /// One more than the greatest variable.
+    variables: u16,
+}
+
+impl Survey {
+    fn list(&mut self, body: &[Stmt], around: &mut Vec<usize>) {
+        // What has been touched in this list so far, loops inside included.
+        let mut seen: Vec<Id> = Vec::new();
+        for s in body {
+            match s {
+                Stmt::Op(op) => self.operation(op, around, &mut seen),
+                Stmt::Loop { var, body, .. } => {
+                    self.variables = self.variables.max(var.0 + 1);
+                    around.push(self.loops);
+                    self.loops += 1;
+                    self.list(body, around);
+                    around.pop();
+                    for s in body {
+                        touched(s, &mut seen);
+                    }
+                }
+                Stmt::Fence | Stmt::Host(_) => {}
+            }
+        }
+    }
+
+    fn operation(&mut self, op: &TileOp, around: &[usize], seen: &mut Vec<Id>) {
+        let writes = op.views.first().map(|v| (v.space, v.buffer.start));
+        for (i, (space, buffer, _)) in op.touches().enumerate() {
+            if !movable(space, &buffer) {
+                continue;
+            }
+            let id = (space, buffer.start);
+            let reads = i > 0 || op.accumulate;
+            let class = match (op.code.queue(), reads) {
+                (Queue::Vec, true) => Class::Vector,
+                (Queue::Dmaout, _) => Class::Output,
+                _ => Class::Array,
+            };
+            let info =
+                self.buffers.entry(id).or_insert(Info { bytes: 0, class: Class::Array, touches: Vec::new() });
+            info.bytes = info.bytes.max(buffer.bytes);
+            let mac = op.code.queue() == Queue::Mac;
+            info.class = if mac { Class::Array } else { info.class.min(class) };
+            let leads = i == 0 && !reads && writes == Some(id) && !seen.contains(&id);
+            info.touches.push(Touch { loops: around.to_vec(), leads });
+        }
+        touched(&Stmt::Op(op.clone()), seen);
+    }
+}
+
+fn touched(s: &Stmt, seen: &mut Vec<Id>) {
+    match s {
+        Stmt::Op(op) => {
+            for (space, buffer, _) in op.touches().filter(|(s, b, _)| movable(*s, b)) {
+                if !seen.contains(&(space, buffer.start)) {
+                    seen.push((space, buffer.start));
+                }
+            }
+        }
+        Stmt::Loop { body, .. } => body.iter().for_each(|s| touched(s, seen)),
+        Stmt::Fence | Stmt::Host(_) => {}
+    }
+}
+
+/// Whether lowering left it to us where the buffer lies.
+fn movable(space: Space, buffer: &Buffer) -> bool {
+    match space {
+        Space::Dram => false,
+        Space::Spm => buffer.start >= WORK_BASE,
+        Space::Acc => true,
+    }
+}
+
+/// The loops in whose trips a buffer may change sides: those whose list of statements fills it first. Each use must see
+/// what was filled last, so none may stand outside such a loop but before all of them.
+fn turning(info: &Info) -> Vec<usize> {
+    let mut loops: Vec<usize> =
+        info.touches.iter().filter(|t| t.leads).filter_map(|t| t.loops.last().copied()).collect();
+    loops.sort_unstable();
+    loops.dedup();
+    let inside = |t: &Touch| t.loops.iter().any(|l| loops.contains(l));
+    let first = info.touches.iter().position(inside).unwrap_or(info.touches.len());
+    if info.touches.iter().skip(first).all(inside) { loops } else { Vec::new() }
+}
+
+/// Which buffers become double, and in which loops they turn: the smaller ones first, as long as there is room.
+fn doubled(survey: &Survey, room: i64) -> BTreeMap<Id, Vec<usize>> {
+    let size = |info: &Info| next_multiple(info.bytes, 64);
+    let of_spm = |(id, _): &(&Id, &Info)| id.0 == Space::Spm;
+    let mut used: i64 = survey.buffers.iter().filter(of_spm).map(|(_, i)| size(i)).sum();
+    let mut candidates: Vec<(&Id, &Info)> = survey.buffers.iter().collect();
+    candidates.sort_by_key(|(_, info)| info.bytes);
+    let mut list = BTreeMap::new();
+    for (id, info) in candidates {
+        let loops = turning(info);
+        if loops.is_empty() {
+            continue;
+        }
+        if id.0 == Space::Acc {
+            list.insert(*id, loops);
+        } else if used + size(info) <= room {
+            used += size(info);
+            list.insert(*id, loops);
+        }
+    }
+    list
+}
+
+/// Address and distance of the sides of every buffer.
+fn place(
+    survey: &Survey,
+    doubled: &BTreeMap<Id, Vec<usize>>,
+    room: i64,
+    machine: &Machine,
+    cursors: &mut [i64; 3],
+    layer: usize,
+) -> Vec<(Id, i64, i64)> {
+    let bank = (machine.spm.bytes / u64::from(machine.spm.banks)) as i64;
+    let mut list = Vec::new();
+    let half = machine.acc.bytes as i64 / 2;
+    for (id, _) in survey.buffers.iter().filter(|(id, _)| id.0 == Space::Acc) {
+        // A tile takes at most half of the accumulators; layers begin on alternate sides.
+        let start = if layer % 2 == 0 { 0 } else { half };
+        list.push((*id, start, if start == 0 { half } else { -half }));
+    }
+    let classes = [Class::Vector, Class::Output, Class::Array];
+    let sides =
+        |id: &Id, info: &Info| next_multiple(info.bytes, 64) * if doubled.contains_key(id) { 2 } else { 1 };
+    let of = |class: Class| {
+        survey.buffers.iter().filter(move |(id, info)| id.0 == Space::Spm && info.class == class)
+    };
+    let needs = classes.map(|class| of(class).map(|(id, info)| sides(id, info)).sum::<i64>());
+    if needs.iter().sum::<i64>() > room {
+        // Parts of the layer that follow each other share bytes, as lowering planned it.
+        let spm = survey.buffers.iter().filter(|(id, _)| id.0 == Space::Spm);
+        list.extend(spm.map(|(id, _)| (*id, id.1 - WORK_BASE, 0)));
+        return list;
+    }
+    // Whole banks for each class if that leaves room for all.
+    let mut zones = needs.map(|n| next_multiple(n, bank));
+    if zones.iter().sum::<i64>() > room {
+        zones = needs;
+    }
+    zones[2] = (room - zones[0] - zones[1]).max(needs[2]);
+    let mut start = 0;
+    for (i, class) in classes.into_iter().enumerate() {
+        let end = start + zones[i];
+        let mut at = cursors[i].max(start);
+        if at + needs[i] > end {
+            at = start;
+        }
+        for (id, info) in of(class) {
+            list.push((*id, at, next_multiple(info.bytes, 64)));
+            at += sides(id, info);
+        }
+        cursors[i] = at;
+        start = end;
+    }
+    list
+}
+
+/// Moves all buffers to their places.
+fn rewrite(
+    body: &mut [Stmt],
+    places: &BTreeMap<Id, Buffer>,
+    slots: &BTreeMap<usize, Vec<Slot>>,
+    number: &mut usize,
+) {
+    for s in body {
+        match s {
+            Stmt::Op(op) => {
+                for (space, base, buffer) in op.touches_mut() {
+                    if let Some(to) = places.get(&(space, buffer.start)).filter(|_| movable(space, buffer)) {
+                        *base = base.clone() + (to.start - buffer.start);
+                        *buffer = Buffer { bytes: buffer.bytes, ..*to };
+                    }
+                }
+            }
+            Stmt::Loop { slots: turning, body, .. } => {
+                turning.extend(slots.get(number).into_iter().flatten());
+                *number += 1;
+                rewrite(body, places, slots, number);
+            }
+            Stmt::Fence | Stmt::Host(_) => {}
+        }
+    }
+}

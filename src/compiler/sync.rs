@@ -1,0 +1,396 @@
+//! Conditions between the queues.
+//!
+//! The tiled operations of the whole program are walked as they will be issued, trip by trip, with the bytes that each
+//! touches. An operation must wait for the last one of every other queue that touches a common byte, one of the two
+//! writing, unless something that it waits for anyway, or that precedes it in its queue, comes after that one. What has
+//! to be waited for is counted back from the place that waits, and a condition stands for all trips: the least count
+//! of them holds.
+//!
+//! An operation inside a loop that must wait for something from before the loop would make later trips wait for too
+//! much. Then a `qnop` in front of the loop waits instead, unless the operation's own condition is enough.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::tile::{Buffer, Stmt, TileLayer, TileOp, Var, View};
+use crate::isa::{Cond, Queue, Space};
+
+/// Conditions of a program. Operations and loops are numbered in the order in which they stand in the text.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Conditions {
+    /// What each operation waits for.
+    pub(super) ops: Vec<Vec<Cond>>,
+    /// What queues wait for in front of each loop.
+    pub(super) entries: Vec<Vec<(Queue, Vec<Cond>)>>,
+}
+
+/// Works out the conditions of some layers that follow each other.
+pub(super) fn conditions(layers: &[TileLayer]) -> Conditions {
+    let mut assumed = Extra::default();
+    loop {
+        let mut walk = Walk::new(&assumed);
+        for layer in layers {
+            walk.layer(&layer.body);
+        }
+        let found = walk.found.conditions();
+        let needed = Extra::of(&found);
+        // Counts depend on the `qnop`s that were assumed; with more of them they are taken again.
+        if assumed.covers(&needed) {
+            return assumed.complete(found);
+        }
+        assumed.grow(&needed);
+    }
+}
+
+/// `qnop`s: in front of operations with more than two conditions, and of loops.
+#[derive(Debug, Clone, Default)]
+struct Extra {
+    ops: BTreeMap<usize, u64>,
+    entries: BTreeMap<(usize, Queue), u64>,
+}
+
+impl Extra {
+    fn of(conditions: &Conditions) -> Extra {
+        let ops = conditions.ops.iter().enumerate().filter(|(_, c)| c.len() > 2);
+        let entries = conditions.entries.iter().enumerate();
+        Extra {
+            ops: ops.map(|(op, c)| (op, (c.len() as u64 - 1) / 2)).collect(),
+            entries: entries
+                .flat_map(|(l, e)| e.iter().map(move |(q, c)| ((l, *q), (c.len() as u64).div_ceil(2))))
+                .collect(),
+        }
+    }
+
+    fn covers(&self, needed: &Extra) -> bool {
+        needed.ops.iter().all(|(k, n)| self.ops.get(k).is_some_and(|have| have >= n))
+            && needed.entries.iter().all(|(k, n)| self.entries.get(k).is_some_and(|have| have >= n))
+    }
+
+    fn grow(&mut self, needed: &Extra) {
+        for (k, n) in &needed.ops {
+            let have = self.ops.entry(*k).or_default();
+            *have = (*have).max(*n);
+        }
+        for (k, n) in &needed.entries {
+            let have = self.entries.entry(*k).or_default();
+            *have = (*have).max(*n);
+        }
+    }
+
+    /// The conditions, with conditions that wait for nothing where more `qnop`s were counted than are needed: every
+    /// one that was counted must be there.
+    fn complete(&self, mut found: Conditions) -> Conditions {
+        for (op, n) in &self.ops {
+            let conds = &mut found.ops[*op];
+            while conds.len() as u64 <= 2 * n {
+                conds.push(Cond { queue: Queue::Dmain, back: u8::MAX });
+            }
+        }
+        for ((number, queue), n) in &self.entries {
+            let entries = &mut found.entries[*number];
+            let at = entries.iter().position(|(q, _)| q == queue).unwrap_or_else(|| {
+                entries.push((*queue, Vec::new()));
+                entries.len() - 1
+            });
+            let conds = &mut entries[at].1;
+            while (conds.len() as u64) < 2 * n - 1 {
+                conds.push(Cond { queue: Queue::Dmain, back: u8::MAX });
+            }
+            entries.sort_by_key(|(q, _)| q.index());
+        }
+        found
+    }
+}
+
+/// How many instructions of each queue precede.
+type Clock = [u64; 4];
+
+/// Bytes that an operation touches.
+#[derive(Debug, Clone, Copy)]
+struct Touch {
+    space: Space,
+    lo: i64,
+    hi: i64,
+    writes: bool,
+}
+
+impl Touch {
+    fn conflicts(&self, other: &Touch) -> bool {
+        self.space == other.space && (self.writes || other.writes) && self.lo < other.hi && other.lo < self.hi
+    }
+}
+
+/// An operation that others may have to wait for.
+struct Issued {
+    number: u64,
+    clock: Clock,
+    touches: Vec<Touch>,
+}
+
+#[derive(Default)]
+struct Lane {
+    issued: u64,
+    clock: Clock,
+    entries: VecDeque<Issued>,
+}
+
+/// An execution of a loop that is under way.
+struct Open {
+    number: usize,
+    /// Instructions issued when it began, the `qnop`s in front of it not counted.
+    before: Clock,
+}
+
+/// What an operation inside a loop must wait for that was issued before the loop.
+#[derive(Debug, Clone, Copy)]
+struct Hoisted {
+    /// Counted from the loop's beginning.
+    entry: u64,
+    /// Counted from the operation.
+    own: u64,
+}
+
+#[derive(Default)]
+struct Found {
+    queues: Vec<Queue>,
+    /// Least counts of each operation, by queue.
+    direct: Vec<[Option<u64>; 4]>,
+    /// By operation, loop and queue waited for.
+    hoisted: BTreeMap<(usize, usize, usize), Hoisted>,
+    loops: usize,
+}
+
+impl Found {
+    fn conditions(&self) -> Conditions {
+        let mut entries: Vec<BTreeMap<Queue, [Option<u64>; 4]>> = vec![BTreeMap::new(); self.loops];
+        for ((op, number, other), back) in &self.hoisted {
+            if self.direct[*op][*other].is_none_or(|own| own > back.own) {
+                let slot = &mut entries[*number].entry(self.queues[*op]).or_default()[*other];
+                *slot = Some(slot.map_or(back.entry, |b| b.min(back.entry)));
+            }
+        }
+        let conds = |backs: &[Option<u64>; 4]| -> Vec<Cond> {
+            let all = Queue::ALL.into_iter().zip(backs);
+            all.filter_map(|(queue, b)| Some(Cond { queue, back: (*b)?.min(u8::MAX.into()) as u8 })).collect()
+        };
+        Conditions {
+            ops: self.direct.iter().map(conds).collect(),
+            entries: entries.iter().map(|e| e.iter().map(|(q, b)| (*q, conds(b))).collect()).collect(),
+        }
+    }
+}
+
+struct Walk<'a> {
+    extra: &'a Extra,
+    lanes: [Lane; 4],
+    vars: BTreeMap<Var, i64>,
+    open: Vec<Open>,
+    /// Numbers of the next operation and loop in the text.
+    op: usize,
+    number: usize,
+    found: Found,
+}
+
+impl<'a> Walk<'a> {
+    fn new(extra: &'a Extra) -> Walk<'a> {
+        Walk {
+            extra,
+            lanes: Default::default(),
+            vars: BTreeMap::new(),
+            open: Vec::new(),
+            op: 0,
+            number: 0,
+            found: Found::default(),
+        }
+    }
+
+    fn layer(&mut self, body: &[Stmt]) {
+        self.vars.clear();
+        self.statements(body);
+    }
+
+    fn statements(&mut self, body: &[Stmt]) {
+        for s in body {
+            match s {
+                Stmt::Op(op) => self.operation(op),
+                Stmt::Fence | Stmt::Host(_) => self.fence(),
+                Stmt::Loop { var, start, end, step, slots, body } => {
+                    let number = self.number;
+                    self.number += 1;
+                    self.found.loops = self.found.loops.max(self.number);
+                    self.open.push(Open { number, before: self.issued() });
+                    for queue in Queue::ALL {
+                        self.lanes[queue.index()].issued += self.entries(number, queue);
+                    }
+                    let first = (self.op, self.number);
+                    let mut value = *start;
+                    while value < *end {
+                        (self.op, self.number) = first;
+                        self.vars.insert(*var, value);
+                        for slot in slots {
+                            let side = self.vars.entry(slot.var).or_insert(0);
+                            *side = slot.bytes - *side;
+                        }
+                        self.statements(body);
+                        value += step;
+                    }
+                    self.open.pop();
+                }
+            }
+        }
+    }
+
+    /// `qnop`s of a queue in front of a loop.
+    fn entries(&self, number: usize, queue: Queue) -> u64 {
+        self.extra.entries.get(&(number, queue)).copied().unwrap_or(0)
+    }
+
+    fn issued(&self) -> Clock {
+        self.lanes.each_ref().map(|l| l.issued)
+    }
+
+    fn fence(&mut self) {
+        let issued = self.issued();
+        for lane in &mut self.lanes {
+            lane.clock = issued;
+            lane.entries.clear();
+        }
+    }
+
+    fn operation(&mut self, op: &TileOp) {
+        let number = self.op;
+        self.op += 1;
+        let queue = op.code.queue();
+        if self.found.direct.len() <= number {
+            self.found.direct.push([None; 4]);
+            self.found.queues.push(queue);
+        }
+        let own = queue.index();
+        self.lanes[own].issued += self.extra.ops.get(&number).copied().unwrap_or(0);
+        let touches = self.touches(op);
+        let mut clock = self.lanes[own].clock;
+        let mut waits: Vec<(usize, u64, Clock)> = Vec::new();
+        for other in (0..4).filter(|o| *o != own) {
+            let entries = self.lanes[other].entries.iter().rev();
+            let conflict = entries
+                .take_while(|e| e.number > clock[other])
+                .find(|e| touches.iter().any(|a| e.touches.iter().any(|b| a.conflicts(b))));
+            if let Some(e) = conflict {
+                let mut theirs = e.clock;
+                theirs[other] = e.number;
+                clock = join(clock, theirs);
+                waits.push((other, e.number, theirs));
+            }
+        }
+        for (i, (other, awaited, _)) in waits.iter().enumerate() {
+            let implied = waits.iter().enumerate().any(|(j, (_, _, c))| j != i && c[*other] >= *awaited);
+            if !implied {
+                self.wait(number, *other, *awaited);
+            }
+        }
+        let lane = &mut self.lanes[own];
+        lane.issued += 1;
+        clock[own] = lane.issued;
+        lane.clock = clock;
+        lane.entries.push_back(Issued { number: lane.issued, clock, touches });
+        self.forget(own);
+    }
+
+    /// Operation `number`, about to be issued, waits for instruction `awaited` of queue `other`.
+    fn wait(&mut self, number: usize, other: usize, awaited: u64) {
+        let own = self.lanes[other].issued - awaited;
+        match self.open.iter().find(|l| awaited <= l.before[other]) {
+            None => {
+                let slot = &mut self.found.direct[number][other];
+                *slot = Some(slot.map_or(own, |b| b.min(own)));
+            }
+            Some(open) => {
+                // The `qnop`s stand in the order of the queues: those of earlier ones have been issued.
+                let own_queue = self.found.queues[number].index();
+                let issued = if other < own_queue { self.entries(open.number, Queue::ALL[other]) } else { 0 };
+                let entry = open.before[other] + issued - awaited;
+                let least = self.found.hoisted.entry((number, open.number, other));
+                let least = least.or_insert(Hoisted { entry, own });
+                *least = Hoisted { entry: entry.min(least.entry), own: own.min(least.own) };
+            }
+        }
+    }
+
+    /// Forgets what precedes everything that can still be issued.
+    fn forget(&mut self, queue: usize) {
+        for other in (0..4).filter(|o| *o != queue) {
+            let clocks = self.lanes.iter().enumerate().filter(|(q, _)| *q != other);
+            let covered = clocks.map(|(_, l)| l.clock[other]).min().unwrap_or(0);
+            let entries = &mut self.lanes[other].entries;
+            while entries.front().is_some_and(|e| e.number <= covered) {
+                entries.pop_front();
+            }
+        }
+    }
+
+    fn value(&self, e: &super::tile::Expr) -> i64 {
+        e.value(&|v| self.vars.get(&v).copied().unwrap_or(0))
+    }
+
+    fn touches(&self, op: &TileOp) -> Vec<Touch> {
+        let mut touches = Vec::with_capacity(op.views.len() + 1);
+        let output = op.views.first();
+        for (i, view) in op.views.iter().enumerate() {
+            let (lo, hi) = match (op.window, output) {
+                (Some(window), Some(output)) if i == 1 => self.taps(op, view, &window, output),
+                _ => self.span(view, view.dims.each_ref().map(|d| self.value(d))),
+            };
+            touches.push(Touch { space: view.space, lo, hi, writes: i == 0 });
+        }
+        if let Some((_, buffer)) = op.quant.as_ref().and_then(|q| q.table.as_ref()) {
+            let (lo, hi) = self.side(buffer);
+            touches.push(Touch { space: Space::Spm, lo, hi, writes: false });
+        }
+        touches
+    }
+
+    /// The bytes of a buffer, on the side in use.
+    fn side(&self, buffer: &Buffer) -> (i64, i64) {
+        let lo = buffer.start + buffer.slot.map_or(0, |v| self.vars.get(&v).copied().unwrap_or(0));
+        (lo, lo + buffer.bytes)
+    }
+
+    /// Where a box with these extents lies.
+    fn span(&self, view: &View, dims: [i64; 4]) -> (i64, i64) {
+        if view.strides == [0; 4] && dims.iter().product::<i64>() != 1 {
+            // Packed weights: their bytes are not those of a box.
+            return self.side(&view.buffer);
+        }
+        let lanes = i64::from(view.lanes).max(1);
+        let inner = (dims[3] + lanes - 1) / lanes * lanes;
+        let (mut lo, mut hi) = (0, view.etype.bytes() as i64);
+        for (n, stride) in [dims[0], dims[1], dims[2], inner].into_iter().zip(view.strides) {
+            let reach = (n - 1).max(0) * stride;
+            lo += reach.min(0);
+            hi += reach.max(0);
+        }
+        let base = self.value(&view.buffer.address(&view.base));
+        (base + lo, base + hi)
+    }
+
+    /// Where the taps of a tile lie inside the image.
+    fn taps(&self, op: &TileOp, view: &View, window: &crate::isa::WindowDesc, output: &View) -> (i64, i64) {
+        let mut dims = view.dims.each_ref().map(|d| self.value(d));
+        let mut offset = 0;
+        for axis in 0..2 {
+            let (stride, dilation) = (i64::from(window.stride[axis]), i64::from(window.dilation[axis]));
+            let first = self.value(&op.origin[axis]) * stride - i64::from(window.pads[axis]);
+            let tile = self.value(&output.dims[axis + 1]);
+            let last = first + (tile - 1) * stride + i64::from(window.kernel[axis] - 1) * dilation;
+            let extent = dims[axis + 1];
+            let (first, last) = (first.clamp(0, extent - 1), last.clamp(0, extent - 1));
+            offset += first * view.strides[axis + 1];
+            dims[axis + 1] = last - first + 1;
+        }
+        let (lo, hi) = self.span(view, dims);
+        (lo + offset, hi + offset)
+    }
+}
+
+fn join(a: Clock, b: Clock) -> Clock {
+    std::array::from_fn(|i| a[i].max(b[i]))
+}
