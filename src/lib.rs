@@ -16,6 +16,7 @@ pub mod isa;
 pub mod machine;
 pub mod numeric;
 pub mod onnx;
+pub mod profile;
 pub mod program;
 pub mod sim;
 pub mod tensor_file;

@@ -33,6 +33,8 @@ pub(super) enum Command {
     Compile(CompileArgs),
     /// Execute a program or a model, instruction by instruction
     Run(RunArgs),
+    /// Say how many cycles a program or a model takes, layer by layer, without executing it
+    Estimate(EstimateArgs),
     /// Assemble text into a program file
     Asm(AsmArgs),
     /// Print a program as assembly text
@@ -49,9 +51,28 @@ impl Command {
             Command::Compile(a) => a.json,
             Command::Run(a) => a.json,
             Command::Info(a) => a.json,
+            Command::Estimate(a) => a.json,
             Command::Asm(_) | Command::Disasm(_) => false,
         }
     }
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  rcar-iss estimate net.onnx\n  rcar-iss estimate net.onnx --machine rcn-s --machine my.toml\n  \
+                  rcar-iss estimate net.onnx --machine all --json"
+)]
+pub(super) struct EstimateArgs {
+    /// Program file, ONNX model or assembly text
+    pub(super) file: PathBuf,
+    /// Machine: rcn-s, rcn-m, rcn-l, a machine file, or `all`; several stand side by side
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(super) machine: Vec<String>,
+    #[command(flatten)]
+    pub(super) graph: GraphArgs,
+    /// The report as JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -104,6 +125,13 @@ pub(super) struct ModelArgs {
     /// Machine: rcn-s, rcn-m, rcn-l or a machine file [default: rcn-m, or the one that the program is for]
     #[arg(long, value_name = "NAME|FILE")]
     pub(super) machine: Option<String>,
+    #[command(flatten)]
+    pub(super) graph: GraphArgs,
+}
+
+/// What of a model is compiled, and how.
+#[derive(Debug, Clone, Args)]
+pub(super) struct GraphArgs {
     /// Keep this tensor where fusion would remove it; `all` keeps every one
     #[arg(long, value_name = "TENSOR")]
     pub(super) observe: Vec<String>,
@@ -195,6 +223,9 @@ pub(super) struct RunArgs {
     /// Dump real values beside the integers
     #[arg(long, requires = "dump_layers")]
     pub(super) dequantize: bool,
+    /// Show where the cycles went: what bounds each layer, what the units waited for
+    #[arg(long)]
+    pub(super) profile: bool,
     /// Engine: both give the same bytes
     #[arg(long, value_enum, default_value_t = EngineArg::Fast)]
     pub(super) engine: EngineArg,

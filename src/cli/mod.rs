@@ -18,6 +18,7 @@ mod asm;
 mod check;
 mod compile;
 mod disasm;
+mod estimate;
 mod failure;
 mod format;
 mod info;
@@ -77,6 +78,7 @@ fn dispatch(command: Command) -> Result<Report, Failure> {
         Command::Check(args) => check::run(&args),
         Command::Compile(args) => compile::run(&args),
         Command::Run(args) => run::run(&args),
+        Command::Estimate(args) => estimate::run(&args),
         Command::Asm(args) => asm::run(&args),
         Command::Disasm(args) => disasm::run(&args),
         Command::Info(args) => info::run(&args),

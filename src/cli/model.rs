@@ -24,15 +24,15 @@ pub(super) struct Model {
 
 /// Import options from what was typed.
 pub(super) fn import_options(args: &ModelArgs) -> Result<ImportOptions, Failure> {
-    let observe = if args.observe.iter().any(|o| o == "all") {
+    let observe = if args.graph.observe.iter().any(|o| o == "all") {
         Observe::All
-    } else if args.observe.is_empty() {
+    } else if args.graph.observe.is_empty() {
         Observe::Nothing
     } else {
-        Observe::Named(args.observe.iter().cloned().collect())
+        Observe::Named(args.graph.observe.iter().cloned().collect())
     };
     let mut shapes = BTreeMap::new();
-    for option in &args.shape {
+    for option in &args.graph.shape {
         let parsed = option.rsplit_once('=').and_then(|(name, dims)| {
             let dims: Option<Vec<usize>> = dims.split(['x', ',']).map(|d| d.trim().parse().ok()).collect();
             Some((name.to_string(), dims?))
@@ -43,7 +43,7 @@ pub(super) fn import_options(args: &ModelArgs) -> Result<ImportOptions, Failure>
         shapes.insert(name, dims);
     }
     let mut symbols = BTreeMap::new();
-    for option in &args.dim {
+    for option in &args.graph.dim {
         let parsed =
             option.rsplit_once('=').and_then(|(name, n)| Some((name.to_string(), n.trim().parse().ok()?)));
         let Some((name, extent)) = parsed.filter(|(_, n)| *n > 0) else {
@@ -51,7 +51,7 @@ pub(super) fn import_options(args: &ModelArgs) -> Result<ImportOptions, Failure>
         };
         symbols.insert(name, extent);
     }
-    Ok(ImportOptions { observe, shapes, symbols, host: !args.no_host })
+    Ok(ImportOptions { observe, shapes, symbols, host: !args.graph.no_host })
 }
 
 /// Reads an ONNX file.
@@ -101,8 +101,8 @@ pub(super) fn compile(path: &Path, args: &ModelArgs) -> Result<Model, Failure> {
     let options = CompileOptions {
         preprocess: side.preprocess,
         labels: side.labels,
-        dense_weights: args.dense_weights,
-        profile: Profile::ALL.into_iter().find(|p| p.name() == args.numeric).unwrap_or_default(),
+        dense_weights: args.graph.dense_weights,
+        profile: Profile::ALL.into_iter().find(|p| p.name() == args.graph.numeric).unwrap_or_default(),
     };
     let compiled =
         compiler::compile(&imported.graph, &machine, &options).map_err(|e| compile_failure(path, &e))?;

@@ -12,9 +12,10 @@ use super::failure::{Failure, ILLEGAL, INPUT};
 use super::input::{self, Inputs};
 use super::outputs::{self, Class};
 use super::progress::Progress;
-use super::{Report, format, sidecar, source};
+use super::{Report, estimate, format, sidecar, source};
 use crate::dump::{DumpWriter, Selection};
 use crate::host::RtenHost;
+use crate::profile::Profile;
 use crate::program::{Meta, Program, Role, TensorEntry};
 use crate::sim::clock::Cause;
 use crate::sim::{EngineKind, Limits, Loaded, Memory, Observer, RunError, RunSummary, Session};
@@ -225,9 +226,11 @@ fn json(args: &RunArgs, loaded: &Loaded, finished: &[Finished], files: &[String]
 
 fn text(args: &RunArgs, loaded: &Loaded, inputs: &Inputs, finished: &[Finished]) -> String {
     let program = loaded.program();
-    let mut text = layer_table(loaded);
+    let mut text = if args.profile { estimate::table(&Profile::of(loaded)) } else { layer_table(loaded) };
     let all: u64 = program.meta.layers.iter().map(|l| l.macs).sum();
-    text.push_str(&totals(loaded));
+    if !args.profile {
+        text.push_str(&totals(loaded));
+    }
     for host in &program.meta.hosts {
         let layer = program.meta.layers.get(host.layer as usize);
         let macs = layer.map_or(0, |l| l.macs);

@@ -65,7 +65,7 @@ pub(super) fn program(path: &Path, args: &ModelArgs) -> Result<(Program, Machine
 }
 
 fn only_for_models(args: &ModelArgs, what: &str) -> Result<(), Failure> {
-    if args.observe.is_empty() && args.shape.is_empty() {
+    if args.graph.observe.is_empty() && args.graph.shape.is_empty() {
         return Ok(());
     }
     Err(Failure::usage(format!("--observe and --shape are for ONNX models, this is {what}"))

@@ -206,7 +206,7 @@ fn place(
     let half = machine.acc.bytes as i64 / 2;
     for (id, _) in survey.buffers.iter().filter(|(id, _)| id.0 == Space::Acc) {
         // A tile takes at most half of the accumulators; layers begin on alternate sides.
-        let start = if layer % 2 == 0 { 0 } else { half };
+        let start = if layer.is_multiple_of(2) { 0 } else { half };
         list.push((*id, start, if start == 0 { half } else { -half }));
     }
     let classes = [Class::Vector, Class::Output, Class::Array];

@@ -6,9 +6,11 @@
 //!
 //! The compiler knows nothing of simulation: the machine file is all it has of the machine.
 
+mod bounds;
 mod buffers;
 mod constants;
 mod emit;
+mod forward;
 mod lower;
 pub mod memory;
 mod profile;
@@ -23,7 +25,8 @@ use crate::graph::{Graph, Node, Op, TensorId};
 use crate::isa::{ISA_VERSION, Profile};
 use crate::machine::Machine;
 use crate::program::{
-    HostEntry, HostTensor, Layer, MachineId, Meta, Preprocess, Program, RemovedEntry, Role, TensorEntry,
+    HostEntry, HostTensor, Layer, Least, MachineId, Meta, Preprocess, Program, RemovedEntry, Role,
+    TensorEntry,
 };
 use lower::Lowering;
 use storage::{Storage, TENSOR_BASE, next_multiple};
@@ -153,12 +156,16 @@ pub fn compile(graph: &Graph, machine: &Machine, options: &CompileOptions) -> Re
         room: 0,
     };
     let mut layers = Vec::new();
+    let mut least = Vec::new();
     let mut hosts = Vec::new();
     let mut host_models = Vec::new();
     for (index, node) in graph.nodes.iter().enumerate() {
         let host = u32::try_from(hosts.len()).map_err(|_| CompileError::TooBig { what: "host layers" })?;
         lowering.room = plan.room[index];
+        let before = lowering.constants.len();
         layers.push(lowering.layer(node, host)?);
+        let constants = (lowering.constants.len() - before) as u64;
+        least.push(bounds::least(graph, node, &plan, machine, constants));
         if let Op::Host(model) = &node.op {
             hosts.push((index, node));
             host_models.push(model.model.clone());
@@ -166,6 +173,7 @@ pub fn compile(graph: &Graph, machine: &Machine, options: &CompileOptions) -> Re
     }
     let mut constants = lowering.constants;
     profile::apply(&mut layers, options.profile)?;
+    layers.iter_mut().for_each(|l| forward::forward(&mut l.body));
     buffers::arrange(&mut layers, &plan.room, machine);
 
     // Tensors lie behind the constants, whose size only the descriptors still change; they are counted here.
@@ -191,7 +199,7 @@ pub fn compile(graph: &Graph, machine: &Machine, options: &CompileOptions) -> Re
         isa_version: ISA_VERSION,
         machine: MachineId { name: machine.name.clone(), hash: format!("{:016x}", machine.hash()) },
         dram_bytes,
-        layers: graph.nodes.iter().map(|n| layer_entry(graph, n)).collect(),
+        layers: graph.nodes.iter().zip(least).map(|(n, l)| layer_entry(graph, n, l)).collect(),
         provenance: code.provenance,
         tensors: tensor_entries(graph, options, &place),
         hosts: hosts.iter().map(|(i, n)| host_entry(graph, *i, n, &place)).collect(),
@@ -241,7 +249,7 @@ fn relocate(body: &mut [Stmt], delta: i64) {
     }
 }
 
-fn layer_entry(graph: &Graph, node: &Node) -> Layer {
+fn layer_entry(graph: &Graph, node: &Node, least: Least) -> Layer {
     let elements = |id: &TensorId| graph.tensor(*id).shape.iter().map(|d| *d as u64).product::<u64>();
     let macs = match &node.op {
         Op::Conv { weights, .. } | Op::Gemm { weights, .. } => {
@@ -273,6 +281,7 @@ fn layer_entry(graph: &Graph, node: &Node) -> Layer {
         host: matches!(node.op, Op::Host(_)),
         weights: weights.map_or(0, |w| w.shape.iter().map(|d| *d as u64).product()),
         zero_weights: weights.map_or(0, constants::zeros),
+        least,
     }
 }
 

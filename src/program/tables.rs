@@ -68,6 +68,24 @@ pub struct Layer {
     /// Those that are zero: equal to their zero point.
     #[serde(default)]
     pub zero_weights: u64,
+    /// What it costs at least, however it is tiled.
+    #[serde(default)]
+    pub least: Least,
+}
+
+/// Least costs of a layer on the program's machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Least {
+    /// Steps of the MAC array.
+    #[serde(default)]
+    pub mac_cycles: u64,
+    /// Vectors of the vector unit.
+    #[serde(default)]
+    pub vec_cycles: u64,
+    /// Bytes of DRAM: constants, network inputs and outputs, and what exceeds the scratchpad.
+    #[serde(default)]
+    pub dram_bytes: u64,
 }
 
 impl Layer {

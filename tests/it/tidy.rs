@@ -18,6 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("onnx", &["float", "graph", "isa", "numeric", "tensor_file"]),
     ("compiler", &["graph", "isa", "machine", "numeric", "program"]),
     ("sim", &["isa", "machine", "numeric", "program"]),
+    ("profile", &["machine", "program", "sim"]),
     ("dump", &["files", "program", "tensor_file"]),
     ("host", &["float", "program", "sim", "tensor_file"]),
     (
@@ -32,6 +33,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "isa",
             "machine",
             "onnx",
+            "profile",
             "program",
             "sim",
             "tensor_file",

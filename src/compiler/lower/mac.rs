@@ -14,7 +14,7 @@ use super::super::{CompileError, profile};
 use super::tiling::{MacShape, MacTile};
 use super::{Lowering, too_large};
 use crate::graph::{MacEpilogue, Node, Weights, Window};
-use crate::isa::{EType, WindowDesc};
+use crate::isa::{EType, Space, WindowDesc};
 
 /// A MAC layer on its way to tiles.
 struct Mac<'a> {
@@ -278,6 +278,7 @@ fn mac_shape(
         per_channel: epilogue.multiplier.len() > 1,
         entry: 4,
         bias: epilogue.bias.is_some(),
+        resident: [src.space == Space::Spm, dst.space == Space::Spm],
     }
 }
 

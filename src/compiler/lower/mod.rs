@@ -104,10 +104,11 @@ fn local_copies(body: &mut [Stmt]) {
     for s in body {
         match s {
             Stmt::Loop { body, .. } => local_copies(body),
-            Stmt::Op(op) if matches!(op.code, Code::DmaIn | Code::DmaOut) => {
-                if op.views.iter().all(|v| v.space == Space::Spm) {
-                    op.code = Code::DmaCopy;
-                }
+            Stmt::Op(op)
+                if matches!(op.code, Code::DmaIn | Code::DmaOut)
+                    && op.views.iter().all(|v| v.space == Space::Spm) =>
+            {
+                op.code = Code::DmaCopy;
             }
             _ => {}
         }

@@ -203,7 +203,9 @@ impl Pool {
     fn bytes(&self) -> [i64; 2] {
         let [rows, cols] = self.input_extent();
         let pixel = next_multiple(self.tile[2], self.lanes);
-        [rows * cols * pixel, self.tile[0] * self.tile[1] * pixel].map(|n| n * self.size())
+        let input = if self.src.space == Space::Spm { 0 } else { rows * cols * pixel };
+        let output = if self.dst.space == Space::Spm { 0 } else { self.tile[0] * self.tile[1] * pixel };
+        [input, output].map(|n| n * self.size())
     }
 
     /// Shrinks the tile until it fits `room`: rows first, then channels, then columns.
@@ -261,8 +263,13 @@ impl Pool {
         let from = dram_view(&self.src, [n.clone(), iy.clone(), ix.clone(), c.clone()], dims.clone(), zx);
         let to = spm_view(input, self.src.etype, input.start.into(), dims, strides, zx, pad);
         let full = [Expr::from(1), self.src.dims[1].into(), self.src.dims[2].into(), nc.clone()];
-        let base = Expr::from(input.start) - iy * row - ix * pixel;
-        let read = spm_view(input, self.src.etype, base, full, strides, zx, 1);
+        let resident = self.src.space == Space::Spm;
+        let read = if resident {
+            dram_view(&self.src, [n.clone(), 0.into(), 0.into(), c.clone()], full, zx)
+        } else {
+            let base = Expr::from(input.start) - iy * row - ix * pixel;
+            spm_view(input, self.src.etype, base, full, strides, zx, 1)
+        };
 
         let strides = [0, self.tile[1] * pixel, pixel, size];
         let out = |c: Expr, lanes| {
@@ -272,10 +279,20 @@ impl Pool {
         let stored = out(moved(&self.dst), 1);
         let place =
             dram_view(&self.dst, [n.clone(), y.clone(), x.clone(), c.clone()], stored.dims.clone(), zy);
-        vec![
-            Stmt::Op(TileOp::new(Code::DmaIn, vec![to, from])),
-            Stmt::Op(op(vec![out(nc.clone(), self.lanes), read], self.window, [y.clone(), x.clone()])),
-            Stmt::Op(TileOp::new(Code::DmaOut, vec![place, stored])),
-        ]
+        let mut body = Vec::new();
+        if !resident {
+            body.push(Stmt::Op(TileOp::new(Code::DmaIn, vec![to, from])));
+        }
+        let mut result = out(nc.clone(), self.lanes);
+        let at = [y.clone(), x.clone()];
+        if self.dst.space == Space::Spm {
+            // The tensor itself, with its padding lanes.
+            result = View { dims: result.dims, lanes: result.lanes, ..place };
+            body.push(Stmt::Op(op(vec![result, read], self.window, at)));
+            return body;
+        }
+        body.push(Stmt::Op(op(vec![result, read], self.window, at)));
+        body.push(Stmt::Op(TileOp::new(Code::DmaOut, vec![place, stored])));
+        body
     }
 }

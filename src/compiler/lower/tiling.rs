@@ -32,6 +32,8 @@ pub(super) struct MacShape {
     /// Bytes of a multiplier.
     pub(super) entry: i64,
     pub(super) bias: bool,
+    /// Input and output lie in the scratchpad and need no buffer.
+    pub(super) resident: [bool; 2],
     /// Bytes of an element of the input, the weights, the accumulators (and the bias), the output.
     pub(super) sizes: [i64; 4],
 }
@@ -81,11 +83,15 @@ impl MacShape {
         let parameters = next_multiple(oc, 16) * self.entry;
         let [input, _, sums, output] = self.sizes;
         [
-            rows * cols * self.in_channels(tile) * input,
+            if self.resident[0] { 0 } else { rows * cols * self.in_channels(tile) * input },
             self.weight_bytes(tile),
             if self.bias { next_multiple(oc, 16) * sums } else { 0 },
             if self.per_channel { parameters } else { 0 },
-            tile.rows * tile.cols * next_multiple(oc, self.out_lanes) * output,
+            if self.resident[1] {
+                0
+            } else {
+                tile.rows * tile.cols * next_multiple(oc, self.out_lanes) * output
+            },
         ]
     }
 
@@ -291,6 +297,7 @@ mod tests {
             per_channel: true,
             entry: 4,
             bias: true,
+            resident: [false; 2],
             sizes: [1, 1, 4, 1],
         }
     }

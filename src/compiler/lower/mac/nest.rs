@@ -39,7 +39,7 @@ impl Mac<'_> {
                 body.extend(self.areas(nest, |nest, area| {
                     let mut tile = Vec::new();
                     if !self.splits_reduction() {
-                        tile.push(self.load_input(nest, area, self.input_channels(&channels)));
+                        tile.extend(self.load_input(nest, area, self.input_channels(&channels)));
                     }
                     tile.extend(self.compute(nest, area, &channels)?);
                     Ok(tile)
@@ -51,7 +51,7 @@ impl Mac<'_> {
                 let shared = !self.splits_reduction() && !self.shape.depthwise && !self.grouped();
                 let mut body = Vec::new();
                 if shared {
-                    body.push(self.load_input(nest, area, (0.into(), self.shape.ic.into())));
+                    body.extend(self.load_input(nest, area, (0.into(), self.shape.ic.into())));
                 }
                 body.extend(nest.tiles(0, total, channels, |nest, first, count| {
                     let channels = Channels { first, count };
@@ -59,7 +59,7 @@ impl Mac<'_> {
                     if !self.splits_reduction() {
                         tile.push(self.load_weights(&channels, 0.into(), self.shape.ic.into()));
                         if !shared {
-                            tile.push(self.load_input(nest, area, self.input_channels(&channels)));
+                            tile.extend(self.load_input(nest, area, self.input_channels(&channels)));
                         }
                     }
                     tile.extend(self.compute(nest, area, &channels)?);
@@ -136,7 +136,16 @@ impl Mac<'_> {
         self.shape.in_channels(&self.tile) * self.shape.sizes[0]
     }
 
-    fn load_input(&self, nest: &Nest, area: &Area, (first, count): (Expr, Expr)) -> Stmt {
+    /// Whether the input lies in the scratchpad already.
+    fn input_is_resident(&self) -> bool {
+        self.src.space == Space::Spm
+    }
+
+    /// The load of what a tile reads; none if it is there.
+    fn load_input(&self, nest: &Nest, area: &Area, (first, count): (Expr, Expr)) -> Option<Stmt> {
+        if self.input_is_resident() {
+            return None;
+        }
         let (y, rows) = self.input_span(nest, 0, &area.row, &area.rows);
         let (x, cols) = self.input_span(nest, 1, &area.col, &area.cols);
         let pixel = self.shape.in_channels(&self.tile);
@@ -159,7 +168,7 @@ impl Mac<'_> {
         let src = dram_view(&self.src, [area.batch.clone(), y, x, first], dims.clone(), self.src_zero);
         let strides = [0, self.row_stride(), self.pixel_stride(), self.shape.sizes[0]];
         let dst = spm_view(buffer, self.src.etype, buffer.start.into(), dims, strides, self.src_zero, lanes);
-        Stmt::Op(TileOp::new(Code::DmaIn, vec![dst, src]))
+        Some(Stmt::Op(TileOp::new(Code::DmaIn, vec![dst, src])))
     }
 
     /// Bias and multipliers of a channel tile.
@@ -226,19 +235,18 @@ impl Mac<'_> {
             let ic = self.shape.ic;
             let step = self.tile.reduce;
             let part = |nest: &Nest, first: Expr, count: Expr, accumulate: bool| {
-                vec![
-                    self.load_weights(channels, first.clone(), count.clone()),
-                    self.load_input(nest, area, (first.clone(), count.clone())),
-                    Stmt::Op(self.conv_op(nest, area, channels, first, count, accumulate)),
-                ]
+                let mut part = vec![self.load_weights(channels, first.clone(), count.clone())];
+                part.extend(self.load_input(nest, area, (first.clone(), count.clone())));
+                part.push(Stmt::Op(self.conv_op(nest, area, channels, first, count, accumulate)));
+                part
             };
             body.extend(part(nest, 0.into(), step.into(), false));
             body.extend(nest.tiles(step, ic, step, |nest, first, count| Ok(part(nest, first, count, true)))?);
         } else if self.grouped() {
             let groups = channels.count.constant().unwrap_or(self.tile.channels);
-            body.extend(
-                nest.tiles(0, groups, 1, |nest, g, _| Ok(vec![Stmt::Op(self.group_op(nest, area, g))]))?,
-            );
+            body.extend(nest.tiles(0, groups, 1, |nest, g, _| {
+                Ok(vec![Stmt::Op(self.group_op(nest, area, channels, g))])
+            })?);
         } else {
             let count = if self.shape.depthwise { channels.count.clone() } else { self.shape.ic.into() };
             body.push(Stmt::Op(self.conv_op(nest, area, channels, 0.into(), count, false)));
@@ -248,8 +256,15 @@ impl Mac<'_> {
     }
 
     /// The source view of the MAC array: full extents, so that it derives the padding; the base is where element
-    /// (0, 0, 0) would lie.
-    fn source(&self, nest: &Nest, area: &Area, offset: Expr, channels: Expr) -> View {
+    /// (0, 0, 0) would lie. `first` is the first channel that the tile reads, `offset` the bytes from there.
+    fn source(&self, nest: &Nest, area: &Area, first: Expr, offset: Expr, channels: Expr) -> View {
+        if self.input_is_resident() {
+            let image = [Expr::from(1), self.shape.height.into(), self.shape.width.into(), channels];
+            let origin = [area.batch.clone(), 0.into(), 0.into(), first];
+            let mut view = dram_view(&self.src, origin, image, self.src_zero);
+            view.base = view.base + offset;
+            return view;
+        }
         let (y, _) = self.input_span(nest, 0, &area.row, &area.rows);
         let (x, _) = self.input_span(nest, 1, &area.col, &area.cols);
         let pixel = self.pixel_stride();
@@ -316,9 +331,10 @@ impl Mac<'_> {
         };
         let weights =
             spm_view(buffer, self.weight_type, buffer.start.into(), dims, strides, self.weight_zero, 1);
+        let first = if self.shape.depthwise { channels.first.clone() } else { reduce_first.clone() };
         let mut views = vec![
             self.accumulator(area, 0.into(), out.clone()),
-            self.source(nest, area, 0.into(), reduce),
+            self.source(nest, area, first, 0.into(), reduce),
             weights,
         ];
         let bias = !accumulate && self.epilogue.bias.is_some();
@@ -337,7 +353,8 @@ impl Mac<'_> {
     }
 
     /// One group of a grouped convolution; `g` counts from the tile's first group.
-    fn group_op(&self, nest: &Nest, area: &Area, g: Expr) -> TileOp {
+    fn group_op(&self, nest: &Nest, area: &Area, channels: &Channels, g: Expr) -> TileOp {
+        let (first, _) = self.input_channels(channels);
         let [kh, kw] = self.shape.kernel;
         let (ic, oc) = (self.shape.ic, self.shape.oc);
         let buffer = self.buffers[1];
@@ -347,7 +364,7 @@ impl Mac<'_> {
         let weights = spm_view(buffer, self.weight_type, base, dims, [0; 4], self.weight_zero, 1);
         let mut views = vec![
             self.accumulator(area, g.clone() * (oc * sums), oc.into()),
-            self.source(nest, area, g.clone() * (ic * input), ic.into()),
+            self.source(nest, area, first, g.clone() * (ic * input), ic.into()),
             weights,
         ];
         if self.epilogue.bias.is_some() {
@@ -384,11 +401,19 @@ impl Mac<'_> {
             profile: Quant::ONNX,
             table: self.shape.per_channel.then(|| (self.buffers[3].start.into(), self.buffers[3])),
         };
-        let requant = finishing(
-            self.dst.etype,
-            vec![view(area_dims(count.clone()), lanes), self.accumulator(area, 0.into(), count.clone())],
-            quant,
-        );
+        let resident = self.dst.space == Space::Spm;
+        let origin = [area.batch.clone(), area.row.clone(), area.col.clone(), first.clone()];
+        let result = if resident {
+            let place = dram_view(&self.dst, origin.clone(), area_dims(count.clone()), self.out_zero);
+            View { lanes: lanes as u8, ..place }
+        } else {
+            view(area_dims(count.clone()), lanes)
+        };
+        let sums = self.accumulator(area, 0.into(), count.clone());
+        let requant = finishing(self.dst.etype, vec![result, sums], quant);
+        if resident {
+            return vec![Stmt::Op(requant)];
+        }
         let stored = if self.dst.lanes > 1 {
             match count.constant() {
                 Some(c) => Expr::from(next_multiple(c, self.dst.lanes)),
@@ -397,7 +422,6 @@ impl Mac<'_> {
         } else {
             count
         };
-        let origin = [area.batch.clone(), area.row.clone(), area.col.clone(), first];
         let dims = area_dims(stored);
         let store = TileOp::new(
             Code::DmaOut,

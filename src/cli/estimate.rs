@@ -1,0 +1,187 @@
+//! `rcar-iss estimate`: cycles without tensors, on one machine or several side by side.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::args::{EstimateArgs, ModelArgs};
+use super::failure::Failure;
+use super::{Report, format, source};
+use crate::machine::Machine;
+use crate::profile::{Profile, UNITS};
+use crate::sim::clock::{Cause, Causes};
+use crate::sim::{Limits, Loaded};
+
+pub(super) fn run(args: &EstimateArgs) -> Result<Report, Failure> {
+    let machines: Vec<Option<String>> = if args.machine.is_empty() {
+        vec![None]
+    } else if args.machine.iter().any(|m| m == "all") {
+        Machine::names().into_iter().map(|n| Some(n.to_string())).collect()
+    } else {
+        args.machine.iter().cloned().map(Some).collect()
+    };
+    let mut profiles = Vec::new();
+    for machine in machines {
+        let model = ModelArgs { machine, graph: args.graph.clone() };
+        let (program, machine) = source::program(&args.file, &model)?;
+        let loaded = Loaded::new(Arc::new(program), &machine, Limits::default())
+            .map_err(|e| Failure::load(&args.file, &e))?;
+        profiles.push(Profile::of(&loaded));
+    }
+    let text = match profiles.as_slice() {
+        _ if args.json => format!("{:#}\n", json!({ "profiles": profiles })),
+        [one] => table(one),
+        several => side_by_side(several),
+    };
+    Ok(Report::fine(text))
+}
+
+fn percent(part: f64) -> String {
+    format!("{:.1}%", 100.0 * part)
+}
+
+/// The profile of a program as tables: layers, units, totals.
+pub(super) fn table(p: &Profile) -> String {
+    let header = [
+        "#", "layer", "kind", "cycles", "share", "least", "bound", "MACs", "of peak", "DRAM in", "out",
+        "MAC/B", "waits",
+    ];
+    let mut rows = Vec::new();
+    let outside = |name: &str, cycles: u64| {
+        let mut row = vec![String::new(); header.len()];
+        row[1] = name.into();
+        row[3] = format::grouped(cycles);
+        row[4] = percent(cycles as f64 / p.cycles as f64);
+        row
+    };
+    if p.outside[0] > 0 {
+        rows.push(outside("(prologue)", p.outside[0]));
+    }
+    for (i, l) in p.layers.iter().enumerate() {
+        let no_macs = l.macs == 0 || l.host;
+        rows.push(vec![
+            i.to_string(),
+            l.name.clone(),
+            if l.host { format!("{} (host)", l.kind) } else { l.kind.clone() },
+            format::grouped(l.cycles),
+            percent(l.share),
+            format::grouped(l.least),
+            l.bound.name().into(),
+            if l.macs == 0 { String::new() } else { format::grouped(l.macs) },
+            if no_macs { String::new() } else { percent(l.mac_utilization) },
+            format::bytes(l.bytes[0]),
+            format::bytes(l.bytes[1]),
+            if no_macs { String::new() } else { l.intensity.map_or("-".into(), |x| format!("{x:.1}")) },
+            waits(&l.units),
+        ]);
+    }
+    if p.outside[1] > 0 {
+        rows.push(outside("(epilogue)", p.outside[1]));
+    }
+    let mut text = format::table(&header, &[0, 3, 4, 5, 7, 8, 9, 10, 11], rows);
+    text.push('\n');
+    text.push_str(&units(p));
+    let _ = writeln!(
+        text,
+        "\n{} on {}: {} cycles = {} at {} MHz, {:.1} frames/s; {:.3} TOPS, {} of the array's peak",
+        p.program,
+        p.machine,
+        format::grouped(p.cycles),
+        format::time(p.cycles, p.clock_mhz),
+        p.clock_mhz,
+        p.frames_per_second,
+        p.tops,
+        percent(p.mac_utilization),
+    );
+    let _ = writeln!(
+        text,
+        "at least {} cycles if every layer took its largest bound (MAC, VEC, or compulsory DRAM traffic): {:.2} times that",
+        format::grouped(p.least),
+        p.cycles as f64 / p.least.max(1) as f64,
+    );
+    text
+}
+
+/// The two largest things that MAC and VEC waited for in a layer.
+fn waits(units: &[Causes; 4]) -> String {
+    let mut list: Vec<(u64, &str, Cause)> = Vec::new();
+    for (name, causes) in ["MAC", "VEC"].into_iter().zip(&units[2..]) {
+        list.extend(causes.iter().filter(|(c, _)| *c != Cause::Busy).map(|(c, n)| (n, name, c)));
+    }
+    list.sort_by_key(|(n, ..)| std::cmp::Reverse(*n));
+    let texts =
+        list.iter().take(2).map(|(n, unit, c)| format!("{unit} {} {}", c.name(), format::grouped(*n)));
+    texts.collect::<Vec<_>>().join(", ")
+}
+
+/// What the units did in all cycles.
+fn units(p: &Profile) -> String {
+    let mut header = vec!["unit", "instructions"];
+    header.extend(Cause::ALL.map(Cause::name));
+    let rows = UNITS.iter().zip(&p.units).map(|(name, unit)| {
+        let mut row = vec![(*name).to_string(), format::grouped(unit.instructions)];
+        row.extend(Cause::ALL.map(|c| percent(unit.causes[c] as f64 / p.cycles.max(1) as f64)));
+        row
+    });
+    let right: Vec<usize> = (1..header.len()).collect();
+    let mut text = format::table(&header, &right, rows.collect());
+    let c = &p.control;
+    let share = |n: u64| percent(n as f64 / p.cycles.max(1) as f64);
+    let _ = writeln!(
+        text,
+        "control core: busy {}, constant load {}, queue full {}, fence {}, halted {}",
+        share(c.busy),
+        share(c.constant_load),
+        share(c.queue_full),
+        share(c.fence),
+        share(c.halted)
+    );
+    text
+}
+
+/// Several machines beside each other.
+fn side_by_side(profiles: &[Profile]) -> String {
+    let mut header = vec!["#".to_string(), "layer".into(), "kind".into()];
+    header.extend(profiles.iter().flat_map(|p| [format!("{} cycles", p.machine), "bound".into()]));
+    let header: Vec<&str> = header.iter().map(String::as_str).collect();
+    let rows = profiles[0].layers.iter().enumerate().map(|(i, l)| {
+        let mut row = vec![i.to_string(), l.name.clone(), l.kind.clone()];
+        for p in profiles {
+            let l = &p.layers[i];
+            row.extend([format::grouped(l.cycles), l.bound.name().to_string()]);
+        }
+        row
+    });
+    let right: Vec<usize> = [0].into_iter().chain((0..profiles.len()).map(|i| 3 + 2 * i)).collect();
+    let mut text = format::table(&header, &right, rows.collect());
+    text.push('\n');
+    let header = [
+        "machine",
+        "cycles",
+        "time",
+        "frames/s",
+        "TOPS",
+        "of peak",
+        "DRAM in",
+        "out",
+        "least",
+        "times least",
+    ];
+    let rows = profiles.iter().map(|p| {
+        vec![
+            p.machine.clone(),
+            format::grouped(p.cycles),
+            format::time(p.cycles, p.clock_mhz),
+            format!("{:.1}", p.frames_per_second),
+            format!("{:.3}", p.tops),
+            percent(p.mac_utilization),
+            format::bytes(p.bytes[0]),
+            format::bytes(p.bytes[1]),
+            format::grouped(p.least),
+            format!("{:.2}", p.cycles as f64 / p.least.max(1) as f64),
+        ]
+    });
+    text.push_str(&format::table(&header, &[1, 2, 3, 4, 5, 6, 7, 8, 9], rows.collect()));
+    text
+}

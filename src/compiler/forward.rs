@@ -1,0 +1,166 @@
+//! Leaves out copies between a layer's buffers and tensors that lie in the scratchpad.
+//!
+//! Lowerings bring every operand to a buffer and every result from one. Where the tensor lies in the scratchpad itself, that is
+//! a copy inside it, and mostly a needless one: what reads the buffer can read the tensor with the tensor's strides, and
+//! what writes the buffer can write the tensor.
+
+use super::buffers::WORK_BASE;
+use super::tile::{Code, Stmt, TileOp, View};
+use crate::isa::Space;
+
+/// Leaves out the copies of a layer that can be left out.
+pub(super) fn forward(body: &mut Vec<Stmt>) {
+    for s in body.iter_mut() {
+        if let Stmt::Loop { body, .. } = s {
+            forward(body);
+        }
+    }
+    let mut at = 0;
+    while at < body.len() {
+        if read_in_place(body, at) || written_in_place(body, at) {
+            body.remove(at);
+        } else {
+            at += 1;
+        }
+    }
+}
+
+fn is_buffer(view: &View) -> bool {
+    view.space == Space::Spm && view.buffer.start >= WORK_BASE
+}
+
+fn same_buffer(a: &View, b: &View) -> bool {
+    is_buffer(a) && is_buffer(b) && a.buffer.start == b.buffer.start
+}
+
+fn at_its_start(view: &View) -> bool {
+    view.base.constant() == Some(view.buffer.start)
+}
+
+/// The copy at a place, if it is one between a buffer and a tensor in the scratchpad.
+fn copy(body: &[Stmt], at: usize) -> Option<(View, View)> {
+    match &body[at] {
+        Stmt::Op(TileOp { code: Code::DmaCopy, views, .. }) => match views.as_slice() {
+            [to, from] if is_buffer(to) != is_buffer(from) => Some((to.clone(), from.clone())),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// A view of the elements of `tensor` that `view` sees of the buffer that has been copied from it, or will be copied to
+/// it, as `copied`. `None` if it sees them in another order.
+fn seen_as(view: &View, copied: &View, tensor: &View) -> Option<View> {
+    if !at_its_start(view) || !at_its_start(copied) || view.etype.bytes() != copied.etype.bytes() {
+        return None;
+    }
+    let mut strides = [0; 4];
+    for axis in 0..4 {
+        let one = view.dims[axis].constant() == Some(1);
+        strides[axis] = match view.strides[axis] {
+            s if s == copied.strides[axis] => tensor.strides[axis],
+            0 => 0,
+            _ if one => 0,
+            _ => return None,
+        };
+    }
+    Some(View {
+        space: tensor.space,
+        base: tensor.base.clone(),
+        strides,
+        buffer: tensor.buffer,
+        ..view.clone()
+    })
+}
+
+/// Whether everything that reads the buffer after the copy at `at` now reads the tensor instead.
+fn read_in_place(body: &mut [Stmt], at: usize) -> bool {
+    let Some((to, from)) = copy(body, at).filter(|(to, _)| is_buffer(to)) else { return false };
+    let mut changed = body[at + 1..].to_vec();
+    let mut over = false;
+    if redirect(&mut changed, &to, &from, &mut over).is_none() {
+        return false;
+    }
+    body[at + 1..].clone_from_slice(&changed);
+    true
+}
+
+/// Redirects reads up to the next write of the buffer; `None` if one cannot be.
+fn redirect(body: &mut [Stmt], to: &View, from: &View, over: &mut bool) -> Option<()> {
+    for s in body {
+        if *over {
+            return Some(());
+        }
+        match s {
+            Stmt::Loop { body, .. } => {
+                // A write in the loop would be seen by reads in its next trip.
+                if writes(body, to) {
+                    return if reads(body, to) { None } else { Some(*over = true) };
+                }
+                redirect(body, to, from, over)?;
+            }
+            Stmt::Op(op) => {
+                let table = op.quant.as_ref().and_then(|q| q.table.as_ref());
+                if table.is_some_and(|(_, b)| b.start == to.buffer.start) {
+                    return None;
+                }
+                for view in op.views.iter_mut().skip(1).filter(|v| same_buffer(v, to)) {
+                    *view = seen_as(view, to, from)?;
+                }
+                *over = op.views.first().is_some_and(|v| same_buffer(v, to));
+                if *over && op.accumulate {
+                    return None;
+                }
+            }
+            Stmt::Fence | Stmt::Host(_) => {}
+        }
+    }
+    Some(())
+}
+
+fn writes(body: &[Stmt], buffer: &View) -> bool {
+    body.iter().any(|s| match s {
+        Stmt::Loop { body, .. } => writes(body, buffer),
+        Stmt::Op(op) => op.views.first().is_some_and(|v| same_buffer(v, buffer)),
+        _ => false,
+    })
+}
+
+fn reads(body: &[Stmt], buffer: &View) -> bool {
+    body.iter().any(|s| match s {
+        Stmt::Loop { body, .. } => reads(body, buffer),
+        Stmt::Op(op) => op.views.iter().skip(1).any(|v| same_buffer(v, buffer)),
+        _ => false,
+    })
+}
+
+/// Whether the one operation that writes the buffer before the copy at `at` now writes the tensor instead.
+fn written_in_place(body: &mut [Stmt], at: usize) -> bool {
+    let Some((to, from)) = copy(body, at).filter(|(_, from)| is_buffer(from)) else { return false };
+    // In this list the buffer is written once, by an operation that does not read it, and read by the copy alone.
+    let mut writer = None;
+    for (i, s) in body.iter().enumerate() {
+        match s {
+            Stmt::Op(op) if i != at => {
+                if op.views.iter().skip(1).any(|v| same_buffer(v, &from)) {
+                    return false;
+                }
+                if op.views.first().is_some_and(|v| same_buffer(v, &from))
+                    && (i > at || op.accumulate || writer.replace(i).is_some())
+                {
+                    return false;
+                }
+            }
+            Stmt::Loop { body, .. } if writes(body, &from) || reads(body, &from) => return false,
+            _ => {}
+        }
+    }
+    let Some(Stmt::Op(op)) = writer.and_then(|i| body.get_mut(i)) else { return false };
+    let Some(mut view) = seen_as(&op.views[0], &from, &to) else { return false };
+    if to.dims[3] == view.dims[3] {
+        // No padding lanes travel, so none may be written.
+        view.lanes = 1;
+    }
+    op.views[0] = view;
+    true
+}

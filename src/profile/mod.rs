@@ -1,0 +1,195 @@
+//! Where the cycles of a program went: per layer and per unit, with what each layer costs at least.
+//!
+//! A [`Profile`] is made from a [loaded](crate::sim::Loaded) program alone: cycles do not depend on inputs.
+
+use serde::Serialize;
+
+use crate::machine::Machine;
+use crate::program::{Least, Program};
+use crate::sim::Loaded;
+use crate::sim::clock::{Cause, Causes, ClockReport, ControlCycles, LayerCycles, UnitCycles};
+
+/// The names of the units, in the order of [`ClockReport::units`].
+pub const UNITS: [&str; 4] = ["dmain", "dmaout", "mac", "vec"];
+
+/// What keeps a layer from being faster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Bound {
+    /// The array executes most of the time.
+    Mac,
+    /// The vector unit does.
+    Vec,
+    /// DMA moves data most of the time.
+    Dram,
+    /// No unit is busy for half of the time: they wait for each other, or for latencies.
+    Sync,
+    /// Nothing is done: another view of the same memory, or work of the host.
+    None,
+}
+
+impl Bound {
+    /// Name in tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Bound::Mac => "MAC",
+            Bound::Vec => "VEC",
+            Bound::Dram => "DRAM",
+            Bound::Sync => "sync",
+            Bound::None => "-",
+        }
+    }
+}
+
+/// A layer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Row {
+    /// Its name.
+    pub name: String,
+    /// Operator kind.
+    pub kind: String,
+    /// Runs on the host, outside the clock.
+    pub host: bool,
+    /// ONNX nodes that it came from.
+    pub onnx_nodes: Vec<String>,
+    /// Its share of the total.
+    pub cycles: u64,
+    /// Share of the total, 0 to 1.
+    pub share: f64,
+    /// Multiply-accumulates of the operator.
+    pub macs: u64,
+    /// Share of the array's peak that they are, 0 to 1.
+    pub mac_utilization: f64,
+    /// Bytes read from and written to DRAM.
+    pub bytes: [u64; 2],
+    /// Multiply-accumulates for each byte of DRAM traffic; none without traffic.
+    pub intensity: Option<f64>,
+    /// Tera-operations a second, two for each multiply-accumulate.
+    pub tops: f64,
+    /// What bounds it.
+    pub bound: Bound,
+    /// Cycles that it takes at least: the largest of its three bounds.
+    pub least: u64,
+    /// Queue instructions.
+    pub instructions: u64,
+    /// What units did for its instructions and waited for: dmain, dmaout, mac, vec.
+    pub units: [Causes; 4],
+}
+
+/// A whole program.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Profile {
+    /// Program.
+    pub program: String,
+    /// Machine.
+    pub machine: String,
+    /// Its clock.
+    pub clock_mhz: u32,
+    /// All cycles.
+    pub cycles: u64,
+    /// One inference, in seconds.
+    pub seconds: f64,
+    /// Inferences a second.
+    pub frames_per_second: f64,
+    /// Multiply-accumulates of all layers.
+    pub macs: u64,
+    /// Share of the array's peak, 0 to 1.
+    pub mac_utilization: f64,
+    /// Tera-operations a second.
+    pub tops: f64,
+    /// Bytes read from and written to DRAM.
+    pub bytes: [u64; 2],
+    /// Sum of the layers' least cycles.
+    pub least: u64,
+    /// Before the first layer, and after the last.
+    pub outside: [u64; 2],
+    /// Layers in program order.
+    pub layers: Vec<Row>,
+    /// The control core.
+    pub control: ControlCycles,
+    /// The units: dmain, dmaout, mac, vec.
+    pub units: [UnitCycles; 4],
+}
+
+impl Profile {
+    /// The profile of a program.
+    #[must_use]
+    pub fn of(loaded: &Loaded) -> Profile {
+        let (program, machine, clock) = (loaded.program(), loaded.machine(), loaded.clock());
+        let layers = program.meta.layers.iter().zip(&clock.layers);
+        let layers: Vec<Row> =
+            layers.enumerate().map(|(i, (_, cycles))| row(program, machine, clock, i, cycles)).collect();
+        let seconds = clock.total as f64 / (f64::from(machine.clock_mhz) * 1e6);
+        let macs = layers.iter().filter(|l| !l.host).map(|l| l.macs).sum();
+        let bytes = [0, 1].map(|i| layers.iter().map(|l| l.bytes[i]).sum());
+        Profile {
+            program: program.meta.name.clone(),
+            machine: machine.name.clone(),
+            clock_mhz: machine.clock_mhz,
+            cycles: clock.total,
+            seconds,
+            frames_per_second: ratio(1.0, seconds),
+            macs,
+            mac_utilization: utilization(macs, clock.total, machine),
+            tops: tops(macs, clock.total, machine),
+            bytes,
+            least: layers.iter().map(|l| l.least).sum(),
+            outside: [clock.prologue, clock.epilogue],
+            layers,
+            control: clock.control,
+            units: clock.units,
+        }
+    }
+}
+
+fn ratio(a: f64, b: f64) -> f64 {
+    if b == 0.0 { 0.0 } else { a / b }
+}
+
+fn utilization(macs: u64, cycles: u64, machine: &Machine) -> f64 {
+    ratio(macs as f64, cycles as f64 * machine.macs_per_cycle() as f64)
+}
+
+fn tops(macs: u64, cycles: u64, machine: &Machine) -> f64 {
+    ratio(2.0 * macs as f64, cycles as f64) * f64::from(machine.clock_mhz) * 1e6 / 1e12
+}
+
+/// The largest of a layer's three bounds, in cycles.
+#[must_use]
+pub fn least_cycles(least: &Least, machine: &Machine) -> u64 {
+    let dram = least.dram_bytes.div_ceil(machine.dram.bytes_per_cycle.into());
+    least.mac_cycles.max(least.vec_cycles).max(dram)
+}
+
+fn row(program: &Program, machine: &Machine, clock: &ClockReport, index: usize, c: &LayerCycles) -> Row {
+    let layer = &program.meta.layers[index];
+    let busy = c.units.map(|u| u[Cause::Busy]);
+    let [dma_in, dma_out, mac, vec] = busy;
+    let dram = dma_in + dma_out;
+    let bound = match [mac, vec, dram].into_iter().max().unwrap_or(0) {
+        0 => Bound::None,
+        most if most * 2 < c.cycles => Bound::Sync,
+        most if most == mac => Bound::Mac,
+        most if most == vec => Bound::Vec,
+        _ => Bound::Dram,
+    };
+    let traffic = c.bytes_in + c.bytes_out;
+    Row {
+        name: layer.name.clone(),
+        kind: layer.kind.clone(),
+        host: layer.host,
+        onnx_nodes: layer.onnx_nodes.clone(),
+        cycles: c.cycles,
+        share: ratio(c.cycles as f64, clock.total as f64),
+        macs: layer.macs,
+        mac_utilization: if layer.host { 0.0 } else { utilization(layer.macs, c.cycles, machine) },
+        bytes: [c.bytes_in, c.bytes_out],
+        intensity: (traffic > 0).then(|| layer.macs as f64 / traffic as f64),
+        tops: if layer.host { 0.0 } else { tops(layer.macs, c.cycles, machine) },
+        bound,
+        least: least_cycles(&layer.least, machine),
+        instructions: c.instructions,
+        units: c.units,
+    }
+}
