@@ -10,10 +10,23 @@ use crate::isa::blocks::{BLOCK, BLOCK_ELEMENTS, in_block};
 #[derive(Debug, Default)]
 pub(super) struct Constants {
     bytes: Vec<u8>,
+    /// Largest segment of the DRAM channel.
+    segment: usize,
     records: BTreeMap<Vec<u8>, i64>,
 }
 
 impl Constants {
+    /// An empty segment for a machine whose channel moves so many bytes at once.
+    pub(super) fn new(segment: u32) -> Constants {
+        Constants { segment: segment as usize, ..Constants::default() }
+    }
+
+    /// Appends what DMA loads and returns its DRAM address: at a multiple of 64, or of a segment of the channel if it is
+    /// longer than one, so that segments do not straddle rows.
+    pub(super) fn append_loaded(&mut self, bytes: &[u8]) -> i64 {
+        self.append(bytes, if bytes.len() > self.segment { self.segment } else { 64 })
+    }
+
     /// Appends bytes at a multiple of `align` and returns their DRAM address.
     pub(super) fn append(&mut self, bytes: &[u8], align: usize) -> i64 {
         let at = self.bytes.len().next_multiple_of(align);

@@ -1,11 +1,11 @@
 //! Where tensors lie: a layout for each, the scratchpad for those that fit there from producer to consumer, and DRAM
 //! addresses that are used again once a tensor is dead, for the others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::lower::{flattens, same_elements};
 use super::storage::{Storage, TENSOR_BASE, next_multiple};
-use crate::graph::{DType, Graph, Op, TensorId};
+use crate::graph::{DType, Graph, Node, Op, TensorId};
 use crate::isa::Space;
 use crate::machine::Machine;
 
@@ -20,9 +20,9 @@ pub struct Plan {
     pub room: Vec<i64>,
 }
 
-/// Plans the memory of a graph.
+/// Plans the memory of a graph. Nodes in `crowded` need the whole scratchpad for themselves.
 #[must_use]
-pub fn plan(graph: &Graph, machine: &Machine) -> Plan {
+pub fn plan(graph: &Graph, machine: &Machine, crowded: &BTreeSet<usize>) -> Plan {
     let mut storage: BTreeMap<TensorId, Storage> = BTreeMap::new();
     // A reshape that moves nothing shares its input's memory: alias → owner.
     let mut owner: BTreeMap<TensorId, TensorId> = BTreeMap::new();
@@ -71,9 +71,17 @@ pub fn plan(graph: &Graph, machine: &Machine) -> Plan {
             }
         }
     }
+    let before = lives(graph, &storage, &owner);
+    in_place(graph, &storage, before, &plain, &mut owner);
     let lives = lives(graph, &storage, &owner);
     let whole = machine.spm.bytes as i64;
     let mut room = vec![whole; graph.nodes.len()];
+    let keeps: Vec<i64> = graph
+        .nodes
+        .iter()
+        .enumerate()
+        .map(|(k, node)| if crowded.contains(&k) { whole } else { kept(node, whole) })
+        .collect();
     let free = |id: &TensorId| !plain(*id) && !graph.outputs.contains(id);
     let members = |root: TensorId| owner.iter().filter(move |(_, r)| **r == root).map(|(alias, _)| alias);
     let candidates: Vec<(TensorId, Life)> = lives
@@ -81,7 +89,7 @@ pub fn plan(graph: &Graph, machine: &Machine) -> Plan {
         .filter(|(root, _)| free(root) && members(**root).all(free))
         .map(|(root, life)| (*root, *life))
         .collect();
-    let resident = resident(candidates, &storage, machine, &mut room);
+    let resident = resident(candidates, &storage, machine, &keeps, &mut room);
     for (root, address) in &resident {
         for id in members(*root).chain([root]) {
             if let Some(s) = storage.get_mut(id) {
@@ -90,7 +98,7 @@ pub fn plan(graph: &Graph, machine: &Machine) -> Plan {
         }
     }
     let in_dram = lives.into_iter().filter(|(id, _)| !resident.contains_key(id)).collect();
-    let bytes = place(in_dram, &mut storage);
+    let bytes = place(in_dram, &mut storage, machine.dram.grant_bytes.into());
     for (alias, root) in &owner {
         let home = storage.get(root).map(|s| (s.space, s.address));
         if let (Some(s), Some(home)) = (storage.get_mut(alias), home) {
@@ -134,25 +142,113 @@ fn lives(
     lives
 }
 
-/// Of the scratchpad, every layer keeps at least this share for its buffers: one in so many bytes.
-const KEPT: i64 = 4;
+/// Lets results of element-wise operators lie where an operand lies that nobody needs afterwards: the one with the
+/// shortest life, since the memory is then taken for both lives.
+fn in_place(
+    graph: &Graph,
+    storage: &BTreeMap<TensorId, Storage>,
+    mut lives: BTreeMap<TensorId, Life>,
+    plain: &impl Fn(TensorId) -> bool,
+    owner: &mut BTreeMap<TensorId, TensorId>,
+) {
+    let root = |owner: &BTreeMap<TensorId, TensorId>, id: TensorId| {
+        let mut at = id;
+        while let Some(next) = owner.get(&at).filter(|next| **next != at) {
+            at = *next;
+        }
+        at
+    };
+    for (index, node) in graph.nodes.iter().enumerate() {
+        if !matches!(node.op, Op::Add { .. } | Op::Mul { .. } | Op::Table(_)) {
+            continue;
+        }
+        let Some(dst) = node.outputs.first().copied() else { continue };
+        let free = |id: TensorId| !plain(id) && !graph.outputs.contains(&id);
+        let same = |id: TensorId| {
+            storage.get(&id).zip(storage.get(&dst)).is_some_and(|(a, b)| {
+                (a.dims, a.strides, a.lanes, a.bytes) == (b.dims, b.strides, b.lanes, b.bytes)
+            })
+        };
+        let dying = |id: TensorId| {
+            let life = lives.get(&root(owner, id))?;
+            (life.dies == index as i64).then_some(life.born)
+        };
+        // A tensor that is read twice may be read at other places than it is written.
+        let once = |id: TensorId| node.inputs.iter().filter(|i| **i == id).count() == 1;
+        let operands =
+            node.inputs.iter().copied().filter(|id| free(*id) && free(dst) && same(*id) && once(*id));
+        let chosen = operands.filter_map(|id| dying(id).map(|born| (born, id))).max();
+        if let (Some((_, id)), None) = (chosen, owner.get(&dst)) {
+            let to = root(owner, id);
+            let aliases: Vec<TensorId> =
+                owner.iter().filter(|(_, r)| **r == dst).map(|(alias, _)| *alias).collect();
+            for alias in aliases.into_iter().chain([dst]) {
+                owner.insert(alias, to);
+            }
+            if let (Some(after), Some(life)) = (lives.get(&dst).copied(), lives.get_mut(&to)) {
+                life.dies = life.dies.max(after.dies);
+            }
+        }
+    }
+}
 
-/// Which tensors stay in the scratchpad from producer to consumer, and where: from its end downwards, the shortest lives
-/// first, since they save as many bytes of traffic as long ones and are in nobody's way for long. `room` is lowered to
-/// what is left below them.
+/// Scratchpad bytes that a layer keeps for its buffers: an eighth, or up to a quarter if it has many weights.
+fn kept(node: &Node, whole: i64) -> i64 {
+    let weights = match &node.op {
+        Op::Conv { weights, .. } | Op::Gemm { weights, .. } | Op::ConvTranspose { weights, .. } => {
+            weights.shape.iter().product::<usize>() as i64 * weights.dtype.bytes() as i64
+        }
+        _ => 0,
+    };
+    (2 * weights).clamp(whole / 8, whole / 4)
+}
+
+/// Which tensors stay in the scratchpad from producer to consumer, and where: from its end downwards. Which come first
+/// decides which fit; of a few orders the one that keeps most bytes is taken. `room` is lowered to what is left
+/// below them.
 fn resident(
-    mut candidates: Vec<(TensorId, Life)>,
+    candidates: Vec<(TensorId, Life)>,
     storage: &BTreeMap<TensorId, Storage>,
     machine: &Machine,
+    keeps: &[i64],
+    room: &mut Vec<i64>,
+) -> BTreeMap<TensorId, i64> {
+    let bytes = |id: &TensorId| storage.get(id).map_or(0, |s| next_multiple(s.bytes, 64));
+    let orders: [&dyn Fn(&(TensorId, Life)) -> (i64, i64); 3] = [
+        // The shortest lives first: they are in nobody's way for long.
+        &|(id, life)| (life.dies - life.born, -bytes(id)),
+        &|(id, life)| (-bytes(id), life.dies - life.born),
+        &|(_, life)| (life.born, life.dies),
+    ];
+    let mut best: Option<(i64, BTreeMap<TensorId, i64>, Vec<i64>)> = None;
+    for order in orders {
+        let mut list = candidates.clone();
+        list.sort_by_key(|c| (order(c), c.0));
+        let mut left = room.clone();
+        let chosen = stack(&list, &bytes, machine, keeps, &mut left);
+        let kept = chosen.keys().map(bytes).sum();
+        if best.as_ref().is_none_or(|(most, ..)| kept > *most) {
+            best = Some((kept, chosen, left));
+        }
+    }
+    let (_, chosen, left) = best.unwrap_or_default();
+    *room = left;
+    chosen
+}
+
+/// Places tensors in this order, each as high as it can lie.
+fn stack(
+    candidates: &[(TensorId, Life)],
+    bytes: &impl Fn(&TensorId) -> i64,
+    machine: &Machine,
+    keeps: &[i64],
     room: &mut [i64],
 ) -> BTreeMap<TensorId, i64> {
     let whole = machine.spm.bytes as i64;
     let bank = whole / i64::from(machine.spm.banks);
-    let bytes = |id: &TensorId| storage.get(id).map_or(0, |s| next_multiple(s.bytes, 64));
-    candidates.sort_by_key(|(id, life)| (life.dies - life.born, -bytes(id), *id));
     let mut placed: Vec<(i64, i64, Life)> = Vec::new();
     let mut chosen = BTreeMap::new();
-    for (id, life) in candidates {
+    for &(id, life) in candidates {
         let mut beside: Vec<(i64, i64)> =
             placed.iter().filter(|(.., l)| l.meets(&life)).map(|(start, end, _)| (*start, *end)).collect();
         beside.sort_unstable_by_key(|(_, end)| -end);
@@ -164,24 +260,26 @@ fn resident(
             end = end.min(start);
         }
         let start = end - bytes(&id);
-        if start < whole / KEPT {
+        let living = life.born.max(0) as usize..=life.dies as usize;
+        if living.clone().any(|k| keeps.get(k).is_some_and(|kept| start < *kept)) {
             continue;
         }
         placed.push((start, start + bytes(&id), life));
         chosen.insert(id, start);
-        for k in life.born.max(0)..=life.dies {
-            if let Some(left) = room.get_mut(k as usize) {
+        for k in living {
+            if let Some((left, kept)) = room.get_mut(k).zip(keeps.get(k)) {
                 // Buffers share no bank with it, if that leaves them enough.
                 let banks = start / bank * bank;
-                *left = (*left).min(if banks >= whole / KEPT { banks } else { start });
+                *left = (*left).min(if banks >= *kept { banks } else { start });
             }
         }
     }
     chosen
 }
 
-/// First fit in order of birth; returns the bytes of DRAM that the tensors take.
-fn place(lives: BTreeMap<TensorId, Life>, storage: &mut BTreeMap<TensorId, Storage>) -> i64 {
+/// First fit in order of birth, at multiples of `align`, so that segments of the channel do not straddle rows; returns
+/// the bytes of DRAM that the tensors take.
+fn place(lives: BTreeMap<TensorId, Life>, storage: &mut BTreeMap<TensorId, Storage>, align: i64) -> i64 {
     let mut order: Vec<(TensorId, Life)> = lives.into_iter().collect();
     order.sort_by_key(|(id, life)| (life.born, *id));
     let mut placed: Vec<(i64, i64, Life)> = Vec::new();
@@ -199,7 +297,7 @@ fn place(lives: BTreeMap<TensorId, Life>, storage: &mut BTreeMap<TensorId, Stora
             if at + s.bytes <= start {
                 break;
             }
-            at = at.max(next_multiple(stop, 64));
+            at = at.max(next_multiple(stop, align));
         }
         s.address = TENSOR_BASE + at;
         placed.push((at, s.bytes, life));

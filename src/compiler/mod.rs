@@ -17,8 +17,9 @@ mod profile;
 pub mod storage;
 mod sync;
 pub mod tile;
+mod walk;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::graph::verify::verify;
 use crate::graph::{Graph, Node, Op, TensorId};
@@ -140,40 +141,28 @@ pub fn compile(graph: &Graph, machine: &Machine, options: &CompileOptions) -> Re
             known: machine.profiles.join(", "),
         });
     }
-    let mut plan = memory::plan(graph, machine);
-    let mut constants = constants::Constants::default();
-    for (id, data) in &graph.constants {
-        let address = constants.append(data, 64);
-        plan.storage.insert(*id, Storage::row_major(graph.tensor(*id), address));
-    }
-    let mut lowering = Lowering {
-        graph,
-        machine,
-        storage: &plan.storage,
-        constants,
-        dense_weights: options.dense_weights,
-        profile: options.profile,
-        room: 0,
-    };
-    let mut layers = Vec::new();
-    let mut least = Vec::new();
-    let mut hosts = Vec::new();
-    let mut host_models = Vec::new();
-    for (index, node) in graph.nodes.iter().enumerate() {
-        let host = u32::try_from(hosts.len()).map_err(|_| CompileError::TooBig { what: "host layers" })?;
-        lowering.room = plan.room[index];
-        let before = lowering.constants.len();
-        layers.push(lowering.layer(node, host)?);
-        let constants = (lowering.constants.len() - before) as u64;
-        least.push(bounds::least(graph, node, &plan, machine, constants));
-        if let Op::Host(model) = &node.op {
-            hosts.push((index, node));
-            host_models.push(model.model.clone());
+    // A layer whose smallest tile does not fit beside resident tensors gets the scratchpad for itself.
+    let mut crowded = BTreeSet::new();
+    let lowered = loop {
+        match lower_all(graph, machine, options, &crowded) {
+            Err((node, CompileError::DoesNotFit { .. })) if crowded.insert(node) => {}
+            Err((_, error)) => return Err(error),
+            Ok(lowered) => break lowered,
         }
-    }
-    let mut constants = lowering.constants;
+    };
+    let Lowered { plan, mut constants, mut layers, least } = lowered;
+    let hosts: Vec<(usize, &Node)> =
+        graph.nodes.iter().enumerate().filter(|(_, n)| matches!(n.op, Op::Host(_))).collect();
+    let models = hosts.iter().filter_map(|(_, n)| match &n.op {
+        Op::Host(model) => Some(model.model.clone()),
+        _ => None,
+    });
+    let host_models = models.collect();
     profile::apply(&mut layers, options.profile)?;
-    layers.iter_mut().for_each(|l| forward::forward(&mut l.body));
+    for layer in &mut layers {
+        forward::forward(&mut layer.body);
+        walk::along_dram(&mut layer.body);
+    }
     buffers::arrange(&mut layers, &plan.room, machine);
 
     // Tensors lie behind the constants, whose size only the descriptors still change; they are counted here.
@@ -216,6 +205,49 @@ pub fn compile(graph: &Graph, machine: &Machine, options: &CompileOptions) -> Re
         host_models,
     };
     Ok(Compiled { program, layers, comments: code.comments })
+}
+
+/// All nodes, lowered.
+struct Lowered {
+    plan: memory::Plan,
+    constants: constants::Constants,
+    layers: Vec<TileLayer>,
+    least: Vec<Least>,
+}
+
+/// Lowers all nodes; an error comes with the node's index.
+fn lower_all(
+    graph: &Graph,
+    machine: &Machine,
+    options: &CompileOptions,
+    crowded: &BTreeSet<usize>,
+) -> Result<Lowered, (usize, CompileError)> {
+    let mut plan = memory::plan(graph, machine, crowded);
+    let mut constants = constants::Constants::new(machine.dram.grant_bytes);
+    for (id, data) in &graph.constants {
+        let address = constants.append_loaded(data);
+        plan.storage.insert(*id, Storage::row_major(graph.tensor(*id), address));
+    }
+    let mut lowering = Lowering {
+        graph,
+        machine,
+        storage: &plan.storage,
+        constants,
+        dense_weights: options.dense_weights,
+        profile: options.profile,
+        room: 0,
+    };
+    let (mut layers, mut least, mut hosts) = (Vec::new(), Vec::new(), 0);
+    for (index, node) in graph.nodes.iter().enumerate() {
+        lowering.room = plan.room[index];
+        let before = lowering.constants.len();
+        layers.push(lowering.layer(node, hosts).map_err(|e| (index, e))?);
+        hosts += u32::from(matches!(node.op, Op::Host(_)));
+        let constants = (lowering.constants.len() - before) as u64;
+        least.push(bounds::least(graph, node, &plan, machine, constants));
+    }
+    let constants = lowering.constants;
+    Ok(Lowered { plan, constants, layers, least })
 }
 
 /// Upper bound of the descriptor records of some statements.

@@ -1,7 +1,7 @@
 //! How tensors lie in memory.
 //!
 //! Integer activations are channels-last with the channels padded to a lane block (16, or 4 where there are at most
-//! 4 channels), since that is what the MAC array and the vector unit read at full rate. Floats, graph inputs and what
+//! 4 channels, 1 where there is one), since that is what the MAC array and the vector unit read at full rate. Floats, graph inputs and what
 //! host layers touch lie as ONNX sees them: row-major, without gaps. Every lowering takes both, because DMA copies any
 //! strides.
 
@@ -68,7 +68,11 @@ pub fn etype(dtype: DType) -> EType {
 /// Lane block of `channels` in the scratchpad.
 #[must_use]
 pub fn lane_block(channels: i64) -> i64 {
-    if channels <= 4 { 4 } else { 16 }
+    match channels {
+        1 => 1,
+        2..=4 => 4,
+        _ => 16,
+    }
 }
 
 impl Storage {

@@ -58,7 +58,7 @@ impl Lowering<'_> {
         etype: EType,
     ) -> Option<(TileOp, View)> {
         let buffer = spm.take(256)?;
-        let address = self.constants.append(lut.table.as_slice(), 64);
+        let address = self.constants.append_loaded(lut.table.as_slice());
         let segment = Buffer::new(0, self.constants.len() as i64);
         let view = spm_view(buffer, etype, buffer.start.into(), exprs([1, 1, 1, 256]), [0, 0, 0, 1], 0, 1);
         Some((load_constants(segment, address.into(), buffer, 256.into()), view))
@@ -340,13 +340,18 @@ fn align(s: &Storage, shape: &[usize], dst: &Storage, out_shape: &[usize]) -> Op
     Some(out)
 }
 
-/// Sources and destination as one row each, if all of them lie densely in the same order.
+/// Sources and destination as one row each, if all of them lie in the same order without gaps. Padding lanes are part of
+/// the row: nothing depends on what they hold.
 fn flatten(sources: &[Operand], dst: &Storage) -> Option<(Vec<Operand>, Storage)> {
-    let n: i64 = dst.dims.iter().product();
+    let n = dst.bytes / dst.etype.bytes() as i64;
+    if n > 1 << 24 && n != dst.dims.iter().product::<i64>() {
+        return None;
+    }
     let line = |s: &Storage| {
         let size = s.etype.bytes() as i64;
         let same = s.dims == dst.dims
             && s.bytes == n * size
+            && s.padded_channels() == dst.padded_channels()
             && s.strides.iter().all(|stride| stride % size == 0)
             && (0..4).all(|i| {
                 dst.dims[i] == 1 || s.strides[i] / size == dst.strides[i] / dst.etype.bytes() as i64

@@ -91,7 +91,7 @@ impl Lowering<'_> {
             numbers = spm
                 .take(bytes.len() as i64)
                 .ok_or_else(|| too_large(node, "scratchpad", bytes.len() as i64, self.machine.spm.bytes))?;
-            let from = self.constants.append(&bytes, 64);
+            let from = self.constants.append_loaded(&bytes);
             let segment = Buffer::new(0, self.constants.len() as i64);
             let n = (bytes.len() as i64).into();
             body.push(Stmt::Op(load_constants(segment, from.into(), numbers, n)));

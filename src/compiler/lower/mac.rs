@@ -220,7 +220,7 @@ impl Lowering<'_> {
                 }
             }
         }
-        let weights = self.constants.append(&packed, 64);
+        let weights = self.constants.append_loaded(&packed);
         let padded = oc_total.next_multiple_of(16);
         let bias = epilogue.bias.as_ref().map_or(0, |bias| {
             let size = shape.sizes[2] as usize;
@@ -228,12 +228,12 @@ impl Lowering<'_> {
             let mut bytes: Vec<u8> =
                 bias.iter().flat_map(|b| b.to_le_bytes().into_iter().take(size)).collect();
             bytes.resize(padded * size, 0);
-            self.constants.append(&bytes, 64)
+            self.constants.append_loaded(&bytes)
         });
         let table = if shape.per_channel {
             let mut bytes = multipliers;
             bytes.resize(padded * shape.entry as usize, 0);
-            self.constants.append(&bytes, 64)
+            self.constants.append_loaded(&bytes)
         } else {
             0
         };

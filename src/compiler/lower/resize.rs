@@ -87,7 +87,7 @@ impl Lowering<'_> {
             [index[0], index[1], l.weight[0].to_bits(), l.weight[1].to_bits()]
         });
         let bytes: Vec<u8> = words.flat_map(u32::to_le_bytes).collect();
-        let from = self.constants.append(&bytes, 64);
+        let from = self.constants.append_loaded(&bytes);
         let segment = Buffer::new(0, self.constants.len() as i64);
         Stmt::Op(load_constants(segment, from.into(), to, (bytes.len() as i64).into()))
     }

@@ -21,7 +21,7 @@ impl Lowering<'_> {
         let mut spm = self.spm();
         let buffer =
             spm.take(1024).ok_or_else(|| too_large(node, "scratchpad", 1024, self.machine.spm.bytes))?;
-        let at = self.constants.append(&bytes, 64);
+        let at = self.constants.append_loaded(&bytes);
         let segment = Buffer::new(0, self.constants.len() as i64);
         let mut body = vec![Stmt::Op(load_constants(segment, at.into(), buffer, 1024.into()))];
         body.extend(self.fill_padding_at(node, &dst, &mut spm)?);

@@ -1,8 +1,9 @@
 //! Tile shapes of MAC layers, chosen by a closed form.
 //!
-//! The cost of a candidate is its cycles if nothing overlapped: DRAM traffic at the channel's rate, latency per DMA
-//! instruction, MAC and VEC durations with partial tiles as the machine charges them. It needs no exact clock: what it
-//! must get right is the order of candidates.
+//! The cost of a candidate is that of its slowest unit (DRAM traffic at the channel's rate, MAC and VEC with partial tiles
+//! as the machine charges them, scalar code), and what does not overlap: the first tile's way in, the last one's way
+//! out, everything if buffers cannot be double. It needs no exact clock: what it must get right is the order of
+//! candidates.
 
 use super::super::constants::packed_bytes;
 use super::super::storage::next_multiple;
@@ -158,7 +159,7 @@ impl MacShape {
                     for channels_outer in [true, false] {
                         let tile = MacTile { rows, cols, channels, reduce, channels_outer };
                         if self.fits(&tile, machine, room) {
-                            let cost = self.cost(&tile, machine);
+                            let cost = self.cost(&tile, machine, room);
                             if best.is_none_or(|(c, _)| cost < c) {
                                 best = Some((cost, tile));
                             }
@@ -209,14 +210,15 @@ impl MacShape {
         list
     }
 
-    /// Cycles of the whole layer if nothing overlapped.
-    fn cost(&self, tile: &MacTile, m: &Machine) -> i64 {
+    /// Cycles of the whole layer.
+    fn cost(&self, tile: &MacTile, m: &Machine, room: i64) -> i64 {
         let up = |a: i64, b: i64| (a + b - 1) / b;
         let [n_rows, n_cols] = [up(self.out_height, tile.rows), up(self.out_width, tile.cols)];
         let spatial = self.batch * n_rows * n_cols;
         let channel = up(self.channel_total(), tile.channels);
         let reduce = up(self.ic, tile.reduce);
-        let [input, weights, bias, table, output] = self.buffers(tile);
+        let buffers = self.buffers(tile);
+        let [input, weights, bias, table, output] = buffers;
 
         let shared_channels = self.depthwise || self.groups > 1;
         let input_loads = if tile.channels_outer || reduce > 1 || shared_channels {
@@ -230,36 +232,74 @@ impl MacShape {
         let stores = spatial * channel;
 
         let rate = i64::from(m.dram.bytes_per_cycle);
-        let load = |count: i64, bytes: i64| {
-            if bytes == 0 { 0 } else { count * (i64::from(m.dram.read_latency_cycles) + up(bytes, rate)) }
+        // Channel slices of pixels travel in bursts.
+        let burst = i64::from(m.dram.burst_bytes);
+        let bursts = |bytes: i64, run: i64, whole: i64| {
+            if run < whole { bytes / run * (next_multiple(run, burst) + burst / 4) } else { bytes }
         };
-        let dram = load(input_loads, input)
-            + load(weight_loads, weights)
-            + load(parameter_loads, bias)
-            + load(parameter_loads, table)
-            + stores * (up(output, rate) + i64::from(m.dram.write_latency_cycles));
+        let all_inputs = if self.groups > 1 { self.groups * self.ic } else { self.ic };
+        let input = bursts(
+            input,
+            self.in_channels(tile) * self.sizes[0],
+            next_multiple(all_inputs, self.in_lanes) * self.sizes[0],
+        );
+        let all_outputs = self.oc_total() * if self.depthwise { 1 } else { self.groups };
+        let output = bursts(
+            output,
+            next_multiple(self.tile_oc(tile), self.out_lanes) * self.sizes[3],
+            next_multiple(all_outputs, self.out_lanes) * self.sizes[3],
+        );
+        // Two loads are under way at a time, one for each side of a double buffer, so half of the latency shows in short
+        // ones.
+        let under_way = |bytes: i64, latency: u32| {
+            let moves = up(bytes, rate);
+            if bytes == 0 { 0 } else { moves.max((moves + i64::from(latency)) / 2) }
+        };
+        let load = |bytes: i64| under_way(bytes, m.dram.read_latency_cycles);
+        let dram = input_loads * load(input)
+            + weight_loads * load(weights)
+            + parameter_loads * (load(bias) + load(table))
+            + stores * under_way(output, m.dram.write_latency_cycles);
 
         let pixels = tile.rows * tile.cols;
         let [oc_lanes, ic_lanes, pixel_lanes] =
             [i64::from(m.mac.oc_lanes), i64::from(m.mac.ic_lanes), i64::from(m.mac.pixel_lanes)];
         let ends = i64::from(m.mac.fill_cycles + m.mac.drain_cycles);
         let passes = up(pixels, pixel_lanes) * self.sizes[0] * self.sizes[1];
-        let mac = if self.depthwise {
-            stores * (ends + up(tile.channels, oc_lanes) * passes * up(self.taps(), ic_lanes))
+        let mac_tile = if self.depthwise {
+            ends + up(tile.channels, oc_lanes) * passes * up(self.taps(), ic_lanes)
         } else {
             let per_group = up(if self.groups > 1 { self.oc } else { tile.channels }, oc_lanes)
                 * passes
                 * self.taps()
                 * up(tile.reduce, ic_lanes);
             let instructions = if self.groups > 1 { tile.channels } else { reduce };
-            stores * instructions * (ends + per_group)
+            instructions * (ends + per_group)
         };
-        let vec = stores
-            * (i64::from(m.vec.latency_cycles) + pixels * up(self.tile_oc(tile), i64::from(m.vec.lanes)));
+        let vec_tile =
+            i64::from(m.vec.latency_cycles) + pixels * up(self.tile_oc(tile), i64::from(m.vec.lanes));
         // Scalar code between tiles.
-        dram + mac + vec + 24 * (input_loads + weight_loads + stores)
+        let control = CONTROL_CYCLES * (input_loads + weight_loads + stores);
+
+        // The units overlap, but for the first tile's way in and the last one's way out. Weights come early if there is
+        // room for them beside those of the layer before.
+        let doubled = 2 * (buffers[0] + weights + buffers[4]) + bias + table;
+        let early = doubled * 2 <= room;
+        let way_in = load(input) + if early { 0 } else { load(weights) };
+        let serial =
+            if doubled > room { input_loads * load(input) + weight_loads * load(weights) } else { 0 };
+        let longest = dram.max(stores * mac_tile).max(stores * vec_tile).max(control);
+        // The control core comes to the next weights once the tiles before them have found room in the queues.
+        let between = if tile.channels_outer { spatial } else { 1 };
+        let waits = (between - i64::from(m.mac.queue_depth.min(m.vec.queue_depth))).max(0);
+        let step = waits * mac_tile.max(vec_tile) + load(weights);
+        let longest = longest.max(weight_loads * step);
+        longest + serial + way_in + mac_tile + vec_tile + load(output)
     }
 }
+
+/// Control instructions for a tile's operation and its descriptors.
+const CONTROL_CYCLES: i64 = 12;
 
 /// Tile sizes that split `n` evenly: `n`, ⌈n/2⌉, ⌈n/3⌉ … 1, without repetition.
 fn split_sizes(n: i64) -> impl Iterator<Item = i64> {
@@ -319,10 +359,10 @@ mod tests {
     }
 
     #[test]
-    fn a_small_layer_is_one_tile() {
+    fn a_small_layer_loads_its_weights_once() {
         let machine = Machine::named("rcn-m").unwrap();
         let tile = shape(14, 64, 64, 3).search(&machine, machine.spm.bytes as i64).unwrap();
-        assert_eq!((tile.rows, tile.cols, tile.channels, tile.reduce), (14, 14, 64, 64));
+        assert_eq!((tile.cols, tile.channels, tile.reduce), (14, 64, 64));
     }
 
     #[test]

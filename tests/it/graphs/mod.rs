@@ -89,6 +89,7 @@ fn check(graph: &Graph, machine: &Machine, seed: u64) -> Result<bool, String> {
         return Err(format!("the tiled operations differ after a trip through text:\n{printed}"));
     }
     if setting("RCN_GRAPH").is_some() {
+        #[expect(clippy::print_stdout, reason = "asked for")]
         println!("{printed}\n{}", rcar_iss::program::text::disassemble(&compiled.program));
     }
     let program = Arc::new(compiled.program);
