@@ -20,6 +20,7 @@ pub mod profile;
 pub mod program;
 pub mod sim;
 pub mod tensor_file;
+pub mod trace;
 
 /// The README's example compiles.
 #[cfg(doctest)]

@@ -33,6 +33,8 @@ pub(super) enum Command {
     Compile(CompileArgs),
     /// Execute a program or a model, instruction by instruction
     Run(RunArgs),
+    /// Ask the trace of a run, or bring it into another form
+    Trace(TraceArgs),
     /// Say how many cycles a program or a model takes, layer by layer, without executing it
     Estimate(EstimateArgs),
     /// Assemble text into a program file
@@ -52,9 +54,58 @@ impl Command {
             Command::Run(a) => a.json,
             Command::Info(a) => a.json,
             Command::Estimate(a) => a.json,
-            Command::Asm(_) | Command::Disasm(_) => false,
+            Command::Asm(_) | Command::Disasm(_) | Command::Trace(_) => false,
         }
     }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  rcar-iss run net.rcn --input x.npy --trace net.trace\n  \
+                  rcar-iss trace net.trace --node /conv1/Conv --unit mac\n  \
+                  rcar-iss trace net.trace --writes spm:0x400 --cycles 1000..2000\n  \
+                  rcar-iss trace net.trace --format perfetto -o net.json")]
+pub(super) struct TraceArgs {
+    /// Trace that `run --trace` wrote
+    pub(super) file: PathBuf,
+    /// Only this layer; several times for several
+    #[arg(long, value_name = "NAME")]
+    pub(super) layer: Vec<String>,
+    /// Only the layer that this ONNX node became part of
+    #[arg(long, value_name = "NAME")]
+    pub(super) node: Vec<String>,
+    /// Only this unit: control, dmain, dmaout, mac or vec
+    #[arg(long, value_name = "UNIT")]
+    pub(super) unit: Vec<String>,
+    /// Only instructions at these places of the code, both ends included
+    #[arg(long, value_name = "A..B")]
+    pub(super) pc: Option<String>,
+    /// Only what is issued or active in these cycles
+    #[arg(long, value_name = "A..B")]
+    pub(super) cycles: Option<String>,
+    /// Only what writes this byte (between the lowest and highest byte of its destination)
+    #[arg(long, value_name = "[SPACE:]ADDRESS")]
+    pub(super) writes: Option<String>,
+    /// Form: perfetto opens in ui.perfetto.dev, konata in the Konata viewer; json is one object a line
+    #[arg(long, value_enum, default_value_t = TraceFormat::Text)]
+    pub(super) format: TraceFormat,
+    /// Write to a file instead of stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+/// A form of a trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum TraceFormat {
+    /// Aligned columns
+    Text,
+    /// One JSON object a line
+    Json,
+    /// Comma-separated values
+    Csv,
+    /// Trace event format
+    Perfetto,
+    /// Kanata 0004
+    Konata,
 }
 
 #[derive(Debug, Args)]
@@ -223,6 +274,9 @@ pub(super) struct RunArgs {
     /// Dump real values beside the integers
     #[arg(long, requires = "dump_layers")]
     pub(super) dequantize: bool,
+    /// Write a record of every executed instruction, for `rcar-iss trace`
+    #[arg(long, value_name = "FILE")]
+    pub(super) trace: Option<PathBuf>,
     /// Show where the cycles went: what bounds each layer, what the units waited for
     #[arg(long)]
     pub(super) profile: bool,

@@ -30,6 +30,7 @@ mod progress;
 mod run;
 mod sidecar;
 mod source;
+mod trace;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -79,6 +80,7 @@ fn dispatch(command: Command) -> Result<Report, Failure> {
         Command::Compile(args) => compile::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Estimate(args) => estimate::run(&args),
+        Command::Trace(args) => trace::run(&args),
         Command::Asm(args) => asm::run(&args),
         Command::Disasm(args) => disasm::run(&args),
         Command::Info(args) => info::run(&args),

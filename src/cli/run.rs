@@ -12,13 +12,14 @@ use super::failure::{Failure, ILLEGAL, INPUT};
 use super::input::{self, Inputs};
 use super::outputs::{self, Class};
 use super::progress::Progress;
-use super::{Report, estimate, format, sidecar, source};
+use super::{Report, estimate, format, sidecar, source, trace};
 use crate::dump::{DumpWriter, Selection};
 use crate::host::RtenHost;
 use crate::profile::Profile;
 use crate::program::{Meta, Program, Role, TensorEntry};
 use crate::sim::clock::Cause;
 use crate::sim::{EngineKind, Limits, Loaded, Memory, Observer, RunError, RunSummary, Session};
+use crate::trace::TraceWriter;
 
 /// More runs than this are not listed one by one.
 const LISTED_RUNS: usize = 20;
@@ -50,6 +51,10 @@ pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
         comparisons: args.max_comparisons.unwrap_or(defaults.comparisons),
     };
     let inputs = input::read(&program.meta, &args.input)?;
+    if args.trace.is_some() && inputs.runs > 1 {
+        return Err(Failure::usage(format!("--trace needs one input, there are {}", inputs.runs))
+            .help("give an array without the leading dimension, or one picture"));
+    }
     let loaded =
         Loaded::new(Arc::new(program), &machine, limits).map_err(|e| Failure::load(&args.file, &e))?;
     let finished = run_all(args, &loaded, &inputs)?;
@@ -135,7 +140,15 @@ fn one(
         }
         watch.dump = Some(dump);
     }
-    let summary = session.run(&values, host, &mut watch).map_err(|e| match e {
+    let mut tracer = match &args.trace {
+        Some(path) => Some(TraceWriter::create(path, loaded).map_err(|e| trace::failure(path, &e))?),
+        None => None,
+    };
+    let result = match &mut tracer {
+        Some(tracer) => session.run(&values, host, &mut (&mut watch, tracer)),
+        None => session.run(&values, host, &mut watch),
+    };
+    let summary = result.map_err(|e| match e {
         RunError::Input { .. } => Failure::new(INPUT, e.to_string()),
         RunError::Fault(fault) => {
             Failure::new(ILLEGAL, format!("'{}'", args.file.display())).why(&fault).fault(fault)
@@ -146,6 +159,10 @@ fn one(
     }
     if let Some(dump) = watch.dump {
         dump.finish()?;
+    }
+    if let (Some(tracer), Some(path)) = (tracer, &args.trace) {
+        let (records, bytes) = tracer.finish().map_err(|e| trace::failure(path, &e))?;
+        tracing::info!(records, bytes, "trace written");
     }
     let outputs = outputs::of(meta).map(|t| session.tensor(t)).collect();
     Ok(Finished { summary, outputs })
@@ -220,6 +237,7 @@ fn json(args: &RunArgs, loaded: &Loaded, finished: &[Finished], files: &[String]
         "layers": layers,
         "files": files,
         "runs": runs,
+        "profile": args.profile.then(|| Profile::of(loaded)),
     });
     format!("{value:#}\n")
 }
@@ -266,6 +284,9 @@ fn text(args: &RunArgs, loaded: &Loaded, inputs: &Inputs, finished: &[Finished])
     }
     if let Some(dir) = &args.output {
         let _ = writeln!(text, "outputs written to {}", dir.display());
+    }
+    if let Some(path) = &args.trace {
+        let _ = writeln!(text, "trace written to {}", path.display());
     }
     if let Some(dir) = &args.dump_layers {
         let _ = writeln!(text, "layers written to {}", dir.display());

@@ -55,9 +55,9 @@ fn seen_as(view: &View, copied: &View, tensor: &View) -> Option<View> {
         return None;
     }
     let mut strides = [0; 4];
-    for axis in 0..4 {
+    for (axis, stride) in strides.iter_mut().enumerate() {
         let one = view.dims[axis].constant() == Some(1);
-        strides[axis] = match view.strides[axis] {
+        *stride = match view.strides[axis] {
             s if s == copied.strides[axis] => tensor.strides[axis],
             0 => 0,
             _ if one => 0,
@@ -95,7 +95,8 @@ fn redirect(body: &mut [Stmt], to: &View, from: &View, over: &mut bool) -> Optio
             Stmt::Loop { body, .. } => {
                 // A write in the loop would be seen by reads in its next trip.
                 if writes(body, to) {
-                    return if reads(body, to) { None } else { Some(*over = true) };
+                    *over = true;
+                    return if reads(body, to) { None } else { Some(()) };
                 }
                 redirect(body, to, from, over)?;
             }

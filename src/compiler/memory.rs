@@ -89,7 +89,7 @@ pub fn plan(graph: &Graph, machine: &Machine, crowded: &BTreeSet<usize>) -> Plan
         .filter(|(root, _)| free(root) && members(**root).all(free))
         .map(|(root, life)| (*root, *life))
         .collect();
-    let resident = resident(candidates, &storage, machine, &keeps, &mut room);
+    let resident = resident(&candidates, &storage, machine, &keeps, &mut room);
     for (root, address) in &resident {
         for id in members(*root).chain([root]) {
             if let Some(s) = storage.get_mut(id) {
@@ -207,23 +207,25 @@ fn kept(node: &Node, whole: i64) -> i64 {
 /// decides which fit; of a few orders the one that keeps most bytes is taken. `room` is lowered to what is left
 /// below them.
 fn resident(
-    candidates: Vec<(TensorId, Life)>,
+    candidates: &[(TensorId, Life)],
     storage: &BTreeMap<TensorId, Storage>,
     machine: &Machine,
     keeps: &[i64],
     room: &mut Vec<i64>,
 ) -> BTreeMap<TensorId, i64> {
     let bytes = |id: &TensorId| storage.get(id).map_or(0, |s| next_multiple(s.bytes, 64));
-    let orders: [&dyn Fn(&(TensorId, Life)) -> (i64, i64); 3] = [
-        // The shortest lives first: they are in nobody's way for long.
-        &|(id, life)| (life.dies - life.born, -bytes(id)),
-        &|(id, life)| (-bytes(id), life.dies - life.born),
-        &|(_, life)| (life.born, life.dies),
-    ];
     let mut best: Option<(i64, BTreeMap<TensorId, i64>, Vec<i64>)> = None;
-    for order in orders {
-        let mut list = candidates.clone();
-        list.sort_by_key(|c| (order(c), c.0));
+    for order in 0..3 {
+        let mut list = candidates.to_vec();
+        list.sort_by_key(|(id, life)| {
+            let key = match order {
+                // The shortest lives first: they are in nobody's way for long.
+                0 => (life.dies - life.born, -bytes(id)),
+                1 => (-bytes(id), life.dies - life.born),
+                _ => (life.born, life.dies),
+            };
+            (key, *id)
+        });
         let mut left = room.clone();
         let chosen = stack(&list, &bytes, machine, keeps, &mut left);
         let kept = chosen.keys().map(bytes).sum();

@@ -6,6 +6,7 @@
 use super::fault::{Fault, FaultKind};
 use super::masks::Masks;
 use super::op::{ConvOp, OpKind, QueueOp, Ticket};
+use super::written::{RegisterFile, Written};
 use crate::isa::{
     AvgFlags, Insn, MacFlags, QField, QReg, QuantDesc, RedFlags, TField, TReg, TensorDesc, WField, WReg,
     Wait, WindowDesc, XReg, disasm,
@@ -16,7 +17,7 @@ use crate::program::Program;
 /// Takes what the control core does. Every hook is called in program order; a fault ends the run.
 pub trait Sink {
     /// An instruction was executed, after the hooks that belong to it. Not called for one that faulted.
-    fn retire(&mut self, _pc: u32) {}
+    fn retire(&mut self, _pc: u32, _written: Option<Written>) {}
     /// A control instruction other than the ones below (`load`: it fetches from the constants) was executed.
     fn control(&mut self, load: bool);
     /// A queue instruction was issued.
@@ -57,6 +58,8 @@ pub struct ControlCore<'a> {
     layer: Option<u32>,
     retired: u64,
     masks: Masks,
+    /// What the present instruction has written.
+    written: Option<Written>,
 }
 
 /// What the main loop does after an instruction.
@@ -83,6 +86,7 @@ impl<'a> ControlCore<'a> {
             layer: None,
             retired: 0,
             masks: Masks::new(machine),
+            written: None,
         }
     }
 
@@ -105,7 +109,7 @@ impl<'a> ControlCore<'a> {
             self.retired += 1;
             match self.step(insn, sink) {
                 Ok(next) => {
-                    sink.retire(self.pc as u32);
+                    sink.retire(self.pc as u32, self.written.take());
                     match next {
                         Next::Go(pc) => self.pc = pc,
                         Next::Halt => return Ok(self.retired),
@@ -179,16 +183,21 @@ impl<'a> ControlCore<'a> {
                 let bytes = self.constant::<{ TensorDesc::BYTES }>(address, 8)?;
                 let desc = TensorDesc::from_bytes(&bytes);
                 self.t[td.index()] = Some(desc.map_err(|error| FaultKind::BadDescriptor { address, error })?);
+                self.wrote(RegisterFile::Tensor, td.index(), address);
             }
             Insn::TdescSet { td, rs1, field } => self.set_tensor_field(td, field, self.get(rs1), false)?,
             Insn::TdescAdd { td, rs1, field } => self.set_tensor_field(td, field, self.get(rs1), true)?,
-            Insn::TdescMov { td, ts } => self.t[td.index()] = Some(self.tensor(ts)?),
+            Insn::TdescMov { td, ts } => {
+                self.t[td.index()] = Some(self.tensor(ts)?);
+                self.wrote(RegisterFile::Tensor, td.index(), ts.index() as i64);
+            }
             Insn::QdescLoad { qd, rs1, imm } => {
                 load = true;
                 let address = self.get(rs1).wrapping_add(imm.into());
                 let bytes = self.constant::<{ QuantDesc::BYTES }>(address, 8)?;
                 let desc = QuantDesc::from_bytes(&bytes);
                 self.q[qd.index()] = Some(desc.map_err(|error| FaultKind::BadDescriptor { address, error })?);
+                self.wrote(RegisterFile::Quant, qd.index(), address);
             }
             Insn::QdescSet { qd, rs1, field } => self.set_quant_field(qd, field, self.get(rs1))?,
             Insn::WdescLoad { wd, rs1, imm } => {
@@ -197,6 +206,7 @@ impl<'a> ControlCore<'a> {
                 let bytes = self.constant::<{ WindowDesc::BYTES }>(address, 8)?;
                 let desc = WindowDesc::from_bytes(&bytes);
                 self.w[wd.index()] = Some(desc.map_err(|error| FaultKind::BadDescriptor { address, error })?);
+                self.wrote(RegisterFile::Window, wd.index(), address);
             }
             Insn::WdescSet { wd, rs1, field } => self.set_window_field(wd, field, self.get(rs1))?,
             Insn::LayerBegin { id } => {
@@ -251,7 +261,12 @@ impl<'a> ControlCore<'a> {
     fn set(&mut self, x: XReg, value: i64) {
         if x.index() != 0 {
             self.x[x.index()] = value;
+            self.wrote(RegisterFile::Scalar, x.index(), value);
         }
+    }
+
+    fn wrote(&mut self, file: RegisterFile, number: usize, value: i64) {
+        self.written = Some(Written { file, number: number as u8, value });
     }
 
     fn branch(&self, taken: bool, target: i32) -> usize {
@@ -289,6 +304,7 @@ impl<'a> ControlCore<'a> {
     }
 
     fn set_tensor_field(&mut self, td: TReg, field: TField, value: i64, add: bool) -> Result<(), FaultKind> {
+        self.wrote(RegisterFile::Tensor, td.index(), value);
         let Some(desc) = &mut self.t[td.index()] else {
             return Err(FaultKind::UnsetDescriptor { register: td.to_string() });
         };
@@ -320,6 +336,7 @@ impl<'a> ControlCore<'a> {
     }
 
     fn set_quant_field(&mut self, qd: QReg, field: QField, value: i64) -> Result<(), FaultKind> {
+        self.wrote(RegisterFile::Quant, qd.index(), value);
         let Some(desc) = &mut self.q[qd.index()] else {
             return Err(FaultKind::UnsetDescriptor { register: qd.to_string() });
         };
@@ -335,6 +352,7 @@ impl<'a> ControlCore<'a> {
     }
 
     fn set_window_field(&mut self, wd: WReg, field: WField, value: i64) -> Result<(), FaultKind> {
+        self.wrote(RegisterFile::Window, wd.index(), value);
         let Some(desc) = &mut self.w[wd.index()] else {
             return Err(FaultKind::UnsetDescriptor { register: wd.to_string() });
         };

@@ -33,6 +33,7 @@ pub mod op;
 pub mod race;
 pub mod session;
 pub mod validate;
+mod written;
 
 pub use engine::EngineKind;
 pub use fault::{Fault, FaultKind};
@@ -41,3 +42,4 @@ pub use memory::Memory;
 pub use observer::Observer;
 pub use op::{OpKind, QueueOp};
 pub use session::{HostRuntime, HostValue, RunError, RunSummary, Session};
+pub use written::{RegisterFile, Written};

@@ -2,6 +2,7 @@
 
 use super::memory::Memory;
 use super::op::QueueOp;
+use super::written::Written;
 
 /// Sees what a run does. All hooks have empty defaults; a run is generic over the observer, so what is not used costs
 /// nothing. Observing never changes values or cycles.
@@ -12,12 +13,53 @@ pub trait Observer {
     /// A layer has ended: its tensors lie complete in memory. Not called for a layer that faulted.
     fn layer_end(&mut self, _layer: u32, _memory: &Memory) {}
 
-    /// Instruction `pc` was executed, of the control core or of a queue. Not called for the one that faulted.
-    fn retire(&mut self, _pc: u32) {}
+    /// The control core has executed or issued instruction `pc` in a cycle, and written a register. Not called for the one that faulted.
+    fn retire(&mut self, _pc: u32, _cycle: u64, _written: Option<Written>) {}
 
-    /// A queue instruction was executed. Not called for control instructions, nor for the one that faulted.
-    fn op(&mut self, _op: &QueueOp) {}
+    /// A queue instruction was executed: memory holds its results. Called before [`Observer::retire`]. Not called for control instructions, nor for the one that faulted.
+    fn op(&mut self, _op: &QueueOp, _memory: &Memory) {}
 }
 
 /// Watches nothing.
 impl Observer for () {}
+
+/// Both watch.
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    fn layer_begin(&mut self, layer: u32) {
+        self.0.layer_begin(layer);
+        self.1.layer_begin(layer);
+    }
+
+    fn layer_end(&mut self, layer: u32, memory: &Memory) {
+        self.0.layer_end(layer, memory);
+        self.1.layer_end(layer, memory);
+    }
+
+    fn retire(&mut self, pc: u32, cycle: u64, written: Option<Written>) {
+        self.0.retire(pc, cycle, written);
+        self.1.retire(pc, cycle, written);
+    }
+
+    fn op(&mut self, op: &QueueOp, memory: &Memory) {
+        self.0.op(op, memory);
+        self.1.op(op, memory);
+    }
+}
+
+impl<A: Observer> Observer for &mut A {
+    fn layer_begin(&mut self, layer: u32) {
+        (**self).layer_begin(layer);
+    }
+
+    fn layer_end(&mut self, layer: u32, memory: &Memory) {
+        (**self).layer_end(layer, memory);
+    }
+
+    fn retire(&mut self, pc: u32, cycle: u64, written: Option<Written>) {
+        (**self).retire(pc, cycle, written);
+    }
+
+    fn op(&mut self, op: &QueueOp, memory: &Memory) {
+        (**self).op(op, memory);
+    }
+}

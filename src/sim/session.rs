@@ -9,6 +9,7 @@ use super::memory::{Memory, cover, dtype_bytes};
 use super::observer::Observer;
 use super::op::QueueOp;
 use super::validate;
+use super::written::Written;
 use crate::isa::Space;
 use crate::program::{HostEntry, Role, TensorEntry};
 
@@ -126,6 +127,7 @@ impl<'a> Session<'a> {
             host,
             observer,
             clock: EventClock::new(&self.loaded.machine, meta.layers.len()),
+            at: 0,
             wraps: 0,
             work: (0, 0),
         };
@@ -159,17 +161,20 @@ struct Execution<'a, O: Observer> {
     host: &'a mut dyn HostRuntime,
     observer: &'a mut O,
     clock: EventClock<'a>,
+    /// The cycle of the present instruction.
+    at: u64,
     wraps: u64,
     /// Multiply-accumulates and bytes, for the watchdog.
     work: (u64, u64),
 }
 
 impl<O: Observer> Sink for Execution<'_, O> {
-    fn retire(&mut self, pc: u32) {
-        self.observer.retire(pc);
+    fn retire(&mut self, pc: u32, written: Option<Written>) {
+        self.observer.retire(pc, self.at, written);
     }
 
     fn control(&mut self, load: bool) {
+        self.at = self.clock.now();
         self.clock.control(load);
     }
 
@@ -180,17 +185,19 @@ impl<O: Observer> Sink for Execution<'_, O> {
             load::watchdog(op, &mut self.work.0, &mut self.work.1, &self.loaded.limits)?;
         }
         self.wraps += self.engine.execute(op, self.memory)?;
-        self.clock.issue(op);
-        self.observer.op(op);
+        self.at = self.clock.issue(op);
+        self.observer.op(op, self.memory);
         Ok(())
     }
 
     fn layer_begin(&mut self, layer: u32) {
+        self.at = self.clock.now();
         self.clock.layer_begin(layer);
         self.observer.layer_begin(layer);
     }
 
     fn layer_end(&mut self, layer: u32) -> Result<(), FaultKind> {
+        self.at = self.clock.now();
         self.clock.layer_end();
         if !self.loaded.checked {
             let engine = &*self.engine;
@@ -204,10 +211,11 @@ impl<O: Observer> Sink for Execution<'_, O> {
 
     fn fence(&mut self) {
         self.clock.fence();
+        self.at = self.clock.now() - 1;
     }
 
     fn host(&mut self, id: u32) -> Result<(), FaultKind> {
-        self.clock.fence();
+        self.fence();
         let program = &self.loaded.program;
         let (Some(entry), Some(model)) =
             (program.meta.hosts.get(id as usize), program.host_models.get(id as usize))
@@ -252,5 +260,6 @@ impl<O: Observer> Sink for Execution<'_, O> {
 
     fn halt(&mut self) {
         self.clock.halt();
+        self.at = self.clock.now() - 1;
     }
 }

@@ -17,6 +17,7 @@ mod random;
 mod removal;
 mod stepped;
 mod tidy;
+mod trace;
 
 /// A fresh empty folder for one test.
 fn scratch(name: &str) -> std::path::PathBuf {

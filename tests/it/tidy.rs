@@ -19,6 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("compiler", &["graph", "isa", "machine", "numeric", "program"]),
     ("sim", &["isa", "machine", "numeric", "program"]),
     ("profile", &["machine", "program", "sim"]),
+    ("trace", &["files", "isa", "sim"]),
     ("dump", &["files", "program", "tensor_file"]),
     ("host", &["float", "program", "sim", "tensor_file"]),
     (
@@ -37,6 +38,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "program",
             "sim",
             "tensor_file",
+            "trace",
         ],
     ),
 ];

@@ -74,6 +74,7 @@ fn inputs(graph: &Graph, seed: u64) -> BTreeMap<TensorId, interpret::Values> {
 }
 
 /// What went wrong with a graph on a machine, if anything; `None` also if the machine is too small.
+#[expect(clippy::print_stdout, reason = "what RCN_GRAPH asks for")]
 fn check(graph: &Graph, machine: &Machine, seed: u64) -> Result<bool, String> {
     // Every numeric profile has its turn.
     let profile = Profile::ALL[seed as usize % Profile::ALL.len()];
@@ -89,7 +90,6 @@ fn check(graph: &Graph, machine: &Machine, seed: u64) -> Result<bool, String> {
         return Err(format!("the tiled operations differ after a trip through text:\n{printed}"));
     }
     if setting("RCN_GRAPH").is_some() {
-        #[expect(clippy::print_stdout, reason = "asked for")]
         println!("{printed}\n{}", rcar_iss::program::text::disassemble(&compiled.program));
     }
     let program = Arc::new(compiled.program);

@@ -44,7 +44,7 @@ struct Retired<'a> {
 }
 
 impl Observer for Retired<'_> {
-    fn retire(&mut self, pc: u32) {
+    fn retire(&mut self, pc: u32, _: u64, _: Option<rcar_iss::sim::Written>) {
         self.seen.insert(self.loaded.code()[pc as usize].opcode().info().opcode);
     }
 }

@@ -1,0 +1,125 @@
+//! `rcar-iss trace`: asks a trace, and brings it into other forms.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use super::args::{TraceArgs, TraceFormat};
+use super::failure::{Failure, INPUT};
+use super::{Report, format};
+use crate::isa::{Queue, Space};
+use crate::trace::export::{Format, export};
+use crate::trace::{Filter, TraceError, TraceReader};
+
+pub(super) fn run(args: &TraceArgs) -> Result<Report, Failure> {
+    let failed = |e: TraceError| failure(&args.file, &e);
+    let mut trace = TraceReader::open(&args.file).map_err(failed)?;
+    let filter = filter(args, &trace)?;
+    let form = match args.format {
+        TraceFormat::Text => Format::Text,
+        TraceFormat::Json => Format::Json,
+        TraceFormat::Csv => Format::Csv,
+        TraceFormat::Perfetto => Format::Perfetto,
+        TraceFormat::Konata => Format::Konata,
+    };
+    let Some(path) = &args.output else {
+        let mut bytes = Vec::new();
+        export(&mut trace, &filter, form, &mut bytes).map_err(failed)?;
+        return Ok(Report::fine(String::from_utf8_lossy(&bytes).into_owned()));
+    };
+    let io = |e: std::io::Error| Failure::file(path, &e);
+    let mut out = BufWriter::new(File::create(path).map_err(io)?);
+    export(&mut trace, &filter, form, &mut out).map_err(failed)?;
+    out.flush().map_err(io)?;
+    let bytes = std::fs::metadata(path).map_err(io)?.len();
+    Ok(Report::fine(format!("{}: {}\n", path.display(), format::bytes(bytes))))
+}
+
+/// A trace that cannot be written or read.
+pub(super) fn failure(path: &Path, e: &TraceError) -> Failure {
+    let failure = Failure::new(INPUT, format!("'{}'", path.display())).why(e);
+    match e {
+        TraceError::Damaged { .. } => failure.help("write it again with `rcar-iss run P.rcn --trace FILE`"),
+        _ => failure,
+    }
+}
+
+fn filter(args: &TraceArgs, trace: &TraceReader) -> Result<Filter, Failure> {
+    let layers = &trace.header.layers;
+    let mut chosen: Option<Vec<u32>> = None;
+    for (wanted, what, of) in [(&args.layer, "layer", false), (&args.node, "ONNX node", true)] {
+        for name in wanted {
+            let matches = |l: &crate::trace::LayerName| {
+                if of { l.onnx_nodes.contains(name) } else { l.name == *name }
+            };
+            let found: Vec<u32> =
+                layers.iter().enumerate().filter(|(_, l)| matches(l)).map(|(i, _)| i as u32).collect();
+            if found.is_empty() {
+                let close: Vec<&str> = layers
+                    .iter()
+                    .flat_map(|l| if of { l.onnx_nodes.iter().collect::<Vec<_>>() } else { vec![&l.name] })
+                    .filter(|n| n.contains(name.as_str()))
+                    .map(String::as_str)
+                    .take(5)
+                    .collect();
+                let hint = if close.is_empty() {
+                    "`rcar-iss info P.rcn --provenance` lists layers and nodes".to_string()
+                } else {
+                    format!("did you mean {}?", close.join(", "))
+                };
+                return Err(Failure::usage(format!("the trace has no {what} '{name}'")).help(hint));
+            }
+            chosen.get_or_insert_default().extend(found);
+        }
+    }
+    let mut units = Vec::new();
+    for name in &args.unit {
+        let unit = if name == "control" {
+            Some(0)
+        } else {
+            Queue::ALL.into_iter().find(|q| q.name() == name).map(|q| 1 + q.index())
+        };
+        units.push(unit.ok_or_else(|| {
+            Failure::usage(format!("there is no unit '{name}'"))
+                .help("units are control, dmain, dmaout, mac and vec")
+        })?);
+    }
+    let pc = args.pc.as_deref().map(|t| range(t, "--pc")).transpose()?;
+    let narrow = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+    Ok(Filter {
+        layers: chosen,
+        units: (!units.is_empty()).then_some(units),
+        pc: pc.map(|[from, to]| [narrow(from), narrow(to)]),
+        cycles: args.cycles.as_deref().map(|t| range(t, "--cycles")).transpose()?,
+        writes: args.writes.as_deref().map(address).transpose()?,
+    })
+}
+
+fn number(text: &str) -> Option<u64> {
+    match text.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16).ok(),
+        None => text.replace(',', "").parse().ok(),
+    }
+}
+
+/// `A..B`, or one number.
+fn range(text: &str, option: &str) -> Result<[u64; 2], Failure> {
+    let bounds = match text.split_once("..") {
+        Some((a, b)) => number(a).zip(if b.is_empty() { Some(u64::MAX) } else { number(b) }),
+        None => number(text).map(|n| (n, if option == "--pc" { n } else { n + 1 })),
+    };
+    let wrong =
+        || Failure::usage(format!("{option} '{text}' is no range")).help("write it like 100..200, or 100..");
+    bounds.map(|(a, b)| [a, b]).ok_or_else(wrong)
+}
+
+/// `[spm:]0x400`.
+fn address(text: &str) -> Result<(Space, i64), Failure> {
+    let (space, at) = text.split_once(':').unwrap_or(("spm", text));
+    let space = Space::ALL.into_iter().find(|s| s.name() == space);
+    let at = number(at).and_then(|n| i64::try_from(n).ok());
+    space.zip(at).ok_or_else(|| {
+        Failure::usage(format!("--writes '{text}' is no address"))
+            .help("write it like spm:0x400, dram:8192 or acc:0")
+    })
+}

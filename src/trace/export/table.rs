@@ -1,0 +1,133 @@
+//! Records as lines: text, JSON, CSV.
+
+use std::io::Write;
+
+use serde_json::{Map, Value, json};
+
+use super::each;
+use crate::sim::clock::Cause;
+use crate::trace::{Executed, Filter, Record, TraceError, TraceReader};
+
+pub(super) fn text(trace: &mut TraceReader, filter: &Filter, out: &mut impl Write) -> Result<(), TraceError> {
+    let code = trace.disassembly();
+    let width = code.iter().map(|t| t.chars().count()).max().unwrap_or(0).min(60);
+    let names: Vec<String> = trace.header.layers.iter().map(|l| l.name.clone()).collect();
+    writeln!(
+        out,
+        "{:>9} {:>10} {:>10} {:>10} {:<7} {:>6}  {:<width$}  what changed",
+        "#", "issue", "start", "end", "unit", "pc", "instruction"
+    )?;
+    let mut layer = None;
+    each(trace, filter, |r| {
+        if r.layer != layer {
+            layer = r.layer;
+            let name = layer.and_then(|l| names.get(l as usize)).map_or("outside all layers", String::as_str);
+            writeln!(out, "-- {name}")?;
+        }
+        let text = code.get(r.pc as usize).map_or("", String::as_str);
+        let (start, end) = match &r.executed {
+            Some(e) => (e.start.to_string(), e.end.to_string()),
+            None => (String::new(), String::new()),
+        };
+        writeln!(
+            out,
+            "{:>9} {:>10} {start:>10} {end:>10} {:<7} {:>6}  {text:<width$}  {}",
+            r.seq,
+            r.issue,
+            r.unit(),
+            r.pc,
+            change(r)
+        )
+    })
+}
+
+fn change(r: &Record) -> String {
+    let mut parts: Vec<String> = r.written.iter().map(ToString::to_string).collect();
+    if let Some(e) = &r.executed {
+        if let Some((bytes, digest)) = e.wrote {
+            let at = e.ranges.iter().find(|x| x.writes);
+            let at = at.map_or(String::new(), |x| format!("{} {:#x}..{:#x}", x.space.name(), x.start, x.end));
+            parts.push(format!("{at}: {bytes} bytes, xxh3 {digest:016x}"));
+        }
+        let waits: Vec<String> = waits(e).map(|(c, n)| format!("{} {n}", c.name())).collect();
+        if !waits.is_empty() {
+            parts.push(format!("waited: {}", waits.join(", ")));
+        }
+    }
+    parts.join("; ")
+}
+
+fn waits(e: &Executed) -> impl Iterator<Item = (Cause, u64)> + '_ {
+    e.causes.iter().filter(|(c, _)| *c != Cause::Busy)
+}
+
+pub(super) fn json(trace: &mut TraceReader, filter: &Filter, out: &mut impl Write) -> Result<(), TraceError> {
+    let code = trace.disassembly();
+    let names: Vec<String> = trace.header.layers.iter().map(|l| l.name.clone()).collect();
+    each(trace, filter, |r| {
+        let mut object = Map::new();
+        let mut put = |key: &str, value: Value| object.insert(key.into(), value);
+        put("seq", json!(r.seq));
+        put("pc", json!(r.pc));
+        put("unit", json!(r.unit()));
+        put("instruction", json!(code.get(r.pc as usize)));
+        put("layer", json!(r.layer.and_then(|l| names.get(l as usize))));
+        put("issue", json!(r.issue));
+        put("end", json!(r.end()));
+        if let Some(w) = &r.written {
+            put("register", json!(w.to_string()));
+        }
+        if let Some(e) = &r.executed {
+            put("start", json!(e.start));
+            put("causes", json!(e.causes));
+            let ranges = e.ranges.iter().map(
+                |x| json!({ "space": x.space.name(), "start": x.start, "end": x.end, "writes": x.writes }),
+            );
+            put("ranges", ranges.collect());
+            put(
+                "wrote",
+                e.wrote.map_or(
+                    Value::Null,
+                    |(bytes, digest)| json!({ "bytes": bytes, "xxh3": format!("{digest:016x}") }),
+                ),
+            );
+            put("macs", json!(e.macs));
+            put("dram_bytes", json!(e.dram_bytes));
+        }
+        writeln!(out, "{}", Value::Object(object))
+    })
+}
+
+pub(super) fn csv(trace: &mut TraceReader, filter: &Filter, out: &mut impl Write) -> Result<(), TraceError> {
+    let code = trace.disassembly();
+    let names: Vec<String> = trace.header.layers.iter().map(|l| l.name.clone()).collect();
+    write!(out, "seq,pc,unit,layer,instruction,issue,start,end,register,written_bytes,xxh3,macs,dram_bytes")?;
+    for cause in Cause::ALL {
+        write!(out, ",{}", cause.name())?;
+    }
+    writeln!(out)?;
+    each(trace, filter, |r| {
+        let layer = r.layer.and_then(|l| names.get(l as usize)).map_or("", String::as_str);
+        let text = code.get(r.pc as usize).map_or("", String::as_str);
+        let register = r.written.map_or(String::new(), |w| w.to_string());
+        let (layer, text) = (quoted(layer), quoted(text));
+        write!(out, "{},{},{},{layer},{text},{},", r.seq, r.pc, r.unit(), r.issue)?;
+        match &r.executed {
+            None => write!(out, "{},{},{register},,,,", r.issue, r.end())?,
+            Some(e) => {
+                let (bytes, digest) =
+                    e.wrote.map_or_else(Default::default, |(n, d)| (n.to_string(), format!("{d:016x}")));
+                write!(out, "{},{},{register},{bytes},{digest},{},{}", e.start, e.end, e.macs, e.dram_bytes)?;
+            }
+        }
+        for cause in Cause::ALL {
+            write!(out, ",{}", r.executed.as_ref().map_or(String::new(), |e| e.causes[cause].to_string()))?;
+        }
+        writeln!(out)
+    })
+}
+
+/// A field of a CSV line (RFC 4180).
+fn quoted(text: &str) -> String {
+    if text.contains([',', '"', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.into() }
+}
