@@ -35,6 +35,8 @@ pub(super) enum Command {
     Run(RunArgs),
     /// Ask the trace of a run, or bring it into another form
     Trace(TraceArgs),
+    /// Compare two programs or two traces: cycles and bytes of every layer, and the first values that differ
+    Diff(DiffArgs),
     /// Say how many cycles a program or a model takes, layer by layer, without executing it
     Estimate(EstimateArgs),
     /// Assemble text into a program file
@@ -54,6 +56,7 @@ impl Command {
             Command::Run(a) => a.json,
             Command::Info(a) => a.json,
             Command::Estimate(a) => a.json,
+            Command::Diff(a) => a.json,
             Command::Asm(_) | Command::Disasm(_) | Command::Trace(_) => false,
         }
     }
@@ -91,6 +94,26 @@ pub(super) struct TraceArgs {
     /// Write to a file instead of stdout
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  rcar-iss diff before.rcn after.rcn\n  rcar-iss diff a.onnx b.onnx --machine rcn-s\n  \
+                  rcar-iss diff one.trace two.trace --json"
+)]
+pub(super) struct DiffArgs {
+    /// Program, model or trace
+    pub(super) a: PathBuf,
+    /// The other one; two traces, or none
+    pub(super) b: PathBuf,
+    /// Machine for models: rcn-s, rcn-m, rcn-l or a machine file
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(super) machine: Option<String>,
+    #[command(flatten)]
+    pub(super) graph: GraphArgs,
+    /// The report as JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// A form of a trace.

@@ -17,6 +17,7 @@ mod args;
 mod asm;
 mod check;
 mod compile;
+mod diff;
 mod disasm;
 mod estimate;
 mod failure;
@@ -81,6 +82,7 @@ fn dispatch(command: Command) -> Result<Report, Failure> {
         Command::Run(args) => run::run(&args),
         Command::Estimate(args) => estimate::run(&args),
         Command::Trace(args) => trace::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Asm(args) => asm::run(&args),
         Command::Disasm(args) => disasm::run(&args),
         Command::Info(args) => info::run(&args),

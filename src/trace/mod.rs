@@ -11,9 +11,11 @@
 mod encode;
 pub mod export;
 mod reader;
+mod summary;
 mod writer;
 
 pub use reader::{Filter, TraceReader};
+pub use summary::{LayerSummary, first_difference, summarize};
 pub use writer::TraceWriter;
 
 use serde::{Deserialize, Serialize};

@@ -117,6 +117,18 @@ impl TraceReader {
         Ok(())
     }
 
+    /// Calls `f` for the records from number `seq` on; stops when it says so (`false`).
+    ///
+    /// # Errors
+    /// As [`TraceReader::read`].
+    pub fn read_from(&mut self, seq: u64, f: &mut impl FnMut(&Record) -> bool) -> Result<(), TraceError> {
+        let index = self.index.clone();
+        self.index.retain(|c| c.seq.saturating_add(c.records) > seq);
+        let result = self.read(&Filter::default(), &mut |r| r.seq < seq || f(r));
+        self.index = index;
+        result
+    }
+
     /// Assembly text of every instruction.
     #[must_use]
     pub fn disassembly(&self) -> Vec<String> {
