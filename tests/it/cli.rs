@@ -36,7 +36,7 @@ pub(crate) fn fine(args: &[&str]) -> String {
 
 /// Runs a command that must fail with a status, and say all of these on stdout or stderr.
 #[track_caller]
-fn fails(status: i32, args: &[&str], says: &[&str]) {
+pub(crate) fn fails(status: i32, args: &[&str], says: &[&str]) {
     let out = rcar_iss(args);
     let text = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
     assert_eq!(out.status.code(), Some(status), "{args:?}: {text}");

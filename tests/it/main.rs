@@ -17,6 +17,7 @@ mod random;
 mod removal;
 mod stepped;
 mod tidy;
+mod time_cli;
 mod trace;
 
 /// A fresh empty folder for one test.
