@@ -134,11 +134,15 @@ pub(super) enum TraceFormat {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  rcar-iss estimate net.onnx\n  rcar-iss estimate net.onnx --machine rcn-s --machine my.toml\n  \
-                  rcar-iss estimate net.onnx --machine all --json"
+                  rcar-iss estimate net.onnx --machine all --json\n  \
+                  rcar-iss estimate net.onnx --plot roofline.svg"
 )]
 pub(super) struct EstimateArgs {
     /// Program file, ONNX model or assembly text
     pub(super) file: PathBuf,
+    /// Write a roofline plot of the layers
+    #[arg(long, value_name = "FILE.svg")]
+    pub(super) plot: Option<PathBuf>,
     /// Machine: rcn-s, rcn-m, rcn-l, a machine file, or `all`; several stand side by side
     #[arg(long, value_name = "NAME|FILE")]
     pub(super) machine: Vec<String>,

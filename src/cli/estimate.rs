@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::args::{EstimateArgs, ModelArgs};
 use super::failure::Failure;
-use super::{Report, format, source};
+use super::{Report, format, roofline, source};
 use crate::machine::Machine;
 use crate::profile::{Profile, UNITS};
 use crate::sim::clock::{Cause, Causes};
@@ -28,6 +28,9 @@ pub(super) fn run(args: &EstimateArgs) -> Result<Report, Failure> {
         let loaded = Loaded::new(Arc::new(program), &machine, Limits::default())
             .map_err(|e| Failure::load(&args.file, &e))?;
         profiles.push(Profile::of(&loaded));
+    }
+    if let Some(path) = &args.plot {
+        roofline::write(path, &profiles)?;
     }
     let text = match profiles.as_slice() {
         _ if args.json => format!("{:#}\n", json!({ "profiles": profiles })),

@@ -28,6 +28,7 @@ mod machines;
 mod model;
 mod outputs;
 mod progress;
+mod roofline;
 mod run;
 mod sidecar;
 mod source;

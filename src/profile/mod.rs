@@ -86,6 +86,10 @@ pub struct Profile {
     pub machine: String,
     /// Its clock.
     pub clock_mhz: u32,
+    /// Multiply-accumulates a cycle at most.
+    pub macs_per_cycle: u64,
+    /// Bytes a cycle that the DRAM channel moves at most.
+    pub dram_bytes_per_cycle: u32,
     /// All cycles.
     pub cycles: u64,
     /// One inference, in seconds.
@@ -127,6 +131,8 @@ impl Profile {
             program: program.meta.name.clone(),
             machine: machine.name.clone(),
             clock_mhz: machine.clock_mhz,
+            macs_per_cycle: machine.macs_per_cycle(),
+            dram_bytes_per_cycle: machine.dram.bytes_per_cycle,
             cycles: clock.total,
             seconds,
             frames_per_second: ratio(1.0, seconds),

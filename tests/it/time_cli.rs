@@ -38,6 +38,10 @@ fn an_estimate_is_what_the_run_takes_and_every_cycle_has_a_cause() {
     for word in ["rcn-s", "rcn-m", "rcn-l", "conv0_quant", "times least"] {
         assert!(text.contains(word), "{text}");
     }
+    let plot = dir.join("roofline.svg");
+    fine(&["estimate", &program, "--plot", &plot.display().to_string()]);
+    let svg = std::fs::read_to_string(&plot).unwrap();
+    assert!(svg.starts_with("<svg") && svg.contains("conv0_quant") && svg.contains("rcn-m"), "{svg}");
     let text = fine(&["run", &program, "--input", &seven, "--profile"]);
     assert!(text.contains("frames/s") && text.contains("at least"), "{text}");
 }
