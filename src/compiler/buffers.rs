@@ -104,7 +104,7 @@ impl Survey {
                         touched(s, &mut seen);
                     }
                 }
-                Stmt::Fence | Stmt::Host(_) => {}
+                Stmt::Host(_) => {}
             }
         }
     }
@@ -144,7 +144,7 @@ fn touched(s: &Stmt, seen: &mut Vec<Id>) {
             }
         }
         Stmt::Loop { body, .. } => body.iter().for_each(|s| touched(s, seen)),
-        Stmt::Fence | Stmt::Host(_) => {}
+        Stmt::Host(_) => {}
     }
 }
 
@@ -267,7 +267,7 @@ fn rewrite(
                 *number += 1;
                 rewrite(body, places, slots, number);
             }
-            Stmt::Fence | Stmt::Host(_) => {}
+            Stmt::Host(_) => {}
         }
     }
 }

@@ -113,7 +113,7 @@ fn redirect(body: &mut [Stmt], to: &View, from: &View, over: &mut bool) -> Optio
                     return None;
                 }
             }
-            Stmt::Fence | Stmt::Host(_) => {}
+            Stmt::Host(_) => {}
         }
     }
     Some(())

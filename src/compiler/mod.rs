@@ -260,7 +260,7 @@ fn record_bytes(body: &[Stmt]) -> usize {
                     + usize::from(op.quant.is_some()) * crate::isa::QuantDesc::BYTES
                     + usize::from(op.window.is_some()) * crate::isa::WindowDesc::BYTES
             }
-            Stmt::Fence | Stmt::Host(_) => 0,
+            Stmt::Host(_) => 0,
         })
         .sum()
 }
@@ -276,7 +276,7 @@ fn relocate(body: &mut [Stmt], delta: i64) {
                     view.buffer.start += delta;
                 }
             }
-            Stmt::Fence | Stmt::Host(_) => {}
+            Stmt::Host(_) => {}
         }
     }
 }

@@ -43,7 +43,7 @@ fn statements(node: &str, body: &mut [Stmt], profile: Profile) -> Result<(), Com
         match s {
             Stmt::Loop { body, .. } => statements(node, body, profile)?,
             Stmt::Op(op) => operation(node, op, profile)?,
-            Stmt::Fence | Stmt::Host(_) => {}
+            Stmt::Host(_) => {}
         }
     }
     Ok(())

@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::tile::{Buffer, Stmt, TileLayer, TileOp, Var, View};
+use super::tile::{Buffer, Stmt, TileOp, Var, View};
 use crate::isa::{Cond, Queue, Space};
 
 /// Conditions of a program. Operations and loops are numbered in the order in which they stand in the text.
@@ -23,13 +23,13 @@ pub(super) struct Conditions {
     pub(super) entries: Vec<Vec<(Queue, Vec<Cond>)>>,
 }
 
-/// Works out the conditions of some layers that follow each other.
-pub(super) fn conditions(layers: &[TileLayer]) -> Conditions {
+/// Works out the conditions of some layers that follow each other, each in the blocks in which it is emitted.
+pub(super) fn conditions(layers: &[Vec<&[Stmt]>]) -> Conditions {
     let mut assumed = Extra::default();
     loop {
         let mut walk = Walk::new(&assumed);
-        for layer in layers {
-            walk.layer(&layer.body);
+        for block in layers.iter().flatten() {
+            walk.block(block);
         }
         let found = walk.found.conditions();
         let needed = Extra::of(&found);
@@ -203,7 +203,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn layer(&mut self, body: &[Stmt]) {
+    /// Every double buffer begins a block with its first side.
+    fn block(&mut self, body: &[Stmt]) {
         self.vars.clear();
         self.statements(body);
     }
@@ -212,7 +213,7 @@ impl<'a> Walk<'a> {
         for s in body {
             match s {
                 Stmt::Op(op) => self.operation(op),
-                Stmt::Fence | Stmt::Host(_) => self.fence(),
+                Stmt::Host(_) => self.fence(),
                 Stmt::Loop { var, start, end, step, slots, body } => {
                     let number = self.number;
                     self.number += 1;

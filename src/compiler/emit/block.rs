@@ -1,4 +1,4 @@
-//! One layer's statements → instructions.
+//! Statements of one layer → instructions.
 
 use std::collections::BTreeMap;
 
@@ -7,22 +7,17 @@ use super::{Code, Numbers};
 use crate::compiler::CompileError;
 use crate::compiler::constants::Constants;
 use crate::compiler::sync::Conditions;
-use crate::compiler::tile::{self, Buffer, Expr, Quant, Slot, Stmt, TileLayer, TileOp, Var, View};
+use crate::compiler::tile::{self, Buffer, Expr, Quant, Slot, Stmt, TileOp, Var, View};
 use crate::isa::{
     AvgFlags, Insn, MacFlags, QField, QReg, QuantDesc, QuantMode, RedFlags, TField, TReg, TensorDesc, WReg,
     Wait, WindowDesc, XReg,
 };
 
-/// Emits the body of a layer.
-pub(super) fn layer(
-    layer: &TileLayer,
-    constants: &mut Constants,
-    conditions: &Conditions,
-    at: &mut Numbers,
-    code: &mut Code,
-) -> Result<(), CompileError> {
-    // Statements are taken together as long as their descriptors fit the registers.
-    let mut rest = layer.body.as_slice();
+/// The blocks of a layer's body: statements are taken together as long as their descriptors fit the registers. Each block
+/// loads its descriptors and begins with the first side of every double buffer.
+pub(super) fn blocks(body: &[Stmt]) -> Result<Vec<&[Stmt]>, CompileError> {
+    let mut list = Vec::new();
+    let mut rest = body;
     while !rest.is_empty() {
         let mut descriptors = Descriptors::default();
         let mut taken = 0;
@@ -39,23 +34,36 @@ pub(super) fn layer(
             return Err(CompileError::TooBig { what: "operands of one loop" });
         }
         let (now, later) = rest.split_at(taken);
-        let mut block = Block {
-            constants,
-            code,
-            scalars: Scalars::new(),
-            vars: BTreeMap::new(),
-            slots: BTreeMap::new(),
-            descriptors,
-            conditions,
-            at,
-        };
-        block.load_descriptors()?;
-        block.begin_slots(now)?;
-        block.head(None, &[])?;
-        block.statements(now)?;
+        list.push(now);
         rest = later;
     }
-    Ok(())
+    Ok(list)
+}
+
+/// Emits a block.
+pub(super) fn block(
+    body: &[Stmt],
+    constants: &mut Constants,
+    conditions: &Conditions,
+    at: &mut Numbers,
+    code: &mut Code,
+) -> Result<(), CompileError> {
+    let mut descriptors = Descriptors::default();
+    body.iter().for_each(|s| descriptors.collect(s));
+    let mut block = Block {
+        constants,
+        code,
+        scalars: Scalars::new(),
+        vars: BTreeMap::new(),
+        slots: BTreeMap::new(),
+        descriptors,
+        conditions,
+        at,
+    };
+    block.load_descriptors()?;
+    block.begin_slots(body)?;
+    block.head(None, &[])?;
+    block.statements(body)
 }
 
 /// The descriptor operands of some statements; the index is the register number.
@@ -75,7 +83,7 @@ impl Descriptors {
                 op.quant.iter().for_each(|q| enter(&mut self.quants, q));
                 op.window.iter().for_each(|w| enter(&mut self.windows, w));
             }
-            Stmt::Fence | Stmt::Host(_) => {}
+            Stmt::Host(_) => {}
         }
     }
 
@@ -290,7 +298,6 @@ impl Block<'_> {
         for s in body {
             match s {
                 Stmt::Op(op) => self.op(op)?,
-                Stmt::Fence => self.code.push(Insn::Fence),
                 Stmt::Host(id) => self.code.push(Insn::Host { id: *id }),
                 Stmt::Loop { var, start, end, step, slots, body } => {
                     self.for_loop(*var, [*start, *end, *step], slots, body)?;

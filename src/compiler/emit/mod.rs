@@ -10,7 +10,7 @@ mod registers;
 use super::CompileError;
 use super::constants::Constants;
 use super::sync;
-use super::tile::TileLayer;
+use super::tile::{Stmt, TileLayer};
 use crate::isa::Insn;
 use crate::program::CodeRange;
 
@@ -47,14 +47,18 @@ struct Numbers {
 /// Emits all layers, in order, and the final `halt`.
 pub(super) fn emit(layers: &[TileLayer], constants: &mut Constants) -> Result<Code, CompileError> {
     let mut code = Code::default();
-    let conditions = sync::conditions(layers);
+    let blocks: Vec<Vec<&[Stmt]>> =
+        layers.iter().map(|l| block::blocks(&l.body)).collect::<Result<_, CompileError>>()?;
+    let conditions = sync::conditions(&blocks);
     let mut at = Numbers::default();
-    for (id, layer) in layers.iter().enumerate() {
+    for (id, (layer, blocks)) in layers.iter().zip(blocks).enumerate() {
         let start = code.here();
         let id = u32::try_from(id).map_err(|_| CompileError::TooBig { what: "layers" })?;
         code.comment(format!("layer {id}: {} {}", layer.kind, layer.name));
         code.push(Insn::LayerBegin { id });
-        block::layer(layer, constants, &conditions, &mut at, &mut code)?;
+        for body in blocks {
+            block::block(body, constants, &conditions, &mut at, &mut code)?;
+        }
         code.push(Insn::LayerEnd { id });
         let end = code.here();
         let narrow = |n: usize| u32::try_from(n).map_err(|_| CompileError::TooBig { what: "instructions" });

@@ -88,8 +88,6 @@ impl Lowering<'_> {
         let mut body = self.fill_padding(node, &dst)?;
         if let Some(value) = fill {
             body.extend(self.fill_elements(node, &dst, value)?);
-            // Boxes are written over the fill, from the same scratchpad.
-            body.push(Stmt::Fence);
         }
         let along = |axes: &[[i64; 2]], start: &[i64]| -> i64 {
             axes.iter().zip(start).map(|([_, stride], at)| stride * at).sum()

@@ -74,8 +74,6 @@ impl Lowering<'_> {
                     src.clone(),
                     to,
                 )?);
-                // All parts use the same scratchpad from its beginning.
-                body.push(Stmt::Fence);
             }
         }
         Ok(body)

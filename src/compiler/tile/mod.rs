@@ -43,8 +43,6 @@ pub enum Stmt {
     },
     /// One queue instruction.
     Op(TileOp),
-    /// Wait for all queues (between a write to DRAM and its reading in the same layer).
-    Fence,
     /// Call of a host layer.
     Host(u32),
 }

@@ -57,9 +57,6 @@ fn body(stmts: &[Stmt], depth: usize, out: &mut String) {
             Stmt::Op(op) => {
                 let _ = writeln!(out, "{indent}{}", operation(op));
             }
-            Stmt::Fence => {
-                let _ = writeln!(out, "{indent}fence");
-            }
             Stmt::Host(id) => {
                 let _ = writeln!(out, "{indent}host {id}");
             }
@@ -222,9 +219,6 @@ fn layer(input: &str) -> IResult<&str, TileLayer> {
 fn statement(input: &str) -> IResult<&str, Stmt> {
     if let Ok((rest, ())) = word("for ").parse(input) {
         return cut(repeated).parse(rest);
-    }
-    if let Ok((rest, ())) = word("fence").parse(input) {
-        return Ok((rest, Stmt::Fence));
     }
     if let Ok((rest, ())) = word("host ").parse(input) {
         let (rest, id) = cut(int).parse(rest)?;
