@@ -22,6 +22,10 @@ pub(super) struct Model {
     pub(super) machine: Machine,
 }
 
+fn profile(args: &ModelArgs) -> Profile {
+    Profile::ALL.into_iter().find(|p| p.name() == args.graph.numeric).unwrap_or_default()
+}
+
 /// Import options from what was typed.
 pub(super) fn import_options(args: &ModelArgs) -> Result<ImportOptions, Failure> {
     let observe = if args.graph.observe.iter().any(|o| o == "all") {
@@ -51,7 +55,7 @@ pub(super) fn import_options(args: &ModelArgs) -> Result<ImportOptions, Failure>
         };
         symbols.insert(name, extent);
     }
-    Ok(ImportOptions { observe, shapes, symbols, host: !args.graph.no_host })
+    Ok(ImportOptions { observe, shapes, symbols, host: !args.graph.no_host, profile: profile(args) })
 }
 
 /// Reads an ONNX file.
@@ -102,7 +106,7 @@ pub(super) fn compile(path: &Path, args: &ModelArgs) -> Result<Model, Failure> {
         preprocess: side.preprocess,
         labels: side.labels,
         dense_weights: args.graph.dense_weights,
-        profile: Profile::ALL.into_iter().find(|p| p.name() == args.graph.numeric).unwrap_or_default(),
+        profile: profile(args),
     };
     let compiled =
         compiler::compile(&imported.graph, &machine, &options).map_err(|e| compile_failure(path, &e))?;

@@ -110,6 +110,9 @@ fn vector(graph: &Graph, node: &Node, m: &Machine) -> u64 {
             let elements = node.outputs.first().map_or(1, |id| graph.tensor(*id).shape.iter().product());
             up(elements, m.vec.lanes)
         }
+        Op::Conv { epilogue, .. } | Op::Gemm { epilogue, .. } | Op::ConvTranspose { epilogue, .. } => {
+            output * if epilogue.tail.is_some() { 2 } else { 1 }
+        }
         _ => output,
     }
 }

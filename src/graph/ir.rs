@@ -153,6 +153,27 @@ pub struct MacEpilogue {
     pub multiplier: Vec<f32>,
     /// Clamp of the quantized output: the type's range, narrowed by a fused Relu or Clip.
     pub clamp: [i32; 2],
+    /// A table that the quantized output goes through.
+    pub tail: Option<Tail>,
+}
+
+/// A table behind the requantization of a MAC operator.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tail {
+    /// The table; it gives the output.
+    pub lut: Lut,
+    /// What the requantization gives: an integer of 8 bits.
+    pub dtype: DType,
+    /// Its zero point.
+    pub zero_point: i32,
+}
+
+impl MacEpilogue {
+    /// What the requantization gives, for an output of this type and zero point.
+    #[must_use]
+    pub fn requantized(&self, dtype: DType, zero_point: i32) -> (DType, i32) {
+        self.tail.as_ref().map_or((dtype, zero_point), |t| (t.dtype, t.zero_point))
+    }
 }
 
 /// Element-wise unary function of an 8-bit tensor, as a table.

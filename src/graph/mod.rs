@@ -6,8 +6,9 @@
 //! (NCHW for images); layouts in memory are the compiler's business.
 //!
 //! Nodes are in topological order; every tensor is produced by at most one node. [`verify`] checks this and every
-//! operator's constraints, [`text`] prints and parses the graph.
+//! operator's constraints, [`fuse`] makes the graph smaller, [`text`] prints it.
 
+pub mod fuse;
 pub mod ir;
 pub mod text;
 pub mod verify;

@@ -142,7 +142,11 @@ fn finish(e: &MacEpilogue) -> String {
         [one] => format!("multiplier {one}"),
         many => format!("{} multipliers", many.len()),
     };
-    format!(" {multipliers}{bias} clamp {:?}", e.clamp)
+    let tail = e.tail.as_ref().map_or_else(String::new, |t| {
+        let digest = digest(t.lut.table.as_slice());
+        format!(" as {} zp {} then {} {digest}", t.dtype.name(), t.zero_point, t.lut.what)
+    });
+    format!(" {multipliers}{bias} clamp {:?}{tail}", e.clamp)
 }
 
 fn digest(bytes: &[u8]) -> String {

@@ -326,11 +326,20 @@ fn finish(e: &MacEpilogue, w: &Weights, y: &Tensor) -> Checked {
     require(count(e.multiplier.len()), || format!("{} multipliers for {oc} channels", e.multiplier.len()))?;
     let bias = e.bias.as_ref().is_none_or(|b| b.len() == oc);
     require(bias, || format!("a bias that has not {oc} values"))?;
-    if y.dtype.bytes() >= 4 { Ok(()) } else { clamped(e.clamp, y) }
+    let (dtype, zero_point) = e.requantized(y.dtype, 0);
+    if let Some(tail) = &e.tail {
+        let inside = tail.dtype.int_range().is_some_and(|(lo, hi)| (lo..=hi).contains(&zero_point.into()));
+        require(dtype.bytes() == 1 && y.dtype.bytes() == 1 && inside, || "a table is for 8 bits".into())?;
+    }
+    if dtype.bytes() >= 4 { Ok(()) } else { within(e.clamp, dtype) }
 }
 
-fn clamped([lo, hi]: [i32; 2], y: &Tensor) -> Checked {
+fn clamped(clamp: [i32; 2], y: &Tensor) -> Checked {
+    within(clamp, y.dtype)
+}
+
+fn within([lo, hi]: [i32; 2], dtype: DType) -> Checked {
     let inside =
-        y.dtype.int_range().is_some_and(|(least, most)| i64::from(lo) >= least && i64::from(hi) <= most);
-    require(inside && lo <= hi, || format!("the clamp {lo}…{hi} does not fit {}", y.dtype.name()))
+        dtype.int_range().is_some_and(|(least, most)| i64::from(lo) >= least && i64::from(hi) <= most);
+    require(inside && lo <= hi, || format!("the clamp {lo}…{hi} does not fit {}", dtype.name()))
 }

@@ -31,6 +31,8 @@ struct Mac<'a> {
     out_zero: i32,
     addresses: Addresses,
     buffers: [Buffer; 5],
+    /// The table that the requantized output goes through: its load, and where it lies then.
+    tail: Option<(TileOp, View)>,
 }
 
 /// Where the constants of the layer lie in DRAM.
@@ -137,13 +139,18 @@ impl Lowering<'_> {
         shape.entry = profile::entry_bytes(self.profile, dst.etype);
         let multipliers = profile::table(&node.name, self.profile, dst.etype, &epilogue.multiplier)?;
         let window = window_desc(node, window)?;
-        let tile = shape.search(self.machine, self.room).ok_or_else(|| {
+        let mut spm = self.spm();
+        let full = |bytes| too_large(node, "scratchpad", bytes, self.machine.spm.bytes);
+        let tail = match &epilogue.tail {
+            Some(tail) => Some(self.load_table(&mut spm, &tail.lut, dst.etype).ok_or_else(|| full(256))?),
+            None => None,
+        };
+        let tile = shape.search(self.machine, spm.left()).ok_or_else(|| {
             let least =
                 MacTile { rows: 1, cols: 1, channels: 16, reduce: shape.ic.min(16), channels_outer: true };
-            too_large(node, "scratchpad", shape.buffers(&least).iter().sum(), self.machine.spm.bytes)
+            full(shape.buffers(&least).iter().sum())
         })?;
         let addresses = self.mac_constants(&shape, &tile, weights, epilogue, multipliers);
-        let mut spm = self.spm();
         let mut buffers = [Buffer::new(0, 0); 5];
         for (buffer, bytes) in buffers.iter_mut().zip(shape.buffers(&tile)) {
             *buffer = spm
@@ -164,6 +171,7 @@ impl Lowering<'_> {
             epilogue,
             addresses,
             buffers,
+            tail,
         };
         layer.nest()
     }
@@ -278,6 +286,7 @@ fn mac_shape(
         per_channel: epilogue.multiplier.len() > 1,
         entry: 4,
         bias: epilogue.bias.is_some(),
+        passes: if epilogue.tail.is_some() { 2 } else { 1 },
         resident: [src.space == Space::Spm, dst.space == Space::Spm],
     }
 }

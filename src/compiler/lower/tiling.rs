@@ -33,6 +33,8 @@ pub(super) struct MacShape {
     /// Bytes of a multiplier.
     pub(super) entry: i64,
     pub(super) bias: bool,
+    /// How often the vector unit goes over the output.
+    pub(super) passes: i64,
     /// Input and output lie in the scratchpad and need no buffer.
     pub(super) resident: [bool; 2],
     /// Bytes of an element of the input, the weights, the accumulators (and the bias), the output.
@@ -276,8 +278,8 @@ impl MacShape {
             let instructions = if self.groups > 1 { tile.channels } else { reduce };
             instructions * (ends + per_group)
         };
-        let vec_tile =
-            i64::from(m.vec.latency_cycles) + pixels * up(self.tile_oc(tile), i64::from(m.vec.lanes));
+        let vectors = pixels * up(self.tile_oc(tile), i64::from(m.vec.lanes));
+        let vec_tile = self.passes * (i64::from(m.vec.latency_cycles) + vectors);
         // Scalar code between tiles.
         let control = CONTROL_CYCLES * (input_loads + weight_loads + stores);
 
@@ -337,6 +339,7 @@ mod tests {
             per_channel: true,
             entry: 4,
             bias: true,
+            passes: 1,
             resident: [false; 2],
             sizes: [1, 1, 4, 1],
         }

@@ -103,7 +103,12 @@ impl<'a> Importer<'a> {
                 None => numeric::requantize_multiplier(sx, *sw, 1.0),
             };
             let bias = bias.as_ref().map(|b| b.iter().copied().collect());
-            Ok(MacEpilogue { bias, multiplier: weights.scale.iter().map(multiplier).collect(), clamp })
+            Ok(MacEpilogue {
+                bias,
+                multiplier: weights.scale.iter().map(multiplier).collect(),
+                clamp,
+                tail: None,
+            })
         };
         Ok(Some(match &p.kind {
             PendingKind::Conv { window, groups, weights, bias } => Op::Conv {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::node::OnnxNode;
 use super::value::{Refusal, Value};
 use super::{Fate, Importer, NodeRow, NodeStatus};
+use crate::graph::fuse::Fused;
 use crate::graph::{DType, Node, Op, Removed, Tensor, TensorId};
 
 impl Importer<'_> {
@@ -129,11 +130,13 @@ impl Importer<'_> {
         self.graph.removed = removed;
     }
 
-    pub(super) fn rows(&self) -> Vec<NodeRow> {
+    /// One row for each node; layers may have been fused since.
+    pub(super) fn rows(&self, fused: &Fused) -> Vec<NodeRow> {
+        let now = |layer: &String| fused.into_layer(layer).unwrap_or(layer).to_string();
         let row = |n: &OnnxNode| {
             let (status, detail) = match &self.fates[n.index] {
-                Fate::Layer(layer) => (NodeStatus::Layer, layer.clone()),
-                Fate::Fused(layer) => (NodeStatus::Fused, layer.clone()),
+                Fate::Layer(layer) if fused.into_layer(layer).is_none() => (NodeStatus::Layer, layer.clone()),
+                Fate::Layer(layer) | Fate::Fused(layer) => (NodeStatus::Fused, now(layer)),
                 Fate::Folded(how) => (NodeStatus::Folded, how.clone()),
                 Fate::Pending => (NodeStatus::Folded, "nothing that is kept depends on it".into()),
                 Fate::Host(reason) => (NodeStatus::Host, reason.clone()),

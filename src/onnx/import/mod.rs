@@ -6,11 +6,10 @@
 //! one operator, completed by the last. Both ways meet in `complete.rs`, so both forms give the same integer operators.
 //!
 //! `operators.rs` lists what is understood. All unsupported nodes are reported at once. What depends on constants alone is
-//! computed here (`fold.rs`); operators that stay float become *host* layers (`host.rs`); `clamp.rs` fuses tables that only
-//! clamp.
+//! computed here (`fold.rs`); operators that stay float become *host* layers (`host.rs`); at the end the graph is
+//! [fused](fuse).
 
 mod branch;
-mod clamp;
 mod complete;
 mod constants;
 mod elementwise;
@@ -40,7 +39,9 @@ use std::rc::Rc;
 use super::constant::Constant;
 use super::load::LoadedModel;
 use super::proto::{GraphProto, ModelProto, OperatorSetIdProto};
+use crate::graph::fuse::{self, FuseOptions};
 use crate::graph::{Graph, Node, Op, Quant, Tensor, TensorId};
+use crate::isa::Profile;
 use inputs::{declared, dtype_of};
 use node::OnnxNode;
 pub use operators::supported;
@@ -57,6 +58,8 @@ pub struct ImportOptions {
     pub symbols: BTreeMap<String, usize>,
     /// Whether operators that the accelerator does not have may run on the host.
     pub host: bool,
+    /// How the machine will round, which decides what can be fused.
+    pub profile: Profile,
 }
 
 impl Default for ImportOptions {
@@ -66,6 +69,7 @@ impl Default for ImportOptions {
             shapes: BTreeMap::new(),
             symbols: BTreeMap::new(),
             host: true,
+            profile: Profile::default(),
         }
     }
 }
@@ -216,8 +220,9 @@ fn pass(model: &LoadedModel, options: &ImportOptions) -> Result<Pass, ImportErro
     importer.name_moved();
     importer.list_removed();
     importer.forget_unwritten();
-    clamp::fuse(&mut importer.graph, &options.observe);
-    let mut rows = importer.rows();
+    let keep = |tensor: &str| options.observe.holds(tensor);
+    let fused = fuse::fuse(&mut importer.graph, &FuseOptions { keep: &keep, profile: options.profile });
+    let mut rows = importer.rows(&fused);
     rows.extend(failed_outputs);
     if rows.iter().any(|r| r.status == NodeStatus::Unsupported) {
         return Err(ImportError::Unsupported { rows });

@@ -14,6 +14,15 @@ pub(super) struct GraphBuilder {
 
 /// A graph of some random operators.
 pub(crate) fn graph(seed: u64) -> Graph {
+    built(seed, false)
+}
+
+/// The same with chains of element-wise operators behind them, which can be fused.
+pub(super) fn chained(seed: u64) -> Graph {
+    built(seed, true)
+}
+
+fn built(seed: u64, chains: bool) -> Graph {
     let mut b = GraphBuilder {
         random: Random::new(seed),
         graph: Graph { name: format!("g{seed}"), ..Graph::default() },
@@ -22,6 +31,9 @@ pub(crate) fn graph(seed: u64) -> Graph {
     let mut at = b.input(&shape);
     for _ in 0..b.random.within(1, 5) {
         at = b.operator(at);
+        if chains {
+            at = b.chain(at);
+        }
     }
     if b.random.within(0, 4) == 0 {
         let t = b.graph.tensor(at).clone();
@@ -155,7 +167,7 @@ impl GraphBuilder {
         let base = 1.0 / (100.0 * (depth as f32).sqrt());
         let multiplier =
             (0..count).map(|_| base * (0.3 + self.random.within(0, 100) as f32 / 100.0)).collect();
-        MacEpilogue { bias, multiplier, clamp: self.clamp(y) }
+        MacEpilogue { bias, multiplier, clamp: self.clamp(y), tail: None }
     }
 
     /// A window that fits the image at least once.
@@ -275,6 +287,40 @@ impl GraphBuilder {
                 self.node(Op::Transpose { perm }, vec![at], Tensor { shape, ..t })
             }
         }
+    }
+
+    /// Element-wise operators on top of a tensor of 8 bits; some read it twice, or an earlier one again.
+    fn chain(&mut self, from: TensorId) -> TensorId {
+        let t = self.graph.tensor(from).clone();
+        if t.dtype.bytes() > 1 || t.quant.is_none() {
+            return from;
+        }
+        let mut links = vec![from];
+        for _ in 0..self.random.within(0, 5) {
+            let (a, b) = (*links.last().unwrap(), self.random.pick(&links));
+            let mut y = self.formatted(&t.shape);
+            y.dtype = self.random.pick(&[DType::U8, DType::S8]);
+            y.quant = Some(self.quant(y.dtype));
+            let clamp = self.clamp(&y);
+            links.push(match self.random.within(0, 5) {
+                0 => self.node(Op::Add { clamp }, vec![b, a], y),
+                1 => self.node(Op::Mul { clamp }, vec![a, b], y),
+                2 => {
+                    // A clamp, which keeps its format.
+                    y = Tensor { shape: t.shape.clone(), ..self.graph.tensor(a).clone() };
+                    let signed = y.dtype == DType::S8;
+                    let zero = y.quant.unwrap().zero_point;
+                    let value = |i: usize| if signed { i32::from(i as u8 as i8) } else { i as i32 };
+                    let table = Arc::new(std::array::from_fn(|i| value(i).max(zero) as u8));
+                    self.node(Op::Table(Lut { what: "relu".into(), table }), vec![a], y)
+                }
+                _ => {
+                    let table = Arc::new(std::array::from_fn(|_| self.random.next() as u8));
+                    self.node(Op::Table(Lut { what: "random".into(), table }), vec![a], y)
+                }
+            });
+        }
+        links.pop().unwrap_or(from)
     }
 
     /// For tensors that are no images.

@@ -128,7 +128,8 @@ fn compute(graph: &Graph, node: &Node, values: &BTreeMap<TensorId, Values>) -> V
                 for c in 0..channels {
                     let all = (0..h).flat_map(|iy| (0..w).map(move |ix| [n, c, iy, ix]));
                     let sum: i64 = all.map(|at| i64::from(x.at(at) - from.zero_point)).sum();
-                    let e = MacEpilogue { bias: None, multiplier: vec![m], clamp: range(y.dtype) };
+                    let e =
+                        MacEpilogue { bias: None, multiplier: vec![m], clamp: range(y.dtype), tail: None };
                     out.push(finish(sum, 0, &e, &y, x.dtype.bytes() > 1));
                 }
             }
@@ -236,10 +237,16 @@ fn windows<T: Into<i64>>(
 pub(super) fn finish(acc: i64, channel: usize, e: &MacEpilogue, y: &View, wide: bool) -> i64 {
     let sum = acc + e.bias.as_ref().map_or(0, |b| b[channel]);
     let m = e.multiplier[if e.multiplier.len() == 1 { 0 } else { channel }];
-    match y.dtype {
-        DType::F32 => numeric::scale_sum(sum, m).to_bits().into(),
-        DType::S32 => sum,
-        _ => rounding::requantized(sum, m, y.quant().zero_point, e.clamp, wide || y.dtype.bytes() > 1),
+    match (y.dtype, &e.tail) {
+        (DType::F32, _) => numeric::scale_sum(sum, m).to_bits().into(),
+        (DType::S32, _) => sum,
+        (_, None) => {
+            rounding::requantized(sum, m, y.quant().zero_point, e.clamp, wide || y.dtype.bytes() > 1)
+        }
+        (_, Some(tail)) => {
+            let q = rounding::requantized(sum, m, tail.zero_point, e.clamp, wide);
+            byte(tail.lut.table[usize::from(q as u8)], y.dtype)
+        }
     }
 }
 

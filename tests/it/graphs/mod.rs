@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rcar_iss::compiler::{self, CompileError, CompileOptions, tile};
+use rcar_iss::graph::fuse::{self, FuseOptions};
 use rcar_iss::graph::{DType, Graph, TensorId, text, verify};
 use rcar_iss::isa::Profile;
 use rcar_iss::machine::Machine;
@@ -73,14 +74,19 @@ fn inputs(graph: &Graph, seed: u64) -> BTreeMap<TensorId, interpret::Values> {
     values
 }
 
-/// What went wrong with a graph on a machine, if anything; `None` also if the machine is too small.
+/// Every numeric profile has its turn.
+fn profile(seed: u64) -> Profile {
+    Profile::ALL[seed as usize % Profile::ALL.len()]
+}
+
+/// What went wrong with a graph on a machine, if anything; `false` if the machine is too small. What runs is `compiled`, which
+/// may have fewer tensors.
 #[expect(clippy::print_stdout, reason = "what RCN_GRAPH asks for")]
-fn check(graph: &Graph, machine: &Machine, seed: u64) -> Result<bool, String> {
-    // Every numeric profile has its turn.
-    let profile = Profile::ALL[seed as usize % Profile::ALL.len()];
+fn check(graph: &Graph, compiled: &Graph, machine: &Machine, seed: u64) -> Result<bool, String> {
+    let profile = profile(seed);
     rounding::set(profile);
     let options = CompileOptions { profile, ..CompileOptions::default() };
-    let compiled = match compiler::compile(graph, machine, &options) {
+    let compiled = match compiler::compile(compiled, machine, &options) {
         Ok(compiled) => compiled,
         Err(CompileError::DoesNotFit { .. }) if machine.name == "tiny" => return Ok(false),
         Err(e) => return Err(e.to_string()),
@@ -108,7 +114,12 @@ fn check(graph: &Graph, machine: &Machine, seed: u64) -> Result<bool, String> {
         if graph.inputs.contains(id) || graph.constants.contains_key(id) {
             continue;
         }
-        let found = kept.tensors.get(&t.name).ok_or_else(|| format!("{} was not kept", t.name))?;
+        let Some(found) = kept.tensors.get(&t.name) else {
+            if program.meta.removed.iter().any(|r| r.tensor == t.name) {
+                continue;
+            }
+            return Err(format!("{} was not kept", t.name));
+        };
         let want = encode(want, t.dtype);
         if *found != want {
             let size = t.dtype.bytes();
@@ -129,8 +140,42 @@ fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|v| v.parse().ok())
 }
 
+fn verified(graph: &Graph) {
+    verify::verify(graph).unwrap_or_else(|e| panic!("{e:?}\n{}", text::print(graph)));
+}
+
 #[test]
 fn compiled_graphs_compute_what_their_operators_say() {
+    all_machines(|seed| {
+        let graph = graph(seed);
+        verified(&graph);
+        (graph.clone(), graph)
+    });
+}
+
+#[test]
+fn fused_graphs_compute_what_their_operators_say() {
+    let mut removed = 0;
+    all_machines(|seed| {
+        let graph = build::chained(seed);
+        verified(&graph);
+        let mut fused = graph.clone();
+        // Every seventh tensor is to be kept.
+        let keep = |name: &str| name.bytes().map(u64::from).sum::<u64>() % 7 == seed % 7;
+        fuse::fuse(&mut fused, &FuseOptions { keep: &keep, profile: profile(seed) });
+        verified(&fused);
+        removed += graph.tensors.len() - fused.tensors.len();
+        for t in graph.tensors.iter().filter(|t| keep(&t.name)) {
+            assert!(fused.tensors.iter().any(|u| u.name == t.name), "{} is gone", t.name);
+        }
+        (graph, fused)
+    });
+    assert!(removed > 200 || setting("RCN_GRAPH").is_some(), "only {removed} tensors were fused away");
+}
+
+/// Compiles and runs graphs for all machines: `make` gives what is to be computed, and the graph that is compiled.
+#[expect(clippy::print_stdout, reason = "how many graphs fitted the machines")]
+fn all_machines(mut make: impl FnMut(u64) -> (Graph, Graph)) {
     let seeds = match setting("RCN_GRAPH") {
         Some(seed) => seed..seed + 1,
         None => 0..setting("RCN_GRAPHS").unwrap_or(150),
@@ -139,16 +184,15 @@ fn compiled_graphs_compute_what_their_operators_say() {
     let (mut ran, mut tried) = (0, 0);
     let mut failures = Vec::new();
     for seed in seeds {
-        let graph = graph(seed);
-        verify::verify(&graph).unwrap_or_else(|e| panic!("{e:?}\n{}", text::print(&graph)));
+        let (graph, compiled) = make(seed);
         for machine in &machines {
             tried += 1;
-            match check(&graph, machine, seed) {
+            match check(&graph, &compiled, machine, seed) {
                 Ok(fits) => ran += u32::from(fits),
                 Err(e) => failures.push(format!(
                     "RCN_GRAPH={seed} on {}: {e}\n{}",
                     machine.name,
-                    text::print(&graph)
+                    text::print(&compiled)
                 )),
             }
         }

@@ -110,7 +110,7 @@ pub(super) fn matmul(a: &View, b: &View, y: &View, multiplier: f32, clamp: [i32;
     let rank = y.shape.len();
     let (m, n, depth) = (y.shape[rank - 2], y.shape[rank - 1], *a.shape.last().unwrap());
     let wide = a.dtype.bytes() > 1 || b.dtype.bytes() > 1;
-    let e = MacEpilogue { bias: None, multiplier: vec![multiplier], clamp };
+    let e = MacEpilogue { bias: None, multiplier: vec![multiplier], clamp, tail: None };
     let outer = |v: &View, i: usize| broadcast_index(&v.shape[..v.shape.len() - 2], &y.shape[..rank - 2], i);
     let mut out = Vec::new();
     for batch in 0..y.shape[..rank - 2].iter().product() {

@@ -4,7 +4,7 @@ use super::super::{Nest, dram_view, load_constants, spm_view};
 use super::{Mac, finishing};
 use crate::compiler::CompileError;
 use crate::compiler::constants::packed_bytes;
-use crate::compiler::storage::next_multiple;
+use crate::compiler::storage::{etype, next_multiple};
 use crate::compiler::tile::{Buffer, Code, Expr, Quant, Stmt, TileOp, View};
 use crate::isa::{EType, Space};
 
@@ -24,8 +24,14 @@ struct Channels {
 }
 
 impl Mac<'_> {
-    /// The loop nest of the layer.
+    /// The loop nest of the layer, behind the load of its table.
     pub(super) fn nest(&self) -> Result<Vec<Stmt>, CompileError> {
+        let mut body: Vec<Stmt> = self.tail.iter().map(|(load, _)| Stmt::Op(load.clone())).collect();
+        body.extend(self.loops()?);
+        Ok(body)
+    }
+
+    fn loops(&self) -> Result<Vec<Stmt>, CompileError> {
         let mut nest = Nest::default();
         let total = if self.shape.groups > 1 { self.shape.groups } else { self.shape.oc };
         let channels = self.tile.channels;
@@ -388,8 +394,12 @@ impl Mac<'_> {
         let view = |dims, lanes| {
             spm_view(buffer, self.dst.etype, buffer.start.into(), dims, strides, self.out_zero, lanes)
         };
+        let (dtype, zero_point) = match &self.epilogue.tail {
+            Some(tail) => (etype(tail.dtype), tail.zero_point),
+            None => (self.dst.etype, self.out_zero),
+        };
         let quant = Quant {
-            zero_point: self.out_zero,
+            zero_point,
             clamp: self.epilogue.clamp,
             m0: if self.shape.per_channel {
                 0.0
@@ -410,9 +420,13 @@ impl Mac<'_> {
             view(area_dims(count.clone()), lanes)
         };
         let sums = self.accumulator(area, 0.into(), count.clone());
-        let requant = finishing(self.dst.etype, vec![result, sums], quant);
+        let sum = View { etype: dtype, zero_point, ..result.clone() };
+        let mut body = vec![Stmt::Op(finishing(dtype, vec![sum.clone(), sums], quant))];
+        if let Some((_, table)) = &self.tail {
+            body.push(Stmt::Op(TileOp::new(Code::Lut, vec![result, sum, table.clone()])));
+        }
         if resident {
-            return vec![Stmt::Op(requant)];
+            return body;
         }
         let stored = if self.dst.lanes > 1 {
             match count.constant() {
@@ -427,7 +441,8 @@ impl Mac<'_> {
             Code::DmaOut,
             vec![dram_view(&self.dst, origin, dims.clone(), self.out_zero), view(dims, 1)],
         );
-        vec![Stmt::Op(requant), Stmt::Op(store)]
+        body.push(Stmt::Op(store));
+        body
     }
 }
 

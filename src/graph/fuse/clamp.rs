@@ -3,21 +3,21 @@
 //! `clamp(sat(rne(…)))` with the same quantization on both sides rounds once in either form, so every rounding that the
 //! model prescribes stays.
 
-use super::{Observe, same_quant};
-use crate::graph::{DType, Graph, Lut, Op, Removed, TensorId};
+use super::{FuseOptions, Fused, removable, remove, same_quant};
+use crate::graph::{DType, Graph, Lut, MacEpilogue, Op, TensorId};
 
-/// Fuses what can be fused, unless the tensor in between is observed, an output, or read by others.
-pub(super) fn fuse(graph: &mut Graph, observe: &Observe) {
+/// Fuses what can be fused, unless the tensor in between is wanted, or read by others.
+pub(super) fn fuse(graph: &mut Graph, options: &FuseOptions<'_>, fused: &mut Fused) {
     let mut at = 0;
     while at < graph.nodes.len() {
-        match fusible(graph, at, observe) {
-            Some((producer, bounds)) => merge(graph, producer, at, bounds),
+        match fusible(graph, at, options) {
+            Some((producer, bounds)) => merge(graph, producer, at, bounds, fused),
             None => at += 1,
         }
     }
 }
 
-fn fusible(graph: &Graph, at: usize, observe: &Observe) -> Option<(usize, [i32; 2])> {
+fn fusible(graph: &Graph, at: usize, options: &FuseOptions<'_>) -> Option<(usize, [i32; 2])> {
     let node = &graph.nodes[at];
     let Op::Table(lut) = &node.op else { return None };
     let (between, after) = (graph.tensor(node.inputs[0]), graph.tensor(node.outputs[0]));
@@ -29,8 +29,7 @@ fn fusible(graph: &Graph, at: usize, observe: &Observe) -> Option<(usize, [i32; 
         graph.nodes[producer].op,
         Op::Conv { .. } | Op::Gemm { .. } | Op::Add { .. } | Op::Mul { .. }
     );
-    let alone =
-        graph.consumers(id).count() == 1 && !graph.outputs.contains(&id) && !observe.holds(&between.name);
+    let alone = graph.consumers(id).count() == 1 && removable(graph, id, options);
     (has_clamp && alone).then_some((producer, bounds))
 }
 
@@ -46,12 +45,12 @@ fn bounds(lut: &Lut, dtype: DType) -> Option<[i32; 2]> {
     (lo <= hi && (least..=greatest).all(|q| value(q) == q.clamp(lo, hi))).then_some([lo, hi])
 }
 
-fn merge(graph: &mut Graph, producer: usize, at: usize, [lo, hi]: [i32; 2]) {
+fn merge(graph: &mut Graph, producer: usize, at: usize, [lo, hi]: [i32; 2], fused: &mut Fused) {
     let table = graph.nodes.remove(at);
     let gone = table.inputs[0];
     let node = &mut graph.nodes[producer];
-    let (Op::Conv { epilogue: crate::graph::MacEpilogue { clamp, .. }, .. }
-    | Op::Gemm { epilogue: crate::graph::MacEpilogue { clamp, .. }, .. }
+    let (Op::Conv { epilogue: MacEpilogue { clamp, .. }, .. }
+    | Op::Gemm { epilogue: MacEpilogue { clamp, .. }, .. }
     | Op::Add { clamp }
     | Op::Mul { clamp }) = &mut node.op
     else {
@@ -61,14 +60,20 @@ fn merge(graph: &mut Graph, producer: usize, at: usize, [lo, hi]: [i32; 2]) {
     node.outputs = table.outputs;
     node.onnx_nodes.extend(table.onnx_nodes);
     let reason = format!("its clamp to {lo}…{hi} ({}) is fused into layer \"{}\"", table.name, node.name);
-    graph.removed.push(Removed { tensor: graph.tensor(gone).name.clone(), reason });
-    graph.forget(gone);
+    fused.note(&table.name, &node.name);
+    remove(graph, gone, reason);
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::expr::map;
+    use std::sync::Arc;
+
     use super::*;
+
+    fn map(what: &str, dtype: DType, f: impl Fn(i32) -> i32) -> Lut {
+        let q = |i: usize| if dtype == DType::S8 { i32::from(i as u8 as i8) } else { i as i32 };
+        Lut { what: what.into(), table: Arc::new(std::array::from_fn(|i| f(q(i)) as u8)) }
+    }
 
     #[test]
     fn only_clamps_are_clamps() {

@@ -1,0 +1,162 @@
+//! Element-wise operators that together are a function of one 8-bit tensor: one table.
+//!
+//! A hard swish, written as a sum, a clamp, a product and a quotient, is such a function although it reads its input
+//! twice. From an operator backwards, producers are taken in, the latest first, as long as nobody else needs what they
+//! produce; whenever a single tensor is left, the operator is a function of it. The table holds what the operators
+//! compute one after the other, each with its own rounding.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::{FuseOptions, Fused, removable, remove};
+use crate::graph::{DType, Graph, Lut, Op, TensorId};
+use crate::isa::Profile;
+use crate::numeric::{self, AddCoefficients, MulCoefficients};
+
+pub(super) fn fuse(graph: &mut Graph, options: &FuseOptions<'_>, fused: &mut Fused) {
+    // From the end, so that the last operator of a chain takes in all of it.
+    let mut at = graph.nodes.len();
+    while at > 0 {
+        at -= 1;
+        if let Some(cone) = cone(graph, at, options) {
+            at -= cone.nodes.len() - 1;
+            merge(graph, &cone, fused);
+        }
+    }
+}
+
+/// Operators that compute one tensor from another.
+struct Cone {
+    root: TensorId,
+    /// In the order of the graph; the last one computes the result.
+    nodes: Vec<usize>,
+}
+
+/// Whether a node is element-wise on 8-bit tensors of one shape.
+fn pointwise(graph: &Graph, at: usize, profile: Profile) -> bool {
+    let node = &graph.nodes[at];
+    let known = match node.op {
+        Op::Table(_) => true,
+        Op::Add { .. } | Op::Mul { .. } => profile == Profile::Onnx,
+        _ => false,
+    };
+    let shape = |id: &TensorId| &graph.tensor(*id).shape;
+    let small = |id: &TensorId| {
+        let t = graph.tensor(*id);
+        t.dtype.bytes() == 1 && t.quant.is_some()
+    };
+    known
+        && node.inputs.iter().chain(&node.outputs).all(small)
+        && node.inputs.iter().all(|id| shape(id) == shape(&node.outputs[0]))
+}
+
+fn cone(graph: &Graph, at: usize, options: &FuseOptions<'_>) -> Option<Cone> {
+    if !pointwise(graph, at, options.profile) {
+        return None;
+    }
+    let mut nodes = BTreeSet::from([at]);
+    let mut open: BTreeSet<TensorId> = graph.nodes[at].inputs.iter().copied().collect();
+    let mut best = None;
+    loop {
+        if let (1, Some(root)) = (open.len(), open.first()) {
+            // A single table is one already.
+            if nodes.len() > 1 || !matches!(graph.nodes[at].op, Op::Table(_)) {
+                best = Some(Cone { root: *root, nodes: nodes.iter().copied().collect() });
+            }
+        }
+        // What is computed last cannot be a function's argument unless it is the only one: nothing before depends on it.
+        let latest = open.iter().filter_map(|id| Some((graph.producer(*id)?, *id))).max();
+        let Some((producer, id)) = latest.filter(|(producer, id)| {
+            removable(graph, *id, options)
+                && pointwise(graph, *producer, options.profile)
+                && graph.consumers(*id).all(|n| nodes.contains(&n))
+        }) else {
+            return best;
+        };
+        open.remove(&id);
+        open.extend(&graph.nodes[producer].inputs);
+        nodes.insert(producer);
+    }
+}
+
+/// The value that the bytes of a tensor stand for.
+fn value(byte: u8, dtype: DType) -> i32 {
+    if dtype == DType::S8 { i32::from(byte as i8) } else { i32::from(byte) }
+}
+
+/// What the operators make of one byte of the root.
+fn evaluate(graph: &Graph, cone: &Cone, byte: u8) -> Option<u8> {
+    let mut bytes: BTreeMap<TensorId, u8> = BTreeMap::from([(cone.root, byte)]);
+    let mut last = None;
+    for &n in &cone.nodes {
+        let node = &graph.nodes[n];
+        let operand = |i: usize| {
+            let id = node.inputs.get(i)?;
+            let t = graph.tensor(*id);
+            Some((value(*bytes.get(id)?, t.dtype), t.quant?))
+        };
+        let y = graph.tensor(node.outputs[0]);
+        let quant = y.quant?;
+        let (a, qa) = operand(0)?;
+        let result = match &node.op {
+            Op::Table(lut) => lut.table[usize::from(a as u8)],
+            Op::Add { clamp } => {
+                let (b, qb) = operand(1)?;
+                let k = AddCoefficients::new(
+                    qa.scale,
+                    qa.zero_point,
+                    qb.scale,
+                    qb.zero_point,
+                    quant.scale,
+                    quant.zero_point,
+                );
+                numeric::add(a, b, k.ra, k.rb, k.c, *clamp) as u8
+            }
+            Op::Mul { clamp } => {
+                let (b, qb) = operand(1)?;
+                let k = MulCoefficients::new(qa.scale, qb.scale, quant.scale);
+                let product = i64::from(a - qa.zero_point) * i64::from(b - qb.zero_point);
+                numeric::mul(product, k.m, quant.zero_point, *clamp) as u8
+            }
+            _ => return None,
+        };
+        bytes.insert(node.outputs[0], result);
+        last = Some(result);
+    }
+    last
+}
+
+fn merge(graph: &mut Graph, cone: &Cone, fused: &mut Fused) {
+    let mut table = [0; 256];
+    for byte in 0..=255 {
+        match evaluate(graph, cone, byte) {
+            Some(result) => table[usize::from(byte)] = result,
+            None => return,
+        }
+    }
+    let Some((last, inner)) = cone.nodes.split_last() else { return };
+    let absorbed: Vec<String> = cone.nodes.iter().flat_map(|n| graph.nodes[*n].onnx_nodes.clone()).collect();
+    let gone: Vec<(TensorId, String)> =
+        inner.iter().map(|n| (graph.nodes[*n].outputs[0], graph.nodes[*n].name.clone())).collect();
+    let what = match cone.nodes.len() {
+        1 => graph.nodes[*last].op.kind().to_string(),
+        n => format!("{n} operators"),
+    };
+    let node = &mut graph.nodes[*last];
+    node.op = Op::Table(Lut { what, table: Arc::new(table) });
+    node.inputs = vec![cone.root];
+    node.onnx_nodes = absorbed;
+    let name = node.name.clone();
+    for n in inner.iter().rev() {
+        graph.nodes.remove(*n);
+    }
+    // Ids move up as tensors go: the highest first.
+    let mut gone = gone;
+    gone.sort_by_key(|(id, _)| std::cmp::Reverse(*id));
+    for (id, layer) in gone {
+        fused.note(&layer, &name);
+        let reason =
+            format!("computed inside layer \"{name}\", one table for {} operators", cone.nodes.len());
+        remove(graph, id, reason);
+    }
+}
