@@ -1,7 +1,11 @@
 //! ONNX models in float, run by the `rten` library on one thread: host layers, constants of a graph, shapes.
 //!
 //! Its numbers are a library's float arithmetic: the same on every run on one machine, but outside the claim of
-//! bit-exactness.
+//! bit-exactness. [`FloatRunner`] asks for outputs; [`Stream`] shows every tensor on the way.
+
+mod stream;
+
+pub use stream::{Shown, Step, Stream, Threads};
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

@@ -11,6 +11,8 @@ pub mod load;
 #[allow(clippy::all, clippy::pedantic, missing_docs, unreachable_pub, rustdoc::all, reason = "generated")]
 #[rustfmt::skip]
 pub mod proto;
+mod steps;
 
 pub use import::{ImportError, ImportOptions, Imported, NodeRow, NodeStatus, Observe, import};
 pub use load::{LoadError, LoadedModel};
+pub use steps::{given_inputs, steps};

@@ -16,6 +16,7 @@ mod races;
 mod random;
 mod removal;
 mod stepped;
+mod stream;
 mod tidy;
 mod time_cli;
 mod trace;

@@ -1,0 +1,45 @@
+//! The nodes of a graph as steps of a float run.
+
+use std::collections::BTreeSet;
+
+use super::proto::GraphProto;
+use crate::float::Step;
+
+/// What each node reads and writes, in the graph's order, which ONNX demands to be one that can run. Initializers and
+/// the results of Constant nodes are left out.
+#[must_use]
+pub fn steps(graph: &GraphProto) -> Vec<Step> {
+    let mut constant: BTreeSet<&str> = graph.initializer.iter().map(|t| t.name()).collect();
+    constant.extend(
+        graph.node.iter().filter(|n| n.op_type() == "Constant").flat_map(|n| &n.output).map(String::as_str),
+    );
+    let mut steps = Vec::new();
+    for node in graph.node.iter().filter(|n| n.op_type() != "Constant") {
+        let mut inputs = node.input.clone();
+        for branch in node.attribute.iter().flat_map(|a| a.g.iter().chain(&a.graphs)) {
+            captured(branch, &mut inputs);
+        }
+        inputs.retain(|i| !i.is_empty() && !constant.contains(i.as_str()));
+        let outputs = node.output.iter().filter(|o| !o.is_empty()).cloned().collect();
+        steps.push(Step { inputs, outputs });
+    }
+    steps
+}
+
+/// Inputs of a graph that are no initializers: what must be given to run it.
+#[must_use]
+pub fn given_inputs(graph: &GraphProto) -> Vec<String> {
+    let constant: BTreeSet<&str> = graph.initializer.iter().map(|t| t.name()).collect();
+    graph.input.iter().map(|i| i.name().to_string()).filter(|n| !constant.contains(n.as_str())).collect()
+}
+
+/// Everything that a branch reads; names of its own do no harm.
+fn captured(graph: &GraphProto, into: &mut Vec<String>) {
+    for node in &graph.node {
+        into.extend(node.input.iter().cloned());
+        for branch in node.attribute.iter().flat_map(|a| a.g.iter().chain(&a.graphs)) {
+            captured(branch, into);
+        }
+    }
+    into.extend(graph.output.iter().map(|o| o.name().to_string()));
+}
