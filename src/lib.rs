@@ -18,6 +18,7 @@ pub mod numeric;
 pub mod onnx;
 pub mod profile;
 pub mod program;
+pub mod quantize;
 pub mod sim;
 pub mod tensor_file;
 pub mod trace;

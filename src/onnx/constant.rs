@@ -5,15 +5,15 @@ use crate::graph::DType;
 
 /// A constant tensor: little-endian bytes of the elements, row-major.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Constant {
-    pub(super) name: String,
-    pub(super) shape: Vec<usize>,
-    pub(super) data: Data,
+pub(crate) struct Constant {
+    pub(crate) name: String,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) data: Data,
 }
 
 /// Elements by type.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Data {
+pub(crate) enum Data {
     U8(Vec<u8>),
     S8(Vec<i8>),
     U16(Vec<u16>),
@@ -25,7 +25,7 @@ pub(super) enum Data {
 
 impl Constant {
     /// Reads an initializer.
-    pub(super) fn read(t: &TensorProto) -> Result<Constant, String> {
+    pub(crate) fn read(t: &TensorProto) -> Result<Constant, String> {
         if !t.external_data.is_empty() {
             return Err("its data lies in another file; load the model by its path".into());
         }
@@ -61,7 +61,7 @@ impl Constant {
     }
 
     /// All elements as 64-bit integers; none for floats.
-    pub(super) fn integers(&self) -> Option<Vec<i64>> {
+    pub(crate) fn integers(&self) -> Option<Vec<i64>> {
         Some(match &self.data {
             Data::U8(v) => v.iter().map(|x| i64::from(*x)).collect(),
             Data::S8(v) => v.iter().map(|x| i64::from(*x)).collect(),
@@ -74,7 +74,7 @@ impl Constant {
     }
 
     /// All elements as floats; none for integers.
-    pub(super) fn floats(&self) -> Option<&[f32]> {
+    pub(crate) fn floats(&self) -> Option<&[f32]> {
         match &self.data {
             Data::F32(v) => Some(v),
             _ => None,
@@ -94,7 +94,7 @@ impl Constant {
     }
 
     /// The elements as little-endian bytes.
-    pub(super) fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         match &self.data {
             Data::U8(v) => v.clone(),
             Data::S8(v) => v.iter().map(|x| *x as u8).collect(),
@@ -118,7 +118,7 @@ impl Constant {
     }
 
     /// The constant as an initializer of this name.
-    pub(super) fn to_proto(&self, name: &str) -> TensorProto {
+    pub(crate) fn to_proto(&self, name: &str) -> TensorProto {
         let kind = match self.data {
             Data::U8(_) => DataType::Uint8,
             Data::S8(_) => DataType::Int8,

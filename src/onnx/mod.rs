@@ -13,6 +13,7 @@ pub mod load;
 pub mod proto;
 mod steps;
 
+pub(crate) use constant::{Constant, Data};
 pub use import::{ImportError, ImportOptions, Imported, NodeRow, NodeStatus, Observe, import};
 pub use load::{LoadError, LoadedModel};
 pub use steps::{given_inputs, steps};

@@ -12,6 +12,7 @@ mod graphs;
 mod isa;
 mod numbers;
 mod pruned;
+mod quantize;
 mod races;
 mod random;
 mod removal;

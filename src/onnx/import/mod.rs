@@ -38,7 +38,7 @@ use std::rc::Rc;
 
 use super::constant::Constant;
 use super::load::LoadedModel;
-use super::proto::{GraphProto, ModelProto, OperatorSetIdProto};
+use super::proto::{GraphProto, ModelProto, OperatorSetIdProto, ValueInfoProto};
 use crate::graph::fuse::{self, FuseOptions};
 use crate::graph::{Graph, Node, Op, Quant, Tensor, TensorId};
 use crate::isa::Profile;
@@ -75,6 +75,14 @@ impl Default for ImportOptions {
 }
 
 impl ImportOptions {
+    /// The extents of a graph input: as given, else as the model declares them. An open batch is 1.
+    ///
+    /// # Errors
+    /// An extent is open and not given, or absurd.
+    pub fn shape_of(&self, input: &ValueInfoProto) -> Result<Vec<usize>, String> {
+        declared(input, &self.dims(input.name())).map(|(shape, _)| shape)
+    }
+
     /// What is said about the extents of a value.
     fn dims(&self, name: &str) -> Given<'_> {
         Given { shape: self.shapes.get(name).map(Vec::as_slice), symbols: &self.symbols }

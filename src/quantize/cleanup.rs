@@ -1,0 +1,416 @@
+//! The float graph made ready: what is constant computed, what changes nothing removed, per-channel factors and sums
+//! folded into the convolution before them. The function of the network stays the same, up to rounding in f32.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use prost::Message;
+
+use super::QuantizeError;
+use super::network::{Floats, Network, attribute, float, int};
+use crate::float::FloatRunner;
+use crate::onnx::Constant;
+use crate::onnx::proto::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
+use crate::tensor_file::{Element, TensorData};
+
+/// A cleaned network, and what became of its nodes.
+#[derive(Debug, Clone)]
+pub struct Cleaned {
+    /// The network; every node has a name.
+    pub model: ModelProto,
+    /// Nodes that are gone, each with the reason, in the order of the graph.
+    pub removed: Vec<(String, String)>,
+}
+
+/// Cleans a float network: Constant nodes and what depends on constants alone become initializers, Identity and Dropout
+/// go, BatchNormalization and sums, differences, products and quotients with one constant for each channel become part of
+/// the Conv, ConvTranspose or Gemm before them, alpha and beta of Gemm become part of its constants.
+///
+/// # Errors
+/// The model is quantized already, or has no graph.
+pub fn clean(model: &ModelProto) -> Result<Cleaned, QuantizeError> {
+    let mut model = model.clone();
+    let Some(mut graph) = model.graph.take() else {
+        return Err(QuantizeError::Model("it has no graph".into()));
+    };
+    if let Some(node) = graph.node.iter().find(|n| is_quantized(n)) {
+        return Err(QuantizeError::Model(format!(
+            "node \"{}\" is {}: it is quantized already, the float network is needed",
+            node.name(),
+            node.op_type()
+        )));
+    }
+    name_nodes(&mut graph);
+    let mut removed = Vec::new();
+    constants(&mut graph, &mut removed);
+    identities(&mut graph, &mut removed);
+    model.graph = Some(GraphProto::default());
+    compute_constants(&model, &mut graph, &mut removed);
+    gemm_factors(&mut graph);
+    while let Some(what) = fold_one(&mut graph) {
+        removed.push(what);
+    }
+    forget_unused(&mut graph);
+    model.graph = Some(graph);
+    Ok(Cleaned { model, removed })
+}
+
+fn is_quantized(node: &NodeProto) -> bool {
+    matches!(
+        node.op_type(),
+        "QuantizeLinear" | "DequantizeLinear" | "ConvInteger" | "MatMulInteger" | "QGemm"
+    ) || node.op_type().starts_with("QLinear")
+}
+
+/// Gives every node a name of its own: type and position, as the importer of quantized models does.
+fn name_nodes(graph: &mut GraphProto) {
+    let mut known = BTreeSet::new();
+    for (at, node) in graph.node.iter_mut().enumerate() {
+        let mut name = match node.name() {
+            "" => format!("{}_{at}", node.op_type()),
+            given => given.to_string(),
+        };
+        while !known.insert(name.clone()) {
+            name = format!("{name}#{at}");
+        }
+        node.name = Some(name);
+    }
+}
+
+/// Constant nodes → initializers. Initializers are no inputs any more.
+fn constants(graph: &mut GraphProto, removed: &mut Vec<(String, String)>) {
+    let mut made = Vec::new();
+    graph.node.retain(|node| {
+        let Some(tensor) = constant_of(node) else { return true };
+        made.push(tensor);
+        removed.push((node.name().into(), "a constant".into()));
+        false
+    });
+    graph.initializer.extend(made);
+    let known: BTreeSet<&str> = graph.initializer.iter().map(|t| t.name()).collect();
+    let inputs: Vec<ValueInfoProto> =
+        graph.input.iter().filter(|i| !known.contains(i.name())).cloned().collect();
+    graph.input = inputs;
+}
+
+fn constant_of(node: &NodeProto) -> Option<TensorProto> {
+    use crate::onnx::Data;
+    if node.op_type() != "Constant" {
+        return None;
+    }
+    let name = node.output.first()?;
+    let get = |n: &str| attribute(node, n);
+    if let Some(tensor) = get("value").and_then(|a| a.t.clone()) {
+        return Some(TensorProto { name: Some(name.clone()), ..tensor });
+    }
+    let (shape, data) = if let Some(v) = get("value_float").and_then(|a| a.f) {
+        (vec![], Data::F32(vec![v]))
+    } else if let Some(v) = get("value_int").and_then(|a| a.i) {
+        (vec![], Data::S64(vec![v]))
+    } else if let Some(a) = get("value_floats") {
+        (vec![a.floats.len()], Data::F32(a.floats.clone()))
+    } else {
+        let a = get("value_ints")?;
+        (vec![a.ints.len()], Data::S64(a.ints.clone()))
+    };
+    Some(Constant { name: name.clone(), shape, data }.to_proto(name))
+}
+
+/// Lets the readers of `from` read `to`.
+fn redirect(graph: &mut GraphProto, from: &str, to: &str) {
+    fn walk(nodes: &mut [NodeProto], from: &str, to: &str) {
+        for node in nodes {
+            for input in node.input.iter_mut().filter(|i| *i == from) {
+                *input = to.into();
+            }
+            for branch in node.attribute.iter_mut().filter_map(|a| a.g.as_mut()) {
+                walk(&mut branch.node, from, to);
+            }
+        }
+    }
+    walk(&mut graph.node, from, to);
+}
+
+fn identities(graph: &mut GraphProto, removed: &mut Vec<(String, String)>) {
+    let outputs: BTreeSet<String> = graph.output.iter().map(|o| o.name().to_string()).collect();
+    let mut at = 0;
+    while at < graph.node.len() {
+        let node = &graph.node[at];
+        let unread = |o: &String| o.is_empty() || graph.node.iter().all(|n| !n.input.contains(o));
+        let plain = match node.op_type() {
+            "Identity" => true,
+            "Dropout" => node.output.iter().skip(1).all(unread),
+            _ => false,
+        };
+        match (node.input.first().cloned(), node.output.first().cloned()) {
+            (Some(input), Some(output)) if plain && !outputs.contains(&output) => {
+                let node = graph.node.remove(at);
+                removed.push((node.name().into(), "it changes nothing".into()));
+                redirect(graph, &output, &input);
+            }
+            _ => at += 1,
+        }
+    }
+}
+
+/// Runs nodes whose inputs are all constant. What the float library cannot run stays.
+fn compute_constants(model: &ModelProto, graph: &mut GraphProto, removed: &mut Vec<(String, String)>) {
+    let mut known: BTreeMap<String, TensorProto> =
+        graph.initializer.iter().map(|t| (t.name().to_string(), t.clone())).collect();
+    let outputs: BTreeSet<String> = graph.output.iter().map(|o| o.name().to_string()).collect();
+    let mut kept = Vec::new();
+    for node in std::mem::take(&mut graph.node) {
+        let constant = !node.input.is_empty()
+            && node.input.iter().all(|i| i.is_empty() || known.contains_key(i))
+            && node.attribute.iter().all(|a| a.g.is_none())
+            && node.output.iter().all(|o| !outputs.contains(o))
+            && !node.op_type().starts_with("Random");
+        match constant.then(|| computed(model, &node, &known)).flatten() {
+            Some(results) => {
+                removed.push((node.name().into(), "it depends on constants alone".into()));
+                graph.initializer.extend(results.iter().cloned());
+                known.extend(results.into_iter().map(|t| (t.name().to_string(), t)));
+            }
+            None => kept.push(node),
+        }
+    }
+    graph.node = kept;
+}
+
+/// Largest constant that is worth computing before the run.
+const MAX_CONSTANT: usize = 1 << 24;
+
+fn computed(
+    model: &ModelProto,
+    node: &NodeProto,
+    known: &BTreeMap<String, TensorProto>,
+) -> Option<Vec<TensorProto>> {
+    let names: Vec<&str> = node.output.iter().map(String::as_str).filter(|o| !o.is_empty()).collect();
+    let graph = GraphProto {
+        name: Some("constant".into()),
+        node: vec![node.clone()],
+        initializer: node.input.iter().filter_map(|i| known.get(i)).cloned().collect(),
+        output: names
+            .iter()
+            .map(|o| ValueInfoProto { name: Some((*o).into()), ..ValueInfoProto::default() })
+            .collect(),
+        ..GraphProto::default()
+    };
+    let one = ModelProto { graph: Some(graph), ..model.clone() };
+    let results = FloatRunner::new().run(&one.encode_to_vec(), &[], &names).ok()?;
+    names.iter().zip(results).map(|(name, tensor)| as_constant(name, &tensor)).collect()
+}
+
+/// A result as an initializer. The float library has no 64-bit integers: ONNX's shape arithmetic is brought back to them.
+fn as_constant(name: &str, tensor: &TensorData) -> Option<TensorProto> {
+    use crate::onnx::Data;
+    if tensor.elements() > MAX_CONSTANT {
+        return None;
+    }
+    let words = || tensor.bytes.as_chunks::<4>().0.iter();
+    let data = match tensor.element {
+        Element::F32 => Data::F32(words().map(|b| f32::from_le_bytes(*b)).collect()),
+        Element::S32 => Data::S64(words().map(|b| i64::from(i32::from_le_bytes(*b))).collect()),
+        _ => return None,
+    };
+    Some(Constant { name: name.into(), shape: tensor.shape.clone(), data }.to_proto(name))
+}
+
+/// `alpha` and `beta` of Gemm become part of its constants.
+fn gemm_factors(graph: &mut GraphProto) {
+    for at in 0..graph.node.len() {
+        let node = &graph.node[at];
+        if node.op_type() != "Gemm" {
+            continue;
+        }
+        for (attribute, index) in [("alpha", 1), ("beta", 2)] {
+            let factor = float(&graph.node[at], attribute, 1.0);
+            let constant = graph.node[at]
+                .input
+                .get(index)
+                .and_then(|i| graph.initializer.iter().find(|t| t.name() == i))
+                .and_then(Floats::read);
+            let Some(mut constant) = constant.filter(|_| factor != 1.0) else { continue };
+            constant.values.iter_mut().for_each(|v| *v *= factor);
+            let name = format!("{}.{attribute}", graph.node[at].input[index]);
+            let name = own_name(graph, &name);
+            graph.initializer.push(constant.to_proto(&name));
+            graph.node[at].input[index] = name;
+            graph.node[at].attribute.retain(|a| a.name() != attribute);
+        }
+    }
+}
+
+/// A name that no value has.
+fn own_name(graph: &GraphProto, wish: &str) -> String {
+    let mut name = wish.to_string();
+    let taken = |n: &str| {
+        graph.initializer.iter().any(|t| t.name() == n)
+            || graph.node.iter().any(|m| m.output.iter().any(|o| o == n))
+            || graph.input.iter().any(|i| i.name() == n)
+    };
+    while taken(&name) {
+        name.push('_');
+    }
+    name
+}
+
+/// `y = factor · x + shift`, one of each for every channel.
+struct Affine {
+    factor: Vec<f64>,
+    shift: Vec<f64>,
+}
+
+/// Folds the first node that can be folded into the one before it. Says what it did.
+fn fold_one(graph: &mut GraphProto) -> Option<(String, String)> {
+    let network = Network::of(graph);
+    let found = graph.node.iter().enumerate().find_map(|(at, node)| {
+        let data = node.input.iter().position(|i| !network.is_constant(i))?;
+        let before = network.producer(&node.input[data])?;
+        let mac = &graph.node[before];
+        let alone = network.readers(&node.input[data]).len() == 1 && !network.is_output(&node.input[data]);
+        if !alone || !matches!(mac.op_type(), "Conv" | "ConvTranspose" | "Gemm") {
+            return None;
+        }
+        let layout = MacLayout::of(&network, mac)?;
+        let affine = affine(&network, node, data, &layout)?;
+        let bias = match mac.input.get(2).filter(|b| !b.is_empty()) {
+            Some(name) => network.floats(name)?.values,
+            None => vec![0.0; layout.channels],
+        };
+        let bias: Vec<f32> = match bias.len() {
+            1 => vec![bias[0]; layout.channels],
+            n if n == layout.channels => bias,
+            _ => return None,
+        };
+        let mut weights = network.floats(&mac.input[1])?;
+        for (i, w) in weights.values.iter_mut().enumerate() {
+            *w = (f64::from(*w) * affine.factor[layout.channel(i)]) as f32;
+        }
+        let bias = (0..layout.channels)
+            .map(|c| (f64::from(bias[c]) * affine.factor[c] + affine.shift[c]) as f32)
+            .collect();
+        Some((at, before, weights, Floats { shape: vec![layout.channels], values: bias }))
+    });
+    let (at, before, weights, bias) = found?;
+    let folded = graph.node[at].clone();
+    let mac_name = graph.node[before].name().to_string();
+    let w = own_name(graph, &format!("{mac_name}.folded_weight"));
+    let b = own_name(graph, &format!("{mac_name}.folded_bias"));
+    graph.initializer.push(weights.to_proto(&w));
+    graph.initializer.push(bias.to_proto(&b));
+    let mac = &mut graph.node[before];
+    mac.input.truncate(1);
+    mac.input.extend([w, b]);
+    mac.output = vec![folded.output[0].clone()];
+    graph.node.remove(at);
+    forget_unused(graph);
+    Some((folded.name().into(), format!("it is part of \"{mac_name}\"")))
+}
+
+/// Where the output channel of a weight stands.
+struct MacLayout {
+    channels: usize,
+    rank: usize,
+    /// Weight index → channel is `group(i) · part + i / inner % part`.
+    inner: usize,
+    part: usize,
+    group: usize,
+}
+
+impl MacLayout {
+    fn of(network: &Network, mac: &NodeProto) -> Option<MacLayout> {
+        let weights = network.floats(mac.input.get(1)?)?;
+        let inner = |axis: usize| weights.shape.iter().skip(axis + 1).product::<usize>().max(1);
+        let whole = weights.values.len().max(1);
+        Some(match mac.op_type() {
+            "Conv" => {
+                let part = *weights.shape.first()?;
+                MacLayout { channels: part, rank: weights.shape.len(), inner: inner(0), part, group: whole }
+            }
+            "ConvTranspose" => {
+                let groups = usize::try_from(int(mac, "group", 1)).ok().filter(|g| *g > 0)?;
+                let part = *weights.shape.get(1)?;
+                MacLayout {
+                    channels: part * groups,
+                    rank: weights.shape.len(),
+                    inner: inner(1),
+                    part,
+                    group: whole / groups,
+                }
+            }
+            _ if weights.shape.len() == 2 && int(mac, "transA", 0) == 0 => {
+                let axis = usize::from(int(mac, "transB", 0) == 0);
+                let part = weights.shape[axis];
+                MacLayout { channels: part, rank: 2, inner: inner(axis), part, group: whole }
+            }
+            _ => return None,
+        })
+    }
+
+    /// The output channel of the weight at this place.
+    fn channel(&self, at: usize) -> usize {
+        at / self.group.max(1) * self.part + at / self.inner % self.part
+    }
+}
+
+/// What a node does to each channel of its input, if it is that simple.
+fn affine(network: &Network, node: &NodeProto, data: usize, layout: &MacLayout) -> Option<Affine> {
+    let c = layout.channels;
+    if node.op_type() == "BatchNormalization" {
+        let epsilon = f64::from(float(node, "epsilon", 1e-5));
+        let get =
+            |i: usize| network.floats(node.input.get(i)?).filter(|f| f.values.len() == c).map(|f| f.values);
+        let (gamma, beta, mean, variance) = (get(1)?, get(2)?, get(3)?, get(4)?);
+        let factor: Vec<f64> =
+            (0..c).map(|i| f64::from(gamma[i]) / (f64::from(variance[i]) + epsilon).sqrt()).collect();
+        let shift = (0..c).map(|i| f64::from(beta[i]) - f64::from(mean[i]) * factor[i]).collect();
+        return Some(Affine { factor, shift });
+    }
+    let [_, _] = node.input.as_slice() else { return None };
+    let constant = network.floats(&node.input[1 - data])?;
+    // Broadcasting may add an axis; the result must keep the shape of the data.
+    if constant.shape.len() > layout.rank {
+        return None;
+    }
+    let offset = layout.rank - constant.shape.len();
+    let fits = constant.shape.iter().enumerate().all(|(i, d)| *d == 1 || (i + offset == 1 && *d == c));
+    if !fits {
+        return None;
+    }
+    let value = |i: usize| {
+        f64::from(if constant.values.len() == 1 { constant.values[0] } else { constant.values[i] })
+    };
+    let all = |f: &dyn Fn(usize) -> f64| (0..c).map(f).collect::<Vec<f64>>();
+    Some(match (node.op_type(), data) {
+        ("Add", _) => Affine { factor: vec![1.0; c], shift: all(&value) },
+        ("Sub", 0) => Affine { factor: vec![1.0; c], shift: all(&|i| -value(i)) },
+        ("Mul", _) => Affine { factor: all(&value), shift: vec![0.0; c] },
+        ("Div", 0) if (0..c).all(|i| value(i) != 0.0) => {
+            Affine { factor: all(&|i| 1.0 / value(i)), shift: vec![0.0; c] }
+        }
+        _ => return None,
+    })
+}
+
+/// Removes initializers that nobody reads, and nodes whose results nobody reads.
+fn forget_unused(graph: &mut GraphProto) {
+    fn read(nodes: &[NodeProto], into: &mut BTreeSet<String>) {
+        for node in nodes {
+            into.extend(node.input.iter().cloned());
+            for branch in node.attribute.iter().filter_map(|a| a.g.as_ref()) {
+                read(&branch.node, into);
+                into.extend(branch.output.iter().map(|o| o.name().to_string()));
+            }
+        }
+    }
+    loop {
+        let mut used: BTreeSet<String> = graph.output.iter().map(|o| o.name().to_string()).collect();
+        read(&graph.node, &mut used);
+        let before = graph.node.len();
+        graph.node.retain(|n| n.output.iter().any(|o| used.contains(o)));
+        if graph.node.len() == before {
+            graph.initializer.retain(|t| used.contains(t.name()));
+            return;
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! Where quantizers stand: which tensors are integers, which of them share their parameters, which constants are weights.
+//!
+//! A tensor is quantized if an operator of the accelerator reads or writes it. Three exceptions make the result both more
+//! exact and faster: the result of an operator whose only reader is a Relu or Clip (its range counts after that); values
+//! inside a chain of functions of one tensor (the chain is one table); and tensors beside nodes that stay float.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::network::{Network, int};
+use crate::onnx::proto::{GraphProto, NodeProto};
+
+/// Functions of one tensor.
+const FUNCTIONS: &[&str] = &[
+    "Abs",
+    "Ceil",
+    "Clip",
+    "Cos",
+    "Elu",
+    "Erf",
+    "Exp",
+    "Floor",
+    "Gelu",
+    "HardSigmoid",
+    "HardSwish",
+    "LeakyRelu",
+    "Log",
+    "Mish",
+    "Neg",
+    "QuickGelu",
+    "Reciprocal",
+    "Relu",
+    "Round",
+    "Selu",
+    "Sigmoid",
+    "Sin",
+    "Softplus",
+    "Softsign",
+    "Sqrt",
+    "Swish",
+    "Tanh",
+];
+/// Operators of two tensors, element by element.
+const PAIRS: &[&str] = &["Add", "Sub", "Mul", "Div", "Min", "Max", "Pow", "Sum"];
+/// Operators whose results are values of their first input.
+const MOVES: &[&str] = &[
+    "MaxPool",
+    "GlobalMaxPool",
+    "ReduceMax",
+    "Reshape",
+    "Flatten",
+    "Transpose",
+    "Squeeze",
+    "Unsqueeze",
+    "Slice",
+    "Gather",
+    "Split",
+    "DepthToSpace",
+    "SpaceToDepth",
+    "Expand",
+    "Tile",
+    "Identity",
+    "Dropout",
+    "Pad",
+    "Resize",
+    "Upsample",
+];
+/// Other operators of the accelerator.
+const OTHERS: &[&str] = &[
+    "AveragePool",
+    "GlobalAveragePool",
+    "ReduceMean",
+    "ReduceSum",
+    "Concat",
+    "Softmax",
+    "PRelu",
+    "BatchNormalization",
+    "MatMul",
+];
+
+/// A node with constant weights.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WeightPlace {
+    /// Name of the node.
+    pub node: String,
+    /// The initializer.
+    pub weights: String,
+    /// Axis of its output channels; none if only one scale for all is possible.
+    pub axis: Option<usize>,
+    /// The bias, if there is a constant one.
+    pub bias: Option<String>,
+    /// The tensor that is multiplied.
+    pub input: String,
+}
+
+/// Where quantizers stand in a network.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Places {
+    /// Quantized tensors in the order of the graph, each with the tensor whose parameters it has (itself, or the one that
+    /// its values come from).
+    pub tensors: Vec<(String, String)>,
+    /// Nodes with weights, in the order of the graph.
+    pub weights: Vec<WeightPlace>,
+    /// Constants that operators of two tensors read, each with the node that reads it and the tensor beside it.
+    pub constants: Vec<(String, String, String)>,
+}
+
+impl Places {
+    /// Finds the places in a [cleaned](super::clean) graph. Nodes in `skip` stay float.
+    #[must_use]
+    pub fn of(graph: &GraphProto, skip: &BTreeSet<String>) -> Places {
+        let network = Network::of(graph);
+        let kinds: Vec<Kind> = graph.node.iter().map(|n| kind(&network, n, skip)).collect();
+        let quantized = quantized(&network, &kinds);
+        let mut places = Places::default();
+        let mut source: BTreeMap<&str, &str> = BTreeMap::new();
+        let values = graph
+            .input
+            .iter()
+            .map(|i| i.name())
+            .chain(graph.node.iter().flat_map(|n| &n.output).map(String::as_str));
+        for name in values.filter(|v| quantized.contains(v)) {
+            let from = network.producer(name).filter(|at| kinds[*at] == Kind::Move);
+            let input = from.and_then(|at| graph.node[at].input.first());
+            let of = input.and_then(|i| source.get(i.as_str()).copied()).unwrap_or(name);
+            source.insert(name, of);
+            places.tensors.push((name.into(), of.into()));
+        }
+        for (node, kind) in graph.node.iter().zip(&kinds) {
+            match kind {
+                Kind::Weights(axis) => places.weights.push(WeightPlace {
+                    node: node.name().into(),
+                    weights: node.input[1].clone(),
+                    axis: *axis,
+                    bias: node.input.get(2).filter(|b| !b.is_empty()).cloned(),
+                    input: node.input[0].clone(),
+                }),
+                Kind::Operator => {
+                    let beside = node.input.iter().find(|i| quantized.contains(i.as_str()));
+                    for input in node
+                        .input
+                        .iter()
+                        .filter(|i| PAIRS.contains(&node.op_type()) && network.floats(i).is_some())
+                    {
+                        if let Some(beside) = beside {
+                            places.constants.push((input.clone(), node.name().into(), beside.clone()));
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        places
+    }
+
+    /// The tensors that have parameters of their own.
+    pub fn own(&self) -> impl Iterator<Item = &str> {
+        self.tensors.iter().filter(|(t, of)| t == of).map(|(t, _)| t.as_str())
+    }
+}
+
+/// What a node is to the quantizer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Stays float, or computes integers.
+    Float,
+    /// A function of one float tensor, or of one and a number.
+    Function,
+    /// An operator of two tensors, which is a function if both are functions of one.
+    Pair,
+    /// Its results are values of its input.
+    Move,
+    /// Has constant weights, whose channels stand along this axis.
+    Weights(Option<usize>),
+    /// Any other operator of the accelerator.
+    Operator,
+}
+
+fn kind(network: &Network, node: &NodeProto, skip: &BTreeSet<String>) -> Kind {
+    let op = node.op_type();
+    let domain = node.domain();
+    let ours =
+        matches!(domain, "" | "ai.onnx") || (domain == "com.microsoft" && matches!(op, "Gelu" | "QuickGelu"));
+    let float = node.input.first().is_some_and(|i| network.is_float(i));
+    if skip.contains(node.name()) || !ours || !float {
+        return Kind::Float;
+    }
+    let constant = |i: usize| node.input.get(i).is_none_or(|n| n.is_empty() || network.is_constant(n));
+    if FUNCTIONS.contains(&op) {
+        return if op == "Clip" && !(constant(1) && constant(2)) { Kind::Float } else { Kind::Function };
+    }
+    if PAIRS.contains(&op) {
+        let tensors = node.input.iter().filter(|i| !network.is_number(i)).count();
+        return match (tensors, node.input.len()) {
+            (0, _) => Kind::Float,
+            (1, _) => Kind::Function,
+            (2, 2) if node.input.iter().all(|i| !network.is_constant(i)) => Kind::Pair,
+            _ => Kind::Operator,
+        };
+    }
+    if MOVES.contains(&op) {
+        return if op == "Resize" && mode(node) == "cubic" { Kind::Float } else { Kind::Move };
+    }
+    let weights = |i: usize| node.input.get(i).is_some_and(|n| network.floats(n).is_some());
+    match op {
+        "Conv" if weights(1) && constant(2) => Kind::Weights(Some(0)),
+        "ConvTranspose" if weights(1) && constant(2) => {
+            Kind::Weights((int(node, "group", 1) == 1).then_some(1))
+        }
+        "Gemm" if weights(1) && constant(2) && int(node, "transA", 0) == 0 => {
+            Kind::Weights(Some(usize::from(int(node, "transB", 0) == 0)))
+        }
+        "MatMul" if weights(1) => {
+            let rank = node.input.get(1).and_then(|w| network.floats(w)).map_or(0, |w| w.shape.len());
+            if rank == 2 { Kind::Weights(Some(1)) } else { Kind::Float }
+        }
+        "Conv" | "ConvTranspose" | "Gemm" => Kind::Float,
+        _ if OTHERS.contains(&op) => Kind::Operator,
+        _ => Kind::Float,
+    }
+}
+
+fn mode(node: &NodeProto) -> String {
+    let value = super::network::attribute(node, "mode").and_then(|a| a.s.clone()).unwrap_or_default();
+    String::from_utf8_lossy(&value).into_owned()
+}
+
+/// The tensors that get a quantizer. Starts from what must have one and adds those that a function cannot do without.
+fn quantized<'a>(network: &Network<'a>, kinds: &[Kind]) -> BTreeSet<&'a str> {
+    let graph = network.graph;
+    let mut quantized: BTreeSet<&'a str> = BTreeSet::new();
+    loop {
+        let before = quantized.len();
+        // The tensor that each value is a function of.
+        let mut root: BTreeMap<&'a str, &'a str> = BTreeMap::new();
+        let mut function = vec![false; graph.node.len()];
+        for (at, node) in graph.node.iter().enumerate() {
+            let roots: Vec<&'a str> = node
+                .input
+                .iter()
+                .filter(|i| !i.is_empty() && !network.is_constant(i))
+                .map(|i| root.get(i.as_str()).copied().unwrap_or(i.as_str()))
+                .collect();
+            let one = roots.first().copied().filter(|r| roots.iter().all(|other| other == r));
+            let Some(of) = one.filter(|_| matches!(kinds[at], Kind::Function | Kind::Pair)) else { continue };
+            function[at] = true;
+            if let Some(output) = node.output.first()
+                && !quantized.contains(output.as_str())
+                && !after_operator(network, kinds, at)
+            {
+                root.insert(output, of);
+            }
+        }
+        let values = graph
+            .input
+            .iter()
+            .map(|i| i.name())
+            .chain(graph.node.iter().flat_map(|n| &n.output).map(String::as_str));
+        for name in values.filter(|v| network.is_float(v) && !network.is_constant(v)) {
+            let writer = network.producer(name);
+            let readers = network.readers(name);
+            let by_us = writer.is_some_and(|at| kinds[at] != Kind::Float);
+            let for_us = readers.iter().any(|at| kinds[*at] != Kind::Float);
+            if !by_us && !for_us {
+                continue;
+            }
+            let inside = root.contains_key(name);
+            let absorbed =
+                !readers.is_empty() && !network.is_output(name) && readers.iter().all(|at| function[*at]);
+            let bounded = is_bounded(network, kinds, name);
+            // The first tensor of a chain is always quantized, unless a bound follows its operator.
+            let needed = if inside { !absorbed } else { !bounded };
+            if needed {
+                quantized.insert(name);
+            }
+        }
+        if quantized.len() == before {
+            return quantized;
+        }
+    }
+}
+
+/// Whether a value is the result of an operator that only a Relu or Clip reads.
+fn is_bounded(network: &Network, kinds: &[Kind], name: &str) -> bool {
+    let Some(writer) = network.producer(name) else { return false };
+    // What integers come out of must be an operator with a requantization of its own.
+    let node = &network.graph.node[writer];
+    let operator = match kinds[writer] {
+        Kind::Weights(_) | Kind::Pair => true,
+        Kind::Operator => PAIRS.contains(&node.op_type()) || node.op_type() == "MatMul",
+        _ => false,
+    };
+    let [reader] = network.readers(name) else { return false };
+    operator
+        && !network.is_output(name)
+        && kinds[*reader] == Kind::Function
+        && matches!(network.graph.node[*reader].op_type(), "Relu" | "Clip")
+}
+
+/// Whether a node is the Relu or Clip whose result is that of the operator before it.
+fn after_operator(network: &Network, kinds: &[Kind], at: usize) -> bool {
+    let node = &network.graph.node[at];
+    matches!(node.op_type(), "Relu" | "Clip")
+        && node.input.first().is_some_and(|i| is_bounded(network, kinds, i))
+}

@@ -1,0 +1,252 @@
+//! From statistics to the range that integers cover: four methods of calibration.
+
+use serde::{Deserialize, Serialize};
+
+use super::statistics::Statistics;
+
+/// How a range is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Method {
+    /// From the least to the greatest value.
+    #[default]
+    MinMax,
+    /// Leaves out this share of the values at each end, in percent kept: 99.99 leaves out 0.01 %.
+    Percentile(f64),
+    /// The range whose quantized distribution lies nearest to the float one (Kullback-Leibler divergence; Migacz, "8-bit
+    /// inference with TensorRT", 2017).
+    Entropy,
+    /// The range with the least mean squared error of rounding and clipping.
+    Mse,
+}
+
+impl Method {
+    /// The name in options and files.
+    #[must_use]
+    pub fn name(self) -> String {
+        match self {
+            Method::MinMax => "minmax".into(),
+            Method::Percentile(p) => format!("percentile:{p}"),
+            Method::Entropy => "entropy".into(),
+            Method::Mse => "mse".into(),
+        }
+    }
+
+    /// Inverse of [`Method::name`]; `percentile` alone is 99.99.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Method> {
+        Some(match name {
+            "minmax" => Method::MinMax,
+            "percentile" => Method::Percentile(99.99),
+            "entropy" => Method::Entropy,
+            "mse" => Method::Mse,
+            _ => {
+                let p: f64 = name.strip_prefix("percentile:")?.parse().ok()?;
+                (50.0 < p && p <= 100.0).then_some(Method::Percentile(p))?
+            }
+        })
+    }
+}
+
+/// The range of real values that the integers of `levels` steps cover. It always holds zero, so that padding and ReLU are
+/// exact. `symmetric` ranges reach as far below zero as above.
+#[must_use]
+pub fn range(s: &Statistics, method: Method, levels: u32, symmetric: bool) -> [f32; 2] {
+    let whole = [s.least.value.min(0.0), s.greatest.value.max(0.0)];
+    let chosen = match method {
+        Method::MinMax => whole,
+        Method::Percentile(p) => percentile(s, p, whole),
+        // With so many levels nothing is gained by clipping, and the histogram's bins are too wide to tell.
+        _ if levels > 1 << 10 => whole,
+        Method::Entropy => entropy(s, levels, whole),
+        Method::Mse => least_error(s, levels, whole, symmetric),
+    };
+    if symmetric { balanced(chosen) } else { chosen }
+}
+
+fn balanced([lo, hi]: [f32; 2]) -> [f32; 2] {
+    let reach = hi.max(-lo);
+    [-reach, reach]
+}
+
+fn percentile(s: &Statistics, p: f64, whole: [f32; 2]) -> [f32; 2] {
+    let total = s.histogram.total() as f64;
+    let outside = total * (1.0 - p / 100.0);
+    let half = s.histogram.width() / 2.0;
+    // The bin in which the sum from outside passes the share; its outer edge.
+    let edge = |mut bins: Box<dyn Iterator<Item = (f64, u64)> + '_>| {
+        let mut sum = 0.0;
+        bins.find(|(_, n)| {
+            sum += *n as f64;
+            sum > outside
+        })
+    };
+    let lo = edge(Box::new(s.histogram.bins())).map_or(0.0, |(x, _)| x - half) as f32;
+    let hi = edge(Box::new(s.histogram.bins().rev())).map_or(0.0, |(x, _)| x + half) as f32;
+    [lo.clamp(whole[0], 0.0), hi.clamp(0.0, whole[1])]
+}
+
+/// Ranges that are tried for each end.
+const SHRINKS: u32 = 100;
+
+fn entropy(s: &Statistics, levels: u32, whole: [f32; 2]) -> [f32; 2] {
+    let width = s.histogram.width();
+    // Zeros (after a ReLU, most values) are exact in every range: they say nothing about it.
+    let bins: Vec<(f64, f64)> =
+        s.histogram.bins().filter(|(x, _)| *x < 0.0 || *x > width).map(|(x, n)| (x, n as f64)).collect();
+    let mut best = (f64::INFINITY, whole);
+    for step in (SHRINKS / 10..=SHRINKS).rev() {
+        let shrink = f64::from(step) / f64::from(SHRINKS);
+        // One threshold for both sides: the longer tail is cut first.
+        let threshold = f64::from(whole[1].max(-whole[0])) * shrink;
+        let [lo, hi] = whole.map(|x| f64::from(x).clamp(-threshold, threshold));
+        if hi - lo <= width * 8.0 {
+            break;
+        }
+        let divergence = divergence(&bins, [lo, hi], width, levels);
+        if divergence < best.0 {
+            best = (divergence, [lo as f32, hi as f32]);
+        }
+    }
+    best.1
+}
+
+/// Kullback-Leibler divergence of the distribution (what lies outside counted at the ends) from what `levels` steps in a
+/// range make of it.
+fn divergence(bins: &[(f64, f64)], [lo, hi]: [f64; 2], width: f64, levels: u32) -> f64 {
+    let step = (hi - lo) / f64::from(levels - 1);
+    let level = |x: f64| (((x - lo) / step).round()).clamp(0.0, f64::from(levels - 1)) as usize;
+    // The value at an end may lie in a bin that reaches beyond it.
+    let inside = |x: f64| (lo - width..=hi + width).contains(&x);
+    // The mass in each level, and among how many bins it is spread again.
+    let mut mass = vec![0.0; levels as usize];
+    let mut members = vec![0.0; levels as usize];
+    let mut ends = [0.0; 2];
+    for (x, n) in bins {
+        if inside(*x) {
+            mass[level(*x)] += n;
+            members[level(*x)] += 1.0;
+        } else {
+            ends[usize::from(*x > hi)] += n;
+        }
+    }
+    let total: f64 = bins.iter().map(|b| b.1).sum();
+    let kept: f64 = mass.iter().sum();
+    if kept <= 0.0 {
+        return f64::INFINITY;
+    }
+    let first = bins.iter().position(|(x, _)| inside(*x));
+    let last = bins.iter().rposition(|(x, _)| inside(*x));
+    let mut sum = 0.0;
+    for (i, (x, n)) in bins.iter().enumerate().filter(|(_, (x, _))| inside(*x)) {
+        let mut p = *n;
+        if Some(i) == first {
+            p += ends[0];
+        }
+        if Some(i) == last {
+            p += ends[1];
+        }
+        let q = mass[level(*x)] / members[level(*x)] / kept;
+        let p = p / total;
+        sum += p * (p / q).ln();
+    }
+    // Counts are samples: joining bins that differ by chance alone costs half a count each (Miller, 1955).
+    let bins = members.iter().sum::<f64>();
+    let used = members.iter().filter(|m| **m > 0.0).count() as f64;
+    sum - (bins - used) / (2.0 * total)
+}
+
+/// Least mean squared error, by drawing in one end after the other.
+fn least_error(s: &Statistics, levels: u32, whole: [f32; 2], symmetric: bool) -> [f32; 2] {
+    let bins: Vec<(f64, f64)> = s.histogram.bins().map(|(x, n)| (x, n as f64)).collect();
+    let error = |range: [f32; 2]| squared_error(&bins, range, levels, symmetric);
+    let mut best = (error(whole), whole);
+    let consider = |range: [f32; 2], best: &mut (f64, [f32; 2])| {
+        let e = error(range);
+        if e < best.0 {
+            *best = (e, range);
+        }
+    };
+    for _ in 0..2 {
+        for (end, reach) in whole.iter().enumerate() {
+            let other = best.1;
+            for step in 1..=SHRINKS {
+                let mut range = other;
+                range[end] = reach * step as f32 / SHRINKS as f32;
+                consider(range, &mut best);
+            }
+        }
+    }
+    // Both together, for distributions with long tails on both sides.
+    for step in 1..=SHRINKS {
+        consider(whole.map(|x| x * step as f32 / SHRINKS as f32), &mut best);
+    }
+    best.1
+}
+
+fn squared_error(bins: &[(f64, f64)], range: [f32; 2], levels: u32, symmetric: bool) -> f64 {
+    let [lo, hi] = if symmetric { balanced(range) } else { range }.map(f64::from);
+    let step = (hi - lo) / f64::from(levels - 1);
+    if step <= 0.0 {
+        return f64::INFINITY;
+    }
+    // Zero is one of the levels.
+    let zero = (-lo / step).round();
+    let most = f64::from(levels - 1) - zero;
+    bins.iter()
+        .map(|(x, n)| {
+            let q = (x / step).round().clamp(-zero, most) * step;
+            n * (x - q) * (x - q)
+        })
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bell_with_outlier() -> Statistics {
+        let bell = |i: u32| {
+            (0..12)
+                .map(|k| f64::from((i.wrapping_mul(2_654_435_761 ^ (k * 77_777_777))) >> 8) / 16_777_216.0)
+                .sum::<f64>()
+                - 6.0
+        };
+        let mut values: Vec<f32> = (1..20_000).map(|i| bell(i) as f32).collect();
+        values.push(40.0);
+        Statistics::of(&values, 0).unwrap()
+    }
+
+    #[test]
+    fn every_method_but_minmax_leaves_a_lone_outlier_out() {
+        let s = bell_with_outlier();
+        assert_eq!(range(&s, Method::MinMax, 256, false)[1], 40.0);
+        for method in [Method::Percentile(99.99), Method::Entropy, Method::Mse] {
+            let [lo, hi] = range(&s, method, 256, false);
+            assert!((2.0..20.0).contains(&hi) && lo < -1.0, "{method:?} {lo} {hi}");
+        }
+        let [lo, hi] = range(&s, Method::Mse, 256, true);
+        assert_eq!(lo, -hi);
+    }
+
+    #[test]
+    fn mse_is_never_worse_than_minmax() {
+        let s = bell_with_outlier();
+        let bins: Vec<(f64, f64)> = s.histogram.bins().map(|(x, n)| (x, n as f64)).collect();
+        for symmetric in [false, true] {
+            let error = |m| squared_error(&bins, range(&s, m, 256, symmetric), 256, symmetric);
+            assert!(error(Method::Mse) < error(Method::MinMax));
+        }
+    }
+
+    #[test]
+    fn a_range_holds_zero() {
+        let s = Statistics::of(&[3.0, 4.0, 5.0], 0).unwrap();
+        for method in [Method::MinMax, Method::Percentile(99.0), Method::Entropy, Method::Mse] {
+            let [lo, hi] = range(&s, method, 256, false);
+            assert!(lo == 0.0 && hi > 2.5, "{method:?}: {lo} {hi}");
+        }
+        assert_eq!(Method::from_name(&Method::Percentile(99.5).name()), Some(Method::Percentile(99.5)));
+        assert_eq!(Method::from_name("percentile:7"), None);
+    }
+}

@@ -1,0 +1,78 @@
+//! Weights and biases as integers.
+
+use super::network::Floats;
+use super::parameters::WeightFormat;
+use crate::graph::DType;
+use crate::numeric;
+use crate::onnx::{Constant, Data};
+
+/// Integer weights.
+pub(super) struct Quantized {
+    pub(super) constant: Constant,
+    /// One, or one for each channel.
+    pub(super) scale: Vec<f32>,
+}
+
+/// Largest quotient of a bias and its scale. The 32 bits of an accumulator also hold the sum.
+const MAX_BIAS: f64 = (1_u32 << 30) as f64;
+
+/// Quantizes weights symmetrically, `scale = max |w| / (2^(bits−1) − 1)`. `axis` is that of the output channels. A scale is
+/// larger where the 32-bit bias, whose scale is `input_scale · scale`, would not fit otherwise.
+pub(super) fn quantize(
+    weights: &Floats,
+    format: WeightFormat,
+    axis: Option<usize>,
+    bias: Option<(&[f32], f32)>,
+) -> Quantized {
+    let axis = axis.filter(|_| format.per_channel);
+    let channels = axis.map_or(1, |a| weights.shape[a]);
+    let inner: usize = axis.map_or(weights.values.len(), |a| weights.shape[a + 1..].iter().product());
+    let channel = |at: usize| at / inner.max(1) % channels.max(1);
+    let mut reach = vec![0.0_f32; channels];
+    for (at, w) in weights.values.iter().enumerate() {
+        let r = &mut reach[channel(at)];
+        *r = r.max(w.abs());
+    }
+    let most = if format.bits > 8 { 32767 } else { 127 };
+    let mut scale: Vec<f64> = reach.iter().map(|r| f64::from(*r) / f64::from(most)).collect();
+    if let Some((bias, input_scale)) = bias {
+        for (at, b) in bias.iter().enumerate() {
+            let s = &mut scale[if channels == 1 { 0 } else { at.min(channels - 1) }];
+            *s = s.max(f64::from(b.abs()) / f64::from(input_scale) / MAX_BIAS);
+        }
+    }
+    // Channels without weights: any scale will do.
+    let scale: Vec<f32> =
+        scale.iter().map(|s| if (*s as f32).is_normal() { *s as f32 } else { 1.0 }).collect();
+    let q = |(at, w): (usize, &f32)| numeric::quantize(*w, scale[channel(at)], 0, [-most, most]);
+    let quantized = weights.values.iter().enumerate().map(q);
+    let data = if format.bits > 8 {
+        Data::S16(quantized.map(|v| v as i16).collect())
+    } else {
+        Data::S8(quantized.map(|v| v as i8).collect())
+    };
+    Quantized { constant: Constant { name: String::new(), shape: weights.shape.clone(), data }, scale }
+}
+
+/// A bias in 32 bits with the scale of the accumulator, `input_scale · weight scale`.
+pub(super) fn bias(bias: &Floats, input_scale: f32, scale: &[f32]) -> Quantized {
+    let scale: Vec<f32> = scale.iter().map(|s| input_scale * s).collect();
+    let of = |at: usize| scale[if scale.len() == 1 { 0 } else { at.min(scale.len() - 1) }];
+    let q = |(at, b): (usize, &f32)| numeric::quantize_bias(f64::from(*b), of(at), false) as i32;
+    let data = Data::S32(bias.values.iter().enumerate().map(q).collect());
+    Quantized { constant: Constant { name: String::new(), shape: bias.shape.clone(), data }, scale }
+}
+
+/// A constant operand of an element-wise operator, with parameters that cover its values.
+pub(super) fn operand(values: &Floats, a: super::Activation) -> Constant {
+    let (lo, hi) = a.dtype.int_range().unwrap_or((0, 255));
+    let q = |v: &f32| numeric::quantize(*v, a.scale, a.zero_point, [lo as i32, hi as i32]);
+    let q = values.values.iter().map(q);
+    let data = match a.dtype {
+        DType::S8 => Data::S8(q.map(|v| v as i8).collect()),
+        DType::U16 => Data::U16(q.map(|v| v as u16).collect()),
+        DType::S16 => Data::S16(q.map(|v| v as i16).collect()),
+        _ => Data::U8(q.map(|v| v as u8).collect()),
+    };
+    Constant { name: String::new(), shape: values.shape.clone(), data }
+}

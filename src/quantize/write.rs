@@ -1,0 +1,245 @@
+//! Float network + parameters → QDQ model, in the form that ONNX Runtime's own quantizer writes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::network::{Floats, Network};
+use super::parameters::{Activation, ActivationFormat, Parameters};
+use super::places::{Places, WeightPlace};
+use super::{QuantizeError, versions, weights};
+use crate::graph::DType;
+use crate::onnx::proto::attribute_proto::AttributeType;
+use crate::onnx::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
+use crate::onnx::{Constant, Data};
+
+/// Writes a [cleaned](super::clean) network in QDQ form.
+///
+/// Tensors with parameters get `QuantizeLinear → DequantizeLinear`, named after them (`x_QuantizeLinear_Output`,
+/// `x_scale`, `x_zero_point`); those of `places` that share another's parameters need no entry of their own. Weights become
+/// signed integers, biases 32-bit integers with the accumulator's scale. Beside operands of 16 bits a bias stays float: its
+/// integers would need more than 32 bits. The opset is raised where the form demands it.
+///
+/// # Errors
+/// The network's opset cannot be raised to what QDQ needs.
+pub fn write(
+    clean: &ModelProto,
+    places: &Places,
+    parameters: &Parameters,
+) -> Result<ModelProto, QuantizeError> {
+    let Some(graph) = clean.graph.as_ref() else {
+        return Err(QuantizeError::Model("it has no graph".into()));
+    };
+    let mut activations = parameters.activations.clone();
+    for (tensor, of) in &places.tensors {
+        if let (false, Some(a)) = (activations.contains_key(tensor), parameters.activations.get(of)) {
+            activations.insert(tensor.clone(), *a);
+        }
+    }
+    let wide =
+        activations.values().any(|a| a.dtype.bytes() > 1) || parameters.weights.values().any(|w| w.bits > 8);
+    let per_channel = parameters.weights.values().any(|w| w.per_channel);
+    let mut model = clean.clone();
+    let domain = versions::raise(&mut model, graph, wide, per_channel)?;
+    let mut writer = Writer {
+        network: Network::of(graph),
+        activations,
+        domain,
+        nodes: Vec::new(),
+        initializers: Vec::new(),
+        made: BTreeSet::new(),
+        replaced: BTreeMap::new(),
+    };
+    writer.graph(places, parameters);
+    let (nodes, mut initializers) = (writer.nodes, writer.initializers);
+    let used: BTreeSet<&str> = nodes.iter().flat_map(|n| &n.input).map(String::as_str).collect();
+    initializers.retain(|t| used.contains(t.name()));
+    let kept = graph.initializer.iter().filter(|t| used.contains(t.name()) || captured(graph, t.name()));
+    let initializer = kept.cloned().chain(initializers).collect();
+    // Shapes and types of values inside are derived again by whoever loads the model.
+    model.graph = Some(GraphProto { node: nodes, initializer, value_info: Vec::new(), ..graph.clone() });
+    model.producer_name = Some("rcar-iss".into());
+    Ok(model)
+}
+
+/// Whether a branch reads this initializer.
+fn captured(graph: &GraphProto, name: &str) -> bool {
+    graph
+        .node
+        .iter()
+        .flat_map(|n| &n.attribute)
+        .filter_map(|a| a.g.as_ref())
+        .any(|g| g.node.iter().any(|n| n.input.iter().any(|i| i == name)) || captured(g, name))
+}
+
+struct Writer<'a> {
+    network: Network<'a>,
+    activations: BTreeMap<String, Activation>,
+    /// Domain of the quantizers.
+    domain: &'static str,
+    nodes: Vec<NodeProto>,
+    initializers: Vec<TensorProto>,
+    /// Names of what was made for constants.
+    made: BTreeSet<String>,
+    /// What readers of a value read instead.
+    replaced: BTreeMap<String, String>,
+}
+
+impl<'a> Writer<'a> {
+    fn graph(&mut self, places: &Places, parameters: &Parameters) {
+        let graph = self.network.graph;
+        for input in &graph.input {
+            self.quantizer(input.name());
+        }
+        let weights: BTreeMap<&str, &WeightPlace> =
+            places.weights.iter().map(|w| (w.node.as_str(), w)).collect();
+        for node in &graph.node {
+            let mut written = node.clone();
+            for input in &mut written.input {
+                if let Some(new) = self.replaced.get(input) {
+                    *input = new.clone();
+                }
+            }
+            if let (Some(place), Some(format)) =
+                (weights.get(node.name()), parameters.weights.get(node.name()))
+                && let Some(input) = self.activations.get(&place.input).copied()
+            {
+                self.weights(&mut written, place, *format, input);
+            }
+            for (constant, _, beside) in places.constants.iter().filter(|c| c.1 == node.name()) {
+                if let Some(beside) = self.activations.get(beside).copied() {
+                    self.operand(&mut written, constant, beside);
+                }
+            }
+            let outputs: Vec<String> =
+                node.output.iter().filter(|o| self.activations.contains_key(*o)).cloned().collect();
+            for output in outputs.iter().filter(|o| self.network.is_output(o)) {
+                // The graph's output keeps its name, and comes behind the quantizer.
+                let before = format!("{output}_QuantizeLinear_Input");
+                written.output.iter_mut().filter(|o| *o == output).for_each(|o| *o = before.clone());
+            }
+            self.nodes.push(written);
+            for output in outputs {
+                self.quantizer(&output);
+            }
+        }
+    }
+
+    /// `QuantizeLinear → DequantizeLinear` behind a value.
+    fn quantizer(&mut self, name: &str) {
+        let Some(a) = self.activations.get(name).copied() else { return };
+        let is_output = self.network.is_output(name) && self.network.producer(name).is_some();
+        let from = if is_output { format!("{name}_QuantizeLinear_Input") } else { name.to_string() };
+        let to = if is_output { name.to_string() } else { format!("{name}_DequantizeLinear_Output") };
+        let quantized = format!("{name}_QuantizeLinear_Output");
+        let [scale, zero] = self.scale(name, &[a.scale], zero_point(a), &[]);
+        let node = |op: &str, input: &str, output: &str| NodeProto {
+            input: vec![input.into(), scale.clone(), zero.clone()],
+            output: vec![output.into()],
+            name: Some(format!("{name}_{op}")),
+            op_type: Some(op.into()),
+            domain: Some(self.domain.into()),
+            ..NodeProto::default()
+        };
+        let pair = [node("QuantizeLinear", &from, &quantized), node("DequantizeLinear", &quantized, &to)];
+        self.nodes.extend(pair);
+        self.replaced.insert(name.into(), to);
+    }
+
+    /// Initializers of scale and zero point.
+    fn scale(&mut self, name: &str, scale: &[f32], zero: Data, shape: &[usize]) -> [String; 2] {
+        let [s, z] = [format!("{name}_scale"), format!("{name}_zero_point")];
+        let constant = |data| Constant { name: String::new(), shape: shape.to_vec(), data };
+        self.initializers.push(constant(Data::F32(scale.to_vec())).to_proto(&s));
+        self.initializers.push(constant(zero).to_proto(&z));
+        [s, z]
+    }
+
+    /// Integers behind a DequantizeLinear; returns the name of the real values.
+    fn dequantized(
+        &mut self,
+        name: &str,
+        constant: &Constant,
+        scale: &[f32],
+        zero: Data,
+        axis: Option<usize>,
+    ) -> String {
+        let output = format!("{name}_DequantizeLinear_Output");
+        if !self.made.insert(name.to_string()) {
+            return output;
+        }
+        let axis = axis.filter(|_| scale.len() > 1);
+        let shape: &[usize] = if axis.is_some() { &[scale.len()] } else { &[] };
+        let quantized = format!("{name}_quantized");
+        self.initializers.push(constant.to_proto(&quantized));
+        let [scale, zero] = self.scale(name, scale, zero, shape);
+        let attribute = axis.map(|a| AttributeProto {
+            name: Some("axis".into()),
+            r#type: Some(AttributeType::Int as i32),
+            i: Some(a as i64),
+            ..AttributeProto::default()
+        });
+        self.nodes.push(NodeProto {
+            input: vec![quantized, scale, zero],
+            output: vec![output.clone()],
+            name: Some(format!("{name}_DequantizeLinear")),
+            op_type: Some("DequantizeLinear".into()),
+            domain: Some(self.domain.into()),
+            attribute: attribute.into_iter().collect(),
+            ..NodeProto::default()
+        });
+        output
+    }
+
+    fn weights(
+        &mut self,
+        node: &mut NodeProto,
+        place: &WeightPlace,
+        format: super::WeightFormat,
+        input: Activation,
+    ) {
+        let Some(values) = self.network.floats(&place.weights) else { return };
+        let bias = place.bias.as_ref().and_then(|b| self.network.floats(b));
+        // Integers of a bias beside 16-bit operands would not fit 32 bits.
+        let narrow = input.dtype.bytes() == 1 && format.bits <= 8;
+        let fitting = bias.as_ref().filter(|_| narrow).map(|b| (b.values.as_slice(), input.scale));
+        let q = weights::quantize(&values, format, place.axis, fitting);
+        // Weights that several nodes share may differ in form.
+        let shared = self.network.readers(&place.weights).len() > 1;
+        let name = if shared { format!("{}.{}", place.weights, place.node) } else { place.weights.clone() };
+        let zero = |n: usize| if format.bits > 8 { Data::S16(vec![0; n]) } else { Data::S8(vec![0; n]) };
+        node.input[1] = self.dequantized(&name, &q.constant, &q.scale, zero(q.scale.len()), place.axis);
+        if let (Some(bias), Some(of)) = (bias.filter(|_| narrow), &place.bias) {
+            let q = weights::bias(&bias, input.scale, &q.scale);
+            let shared = self.network.readers(of).len() > 1;
+            let name = if shared { format!("{of}.{}", place.node) } else { of.clone() };
+            let zeros = Data::S32(vec![0; q.scale.len()]);
+            node.input[2] = self.dequantized(&name, &q.constant, &q.scale, zeros, Some(0));
+        }
+    }
+
+    /// A constant operand of an element-wise operator: of the width of the tensor beside it.
+    fn operand(&mut self, node: &mut NodeProto, name: &str, beside: Activation) {
+        let Some(values) = self.network.floats(name) else { return };
+        let a = covering_operand(&values, beside.dtype);
+        let own = format!("{name}.{}", a.dtype.name());
+        let real = self.dequantized(&own, &weights::operand(&values, a), &[a.scale], zero_point(a), None);
+        node.input.iter_mut().filter(|i| *i == name).for_each(|i| *i = real.clone());
+    }
+}
+
+fn covering_operand(values: &Floats, dtype: DType) -> Activation {
+    let lo = values.values.iter().copied().fold(0.0, f32::min);
+    let hi = values.values.iter().copied().fold(0.0, f32::max);
+    let signed = matches!(dtype, DType::S8 | DType::S16);
+    let format = ActivationFormat { bits: if dtype.bytes() > 1 { 16 } else { 8 }, signed, symmetric: false };
+    Activation::covering([lo, hi], format)
+}
+
+/// A zero point as a constant of the tensor's type.
+pub(super) fn zero_point(a: Activation) -> Data {
+    match a.dtype {
+        DType::S8 => Data::S8(vec![a.zero_point as i8]),
+        DType::U16 => Data::U16(vec![a.zero_point as u16]),
+        DType::S16 => Data::S16(vec![a.zero_point as i16]),
+        _ => Data::U8(vec![a.zero_point as u8]),
+    }
+}
