@@ -13,6 +13,7 @@
 
 use std::collections::BTreeMap;
 
+use super::CompileError;
 use super::storage::next_multiple;
 use super::tile::{Buffer, Slot, Stmt, TileLayer, TileOp, Var};
 use crate::isa::{Queue, Space};
@@ -49,10 +50,16 @@ struct Info {
     bytes: i64,
     class: Class,
     touches: Vec<Touch>,
+    /// One trip leaves something on the other side for the next.
+    carries: bool,
 }
 
 /// Gives all buffers their places. `room` is the scratchpad that each layer may use: `[0, room)`.
-pub(super) fn arrange(layers: &mut [TileLayer], room: &[i64], machine: &Machine) {
+///
+/// # Errors
+/// [`CompileError::Internal`] if a buffer whose trips leave something for the next one cannot be double: lowering has seen
+/// to it that it can.
+pub(super) fn arrange(layers: &mut [TileLayer], room: &[i64], machine: &Machine) -> Result<(), CompileError> {
     let mut cursors = [0; 3];
     for (index, (layer, room)) in layers.iter_mut().zip(room).enumerate() {
         let mut survey = Survey::default();
@@ -61,13 +68,16 @@ pub(super) fn arrange(layers: &mut [TileLayer], room: &[i64], machine: &Machine)
         let mut places: BTreeMap<Id, Buffer> = BTreeMap::new();
         let mut slots: BTreeMap<usize, Vec<Slot>> = BTreeMap::new();
         let doubled = doubled(&survey, *room);
+        if survey.buffers.iter().any(|(id, info)| info.carries && !doubled.contains_key(id)) {
+            return Err(CompileError::Internal { what: "rows are carried over in a single buffer" });
+        }
         for (id, start, stride) in place(&survey, &doubled, *room, machine, &mut cursors, index) {
             let info = &survey.buffers[&id];
             let mut buffer = Buffer::new(start, info.bytes);
             if let Some(loops) = doubled.get(&id) {
                 let slot = Slot { var: Var(next), bytes: stride };
                 next += 1;
-                buffer.slot = Some(slot.var);
+                (buffer.slot, buffer.ahead) = (Some(slot.var), stride);
                 for number in loops {
                     slots.entry(*number).or_default().push(slot);
                 }
@@ -76,6 +86,7 @@ pub(super) fn arrange(layers: &mut [TileLayer], room: &[i64], machine: &Machine)
         }
         rewrite(&mut layer.body, &places, &slots, &mut 0);
     }
+    Ok(())
 }
 
 /// Looks at a layer's buffers.
@@ -122,12 +133,17 @@ impl Survey {
                 (Queue::Dmaout, _) => Class::Output,
                 _ => Class::Array,
             };
-            let info =
-                self.buffers.entry(id).or_insert(Info { bytes: 0, class: Class::Array, touches: Vec::new() });
+            let info = self.buffers.entry(id).or_insert(Info {
+                bytes: 0,
+                class: Class::Array,
+                touches: Vec::new(),
+                carries: false,
+            });
             info.bytes = info.bytes.max(buffer.bytes);
+            info.carries |= buffer.ahead != 0;
             let mac = op.code.queue() == Queue::Mac;
             info.class = if mac { Class::Array } else { info.class.min(class) };
-            let leads = i == 0 && !reads && writes == Some(id) && !seen.contains(&id);
+            let leads = i == 0 && !reads && writes == Some(id) && buffer.ahead == 0 && !seen.contains(&id);
             info.touches.push(Touch { loops: around.to_vec(), leads });
         }
         touched(&Stmt::Op(op.clone()), seen);
@@ -169,13 +185,14 @@ fn turning(info: &Info) -> Vec<usize> {
     if info.touches.iter().skip(first).all(inside) { loops } else { Vec::new() }
 }
 
-/// Which buffers become double, and in which loops they turn: the smaller ones first, as long as there is room.
+/// Which buffers become double, and in which loops they turn: those whose trips leave something for the next one first, then
+/// the smaller ones, as long as there is room.
 fn doubled(survey: &Survey, room: i64) -> BTreeMap<Id, Vec<usize>> {
     let size = |info: &Info| next_multiple(info.bytes, 64);
     let of_spm = |(id, _): &(&Id, &Info)| id.0 == Space::Spm;
     let mut used: i64 = survey.buffers.iter().filter(of_spm).map(|(_, i)| size(i)).sum();
     let mut candidates: Vec<(&Id, &Info)> = survey.buffers.iter().collect();
-    candidates.sort_by_key(|(_, info)| info.bytes);
+    candidates.sort_by_key(|(_, info)| (!info.carries, info.bytes));
     let mut list = BTreeMap::new();
     for (id, info) in candidates {
         let loops = turning(info);
@@ -190,6 +207,57 @@ fn doubled(survey: &Survey, room: i64) -> BTreeMap<Id, Vec<usize>> {
         }
     }
     list
+}
+
+/// Which of VEC's operands, outputs and the array's operands have banks of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Apart {
+    /// No two share a bank.
+    All,
+    /// Those of the array; outputs and VEC's operands share banks.
+    Array,
+    /// Outputs; VEC's operands and those of the array share banks.
+    Output,
+    /// All may share banks.
+    None,
+}
+
+impl Apart {
+    /// What can be had for buffers of so many bytes: VEC's operands, outputs, the rest.
+    pub(super) fn of(needs: [i64; 3], room: i64, bank: i64) -> Apart {
+        Apart::zones(needs, room, bank).0
+    }
+
+    /// The same, and from where to where the buffers of each class may lie. One class takes what the others leave,
+    /// which need not be whole banks.
+    fn zones(needs: [i64; 3], room: i64, bank: i64) -> (Apart, [(i64, i64); 3]) {
+        let [vector, output, array] = needs;
+        let split = |first: i64, second: i64| {
+            // Whole banks for one of the two, the rest for the other.
+            [next_multiple(first, bank), (room - second) / bank * bank]
+                .into_iter()
+                .find(|at| *at >= first && room - at >= second)
+        };
+        for last in [2, 1, 0] {
+            let mut zones = [(0, 0); 3];
+            let mut start = 0;
+            for i in (0..3).filter(|i| *i != last) {
+                zones[i] = (start, start + next_multiple(needs[i], bank));
+                start = zones[i].1;
+            }
+            zones[last] = (start, room);
+            if start + needs[last] <= room {
+                return (Apart::All, zones);
+            }
+        }
+        if let Some(at) = split(vector + output, array) {
+            return (Apart::Array, [(0, vector), (vector, at), (at, room)]);
+        }
+        if let Some(at) = split(output, vector + array) {
+            return (Apart::Output, [(at, at + vector), (0, at), (at + vector, room)]);
+        }
+        (Apart::None, [(0, vector), (vector, vector + output), (vector + output, room)])
+    }
 }
 
 /// Address and distance of the sides of every buffer.
@@ -222,15 +290,9 @@ fn place(
         list.extend(spm.map(|(id, _)| (*id, id.1 - WORK_BASE, 0)));
         return list;
     }
-    // Whole banks for each class if that leaves room for all.
-    let mut zones = needs.map(|n| next_multiple(n, bank));
-    if zones.iter().sum::<i64>() > room {
-        zones = needs;
-    }
-    zones[2] = (room - zones[0] - zones[1]).max(needs[2]);
-    let mut start = 0;
+    let (_, zones) = Apart::zones(needs, room, bank);
     for (i, class) in classes.into_iter().enumerate() {
-        let end = start + zones[i];
+        let (start, end) = zones[i];
         let mut at = cursors[i].max(start);
         if at + needs[i] > end {
             at = start;
@@ -240,7 +302,6 @@ fn place(
             at += sides(id, info);
         }
         cursors[i] = at;
-        start = end;
     }
     list
 }
@@ -258,7 +319,8 @@ fn rewrite(
                 for (space, base, buffer) in op.touches_mut() {
                     if let Some(to) = places.get(&(space, buffer.start)).filter(|_| movable(space, buffer)) {
                         *base = base.clone() + (to.start - buffer.start);
-                        *buffer = Buffer { bytes: buffer.bytes, ..*to };
+                        let ahead = if buffer.ahead == 0 { 0 } else { to.ahead };
+                        *buffer = Buffer { bytes: buffer.bytes, ahead, ..*to };
                     }
                 }
             }

@@ -108,7 +108,12 @@ fn redirect(body: &mut [Stmt], to: &View, from: &View, over: &mut bool) -> Optio
                 for view in op.views.iter_mut().skip(1).filter(|v| same_buffer(v, to)) {
                     *view = seen_as(view, to, from)?;
                 }
-                *over = op.views.first().is_some_and(|v| same_buffer(v, to));
+                let written = op.views.first().filter(|v| same_buffer(v, to));
+                if written.is_some_and(|v| !at_its_start(v)) {
+                    // Another part of the buffer: what is read later comes from several places.
+                    return None;
+                }
+                *over = written.is_some();
                 if *over && op.accumulate {
                     return None;
                 }

@@ -9,6 +9,7 @@
 mod bounds;
 mod buffers;
 mod constants;
+mod cost;
 mod emit;
 mod forward;
 mod lower;
@@ -163,7 +164,7 @@ pub fn compile(graph: &Graph, machine: &Machine, options: &CompileOptions) -> Re
         forward::forward(&mut layer.body);
         walk::along_dram(&mut layer.body);
     }
-    buffers::arrange(&mut layers, &plan.room, machine);
+    buffers::arrange(&mut layers, &plan.room, machine)?;
 
     // Tensors lie behind the constants, whose size only the descriptors still change; they are counted here.
     let records: usize = layers.iter().map(|l| record_bytes(&l.body)).sum();

@@ -147,6 +147,8 @@ struct Hoisted {
     entry: u64,
     /// Counted from the operation.
     own: u64,
+    /// In how many executions of the operation.
+    times: u64,
 }
 
 #[derive(Default)]
@@ -154,6 +156,8 @@ struct Found {
     queues: Vec<Queue>,
     /// Least counts of each operation, by queue.
     direct: Vec<[Option<u64>; 4]>,
+    /// How often each operation is executed.
+    executions: Vec<u64>,
     /// By operation, loop and queue waited for.
     hoisted: BTreeMap<(usize, usize, usize), Hoisted>,
     loops: usize,
@@ -161,9 +165,17 @@ struct Found {
 
 impl Found {
     fn conditions(&self) -> Conditions {
+        let mut direct = self.direct.clone();
+        // What most trips wait for is no matter of the first one: the operation itself waits, in all trips.
+        for ((op, _, other), back) in
+            self.hoisted.iter().filter(|((op, ..), b)| 2 * b.times > self.executions[*op])
+        {
+            let slot = &mut direct[*op][*other];
+            *slot = Some(slot.map_or(back.own, |own| own.min(back.own)));
+        }
         let mut entries: Vec<BTreeMap<Queue, [Option<u64>; 4]>> = vec![BTreeMap::new(); self.loops];
         for ((op, number, other), back) in &self.hoisted {
-            if self.direct[*op][*other].is_none_or(|own| own > back.own) {
+            if direct[*op][*other].is_none_or(|own| own > back.own) {
                 let slot = &mut entries[*number].entry(self.queues[*op]).or_default()[*other];
                 *slot = Some(slot.map_or(back.entry, |b| b.min(back.entry)));
             }
@@ -173,7 +185,7 @@ impl Found {
             all.filter_map(|(queue, b)| Some(Cond { queue, back: (*b)?.min(u8::MAX.into()) as u8 })).collect()
         };
         Conditions {
-            ops: self.direct.iter().map(conds).collect(),
+            ops: direct.iter().map(conds).collect(),
             entries: entries.iter().map(|e| e.iter().map(|(q, b)| (*q, conds(b))).collect()).collect(),
         }
     }
@@ -264,7 +276,9 @@ impl<'a> Walk<'a> {
         if self.found.direct.len() <= number {
             self.found.direct.push([None; 4]);
             self.found.queues.push(queue);
+            self.found.executions.push(0);
         }
+        self.found.executions[number] += 1;
         let own = queue.index();
         self.lanes[own].issued += self.extra.ops.get(&number).copied().unwrap_or(0);
         let touches = self.touches(op);
@@ -310,8 +324,12 @@ impl<'a> Walk<'a> {
                 let issued = if other < own_queue { self.entries(open.number, Queue::ALL[other]) } else { 0 };
                 let entry = open.before[other] + issued - awaited;
                 let least = self.found.hoisted.entry((number, open.number, other));
-                let least = least.or_insert(Hoisted { entry, own });
-                *least = Hoisted { entry: entry.min(least.entry), own: own.min(least.own) };
+                let least = least.or_insert(Hoisted { entry, own, times: 0 });
+                *least = Hoisted {
+                    entry: entry.min(least.entry),
+                    own: own.min(least.own),
+                    times: least.times + 1,
+                };
             }
         }
     }

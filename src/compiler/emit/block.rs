@@ -221,7 +221,7 @@ impl Block<'_> {
     /// An address on the side in use: the first one, where no loop of these statements turns the buffer.
     fn address(&self, base: &Expr, buffer: &Buffer) -> Expr {
         let turns = buffer.slot.is_some_and(|v| self.slots.contains_key(&v));
-        if turns { buffer.address(base) } else { base.clone() }
+        if turns { buffer.address(base) } else { base.clone() + buffer.ahead }
     }
 
     fn dynamic_fields(&self) -> Vec<(Target, Expr)> {

@@ -8,7 +8,8 @@ use super::super::storage::{Storage, lane_block, next_multiple};
 use super::super::tile::{Buffer, Code, Expr, Quant, Stmt, TileOp, View};
 use super::{Lowering, Nest, dram_view, exprs, load_constants, packed_strides, spm_view, too_large};
 use crate::graph::{Lut, Node, TensorId};
-use crate::isa::EType;
+use crate::isa::{EType, Space};
+use crate::machine::Machine;
 use crate::numeric::{AddCoefficients, MulCoefficients};
 
 /// A source of an element-wise layer, with its strides along the destination's extents (0 = broadcast).
@@ -123,10 +124,16 @@ impl Lowering<'_> {
         let (sources, dst) = flat.as_ref().map_or((sources, dst), |(s, d)| (s.as_slice(), d));
         let lanes = if dst.etype == EType::F32 { 1 } else { lane_block(dst.dims[3]) };
         let layout = MapLayout { lanes, scratch: scratch as i64 };
-        let tile = layout.tile(sources, dst, spm.left()).ok_or_else(|| {
-            too_large(node, "scratchpad", layout.bytes(sources, dst, [1, 1, 1, 16]), self.machine.spm.bytes)
+        let tile = layout.overlapping(sources, dst, spm.left(), self.machine).ok_or_else(|| {
+            too_large(
+                node,
+                "scratchpad",
+                layout.bytes(sources, dst, [1, 1, 1, 16], 1),
+                self.machine.spm.bytes,
+            )
         })?;
-        let full = || too_large(node, "scratchpad", layout.bytes(sources, dst, tile), self.machine.spm.bytes);
+        let full =
+            || too_large(node, "scratchpad", layout.bytes(sources, dst, tile, 1), self.machine.spm.bytes);
         let mut buffers = Vec::new();
         for s in sources {
             buffers.push(spm.take(layout.operand_bytes(&s.storage, tile)).ok_or_else(full)?);
@@ -199,20 +206,52 @@ impl MapLayout {
         a * b * c * self.inner(s, d) * s.etype.bytes() as i64
     }
 
-    fn bytes(&self, sources: &[Operand], dst: &Storage, tile: [i64; 4]) -> i64 {
+    /// Bytes of all buffers; those that DMA fills or empties have so many sides.
+    fn bytes(&self, sources: &[Operand], dst: &Storage, tile: [i64; 4], sides: i64) -> i64 {
         let all = sources.iter().map(|s| &s.storage).chain([dst]);
-        let operands: i64 = all.map(|s| next_multiple(self.operand_bytes(s, tile), 64)).sum();
+        let copies = |s: &Storage| if s.space == Space::Dram { sides } else { 1 };
+        let operands: i64 = all.map(|s| copies(s) * next_multiple(self.operand_bytes(s, tile), 64)).sum();
         operands + self.scratch * next_multiple(tile.iter().product::<i64>() * 4, 64)
     }
 
-    /// The largest tile that fits: whole inner extents first.
-    fn tile(&self, sources: &[Operand], dst: &Storage, room: i64) -> Option<[i64; 4]> {
-        let mut tile = dst.dims.map(|d| d.min(1 << 24));
+    /// A tile that leaves room for double buffers if there is some; a long row comes in a few pieces of whole segments, so
+    /// that loads, operations and stores overlap.
+    fn overlapping(
+        &self,
+        sources: &[Operand],
+        dst: &Storage,
+        room: i64,
+        machine: &Machine,
+    ) -> Option<[i64; 4]> {
+        let mut most = dst.dims.map(|d| d.min(1 << 24));
+        let row = most[..3] == [1; 3];
+        let streams = sources.iter().any(|s| s.storage.space == Space::Dram) || dst.space == Space::Dram;
+        let segment = i64::from(machine.dram.grant_bytes);
+        if row && streams {
+            let latency = i64::from(machine.dram.read_latency_cycles * machine.dram.bytes_per_cycle);
+            let piece = next_multiple((most[3] / 4).max(2 * latency), segment);
+            most[3] = most[3].min(piece);
+        }
+        let step = if row { segment } else { 16 };
+        self.tile(sources, dst, most, room, step, 2).or_else(|| self.tile(sources, dst, most, room, 16, 1))
+    }
+
+    /// The largest tile that fits, `most` at most: whole inner extents first.
+    fn tile(
+        &self,
+        sources: &[Operand],
+        dst: &Storage,
+        most: [i64; 4],
+        room: i64,
+        step: i64,
+        sides: i64,
+    ) -> Option<[i64; 4]> {
+        let mut tile = most;
         for axis in 0..4 {
-            let step = if axis == 3 { 16 } else { 1 };
+            let step = if axis == 3 { step } else { 1 };
             let whole = tile[axis];
             let mut parts = 1;
-            while self.bytes(sources, dst, tile) > room && tile[axis] > step {
+            while self.bytes(sources, dst, tile, sides) > room && tile[axis] > step {
                 parts += 1;
                 tile[axis] = next_multiple((whole + parts - 1) / parts, step).min(tile[axis]);
                 if parts > 64 {
@@ -220,7 +259,7 @@ impl MapLayout {
                 }
             }
         }
-        (self.bytes(sources, dst, tile) <= room).then_some(tile)
+        (self.bytes(sources, dst, tile, sides) <= room).then_some(tile)
     }
 
     fn strides(&self, s: &Storage, tile: [i64; 4]) -> [i64; 4] {

@@ -4,6 +4,7 @@
 //! channels. A Gemm is a 1×1 convolution over rows, or, behind a Flatten, a convolution whose kernel is the whole
 //! image.
 
+mod carry;
 mod nest;
 mod pruned;
 
@@ -30,7 +31,7 @@ struct Mac<'a> {
     epilogue: &'a MacEpilogue,
     out_zero: i32,
     addresses: Addresses,
-    buffers: [Buffer; 5],
+    buffers: [Buffer; 6],
     /// The table that the requantized output goes through: its load, and where it lies then.
     tail: Option<(TileOp, View)>,
 }
@@ -108,11 +109,11 @@ impl Lowering<'_> {
         dst: Storage,
     ) -> Result<Vec<Stmt>, CompileError> {
         let pads = [window.pads[0], window.pads[1]].map(|p| p as i64);
-        self.mac_padded(node, window, pads, groups, weights, epilogue, src, dst)
+        self.mac_padded(node, window, pads, groups, weights, epilogue, src, dst, true)
     }
 
     /// [`Lowering::mac`] with pads of its own: a negative one leaves out the first rows or columns of the
-    /// input, fewer than there are.
+    /// input, fewer than there are. `alone`: it is all that the layer does.
     #[expect(clippy::too_many_arguments, reason = "the parts of a convolution")]
     pub(super) fn mac_padded(
         &mut self,
@@ -124,6 +125,7 @@ impl Lowering<'_> {
         epilogue: &MacEpilogue,
         mut src: Storage,
         dst: Storage,
+        alone: bool,
     ) -> Result<Vec<Stmt>, CompileError> {
         for (axis, pad) in pads.iter().enumerate() {
             let skipped = (-pad).max(0);
@@ -136,6 +138,7 @@ impl Lowering<'_> {
             ..window.clone()
         };
         let mut shape = mac_shape(window, groups, weights, epilogue, &src, &dst);
+        shape.alone = alone;
         shape.entry = profile::entry_bytes(self.profile, dst.etype);
         let multipliers = profile::table(&node.name, self.profile, dst.etype, &epilogue.multiplier)?;
         let window = window_desc(node, window)?;
@@ -146,12 +149,18 @@ impl Lowering<'_> {
             None => None,
         };
         let tile = shape.search(self.machine, spm.left()).ok_or_else(|| {
-            let least =
-                MacTile { rows: 1, cols: 1, channels: 16, reduce: shape.ic.min(16), channels_outer: true };
+            let least = MacTile {
+                rows: 1,
+                cols: 1,
+                channels: 16,
+                reduce: shape.ic.min(16),
+                channels_outer: true,
+                carry: false,
+            };
             full(shape.buffers(&least).iter().sum())
         })?;
         let addresses = self.mac_constants(&shape, &tile, weights, epilogue, multipliers);
-        let mut buffers = [Buffer::new(0, 0); 5];
+        let mut buffers = [Buffer::new(0, 0); 6];
         for (buffer, bytes) in buffers.iter_mut().zip(shape.buffers(&tile)) {
             *buffer = spm
                 .take(bytes)
@@ -264,6 +273,8 @@ fn mac_shape(
     let ic = weights.shape[1] as i64;
     MacShape {
         batch: src.dims[0],
+        pad_top: window.pads[0] as i64,
+        alone: true,
         height: src.dims[1],
         width: src.dims[2],
         out_height: dst.dims[1],

@@ -4,6 +4,7 @@
 //! operator family has its file. A layer begins with empty queues and may use the whole scratchpad; inside it,
 //! [`Spm`] hands out buffers and [`Nest`] builds loops whose partial tiles have the right extents.
 
+mod assemble;
 mod elementwise;
 mod lane;
 mod mac;

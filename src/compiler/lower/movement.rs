@@ -49,6 +49,9 @@ impl Lowering<'_> {
             let reason = format!("concatenation along axis {axis} of a tensor of rank {rank}");
             return Err(CompileError::Unsupported { node: node.name.clone(), reason });
         };
+        if let Some(body) = self.assembled(node, &dst, axis, tables)? {
+            return Ok(body);
+        }
         let mut body = self.fill_padding(node, &dst)?;
         let mut offset = dst.address;
         for index in 0..node.inputs.len() {
@@ -85,7 +88,14 @@ impl Lowering<'_> {
         let (src, dst) = (self.input(node, 0)?.clone(), self.output(node)?.clone());
         let mine = steps(&src, &self.graph.tensor(node.inputs[0]).shape);
         let theirs = steps(&dst, &self.graph.tensor(node.outputs[0]).shape);
-        let mut body = self.fill_padding(node, &dst)?;
+        // Boxes of all channels take the padding lanes along.
+        let lanes = whole_lanes(&src, &dst);
+        let all =
+            |b: &MoveBox| b.axes.iter().any(|a| lanes.is_some() && is_channels(a, &mine, &theirs, &dst));
+        let mut body = match fill {
+            None if boxes.iter().all(all) => Vec::new(),
+            _ => self.fill_padding(node, &dst)?,
+        };
         if let Some(value) = fill {
             body.extend(self.fill_elements(node, &dst, value)?);
         }
@@ -93,8 +103,11 @@ impl Lowering<'_> {
             axes.iter().zip(start).map(|([_, stride], at)| stride * at).sum()
         };
         for b in boxes {
-            let axis =
-                |a: &MoveAxis| [a.extent as i64, mine[a.from.0][1] * a.from.1, theirs[a.to.0][1] * a.to.1];
+            let axis = |a: &MoveAxis| {
+                let whole = lanes.filter(|_| is_channels(a, &mine, &theirs, &dst));
+                let extent = whole.unwrap_or(a.extent as i64);
+                [extent, mine[a.from.0][1] * a.from.1, theirs[a.to.0][1] * a.to.1]
+            };
             let copy = Copy {
                 from: (src.space, src.address + along(&mine, &b.from), Buffer::new(src.address, src.bytes)),
                 to: (dst.space, dst.address + along(&theirs, &b.to), Buffer::new(dst.address, dst.bytes)),
@@ -374,6 +387,20 @@ pub(super) fn whole_copy(src: &Storage, dst: &Storage, axes: Vec<[i64; 3]>) -> C
         axes,
         etypes: [src.etype, dst.etype],
     }
+}
+
+/// Channels with their padding lanes, if both tensors have the same.
+fn whole_lanes(src: &Storage, dst: &Storage) -> Option<i64> {
+    let same = src.lanes > 1 && src.lanes == dst.lanes && src.dims[3] == dst.dims[3];
+    same.then(|| dst.padded_channels())
+}
+
+/// Whether an axis of a box is all channels, in steps of one.
+fn is_channels(axis: &MoveAxis, mine: &[[i64; 2]], theirs: &[[i64; 2]], dst: &Storage) -> bool {
+    let size = dst.etype.bytes() as i64;
+    axis.extent as i64 == dst.dims[3]
+        && (axis.from.1, axis.to.1) == (1, 1)
+        && (mine[axis.from.0][1], theirs[axis.to.0][1]) == (size, size)
 }
 
 /// Positions of the ONNX axes among the four extents.

@@ -5,7 +5,9 @@
 //! out, everything if buffers cannot be double. It needs no exact clock: what it must get right is the order of
 //! candidates.
 
+use super::super::buffers::Apart;
 use super::super::constants::packed_bytes;
+use super::super::cost::{Runs, copy_cycles, under_way};
 use super::super::storage::next_multiple;
 use crate::machine::Machine;
 
@@ -13,6 +15,10 @@ use crate::machine::Machine;
 #[derive(Debug, Clone)]
 pub(super) struct MacShape {
     pub(super) batch: i64,
+    /// The layer is one loop nest, whose buffers no other part of it uses.
+    pub(super) alone: bool,
+    /// Rows of padding above the input.
+    pub(super) pad_top: i64,
     pub(super) height: i64,
     pub(super) width: i64,
     pub(super) out_height: i64,
@@ -54,6 +60,8 @@ pub(super) struct MacTile {
     pub(super) reduce: i64,
     /// The loop over output channels is outside the spatial loops: weights are loaded once, inputs repeatedly.
     pub(super) channels_outer: bool,
+    /// Input rows that the next tile needs as well are carried over to it inside the scratchpad.
+    pub(super) carry: bool,
 }
 
 /// Longest reduction of one instruction, so that the sum of 8×8-bit products fits 32 bits.
@@ -70,6 +78,35 @@ impl MacShape {
         [span(0, rows).min(self.height), span(1, cols).min(self.width)]
     }
 
+    /// Rows under the window of one output row.
+    pub(super) fn window_rows(&self) -> i64 {
+        (self.kernel[0] - 1) * self.dilation[0] + 1
+    }
+
+    /// Input rows and columns that the buffer of a tile holds.
+    fn buffer_extent(&self, tile: &MacTile) -> [i64; 2] {
+        let [rows, cols] = self.input_extent(tile.rows, tile.cols);
+        // Rows of the padding have their place as well if rows are carried over.
+        [if tile.carry { (tile.rows - 1) * self.stride[0] + self.window_rows() } else { rows }, cols]
+    }
+
+    /// Whether tiles can carry rows over: they are several, of whole rows, one after the other, the last one begins inside
+    /// the image, and the buffer has two sides.
+    fn carries(&self, tile: &MacTile, room: i64) -> bool {
+        let buffers = self.buffers(tile);
+        let spm: i64 = buffers.iter().map(|b| next_multiple(*b, 64)).sum();
+        self.alone
+            && self.window_rows() > self.stride[0]
+            && !self.resident[0]
+            && tile.cols == self.out_width
+            && tile.rows < self.out_height
+            && tile.reduce == self.ic
+            && (tile.channels_outer || tile.channels >= self.channel_total() || self.groups == 1)
+            && tile.rows * self.stride[0] >= self.pad_top
+            && (self.out_height - 1) * self.stride[0] - self.pad_top < self.height
+            && spm + next_multiple(buffers[0], 64) <= room
+    }
+
     pub(super) fn taps(&self) -> i64 {
         self.kernel[0] * self.kernel[1]
     }
@@ -79,22 +116,21 @@ impl MacShape {
         if self.groups > 1 && !self.depthwise { tile.channels * self.oc } else { tile.channels }
     }
 
-    /// Scratchpad bytes of the five buffers of a tile: input, weights, bias, multipliers, output.
-    pub(super) fn buffers(&self, tile: &MacTile) -> [i64; 5] {
+    /// Scratchpad bytes of the buffers of a tile: input, weights, bias, multipliers, output, and what is requantized on
+    /// its way through a table.
+    pub(super) fn buffers(&self, tile: &MacTile) -> [i64; 6] {
         let oc = self.tile_oc(tile);
-        let [rows, cols] = self.input_extent(tile.rows, tile.cols);
+        let [rows, cols] = self.buffer_extent(tile);
         let parameters = next_multiple(oc, 16) * self.entry;
+        let results = tile.rows * tile.cols * next_multiple(oc, self.out_lanes);
         let [input, _, sums, output] = self.sizes;
         [
             if self.resident[0] { 0 } else { rows * cols * self.in_channels(tile) * input },
             self.weight_bytes(tile),
             if self.bias { next_multiple(oc, 16) * sums } else { 0 },
             if self.per_channel { parameters } else { 0 },
-            if self.resident[1] {
-                0
-            } else {
-                tile.rows * tile.cols * next_multiple(oc, self.out_lanes) * output
-            },
+            if self.resident[1] { 0 } else { results * output },
+            if self.resident[1] || self.passes == 1 { 0 } else { results },
         ]
     }
 
@@ -135,6 +171,7 @@ impl MacShape {
         spm <= room
             && self.accumulator_bytes(tile) <= machine.acc.bytes as i64 / 2
             && self.taps() * if self.depthwise { 1 } else { tile.reduce } <= self.longest_reduction()
+            && (!tile.carry || self.carries(tile, room))
     }
 
     fn longest_reduction(&self) -> i64 {
@@ -158,8 +195,10 @@ impl MacShape {
                 // Within one (channels, reduce), fewer rows never fit worse: stop looking once costs rise again
                 // would be wrong (partial tiles), so all candidates are priced; there are a few dozen.
                 for &(rows, cols) in &spatial {
-                    for channels_outer in [true, false] {
-                        let tile = MacTile { rows, cols, channels, reduce, channels_outer };
+                    for (channels_outer, carry) in
+                        [(true, false), (false, false), (true, true), (false, true)]
+                    {
+                        let tile = MacTile { rows, cols, channels, reduce, channels_outer, carry };
                         if self.fits(&tile, machine, room) {
                             let cost = self.cost(&tile, machine, room);
                             if best.is_none_or(|(c, _)| cost < c) {
@@ -220,7 +259,7 @@ impl MacShape {
         let channel = up(self.channel_total(), tile.channels);
         let reduce = up(self.ic, tile.reduce);
         let buffers = self.buffers(tile);
-        let [input, weights, bias, table, output] = buffers;
+        let [input, weights, bias, table, output, _] = buffers;
 
         let shared_channels = self.depthwise || self.groups > 1;
         let input_loads = if tile.channels_outer || reduce > 1 || shared_channels {
@@ -233,35 +272,33 @@ impl MacShape {
         let parameter_loads = if tile.channels_outer { channel } else { spatial * channel };
         let stores = spatial * channel;
 
-        let rate = i64::from(m.dram.bytes_per_cycle);
-        // Channel slices of pixels travel in bursts.
-        let burst = i64::from(m.dram.burst_bytes);
-        let bursts = |bytes: i64, run: i64, whole: i64| {
-            if run < whole { bytes / run * (next_multiple(run, burst) + burst / 4) } else { bytes }
-        };
         let all_inputs = if self.groups > 1 { self.groups * self.ic } else { self.ic };
-        let input = bursts(
-            input,
-            self.in_channels(tile) * self.sizes[0],
-            next_multiple(all_inputs, self.in_lanes) * self.sizes[0],
-        );
         let all_outputs = self.oc_total() * if self.depthwise { 1 } else { self.groups };
-        let output = bursts(
-            output,
-            next_multiple(self.tile_oc(tile), self.out_lanes) * self.sizes[3],
-            next_multiple(all_outputs, self.out_lanes) * self.sizes[3],
-        );
-        // Two loads are under way at a time, one for each side of a double buffer, so half of the latency shows in short
-        // ones.
-        let under_way = |bytes: i64, latency: u32| {
-            let moves = up(bytes, rate);
-            if bytes == 0 { 0 } else { moves.max((moves + i64::from(latency)) / 2) }
+        let [in_rows, in_cols] = self.input_extent(tile.rows, tile.cols);
+        let carried = if tile.carry { self.window_rows() - self.stride[0] } else { 0 };
+        let input = if input == 0 {
+            0
+        } else {
+            let slice = self.in_channels(tile) * self.sizes[0];
+            let pixel = next_multiple(all_inputs, self.in_lanes) * self.sizes[0];
+            image_runs([in_rows - carried, in_cols, slice], [self.width * pixel, pixel], m.dram.grant_bytes)
+                .cycles(&m.dram)
         };
-        let load = |bytes: i64| under_way(bytes, m.dram.read_latency_cycles);
-        let dram = input_loads * load(input)
-            + weight_loads * load(weights)
-            + parameter_loads * (load(bias) + load(table))
-            + stores * under_way(output, m.dram.write_latency_cycles);
+        let output = if output == 0 {
+            0
+        } else {
+            let slice = next_multiple(self.tile_oc(tile), self.out_lanes) * self.sizes[3];
+            let pixel = next_multiple(all_outputs, self.out_lanes) * self.sizes[3];
+            image_runs([tile.rows, tile.cols, slice], [self.out_width * pixel, pixel], m.dram.grant_bytes)
+                .cycles(&m.dram)
+        };
+        let copy = copy_cycles(carried * in_cols * self.in_channels(tile) * self.sizes[0], m);
+        let load = |channel: i64| under_way(channel, m.dram.read_latency_cycles);
+        let [weights, bias, table] = [weights, bias, table].map(|n| load(Runs::whole(n).cycles(&m.dram)));
+        let input = load(input);
+        let output = under_way(output, m.dram.write_latency_cycles);
+        let loads = input_loads * input + weight_loads * weights + parameter_loads * (bias + table);
+        let dram = loads + (stores * output).max(input_loads * copy);
 
         let pixels = tile.rows * tile.cols;
         let [oc_lanes, ic_lanes, pixel_lanes] =
@@ -280,23 +317,60 @@ impl MacShape {
         };
         let vectors = pixels * up(self.tile_oc(tile), i64::from(m.vec.lanes));
         let vec_tile = self.passes * (i64::from(m.vec.latency_cycles) + vectors);
+        let mac_tile = mac_tile + copy;
         // Scalar code between tiles.
         let control = CONTROL_CYCLES * (input_loads + weight_loads + stores);
 
         // The units overlap, but for the first tile's way in and the last one's way out. Weights come early if there is
         // room for them beside those of the layer before.
-        let doubled = 2 * (buffers[0] + weights + buffers[4]) + bias + table;
-        let early = doubled * 2 <= room;
-        let way_in = load(input) + if early { 0 } else { load(weights) };
-        let serial =
-            if doubled > room { input_loads * load(input) + weight_loads * load(weights) } else { 0 };
-        let longest = dram.max(stores * mac_tile).max(stores * vec_tile).max(control);
+        let trips = [input_loads, weight_loads, parameter_loads, parameter_loads, stores, 1];
+        let mut sides = [1; 6];
+        let mut used: i64 = buffers.iter().map(|b| next_multiple(*b, 64)).sum();
+        let mut turning: Vec<usize> = (0..6).filter(|i| trips[*i] > 1).collect();
+        turning.sort_by_key(|i| buffers[*i]);
+        let mut serial = 0;
+        for i in turning {
+            if used + next_multiple(buffers[i], 64) <= room {
+                used += next_multiple(buffers[i], 64);
+                sides[i] = 2;
+            } else {
+                serial += trips[i] * [input, weights, bias, table, output, 0][i];
+            }
+        }
+        if reduce == 2 {
+            // Both parts of a reduction use the same side.
+            serial += stores * (input + weights);
+        }
+        let early = used * 2 <= room;
+        let way_in = input + if early { 0 } else { weights };
+        // Buffers that share banks make the units wait for each other's ports.
+        let bank = (m.spm.bytes / u64::from(m.spm.banks)) as i64;
+        let of = |i: usize| sides[i] * buffers[i];
+        let needs = [of(3) + of(5), of(4), of(0) + of(1) + of(2)];
+        let in_turn = match Apart::of(needs, room, bank) {
+            Apart::All => 0,
+            Apart::Array => stores * (vec_tile + output),
+            Apart::Output => stores * (mac_tile + vec_tile),
+            Apart::None => stores * (mac_tile + vec_tile + output),
+        };
+        let longest = dram.max(in_turn).max(stores * mac_tile).max(stores * vec_tile).max(control);
         // The control core comes to the next weights once the tiles before them have found room in the queues.
         let between = if tile.channels_outer { spatial } else { 1 };
         let waits = (between - i64::from(m.mac.queue_depth.min(m.vec.queue_depth))).max(0);
-        let step = waits * mac_tile.max(vec_tile) + load(weights);
+        let step = waits * mac_tile.max(vec_tile) + weights;
         let longest = longest.max(weight_loads * step);
-        longest + serial + way_in + mac_tile + vec_tile + load(output)
+        longest + serial + way_in + mac_tile + vec_tile + output
+    }
+}
+
+/// How a box of rows, columns and bytes of pixels lies in an image whose rows and pixels are so many bytes apart.
+fn image_runs([rows, cols, slice]: [i64; 3], [row, pixel]: [i64; 2], grant: u32) -> Runs {
+    if slice < pixel {
+        Runs { count: rows * cols, bytes: slice, stride: pixel, aligned: false }
+    } else if cols * pixel < row {
+        Runs { count: rows, bytes: cols * pixel, stride: row, aligned: false }
+    } else {
+        Runs { count: 1, bytes: rows * row, stride: row, aligned: rows * row % i64::from(grant) == 0 }
     }
 }
 
@@ -323,6 +397,8 @@ mod tests {
     fn shape(h: i64, ic: i64, oc: i64, k: i64) -> MacShape {
         MacShape {
             batch: 1,
+            pad_top: k / 2,
+            alone: true,
             height: h,
             width: h,
             out_height: h,
@@ -366,6 +442,14 @@ mod tests {
         let machine = Machine::named("rcn-m").unwrap();
         let tile = shape(14, 64, 64, 3).search(&machine, machine.spm.bytes as i64).unwrap();
         assert_eq!((tile.cols, tile.channels, tile.reduce), (14, 64, 64));
+    }
+
+    #[test]
+    fn rows_under_two_windows_are_carried_over_where_dram_is_slow() {
+        let machine = Machine::named("rcn-s").unwrap();
+        let depthwise = MacShape { groups: 144, depthwise: true, ..shape(56, 1, 1, 3) };
+        let tile = depthwise.search(&machine, machine.spm.bytes as i64).unwrap();
+        assert!(tile.carry && tile.cols == 56, "{tile:?}");
     }
 
     #[test]

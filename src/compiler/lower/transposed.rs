@@ -73,6 +73,7 @@ impl Lowering<'_> {
                     epilogue,
                     src.clone(),
                     to,
+                    false,
                 )?);
             }
         }

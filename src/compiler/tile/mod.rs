@@ -65,19 +65,29 @@ pub struct Buffer {
     pub bytes: i64,
     /// The variable of a double buffer; it is added to every address in it.
     pub slot: Option<Var>,
+    /// Not 0 for the side that the next trip will use: the distance of the sides. Until buffers have their places any
+    /// number says so.
+    pub ahead: i64,
 }
 
 impl Buffer {
     /// A single buffer.
     #[must_use]
     pub fn new(start: i64, bytes: i64) -> Buffer {
-        Buffer { start, bytes, slot: None }
+        Buffer { start, bytes, slot: None, ahead: 0 }
     }
 
-    /// An address inside it, on the side in use.
+    /// The same buffer, on the side that the next trip uses.
+    #[must_use]
+    pub fn next_side(self) -> Buffer {
+        Buffer { ahead: 1, ..self }
+    }
+
+    /// An address inside it, on the side in use or on the next one.
     #[must_use]
     pub fn address(&self, base: &Expr) -> Expr {
         match self.slot {
+            Some(slot) if self.ahead != 0 => base.clone() + self.ahead - slot,
             Some(slot) => base.clone() + slot,
             None => base.clone(),
         }

@@ -116,10 +116,9 @@ fn view(v: &View) -> String {
 }
 
 fn bytes(b: &Buffer) -> String {
-    match b.slot {
-        Some(Var(n)) => format!("{}+{} slot v{n}", b.start, b.bytes),
-        None => format!("{}+{}", b.start, b.bytes),
-    }
+    let slot = b.slot.map_or_else(String::new, |Var(n)| format!(" slot v{n}"));
+    let ahead = if b.ahead == 0 { String::new() } else { format!(" ahead {}", b.ahead) };
+    format!("{}+{}{slot}{ahead}", b.start, b.bytes)
 }
 
 impl std::fmt::Display for Expr {
@@ -286,7 +285,8 @@ fn a_buffer(input: &str) -> IResult<&str, Buffer> {
     let (rest, start) = int(input)?;
     let (rest, bytes) = preceded(word("+"), int).parse(rest)?;
     let (rest, slot) = opt(preceded(word("slot"), variable)).parse(rest)?;
-    Ok((rest, Buffer { start, bytes, slot }))
+    let (rest, ahead) = opt(preceded(word("ahead"), int)).parse(rest)?;
+    Ok((rest, Buffer { start, bytes, slot, ahead: ahead.unwrap_or(0) }))
 }
 
 fn a_quant(input: &str) -> IResult<&str, Quant> {

@@ -9,12 +9,12 @@ use crate::compiler::tile::{Buffer, Code, Expr, Quant, Stmt, TileOp, View};
 use crate::isa::{EType, Space};
 
 /// Output rows and columns of a tile: where they start and how many they are.
-struct Area {
-    batch: Expr,
-    row: Expr,
-    rows: Expr,
-    col: Expr,
-    cols: Expr,
+pub(super) struct Area {
+    pub(super) batch: Expr,
+    pub(super) row: Expr,
+    pub(super) rows: Expr,
+    pub(super) col: Expr,
+    pub(super) cols: Expr,
 }
 
 /// Channels of a tile: first and count; for grouped layers in units of groups.
@@ -42,10 +42,11 @@ impl Mac<'_> {
                 if !self.splits_reduction() {
                     body.push(self.load_weights(&channels, 0.into(), self.shape.ic.into()));
                 }
-                body.extend(self.areas(nest, |nest, area| {
+                let slice = self.input_channels(&channels);
+                body.extend(self.areas(nest, &slice, |nest, area| {
                     let mut tile = Vec::new();
                     if !self.splits_reduction() {
-                        tile.extend(self.load_input(nest, area, self.input_channels(&channels)));
+                        tile.extend(self.load_input(nest, area, slice.clone()));
                     }
                     tile.extend(self.compute(nest, area, &channels)?);
                     Ok(tile)
@@ -53,11 +54,12 @@ impl Mac<'_> {
                 Ok(body)
             })
         } else {
-            self.areas(&mut nest, |nest, area| {
-                let shared = !self.splits_reduction() && !self.shape.depthwise && !self.grouped();
+            let shared = !self.splits_reduction() && !self.shape.depthwise && !self.grouped();
+            let slice = (Expr::from(0), Expr::from(self.shape.ic));
+            self.areas(&mut nest, &slice, |nest, area| {
                 let mut body = Vec::new();
                 if shared {
-                    body.extend(self.load_input(nest, area, (0.into(), self.shape.ic.into())));
+                    body.extend(self.load_input(nest, area, slice.clone()));
                 }
                 body.extend(nest.tiles(0, total, channels, |nest, first, count| {
                     let channels = Channels { first, count };
@@ -84,17 +86,21 @@ impl Mac<'_> {
         self.tile.reduce < self.shape.ic
     }
 
+    /// The loops over the image; `slice` is the first input channel that they read, and the count.
     fn areas(
         &self,
         nest: &mut Nest,
+        slice: &(Expr, Expr),
         body: impl FnOnce(&mut Nest, &Area) -> Result<Vec<Stmt>, CompileError>,
     ) -> Result<Vec<Stmt>, CompileError> {
         nest.tiles(0, self.shape.batch, 1, |nest, batch, _| {
-            nest.tiles(0, self.shape.out_height, self.tile.rows, |nest, row, rows| {
+            let mut list = self.carry_in(nest, &batch, slice);
+            list.extend(nest.tiles(0, self.shape.out_height, self.tile.rows, |nest, row, rows| {
                 nest.tiles(0, self.shape.out_width, self.tile.cols, |nest, col, cols| {
                     body(nest, &Area { batch, row, rows, col, cols })
                 })
-            })
+            })?);
+            Ok(list)
         })
     }
 
@@ -119,7 +125,7 @@ impl Mac<'_> {
     }
 
     /// First needed input row (axis 0) or column (axis 1) of a tile, and how many.
-    fn input_span(&self, nest: &Nest, axis: usize, first: &Expr, count: &Expr) -> (Expr, Expr) {
+    pub(super) fn input_span(&self, nest: &Nest, axis: usize, first: &Expr, count: &Expr) -> (Expr, Expr) {
         let extent = [self.shape.height, self.shape.width][axis];
         let (stride, pad) = (self.shape.stride[axis], self.pads[axis]);
         let span = (self.shape.kernel[axis] - 1) * self.shape.dilation[axis] + 1;
@@ -132,13 +138,13 @@ impl Mac<'_> {
         (start, count)
     }
 
-    fn row_stride(&self) -> i64 {
+    pub(super) fn row_stride(&self) -> i64 {
         let [_, cols] = self.shape.input_extent(self.tile.rows, self.tile.cols);
         cols * self.pixel_stride()
     }
 
     /// Bytes between the input's pixels in the scratchpad.
-    fn pixel_stride(&self) -> i64 {
+    pub(super) fn pixel_stride(&self) -> i64 {
         self.shape.in_channels(&self.tile) * self.shape.sizes[0]
     }
 
@@ -147,34 +153,54 @@ impl Mac<'_> {
         self.src.space == Space::Spm
     }
 
-    /// The load of what a tile reads; none if it is there.
-    fn load_input(&self, nest: &Nest, area: &Area, (first, count): (Expr, Expr)) -> Option<Stmt> {
+    /// What brings the part of the input that a tile reads; nothing if it is there.
+    fn load_input(&self, nest: &Nest, area: &Area, slice: (Expr, Expr)) -> Vec<Stmt> {
         if self.input_is_resident() {
-            return None;
+            return Vec::new();
+        }
+        if self.tile.carry {
+            return self.load_carried(nest, area, slice);
         }
         let (y, rows) = self.input_span(nest, 0, &area.row, &area.rows);
+        vec![self.load_rows(nest, area, slice, (y, rows), self.buffers[0], 0.into())]
+    }
+
+    /// The load of some rows of the input, to a row of the buffer.
+    pub(super) fn load_rows(
+        &self,
+        nest: &Nest,
+        area: &Area,
+        (first, count): (Expr, Expr),
+        (y, rows): (Expr, Expr),
+        buffer: Buffer,
+        to: Expr,
+    ) -> Stmt {
         let (x, cols) = self.input_span(nest, 1, &area.col, &area.cols);
-        let pixel = self.shape.in_channels(&self.tile);
-        let buffer = self.buffers[0];
-        // Whole lane blocks travel as they lie; only tensors without padding lanes get them here.
-        let (count, lanes) =
-            if self.src.lanes > 1 && !(self.grouped() && self.tile.channels < self.shape.groups) {
-                let padded = self.src.padded_channels();
-                let rounded = match count.constant() {
-                    Some(c) if first.constant() == Some(0) => Expr::from(next_multiple(c, self.src.lanes)),
-                    _ => nest.min(pixel, Expr::from(padded) - first.clone()),
-                };
-                (rounded, 1)
-            } else if self.grouped() && self.tile.channels < self.shape.groups {
-                (count, 1)
-            } else {
-                (count, self.shape.in_lanes)
-            };
+        let (count, lanes) = self.travelling(nest, first.clone(), count);
         let dims = [Expr::from(1), rows, cols, count];
         let src = dram_view(&self.src, [area.batch.clone(), y, x, first], dims.clone(), self.src_zero);
         let strides = [0, self.row_stride(), self.pixel_stride(), self.shape.sizes[0]];
-        let dst = spm_view(buffer, self.src.etype, buffer.start.into(), dims, strides, self.src_zero, lanes);
-        Some(Stmt::Op(TileOp::new(Code::DmaIn, vec![dst, src])))
+        let base = Expr::from(buffer.start) + to * self.row_stride();
+        let dst = spm_view(buffer, self.src.etype, base, dims, strides, self.src_zero, lanes);
+        Stmt::Op(TileOp::new(Code::DmaIn, vec![dst, src]))
+    }
+
+    /// How many channels of a pixel are brought, and the lane block that they are filled up to.
+    pub(super) fn travelling(&self, nest: &Nest, first: Expr, count: Expr) -> (Expr, i64) {
+        let pixel = self.shape.in_channels(&self.tile);
+        // Whole lane blocks travel as they lie; only tensors without padding lanes get them here.
+        if self.src.lanes > 1 && !(self.grouped() && self.tile.channels < self.shape.groups) {
+            let padded = self.src.padded_channels();
+            let rounded = match count.constant() {
+                Some(c) if first.constant() == Some(0) => Expr::from(next_multiple(c, self.src.lanes)),
+                _ => nest.min(pixel, Expr::from(padded) - first),
+            };
+            (rounded, 1)
+        } else if self.grouped() && self.tile.channels < self.shape.groups {
+            (count, 1)
+        } else {
+            (count, self.shape.in_lanes)
+        }
     }
 
     /// Bias and multipliers of a channel tile.
@@ -271,7 +297,11 @@ impl Mac<'_> {
             view.base = view.base + offset;
             return view;
         }
-        let (y, _) = self.input_span(nest, 0, &area.row, &area.rows);
+        let y = if self.tile.carry {
+            self.virtual_row(area)
+        } else {
+            self.input_span(nest, 0, &area.row, &area.rows).0
+        };
         let (x, _) = self.input_span(nest, 1, &area.col, &area.cols);
         let pixel = self.pixel_stride();
         let buffer = self.buffers[0];
@@ -420,7 +450,12 @@ impl Mac<'_> {
             view(area_dims(count.clone()), lanes)
         };
         let sums = self.accumulator(area, 0.into(), count.clone());
-        let sum = View { etype: dtype, zero_point, ..result.clone() };
+        let mut sum = View { etype: dtype, zero_point, ..result.clone() };
+        if self.tail.is_some() && !resident {
+            // Apart from what leaves for DRAM, so that the table's reads and DMA find different ports.
+            sum.buffer = self.buffers[5];
+            sum.base = self.buffers[5].start.into();
+        }
         let mut body = vec![Stmt::Op(finishing(dtype, vec![sum.clone(), sums], quant))];
         if let Some((_, table)) = &self.tail {
             body.push(Stmt::Op(TileOp::new(Code::Lut, vec![result, sum, table.clone()])));

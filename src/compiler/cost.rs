@@ -1,0 +1,59 @@
+//! Closed forms of what transfers cost, for the tile search and for estimates.
+//!
+//! The clock walks a transfer segment by segment (rule C5); here its cost is a formula of the shape, with the number of row
+//! changes that are to be expected for an address of which nothing is known.
+
+use super::storage::next_multiple;
+use crate::machine::{Dram, Machine};
+
+/// Bytes in DRAM as runs without gaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Runs {
+    /// How many.
+    pub(super) count: i64,
+    /// Bytes of each.
+    pub(super) bytes: i64,
+    /// From the beginning of one to that of the next.
+    pub(super) stride: i64,
+    /// Whether segments begin at multiples of their size.
+    pub(super) aligned: bool,
+}
+
+impl Runs {
+    /// One run, as tensors and constants lie.
+    pub(super) fn whole(bytes: i64) -> Runs {
+        Runs { count: 1, bytes, stride: bytes, aligned: true }
+    }
+
+    /// Cycles of the channel.
+    pub(super) fn cycles(self, dram: &Dram) -> i64 {
+        if self.bytes == 0 || self.count == 0 {
+            return 0;
+        }
+        if self.bytes >= self.stride && self.count > 1 {
+            return Runs { count: 1, bytes: self.bytes * self.count, ..self }.cycles(dram);
+        }
+        let [burst, grant, row] = [dram.burst_bytes, dram.grant_bytes, dram.row_bytes].map(i64::from);
+        // A run of whole bursts that begins with one stays whole; any other touches a part of one more burst.
+        let whole = self.bytes % burst == 0 && (self.count == 1 || self.stride % burst == 0);
+        let moved = if whole { self.bytes } else { next_multiple(self.bytes, burst) + burst / 4 };
+        // Rows that change inside a run, unless at the border of two segments, and between two runs.
+        let splits = if self.aligned && self.count == 1 { 0 } else { self.count * (self.bytes - 1) / row };
+        let apart = if self.bytes % grant == 0 { 0 } else { self.count - 1 };
+        let misses = splits + apart * self.stride.min(row) / row;
+        (self.count * moved + i64::from(dram.bytes_per_cycle) - 1) / i64::from(dram.bytes_per_cycle)
+            + misses * i64::from(dram.row_miss_cycles)
+    }
+}
+
+/// Cycles that a load takes of its queue if two are under way at a time, one for each side of a double buffer: half of the
+/// latency shows in short ones.
+pub(super) fn under_way(channel: i64, latency: u32) -> i64 {
+    if channel == 0 { 0 } else { channel.max((channel + i64::from(latency)) / 2) }
+}
+
+/// Cycles of a copy inside the scratchpad.
+pub(super) fn copy_cycles(bytes: i64, machine: &Machine) -> i64 {
+    let rate = i64::from(machine.spm.bytes_per_cycle);
+    (bytes + rate - 1) / rate
+}
