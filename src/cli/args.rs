@@ -192,9 +192,22 @@ pub(super) struct InfoArgs {
     /// List ONNX node, layer and instruction range
     #[arg(long)]
     pub(super) provenance: bool,
+    /// Machine file, for a program of a machine that is not shipped
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(super) machine: Option<String>,
+    #[command(flatten)]
+    pub(super) widths: WidthArgs,
     /// All tables as JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// What widths a layer should have been executed with.
+#[derive(Debug, Clone, Args)]
+pub(super) struct WidthArgs {
+    /// Exit with status 1 unless this layer is executed with these bits, like conv1=16x8 or add3=8
+    #[arg(long, value_name = "LAYER=BITS")]
+    pub(super) expect_bits: Vec<String>,
 }
 
 /// How an ONNX model becomes a program.
@@ -301,6 +314,8 @@ pub(super) struct RunArgs {
     /// Dump real values beside the integers
     #[arg(long, requires = "dump_layers")]
     pub(super) dequantize: bool,
+    #[command(flatten)]
+    pub(super) widths: WidthArgs,
     /// Write a record of every executed instruction, for `rcar-iss trace`
     #[arg(long, value_name = "FILE")]
     pub(super) trace: Option<PathBuf>,

@@ -2,23 +2,34 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use serde_json::json;
 
 use super::args::InfoArgs;
 use super::failure::Failure;
-use super::{Report, format, source};
+use super::widths::{self, Widths};
+use super::{Report, format, machines, source};
 use crate::isa::Insn;
 use crate::program::{Layer, Meta, Program, Role, TensorEntry};
+use crate::sim::{Limits, Loaded};
 
 pub(super) fn run(args: &InfoArgs) -> Result<Report, Failure> {
     let program = source::read_program(&args.program)?;
+    let widths = executed(&program, args)?;
+    let status = widths.as_ref().map_or(0, Widths::status);
     if args.json {
-        return Ok(Report::fine(json(&program)));
+        return Ok(Report { text: json(&program, widths.as_ref().ok()), status });
     }
     let mut text = summary(&program);
+    match &widths {
+        Ok(widths) => text.push_str(&widths.text()),
+        Err(why) => {
+            let _ = writeln!(text, "{:<11} not known: {why}", "widths");
+        }
+    }
     for list in [
-        args.layers.then(|| layers(&program)),
+        args.layers.then(|| layers(&program, widths.as_ref().ok())),
         args.tensors.then(|| tensors(&program)),
         args.provenance.then(|| provenance(&program)),
     ]
@@ -28,14 +39,30 @@ pub(super) fn run(args: &InfoArgs) -> Result<Report, Failure> {
         text.push('\n');
         text.push_str(&list);
     }
-    Ok(Report::fine(text))
+    Ok(Report { text, status })
 }
 
-fn json(program: &Program) -> String {
+/// The widths that the program executes; the reason, if it cannot be loaded here.
+fn executed(program: &Program, args: &InfoArgs) -> Result<Result<Widths, String>, Failure> {
+    let machine = match machines::of(program, args.machine.as_deref()) {
+        Ok(machine) => machine,
+        Err(failure) if args.machine.is_some() || !args.widths.expect_bits.is_empty() => return Err(failure),
+        Err(_) => return Ok(Err("its machine is not shipped; give --machine FILE".into())),
+    };
+    match Loaded::new(Arc::new(program.clone()), &machine, Limits::default()) {
+        Ok(loaded) => widths::of(&loaded, &args.widths).map(Ok),
+        Err(error) if !args.widths.expect_bits.is_empty() => Err(Failure::load(&args.program, &error)),
+        Err(error) => Ok(Err(error.to_string())),
+    }
+}
+
+fn json(program: &Program, widths: Option<&Widths>) -> String {
     let value = json!({
         "instructions": program.code.len(),
         "constant_bytes": program.constants.len(),
         "host_model_bytes": program.host_models.iter().map(|m| m.len()).collect::<Vec<_>>(),
+        "widths": widths.map(|w| &w.layers),
+        "wrong_widths": widths.map(|w| &w.wrong),
         "meta": program.meta,
     });
     format!("{value:#}\n")
@@ -115,7 +142,7 @@ fn tensor_line(t: &TensorEntry) -> String {
     line
 }
 
-fn layers(program: &Program) -> String {
+fn layers(program: &Program, widths: Option<&Widths>) -> String {
     let meta = &program.meta;
     let rows = meta.layers.iter().enumerate().map(|(i, layer)| {
         let words: u32 =
@@ -126,6 +153,7 @@ fn layers(program: &Program) -> String {
             layer.name.clone(),
             if layer.host { format!("{} (host)", layer.kind) } else { layer.kind.clone() },
             output.map_or_else(String::new, |t| format!("{} {}", t.dtype, format::shape(&t.shape))),
+            widths.map_or_else(String::new, |w| w.executed(i)),
             format::grouped(layer.macs),
             layer.density().map_or_else(String::new, |d| format!("{:.1}%", d * 100.0)),
             if skips(program, i) { "skipped".into() } else { String::new() },
@@ -133,8 +161,8 @@ fn layers(program: &Program) -> String {
         ]
     });
     format::table(
-        &["#", "layer", "kind", "output", "MACs", "density", "zero blocks", "instructions"],
-        &[0, 4, 5, 7],
+        &["#", "layer", "kind", "output", "bits", "MACs", "density", "zero blocks", "instructions"],
+        &[0, 5, 6, 8],
         rows.collect(),
     )
 }

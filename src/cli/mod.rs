@@ -33,6 +33,7 @@ mod run;
 mod sidecar;
 mod source;
 mod trace;
+mod widths;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -12,6 +12,7 @@ use super::failure::{Failure, ILLEGAL, INPUT};
 use super::input::{self, Inputs};
 use super::outputs::{self, Class};
 use super::progress::Progress;
+use super::widths::{self, Widths};
 use super::{Report, estimate, format, sidecar, source, trace};
 use crate::dump::{DumpWriter, Selection};
 use crate::host::RtenHost;
@@ -57,6 +58,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
     }
     let loaded =
         Loaded::new(Arc::new(program), &machine, limits).map_err(|e| Failure::load(&args.file, &e))?;
+    let widths = widths::of(&loaded, &args.widths)?;
     let finished = run_all(args, &loaded, &inputs)?;
     let runs: Vec<Vec<Vec<u8>>> = finished.iter().map(|f| f.outputs.clone()).collect();
     let files = match &args.output {
@@ -64,11 +66,11 @@ pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
         None => Vec::new(),
     };
     let text = if args.json {
-        json(args, &loaded, &finished, &files)
+        json(args, &loaded, &widths, &finished, &files)
     } else {
-        text(args, &loaded, &inputs, &finished)
+        text(args, &loaded, &widths, &inputs, &finished)
     };
-    Ok(Report::fine(text))
+    Ok(Report { text, status: widths.status() })
 }
 
 fn run_all(args: &RunArgs, loaded: &Loaded, inputs: &Inputs) -> Result<Vec<Finished>, Failure> {
@@ -198,7 +200,7 @@ fn classes(program: &Program, run: &Finished) -> Vec<(String, Vec<Class>)> {
     named.map(|(t, bytes)| (t.name.clone(), outputs::best(t, bytes))).collect()
 }
 
-fn json(args: &RunArgs, loaded: &Loaded, finished: &[Finished], files: &[String]) -> String {
+fn json(args: &RunArgs, loaded: &Loaded, widths: &Widths, finished: &[Finished], files: &[String]) -> String {
     let program = loaded.program();
     let clock = loaded.clock();
     let layers: Vec<_> = program
@@ -206,7 +208,13 @@ fn json(args: &RunArgs, loaded: &Loaded, finished: &[Finished], files: &[String]
         .layers
         .iter()
         .zip(&clock.layers)
-        .map(|(l, c)| json!({ "name": l.name, "kind": l.kind, "host": l.host, "macs": l.macs, "onnx_nodes": l.onnx_nodes, "clock": c }))
+        .zip(&widths.layers)
+        .map(|((l, c), w)| {
+            json!({
+                "name": l.name, "kind": l.kind, "host": l.host, "macs": l.macs, "onnx_nodes": l.onnx_nodes, "clock": c,
+                "asked": w.asked, "executed": w.executed,
+            })
+        })
         .collect();
     let runs: Vec<_> = finished
         .iter()
@@ -236,15 +244,17 @@ fn json(args: &RunArgs, loaded: &Loaded, finished: &[Finished], files: &[String]
         "units": { "dmain": clock.units[0], "dmaout": clock.units[1], "mac": clock.units[2], "vec": clock.units[3] },
         "layers": layers,
         "files": files,
+        "wrong_widths": widths.wrong,
         "runs": runs,
         "profile": args.profile.then(|| Profile::of(loaded)),
     });
     format!("{value:#}\n")
 }
 
-fn text(args: &RunArgs, loaded: &Loaded, inputs: &Inputs, finished: &[Finished]) -> String {
+fn text(args: &RunArgs, loaded: &Loaded, widths: &Widths, inputs: &Inputs, finished: &[Finished]) -> String {
     let program = loaded.program();
-    let mut text = if args.profile { estimate::table(&Profile::of(loaded)) } else { layer_table(loaded) };
+    let mut text =
+        if args.profile { estimate::table(&Profile::of(loaded)) } else { layer_table(loaded, widths) };
     let all: u64 = program.meta.layers.iter().map(|l| l.macs).sum();
     if !args.profile {
         text.push_str(&totals(loaded));
@@ -265,6 +275,7 @@ fn text(args: &RunArgs, loaded: &Loaded, inputs: &Inputs, finished: &[Finished])
             host.reason
         );
     }
+    text.push_str(&widths.text());
     let wraps: u64 = finished.iter().map(|f| f.summary.wraps).sum();
     if wraps > 0 {
         let _ = writeln!(text, "{} accumulations wrapped around 32 bits", format::grouped(wraps));
@@ -332,17 +343,17 @@ fn histogram(program: &Program, finished: &[Finished]) -> String {
     text
 }
 
-fn layer_table(loaded: &Loaded) -> String {
+fn layer_table(loaded: &Loaded, widths: &Widths) -> String {
     let program = loaded.program();
     let clock = loaded.clock();
     let machine = loaded.machine();
     let percent = |part: u64, whole: u64| if whole == 0 { 0.0 } else { 100.0 * part as f64 / whole as f64 };
     let mut rows = Vec::new();
     let plain = |name: &str, cycles: u64| {
-        let mut row = vec![String::new(); 9];
+        let mut row = vec![String::new(); 10];
         row[1] = name.into();
-        row[5] = format::grouped(cycles);
-        row[6] = format!("{:.1}%", percent(cycles, clock.total));
+        row[6] = format::grouped(cycles);
+        row[7] = format!("{:.1}%", percent(cycles, clock.total));
         row
     };
     if clock.prologue > 0 {
@@ -356,6 +367,7 @@ fn layer_table(loaded: &Loaded) -> String {
             layer.name.clone(),
             if layer.host { format!("{} (host)", layer.kind) } else { layer.kind.clone() },
             output.map_or_else(String::new, |t| format!("{} {}", t.dtype, format::shape(&t.shape))),
+            widths.executed(i),
             if layer.macs == 0 { String::new() } else { format::grouped(layer.macs) },
             format::grouped(cycles.cycles),
             format!("{:.1}%", percent(cycles.cycles, clock.total)),
@@ -370,8 +382,8 @@ fn layer_table(loaded: &Loaded) -> String {
     if clock.epilogue > 0 {
         rows.push(plain("(epilogue)", clock.epilogue));
     }
-    let header = ["#", "layer", "kind", "output", "MACs", "cycles", "share", "of peak", "DRAM"];
-    format::table(&header, &[0, 4, 5, 6, 7, 8], rows)
+    let header = ["#", "layer", "kind", "output", "bits", "MACs", "cycles", "share", "of peak", "DRAM"];
+    format::table(&header, &[0, 5, 6, 7, 8, 9], rows)
 }
 
 fn totals(loaded: &Loaded) -> String {

@@ -23,11 +23,11 @@ mod walk;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::graph::verify::verify;
-use crate::graph::{Graph, Node, Op, TensorId};
+use crate::graph::{DType, Graph, Node, Op, TensorId};
 use crate::isa::{ISA_VERSION, Profile};
 use crate::machine::Machine;
 use crate::program::{
-    HostEntry, HostTensor, Layer, Least, MachineId, Meta, Preprocess, Program, RemovedEntry, Role,
+    Bits, HostEntry, HostTensor, Layer, Least, MachineId, Meta, Preprocess, Program, RemovedEntry, Role,
     TensorEntry,
 };
 use lower::Lowering;
@@ -315,7 +315,37 @@ fn layer_entry(graph: &Graph, node: &Node, least: Least) -> Layer {
         weights: weights.map_or(0, |w| w.shape.iter().map(|d| *d as u64).product()),
         zero_weights: weights.map_or(0, constants::zeros),
         least,
+        reads: node
+            .inputs
+            .iter()
+            .filter(|id| !graph.constants.contains_key(id))
+            .map(|id| graph.tensor(*id).name.clone())
+            .collect(),
+        asked: asked_bits(graph, node),
     }
+}
+
+/// The widths that the graph's types ask for.
+fn asked_bits(graph: &Graph, node: &Node) -> Option<Bits> {
+    let bits = |types: BTreeSet<DType>| -> String {
+        let integers: BTreeSet<usize> =
+            types.iter().filter(|t| **t != DType::F32).map(|t| t.bytes() * 8).collect();
+        if integers.is_empty() {
+            return Bits::FLOAT.into();
+        }
+        integers.iter().map(ToString::to_string).collect::<Vec<_>>().join("+")
+    };
+    let dtype = |id: &TensorId| graph.tensor(*id).dtype;
+    let input = |at: usize| node.inputs.get(at).map(|id| dtype(id).bytes() * 8);
+    let operands = match &node.op {
+        Op::Host(_) => return None,
+        Op::Conv { weights, .. } | Op::Gemm { weights, .. } | Op::ConvTranspose { weights, .. } => {
+            format!("{}x{}", input(0)?, weights.dtype.bytes() * 8)
+        }
+        Op::MatMul { .. } => format!("{}x{}", input(0)?, input(1)?),
+        _ => bits(node.inputs.iter().map(dtype).collect()),
+    };
+    Some(Bits { operands, result: bits(node.outputs.iter().map(dtype).collect()) })
 }
 
 fn tensor_entries(

@@ -2,6 +2,10 @@
 //!
 //! A [`Profile`] is made from a [loaded](crate::sim::Loaded) program alone: cycles do not depend on inputs.
 
+mod widths;
+
+pub use widths::{LayerWidths, widths};
+
 use serde::Serialize;
 
 use crate::machine::Machine;

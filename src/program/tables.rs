@@ -71,6 +71,33 @@ pub struct Layer {
     /// What it costs at least, however it is tiled.
     #[serde(default)]
     pub least: Least,
+    /// Activations that it reads, by ONNX name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reads: Vec<String>,
+    /// The widths that the model asks for; none for host layers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Bits>,
+}
+
+/// Widths of a layer's arithmetic.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bits {
+    /// `16x8` for activations of 16 bits times weights of 8; else the bits of the operands, `8` or `8+16`, or `f32`.
+    pub operands: String,
+    /// Bits of the result, or `f32`.
+    pub result: String,
+}
+
+impl Bits {
+    /// How floats are written.
+    pub const FLOAT: &str = "f32";
+}
+
+impl std::fmt::Display for Bits {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} to {}", self.operands, self.result)
+    }
 }
 
 /// Least costs of a layer on the program's machine.

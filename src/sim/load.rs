@@ -10,6 +10,7 @@ use super::memory::{cover, dtype_bytes};
 use super::op::QueueOp;
 use super::race::RaceChecker;
 use super::validate::{self, Memories};
+use super::widths::Widths;
 use super::{access, clock};
 use crate::isa::{ISA_VERSION, Insn, Space, disasm};
 use crate::machine::Machine;
@@ -65,6 +66,7 @@ pub struct Loaded {
     /// Every operation passed the control pass.
     pub(super) checked: bool,
     report: ClockReport,
+    widths: Vec<Widths>,
 }
 
 impl Loaded {
@@ -82,10 +84,13 @@ impl Loaded {
             races: RaceChecker::new(loaded.sizes.writable),
             macs: 0,
             bytes: 0,
+            widths: vec![Widths::default(); loaded.program.meta.layers.len()],
         };
         ControlCore::new(&loaded.program, &loaded.code, &loaded.machine, limits.instructions)
             .run(&mut pass)?;
+        let widths = std::mem::take(&mut pass.widths);
         loaded.report = pass.clock.report();
+        loaded.widths = widths;
         loaded.checked = true;
         debug_assert!(loaded.report.adds_up(), "causes must sum to the total");
         Ok(loaded)
@@ -141,6 +146,7 @@ impl Loaded {
             limits,
             checked: false,
             report: ClockReport::default(),
+            widths: Vec::new(),
         })
     }
 
@@ -160,6 +166,12 @@ impl Loaded {
     #[must_use]
     pub fn clock(&self) -> &ClockReport {
         &self.report
+    }
+
+    /// The widths that the instructions of each layer were executed with, by layer. They do not depend on inputs.
+    #[must_use]
+    pub fn widths(&self) -> &[Widths] {
+        &self.widths
     }
 
     /// Issue, start, end and causes of every queue instruction, in program order. Runs the control pass once more.
@@ -248,6 +260,7 @@ struct ControlPass<'a> {
     races: RaceChecker,
     macs: u64,
     bytes: u64,
+    widths: Vec<Widths>,
 }
 
 impl ControlPass<'_> {
@@ -357,6 +370,9 @@ impl Sink for ControlPass<'_> {
         self.defined.execute(&op.kind)?;
         self.race(op)?;
         self.clock.issue(op);
+        if let Some(widths) = op.layer.and_then(|l| self.widths.get_mut(l as usize)) {
+            widths.note(op);
+        }
         Ok(())
     }
 

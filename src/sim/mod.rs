@@ -33,6 +33,7 @@ pub mod op;
 pub mod race;
 pub mod session;
 pub mod validate;
+pub mod widths;
 mod written;
 
 pub use engine::EngineKind;

@@ -1,0 +1,69 @@
+//! The proof of widths: what every layer was executed with, against what was asked for.
+
+use std::fmt::Write;
+
+use super::args::WidthArgs;
+use super::failure::{Failure, NO};
+use crate::profile::{self, LayerWidths};
+use crate::sim::Loaded;
+
+/// Widths of all layers, and what of them is not as wanted.
+pub(super) struct Widths {
+    pub(super) layers: Vec<LayerWidths>,
+    /// One sentence each.
+    pub(super) wrong: Vec<String>,
+}
+
+impl Widths {
+    /// The status of a command that is otherwise fine.
+    pub(super) fn status(&self) -> u8 {
+        if self.wrong.is_empty() { 0 } else { NO }
+    }
+
+    /// The executed widths of a layer, for tables.
+    pub(super) fn executed(&self, layer: usize) -> String {
+        let bits = self.layers.get(layer).and_then(|l| l.executed.as_ref());
+        bits.map_or_else(String::new, ToString::to_string)
+    }
+
+    /// What is wrong, one line each.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        for line in &self.wrong {
+            let _ = writeln!(text, "widths: {line}");
+        }
+        text
+    }
+}
+
+/// The widths of a loaded program, judged by what the model asks for and by `--expect-bits`.
+pub(super) fn of(loaded: &Loaded, args: &WidthArgs) -> Result<Widths, Failure> {
+    let layers = profile::widths(loaded);
+    let mut wrong = Vec::new();
+    for l in layers.iter().filter(|l| l.differs()) {
+        if let (Some(asked), Some(executed)) = (&l.asked, &l.executed) {
+            wrong.push(format!(
+                "layer \"{}\" was executed with {executed}, the model asks for {asked}",
+                l.layer
+            ));
+        }
+    }
+    for option in &args.expect_bits {
+        let named = option
+            .rsplit_once('=')
+            .and_then(|(name, bits)| Some((layers.iter().find(|l| l.layer == name)?, bits.trim())));
+        let Some((layer, bits)) = named else {
+            return Err(Failure::usage(format!("--expect-bits {option}: no such layer"))
+                .help("write LAYER=16x8; `rcar-iss info --layers` lists the layers"));
+        };
+        let executed = layer.executed.as_ref();
+        if !executed.is_some_and(|e| e.operands == bits || e.to_string() == bits) {
+            let found = executed.map_or_else(|| "no instruction".into(), ToString::to_string);
+            wrong.push(format!(
+                "layer \"{}\" was executed with {found}, --expect-bits says {bits}",
+                layer.layer
+            ));
+        }
+    }
+    Ok(Widths { layers, wrong })
+}

@@ -1,0 +1,87 @@
+//! The element widths that a layer's instructions were executed with: counted in the control pass from every operation
+//! that retires, not from what the program's tables say.
+
+use std::collections::BTreeSet;
+
+use super::op::{OpKind, QueueOp};
+use crate::isa::{EType, Queue, Space, TensorDesc};
+use crate::program::Bits;
+
+/// Element types that the instructions of one layer met.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Widths {
+    /// Bits of both operands of multiply-accumulates.
+    products: BTreeSet<(u32, u32)>,
+    /// What vector instructions read, accumulators left out.
+    read: BTreeSet<EType>,
+    /// What vector instructions wrote to the scratchpad.
+    written: BTreeSet<EType>,
+    /// What was only moved.
+    moved: BTreeSet<EType>,
+}
+
+impl Widths {
+    /// Adds one executed operation.
+    pub(super) fn note(&mut self, op: &QueueOp) {
+        let bits = |t: &TensorDesc| t.etype.bytes() as u32 * 8;
+        match (&op.kind, op.queue) {
+            (OpKind::Nop, _) => {}
+            (OpKind::Conv(c) | OpKind::Depthwise(c), _) => {
+                self.products.insert((bits(&c.src), bits(&c.weights)));
+            }
+            (OpKind::Matmul { a, b, .. }, _) => {
+                self.products.insert((bits(a), bits(b)));
+            }
+            (kind, Queue::Vec) => {
+                self.read.extend(sources(kind).filter(|s| s.space != Space::Acc).map(|s| s.etype));
+                self.written.extend(kind.dst().filter(|d| d.space != Space::Acc).map(|d| d.etype));
+            }
+            (kind, _) => self.moved.extend(kind.dst().map(|d| d.etype)),
+        }
+    }
+
+    /// The widths in words; none for a layer without instructions.
+    #[must_use]
+    pub fn bits(&self) -> Option<Bits> {
+        let operands = if self.products.is_empty() {
+            names(if self.read.is_empty() { &self.moved } else { &self.read })
+        } else {
+            let list: Vec<String> = self.products.iter().map(|(a, w)| format!("{a}x{w}")).collect();
+            list.join("+")
+        };
+        let result = names(if self.written.is_empty() { &self.moved } else { &self.written });
+        (!operands.is_empty()).then_some(Bits { operands, result })
+    }
+}
+
+/// Integers by their bits; floats only where there is nothing else, since float steps between integers are no operands
+/// of the layer.
+fn names(types: &BTreeSet<EType>) -> String {
+    let integers: BTreeSet<usize> =
+        types.iter().filter(|t| **t != EType::F32).map(|t| t.bytes() * 8).collect();
+    if integers.is_empty() {
+        return if types.is_empty() { String::new() } else { Bits::FLOAT.into() };
+    }
+    integers.iter().map(ToString::to_string).collect::<Vec<_>>().join("+")
+}
+
+/// The tensors that a vector instruction computes with; its tables are none of them.
+fn sources(kind: &OpKind) -> impl Iterator<Item = &TensorDesc> {
+    let (a, b) = match kind {
+        OpKind::Add { a, b, .. } | OpKind::Mul { a, b, .. } | OpKind::F2 { a, b, .. } => (Some(a), Some(b)),
+        OpKind::Requant { src, .. }
+        | OpKind::Store { src, .. }
+        | OpKind::Lut { src, .. }
+        | OpKind::MaxPool { src, .. }
+        | OpKind::AvgPool { src, .. }
+        | OpKind::Rsum { src, .. }
+        | OpKind::Quantize { src, .. }
+        | OpKind::Dequantize { src, .. }
+        | OpKind::F1 { src, .. }
+        | OpKind::Fold { src, .. }
+        | OpKind::Softmax { src, .. }
+        | OpKind::Resize { src, .. } => (Some(src), None),
+        _ => (None, None),
+    };
+    a.into_iter().chain(b)
+}
