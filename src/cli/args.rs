@@ -45,6 +45,8 @@ pub(super) enum Command {
     Disasm(DisasmArgs),
     /// Show what a program file holds
     Info(InfoArgs),
+    /// Turn dumped integers into real values
+    Dequantize(DequantizeArgs),
 }
 
 impl Command {
@@ -57,6 +59,7 @@ impl Command {
             Command::Info(a) => a.json,
             Command::Estimate(a) => a.json,
             Command::Diff(a) => a.json,
+            Command::Dequantize(a) => a.json,
             Command::Asm(_) | Command::Disasm(_) | Command::Trace(_) => false,
         }
     }
@@ -198,6 +201,40 @@ pub(super) struct InfoArgs {
     #[command(flatten)]
     pub(super) widths: WidthArgs,
     /// All tables as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  rcar-iss dequantize layers -o real\n  rcar-iss dequantize layers -o real.npz\n  \
+                  rcar-iss dequantize layers/conv1_quantized.npy -o conv1.csv\n  \
+                  rcar-iss dequantize out/output_quantized.npy --program net.rcn -o output.npy\n  \
+                  rcar-iss dequantize q.npy --scale 0.05 --zero-point 128 -o real.npy\n\n\
+                  A folder of dumps, as stacked inputs give one, becomes a folder of folders."
+)]
+pub(super) struct DequantizeArgs {
+    /// Folder that `run --dump-layers` wrote, or a .npy file of integers
+    pub(super) path: PathBuf,
+    /// What to write: a folder, an .npz with all tensors, or for one tensor a .npy or .csv
+    #[arg(short, long, value_name = "OUT")]
+    pub(super) output: PathBuf,
+    /// In a folder write .csv instead of .npy: one line for each element, with its indices and its integer
+    #[arg(long)]
+    pub(super) csv: bool,
+    /// Only this tensor, or the tensors of this layer (may be repeated)
+    #[arg(long, value_name = "NAME")]
+    pub(super) layer: Vec<String>,
+    /// Program that knows the tensor of a single file by the file's name
+    #[arg(long, value_name = "P.rcn", conflicts_with = "scale")]
+    pub(super) program: Option<PathBuf>,
+    /// Scale of a single file
+    #[arg(long, value_name = "S", requires = "zero_point")]
+    pub(super) scale: Option<f32>,
+    /// Zero point of a single file
+    #[arg(long, value_name = "Z", requires = "scale", allow_negative_numbers = true)]
+    pub(super) zero_point: Option<i32>,
+    /// The report as JSON
     #[arg(long)]
     pub(super) json: bool,
 }

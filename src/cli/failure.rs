@@ -11,7 +11,6 @@ use crate::sim::{Fault, LoadError};
 use crate::tensor_file::TensorFileError;
 
 /// The answer is "no".
-#[allow(dead_code, reason = "for compare and diagnose")]
 pub(super) const NO: u8 = 1;
 /// Wrong usage.
 pub(super) const USAGE: u8 = 2;
@@ -101,7 +100,7 @@ impl From<FileError> for Failure {
 impl From<DumpError> for Failure {
     fn from(error: DumpError) -> Failure {
         let status = match error {
-            DumpError::File(_) | DumpError::Tensor { .. } => INPUT,
+            DumpError::File(_) | DumpError::Tensor { .. } | DumpError::Changed { .. } => INPUT,
             _ => USAGE,
         };
         Failure::new(status, "layer dump").why(&error)

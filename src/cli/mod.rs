@@ -17,6 +17,7 @@ mod args;
 mod asm;
 mod check;
 mod compile;
+mod dequantize;
 mod diff;
 mod disasm;
 mod estimate;
@@ -88,6 +89,7 @@ fn dispatch(command: Command) -> Result<Report, Failure> {
         Command::Asm(args) => asm::run(&args),
         Command::Disasm(args) => disasm::run(&args),
         Command::Info(args) => info::run(&args),
+        Command::Dequantize(args) => dequantize::run(&args),
     }
 }
 

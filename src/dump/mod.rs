@@ -4,9 +4,11 @@
 //! renames. A folder that is there already is replaced only if it is a dump itself (has a `manifest.json`) or empty.
 
 mod manifest;
+mod reader;
 mod writer;
 
 pub use manifest::{Manifest, ManifestEntry};
+pub use reader::Dump;
 pub use writer::{DumpWriter, dequantize, file_name};
 
 use std::path::PathBuf;
@@ -24,7 +26,7 @@ pub enum Selection {
     Named(Vec<String>),
 }
 
-/// Why a dump cannot be written.
+/// Why a dump cannot be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum DumpError {
     /// The operating system refuses.
@@ -37,6 +39,14 @@ pub enum DumpError {
         tensor: String,
         /// Why.
         source: TensorFileError,
+    },
+    /// A file of a dump is not the one that was written.
+    #[error("'{file}' does not hold what the manifest says of tensor '{tensor}'")]
+    Changed {
+        /// ONNX name.
+        tensor: String,
+        /// Its file.
+        file: String,
     },
     /// The folder holds something else.
     #[error("'{}' is not empty and holds no manifest.json, so it is no earlier dump; it is left as it is: choose another folder", path.display())]

@@ -1,8 +1,11 @@
-//! Tensors as `.npy` files: reading checks everything against the file's length before it allocates.
+//! Tensors as `.npy` files, and several of them as `.npz`: reading checks everything against the file's length before it
+//! allocates.
 
+mod npz;
 mod read;
 mod write;
 
+pub use npz::{Npz, to_npz};
 pub use read::{parse, read};
 pub use write::{to_npy, write};
 
@@ -104,6 +107,12 @@ pub enum TensorFileError {
     /// Not a `.npy` file, or a broken one.
     #[error("not a valid .npy file: {reason}")]
     Npy {
+        /// What is wrong.
+        reason: String,
+    },
+    /// Not a `.npz` file, or a broken one.
+    #[error("not a valid .npz file: {reason}")]
+    Npz {
         /// What is wrong.
         reason: String,
     },
