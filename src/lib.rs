@@ -4,6 +4,7 @@
 //! are [`program::Program`]s, files of them ELF, their text assembly; machines are [`machine::Machine`]s. `ARCHITECTURE.md`
 //! says how the parts depend on each other.
 
+pub mod analysis;
 pub mod cli;
 pub mod compiler;
 pub mod dump;

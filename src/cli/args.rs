@@ -45,6 +45,8 @@ pub(super) enum Command {
     Disasm(DisasmArgs),
     /// Show what a program file holds
     Info(InfoArgs),
+    /// Compare every layer with a float network, or with dumps of one
+    Compare(CompareArgs),
     /// Turn dumped integers into real values
     Dequantize(DequantizeArgs),
 }
@@ -59,6 +61,7 @@ impl Command {
             Command::Info(a) => a.json,
             Command::Estimate(a) => a.json,
             Command::Diff(a) => a.json,
+            Command::Compare(a) => a.json,
             Command::Dequantize(a) => a.json,
             Command::Asm(_) | Command::Disasm(_) | Command::Trace(_) => false,
         }
@@ -201,6 +204,62 @@ pub(super) struct InfoArgs {
     #[command(flatten)]
     pub(super) widths: WidthArgs,
     /// All tables as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// The float reference of a network.
+#[derive(Debug, Clone, Args)]
+pub(super) struct ReferenceArgs {
+    /// Float ONNX model, or a folder of .npy and .npz files (an .npz) with its tensors, by ONNX tensor or layer name.
+    /// Files hold all inputs stacked; or the folder holds one folder for each input
+    #[arg(long, value_name = "FLOAT.onnx|DIR")]
+    pub(super) reference: PathBuf,
+    /// TOML file with a table [tensors]: "tensor or layer of the program" = "reference tensor"
+    #[arg(long, value_name = "FILE")]
+    pub(super) map: Option<PathBuf>,
+    /// Order of axes in reference files
+    #[arg(long, value_enum, default_value_t = LayoutArg::Auto)]
+    pub(super) reference_layout: LayoutArg,
+}
+
+/// Order of axes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum LayoutArg {
+    /// Told by the shape
+    Auto,
+    /// Channels second: ONNX, PyTorch
+    Nchw,
+    /// Channels last: TensorFlow
+    Nhwc,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  rcar-iss compare q.onnx --reference float.onnx --input photos/\n  \
+                  rcar-iss compare net.rcn --reference float.onnx --input x.npy --fail-under 25\n  \
+                  rcar-iss compare q.onnx --reference tf_dump/ --map names.toml --reference-layout nhwc --input x.npy\n\n\
+                  Of a model every tensor is kept (--observe all); cycles are then those of a program that keeps them.\n\
+                  accumulated: as the network runs. isolated: each layer alone, on the quantized reference of its inputs.")]
+pub(super) struct CompareArgs {
+    /// Quantized ONNX model or program file
+    pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) model: ModelArgs,
+    #[command(flatten)]
+    pub(super) reference: ReferenceArgs,
+    /// Input: .npy, .png, .jpg or a folder of them; once for each input, or several times to stack
+    #[arg(short, long, value_name = "[NAME=]FILE")]
+    pub(super) input: Vec<String>,
+    /// Exit with status 1 if an output of the network has a lower signal-to-noise ratio, in decibels
+    #[arg(long, value_name = "DB", allow_negative_numbers = true)]
+    pub(super) fail_under: Option<f64>,
+    /// Also write the table as comma-separated values
+    #[arg(long, value_name = "FILE")]
+    pub(super) csv: Option<PathBuf>,
+    /// Threads [default: all]
+    #[arg(long, value_name = "N")]
+    pub(super) threads: Option<std::num::NonZeroUsize>,
+    /// The report as JSON
     #[arg(long)]
     pub(super) json: bool,
 }

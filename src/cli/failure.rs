@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use crate::analysis::{CompareError, ReferenceError};
 use crate::dump::DumpError;
 use crate::files::FileError;
 use crate::image::ImageError;
 use crate::machine::MachineError;
 use crate::program::elf::ProgramFileError;
-use crate::sim::{Fault, LoadError};
+use crate::sim::{Fault, LoadError, RunError};
 use crate::tensor_file::TensorFileError;
 
 /// The answer is "no".
@@ -94,6 +95,20 @@ impl Failure {
 impl From<FileError> for Failure {
     fn from(error: FileError) -> Failure {
         Failure::new(INPUT, error.to_string())
+    }
+}
+
+impl From<CompareError> for Failure {
+    fn from(error: CompareError) -> Failure {
+        match error {
+            CompareError::Reference(ReferenceError::Map(why)) => Failure::usage("--map").why(&why),
+            CompareError::Run(RunError::Fault(fault)) => {
+                Failure::new(ILLEGAL, "the program").why(&fault).fault(fault)
+            }
+            CompareError::Nothing { .. } => Failure::new(INPUT, error.to_string())
+                .help("reference tensors are matched by name; --map FILE says which belongs to which"),
+            other => Failure::new(INPUT, "the reference").why(&other),
+        }
     }
 }
 

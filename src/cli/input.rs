@@ -37,6 +37,16 @@ impl Bound {
     }
 }
 
+impl crate::analysis::Inputs for Inputs {
+    fn runs(&self) -> usize {
+        self.runs
+    }
+
+    fn sample(&self, run: usize) -> Vec<(&str, &[u8])> {
+        self.bound.iter().map(|b| (b.name.as_str(), b.sample(run))).collect()
+    }
+}
+
 /// An input option split into name and file.
 #[derive(Debug)]
 struct Given<'a> {

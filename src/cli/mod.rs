@@ -16,6 +16,7 @@
 mod args;
 mod asm;
 mod check;
+mod compare;
 mod compile;
 mod dequantize;
 mod diff;
@@ -29,6 +30,7 @@ mod machines;
 mod model;
 mod outputs;
 mod progress;
+mod reference;
 mod roofline;
 mod run;
 mod sidecar;
@@ -89,6 +91,7 @@ fn dispatch(command: Command) -> Result<Report, Failure> {
         Command::Asm(args) => asm::run(&args),
         Command::Disasm(args) => disasm::run(&args),
         Command::Info(args) => info::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Dequantize(args) => dequantize::run(&args),
     }
 }

@@ -105,6 +105,21 @@ impl<'a> Session<'a> {
         host: &mut dyn HostRuntime,
         observer: &mut impl Observer,
     ) -> Result<RunSummary, RunError> {
+        self.run_replacing(inputs, host, observer, &mut |_, _| {})
+    }
+
+    /// The same for experiments: `replace(layer, memory)` is called when a layer has ended and the observer has seen its
+    /// tensors. It may [scatter](Memory::scatter) other values into them, which later layers then read.
+    ///
+    /// # Errors
+    /// A missing or wrong input, or a fault.
+    pub fn run_replacing(
+        &mut self,
+        inputs: &[(&str, &[u8])],
+        host: &mut dyn HostRuntime,
+        observer: &mut impl Observer,
+        replace: &mut dyn FnMut(u32, &mut Memory),
+    ) -> Result<RunSummary, RunError> {
         self.engine.reset();
         let meta = &self.loaded.program.meta;
         for tensor in meta.tensors.iter().filter(|t| t.role == Role::Input) {
@@ -126,6 +141,7 @@ impl<'a> Session<'a> {
             engine: &mut *self.engine,
             host,
             observer,
+            replace,
             clock: EventClock::new(&self.loaded.machine, meta.layers.len()),
             at: 0,
             wraps: 0,
@@ -160,6 +176,7 @@ struct Execution<'a, O: Observer> {
     engine: &'a mut dyn Engine,
     host: &'a mut dyn HostRuntime,
     observer: &'a mut O,
+    replace: &'a mut dyn FnMut(u32, &mut Memory),
     clock: EventClock<'a>,
     /// The cycle of the present instruction.
     at: u64,
@@ -206,6 +223,7 @@ impl<O: Observer> Sink for Execution<'_, O> {
             })?;
         }
         self.observer.layer_end(layer, self.memory);
+        (self.replace)(layer, self.memory);
         Ok(())
     }
 

@@ -24,8 +24,27 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("dump", &["files", "program", "tensor_file"]),
     ("host", &["float", "program", "sim", "tensor_file"]),
     (
+        "analysis",
+        &[
+            "compiler",
+            "dump",
+            "files",
+            "float",
+            "graph",
+            "host",
+            "machine",
+            "numeric",
+            "onnx",
+            "profile",
+            "program",
+            "sim",
+            "tensor_file",
+        ],
+    ),
+    (
         "cli",
         &[
+            "analysis",
             "compiler",
             "dump",
             "files",

@@ -1,0 +1,490 @@
+//! The comparison of a program with its reference, over any number of inputs.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde::Serialize;
+
+use super::errors::{Errors, Sums};
+use super::format::{Format, RangeSums, RangeUse};
+use super::matching::{Matching, Unmatched};
+use super::picture::Picture;
+use super::reference::{Bound, ReferenceError, Values};
+use crate::dump;
+use crate::host::RtenHost;
+use crate::isa::{EType, Space, TensorDesc};
+use crate::profile;
+use crate::program::{Bits, Meta, Role, TensorEntry};
+use crate::sim::{EngineKind, Loaded, Memory, Observer, OpKind, QueueOp, RunError, Session};
+use crate::tensor_file::{Element, TensorData};
+
+/// Why a comparison has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum CompareError {
+    /// The reference.
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
+    /// The run.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// No tensor has a reference.
+    #[error("no tensor of the program has a reference: {example}")]
+    Nothing {
+        /// The first one's reason.
+        example: String,
+    },
+}
+
+/// The inputs of all runs.
+pub trait Inputs: Sync {
+    /// How many runs.
+    fn runs(&self) -> usize;
+    /// Name and bytes of every input of one run, row-major little-endian.
+    fn sample(&self, run: usize) -> Vec<(&str, &[u8])>;
+}
+
+/// The result, in the order of the program's layers. All figures are over all inputs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Comparison {
+    /// Name of the program.
+    pub program: String,
+    /// Its machine.
+    pub machine: String,
+    /// What computed the reference.
+    pub reference_library: String,
+    /// Inputs.
+    pub inputs: usize,
+    /// Cycles of one run.
+    pub cycles: u64,
+    /// One for each tensor with a reference.
+    pub layers: Vec<LayerComparison>,
+    /// Tensors without.
+    pub unmatched: Vec<Unmatched>,
+    /// Reference tensors that belong to no tensor: those inside a layer, and what the program does not compute.
+    pub unused: Vec<String>,
+}
+
+/// One tensor of the program and its reference.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LayerComparison {
+    /// Number of the layer.
+    pub index: usize,
+    /// Its name.
+    pub layer: String,
+    /// Operator kind.
+    pub kind: String,
+    /// ONNX nodes that it came from.
+    pub onnx_nodes: Vec<String>,
+    /// Activations that it reads: the edges of the graph.
+    pub reads: Vec<String>,
+    /// Runs on the host.
+    pub host: bool,
+    /// A result of the network.
+    pub output: bool,
+    /// Its share of the cycles.
+    pub cycles: u64,
+    /// The widths that it was executed with.
+    pub bits: Option<Bits>,
+    /// ONNX name of the tensor.
+    pub tensor: String,
+    /// Name of the reference tensor.
+    pub reference: String,
+    /// Element type.
+    pub dtype: String,
+    /// ONNX shape.
+    pub shape: Vec<u64>,
+    /// Quantization; none for floats.
+    pub format: Option<Format>,
+    /// As the network runs: the errors of all layers before it are in it.
+    pub accumulated: Errors,
+    /// The layer on the quantized reference: its own errors, and those of rounding its inputs.
+    pub isolated: Errors,
+    /// The reference rounded to the tensor's format: what a layer without errors of its own would show.
+    pub rounding: Errors,
+    /// Range, clipping, codes.
+    pub range: RangeUse,
+    /// Bits between the greatest accumulator that occurred and the accumulator's range; none without accumulators.
+    pub headroom_bits: Option<f64>,
+    /// By channel: axis 1, or the last one of a tensor of three axes that no convolution gives. Empty for scalars.
+    #[serde(skip)]
+    pub channels: Vec<ChannelErrors>,
+    /// What a report draws.
+    #[serde(skip)]
+    pub picture: Picture,
+}
+
+/// One channel of a tensor.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ChannelErrors {
+    /// SQNR as the network runs [dB].
+    pub accumulated_db: f64,
+    /// SQNR of the layer on the reference's inputs [dB].
+    pub isolated_db: f64,
+    /// Least and greatest value of the reference.
+    pub reference: [f32; 2],
+    /// Root mean square of the reference.
+    pub rms: f64,
+}
+
+/// Sums of one channel.
+#[derive(Debug, Clone, Copy, Default)]
+struct Channel {
+    accumulated: Sums,
+    isolated: Sums,
+    range: [f32; 2],
+}
+
+/// Sums of one tensor over one input, or several.
+#[derive(Debug, Clone, Default)]
+struct Measured {
+    accumulated: Sums,
+    isolated: Sums,
+    rounding: Sums,
+    range: RangeSums,
+    channels: Vec<Channel>,
+    picture: Picture,
+}
+
+impl Measured {
+    fn merge(&mut self, other: Measured) {
+        self.accumulated.merge(&other.accumulated);
+        self.isolated.merge(&other.isolated);
+        self.rounding.merge(&other.rounding);
+        self.range.merge(&other.range);
+        for (a, b) in self.channels.iter_mut().zip(&other.channels) {
+            a.accumulated.merge(&b.accumulated);
+            a.isolated.merge(&b.isolated);
+            a.range = [a.range[0].min(b.range[0]), a.range[1].max(b.range[1])];
+        }
+        self.picture.merge(other.picture);
+    }
+}
+
+/// One run.
+#[derive(Debug, Default)]
+struct OneRun {
+    tensors: BTreeMap<String, Measured>,
+    refused: BTreeMap<String, String>,
+    /// Greatest accumulator of each layer, and the bits of its type.
+    accumulators: BTreeMap<u32, (u64, u32)>,
+}
+
+/// Compares a loaded program with a reference on all inputs, on `threads` threads; calls `done` after each input. The
+/// result does not depend on the number of threads.
+///
+/// # Errors
+/// See [`CompareError`].
+pub fn compare(
+    loaded: &Loaded,
+    reference: &Bound<'_>,
+    inputs: &dyn Inputs,
+    threads: usize,
+    done: &(dyn Fn() + Sync),
+) -> Result<Comparison, CompareError> {
+    let runs = inputs.runs();
+    let one = |session: &mut Session<'_>, run: usize, bounds: &BTreeMap<String, [f32; 2]>| {
+        let values = reference.values(&loaded.program().meta, (run, runs), &inputs.sample(run))?;
+        let made = one_run(loaded, session, run, &inputs.sample(run), &values, bounds);
+        done();
+        made
+    };
+    // The first input says how far the histograms go.
+    let mut total = one(&mut Session::new(loaded, EngineKind::Fast), 0, &BTreeMap::new())?;
+    let bounds =
+        total.tensors.iter().filter_map(|(n, m)| Some((n.clone(), m.picture.histogram.as_ref()?.bounds)));
+    let bounds: BTreeMap<String, [f32; 2]> = bounds.collect();
+    let results: Mutex<BTreeMap<usize, Result<OneRun, CompareError>>> = Mutex::default();
+    let next = AtomicUsize::new(1);
+    let worker = || {
+        let mut session = Session::new(loaded, EngineKind::Fast);
+        loop {
+            let run = next.fetch_add(1, Ordering::Relaxed);
+            if run >= runs {
+                return;
+            }
+            let result = one(&mut session, run, &bounds);
+            if result.is_err() {
+                next.store(runs, Ordering::Relaxed);
+            }
+            // A poisoned lock means that another worker panicked: its panic is what the user sees.
+            if let Ok(mut results) = results.lock() {
+                results.insert(run, result);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads.min(runs.saturating_sub(1)) {
+            scope.spawn(worker);
+        }
+        worker();
+    });
+    // Floating-point sums depend on their order: it is that of the inputs.
+    for result in results.into_inner().unwrap_or_default().into_values() {
+        let run = result?;
+        for (name, measured) in run.tensors {
+            match total.tensors.get_mut(&name) {
+                Some(known) => known.merge(measured),
+                None => {
+                    total.tensors.insert(name, measured);
+                }
+            }
+        }
+        total.refused.extend(run.refused);
+        for (layer, (greatest, bits)) in run.accumulators {
+            let known = total.accumulators.entry(layer).or_insert((0, bits));
+            known.0 = known.0.max(greatest);
+        }
+    }
+    finish(loaded, reference, runs, total)
+}
+
+fn finish(
+    loaded: &Loaded,
+    reference: &Bound<'_>,
+    runs: usize,
+    mut total: OneRun,
+) -> Result<Comparison, CompareError> {
+    let meta = &loaded.program().meta;
+    let mut matching: Matching = reference.matching.clone();
+    for (tensor, reason) in std::mem::take(&mut total.refused) {
+        total.tensors.remove(&tensor);
+        matching.refuse(meta, &tensor, reason);
+    }
+    let widths = profile::widths(loaded);
+    let clock = loaded.clock();
+    let mut layers = Vec::new();
+    for tensor in in_order(meta) {
+        let (Some(measured), Some(index)) = (total.tensors.remove(&tensor.name), tensor.layer) else {
+            continue;
+        };
+        let Some(layer) = meta.layers.get(index as usize) else { continue };
+        let format = Format::of(tensor);
+        let scale = format.map(|f| f.scale);
+        layers.push(LayerComparison {
+            index: index as usize,
+            layer: layer.name.clone(),
+            kind: layer.kind.clone(),
+            onnx_nodes: layer.onnx_nodes.clone(),
+            reads: layer.reads.clone(),
+            host: layer.host,
+            output: tensor.role == Role::Output,
+            cycles: clock.layers.get(index as usize).map_or(0, |l| l.cycles),
+            bits: widths.get(index as usize).and_then(|w| w.executed.clone()),
+            tensor: tensor.name.clone(),
+            reference: matching.pairs.get(&tensor.name).cloned().unwrap_or_default(),
+            dtype: tensor.dtype.clone(),
+            shape: tensor.shape.clone(),
+            format,
+            accumulated: measured.accumulated.errors(scale),
+            isolated: measured.isolated.errors(scale),
+            rounding: measured.rounding.errors(scale),
+            range: measured.range.figures(format.as_ref()),
+            headroom_bits: total
+                .accumulators
+                .get(&index)
+                .map(|(greatest, bits)| f64::from(bits - 1) - ((greatest + 1) as f64).log2()),
+            channels: measured.channels.iter().map(channel_errors).collect(),
+            picture: measured.picture,
+        });
+    }
+    if layers.is_empty() {
+        let example =
+            matching.unmatched.first().map_or_else(|| "it has no layers".into(), |u| u.reason.clone());
+        return Err(CompareError::Nothing { example });
+    }
+    Ok(Comparison {
+        program: meta.name.clone(),
+        machine: loaded.machine().name.clone(),
+        reference_library: reference.library.into(),
+        inputs: runs,
+        cycles: clock.total,
+        layers,
+        unmatched: matching.unmatched,
+        unused: matching.unused,
+    })
+}
+
+fn channel_errors(c: &Channel) -> ChannelErrors {
+    ChannelErrors {
+        accumulated_db: c.accumulated.sqnr_db(),
+        isolated_db: c.isolated.sqnr_db(),
+        reference: c.range,
+        rms: (c.accumulated.signal / c.accumulated.count.max(1) as f64).sqrt(),
+    }
+}
+
+/// The tensors that layers compute, in the order of the layers.
+fn in_order(meta: &Meta) -> Vec<&TensorEntry> {
+    let mut tensors: Vec<&TensorEntry> = meta.tensors.iter().filter(|t| t.role != Role::Input).collect();
+    tensors.sort_by_key(|t| t.layer);
+    tensors
+}
+
+/// Both executions on one input.
+fn one_run(
+    loaded: &Loaded,
+    session: &mut Session<'_>,
+    run: usize,
+    inputs: &[(&str, &[u8])],
+    values: &Values,
+    bounds: &BTreeMap<String, [f32; 2]>,
+) -> Result<OneRun, CompareError> {
+    let meta = &loaded.program().meta;
+    let mut host = RtenHost::new();
+    let mut watch =
+        Watch { meta, values, seen: BTreeMap::new(), accumulators: BTreeMap::new(), isolated: false };
+    session.run(inputs, &mut host, &mut watch)?;
+    let accumulated = std::mem::take(&mut watch.seen);
+    watch.isolated = true;
+    session.run_replacing(inputs, &mut host, &mut watch, &mut |layer, memory| {
+        for tensor in meta.tensors.iter().filter(|t| t.layer == Some(layer)) {
+            if let Some(Ok(reference)) = values.get(&tensor.name) {
+                memory.scatter(tensor, &quantized(tensor, reference));
+            }
+        }
+    })?;
+    let mut result = OneRun { accumulators: watch.accumulators, ..OneRun::default() };
+    for (name, value) in values {
+        let reference = match value {
+            Ok(reference) => reference,
+            Err(reason) => {
+                result.refused.insert(name.clone(), reason.clone());
+                continue;
+            }
+        };
+        let (Some(accumulated), Some(isolated)) = (accumulated.get(name), watch.seen.get(name)) else {
+            continue;
+        };
+        let Some(tensor) = meta.tensors.iter().find(|t| t.name == *name) else { continue };
+        let bounds = bounds.get(name).copied();
+        result
+            .tensors
+            .insert(name.clone(), measure(meta, tensor, run, reference, accumulated, isolated, bounds));
+    }
+    Ok(result)
+}
+
+/// The bytes of a tensor that holds the reference.
+fn quantized(tensor: &TensorEntry, reference: &[f32]) -> Vec<u8> {
+    match Format::of(tensor) {
+        Some(format) => format.bytes(reference),
+        None => reference.iter().flat_map(|v| v.to_le_bytes()).collect(),
+    }
+}
+
+fn measure(
+    meta: &Meta,
+    tensor: &TensorEntry,
+    run: usize,
+    reference: &[f32],
+    accumulated: &[f32],
+    isolated: &[f32],
+    bounds: Option<[f32; 2]>,
+) -> Measured {
+    let format = Format::of(tensor);
+    let mut range = RangeSums::default();
+    range.add(format.as_ref(), reference, accumulated);
+    let mut rounding = Sums::default();
+    for r in reference {
+        rounding.add(*r, format.map_or(*r, |f| f.round(*r)));
+    }
+    let (count, inner) = channel_axis(meta, tensor);
+    let mut channels =
+        vec![Channel { range: [f32::INFINITY, f32::NEG_INFINITY], ..Channel::default() }; count];
+    for (at, ((r, a), i)) in reference.iter().zip(accumulated).zip(isolated).enumerate() {
+        if let Some(c) = channels.get_mut(at / inner.max(1) % count.max(1)) {
+            c.accumulated.add(*r, *a);
+            c.isolated.add(*r, *i);
+            c.range = [c.range[0].min(*r), c.range[1].max(*r)];
+        }
+    }
+    let bounds = bounds.unwrap_or_else(|| {
+        let seen = range.figures(format.as_ref());
+        let [lo, hi] = seen.range.unwrap_or(seen.reference);
+        [lo.min(seen.reference[0]), hi.max(seen.reference[1])]
+    });
+    Measured {
+        accumulated: Sums::of(reference, accumulated),
+        isolated: Sums::of(reference, isolated),
+        rounding,
+        range,
+        channels,
+        picture: Picture::of(run, reference, accumulated, isolated, bounds),
+    }
+}
+
+/// Number of channels, and elements from one to the next.
+fn channel_axis(meta: &Meta, tensor: &TensorEntry) -> (usize, usize) {
+    let shape: Vec<usize> = tensor.shape.iter().map(|d| *d as usize).collect();
+    let kind = tensor.layer.and_then(|l| meta.layers.get(l as usize)).map_or("", |l| l.kind.as_str());
+    match shape[..] {
+        [] | [_] => (0, 1),
+        [_, _, last] if !kind.starts_with("conv") => (last, 1),
+        [_, channels, ref inner @ ..] => (channels, inner.iter().product()),
+    }
+}
+
+/// Takes the real values of matched tensors, and the greatest accumulators.
+struct Watch<'a> {
+    meta: &'a Meta,
+    values: &'a Values,
+    seen: BTreeMap<String, Vec<f32>>,
+    accumulators: BTreeMap<u32, (u64, u32)>,
+    /// Accumulators count only in the run as it is.
+    isolated: bool,
+}
+
+impl Observer for Watch<'_> {
+    fn layer_end(&mut self, layer: u32, memory: &Memory) {
+        for tensor in self.meta.tensors.iter().filter(|t| t.layer == Some(layer)) {
+            if matches!(self.values.get(&tensor.name), Some(Ok(_)))
+                && let Some(real) = real(tensor, memory.gather(tensor))
+            {
+                self.seen.insert(tensor.name.clone(), real);
+            }
+        }
+    }
+
+    fn op(&mut self, op: &QueueOp, memory: &Memory) {
+        let (OpKind::Requant { src, .. } | OpKind::Store { src, .. }, Some(layer)) = (&op.kind, op.layer)
+        else {
+            return;
+        };
+        let mac = self.meta.layers.get(layer as usize).is_some_and(|l| l.macs > 0);
+        if self.isolated || !mac || src.space != Space::Acc {
+            return;
+        }
+        let known = self.accumulators.entry(layer).or_insert((0, src.etype.bytes() as u32 * 8));
+        known.0 = known.0.max(greatest(src, memory));
+    }
+}
+
+/// The greatest absolute value of a tensor of accumulators.
+fn greatest(src: &TensorDesc, memory: &Memory) -> u64 {
+    let size = src.etype.bytes();
+    let mut greatest = 0;
+    let [a, b, c, lanes] = src.dims.map(i64::from);
+    for (i, j, k) in (0..a).flat_map(|i| (0..b).flat_map(move |j| (0..c).map(move |k| (i, j, k)))) {
+        let row = src.base + i * src.strides[0] + j * src.strides[1] + k * src.strides[2];
+        for lane in 0..lanes {
+            let bytes = memory.read(Space::Acc, row + lane * src.strides[3], size);
+            let value = match (src.etype, bytes) {
+                (EType::S32, [a, b, c, d]) => u64::from(i32::from_le_bytes([*a, *b, *c, *d]).unsigned_abs()),
+                (EType::S64, bytes) => bytes.try_into().map_or(0, |b| i64::from_le_bytes(b).unsigned_abs()),
+                _ => 0,
+            };
+            greatest = greatest.max(value);
+        }
+    }
+    greatest
+}
+
+/// Real values of a tensor's bytes; none for types that have none.
+fn real(tensor: &TensorEntry, bytes: Vec<u8>) -> Option<Vec<f32>> {
+    let shape = tensor.shape.iter().map(|d| *d as usize).collect();
+    let data = TensorData { element: Element::from_name(&tensor.dtype)?, shape, bytes };
+    let data = dump::dequantize(&data, tensor).unwrap_or(data);
+    let floats = data.bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b));
+    (data.element == Element::F32).then(|| floats.collect())
+}

@@ -1,0 +1,137 @@
+//! How far two tensors are apart: sums that can be added up over inputs, and the figures that follow from them.
+
+use serde::Serialize;
+
+/// What stands for a ratio without noise, or without signal, in decibels.
+pub const NO_NOISE_DB: f64 = 200.0;
+
+/// The error of a perfect quantizer in steps, root mean square: `1/√12`.
+pub const PERFECT_STEPS: f64 = 0.288_675_134_594_812_9;
+
+/// Sums over pairs of a reference value and a value. Pairs with an infinity or NaN are counted apart.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Sums {
+    /// Pairs.
+    pub count: u64,
+    /// Pairs left out because one of the two is not finite.
+    pub not_finite: u64,
+    /// Σ reference².
+    pub signal: f64,
+    /// Σ (value − reference)².
+    pub noise: f64,
+    /// Σ value².
+    pub power: f64,
+    /// Σ reference · value.
+    pub product: f64,
+    /// Σ |value − reference|.
+    pub absolute: f64,
+    /// max |value − reference|.
+    pub greatest: f64,
+}
+
+impl Sums {
+    /// Adds one pair.
+    pub fn add(&mut self, reference: f32, value: f32) {
+        if !reference.is_finite() || !value.is_finite() {
+            self.not_finite += 1;
+            return;
+        }
+        let (r, v) = (f64::from(reference), f64::from(value));
+        let error = (v - r).abs();
+        self.count += 1;
+        self.signal += r * r;
+        self.noise += error * error;
+        self.power += v * v;
+        self.product += r * v;
+        self.absolute += error;
+        self.greatest = self.greatest.max(error);
+    }
+
+    /// Adds all pairs of two tensors.
+    #[must_use]
+    pub fn of(reference: &[f32], value: &[f32]) -> Sums {
+        let mut sums = Sums::default();
+        reference.iter().zip(value).for_each(|(r, v)| sums.add(*r, *v));
+        sums
+    }
+
+    /// Adds the sums of other pairs.
+    pub fn merge(&mut self, other: &Sums) {
+        self.count += other.count;
+        self.not_finite += other.not_finite;
+        self.signal += other.signal;
+        self.noise += other.noise;
+        self.power += other.power;
+        self.product += other.product;
+        self.absolute += other.absolute;
+        self.greatest = self.greatest.max(other.greatest);
+    }
+
+    /// Signal to noise in decibels.
+    #[must_use]
+    pub fn sqnr_db(&self) -> f64 {
+        decibels(self.signal, self.noise)
+    }
+
+    /// The figures; `scale` is the value of one quantization step.
+    #[must_use]
+    pub fn errors(&self, scale: Option<f32>) -> Errors {
+        let count = self.count.max(1) as f64;
+        let norm = (self.signal * self.power).sqrt();
+        Errors {
+            sqnr_db: self.sqnr_db(),
+            cosine: if norm > 0.0 { (self.product / norm).clamp(-1.0, 1.0) } else { 1.0 },
+            max_abs: self.greatest,
+            mean_abs: self.absolute / count,
+            rms_steps: scale.map(|s| (self.noise / count).sqrt() / f64::from(s)),
+        }
+    }
+}
+
+/// `10·log₁₀(signal / noise)`, within ±[`NO_NOISE_DB`].
+#[must_use]
+pub fn decibels(signal: f64, noise: f64) -> f64 {
+    if noise <= 0.0 {
+        return NO_NOISE_DB;
+    }
+    (10.0 * (signal / noise).log10()).clamp(-NO_NOISE_DB, NO_NOISE_DB)
+}
+
+/// Errors of a tensor against its reference.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Errors {
+    /// Signal to quantization noise, `10·log₁₀(Σr² / Σ(v−r)²)` [dB]; 200 where there is no error.
+    pub sqnr_db: f64,
+    /// Cosine of the angle between both, as vectors.
+    pub cosine: f64,
+    /// Greatest error.
+    pub max_abs: f64,
+    /// Mean of the absolute errors.
+    pub mean_abs: f64,
+    /// Root mean square error in steps of the tensor's scale; a perfect quantizer has [`PERFECT_STEPS`]. None for floats.
+    pub rms_steps: Option<f64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_figures_are_those_of_the_definitions() {
+        let sums = Sums::of(&[3.0, 4.0, f32::NAN], &[3.0, 4.5, 1.0]);
+        let e = sums.errors(Some(0.5));
+        assert!((e.sqnr_db - 20.0).abs() < 1e-9, "{e:?}");
+        assert!((e.cosine - (9.0 + 18.0) / (5.0 * (9.0_f64 + 20.25).sqrt())).abs() < 1e-12);
+        assert_eq!((e.max_abs, e.mean_abs, sums.not_finite), (0.5, 0.25, 1));
+        assert!((e.rms_steps.unwrap() - (0.125_f64).sqrt() / 0.5).abs() < 1e-12);
+        assert_eq!(Sums::of(&[1.0], &[1.0]).sqnr_db(), NO_NOISE_DB);
+    }
+
+    #[test]
+    fn a_uniform_error_is_that_of_a_perfect_quantizer() {
+        let reference: Vec<f32> = (0..10_000).map(|i| i as f32 / 100.0).collect();
+        let value: Vec<f32> = reference.iter().map(|r| r.round_ties_even()).collect();
+        let steps = Sums::of(&reference, &value).errors(Some(1.0)).rms_steps.unwrap();
+        assert!((steps - PERFECT_STEPS).abs() < 1e-3, "{steps}");
+    }
+}

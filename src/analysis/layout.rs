@@ -1,0 +1,88 @@
+//! Reference tensors in ONNX's order of axes.
+
+/// The order of axes of a reference from elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RefLayout {
+    /// Told by the shape; where both fit, as ONNX has it.
+    #[default]
+    Auto,
+    /// Channels second, as ONNX and PyTorch have it.
+    Nchw,
+    /// Channels last, as TensorFlow has it.
+    Nhwc,
+}
+
+/// Brings `values` of shape `found` to the shape `wanted`, channels second. Extents of 1 may be left out.
+///
+/// # Errors
+/// The shapes do not fit.
+pub fn arrange(
+    values: &[f32],
+    found: &[usize],
+    wanted: &[usize],
+    layout: RefLayout,
+) -> Result<Vec<f32>, String> {
+    let same = squeezed(found) == squeezed(wanted);
+    let last = channels_last(wanted);
+    // Without an axis between batch and channels both orders are one.
+    let turned = last.as_ref().is_some_and(|last| squeezed(found) == squeezed(last));
+    match layout {
+        RefLayout::Auto | RefLayout::Nchw if same => Ok(values.to_vec()),
+        RefLayout::Auto | RefLayout::Nhwc if turned => Ok(channels_second(values, wanted)),
+        // A flattened tensor or a single row has no channels to turn.
+        RefLayout::Nhwc if same && last.is_none() => Ok(values.to_vec()),
+        _ => Err(format!("the reference has shape {found:?}, the tensor {wanted:?}")),
+    }
+}
+
+fn squeezed(shape: &[usize]) -> Vec<usize> {
+    shape.iter().copied().filter(|d| *d != 1).collect()
+}
+
+/// The shape with channels last; none where there are no channels to move.
+fn channels_last(shape: &[usize]) -> Option<Vec<usize>> {
+    let [batch, channels, space @ ..] = shape else { return None };
+    if space.is_empty() {
+        return None;
+    }
+    Some([&[*batch], space, &[*channels]].concat())
+}
+
+fn channels_second(values: &[f32], wanted: &[usize]) -> Vec<f32> {
+    let (batch, channels) = (wanted[0], wanted[1]);
+    let space: usize = wanted[2..].iter().product();
+    let mut out = Vec::with_capacity(values.len());
+    for n in 0..batch {
+        for c in 0..channels {
+            out.extend((0..space).map(|at| values[(n * space + at) * channels + c]));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn channels_last_is_told_by_the_shape() {
+        // [1, 2, 1, 3] channels second: 0 1 2 | 3 4 5.
+        let last = [0.0, 3.0, 1.0, 4.0, 2.0, 5.0];
+        let wanted = [1, 2, 1, 3];
+        let turned = arrange(&last, &[1, 1, 3, 2], &wanted, RefLayout::Auto).unwrap();
+        assert_eq!(turned, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+        assert_eq!(arrange(&turned, &[2, 1, 3], &wanted, RefLayout::Auto).unwrap(), turned);
+        assert!(arrange(&last, &[1, 3, 1, 2], &[1, 2, 2, 2], RefLayout::Auto).is_err());
+        assert!(arrange(&last, &[1, 1, 3, 2], &wanted, RefLayout::Nchw).is_err());
+    }
+
+    #[test]
+    fn where_both_fit_it_must_be_told() {
+        let values = [0.0, 1.0, 2.0, 3.0];
+        let wanted = [1, 2, 2, 1];
+        assert_eq!(arrange(&values, &wanted, &wanted, RefLayout::Auto).unwrap(), values);
+        let turned = arrange(&values, &[1, 2, 1, 2], &wanted, RefLayout::Nhwc).unwrap();
+        assert_eq!(turned, [0.0, 2.0, 1.0, 3.0]);
+        assert_eq!(arrange(&[1.0, 2.0], &[1, 2], &[1, 2], RefLayout::Nhwc).unwrap(), [1.0, 2.0]);
+    }
+}

@@ -1,0 +1,225 @@
+//! Which tensor of a float network is the reference of which quantized tensor.
+//!
+//! Quantizers keep the names: ONNX Runtime's calls the quantized form of `x` `x_QuantizeLinear_Output` (QDQ) or
+//! `x_quantized` (QOperator). Where it folded a Relu or Clip into the quantization of the operator before it, the
+//! quantized tensor keeps the operator's name but holds what the Relu gives; the float network then says so.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::dump::file_name;
+use crate::onnx::proto::GraphProto;
+use crate::program::{Layer, Meta, Role, TensorEntry};
+
+/// What quantizers append to the name of a tensor; a number may follow.
+const SUFFIXES: [&str; 6] = [
+    "_QuantizeLinear_Output",
+    "_DequantizeLinear_Output",
+    "_quantized",
+    "_dequantized",
+    ".quantized",
+    ".before_reshape",
+];
+
+/// The names that a reference offers.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Offer {
+    /// Tensors.
+    pub names: BTreeSet<String>,
+    /// Tensors that are read by nothing but a Relu or Clip, and its result.
+    pub clamped: BTreeMap<String, String>,
+    /// Names are those of files: characters that file names cannot have are replaced.
+    pub files: bool,
+}
+
+impl Offer {
+    /// What a float network offers: all its values that are not constant.
+    #[must_use]
+    pub fn of_network(graph: &GraphProto) -> Offer {
+        let steps = crate::onnx::steps(graph);
+        let mut names: BTreeSet<String> = steps.iter().flat_map(|s| s.outputs.iter().cloned()).collect();
+        names.extend(crate::onnx::given_inputs(graph));
+        let outputs: BTreeSet<&str> = graph.output.iter().map(|o| o.name()).collect();
+        let mut readers: BTreeMap<&str, u32> = BTreeMap::new();
+        for input in steps.iter().flat_map(|s| &s.inputs) {
+            *readers.entry(input).or_default() += 1;
+        }
+        let clamps = graph.node.iter().filter(|n| matches!(n.op_type(), "Relu" | "Clip"));
+        let clamped = clamps.filter_map(|n| {
+            let (from, to) = (n.input.first()?, n.output.first()?);
+            let only = readers.get(from.as_str()) == Some(&1) && !outputs.contains(from.as_str());
+            only.then(|| (from.clone(), to.clone()))
+        });
+        Offer { names, clamped: clamped.collect(), files: false }
+    }
+
+    fn find(&self, name: &str) -> Option<String> {
+        let stem = file_name(name);
+        let candidates = if self.files { vec![name, stem.as_str()] } else { vec![name] };
+        candidates.into_iter().find(|c| self.names.contains(*c)).map(str::to_string)
+    }
+}
+
+/// A tensor without a reference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unmatched {
+    /// Layer that computes it.
+    pub layer: String,
+    /// ONNX name.
+    pub tensor: String,
+    /// Why, in one sentence.
+    pub reason: String,
+}
+
+/// Which reference tensor belongs to which tensor of a program.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Matching {
+    /// By the program's tensor.
+    pub pairs: BTreeMap<String, String>,
+    /// Tensors of the program without a reference.
+    pub unmatched: Vec<Unmatched>,
+    /// Reference tensors that belong to none.
+    pub unused: Vec<String>,
+}
+
+/// The name of the float tensor that a quantized tensor was made from.
+#[must_use]
+pub fn float_name(tensor: &str) -> &str {
+    let mut name = tensor;
+    while let Some(shorter) = SUFFIXES.iter().find_map(|s| {
+        // `x_QuantizeLinear_Output_1`: a tensor that got a second quantizer.
+        let numbered = name.trim_end_matches(|c: char| c.is_ascii_digit()).strip_suffix('_').unwrap_or(name);
+        name.strip_suffix(s).or_else(|| numbered.strip_suffix(s)).filter(|n| !n.is_empty())
+    }) {
+        name = shorter;
+    }
+    name
+}
+
+impl Matching {
+    /// Matches a program's tensors with what a reference offers. `map` names the reference of a tensor or of a layer
+    /// where names do not say it.
+    ///
+    /// # Errors
+    /// The map names something that is on neither side.
+    pub fn of(meta: &Meta, offer: &Offer, map: &BTreeMap<String, String>) -> Result<Matching, String> {
+        let is_layer = |t: &&TensorEntry| t.role != Role::Input;
+        let known = meta.tensors.iter().map(|t| &t.name).chain(meta.removed.iter().map(|r| &r.tensor));
+        let present: BTreeSet<&str> = known.map(|n| float_name(n)).collect();
+        for (ours, theirs) in map {
+            if offer.find(theirs).is_none() {
+                return Err(format!("the map names \"{theirs}\", which the reference does not have"));
+            }
+            let named =
+                meta.tensors.iter().any(|t| t.name == *ours) || meta.layers.iter().any(|l| l.name == *ours);
+            if !named {
+                return Err(format!(
+                    "the map names \"{ours}\", which is no tensor and no layer of the program"
+                ));
+            }
+        }
+        let mut matching = Matching::default();
+        for tensor in meta.tensors.iter().filter(is_layer) {
+            let layer = tensor.layer.and_then(|l| meta.layers.get(l as usize));
+            match find(tensor, layer, offer, map, &present) {
+                Ok(name) => {
+                    matching.pairs.insert(tensor.name.clone(), name);
+                }
+                Err(reason) => matching.unmatched.push(Unmatched {
+                    layer: layer.map_or_else(String::new, |l| l.name.clone()),
+                    tensor: tensor.name.clone(),
+                    reason,
+                }),
+            }
+        }
+        let used: BTreeSet<&String> = matching.pairs.values().collect();
+        matching.unused = offer.names.iter().filter(|n| !used.contains(n)).cloned().collect();
+        Ok(matching)
+    }
+
+    /// Takes a pair out: its tensors turned out not to fit.
+    pub fn refuse(&mut self, meta: &Meta, tensor: &str, reason: String) {
+        self.pairs.remove(tensor);
+        let entry = meta.tensors.iter().find(|t| t.name == tensor);
+        let layer = entry.and_then(|t| t.layer).and_then(|l| meta.layers.get(l as usize));
+        self.unmatched.push(Unmatched {
+            layer: layer.map_or_else(String::new, |l| l.name.clone()),
+            tensor: tensor.into(),
+            reason,
+        });
+    }
+}
+
+fn find(
+    tensor: &TensorEntry,
+    layer: Option<&Layer>,
+    offer: &Offer,
+    map: &BTreeMap<String, String>,
+    present: &BTreeSet<&str>,
+) -> Result<String, String> {
+    let mapped = map.get(&tensor.name).or_else(|| map.get(&layer?.name));
+    if let Some(name) = mapped.and_then(|m| offer.find(m)) {
+        return Ok(name);
+    }
+    let base = float_name(&tensor.name);
+    let mut found = offer.find(&tensor.name).or_else(|| offer.find(base));
+    if found.is_none() && offer.files {
+        // Frameworks name files after layers.
+        let names = layer.into_iter().flat_map(|l| std::iter::once(&l.name).chain(&l.onnx_nodes));
+        found = names.filter_map(|n| offer.find(n)).next_back();
+    }
+    let Some(mut name) = found else {
+        return Err(format!("the reference has no tensor \"{base}\""));
+    };
+    while let Some(after) = offer.clamped.get(&name).filter(|after| !present.contains(after.as_str())) {
+        name.clone_from(after);
+    }
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tensor(name: &str) -> TensorEntry {
+        TensorEntry { name: name.into(), layer: Some(0), ..TensorEntry::default() }
+    }
+
+    #[test]
+    fn quantizers_suffixes_are_taken_off() {
+        for (name, float) in [
+            ("x_QuantizeLinear_Output", "x"),
+            ("x_quantized", "x"),
+            ("/c/Conv_output_0_QuantizeLinear_Output_1", "/c/Conv_output_0"),
+            ("x_quantized.before_reshape", "x"),
+            ("conv_0", "conv_0"),
+            ("_quantized", "_quantized"),
+        ] {
+            assert_eq!(float_name(name), float);
+        }
+    }
+
+    #[test]
+    fn a_folded_relu_gives_the_reference() {
+        let offer = Offer {
+            names: ["conv_o", "relu_o", "add_o"].map(String::from).into(),
+            clamped: [("conv_o".to_string(), "relu_o".to_string())].into(),
+            files: false,
+        };
+        let layers = vec![Layer { name: "conv".into(), ..Layer::default() }];
+        let mut meta = Meta { layers, tensors: vec![tensor("conv_o_quantized")], ..Meta::default() };
+        let matching = Matching::of(&meta, &offer, &BTreeMap::new()).unwrap();
+        assert_eq!(matching.pairs["conv_o_quantized"], "relu_o");
+        assert_eq!(matching.unused, ["add_o", "conv_o"]);
+        // With a Relu of its own the tensor is what the name says.
+        meta.tensors.push(tensor("relu_o_quantized"));
+        let matching = Matching::of(&meta, &offer, &BTreeMap::new()).unwrap();
+        assert_eq!(matching.pairs["conv_o_quantized"], "conv_o");
+        let map = [("conv".to_string(), "add_o".to_string())].into();
+        let matching = Matching::of(&meta, &offer, &map).unwrap();
+        assert_eq!(matching.pairs["conv_o_quantized"], "add_o");
+        let map = [("conv".to_string(), "other".to_string())].into();
+        assert!(Matching::of(&meta, &offer, &map).unwrap_err().contains("\"other\""));
+    }
+}

@@ -1,0 +1,129 @@
+//! What a report draws of a tensor: pairs of values, the worst elements, histograms.
+
+/// Pairs kept for scatter and curves.
+const PAIRS: usize = 1024;
+/// Worst elements kept.
+const WORST: usize = 8;
+/// Bins of a histogram.
+pub const BINS: usize = 64;
+
+/// One element, and what became of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Element {
+    /// Number of the input.
+    pub input: usize,
+    /// Row-major position in the tensor.
+    pub index: usize,
+    /// Float reference.
+    pub reference: f32,
+    /// De-quantized value, as the whole network ran.
+    pub value: f32,
+    /// De-quantized value of the layer on the reference's inputs.
+    pub isolated: f32,
+}
+
+/// A histogram over equal bins; what lies outside counts in the outermost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Histogram {
+    /// Lower bound of the first bin and upper bound of the last.
+    pub bounds: [f32; 2],
+    /// How many reference values.
+    pub reference: Vec<u64>,
+    /// How many de-quantized values.
+    pub value: Vec<u64>,
+}
+
+/// Drawable extract of a tensor.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Picture {
+    /// Elements of the first input at equal distances, in row-major order.
+    pub elements: Vec<Element>,
+    /// The elements with the greatest errors over all inputs, worst first.
+    pub worst: Vec<Element>,
+    /// Distribution over all inputs.
+    pub histogram: Option<Histogram>,
+}
+
+impl Picture {
+    /// The extract of one input. `bounds` are those of the histogram.
+    #[must_use]
+    pub fn of(input: usize, reference: &[f32], value: &[f32], isolated: &[f32], bounds: [f32; 2]) -> Picture {
+        let element = |index: usize| Element {
+            input,
+            index,
+            reference: reference[index],
+            value: value[index],
+            isolated: isolated.get(index).copied().unwrap_or(value[index]),
+        };
+        let count = reference.len().min(value.len());
+        let step = count.div_ceil(PAIRS).max(1);
+        let elements = if input == 0 { (0..count).step_by(step).map(element).collect() } else { Vec::new() };
+        let mut worst: Vec<Element> = Vec::new();
+        let mut least = f32::NEG_INFINITY;
+        for index in 0..count {
+            if (value[index] - reference[index]).abs() > least {
+                keep_worst(&mut worst, element(index));
+                if worst.len() == WORST {
+                    least = worst.last().map_or(least, error);
+                }
+            }
+        }
+        let mut histogram = Histogram { bounds, reference: vec![0; BINS], value: vec![0; BINS] };
+        let width = (bounds[1] - bounds[0]) / BINS as f32;
+        // A cast saturates, so values outside fall into the outermost bins.
+        let bin = |v: f32| (((v - bounds[0]) / width) as usize).min(BINS - 1);
+        for index in 0..count {
+            histogram.reference[bin(reference[index])] += 1;
+            histogram.value[bin(value[index])] += 1;
+        }
+        Picture { elements, worst, histogram: Some(histogram) }
+    }
+
+    /// Adds the extract of another input, with the same bounds.
+    pub fn merge(&mut self, other: Picture) {
+        if self.elements.is_empty() {
+            self.elements = other.elements;
+        }
+        other.worst.into_iter().for_each(|e| keep_worst(&mut self.worst, e));
+        match (&mut self.histogram, other.histogram) {
+            (Some(a), Some(b)) => {
+                a.reference.iter_mut().zip(&b.reference).for_each(|(a, b)| *a += b);
+                a.value.iter_mut().zip(&b.value).for_each(|(a, b)| *a += b);
+            }
+            (none, other) => *none = other,
+        }
+    }
+}
+
+fn error(e: &Element) -> f32 {
+    (e.value - e.reference).abs()
+}
+
+/// Inserts by error; of equal ones the earlier stays first.
+fn keep_worst(worst: &mut Vec<Element>, new: Element) {
+    if error(&new).is_nan() {
+        return;
+    }
+    let at = worst.partition_point(|e| error(e) >= error(&new));
+    worst.insert(at, new);
+    worst.truncate(WORST);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_elements_come_first() {
+        let reference = [0.0, 1.0, 2.0, 3.0];
+        let value = [0.5, 1.0, 0.0, 2.0];
+        let mut p = Picture::of(0, &reference, &value, &value, [0.0, 4.0]);
+        let order: Vec<usize> = p.worst.iter().map(|e| e.index).collect();
+        assert_eq!(order, [2, 3, 0, 1]);
+        p.merge(Picture::of(1, &[9.0], &[0.0], &[0.0], [0.0, 4.0]));
+        assert_eq!((p.worst[0].input, p.worst[0].reference), (1, 9.0));
+        let h = p.histogram.unwrap();
+        assert_eq!((h.reference[BINS - 1], h.reference[16], h.value[0]), (1, 1, 2));
+        assert_eq!(p.elements.len(), 4);
+    }
+}

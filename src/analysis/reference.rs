@@ -1,0 +1,317 @@
+//! Where float references come from: a float network that is run here, or files that a framework wrote.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use prost::Message;
+
+use super::layout::{RefLayout, arrange};
+use super::matching::{Matching, Offer};
+use crate::dump;
+use crate::float::{Stream, Threads};
+use crate::onnx::{LoadedModel, given_inputs, steps};
+use crate::program::{Meta, Role, TensorEntry};
+use crate::tensor_file::{self, Element, Npz, TensorData};
+
+/// Why a reference cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ReferenceError {
+    /// A folder or file cannot be read.
+    #[error("'{}': {reason}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The float network cannot be run.
+    #[error("the float network: {0}")]
+    Network(String),
+    /// The map is wrong.
+    #[error("{0}")]
+    Map(String),
+}
+
+/// A reference whose tensors are known by name, not by value yet.
+#[derive(Debug)]
+pub enum Reference {
+    /// A float network.
+    Network(Box<LoadedModel>),
+    /// Arrays by name.
+    Files {
+        /// Folder or archive.
+        path: PathBuf,
+        /// One folder for each input, or one for all.
+        runs: Vec<BTreeMap<String, Place>>,
+    },
+}
+
+/// Where an array lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// A `.npy` file.
+    Npy(PathBuf),
+    /// A member of an `.npz` file.
+    Npz(PathBuf, String),
+}
+
+impl Reference {
+    /// Finds `.npy` and `.npz` files in a folder, or the arrays of one archive. Folders inside it are one input each,
+    /// in the order of their names.
+    ///
+    /// # Errors
+    /// It cannot be read, or holds no array.
+    pub fn files(path: &Path) -> Result<Reference, ReferenceError> {
+        let failed = |reason: String| ReferenceError::File { path: path.to_path_buf(), reason };
+        let mut runs = Vec::new();
+        if path.is_file() {
+            runs.push(archive(path)?);
+        } else {
+            let own = arrays(path)?;
+            if own.is_empty() {
+                for dir in listed(path)?.into_iter().filter(|p| p.is_dir()) {
+                    runs.push(arrays(&dir)?);
+                }
+            } else {
+                runs.push(own);
+            }
+        }
+        if runs.iter().all(BTreeMap::is_empty) {
+            return Err(failed("it holds no .npy or .npz file".into()));
+        }
+        Ok(Reference::Files { path: path.to_path_buf(), runs })
+    }
+
+    /// The names that it offers.
+    #[must_use]
+    pub fn offer(&self) -> Offer {
+        match self {
+            Reference::Network(model) => Offer::of_network(model.graph()),
+            Reference::Files { runs, .. } => Offer {
+                names: runs.iter().flat_map(|r| r.keys().cloned()).collect(),
+                clamped: BTreeMap::new(),
+                files: true,
+            },
+        }
+    }
+
+    /// What computed the values, in words.
+    #[must_use]
+    pub fn library(&self) -> &'static str {
+        match self {
+            Reference::Network(_) => "rten, on one thread for each input",
+            Reference::Files { .. } => "none: the values were read from files",
+        }
+    }
+
+    /// Matches it with a program, and makes ready what is needed to give values.
+    ///
+    /// # Errors
+    /// The network does not load, or the map is wrong.
+    pub fn bind(
+        &self,
+        meta: &Meta,
+        map: &BTreeMap<String, String>,
+        layout: RefLayout,
+    ) -> Result<Bound<'_>, ReferenceError> {
+        let matching = Matching::of(meta, &self.offer(), map).map_err(ReferenceError::Map)?;
+        let source = match self {
+            Reference::Network(model) => {
+                let inputs = given_inputs(model.graph());
+                let wanted: BTreeSet<String> = matching.pairs.values().cloned().collect();
+                let bytes = model.model.encode_to_vec();
+                let stream = Stream::load(&bytes, &inputs, &steps(model.graph()), &wanted)
+                    .map_err(ReferenceError::Network)?;
+                Source::Network { stream: Box::new(stream), inputs: renamed(meta, &inputs)? }
+            }
+            Reference::Files { runs, .. } => Source::Files { runs, layout },
+        };
+        Ok(Bound { matching, source, library: self.library() })
+    }
+}
+
+/// The network's name for each input of the program.
+fn renamed(meta: &Meta, inputs: &[String]) -> Result<BTreeMap<String, String>, ReferenceError> {
+    let ours: Vec<&String> = meta.tensors.iter().filter(|t| t.role == Role::Input).map(|t| &t.name).collect();
+    if let ([our], [their]) = (&ours[..], inputs) {
+        return Ok([((*our).clone(), their.clone())].into());
+    }
+    for name in inputs {
+        if !ours.contains(&name) {
+            return Err(ReferenceError::Network(format!(
+                "its input \"{name}\" is no input of the quantized network"
+            )));
+        }
+    }
+    Ok(inputs.iter().map(|n| (n.clone(), n.clone())).collect())
+}
+
+fn listed(dir: &Path) -> Result<Vec<PathBuf>, ReferenceError> {
+    let failed = |e: std::io::Error| ReferenceError::File { path: dir.to_path_buf(), reason: e.to_string() };
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(failed)? {
+        found.push(entry.map_err(failed)?.path());
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The arrays of a folder by name: file names without extension, members of archives by their own.
+fn arrays(dir: &Path) -> Result<BTreeMap<String, Place>, ReferenceError> {
+    let mut found = BTreeMap::new();
+    for path in listed(dir)? {
+        match path.extension().and_then(|e| e.to_str()) {
+            Some("npy") => {
+                let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+                found.insert(stem, Place::Npy(path));
+            }
+            Some("npz") => found.extend(archive(&path)?),
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+fn archive(path: &Path) -> Result<BTreeMap<String, Place>, ReferenceError> {
+    let failed = |reason: String| ReferenceError::File { path: path.to_path_buf(), reason };
+    let bytes = crate::files::read(path).map_err(|e| failed(e.to_string()))?;
+    let npz = Npz::open(bytes).map_err(|e| failed(e.to_string()))?;
+    Ok(npz.names().into_iter().map(|n| (n.clone(), Place::Npz(path.to_path_buf(), n))).collect())
+}
+
+/// A reference, matched with a program.
+#[derive(Debug)]
+pub struct Bound<'a> {
+    /// Which tensor belongs to which.
+    pub matching: Matching,
+    /// What computed the values.
+    pub library: &'static str,
+    source: Source<'a>,
+}
+
+#[derive(Debug)]
+enum Source<'a> {
+    Network { stream: Box<Stream>, inputs: BTreeMap<String, String> },
+    Files { runs: &'a [BTreeMap<String, Place>], layout: RefLayout },
+}
+
+/// Reference values of one input, by the program's tensor, in the tensor's shape; or why there are none.
+pub type Values = BTreeMap<String, Result<Vec<f32>, String>>;
+
+impl Bound<'_> {
+    /// The reference values of one input. `run` counts the inputs; files may hold all of `runs` stacked.
+    ///
+    /// # Errors
+    /// The network fails on this input, or a file cannot be read.
+    pub fn values(
+        &self,
+        meta: &Meta,
+        (run, runs): (usize, usize),
+        inputs: &[(&str, &[u8])],
+    ) -> Result<Values, ReferenceError> {
+        let mut by_reference: BTreeMap<&str, Vec<&TensorEntry>> = BTreeMap::new();
+        for tensor in &meta.tensors {
+            if let Some(name) = self.matching.pairs.get(&tensor.name) {
+                by_reference.entry(name).or_default().push(tensor);
+            }
+        }
+        let mut values = Values::new();
+        match &self.source {
+            Source::Network { stream, inputs: renamed } => {
+                let given = floats(meta, renamed, inputs)?;
+                let given: Vec<(&str, &TensorData)> = given.iter().map(|(n, t)| (*n, t)).collect();
+                let mut show = |shown: crate::float::Shown<'_>| {
+                    for tensor in by_reference.get(shown.name).into_iter().flatten() {
+                        let wanted = shape(tensor);
+                        let made = arrange(shown.values, shown.shape, &wanted, RefLayout::Nchw);
+                        values.insert(tensor.name.clone(), made);
+                    }
+                };
+                stream.run(&Threads::new(1), &given, &mut show).map_err(ReferenceError::Network)?;
+            }
+            Source::Files { runs: folders, layout } => {
+                let folder = if folders.len() == 1 { 0 } else { run };
+                let Some(places) = folders.get(folder) else { return Ok(values) };
+                let mut archives = BTreeMap::new();
+                for (name, tensors) in by_reference {
+                    let Some(place) = places.get(name) else { continue };
+                    let array = read(place, &mut archives)?;
+                    let part = if folders.len() == 1 { (run, runs) } else { (0, 1) };
+                    for tensor in tensors {
+                        values.insert(tensor.name.clone(), cut(&array, tensor, part, *layout));
+                    }
+                }
+            }
+        }
+        Ok(values)
+    }
+}
+
+fn shape(tensor: &TensorEntry) -> Vec<usize> {
+    tensor.shape.iter().map(|d| *d as usize).collect()
+}
+
+/// The program's inputs as floats under the network's names.
+fn floats<'n>(
+    meta: &Meta,
+    renamed: &'n BTreeMap<String, String>,
+    inputs: &[(&str, &[u8])],
+) -> Result<Vec<(&'n str, TensorData)>, ReferenceError> {
+    let mut given = Vec::new();
+    for (name, bytes) in inputs {
+        let entry = meta.tensors.iter().find(|t| t.name == *name && t.role == Role::Input);
+        let (Some(theirs), Some(entry)) = (renamed.get(*name), entry) else { continue };
+        let element = Element::from_name(&entry.dtype)
+            .ok_or_else(|| ReferenceError::Network(format!("input \"{name}\" has no known type")))?;
+        let data = TensorData { element, shape: shape(entry), bytes: bytes.to_vec() };
+        given.push((theirs.as_str(), dump::dequantize(&data, entry).unwrap_or(data)));
+    }
+    Ok(given)
+}
+
+fn read(place: &Place, archives: &mut BTreeMap<PathBuf, Npz>) -> Result<TensorData, ReferenceError> {
+    let failed = |path: &Path, reason: String| ReferenceError::File { path: path.to_path_buf(), reason };
+    match place {
+        Place::Npy(path) => tensor_file::read(path).map_err(|e| failed(path, e.to_string())),
+        Place::Npz(path, name) => {
+            if !archives.contains_key(path) {
+                let bytes = crate::files::read(path).map_err(|e| failed(path, e.to_string()))?;
+                let npz = Npz::open(bytes).map_err(|e| failed(path, e.to_string()))?;
+                archives.insert(path.clone(), npz);
+            }
+            let Some(npz) = archives.get_mut(path) else {
+                return Err(failed(path, "it cannot be opened".into()));
+            };
+            npz.array(name).map_err(|e| failed(path, format!("array \"{name}\": {e}")))
+        }
+    }
+}
+
+/// One input's part of an array that may hold several, as floats in the tensor's shape.
+fn cut(
+    array: &TensorData,
+    tensor: &TensorEntry,
+    (run, runs): (usize, usize),
+    layout: RefLayout,
+) -> Result<Vec<f32>, String> {
+    let b = &array.bytes;
+    let all: Vec<f32> = match array.element {
+        Element::F32 => b.as_chunks().0.iter().map(|v| f32::from_le_bytes(*v)).collect(),
+        Element::F64 => b.as_chunks().0.iter().map(|v| f64::from_le_bytes(*v) as f32).collect(),
+        other => return Err(format!("the reference holds {}, floats are expected", other.numpy_name())),
+    };
+    let wanted = shape(tensor);
+    let size: usize = wanted.iter().product();
+    if all.len() == size && runs > 1 {
+        return Err(format!("the reference holds one input, {runs} are given"));
+    }
+    if all.len() == size {
+        return arrange(&all, &array.shape, &wanted, layout);
+    }
+    let mut part = array.shape.clone();
+    match part.first_mut() {
+        Some(first) if all.len() == size * runs && *first % runs == 0 => *first /= runs,
+        _ => return Err(format!("the reference has shape {:?}, the tensor {wanted:?}", array.shape)),
+    }
+    arrange(&all[run * size..(run + 1) * size], &part, &wanted, layout)
+}

@@ -1,0 +1,201 @@
+//! `rcar-iss compare`: a quantized network against its float reference, layer by layer.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use super::args::CompareArgs;
+use super::failure::{Failure, NO};
+use super::progress::Progress;
+use super::{Report, format, input, reference, source};
+use crate::analysis::{self, Comparison, Errors, Inputs, LayerComparison, PERFECT_STEPS};
+use crate::files;
+use crate::sim::{Limits, Loaded};
+
+pub(super) fn run(args: &CompareArgs) -> Result<Report, Failure> {
+    let mut model = args.model.clone();
+    if source::kind_of(&args.file)? == source::Kind::Model && model.graph.observe.is_empty() {
+        model.graph.observe.push("all".into());
+    }
+    let (program, machine) = source::program(&args.file, &model)?;
+    let inputs = input::read(&program.meta, &args.input)?;
+    let given = reference::given(&args.reference)?;
+    let bound = given
+        .reference
+        .bind(&program.meta, &given.map, given.layout)
+        .map_err(analysis::CompareError::from)?;
+    let loaded = Loaded::new(Arc::new(program), &machine, Limits::default())
+        .map_err(|e| Failure::load(&args.file, &e))?;
+    let threads = args.threads.or(std::thread::available_parallelism().ok());
+    let progress = Progress::new(inputs.runs() as u64, "inputs");
+    let result =
+        analysis::compare(&loaded, &bound, &inputs, threads.map_or(1, std::num::NonZero::get), &|| {
+            progress.step();
+        });
+    progress.finish();
+    let comparison = result?;
+    if let Some(path) = &args.csv {
+        files::replace(path, csv(&comparison).as_bytes())?;
+    }
+    let failed = args.fail_under.map(|least| below(&comparison, least)).unwrap_or_default();
+    let text = if args.json {
+        let mut value = serde_json::to_value(&comparison).map_err(|e| Failure::new(NO, e.to_string()))?;
+        value["fail_under"] = serde_json::json!({ "least_db": args.fail_under, "failed": failed });
+        format!("{value:#}\n")
+    } else {
+        text(args, &comparison, &failed)
+    };
+    Ok(Report { text, status: if failed.is_empty() { 0 } else { NO } })
+}
+
+/// Outputs with a lower ratio, in words; without a comparable output, all tensors count.
+fn below(comparison: &Comparison, least: f64) -> Vec<String> {
+    let outputs = comparison.layers.iter().any(|l| l.output);
+    let judged = comparison.layers.iter().filter(|l| l.output || !outputs);
+    let low = judged.filter(|l| l.accumulated.sqnr_db < least);
+    low.map(|l| format!("\"{}\" has {:.2} dB, less than {least}", l.tensor, l.accumulated.sqnr_db)).collect()
+}
+
+/// Decibels; the value that stands for no error is not a number to print.
+pub(super) fn decibels(db: f64) -> String {
+    if db >= analysis::NO_NOISE_DB { "exact".into() } else { format!("{db:.1}") }
+}
+
+fn percent(share: f64) -> String {
+    if share == 0.0 { "0".into() } else { format!("{:.2}%", share * 100.0) }
+}
+
+fn steps(e: &Errors) -> String {
+    e.rms_steps.map_or_else(String::new, |s| format!("{s:.2}"))
+}
+
+fn row(l: &LayerComparison) -> Vec<String> {
+    vec![
+        l.index.to_string(),
+        l.layer.clone(),
+        l.kind.clone(),
+        l.dtype.clone(),
+        decibels(l.accumulated.sqnr_db),
+        decibels(l.isolated.sqnr_db),
+        format!("{:.5}", l.accumulated.cosine),
+        format!("{:.4}", l.accumulated.max_abs),
+        format!("{:.5}", l.accumulated.mean_abs),
+        steps(&l.accumulated),
+        steps(&l.isolated),
+        percent(l.range.clip_low),
+        percent(l.range.clip_high),
+        l.range.utilization.map_or_else(String::new, |u| format!("{:.0}%", u * 100.0)),
+        l.headroom_bits.map_or_else(String::new, |b| format!("{b:.1}")),
+    ]
+}
+
+fn text(args: &CompareArgs, c: &Comparison, failed: &[String]) -> String {
+    let header = [
+        "#",
+        "layer",
+        "kind",
+        "type",
+        "SQNR",
+        "isolated",
+        "cosine",
+        "max error",
+        "mean",
+        "steps",
+        "isolated",
+        "clip low",
+        "high",
+        "codes",
+        "headroom",
+    ];
+    let mut text = format::table(
+        &header,
+        &[0, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14],
+        c.layers.iter().map(row).collect(),
+    );
+    let _ = writeln!(
+        text,
+        "\n{} on {}, {} {}; SQNR in dB, steps: root mean square error in quantization steps (a perfect quantizer has {PERFECT_STEPS:.2}), headroom in bits",
+        c.program,
+        c.machine,
+        c.inputs,
+        if c.inputs == 1 { "input" } else { "inputs" }
+    );
+    let _ =
+        writeln!(text, "reference: {}; library: {}", args.reference.reference.display(), c.reference_library);
+    for l in c.layers.iter().filter(|l| l.output) {
+        let _ = writeln!(
+            text,
+            "output \"{}\": {} dB, cosine {:.6}",
+            l.tensor,
+            decibels(l.accumulated.sqnr_db),
+            l.accumulated.cosine
+        );
+    }
+    if !c.unmatched.is_empty() {
+        let _ = writeln!(text, "\n{} tensors have no reference:", c.unmatched.len());
+        for u in &c.unmatched {
+            let _ = writeln!(text, "  {} (layer {}): {}", u.tensor, u.layer, u.reason);
+        }
+    }
+    if !c.unused.is_empty() {
+        let _ = writeln!(
+            text,
+            "{} reference tensors belong to no tensor of the program: {}",
+            c.unused.len(),
+            listed(&c.unused)
+        );
+    }
+    for line in failed {
+        let _ = writeln!(text, "--fail-under: {line}");
+    }
+    text
+}
+
+/// The first few names.
+fn listed(names: &[String]) -> String {
+    let shown: Vec<&str> = names.iter().take(12).map(String::as_str).collect();
+    let more = if names.len() > shown.len() { ", …" } else { "" };
+    format!("{}{more}", shown.join(", "))
+}
+
+fn csv(c: &Comparison) -> String {
+    let quoted = |s: &str| format!("\"{}\"", s.replace('"', "\"\""));
+    let mut text = String::from(
+        "index,layer,kind,tensor,reference,dtype,sqnr_db,cosine,max_abs,mean_abs,rms_steps,isolated_sqnr_db,\
+         isolated_cosine,isolated_max_abs,isolated_mean_abs,isolated_rms_steps,rounding_sqnr_db,clip_low,clip_high,\
+         utilization,headroom_bits,cycles\n",
+    );
+    let optional = |v: Option<f64>| v.map_or_else(String::new, |v| v.to_string());
+    for l in &c.layers {
+        let (a, i) = (&l.accumulated, &l.isolated);
+        let numbers = [
+            a.sqnr_db.to_string(),
+            a.cosine.to_string(),
+            a.max_abs.to_string(),
+            a.mean_abs.to_string(),
+            optional(a.rms_steps),
+            i.sqnr_db.to_string(),
+            i.cosine.to_string(),
+            i.max_abs.to_string(),
+            i.mean_abs.to_string(),
+            optional(i.rms_steps),
+            l.rounding.sqnr_db.to_string(),
+            l.range.clip_low.to_string(),
+            l.range.clip_high.to_string(),
+            optional(l.range.utilization),
+            optional(l.headroom_bits),
+            l.cycles.to_string(),
+        ];
+        let _ = writeln!(
+            text,
+            "{},{},{},{},{},{},{}",
+            l.index,
+            quoted(&l.layer),
+            l.kind,
+            quoted(&l.tensor),
+            quoted(&l.reference),
+            l.dtype,
+            numbers.join(",")
+        );
+    }
+    text
+}
