@@ -5,6 +5,7 @@
 mod cli;
 mod clock;
 mod codegen;
+mod compare;
 mod damage;
 mod dump;
 mod elf;

@@ -32,6 +32,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "float",
             "graph",
             "host",
+            "isa",
             "machine",
             "numeric",
             "onnx",
