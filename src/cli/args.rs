@@ -146,6 +146,9 @@ pub(super) enum TraceFormat {
 pub(super) struct EstimateArgs {
     /// Program file, ONNX model or assembly text
     pub(super) file: PathBuf,
+    /// Compile an ONNX model and run the clock, instead of the closed form that needs no program
+    #[arg(long)]
+    pub(super) exact: bool,
     /// Write a roofline plot of the layers
     #[arg(long, value_name = "FILE.svg")]
     pub(super) plot: Option<PathBuf>,

@@ -7,10 +7,10 @@ use serde_json::json;
 
 use super::args::{EstimateArgs, ModelArgs};
 use super::failure::Failure;
-use super::{Report, format, roofline, source};
+use super::{Report, format, machines, roofline, source};
 use crate::machine::Machine;
-use crate::profile::{Profile, UNITS};
-use crate::sim::clock::{Cause, Causes};
+use crate::profile::{Method, Profile, UNITS};
+use crate::sim::clock::{Cause, Causes, ControlCycles, UnitCycles};
 use crate::sim::{Limits, Loaded};
 
 pub(super) fn run(args: &EstimateArgs) -> Result<Report, Failure> {
@@ -21,14 +21,19 @@ pub(super) fn run(args: &EstimateArgs) -> Result<Report, Failure> {
     } else {
         args.machine.iter().cloned().map(Some).collect()
     };
-    let mut profiles = Vec::new();
-    for machine in machines {
-        let model = ModelArgs { machine, graph: args.graph.clone() };
-        let (program, machine) = source::program(&args.file, &model)?;
-        let loaded = Loaded::new(Arc::new(program), &machine, Limits::default())
-            .map_err(|e| Failure::load(&args.file, &e))?;
-        profiles.push(Profile::of(&loaded));
-    }
+    let profiles = if !args.exact && source::kind_of(&args.file)? == source::Kind::Model {
+        closed_form(args, &machines)?
+    } else {
+        let mut profiles = Vec::new();
+        for machine in machines {
+            let model = ModelArgs { machine, graph: args.graph.clone() };
+            let (program, machine) = source::program(&args.file, &model)?;
+            let loaded = Loaded::new(Arc::new(program), &machine, Limits::default())
+                .map_err(|e| Failure::load(&args.file, &e))?;
+            profiles.push(Profile::of(&loaded));
+        }
+        profiles
+    };
     if let Some(path) = &args.plot {
         roofline::write(path, &profiles)?;
     }
@@ -39,6 +44,18 @@ pub(super) fn run(args: &EstimateArgs) -> Result<Report, Failure> {
     };
     Ok(Report::fine(text))
 }
+
+fn closed_form(args: &EstimateArgs, machines: &[Option<String>]) -> Result<Vec<Profile>, Failure> {
+    let named = machines.iter().map(|m| machines::named(m.as_deref().unwrap_or("rcn-m")));
+    let machines = named.collect::<Result<Vec<Machine>, Failure>>()?;
+    let model = ModelArgs { machine: None, graph: args.graph.clone() };
+    let estimates = super::model::estimate(&args.file, &model, &machines)?;
+    let rows = machines.iter().zip(&estimates);
+    Ok(rows.map(|(machine, (name, estimate))| Profile::estimated(name, machine, estimate)).collect())
+}
+
+/// What is to be said of cycles that no clock counted.
+const CLOSED_FORM: &str = "closed form, without compiling; --exact compiles and runs the clock";
 
 fn percent(part: f64) -> String {
     format!("{:.1}%", 100.0 * part)
@@ -84,7 +101,12 @@ pub(super) fn table(p: &Profile) -> String {
     }
     let mut text = format::table(&header, &[0, 3, 4, 5, 7, 8, 9, 10, 11], rows);
     text.push('\n');
-    text.push_str(&units(p));
+    match (&p.units, &p.control) {
+        (Some(units), Some(control)) => text.push_str(&unit_table(p.cycles, units, control)),
+        _ => {
+            let _ = writeln!(text, "{CLOSED_FORM}");
+        }
+    }
     let _ = writeln!(
         text,
         "\n{} on {}: {} cycles = {} at {} MHz, {:.1} frames/s; {:.3} TOPS, {} of the array's peak",
@@ -119,18 +141,17 @@ fn waits(units: &[Causes; 4]) -> String {
 }
 
 /// What the units did in all cycles.
-fn units(p: &Profile) -> String {
+fn unit_table(cycles: u64, units: &[UnitCycles; 4], c: &ControlCycles) -> String {
     let mut header = vec!["unit", "instructions"];
     header.extend(Cause::ALL.map(Cause::name));
-    let rows = UNITS.iter().zip(&p.units).map(|(name, unit)| {
+    let rows = UNITS.iter().zip(units).map(|(name, unit)| {
         let mut row = vec![(*name).to_string(), format::grouped(unit.instructions)];
-        row.extend(Cause::ALL.map(|c| percent(unit.causes[c] as f64 / p.cycles.max(1) as f64)));
+        row.extend(Cause::ALL.map(|c| percent(unit.causes[c] as f64 / cycles.max(1) as f64)));
         row
     });
     let right: Vec<usize> = (1..header.len()).collect();
     let mut text = format::table(&header, &right, rows.collect());
-    let c = &p.control;
-    let share = |n: u64| percent(n as f64 / p.cycles.max(1) as f64);
+    let share = |n: u64| percent(n as f64 / cycles.max(1) as f64);
     let _ = writeln!(
         text,
         "control core: busy {}, constant load {}, queue full {}, fence {}, halted {}",
@@ -186,5 +207,8 @@ fn side_by_side(profiles: &[Profile]) -> String {
         ]
     });
     text.push_str(&format::table(&header, &[1, 2, 3, 4, 5, 6, 7, 8, 9], rows.collect()));
+    if profiles.iter().any(|p| p.method == Method::ClosedForm) {
+        let _ = writeln!(text, "{CLOSED_FORM}");
+    }
     text
 }

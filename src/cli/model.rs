@@ -7,6 +7,7 @@ use std::path::Path;
 use super::args::ModelArgs;
 use super::failure::{Failure, UNSUPPORTED};
 use super::{format, machines, sidecar};
+use crate::compiler::estimate::Estimate;
 use crate::compiler::{self, CompileError, CompileOptions, Compiled};
 use crate::graph::Graph;
 use crate::host::RtenHost;
@@ -83,9 +84,8 @@ fn compile_failure(path: &Path, error: &CompileError) -> Failure {
     Failure::new(UNSUPPORTED, format!("'{}' cannot be compiled", path.display())).why(error)
 }
 
-/// Compiles an ONNX file in memory. Host layers are loaded once, so that one that cannot run is found now.
-pub(super) fn compile(path: &Path, args: &ModelArgs) -> Result<Model, Failure> {
-    let machine = machines::named(args.machine.as_deref().unwrap_or("rcn-m"))?;
+/// Imports an ONNX file, and says how it is to be compiled.
+pub(super) fn import(path: &Path, args: &ModelArgs) -> Result<(Imported, CompileOptions), Failure> {
     let options = import_options(args)?;
     let side = sidecar::find(path)?;
     let model = load(path)?;
@@ -108,6 +108,27 @@ pub(super) fn compile(path: &Path, args: &ModelArgs) -> Result<Model, Failure> {
         dense_weights: args.graph.dense_weights,
         profile: profile(args),
     };
+    Ok((imported, options))
+}
+
+/// The closed form of a model's cycles on some machines.
+pub(super) fn estimate(
+    path: &Path,
+    args: &ModelArgs,
+    machines: &[Machine],
+) -> Result<Vec<(String, Estimate)>, Failure> {
+    let (imported, options) = import(path, args)?;
+    let one = |machine: &Machine| {
+        let estimate = compiler::estimate::estimate(&imported.graph, machine, &options);
+        estimate.map(|e| (imported.graph.name.clone(), e)).map_err(|e| compile_failure(path, &e))
+    };
+    machines.iter().map(one).collect()
+}
+
+/// Compiles an ONNX file in memory. Host layers are loaded once, so that one that cannot run is found now.
+pub(super) fn compile(path: &Path, args: &ModelArgs) -> Result<Model, Failure> {
+    let machine = machines::named(args.machine.as_deref().unwrap_or("rcn-m"))?;
+    let (imported, options) = import(path, args)?;
     let compiled =
         compiler::compile(&imported.graph, &machine, &options).map_err(|e| compile_failure(path, &e))?;
     prepare_hosts(&compiled.program)?;

@@ -10,6 +10,8 @@ use crate::isa::blocks::{BLOCK, BLOCK_ELEMENTS, in_block};
 #[derive(Debug, Default)]
 pub(super) struct Constants {
     bytes: Vec<u8>,
+    /// Bytes that are counted and not kept, if only sizes are wanted.
+    counted: Option<usize>,
     /// Largest segment of the DRAM channel.
     segment: usize,
     records: BTreeMap<Vec<u8>, i64>,
@@ -21,6 +23,28 @@ impl Constants {
         Constants { segment: segment as usize, ..Constants::default() }
     }
 
+    /// The same for sizes and addresses alone: what is appended is counted, and packed weights are not even packed.
+    pub(super) fn hollow(segment: u32) -> Constants {
+        Constants { counted: Some(0), ..Constants::new(segment) }
+    }
+
+    /// Appends `len` bytes that DMA loads.
+    pub(super) fn append_packed(&mut self, len: usize, pack: impl FnOnce() -> Vec<u8>) -> i64 {
+        match &mut self.counted {
+            Some(counted) => {
+                let align = if len > self.segment { self.segment } else { 64 };
+                let at = counted.next_multiple_of(align);
+                *counted = at + len;
+                at as i64
+            }
+            None => {
+                let packed = pack();
+                debug_assert_eq!(packed.len(), len, "the size of packed weights is known before");
+                self.append_loaded(&packed)
+            }
+        }
+    }
+
     /// Appends what DMA loads and returns its DRAM address: at a multiple of 64, or of a segment of the channel if it is
     /// longer than one, so that segments do not straddle rows.
     pub(super) fn append_loaded(&mut self, bytes: &[u8]) -> i64 {
@@ -29,6 +53,11 @@ impl Constants {
 
     /// Appends bytes at a multiple of `align` and returns their DRAM address.
     pub(super) fn append(&mut self, bytes: &[u8], align: usize) -> i64 {
+        if let Some(counted) = &mut self.counted {
+            let at = counted.next_multiple_of(align);
+            *counted = at + bytes.len();
+            return at as i64;
+        }
         let at = self.bytes.len().next_multiple_of(align);
         self.bytes.resize(at, 0);
         self.bytes.extend_from_slice(bytes);
@@ -48,7 +77,7 @@ impl Constants {
     /// Bytes so far.
     #[must_use]
     pub(super) fn len(&self) -> usize {
-        self.bytes.len()
+        self.counted.unwrap_or(self.bytes.len())
     }
 
     /// The finished segment, zero-filled up to `len`.
@@ -140,9 +169,12 @@ pub(super) fn pack_pruned(
 /// Weights that are equal to their zero point.
 #[must_use]
 pub(super) fn zeros(weights: &Weights) -> u64 {
-    let size = weights.dtype.bytes();
-    let zero = &weights.zero_point.to_le_bytes()[..size];
-    weights.data.chunks_exact(size).filter(|w| *w == zero).count() as u64
+    let [low, high, ..] = weights.zero_point.to_le_bytes();
+    // Nothing but bytes in the common case, so that counting them is a few vector instructions.
+    if weights.dtype.bytes() == 1 {
+        return weights.data.iter().filter(|w| **w == low).count() as u64;
+    }
+    weights.data.chunks_exact(2).filter(|w| **w == [low, high]).count() as u64
 }
 
 /// Packs channels of depthwise weights `[C, 1, KH, KW]` as `[kh][kw][width]`; `width` is at least the number of

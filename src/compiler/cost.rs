@@ -4,7 +4,7 @@
 //! changes that are to be expected for an address of which nothing is known.
 
 use super::storage::next_multiple;
-use crate::machine::{Dram, Machine};
+use crate::machine::Dram;
 
 /// Bytes in DRAM as runs without gaps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +41,12 @@ impl Runs {
         let splits = if self.aligned && self.count == 1 { 0 } else { self.count * (self.bytes - 1) / row };
         let apart = if self.bytes % grant == 0 { 0 } else { self.count - 1 };
         let misses = splits + apart * self.stride.min(row) / row;
-        (self.count * moved + i64::from(dram.bytes_per_cycle) - 1) / i64::from(dram.bytes_per_cycle)
-            + misses * i64::from(dram.row_miss_cycles)
+        // Every segment takes whole cycles.
+        let rate = i64::from(dram.bytes_per_cycle);
+        let segments = (self.count * self.bytes + grant - 1) / grant;
+        let [each, rest] = [self.count * moved / segments, self.count * moved % segments];
+        let up = |n: i64| (n + rate - 1) / rate;
+        (segments - rest) * up(each) + rest * up(each + 1) + misses * i64::from(dram.row_miss_cycles)
     }
 }
 
@@ -50,10 +54,4 @@ impl Runs {
 /// latency shows in short ones.
 pub(super) fn under_way(channel: i64, latency: u32) -> i64 {
     if channel == 0 { 0 } else { channel.max((channel + i64::from(latency)) / 2) }
-}
-
-/// Cycles of a copy inside the scratchpad.
-pub(super) fn copy_cycles(bytes: i64, machine: &Machine) -> i64 {
-    let rate = i64::from(machine.spm.bytes_per_cycle);
-    (bytes + rate - 1) / rate
 }

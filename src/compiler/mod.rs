@@ -11,6 +11,7 @@ mod buffers;
 mod constants;
 mod cost;
 mod emit;
+pub mod estimate;
 mod forward;
 mod lower;
 pub mod memory;
@@ -30,6 +31,7 @@ use crate::program::{
     Bits, HostEntry, HostTensor, Layer, Least, MachineId, Meta, Preprocess, Program, RemovedEntry, Role,
     TensorEntry,
 };
+use constants::Constants;
 use lower::Lowering;
 use storage::{Storage, TENSOR_BASE, next_multiple};
 use tile::{Stmt, TileLayer};
@@ -128,30 +130,7 @@ pub struct Compiled {
 /// # Errors
 /// [`CompileError`] names the layer and the reason.
 pub fn compile(graph: &Graph, machine: &Machine, options: &CompileOptions) -> Result<Compiled, CompileError> {
-    if let Err(errors) = verify(graph) {
-        // One of them is enough: graphs of the importer have none.
-        let first = errors.into_iter().next();
-        let (node, reason) = first.map_or_else(Default::default, |e| (e.place, e.reason));
-        return Err(CompileError::Malformed { node, reason });
-    }
-    let profile = options.profile.name();
-    if !machine.profiles.iter().any(|p| p == profile) {
-        return Err(CompileError::Profile {
-            profile,
-            machine: machine.name.clone(),
-            known: machine.profiles.join(", "),
-        });
-    }
-    // A layer whose smallest tile does not fit beside resident tensors gets the scratchpad for itself.
-    let mut crowded = BTreeSet::new();
-    let lowered = loop {
-        match lower_all(graph, machine, options, &crowded) {
-            Err((node, CompileError::DoesNotFit { .. })) if crowded.insert(node) => {}
-            Err((_, error)) => return Err(error),
-            Ok(lowered) => break lowered,
-        }
-    };
-    let Lowered { plan, mut constants, mut layers, least } = lowered;
+    let Tiled { plan, mut constants, mut layers, least } = tiled(graph, machine, options, Constants::new)?;
     let hosts: Vec<(usize, &Node)> =
         graph.nodes.iter().enumerate().filter(|(_, n)| matches!(n.op, Op::Host(_))).collect();
     let models = hosts.iter().filter_map(|(_, n)| match &n.op {
@@ -159,12 +138,6 @@ pub fn compile(graph: &Graph, machine: &Machine, options: &CompileOptions) -> Re
         _ => None,
     });
     let host_models = models.collect();
-    profile::apply(&mut layers, options.profile)?;
-    for layer in &mut layers {
-        forward::forward(&mut layer.body);
-        walk::along_dram(&mut layer.body);
-    }
-    buffers::arrange(&mut layers, &plan.room, machine)?;
 
     // Tensors lie behind the constants, whose size only the descriptors still change; they are counted here.
     let records: usize = layers.iter().map(|l| record_bytes(&l.body)).sum();
@@ -208,12 +181,51 @@ pub fn compile(graph: &Graph, machine: &Machine, options: &CompileOptions) -> Re
     Ok(Compiled { program, layers, comments: code.comments })
 }
 
-/// All nodes, lowered.
-struct Lowered {
+/// All nodes as tiled operations that have their places in the scratchpad.
+struct Tiled {
     plan: memory::Plan,
-    constants: constants::Constants,
+    constants: Constants,
     layers: Vec<TileLayer>,
     least: Vec<Least>,
+}
+
+/// Lowers a graph and arranges its buffers.
+fn tiled(
+    graph: &Graph,
+    machine: &Machine,
+    options: &CompileOptions,
+    constants: fn(u32) -> Constants,
+) -> Result<Tiled, CompileError> {
+    if let Err(errors) = verify(graph) {
+        // One of them is enough: graphs of the importer have none.
+        let first = errors.into_iter().next();
+        let (node, reason) = first.map_or_else(Default::default, |e| (e.place, e.reason));
+        return Err(CompileError::Malformed { node, reason });
+    }
+    let profile = options.profile.name();
+    if !machine.profiles.iter().any(|p| p == profile) {
+        return Err(CompileError::Profile {
+            profile,
+            machine: machine.name.clone(),
+            known: machine.profiles.join(", "),
+        });
+    }
+    // A layer whose smallest tile does not fit beside resident tensors gets the scratchpad for itself.
+    let mut crowded = BTreeSet::new();
+    let mut tiled = loop {
+        match lower_all(graph, machine, options, &crowded, constants(machine.dram.grant_bytes)) {
+            Err((node, CompileError::DoesNotFit { .. })) if crowded.insert(node) => {}
+            Err((_, error)) => return Err(error),
+            Ok(tiled) => break tiled,
+        }
+    };
+    profile::apply(&mut tiled.layers, options.profile)?;
+    for layer in &mut tiled.layers {
+        forward::forward(&mut layer.body);
+        walk::along_dram(&mut layer.body);
+    }
+    buffers::arrange(&mut tiled.layers, &tiled.plan.room, machine)?;
+    Ok(tiled)
 }
 
 /// Lowers all nodes; an error comes with the node's index.
@@ -222,9 +234,9 @@ fn lower_all(
     machine: &Machine,
     options: &CompileOptions,
     crowded: &BTreeSet<usize>,
-) -> Result<Lowered, (usize, CompileError)> {
+    mut constants: Constants,
+) -> Result<Tiled, (usize, CompileError)> {
     let mut plan = memory::plan(graph, machine, crowded);
-    let mut constants = constants::Constants::new(machine.dram.grant_bytes);
     for (id, data) in &graph.constants {
         let address = constants.append_loaded(data);
         plan.storage.insert(*id, Storage::row_major(graph.tensor(*id), address));
@@ -248,7 +260,7 @@ fn lower_all(
         least.push(bounds::least(graph, node, &plan, machine, constants));
     }
     let constants = lowering.constants;
-    Ok(Lowered { plan, constants, layers, least })
+    Ok(Tiled { plan, constants, layers, least })
 }
 
 /// Upper bound of the descriptor records of some statements.

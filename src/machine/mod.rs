@@ -6,6 +6,7 @@
 //! program file.
 
 mod check;
+pub mod timing;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,8 @@
 //! Where the cycles of a program went: per layer and per unit, with what each layer costs at least.
 //!
-//! A [`Profile`] is made from a [loaded](crate::sim::Loaded) program alone: cycles do not depend on inputs.
+//! A [`Profile`] is made from a [loaded](crate::sim::Loaded) program alone: cycles do not depend on inputs. Another is made from
+//! the compiler's [closed form](crate::compiler::estimate), before there is a program; it knows what units do, not what they
+//! wait for.
 
 mod widths;
 
@@ -8,10 +10,11 @@ pub use widths::{LayerWidths, widths};
 
 use serde::Serialize;
 
+use crate::compiler::estimate::Estimate;
 use crate::machine::Machine;
-use crate::program::{Least, Program};
+use crate::program::{Layer, Least};
 use crate::sim::Loaded;
-use crate::sim::clock::{Cause, Causes, ClockReport, ControlCycles, LayerCycles, UnitCycles};
+use crate::sim::clock::{Cause, Causes, ControlCycles, UnitCycles};
 
 /// The names of the units, in the order of [`ClockReport::units`].
 pub const UNITS: [&str; 4] = ["dmain", "dmaout", "mac", "vec"];
@@ -44,6 +47,16 @@ impl Bound {
             Bound::None => "-",
         }
     }
+}
+
+/// Where the cycles of a profile come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// From the clock of the compiled program: exact.
+    Clock,
+    /// From the closed form.
+    ClosedForm,
 }
 
 /// A layer.
@@ -86,6 +99,8 @@ pub struct Row {
 pub struct Profile {
     /// Program.
     pub program: String,
+    /// Where the cycles come from.
+    pub method: Method,
     /// Machine.
     pub machine: String,
     /// Its clock.
@@ -114,10 +129,12 @@ pub struct Profile {
     pub outside: [u64; 2],
     /// Layers in program order.
     pub layers: Vec<Row>,
-    /// The control core.
-    pub control: ControlCycles,
-    /// The units: dmain, dmaout, mac, vec.
-    pub units: [UnitCycles; 4],
+    /// The control core; the closed form does not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub control: Option<ControlCycles>,
+    /// The units: dmain, dmaout, mac, vec; the closed form does not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub units: Option<[UnitCycles; 4]>,
 }
 
 impl Profile {
@@ -126,29 +143,58 @@ impl Profile {
     pub fn of(loaded: &Loaded) -> Profile {
         let (program, machine, clock) = (loaded.program(), loaded.machine(), loaded.clock());
         let layers = program.meta.layers.iter().zip(&clock.layers);
-        let layers: Vec<Row> =
-            layers.enumerate().map(|(i, (_, cycles))| row(program, machine, clock, i, cycles)).collect();
-        let seconds = clock.total as f64 / (f64::from(machine.clock_mhz) * 1e6);
+        let layers: Vec<Row> = layers
+            .map(|(layer, c)| Row {
+                instructions: c.instructions,
+                ..row(layer, machine, clock.total, c.cycles, [c.bytes_in, c.bytes_out], c.units)
+            })
+            .collect();
+        Profile {
+            outside: [clock.prologue, clock.epilogue],
+            control: Some(clock.control),
+            units: Some(clock.units),
+            ..Profile::of_rows(&program.meta.name, Method::Clock, machine, clock.total, layers)
+        }
+    }
+
+    /// The profile of a network that is only estimated.
+    #[must_use]
+    pub fn estimated(name: &str, machine: &Machine, estimate: &Estimate) -> Profile {
+        let row = |l: &crate::compiler::estimate::LayerEstimate| {
+            let units = l.busy.map(|busy| {
+                let mut causes = Causes::default();
+                causes[Cause::Busy] = busy;
+                causes
+            });
+            row(&l.layer, machine, estimate.cycles, l.cycles, l.bytes, units)
+        };
+        let layers = estimate.layers.iter().map(row).collect();
+        Profile::of_rows(name, Method::ClosedForm, machine, estimate.cycles, layers)
+    }
+
+    fn of_rows(name: &str, method: Method, machine: &Machine, cycles: u64, layers: Vec<Row>) -> Profile {
+        let seconds = cycles as f64 / (f64::from(machine.clock_mhz) * 1e6);
         let macs = layers.iter().filter(|l| !l.host).map(|l| l.macs).sum();
         let bytes = [0, 1].map(|i| layers.iter().map(|l| l.bytes[i]).sum());
         Profile {
-            program: program.meta.name.clone(),
+            program: name.into(),
+            method,
             machine: machine.name.clone(),
             clock_mhz: machine.clock_mhz,
             macs_per_cycle: machine.macs_per_cycle(),
             dram_bytes_per_cycle: machine.dram.bytes_per_cycle,
-            cycles: clock.total,
+            cycles,
             seconds,
             frames_per_second: ratio(1.0, seconds),
             macs,
-            mac_utilization: utilization(macs, clock.total, machine),
-            tops: tops(macs, clock.total, machine),
+            mac_utilization: utilization(macs, cycles, machine),
+            tops: tops(macs, cycles, machine),
             bytes,
             least: layers.iter().map(|l| l.least).sum(),
-            outside: [clock.prologue, clock.epilogue],
+            outside: [0, 0],
             layers,
-            control: clock.control,
-            units: clock.units,
+            control: None,
+            units: None,
         }
     }
 }
@@ -172,34 +218,40 @@ pub fn least_cycles(least: &Least, machine: &Machine) -> u64 {
     least.mac_cycles.max(least.vec_cycles).max(dram)
 }
 
-fn row(program: &Program, machine: &Machine, clock: &ClockReport, index: usize, c: &LayerCycles) -> Row {
-    let layer = &program.meta.layers[index];
-    let busy = c.units.map(|u| u[Cause::Busy]);
+fn row(
+    layer: &Layer,
+    machine: &Machine,
+    total: u64,
+    cycles: u64,
+    bytes: [u64; 2],
+    units: [Causes; 4],
+) -> Row {
+    let busy = units.map(|u| u[Cause::Busy]);
     let [dma_in, dma_out, mac, vec] = busy;
     let dram = dma_in + dma_out;
     let bound = match [mac, vec, dram].into_iter().max().unwrap_or(0) {
         0 => Bound::None,
-        most if most * 2 < c.cycles => Bound::Sync,
+        most if most * 2 < cycles => Bound::Sync,
         most if most == mac => Bound::Mac,
         most if most == vec => Bound::Vec,
         _ => Bound::Dram,
     };
-    let traffic = c.bytes_in + c.bytes_out;
+    let traffic = bytes[0] + bytes[1];
     Row {
         name: layer.name.clone(),
         kind: layer.kind.clone(),
         host: layer.host,
         onnx_nodes: layer.onnx_nodes.clone(),
-        cycles: c.cycles,
-        share: ratio(c.cycles as f64, clock.total as f64),
+        cycles,
+        share: ratio(cycles as f64, total as f64),
         macs: layer.macs,
-        mac_utilization: if layer.host { 0.0 } else { utilization(layer.macs, c.cycles, machine) },
-        bytes: [c.bytes_in, c.bytes_out],
+        mac_utilization: if layer.host { 0.0 } else { utilization(layer.macs, cycles, machine) },
+        bytes,
         intensity: (traffic > 0).then(|| layer.macs as f64 / traffic as f64),
-        tops: if layer.host { 0.0 } else { tops(layer.macs, c.cycles, machine) },
+        tops: if layer.host { 0.0 } else { tops(layer.macs, cycles, machine) },
         bound,
         least: least_cycles(&layer.least, machine),
-        instructions: c.instructions,
-        units: c.units,
+        instructions: 0,
+        units,
     }
 }

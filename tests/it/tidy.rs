@@ -19,7 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("quantize", &["float", "graph", "numeric", "onnx", "tensor_file"]),
     ("compiler", &["graph", "isa", "machine", "numeric", "program"]),
     ("sim", &["isa", "machine", "numeric", "program"]),
-    ("profile", &["machine", "program", "sim"]),
+    ("profile", &["compiler", "machine", "program", "sim"]),
     ("trace", &["files", "isa", "sim"]),
     ("dump", &["files", "program", "tensor_file"]),
     ("host", &["float", "program", "sim", "tensor_file"]),

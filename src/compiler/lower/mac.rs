@@ -161,7 +161,11 @@ impl Lowering<'_> {
         })?;
         let addresses = self.mac_constants(&shape, &tile, weights, epilogue, multipliers);
         let mut buffers = [Buffer::new(0, 0); 6];
-        for (buffer, bytes) in buffers.iter_mut().zip(shape.buffers(&tile)) {
+        let mut sizes = shape.buffers(&tile);
+        if let Some(masks) = &addresses.pruned {
+            sizes[1] = masks.slot;
+        }
+        for (buffer, bytes) in buffers.iter_mut().zip(sizes) {
             *buffer = spm
                 .take(bytes)
                 .ok_or_else(|| too_large(node, "scratchpad", bytes, self.machine.spm.bytes))?;
@@ -194,50 +198,56 @@ impl Lowering<'_> {
         epilogue: &MacEpilogue,
         multipliers: Vec<u8>,
     ) -> Addresses {
-        let mut packed = Vec::new();
         let mut pruned = None;
         let [oc_total, ic_total] = [weights.shape[0], weights.shape[1]];
         let size = shape.sizes[1];
         let weight_steps;
-        if shape.depthwise {
-            weight_steps = [shape.taps() * next_multiple(tile.channels, 16) * size, 0];
-            for c in (0..oc_total).step_by(tile.channels as usize) {
-                let channels = c..oc_total.min(c + tile.channels as usize);
-                packed.extend(pack_depthwise(
-                    weights,
-                    channels,
-                    (tile.channels as usize).next_multiple_of(16),
-                ));
-            }
+        let at = if shape.depthwise {
+            let slot = shape.taps() * next_multiple(tile.channels, 16) * size;
+            weight_steps = [slot, 0];
+            let tiles = oc_total.div_ceil(tile.channels as usize);
+            self.constants.append_packed(tiles * slot as usize, || {
+                let starts = (0..oc_total).step_by(tile.channels as usize);
+                let pack = |c: usize| {
+                    let channels = c..oc_total.min(c + tile.channels as usize);
+                    pack_depthwise(weights, channels, (tile.channels as usize).next_multiple_of(16))
+                };
+                starts.flat_map(pack).collect()
+            })
         } else if shape.groups > 1 {
             let oc = shape.oc as usize;
-            weight_steps = [tile.channels * packed_bytes(shape.oc, shape.taps(), shape.ic) * size, 0];
-            for g in 0..shape.groups as usize {
-                packed.extend(pack_dense(weights, g * oc..(g + 1) * oc, 0..ic_total));
-            }
+            let group = packed_bytes(shape.oc, shape.taps(), shape.ic) * size;
+            weight_steps = [tile.channels * group, 0];
+            self.constants.append_packed((shape.groups * group) as usize, || {
+                let groups = 0..shape.groups as usize;
+                groups.flat_map(|g| pack_dense(weights, g * oc..(g + 1) * oc, 0..ic_total)).collect()
+            })
         } else if let Some(streams) = self.pruned(shape, tile, weights) {
-            packed = streams.weights;
             weight_steps = streams.steps;
             let first = self.constants.append(&streams.masks, 64);
             pruned = Some(Masks { first, steps: streams.mask_steps, slot: streams.slot });
+            self.constants.append_loaded(&streams.weights)
         } else {
             // Every slot has the size of a full tile, so that its address is a product of loop variables.
             let slot = packed_bytes(tile.channels, shape.taps(), tile.reduce) * size;
-            let reduce_tiles = (shape.ic + tile.reduce - 1) / tile.reduce;
+            let [channel_tiles, reduce_tiles] =
+                [(shape.oc, tile.channels), (shape.ic, tile.reduce)].map(|(n, tile)| (n + tile - 1) / tile);
             weight_steps = [slot * reduce_tiles, slot];
-            for o in (0..oc_total).step_by(tile.channels as usize) {
-                for i in (0..ic_total).step_by(tile.reduce as usize) {
-                    let end = packed.len() + slot as usize;
-                    let oc = o..oc_total.min(o + tile.channels as usize);
-                    packed.extend(pack_dense(weights, oc, i..ic_total.min(i + tile.reduce as usize)));
-                    let last = o + tile.channels as usize >= oc_total && i + tile.reduce as usize >= ic_total;
-                    if !last {
-                        packed.resize(end, 0);
+            let rest = |n: i64, tile: i64| n - (n - 1) / tile * tile;
+            let [oc, ic] = [rest(shape.oc, tile.channels), rest(shape.ic, tile.reduce)];
+            let last = packed_bytes(oc, shape.taps(), ic) * size;
+            self.constants.append_packed((slot * (channel_tiles * reduce_tiles - 1) + last) as usize, || {
+                let mut packed = Vec::new();
+                for o in (0..oc_total).step_by(tile.channels as usize) {
+                    for i in (0..ic_total).step_by(tile.reduce as usize) {
+                        packed.resize(packed.len().next_multiple_of(slot as usize), 0);
+                        let oc = o..oc_total.min(o + tile.channels as usize);
+                        packed.extend(pack_dense(weights, oc, i..ic_total.min(i + tile.reduce as usize)));
                     }
                 }
-            }
-        }
-        let weights = self.constants.append_loaded(&packed);
+                packed
+            })
+        };
         let padded = oc_total.next_multiple_of(16);
         let bias = epilogue.bias.as_ref().map_or(0, |bias| {
             let size = shape.sizes[2] as usize;
@@ -255,7 +265,7 @@ impl Lowering<'_> {
             0
         };
         let segment = Buffer::new(0, self.constants.len() as i64);
-        Addresses { segment, weights, weight_steps, bias, table, pruned }
+        Addresses { segment, weights: at, weight_steps, bias, table, pruned }
     }
 }
 

@@ -7,9 +7,9 @@
 
 use super::super::buffers::Apart;
 use super::super::constants::packed_bytes;
-use super::super::cost::{Runs, copy_cycles, under_way};
+use super::super::cost::{Runs, under_way};
 use super::super::storage::next_multiple;
-use crate::machine::Machine;
+use crate::machine::{Machine, timing};
 
 /// What a MAC layer computes, in machine terms.
 #[derive(Debug, Clone)]
@@ -292,7 +292,8 @@ impl MacShape {
             image_runs([tile.rows, tile.cols, slice], [self.out_width * pixel, pixel], m.dram.grant_bytes)
                 .cycles(&m.dram)
         };
-        let copy = copy_cycles(carried * in_cols * self.in_channels(tile) * self.sizes[0], m);
+        let copied = carried * in_cols * self.in_channels(tile) * self.sizes[0];
+        let copy = timing::copy(m, copied as u64) as i64;
         let load = |channel: i64| under_way(channel, m.dram.read_latency_cycles);
         let [weights, bias, table] = [weights, bias, table].map(|n| load(Runs::whole(n).cycles(&m.dram)));
         let input = load(input);

@@ -2,7 +2,7 @@
 
 use super::segments::Segments;
 use crate::isa::TensorDesc;
-use crate::machine::Machine;
+use crate::machine::{Machine, timing};
 use crate::sim::access::padded_dims;
 use crate::sim::op::{ConvOp, OpKind};
 
@@ -13,10 +13,6 @@ pub enum Work {
     Cycles(u64),
     /// For as long as its segments take on the channel.
     Transfer(Segments),
-}
-
-fn up(n: u64, by: u32) -> u64 {
-    n.div_ceil(by.into())
 }
 
 /// The work of an operation.
@@ -30,30 +26,33 @@ pub fn work(kind: &OpKind, m: &Machine) -> Work {
 
 /// Cycles of an operation that does not use the DRAM channel.
 fn cycles(kind: &OpKind, m: &Machine) -> u64 {
+    let vectors = |d: &TensorDesc| timing::vectors(m, d.dims.map(u64::from));
     match kind {
         OpKind::Nop | OpKind::DmaIn { .. } | OpKind::DmaPad { .. } | OpKind::DmaOut { .. } => 1,
         OpKind::DmaFill { dst } | OpKind::DmaCopy { dst, .. } => {
             let elements: u64 = padded_dims(dst).iter().map(|n| u64::from(*n)).product();
-            up(elements * dst.etype.bytes() as u64, m.spm.bytes_per_cycle)
+            timing::copy(m, elements * dst.etype.bytes() as u64)
         }
         OpKind::Conv(c) => mac_conv(c, m),
-        OpKind::Depthwise(c) => mac_depthwise(c, m),
+        OpKind::Depthwise(c) => {
+            let [_, kh, kw, _] = c.weights.dims.map(u64::from);
+            timing::array(m, passes(c, m), kh * kw)
+        }
         OpKind::Matmul { dst, a, b, .. } => {
             let [_, _, rows, columns] = dst.dims.map(u64::from);
-            let passes = up(columns, m.mac.oc_lanes) * up(rows, m.mac.pixel_lanes);
-            array(m, passes * slowdown(a, b), u64::from(a.dims[3]))
+            timing::array(m, timing::passes(m, rows, columns, slowdown(a, b)), u64::from(a.dims[3]))
         }
         OpKind::MaxPool { dst, window, .. } | OpKind::AvgPool { dst, window, .. } => {
             let taps = u64::from(window.kernel[0]) * u64::from(window.kernel[1]);
-            u64::from(m.vec.latency_cycles) + vectors(dst, m) * taps
+            timing::vector(m, vectors(dst), taps)
         }
         OpKind::Fold { dst, src, .. } => {
-            let rows: u64 = dst.dims[..3].iter().map(|n| u64::from(*n)).product();
-            u64::from(m.vec.latency_cycles) + rows * up(src.dims[3].into(), m.vec.lanes)
+            let [a, b, c, _] = dst.dims.map(u64::from);
+            timing::vector(m, timing::vectors(m, [a, b, c, src.dims[3].into()]), 1)
         }
-        OpKind::Softmax { dst, .. } => u64::from(m.vec.latency_cycles) + 3 * vectors(dst, m),
-        OpKind::Resize { dst, .. } => u64::from(m.vec.latency_cycles) + 4 * vectors(dst, m),
-        OpKind::Rsum { src, .. } => u64::from(m.vec.latency_cycles) + vectors(src, m),
+        OpKind::Softmax { dst, .. } => timing::vector(m, vectors(dst), 3),
+        OpKind::Resize { dst, .. } => timing::vector(m, vectors(dst), 4),
+        OpKind::Rsum { src, .. } => timing::vector(m, vectors(src), 1),
         OpKind::Requant { dst, .. }
         | OpKind::Store { dst, .. }
         | OpKind::Add { dst, .. }
@@ -62,42 +61,26 @@ fn cycles(kind: &OpKind, m: &Machine) -> u64 {
         | OpKind::Quantize { dst, .. }
         | OpKind::F1 { dst, .. }
         | OpKind::F2 { dst, .. }
-        | OpKind::Dequantize { dst, .. } => u64::from(m.vec.latency_cycles) + vectors(dst, m),
+        | OpKind::Dequantize { dst, .. } => timing::vector(m, vectors(dst), 1),
     }
-}
-
-/// `D0·D1·D2·⌈D3 / lanes⌉`.
-fn vectors(d: &TensorDesc, m: &Machine) -> u64 {
-    let [a, b, c, channels] = d.dims.map(u64::from);
-    a * b * c * up(channels, m.vec.lanes)
-}
-
-/// Fill, `passes · ⌈reduction / ic_lanes⌉`, drain.
-fn array(m: &Machine, passes: u64, reduction: u64) -> u64 {
-    u64::from(m.mac.fill_cycles) + passes * up(reduction, m.mac.ic_lanes) + u64::from(m.mac.drain_cycles)
 }
 
 fn passes(c: &ConvOp, m: &Machine) -> u64 {
     let [_, rows, columns, channels] = c.dst.dims.map(u64::from);
-    up(channels, m.mac.oc_lanes) * up(rows * columns, m.mac.pixel_lanes) * slowdown(&c.src, &c.weights)
+    timing::passes(m, rows * columns, channels, slowdown(&c.src, &c.weights))
 }
 
-/// Passes of the array for one product: 8×8 bits one, 16×8 two, 16×16 four.
 fn slowdown(a: &TensorDesc, b: &TensorDesc) -> u64 {
     (a.etype.bytes() * b.etype.bytes()) as u64
 }
 
 fn mac_conv(c: &ConvOp, m: &Machine) -> u64 {
     let [_, kh, kw, ic] = c.weights.dims.map(u64::from);
-    let Some(pruned) = &c.pruned else { return array(m, passes(c, m) * kh * kw, ic) };
+    let Some(pruned) = &c.pruned else { return timing::array(m, passes(c, m) * kh * kw, ic) };
     let [_, rows, columns, _] = c.dst.dims.map(u64::from);
-    let pixels = up(rows * columns, m.mac.pixel_lanes) * slowdown(&c.src, &c.weights);
-    array(m, pruned.steps * pixels, m.mac.ic_lanes.into())
-}
-
-fn mac_depthwise(c: &ConvOp, m: &Machine) -> u64 {
-    let [_, kh, kw, _] = c.weights.dims.map(u64::from);
-    array(m, passes(c, m), kh * kw)
+    // A step is one block of output channels already.
+    let pixels = timing::passes(m, rows * columns, 1, slowdown(&c.src, &c.weights));
+    timing::array(m, pruned.steps * pixels, m.mac.ic_lanes.into())
 }
 
 /// Multiply-accumulates of an operation, taps in the padding included.

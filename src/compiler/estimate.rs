@@ -1,0 +1,292 @@
+//! Closed form of a network's cycles: what `estimate MODEL` prints.
+//!
+//! Nothing is emitted and no clock runs. Every tiled operation is priced once for a tile inside and once for the last one of
+//! each of its loops, times the trips; the same formulas choose tile shapes. From what a layer keeps busy follows how long
+//! it takes: the busiest unit, and what does not overlap. Loads of constants may come while the layer before computes.
+//! What it cannot know is who waits for whose port, and when a transfer finds the channel taken; so it is no bound, and the
+//! clock of the compiled program is the truth.
+
+use std::collections::BTreeMap;
+
+use super::constants::{Constants, packed_bytes};
+use super::cost::{Runs, under_way};
+use super::storage::TENSOR_BASE;
+use super::tile::{Code, Stmt, TileLayer, TileOp, Var, View};
+use super::{CompileError, CompileOptions, layer_entry, tiled};
+use crate::graph::Graph;
+use crate::isa::Queue;
+use crate::machine::{Machine, timing};
+use crate::program::Layer;
+
+/// What a layer is estimated to cost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerEstimate {
+    /// Name, kind, multiply-accumulates and least costs, as in a program's layer table.
+    pub layer: Layer,
+    /// Its share of the total, in cycles.
+    pub cycles: u64,
+    /// Cycles in which DMA-in, DMA-out, MAC and VEC work for it.
+    pub busy: [u64; 4],
+    /// Bytes read from and written to DRAM.
+    pub bytes: [u64; 2],
+}
+
+/// What a network is estimated to cost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Estimate {
+    /// Layers in order.
+    pub layers: Vec<LayerEstimate>,
+    /// All cycles.
+    pub cycles: u64,
+}
+
+/// Estimates a graph on a machine.
+///
+/// # Errors
+/// [`CompileError`], as [`compile`](super::compile).
+pub fn estimate(
+    graph: &Graph,
+    machine: &Machine,
+    options: &CompileOptions,
+) -> Result<Estimate, CompileError> {
+    let tiled = tiled(graph, machine, options, Constants::hollow)?;
+    let costs: Vec<Cost> = tiled.layers.iter().map(|l| Cost::of(l, machine)).collect();
+    let mut layers = Vec::with_capacity(costs.len());
+    let mut before = Before::default();
+    for ((node, least), cost) in graph.nodes.iter().zip(tiled.least).zip(&costs) {
+        layers.push(LayerEstimate {
+            layer: layer_entry(graph, node, least),
+            cycles: before.next(cost),
+            busy: [cost.load + cost.copy, cost.store, cost.mac, cost.vec].map(|c| c as u64),
+            bytes: cost.bytes.map(|b| b as u64),
+        });
+    }
+    let cycles = layers.iter().map(|l| l.cycles).sum();
+    Ok(Estimate { layers, cycles })
+}
+
+/// What a layer keeps busy.
+#[derive(Debug, Clone, Default)]
+struct Cost {
+    /// Cycles of the channel.
+    load: i64,
+    store: i64,
+    /// Cycles of the DMA-in queue for transfers, with the part of their latency that shows, and for copies.
+    queue: i64,
+    copy: i64,
+    out_queue: i64,
+    mac: i64,
+    vec: i64,
+    control: i64,
+    bytes: [i64; 2],
+    /// Cycles of the channel for constants that can come before the layer begins.
+    early: i64,
+    /// One instruction of each kind: of the first load of an activation, the array, VEC, and a store.
+    first: [i64; 4],
+}
+
+/// Control instructions around a tiled operation: its fields, its conditions, its share of the loop.
+const CONTROL: i64 = 5;
+
+impl Cost {
+    fn of(layer: &TileLayer, machine: &Machine) -> Cost {
+        let mut walk = Walk { machine, vars: BTreeMap::new(), cost: Cost::default() };
+        walk.list(&layer.body, 1, true);
+        walk.cost
+    }
+
+    /// How long the busiest unit takes, once so much of the loads has been done before.
+    fn longest(&self, done: i64) -> i64 {
+        let channel = self.load + self.store - done;
+        let queue = self.queue + self.copy - done;
+        [channel, queue, self.out_queue, self.mac, self.vec, self.control].into_iter().max().unwrap_or(0)
+    }
+}
+
+/// What the layer before leaves to the next.
+#[derive(Debug, Default)]
+struct Before {
+    /// Cycles in which the channel was idle at its end.
+    idle: i64,
+}
+
+impl Before {
+    fn next(&mut self, cost: &Cost) -> u64 {
+        let done = cost.early.min(self.idle);
+        // One tile passes all units before they work beside each other.
+        let [load, mac, vec, store] = cost.first;
+        let waits = load + mac + vec + store;
+        let longest = cost.longest(done);
+        let pipeline = waits - [load, mac, vec, store].into_iter().max().unwrap_or(0);
+        let cycles = longest + pipeline.min(longest);
+        self.idle = (cycles - (cost.load + cost.store - done)).max(0);
+        cycles as u64
+    }
+}
+
+struct Walk<'a> {
+    machine: &'a Machine,
+    vars: BTreeMap<Var, i64>,
+    cost: Cost,
+}
+
+impl Walk<'_> {
+    /// Adds statements that are executed `times` times; `entry`: this is the first trip of all loops around.
+    fn list(&mut self, body: &[Stmt], times: i64, entry: bool) {
+        for s in body {
+            match s {
+                Stmt::Op(op) => self.operation(op, times, entry),
+                Stmt::Host(_) => {}
+                Stmt::Loop { var, start, end, step, body, .. } => {
+                    let trips = (end - start + step - 1) / step;
+                    // All but the last are alike, but for what padding spares the first.
+                    if trips > 1 {
+                        self.vars.insert(*var, *start + if trips > 2 { *step } else { 0 });
+                        self.list(body, times * (trips - 1), entry);
+                    }
+                    self.vars.insert(*var, start + (trips - 1) * step);
+                    self.list(body, times, entry && trips == 1);
+                    self.vars.remove(var);
+                }
+            }
+        }
+    }
+
+    fn dims(&self, view: &View) -> [i64; 4] {
+        view.dims.each_ref().map(|d| d.value(&|v| self.vars.get(&v).copied().unwrap_or(0)).max(1))
+    }
+
+    fn operation(&mut self, op: &TileOp, times: i64, entry: bool) {
+        let m = self.machine;
+        let [Some(dst), src] = [op.views.first(), op.views.get(1)] else { return };
+        self.cost.control += CONTROL * times;
+        match (op.code.queue(), op.code) {
+            (_, Code::DmaIn) => {
+                let Some(src) = src else { return };
+                let (runs, bytes) = self.runs(src);
+                let channel = runs.cycles(&m.dram);
+                let constant = src.buffer.start < TENSOR_BASE;
+                self.cost.load += channel * times;
+                self.cost.queue += under_way(channel, m.dram.read_latency_cycles) * times;
+                self.cost.bytes[0] += bytes * times;
+                if constant && entry {
+                    self.cost.early += channel;
+                } else if !constant && self.cost.first[0] == 0 {
+                    self.cost.first[0] = channel + i64::from(m.dram.read_latency_cycles);
+                }
+            }
+            (_, Code::DmaOut) => {
+                let (runs, bytes) = self.runs(dst);
+                let channel = runs.cycles(&m.dram);
+                self.cost.store += channel * times;
+                self.cost.out_queue += under_way(channel, m.dram.write_latency_cycles) * times;
+                self.cost.bytes[1] += bytes * times;
+                self.cost.first[3] = channel + i64::from(m.dram.write_latency_cycles);
+            }
+            (Queue::Dmain, _) => {
+                let elements: i64 = self.dims(dst).iter().product();
+                let cycles = timing::copy(m, (elements * dst.etype.bytes() as i64) as u64) as i64;
+                self.cost.copy += cycles * times;
+            }
+            (Queue::Mac, _) => {
+                let cycles = self.array(op).unwrap_or(0);
+                self.cost.mac += cycles * times;
+                self.cost.first[1] = self.cost.first[1].max(cycles);
+            }
+            _ => {
+                let cycles = self.vector(op);
+                self.cost.vec += cycles * times;
+                self.cost.first[2] = self.cost.first[2].max(cycles);
+            }
+        }
+    }
+
+    /// A box in DRAM as runs, and its bytes.
+    fn runs(&self, view: &View) -> (Runs, i64) {
+        let mut dims = self.dims(view);
+        let lanes = i64::from(view.lanes).max(1);
+        dims[3] = (dims[3] + lanes - 1) / lanes * lanes;
+        let size = view.etype.bytes() as i64;
+        let mut run = size;
+        let mut axis = 4;
+        while axis > 0 && (dims[axis - 1] == 1 || view.strides[axis - 1] == run) {
+            run *= dims[axis - 1];
+            axis -= 1;
+        }
+        let count: i64 = dims[..axis].iter().product();
+        let stride = if axis > 0 { view.strides[axis - 1].abs() } else { run };
+        let grant = i64::from(self.machine.dram.grant_bytes);
+        let aligned = run % grant == 0 || run < grant;
+        // A stride below a run repeats bytes, each time as a run of its own.
+        let runs = Runs { count, bytes: run, stride: stride.max(run), aligned };
+        (runs, dims.iter().product::<i64>() * size)
+    }
+
+    fn array(&self, op: &TileOp) -> Option<i64> {
+        let m = self.machine;
+        let [dst, a, b] = [op.views.first()?, op.views.get(1)?, op.views.get(2)?];
+        let d = self.dims(dst).map(|n| n as u64);
+        let w = self.dims(b).map(|n| n as u64);
+        let slowdown = (a.etype.bytes() * b.etype.bytes()) as u64;
+        let passes = timing::passes(m, d[1] * d[2], d[3], slowdown);
+        let cycles = match op.code {
+            Code::Depthwise => timing::array(m, passes, w[1] * w[2]),
+            Code::Matmul => {
+                let depth = self.dims(a)[3] as u64;
+                timing::array(m, timing::passes(m, d[2], d[3], slowdown), depth)
+            }
+            Code::Pruned => {
+                // As if what is left were spread evenly.
+                let dense = packed_bytes(w[0] as i64, (w[1] * w[2]) as i64, w[3] as i64).max(1);
+                let kept = (b.buffer.bytes as u64).min(dense as u64);
+                timing::array(m, passes * w[1] * w[2], w[3]) * kept / dense as u64
+            }
+            _ => timing::array(m, passes * w[1] * w[2], w[3]),
+        };
+        Some(cycles as i64)
+    }
+
+    fn vector(&self, op: &TileOp) -> i64 {
+        let m = self.machine;
+        let of = |i: usize| op.views.get(i).map_or([1; 4], |v| self.dims(v).map(|n| n as u64));
+        let dst = of(0);
+        let (vectors, times) = match op.code {
+            Code::MaxPool | Code::AvgPool => {
+                let taps = op.window.map_or(1, |w| u64::from(w.kernel[0]) * u64::from(w.kernel[1]));
+                (timing::vectors(m, dst), taps)
+            }
+            Code::Softmax => (timing::vectors(m, dst), 3),
+            Code::Resize => (timing::vectors(m, dst), 4),
+            Code::Rsum => (timing::vectors(m, of(1)), 1),
+            // Folding rows reads more than it writes.
+            _ if dst[3] == 1 && of(1)[3] > 1 => (timing::vectors(m, [dst[0], dst[1], dst[2], of(1)[3]]), 1),
+            _ => (timing::vectors(m, dst), 1),
+        };
+        timing::vector(m, vectors, times) as i64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transfer_without_gaps_is_one_run() {
+        let machine = Machine::named("rcn-m").unwrap();
+        let walk = Walk { machine: &machine, vars: BTreeMap::new(), cost: Cost::default() };
+        let buffer = super::super::tile::Buffer::new(0, 0);
+        let mut view = View {
+            space: crate::isa::Space::Dram,
+            etype: crate::isa::EType::U8,
+            base: 0.into(),
+            dims: [1.into(), 4.into(), 8.into(), 16.into()],
+            strides: [512, 128, 16, 1],
+            zero_point: 0,
+            lanes: 1,
+            buffer,
+        };
+        assert_eq!(walk.runs(&view).0, Runs { count: 1, bytes: 512, stride: 512, aligned: true });
+        view.strides = [2048, 512, 32, 1];
+        assert_eq!(walk.runs(&view).0, Runs { count: 32, bytes: 16, stride: 32, aligned: true });
+    }
+}
