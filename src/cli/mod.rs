@@ -52,6 +52,13 @@ struct Report {
     status: u8,
 }
 
+/// What comes of a command.
+enum Outcome {
+    Report(Report),
+    /// Writes what is too long to be held in memory.
+    Stream(Box<dyn FnOnce(&mut dyn Write) -> Result<(), Failure>>),
+}
+
 impl Report {
     fn fine(text: String) -> Report {
         Report { text, status: 0 }
@@ -64,7 +71,14 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     logging(cli.verbose);
     let json = cli.command.json();
-    match dispatch(cli.command) {
+    let outcome = match dispatch(cli.command) {
+        Ok(Outcome::Stream(stream)) => {
+            stream(&mut std::io::stdout().lock()).map(|()| Report::fine(String::new()))
+        }
+        Ok(Outcome::Report(report)) => Ok(report),
+        Err(failure) => Err(failure),
+    };
+    match outcome {
         Ok(report) => {
             // A reader that went away (`| head`) is no error.
             let _ = std::io::stdout().write_all(report.text.as_bytes());
@@ -80,20 +94,21 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn dispatch(command: Command) -> Result<Report, Failure> {
-    match command {
+fn dispatch(command: Command) -> Result<Outcome, Failure> {
+    let report = match command {
         Command::Check(args) => check::run(&args),
         Command::Compile(args) => compile::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Estimate(args) => estimate::run(&args),
-        Command::Trace(args) => trace::run(&args),
+        Command::Trace(args) => return trace::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Asm(args) => asm::run(&args),
         Command::Disasm(args) => disasm::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Dequantize(args) => dequantize::run(&args),
-    }
+    };
+    report.map(Outcome::Report)
 }
 
 /// `-v` shows what is done, `-vv` how; `RUST_LOG` may say more.

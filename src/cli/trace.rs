@@ -1,17 +1,17 @@
 //! `rcar-iss trace`: asks a trace, and brings it into other forms.
 
-use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use super::args::{TraceArgs, TraceFormat};
 use super::failure::{Failure, INPUT};
-use super::{Report, format};
+use super::{Outcome, Report, format};
+use crate::files;
 use crate::isa::{Queue, Space};
 use crate::trace::export::{Format, export};
 use crate::trace::{Filter, TraceError, TraceReader};
 
-pub(super) fn run(args: &TraceArgs) -> Result<Report, Failure> {
+pub(super) fn run(args: &TraceArgs) -> Result<Outcome, Failure> {
     let failed = |e: TraceError| failure(&args.file, &e);
     let mut trace = TraceReader::open(&args.file).map_err(failed)?;
     let filter = filter(args, &trace)?;
@@ -23,16 +23,34 @@ pub(super) fn run(args: &TraceArgs) -> Result<Report, Failure> {
         TraceFormat::Konata => Format::Konata,
     };
     let Some(path) = &args.output else {
-        let mut bytes = Vec::new();
-        export(&mut trace, &filter, form, &mut bytes).map_err(failed)?;
-        return Ok(Report::fine(String::from_utf8_lossy(&bytes).into_owned()));
+        let file = args.file.clone();
+        let stream = move |out: &mut dyn Write| {
+            let mut out = BufWriter::new(out);
+            let done = export(&mut trace, &filter, form, &mut out).and_then(|()| Ok(out.flush()?));
+            match done {
+                // A reader that went away (`| head`) is no error.
+                Err(TraceError::Io(e)) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+                done => done.map_err(|e| failure(&file, &e)),
+            }
+        };
+        return Ok(Outcome::Stream(Box::new(stream)));
     };
-    let io = |e: std::io::Error| Failure::file(path, &e);
-    let mut out = BufWriter::new(File::create(path).map_err(io)?);
-    export(&mut trace, &filter, form, &mut out).map_err(failed)?;
-    out.flush().map_err(io)?;
-    let bytes = std::fs::metadata(path).map_err(io)?.len();
-    Ok(Report::fine(format!("{}: {}\n", path.display(), format::bytes(bytes))))
+    let mut damage = None;
+    let written = files::replace_with(path, |mut out| {
+        export(&mut trace, &filter, form, &mut out).or_else(|e| match e {
+            TraceError::Io(e) => Err(e),
+            other => {
+                damage = Some(other);
+                Err(std::io::ErrorKind::InvalidData.into())
+            }
+        })
+    });
+    if let Some(e) = damage {
+        return Err(failed(e));
+    }
+    written.map_err(|e| Failure::file(path, &e))?;
+    let bytes = std::fs::metadata(path).map_err(|e| Failure::file(path, &e))?.len();
+    Ok(Outcome::Report(Report::fine(format!("{}: {}\n", path.display(), format::bytes(bytes)))))
 }
 
 /// A trace that cannot be written or read.

@@ -78,10 +78,26 @@ pub fn read_text(path: &Path) -> Result<String, FileError> {
 /// # Errors
 /// The folder does not exist, is read-only, is full …
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    replace_file(path, bytes).map_err(FileError::at("write", path))
+    replace_with(path, |out| out.write_all(bytes))
 }
 
-fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// [`replace`] for content that is written piece by piece, however long it is.
+///
+/// # Errors
+/// As [`replace`], and what `write` returns; then the path holds what it held before.
+pub fn replace_with(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), FileError> {
+    replace_file(path, write).map_err(FileError::at("write", path))
+}
+
+fn replace_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let write = |file: fs::File| {
+        let mut out = io::BufWriter::new(file);
+        write(&mut out)?;
+        out.flush()
+    };
     // A link stays a link: what it points to is replaced.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     match fs::metadata(&target) {
@@ -89,12 +105,12 @@ fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
             return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder, a file name is needed"));
         }
         Ok(about) if !about.is_file() => {
-            return fs::OpenOptions::new().write(true).open(&target)?.write_all(bytes);
+            return write(fs::OpenOptions::new().write(true).open(&target)?);
         }
         _ => {}
     }
     let beside = beside(&target)?;
-    let written = fs::File::create_new(&beside).and_then(|mut file| file.write_all(bytes));
+    let written = fs::File::create_new(&beside).and_then(write);
     match written.and_then(|()| fs::rename(&beside, &target)) {
         Ok(()) => Ok(()),
         Err(error) => {

@@ -136,6 +136,7 @@ fn the_perfetto_form_keeps_to_the_trace_event_format() {
                 tracks.entry(number("tid")).or_default().push((number("ts"), number("ts") + number("dur")))
             }
             "M" => assert!(e["args"]["name"].is_string(), "{e}"),
+            "i" => assert_eq!(e["s"], "t", "{e}"),
             "C" => {
                 assert!(e["args"]["value"].as_f64().is_some_and(|v| v >= 0.0), "{e}");
                 *counters.entry(e["name"].as_str().unwrap().to_string()).or_insert(0) += 1;
@@ -149,6 +150,7 @@ fn the_perfetto_form_keeps_to_the_trace_event_format() {
     }
     for (track, slices) in &mut tracks {
         slices.sort_unstable();
+        assert!(slices.iter().all(|(from, to)| from < to), "a slice of track {track} has no length");
         let apart = slices.windows(2).all(|w| w[0].1 <= w[1].0);
         assert!(apart, "slices of track {track} overlap");
     }

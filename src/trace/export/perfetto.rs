@@ -94,9 +94,14 @@ pub(super) fn write(
     for (layer, end) in &state.layers {
         let name = header.layers.get(*layer as usize).map_or("?", |l| l.name.as_str());
         let to = from.max(*end);
-        let slice = json!({
-            "ph": "X", "name": name, "cat": "layer", "ts": from, "dur": to - from, "pid": 1, "tid": LAYERS,
-        });
+        let slice = if to > from {
+            json!({
+                "ph": "X", "name": name, "cat": "layer", "ts": from, "dur": to - from, "pid": 1, "tid": LAYERS,
+            })
+        } else {
+            // A slice without length would seem to hold the next one.
+            json!({ "ph": "i", "name": name, "cat": "layer", "ts": from, "s": "t", "pid": 1, "tid": LAYERS })
+        };
         write!(out, ",\n{slice}")?;
         from = to;
     }
