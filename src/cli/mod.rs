@@ -56,8 +56,10 @@ struct Report {
 enum Outcome {
     Report(Report),
     /// Writes what is too long to be held in memory.
-    Stream(Box<dyn FnOnce(&mut dyn Write) -> Result<(), Failure>>),
+    Stream(Stream),
 }
+
+type Stream = Box<dyn FnOnce(&mut dyn Write) -> Result<(), Failure>>;
 
 impl Report {
     fn fine(text: String) -> Report {

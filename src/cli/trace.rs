@@ -37,11 +37,11 @@ pub(super) fn run(args: &TraceArgs) -> Result<Outcome, Failure> {
     };
     let mut damage = None;
     let written = files::replace_with(path, |mut out| {
-        export(&mut trace, &filter, form, &mut out).or_else(|e| match e {
-            TraceError::Io(e) => Err(e),
+        export(&mut trace, &filter, form, &mut out).map_err(|e| match e {
+            TraceError::Io(e) => e,
             other => {
                 damage = Some(other);
-                Err(std::io::ErrorKind::InvalidData.into())
+                std::io::ErrorKind::InvalidData.into()
             }
         })
     });
