@@ -6,6 +6,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::isa::Profile;
+use crate::sim::engine::fast::Level;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -39,6 +40,8 @@ pub(super) enum Command {
     Diff(DiffArgs),
     /// Say how many cycles a program or a model takes, layer by layer, without executing it
     Estimate(EstimateArgs),
+    /// Measure how long a program or a model takes on this computer
+    Bench(BenchArgs),
     /// Assemble text into a program file
     Asm(AsmArgs),
     /// Print a program as assembly text
@@ -63,6 +66,7 @@ impl Command {
             Command::Diff(a) => a.json,
             Command::Compare(a) => a.json,
             Command::Dequantize(a) => a.json,
+            Command::Bench(a) => a.json,
             Command::Asm(_) | Command::Disasm(_) | Command::Trace(_) => false,
         }
     }
@@ -157,6 +161,48 @@ pub(super) struct EstimateArgs {
     pub(super) machine: Vec<String>,
     #[command(flatten)]
     pub(super) graph: GraphArgs,
+    /// The report as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// How the fast engine uses this computer. Results are the same whatever is chosen.
+#[derive(Debug, Clone, Args)]
+pub(super) struct KernelArgs {
+    /// Instructions of this CPU that the fast engine may use [default: the best it has]
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Level::NAMES))]
+    pub(super) kernels: Option<String>,
+    /// Threads, over inputs or inside instructions [default: all]
+    #[arg(long, value_name = "N")]
+    pub(super) threads: Option<std::num::NonZeroUsize>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  rcar-iss bench net.rcn --input x.npy --threads 1\n  rcar-iss bench net.onnx --input x.npy --profile\n  \
+                  rcar-iss bench net.onnx --input x.npy --kernels portable --json\n\n\
+                  A repetition executes the program on the first input, computes its clock anew, and reads the outputs; loading \
+                  and compiling are not part of it."
+)]
+pub(super) struct BenchArgs {
+    /// Program file, ONNX model or assembly text
+    pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) model: ModelArgs,
+    /// Input: .npy, .png or .jpg
+    #[arg(short, long, value_name = "[NAME=]FILE")]
+    pub(super) input: Vec<String>,
+    /// Repetitions, after a first one
+    #[arg(long, value_name = "N", default_value = "20")]
+    pub(super) repeat: std::num::NonZeroUsize,
+    #[command(flatten)]
+    pub(super) kernels: KernelArgs,
+    /// Show the time of each kind of instruction, and the slowest layers
+    #[arg(long)]
+    pub(super) profile: bool,
+    /// Run once for each line on stdin and answer with the milliseconds, for scripts that alternate with something else
+    #[arg(long, conflicts_with_all = ["json", "profile", "repeat"])]
+    pub(super) serve: bool,
     /// The report as JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -424,9 +470,8 @@ pub(super) struct RunArgs {
     /// Engine: both give the same bytes
     #[arg(long, value_enum, default_value_t = EngineArg::Fast)]
     pub(super) engine: EngineArg,
-    /// Threads for stacked inputs [default: all]
-    #[arg(long, value_name = "N")]
-    pub(super) threads: Option<std::num::NonZeroUsize>,
+    #[command(flatten)]
+    pub(super) kernels: KernelArgs,
     /// Class names: a JSON list, or an object from number to name
     #[arg(long, value_name = "FILE")]
     pub(super) labels: Option<PathBuf>,

@@ -15,6 +15,7 @@
 
 mod args;
 mod asm;
+mod bench;
 mod check;
 mod compare;
 mod compile;
@@ -26,6 +27,7 @@ mod failure;
 mod format;
 mod info;
 mod input;
+mod kernels;
 mod machines;
 mod model;
 mod outputs;
@@ -104,6 +106,7 @@ fn dispatch(command: Command) -> Result<Outcome, Failure> {
         Command::Estimate(args) => estimate::run(&args),
         Command::Trace(args) => return trace::run(&args),
         Command::Diff(args) => diff::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Asm(args) => asm::run(&args),
         Command::Disasm(args) => disasm::run(&args),
         Command::Info(args) => info::run(&args),

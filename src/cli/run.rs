@@ -13,12 +13,13 @@ use super::input::{self, Inputs};
 use super::outputs::{self, Class};
 use super::progress::Progress;
 use super::widths::{self, Widths};
-use super::{Report, estimate, format, sidecar, source, trace};
+use super::{Report, estimate, format, kernels, sidecar, source, trace};
 use crate::dump::{DumpWriter, Selection};
 use crate::host::RtenHost;
 use crate::profile::Profile;
 use crate::program::{Meta, Program, Role, TensorEntry};
 use crate::sim::clock::Cause;
+use crate::sim::engine::fast::Fast;
 use crate::sim::{EngineKind, Limits, Loaded, Memory, Observer, RunError, RunSummary, Session};
 use crate::trace::TraceWriter;
 
@@ -74,14 +75,17 @@ pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
 }
 
 fn run_all(args: &RunArgs, loaded: &Loaded, inputs: &Inputs) -> Result<Vec<Finished>, Failure> {
-    let available = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = args.threads.map_or(available, std::num::NonZero::get).min(inputs.runs);
+    let level = kernels::level(&args.kernels)?;
+    let threads = kernels::threads(&args.kernels).min(inputs.runs);
     let layers = loaded.program().meta.layers.len().max(1);
     let progress = Progress::new((inputs.runs * layers) as u64, "layers");
     let next = AtomicUsize::new(0);
     let results: Mutex<BTreeMap<usize, Result<Finished, Failure>>> = Mutex::default();
     let worker = || {
-        let mut session = Session::new(loaded, engine(args));
+        let mut session = match engine(args) {
+            EngineKind::Fast => Session::with_engine(loaded, Box::new(Fast::at(level))),
+            reference => Session::new(loaded, reference),
+        };
         let mut host = RtenHost::new();
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);

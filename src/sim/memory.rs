@@ -14,9 +14,49 @@ use crate::program::TensorEntry;
 pub struct Memory {
     constants: Arc<[u8]>,
     writable: u64,
-    dram: Vec<u8>,
-    spm: Vec<u8>,
-    acc: Vec<u8>,
+    dram: Aligned,
+    spm: Aligned,
+    acc: Aligned,
+}
+
+/// Bytes that begin at a multiple of a cache line, so that vectors of them do not straddle two.
+#[derive(Debug)]
+struct Aligned {
+    bytes: Vec<u8>,
+    begin: usize,
+    len: usize,
+}
+
+impl Aligned {
+    const LINE: usize = 64;
+
+    fn zeros(len: usize) -> Aligned {
+        let bytes = vec![0; len + Aligned::LINE];
+        let begin = bytes.as_ptr().align_offset(Aligned::LINE).min(Aligned::LINE);
+        Aligned { bytes, begin, len }
+    }
+}
+
+impl std::ops::Deref for Aligned {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[self.begin..self.begin + self.len]
+    }
+}
+
+impl std::ops::DerefMut for Aligned {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.begin..self.begin + self.len]
+    }
+}
+
+impl Clone for Aligned {
+    fn clone(&self) -> Aligned {
+        let mut copy = Aligned::zeros(self.len);
+        copy.copy_from_slice(self);
+        copy
+    }
 }
 
 impl Memory {
@@ -27,9 +67,9 @@ impl Memory {
         Memory {
             constants,
             writable: sizes.writable,
-            dram: vec![0; len(sizes.dram.saturating_sub(sizes.writable))],
-            spm: vec![0; len(sizes.spm)],
-            acc: vec![0; len(sizes.acc)],
+            dram: Aligned::zeros(len(sizes.dram.saturating_sub(sizes.writable))),
+            spm: Aligned::zeros(len(sizes.spm)),
+            acc: Aligned::zeros(len(sizes.acc)),
         }
     }
 
@@ -38,9 +78,9 @@ impl Memory {
     pub fn read(&self, space: Space, start: i64, len: usize) -> &[u8] {
         let (bytes, at) = match space {
             Space::Dram if (start as u64) < self.writable => (&*self.constants, start),
-            Space::Dram => (self.dram.as_slice(), start - self.writable as i64),
-            Space::Spm => (self.spm.as_slice(), start),
-            Space::Acc => (self.acc.as_slice(), start),
+            Space::Dram => (&*self.dram, start - self.writable as i64),
+            Space::Spm => (&*self.spm, start),
+            Space::Acc => (&*self.acc, start),
         };
         usize::try_from(at).ok().and_then(|at| bytes.get(at..at.checked_add(len)?)).unwrap_or_default()
     }
@@ -48,11 +88,16 @@ impl Memory {
     /// The same for writing; empty for constants.
     pub fn write(&mut self, space: Space, start: i64, len: usize) -> &mut [u8] {
         let (bytes, at) = match space {
-            Space::Dram => (&mut self.dram, start - self.writable as i64),
-            Space::Spm => (&mut self.spm, start),
-            Space::Acc => (&mut self.acc, start),
+            Space::Dram => (&mut *self.dram, start - self.writable as i64),
+            Space::Spm => (&mut *self.spm, start),
+            Space::Acc => (&mut *self.acc, start),
         };
         usize::try_from(at).ok().and_then(|at| bytes.get_mut(at..at.checked_add(len)?)).unwrap_or_default()
+    }
+
+    /// The scratchpad and the accumulators, whole.
+    pub fn spm_and_acc(&mut self) -> (&mut [u8], &mut [u8]) {
+        (&mut self.spm, &mut self.acc)
     }
 
     /// Copies `n` runs of `len` bytes between memories, or inside one; source and target of a run do not overlap, or
@@ -70,6 +115,15 @@ impl Memory {
             (Space::Spm, Space::Dram) => (&self.spm, &mut self.dram),
             (Space::Acc, Space::Spm) => (&self.acc, &mut self.spm),
             (Space::Spm, Space::Spm) => {
+                let bytes: &mut [u8] = &mut self.spm;
+                let last = |at: i64, step: i64| (at.min(at + step * (n - 1)), at.max(at + step * (n - 1)));
+                let ((low, high), (low_to, high_to)) = (last(read, from.2), last(write, to.2));
+                if len == 1 && low.min(low_to) >= 0 && high.max(high_to) < bytes.len() as i64 {
+                    for i in 0..n {
+                        bytes[(write + i * to.2) as usize] = bytes[(read + i * from.2) as usize];
+                    }
+                    return;
+                }
                 for _ in 0..n {
                     let at = read as usize;
                     if at + len <= self.spm.len() && write as usize + len <= self.spm.len() {

@@ -19,6 +19,8 @@ pub struct Segments {
     row: i64,
     miss: u64,
     base: i64,
+    /// One run is all.
+    single: bool,
     /// Extents and strides of the runs; 1 where a dimension is part of the run.
     counts: [u32; 4],
     strides: [i64; 4],
@@ -49,6 +51,7 @@ impl Segments {
             row: dram.row_bytes.into(),
             miss: dram.row_miss_cycles.into(),
             base: d.base,
+            single: counts == [1; 4],
             counts,
             strides: d.strides,
             run,
@@ -100,6 +103,18 @@ impl Iterator for Segments {
     fn next(&mut self) -> Option<u64> {
         if self.finished {
             return None;
+        }
+        if self.single {
+            let start = self.base + self.done;
+            let piece = self.grant.min(self.run - self.done);
+            let first = start & -self.burst;
+            let end = (start + piece + self.burst - 1) & -self.burst;
+            self.done += piece;
+            self.finished = self.done == self.run;
+            // A row is a power of two.
+            let shift = self.row.trailing_zeros();
+            let misses = (((end - 1) >> shift) - (first >> shift)) as u64;
+            return Some(((end - first) as u64).div_ceil(self.rate as u64) + misses * self.miss);
         }
         let (mut room, mut bytes, mut misses) = (self.grant, 0, 0);
         let mut open = None;

@@ -92,6 +92,21 @@ kernel! {
 }
 
 kernel! {
+    /// The larger of two bytes, into `best`.
+    pub(super) fn max_bytes(best: &mut [u8], other: &[u8], signed: bool) -> () {
+        if signed {
+            for (b, o) in best.iter_mut().zip(other) {
+                *b = (*b as i8).max(*o as i8) as u8;
+            }
+        } else {
+            for (b, o) in best.iter_mut().zip(other) {
+                *b = (*b).max(*o);
+            }
+        }
+    }
+}
+
+kernel! {
     /// `sums[c] += values[c] − zero_point`.
     pub(super) fn sum(sums: &mut [i32], values: &[i32], zero_point: i32) -> () {
         for (s, v) in sums.iter_mut().zip(values) {

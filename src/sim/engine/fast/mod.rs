@@ -7,19 +7,22 @@
 //! Kernels are safe code, compiled twice (`level.rs`): for any CPU, and for AVX2 with FMA, chosen when the engine is
 //! made.
 
+mod bytes;
 mod kernels;
 mod lane;
 mod level;
 mod mac;
 mod moves;
 mod rows;
+mod simd;
 mod vector;
 mod wide;
 
-pub use level::Level;
+pub use level::{Level, LevelError, Proof};
 
 use super::Engine;
 use crate::isa::Space;
+use crate::sim::access::{Region, padded_dims};
 use crate::sim::fault::FaultKind;
 use crate::sim::memory::Memory;
 use crate::sim::op::{OpKind, QueueOp};
@@ -29,6 +32,7 @@ use crate::sim::op::{OpKind, QueueOp};
 pub struct Fast {
     level: Level,
     scratch: Scratch,
+    products: bytes::Products,
 }
 
 /// Buffers that are kept from one operation to the next.
@@ -42,6 +46,7 @@ struct Scratch {
     sums: Vec<i64>,
     floats: Vec<f32>,
     multipliers: Vec<f32>,
+    bytes: Vec<u8>,
 }
 
 impl Fast {
@@ -54,7 +59,7 @@ impl Fast {
     /// An engine whose kernels use these instructions.
     #[must_use]
     pub fn at(level: Level) -> Fast {
-        Fast { level, scratch: Scratch::default() }
+        Fast { level, scratch: Scratch::default(), products: bytes::Products::default() }
     }
 }
 
@@ -65,12 +70,19 @@ impl Default for Fast {
 }
 
 impl Engine for Fast {
-    fn reset(&mut self) {}
+    fn reset(&mut self) {
+        self.products.reset();
+    }
 
     fn defined(&mut self, _: Space, _: i64, _: usize) {}
 
     fn execute(&mut self, op: &QueueOp, memory: &mut Memory) -> Result<u64, FaultKind> {
         let (level, s) = (self.level, &mut self.scratch);
+        if let Some(d) = op.kind.dst().filter(|d| d.space == Space::Spm)
+            && let Some(span) = Region::Box(d, padded_dims(d)).span()
+        {
+            self.products.changed(span);
+        }
         let mut wraps = 0;
         match &op.kind {
             OpKind::Nop => {}
@@ -88,15 +100,21 @@ impl Engine for Fast {
             OpKind::Rsum { dst, src, accumulate } if wide::is_wide(dst) => {
                 wraps = wide::sum(level, s, memory, dst, src, *accumulate);
             }
-            OpKind::Conv(c) => wraps = mac::conv(level, s, memory, c),
-            OpKind::Depthwise(c) => wraps = mac::depthwise(level, s, memory, c),
+            OpKind::Conv(c) => {
+                wraps = bytes::conv(level, &mut self.products, memory, c)
+                    .unwrap_or_else(|| mac::conv(level, s, memory, c));
+            }
+            OpKind::Depthwise(c) => {
+                wraps = bytes::depthwise(level, &mut self.products, memory, c)
+                    .unwrap_or_else(|| mac::depthwise(level, s, memory, c));
+            }
             OpKind::Matmul { dst, a, b, bias, accumulate } => {
                 wraps = mac::matmul(level, s, memory, dst, [a, b], bias.as_ref(), *accumulate);
             }
             OpKind::Requant { dst, src, quant } => vector::requant(level, s, memory, dst, src, quant),
             OpKind::Add { dst, a, b, quant } => vector::add(level, s, memory, dst, [a, b], quant),
             OpKind::Mul { dst, a, b, quant } => vector::mul(level, s, memory, dst, [a, b], quant),
-            OpKind::Lut { dst, src, table } => vector::lut(s, memory, dst, src, table),
+            OpKind::Lut { dst, src, table } => vector::lut(level, s, memory, dst, src, table),
             OpKind::MaxPool { dst, src, window, origin } => {
                 vector::max_pool(level, s, memory, dst, src, window, *origin);
             }

@@ -51,15 +51,17 @@ fn boxes(m: &mut Memory, dst: &TensorDesc, src: &TensorDesc, dims: [u32; 4]) {
     for axis in 0..outer {
         count[axis] = i64::from(dims[axis]);
     }
-    // The innermost loop that is left walks both sides with constant steps.
-    let last = outer.saturating_sub(1);
+    // The innermost loop walks both sides with constant steps: the longest one.
+    let last = (0..outer).max_by_key(|a| count[*a]).unwrap_or(0);
     let [n, step_to, step_from] = [count[last], dst.strides[last], src.strides[last]];
     count[last] = 1;
     for a in 0..count[0] {
         for b in 0..count[1] {
             for c in 0..count[2] {
-                let at = |d: &TensorDesc| row_address(d, [a, b, c]);
-                m.copy_runs((src.space, at(src), step_from), (dst.space, at(dst), step_to), n, run);
+                for e in 0..count[3] {
+                    let at = |d: &TensorDesc| row_address(d, [a, b, c]) + e * d.strides[3];
+                    m.copy_runs((src.space, at(src), step_from), (dst.space, at(dst), step_to), n, run);
+                }
             }
         }
     }

@@ -20,6 +20,25 @@ pub(super) fn for_rows(dims: [u32; 4], mut f: impl FnMut([i64; 3])) {
     }
 }
 
+/// Extents with inner ones merged to long rows, as far as they lie without gaps in all operands. Only for operations on
+/// each element by itself, without padding lanes.
+pub(super) fn merged(dims: [u32; 4], operands: &[&TensorDesc]) -> [u32; 4] {
+    let mut merged = dims;
+    for axis in (0..3).rev() {
+        let follows = |d: &&TensorDesc| {
+            let size = d.etype.bytes() as i64;
+            d.strides[3] == size && d.strides[axis] == i64::from(merged[3]) * size
+        };
+        let Some(n) = merged[3].checked_mul(dims[axis]).filter(|_| dims[axis] == 1 || operands.iter().all(follows))
+        else {
+            break;
+        };
+        merged[3] = n;
+        merged[axis] = 1;
+    }
+    if operands.iter().any(|d| padded_dims(d)[3] != d.dims[3]) { dims } else { merged }
+}
+
 /// Bytes of `n` elements that follow each other; the whole reach of strided ones.
 fn reach(stride: i64, n: usize, size: usize) -> usize {
     (n as i64 - 1).unsigned_abs() as usize * stride.unsigned_abs() as usize + size

@@ -1,7 +1,7 @@
 //! The vector unit, row by row.
 
 use super::lane::put_floats;
-use super::rows::{for_rows, pad_lanes, read, read_floats, read_wide, row_address, write};
+use super::rows::{for_rows, merged, pad_lanes, read, read_floats, read_wide, row_address, write};
 use super::{Level, Scratch, kernels};
 use crate::isa::{EType, QuantDesc, QuantMode, Space, TensorDesc, WindowDesc};
 use crate::numeric::{self, AddRescales, Average, Rescale};
@@ -62,6 +62,9 @@ pub(super) fn requant(
     }
     multipliers(m, q, n, &mut s.multipliers);
     let exact = src.etype == EType::S64 || dst.etype.bytes() == 2;
+    if !exact && fast_requant(level, m, dst, src, &s.multipliers, q) {
+        return;
+    }
     for_rows(dst.dims, |at| {
         let start = row_address(src, at);
         if exact {
@@ -77,6 +80,53 @@ pub(super) fn requant(
     });
 }
 
+/// ACC → bytes, where a kernel for whole rows can; false if not.
+fn fast_requant(
+    level: Level,
+    m: &mut Memory,
+    dst: &TensorDesc,
+    src: &TensorDesc,
+    multipliers: &[f32],
+    q: &QuantDesc,
+) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if matches!(level, Level::Avx512Vnni(_) | Level::Amx(_))
+        && src.space == Space::Acc
+        && src.etype == EType::S32
+        && src.strides[3] == 4
+        && dst.space == Space::Spm
+        && dst.strides[3] == 1
+        && dst.dims[..3].iter().all(|n| *n > 0)
+    {
+        use super::simd::round::{Bounds, Line, requantize};
+        let bounds = Bounds { zero_point: q.zero_point, clamp: [q.lo, q.hi] };
+        // The longer of the inner extents is the kernel's loop over rows.
+        let inner = if dst.dims[2] == 1 && dst.dims[1] > 1 { 1 } else { 2 };
+        let mut outer = dst.dims;
+        outer[inner] = 1;
+        let mut done = true;
+        for_rows(outer, |at| {
+            let line = |d: &TensorDesc| {
+                let first = usize::try_from(row_address(d, at)).ok()?;
+                Some(Line { first, stride: usize::try_from(d.strides[inner]).ok()? })
+            };
+            let (spm, acc) = m.spm_and_acc();
+            done &= match (line(src), line(dst)) {
+                (Some(from), Some(to)) => {
+                    requantize(acc, from, spm, to, dst.dims[inner] as usize, multipliers, bounds)
+                }
+                _ => false,
+            };
+        });
+        if done {
+            super::mac::pad(m, dst);
+        }
+        return done;
+    }
+    let _ = (level, m, dst, src, multipliers, q);
+    false
+}
+
 /// QLinearAdd.
 pub(super) fn add(
     level: Level,
@@ -86,8 +136,13 @@ pub(super) fn add(
     [a, b]: [&TensorDesc; 2],
     q: &QuantDesc,
 ) {
-    let n = dst.dims[3] as usize;
-    for_rows(dst.dims, |at| {
+    let dims = merged(dst.dims, &[dst, a, b]);
+    let n = dims[3] as usize;
+    for_rows(dims, |at| {
+        if q.doubles().is_none() && fast_add(level, m, dst, [a, b], at, n, q) {
+            pad_lanes(m, dst, row_address(dst, at));
+            return;
+        }
         read(m, a, row_address(a, at), n, &mut s.a);
         read(m, b, row_address(b, at), n, &mut s.b);
         if let Some(double) = q.doubles() {
@@ -104,6 +159,44 @@ pub(super) fn add(
     });
 }
 
+/// A row of sums of bytes, where a kernel can; false if not.
+fn fast_add(
+    level: Level,
+    m: &mut Memory,
+    dst: &TensorDesc,
+    [a, b]: [&TensorDesc; 2],
+    at: [i64; 3],
+    n: usize,
+    q: &QuantDesc,
+) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if matches!(level, Level::Avx512Vnni(_) | Level::Amx(_)) && [dst, a, b].iter().all(|d| is_bytes(d)) {
+        let Ok([to, from_a, from_b]) = places([dst, a, b], at) else { return false };
+        let signed = [a, b].map(|d| d.etype == EType::S8);
+        let (spm, _) = m.spm_and_acc();
+        let by = [q.m0, q.m1, q.c];
+        return super::simd::round::add(spm, [to, from_a, from_b], n, signed, by, [q.lo, q.hi]);
+    }
+    let _ = (level, m, dst, a, b, at, n, q);
+    false
+}
+
+/// Whether a tensor is bytes in the scratchpad whose rows lie without gaps.
+#[cfg(target_arch = "x86_64")]
+fn is_bytes(d: &TensorDesc) -> bool {
+    d.space == Space::Spm && d.etype.bytes() == 1 && d.strides[3] == 1
+}
+
+/// Where rows begin.
+#[cfg(target_arch = "x86_64")]
+fn places<const N: usize>(of: [&TensorDesc; N], at: [i64; 3]) -> Result<[usize; N], std::num::TryFromIntError> {
+    let mut to = [0; N];
+    for (to, d) in to.iter_mut().zip(of) {
+        *to = usize::try_from(row_address(d, at))?;
+    }
+    Ok(to)
+}
+
 /// QLinearMul.
 pub(super) fn mul(
     level: Level,
@@ -113,8 +206,9 @@ pub(super) fn mul(
     [a, b]: [&TensorDesc; 2],
     q: &QuantDesc,
 ) {
-    let n = dst.dims[3] as usize;
-    for_rows(dst.dims, |at| {
+    let dims = merged(dst.dims, &[dst, a, b]);
+    let n = dims[3] as usize;
+    for_rows(dims, |at| {
         read(m, a, row_address(a, at), n, &mut s.a);
         read(m, b, row_address(b, at), n, &mut s.b);
         if let Some(double) = q.doubles() {
@@ -132,14 +226,47 @@ pub(super) fn mul(
 }
 
 /// Table.
-pub(super) fn lut(s: &mut Scratch, m: &mut Memory, dst: &TensorDesc, src: &TensorDesc, table: &TensorDesc) {
-    let n = dst.dims[3] as usize;
+pub(super) fn lut(
+    level: Level,
+    s: &mut Scratch,
+    m: &mut Memory,
+    dst: &TensorDesc,
+    src: &TensorDesc,
+    table: &TensorDesc,
+) {
+    let dims = merged(dst.dims, &[dst, src]);
+    let n = dims[3] as usize;
     read(m, table, table.base, 256, &mut s.b);
-    for_rows(dst.dims, |at| {
+    let bytes: [u8; 256] = std::array::from_fn(|i| s.b[i] as u8);
+    for_rows(dims, |at| {
+        if fast_look_up(level, m, dst, src, at, n, &bytes) {
+            pad_lanes(m, dst, row_address(dst, at));
+            return;
+        }
         read(m, src, row_address(src, at), n, &mut s.a);
         s.a.iter_mut().for_each(|v| *v = s.b[(*v & 0xff) as usize]);
         put(m, dst, at, &s.a);
     });
+}
+
+/// A row of table entries of bytes, where a kernel can; false if not.
+fn fast_look_up(
+    level: Level,
+    m: &mut Memory,
+    dst: &TensorDesc,
+    src: &TensorDesc,
+    at: [i64; 3],
+    n: usize,
+    table: &[u8; 256],
+) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if matches!(level, Level::Avx512Vnni(_) | Level::Amx(_)) && is_bytes(dst) && is_bytes(src) {
+        let Ok(places) = places([dst, src], at) else { return false };
+        let (spm, _) = m.spm_and_acc();
+        return super::simd::round::look_up(spm, places, n, table);
+    }
+    let _ = (level, m, dst, src, at, n, table);
+    false
 }
 
 /// Rows of the input that the window of an output position touches, in row-major order.
@@ -168,6 +295,21 @@ pub(super) fn max_pool(
 ) {
     let n = dst.dims[3] as usize;
     let least = dst.etype.int_range().map_or(0, |r| r[0]);
+    if dst.strides[3] == 1 && src.strides[3] == 1 && dst.etype.bytes() == 1 && src.etype == dst.etype {
+        let signed = dst.etype == EType::S8;
+        for_rows(dst.dims, |[a, y, x]| {
+            s.bytes.clear();
+            s.bytes.resize(n, least as u8);
+            taps(src, w, [origin[0] + y, origin[1] + x], |[iy, ix]| {
+                let tap = m.read(src.space, row_address(src, [0, iy, ix]), n);
+                kernels::max_bytes(level, &mut s.bytes, tap, signed);
+            });
+            let start = row_address(dst, [a, y, x]);
+            m.write(dst.space, start, n).copy_from_slice(&s.bytes);
+            pad_lanes(m, dst, start);
+        });
+        return;
+    }
     for_rows(dst.dims, |[a, y, x]| {
         s.a.clear();
         s.a.resize(n, least);
@@ -239,9 +381,23 @@ pub(super) fn quantize(
     src: &TensorDesc,
     q: &QuantDesc,
 ) {
-    let n = dst.dims[3] as usize;
-    s.a.resize(n, 0);
-    for_rows(dst.dims, |at| {
+    let dims = merged(dst.dims, &[dst, src]);
+    let n = dims[3] as usize;
+    for_rows(dims, |at| {
+        #[cfg(target_arch = "x86_64")]
+        if matches!(level, Level::Avx512Vnni(_) | Level::Amx(_))
+            && is_bytes(dst)
+            && src.space == Space::Spm
+            && src.strides[3] == 4
+            && let Ok(places) = places([dst, src], at)
+        {
+            use super::simd::round::{Bounds, quantize};
+            let bounds = Bounds { zero_point: q.zero_point, clamp: [q.lo, q.hi] };
+            if quantize(m.spm_and_acc().0, places, n, q.m0, bounds) {
+                pad_lanes(m, dst, row_address(dst, at));
+                return;
+            }
+        }
         read_floats(m, src, row_address(src, at), n, &mut s.floats);
         s.a.resize(n, 0);
         kernels::quantize(level, &mut s.a, &s.floats, q.m0, q.zero_point, [q.lo, q.hi]);
@@ -251,10 +407,11 @@ pub(super) fn quantize(
 
 /// Integers → f32.
 pub(super) fn dequantize(s: &mut Scratch, m: &mut Memory, dst: &TensorDesc, src: &TensorDesc, q: &QuantDesc) {
-    let n = dst.dims[3] as usize;
+    let dims = if q.mode == QuantMode::Tensor { merged(dst.dims, &[dst, src]) } else { dst.dims };
+    let n = dims[3] as usize;
     multipliers(m, q, n, &mut s.multipliers);
     let zero = i64::from(src.zero_point);
-    for_rows(dst.dims, |at| {
+    for_rows(dims, |at| {
         let start = row_address(src, at);
         if src.space == Space::Acc {
             read_wide(m, src, start, n, &mut s.sums);

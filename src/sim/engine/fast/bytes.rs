@@ -1,0 +1,454 @@
+//! Dense products of bytes for the kernels of `simd`: activations as they lie in the scratchpad where that is possible,
+//! else a copy of the tile's image with its padding; weights as they are packed, turned to signed ones if need be.
+
+use super::Level;
+use super::simd::tile::{Lists, Place as TilePlace, Start, Tile};
+use crate::isa::blocks::{BLOCK, BLOCK_ELEMENTS};
+use crate::isa::{BlockGrid, EType, Space, TensorDesc, WindowDesc};
+use crate::sim::memory::Memory;
+use crate::sim::op::{ConvOp, Pruned};
+
+/// Buffers that are kept, and the weights of the last product.
+#[derive(Debug, Default)]
+pub(super) struct Products {
+    image: Vec<u8>,
+    taps: Vec<usize>,
+    lists: Lists,
+    weights: Ready,
+    interleaved: Interleaved,
+    init: Vec<i32>,
+}
+
+/// Depthwise weights made ready: signed and interleaved, with their sums.
+#[derive(Debug, Default)]
+struct Interleaved {
+    of: Option<TensorDesc>,
+    range: (i64, i64),
+    plain: Vec<i8>,
+    weights: Vec<i8>,
+    sums: Vec<i32>,
+}
+
+/// Weights made ready: signed, with their sums.
+#[derive(Debug, Default)]
+struct Ready {
+    /// Of what; none if the scratchpad has changed there.
+    of: Option<(TensorDesc, Option<Pruned>)>,
+    /// The bytes of the scratchpad that they were made from.
+    range: (i64, i64),
+    /// Signed weights, if they are not those in the scratchpad.
+    signed: Option<Vec<u8>>,
+    /// `Σ(w − zw)` of each channel.
+    sums: Vec<i32>,
+}
+
+impl Products {
+    /// The engine forgets everything.
+    pub(super) fn reset(&mut self) {
+        self.weights.of = None;
+        self.interleaved.of = None;
+    }
+
+    /// Bytes of the scratchpad change.
+    pub(super) fn changed(&mut self, (lo, hi): (i64, i64)) {
+        if lo < self.weights.range.1 && self.weights.range.0 < hi {
+            self.weights.of = None;
+        }
+        if lo < self.interleaved.range.1 && self.interleaved.range.0 < hi {
+            self.interleaved.of = None;
+        }
+    }
+}
+
+/// Whether operands have the types and places that kernels take.
+fn suits(level: Level, dst: &TensorDesc, a: &TensorDesc, w: &TensorDesc, bias: Option<&TensorDesc>) -> bool {
+    let byte = |d: &TensorDesc| d.space == Space::Spm && matches!(d.etype, EType::U8 | EType::S8);
+    matches!(level, Level::Avx512Vnni(_) | Level::Amx(_))
+        && byte(a)
+        && byte(w)
+        && dst.space == Space::Acc
+        && dst.etype == EType::S32
+        && dst.strides[3] == 4
+        && dst.strides[..3].iter().all(|s| *s >= 0)
+        && a.strides[3] == 1
+        && a.strides[..3].iter().all(|s| *s >= 0)
+        && dst.dims.iter().chain(&a.dims).all(|n| *n > 0)
+        && bias.is_none_or(|b| b.space == Space::Spm && b.strides[3] == 4)
+}
+
+/// The sign bit of signed activations turned, so that they are unsigned; the zero point moves along.
+fn sign(d: &TensorDesc) -> (u8, i32) {
+    if d.etype == EType::S8 { (0x80, d.zero_point + 128) } else { (0, d.zero_point) }
+}
+
+/// The dense convolution; none if kernels cannot.
+pub(super) fn conv(level: Level, s: &mut Products, m: &mut Memory, c: &ConvOp) -> Option<u64> {
+    if !suits(level, &c.dst, &c.src, &c.weights, c.bias.as_ref()) {
+        return None;
+    }
+    s.weights.ready(m, &c.weights, c.pruned.as_ref())?;
+    let quads = c.weights.dims[3].div_ceil(4) as usize;
+    let w = &c.window;
+    let image = Image::of(c, quads * 4);
+    let (flip, za) = sign(&c.src);
+    let pitch = c.src.strides[2] as usize;
+    let direct = flip == 0 && image.inside(c) && pitch >= quads * 4;
+    let (first, pixel, row) = if direct {
+        let first = c.src.base + image.first[0] * c.src.strides[1] + image.first[1] * c.src.strides[2];
+        (usize::try_from(first).ok()?, pitch, c.src.strides[1] as usize)
+    } else {
+        let (spm, _) = m.spm_and_acc();
+        let pixel = image.copy(c, spm, flip, za as u8, w.stride[1].into(), &mut s.image)?;
+        (0, pixel, pixel * image.extent[1] as usize)
+    };
+    // The taps of a row follow each other without gaps: one tap with more channels.
+    let merged = w.dilation[1] == 1 && pixel == quads * 4;
+    s.taps.clear();
+    for y in 0..usize::from(w.kernel[0]) {
+        for x in 0..if merged { 1 } else { usize::from(w.kernel[1]) } {
+            s.taps.push(y * usize::from(w.dilation[0]) * row + x * usize::from(w.dilation[1]) * pixel);
+        }
+    }
+    let quads = if merged { quads * usize::from(w.kernel[1]) } else { quads };
+    let step = [row * usize::from(w.stride[0]), pixel * usize::from(w.stride[1])];
+    let source = Source { copied: !direct, first, step, quads, za };
+    let [_, rows, columns, _] = c.dst.strides;
+    let place = Place { dst: &c.dst, stride: [rows, columns], extent: [c.dst.dims[1], c.dst.dims[2]] };
+    let wraps = s.run(level, m, &source, &c.weights, &place, c.bias.as_ref(), c.accumulate)?;
+    super::mac::pad(m, &c.dst);
+    Some(wraps)
+}
+
+/// The depthwise convolution; none if the kernel cannot.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn depthwise(level: Level, s: &mut Products, m: &mut Memory, c: &ConvOp) -> Option<u64> {
+    use super::simd::depthwise::Depthwise;
+    if c.accumulate || c.pruned.is_some() || !suits(level, &c.dst, &c.src, &c.weights, c.bias.as_ref()) {
+        return None;
+    }
+    let channels = c.weights.dims[3] as usize;
+    let (flip, za) = sign(&c.src);
+    let w = &c.window;
+    let image = Image::of(c, channels);
+    let direct = flip == 0 && image.inside(c);
+    s.interleaved.ready(m, &c.weights)?;
+    let (spm, acc) = m.spm_and_acc();
+    let spm: &[u8] = spm;
+    let (first, pixel, row) = if direct {
+        let first = c.src.base + image.first[0] * c.src.strides[1] + image.first[1] * c.src.strides[2];
+        (usize::try_from(first).ok()?, c.src.strides[2] as usize, c.src.strides[1] as usize)
+    } else {
+        let pixel = image.copy(c, spm, flip, za as u8, w.stride[1].into(), &mut s.image)?;
+        (0, pixel, pixel * image.extent[1] as usize)
+    };
+    s.taps.clear();
+    for y in 0..usize::from(w.kernel[0]) {
+        for x in 0..usize::from(w.kernel[1]) {
+            s.taps.push(y * usize::from(w.dilation[0]) * row + x * usize::from(w.dilation[1]) * pixel);
+        }
+    }
+    s.init.clear();
+    s.init.extend(s.interleaved.sums.iter().map(|sum| za.wrapping_mul(*sum).wrapping_neg()));
+    s.init.resize(channels.next_multiple_of(64), 0);
+    let bias = match &c.bias {
+        Some(b) => spm.get(usize::try_from(b.base).ok()?..)?.get(..channels * 4)?.as_chunks::<4>().0,
+        None => &[],
+    };
+    for (start, b) in s.init.iter_mut().zip(bias) {
+        *start = start.wrapping_add(i32::from_le_bytes(*b));
+    }
+    let place = TilePlace {
+        first: usize::try_from(c.dst.base).ok()?,
+        stride: [c.dst.strides[1] as usize, c.dst.strides[2] as usize],
+        extent: [c.dst.dims[1] as usize, c.dst.dims[2] as usize],
+    };
+    let mut tile = Depthwise {
+        src: if direct { spm } else { &s.image },
+        first,
+        step: [row * usize::from(w.stride[0]), pixel * usize::from(w.stride[1])],
+        extent: place.extent,
+        taps: &s.taps,
+        weights: &s.interleaved.weights,
+        channels,
+        init: &s.init,
+        dst: acc,
+        target: place.first,
+        stride: place.stride,
+    };
+    if !tile.run() {
+        return None;
+    }
+    let wraps = place.wraps(acc, bias, s.taps.len() as i64 * 255 * 255);
+    super::mac::pad(m, &c.dst);
+    Some(wraps)
+}
+
+/// No kernel for this CPU.
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) fn depthwise(_: Level, _: &mut Products, _: &mut Memory, _: &ConvOp) -> Option<u64> {
+    None
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Interleaved {
+    /// Makes weights ready, unless they are those of the last product. None if differences do not fit a byte.
+    fn ready(&mut self, m: &Memory, d: &TensorDesc) -> Option<()> {
+        if self.of == Some(*d) {
+            return Some(());
+        }
+        self.of = None;
+        let [_, kh, kw, channels] = d.dims.map(|n| n as usize);
+        if d.strides[3] != 1 || channels == 0 {
+            return None;
+        }
+        self.range = crate::sim::access::Region::Box(d, d.dims).span()?;
+        self.plain.clear();
+        self.sums.clear();
+        self.sums.resize(channels, 0);
+        for y in 0..kh as i64 {
+            for x in 0..kw as i64 {
+                let row = m.read(d.space, d.base + y * d.strides[1] + x * d.strides[2], channels);
+                for (w, sum) in row.iter().zip(&mut self.sums) {
+                    let value = if d.etype == EType::S8 { i32::from(*w as i8) } else { i32::from(*w) };
+                    let difference = value - d.zero_point;
+                    *sum += difference;
+                    self.plain.push(i8::try_from(difference).ok()?);
+                }
+            }
+        }
+        super::simd::depthwise::interleave(&self.plain, channels, &mut self.weights);
+        self.of = Some(*d);
+        Some(())
+    }
+}
+
+/// Where activations are.
+struct Source {
+    /// In the copied image; else in the scratchpad.
+    copied: bool,
+    first: usize,
+    step: [usize; 2],
+    quads: usize,
+    za: i32,
+}
+
+/// Where sums go.
+struct Place<'a> {
+    dst: &'a TensorDesc,
+    /// Bytes from an output row and an output pixel to the next, and how many there are.
+    stride: [i64; 2],
+    extent: [u32; 2],
+}
+
+impl Products {
+    #[expect(clippy::too_many_arguments, reason = "the operands of one instruction")]
+    fn run(
+        &mut self,
+        level: Level,
+        m: &mut Memory,
+        source: &Source,
+        weights: &TensorDesc,
+        &Place { dst, stride, extent }: &Place,
+        bias: Option<&TensorDesc>,
+        accumulate: bool,
+    ) -> Option<u64> {
+        let (spm, acc) = m.spm_and_acc();
+        let spm: &[u8] = spm;
+        let oc = dst.dims[3] as usize;
+        let start = match bias {
+            _ if accumulate => Start::Accumulate,
+            Some(b) => Start::Bias(spm.get(usize::try_from(b.base).ok()?..)?.get(..oc * 4)?.as_chunks().0),
+            None => Start::Zero,
+        };
+        let zw = weights.zero_point - if weights.etype == EType::U8 { 128 } else { 0 };
+        let packed = match &self.weights.signed {
+            Some(signed) => signed.as_slice(),
+            None => spm.get(usize::try_from(weights.base).ok()?..)?,
+        };
+        let mut tile = Tile {
+            src: if source.copied { &self.image } else { spm },
+            first: source.first,
+            step: source.step,
+            extent: extent.map(|n| n as usize),
+            taps: &self.taps,
+            quads: source.quads,
+            weights: packed,
+            weight_sums: &self.weights.sums,
+            oc,
+            zeros: [source.za, zw],
+            start,
+            dst: acc,
+            target: usize::try_from(dst.base).ok()?,
+            stride: stride.map(|s| s as usize),
+        };
+        tile.run(level, &mut self.lists)
+    }
+}
+
+/// The part of the image that the taps of a tile reach, padding included.
+struct Image {
+    first: [i64; 2],
+    extent: [i64; 2],
+    /// Bytes of a pixel.
+    depth: usize,
+}
+
+impl Image {
+    fn of(c: &ConvOp, depth: usize) -> Image {
+        let WindowDesc { kernel, stride, dilation, pads } = c.window;
+        let axis = |a: usize| {
+            let first = c.origin[a] * i64::from(stride[a]) - i64::from(pads[a]);
+            let reach = i64::from(c.dst.dims[a + 1] - 1) * i64::from(stride[a])
+                + i64::from(kernel[a] - 1) * i64::from(dilation[a]);
+            (first, reach + 1)
+        };
+        let (y, x) = (axis(0), axis(1));
+        Image { first: [y.0, x.0], extent: [y.1, x.1], depth }
+    }
+
+    /// Whether nothing of it is padding.
+    fn inside(&self, c: &ConvOp) -> bool {
+        (0..2).all(|a| self.first[a] >= 0 && self.first[a] + self.extent[a] <= i64::from(c.src.dims[a + 1]))
+    }
+
+    /// Copies it, padding as zero points; gives the bytes from pixel to pixel.
+    fn copy(&self, c: &ConvOp, spm: &[u8], flip: u8, za: u8, stride: usize, to: &mut Vec<u8>) -> Option<usize> {
+        let d = &c.src;
+        let n = d.dims[3] as usize;
+        let pitch = usize::try_from(d.strides[2]).ok()?;
+        // Whole rows can be copied at once if not much lies between pixels.
+        let at_once = pitch >= self.depth && pitch < 2 * self.depth;
+        let pixel = if at_once { pitch } else { self.depth };
+        let [rows, columns] = self.extent.map(|n| n as usize);
+        // Sixteen pixels behind the last one may be read, for nothing.
+        let len = rows * columns * pixel + 16 * stride * pixel + 64;
+        if to.len() < len {
+            to.resize(len, 0);
+        }
+        let begin = (-self.first[1]).clamp(0, self.extent[1]);
+        let end = (i64::from(d.dims[2]) - self.first[1]).clamp(begin, self.extent[1]);
+        for (y, line) in to.chunks_exact_mut(columns * pixel).take(rows).enumerate() {
+            let iy = self.first[0] + y as i64;
+            if iy < 0 || iy >= i64::from(d.dims[1]) || begin == end {
+                line.fill(za);
+                continue;
+            }
+            let (left, rest) = line.split_at_mut(begin as usize * pixel);
+            let (middle, right) = rest.split_at_mut((end - begin) as usize * pixel);
+            left.fill(za);
+            right.fill(za);
+            let start = d.base + iy * d.strides[1] + (self.first[1] + begin) * d.strides[2];
+            let from = spm.get(usize::try_from(start).ok()?..)?;
+            if at_once {
+                let len = middle.len() - (pixel - n);
+                let (from, middle) = (from.get(..len)?, &mut middle[..len]);
+                if flip == 0 {
+                    middle.copy_from_slice(from);
+                } else {
+                    middle.iter_mut().zip(from).for_each(|(t, f)| *t = f ^ flip);
+                }
+            } else {
+                for (x, to) in middle.chunks_exact_mut(pixel).enumerate() {
+                    let from = from.get(x * pitch..x * pitch + n)?;
+                    to[..n].iter_mut().zip(from).for_each(|(t, f)| *t = f ^ flip);
+                    to[n..].fill(za);
+                }
+            }
+        }
+        Some(pixel)
+    }
+}
+
+impl Ready {
+    /// Makes weights ready, unless they are those of the last product.
+    fn ready(&mut self, m: &Memory, d: &TensorDesc, pruned: Option<&Pruned>) -> Option<()> {
+        let of = (*d, pruned.copied());
+        if self.of == Some(of) {
+            return Some(());
+        }
+        self.of = None;
+        let [oc, kh, kw, ic] = d.dims.map(|n| n as usize);
+        let (taps, quads) = (kh * kw, ic.div_ceil(4));
+        let total = oc.next_multiple_of(16) * taps * quads * 4;
+        let flip = if d.etype == EType::U8 { 0x80 } else { 0 };
+        let zero = (d.zero_point as u8) ^ flip;
+        self.signed = match pruned {
+            Some(p) => {
+                let stream = p.blocks as usize * BLOCK_ELEMENTS;
+                self.range = (d.base, d.base + stream as i64);
+                Some(unpruned(m, d, p, flip, zero)?)
+            }
+            None => {
+                self.range = (d.base, d.base + total as i64);
+                let packed = m.read(d.space, d.base, total);
+                (flip != 0 || !ic.is_multiple_of(4)).then(|| packed.iter().map(|w| w ^ flip).collect())
+            }
+        };
+        if let Some(signed) = &mut self.signed {
+            clear_padding(signed, oc, taps, ic, zero);
+        }
+        let packed = self.signed.as_deref().unwrap_or_else(|| m.read(d.space, d.base, total));
+        if packed.len() != total {
+            return None;
+        }
+        self.sums.clear();
+        self.sums.resize(oc.next_multiple_of(16), 0);
+        let lost = (taps * quads * 4) as i32 * i32::from(zero as i8);
+        let mut rest = packed;
+        for first in (0..oc).step_by(64) {
+            let width = (oc - first).min(64).next_multiple_of(16);
+            let (block, later) = rest.split_at(width * taps * quads * 4);
+            rest = later;
+            let sums = &mut self.sums[first..first + width];
+            #[cfg(target_arch = "x86_64")]
+            super::simd::vnni::sums(block, sums);
+            #[cfg(not(target_arch = "x86_64"))]
+            for row in block.chunks_exact(width * 4) {
+                for (sum, w) in sums.iter_mut().zip(row.as_chunks::<4>().0) {
+                    *sum += w.iter().map(|w| i32::from(*w as i8)).sum::<i32>();
+                }
+            }
+            sums.iter_mut().for_each(|s| *s -= lost);
+        }
+        self.of = Some(of);
+        Some(())
+    }
+}
+
+/// Writes the zero point to the input channels beyond the last one: programs may leave anything there.
+fn clear_padding(packed: &mut [u8], oc: usize, taps: usize, ic: usize, zero: u8) {
+    let (used, quads) = (ic % 4, ic.div_ceil(4));
+    if used == 0 {
+        return;
+    }
+    let mut rest = packed;
+    for first in (0..oc).step_by(64) {
+        let width = (oc - first).min(64).next_multiple_of(16);
+        let (block, later) = rest.split_at_mut((width * taps * quads * 4).min(rest.len()));
+        rest = later;
+        for tap in block.chunks_exact_mut(quads * width * 4) {
+            let last = &mut tap[(quads - 1) * width * 4..];
+            last.as_chunks_mut::<4>().0.iter_mut().for_each(|four| four[used..].fill(zero));
+        }
+    }
+}
+
+/// Pruned weights in the packed order, the absent ones zero points.
+fn unpruned(m: &Memory, d: &TensorDesc, pruned: &Pruned, flip: u8, zero: u8) -> Option<Vec<u8>> {
+    let [oc, kh, kw, ic] = d.dims.map(|n| n as usize);
+    let (taps, quads) = (kh * kw, ic.div_ceil(4));
+    let mut to = vec![zero; oc.next_multiple_of(16) * taps * quads * 4];
+    let mask = m.read(Space::Dram, pruned.mask, pruned.mask_bytes);
+    let stream = m.read(d.space, d.base, pruned.blocks as usize * BLOCK_ELEMENTS);
+    for ([o, tap, i], bytes) in BlockGrid::of(d.dims).present(mask).zip(stream.chunks_exact(BLOCK_ELEMENTS)) {
+        let [o, tap, first] = [o as usize * BLOCK, tap as usize, i as usize * BLOCK / 4];
+        let block = o / 64 * 64;
+        let width = (oc - block).min(64).next_multiple_of(16);
+        // A block holds four quads of sixteen channels: [quad][channel][4].
+        for (quad, from) in bytes.as_chunks::<64>().0.iter().enumerate().take(quads - first) {
+            let at = block * taps * quads * 4 + ((tap * quads + first + quad) * width + o % 64) * 4;
+            to.get_mut(at..at + 64)?.iter_mut().zip(from).for_each(|(t, f)| *t = f ^ flip);
+        }
+    }
+    Some(to)
+}

@@ -1,0 +1,181 @@
+//! Depthwise convolution of bytes on 512 bits: 64 channels at a time.
+//!
+//! The bytes of four taps are interleaved, so that VPDPBUSD adds them for each channel; weights are interleaved once for
+//! many tiles. Interleaving leaves channels in another order ([`order`]), which the end undoes.
+
+#![expect(unsafe_code, reason = "vector kernels on raw pointers")]
+
+use std::arch::x86_64::{
+    __m512i, _mm512_add_epi32, _mm512_dpbusd_epi32, _mm512_loadu_si512, _mm512_mask_storeu_epi32,
+    _mm512_maskz_loadu_epi8, _mm512_setzero_si512, _mm512_shuffle_i32x4, _mm512_unpackhi_epi8,
+    _mm512_unpackhi_epi16, _mm512_unpacklo_epi8, _mm512_unpacklo_epi16,
+};
+
+/// A depthwise tile: `dst[p][c] = init[c] + Σ tap a[p·step + tap][c] · w[tap][c]`.
+#[derive(Debug)]
+pub(in crate::sim::engine::fast) struct Depthwise<'a> {
+    /// Unsigned activations, and where those of pixel (0, 0) begin.
+    pub(in crate::sim::engine::fast) src: &'a [u8],
+    pub(in crate::sim::engine::fast) first: usize,
+    /// Bytes from an output row and an output pixel to the next, in `src`.
+    pub(in crate::sim::engine::fast) step: [usize; 2],
+    /// Output rows and columns.
+    pub(in crate::sim::engine::fast) extent: [usize; 2],
+    /// Where each tap lies from the pixel's first byte.
+    pub(in crate::sim::engine::fast) taps: &'a [usize],
+    /// From [`interleave`].
+    pub(in crate::sim::engine::fast) weights: &'a [i8],
+    pub(in crate::sim::engine::fast) channels: usize,
+    /// Start values, up to a multiple of 64 channels.
+    pub(in crate::sim::engine::fast) init: &'a [i32],
+    /// Accumulators, and where those of pixel (0, 0) begin.
+    pub(in crate::sim::engine::fast) dst: &'a mut [u8],
+    pub(in crate::sim::engine::fast) target: usize,
+    /// Bytes from an output row and an output pixel to the next, in `dst`.
+    pub(in crate::sim::engine::fast) stride: [usize; 2],
+}
+
+/// The channel of byte 4·`lane` of vector `v` of 64 interleaved channels.
+fn order(v: usize, lane: usize) -> usize {
+    lane / 4 * 16 + v * 4 + lane % 4
+}
+
+/// Signed weights `[tap][channel]` as `[channel/64][tap/4][4 vectors][16 lanes][4 taps]`, absent ones zero.
+pub(in crate::sim::engine::fast) fn interleave(weights: &[i8], channels: usize, to: &mut Vec<i8>) {
+    to.clear();
+    let taps = weights.len() / channels;
+    for block in (0..channels).step_by(64) {
+        for group in (0..taps).step_by(4) {
+            for v in 0..4 {
+                for lane in 0..16 {
+                    let c = block + order(v, lane);
+                    to.extend((group..group + 4).map(|tap| {
+                        if tap < taps && c < channels { weights[tap * channels + c] } else { 0 }
+                    }));
+                }
+            }
+        }
+    }
+}
+
+impl Depthwise<'_> {
+    /// Computes the tile; false if something lies outside.
+    pub(in crate::sim::engine::fast) fn run(&mut self) -> bool {
+        let last = |first: usize, step: [usize; 2]| {
+            first + (self.extent[0] - 1) * step[0] + (self.extent[1] - 1) * step[1]
+        };
+        let reach = self.taps.iter().max().map_or(0, |t| t + self.channels);
+        let blocks = self.channels.div_ceil(64);
+        let groups = self.taps.len().div_ceil(4);
+        let fits = self.extent.iter().all(|n| *n > 0)
+            && !self.taps.is_empty()
+            && last(self.first, self.step) + reach <= self.src.len()
+            && last(self.target, self.stride) + self.channels * 4 <= self.dst.len()
+            && self.weights.len() >= blocks * groups * 256
+            && self.init.len() >= blocks * 64;
+        if !fits {
+            return false;
+        }
+        // Whole groups of four; a tap that is not there is the first one again, with weights of zero.
+        let mut taps = self.taps.to_vec();
+        taps.resize(groups * 4, self.taps[0]);
+        for y in 0..self.extent[0] {
+            let from = self.first + y * self.step[0];
+            let to = self.target + y * self.stride[0];
+            for block in 0..blocks {
+                let n = (self.channels - block * 64).min(64);
+                // SAFETY: AVX-512 VNNI was detected, else this module is not called; `fits` says that all pixels' taps and
+                // targets lie inside the slices, and the last block's channels are masked.
+                unsafe {
+                    row(
+                        self.src.as_ptr().add(from + block * 64),
+                        self.step[1],
+                        self.dst.as_mut_ptr().add(to + block * 256),
+                        self.stride[1],
+                        self.extent[1],
+                        taps.as_chunks::<4>().0,
+                        self.weights.as_ptr().add(block * groups * 256),
+                        self.init.as_ptr().add(block * 64),
+                        n,
+                    );
+                }
+            }
+        }
+        true
+    }
+}
+
+/// The bytes of four taps of 64 channels, interleaved.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn interleaved(a: [__m512i; 4]) -> [__m512i; 4] {
+    let low = [_mm512_unpacklo_epi8(a[0], a[1]), _mm512_unpacklo_epi8(a[2], a[3])];
+    let high = [_mm512_unpackhi_epi8(a[0], a[1]), _mm512_unpackhi_epi8(a[2], a[3])];
+    [
+        _mm512_unpacklo_epi16(low[0], low[1]),
+        _mm512_unpackhi_epi16(low[0], low[1]),
+        _mm512_unpacklo_epi16(high[0], high[1]),
+        _mm512_unpackhi_epi16(high[0], high[1]),
+    ]
+}
+
+/// Sums back in the order of channels: the 4 × 4 matrix of 128-bit lanes, transposed.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn in_order(s: [__m512i; 4]) -> [__m512i; 4] {
+    let t0 = _mm512_shuffle_i32x4::<0x44>(s[0], s[1]);
+    let t1 = _mm512_shuffle_i32x4::<0xee>(s[0], s[1]);
+    let t2 = _mm512_shuffle_i32x4::<0x44>(s[2], s[3]);
+    let t3 = _mm512_shuffle_i32x4::<0xee>(s[2], s[3]);
+    [
+        _mm512_shuffle_i32x4::<0x88>(t0, t2),
+        _mm512_shuffle_i32x4::<0xdd>(t0, t2),
+        _mm512_shuffle_i32x4::<0x88>(t1, t3),
+        _mm512_shuffle_i32x4::<0xdd>(t1, t3),
+    ]
+}
+
+/// One row of pixels, up to 64 channels.
+///
+/// # Safety
+/// The CPU has the features. `n` bytes can be read at every tap of every pixel, and `n` values written; weights are whole.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+#[expect(clippy::too_many_arguments, reason = "the operands of one inner loop")]
+unsafe fn row(
+    mut src: *const u8,
+    step: usize,
+    mut dst: *mut u8,
+    stride: usize,
+    pixels: usize,
+    taps: &[[usize; 4]],
+    weights: *const i8,
+    init: *const i32,
+    n: usize,
+) {
+    // SAFETY: as the function says.
+    unsafe {
+        let bytes = if n == 64 { u64::MAX } else { (1 << n) - 1 };
+        let load = |v: usize| _mm512_loadu_si512(init.add(v * 16).cast());
+        let init = [load(0), load(1), load(2), load(3)];
+        for _ in 0..pixels {
+            let mut sums = [_mm512_setzero_si512(); 4];
+            for (group, four) in taps.iter().enumerate() {
+                let a = four.map(|tap| _mm512_maskz_loadu_epi8(bytes, src.add(tap).cast()));
+                let a = interleaved(a);
+                let w = weights.add(group * 256);
+                for v in 0..4 {
+                    let w = _mm512_loadu_si512(w.add(v * 64).cast());
+                    sums[v] = _mm512_dpbusd_epi32(sums[v], a[v], w);
+                }
+            }
+            let sums = in_order(sums);
+            for v in 0..n.div_ceil(16) {
+                let left = n - v * 16;
+                let mask = if left >= 16 { u16::MAX } else { (1 << left) - 1 };
+                _mm512_mask_storeu_epi32(dst.add(v * 64).cast(), mask, _mm512_add_epi32(sums[v], init[v]));
+            }
+            src = src.add(step);
+            dst = dst.add(stride);
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! A tile of a dense product, and its walk: blocks of 64 output channels, groups of pixels.
+
+use crate::numeric;
+use crate::sim::engine::fast::Level;
+
+/// What sums are added to.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::sim::engine::fast) enum Start<'a> {
+    /// Nothing.
+    Zero,
+    /// One value for each channel, little endian.
+    Bias(&'a [[u8; 4]]),
+    /// The present accumulators.
+    Accumulate,
+}
+
+/// `dst[p][o] = start + Σ(tap, i) (a[p·step + tap + i] − za)(w[o][tap][i] − zw)`.
+#[derive(Debug)]
+pub(in crate::sim::engine::fast) struct Tile<'a> {
+    /// Activations, and where those of pixel (0, 0) begin.
+    pub(in crate::sim::engine::fast) src: &'a [u8],
+    pub(in crate::sim::engine::fast) first: usize,
+    /// Bytes from an output row and an output pixel to the next, in `src`.
+    pub(in crate::sim::engine::fast) step: [usize; 2],
+    /// Output rows and columns.
+    pub(in crate::sim::engine::fast) extent: [usize; 2],
+    /// Where each tap lies from the pixel's first byte.
+    pub(in crate::sim::engine::fast) taps: &'a [usize],
+    /// Four input channels each, at every tap.
+    pub(in crate::sim::engine::fast) quads: usize,
+    /// `[oc/64][tap][quad][block][4]`, and what they are without their zero point in sum, by channel.
+    pub(in crate::sim::engine::fast) weights: &'a [u8],
+    pub(in crate::sim::engine::fast) weight_sums: &'a [i32],
+    /// Output channels.
+    pub(in crate::sim::engine::fast) oc: usize,
+    /// Zero points of activations and weights.
+    pub(in crate::sim::engine::fast) zeros: [i32; 2],
+    pub(in crate::sim::engine::fast) start: Start<'a>,
+    /// Accumulators, and where those of pixel (0, 0) begin.
+    pub(in crate::sim::engine::fast) dst: &'a mut [u8],
+    pub(in crate::sim::engine::fast) target: usize,
+    /// Bytes from an output row and an output pixel to the next, in `dst`.
+    pub(in crate::sim::engine::fast) stride: [usize; 2],
+}
+
+/// Where accumulators of a tile lie.
+pub(in crate::sim::engine::fast) struct Place {
+    pub(in crate::sim::engine::fast) first: usize,
+    /// Bytes from a row and a pixel to the next.
+    pub(in crate::sim::engine::fast) stride: [usize; 2],
+    pub(in crate::sim::engine::fast) extent: [usize; 2],
+}
+
+impl Place {
+    /// How many results of `bias + sum`, |sum| ≤ `most`, have wrapped: the sum is the wrapped difference.
+    pub(in crate::sim::engine::fast) fn wraps(&self, dst: &[u8], bias: &[[u8; 4]], most: i64) -> u64 {
+        let mut wraps = 0;
+        for (o, bias) in bias.iter().map(|b| i32::from_le_bytes(*b)).enumerate() {
+            if i64::from(bias).abs() + most <= i64::from(i32::MAX) {
+                continue;
+            }
+            for y in 0..self.extent[0] {
+                for x in 0..self.extent[1] {
+                    let at = self.first + y * self.stride[0] + x * self.stride[1] + o * 4;
+                    let bytes = dst.get(at..at + 4).and_then(|b| b.try_into().ok()).unwrap_or([0; 4]);
+                    let sum = i32::from_le_bytes(bytes).wrapping_sub(bias);
+                    wraps += u64::from(numeric::accumulate(bias, sum).1);
+                }
+            }
+        }
+        wraps
+    }
+}
+
+/// Buffers that are kept from one tile to the next.
+#[derive(Debug, Default)]
+pub(in crate::sim::engine::fast) struct Lists {
+    /// Where each output pixel begins in source and target.
+    pub(super) pixels: Vec<(usize, usize)>,
+    /// Start values: those of the sums as the kernels form them.
+    pub(super) init: Vec<i32>,
+    /// Sums of a group that need more than a store.
+    pub(super) sums: Vec<i32>,
+    /// AMX: which sixteens of pixels, and whether they can be stored at once; the steps along the reduction.
+    pub(super) blocks: Vec<(usize, bool)>,
+    pub(super) steps: Vec<[usize; 2]>,
+}
+
+impl Tile<'_> {
+    /// One past the last byte that is read for a pixel, from its first.
+    pub(super) fn reach(&self) -> usize {
+        self.taps.iter().max().map_or(0, |t| t + self.quads * 4)
+    }
+
+    /// Bytes of the weights of a block of channels.
+    pub(super) fn block_bytes(&self, width: usize) -> usize {
+        self.taps.len() * self.quads * 4 * width
+    }
+
+    /// Whether all that will be read and written lies inside the slices.
+    pub(in crate::sim::engine::fast) fn fits(&self) -> bool {
+        let last = |first: usize, step: [usize; 2]| {
+            first + (self.extent[0] - 1) * step[0] + (self.extent[1] - 1) * step[1]
+        };
+        let channels = self.oc.next_multiple_of(16);
+        self.extent.iter().all(|n| *n > 0)
+            && last(self.first, self.step) + self.reach() <= self.src.len()
+            && last(self.target, self.stride) + self.oc * 4 <= self.dst.len()
+            && channels * self.taps.len() * self.quads * 4 <= self.weights.len()
+            && self.weight_sums.len() >= self.oc
+            && match self.start {
+                Start::Bias(b) => b.len() >= self.oc,
+                Start::Zero | Start::Accumulate => true,
+            }
+    }
+
+    /// Whether sums, once started from `init`, are the result.
+    pub(super) fn plain(&self) -> bool {
+        self.zeros[1] == 0 && !matches!(self.start, Start::Accumulate)
+    }
+
+    /// How many additions to the bias wrapped, from the results: only channels with an enormous bias can.
+    fn wraps(&self) -> u64 {
+        let Start::Bias(bias) = self.start else { return 0 };
+        let most = (self.taps.len() * self.quads * 4) as i64 * 255 * 255;
+        let place = Place { first: self.target, stride: self.stride, extent: self.extent };
+        place.wraps(self.dst, &bias[..self.oc], most)
+    }
+
+    /// Start values of the kernels' sums of unsigned times signed bytes: what the zero points of the activations take
+    /// away, and the bias if `plain`.
+    fn initial(&self, plain: bool, init: &mut Vec<i32>) {
+        init.clear();
+        init.resize(self.oc.next_multiple_of(64), 0);
+        let za = self.zeros[0];
+        for (o, start) in init.iter_mut().enumerate().take(self.oc) {
+            // Σ(a − za)(w − zw) = Σaw − za·Σ(w − zw) − zw·Σa. Weights of padding channels are the zero point, so that they
+            // count for nothing whatever the activation is.
+            *start = za.wrapping_mul(self.weight_sums[o]).wrapping_neg();
+            if plain && let Start::Bias(b) = self.start {
+                *start = start.wrapping_add(i32::from_le_bytes(b[o]));
+            }
+        }
+    }
+
+    /// Adds sums of one pixel, without those of `zw`, to their start values; counts wraps.
+    pub(super) fn finish(&mut self, source: usize, target: usize, first: usize, sums: &[i32]) -> u64 {
+        let zw = self.zeros[1];
+        let mut less = 0;
+        if zw != 0 {
+            let sum = |t: &usize| -> i32 {
+                self.src[source + t..][..self.quads * 4].iter().map(|a| i32::from(*a)).sum()
+            };
+            less = zw.wrapping_mul(self.taps.iter().map(sum).fold(0, i32::wrapping_add));
+        }
+        let n = sums.len().min(self.oc - first);
+        let to = self.dst[target + first * 4..][..n * 4].as_chunks_mut::<4>().0;
+        let mut wraps = 0;
+        for (i, (to, sum)) in to.iter_mut().zip(sums).enumerate() {
+            let sum = sum.wrapping_sub(less);
+            let start = match self.start {
+                Start::Zero => 0,
+                Start::Bias(b) => i32::from_le_bytes(b[first + i]),
+                Start::Accumulate => i32::from_le_bytes(*to),
+            };
+            let (value, wrapped) = numeric::accumulate(start, sum);
+            *to = value.to_le_bytes();
+            wraps += u64::from(wrapped);
+        }
+        wraps
+    }
+
+    /// Computes the tile; gives how many accumulations wrapped. `None` if no kernel of the level can.
+    pub(in crate::sim::engine::fast) fn run(&mut self, level: Level, lists: &mut Lists) -> Option<u64> {
+        if !self.fits() {
+            return None;
+        }
+        let plain = self.plain();
+        self.initial(plain, &mut lists.init);
+        let wraps = match level {
+            #[cfg(target_arch = "x86_64")]
+            Level::Amx(_) if super::amx::suits(self) => super::amx::run(self, plain, lists),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512Vnni(_) | Level::Amx(_) => super::vnni::run(self, plain, lists),
+            _ => return None,
+        };
+        Some(wraps + if plain { self.wraps() } else { 0 })
+    }
+
+    /// Every pixel's first byte in source and target.
+    pub(super) fn pixels(&self, to: &mut Vec<(usize, usize)>) {
+        to.clear();
+        for y in 0..self.extent[0] {
+            let at = (self.first + y * self.step[0], self.target + y * self.stride[0]);
+            to.extend((0..self.extent[1]).map(|x| (at.0 + x * self.step[1], at.1 + x * self.stride[1])));
+        }
+    }
+}

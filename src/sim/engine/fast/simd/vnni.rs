@@ -1,0 +1,180 @@
+//! VPDPBUSD on 512 bits: a few pixels times up to 64 channels in registers.
+
+#![expect(unsafe_code, reason = "vector kernels on raw pointers")]
+
+use std::arch::x86_64::{
+    __m512i, _mm512_add_epi32, _mm512_dpbusd_epi32, _mm512_loadu_si512, _mm512_mask_storeu_epi32, _mm512_set1_epi8, _mm512_set1_epi32,
+    _mm512_setzero_si512, _mm512_storeu_si512,
+};
+
+use super::tile::{Lists, Tile};
+
+/// Computes a tile that [`Tile::fits`].
+pub(super) fn run(t: &mut Tile, plain: bool, lists: &mut Lists) -> u64 {
+    let mut pixels = std::mem::take(&mut lists.pixels);
+    t.pixels(&mut pixels);
+    let wraps = some(t, plain, lists, &pixels, 0..t.oc);
+    lists.pixels = pixels;
+    wraps
+}
+
+/// Computes some pixels of a tile, given by their first bytes in source and target, for channels from a multiple of 64 on.
+pub(super) fn some(
+    t: &mut Tile,
+    plain: bool,
+    lists: &mut Lists,
+    pixels: &[(usize, usize)],
+    channels: std::ops::Range<usize>,
+) -> u64 {
+    let mut wraps = 0;
+    let mut at = t.block_bytes(channels.start);
+    for first in channels.step_by(64) {
+        let width = (t.oc - first).min(64).next_multiple_of(16);
+        let group = Group { first, width, weights: at, plain };
+        at += t.block_bytes(width);
+        wraps += match width {
+            64 => group.all::<4, 6>(t, lists, pixels),
+            48 => group.all::<3, 8>(t, lists, pixels),
+            32 => group.all::<2, 8>(t, lists, pixels),
+            _ => group.all::<1, 12>(t, lists, pixels),
+        };
+    }
+    wraps
+}
+
+/// Adds signed packed weights of a block, rows of `sums.len()` channels, up for each channel.
+pub(in crate::sim::engine::fast) fn sums(rows: &[u8], sums: &mut [i32]) {
+    let width = sums.len();
+    debug_assert!(width.is_multiple_of(16) && width <= 64);
+    // SAFETY: AVX-512 VNNI was detected, else this module is not called; whole vectors of rows and sums are read and written.
+    unsafe {
+        for v in 0..width / 16 {
+            let n = rows.len() / (width * 4);
+            column_sums(rows.as_ptr().add(v * 64), width * 4, n, sums.as_mut_ptr().add(v * 16));
+        }
+    }
+}
+
+/// # Safety
+/// The CPU has the features; 64 bytes of `n` rows can be read, and 16 sums written.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn column_sums(rows: *const u8, step: usize, n: usize, to: *mut i32) {
+    // SAFETY: as the function says.
+    unsafe {
+        let ones = _mm512_set1_epi8(1);
+        let mut sums = [_mm512_setzero_si512(); 4];
+        let mut row = 0;
+        while row + 4 <= n {
+            for (i, sum) in sums.iter_mut().enumerate() {
+                *sum = _mm512_dpbusd_epi32(*sum, ones, _mm512_loadu_si512(rows.add((row + i) * step).cast()));
+            }
+            row += 4;
+        }
+        while row < n {
+            sums[0] = _mm512_dpbusd_epi32(sums[0], ones, _mm512_loadu_si512(rows.add(row * step).cast()));
+            row += 1;
+        }
+        let two = [_mm512_add_epi32(sums[0], sums[1]), _mm512_add_epi32(sums[2], sums[3])];
+        _mm512_storeu_si512(to.cast(), _mm512_add_epi32(two[0], two[1]));
+    }
+}
+
+/// A block of output channels.
+struct Group {
+    /// Its first channel, and how many the packed weights have.
+    first: usize,
+    width: usize,
+    /// Where its weights begin.
+    weights: usize,
+    plain: bool,
+}
+
+impl Group {
+    fn all<const V: usize, const P: usize>(
+        &self,
+        t: &mut Tile,
+        lists: &mut Lists,
+        pixels: &[(usize, usize)],
+    ) -> u64 {
+        let mut wraps = 0;
+        let channels = self.width.min(t.oc - self.first);
+        let last = (channels - (V - 1) * 16) as u32;
+        let mask = if last >= 16 { u16::MAX } else { (1_u16 << last) - 1 };
+        let init = &lists.init[self.first..self.first + V * 16];
+        lists.sums.resize(P * 64, 0);
+        for group in pixels.chunks(P) {
+            let from: [usize; P] = std::array::from_fn(|p| group[p.min(group.len() - 1)].0);
+            // SAFETY: AVX-512 VNNI was detected, else this module is not called. `Tile::fits` holds: from each pixel's first byte
+            // on, `reach` bytes are inside `src`; the weights of this block are inside `weights`, `init` has V·16 values. A
+            // target takes V·16 values, those beyond `channels` masked: inside `dst` as `fits` says, or in `sums`.
+            unsafe {
+                let src = t.src.as_ptr();
+                let sources = from.map(|o| src.add(o));
+                let weights = t.weights.as_ptr().add(self.weights);
+                if self.plain {
+                    let to = t.dst.as_mut_ptr();
+                    let targets = std::array::from_fn(|p| to.add(group[p.min(group.len() - 1)].1 + self.first * 4).cast());
+                    block::<V, P>(&sources, t.taps, t.quads, weights, init.as_ptr(), &targets, group.len(), mask);
+                } else {
+                    let to = lists.sums.as_mut_ptr();
+                    let targets = std::array::from_fn(|p| to.add(p * 64));
+                    block::<V, P>(&sources, t.taps, t.quads, weights, init.as_ptr(), &targets, P, u16::MAX);
+                }
+            }
+            if !self.plain {
+                for (p, (source, target)) in group.iter().enumerate() {
+                    wraps += t.finish(*source, *target, self.first, &lists.sums[p * 64..][..channels]);
+                }
+            }
+        }
+        wraps
+    }
+}
+
+/// `targets[p] ← init + Σ sources[p] · weights`, for the first `count` pixels; `mask` selects lanes of the last vector.
+///
+/// # Safety
+/// The CPU has the features. Sources have `quads · 4` bytes at every tap, weights `taps · quads` rows of V vectors, `init`
+/// V vectors; targets take V vectors, the last one masked.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+#[expect(clippy::too_many_arguments, reason = "the operands of one inner loop")]
+unsafe fn block<const V: usize, const P: usize>(
+    sources: &[*const u8; P],
+    taps: &[usize],
+    quads: usize,
+    mut weights: *const u8,
+    init: *const i32,
+    targets: &[*mut i32; P],
+    count: usize,
+    mask: u16,
+) {
+    // SAFETY: as the function says.
+    unsafe {
+        let start: [__m512i; V] = std::array::from_fn(|v| _mm512_loadu_si512(init.add(v * 16).cast()));
+        let mut sums = [start; P];
+        for tap in taps {
+            let from: [*const u8; P] = std::array::from_fn(|p| sources[p].add(*tap));
+            for quad in 0..quads {
+                let mut w = [_mm512_setzero_si512(); V];
+                for (v, w) in w.iter_mut().enumerate() {
+                    *w = _mm512_loadu_si512(weights.add(v * 64).cast());
+                }
+                weights = weights.add(V * 64);
+                for p in 0..P {
+                    let a = _mm512_set1_epi32(from[p].add(quad * 4).cast::<i32>().read_unaligned());
+                    for v in 0..V {
+                        sums[p][v] = _mm512_dpbusd_epi32(sums[p][v], a, w[v]);
+                    }
+                }
+            }
+        }
+        for p in 0..P {
+            if p < count {
+                for v in 0..V - 1 {
+                    _mm512_storeu_si512(targets[p].add(v * 16).cast(), sums[p][v]);
+                }
+                _mm512_mask_storeu_epi32(targets[p].add((V - 1) * 16), mask, sums[p][V - 1]);
+            }
+        }
+    }
+}
