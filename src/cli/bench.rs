@@ -61,11 +61,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<Report, Failure> {
 }
 
 /// One line on stdout when ready; then one repetition and its milliseconds for each line on stdin.
-fn serve(
-    once: &mut dyn FnMut() -> Result<f64, Failure>,
-    load: f64,
-    first: f64,
-) -> Result<Report, Failure> {
+fn serve(once: &mut dyn FnMut() -> Result<f64, Failure>, load: f64, first: f64) -> Result<Report, Failure> {
     let mut out = std::io::stdout().lock();
     // Whoever listens may stop listening: then there is nothing left to do.
     let ready = json!({ "load_ms": load * 1e3, "first_ms": first * 1e3 });
@@ -89,14 +85,7 @@ fn median(times: &[f64]) -> f64 {
     }
 }
 
-fn report(
-    args: &BenchArgs,
-    loaded: &Loaded,
-    load: f64,
-    first: f64,
-    times: &[f64],
-    spent: &Spent,
-) -> String {
+fn report(args: &BenchArgs, loaded: &Loaded, load: f64, first: f64, times: &[f64], spent: &Spent) -> String {
     let meta = &loaded.program().meta;
     let macs: u64 = meta.layers.iter().map(|l| l.macs).sum();
     let (median, least) = (median(times), times.iter().copied().fold(f64::INFINITY, f64::min));
@@ -128,7 +117,8 @@ fn report(
         return format!("{value:#}\n");
     }
     let mut text = String::new();
-    let _ = writeln!(text, "{} on {}, {kernels} kernels, {threads} thread(s)", meta.name, loaded.machine().name);
+    let _ =
+        writeln!(text, "{} on {}, {kernels} kernels, {threads} thread(s)", meta.name, loaded.machine().name);
     let _ = writeln!(
         text,
         "load {:.2} ms, first run {:.2} ms; {} runs: median {:.2} ms, least {:.2} ms; {rate:.1} GMAC/s",

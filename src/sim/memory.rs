@@ -119,8 +119,11 @@ impl Memory {
                 let last = |at: i64, step: i64| (at.min(at + step * (n - 1)), at.max(at + step * (n - 1)));
                 let ((low, high), (low_to, high_to)) = (last(read, from.2), last(write, to.2));
                 if len == 1 && low.min(low_to) >= 0 && high.max(high_to) < bytes.len() as i64 {
-                    for i in 0..n {
-                        bytes[(write + i * to.2) as usize] = bytes[(read + i * from.2) as usize];
+                    let (mut r, mut w) = (read as usize, write as usize);
+                    for _ in 0..n {
+                        bytes[w] = bytes[r];
+                        r = r.wrapping_add(from.2 as usize);
+                        w = w.wrapping_add(to.2 as usize);
                     }
                     return;
                 }

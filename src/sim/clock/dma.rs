@@ -60,7 +60,7 @@ pub(super) struct DmaUnit {
 impl DmaUnit {
     /// The oldest instruction whose data have not all moved: the only one that may hold ports.
     pub(super) fn mover(&self) -> Option<usize> {
-        self.flights.iter().position(|f| !matches!(f.stage, Stage::Ends(_)))
+        (0..self.flights.len()).find(|i| !matches!(self.flights[*i].stage, Stage::Ends(_)))
     }
 
     /// The mover, if it may ask for its ports in cycle `t`.

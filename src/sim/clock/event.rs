@@ -305,7 +305,9 @@ impl<'m> EventClock<'m> {
         self.starts(t);
         self.grants(t);
         self.channel(t);
-        self.judged = Queue::ALL.map(|q| self.judge(q, t));
+        for (slot, queue) in Queue::ALL.into_iter().enumerate() {
+            self.judged[slot] = self.judge(queue, t);
+        }
     }
 
     /// (a) What ends at `t` takes effect.
@@ -343,12 +345,11 @@ impl<'m> EventClock<'m> {
     fn head(&self, queue: Queue, t: u64) -> Result<&Waiting, Cause> {
         let waiting = &self.lanes[queue.index()].waiting;
         let head = waiting.front().filter(|w| w.issue < t).ok_or(Cause::NothingIssued)?;
-        let met = |t: &Option<Ticket>| t.is_none_or(|t| self.lanes[t.queue.index()].ended >= t.count);
-        match head.tickets.each_ref().map(met) {
-            [false, _] => Err(Cause::Condition1),
-            [_, false] => Err(Cause::Condition2),
-            _ => Ok(head),
+        let met = |t: Option<Ticket>| t.is_none_or(|t| self.lanes[t.queue.index()].ended >= t.count);
+        if !met(head.tickets[0]) {
+            return Err(Cause::Condition1);
         }
+        if met(head.tickets[1]) { Ok(head) } else { Err(Cause::Condition2) }
     }
 
     /// (b) DMA instructions leave their queues, at most one each.
@@ -370,20 +371,24 @@ impl<'m> EventClock<'m> {
 
     /// (b) Who has everything but ports takes them, oldest first.
     fn grants(&mut self, t: u64) {
-        let mut candidates: Vec<(u64, Queue, Ports)> = Vec::with_capacity(4);
+        // At most one of each queue, oldest first.
+        let mut candidates: [Option<(u64, Queue, Ports)>; 4] = [None; 4];
         for (unit, queue) in [Queue::Mac, Queue::Vec].into_iter().enumerate() {
             if self.running[unit].is_none()
                 && let Ok(head) = self.head(queue, t)
             {
-                candidates.push((head.seq, queue, head.ports));
+                candidates[unit + 2] = Some((head.seq, queue, head.ports));
             }
         }
         for (unit, queue) in DMA.into_iter().enumerate() {
-            candidates.extend(self.dma[unit].candidate(t).map(|(seq, ports)| (seq, queue, ports)));
+            candidates[unit] = self.dma[unit].candidate(t).map(|(seq, ports)| (seq, queue, ports));
         }
-        candidates.sort_unstable_by_key(|(seq, ..)| *seq);
+        if candidates.iter().all(Option::is_none) {
+            return;
+        }
+        candidates.sort_unstable_by_key(|c| c.map_or(u64::MAX, |(seq, ..)| seq));
         let mut reserved = Ports::default();
-        for (_, queue, ports) in candidates {
+        for (_, queue, ports) in candidates.into_iter().flatten() {
             if ports.meets(&self.held) || ports.meets(&reserved) {
                 reserved.insert(&ports);
                 continue;
@@ -409,7 +414,7 @@ impl<'m> EventClock<'m> {
         if self.dma.iter().any(|d| d.moving().is_some_and(|(_, channel)| channel)) {
             return;
         }
-        let unit = match self.dma.each_ref().map(DmaUnit::wants_channel) {
+        let unit = match [self.dma[0].wants_channel(), self.dma[1].wants_channel()] {
             [true, true] => 1 - self.served,
             [true, false] => 0,
             [false, true] => 1,

@@ -100,7 +100,7 @@ fn check(program: Program, machine: &Machine, seen: &mut BTreeSet<u8>) -> Result
             if !loaded.clock().adds_up() {
                 return Err(format!("the causes do not sum to the total: {:#?}", loaded.clock()));
             }
-            for level in [Level::detect(), Level::Portable] {
+            for level in Level::available() {
                 let fast = run(&loaded, Box::new(Fast::at(level)), seen).map_err(|e| e.to_string())?;
                 if let Some(what) = difference(&reference, &fast) {
                     return Err(format!("{level:?}: {what}"));

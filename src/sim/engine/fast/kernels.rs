@@ -143,6 +143,15 @@ kernel! {
 }
 
 kernel! {
+    /// `sums[c] += a[c] · w[c]`, where sums fit 32 bits.
+    pub(super) fn multiply_add_words(sums: &mut [i32], a: &[i32], w: &[i32]) -> () {
+        for ((s, a), w) in sums.iter_mut().zip(a).zip(w) {
+            *s = s.wrapping_add(a.wrapping_mul(*w));
+        }
+    }
+}
+
+kernel! {
     /// `sums[c] += a[c] · w[c]`.
     pub(super) fn multiply_add_wide(sums: &mut [i64], a: &[i32], w: &[i32]) -> () {
         for ((s, a), w) in sums.iter_mut().zip(a).zip(w) {

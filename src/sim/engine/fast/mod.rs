@@ -92,7 +92,10 @@ impl Engine for Fast {
             | OpKind::Store { dst, src } => moves::copy(memory, dst, src),
             OpKind::DmaPad { dst, src, window } => moves::pad(memory, dst, src, window),
             OpKind::DmaFill { dst } => moves::fill(memory, dst),
-            OpKind::Conv(c) if wide::is_wide(&c.dst) => wraps = wide::conv(level, s, memory, c),
+            OpKind::Conv(c) if wide::is_wide(&c.dst) => {
+                wraps = bytes::conv_wide(level, &mut self.products, memory, c)
+                    .unwrap_or_else(|| wide::conv(level, s, memory, c));
+            }
             OpKind::Depthwise(c) if wide::is_wide(&c.dst) => wraps = wide::depthwise(level, s, memory, c),
             OpKind::Matmul { dst, a, b, bias, accumulate } if wide::is_wide(dst) => {
                 wraps = wide::matmul(level, s, memory, dst, [a, b], bias.as_ref(), *accumulate);

@@ -29,7 +29,8 @@ pub(super) fn merged(dims: [u32; 4], operands: &[&TensorDesc]) -> [u32; 4] {
             let size = d.etype.bytes() as i64;
             d.strides[3] == size && d.strides[axis] == i64::from(merged[3]) * size
         };
-        let Some(n) = merged[3].checked_mul(dims[axis]).filter(|_| dims[axis] == 1 || operands.iter().all(follows))
+        let Some(n) =
+            merged[3].checked_mul(dims[axis]).filter(|_| dims[axis] == 1 || operands.iter().all(follows))
         else {
             break;
         };
@@ -101,6 +102,11 @@ pub(super) fn write(m: &mut Memory, d: &TensorDesc, start: i64, values: &[i32]) 
 /// Reads `n` integers of 32 or 64 bits of a row.
 pub(super) fn read_wide(m: &Memory, d: &TensorDesc, start: i64, n: usize, to: &mut Vec<i64>) {
     to.clear();
+    if d.etype == EType::S64 && d.strides[3] == 8 {
+        let bytes = m.read(d.space, start, n * 8);
+        to.extend(bytes.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b)));
+        return;
+    }
     to.extend((0..n as i64).map(|i| {
         let at = start + i * d.strides[3];
         if d.etype == EType::S64 {
@@ -113,6 +119,11 @@ pub(super) fn read_wide(m: &Memory, d: &TensorDesc, start: i64, n: usize, to: &m
 
 /// Writes integers of 64 bits to a row.
 pub(super) fn write_wide(m: &mut Memory, d: &TensorDesc, start: i64, values: &[i64]) {
+    if d.strides[3] == 8 {
+        let bytes = m.write(d.space, start, values.len() * 8);
+        bytes.as_chunks_mut().0.iter_mut().zip(values).for_each(|(b, v)| *b = v.to_le_bytes());
+        return;
+    }
     for (i, v) in values.iter().enumerate() {
         m.write(d.space, start + d.strides[3] * i as i64, 8).copy_from_slice(&v.to_le_bytes());
     }

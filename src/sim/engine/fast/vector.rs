@@ -172,7 +172,7 @@ fn fast_add(
     #[cfg(target_arch = "x86_64")]
     if matches!(level, Level::Avx512Vnni(_) | Level::Amx(_)) && [dst, a, b].iter().all(|d| is_bytes(d)) {
         let Ok([to, from_a, from_b]) = places([dst, a, b], at) else { return false };
-        let signed = [a, b].map(|d| d.etype == EType::S8);
+        let signed = [a.etype == EType::S8, b.etype == EType::S8];
         let (spm, _) = m.spm_and_acc();
         let by = [q.m0, q.m1, q.c];
         return super::simd::round::add(spm, [to, from_a, from_b], n, signed, by, [q.lo, q.hi]);
@@ -189,7 +189,10 @@ fn is_bytes(d: &TensorDesc) -> bool {
 
 /// Where rows begin.
 #[cfg(target_arch = "x86_64")]
-fn places<const N: usize>(of: [&TensorDesc; N], at: [i64; 3]) -> Result<[usize; N], std::num::TryFromIntError> {
+fn places<const N: usize>(
+    of: [&TensorDesc; N],
+    at: [i64; 3],
+) -> Result<[usize; N], std::num::TryFromIntError> {
     let mut to = [0; N];
     for (to, d) in to.iter_mut().zip(of) {
         *to = usize::try_from(row_address(d, at))?;
@@ -209,6 +212,21 @@ pub(super) fn mul(
     let dims = merged(dst.dims, &[dst, a, b]);
     let n = dims[3] as usize;
     for_rows(dims, |at| {
+        #[cfg(target_arch = "x86_64")]
+        if q.doubles().is_none()
+            && matches!(level, Level::Avx512Vnni(_) | Level::Amx(_))
+            && [dst, a, b].iter().all(|d| is_bytes(d))
+            && let Ok(places) = places([dst, a, b], at)
+        {
+            use super::simd::round::{Bounds, mul};
+            let bounds = Bounds { zero_point: q.zero_point, clamp: [q.lo, q.hi] };
+            let signed = [a.etype == EType::S8, b.etype == EType::S8];
+            let zeros = [a.zero_point, b.zero_point];
+            if mul(m.spm_and_acc().0, places, n, signed, zeros, q.m0, bounds) {
+                pad_lanes(m, dst, row_address(dst, at));
+                return;
+            }
+        }
         read(m, a, row_address(a, at), n, &mut s.a);
         read(m, b, row_address(b, at), n, &mut s.b);
         if let Some(double) = q.doubles() {

@@ -80,7 +80,22 @@ pub(super) fn depthwise(level: Level, s: &mut Scratch, m: &mut Memory, c: &ConvO
     }
     let mut wraps = 0;
     let mut sums = vec![0_i64; channels];
+    // Products of 16 and 8 bits are below 2^24: 127 of them fit 32 bits.
+    let short = c.weights.etype.bytes() == 1 && c.src.etype.bytes() <= 2 && kh * kw <= 127;
+    let mut words = vec![0_i32; channels];
     each_pixel(c, |y, x| {
+        if short {
+            words.fill(0);
+            for (tap, w) in weights.chunks_exact(channels).enumerate() {
+                let at = region.offset(c, [y, x], [(tap / kw) as i64, (tap % kw) as i64]);
+                if at != region.zeros() {
+                    kernels::multiply_add_words(level, &mut words, &activations[at..at + channels], w);
+                }
+            }
+            sums.iter_mut().zip(&words).for_each(|(s, w)| *s = i64::from(*w));
+            wraps += finish(level, m, &c.dst, c.bias.as_ref(), c.accumulate, [y, x], &sums);
+            return;
+        }
         sums.fill(0);
         for (tap, w) in weights.chunks_exact(channels).enumerate() {
             let at = region.offset(c, [y, x], [(tap / kw) as i64, (tap % kw) as i64]);
@@ -198,7 +213,7 @@ fn blocks(m: &Memory, d: &TensorDesc, pruned: &Pruned, row: &mut Vec<i32>) -> Ve
 }
 
 /// Adds the sums of a pixel to its start values; counts wraps.
-fn finish(
+pub(super) fn finish(
     level: Level,
     m: &mut Memory,
     dst: &TensorDesc,

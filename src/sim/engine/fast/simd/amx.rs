@@ -55,13 +55,11 @@ fn chunk(quads: usize) -> usize {
 
 /// Whether matrix tiles pay.
 pub(super) fn suits(t: &Tile) -> bool {
-    t.extent[0] * t.extent[1] >= 8 && chunk(t.quads) >= 3
+    t.extent[0] * t.extent[1] >= 3 && chunk(t.quads) >= 3
 }
 
 /// How output pixels are numbered: `of` of them a row, the last ones of a row without meaning.
 struct Walk {
-    /// Sixteens may run on into the next row.
-    flat: bool,
     of: usize,
     total: usize,
 }
@@ -74,10 +72,11 @@ impl Walk {
             let of = t.step[0] / t.step[1];
             let total = (rows - 1) * of + columns;
             if of >= columns && total.next_multiple_of(16) < by_row {
-                return Walk { flat: true, of, total };
+                // Sixteens run on into the next row.
+                return Walk { of, total };
             }
         }
-        Walk { flat: false, of: columns.next_multiple_of(16), total: by_row }
+        Walk { of: columns.next_multiple_of(16), total: by_row }
     }
 }
 
@@ -265,24 +264,28 @@ pub(super) fn run(t: &mut Tile, plain: bool, lists: &mut Lists) -> u64 {
     let chunk = chunk(t.quads);
     let reach = t.reach();
     let [_, columns] = t.extent;
-    // Targets of all numbers; none for those without meaning.
+    // Places of all numbers; no target for those without meaning.
     let mut targets = std::mem::take(&mut lists.pixels);
     targets.clear();
-    targets.extend((0..walk.total.next_multiple_of(16)).map(|v| {
-        let (y, x) = (v / walk.of, v % walk.of);
-        let there = x < columns && y < t.extent[0];
-        let source = if walk.flat { t.first + v * t.step[1] } else { t.first + y * t.step[0] + x * t.step[1] };
-        (source, if there { t.target + y * t.stride[0] + x * t.stride[1] } else { usize::MAX })
-    }));
-    // Sixteens that would read beyond the end are left to the other kernel.
+    let count = walk.total.next_multiple_of(16);
+    let mut y = 0;
+    while targets.len() < count {
+        let from = t.first + y * t.step[0];
+        let to = t.target + y * t.stride[0];
+        let here = (count - targets.len()).min(walk.of);
+        let pixels = if y < t.extent[0] { here.min(columns) } else { 0 };
+        targets.extend((0..pixels).map(|x| (from + x * t.step[1], to + x * t.stride[1])));
+        targets.extend((pixels..here).map(|x| (from + x * t.step[1], usize::MAX)));
+        y += 1;
+    }
+    // Sixteens that would read beyond the end are left to the other kernel. Those that are pixels which follow each other in
+    // the target are stored there at once.
     lists.blocks.clear();
     let sixteens = targets.len() / 16;
     let inside = |b: usize| targets[b * 16 + 15].0 + reach <= t.src.len();
-    // Sixteen pixels that follow each other in the target are stored there at once.
-    let at_once = |b: usize| {
-        let rows = &targets[b * 16..b * 16 + 16];
-        rows[15].1 != usize::MAX && rows.windows(2).all(|w| w[1].1.wrapping_sub(w[0].1) == t.stride[1])
-    };
+    let dense = walk.of == columns && t.stride[0] == columns * t.stride[1];
+    let at_once =
+        |b: usize| targets[b * 16 + 15].1 != usize::MAX && (dense || b * 16 % walk.of + 15 < columns);
     lists.blocks.extend((0..sixteens).filter(|b| inside(*b)).map(|b| (b, at_once(b))));
     let rest: Vec<(usize, usize)> = (0..sixteens)
         .filter(|b| !inside(*b))

@@ -49,9 +49,11 @@ pub(in crate::sim::engine::fast) fn interleave(weights: &[i8], channels: usize, 
             for v in 0..4 {
                 for lane in 0..16 {
                     let c = block + order(v, lane);
-                    to.extend((group..group + 4).map(|tap| {
-                        if tap < taps && c < channels { weights[tap * channels + c] } else { 0 }
-                    }));
+                    to.extend(
+                        (group..group + 4).map(|tap| {
+                            if tap < taps && c < channels { weights[tap * channels + c] } else { 0 }
+                        }),
+                    );
                 }
             }
         }
@@ -155,18 +157,28 @@ unsafe fn row(
     // SAFETY: as the function says.
     unsafe {
         let bytes = if n == 64 { u64::MAX } else { (1 << n) - 1 };
-        let load = |v: usize| _mm512_loadu_si512(init.add(v * 16).cast());
-        let init = [load(0), load(1), load(2), load(3)];
+        let init = init.cast::<__m512i>();
+        let init = [
+            _mm512_loadu_si512(init),
+            _mm512_loadu_si512(init.add(1)),
+            _mm512_loadu_si512(init.add(2)),
+            _mm512_loadu_si512(init.add(3)),
+        ];
         for _ in 0..pixels {
             let mut sums = [_mm512_setzero_si512(); 4];
-            for (group, four) in taps.iter().enumerate() {
-                let a = four.map(|tap| _mm512_maskz_loadu_epi8(bytes, src.add(tap).cast()));
-                let a = interleaved(a);
-                let w = weights.add(group * 256);
+            let mut w = weights.cast::<__m512i>();
+            // No closures here: they would be compiled without the features.
+            for four in taps {
+                let a = interleaved([
+                    _mm512_maskz_loadu_epi8(bytes, src.add(four[0]).cast()),
+                    _mm512_maskz_loadu_epi8(bytes, src.add(four[1]).cast()),
+                    _mm512_maskz_loadu_epi8(bytes, src.add(four[2]).cast()),
+                    _mm512_maskz_loadu_epi8(bytes, src.add(four[3]).cast()),
+                ]);
                 for v in 0..4 {
-                    let w = _mm512_loadu_si512(w.add(v * 64).cast());
-                    sums[v] = _mm512_dpbusd_epi32(sums[v], a[v], w);
+                    sums[v] = _mm512_dpbusd_epi32(sums[v], a[v], _mm512_loadu_si512(w.add(v)));
                 }
+                w = w.add(4);
             }
             let sums = in_order(sums);
             for v in 0..n.div_ceil(16) {

@@ -6,11 +6,12 @@
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
 
 use std::arch::x86_64::{
-    __m128i, __m512, __m512i, _mm_mask_storeu_epi8, _mm_maskz_loadu_epi8, _mm512_add_epi32, _mm512_cvtepi32_epi8,
-    _mm512_cvtepi32_ps, _mm512_cvtepi8_epi32, _mm512_cvtepu8_epi32, _mm512_cvtps_epi32, _mm512_div_ps, _mm512_fmadd_ps,
-    _mm512_loadu_si512, _mm512_mask_blend_epi8, _mm512_mask_storeu_epi8, _mm512_maskz_loadu_epi8,
-    _mm512_maskz_loadu_epi32, _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_min_ps, _mm512_movepi8_mask,
-    _mm512_mul_ps, _mm512_permutex2var_epi8, _mm512_set1_epi32, _mm512_set1_ps,
+    __m128i, __m512, __m512i, _mm_mask_storeu_epi8, _mm_maskz_loadu_epi8, _mm512_add_epi32, _mm512_add_ps,
+    _mm512_cvtepi8_epi32, _mm512_cvtepi32_epi8, _mm512_cvtepi32_ps, _mm512_cvtepu8_epi32, _mm512_cvtps_epi32,
+    _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_si512, _mm512_madd_epi16, _mm512_mask_blend_epi8,
+    _mm512_mask_storeu_epi8, _mm512_maskz_loadu_epi8, _mm512_maskz_loadu_epi32, _mm512_maskz_loadu_ps,
+    _mm512_maskz_mov_epi16, _mm512_max_ps, _mm512_min_ps, _mm512_movepi8_mask, _mm512_mul_ps,
+    _mm512_permutex2var_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_sub_epi32,
 };
 
 /// Zero point and bounds of a result.
@@ -61,6 +62,14 @@ pub(in crate::sim::engine::fast) fn requantize(
     true
 }
 
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn requantized(v: __m512i, m: __m512, [lo, hi]: [__m512; 2], zero: __m512i) -> __m128i {
+    let scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(v), m);
+    let clamped = _mm512_min_ps(_mm512_max_ps(scaled, lo), hi);
+    _mm512_cvtepi32_epi8(_mm512_add_epi32(_mm512_cvtps_epi32(clamped), zero))
+}
+
 /// # Safety
 /// The CPU has the features; rows of as many elements as multipliers can be read and written.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
@@ -78,11 +87,6 @@ unsafe fn requantize_rows(
         let lo = _mm512_set1_ps((b.clamp[0] - b.zero_point) as f32);
         let hi = _mm512_set1_ps((b.clamp[1] - b.zero_point) as f32);
         let zero = _mm512_set1_epi32(b.zero_point);
-        let one = |v: __m512i, m: __m512| -> __m128i {
-            let scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(v), m);
-            let clamped = _mm512_min_ps(_mm512_max_ps(scaled, lo), hi);
-            _mm512_cvtepi32_epi8(_mm512_add_epi32(_mm512_cvtps_epi32(clamped), zero))
-        };
         let n = multipliers.len();
         let whole = n / 16 * 16;
         let rest = tail(n - whole);
@@ -92,13 +96,13 @@ unsafe fn requantize_rows(
             while i < whole {
                 let v = _mm512_loadu_si512(acc.add(i).cast());
                 let m = _mm512_maskz_loadu_ps(u16::MAX, multipliers.as_ptr().add(i));
-                dst.add(i).cast::<__m128i>().write_unaligned(one(v, m));
+                dst.add(i).cast::<__m128i>().write_unaligned(requantized(v, m, [lo, hi], zero));
                 i += 16;
             }
             if whole < n {
                 let v = _mm512_maskz_loadu_epi32(rest, acc.add(i));
                 let m = _mm512_maskz_loadu_ps(rest, multipliers.as_ptr().add(i));
-                _mm_mask_storeu_epi8(dst.add(i).cast(), rest, one(v, m));
+                _mm_mask_storeu_epi8(dst.add(i).cast(), rest, requantized(v, m, [lo, hi], zero));
             }
         }
     }
@@ -193,6 +197,72 @@ unsafe fn add_row<const A: bool, const B: bool>(
             let x = _mm512_cvtepi32_ps(if A { _mm512_cvtepi8_epi32(x) } else { _mm512_cvtepu8_epi32(x) });
             let y = _mm512_cvtepi32_ps(if B { _mm512_cvtepi8_epi32(y) } else { _mm512_cvtepu8_epi32(y) });
             let sum = _mm512_fmadd_ps(x, ra, _mm512_fmadd_ps(y, rb, c));
+            let clamped = _mm512_min_ps(_mm512_max_ps(sum, lo), hi);
+            let bytes = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(clamped));
+            _mm_mask_storeu_epi8(base.add(to + i).cast(), mask, bytes);
+            i += 16;
+        }
+    }
+}
+
+/// QLinearMul of bytes, as [`add`]; `zeros` of a and b.
+#[expect(clippy::too_many_arguments, reason = "the operands of one instruction")]
+pub(in crate::sim::engine::fast) fn mul(
+    memory: &mut [u8],
+    [to, a, b]: [usize; 3],
+    n: usize,
+    signed: [bool; 2],
+    zeros: [i32; 2],
+    m: f32,
+    bounds: Bounds,
+) -> bool {
+    if [to, a, b].into_iter().any(|at| at.checked_add(n).is_none_or(|end| end > memory.len())) {
+        return false;
+    }
+    let base = memory.as_mut_ptr();
+    // SAFETY: AVX-512 was detected, else this module is not called; all three ranges lie inside the memory.
+    unsafe {
+        match signed {
+            [false, false] => mul_row::<false, false>(base, [to, a, b], n, zeros, m, bounds),
+            [false, true] => mul_row::<false, true>(base, [to, a, b], n, zeros, m, bounds),
+            [true, false] => mul_row::<true, false>(base, [to, a, b], n, zeros, m, bounds),
+            [true, true] => mul_row::<true, true>(base, [to, a, b], n, zeros, m, bounds),
+        }
+    }
+    true
+}
+
+/// # Safety
+/// The CPU has the features; `n` bytes from each place on can be read and written.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+unsafe fn mul_row<const A: bool, const B: bool>(
+    base: *mut u8,
+    [to, a, b]: [usize; 3],
+    n: usize,
+    zeros: [i32; 2],
+    m: f32,
+    bounds: Bounds,
+) {
+    // SAFETY: as the function says; the last vector is masked.
+    unsafe {
+        let (za, zb) = (_mm512_set1_epi32(zeros[0]), _mm512_set1_epi32(zeros[1]));
+        let (m, zero) = (_mm512_set1_ps(m), _mm512_set1_ps(bounds.zero_point as f32));
+        let (lo, hi) = (_mm512_set1_ps(bounds.clamp[0] as f32), _mm512_set1_ps(bounds.clamp[1] as f32));
+        let mut i = 0;
+        while i < n {
+            let mask = tail(n - i);
+            let (x, y) = (
+                _mm_maskz_loadu_epi8(mask, base.add(a + i).cast()),
+                _mm_maskz_loadu_epi8(mask, base.add(b + i).cast()),
+            );
+            let x = if A { _mm512_cvtepi8_epi32(x) } else { _mm512_cvtepu8_epi32(x) };
+            let y = if B { _mm512_cvtepi8_epi32(y) } else { _mm512_cvtepu8_epi32(y) };
+            // Differences of bytes fit 16 bits, so their product is the sum of one pair.
+            let product = _mm512_madd_epi16(
+                _mm512_maskz_mov_epi16(0x5555_5555, _mm512_sub_epi32(x, za)),
+                _mm512_maskz_mov_epi16(0x5555_5555, _mm512_sub_epi32(y, zb)),
+            );
+            let sum = _mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(product), m), zero);
             let clamped = _mm512_min_ps(_mm512_max_ps(sum, lo), hi);
             let bytes = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(clamped));
             _mm_mask_storeu_epi8(base.add(to + i).cast(), mask, bytes);

@@ -3,8 +3,8 @@
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
 
 use std::arch::x86_64::{
-    __m512i, _mm512_add_epi32, _mm512_dpbusd_epi32, _mm512_loadu_si512, _mm512_mask_storeu_epi32, _mm512_set1_epi8, _mm512_set1_epi32,
-    _mm512_setzero_si512, _mm512_storeu_si512,
+    _mm512_add_epi32, _mm512_dpbusd_epi32, _mm512_loadu_si512, _mm512_mask_storeu_epi32, _mm512_set1_epi8,
+    _mm512_set1_epi32, _mm512_setzero_si512, _mm512_storeu_si512,
 };
 
 use super::tile::{Lists, Tile};
@@ -113,8 +113,19 @@ impl Group {
                 let weights = t.weights.as_ptr().add(self.weights);
                 if self.plain {
                     let to = t.dst.as_mut_ptr();
-                    let targets = std::array::from_fn(|p| to.add(group[p.min(group.len() - 1)].1 + self.first * 4).cast());
-                    block::<V, P>(&sources, t.taps, t.quads, weights, init.as_ptr(), &targets, group.len(), mask);
+                    let targets = std::array::from_fn(|p| {
+                        to.add(group[p.min(group.len() - 1)].1 + self.first * 4).cast()
+                    });
+                    block::<V, P>(
+                        &sources,
+                        t.taps,
+                        t.quads,
+                        weights,
+                        init.as_ptr(),
+                        &targets,
+                        group.len(),
+                        mask,
+                    );
                 } else {
                     let to = lists.sums.as_mut_ptr();
                     let targets = std::array::from_fn(|p| to.add(p * 64));
@@ -150,10 +161,17 @@ unsafe fn block<const V: usize, const P: usize>(
 ) {
     // SAFETY: as the function says.
     unsafe {
-        let start: [__m512i; V] = std::array::from_fn(|v| _mm512_loadu_si512(init.add(v * 16).cast()));
+        // No closures here: they would be compiled without the features.
+        let mut start = [_mm512_setzero_si512(); V];
+        for (v, start) in start.iter_mut().enumerate() {
+            *start = _mm512_loadu_si512(init.add(v * 16).cast());
+        }
         let mut sums = [start; P];
         for tap in taps {
-            let from: [*const u8; P] = std::array::from_fn(|p| sources[p].add(*tap));
+            let mut from = *sources;
+            for from in &mut from {
+                *from = from.add(*tap);
+            }
             for quad in 0..quads {
                 let mut w = [_mm512_setzero_si512(); V];
                 for (v, w) in w.iter_mut().enumerate() {
