@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Measure rcar-iss beside ONNX Runtime: same models, inputs and threads, one repetition of each in turn.
+"""Measure rcar-iss beside ONNX Runtime: same models and inputs, one repetition of each in turn. --threads are those of ONNX
+Runtime; rcar-iss executes one input on one thread.
 
 usage: vs_onnxruntime.py [--rcar-iss BINARY] [--repeat N] [--threads 1,2] [--kernels NAME] [--session KEY=VALUE]
                          [--worst N] [--json FILE] MODEL.onnx=INPUT.npy ...
@@ -43,8 +44,8 @@ class OnnxRuntime:
 
 
 class RcarIss:
-    def __init__(self, binary, model, array, threads, kernels):
-        command = [binary, "bench", str(model), "--input", str(array), "--threads", str(threads), "--serve"]
+    def __init__(self, binary, model, array, kernels):
+        command = [binary, "bench", str(model), "--input", str(array), "--serve"]
         if kernels:
             command += ["--kernels", kernels]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -65,7 +66,7 @@ class RcarIss:
 
 def worst(binary, model, array, kernels, count):
     """The layers that take longest, with their times in milliseconds."""
-    command = [binary, "bench", str(model), "--input", str(array), "--threads", "1", "--profile", "--json"]
+    command = [binary, "bench", str(model), "--input", str(array), "--profile", "--json"]
     if kernels:
         command += ["--kernels", kernels]
     report = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
@@ -97,7 +98,7 @@ def main():
         for n in threads:
             theirs = OnnxRuntime(model, np.load(array), n, a.session)
             first = theirs.once()
-            ours = RcarIss(a.rcar_iss, model, array, n, a.kernels)
+            ours = RcarIss(a.rcar_iss, model, array, a.kernels)
             for side in (ours, theirs) * 3:
                 side.once()
             times = ([], [])

@@ -172,14 +172,11 @@ pub(super) struct KernelArgs {
     /// Instructions of this CPU that the fast engine may use [default: the best it has]
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(Level::NAMES))]
     pub(super) kernels: Option<String>,
-    /// Threads, over inputs or inside instructions [default: all]
-    #[arg(long, value_name = "N")]
-    pub(super) threads: Option<std::num::NonZeroUsize>,
 }
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  rcar-iss bench net.rcn --input x.npy --threads 1\n  rcar-iss bench net.onnx --input x.npy --profile\n  \
+    after_help = "Examples:\n  rcar-iss bench net.rcn --input x.npy\n  rcar-iss bench net.onnx --input x.npy --profile\n  \
                   rcar-iss bench net.onnx --input x.npy --kernels portable --json\n\n\
                   A repetition executes the program on the first input, computes its clock anew, and reads the outputs; loading \
                   and compiling are not part of it."
@@ -234,10 +231,16 @@ pub(super) struct DisasmArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  rcar-iss info net.rcn --layers\n  rcar-iss info net.rcn --json")]
+#[command(
+    after_help = "Examples:\n  rcar-iss info net.rcn --layers\n  rcar-iss info net.rcn --json\n  rcar-iss info --host"
+)]
 pub(super) struct InfoArgs {
     /// Program file
-    pub(super) program: PathBuf,
+    #[arg(required_unless_present = "host")]
+    pub(super) program: Option<PathBuf>,
+    /// Show what this computer offers to the fast engine
+    #[arg(long, conflicts_with = "program")]
+    pub(super) host: bool,
     /// List the layers
     #[arg(long)]
     pub(super) layers: bool,
@@ -472,6 +475,9 @@ pub(super) struct RunArgs {
     pub(super) engine: EngineArg,
     #[command(flatten)]
     pub(super) kernels: KernelArgs,
+    /// Threads for stacked inputs [default: all]
+    #[arg(long, value_name = "N")]
+    pub(super) threads: Option<std::num::NonZeroUsize>,
     /// Class names: a JSON list, or an object from number to name
     #[arg(long, value_name = "FILE")]
     pub(super) labels: Option<PathBuf>,

@@ -90,7 +90,7 @@ fn report(args: &BenchArgs, loaded: &Loaded, load: f64, first: f64, times: &[f64
     let macs: u64 = meta.layers.iter().map(|l| l.macs).sum();
     let (median, least) = (median(times), times.iter().copied().fold(f64::INFINITY, f64::min));
     let rate = macs as f64 / median / 1e9;
-    let (kernels, threads) = kernels::chosen(&args.kernels);
+    let kernels = kernels::chosen(&args.kernels);
     let name = |layer: Option<u32>| {
         layer.and_then(|l| meta.layers.get(l as usize)).map_or("(prologue)", |l| l.name.as_str())
     };
@@ -104,7 +104,6 @@ fn report(args: &BenchArgs, loaded: &Loaded, load: f64, first: f64, times: &[f64
             "program": meta.name,
             "machine": loaded.machine().name,
             "kernels": kernels,
-            "threads": threads,
             "macs": macs,
             "load_ms": load * 1e3,
             "first_ms": first * 1e3,
@@ -117,8 +116,7 @@ fn report(args: &BenchArgs, loaded: &Loaded, load: f64, first: f64, times: &[f64
         return format!("{value:#}\n");
     }
     let mut text = String::new();
-    let _ =
-        writeln!(text, "{} on {}, {kernels} kernels, {threads} thread(s)", meta.name, loaded.machine().name);
+    let _ = writeln!(text, "{} on {}, {kernels} kernels", meta.name, loaded.machine().name);
     let _ = writeln!(
         text,
         "load {:.2} ms, first run {:.2} ms; {} runs: median {:.2} ms, least {:.2} ms; {rate:.1} GMAC/s",

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -9,14 +10,15 @@ use serde_json::json;
 use super::args::InfoArgs;
 use super::failure::Failure;
 use super::widths::{self, Widths};
-use super::{Report, format, machines, source};
+use super::{Report, format, kernels, machines, source};
 use crate::isa::Insn;
 use crate::program::{Layer, Meta, Program, Role, TensorEntry};
 use crate::sim::{Limits, Loaded};
 
 pub(super) fn run(args: &InfoArgs) -> Result<Report, Failure> {
-    let program = source::read_program(&args.program)?;
-    let widths = executed(&program, args)?;
+    let Some(file) = &args.program else { return Ok(Report::fine(kernels::host(args.json))) };
+    let program = source::read_program(file)?;
+    let widths = executed(&program, args, file)?;
     let status = widths.as_ref().map_or(0, Widths::status);
     if args.json {
         return Ok(Report { text: json(&program, widths.as_ref().ok()), status });
@@ -43,7 +45,7 @@ pub(super) fn run(args: &InfoArgs) -> Result<Report, Failure> {
 }
 
 /// The widths that the program executes; the reason, if it cannot be loaded here.
-fn executed(program: &Program, args: &InfoArgs) -> Result<Result<Widths, String>, Failure> {
+fn executed(program: &Program, args: &InfoArgs, file: &Path) -> Result<Result<Widths, String>, Failure> {
     let machine = match machines::of(program, args.machine.as_deref()) {
         Ok(machine) => machine,
         Err(failure) if args.machine.is_some() || !args.widths.expect_bits.is_empty() => return Err(failure),
@@ -51,7 +53,7 @@ fn executed(program: &Program, args: &InfoArgs) -> Result<Result<Widths, String>
     };
     match Loaded::new(Arc::new(program.clone()), &machine, Limits::default()) {
         Ok(loaded) => widths::of(&loaded, &args.widths).map(Ok),
-        Err(error) if !args.widths.expect_bits.is_empty() => Err(Failure::load(&args.program, &error)),
+        Err(error) if !args.widths.expect_bits.is_empty() => Err(Failure::load(file, &error)),
         Err(error) => Ok(Err(error.to_string())),
     }
 }

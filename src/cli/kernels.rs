@@ -1,4 +1,6 @@
-//! `--kernels` and `--threads`: how the fast engine uses this CPU.
+//! `--kernels`: how the fast engine uses this CPU. `info --host` shows what there is.
+
+use serde_json::json;
 
 use super::args::KernelArgs;
 use super::failure::Failure;
@@ -13,18 +15,26 @@ pub(super) fn level(args: &KernelArgs) -> Result<Level, Failure> {
     })
 }
 
-/// Threads that were asked for, or all of the machine.
-pub(super) fn threads(args: &KernelArgs) -> usize {
-    let all = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    args.threads.map_or_else(all, std::num::NonZero::get)
-}
-
 /// An engine for one worker.
 pub(super) fn engine(args: &KernelArgs) -> Result<Fast, Failure> {
     Ok(Fast::at(level(args)?))
 }
 
-/// Names of what was chosen, for reports.
-pub(super) fn chosen(args: &KernelArgs) -> (&'static str, usize) {
-    (level(args).map_or("?", Level::name), threads(args))
+/// Name of what was chosen, for reports.
+pub(super) fn chosen(args: &KernelArgs) -> &'static str {
+    level(args).map_or("?", Level::name)
+}
+
+/// What this computer offers, as a report.
+pub(super) fn host(as_json: bool) -> String {
+    let kernels: Vec<&str> = Level::available().into_iter().map(Level::name).collect();
+    let chosen = Level::detect().name();
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let arch = std::env::consts::ARCH;
+    if as_json {
+        let value = json!({ "arch": arch, "threads": threads, "kernels": kernels, "chosen": chosen });
+        return format!("{value:#}\n");
+    }
+    let listed = kernels.join(", ");
+    format!("cpu      {arch}, {threads} threads\nkernels  {chosen} (--kernels takes {listed})\n")
 }

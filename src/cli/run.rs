@@ -76,7 +76,8 @@ pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
 
 fn run_all(args: &RunArgs, loaded: &Loaded, inputs: &Inputs) -> Result<Vec<Finished>, Failure> {
     let level = kernels::level(&args.kernels)?;
-    let threads = kernels::threads(&args.kernels).min(inputs.runs);
+    let available = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = args.threads.map_or(available, std::num::NonZero::get).min(inputs.runs);
     let layers = loaded.program().meta.layers.len().max(1);
     let progress = Progress::new((inputs.runs * layers) as u64, "layers");
     let next = AtomicUsize::new(0);

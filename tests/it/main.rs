@@ -11,6 +11,7 @@ mod dump;
 mod elf;
 mod graphs;
 mod isa;
+mod kernels;
 mod numbers;
 mod pruned;
 mod quantize;

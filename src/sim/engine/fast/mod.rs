@@ -4,8 +4,8 @@
 //! strides. Sums are two's complement and the compiler of a program bounds them (see the manual's numbers), so their
 //! order is free; float arithmetic is [`numeric`](crate::numeric)'s, element by element, in the reference's order.
 //!
-//! Kernels are safe code, compiled twice (`level.rs`): for any CPU, and for AVX2 with FMA, chosen when the engine is
-//! made.
+//! Most kernels are safe code, compiled for several instruction sets (`level.rs`), of which one is chosen when the engine is
+//! made. Products of bytes (`bytes.rs`), and the roundings that follow them, have kernels of their own in `simd`.
 
 mod bytes;
 mod kernels;
@@ -16,6 +16,7 @@ mod moves;
 mod rows;
 mod simd;
 mod vector;
+mod weights;
 mod wide;
 
 pub use level::{Level, LevelError, Proof};

@@ -206,7 +206,6 @@ unsafe fn add_row<const A: bool, const B: bool>(
 }
 
 /// QLinearMul of bytes, as [`add`]; `zeros` of a and b.
-#[expect(clippy::too_many_arguments, reason = "the operands of one instruction")]
 pub(in crate::sim::engine::fast) fn mul(
     memory: &mut [u8],
     [to, a, b]: [usize; 3],

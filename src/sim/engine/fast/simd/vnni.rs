@@ -188,8 +188,8 @@ unsafe fn block<const V: usize, const P: usize>(
         }
         for p in 0..P {
             if p < count {
-                for v in 0..V - 1 {
-                    _mm512_storeu_si512(targets[p].add(v * 16).cast(), sums[p][v]);
+                for (v, sum) in sums[p][..V - 1].iter().enumerate() {
+                    _mm512_storeu_si512(targets[p].add(v * 16).cast(), *sum);
                 }
                 _mm512_mask_storeu_epi32(targets[p].add((V - 1) * 16), mask, sums[p][V - 1]);
             }

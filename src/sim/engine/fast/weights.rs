@@ -1,0 +1,179 @@
+//! Weights made ready for the kernels of `simd`: signed, with their sums, and remembered until the scratchpad changes there.
+
+use crate::isa::blocks::{BLOCK, BLOCK_ELEMENTS};
+use crate::isa::{BlockGrid, EType, Space, TensorDesc};
+use crate::sim::memory::Memory;
+use crate::sim::op::Pruned;
+
+/// Depthwise weights made ready: signed and interleaved, with their sums.
+#[derive(Debug, Default)]
+pub(super) struct Interleaved {
+    pub(super) of: Option<TensorDesc>,
+    range: (i64, i64),
+    plain: Vec<i8>,
+    pub(super) weights: Vec<i8>,
+    pub(super) sums: Vec<i32>,
+}
+
+/// Weights made ready: signed, with their sums.
+#[derive(Debug, Default)]
+pub(super) struct Ready {
+    /// Of what; none if the scratchpad has changed there.
+    pub(super) of: Option<(TensorDesc, Option<Pruned>)>,
+    /// The bytes of the scratchpad that they were made from.
+    range: (i64, i64),
+    /// Signed weights, if they are not those in the scratchpad.
+    pub(super) signed: Option<Vec<u8>>,
+    /// `Σ(w − zw)` of each channel.
+    pub(super) sums: Vec<i32>,
+}
+
+/// Whether two ranges of bytes have one in common.
+fn meet(a: (i64, i64), b: (i64, i64)) -> bool {
+    a.0 < b.1 && b.0 < a.1
+}
+
+impl Ready {
+    /// Bytes of the scratchpad change.
+    pub(super) fn changed(&mut self, range: (i64, i64)) {
+        if meet(self.range, range) {
+            self.of = None;
+        }
+    }
+}
+
+impl Interleaved {
+    /// Bytes of the scratchpad change.
+    pub(super) fn changed(&mut self, range: (i64, i64)) {
+        if meet(self.range, range) {
+            self.of = None;
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Interleaved {
+    /// Makes weights ready, unless they are those of the last product. None if differences do not fit a byte.
+    pub(super) fn ready(&mut self, m: &Memory, d: &TensorDesc) -> Option<()> {
+        if self.of == Some(*d) {
+            return Some(());
+        }
+        self.of = None;
+        let [_, kh, kw, channels] = d.dims.map(|n| n as usize);
+        if d.strides[3] != 1 || channels == 0 {
+            return None;
+        }
+        self.range = crate::sim::access::Region::Box(d, d.dims).span()?;
+        self.plain.clear();
+        self.sums.clear();
+        self.sums.resize(channels, 0);
+        for y in 0..kh as i64 {
+            for x in 0..kw as i64 {
+                let row = m.read(d.space, d.base + y * d.strides[1] + x * d.strides[2], channels);
+                for (w, sum) in row.iter().zip(&mut self.sums) {
+                    let value = if d.etype == EType::S8 { i32::from(*w as i8) } else { i32::from(*w) };
+                    let difference = value - d.zero_point;
+                    *sum += difference;
+                    self.plain.push(i8::try_from(difference).ok()?);
+                }
+            }
+        }
+        super::simd::depthwise::interleave(&self.plain, channels, &mut self.weights);
+        self.of = Some(*d);
+        Some(())
+    }
+}
+
+impl Ready {
+    /// Makes weights ready, unless they are those of the last product.
+    pub(super) fn ready(&mut self, m: &Memory, d: &TensorDesc, pruned: Option<&Pruned>) -> Option<()> {
+        let of = (*d, pruned.copied());
+        if self.of == Some(of) {
+            return Some(());
+        }
+        self.of = None;
+        let [oc, kh, kw, ic] = d.dims.map(|n| n as usize);
+        let (taps, quads) = (kh * kw, ic.div_ceil(4));
+        let total = oc.next_multiple_of(16) * taps * quads * 4;
+        let flip = if d.etype == EType::U8 { 0x80 } else { 0 };
+        let zero = (d.zero_point as u8) ^ flip;
+        self.signed = match pruned {
+            Some(p) => {
+                let stream = p.blocks as usize * BLOCK_ELEMENTS;
+                self.range = (d.base, d.base + stream as i64);
+                Some(unpruned(m, d, p, flip, zero)?)
+            }
+            None => {
+                self.range = (d.base, d.base + total as i64);
+                let packed = m.read(d.space, d.base, total);
+                (flip != 0 || !ic.is_multiple_of(4)).then(|| packed.iter().map(|w| w ^ flip).collect())
+            }
+        };
+        if let Some(signed) = &mut self.signed {
+            clear_padding(signed, oc, taps, ic, zero);
+        }
+        let packed = self.signed.as_deref().unwrap_or_else(|| m.read(d.space, d.base, total));
+        if packed.len() != total {
+            return None;
+        }
+        self.sums.clear();
+        self.sums.resize(oc.next_multiple_of(16), 0);
+        let lost = (taps * quads * 4) as i32 * i32::from(zero as i8);
+        let mut rest = packed;
+        for first in (0..oc).step_by(64) {
+            let width = (oc - first).min(64).next_multiple_of(16);
+            let (block, later) = rest.split_at(width * taps * quads * 4);
+            rest = later;
+            let sums = &mut self.sums[first..first + width];
+            #[cfg(target_arch = "x86_64")]
+            super::simd::vnni::sums(block, sums);
+            #[cfg(not(target_arch = "x86_64"))]
+            for row in block.chunks_exact(width * 4) {
+                for (sum, w) in sums.iter_mut().zip(row.as_chunks::<4>().0) {
+                    *sum += w.iter().map(|w| i32::from(*w as i8)).sum::<i32>();
+                }
+            }
+            sums.iter_mut().for_each(|s| *s -= lost);
+        }
+        self.of = Some(of);
+        Some(())
+    }
+}
+
+/// Writes the zero point to the input channels beyond the last one: programs may leave anything there.
+fn clear_padding(packed: &mut [u8], oc: usize, taps: usize, ic: usize, zero: u8) {
+    let (used, quads) = (ic % 4, ic.div_ceil(4));
+    if used == 0 {
+        return;
+    }
+    let mut rest = packed;
+    for first in (0..oc).step_by(64) {
+        let width = (oc - first).min(64).next_multiple_of(16);
+        let (block, later) = rest.split_at_mut((width * taps * quads * 4).min(rest.len()));
+        rest = later;
+        for tap in block.chunks_exact_mut(quads * width * 4) {
+            let last = &mut tap[(quads - 1) * width * 4..];
+            last.as_chunks_mut::<4>().0.iter_mut().for_each(|four| four[used..].fill(zero));
+        }
+    }
+}
+
+/// Pruned weights in the packed order, the absent ones zero points.
+fn unpruned(m: &Memory, d: &TensorDesc, pruned: &Pruned, flip: u8, zero: u8) -> Option<Vec<u8>> {
+    let [oc, kh, kw, ic] = d.dims.map(|n| n as usize);
+    let (taps, quads) = (kh * kw, ic.div_ceil(4));
+    let mut to = vec![zero; oc.next_multiple_of(16) * taps * quads * 4];
+    let mask = m.read(Space::Dram, pruned.mask, pruned.mask_bytes);
+    let stream = m.read(d.space, d.base, pruned.blocks as usize * BLOCK_ELEMENTS);
+    for ([o, tap, i], bytes) in BlockGrid::of(d.dims).present(mask).zip(stream.chunks_exact(BLOCK_ELEMENTS)) {
+        let [o, tap, first] = [o as usize * BLOCK, tap as usize, i as usize * BLOCK / 4];
+        let block = o / 64 * 64;
+        let width = (oc - block).min(64).next_multiple_of(16);
+        // A block holds four quads of sixteen channels: [quad][channel][4].
+        for (quad, from) in bytes.as_chunks::<64>().0.iter().enumerate().take(quads - first) {
+            let at = block * taps * quads * 4 + ((tap * quads + first + quad) * width + o % 64) * 4;
+            to.get_mut(at..at + 64)?.iter_mut().zip(from).for_each(|(t, f)| *t = f ^ flip);
+        }
+    }
+    Some(to)
+}

@@ -1,0 +1,294 @@
+//! Every kernel level of this CPU against the reference engine, operation by operation: shapes, strides, zero points,
+//! types, extremes. The bytes of all memories and the wrapped accumulations must be equal.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use rcar_iss::isa::{EType, QuantDesc, Queue, Space, TensorDesc, WindowDesc};
+use rcar_iss::sim::engine::Engine;
+use rcar_iss::sim::engine::fast::{Fast, Level};
+use rcar_iss::sim::engine::reference::Reference;
+use rcar_iss::sim::op::ConvOp;
+use rcar_iss::sim::validate::Memories;
+use rcar_iss::sim::{Memory, OpKind, QueueOp};
+
+const SPM: usize = 1 << 18;
+const ACC: usize = 1 << 18;
+/// Where operands lie.
+const WEIGHTS: i64 = 1 << 16;
+const BIAS: i64 = 3 << 16;
+const SECOND: i64 = 1 << 17;
+
+fn sizes() -> Memories {
+    Memories { dram: 64, writable: 64, spm: SPM as u64, acc: ACC as u64 }
+}
+
+/// Memories with bytes of a kind: random ones, or only extremes.
+fn filled(seed: u64, extreme: bool) -> Memory {
+    let mut m = Memory::new(Arc::from([0_u8; 64]), &sizes());
+    let mut state = seed | 1;
+    for (space, len) in [(Space::Spm, SPM), (Space::Acc, ACC)] {
+        for b in m.write(space, 0, len) {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            let byte = (state >> 32) as u8;
+            *b = if extreme { [0, 0x7f, 0x80, 0xff][usize::from(byte % 4)] } else { byte };
+        }
+    }
+    m
+}
+
+/// Executes on every level and on the reference engine.
+fn agree(kind: OpKind, seed: u64, extreme: bool) -> Result<(), TestCaseError> {
+    let op = QueueOp { seq: 0, pc: 0, queue: Queue::Mac, kind, tickets: [None; 2], layer: None };
+    let before = filled(seed, extreme);
+    let mut expected = before.clone();
+    let mut reference = Reference::new(sizes(), 64);
+    reference.defined(Space::Spm, 0, SPM);
+    reference.defined(Space::Acc, 0, ACC);
+    let wraps = reference.execute(&op, &mut expected).map_err(|e| TestCaseError::fail(e.to_string()))?;
+    for level in Level::available() {
+        let mut memory = before.clone();
+        let mut engine = Fast::at(level);
+        let got = engine.execute(&op, &mut memory).map_err(|e| TestCaseError::fail(e.to_string()))?;
+        prop_assert_eq!(wraps, got, "{}: wraps", level.name());
+        for (space, len) in [(Space::Spm, SPM), (Space::Acc, ACC)] {
+            let (e, g) = (expected.read(space, 0, len), memory.read(space, 0, len));
+            let first = e.iter().zip(g).position(|(a, b)| a != b);
+            prop_assert_eq!(first, None, "{}: {:?} differs", level.name(), space);
+        }
+    }
+    Ok(())
+}
+
+fn tensor(space: Space, etype: EType, base: i64, dims: [u32; 4], zero_point: i32) -> TensorDesc {
+    let size = etype.bytes() as i64;
+    let [_, b, c, d] = dims.map(i64::from);
+    TensorDesc {
+        base,
+        dims,
+        strides: [b * c * d * size, c * d * size, d * size, size],
+        zero_point,
+        space,
+        etype,
+        lanes: 1,
+    }
+}
+
+/// A zero point of a type: an end of the range or something between.
+fn zero_point(etype: EType, pick: u8) -> i32 {
+    let [lo, hi] = etype.int_range().unwrap();
+    match pick % 4 {
+        0 => lo,
+        1 => hi,
+        _ => (lo + hi + 1) / 2 + i32::from(pick) - 100,
+    }
+    .clamp(lo, hi)
+}
+
+/// A convolution's shape and types, as numbers to be shrunk.
+#[derive(Debug, Clone)]
+struct Shape {
+    tile: [u32; 2],
+    oc: u32,
+    ic: u32,
+    kernel: [u16; 2],
+    stride: [u16; 2],
+    dilation: [u16; 2],
+    pads: [i16; 2],
+    gap: i64,
+    picks: [u8; 4],
+    start: u8,
+    seed: u64,
+    extreme: bool,
+}
+
+fn shape() -> impl Strategy<Value = Shape> {
+    let geometry = ([1..=5_u32, 1..=37], 1..=140_u32, 1..=70_u32, [1..=3_u16, 1..=3], [1..=3_u16, 1..=3]);
+    let rest = (
+        [1..=2_u16, 1..=2],
+        [0..=2_i16, 0..=2],
+        0..3_i64,
+        any::<[u8; 4]>(),
+        0..3_u8,
+        any::<u64>(),
+        any::<bool>(),
+    );
+    (geometry, rest).prop_map(
+        |((tile, oc, ic, kernel, stride), (dilation, pads, gap, picks, start, seed, extreme))| Shape {
+            tile,
+            oc,
+            ic,
+            kernel,
+            stride,
+            dilation,
+            pads,
+            gap,
+            picks,
+            start,
+            seed,
+            extreme,
+        },
+    )
+}
+
+impl Shape {
+    /// The operands; `wide` for activations of 16 bits, `depthwise` with as many channels as outputs. None if they do not fit
+    /// the test's memories.
+    fn conv(&self, wide: bool, depthwise: bool) -> Option<ConvOp> {
+        let Shape { tile, oc, kernel, stride, dilation, pads, .. } = *self;
+        let ic = if depthwise { oc } else { self.ic };
+        let narrow = [EType::U8, EType::S8];
+        let a = if wide { [EType::U16, EType::S16] } else { narrow }[usize::from(self.picks[0] % 2)];
+        let w = narrow[usize::from(self.picks[1] % 2)];
+        // Just enough image for the tile, or less where there is padding.
+        let extent = |i: usize| {
+            let reach = (tile[i] - 1) * u32::from(stride[i]) + u32::from((kernel[i] - 1) * dilation[i]) + 1;
+            (reach as i32 - 2 * i32::from(pads[i])).max(1) as u32
+        };
+        let mut src = tensor(Space::Spm, a, 64, [1, extent(0), extent(1), ic], zero_point(a, self.picks[2]));
+        // Pixels may lie apart.
+        let size = a.bytes() as i64;
+        let pixel = i64::from(ic) * size + [0, 4, 16][self.gap as usize] * size;
+        src.strides = [0, pixel * i64::from(src.dims[2]), pixel, size];
+        let weights = if depthwise {
+            tensor(
+                Space::Spm,
+                w,
+                WEIGHTS,
+                [1, kernel[0].into(), kernel[1].into(), oc],
+                zero_point(w, self.picks[3]),
+            )
+        } else {
+            let dims = [oc, kernel[0].into(), kernel[1].into(), ic];
+            TensorDesc {
+                strides: [0; 4],
+                ..tensor(Space::Spm, w, WEIGHTS, dims, zero_point(w, self.picks[3]))
+            }
+        };
+        let sums = if wide { EType::S64 } else { EType::S32 };
+        let dst = tensor(Space::Acc, sums, 0, [1, tile[0], tile[1], oc], 0);
+        let bias = (self.start == 1).then(|| tensor(Space::Spm, sums, BIAS, [1, 1, 1, oc], 0));
+        let taps = i64::from(kernel[0]) * i64::from(kernel[1]);
+        let packed = i64::from(oc.next_multiple_of(16)) * taps * i64::from(ic.next_multiple_of(4));
+        let fits = src.strides[1] * i64::from(src.dims[1]) + 64 <= WEIGHTS
+            && packed <= BIAS - WEIGHTS
+            && i64::from(tile[0] * tile[1] * oc) * sums.bytes() as i64 <= ACC as i64;
+        let window = WindowDesc { kernel, stride, dilation, pads: [pads[0], pads[1], pads[0], pads[1]] };
+        fits.then_some(ConvOp {
+            dst,
+            src,
+            weights,
+            bias,
+            accumulate: self.start == 2,
+            window,
+            origin: [0, 0],
+            pruned: None,
+        })
+    }
+}
+
+fn check(cases: u32, test: impl Fn(Shape) -> Result<(), TestCaseError>) {
+    let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
+    runner.run(&shape(), test).unwrap();
+}
+
+#[test]
+fn convolutions_agree_on_every_level() {
+    check(150, |s| match s.conv(false, false) {
+        Some(c) => agree(OpKind::Conv(c), s.seed, s.extreme),
+        None => Err(TestCaseError::reject("too large")),
+    });
+}
+
+#[test]
+fn convolutions_of_16_bits_agree_on_every_level() {
+    check(100, |s| match s.conv(true, false) {
+        Some(c) => agree(OpKind::Conv(c), s.seed, s.extreme),
+        None => Err(TestCaseError::reject("too large")),
+    });
+}
+
+#[test]
+fn depthwise_convolutions_agree_on_every_level() {
+    check(150, |s| match s.conv(s.picks[0] > 200, true) {
+        Some(c) => agree(OpKind::Depthwise(c), s.seed, s.extreme),
+        None => Err(TestCaseError::reject("too large")),
+    });
+}
+
+#[test]
+fn requantization_agrees_on_every_level() {
+    check(150, |s| {
+        let wide = s.picks[0] > 200;
+        let e = [EType::U8, EType::S8, EType::U8, EType::S16][usize::from(s.picks[1] % 4)];
+        let dims = [1, s.tile[0], s.tile[1], s.oc.min(100)];
+        let src = tensor(Space::Acc, if wide { EType::S64 } else { EType::S32 }, 0, dims, 0);
+        let mut dst = tensor(Space::Spm, e, 0, dims, 3);
+        let lanes = dims[3].next_multiple_of(16);
+        let size = e.bytes() as i64;
+        if s.gap > 0 {
+            dst.lanes = 16;
+            dst.strides = [0, i64::from(lanes * dims[2]) * size, i64::from(lanes) * size, size];
+        }
+        let [lo, hi] = e.int_range().unwrap();
+        let mut quant = quant(&s, e);
+        (quant.lo, quant.hi) = if s.extreme { (lo, hi) } else { (lo + 1, hi - 1) };
+        agree(OpKind::Requant { dst, src, quant }, s.seed, s.extreme)
+    });
+}
+
+/// How results come to a type: any bits as multipliers, NaN and infinities too, or sensible ones.
+fn quant(s: &Shape, e: EType) -> QuantDesc {
+    let mut bytes = [0; QuantDesc::BYTES];
+    bytes[0] = 0;
+    let mut q = QuantDesc::from_bytes(&bytes).unwrap();
+    let bits = (s.seed >> 16) as u32;
+    q.m0 = if s.extreme { f32::from_bits(bits) } else { (bits % 1000) as f32 * 1e-7 };
+    q.m1 = (bits % 77) as f32 * 0.03;
+    q.c = (bits % 300) as f32 - 150.0;
+    q.zero_point = zero_point(e, s.picks[2]);
+    [q.lo, q.hi] = e.int_range().unwrap();
+    q.table = BIAS;
+    // Half of them with a multiplier for each channel, which are any bytes.
+    if s.picks[3] > 127 {
+        q.mode = rcar_iss::isa::QuantMode::Channel;
+    }
+    q
+}
+
+#[test]
+fn sums_products_tables_and_pools_agree_on_every_level() {
+    check(200, |s| {
+        let types = [EType::U8, EType::S8];
+        let pick = |i: usize| types[usize::from(s.picks[i] % 2)];
+        let dims = [1, s.tile[0], s.tile[1], s.oc];
+        let a = tensor(Space::Spm, pick(0), 0, dims, zero_point(pick(0), s.picks[3]));
+        let b = tensor(Space::Spm, pick(1), SECOND, dims, zero_point(pick(1), s.picks[2]));
+        let dst = tensor(Space::Spm, pick(2), 1 << 16, dims, 1);
+        let mut q = quant(&s, pick(2));
+        q.mode = rcar_iss::isa::QuantMode::Tensor;
+        let kind = match s.picks[3] % 5 {
+            0 => OpKind::Add { dst, a, b, quant: q },
+            1 => OpKind::Mul { dst, a, b, quant: q },
+            2 => OpKind::Lut { dst, src: a, table: tensor(Space::Spm, pick(2), BIAS, [1, 1, 1, 256], 0) },
+            3 => {
+                let floats = tensor(Space::Spm, EType::F32, SECOND, [1, 2, 17, s.oc], 0);
+                OpKind::Quantize {
+                    dst: tensor(Space::Spm, pick(2), 1 << 16, floats.dims, 1),
+                    src: floats,
+                    quant: q,
+                }
+            }
+            _ => {
+                let Some(c) = s.conv(false, true) else { return Err(TestCaseError::reject("too large")) };
+                let src = TensorDesc { etype: pick(0), zero_point: 0, ..c.src };
+                let dst = tensor(Space::Spm, pick(0), SECOND, c.dst.dims, 0);
+                OpKind::MaxPool { dst, src, window: c.window, origin: [0, 0] }
+            }
+        };
+        agree(kind, s.seed, s.extreme)
+    });
+}
