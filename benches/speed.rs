@@ -1,4 +1,4 @@
-//! How fast everything is: the step loop, the MAC array's kernels, compiling, whole inferences on both engines.
+//! How fast everything is: the step loop, the MAC array's kernels, DMA, compiling, whole inferences on both engines.
 //!
 //! `cargo bench` runs all, `cargo bench -- inference` those with the word in their name.
 
@@ -13,6 +13,7 @@ use rcar_iss::graph::Graph;
 use rcar_iss::machine::Machine;
 use rcar_iss::onnx::{self, ImportOptions, LoadedModel};
 use rcar_iss::program::{Program, Role, text};
+use rcar_iss::sim::engine::fast::{Fast, Level};
 use rcar_iss::sim::{EngineKind, Limits, Loaded, Session};
 
 fn machine() -> Machine {
@@ -77,13 +78,41 @@ window:  .wdesc kernel=[3, 3] pads=[1, 1, 1, 1]
     let loaded = load(text::assemble(source).unwrap());
     let mut group = c.benchmark_group("convolution");
     group.throughput(Throughput::Elements(14 * 14 * 128 * 128 * 9));
-    for engine in [EngineKind::Fast, EngineKind::Reference] {
-        group.sample_size(10);
-        group.bench_function(engine.name(), |b| {
-            let mut session = Session::new(&loaded, engine);
+    group.sample_size(10);
+    // Elements are multiply-accumulates.
+    for level in Level::available() {
+        group.bench_function(level.name(), |b| {
+            let mut session = Session::with_engine(&loaded, Box::new(Fast::at(level)));
             b.iter(|| session.run(&[], &mut (), &mut ()).unwrap());
         });
     }
+    group.bench_function("reference engine", |b| {
+        let mut session = Session::new(&loaded, EngineKind::Reference);
+        b.iter(|| session.run(&[], &mut (), &mut ()).unwrap());
+    });
+    group.finish();
+}
+
+/// A copy of 512 KiB inside the scratchpad.
+fn dma(c: &mut Criterion) {
+    let source = "
+.const
+from: .tdesc spm u8 0 [1, 1, 1, 524288]
+to:   .tdesc spm u8 1048576 [1, 1, 1, 524288]
+.code
+  tdesc.load t0, from(x0)
+  tdesc.load t1, to(x0)
+  dma.fill   t0
+  dma.copy   t1, t0 wait(dmain)
+  halt
+";
+    let loaded = load(text::assemble(source).unwrap());
+    let mut group = c.benchmark_group("dma");
+    group.throughput(Throughput::Bytes(2 * 524_288));
+    group.bench_function("fill and copy", |b| {
+        let mut session = Session::new(&loaded, EngineKind::Fast);
+        b.iter(|| session.run(&[], &mut (), &mut ()).unwrap());
+    });
     group.finish();
 }
 
@@ -123,5 +152,5 @@ fn inference(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, step_loop, convolution, compile, inference);
+criterion_group!(benches, step_loop, convolution, dma, compile, inference);
 criterion_main!(benches);
