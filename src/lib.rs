@@ -23,6 +23,7 @@ pub mod quantize;
 pub mod sim;
 pub mod tensor_file;
 pub mod trace;
+pub mod tune;
 
 /// The README's example compiles.
 #[cfg(doctest)]

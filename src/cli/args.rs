@@ -1,5 +1,7 @@
 //! What can be typed. Nothing is resolved here: paths are not opened, names not looked up.
 
+mod quantization;
+
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
@@ -7,6 +9,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::isa::Profile;
 use crate::sim::engine::fast::Level;
+pub(super) use quantization::{CalibrationArgs, PictureArgs, QuantizeArgs, ShapeArgs, TuneArgs};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -52,6 +55,10 @@ pub(super) enum Command {
     Compare(CompareArgs),
     /// Turn dumped integers into real values
     Dequantize(DequantizeArgs),
+    /// Quantize a float ONNX model: calibrate it on inputs and write it in QDQ form
+    Quantize(QuantizeArgs),
+    /// Find the least that must have 16 bits for a network to be accurate enough, in the fewest cycles
+    Tune(TuneArgs),
 }
 
 impl Command {
@@ -67,6 +74,8 @@ impl Command {
             Command::Compare(a) => a.json,
             Command::Dequantize(a) => a.json,
             Command::Bench(a) => a.json,
+            Command::Quantize(a) => a.json,
+            Command::Tune(a) => a.json,
             Command::Asm(_) | Command::Disasm(_) | Command::Trace(_) => false,
         }
     }

@@ -76,6 +76,14 @@ impl Failure {
         )
     }
 
+    /// What and why, in one line.
+    pub(super) fn text(&self) -> String {
+        match &self.why {
+            Some(why) => format!("{}: {}", self.what, why.trim_end()),
+            None => self.what.clone(),
+        }
+    }
+
     pub(super) fn render(&self) -> String {
         let mut text = format!("error: {}", self.what);
         if let Some(why) = &self.why {

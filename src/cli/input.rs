@@ -108,6 +108,11 @@ fn split<'a>(wanted: &[&'a TensorEntry], option: &str) -> Result<Given<'a>, Fail
     }
 }
 
+/// Name of the input that an option is for, and its file.
+pub(super) fn place(wanted: &[&TensorEntry], option: &str) -> Result<(String, PathBuf), Failure> {
+    split(wanted, option).map(|given| (given.tensor.name.clone(), given.path))
+}
+
 fn bind(tensor: &TensorEntry, files: &[&Path]) -> Result<Bound, Failure> {
     let mut samples = Vec::new();
     let mut from = Vec::new();
@@ -131,7 +136,7 @@ fn bind(tensor: &TensorEntry, files: &[&Path]) -> Result<Bound, Failure> {
 }
 
 /// Arrays and pictures of a folder, by name.
-fn members(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+pub(super) fn members(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let unreadable = |e: std::io::Error| Failure::file(folder, &e);
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
@@ -162,7 +167,7 @@ fn one(tensor: &TensorEntry, path: &Path, samples: &mut Vec<Vec<u8>>) -> Result<
     Ok(())
 }
 
-fn picture(tensor: &TensorEntry, path: &Path, bytes: &[u8]) -> Result<Vec<u8>, Failure> {
+pub(super) fn picture(tensor: &TensorEntry, path: &Path, bytes: &[u8]) -> Result<Vec<u8>, Failure> {
     let refused = |e: image::ImageError| Failure::image(path, &e);
     let decoded = image::decode(bytes).map_err(refused)?;
     tracing::info!(file = %path.display(), width = decoded.width, height = decoded.height, "picture");
@@ -187,7 +192,11 @@ fn picture(tensor: &TensorEntry, path: &Path, bytes: &[u8]) -> Result<Vec<u8>, F
 
 /// Cuts an array into runs: the shape itself, or N times its first extent. Arrays of `uint8` are pixels for a float
 /// input that says how pictures become values.
-fn array_samples(tensor: &TensorEntry, path: &Path, array: TensorData) -> Result<Vec<Vec<u8>>, Failure> {
+pub(super) fn array_samples(
+    tensor: &TensorEntry,
+    path: &Path,
+    array: TensorData,
+) -> Result<Vec<Vec<u8>>, Failure> {
     let shape: Vec<u64> = array.shape.iter().map(|d| *d as u64).collect();
     let Some(count) = stacked(&tensor.shape, &shape) else {
         let why = format!(

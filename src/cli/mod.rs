@@ -24,6 +24,7 @@ mod diff;
 mod disasm;
 mod estimate;
 mod failure;
+mod feed;
 mod format;
 mod info;
 mod input;
@@ -31,14 +32,17 @@ mod kernels;
 mod machines;
 mod model;
 mod outputs;
+mod pareto;
 mod progress;
 mod reference;
+mod quantize;
 mod roofline;
 mod run;
 mod sidecar;
 mod source;
 mod trace;
 mod widths;
+mod tune;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -112,6 +116,8 @@ fn dispatch(command: Command) -> Result<Outcome, Failure> {
         Command::Info(args) => info::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Dequantize(args) => dequantize::run(&args),
+        Command::Quantize(args) => quantize::run(&args),
+        Command::Tune(args) => tune::run(&args),
     };
     report.map(Outcome::Report)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-use super::args::ModelArgs;
+use super::args::{ModelArgs, ShapeArgs};
 use super::failure::{Failure, UNSUPPORTED};
 use super::{format, machines, sidecar};
 use crate::compiler::estimate::Estimate;
@@ -36,8 +36,15 @@ pub(super) fn import_options(args: &ModelArgs) -> Result<ImportOptions, Failure>
     } else {
         Observe::Named(args.graph.observe.iter().cloned().collect())
     };
+    let extents = ShapeArgs { shape: args.graph.shape.clone(), dim: args.graph.dim.clone() };
+    let given = graph_options(&extents)?;
+    Ok(ImportOptions { observe, host: !args.graph.no_host, profile: profile(args), ..given })
+}
+
+/// Import options that give open extents.
+pub(super) fn graph_options(args: &ShapeArgs) -> Result<ImportOptions, Failure> {
     let mut shapes = BTreeMap::new();
-    for option in &args.graph.shape {
+    for option in &args.shape {
         let parsed = option.rsplit_once('=').and_then(|(name, dims)| {
             let dims: Option<Vec<usize>> = dims.split(['x', ',']).map(|d| d.trim().parse().ok()).collect();
             Some((name.to_string(), dims?))
@@ -48,7 +55,7 @@ pub(super) fn import_options(args: &ModelArgs) -> Result<ImportOptions, Failure>
         shapes.insert(name, dims);
     }
     let mut symbols = BTreeMap::new();
-    for option in &args.graph.dim {
+    for option in &args.dim {
         let parsed =
             option.rsplit_once('=').and_then(|(name, n)| Some((name.to_string(), n.trim().parse().ok()?)));
         let Some((name, extent)) = parsed.filter(|(_, n)| *n > 0) else {
@@ -56,7 +63,7 @@ pub(super) fn import_options(args: &ModelArgs) -> Result<ImportOptions, Failure>
         };
         symbols.insert(name, extent);
     }
-    Ok(ImportOptions { observe, shapes, symbols, host: !args.graph.no_host, profile: profile(args) })
+    Ok(ImportOptions { shapes, symbols, ..ImportOptions::default() })
 }
 
 /// Reads an ONNX file.

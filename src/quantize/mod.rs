@@ -8,10 +8,14 @@
 mod calibrate;
 mod choose;
 mod cleanup;
+mod fidelity;
 mod network;
 mod parameters;
 mod places;
+mod prune;
 mod range;
+mod record;
+mod settings;
 mod statistics;
 pub mod surgery;
 mod versions;
@@ -21,10 +25,15 @@ mod write;
 pub use calibrate::{Calibration, Input, Inputs, calibrate};
 pub use choose::{Choice, Width, choose};
 pub use cleanup::{Cleaned, clean};
+pub use fidelity::{Outputs, float_outputs, sqnr};
 pub use parameters::{Activation, ActivationFormat, Parameters, WeightFormat};
 pub use places::{Places, WeightPlace};
+pub use prune::{PrunedLayer, Pruning, prune};
 pub use range::{Method, range};
+pub use record::{Quantized, Record, TensorRecord};
+pub use settings::{SettingError, Settings, TensorSettings};
 pub use statistics::{BINS, Extreme, Histogram, Statistics};
+pub use weights::rounded_weights;
 pub use write::write;
 
 /// Why a network cannot be quantized.

@@ -89,11 +89,16 @@ fn percentile(s: &Statistics, p: f64, whole: [f32; 2]) -> [f32; 2] {
 /// Ranges that are tried for each end.
 const SHRINKS: u32 = 100;
 
+/// Most values that an entropy threshold may clip. Many equal values, which constant backgrounds give, are spikes that
+/// no coarse distribution resembles; without this limit the divergence then asks for steps as fine as bins.
+const MOST_CLIPPED: f64 = 0.001;
+
 fn entropy(s: &Statistics, levels: u32, whole: [f32; 2]) -> [f32; 2] {
     let width = s.histogram.width();
     // Zeros (after a ReLU, most values) are exact in every range: they say nothing about it.
     let bins: Vec<(f64, f64)> =
         s.histogram.bins().filter(|(x, _)| *x < 0.0 || *x > width).map(|(x, n)| (x, n as f64)).collect();
+    let total: f64 = bins.iter().map(|b| b.1).sum();
     let mut best = (f64::INFINITY, whole);
     for step in (SHRINKS / 10..=SHRINKS).rev() {
         let shrink = f64::from(step) / f64::from(SHRINKS);
@@ -101,6 +106,10 @@ fn entropy(s: &Statistics, levels: u32, whole: [f32; 2]) -> [f32; 2] {
         let threshold = f64::from(whole[1].max(-whole[0])) * shrink;
         let [lo, hi] = whole.map(|x| f64::from(x).clamp(-threshold, threshold));
         if hi - lo <= width * 8.0 {
+            break;
+        }
+        let outside: f64 = bins.iter().filter(|(x, _)| *x < lo - width || *x > hi + width).map(|b| b.1).sum();
+        if outside > total * MOST_CLIPPED {
             break;
         }
         let divergence = divergence(&bins, [lo, hi], width, levels);

@@ -2,8 +2,10 @@
 
 use super::network::Floats;
 use super::parameters::WeightFormat;
+use super::places::Places;
 use crate::graph::DType;
 use crate::numeric;
+use crate::onnx::proto::ModelProto;
 use crate::onnx::{Constant, Data};
 
 /// Integer weights.
@@ -75,4 +77,29 @@ pub(super) fn operand(values: &Floats, a: super::Activation) -> Constant {
         _ => Data::U8(q.map(|v| v as u8).collect()),
     };
     Constant { name: String::new(), shape: values.shape.clone(), data }
+}
+
+/// A [cleaned](super::clean) network in which the weights of one node are rounded to what integers of this format can
+/// express. Everything stays float.
+#[must_use]
+pub fn rounded_weights(model: &ModelProto, places: &Places, node: &str, format: WeightFormat) -> ModelProto {
+    let mut model = model.clone();
+    let Some(place) = places.weights.iter().find(|w| w.node == node) else { return model };
+    let Some(graph) = &mut model.graph else { return model };
+    let Some(at) = graph.initializer.iter().position(|t| t.name() == place.weights) else { return model };
+    let Some(mut values) = Floats::read(&graph.initializer[at]) else { return model };
+    let q = quantize(&values, format, place.axis, None);
+    let Some(integers) = q.constant.integers() else { return model };
+    let axis = place.axis.filter(|_| q.scale.len() > 1);
+    let inner: usize = axis.map_or(values.values.len(), |a| values.shape[a + 1..].iter().product());
+    for (i, v) in values.values.iter_mut().enumerate() {
+        *v = integers[i] as f32 * q.scale[i / inner.max(1) % q.scale.len()];
+    }
+    // Other nodes may read the same initializer.
+    let name = format!("{}.rounded", place.weights);
+    graph.initializer.push(values.to_proto(&name));
+    for n in graph.node.iter_mut().filter(|n| n.name() == node) {
+        n.input[1].clone_from(&name);
+    }
+    model
 }

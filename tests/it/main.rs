@@ -15,6 +15,7 @@ mod kernels;
 mod numbers;
 mod pruned;
 mod quantize;
+mod quantize_cli;
 mod races;
 mod random;
 mod removal;
@@ -23,6 +24,7 @@ mod stream;
 mod tidy;
 mod time_cli;
 mod trace;
+mod tune;
 
 /// A fresh empty folder for one test.
 fn scratch(name: &str) -> std::path::PathBuf {

@@ -14,7 +14,7 @@ use rcar_iss::quantize::{self, Choice, Cleaned, Input, Method, Places, Width, su
 use rcar_iss::sim::{EngineKind, Limits, Loaded, Session};
 use rcar_iss::tensor_file::{Element, TensorData};
 
-fn float_model() -> ModelProto {
+pub(crate) fn float_model() -> ModelProto {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs/digit_cnn/float.onnx");
     LoadedModel::from_file(&path).unwrap().model
 }
@@ -34,7 +34,7 @@ fn drawing(seed: usize) -> TensorData {
     TensorData { element: Element::F32, shape: vec![1, 1, 28, 28], bytes }
 }
 
-fn inputs(n: usize) -> Vec<Input> {
+pub(crate) fn inputs(n: usize) -> Vec<Input> {
     (0..n).map(|i| vec![("input".to_string(), drawing(i))]).collect()
 }
 

@@ -16,13 +16,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("float", &["tensor_file"]),
     ("image", &["program"]),
     ("onnx", &["float", "graph", "isa", "numeric", "tensor_file"]),
-    ("quantize", &["float", "graph", "numeric", "onnx", "tensor_file"]),
+    ("quantize", &["float", "graph", "isa", "numeric", "onnx", "tensor_file"]),
     ("compiler", &["graph", "isa", "machine", "numeric", "program"]),
     ("sim", &["isa", "machine", "numeric", "program"]),
     ("profile", &["compiler", "machine", "program", "sim"]),
     ("trace", &["files", "isa", "sim"]),
     ("dump", &["files", "program", "tensor_file"]),
     ("host", &["float", "program", "sim", "tensor_file"]),
+    ("tune", &["compiler", "float", "host", "machine", "onnx", "program", "quantize", "sim", "tensor_file"]),
     (
         "analysis",
         &[
@@ -61,6 +62,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "sim",
             "tensor_file",
             "trace",
+            "tune",
         ],
     ),
 ];

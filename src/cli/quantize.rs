@@ -1,0 +1,307 @@
+//! `rcar-iss quantize`.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use prost::Message;
+use serde_json::json;
+
+use super::args::{CalibrationArgs, QuantizeArgs};
+use super::failure::{Failure, INPUT, UNSUPPORTED};
+use super::feed::Feed;
+use super::progress::Progress;
+use super::{Report, format, model};
+use crate::files;
+use crate::onnx::proto::ModelProto;
+use crate::quantize::{
+    self, Calibration, Choice, Cleaned, Inputs, Parameters, Places, PrunedLayer, Pruning, QuantizeError,
+    Record, Settings,
+};
+
+/// Inputs on which the error of pruning is measured.
+const PRUNED_ON: usize = 20;
+
+/// A float network that is ready to be written as integers.
+pub(super) struct Prepared {
+    pub(super) clean: Cleaned,
+    pub(super) places: Places,
+    pub(super) seen: Calibration,
+    pub(super) settings: Settings,
+    pub(super) choice: Choice,
+    pub(super) inputs: Vec<String>,
+    pub(super) feed: Option<Feed>,
+    pub(super) pruned: Option<Pruned>,
+}
+
+/// What pruning did.
+pub(super) struct Pruned {
+    layers: Vec<PrunedLayer>,
+    /// Outputs of the pruned float network against those of the whole one.
+    sqnr: f64,
+}
+
+pub(super) fn run(args: &QuantizeArgs) -> Result<Report, Failure> {
+    let mut settings = settings(&args.how)?;
+    settings.bits = args.bits.unwrap_or(settings.bits);
+    settings.weight_bits = args.weight_bits.unwrap_or(settings.weight_bits);
+    for option in &args.layer {
+        let Some((name, width)) = option.rsplit_once('=') else {
+            return Err(Failure::usage(format!("--layer {option}")).help("write NAME=a16w8 or NAME=a16w16"));
+        };
+        settings.layers.insert(name.into(), width.into());
+    }
+    let pruning = match args.prune {
+        Some(share) if (0.0..=1.0).contains(&share) => {
+            Some(Pruning { share, per_layer: args.prune_per_layer, block: block(&args.prune_block)? })
+        }
+        Some(share) => return Err(Failure::usage(format!("--prune {share}: it is a share, 0 to 1"))),
+        None => None,
+    };
+    let prepared = prepare(&args.model_file, &args.how, settings, pruning)?;
+    let (model, parameters) = write(&args.model_file, &prepared, &prepared.choice)?;
+    let record =
+        Record::of(prepared.inputs.clone(), &prepared.places, &prepared.seen, &prepared.choice, &parameters);
+    let calibration = beside(&args.output, "calibration.json");
+    files::replace(&args.output, &model.encode_to_vec())?;
+    files::replace(&calibration, format!("{}\n", to_json(&record)).as_bytes())?;
+    let sidecar = write_sidecar(&args.output, prepared.feed.as_ref())?;
+    let text = if args.json {
+        json(args, &prepared, &parameters, &calibration)
+    } else {
+        text(args, &prepared, &parameters, &calibration, sidecar.as_deref())
+    };
+    Ok(Report::fine(text))
+}
+
+pub(super) fn to_json(record: &Record) -> String {
+    // Names and numbers always have a JSON form.
+    serde_json::to_string(record).unwrap_or_default()
+}
+
+/// `dir/q.onnx` → `dir/q.calibration.json`.
+pub(super) fn beside(output: &Path, ending: &str) -> PathBuf {
+    output.with_extension(ending)
+}
+
+/// Cleans, prunes and calibrates.
+pub(super) fn prepare(
+    path: &Path,
+    args: &CalibrationArgs,
+    settings: Settings,
+    pruning: Option<Pruning>,
+) -> Result<Prepared, Failure> {
+    let choice = settings.choice().map_err(|e| Failure::usage(e.to_string()))?;
+    let float = model::load(path)?.model;
+    let mut clean = quantize::clean(&float).map_err(|e| failure(path, &e))?;
+    let graph = clean.model.graph.clone().unwrap_or_default();
+    if let Some(name) = settings.skip.iter().find(|s| graph.node.iter().all(|n| n.name() != s.as_str())) {
+        return Err(no_node(name));
+    }
+    let places = Places::of(&graph, &settings.skip);
+    let options = model::graph_options(&args.shapes)?;
+    let feed = if args.calib.is_empty() {
+        None
+    } else {
+        let feed = Feed::of(path, &float, &args.calib, &args.pictures, &options)?;
+        Some(feed.limited(args.limit))
+    };
+    let pruned = match (pruning, &feed) {
+        (None, _) => None,
+        (Some(pruning), Some(feed)) => {
+            let (model, layers) = quantize::prune(&clean.model, &places, &pruning);
+            let count = feed.count().min(PRUNED_ON);
+            let progress = Progress::new(2 * count as u64, "pruning");
+            let outputs = |m: &ModelProto| {
+                quantize::float_outputs(m, feed, count, &|| progress.step()).map_err(|e| failure(path, &e))
+            };
+            let sqnr = quantize::sqnr(&outputs(&clean.model)?, &outputs(&model)?);
+            progress.finish();
+            clean.model = model;
+            Some(Pruned { layers, sqnr })
+        }
+        (Some(_), None) => {
+            return Err(Failure::usage("--prune needs --calib: the network is calibrated after it"));
+        }
+    };
+    let (seen, inputs) = match (&args.calibration, &feed) {
+        (Some(path), _) => {
+            let record: Record =
+                serde_json::from_str(&files::read_text(path)?).map_err(|e| Failure::file(path, &e))?;
+            (record.statistics(), record.inputs.clone())
+        }
+        (None, Some(feed)) => {
+            let tensors: BTreeSet<String> = places.own().map(str::to_string).collect();
+            let progress = Progress::new(feed.count() as u64, "calibrating");
+            let threads = args.threads.unwrap_or_else(|| {
+                std::thread::available_parallelism().unwrap_or(std::num::NonZero::<usize>::MIN)
+            });
+            let seen = quantize::calibrate(&clean.model, &tensors, feed, threads.get(), &|| progress.step())
+                .map_err(|e| failure(path, &e))?;
+            progress.finish();
+            (seen, feed.names())
+        }
+        (None, None) => {
+            return Err(Failure::usage("calibration inputs are missing").help(
+                "give --calib with a folder of pictures or .npy files, or --calibration with a saved calibration.json",
+            ));
+        }
+    };
+    Ok(Prepared { clean, places, seen, settings, choice, inputs, feed, pruned })
+}
+
+/// The model that a choice gives.
+fn write(path: &Path, prepared: &Prepared, choice: &Choice) -> Result<(ModelProto, Parameters), Failure> {
+    let graph = prepared.clean.model.graph.clone().unwrap_or_default();
+    let parameters =
+        quantize::choose(&graph, &prepared.places, &prepared.seen, choice).map_err(|e| failure(path, &e))?;
+    let model = quantize::write(&prepared.clean.model, &prepared.places, &parameters)
+        .map_err(|e| failure(path, &e))?;
+    Ok((model, parameters))
+}
+
+fn no_node(name: &str) -> Failure {
+    Failure::usage(format!("the model has no node '{name}'"))
+        .help("nodes without a name are called by type and number, like Conv_12")
+}
+
+pub(super) fn failure(path: &Path, error: &QuantizeError) -> Failure {
+    match error {
+        QuantizeError::Input { .. } | QuantizeError::NoInputs => Failure::new(INPUT, error.to_string()),
+        QuantizeError::NoSuchNode(name) => no_node(name),
+        QuantizeError::NoSuchTensor(_) => Failure::usage(error.to_string()),
+        _ => Failure::new(UNSUPPORTED, format!("'{}' cannot be quantized", path.display())).why(error),
+    }
+}
+
+/// The file's settings, with what was typed on top.
+pub(super) fn settings(args: &CalibrationArgs) -> Result<Settings, Failure> {
+    let mut s: Settings = match &args.config {
+        Some(path) => toml::from_str(&files::read_text(path)?).map_err(|e| Failure::file(path, &e))?,
+        None => Settings::default(),
+    };
+    if let Some(m) = &args.method {
+        s.method.clone_from(m);
+    }
+    if let Some(a) = &args.activations {
+        s.activations.clone_from(a);
+    }
+    s.symmetric |= args.symmetric;
+    if args.per_channel || args.per_tensor {
+        s.per_channel = args.per_channel;
+    }
+    s.skip.extend(args.skip.iter().cloned());
+    Ok(s)
+}
+
+fn block(text: &str) -> Result<[usize; 2], Failure> {
+    let parsed = text.split_once('x').and_then(|(o, i)| Some([o.parse().ok()?, i.parse().ok()?]));
+    parsed.filter(|b: &[usize; 2]| b.iter().all(|n| *n > 0 && n.is_multiple_of(16))).ok_or_else(|| {
+        Failure::usage(format!("--prune-block {text}")).help("write OUTxIN, multiples of 16, like 64x16")
+    })
+}
+
+/// Says how pictures become inputs, in a file beside the model, unless one is there already.
+pub(super) fn write_sidecar(output: &Path, feed: Option<&Feed>) -> Result<Option<PathBuf>, Failure> {
+    let path = output.with_extension("toml");
+    let Some(feed) = feed.filter(|_| !path.exists() && !output.with_file_name("model.toml").exists()) else {
+        return Ok(None);
+    };
+    let mut inputs = toml::Table::new();
+    for (name, how) in feed.preprocess() {
+        // f32 → shortest text → f64, so that 0.1 stays 0.1.
+        let list = |values: &[f32]| -> toml::Value {
+            values
+                .iter()
+                .map(|v| toml::Value::Float(v.to_string().parse().unwrap_or(f64::from(*v))))
+                .collect::<Vec<_>>()
+                .into()
+        };
+        let mut table = toml::Table::new();
+        table.insert("mean".into(), list(&how.mean));
+        table.insert("std".into(), list(&how.std));
+        if let Some(resize) = how.resize {
+            table.insert("resize".into(), i64::from(resize).into());
+        }
+        if how.bgr {
+            table.insert("bgr".into(), true.into());
+        }
+        inputs.insert(name.into(), table.into());
+    }
+    if inputs.is_empty() {
+        return Ok(None);
+    }
+    let mut whole = toml::Table::new();
+    whole.insert("input".into(), inputs.into());
+    files::replace(&path, whole.to_string().as_bytes())?;
+    Ok(Some(path))
+}
+
+/// How many tensors have this many bits.
+fn with_bits(parameters: &Parameters, bytes: usize) -> usize {
+    parameters.activations.values().filter(|a| a.dtype.bytes() == bytes).count()
+}
+
+fn json(args: &QuantizeArgs, p: &Prepared, parameters: &Parameters, calibration: &Path) -> String {
+    let pruned = p.pruned.as_ref().map(|pruned| {
+        let layers: Vec<_> = pruned
+            .layers
+            .iter()
+            .map(|l| json!({ "node": l.node, "zero_blocks": l.blocks[0], "blocks": l.blocks[1] }))
+            .collect();
+        json!({ "sqnr_db": pruned.sqnr, "layers": layers })
+    });
+    let value = json!({
+        "model": args.output,
+        "calibration": calibration,
+        "inputs": p.inputs.len(),
+        "tensors_8": with_bits(parameters, 1),
+        "tensors_16": with_bits(parameters, 2),
+        "weights": parameters.weights.len(),
+        "settings": p.settings,
+        "removed": p.clean.removed,
+        "pruned": pruned,
+    });
+    format!("{value:#}\n")
+}
+
+fn text(
+    args: &QuantizeArgs,
+    p: &Prepared,
+    parameters: &Parameters,
+    calibration: &Path,
+    sidecar: Option<&Path>,
+) -> String {
+    let mut text = String::new();
+    if !p.clean.removed.is_empty() {
+        let _ = writeln!(text, "{} nodes folded into others or removed", p.clean.removed.len());
+    }
+    if let Some(pruned) = &p.pruned {
+        let zero: usize = pruned.layers.iter().map(|l| l.blocks[0]).sum();
+        let all: usize = pruned.layers.iter().map(|l| l.blocks[1]).sum();
+        let _ = writeln!(
+            text,
+            "pruning: {} of {} blocks are zero, in {} layers; it alone costs: {:.2} dB SQNR at the outputs, in float",
+            format::grouped(zero as u64),
+            format::grouped(all as u64),
+            pruned.layers.len(),
+            pruned.sqnr
+        );
+    }
+    let _ = writeln!(
+        text,
+        "{}: {} tensors in 8 bits, {} in 16, weights of {} nodes {}, {} ranges from {} inputs",
+        args.output.display(),
+        with_bits(parameters, 1),
+        with_bits(parameters, 2),
+        parameters.weights.len(),
+        if p.settings.per_channel { "per channel" } else { "per tensor" },
+        p.settings.method,
+        p.inputs.len()
+    );
+    let _ = writeln!(text, "statistics written to {}", calibration.display());
+    if let Some(path) = sidecar {
+        let _ = writeln!(text, "preprocessing of pictures written to {}", path.display());
+    }
+    text
+}

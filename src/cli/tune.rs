@@ -1,0 +1,376 @@
+//! `rcar-iss tune`.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use prost::Message;
+use serde_json::json;
+
+use super::args::TuneArgs;
+use super::failure::{Failure, INPUT, NO, UNSUPPORTED};
+use super::feed::Feed;
+use super::progress::Progress;
+use super::quantize::{self as command, Prepared, beside};
+use super::{Report, format, machines, model, pareto, sidecar};
+use crate::compiler::CompileOptions;
+use crate::files;
+use crate::onnx::proto::ModelProto;
+use crate::quantize::{self, Input, Inputs, Method, Settings, TensorSettings};
+use crate::tensor_file::{self, Element};
+use crate::tune::{self, Candidate, Goal, Item, State, Task, TuneError, Tuned, Watch};
+
+/// Methods that tensors in 8 bits choose from.
+const METHODS: [Method; 4] =
+    [Method::MinMax, Method::Percentile(99.99), Method::Percentile(99.999), Method::Mse];
+
+pub(super) fn run(args: &TuneArgs) -> Result<Report, Failure> {
+    let machine = machines::named(&args.machine)?;
+    let max_cycles = args.max_cycles.as_deref().map(percent).transpose()?;
+    let prepared = command::prepare(&args.model_file, &args.how, command::settings(&args.how)?, None)?;
+    let inputs = measured_inputs(args, &prepared)?;
+    let labels = args.labels.as_deref().map(|path| labels(path, inputs.len())).transpose()?;
+    let side = sidecar::find(&args.model_file)?;
+    let preprocess = prepared.feed.iter().flat_map(Feed::preprocess).map(|(n, p)| (n.to_string(), p.clone()));
+    let compile = CompileOptions {
+        preprocess: preprocess.collect(),
+        labels: side.labels.clone(),
+        ..CompileOptions::default()
+    };
+    let goal = match (args.target_sqnr, args.target_top1) {
+        (Some(db), _) => Goal::Sqnr(db),
+        (None, Some(share)) => Goal::Top1(share),
+        (None, None) => Goal::Default,
+    };
+    let mut methods = vec![prepared.choice.method];
+    methods.extend(METHODS.into_iter().filter(|m| *m != prepared.choice.method));
+    let task = Task {
+        key: key(args, &prepared, &inputs, &machine, labels.as_deref()),
+        clean: &prepared.clean.model,
+        places: &prepared.places,
+        seen: &prepared.seen,
+        choice: &prepared.choice,
+        methods,
+        inputs: &inputs,
+        labels: labels.as_deref(),
+        machine: &machine,
+        import: model::graph_options(&args.how.shapes)?,
+        compile,
+        goal,
+        max_cycles,
+        threads: args.how.threads.map_or_else(
+            || std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            std::num::NonZero::get,
+        ),
+    };
+    let kept = beside(&args.output, "tune.json");
+    let state = if args.fresh { State::default() } else { earlier(&kept) };
+    let watch = Keeper { path: kept.clone(), progress: Mutex::default(), failed: Mutex::default() };
+    let tuned = tune::tune(&task, state, &watch).map_err(|e| failure(&args.model_file, &e))?;
+    if let Some(failed) = watch.finish() {
+        return Err(failed);
+    }
+    let settings = recipe(&prepared, &tuned);
+    let written = write(args, &prepared, &task, &tuned, &settings)?;
+    let text = if args.json { json(args, &tuned, &written) } else { text(args, &prepared, &tuned, &written) };
+    Ok(Report { text, status: if tuned.reached { 0 } else { NO } })
+}
+
+/// `+20%` → 0.2.
+fn percent(text: &str) -> Result<f64, Failure> {
+    let number = text.trim_start_matches('+').trim_end_matches('%').parse::<f64>();
+    match number {
+        Ok(p) if p >= 0.0 && p.is_finite() => Ok(p / 100.0),
+        _ => {
+            Err(Failure::usage(format!("--max-cycles {text}"))
+                .help("write how many more are allowed, like +20%"))
+        }
+    }
+}
+
+fn measured_inputs(args: &TuneArgs, prepared: &Prepared) -> Result<Vec<Input>, Failure> {
+    let own;
+    let feed = if args.inputs.is_empty() {
+        prepared.feed.as_ref()
+    } else {
+        let float = model::load(&args.model_file)?.model;
+        let options = model::graph_options(&args.how.shapes)?;
+        own = Feed::of(&args.model_file, &float, &args.inputs, &args.how.pictures, &options)?;
+        Some(&own)
+    };
+    let Some(feed) = feed else {
+        return Err(Failure::usage("inputs to measure on are missing").help("give --inputs, or --calib"));
+    };
+    (0..feed.count().min(args.samples.max(1)))
+        .map(|at| feed.read(at).map_err(|why| Failure::new(INPUT, why)))
+        .collect()
+}
+
+/// The first `count` labels of a file.
+fn labels(path: &Path, count: usize) -> Result<Vec<usize>, Failure> {
+    let array = tensor_file::read(path).map_err(|e| Failure::tensor(path, e))?;
+    let size = array.element.bytes();
+    let value = |chunk: &[u8]| {
+        let mut wide = [0; 8];
+        wide[..size].copy_from_slice(chunk);
+        usize::try_from(u64::from_le_bytes(wide)).ok()
+    };
+    let float = matches!(array.element, Element::F32 | Element::F64);
+    let all: Option<Vec<usize>> = array.bytes.chunks_exact(size).map(value).collect();
+    match all.filter(|_| !float) {
+        Some(all) if all.len() >= count => Ok(all[..count].to_vec()),
+        Some(all) => Err(Failure::file(path, &format!("{} labels for {count} inputs", all.len()))),
+        None => Err(Failure::file(path, &"labels are integers from 0")
+            .help("save them with array.astype(numpy.int64)")),
+    }
+}
+
+/// Digest of what the measurements depend on.
+fn key(
+    args: &TuneArgs,
+    prepared: &Prepared,
+    inputs: &[Input],
+    machine: &crate::machine::Machine,
+    labels: Option<&[usize]>,
+) -> String {
+    let mut hash = xxhash_rust::xxh3::Xxh3::new();
+    hash.update(&prepared.clean.model.encode_to_vec());
+    hash.update(serde_json::to_string(&prepared.settings).unwrap_or_default().as_bytes());
+    hash.update(serde_json::to_string(&prepared.seen).unwrap_or_default().as_bytes());
+    hash.update(&machine.hash().to_le_bytes());
+    hash.update(format!("{:?} {:?} {labels:?}", args.how.shapes.shape, args.how.shapes.dim).as_bytes());
+    for (_, tensor) in inputs.iter().flatten() {
+        hash.update(&tensor.bytes);
+    }
+    hash.update(env!("CARGO_PKG_VERSION").as_bytes());
+    format!("{:032x}", hash.digest128())
+}
+
+/// What an earlier run left; nothing if that cannot be read.
+fn earlier(path: &Path) -> State {
+    files::read_text(path).ok().and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default()
+}
+
+/// Shows progress, and writes the state after each step.
+struct Keeper {
+    path: PathBuf,
+    progress: Mutex<Option<Progress>>,
+    failed: Mutex<Option<Failure>>,
+}
+
+impl Watch for Keeper {
+    fn begin(&self, what: &'static str, steps: usize) {
+        if let Ok(mut progress) = self.progress.lock() {
+            if let Some(old) = progress.take() {
+                old.finish();
+            }
+            *progress = Some(Progress::new(steps as u64, what));
+        }
+    }
+
+    fn step(&self, state: &State) {
+        if let Ok(progress) = self.progress.lock()
+            && let Some(progress) = &*progress
+        {
+            progress.step();
+        }
+        // Strings and numbers always have a JSON form.
+        let text = serde_json::to_string_pretty(state).unwrap_or_default();
+        if let Err(e) = files::replace(&self.path, text.as_bytes())
+            && let Ok(mut failed) = self.failed.lock()
+        {
+            *failed = Some(e.into());
+        }
+    }
+}
+
+impl Keeper {
+    fn finish(self) -> Option<Failure> {
+        if let Some(progress) = self.progress.into_inner().ok().flatten() {
+            progress.finish();
+        }
+        self.failed.into_inner().ok().flatten()
+    }
+}
+
+fn failure(path: &Path, error: &TuneError) -> Failure {
+    match error {
+        TuneError::Quantize(e) => command::failure(path, e),
+        TuneError::Compile(_) => Failure::new(UNSUPPORTED, format!("'{}'", path.display())).why(error),
+        TuneError::Run(_) => Failure::new(INPUT, format!("'{}'", path.display())).why(error),
+    }
+}
+
+/// Settings with which `quantize --config` writes the same model.
+fn recipe(prepared: &Prepared, tuned: &Tuned) -> Settings {
+    let mut settings = prepared.settings.clone();
+    (settings.bits, settings.weight_bits) = (8, 8);
+    settings.layers =
+        tuned.choice.layers.iter().map(|(node, w)| (node.clone(), w.name().to_string())).collect();
+    settings.tensors.clear();
+    for (tensor, bits) in &tuned.choice.bits {
+        settings.tensors.entry(tensor.clone()).or_default().bits = Some(*bits);
+    }
+    for (tensor, method) in &tuned.choice.methods {
+        let entry: &mut TensorSettings = settings.tensors.entry(tensor.clone()).or_default();
+        entry.method = Some(method.name());
+    }
+    settings
+}
+
+/// What was written.
+struct Written {
+    program: PathBuf,
+    plot: PathBuf,
+    recipe: PathBuf,
+    calibration: PathBuf,
+}
+
+fn write(
+    args: &TuneArgs,
+    prepared: &Prepared,
+    task: &Task<'_>,
+    tuned: &Tuned,
+    settings: &Settings,
+) -> Result<Written, Failure> {
+    let refused = |e: quantize::QuantizeError| command::failure(&args.model_file, &e);
+    let graph = prepared.clean.model.graph.clone().unwrap_or_default();
+    let parameters =
+        quantize::choose(&graph, &prepared.places, &prepared.seen, &tuned.choice).map_err(refused)?;
+    let quantized: ModelProto =
+        quantize::write(&prepared.clean.model, &prepared.places, &parameters).map_err(refused)?;
+    let record = quantize::Record::of(
+        prepared.inputs.clone(),
+        &prepared.places,
+        &prepared.seen,
+        &tuned.choice,
+        &parameters,
+    );
+    let candidate = Candidate::compile(&quantized, task.machine, &task.import, &task.compile)
+        .map_err(|e| failure(&args.model_file, &e))?;
+    let written = Written {
+        program: beside(&args.output, "rcn"),
+        plot: beside(&args.output, "svg"),
+        recipe: beside(&args.output, "recipe.toml"),
+        calibration: beside(&args.output, "calibration.json"),
+    };
+    files::replace(&args.output, &quantized.encode_to_vec())?;
+    files::replace(&written.calibration, format!("{}\n", command::to_json(&record)).as_bytes())?;
+    let settings = toml::to_string(settings).map_err(|e| Failure::file(&written.recipe, &e))?;
+    files::replace(&written.recipe, settings.as_bytes())?;
+    let program = candidate.program();
+    program.write_file(&written.program).map_err(|e| Failure::program(&written.program, e))?;
+    let title = args.model_file.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
+    pareto::write(&written.plot, &title, tuned)?;
+    command::write_sidecar(&args.output, prepared.feed.as_ref())?;
+    Ok(written)
+}
+
+fn json(args: &TuneArgs, tuned: &Tuned, written: &Written) -> String {
+    let order: Vec<_> = tuned
+        .order
+        .iter()
+        .map(|(item, noise, cycles)| json!({ "item": item, "noise": noise, "cycles": cycles }))
+        .collect();
+    let value = json!({
+        "model": args.output,
+        "program": written.program,
+        "plot": written.plot,
+        "recipe": written.recipe,
+        "calibration": written.calibration,
+        "target": tuned.target,
+        "reached": tuned.reached,
+        "plain": tuned.plain.point,
+        "wide": tuned.wide.point,
+        "best": tuned.best.point,
+        "methods": tuned.methods.iter().map(|(t, m)| (t.clone(), m.name())).collect::<std::collections::BTreeMap<_, _>>(),
+        "order": order,
+        "tried": tuned.tried,
+    });
+    format!("{value:#}\n")
+}
+
+fn text(args: &TuneArgs, prepared: &Prepared, tuned: &Tuned, written: &Written) -> String {
+    let mut text = String::new();
+    let share = tuned.best.point.top1 == Some(tuned.best.value);
+    let shown = |v: f64| if share { format!("{:.2}%", 100.0 * v) } else { format!("{v:.2} dB") };
+    let raised = &tuned.best.point.raised;
+    if !raised.is_empty() {
+        let rows = tuned.order.iter().filter(|o| raised.contains(&o.0)).map(|(item, noise, cycles)| {
+            vec![
+                item.text(),
+                layers(prepared, item),
+                format!("{:.2}", -10.0 * noise.log10()),
+                format::grouped(*cycles),
+            ]
+        });
+        text.push_str(&format::table(
+            &["in 16 bits", "layers", "alone in 8, dB", "cycles"],
+            &[2, 3],
+            rows.collect(),
+        ));
+    }
+    for (tensor, method) in &tuned.methods {
+        let _ = writeln!(text, "tensor {tensor}: range by {}", method.name());
+    }
+    let line = |name: &str, p: &tune::Point| {
+        let more = 100.0 * (p.cycles as f64 / tuned.plain.point.cycles as f64 - 1.0);
+        let top1 = p.top1.map_or_else(String::new, |t| format!("{:.2}%", 100.0 * t));
+        let bits = format!("{}", p.raised.len());
+        vec![
+            name.into(),
+            bits,
+            format!("{:.2}", p.sqnr),
+            top1,
+            format::grouped(p.cycles),
+            format!("{more:+.1}%"),
+        ]
+    };
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for p in &tuned.tried {
+        let name = if *p == tuned.best.point {
+            "→ chosen"
+        } else if p.what == "first 0" {
+            "8 bits, best ranges"
+        } else {
+            &p.what
+        };
+        rows.push(line(name, p));
+    }
+    text.push_str(&format::table(
+        &["tried", "in 16 bits", "SQNR dB", "top-1", "cycles", "more"],
+        &[1, 2, 3, 4, 5],
+        rows,
+    ));
+    let verdict = if tuned.reached { "reached" } else { "NOT reached" };
+    let _ = writeln!(
+        text,
+        "target {} {verdict}: {} with {} of {} tensors and weights in 16 bits, {} cycles ({:+.1}% against plain 8 bits, {:+.1}% against all in 16)",
+        shown(tuned.target),
+        shown(tuned.best.value),
+        raised.len(),
+        tuned.order.len(),
+        format::grouped(tuned.best.point.cycles),
+        100.0 * (tuned.best.point.cycles as f64 / tuned.plain.point.cycles as f64 - 1.0),
+        100.0 * (tuned.best.point.cycles as f64 / tuned.wide.point.cycles as f64 - 1.0),
+    );
+    let _ = writeln!(
+        text,
+        "written: {}, {}, {}, {}",
+        args.output.display(),
+        written.program.display(),
+        written.plot.display(),
+        written.recipe.display()
+    );
+    text
+}
+
+/// The nodes that a tensor lies between, or whose weights these are.
+fn layers(prepared: &Prepared, item: &Item) -> String {
+    let Item::Tensor(name) = item else { return String::new() };
+    let Some(graph) = &prepared.clean.model.graph else { return String::new() };
+    let named = |n: &crate::onnx::proto::NodeProto| n.name().to_string();
+    let from = graph.node.iter().find(|n| n.output.contains(name)).map_or_else(|| "input".into(), named);
+    let to: Vec<String> = graph.node.iter().filter(|n| n.input.contains(name)).map(named).collect();
+    format!("{from} → {}", if to.is_empty() { "output".into() } else { to.join(", ") })
+}

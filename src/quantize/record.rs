@@ -1,0 +1,95 @@
+//! `calibration.json`: what calibration saw, kept beside the model.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::parameters::Parameters;
+use super::places::Places;
+use super::statistics::Statistics;
+use crate::graph::DType;
+
+/// Everything that a calibration saw, and what was made of it. The same run gives the same text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// Calibration inputs by number: file names, with the place in the file where one holds several.
+    pub inputs: Vec<String>,
+    /// By name of the float value.
+    pub tensors: BTreeMap<String, TensorRecord>,
+}
+
+/// What was seen of one tensor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TensorRecord {
+    /// Extremes, which input set each, and the histogram.
+    pub statistics: Statistics,
+    /// Method of its range.
+    pub method: String,
+    /// Its integers, if it was quantized.
+    pub quantized: Option<Quantized>,
+    /// Tensors that share its parameters, because their values come from it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared_by: Vec<String>,
+}
+
+/// Parameters of a tensor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quantized {
+    /// `u8`, `s8`, `u16`, `s16`.
+    pub dtype: String,
+    /// Real value of one step.
+    pub scale: f32,
+    /// Integer of zero.
+    pub zero_point: i32,
+    /// Real values of the lowest and the highest integer.
+    pub range: [f32; 2],
+}
+
+impl Record {
+    /// The record of a calibration.
+    #[must_use]
+    pub fn of(
+        inputs: Vec<String>,
+        places: &Places,
+        seen: &BTreeMap<String, Statistics>,
+        choice: &super::Choice,
+        parameters: &Parameters,
+    ) -> Record {
+        let tensors = seen.iter().map(|(name, statistics)| {
+            let quantized = parameters.activations.get(name).map(|a| Quantized {
+                dtype: a.dtype.name().into(),
+                scale: a.scale,
+                zero_point: a.zero_point,
+                range: a.range(),
+            });
+            let shared = places.tensors.iter().filter(|(t, of)| of == name && t != name);
+            let record = TensorRecord {
+                statistics: statistics.clone(),
+                method: choice.methods.get(name).copied().unwrap_or(choice.method).name(),
+                quantized,
+                shared_by: shared.map(|(t, _)| t.clone()).collect(),
+            };
+            (name.clone(), record)
+        });
+        Record { inputs, tensors: tensors.collect() }
+    }
+
+    /// The statistics by tensor, to choose parameters again.
+    #[must_use]
+    pub fn statistics(&self) -> BTreeMap<String, Statistics> {
+        self.tensors.iter().map(|(n, t)| (n.clone(), t.statistics.clone())).collect()
+    }
+
+    /// The parameters that were chosen.
+    #[must_use]
+    pub fn parameters(&self) -> BTreeMap<String, super::Activation> {
+        let of = |q: &Quantized| {
+            let dtype = DType::from_name(&q.dtype)?;
+            Some(super::Activation { dtype, scale: q.scale, zero_point: q.zero_point })
+        };
+        self.tensors.iter().filter_map(|(n, t)| Some((n.clone(), of(t.quantized.as_ref()?)?))).collect()
+    }
+}

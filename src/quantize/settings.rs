@@ -1,0 +1,154 @@
+//! What the user chooses, as it stands in a TOML file.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::choose::{Choice, Width};
+use super::parameters::{ActivationFormat, WeightFormat};
+use super::range::Method;
+
+/// Settings of a quantization. In TOML:
+///
+/// ```toml
+/// method = "mse"            # minmax, percentile, percentile:99.9, entropy, mse
+/// activations = "u8"        # u8 or s8
+/// symmetric = false         # zero in the middle of the range
+/// bits = 8                  # of activations: 8 or 16
+/// weight_bits = 8
+/// per_channel = true        # weights: one scale for each output channel
+/// skip = ["/head/MatMul"]   # nodes that stay float
+///
+/// [layers]                  # by node
+/// "/conv1/Conv" = "a16w8"   # or a16w16, a8w8
+///
+/// [tensors]                 # by tensor
+/// "/conv1/Relu_output_0" = { bits = 16, method = "entropy" }
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Name of a [`Method`].
+    pub method: String,
+    /// `u8` or `s8`.
+    pub activations: String,
+    /// Zero in the middle of the range.
+    pub symmetric: bool,
+    /// Bits of activations.
+    pub bits: u8,
+    /// Bits of weights.
+    pub weight_bits: u8,
+    /// One scale for each output channel of weights.
+    pub per_channel: bool,
+    /// Nodes that stay float.
+    pub skip: BTreeSet<String>,
+    /// Names of [`Width`]s by node.
+    pub layers: BTreeMap<String, String>,
+    /// By tensor.
+    pub tensors: BTreeMap<String, TensorSettings>,
+}
+
+/// Settings of one tensor.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TensorSettings {
+    /// 8 or 16.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bits: Option<u8>,
+    /// Name of a [`Method`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            method: "minmax".into(),
+            activations: "u8".into(),
+            symmetric: false,
+            bits: 8,
+            weight_bits: 8,
+            per_channel: true,
+            skip: BTreeSet::new(),
+            layers: BTreeMap::new(),
+            tensors: BTreeMap::new(),
+        }
+    }
+}
+
+/// A setting that is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} \"{found}\": it must be {expected}")]
+pub struct SettingError {
+    what: String,
+    found: String,
+    expected: &'static str,
+}
+
+fn wrong(what: impl Into<String>, found: impl ToString, expected: &'static str) -> SettingError {
+    SettingError { what: what.into(), found: found.to_string(), expected }
+}
+
+fn method(name: &str) -> Result<Method, SettingError> {
+    Method::from_name(name).ok_or_else(|| {
+        wrong("method", name, "minmax, percentile, percentile:P with P above 50, entropy or mse")
+    })
+}
+
+fn bits(what: &str, bits: u8) -> Result<u8, SettingError> {
+    if matches!(bits, 8 | 16) { Ok(bits) } else { Err(wrong(what, bits, "8 or 16")) }
+}
+
+impl Settings {
+    /// The choice that these settings stand for.
+    ///
+    /// # Errors
+    /// A name or a number is none of those that exist.
+    pub fn choice(&self) -> Result<Choice, SettingError> {
+        let signed = match self.activations.as_str() {
+            "u8" | "u16" => false,
+            "s8" | "s16" => true,
+            other => return Err(wrong("activations", other, "u8 or s8")),
+        };
+        let mut choice = Choice {
+            method: method(&self.method)?,
+            format: ActivationFormat { bits: bits("bits", self.bits)?, signed, symmetric: self.symmetric },
+            weights: WeightFormat {
+                bits: bits("weight_bits", self.weight_bits)?,
+                per_channel: self.per_channel,
+            },
+            ..Choice::default()
+        };
+        for (layer, width) in &self.layers {
+            let width = Width::from_name(width)
+                .ok_or_else(|| wrong(format!("width of layer {layer}"), width, "a8w8, a16w8 or a16w16"))?;
+            choice.layers.insert(layer.clone(), width);
+        }
+        for (tensor, settings) in &self.tensors {
+            if let Some(b) = settings.bits {
+                choice.bits.insert(tensor.clone(), bits("bits of a tensor", b)?);
+            }
+            if let Some(m) = &settings.method {
+                choice.methods.insert(tensor.clone(), method(m)?);
+            }
+        }
+        Ok(choice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_go_through_toml_and_wrong_ones_are_named() {
+        let text = "method = \"mse\"\n[layers]\n\"a/b\" = \"a16w8\"\n[tensors]\n\"t\" = { bits = 16 }";
+        let settings: Settings = toml::from_str(text).unwrap();
+        let choice = settings.choice().unwrap();
+        assert_eq!((choice.method, choice.layers["a/b"], choice.bits["t"]), (Method::Mse, Width::A16w8, 16));
+        assert_eq!(toml::from_str::<Settings>(&toml::to_string(&settings).unwrap()).unwrap(), settings);
+        let bad: Settings = toml::from_str("[layers]\nx = \"a4w4\"").unwrap();
+        assert!(bad.choice().unwrap_err().to_string().contains("a4w4"));
+        assert!(toml::from_str::<Settings>("metod = \"mse\"").is_err());
+    }
+}

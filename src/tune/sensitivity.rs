@@ -1,0 +1,72 @@
+//! How much noise one tensor or one layer's weights in 8 bits bring to the outputs, everything else in float.
+//!
+//! In this regime noise is small, so powers add: the noise of a whole network is nearly the sum over what is in 8 bits,
+//! which tells what to raise before anything is simulated.
+
+use std::collections::BTreeMap;
+
+use prost::Message;
+
+use super::TuneError;
+use super::item::Item;
+use crate::float::{Stream, Threads};
+use crate::onnx;
+use crate::onnx::proto::ModelProto;
+use crate::quantize::{
+    self, Activation, Calibration, Choice, Input, Method, Outputs, Parameters, Places, WeightFormat,
+};
+use crate::tensor_file::TensorData;
+
+/// The float network, and what its outputs should be.
+pub(super) struct Bench<'a> {
+    pub(super) clean: &'a ModelProto,
+    pub(super) places: &'a Places,
+    pub(super) seen: &'a Calibration,
+    pub(super) choice: &'a Choice,
+    /// Few inputs are enough here.
+    pub(super) inputs: &'a [Input],
+    pub(super) reference: &'a Outputs,
+}
+
+impl Bench<'_> {
+    /// Noise power over signal power at the outputs, with one item in 8 bits. The range of a tensor is that of `method`.
+    pub(super) fn noise(&self, item: &Item, method: Method) -> Result<f64, TuneError> {
+        let model = match item {
+            Item::Tensor(name) => {
+                let Some(seen) = self.seen.get(name) else { return Ok(0.0) };
+                let format = quantize::ActivationFormat { bits: 8, ..self.choice.format };
+                let range = quantize::range(seen, method, format.levels(), format.symmetric);
+                let mut parameters = Parameters::default();
+                parameters.activations.insert(name.clone(), Activation::covering(range, format));
+                quantize::write(self.clean, self.places, &parameters)?
+            }
+            Item::Weights(node) => {
+                let format = WeightFormat { bits: 8, ..self.choice.weights };
+                quantize::rounded_weights(self.clean, self.places, node, format)
+            }
+        };
+        let found = float_run(&model, self.inputs)?;
+        Ok(10.0_f64.powf(-quantize::sqnr(self.reference, &found) / 10.0))
+    }
+}
+
+/// Float outputs on one thread.
+pub(super) fn float_run(model: &ModelProto, inputs: &[Input]) -> Result<Outputs, TuneError> {
+    let graph = model.graph.as_ref().ok_or_else(|| TuneError::Run("the model has no graph".into()))?;
+    let wanted = graph.output.iter().map(|o| o.name().to_string()).collect();
+    let bytes = model.encode_to_vec();
+    let stream = Stream::load(&bytes, &onnx::given_inputs(graph), &onnx::steps(graph), &wanted)
+        .map_err(TuneError::Run)?;
+    let threads = Threads::new(1);
+    let one = |input: &Input| {
+        let values: Vec<(&str, &TensorData)> = input.iter().map(|(n, t)| (n.as_str(), t)).collect();
+        let mut outputs = BTreeMap::new();
+        stream
+            .run(&threads, &values, &mut |shown| {
+                outputs.insert(shown.name.to_string(), shown.values.to_vec());
+            })
+            .map_err(TuneError::Run)?;
+        Ok(outputs)
+    };
+    inputs.iter().map(one).collect()
+}

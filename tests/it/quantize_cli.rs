@@ -1,0 +1,103 @@
+//! `quantize` and `tune` as they are typed.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn rcar(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_rcar-iss"))
+        .args(args)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap()
+}
+
+fn stderr(o: &Output) -> String {
+    String::from_utf8_lossy(&o.stderr).into_owned()
+}
+
+const FLOAT: &str = "programs/digit_cnn/float.onnx";
+const SEVEN: &str = "programs/digit_cnn/seven.png";
+
+#[test]
+fn quantize_reads_a_picture_and_writes_the_same_bytes_twice() {
+    let dir = crate::scratch("quantize_cli");
+    let path = |name: &str| dir.join(name).to_string_lossy().into_owned();
+    for name in ["a.onnx", "b.onnx"] {
+        let o = rcar(&["quantize", FLOAT, "--calib", SEVEN, "-o", &path(name), "--method", "mse"]);
+        assert!(o.status.success(), "{}", stderr(&o));
+    }
+    for ending in ["onnx", "calibration.json", "toml"] {
+        let [a, b] = ["a", "b"].map(|n| std::fs::read(path(&format!("{n}.{ending}"))).unwrap());
+        assert_eq!(a, b, "{ending}");
+    }
+    // The picture's preprocessing went along.
+    let o = rcar(&["run", &path("a.onnx"), "--input", SEVEN, "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&o.stdout).unwrap();
+    assert_eq!(report["runs"][0]["outputs"][0]["best"][0]["class"], 7);
+    // From saved statistics, with one layer in 16 bits.
+    let saved = path("a.calibration.json");
+    let o = rcar(&[
+        "quantize",
+        FLOAT,
+        "--calibration",
+        &saved,
+        "-o",
+        &path("c.onnx"),
+        "--layer",
+        "conv1=a16w8",
+        "--json",
+    ]);
+    let report: serde_json::Value = serde_json::from_slice(&o.stdout).unwrap();
+    assert!(report["tensors_16"].as_u64().unwrap() >= 2, "{report}");
+    let o = rcar(&["quantize", FLOAT, "--calib", SEVEN, "-o", &path("d.onnx"), "--prune", "0.5"]);
+    let text = String::from_utf8_lossy(&o.stdout).into_owned();
+    assert!(text.contains("blocks are zero") && text.contains("it alone costs"), "{text}");
+}
+
+#[test]
+fn wrong_requests_say_what_and_what_to_do() {
+    let dir = crate::scratch("quantize_wrong");
+    let out = dir.join("q.onnx").to_string_lossy().into_owned();
+    let cases: [(&[&str], i32, &str); 7] = [
+        (&[FLOAT], 2, "--calib"),
+        (&[FLOAT, "--calib", SEVEN, "--method", "best"], 2, "minmax"),
+        (&[FLOAT, "--calib", SEVEN, "--skip", "nobody"], 2, "nobody"),
+        (&[FLOAT, "--calib", SEVEN, "--layer", "conv1"], 2, "NAME=a16w8"),
+        (&[FLOAT, "--calib", SEVEN, "--layer", "conv1=a4w4"], 2, "a4w4"),
+        (&[FLOAT, "--calib", "programs/chelsea.jpg", "--prune", "7"], 2, "share"),
+        (&["programs/digit_cnn/model.onnx", "--calib", SEVEN], 4, "quantized already"),
+    ];
+    for (args, status, word) in cases {
+        let o = rcar(&[&["quantize", "-o", &out], args].concat());
+        assert_eq!(o.status.code(), Some(status), "{args:?}: {}", stderr(&o));
+        assert!(stderr(&o).contains(word), "{args:?}: {}", stderr(&o));
+    }
+    assert!(!Path::new(&out).exists());
+}
+
+#[test]
+fn tune_writes_model_program_plot_and_recipe_and_goes_on_where_it_stopped() {
+    let dir = crate::scratch("tune_cli");
+    let path = |name: &str| dir.join(name).to_string_lossy().into_owned();
+    let tune = |more: &[&str]| {
+        let args = ["tune", FLOAT, "--calib", SEVEN, "-o", &path("t.onnx"), "--samples", "1", "--json"];
+        rcar(&[&args, more].concat())
+    };
+    let first = tune(&[]);
+    assert!(first.status.success(), "{}", stderr(&first));
+    let plot = std::fs::read_to_string(path("t.svg")).unwrap();
+    assert!(plot.contains("<svg") && plot.contains("chosen"));
+    assert_eq!(tune(&[]).stdout, first.stdout);
+    let report: serde_json::Value = serde_json::from_slice(&first.stdout).unwrap();
+    // The recipe gives the same model.
+    let [saved, recipe] = [path("t.calibration.json"), path("t.recipe.toml")];
+    let o = rcar(&["quantize", FLOAT, "--calibration", &saved, "--config", &recipe, "-o", &path("r.onnx")]);
+    assert!(o.status.success(), "{}", stderr(&o));
+    assert_eq!(std::fs::read(path("r.onnx")).unwrap(), std::fs::read(path("t.onnx")).unwrap());
+    // The program is the one whose cycles were reported.
+    let o = rcar(&["estimate", &path("t.rcn"), "--json"]);
+    let text = String::from_utf8_lossy(&o.stdout).into_owned();
+    assert!(text.contains(&report["best"]["cycles"].to_string()), "{text}");
+    assert_eq!(tune(&["--target-sqnr", "500"]).status.code(), Some(1));
+    assert_eq!(tune(&["--max-cycles", "lots"]).status.code(), Some(2));
+}
