@@ -11,7 +11,7 @@ use crate::onnx::proto::ModelProto;
 use crate::onnx::{ImportOptions, given_inputs};
 use crate::program::{Preprocess, Role, TensorEntry};
 use crate::quantize::{Input, Inputs};
-use crate::tensor_file::{self, Element, TensorData};
+use crate::tensor_file::{self, Element, Npz, TensorData};
 
 /// Where one sample comes from.
 #[derive(Debug, Clone)]
@@ -95,7 +95,7 @@ impl Feed {
             if samples.is_empty() {
                 return Err(Failure::usage(format!("no values are given for input '{}'", tensor.name)).help(
                     format!(
-                        "add {}=PATH: a folder of pictures or .npy files, or a stacked .npy",
+                        "add {}=PATH: a folder of pictures, .npy or .npz files, or a stacked array",
                         tensor.name
                     ),
                 ));
@@ -148,8 +148,7 @@ fn find(tensor: &TensorEntry, path: &Path, samples: &mut Vec<Sample>) -> Result<
         samples.push(Sample::File(path.into()));
         return Ok(());
     }
-    let array = tensor_file::parse(&bytes).map_err(|e| Failure::tensor(path, e))?;
-    let parts = input::array_samples(tensor, path, array)?;
+    let parts = input::array_samples(tensor, path, array(path, bytes, &[&tensor.name, "x"])?)?;
     if parts.len() == 1 {
         samples.push(Sample::File(path.into()));
     } else {
@@ -158,6 +157,27 @@ fn find(tensor: &TensorEntry, path: &Path, samples: &mut Vec<Sample>) -> Result<
         samples.extend((0..parts.len()).map(part));
     }
     Ok(())
+}
+
+/// The array of a `.npy` file; of an `.npz` the only one, or the first that has one of these names.
+pub(super) fn array(path: &Path, bytes: Vec<u8>, names: &[&str]) -> Result<TensorData, Failure> {
+    let refused = |e| Failure::tensor(path, e);
+    if !Npz::is_npz(&bytes) {
+        return tensor_file::parse(&bytes).map_err(refused);
+    }
+    let mut archive = Npz::open(bytes).map_err(refused)?;
+    let held = archive.names();
+    let found = match held.as_slice() {
+        [only] => Some(only),
+        _ => names.iter().find_map(|n| held.iter().find(|h| h == n)),
+    };
+    match found {
+        Some(name) => archive.array(name).map_err(refused),
+        None => Err(Failure::file(
+            path,
+            &format!("it holds {}, none of them named {}", held.join(", "), names.join(" or ")),
+        )),
+    }
 }
 
 impl Port {
@@ -169,7 +189,7 @@ impl Port {
                 if image::is_image(&bytes) {
                     self.picture(path, &bytes)?
                 } else {
-                    let array = tensor_file::parse(&bytes).map_err(|e| Failure::tensor(path, e))?;
+                    let array = array(path, bytes, &[&self.tensor.name, "x"])?;
                     input::array_samples(&self.tensor, path, array)?.swap_remove(0)
                 }
             }

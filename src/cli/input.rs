@@ -142,7 +142,7 @@ pub(super) fn members(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
-        if ["npy", "png", "jpg", "jpeg"].contains(&extension.as_str()) {
+        if ["npy", "npz", "png", "jpg", "jpeg"].contains(&extension.as_str()) {
             found.push(path);
         }
     }

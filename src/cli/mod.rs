@@ -34,15 +34,15 @@ mod model;
 mod outputs;
 mod pareto;
 mod progress;
-mod reference;
 mod quantize;
+mod reference;
 mod roofline;
 mod run;
 mod sidecar;
 mod source;
 mod trace;
-mod widths;
 mod tune;
+mod widths;
 
 use std::io::Write;
 use std::process::ExitCode;

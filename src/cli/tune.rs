@@ -17,7 +17,7 @@ use crate::compiler::CompileOptions;
 use crate::files;
 use crate::onnx::proto::ModelProto;
 use crate::quantize::{self, Input, Inputs, Method, Settings, TensorSettings};
-use crate::tensor_file::{self, Element};
+use crate::tensor_file::Element;
 use crate::tune::{self, Candidate, Goal, Item, State, Task, TuneError, Tuned, Watch};
 
 /// Methods that tensors in 8 bits choose from.
@@ -108,7 +108,7 @@ fn measured_inputs(args: &TuneArgs, prepared: &Prepared) -> Result<Vec<Input>, F
 
 /// The first `count` labels of a file.
 fn labels(path: &Path, count: usize) -> Result<Vec<usize>, Failure> {
-    let array = tensor_file::read(path).map_err(|e| Failure::tensor(path, e))?;
+    let array = super::feed::array(path, files::read(path)?, &["y", "labels"])?;
     let size = array.element.bytes();
     let value = |chunk: &[u8]| {
         let mut wide = [0; 8];

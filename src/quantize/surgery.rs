@@ -44,7 +44,7 @@ fn parameters(graph: &GraphProto, node: &NodeProto) -> Option<Activation> {
 
 /// Gives quantized tensors of a QDQ model other parameters: `changes` are by the name of what a QuantizeLinear writes, as in
 /// [`activations`]. All readers follow. Biases of Conv, ConvTranspose and Gemm behind a changed tensor get the scale of the
-/// new accumulator; beside 16 bits they become float, since their integers would need more than 32 bits.
+/// new accumulator; one that no longer fits 32 bits becomes float.
 ///
 /// Only the named tensors change: what a MaxPool or Reshape writes from one is a tensor of its own.
 ///
@@ -122,8 +122,7 @@ fn biases(graph: &mut GraphProto, behind: &BTreeMap<String, Activation>) {
             && let Some(new) = rescaled(graph, &dequantizers, &node, input)
         {
             let name = format!("{}.bias", node.name());
-            let wide = input.dtype.bytes() > 1 || new.wide;
-            if wide {
+            if !new.fits() {
                 let values = Constant {
                     name: String::new(),
                     shape: vec![new.values.len()],
@@ -179,9 +178,15 @@ struct Rescaled {
     values: Vec<f32>,
     /// Of the new accumulator: one, or one for each channel.
     scale: Vec<f32>,
-    /// Whether the weights have 16 bits.
-    wide: bool,
     dequantize: NodeProto,
+}
+
+impl Rescaled {
+    /// Whether its integers have 32 bits.
+    fn fits(&self) -> bool {
+        let scale = |at: usize| f64::from(if self.scale.len() == 1 { self.scale[0] } else { self.scale[at] });
+        self.values.iter().enumerate().all(|(i, v)| f64::from(v.abs()) / scale(i) < f64::from(i32::MAX))
+    }
 }
 
 fn rescaled(
@@ -205,9 +210,8 @@ fn rescaled(
     };
     let scale = constant(graph, weights.input.get(1))?;
     let scale: Vec<f32> = scale.floats()?.iter().map(|s| input.scale * s).collect();
-    let wide = matches!(constant(graph, weights.input.first())?.data, Data::S16(_) | Data::U16(_));
     if scale.len() != 1 && scale.len() != values.len() {
         return None;
     }
-    Some(Rescaled { values, scale, wide, dequantize: weights.clone() })
+    Some(Rescaled { values, scale, dequantize: weights.clone() })
 }

@@ -15,8 +15,8 @@ use crate::onnx::{Constant, Data};
 ///
 /// Tensors with parameters get `QuantizeLinear → DequantizeLinear`, named after them (`x_QuantizeLinear_Output`,
 /// `x_scale`, `x_zero_point`); those of `places` that share another's parameters need no entry of their own. Weights become
-/// signed integers, biases 32-bit integers with the accumulator's scale. Beside operands of 16 bits a bias stays float: its
-/// integers would need more than 32 bits. The opset is raised where the form demands it.
+/// signed integers, biases 32-bit integers with the accumulator's scale, which is made large enough for them: ONNX Runtime
+/// would bring a float bias to that form, whether it fits or not. The opset is raised where the form demands it.
 ///
 /// # Errors
 /// The network's opset cannot be raised to what QDQ needs.
@@ -198,16 +198,14 @@ impl<'a> Writer<'a> {
     ) {
         let Some(values) = self.network.floats(&place.weights) else { return };
         let bias = place.bias.as_ref().and_then(|b| self.network.floats(b));
-        // Integers of a bias beside 16-bit operands would not fit 32 bits.
-        let narrow = input.dtype.bytes() == 1 && format.bits <= 8;
-        let fitting = bias.as_ref().filter(|_| narrow).map(|b| (b.values.as_slice(), input.scale));
+        let fitting = bias.as_ref().map(|b| (b.values.as_slice(), input.scale));
         let q = weights::quantize(&values, format, place.axis, fitting);
         // Weights that several nodes share may differ in form.
         let shared = self.network.readers(&place.weights).len() > 1;
         let name = if shared { format!("{}.{}", place.weights, place.node) } else { place.weights.clone() };
         let zero = |n: usize| if format.bits > 8 { Data::S16(vec![0; n]) } else { Data::S8(vec![0; n]) };
         node.input[1] = self.dequantized(&name, &q.constant, &q.scale, zero(q.scale.len()), place.axis);
-        if let (Some(bias), Some(of)) = (bias.filter(|_| narrow), &place.bias) {
+        if let (Some(bias), Some(of)) = (bias, &place.bias) {
             let q = weights::bias(&bias, input.scale, &q.scale);
             let shared = self.network.readers(of).len() > 1;
             let name = if shared { format!("{of}.{}", place.node) } else { of.clone() };

@@ -76,7 +76,7 @@ pub(in crate::cli) struct QuantizeArgs {
 /// What a float network is calibrated with, and how its ranges and weights become integers.
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct CalibrationArgs {
-    /// Calibration inputs: a folder of pictures or .npy files, one file, or a stacked .npy; NAME= chooses the input
+    /// Calibration inputs: a folder of pictures, .npy or .npz files, one file, or a stacked array; NAME= chooses the input
     #[arg(long, value_name = "[NAME=]PATH")]
     pub(in crate::cli) calib: Vec<String>,
     /// Take the statistics of an earlier run instead
@@ -135,8 +135,8 @@ pub(in crate::cli) struct TuneArgs {
     /// Share of labelled inputs whose class must be right, 0 to 1
     #[arg(long, value_name = "SHARE", requires = "labels")]
     pub(in crate::cli) target_top1: Option<f64>,
-    /// The class of each input: a .npy of integers
-    #[arg(long, value_name = "FILE.npy")]
+    /// The class of each input: integers in a .npy, or as `y` or `labels` in an .npz
+    #[arg(long, value_name = "FILE")]
     pub(in crate::cli) labels: Option<PathBuf>,
     /// Inputs on which whole models are measured [default: the calibration inputs]
     #[arg(long, value_name = "[NAME=]PATH")]
