@@ -7,7 +7,7 @@ use super::failure::{Failure, INPUT};
 use super::format;
 use crate::image;
 use crate::program::{Meta, Preprocess, Role, TensorEntry};
-use crate::tensor_file::{self, Element, TensorData};
+use crate::tensor_file::{Element, TensorData};
 
 /// Bytes of every input for every run.
 #[derive(Debug)]
@@ -160,9 +160,8 @@ fn one(tensor: &TensorEntry, path: &Path, samples: &mut Vec<Vec<u8>>) -> Result<
         samples.push(picture(tensor, path, &bytes)?);
         return Ok(());
     }
-    let array = tensor_file::parse(&bytes).map_err(|e| {
-        Failure::tensor(path, e).help(format!("input '{}' takes {}", tensor.name, expects(tensor)))
-    })?;
+    let array = super::feed::array(path, bytes, &[&tensor.name, "x"])
+        .map_err(|f| f.help(format!("input '{}' takes {}", tensor.name, expects(tensor))))?;
     samples.extend(array_samples(tensor, path, array)?);
     Ok(())
 }
