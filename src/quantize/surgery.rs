@@ -153,6 +153,8 @@ fn biases(graph: &mut GraphProto, behind: &BTreeMap<String, Activation>) {
                 };
                 dequantize.attribute = vec![axis];
                 node.input[2] = dequantize.output[0].clone();
+                // A model that was changed before has this node already.
+                nodes.retain(|n: &NodeProto| n.output != dequantize.output);
                 nodes.push(dequantize);
             }
         }
