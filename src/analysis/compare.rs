@@ -1,8 +1,6 @@
 //! The comparison of a program with its reference, over any number of inputs.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Serialize;
 
@@ -11,13 +9,13 @@ use super::format::{Format, RangeSums, RangeUse};
 use super::matching::{Matching, Unmatched};
 use super::picture::Picture;
 use super::reference::{Bound, ReferenceError, Values};
-use crate::dump;
+use super::runs::each_run;
+use super::trial::real;
 use crate::host::RtenHost;
 use crate::isa::{EType, Space, TensorDesc};
 use crate::profile;
 use crate::program::{Bits, Meta, Role, TensorEntry};
 use crate::sim::{EngineKind, Loaded, Memory, Observer, OpKind, QueueOp, RunError, Session};
-use crate::tensor_file::{Element, TensorData};
 
 /// Why a comparison has no result.
 #[derive(Debug, thiserror::Error)]
@@ -183,45 +181,21 @@ pub fn compare(
     done: &(dyn Fn() + Sync),
 ) -> Result<Comparison, CompareError> {
     let runs = inputs.runs();
-    let one = |session: &mut Session<'_>, run: usize, bounds: &BTreeMap<String, [f32; 2]>| {
+    let one = |run: usize, bounds: &BTreeMap<String, [f32; 2]>| {
         let values = reference.values(&loaded.program().meta, (run, runs), &inputs.sample(run))?;
-        let made = one_run(loaded, session, run, &inputs.sample(run), &values, bounds);
+        let mut session = Session::new(loaded, EngineKind::Fast);
+        let made = one_run(loaded, &mut session, run, &inputs.sample(run), &values, bounds);
         done();
         made
     };
     // The first input says how far the histograms go.
-    let mut total = one(&mut Session::new(loaded, EngineKind::Fast), 0, &BTreeMap::new())?;
+    let mut total = one(0, &BTreeMap::new())?;
     let bounds =
         total.tensors.iter().filter_map(|(n, m)| Some((n.clone(), m.picture.histogram.as_ref()?.bounds)));
     let bounds: BTreeMap<String, [f32; 2]> = bounds.collect();
-    let results: Mutex<BTreeMap<usize, Result<OneRun, CompareError>>> = Mutex::default();
-    let next = AtomicUsize::new(1);
-    let worker = || {
-        let mut session = Session::new(loaded, EngineKind::Fast);
-        loop {
-            let run = next.fetch_add(1, Ordering::Relaxed);
-            if run >= runs {
-                return;
-            }
-            let result = one(&mut session, run, &bounds);
-            if result.is_err() {
-                next.store(runs, Ordering::Relaxed);
-            }
-            // A poisoned lock means that another worker panicked: its panic is what the user sees.
-            if let Ok(mut results) = results.lock() {
-                results.insert(run, result);
-            }
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..threads.min(runs.saturating_sub(1)) {
-            scope.spawn(worker);
-        }
-        worker();
-    });
+    let others = each_run(threads, 1..runs, |run| one(run, &bounds))?;
     // Floating-point sums depend on their order: it is that of the inputs.
-    for result in results.into_inner().unwrap_or_default().into_values() {
-        let run = result?;
+    for run in others {
         for (name, measured) in run.tensors {
             match total.tensors.get_mut(&name) {
                 Some(known) => known.merge(measured),
@@ -478,13 +452,4 @@ fn greatest(src: &TensorDesc, memory: &Memory) -> u64 {
         }
     }
     greatest
-}
-
-/// Real values of a tensor's bytes; none for types that have none.
-fn real(tensor: &TensorEntry, bytes: Vec<u8>) -> Option<Vec<f32>> {
-    let shape = tensor.shape.iter().map(|d| *d as usize).collect();
-    let data = TensorData { element: Element::from_name(&tensor.dtype)?, shape, bytes };
-    let data = dump::dequantize(&data, tensor).unwrap_or(data);
-    let floats = data.bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b));
-    (data.element == Element::F32).then(|| floats.collect())
 }

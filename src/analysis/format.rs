@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::graph::DType;
+use crate::graph::reformat::Reformat;
+use crate::graph::{DType, Quant};
 use crate::numeric;
 use crate::program::TensorEntry;
 
@@ -35,6 +36,24 @@ impl Format {
         let scale = ((hi - lo) / steps).max(f32::MIN_POSITIVE);
         let zero = f64::from(codes[0]) - f64::from(lo) / f64::from(scale);
         Format { scale, zero_point: (zero.round_ties_even() as i32).clamp(codes[0], codes[1]), codes }
+    }
+
+    /// The element type.
+    #[must_use]
+    pub fn dtype(&self) -> DType {
+        match self.codes {
+            [0, 255] => DType::U8,
+            [-128, 127] => DType::S8,
+            [0, 65535] => DType::U16,
+            _ => DType::S16,
+        }
+    }
+
+    /// As the graph has it.
+    #[must_use]
+    pub fn reformat(&self) -> Reformat {
+        let quant = Quant { scale: self.scale, zero_point: self.zero_point };
+        Reformat { dtype: self.dtype(), quant }
     }
 
     /// Least and greatest real value.

@@ -3,20 +3,36 @@
 //! [`Reference`] gives the float values, [`Matching`] says which belongs to which tensor. [`compare`] executes the
 //! program twice for each input: as it is (*accumulated* errors), and with every tensor replaced by the quantized
 //! reference as soon as its layer has ended (*isolated* errors: each layer reads what a perfect network before it would
-//! have given). Nothing here is known to the simulator.
+//! have given). [`diagnose`] executes suspicious layers
+//! alone with other formats and says which repair works. Nothing here is known to the simulator.
 
 mod compare;
+mod diagnose;
+mod diagnosis;
 mod errors;
+mod experiment;
 mod format;
 mod layout;
 mod matching;
 mod picture;
+mod price;
+mod ranges;
 mod reference;
+mod runs;
+mod trial;
+mod verdict;
+mod weights;
 
 pub use compare::{ChannelErrors, CompareError, Comparison, Inputs, LayerComparison, compare};
+pub use diagnose::{Case, diagnose};
+pub use diagnosis::{
+    Beyond, CalibrationRange, Diagnosis, Evidence, Finding, How, Inherited, Price, WideChannel,
+};
 pub use errors::{Errors, NO_NOISE_DB, PERFECT_STEPS, Sums, decibels};
 pub use format::{Format, RangeSums, RangeUse};
 pub use layout::{RefLayout, arrange};
 pub use matching::{Matching, Offer, Unmatched, float_name};
 pub use picture::{BINS, Element, Histogram, Picture};
 pub use reference::{Bound, Reference, ReferenceError, Values};
+pub use verdict::{Cause, TensorTrial, Thresholds, WeightTrial, judge_tensor, judge_weights};
+pub use weights::FloatWeights;

@@ -1,5 +1,6 @@
 //! What can be typed. Nothing is resolved here: paths are not opened, names not looked up.
 
+mod accuracy;
 mod quantization;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::isa::Profile;
 use crate::sim::engine::fast::Level;
+pub(super) use accuracy::{CompareArgs, DequantizeArgs, DiagnoseArgs, LayoutArg, ReferenceArgs};
 pub(super) use quantization::{CalibrationArgs, PictureArgs, QuantizeArgs, ShapeArgs, TuneArgs};
 
 #[derive(Debug, Parser)]
@@ -53,6 +55,8 @@ pub(super) enum Command {
     Info(InfoArgs),
     /// Compare every layer with a float network, or with dumps of one
     Compare(CompareArgs),
+    /// Say by experiment why layers lose accuracy: calibration, ranges too wide for 8 bits, weights, or inherited
+    Diagnose(DiagnoseArgs),
     /// Turn dumped integers into real values
     Dequantize(DequantizeArgs),
     /// Quantize a float ONNX model: calibrate it on inputs and write it in QDQ form
@@ -76,6 +80,7 @@ impl Command {
             Command::Bench(a) => a.json,
             Command::Quantize(a) => a.json,
             Command::Tune(a) => a.json,
+            Command::Diagnose(a) => a.json,
             Command::Asm(_) | Command::Disasm(_) | Command::Trace(_) => false,
         }
     }
@@ -265,96 +270,6 @@ pub(super) struct InfoArgs {
     #[command(flatten)]
     pub(super) widths: WidthArgs,
     /// All tables as JSON
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-/// The float reference of a network.
-#[derive(Debug, Clone, Args)]
-pub(super) struct ReferenceArgs {
-    /// Float ONNX model, or a folder of .npy and .npz files (an .npz) with its tensors, by ONNX tensor or layer name.
-    /// Files hold all inputs stacked; or the folder holds one folder for each input
-    #[arg(long, value_name = "FLOAT.onnx|DIR")]
-    pub(super) reference: PathBuf,
-    /// TOML file with a table [tensors]: "tensor or layer of the program" = "reference tensor"
-    #[arg(long, value_name = "FILE")]
-    pub(super) map: Option<PathBuf>,
-    /// Order of axes in reference files
-    #[arg(long, value_enum, default_value_t = LayoutArg::Auto)]
-    pub(super) reference_layout: LayoutArg,
-}
-
-/// Order of axes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum LayoutArg {
-    /// Told by the shape
-    Auto,
-    /// Channels second: ONNX, PyTorch
-    Nchw,
-    /// Channels last: TensorFlow
-    Nhwc,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  rcar-iss compare q.onnx --reference float.onnx --input photos/\n  \
-                  rcar-iss compare net.rcn --reference float.onnx --input x.npy --fail-under 25\n  \
-                  rcar-iss compare q.onnx --reference tf_dump/ --map names.toml --reference-layout nhwc --input x.npy\n\n\
-                  Of a model every tensor is kept (--observe all); cycles are then those of a program that keeps them.\n\
-                  accumulated: as the network runs. isolated: each layer alone, on the quantized reference of its inputs.")]
-pub(super) struct CompareArgs {
-    /// Quantized ONNX model or program file
-    pub(super) file: PathBuf,
-    #[command(flatten)]
-    pub(super) model: ModelArgs,
-    #[command(flatten)]
-    pub(super) reference: ReferenceArgs,
-    /// Input: .npy, .png, .jpg or a folder of them; once for each input, or several times to stack
-    #[arg(short, long, value_name = "[NAME=]FILE")]
-    pub(super) input: Vec<String>,
-    /// Exit with status 1 if an output of the network has a lower signal-to-noise ratio, in decibels
-    #[arg(long, value_name = "DB", allow_negative_numbers = true)]
-    pub(super) fail_under: Option<f64>,
-    /// Also write the table as comma-separated values
-    #[arg(long, value_name = "FILE")]
-    pub(super) csv: Option<PathBuf>,
-    /// Threads [default: all]
-    #[arg(long, value_name = "N")]
-    pub(super) threads: Option<std::num::NonZeroUsize>,
-    /// The report as JSON
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  rcar-iss dequantize layers -o real\n  rcar-iss dequantize layers -o real.npz\n  \
-                  rcar-iss dequantize layers/conv1_quantized.npy -o conv1.csv\n  \
-                  rcar-iss dequantize out/output_quantized.npy --program net.rcn -o output.npy\n  \
-                  rcar-iss dequantize q.npy --scale 0.05 --zero-point 128 -o real.npy\n\n\
-                  A folder of dumps, as stacked inputs give one, becomes a folder of folders."
-)]
-pub(super) struct DequantizeArgs {
-    /// Folder that `run --dump-layers` wrote, or a .npy file of integers
-    pub(super) path: PathBuf,
-    /// What to write: a folder, an .npz with all tensors, or for one tensor a .npy or .csv
-    #[arg(short, long, value_name = "OUT")]
-    pub(super) output: PathBuf,
-    /// In a folder write .csv instead of .npy: one line for each element, with its indices and its integer
-    #[arg(long)]
-    pub(super) csv: bool,
-    /// Only this tensor, or the tensors of this layer (may be repeated)
-    #[arg(long, value_name = "NAME")]
-    pub(super) layer: Vec<String>,
-    /// Program that knows the tensor of a single file by the file's name
-    #[arg(long, value_name = "P.rcn", conflicts_with = "scale")]
-    pub(super) program: Option<PathBuf>,
-    /// Scale of a single file
-    #[arg(long, value_name = "S", requires = "zero_point")]
-    pub(super) scale: Option<f32>,
-    /// Zero point of a single file
-    #[arg(long, value_name = "Z", requires = "scale", allow_negative_numbers = true)]
-    pub(super) zero_point: Option<i32>,
-    /// The report as JSON
     #[arg(long)]
     pub(super) json: bool,
 }

@@ -27,6 +27,8 @@ pub(super) struct Bound {
     pub(super) from: String,
     /// One per run; a single one serves all runs.
     samples: Vec<Vec<u8>>,
+    /// The file of each sample, with its number in a stack.
+    labels: Vec<String>,
 }
 
 impl Bound {
@@ -34,6 +36,14 @@ impl Bound {
     pub(super) fn sample(&self, run: usize) -> &[u8] {
         let at = if self.samples.len() == 1 { 0 } else { run };
         self.samples.get(at).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl Inputs {
+    /// What one run's input is called: the file, with its number if it holds several.
+    pub(super) fn label(&self, run: usize) -> String {
+        let varying = self.bound.iter().find(|b| b.samples.len() > 1).or(self.bound.first());
+        varying.and_then(|b| b.labels.get(run)).cloned().unwrap_or_else(|| run.to_string())
     }
 }
 
@@ -115,15 +125,18 @@ pub(super) fn place(wanted: &[&TensorEntry], option: &str) -> Result<(String, Pa
 
 fn bind(tensor: &TensorEntry, files: &[&Path]) -> Result<Bound, Failure> {
     let mut samples = Vec::new();
+    let mut labels = Vec::new();
     let mut from = Vec::new();
     for file in files {
         let before = samples.len();
         if file.is_dir() {
             for member in members(file)? {
                 one(tensor, &member, &mut samples)?;
+                label(&member, samples.len(), &mut labels);
             }
         } else {
             one(tensor, file, &mut samples)?;
+            label(file, samples.len(), &mut labels);
         }
         let read = samples.len() - before;
         from.push(if read == 1 {
@@ -132,7 +145,18 @@ fn bind(tensor: &TensorEntry, files: &[&Path]) -> Result<Bound, Failure> {
             format!("{} ({read} inputs)", file.display())
         });
     }
-    Ok(Bound { name: tensor.name.clone(), from: from.join(", "), samples })
+    Ok(Bound { name: tensor.name.clone(), from: from.join(", "), samples, labels })
+}
+
+/// Names the samples up to `count` after the file that they came from.
+fn label(file: &Path, count: usize, labels: &mut Vec<String>) {
+    let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
+    let first = labels.len();
+    if count == first + 1 {
+        labels.push(name.into_owned());
+    } else {
+        labels.extend((0..count - first).map(|i| format!("{name}[{i}]")));
+    }
 }
 
 /// Arrays and pictures of a folder, by name.

@@ -20,6 +20,7 @@ mod check;
 mod compare;
 mod compile;
 mod dequantize;
+mod diagnose;
 mod diff;
 mod disasm;
 mod estimate;
@@ -115,6 +116,7 @@ fn dispatch(command: Command) -> Result<Outcome, Failure> {
         Command::Disasm(args) => disasm::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Compare(args) => compare::run(&args),
+        Command::Diagnose(args) => diagnose::run(&args),
         Command::Dequantize(args) => dequantize::run(&args),
         Command::Quantize(args) => quantize::run(&args),
         Command::Tune(args) => tune::run(&args),

@@ -6,10 +6,11 @@
 //! (NCHW for images); layouts in memory are the compiler's business.
 //!
 //! Nodes are in topological order; every tensor is produced by at most one node. [`verify`] checks this and every
-//! operator's constraints, [`fuse`] makes the graph smaller, [`text`] prints it.
+//! operator's constraints, [`fuse`] makes the graph smaller, [`reformat`](mod@reformat) gives tensors other formats, [`text`] prints it.
 
 pub mod fuse;
 pub mod ir;
+pub mod reformat;
 pub mod text;
 pub mod verify;
 

@@ -7,6 +7,7 @@ mod clock;
 mod codegen;
 mod compare;
 mod damage;
+mod diagnose;
 mod dump;
 mod elf;
 mod graphs;

@@ -1,0 +1,56 @@
+//! What 16 bits for some tensors cost: the clock of the whole network.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::format::Format;
+use super::ranges::TensorRanges;
+use crate::compiler::{self, CompileOptions};
+use crate::graph::reformat::reformat;
+use crate::graph::{Graph, Op, TensorId};
+use crate::machine::Machine;
+use crate::sim::{Limits, Loaded};
+
+/// Codes of 16 bits.
+pub(super) const SIXTEEN: [i32; 2] = [0, 65535];
+
+/// Cycles of the network with these tensors in 16 bits; none where an operator cannot have them. What only passes values
+/// on follows.
+pub(super) fn with_sixteen_bits(
+    graph: &Graph,
+    machine: &Machine,
+    tensors: &[String],
+    ranges: &BTreeMap<String, TensorRanges>,
+) -> Option<u64> {
+    let named = |id: &TensorId| tensors.contains(&graph.tensor(*id).name);
+    let mut set: BTreeSet<TensorId> = (0..graph.tensors.len() as u32).map(TensorId).filter(named).collect();
+    loop {
+        let before = set.len();
+        for node in &graph.nodes {
+            let passes = matches!(
+                node.op,
+                Op::MaxPool { .. } | Op::Reshape | Op::Transpose { .. } | Op::Move { .. } | Op::Concat { .. }
+            );
+            if passes && node.inputs.iter().chain(&node.outputs).any(|id| set.contains(id)) {
+                set.extend(node.inputs.iter().chain(&node.outputs));
+            }
+        }
+        if set.len() == before {
+            break;
+        }
+    }
+    let mut reached = [0.0_f32; 2];
+    for id in &set {
+        let seen = ranges.get(&graph.tensor(*id).name).map(TensorRanges::reached);
+        if let Some([lo, hi]) = seen {
+            reached = [reached[0].min(lo), reached[1].max(hi)];
+        }
+    }
+    let format = Format::covering(reached[0], reached[1], SIXTEEN).reformat();
+    let mut wide = graph.clone();
+    let formats = set.iter().map(|id| (graph.tensor(*id).name.clone(), format)).collect();
+    reformat(&mut wide, &formats).ok()?;
+    let compiled = compiler::compile(&wide, machine, &CompileOptions::default()).ok()?;
+    let loaded = Loaded::new(Arc::new(compiled.program), machine, Limits::default()).ok()?;
+    Some(loaded.clock().total)
+}

@@ -1,0 +1,334 @@
+"""Plants faults in real networks and asks `rcar-iss diagnose` for them.
+
+    python3 tests/diagnose/study.py make  NETWORKS WORK     # float networks -> quantized cases with a known fault
+    python3 tests/diagnose/study.py run   WORK [--thresholds FILE]
+    python3 tests/diagnose/study.py score WORK              # sweep on one half, frozen values on the other
+
+NETWORKS is a folder of folders, each with float.onnx and inputs.npy: (N, ...) float32, N >= 24 real inputs as the network
+takes them; the first 8 are shown to diagnose, the last 16 calibrate. Half "a" (networks at even places of the alphabet)
+freezes the thresholds, half "b" reports. Needs onnx, onnxruntime, numpy.
+
+Kinds of cases:
+  healthy      calibrated with 16 inputs (and once more with 8 others)
+  dark         calibrated with inputs of a tenth of the contrast (a)
+  scaled       calibrated with inputs four times as large (a)
+  few          calibrated with one flat input (a)
+  range        one tensor's range cut to a quarter, or widened eight times: calibrated elsewhere (a)
+  channel      one channel of a layer times 50, undone in the next (b)
+"""
+
+import argparse
+import collections
+import copy
+import itertools
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+from onnx import numpy_helper as nh
+
+HERE = pathlib.Path(__file__).resolve().parents[2]
+SHOWN, LOOSE = 8, dict(suspicious_db=34.0, calibration_db=34.0, calibration_gain_db=2.0, range_db=34.0,
+                       range_gain_db=2.0, weights_db=34.0, weights_gain_db=2.0)
+HOMOGENEOUS = {"Relu", "MaxPool", "LeakyRelu"}
+
+
+def quantize(model, inputs, path):
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+
+    name = graph_input(model).name
+    batch = graph_input(model).type.tensor_type.shape.dim[0].dim_value or 1
+
+    class Reader(CalibrationDataReader):
+        def __init__(self):
+            self.rest = iter(inputs)
+
+        def get_next(self):
+            x = next(self.rest, None)
+            return None if x is None else {name: x.reshape((batch,) + x.shape).astype(np.float32)}
+
+    quantize_static(copy.deepcopy(model), str(path), Reader(), quant_format=QuantFormat.QDQ, per_channel=True,
+                    activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
+
+
+def graph_input(model):
+    known = {t.name for t in model.graph.initializer}
+    return next(i for i in model.graph.input if i.name not in known)
+
+
+def named(model):
+    for at, node in enumerate(model.graph.node):
+        node.name = node.name or f"{node.op_type}_{at}"
+    return model
+
+
+def chains(model):
+    """Pairs of layers between which only positively homogeneous operators stand: (first, second)."""
+    readers = collections.defaultdict(list)
+    for n in model.graph.node:
+        for x in n.input:
+            readers[x].append(n)
+    outputs = {o.name for o in model.graph.output}
+    initial = {t.name for t in model.graph.initializer}
+    found = []
+    for n in model.graph.node:
+        if n.op_type != "Conv" or n.input[1] not in initial:
+            continue
+        o = n.output[0]
+        while len(readers[o]) == 1 and readers[o][0].op_type in HOMOGENEOUS and o not in outputs:
+            o = readers[o][0].output[0]
+        if len(readers[o]) == 1 and readers[o][0].op_type == "Conv" and readers[o][0].input[1] in initial:
+            found.append((n.name, readers[o][0].name))
+    return found
+
+
+def plant_channel(model, pair, channel, factor=50.0):
+    model = copy.deepcopy(model)
+    init = {t.name: t for t in model.graph.initializer}
+    first, second = (next(n for n in model.graph.node if n.name == name) for name in pair)
+    uses = collections.Counter(x for n in model.graph.node for x in n.input)
+
+    def change(name, edit):
+        assert uses[name] == 1, f"{name} is shared"
+        w = nh.to_array(init[name]).copy()
+        edit(w)
+        init[name].CopyFrom(nh.from_array(w, name))
+
+    def grow(w):
+        w[channel] *= factor
+
+    change(first.input[1], grow)
+    if len(first.input) > 2 and first.input[2]:
+        change(first.input[2], grow)
+    groups = next((a.i for a in second.attribute if a.name == "group"), 1)
+
+    def undo(w):
+        if groups == 1:
+            w[:, channel] /= factor
+        else:
+            per = w.shape[1]
+            out = w.shape[0] // groups
+            group, inside = divmod(channel, per)
+            w[group * out:(group + 1) * out, inside] /= factor
+
+    change(second.input[1], undo)
+    return model
+
+
+def activations(model):
+    """Quantizers of activations: node, and the layer that computes what they read."""
+    producer = {o: n for n in model.graph.node for o in n.output}
+    initial = {t.name for t in model.graph.initializer}
+    for q in model.graph.node:
+        if q.op_type == "QuantizeLinear" and q.input[0] not in initial:
+            yield q, producer.get(q.input[0])
+
+
+def scales(path):
+    model = onnx.load(path)
+    init = {t.name: t for t in model.graph.initializer}
+    return {(p.name if p is not None else q.name): float(nh.to_array(init[q.input[1]]).ravel()[0])
+            for q, p in activations(model)}
+
+
+def plant_range(path, layer, factor, out):
+    model = onnx.load(path)
+    init = {t.name: t for t in model.graph.initializer}
+    q = next(q for q, p in activations(model) if p is not None and p.name == layer)
+    scale = init[q.input[1]]
+    # Names of scales may serve several tensors: those that only pass the values on.
+    scale.CopyFrom(nh.from_array((nh.to_array(scale) * np.float32(factor)).astype(np.float32), scale.name))
+    # Biases are stored in units of the input's scale.
+    dq = {n.output[0]: n for n in model.graph.node if n.op_type == "DequantizeLinear"}
+    for n in model.graph.node:
+        if n.op_type in ("Conv", "Gemm", "ConvTranspose") and len(n.input) > 2 and n.input[0] in dq:
+            if dq[n.input[0]].input[1] == q.input[1] and n.input[2] in dq:
+                b = dq[n.input[2]]
+                t, s = init[b.input[0]], init[b.input[1]]
+                value = np.round(nh.to_array(t).astype(np.float64) / factor)
+                t.CopyFrom(nh.from_array(np.clip(value, -2**31, 2**31 - 1).astype(np.int32), t.name))
+                s.CopyFrom(nh.from_array((nh.to_array(s) * np.float32(factor)).astype(np.float32), s.name))
+    onnx.save(model, out)
+
+
+def spread(items, count):
+    items = list(items)
+    return [items[i * (len(items) - 1) // max(count - 1, 1)] for i in range(min(count, len(items)))]
+
+
+def make(args):
+    cases = []
+    folders = sorted(p for p in pathlib.Path(args.networks).iterdir() if (p / "float.onnx").exists())
+    for place, folder in enumerate(folders):
+        model = named(onnx.load(folder / "float.onnx"))
+        x = np.load(folder / "inputs.npy").astype(np.float32)
+        shown, good, others = x[:SHOWN], x[-16:], x[SHOWN:SHOWN + 8]
+        work = pathlib.Path(args.work) / folder.name
+        work.mkdir(parents=True, exist_ok=True)
+        np.save(work / "shown.npy", shown)
+        onnx.save(model, work / "float.onnx")
+        half = "ab"[place % 2]
+
+        def case(kind, name, reference="float.onnx", **truth):
+            cases.append(dict(network=folder.name, half=half, kind=kind, model=f"{folder.name}/{name}.onnx",
+                              reference=f"{folder.name}/{reference}", inputs=f"{folder.name}/shown.npy", **truth))
+
+        quantize(model, good, work / "healthy.onnx")
+        case("healthy", "healthy")
+        quantize(model, np.concatenate([good[:8], others]), work / "healthy2.onnx")
+        case("healthy", "healthy2")
+        flat = np.broadcast_to(x.mean(axis=(0, 2, 3), keepdims=True), x.shape)[:1]
+        for kind, images in (("dark", flat + (good - flat) * 0.1), ("scaled", good * 4), ("few", flat + 0 * good[:1])):
+            quantize(model, images, work / f"{kind}.onnx")
+            normal, wrong = scales(work / "healthy.onnx"), scales(work / f"{kind}.onnx")
+            off = [n for n, s in wrong.items() if n in normal and not 1 / 1.25 < s / normal[n] < 1.25]
+            case(kind, kind, cause="calibration", layers=off)
+        # Ranges of single layers: those that feed a convolution or a product.
+        healthy = onnx.load(work / "healthy.onnx")
+        layers = [p.name for q, p in activations(healthy) if p is not None and p.op_type in ("Conv", "Gemm", "Add")]
+        for at, layer in enumerate(spread(layers[:-1], 6)):
+            factor = (0.25, 8.0)[at % 2]
+            plant_range(work / "healthy.onnx", layer, factor, work / f"range{at}.onnx")
+            case("range", f"range{at}", cause="calibration", layers=[layer], factor=factor)
+        weights = {n.name: n.input[1] for n in model.graph.node if n.op_type == "Conv"}
+        init = {t.name: t for t in model.graph.initializer}
+        for at, pair in enumerate(spread(chains(model), 6)):
+            channels = nh.to_array(init[weights[pair[0]]]).shape[0]
+            changed = plant_channel(model, pair, (at * 7 + 3) % channels)
+            onnx.save(changed, work / f"channel{at}_float.onnx")
+            quantize(changed, good, work / f"channel{at}.onnx")
+            case("channel", f"channel{at}", f"channel{at}_float.onnx", cause="range", layers=[pair[0]],
+                 channel=(at * 7 + 3) % channels, undone=pair[1])
+        print(folder.name, half, sum(c["network"] == folder.name for c in cases), "cases", flush=True)
+    (pathlib.Path(args.work) / "cases.json").write_text(json.dumps(cases, indent=1))
+
+
+def run(args):
+    work = pathlib.Path(args.work)
+    cases = json.loads((work / "cases.json").read_text())
+    loose = work / "loose.toml"
+    loose.write_text("".join(f"{k} = {v}\n" for k, v in LOOSE.items()))
+    results = []
+    for c in cases:
+        command = [args.binary, "diagnose", work / c["model"], "--reference", work / c["reference"], "--input",
+                   work / c["inputs"], "--json"]
+        if args.loose:
+            command += ["--thresholds", loose]
+        elif args.thresholds:
+            command += ["--thresholds", args.thresholds]
+        done = subprocess.run([str(w) for w in command], capture_output=True, text=True)
+        if done.returncode not in (0, 1):
+            print("failed:", c["model"], done.stderr[:300], file=sys.stderr)
+            results.append(dict(c, failed=done.stderr[:300]))
+            continue
+        r = json.loads(done.stdout)
+        results.append(dict(c, outputs=r["outputs"], findings=r["findings"], inherited=len(r["inherited"]),
+                            inherited_from=sorted({i["from"] for i in r["inherited"]})))
+        print(c["model"], c["kind"], [round(o["sqnr_db"], 1) for o in r["outputs"]],
+              [(f["cause"], f["layer"]) for f in r["findings"]], flush=True)
+    (work / args.out).write_text(json.dumps(results))
+
+
+def judged(result, t):
+    """What the findings of a loose run would be with other thresholds: the rules of src/analysis/verdict.rs."""
+    found = []
+    for f in result["findings"]:
+        if f["weights"]:
+            w = f["weights"]
+            if w["as_is_db"] < t["weights_db"]:
+                found.append((f["cause"], f["layer"]))
+            continue
+        for e in f["evidence"]:
+            a, i, s = (e["trial"][k] for k in ("as_is_db", "ideal_db", "sixteen_db"))
+            if e["isolated_db"] >= t["suspicious_db"]:
+                continue
+            if a < t["calibration_db"] and i - a >= t["calibration_gain_db"]:
+                found.append(("calibration", f["layer"]))
+                break
+            if a < t["range_db"] and s - i >= t["range_gain_db"]:
+                found.append(("range", f["layer"]))
+                break
+    return found
+
+
+def right(case, found, healthy_db):
+    """None: the fault does no harm, nothing is to be found."""
+    layers, causes = {l for _, l in found}, {c for c, _ in found}
+    if case["kind"] == "healthy":
+        return not found
+    hurt = healthy_db - min(o["sqnr_db"] for o in case["outputs"])
+    if hurt < 3.0 and not found:
+        return None
+    if case["kind"] == "channel":
+        # The next layer's weights suffer from the same channel: that is no false accusation.
+        found = [(c, l) for c, l in found if not (c in ("weights", "operator") and l == case["undone"])]
+        layers, causes = {l for _, l in found}, {c for c, _ in found}
+    return bool(found) and causes == {case["cause"]} and layers <= set(case["layers"])
+
+
+def score(args):
+    work = pathlib.Path(args.work)
+    results = [r for r in json.loads((work / args.out).read_text()) if "failed" not in r]
+    healthy = {r["network"]: min(o["sqnr_db"] for o in r["outputs"]) for r in results
+               if r["model"].endswith("/healthy.onnx")}
+
+    def rate(half, t, verbose=False):
+        count, matrix = collections.Counter(), collections.Counter()
+        for r in (r for r in results if r["half"] == half):
+            found = judged(r, t) if t else [(f["cause"], f["layer"]) for f in r["findings"]]
+            ok = right(r, found, healthy[r["network"]])
+            count["harmless" if ok is None else "right" if ok else "wrong"] += 1
+            said = "+".join(sorted({c for c, _ in found})) or "nothing"
+            matrix[r["kind"], said, {None: "harmless", True: "right", False: "wrong"}[ok]] += 1
+            if verbose and ok is False:
+                print("wrong:", r["model"], r["kind"], r.get("layers", [])[:4], "said", found[:5])
+        return count, matrix
+
+    if args.sweep:
+        best, grid = None, itertools.product(
+            (26.0, 28.0, 30.0), (4.0, 6.0, 8.0, 10.0), (14.0, 16.0, 18.0, 20.0, 22.0), (6.0,), (10.0, 14.0, 18.0))
+        for calibration, gain, wide, more, weights in grid:
+            t = dict(suspicious_db=30.0, calibration_db=calibration, calibration_gain_db=gain, range_db=wide,
+                     range_gain_db=more, weights_db=weights)
+            c, _ = rate("a", t)
+            # Of equal ones the middle of the plateau would be best; the first is a fair choice of it.
+            key = (c["right"], -c["wrong"])
+            if best is None or key > best[0]:
+                best = (key, t)
+        print("frozen on half a:", best[1])
+        chosen = best[1]
+    else:
+        chosen = None
+    for half in "ab":
+        count, matrix = rate(half, chosen, verbose=True)
+        names = sorted({r["network"] for r in results if r["half"] == half})
+        judged_cases = count["right"] + count["wrong"]
+        print(f"half {half} ({', '.join(names)}): {count['right']} of {judged_cases} right, "
+              f"{count['harmless']} harmless")
+        for (kind, said, ok), n in sorted(matrix.items()):
+            print(f"  {kind:8} -> {said:28} {ok:8} {n}")
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("step", choices=["make", "run", "score"])
+    p.add_argument("paths", nargs="+")
+    p.add_argument("--binary", default=HERE / "target/release/rcar-iss")
+    p.add_argument("--thresholds")
+    p.add_argument("--loose", action="store_true", help="run with thresholds that report everything, for the sweep")
+    p.add_argument("--sweep", action="store_true", help="score: choose thresholds on half a")
+    p.add_argument("--out", default="results.json")
+    args = p.parse_args()
+    if args.step == "make":
+        args.networks, args.work = args.paths
+        make(args)
+    else:
+        args.work = args.paths[0]
+        {"run": run, "score": score}[args.step](args)
+
+
+if __name__ == "__main__":
+    main()
