@@ -20,6 +20,7 @@ pub mod onnx;
 pub mod profile;
 pub mod program;
 pub mod quantize;
+pub mod report;
 pub mod sim;
 pub mod tensor_file;
 pub mod trace;

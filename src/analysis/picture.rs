@@ -36,7 +36,8 @@ pub struct Histogram {
 /// Drawable extract of a tensor.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Picture {
-    /// Elements of the first input at equal distances, in row-major order.
+    /// Elements of the first input at equal distances, in row-major order. The distance shares no factor with the number
+    /// of elements, so that it does not fall on the same columns or channels again and again.
     pub elements: Vec<Element>,
     /// The elements with the greatest errors over all inputs, worst first.
     pub worst: Vec<Element>,
@@ -56,7 +57,8 @@ impl Picture {
             isolated: isolated.get(index).copied().unwrap_or(value[index]),
         };
         let count = reference.len().min(value.len());
-        let step = count.div_ceil(PAIRS).max(1);
+        let least = count.div_ceil(PAIRS).max(1);
+        let step = (least..).find(|step| coprime(*step, count)).unwrap_or(least);
         let elements = if input == 0 { (0..count).step_by(step).map(element).collect() } else { Vec::new() };
         let mut worst: Vec<Element> = Vec::new();
         let mut least = f32::NEG_INFINITY;
@@ -95,6 +97,13 @@ impl Picture {
     }
 }
 
+fn coprime(mut a: usize, mut b: usize) -> bool {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a <= 1
+}
+
 fn error(e: &Element) -> f32 {
     (e.value - e.reference).abs()
 }
@@ -112,6 +121,15 @@ fn keep_worst(worst: &mut Vec<Element>, new: Element) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pairs_come_from_all_columns() {
+        let reference = vec![0.0; 32 * 112 * 112];
+        let p = Picture::of(0, &reference, &reference, &reference, [0.0, 1.0]);
+        let columns: std::collections::BTreeSet<usize> = p.elements.iter().map(|e| e.index % 112).collect();
+        assert_eq!((columns.len(), p.elements[1].index), (112, 393));
+        assert!((1000..=PAIRS).contains(&p.elements.len()), "{}", p.elements.len());
+    }
 
     #[test]
     fn the_worst_elements_come_first() {

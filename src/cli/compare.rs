@@ -8,8 +8,9 @@ use super::failure::{Failure, NO};
 use super::progress::Progress;
 use super::{Report, format, input, reference, source};
 use crate::analysis::{self, Comparison, Errors, Inputs, LayerComparison, PERFECT_STEPS};
-use crate::files;
+use crate::profile::Profile;
 use crate::sim::{Limits, Loaded};
+use crate::{files, report};
 
 pub(super) fn run(args: &CompareArgs) -> Result<Report, Failure> {
     let mut model = args.model.clone();
@@ -35,6 +36,12 @@ pub(super) fn run(args: &CompareArgs) -> Result<Report, Failure> {
     let comparison = result?;
     if let Some(path) = &args.csv {
         files::replace(path, csv(&comparison).as_bytes())?;
+    }
+    if let Some(path) = &args.report {
+        let profile = Profile::of(&loaded);
+        let page = report::html(&comparison, &profile, &loaded.program().meta)
+            .map_err(|e| Failure::new(NO, e.to_string()))?;
+        files::replace(path, page.as_bytes())?;
     }
     let failed = args.fail_under.map(|least| below(&comparison, least)).unwrap_or_default();
     let text = if args.json {

@@ -20,6 +20,7 @@ mod quantize_cli;
 mod races;
 mod random;
 mod removal;
+mod report;
 mod stepped;
 mod stream;
 mod tidy;

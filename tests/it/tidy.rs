@@ -43,6 +43,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "tensor_file",
         ],
     ),
+    ("report", &["analysis", "profile", "program"]),
     (
         "cli",
         &[
@@ -59,6 +60,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "profile",
             "program",
             "quantize",
+            "report",
             "sim",
             "tensor_file",
             "trace",

@@ -33,7 +33,7 @@ pub(in crate::cli) enum LayoutArg {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  rcar-iss compare q.onnx --reference float.onnx --input photos/\n  \
+#[command(after_help = "Examples:\n  rcar-iss compare q.onnx --reference float.onnx --input photos/ --report q.html\n  \
                   rcar-iss compare net.rcn --reference float.onnx --input x.npy --fail-under 25\n  \
                   rcar-iss compare q.onnx --reference tf_dump/ --map names.toml --reference-layout nhwc --input x.npy\n\n\
                   Of a model every tensor is kept (--observe all); cycles are then those of a program that keeps them.\n\
@@ -54,6 +54,9 @@ pub(in crate::cli) struct CompareArgs {
     /// Also write the table as comma-separated values
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) csv: Option<PathBuf>,
+    /// Also write a page with the network as a graph and the pictures of every layer: one HTML file, for any browser
+    #[arg(long, value_name = "FILE.html")]
+    pub(in crate::cli) report: Option<PathBuf>,
     /// Threads [default: all]
     #[arg(long, value_name = "N")]
     pub(in crate::cli) threads: Option<std::num::NonZeroUsize>,

@@ -1,0 +1,126 @@
+//! `compare --report`: the page's bytes, and the page in a real browser where there is one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use prost::Message;
+use rcar_iss::onnx::proto::ModelProto;
+
+use crate::cli::fine;
+
+/// A name that would end a script, and open a tag, if it were not escaped.
+const AWKWARD: &str = "</script><b>&\"'{{ 7*7 }}<!--";
+
+fn digit(file: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("programs/digit_cnn").join(file).display().to_string()
+}
+
+fn page(model: &str, to: &Path) -> String {
+    let (float, seven) = (digit("float.onnx"), digit("seven.png"));
+    let to = to.to_str().unwrap();
+    fine(&["compare", model, "--reference", &float, "--input", &seven, "--report", to]);
+    fs::read_to_string(to).unwrap()
+}
+
+/// The digit network with its output and its first node renamed, the sidecar beside it.
+fn renamed(dir: &Path) -> String {
+    let mut model = ModelProto::decode(fs::read(digit("model.onnx")).unwrap().as_slice()).unwrap();
+    let graph = model.graph.as_mut().unwrap();
+    graph.name = Some(AWKWARD.into());
+    for node in &mut graph.node {
+        if node.op_type() == "MaxPool" {
+            node.name = Some(format!("{}{AWKWARD}", node.name()));
+        }
+    }
+    let path = dir.join("model.onnx");
+    fs::write(&path, model.encode_to_vec()).unwrap();
+    fs::copy(digit("model.toml"), dir.join("model.toml")).unwrap();
+    path.display().to_string()
+}
+
+/// A browser; none is a reason to skip, not to fail.
+fn chromium() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    std::env::split_paths(&path).flat_map(|dir| names.map(|n| dir.join(n))).find(|p| p.is_file())
+}
+
+fn browse(browser: &Path, dir: &Path, address: &str, action: &str) -> Output {
+    Command::new(browser)
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
+        .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
+        .args(["--disable-dev-shm-usage", "--hide-scrollbars", "--window-size=1280,1600"])
+        .arg(format!("--user-data-dir={}", dir.join("profile").display()))
+        .args(["--virtual-time-budget=5000", action, address])
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_page_needs_nothing_else_and_names_cannot_break_it() {
+    let dir = crate::scratch("report-page");
+    let text = page(&renamed(&dir), &dir.join("a.html"));
+    assert_eq!(text, page(&renamed(&dir), &dir.join("b.html")));
+    // The two scripts of the page, and no other: no name ends one or starts one.
+    let count = |what: &str| text.matches(what).count();
+    assert_eq!((count("<script"), count("</script>"), count("<!--"), count("<b>&")), (2, 2, 0, 0));
+    assert!(!text.contains("49"), "a name was taken for a template");
+    for outside in ["src=", "@import", "url(", "https:", "<link rel=\"stylesheet"] {
+        assert!(!text.contains(outside), "{outside}");
+    }
+    let data = text.split_once("id=\"data\">").unwrap().1.split_once("</script>").unwrap().0;
+    let data: serde_json::Value = serde_json::from_str(data).unwrap();
+    let nodes = data["nodes"].as_array().unwrap();
+    assert!(nodes.iter().any(|n| n["name"].as_str().unwrap().contains(AWKWARD)), "{nodes:#?}");
+    // The input and eleven layers, each reading the one before it.
+    assert_eq!((nodes.len(), data["edges"].as_array().unwrap().len()), (12, 11));
+    let entries = data["entries"].as_array().unwrap();
+    assert_eq!(entries.len(), 11);
+    let cycles: u64 = entries.iter().map(|e| e["cycles"].as_u64().unwrap()).sum();
+    assert!(cycles > 0 && cycles <= data["cycles"].as_u64().unwrap());
+    for e in entries {
+        let bins = e["histogram"]["reference"].as_array().unwrap();
+        let counted: u64 = bins.iter().map(|n| n.as_u64().unwrap()).sum();
+        let elements: u64 = e["shape"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).product();
+        assert_eq!(counted, elements, "{e:#}");
+    }
+}
+
+#[test]
+fn a_browser_draws_every_layer() {
+    let Some(browser) = chromium() else {
+        println!("skipped: no chromium was found in PATH");
+        return;
+    };
+    let dir = crate::scratch("report-browser");
+    let to = dir.join("page.html");
+    page(&renamed(&dir), &to);
+    let address = |entry: usize| format!("file://{}#{entry}", to.display());
+    for entry in [3, 10] {
+        let out = browse(&browser, &dir, &address(entry), "--dump-dom");
+        let dom = String::from_utf8_lossy(&out.stdout);
+        let html = dom.split("<head").next().unwrap();
+        assert!(html.contains("data-layers=\"11\""), "{html}\n{}", String::from_utf8_lossy(&out.stderr));
+        assert!(html.contains("data-shown=") && !html.contains("data-error"), "{html}");
+        // Every layer has its row and every node its box.
+        assert_eq!((dom.matches("<tr class=").count(), dom.matches("<rect ").count()), (11, 12));
+    }
+    let shot = dir.join("page.png");
+    browse(&browser, &dir, &address(3), &format!("--screenshot={}", shot.display()));
+    let mut reader = png::Decoder::new(std::io::BufReader::new(fs::File::open(&shot).unwrap()))
+        .read_info()
+        .unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    let info = reader.next_frame(&mut pixels).unwrap();
+    assert_eq!((info.width, info.height), (1280, 1600));
+    let size = info.color_type.samples();
+    let near = |p: &[u8], want: [u8; 3]| p.iter().zip(want).all(|(a, b)| a.abs_diff(b) < 40);
+    let inked = |want| pixels[..info.buffer_size()].chunks(size).filter(|p| near(p, want)).count();
+    // The curves' two colours and the best class of the graph cover some area, and most of the page is white.
+    for (name, want, least) in
+        [("page", [255; 3], 1_000_000), ("float", [0, 114, 178], 500), ("value", [213, 94, 0], 500)]
+    {
+        assert!(inked(want) > least, "{name}: {} pixels", inked(want));
+    }
+}
