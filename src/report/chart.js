@@ -11,7 +11,7 @@ function short(v) {
   if (v === null || v === undefined) return "not finite";
   if (v === 0) return "0";
   const size = Math.abs(v);
-  return size >= 1e5 || size < 1e-3 ? v.toExponential(2) : String(Number(v.toPrecision(4)));
+  return size >= 1e6 || size < 1e-3 ? v.toExponential(2) : String(Number(v.toPrecision(4)));
 }
 
 /** Round numbers inside [lo, hi]: about as many as asked for. */

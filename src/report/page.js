@@ -315,7 +315,7 @@
     if (inner.top < outer.top + 30 || inner.bottom > outer.bottom) {
       box.scrollTop += (inner.top + inner.bottom - outer.top - outer.bottom) / 2;
     }
-    if (inner.left < outer.left || inner.right > outer.right) {
+    if (inner.width < outer.width && (inner.left < outer.left || inner.right > outer.right)) {
       box.scrollLeft += (inner.left + inner.right - outer.left - outer.right) / 2;
     }
   }

@@ -132,7 +132,7 @@ function curves(canvas, entry, columns, kind, { sorted, zoom, from }) {
   const xs = part.map((_, i) => first + i);
   const reference = part.map((i) => columns.reference[i]);
   const values = part.map((i) => columns[kind][i]);
-  const every = entry.pairs.stride > 1 ? `, every ${entry.pairs.stride}th element of the tensor` : "";
+  const every = entry.pairs.stride > 1 ? `, one element in ${entry.pairs.stride}` : "";
   const chart = axes(canvas, {
     x: [first - 0.5, first + Math.max(shown, 1) - 0.5],
     y: widened(extent(reference, values)),

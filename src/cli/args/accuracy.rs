@@ -33,11 +33,13 @@ pub(in crate::cli) enum LayoutArg {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  rcar-iss compare q.onnx --reference float.onnx --input photos/ --report q.html\n  \
+#[command(
+    after_help = "Examples:\n  rcar-iss compare q.onnx --reference float.onnx --input photos/ --report q.html\n  \
                   rcar-iss compare net.rcn --reference float.onnx --input x.npy --fail-under 25\n  \
                   rcar-iss compare q.onnx --reference tf_dump/ --map names.toml --reference-layout nhwc --input x.npy\n\n\
                   Of a model every tensor is kept (--observe all); cycles are then those of a program that keeps them.\n\
-                  accumulated: as the network runs. isolated: each layer alone, on the quantized reference of its inputs.")]
+                  accumulated: as the network runs. isolated: each layer alone, on the quantized reference of its inputs."
+)]
 pub(in crate::cli) struct CompareArgs {
     /// Quantized ONNX model or program file
     pub(in crate::cli) file: PathBuf,
