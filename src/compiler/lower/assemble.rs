@@ -13,6 +13,7 @@ use crate::isa::Space;
 /// One operand of a concatenation.
 struct Part {
     storage: Storage,
+    zero_point: i32,
     /// First channel in the result.
     first: i64,
     /// Where its rows wait, if they cannot go to their place at once.
@@ -41,7 +42,8 @@ impl Lowering<'_> {
                 return Ok(None);
             }
             let count = storage.dims[3];
-            parts.push(Part { storage, first, staged: None, table: None });
+            let zero_point = self.zero_point(node.inputs[index]);
+            parts.push(Part { storage, zero_point, first, staged: None, table: None });
             first += count;
         }
         let size = dst.etype.bytes() as i64;
@@ -92,16 +94,17 @@ impl Lowering<'_> {
                     let s = &part.storage;
                     let place = local(part.first, s.dims[3]);
                     let Some(buffer) = part.staged else {
-                        let from = dram_view(s, at(0), extents(s.dims[3]), zero);
+                        let from = dram_view(s, at(0), extents(s.dims[3]), part.zero_point);
                         list.push(Stmt::Op(TileOp::new(Code::DmaIn, vec![place, from])));
                         continue;
                     };
                     let lanes = s.padded_channels();
                     let strides = [0, s.dims[2] * lanes * size, lanes * size, size];
                     let wait = |channels: i64| {
-                        spm_view(buffer, s.etype, buffer.start.into(), extents(channels), strides, zero, 1)
+                        let base = Expr::from(buffer.start);
+                        spm_view(buffer, s.etype, base, extents(channels), strides, part.zero_point, 1)
                     };
-                    let load = vec![wait(lanes), dram_view(s, at(0), extents(lanes), zero)];
+                    let load = vec![wait(lanes), dram_view(s, at(0), extents(lanes), part.zero_point)];
                     list.push(Stmt::Op(TileOp::new(Code::DmaIn, load)));
                     list.push(Stmt::Op(match &part.table {
                         Some(table) => TileOp::new(Code::Lut, vec![place, wait(s.dims[3]), table.clone()]),
