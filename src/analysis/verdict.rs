@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// All that the judgement depends on. The values were frozen on one half of the networks of `tests/diagnose/study.py`
-/// and checked on the other.
+/// All that the judgement depends on. The values were chosen by hand while the faults of `tests/diagnose/study.py` in small
+/// networks were looked at; the script can freeze others on one half of its networks and check them on the other.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Thresholds {

@@ -133,8 +133,12 @@ def activations(model):
 def scales(path):
     model = onnx.load(path)
     init = {t.name: t for t in model.graph.initializer}
-    return {(p.name if p is not None else q.name): float(nh.to_array(init[q.input[1]]).ravel()[0])
-            for q, p in activations(model)}
+    found = {}
+    for q, p in activations(model):
+        # An operator that stays float before its quantizer gives its tensor to the quantizer's layer.
+        for name in {q.name} | ({p.name} if p is not None else set()):
+            found[name] = float(nh.to_array(init[q.input[1]]).ravel()[0])
+    return found
 
 
 def plant_range(path, layer, factor, out):
