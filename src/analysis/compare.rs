@@ -115,9 +115,9 @@ pub struct LayerComparison {
 /// One channel of a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct ChannelErrors {
-    /// SQNR as the network runs [dB].
+    /// SQNR as the network runs (dB).
     pub accumulated_db: f64,
-    /// SQNR of the layer on the reference's inputs [dB].
+    /// SQNR of the layer on the reference's inputs (dB).
     pub isolated_db: f64,
     /// Least and greatest value of the reference.
     pub reference: [f32; 2],

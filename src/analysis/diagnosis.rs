@@ -25,7 +25,7 @@ pub struct Evidence {
     pub tensor: String,
     /// How.
     pub how: How,
-    /// SQNR of the layer on the reference's inputs, nothing changed [dB].
+    /// SQNR of the layer on the reference's inputs, nothing changed (dB).
     pub isolated_db: f64,
     /// The numbers.
     pub trial: TensorTrial,
@@ -111,9 +111,9 @@ pub struct Finding {
 pub struct Inherited {
     /// The layer.
     pub layer: String,
-    /// As the network runs [dB].
+    /// As the network runs (dB).
     pub accumulated_db: f64,
-    /// Alone [dB].
+    /// Alone (dB).
     pub isolated_db: f64,
     /// The earlier layer that the error comes from: a faulty one, else the worst.
     pub from: String,

@@ -100,7 +100,7 @@ pub fn decibels(signal: f64, noise: f64) -> f64 {
 /// Errors of a tensor against its reference.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Errors {
-    /// Signal to quantization noise, `10·log₁₀(Σr² / Σ(v−r)²)` [dB]; 200 where there is no error.
+    /// Signal to quantization noise, `10·log₁₀(Σr² / Σ(v−r)²)` (dB); 200 where there is no error.
     pub sqnr_db: f64,
     /// Cosine of the angle between both, as vectors.
     pub cosine: f64,

@@ -7,22 +7,22 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Thresholds {
-    /// A layer whose isolated SQNR is lower is looked at [dB].
+    /// A layer whose isolated SQNR is lower is looked at (dB).
     pub suspicious_db: f64,
     /// A range may be badly calibrated if a layer that reads the tensor has less than this with the tensor as it is and
-    /// everything else in 16 bits [dB].
+    /// everything else in 16 bits (dB).
     pub calibration_db: f64,
-    /// What an ideal 8-bit range must gain then to be called the repair [dB].
+    /// What an ideal 8-bit range must gain then to be called the repair (dB).
     pub calibration_gain_db: f64,
-    /// A range may be too wide for 8 bits if such a layer has less than this [dB].
+    /// A range may be too wide for 8 bits if such a layer has less than this (dB).
     pub range_db: f64,
-    /// What 16 bits must gain then beyond the ideal range to be called the repair [dB].
+    /// What 16 bits must gain then beyond the ideal range to be called the repair (dB).
     pub range_gain_db: f64,
-    /// Weights are at fault if the layer has less than this with all activations in 16 bits [dB].
+    /// Weights are at fault if the layer has less than this with all activations in 16 bits (dB).
     pub weights_db: f64,
-    /// What other weights must gain to be called the repair [dB].
+    /// What other weights must gain to be called the repair (dB).
     pub weights_gain_db: f64,
-    /// A layer whose SQNR is lower as the network runs, though it is fine alone, inherits an error [dB].
+    /// A layer whose SQNR is lower as the network runs, though it is fine alone, inherits an error (dB).
     pub inherited_db: f64,
     /// A channel causes a wide range if its own is wider than the median channel's by this factor.
     pub wide_channel: f64,
@@ -44,7 +44,7 @@ impl Default for Thresholds {
     }
 }
 
-/// SQNR of one layer with one of its input tensors in different formats, everything else in 16 bits [dB].
+/// SQNR of one layer with one of its input tensors in different formats, everything else in 16 bits (dB).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct TensorTrial {
     /// The tensor's own format.
@@ -55,7 +55,7 @@ pub struct TensorTrial {
     pub sixteen_db: f64,
 }
 
-/// SQNR of one layer with all activations in 16 bits and different weights [dB].
+/// SQNR of one layer with all activations in 16 bits and different weights (dB).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct WeightTrial {
     /// The weights as they are.

@@ -16,7 +16,7 @@ use crate::program::{Layer, Least};
 use crate::sim::Loaded;
 use crate::sim::clock::{Cause, Causes, ControlCycles, UnitCycles};
 
-/// The names of the units, in the order of [`ClockReport::units`].
+/// The names of the units, in the order of [`ClockReport::units`](crate::sim::clock::ClockReport::units).
 pub const UNITS: [&str; 4] = ["dmain", "dmaout", "mac", "vec"];
 
 /// What keeps a layer from being faster.

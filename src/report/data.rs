@@ -19,7 +19,7 @@ const CHANNELS: usize = 2048;
 /// All of it.
 #[derive(Serialize)]
 pub(super) struct Data<'a> {
-    /// What stands for a ratio without noise [dB].
+    /// What stands for a ratio without noise (dB).
     exact_db: f64,
     /// Error of a perfect quantizer in steps.
     perfect_steps: f64,
