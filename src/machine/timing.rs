@@ -1,5 +1,5 @@
-//! Formulas of the timing classes: cycles of an instruction from its extents. The clock, the compiler's closed forms and
-//! least costs all use them.
+//! Formulas of the timing classes: cycles of an instruction from its extents. The clock, the tile search and the closed form
+//! of a network use them; least costs, which count no fill, drain or latency, have their own.
 
 use super::Machine;
 

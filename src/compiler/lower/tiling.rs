@@ -301,24 +301,23 @@ impl MacShape {
         let loads = input_loads * input + weight_loads * weights + parameter_loads * (bias + table);
         let dram = loads + (stores * output).max(input_loads * copy);
 
-        let pixels = tile.rows * tile.cols;
-        let [oc_lanes, ic_lanes, pixel_lanes] =
-            [i64::from(m.mac.oc_lanes), i64::from(m.mac.ic_lanes), i64::from(m.mac.pixel_lanes)];
-        let ends = i64::from(m.mac.fill_cycles + m.mac.drain_cycles);
-        let passes = up(pixels, pixel_lanes) * self.sizes[0] * self.sizes[1];
-        let mac_tile = if self.depthwise {
-            ends + up(tile.channels, oc_lanes) * passes * up(self.taps(), ic_lanes)
-        } else {
-            let per_group = up(if self.groups > 1 { self.oc } else { tile.channels }, oc_lanes)
-                * passes
-                * self.taps()
-                * up(tile.reduce, ic_lanes);
-            let instructions = if self.groups > 1 { tile.channels } else { reduce };
-            instructions * (ends + per_group)
+        let pixels = (tile.rows * tile.cols) as u64;
+        let slowdown = (self.sizes[0] * self.sizes[1]) as u64;
+        let array = |channels: i64, taps: i64, reduction: i64| {
+            let passes = timing::passes(m, pixels, channels as u64, slowdown) * taps as u64;
+            timing::array(m, passes, reduction as u64) as i64
         };
-        let vectors = pixels * up(self.tile_oc(tile), i64::from(m.vec.lanes));
-        let vec_tile = self.passes * (i64::from(m.vec.latency_cycles) + vectors);
+        let mac_tile = if self.depthwise {
+            array(tile.channels, 1, self.taps())
+        } else if self.groups > 1 {
+            tile.channels * array(self.oc, self.taps(), tile.reduce)
+        } else {
+            reduce * array(tile.channels, self.taps(), tile.reduce)
+        };
+        // The copy holds the array's read port.
         let mac_tile = mac_tile + copy;
+        let vectors = timing::vectors(m, [1, 1, pixels, self.tile_oc(tile) as u64]);
+        let vec_tile = self.passes * timing::vector(m, vectors, 1) as i64;
         // Scalar code between tiles.
         let control = CONTROL_CYCLES * (input_loads + weight_loads + stores);
 
