@@ -21,14 +21,27 @@ pub fn saturate(value: f32, clamp: [i32; 2]) -> i32 {
     value.max(clamp[0] as f32).min(clamp[1] as f32) as i32
 }
 
+/// Rounds half to even and clamps to `[lo, hi]`, which lie between −2^22 and 2^22; NaN becomes the lower bound.
+#[inline]
+#[must_use]
+pub fn round(value: f32, clamp: [i32; 2]) -> i32 {
+    // Clamping to whole numbers before rounding gives what clamping after it gives. The sum with 1.5·2^23 has a unit in the
+    // last place of one: the addition is the rounding, and leaves the integer in the low bits. Unlike a cast, which
+    // saturates, that is one instruction for a whole vector.
+    const SHIFT: f32 = 12_582_912.0;
+    let [lo, hi] = [clamp[0] as f32, clamp[1] as f32];
+    let low = if value > lo { value } else { lo };
+    let both = if low < hi { low } else { hi };
+    (both + SHIFT).to_bits().wrapping_sub(SHIFT.to_bits()) as i32
+}
+
 /// `sat(rne(f32(acc)·m) + zy)`: accumulator to 8 bits (profile `onnx`; QLinearConv, QGemm, QLinearMatMul,
 /// QLinearGlobalAveragePool).
 #[inline]
 #[must_use]
 pub fn requantize(acc: i32, m: f32, zero_point: i32, clamp: [i32; 2]) -> i32 {
-    let rounded = (acc as f32 * m).round_ties_even();
     // Clamping before the zero point is added keeps the sum exact: |clamp − zero_point| is below 2^17.
-    saturate(rounded, [clamp[0] - zero_point, clamp[1] - zero_point]) + zero_point
+    round(acc as f32 * m, [clamp[0] - zero_point, clamp[1] - zero_point]) + zero_point
 }
 
 /// `sat(rne(acc·m) + zy)` with the exact product: accumulators of 64 bits, and every result of 16 bits. A multiplier that
@@ -118,7 +131,7 @@ impl AddCoefficients {
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "ONNX Runtime's kernel fuses here")]
 pub fn add(a: i32, b: i32, ra: f32, rb: f32, c: f32, clamp: [i32; 2]) -> i32 {
-    saturate((a as f32).mul_add(ra, (b as f32).mul_add(rb, c)).round_ties_even(), clamp)
+    round((a as f32).mul_add(ra, (b as f32).mul_add(rb, c)), clamp)
 }
 
 /// Constant of a quantized product.
@@ -141,7 +154,15 @@ impl MulCoefficients {
 #[inline]
 #[must_use]
 pub fn mul(product: i64, m: f32, zero_point: i32, clamp: [i32; 2]) -> i32 {
-    saturate((product as f32 * m + zero_point as f32).round_ties_even(), clamp)
+    round(product as f32 * m + zero_point as f32, clamp)
+}
+
+/// [`mul`] of two operands without their zero points, of at most 24 bits: the f32 product of exact factors is the rounded
+/// integer product.
+#[inline]
+#[must_use]
+pub fn mul_operands(a: i32, b: i32, m: f32, zero_point: i32, clamp: [i32; 2]) -> i32 {
+    round(a as f32 * b as f32 * m + zero_point as f32, clamp)
 }
 
 /// `sat(rne(x / scale) + zy)` (QuantizeLinear): divides, never multiplies by the reciprocal. NaN gives the lower bound,
@@ -149,7 +170,7 @@ pub fn mul(product: i64, m: f32, zero_point: i32, clamp: [i32; 2]) -> i32 {
 #[inline]
 #[must_use]
 pub fn quantize(x: f32, scale: f32, zero_point: i32, clamp: [i32; 2]) -> i32 {
-    saturate((x / scale).round_ties_even(), [clamp[0] - zero_point, clamp[1] - zero_point]) + zero_point
+    round(x / scale, [clamp[0] - zero_point, clamp[1] - zero_point]) + zero_point
 }
 
 /// A float bias in the accumulator's scale: `sat(rne(bias / scale))`, the quotient in f64, 32 bits or, beside operands of
@@ -190,7 +211,7 @@ impl Average {
         if count == 0 {
             return zero_point.clamp(clamp[0], clamp[1]);
         }
-        saturate((self.sum / count as f32 / scale + zero_point as f32).round_ties_even(), clamp)
+        round(self.sum / count as f32 / scale + zero_point as f32, clamp)
     }
 }
 
@@ -227,6 +248,41 @@ mod tests {
         assert_eq!([1, 3, 5, -1, -3].map(|a| requantize(a, 0.5, 7, U8)), [7, 9, 9, 7, 5]);
         // QLinearMul rounds after adding the zero point, so an odd one moves the ties.
         assert_eq!([1, 3, 5].map(|p| mul(p, 0.5, 7, U8)), [8, 8, 10]);
+    }
+
+    #[test]
+    fn rounding_is_to_even_and_clamped() {
+        for value in [
+            -3.5_f32,
+            -2.5,
+            -0.5,
+            -0.0,
+            0.5,
+            1.5,
+            2.500_000_2,
+            1e30,
+            f32::NEG_INFINITY,
+            f32::NAN,
+            65534.5,
+            4_194_303.5,
+        ] {
+            for clamp in [[-3, 2], [0, 255], [-65535, 65535], [-(1 << 22), 1 << 22]] {
+                assert_eq!(round(value, clamp), saturate(value.round_ties_even(), clamp), "{value}");
+            }
+        }
+        for value in (-66_000..66_000).map(|i| i as f32 * 0.5) {
+            assert_eq!(round(value, S8), saturate(value.round_ties_even(), S8));
+        }
+    }
+
+    #[test]
+    fn a_product_of_operands_is_the_integer_product() {
+        for a in [-65535, -32768, -4097, -1, 0, 3, 255, 40_001, 65535] {
+            for b in [-65535, -20_011, -128, 1, 127, 65535] {
+                let expected = mul(i64::from(a) * i64::from(b), 3.1e-6, 5, [-32768, 32767]);
+                assert_eq!(mul_operands(a, b, 3.1e-6, 5, [-32768, 32767]), expected, "{a} · {b}");
+            }
+        }
     }
 
     #[test]

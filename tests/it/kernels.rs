@@ -42,8 +42,12 @@ fn filled(seed: u64, extreme: bool) -> Memory {
 
 /// Executes on every level and on the reference engine.
 fn agree(kind: OpKind, seed: u64, extreme: bool) -> Result<(), TestCaseError> {
+    agree_from(kind, &filled(seed, extreme))
+}
+
+/// The same with given memories.
+fn agree_from(kind: OpKind, before: &Memory) -> Result<(), TestCaseError> {
     let op = QueueOp { seq: 0, pc: 0, queue: Queue::Mac, kind, tickets: [None; 2], layer: None };
-    let before = filled(seed, extreme);
     let mut expected = before.clone();
     let mut reference = Reference::new(sizes(), 64);
     reference.defined(Space::Spm, 0, SPM);
@@ -257,6 +261,104 @@ fn quant(s: &Shape, e: EType) -> QuantDesc {
         q.mode = rcar_iss::isa::QuantMode::Channel;
     }
     q
+}
+
+/// Accumulators of all sizes, with multipliers that bring them into the range of results, often to the middle of two.
+#[test]
+fn exact_requantization_agrees_on_every_level() {
+    check(200, |s| {
+        let wide = s.picks[0] > 60;
+        let e = [EType::U8, EType::S8, EType::U16, EType::S16][usize::from(s.picks[1] % 4)];
+        if !wide && e.bytes() == 1 {
+            return Err(TestCaseError::reject("not exact"));
+        }
+        let dims = [1, s.tile[0], s.tile[1], s.oc.min(70)];
+        let sums = if wide { EType::S64 } else { EType::S32 };
+        let (src, dst) = (tensor(Space::Acc, sums, 0, dims, 0), tensor(Space::Spm, e, 0, dims, 3));
+        let mut m = filled(s.seed, false);
+        let size = sums.bytes();
+        let bits = (u32::from(s.picks[3]) * 63 / 255).clamp(14, size as u32 * 8 - 1);
+        for bytes in m.write(Space::Acc, 0, ACC).chunks_exact_mut(size) {
+            let mut all = [0; 8];
+            all[8 - size..].copy_from_slice(bytes);
+            // Fewer bits, and sometimes zeros behind the first sixteen.
+            let mut v = i64::from_le_bytes(all) >> (64 - bits);
+            if bytes[0] % 2 == 0 {
+                v &= -1 << (bits - 14);
+            }
+            bytes.copy_from_slice(&v.to_le_bytes()[..size]);
+        }
+        let mut q = quant(&s, e);
+        q.mode = rcar_iss::isa::QuantMode::Channel;
+        // Powers of two, and any mantissa.
+        for (i, b) in m.write(Space::Spm, BIAS, 4 * 70).chunks_exact_mut(4).enumerate() {
+            let fraction = if i % 2 == 0 { 0 } else { u32::from_le_bytes([b[0], b[1], b[2], 0]) & 0x7f_ffff };
+            let exponent = 127 + 14 - bits + (i as u32 + u32::from(s.picks[2])) % 4;
+            b.copy_from_slice(&(exponent << 23 | fraction).to_le_bytes());
+        }
+        agree_from(OpKind::Requant { dst, src, quant: q }, &m)
+    });
+}
+
+/// Operands of 8 and 16 bits and floats, dense, apart, or one element for all.
+#[test]
+fn element_wise_operations_agree_on_every_level() {
+    check(300, |s| {
+        let types = [EType::U8, EType::S8, EType::U16, EType::S16];
+        let pick = |i: usize| types[usize::from(s.picks[i] % 4)];
+        let dims = [1, s.tile[0].min(3), s.tile[1].min(9), s.oc];
+        let spread = |mut d: TensorDesc, how: u64| {
+            let size = d.etype.bytes() as i64;
+            match how % 4 {
+                0 => d.strides = [0; 4],
+                1 => d.strides = [0, 0, 0, size],
+                2 => {
+                    let pixel = (i64::from(d.dims[3]) + 5) * size;
+                    d.strides = [0, pixel * i64::from(d.dims[2]), pixel, size];
+                }
+                _ => {}
+            }
+            d
+        };
+        let operand = |etype: EType, base, i: usize| {
+            let zero = if etype == EType::F32 { 0 } else { zero_point(etype, s.picks[i]) };
+            spread(tensor(Space::Spm, etype, base, dims, zero), s.seed >> (8 * i))
+        };
+        let result = |etype: EType| {
+            let mut d = tensor(Space::Spm, etype, 1 << 16, dims, 1);
+            if s.gap > 0 {
+                let pixel = i64::from(dims[3].next_multiple_of(16)) * etype.bytes() as i64;
+                d.lanes = 16;
+                d.strides = [0, pixel * i64::from(dims[2]), pixel, d.strides[3]];
+            }
+            d
+        };
+        let mut q = quant(&s, pick(2));
+        q.mode = rcar_iss::isa::QuantMode::Tensor;
+        let (a, b) = (operand(pick(0), 0, 2), operand(pick(1), SECOND, 3));
+        let floats = [operand(EType::F32, 0, 2), operand(EType::F32, SECOND, 3)];
+        let kind = match s.seed % 6 {
+            0 => OpKind::Add { dst: result(pick(2)), a, b, quant: q },
+            1 => OpKind::Mul { dst: result(pick(2)), a, b, quant: q },
+            2 => OpKind::Quantize { dst: result(pick(2)), src: floats[0], quant: q },
+            3 => {
+                let mut q = quant(&s, EType::U8);
+                q.table = BIAS;
+                OpKind::Dequantize { dst: result(EType::F32), src: a, quant: q }
+            }
+            4 => {
+                use rcar_iss::isa::Float1::{Abs, Ceil, Exp, Floor, Neg, Round, Sigmoid, Sqrt};
+                let op = [Neg, Abs, Sqrt, Exp, Sigmoid, Floor, Ceil, Round][usize::from(s.picks[0] % 8)];
+                OpKind::F1 { dst: result(EType::F32), src: floats[0], op }
+            }
+            _ => {
+                use rcar_iss::isa::Float2::{Add, Div, Max, Min, Mul, Pow, Sub};
+                let op = [Add, Sub, Mul, Div, Min, Max, Pow][usize::from(s.picks[0] % 7)];
+                OpKind::F2 { dst: result(EType::F32), a: floats[0], b: floats[1], op }
+            }
+        };
+        agree(kind, s.seed, s.extreme)
+    });
 }
 
 #[test]

@@ -17,9 +17,6 @@ pub(super) struct Products {
     weights: Ready,
     interleaved: Interleaved,
     init: Vec<i32>,
-    /// Low and high bytes of activations of 16 bits, and what either sums up to.
-    planes: [Vec<u8>; 2],
-    sums: [Vec<u8>; 2],
 }
 
 impl Products {
@@ -50,111 +47,6 @@ fn suits(level: Level, dst: &TensorDesc, a: &TensorDesc, w: &TensorDesc, bias: O
         && a.strides[..3].iter().all(|s| *s >= 0)
         && dst.dims.iter().chain(&a.dims).all(|n| *n > 0)
         && bias.is_none_or(|b| b.space == Space::Spm && b.strides[3] == 4)
-}
-
-/// The dense convolution of activations of 16 bits with weights of 8: their bytes are two images of unsigned ones, whose sums
-/// of 32 bits make one of 64. None if kernels cannot.
-pub(super) fn conv_wide(level: Level, s: &mut Products, m: &mut Memory, c: &ConvOp) -> Option<u64> {
-    let halves = matches!(c.src.etype, EType::U16 | EType::S16)
-        && matches!(c.weights.etype, EType::U8 | EType::S8)
-        && matches!(level, Level::Avx512Vnni(_) | Level::Amx(_));
-    let places = c.src.space == Space::Spm
-        && c.weights.space == Space::Spm
-        && c.dst.space == Space::Acc
-        && c.dst.etype == EType::S64
-        && c.src.strides[3] == 2
-        && c.dst.strides[3] == 8;
-    // Sums of the products of bytes fit 32 bits: 65,793 · 255 · 128 < 2^31.
-    let reduction = c.weights.dims[1..].iter().map(|n| u64::from(*n)).product::<u64>();
-    if !halves || !places || reduction > 65_000 {
-        return None;
-    }
-    s.weights.ready(m, &c.weights, c.pruned.as_ref())?;
-    let [oc, kh, kw, ic] = c.weights.dims.map(|n| n as usize);
-    let quads = ic.div_ceil(4);
-    let w = &c.window;
-    let image = Image::of(c, quads * 4);
-    let pixel = quads * 4;
-    let [rows, columns] = image.extent.map(|n| n as usize);
-    let plane = rows * columns * pixel;
-    // Sixteen pixels behind the last one may be read, for nothing.
-    let len = plane + 16 * usize::from(w.stride[1]) * pixel + 64;
-    for plane in &mut s.planes {
-        plane.clear();
-        plane.resize(len, 0);
-    }
-    // Signed ones are turned to unsigned ones, the zero point with them.
-    let (flip, zero) =
-        if c.src.etype == EType::S16 { (0x80, c.src.zero_point + 0x8000) } else { (0, c.src.zero_point) };
-    let [low, high] = &mut s.planes;
-    for y in 0..rows {
-        for x in 0..columns {
-            let at = (y * columns + x) * pixel;
-            let (low, high) = (&mut low[at..at + ic], &mut high[at..at + ic]);
-            let [iy, ix] = [image.first[0] + y as i64, image.first[1] + x as i64];
-            if iy < 0 || ix < 0 || iy >= c.src.dims[1].into() || ix >= c.src.dims[2].into() {
-                low.fill(zero as u8);
-                high.fill((zero >> 8) as u8);
-                continue;
-            }
-            let start = c.src.base + iy * c.src.strides[1] + ix * c.src.strides[2];
-            let from = m.read(Space::Spm, start, ic * 2).as_chunks::<2>().0;
-            for ((l, h), [a, b]) in low.iter_mut().zip(high).zip(from) {
-                *l = *a;
-                *h = *b ^ flip;
-            }
-        }
-    }
-    s.taps.clear();
-    let merged = w.dilation[1] == 1;
-    for y in 0..kh {
-        for x in 0..if merged { 1 } else { kw } {
-            s.taps.push((y * usize::from(w.dilation[0]) * columns + x * usize::from(w.dilation[1])) * pixel);
-        }
-    }
-    let [_, out_rows, out_columns, _] = c.dst.dims.map(|n| n as usize);
-    let pixels = out_rows * out_columns;
-    let zw = c.weights.zero_point - if c.weights.etype == EType::U8 { 128 } else { 0 };
-    for (plane, sums) in s.planes.iter().zip(&mut s.sums) {
-        sums.clear();
-        sums.resize(pixels * oc * 4, 0);
-        let (spm, _) = m.spm_and_acc();
-        let packed = match &s.weights.signed {
-            Some(signed) => signed.as_slice(),
-            None => spm.get(usize::try_from(c.weights.base).ok()?..)?,
-        };
-        let mut tile = Tile {
-            src: plane,
-            first: 0,
-            step: [columns * pixel * usize::from(w.stride[0]), pixel * usize::from(w.stride[1])],
-            extent: [out_rows, out_columns],
-            taps: &s.taps,
-            quads: if merged { quads * kw } else { quads },
-            weights: packed,
-            weight_sums: &s.weights.sums,
-            oc,
-            zeros: [0, zw],
-            start: Start::Zero,
-            dst: sums,
-            target: 0,
-            stride: [out_columns * oc * 4, oc * 4],
-        };
-        tile.run(level, &mut s.lists)?;
-    }
-    let mut wraps = 0;
-    let mut wide = Vec::with_capacity(oc);
-    for pixel in 0..pixels {
-        let sums = |half: usize| s.sums[half][pixel * oc * 4..][..oc * 4].as_chunks::<4>().0;
-        wide.clear();
-        wide.extend(sums(0).iter().zip(sums(1)).zip(&s.weights.sums).map(|((l, h), w)| {
-            let [l, h] = [i64::from(i32::from_le_bytes(*l)), i64::from(i32::from_le_bytes(*h))];
-            h * 256 + l - i64::from(zero) * i64::from(*w)
-        }));
-        let at = [(pixel / out_columns) as i64, (pixel % out_columns) as i64];
-        wraps += super::wide::finish(level, m, &c.dst, c.bias.as_ref(), c.accumulate, at, &wide);
-    }
-    super::mac::pad(m, &c.dst);
-    Some(wraps)
 }
 
 /// The sign bit of signed activations turned, so that they are unsigned; the zero point moves along.
@@ -334,15 +226,15 @@ impl Products {
 }
 
 /// The part of the image that the taps of a tile reach, padding included.
-struct Image {
-    first: [i64; 2],
-    extent: [i64; 2],
+pub(super) struct Image {
+    pub(super) first: [i64; 2],
+    pub(super) extent: [i64; 2],
     /// Bytes of a pixel.
     depth: usize,
 }
 
 impl Image {
-    fn of(c: &ConvOp, depth: usize) -> Image {
+    pub(super) fn of(c: &ConvOp, depth: usize) -> Image {
         let WindowDesc { kernel, stride, dilation, pads } = c.window;
         let axis = |a: usize| {
             let first = c.origin[a] * i64::from(stride[a]) - i64::from(pads[a]);
@@ -355,8 +247,14 @@ impl Image {
     }
 
     /// Whether nothing of it is padding.
-    fn inside(&self, c: &ConvOp) -> bool {
+    pub(super) fn inside(&self, c: &ConvOp) -> bool {
         (0..2).all(|a| self.first[a] >= 0 && self.first[a] + self.extent[a] <= i64::from(c.src.dims[a + 1]))
+    }
+
+    /// The columns of it that are not padding.
+    pub(super) fn columns(&self, c: &ConvOp) -> [i64; 2] {
+        let begin = (-self.first[1]).clamp(0, self.extent[1]);
+        [begin, (i64::from(c.src.dims[2]) - self.first[1]).clamp(begin, self.extent[1])]
     }
 
     /// Copies it, padding as zero points; gives the bytes from pixel to pixel.
@@ -381,8 +279,7 @@ impl Image {
         if to.len() < len {
             to.resize(len, 0);
         }
-        let begin = (-self.first[1]).clamp(0, self.extent[1]);
-        let end = (i64::from(d.dims[2]) - self.first[1]).clamp(begin, self.extent[1]);
+        let [begin, end] = self.columns(c);
         for (y, line) in to.chunks_exact_mut(columns * pixel).take(rows).enumerate() {
             let iy = self.first[0] + y as i64;
             if iy < 0 || iy >= i64::from(d.dims[1]) || begin == end {

@@ -1,6 +1,7 @@
 //! The inner loops, on contiguous slices.
 
 use super::level::kernel;
+use crate::isa::{EType, Float1, Float2};
 use crate::numeric::{self, Average};
 
 /// Output channels that one call of [`dot`] computes.
@@ -77,7 +78,7 @@ kernel! {
     /// QLinearMul; the result replaces `a`.
     pub(super) fn mul(a: &mut [i32], b: &[i32], zeros: [i32; 2], m: f32, zero_point: i32, clamp: [i32; 2]) -> () {
         for (a, b) in a.iter_mut().zip(b) {
-            *a = numeric::mul(i64::from(*a - zeros[0]) * i64::from(*b - zeros[1]), m, zero_point, clamp);
+            *a = numeric::mul_operands(*a - zeros[0], *b - zeros[1], m, zero_point, clamp);
         }
     }
 }
@@ -170,5 +171,82 @@ kernel! {
             wraps += u64::from(wrapped);
         }
         wraps
+    }
+}
+
+kernel! {
+    /// Integers of 8 or 16 bits.
+    pub(super) fn widen(bytes: &[u8], etype: EType, to: &mut [i32]) -> () {
+        let words = bytes.as_chunks().0;
+        match etype {
+            EType::U8 => to.iter_mut().zip(bytes).for_each(|(t, b)| *t = i32::from(*b)),
+            EType::S8 => to.iter_mut().zip(bytes).for_each(|(t, b)| *t = i32::from(*b as i8)),
+            EType::U16 => to.iter_mut().zip(words).for_each(|(t, b)| *t = i32::from(u16::from_le_bytes(*b))),
+            _ => to.iter_mut().zip(words).for_each(|(t, b)| *t = i32::from(i16::from_le_bytes(*b))),
+        }
+    }
+}
+
+kernel! {
+    /// Integers that fit 8 or 16 bits, to `size` bytes each.
+    pub(super) fn narrow(bytes: &mut [u8], size: usize, values: &[i32]) -> () {
+        if size == 1 {
+            bytes.iter_mut().zip(values).for_each(|(b, v)| *b = *v as u8);
+        } else {
+            let words = bytes.as_chunks_mut().0;
+            words.iter_mut().zip(values).for_each(|(b, v)| *b = (*v as u16).to_le_bytes());
+        }
+    }
+}
+
+kernel! {
+    /// DequantizeLinear with one multiplier for each element.
+    pub(super) fn dequantize(to: &mut [f32], values: &[i32], zero_point: i32, multipliers: &[f32]) -> () {
+        for ((t, v), m) in to.iter_mut().zip(values).zip(multipliers) {
+            // Differences of 17 bits are exact in f32 either way.
+            *t = numeric::scale_sum(i64::from(*v - zero_point), *m);
+        }
+    }
+}
+
+kernel! {
+    /// A function of each float.
+    pub(super) fn float1(values: &mut [f32], op: Float1) -> () {
+        // One loop for each operation, so that the simple ones vectorize.
+        macro_rules! each {
+            ($($op:ident)*) => {
+                match op {
+                    $(Float1::$op => values.iter_mut().for_each(|x| *x = numeric::float1(Float1::$op, *x)),)*
+                }
+            };
+        }
+        each!(Neg Abs Sqrt Exp Log Erf Tanh Sigmoid Sin Cos Floor Ceil Round)
+    }
+}
+
+kernel! {
+    /// A function of two floats; the result replaces `a`.
+    pub(super) fn float2(a: &mut [f32], b: &[f32], op: Float2) -> () {
+        macro_rules! each {
+            ($($op:ident)*) => {
+                match op {
+                    $(Float2::$op => {
+                        a.iter_mut().zip(b).for_each(|(x, y)| *x = numeric::float2(Float2::$op, *x, *y));
+                    })*
+                }
+            };
+        }
+        each!(Add Sub Mul Div Min Max Pow)
+    }
+}
+
+kernel! {
+    /// Words as their low and high bytes; `flip` changes the high ones.
+    pub(super) fn split(words: &[u8], low: &mut [u8], high: &mut [u8], flip: u8) -> () {
+        for ((l, h), w) in low.iter_mut().zip(high).zip(words.as_chunks::<2>().0) {
+            let w = u16::from_le_bytes(*w);
+            *l = w as u8;
+            *h = (w >> 8) as u8 ^ flip;
+        }
     }
 }

@@ -1,52 +1,65 @@
 //! The f32 lane, softmax and resize, row by row.
 
-use super::Scratch;
-use super::rows::{for_rows, pad_lanes, read, read_floats, row_address, write};
+use super::rows::{
+    for_pieces, for_rows, merged, pad_lanes, read, read_float_piece, read_floats, row_address, write,
+};
+use super::{Level, Scratch, kernels};
 use crate::isa::{EType, Float1, Float2, Fold, QuantDesc, TensorDesc};
 use crate::numeric;
 use crate::sim::memory::Memory;
 
+/// Writes a piece of floats.
+pub(super) fn write_floats(m: &mut Memory, d: &TensorDesc, start: i64, values: &[f32]) {
+    if d.strides[3] == 4 {
+        let bytes = m.write(d.space, start, values.len() * 4);
+        bytes.as_chunks_mut().0.iter_mut().zip(values).for_each(|(b, v)| *b = v.to_le_bytes());
+        return;
+    }
+    for (i, v) in values.iter().enumerate() {
+        m.write(d.space, start + d.strides[3] * i as i64, 4).copy_from_slice(&v.to_le_bytes());
+    }
+}
+
 /// Writes a row of floats and its padding lanes.
-pub(super) fn put_floats(
-    m: &mut Memory,
-    dst: &TensorDesc,
-    at: [i64; 3],
-    values: &[f32],
-    bits: &mut Vec<i32>,
-) {
-    // The bits of the floats travel as integers of the same size.
-    bits.clear();
-    bits.extend(values.iter().map(|x| x.to_bits() as i32));
+fn put_floats(m: &mut Memory, dst: &TensorDesc, at: [i64; 3], values: &[f32]) {
     let start = row_address(dst, at);
-    write(m, dst, start, bits);
+    write_floats(m, dst, start, values);
     pad_lanes(m, dst, start);
 }
 
 /// A function of each element.
-pub(super) fn float1(s: &mut Scratch, m: &mut Memory, dst: &TensorDesc, src: &TensorDesc, op: Float1) {
-    let n = dst.dims[3] as usize;
-    for_rows(dst.dims, |at| {
-        read_floats(m, src, row_address(src, at), n, &mut s.floats);
-        s.floats.iter_mut().for_each(|x| *x = numeric::float1(op, *x));
-        put_floats(m, dst, at, &s.floats, &mut s.a);
+pub(super) fn float1(
+    level: Level,
+    s: &mut Scratch,
+    m: &mut Memory,
+    dst: &TensorDesc,
+    src: &TensorDesc,
+    op: Float1,
+) {
+    for_pieces(merged(dst.dims, &[dst, src]), |piece| {
+        read_float_piece(m, src, piece, &mut s.floats);
+        kernels::float1(level, &mut s.floats, op);
+        write_floats(m, dst, piece.address(dst), &s.floats);
     });
+    super::mac::pad(m, dst);
 }
 
 /// A function of two elements.
 pub(super) fn float2(
+    level: Level,
     s: &mut Scratch,
     m: &mut Memory,
     dst: &TensorDesc,
     [a, b]: [&TensorDesc; 2],
     op: Float2,
 ) {
-    let n = dst.dims[3] as usize;
-    for_rows(dst.dims, |at| {
-        read_floats(m, a, row_address(a, at), n, &mut s.floats);
-        read_floats(m, b, row_address(b, at), n, &mut s.multipliers);
-        s.floats.iter_mut().zip(&s.multipliers).for_each(|(x, y)| *x = numeric::float2(op, *x, *y));
-        put_floats(m, dst, at, &s.floats, &mut s.a);
+    for_pieces(merged(dst.dims, &[dst, a, b]), |piece| {
+        read_float_piece(m, a, piece, &mut s.floats);
+        read_float_piece(m, b, piece, &mut s.multipliers);
+        kernels::float2(level, &mut s.floats, &s.multipliers, op);
+        write_floats(m, dst, piece.address(dst), &s.floats);
     });
+    super::mac::pad(m, dst);
 }
 
 /// One element for each row.
@@ -55,7 +68,7 @@ pub(super) fn fold(s: &mut Scratch, m: &mut Memory, dst: &TensorDesc, src: &Tens
     for_rows(dst.dims, |at| {
         read_floats(m, src, row_address(src, at), n, &mut s.floats);
         let one = numeric::fold(op, &s.floats);
-        put_floats(m, dst, at, &[one], &mut s.a);
+        put_floats(m, dst, at, &[one]);
     });
 }
 
@@ -127,7 +140,7 @@ pub(super) fn resize(
         if float {
             s.floats.clear();
             s.floats.extend((0..n).map(value));
-            put_floats(m, dst, [a, y, x], &s.floats, &mut s.a);
+            put_floats(m, dst, [a, y, x], &s.floats);
         } else {
             s.a.clear();
             s.a.extend((0..n).map(|i| numeric::saturate(value(i), clamp)));

@@ -18,6 +18,8 @@ mod simd;
 mod vector;
 mod weights;
 mod wide;
+#[cfg(target_arch = "x86_64")]
+mod words;
 
 pub use level::{Level, LevelError, Proof};
 
@@ -34,6 +36,8 @@ pub struct Fast {
     level: Level,
     scratch: Scratch,
     products: bytes::Products,
+    #[cfg(target_arch = "x86_64")]
+    words: words::Words,
 }
 
 /// Buffers that are kept from one operation to the next.
@@ -48,6 +52,8 @@ struct Scratch {
     floats: Vec<f32>,
     multipliers: Vec<f32>,
     bytes: Vec<u8>,
+    #[cfg(target_arch = "x86_64")]
+    words: simd::words::Multipliers,
 }
 
 impl Fast {
@@ -60,7 +66,25 @@ impl Fast {
     /// An engine whose kernels use these instructions.
     #[must_use]
     pub fn at(level: Level) -> Fast {
-        Fast { level, scratch: Scratch::default(), products: bytes::Products::default() }
+        Fast {
+            level,
+            scratch: Scratch::default(),
+            products: bytes::Products::default(),
+            #[cfg(target_arch = "x86_64")]
+            words: words::Words::default(),
+        }
+    }
+
+    /// Products of 16 by 8 bits by kernels of their own; none if there are none.
+    fn words(&mut self, op: &QueueOp, memory: &mut Memory) -> Option<u64> {
+        #[cfg(target_arch = "x86_64")]
+        match &op.kind {
+            OpKind::Conv(c) => return words::conv(self.level, &mut self.words, memory, c),
+            OpKind::Depthwise(c) => return words::depthwise(self.level, &mut self.words, memory, c),
+            _ => {}
+        }
+        let _ = (op, memory);
+        None
     }
 }
 
@@ -73,17 +97,25 @@ impl Default for Fast {
 impl Engine for Fast {
     fn reset(&mut self) {
         self.products.reset();
+        #[cfg(target_arch = "x86_64")]
+        self.words.reset();
     }
 
     fn defined(&mut self, _: Space, _: i64, _: usize) {}
 
     fn execute(&mut self, op: &QueueOp, memory: &mut Memory) -> Result<u64, FaultKind> {
-        let (level, s) = (self.level, &mut self.scratch);
         if let Some(d) = op.kind.dst().filter(|d| d.space == Space::Spm)
             && let Some(span) = Region::Box(d, padded_dims(d)).span()
         {
             self.products.changed(span);
+            #[cfg(target_arch = "x86_64")]
+            self.words.changed(span);
         }
+        let wide = op.kind.dst().is_some_and(wide::is_wide);
+        if wide && let Some(wraps) = self.words(op, memory) {
+            return Ok(wraps);
+        }
+        let (level, s) = (self.level, &mut self.scratch);
         let mut wraps = 0;
         match &op.kind {
             OpKind::Nop => {}
@@ -93,15 +125,12 @@ impl Engine for Fast {
             | OpKind::Store { dst, src } => moves::copy(memory, dst, src),
             OpKind::DmaPad { dst, src, window } => moves::pad(memory, dst, src, window),
             OpKind::DmaFill { dst } => moves::fill(memory, dst),
-            OpKind::Conv(c) if wide::is_wide(&c.dst) => {
-                wraps = bytes::conv_wide(level, &mut self.products, memory, c)
-                    .unwrap_or_else(|| wide::conv(level, s, memory, c));
-            }
-            OpKind::Depthwise(c) if wide::is_wide(&c.dst) => wraps = wide::depthwise(level, s, memory, c),
-            OpKind::Matmul { dst, a, b, bias, accumulate } if wide::is_wide(dst) => {
+            OpKind::Conv(c) if wide => wraps = wide::conv(level, s, memory, c),
+            OpKind::Depthwise(c) if wide => wraps = wide::depthwise(level, s, memory, c),
+            OpKind::Matmul { dst, a, b, bias, accumulate } if wide => {
                 wraps = wide::matmul(level, s, memory, dst, [a, b], bias.as_ref(), *accumulate);
             }
-            OpKind::Rsum { dst, src, accumulate } if wide::is_wide(dst) => {
+            OpKind::Rsum { dst, src, accumulate } if wide => {
                 wraps = wide::sum(level, s, memory, dst, src, *accumulate);
             }
             OpKind::Conv(c) => {
@@ -134,9 +163,9 @@ impl Engine for Fast {
                 wraps = vector::rsum(level, s, memory, dst, src, *accumulate)
             }
             OpKind::Quantize { dst, src, quant } => vector::quantize(level, s, memory, dst, src, quant),
-            OpKind::Dequantize { dst, src, quant } => vector::dequantize(s, memory, dst, src, quant),
-            OpKind::F1 { dst, src, op } => lane::float1(s, memory, dst, src, *op),
-            OpKind::F2 { dst, a, b, op } => lane::float2(s, memory, dst, [a, b], *op),
+            OpKind::Dequantize { dst, src, quant } => vector::dequantize(level, s, memory, dst, src, quant),
+            OpKind::F1 { dst, src, op } => lane::float1(level, s, memory, dst, src, *op),
+            OpKind::F2 { dst, a, b, op } => lane::float2(level, s, memory, dst, [a, b], *op),
             OpKind::Fold { dst, src, op } => lane::fold(s, memory, dst, src, *op),
             OpKind::Softmax { dst, src, table, quant } => lane::softmax(s, memory, dst, src, table, quant),
             OpKind::Resize { dst, src, rows, cols } => lane::resize(s, memory, dst, src, rows, cols),

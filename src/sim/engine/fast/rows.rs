@@ -1,5 +1,6 @@
 //! Rows: the innermost extent of a tensor as a contiguous slice.
 
+use super::{Level, kernels};
 use crate::isa::{EType, TensorDesc};
 use crate::sim::access::padded_dims;
 use crate::sim::memory::Memory;
@@ -20,13 +21,46 @@ pub(super) fn for_rows(dims: [u32; 4], mut f: impl FnMut([i64; 3])) {
     }
 }
 
-/// Extents with inner ones merged to long rows, as far as they lie without gaps in all operands. Only for operations on
-/// each element by itself, without padding lanes.
+/// Elements that are worked on at once: so many that loops are long, so few that they stay in the nearest cache.
+pub(super) const PIECE: usize = 1024;
+
+/// Part of a row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Piece {
+    /// The row.
+    pub(super) row: [i64; 3],
+    /// First element, and how many.
+    pub(super) first: usize,
+    pub(super) n: usize,
+}
+
+impl Piece {
+    /// Where it begins in a tensor.
+    pub(super) fn address(&self, d: &TensorDesc) -> i64 {
+        row_address(d, self.row) + self.first as i64 * d.strides[3]
+    }
+}
+
+/// Calls `f` for every piece of every row.
+pub(super) fn for_pieces(dims: [u32; 4], mut f: impl FnMut(Piece)) {
+    let len = dims[3] as usize;
+    for_rows(dims, |row| {
+        for first in (0..len).step_by(PIECE) {
+            f(Piece { row, first, n: (len - first).min(PIECE) });
+        }
+    });
+}
+
+/// Extents with inner ones merged to long rows, as far as they lie without gaps in all operands, or are one element for
+/// all. Only for operations on each element by itself, without padding lanes.
 pub(super) fn merged(dims: [u32; 4], operands: &[&TensorDesc]) -> [u32; 4] {
     let mut merged = dims;
     for axis in (0..3).rev() {
         let follows = |d: &&TensorDesc| {
             let size = d.etype.bytes() as i64;
+            if d.strides[3] == 0 {
+                return d.strides[axis] == 0;
+            }
             d.strides[3] == size && d.strides[axis] == i64::from(merged[3]) * size
         };
         let Some(n) =
@@ -43,6 +77,40 @@ pub(super) fn merged(dims: [u32; 4], operands: &[&TensorDesc]) -> [u32; 4] {
 /// Bytes of `n` elements that follow each other; the whole reach of strided ones.
 fn reach(stride: i64, n: usize, size: usize) -> usize {
     (n as i64 - 1).unsigned_abs() as usize * stride.unsigned_abs() as usize + size
+}
+
+/// Reads a piece of integers into `to`, which is resized.
+pub(super) fn read_piece(level: Level, m: &Memory, d: &TensorDesc, piece: Piece, to: &mut Vec<i32>) {
+    let (start, n, size) = (piece.address(d), piece.n, d.etype.bytes());
+    if d.strides[3] == 0 {
+        read(m, d, start, 1, to);
+        to.resize(n, to.first().copied().unwrap_or(0));
+    } else if d.strides[3] == size as i64 && size <= 2 {
+        to.resize(n, 0);
+        kernels::widen(level, m.read(d.space, start, n * size), d.etype, to);
+    } else {
+        read(m, d, start, n, to);
+    }
+}
+
+/// Writes a piece of integers that fit the type.
+pub(super) fn write_piece(level: Level, m: &mut Memory, d: &TensorDesc, piece: Piece, values: &[i32]) {
+    let (start, size) = (piece.address(d), d.etype.bytes());
+    if d.strides[3] == size as i64 && size <= 2 {
+        kernels::narrow(level, m.write(d.space, start, values.len() * size), size, values);
+    } else {
+        write(m, d, start, values);
+    }
+}
+
+/// Reads a piece of floats into `to`, which is resized.
+pub(super) fn read_float_piece(m: &Memory, d: &TensorDesc, piece: Piece, to: &mut Vec<f32>) {
+    if d.strides[3] == 0 {
+        read_floats(m, d, piece.address(d), 1, to);
+        to.resize(piece.n, to.first().copied().unwrap_or(0.0));
+    } else {
+        read_floats(m, d, piece.address(d), piece.n, to);
+    }
 }
 
 /// Reads `n` integers of a row into `to`, which is resized.

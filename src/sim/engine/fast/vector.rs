@@ -1,7 +1,10 @@
 //! The vector unit, row by row.
 
-use super::lane::put_floats;
-use super::rows::{for_rows, merged, pad_lanes, read, read_floats, read_wide, row_address, write};
+use super::lane::write_floats;
+use super::rows::{
+    PIECE, Piece, for_pieces, for_rows, merged, pad_lanes, read, read_float_piece, read_piece, read_wide,
+    row_address, write, write_piece,
+};
 use super::{Level, Scratch, kernels};
 use crate::isa::{EType, QuantDesc, QuantMode, Space, TensorDesc, WindowDesc};
 use crate::numeric::{self, AddRescales, Average, Rescale};
@@ -62,7 +65,7 @@ pub(super) fn requant(
     }
     multipliers(m, q, n, &mut s.multipliers);
     let exact = src.etype == EType::S64 || dst.etype.bytes() == 2;
-    if !exact && fast_requant(level, m, dst, src, &s.multipliers, q) {
+    if fast_requant(level, s, m, dst, src, q, exact) {
         return;
     }
     for_rows(dst.dims, |at| {
@@ -80,28 +83,32 @@ pub(super) fn requant(
     });
 }
 
-/// ACC → bytes, where a kernel for whole rows can; false if not.
+/// ACC → 8 or 16 bits, where a kernel for whole rows can; false if not. The multipliers are in `s`.
 fn fast_requant(
     level: Level,
+    s: &mut Scratch,
     m: &mut Memory,
     dst: &TensorDesc,
     src: &TensorDesc,
-    multipliers: &[f32],
     q: &QuantDesc,
+    exact: bool,
 ) -> bool {
     #[cfg(target_arch = "x86_64")]
     if matches!(level, Level::Avx512Vnni(_) | Level::Amx(_))
         && src.space == Space::Acc
-        && src.etype == EType::S32
-        && src.strides[3] == 4
+        && src.strides[3] == src.etype.bytes() as i64
         && dst.space == Space::Spm
-        && dst.strides[3] == 1
+        && dst.strides[3] == dst.etype.bytes() as i64
         && dst.dims[..3].iter().all(|n| *n > 0)
     {
         use super::simd::round::{Bounds, Line, requantize};
+        if exact && s.words.take(&s.multipliers).is_none() {
+            return false;
+        }
         let bounds = Bounds { zero_point: q.zero_point, clamp: [q.lo, q.hi] };
         // The longer of the inner extents is the kernel's loop over rows.
         let inner = if dst.dims[2] == 1 && dst.dims[1] > 1 { 1 } else { 2 };
+        let rows = dst.dims[inner] as usize;
         let mut outer = dst.dims;
         outer[inner] = 1;
         let mut done = true;
@@ -112,9 +119,11 @@ fn fast_requant(
             };
             let (spm, acc) = m.spm_and_acc();
             done &= match (line(src), line(dst)) {
-                (Some(from), Some(to)) => {
-                    requantize(acc, from, spm, to, dst.dims[inner] as usize, multipliers, bounds)
+                (Some(from), Some(to)) if exact => {
+                    let (acc, dst) = ((&*acc, from, src.etype.bytes()), (spm, to, dst.etype.bytes()));
+                    super::simd::words::requantize(acc, dst, rows, &s.words, bounds)
                 }
+                (Some(from), Some(to)) => requantize(acc, from, spm, to, rows, &s.multipliers, bounds),
                 _ => false,
             };
         });
@@ -123,7 +132,7 @@ fn fast_requant(
         }
         return done;
     }
-    let _ = (level, m, dst, src, multipliers, q);
+    let _ = (level, s, m, dst, src, q, exact);
     false
 }
 
@@ -136,15 +145,12 @@ pub(super) fn add(
     [a, b]: [&TensorDesc; 2],
     q: &QuantDesc,
 ) {
-    let dims = merged(dst.dims, &[dst, a, b]);
-    let n = dims[3] as usize;
-    for_rows(dims, |at| {
-        if q.doubles().is_none() && fast_add(level, m, dst, [a, b], at, n, q) {
-            pad_lanes(m, dst, row_address(dst, at));
+    for_pieces(merged(dst.dims, &[dst, a, b]), |piece| {
+        if q.doubles().is_none() && fast_add(level, m, dst, [a, b], piece, q) {
             return;
         }
-        read(m, a, row_address(a, at), n, &mut s.a);
-        read(m, b, row_address(b, at), n, &mut s.b);
+        read_piece(level, m, a, piece, &mut s.a);
+        read_piece(level, m, b, piece, &mut s.b);
         if let Some(double) = q.doubles() {
             let by = AddRescales { by: q.rescales() };
             let wide = a.etype.bytes() > 1 || b.etype.bytes() > 1;
@@ -155,8 +161,9 @@ pub(super) fn add(
         } else {
             kernels::add(level, &mut s.a, &s.b, [q.m0, q.m1, q.c], [q.lo, q.hi]);
         }
-        put(m, dst, at, &s.a);
+        write_piece(level, m, dst, piece, &s.a);
     });
+    super::mac::pad(m, dst);
 }
 
 /// A row of sums of bytes, where a kernel can; false if not.
@@ -165,19 +172,18 @@ fn fast_add(
     m: &mut Memory,
     dst: &TensorDesc,
     [a, b]: [&TensorDesc; 2],
-    at: [i64; 3],
-    n: usize,
+    piece: Piece,
     q: &QuantDesc,
 ) -> bool {
     #[cfg(target_arch = "x86_64")]
     if matches!(level, Level::Avx512Vnni(_) | Level::Amx(_)) && [dst, a, b].iter().all(|d| is_bytes(d)) {
-        let Ok([to, from_a, from_b]) = places([dst, a, b], at) else { return false };
+        let Ok([to, from_a, from_b]) = places([dst, a, b], piece) else { return false };
         let signed = [a.etype == EType::S8, b.etype == EType::S8];
         let (spm, _) = m.spm_and_acc();
         let by = [q.m0, q.m1, q.c];
-        return super::simd::round::add(spm, [to, from_a, from_b], n, signed, by, [q.lo, q.hi]);
+        return super::simd::round::add(spm, [to, from_a, from_b], piece.n, signed, by, [q.lo, q.hi]);
     }
-    let _ = (level, m, dst, a, b, at, n, q);
+    let _ = (level, m, dst, a, b, piece, q);
     false
 }
 
@@ -191,11 +197,11 @@ fn is_bytes(d: &TensorDesc) -> bool {
 #[cfg(target_arch = "x86_64")]
 fn places<const N: usize>(
     of: [&TensorDesc; N],
-    at: [i64; 3],
+    piece: Piece,
 ) -> Result<[usize; N], std::num::TryFromIntError> {
     let mut to = [0; N];
     for (to, d) in to.iter_mut().zip(of) {
-        *to = usize::try_from(row_address(d, at))?;
+        *to = usize::try_from(piece.address(d))?;
     }
     Ok(to)
 }
@@ -209,38 +215,49 @@ pub(super) fn mul(
     [a, b]: [&TensorDesc; 2],
     q: &QuantDesc,
 ) {
-    let dims = merged(dst.dims, &[dst, a, b]);
-    let n = dims[3] as usize;
-    for_rows(dims, |at| {
-        #[cfg(target_arch = "x86_64")]
-        if q.doubles().is_none()
-            && matches!(level, Level::Avx512Vnni(_) | Level::Amx(_))
-            && [dst, a, b].iter().all(|d| is_bytes(d))
-            && let Ok(places) = places([dst, a, b], at)
-        {
-            use super::simd::round::{Bounds, mul};
-            let bounds = Bounds { zero_point: q.zero_point, clamp: [q.lo, q.hi] };
-            let signed = [a.etype == EType::S8, b.etype == EType::S8];
-            let zeros = [a.zero_point, b.zero_point];
-            if mul(m.spm_and_acc().0, places, n, signed, zeros, q.m0, bounds) {
-                pad_lanes(m, dst, row_address(dst, at));
-                return;
-            }
+    for_pieces(merged(dst.dims, &[dst, a, b]), |piece| {
+        if q.doubles().is_none() && fast_mul(level, m, dst, [a, b], piece, q) {
+            return;
         }
-        read(m, a, row_address(a, at), n, &mut s.a);
-        read(m, b, row_address(b, at), n, &mut s.b);
+        read_piece(level, m, a, piece, &mut s.a);
+        read_piece(level, m, b, piece, &mut s.b);
+        let (zeros, clamp) = ([a.zero_point, b.zero_point], [q.lo, q.hi]);
         if let Some(double) = q.doubles() {
             let by = q.rescales()[0];
             for (x, y) in s.a.iter_mut().zip(&s.b) {
-                let product = i64::from(*x - a.zero_point) * i64::from(*y - b.zero_point);
-                *x = numeric::requantize_q31(product, by, double, q.zero_point, [q.lo, q.hi]);
+                let product = i64::from(*x - zeros[0]) * i64::from(*y - zeros[1]);
+                *x = numeric::requantize_q31(product, by, double, q.zero_point, clamp);
             }
-            put(m, dst, at, &s.a);
-            return;
+        } else {
+            kernels::mul(level, &mut s.a, &s.b, zeros, q.m0, q.zero_point, clamp);
         }
-        kernels::mul(level, &mut s.a, &s.b, [a.zero_point, b.zero_point], q.m0, q.zero_point, [q.lo, q.hi]);
-        put(m, dst, at, &s.a);
+        write_piece(level, m, dst, piece, &s.a);
     });
+    super::mac::pad(m, dst);
+}
+
+/// A piece of products of bytes, where a kernel can; false if not.
+fn fast_mul(
+    level: Level,
+    m: &mut Memory,
+    dst: &TensorDesc,
+    [a, b]: [&TensorDesc; 2],
+    piece: Piece,
+    q: &QuantDesc,
+) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if matches!(level, Level::Avx512Vnni(_) | Level::Amx(_))
+        && [dst, a, b].iter().all(|d| is_bytes(d))
+        && let Ok(places) = places([dst, a, b], piece)
+    {
+        use super::simd::round::{Bounds, mul};
+        let bounds = Bounds { zero_point: q.zero_point, clamp: [q.lo, q.hi] };
+        let signed = [a.etype == EType::S8, b.etype == EType::S8];
+        let zeros = [a.zero_point, b.zero_point];
+        return mul(m.spm_and_acc().0, places, piece.n, signed, zeros, q.m0, bounds);
+    }
+    let _ = (level, m, dst, a, b, piece, q);
+    false
 }
 
 /// Table.
@@ -252,38 +269,35 @@ pub(super) fn lut(
     src: &TensorDesc,
     table: &TensorDesc,
 ) {
-    let dims = merged(dst.dims, &[dst, src]);
-    let n = dims[3] as usize;
     read(m, table, table.base, 256, &mut s.b);
     let bytes: [u8; 256] = std::array::from_fn(|i| s.b[i] as u8);
-    for_rows(dims, |at| {
-        if fast_look_up(level, m, dst, src, at, n, &bytes) {
-            pad_lanes(m, dst, row_address(dst, at));
+    for_pieces(merged(dst.dims, &[dst, src]), |piece| {
+        if fast_look_up(level, m, dst, src, piece, &bytes) {
             return;
         }
-        read(m, src, row_address(src, at), n, &mut s.a);
+        read_piece(level, m, src, piece, &mut s.a);
         s.a.iter_mut().for_each(|v| *v = s.b[(*v & 0xff) as usize]);
-        put(m, dst, at, &s.a);
+        write_piece(level, m, dst, piece, &s.a);
     });
+    super::mac::pad(m, dst);
 }
 
-/// A row of table entries of bytes, where a kernel can; false if not.
+/// A piece of table entries of bytes, where a kernel can; false if not.
 fn fast_look_up(
     level: Level,
     m: &mut Memory,
     dst: &TensorDesc,
     src: &TensorDesc,
-    at: [i64; 3],
-    n: usize,
+    piece: Piece,
     table: &[u8; 256],
 ) -> bool {
     #[cfg(target_arch = "x86_64")]
     if matches!(level, Level::Avx512Vnni(_) | Level::Amx(_)) && is_bytes(dst) && is_bytes(src) {
-        let Ok(places) = places([dst, src], at) else { return false };
+        let Ok(places) = places([dst, src], piece) else { return false };
         let (spm, _) = m.spm_and_acc();
-        return super::simd::round::look_up(spm, places, n, table);
+        return super::simd::round::look_up(spm, places, piece.n, table);
     }
-    let _ = (level, m, dst, src, at, n, table);
+    let _ = (level, m, dst, src, piece, table);
     false
 }
 
@@ -399,47 +413,52 @@ pub(super) fn quantize(
     src: &TensorDesc,
     q: &QuantDesc,
 ) {
-    let dims = merged(dst.dims, &[dst, src]);
-    let n = dims[3] as usize;
-    for_rows(dims, |at| {
+    for_pieces(merged(dst.dims, &[dst, src]), |piece| {
         #[cfg(target_arch = "x86_64")]
         if matches!(level, Level::Avx512Vnni(_) | Level::Amx(_))
             && is_bytes(dst)
             && src.space == Space::Spm
             && src.strides[3] == 4
-            && let Ok(places) = places([dst, src], at)
+            && let Ok(places) = places([dst, src], piece)
         {
             use super::simd::round::{Bounds, quantize};
             let bounds = Bounds { zero_point: q.zero_point, clamp: [q.lo, q.hi] };
-            if quantize(m.spm_and_acc().0, places, n, q.m0, bounds) {
-                pad_lanes(m, dst, row_address(dst, at));
+            if quantize(m.spm_and_acc().0, places, piece.n, q.m0, bounds) {
                 return;
             }
         }
-        read_floats(m, src, row_address(src, at), n, &mut s.floats);
-        s.a.resize(n, 0);
+        read_float_piece(m, src, piece, &mut s.floats);
+        s.a.resize(piece.n, 0);
         kernels::quantize(level, &mut s.a, &s.floats, q.m0, q.zero_point, [q.lo, q.hi]);
-        put(m, dst, at, &s.a);
+        write_piece(level, m, dst, piece, &s.a);
     });
+    super::mac::pad(m, dst);
 }
 
 /// Integers → f32.
-pub(super) fn dequantize(s: &mut Scratch, m: &mut Memory, dst: &TensorDesc, src: &TensorDesc, q: &QuantDesc) {
-    let dims = if q.mode == QuantMode::Tensor { merged(dst.dims, &[dst, src]) } else { dst.dims };
-    let n = dims[3] as usize;
-    multipliers(m, q, n, &mut s.multipliers);
-    let zero = i64::from(src.zero_point);
-    for_rows(dims, |at| {
-        let start = row_address(src, at);
-        if src.space == Space::Acc {
-            read_wide(m, src, start, n, &mut s.sums);
-        } else {
-            read(m, src, start, n, &mut s.a);
-            s.sums.clear();
-            s.sums.extend(s.a.iter().map(|v| i64::from(*v) - zero));
-        }
+pub(super) fn dequantize(
+    level: Level,
+    s: &mut Scratch,
+    m: &mut Memory,
+    dst: &TensorDesc,
+    src: &TensorDesc,
+    q: &QuantDesc,
+) {
+    let one = q.mode == QuantMode::Tensor;
+    let dims = if one { merged(dst.dims, &[dst, src]) } else { dst.dims };
+    multipliers(m, q, if one { PIECE } else { dims[3] as usize }, &mut s.multipliers);
+    for_pieces(dims, |piece| {
+        let by = &s.multipliers[if one { 0 } else { piece.first }..];
         s.floats.clear();
-        s.floats.extend(s.sums.iter().zip(&s.multipliers).map(|(v, f)| numeric::scale_sum(*v, *f)));
-        put_floats(m, dst, at, &s.floats, &mut s.a);
+        if src.space == Space::Acc {
+            read_wide(m, src, piece.address(src), piece.n, &mut s.sums);
+            s.floats.extend(s.sums.iter().zip(by).map(|(v, f)| numeric::scale_sum(*v, *f)));
+        } else {
+            read_piece(level, m, src, piece, &mut s.a);
+            s.floats.resize(piece.n, 0.0);
+            kernels::dequantize(level, &mut s.floats, &s.a, src.zero_point, by);
+        }
+        write_floats(m, dst, piece.address(dst), &s.floats);
     });
+    super::mac::pad(m, dst);
 }

@@ -9,7 +9,11 @@ pub(super) mod amx;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod depthwise;
 #[cfg(target_arch = "x86_64")]
+pub(super) mod depthwise_words;
+#[cfg(target_arch = "x86_64")]
 pub(super) mod round;
 pub(super) mod tile;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod vnni;
+#[cfg(target_arch = "x86_64")]
+pub(super) mod words;

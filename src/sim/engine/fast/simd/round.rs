@@ -35,7 +35,7 @@ pub(in crate::sim::engine::fast) struct Line {
 
 impl Line {
     /// Whether `rows` rows of `bytes` bytes lie inside `len` bytes.
-    fn fits(&self, rows: usize, bytes: usize, len: usize) -> bool {
+    pub(super) fn fits(&self, rows: usize, bytes: usize, len: usize) -> bool {
         rows > 0 && self.first + (rows - 1) * self.stride + bytes <= len
     }
 }

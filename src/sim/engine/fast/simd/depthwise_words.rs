@@ -1,0 +1,173 @@
+//! Depthwise convolution of words with bytes on 512 bits: 32 channels at a time.
+//!
+//! The words of two taps are interleaved, so that VPDPWSSD adds them for each channel. Activations are signed for that: the
+//! sign bit of unsigned ones is turned. Weights are without their zero point, so sums of up to 127 taps fit 32 bits.
+
+#![expect(unsafe_code, reason = "vector kernels on raw pointers")]
+
+use std::arch::x86_64::{
+    __m512i, _mm512_add_epi64, _mm512_castsi512_si256, _mm512_cvtepi32_epi64, _mm512_dpwssd_epi32,
+    _mm512_extracti64x4_epi64, _mm512_loadu_si512, _mm512_mask_storeu_epi64, _mm512_maskz_loadu_epi16,
+    _mm512_permutex2var_epi32, _mm512_set1_epi16, _mm512_setr_epi32, _mm512_setzero_si512,
+    _mm512_unpackhi_epi16, _mm512_unpacklo_epi16, _mm512_xor_si512,
+};
+
+/// Most taps whose sum fits 32 bits.
+pub(in crate::sim::engine::fast) const TAPS: usize = 127;
+
+/// A depthwise tile: `dst[p][c] = init[c] + Σ tap (a[p·step + tap][c] ^ flip) · w[tap][c]`, the product of signed words.
+#[derive(Debug)]
+pub(in crate::sim::engine::fast) struct Depthwise<'a> {
+    /// Activations, and where those of pixel (0, 0) begin.
+    pub(in crate::sim::engine::fast) src: &'a [u8],
+    pub(in crate::sim::engine::fast) first: usize,
+    /// Whether their sign bit is to be turned.
+    pub(in crate::sim::engine::fast) flip: bool,
+    /// Bytes from an output row and an output pixel to the next, in `src`.
+    pub(in crate::sim::engine::fast) step: [usize; 2],
+    /// Output rows and columns.
+    pub(in crate::sim::engine::fast) extent: [usize; 2],
+    /// Where each tap lies from the pixel's first byte.
+    pub(in crate::sim::engine::fast) taps: &'a [usize],
+    /// From [`interleave`].
+    pub(in crate::sim::engine::fast) weights: &'a [i16],
+    pub(in crate::sim::engine::fast) channels: usize,
+    /// Start values, up to a multiple of 32 channels.
+    pub(in crate::sim::engine::fast) init: &'a [i64],
+    /// Accumulators, and where those of pixel (0, 0) begin.
+    pub(in crate::sim::engine::fast) dst: &'a mut [u8],
+    pub(in crate::sim::engine::fast) target: usize,
+    /// Bytes from an output row and an output pixel to the next, in `dst`.
+    pub(in crate::sim::engine::fast) stride: [usize; 2],
+}
+
+/// Weights `[tap][channel]` as `[channel/32][tap/2][2 vectors][16 lanes][2 taps]`, absent ones zero.
+pub(in crate::sim::engine::fast) fn interleave(weights: &[i16], channels: usize, to: &mut Vec<i16>) {
+    to.clear();
+    let taps = weights.len() / channels;
+    for block in (0..channels).step_by(32) {
+        for pair in (0..taps).step_by(2) {
+            for v in 0..2 {
+                for lane in 0..16 {
+                    let c = block + lane / 4 * 8 + v * 4 + lane % 4;
+                    to.extend(
+                        (pair..pair + 2).map(|tap| {
+                            if tap < taps && c < channels { weights[tap * channels + c] } else { 0 }
+                        }),
+                    );
+                }
+            }
+        }
+    }
+}
+
+impl Depthwise<'_> {
+    /// Computes the tile; false if something lies outside.
+    pub(in crate::sim::engine::fast) fn run(&mut self) -> bool {
+        let last = |first: usize, step: [usize; 2]| {
+            first + (self.extent[0] - 1) * step[0] + (self.extent[1] - 1) * step[1]
+        };
+        let reach = self.taps.iter().max().map_or(0, |t| t + self.channels * 2);
+        let blocks = self.channels.div_ceil(32);
+        let pairs = self.taps.len().div_ceil(2);
+        let fits = self.extent.iter().all(|n| *n > 0)
+            && !self.taps.is_empty()
+            && self.taps.len() <= TAPS
+            && last(self.first, self.step) + reach <= self.src.len()
+            && last(self.target, self.stride) + self.channels * 8 <= self.dst.len()
+            && self.weights.len() >= blocks * pairs * 64
+            && self.init.len() >= blocks * 32;
+        if !fits {
+            return false;
+        }
+        // Whole pairs; a tap that is not there is the first one again, with weights of zero.
+        let mut taps = self.taps.to_vec();
+        taps.resize(pairs * 2, self.taps[0]);
+        let taps = taps.as_chunks::<2>().0;
+        for y in 0..self.extent[0] {
+            let from = self.first + y * self.step[0];
+            let to = self.target + y * self.stride[0];
+            for block in 0..blocks {
+                let n = (self.channels - block * 32).min(32);
+                // SAFETY: AVX-512 VNNI was detected, else this module is not called; `fits` says that all pixels' taps and
+                // targets lie inside the slices, and the last block's channels are masked.
+                unsafe {
+                    let row = if self.flip { row::<true> } else { row::<false> };
+                    row(
+                        (self.src.as_ptr().add(from + block * 64), self.step[1]),
+                        (self.dst.as_mut_ptr().add(to + block * 256), self.stride[1]),
+                        self.extent[1],
+                        taps,
+                        self.weights.as_ptr().add(block * pairs * 64),
+                        self.init.as_ptr().add(block * 32),
+                        n,
+                    );
+                }
+            }
+        }
+        true
+    }
+}
+
+/// Lanes of two vectors of sums in the order of channels: the first 16 and the last 16.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn in_order(s: [__m512i; 2]) -> [__m512i; 2] {
+    let first = _mm512_setr_epi32(0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
+    let last = _mm512_setr_epi32(8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
+    [_mm512_permutex2var_epi32(s[0], first, s[1]), _mm512_permutex2var_epi32(s[0], last, s[1])]
+}
+
+/// One row of pixels, up to 32 channels.
+///
+/// # Safety
+/// The CPU has the features. `n` words can be read at every tap of every pixel, and `n` sums written; weights are whole.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn row<const FLIP: bool>(
+    (mut src, step): (*const u8, usize),
+    (mut dst, stride): (*mut u8, usize),
+    pixels: usize,
+    taps: &[[usize; 2]],
+    weights: *const i16,
+    init: *const i64,
+    n: usize,
+) {
+    // SAFETY: as the function says.
+    unsafe {
+        let words = if n == 32 { u32::MAX } else { (1 << n) - 1 };
+        let sign = _mm512_set1_epi16(i16::MIN);
+        for _ in 0..pixels {
+            let mut sums = [_mm512_setzero_si512(); 2];
+            let mut w = weights.cast::<__m512i>();
+            // No closures here: they would be compiled without the features.
+            for two in taps {
+                let mut a = _mm512_maskz_loadu_epi16(words, src.add(two[0]).cast());
+                let mut b = _mm512_maskz_loadu_epi16(words, src.add(two[1]).cast());
+                if FLIP {
+                    a = _mm512_xor_si512(a, sign);
+                    b = _mm512_xor_si512(b, sign);
+                }
+                let low = _mm512_loadu_si512(w);
+                let high = _mm512_loadu_si512(w.add(1));
+                sums[0] = _mm512_dpwssd_epi32(sums[0], _mm512_unpacklo_epi16(a, b), low);
+                sums[1] = _mm512_dpwssd_epi32(sums[1], _mm512_unpackhi_epi16(a, b), high);
+                w = w.add(2);
+            }
+            let sums = in_order(sums);
+            for v in 0..n.div_ceil(8) {
+                let left = n - v * 8;
+                let mask = if left >= 8 { u8::MAX } else { (1 << left) - 1 };
+                let eight = if v % 2 == 0 {
+                    _mm512_castsi512_si256(sums[v / 2])
+                } else {
+                    _mm512_extracti64x4_epi64::<1>(sums[v / 2])
+                };
+                let start = _mm512_loadu_si512(init.add(v * 8).cast());
+                let sum = _mm512_add_epi64(_mm512_cvtepi32_epi64(eight), start);
+                _mm512_mask_storeu_epi64(dst.add(v * 64).cast(), mask, sum);
+            }
+            src = src.add(step);
+            dst = dst.add(stride);
+        }
+    }
+}
