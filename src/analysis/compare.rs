@@ -270,7 +270,7 @@ fn finish(
     Ok(Comparison {
         program: meta.name.clone(),
         machine: loaded.machine().name.clone(),
-        reference_library: reference.library.into(),
+        reference_library: reference.library.clone(),
         inputs: runs,
         cycles: clock.total,
         layers,

@@ -3,13 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use prost::Message;
-
 use super::layout::{RefLayout, arrange};
 use super::matching::{Matching, Offer};
 use crate::dump;
-use crate::float::{Stream, Threads};
-use crate::onnx::{LoadedModel, given_inputs, steps};
+use crate::float::{Collected, Engine, Stream, Threads};
+use crate::onnx::{LoadedModel, float_network, given_inputs};
 use crate::program::{Meta, Role, TensorEntry};
 use crate::tensor_file::{self, Element, Npz, TensorData};
 
@@ -35,8 +33,13 @@ pub enum ReferenceError {
 /// A reference whose tensors are known by name, not by value yet.
 #[derive(Debug)]
 pub enum Reference {
-    /// A float network.
-    Network(Box<LoadedModel>),
+    /// A float network, and what runs it.
+    Network {
+        /// The model.
+        model: Box<LoadedModel>,
+        /// The library.
+        engine: Engine,
+    },
     /// Arrays by name.
     Files {
         /// Folder or archive.
@@ -86,7 +89,7 @@ impl Reference {
     #[must_use]
     pub fn offer(&self) -> Offer {
         match self {
-            Reference::Network(model) => Offer::of_network(model.graph()),
+            Reference::Network { model, .. } => Offer::of_network(model.graph()),
             Reference::Files { runs, .. } => Offer {
                 names: runs.iter().flat_map(|r| r.keys().cloned()).collect(),
                 clamped: BTreeMap::new(),
@@ -97,10 +100,10 @@ impl Reference {
 
     /// What computed the values, in words.
     #[must_use]
-    pub fn library(&self) -> &'static str {
+    pub fn library(&self) -> String {
         match self {
-            Reference::Network(_) => "rten, on one thread for each input",
-            Reference::Files { .. } => "none: the values were read from files",
+            Reference::Network { engine, .. } => format!("{}, on one thread for each input", engine.name()),
+            Reference::Files { .. } => "none: the values were read from files".into(),
         }
     }
 
@@ -116,11 +119,10 @@ impl Reference {
     ) -> Result<Bound<'_>, ReferenceError> {
         let matching = Matching::of(meta, &self.offer(), map).map_err(ReferenceError::Map)?;
         let source = match self {
-            Reference::Network(model) => {
+            Reference::Network { model, engine } => {
                 let inputs = given_inputs(model.graph());
                 let wanted: BTreeSet<String> = matching.pairs.values().cloned().collect();
-                let bytes = model.model.encode_to_vec();
-                let stream = Stream::load(&bytes, &inputs, &steps(model.graph()), &wanted)
+                let stream = Stream::load(engine, &float_network(&model.model), &wanted)
                     .map_err(ReferenceError::Network)?;
                 Source::Network { stream: Box::new(stream), inputs: renamed(meta, &inputs)? }
             }
@@ -185,7 +187,7 @@ pub struct Bound<'a> {
     /// Which tensor belongs to which.
     pub matching: Matching,
     /// What computed the values.
-    pub library: &'static str,
+    pub library: String,
     source: Source<'a>,
 }
 
@@ -220,14 +222,15 @@ impl Bound<'_> {
             Source::Network { stream, inputs: renamed } => {
                 let given = floats(meta, renamed, inputs)?;
                 let given: Vec<(&str, &TensorData)> = given.iter().map(|(n, t)| (*n, t)).collect();
-                let mut show = |shown: crate::float::Shown<'_>| {
-                    for tensor in by_reference.get(shown.name).into_iter().flatten() {
-                        let wanted = shape(tensor);
-                        let made = arrange(shown.values, shown.shape, &wanted, RefLayout::Nchw);
+                let seen = stream
+                    .run(&Threads::new(1), &given, Collected::default())
+                    .map_err(ReferenceError::Network)?;
+                for found in seen.tensors {
+                    for tensor in by_reference.get(found.name.as_str()).into_iter().flatten() {
+                        let made = arrange(&found.values, &found.shape, &shape(tensor), RefLayout::Nchw);
                         values.insert(tensor.name.clone(), made);
                     }
-                };
-                stream.run(&Threads::new(1), &given, &mut show).map_err(ReferenceError::Network)?;
+                }
             }
             Source::Files { runs: folders, layout } => {
                 let folder = if folders.len() == 1 { 0 } else { run };

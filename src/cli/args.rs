@@ -1,6 +1,7 @@
 //! What can be typed. Nothing is resolved here: paths are not opened, names not looked up.
 
 mod accuracy;
+mod engine;
 mod quantization;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use crate::isa::Profile;
 use crate::sim::engine::fast::Level;
 pub(super) use accuracy::{CompareArgs, DequantizeArgs, DiagnoseArgs, LayoutArg, ReferenceArgs};
+pub(super) use engine::EngineArgs;
 pub(super) use quantization::{CalibrationArgs, PictureArgs, QuantizeArgs, ShapeArgs, TuneArgs};
 
 #[derive(Debug, Parser)]

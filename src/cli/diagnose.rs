@@ -39,7 +39,7 @@ pub(super) fn run(args: &DiagnoseArgs) -> Result<Report, Failure> {
     };
     let given = reference::given(&args.reference)?;
     let weights = match &given.reference {
-        Reference::Network(model) => FloatWeights::of(model),
+        Reference::Network { model, .. } => FloatWeights::of(model),
         Reference::Files { .. } => FloatWeights::default(),
     };
     let bound = given.reference.bind(&program.meta, &given.map, given.layout).map_err(CompareError::from)?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use prost::Message;
@@ -11,14 +12,19 @@ use super::args::{CalibrationArgs, QuantizeArgs};
 use super::failure::{Failure, INPUT, UNSUPPORTED};
 use super::feed::Feed;
 use super::progress::Progress;
-use super::{Report, format, model};
+use super::{Report, engine, format, machines, model};
+use crate::compiler::CompileOptions;
 use crate::files;
+use crate::float::Engine;
 use crate::onnx::proto::ModelProto;
 use crate::quantize::{
-    self, Calibration, Choice, Cleaned, Inputs, Parameters, Places, PrunedLayer, Pruning, QuantizeError,
-    Record, Settings,
+    self, Calibration, Choice, Cleaned, Input, Inputs, Outputs, Parameters, Places, PrunedLayer, Pruning,
+    QuantizeError, Record, Settings,
 };
+use crate::tune::Candidate;
 
+/// Where a pruned network is executed.
+const DEFAULT_MACHINE: &str = "rcn-m";
 /// Inputs on which the error of pruning is measured.
 const PRUNED_ON: usize = 20;
 
@@ -31,14 +37,48 @@ pub(super) struct Prepared {
     pub(super) choice: Choice,
     pub(super) inputs: Vec<String>,
     pub(super) feed: Option<Feed>,
+    pub(super) engine: Engine,
+    pub(super) threads: usize,
+    /// The library that computed what was seen; of earlier statistics the one that they name.
+    pub(super) seen_by: String,
     pub(super) pruned: Option<Pruned>,
 }
 
 /// What pruning did.
 pub(super) struct Pruned {
     layers: Vec<PrunedLayer>,
-    /// Outputs of the pruned float network against those of the whole one.
-    sqnr: f64,
+    /// Float outputs of the whole network, and of the pruned one.
+    outputs: [Outputs; 2],
+}
+
+/// What pruning and quantization cost at the outputs, in dB of signal to noise.
+struct Costs {
+    /// The pruned float network against the whole one.
+    pruning: f64,
+    /// The quantized network against the pruned float one, and against the whole one; none if it cannot be executed.
+    quantization: Option<[f64; 2]>,
+    inputs: usize,
+}
+
+impl Costs {
+    /// Executes the quantized network on the inputs on which pruning was measured.
+    fn of(args: &QuantizeArgs, p: &Prepared, model: &ModelProto) -> Result<Option<Costs>, Failure> {
+        let (Some(pruned), Some(feed)) = (&p.pruned, &p.feed) else { return Ok(None) };
+        let [whole, sparse] = &pruned.outputs;
+        let inputs: Vec<Input> = (0..sparse.len())
+            .map(|at| feed.read(at).map_err(|why| Failure::new(INPUT, why)))
+            .collect::<Result<_, _>>()?;
+        let import = model::graph_options(&args.how.shapes)?;
+        let machine = machines::named(DEFAULT_MACHINE)?;
+        // Every machine gives the same values.
+        let found = Candidate::compile(model, &machine, &import, &CompileOptions::default())
+            .and_then(|c| c.run(&inputs, p.threads));
+        Ok(Some(Costs {
+            pruning: quantize::sqnr(whole, sparse),
+            quantization: found.ok().map(|f| [quantize::sqnr(sparse, &f), quantize::sqnr(whole, &f)]),
+            inputs: inputs.len(),
+        }))
+    }
 }
 
 pub(super) fn run(args: &QuantizeArgs) -> Result<Report, Failure> {
@@ -60,16 +100,23 @@ pub(super) fn run(args: &QuantizeArgs) -> Result<Report, Failure> {
     };
     let prepared = prepare(&args.model_file, &args.how, settings, pruning)?;
     let (model, parameters) = write(&args.model_file, &prepared, &prepared.choice)?;
-    let record =
-        Record::of(prepared.inputs.clone(), &prepared.places, &prepared.seen, &prepared.choice, &parameters);
+    let record = Record::of(
+        &prepared.seen_by,
+        prepared.inputs.clone(),
+        &prepared.places,
+        &prepared.seen,
+        &prepared.choice,
+        &parameters,
+    );
     let calibration = beside(&args.output, "calibration.json");
     files::replace(&args.output, &model.encode_to_vec())?;
     files::replace(&calibration, format!("{}\n", to_json(&record)).as_bytes())?;
     let sidecar = write_sidecar(&args.output, prepared.feed.as_ref())?;
+    let costs = Costs::of(args, &prepared, &model)?;
     let text = if args.json {
-        json(args, &prepared, &parameters, &calibration)
+        json(args, &prepared, &parameters, &calibration, costs.as_ref())
     } else {
-        text(args, &prepared, &parameters, &calibration, sidecar.as_deref())
+        text(args, &prepared, &parameters, &calibration, (sidecar.as_deref(), costs.as_ref()))
     };
     Ok(Report::fine(text))
 }
@@ -100,6 +147,8 @@ pub(super) fn prepare(
     }
     let places = Places::of(&graph, &settings.skip);
     let options = model::graph_options(&args.shapes)?;
+    let engine = engine::chosen(&args.engine.float_engine)?;
+    let threads = args.threads.or(std::thread::available_parallelism().ok()).map_or(1, NonZero::get);
     let feed = if args.calib.is_empty() {
         None
     } else {
@@ -113,33 +162,32 @@ pub(super) fn prepare(
             let count = feed.count().min(PRUNED_ON);
             let progress = Progress::new(2 * count as u64, "pruning");
             let outputs = |m: &ModelProto| {
-                quantize::float_outputs(m, feed, count, &|| progress.step()).map_err(|e| failure(path, &e))
+                quantize::float_outputs(m, feed, count, &engine, &|| progress.step())
+                    .map_err(|e| failure(path, &e))
             };
-            let sqnr = quantize::sqnr(&outputs(&clean.model)?, &outputs(&model)?);
+            let outputs = [outputs(&clean.model)?, outputs(&model)?];
             progress.finish();
             clean.model = model;
-            Some(Pruned { layers, sqnr })
+            Some(Pruned { layers, outputs })
         }
         (Some(_), None) => {
             return Err(Failure::usage("--prune needs --calib: the network is calibrated after it"));
         }
     };
-    let (seen, inputs) = match (&args.calibration, &feed) {
+    let (seen, inputs, seen_by) = match (&args.calibration, &feed) {
         (Some(path), _) => {
             let record: Record =
                 serde_json::from_str(&files::read_text(path)?).map_err(|e| Failure::file(path, &e))?;
-            (record.statistics(), record.inputs.clone())
+            (record.statistics(), record.inputs.clone(), record.float_engine)
         }
         (None, Some(feed)) => {
             let tensors: BTreeSet<String> = places.own().map(str::to_string).collect();
             let progress = Progress::new(feed.count() as u64, "calibrating");
-            let threads = args.threads.unwrap_or_else(|| {
-                std::thread::available_parallelism().unwrap_or(std::num::NonZero::<usize>::MIN)
-            });
-            let seen = quantize::calibrate(&clean.model, &tensors, feed, threads.get(), &|| progress.step())
-                .map_err(|e| failure(path, &e))?;
+            let seen =
+                quantize::calibrate(&clean.model, &tensors, feed, &engine, threads, &|| progress.step())
+                    .map_err(|e| failure(path, &e))?;
             progress.finish();
-            (seen, feed.names())
+            (seen, feed.names(), engine.short_name().to_string())
         }
         (None, None) => {
             return Err(Failure::usage("calibration inputs are missing").help(
@@ -147,7 +195,7 @@ pub(super) fn prepare(
             ));
         }
     };
-    Ok(Prepared { clean, places, seen, settings, choice, inputs, feed, pruned })
+    Ok(Prepared { clean, places, seen, settings, choice, inputs, feed, engine, threads, seen_by, pruned })
 }
 
 /// The model that a choice gives.
@@ -242,19 +290,32 @@ fn with_bits(parameters: &Parameters, bytes: usize) -> usize {
     parameters.activations.values().filter(|a| a.dtype.bytes() == bytes).count()
 }
 
-fn json(args: &QuantizeArgs, p: &Prepared, parameters: &Parameters, calibration: &Path) -> String {
+fn json(
+    args: &QuantizeArgs,
+    p: &Prepared,
+    parameters: &Parameters,
+    calibration: &Path,
+    costs: Option<&Costs>,
+) -> String {
     let pruned = p.pruned.as_ref().map(|pruned| {
         let layers: Vec<_> = pruned
             .layers
             .iter()
             .map(|l| json!({ "node": l.node, "zero_blocks": l.blocks[0], "blocks": l.blocks[1] }))
             .collect();
-        json!({ "sqnr_db": pruned.sqnr, "layers": layers })
+        json!({
+            "sqnr_db": costs.map(|c| c.pruning),
+            "quantization_sqnr_db": costs.and_then(|c| c.quantization).map(|q| q[0]),
+            "both_sqnr_db": costs.and_then(|c| c.quantization).map(|q| q[1]),
+            "measured_on": costs.map(|c| c.inputs),
+            "layers": layers,
+        })
     });
     let value = json!({
         "model": args.output,
         "calibration": calibration,
         "inputs": p.inputs.len(),
+        "float_engine": p.engine.name(),
         "tensors_8": with_bits(parameters, 1),
         "tensors_16": with_bits(parameters, 2),
         "weights": parameters.weights.len(),
@@ -270,7 +331,7 @@ fn text(
     p: &Prepared,
     parameters: &Parameters,
     calibration: &Path,
-    sidecar: Option<&Path>,
+    (sidecar, costs): (Option<&Path>, Option<&Costs>),
 ) -> String {
     let mut text = String::new();
     if !p.clean.removed.is_empty() {
@@ -281,12 +342,34 @@ fn text(
         let all: usize = pruned.layers.iter().map(|l| l.blocks[1]).sum();
         let _ = writeln!(
             text,
-            "pruning: {} of {} blocks are zero, in {} layers; it alone costs: {:.2} dB SQNR at the outputs, in float",
+            "pruning: {} of {} blocks are zero, in {} layers",
             format::grouped(zero as u64),
             format::grouped(all as u64),
             pruned.layers.len(),
-            pruned.sqnr
         );
+    }
+    if let Some(costs) = costs {
+        let _ = writeln!(text, "signal to noise at the outputs, on {} inputs:", costs.inputs);
+        let _ = writeln!(
+            text,
+            "  pruning alone       {:6.2} dB  pruned float network against the whole one",
+            costs.pruning
+        );
+        match costs.quantization {
+            Some([own, both]) => {
+                let _ = writeln!(
+                    text,
+                    "  quantization alone  {own:6.2} dB  quantized network against the pruned float one"
+                );
+                let _ = writeln!(
+                    text,
+                    "  both                {both:6.2} dB  quantized network against the whole one"
+                );
+            }
+            None => text.push_str(
+                "  quantization: not measured, this tool cannot execute the network (see rcar-iss check)\n",
+            ),
+        }
     }
     let _ = writeln!(
         text,
@@ -299,6 +382,9 @@ fn text(
         p.settings.method,
         p.inputs.len()
     );
+    if args.how.calibration.is_none() {
+        let _ = writeln!(text, "float network run by {}", p.engine.name());
+    }
     let _ = writeln!(text, "statistics written to {}", calibration.display());
     if let Some(path) = sidecar {
         let _ = writeln!(text, "preprocessing of pictures written to {}", path.display());

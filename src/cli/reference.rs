@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::args::{LayoutArg, ReferenceArgs};
 use super::failure::Failure;
-use super::model;
+use super::{engine, model};
 use crate::analysis::{CompareError, RefLayout, Reference};
 use crate::files;
 
@@ -30,7 +30,8 @@ pub(super) fn given(args: &ReferenceArgs) -> Result<Given, Failure> {
     let reference = if files {
         Reference::files(path).map_err(CompareError::from)?
     } else {
-        Reference::Network(Box::new(model::load(path)?))
+        let engine = engine::chosen(&args.engine.float_engine)?;
+        Reference::Network { model: Box::new(model::load(path)?), engine }
     };
     let map = args.map.as_deref().map_or(Ok(BTreeMap::new()), map)?;
     let layout = match args.reference_layout {

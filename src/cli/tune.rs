@@ -15,6 +15,7 @@ use super::quantize::{self as command, Prepared, beside};
 use super::{Report, format, machines, model, pareto, sidecar};
 use crate::compiler::CompileOptions;
 use crate::files;
+use crate::float::Engine;
 use crate::onnx::proto::ModelProto;
 use crate::quantize::{self, Input, Inputs, Method, Settings, TensorSettings};
 use crate::tensor_file::Element;
@@ -53,15 +54,13 @@ pub(super) fn run(args: &TuneArgs) -> Result<Report, Failure> {
         methods,
         inputs: &inputs,
         labels: labels.as_deref(),
+        engine: prepared.engine.clone(),
         machine: &machine,
         import: model::graph_options(&args.how.shapes)?,
         compile,
         goal,
         max_cycles,
-        threads: args.how.threads.map_or_else(
-            || std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-            std::num::NonZero::get,
-        ),
+        threads: prepared.threads,
     };
     let kept = beside(&args.output, "tune.json");
     let state = if args.fresh { State::default() } else { earlier(&kept) };
@@ -125,7 +124,8 @@ fn labels(path: &Path, count: usize) -> Result<Vec<usize>, Failure> {
     }
 }
 
-/// Digest of what the measurements depend on.
+/// Digest of all that the measurements depend on: network, settings, statistics, machine, inputs, labels, the libraries, and
+/// this very program, so that another build of it measures again.
 fn key(
     args: &TuneArgs,
     prepared: &Prepared,
@@ -139,10 +139,22 @@ fn key(
     hash.update(serde_json::to_string(&prepared.seen).unwrap_or_default().as_bytes());
     hash.update(&machine.hash().to_le_bytes());
     hash.update(format!("{:?} {:?} {labels:?}", args.how.shapes.shape, args.how.shapes.dim).as_bytes());
-    for (_, tensor) in inputs.iter().flatten() {
+    for (name, tensor) in inputs.iter().flatten() {
+        hash.update(format!("{name} {:?} {:?}", tensor.element, tensor.shape).as_bytes());
         hash.update(&tensor.bytes);
     }
-    hash.update(env!("CARGO_PKG_VERSION").as_bytes());
+    let mut files = vec![std::env::current_exe().unwrap_or_default()];
+    if let Engine::OnnxRuntime(runtime) = &prepared.engine {
+        files.push(runtime.library().into());
+    }
+    for file in files {
+        hash.update(file.to_string_lossy().as_bytes());
+        match std::fs::read(&file) {
+            Ok(bytes) => hash.update(&bytes),
+            // What cannot be read may be another one next time: a key that no other run has.
+            Err(_) => hash.update(&std::process::id().to_le_bytes()),
+        }
+    }
     format!("{:032x}", hash.digest128())
 }
 
@@ -240,6 +252,7 @@ fn write(
     let quantized: ModelProto =
         quantize::write(&prepared.clean.model, &prepared.places, &parameters).map_err(refused)?;
     let record = quantize::Record::of(
+        &prepared.seen_by,
         prepared.inputs.clone(),
         &prepared.places,
         &prepared.seen,

@@ -1,11 +1,20 @@
-//! ONNX models in float, run by the `rten` library on one thread: host layers, constants of a graph, shapes.
+//! ONNX models in float, run by a library: host layers, constants of a graph, shapes, and float references.
 //!
 //! Its numbers are a library's float arithmetic: the same on every run on one machine, but outside the claim of
-//! bit-exactness. [`FloatRunner`] asks for outputs; [`Stream`] shows every tensor on the way.
+//! bit-exactness. [`FloatRunner`] asks `rten` for outputs, on one thread; [`Stream`] shows every tensor on the way, by the
+//! [`Engine`] that the user chose.
 
+mod engine;
+mod network;
+mod onnxruntime;
 mod stream;
+mod stretches;
 
-pub use stream::{Shown, Step, Stream, Threads};
+pub use engine::Engine;
+pub use network::{Collected, Kept, Network, Observer, Shown, Step};
+pub use onnxruntime::{Runtime, RuntimeError};
+pub use stream::Stream;
+pub use stretches::Threads;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

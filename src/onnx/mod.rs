@@ -16,4 +16,5 @@ mod steps;
 pub(crate) use constant::{Constant, Data};
 pub use import::{ImportError, ImportOptions, Imported, NodeRow, NodeStatus, Observe, import};
 pub use load::{LoadError, LoadedModel};
-pub use steps::{given_inputs, steps};
+pub(crate) use steps::steps;
+pub use steps::{float_network, given_inputs};

@@ -1,14 +1,28 @@
-//! The nodes of a graph as steps of a float run.
+//! A network as float libraries take it.
 
 use std::collections::BTreeSet;
 
-use super::proto::GraphProto;
-use crate::float::Step;
+use prost::Message;
+
+use super::proto::{GraphProto, ModelProto};
+use crate::float::{Network, Step};
+
+/// A model as the engines of [`crate::float`] take it. Without a graph it has neither inputs nor nodes.
+#[must_use]
+pub fn float_network(model: &ModelProto) -> Network {
+    let graph = model.graph.as_ref();
+    Network {
+        model: model.encode_to_vec(),
+        inputs: graph.map(given_inputs).unwrap_or_default(),
+        outputs: graph.iter().flat_map(|g| &g.output).map(|o| o.name().to_string()).collect(),
+        steps: graph.map(steps).unwrap_or_default(),
+    }
+}
 
 /// What each node reads and writes, in the graph's order, which ONNX demands to be one that can run. Initializers and
 /// the results of Constant nodes are left out.
 #[must_use]
-pub fn steps(graph: &GraphProto) -> Vec<Step> {
+pub(crate) fn steps(graph: &GraphProto) -> Vec<Step> {
     let mut constant: BTreeSet<&str> = graph.initializer.iter().map(|t| t.name()).collect();
     constant.extend(
         graph.node.iter().filter(|n| n.op_type() == "Constant").flat_map(|n| &n.output).map(String::as_str),

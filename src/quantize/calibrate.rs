@@ -4,11 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use prost::Message;
-
 use super::QuantizeError;
-use super::statistics::Statistics;
-use crate::float::{Stream, Threads};
+use super::statistics::{Counters, Statistics};
+use crate::float::{Engine, Observer, Shown, Stream, Threads};
 use crate::onnx;
 use crate::onnx::proto::ModelProto;
 use crate::tensor_file::TensorData;
@@ -41,7 +39,7 @@ impl Inputs for Vec<Input> {
 /// Statistics of tensors by name.
 pub type Calibration = BTreeMap<String, Statistics>;
 
-/// Runs a float network on all inputs, `threads` at a time, and gathers statistics of the named tensors. The result does
+/// Runs a float network on all inputs by `engine`, `threads` at a time, and gathers statistics of the named tensors. The result does
 /// not depend on the number of threads. `step` is called after each input.
 ///
 /// # Errors
@@ -50,39 +48,40 @@ pub fn calibrate(
     model: &ModelProto,
     tensors: &BTreeSet<String>,
     inputs: &dyn Inputs,
+    engine: &Engine,
     threads: usize,
     step: &(dyn Fn() + Sync),
 ) -> Result<Calibration, QuantizeError> {
     if inputs.count() == 0 {
         return Err(QuantizeError::NoInputs);
     }
-    let graph = model.graph.as_ref().ok_or_else(|| QuantizeError::Model("it has no graph".into()))?;
-    let stream =
-        Stream::load(&model.encode_to_vec(), &onnx::given_inputs(graph), &onnx::steps(graph), tensors)
-            .map_err(QuantizeError::Float)?;
+    let stream = Stream::load(engine, &onnx::float_network(model), tensors).map_err(QuantizeError::Float)?;
     let next = AtomicUsize::new(0);
     let failed: Mutex<BTreeMap<usize, QuantizeError>> = Mutex::default();
     let merged: Mutex<Calibration> = Mutex::default();
     let worker = || {
         let pool = Threads::new(1);
-        let mut own: BTreeMap<String, Option<Statistics>> = BTreeMap::new();
+        let mut own = Own::default();
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             if at >= inputs.count() {
                 break;
             }
-            if let Err(error) = one(&stream, &pool, inputs, at, &mut own) {
-                next.store(inputs.count(), Ordering::Relaxed);
-                if let Ok(mut failed) = failed.lock() {
-                    failed.insert(at, error);
+            own = match one(&stream, &pool, inputs, at, own) {
+                Ok(own) => own,
+                Err(error) => {
+                    next.store(inputs.count(), Ordering::Relaxed);
+                    if let Ok(mut failed) = failed.lock() {
+                        failed.insert(at, error);
+                    }
+                    return;
                 }
-                return;
-            }
+            };
             step();
         }
         // A poisoned lock means that another worker panicked: its panic is what the user sees.
         if let Ok(mut merged) = merged.lock() {
-            for (name, statistics) in own {
+            for (name, statistics) in own.seen {
                 let Some(new) = statistics else { continue };
                 let joined = match merged.remove(&name) {
                     Some(old) => old.merged(new),
@@ -104,30 +103,43 @@ pub fn calibrate(
     }
 }
 
+/// What one thread has seen.
+#[derive(Default)]
+struct Own {
+    seen: BTreeMap<String, Option<Statistics>>,
+    counters: Counters,
+    /// Which input this is.
+    at: usize,
+    /// The first tensor with values that are not finite.
+    odd: Option<String>,
+}
+
+impl Observer for Own {
+    fn see(&mut self, tensor: Shown<'_>) {
+        if !self.seen.contains_key(tensor.name) {
+            self.seen.insert(tensor.name.into(), None);
+        }
+        if let Some(into) = self.seen.get_mut(tensor.name)
+            && !Statistics::add(into, tensor.values, self.at, &mut self.counters)
+            && self.odd.is_none()
+        {
+            self.odd = Some(tensor.name.into());
+        }
+    }
+}
+
 fn one(
     stream: &Stream,
     pool: &Threads,
     inputs: &dyn Inputs,
     at: usize,
-    own: &mut BTreeMap<String, Option<Statistics>>,
-) -> Result<(), QuantizeError> {
+    own: Own,
+) -> Result<Own, QuantizeError> {
     let input = inputs.read(at).map_err(|why| QuantizeError::Input { at, why })?;
     let values: Vec<(&str, &TensorData)> = input.iter().map(|(n, t)| (n.as_str(), t)).collect();
-    let mut odd: Option<String> = None;
-    let run = stream.run(pool, &values, &mut |shown| {
-        if !own.contains_key(shown.name) {
-            own.insert(shown.name.into(), None);
-        }
-        if let Some(into) = own.get_mut(shown.name)
-            && !Statistics::add(into, shown.values, at)
-            && odd.is_none()
-        {
-            odd = Some(shown.name.into());
-        }
-    });
-    run.map_err(|why| QuantizeError::Input { at, why })?;
-    match odd {
+    let own = stream.run(pool, &values, Own { at, ..own }).map_err(|why| QuantizeError::Input { at, why })?;
+    match own.odd {
         Some(tensor) => Err(QuantizeError::NotFinite { tensor, at }),
-        None => Ok(()),
+        None => Ok(own),
     }
 }

@@ -2,11 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use prost::Message;
-
 use super::QuantizeError;
 use super::calibrate::Inputs;
-use crate::float::{Stream, Threads};
+use crate::float::{Collected, Engine, Stream, Threads};
 use crate::onnx;
 use crate::onnx::proto::ModelProto;
 use crate::tensor_file::TensorData;
@@ -14,7 +12,7 @@ use crate::tensor_file::TensorData;
 /// The float outputs of a network, by name, for each of some inputs.
 pub type Outputs = Vec<BTreeMap<String, Vec<f32>>>;
 
-/// Runs a float network on the first `count` inputs.
+/// Runs a float network on the first `count` inputs by `engine`.
 ///
 /// # Errors
 /// An input cannot be read, or the network cannot run.
@@ -22,25 +20,21 @@ pub fn float_outputs(
     model: &ModelProto,
     inputs: &dyn Inputs,
     count: usize,
+    engine: &Engine,
     step: &(dyn Fn() + Sync),
 ) -> Result<Outputs, QuantizeError> {
     let graph = model.graph.as_ref().ok_or_else(|| QuantizeError::Model("it has no graph".into()))?;
     let wanted: BTreeSet<String> = graph.output.iter().map(|o| o.name().to_string()).collect();
-    let stream =
-        Stream::load(&model.encode_to_vec(), &onnx::given_inputs(graph), &onnx::steps(graph), &wanted)
-            .map_err(QuantizeError::Float)?;
+    let stream = Stream::load(engine, &onnx::float_network(model), &wanted).map_err(QuantizeError::Float)?;
     let threads = Threads::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
     let mut all = Vec::new();
     for at in 0..count.min(inputs.count()) {
         let input = inputs.read(at).map_err(|why| QuantizeError::Input { at, why })?;
         let values: Vec<(&str, &TensorData)> = input.iter().map(|(n, t)| (n.as_str(), t)).collect();
-        let mut outputs = BTreeMap::new();
-        stream
-            .run(&threads, &values, &mut |shown| {
-                outputs.insert(shown.name.to_string(), shown.values.to_vec());
-            })
+        let seen = stream
+            .run(&threads, &values, Collected::default())
             .map_err(|why| QuantizeError::Input { at, why })?;
-        all.push(outputs);
+        all.push(seen.tensors.into_iter().map(|t| (t.name, t.values)).collect());
         step();
     }
     Ok(all)

@@ -32,7 +32,7 @@ pub use prune::{PrunedLayer, Pruning, prune};
 pub use range::{Method, range};
 pub use record::{Quantized, Record, TensorRecord};
 pub use settings::{SettingError, Settings, TensorSettings};
-pub use statistics::{BINS, Extreme, Histogram, Statistics};
+pub use statistics::{BINS, Counters, Extreme, Histogram, Statistics};
 pub use weights::rounded_weights;
 pub use write::write;
 

@@ -13,6 +13,9 @@ use crate::graph::DType;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
+    /// The library that ran the float network.
+    #[serde(default)]
+    pub float_engine: String,
     /// Calibration inputs by number: file names, with the place in the file where one holds several.
     pub inputs: Vec<String>,
     /// By name of the float value.
@@ -52,6 +55,7 @@ impl Record {
     /// The record of a calibration.
     #[must_use]
     pub fn of(
+        float_engine: &str,
         inputs: Vec<String>,
         places: &Places,
         seen: &BTreeMap<String, Statistics>,
@@ -74,7 +78,7 @@ impl Record {
             };
             (name.clone(), record)
         });
-        Record { inputs, tensors: tensors.collect() }
+        Record { float_engine: float_engine.into(), inputs, tensors: tensors.collect() }
     }
 
     /// The statistics by tensor, to choose parameters again.

@@ -11,6 +11,10 @@ pub const BINS: usize = 2048;
 const LEAST_EXPONENT: i32 = -40;
 /// Counters that take turns, so that equal values in a row do not wait for each other.
 const LANES: usize = 4;
+/// Values that are looked at together: their extremes first, then their bins, while they are in the nearest cache.
+const PART: usize = 1 << 10;
+/// Values after which 32-bit counters are emptied.
+const FULL: u32 = 1 << 30;
 
 /// Counts of values by size.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,9 +52,13 @@ impl Histogram {
         self.counts.iter().sum()
     }
 
+    fn reaches(&self, largest: f32) -> bool {
+        f64::from(largest) < self.width() * BINS as f64
+    }
+
     /// Makes room for values up to this size, on both sides.
     fn reach(&mut self, largest: f32) {
-        while f64::from(largest) >= self.width() * BINS as f64 {
+        while !self.reaches(largest) {
             self.widen();
         }
     }
@@ -66,27 +74,30 @@ impl Histogram {
         self.exponent += 1;
     }
 
-    fn count(&mut self, values: &[f32]) {
+    /// Counts values that all lie within reach and between two values.
+    fn count(&self, values: &[f32], [least, greatest]: [f32; 2], counters: &mut Counters) {
         let scale = (-self.exponent as f32).exp2();
-        let offset = BINS as f32;
-        let bin = |v: f32| ((v * scale).floor() + offset) as usize;
-        let mut lanes = vec![[0_u32; LANES]; 2 * BINS];
-        // Counters of 32 bits: parts are short enough.
-        for part in values.chunks(1 << 28) {
-            let (fours, rest) = part.as_chunks::<LANES>();
-            for four in fours {
-                for (lane, v) in four.iter().enumerate() {
-                    lanes[bin(*v).min(2 * BINS - 1)][lane] += 1;
-                }
+        let [low, high] = [least, greatest].map(|v| bin_of(v * scale) as usize);
+        let [first, end] = counters.used;
+        counters.used = if first < end { [first.min(low), end.max(high + 1)] } else { [low, high + 1] };
+        let mut bins = [0_u32; PART];
+        for part in values.chunks(PART) {
+            for (bin, v) in bins.iter_mut().zip(part) {
+                *bin = bin_of(*v * scale);
             }
-            for v in rest {
-                lanes[bin(*v).min(2 * BINS - 1)][0] += 1;
-            }
-            for (total, lanes) in self.counts.iter_mut().zip(&mut lanes) {
-                *total += lanes.iter().map(|n| u64::from(*n)).sum::<u64>();
-                *lanes = [0; LANES];
-            }
+            counters.add(&bins[..part.len()]);
         }
+    }
+
+    /// Takes over what was counted for the present width.
+    fn take(&mut self, counters: &mut Counters) {
+        let [first, end] = counters.used;
+        for (total, lanes) in self.counts[first..end].iter_mut().zip(&mut counters.lanes[first..end]) {
+            *total += lanes.iter().map(|n| u64::from(*n)).sum::<u64>();
+            *lanes = [0; LANES];
+        }
+        counters.used = [2 * BINS; 2];
+        counters.total = 0;
     }
 
     fn merge(&mut self, mut other: Histogram) {
@@ -99,6 +110,49 @@ impl Histogram {
         for (a, b) in self.counts.iter_mut().zip(other.counts) {
             *a += b;
         }
+    }
+}
+
+/// The bin of a value that is counted in widths of a bin: its floor. Adding 1.5 · 2^23 rounds to the nearest integer, which
+/// then stands in the lowest bits; where that is above the value, the floor is one less. Any CPU does this for many values
+/// at once, where `floor` is a call.
+fn bin_of(value: f32) -> u32 {
+    const ROUND: f32 = 12_582_912.0;
+    let rounded = value + ROUND;
+    let above = u32::from(rounded - ROUND > value);
+    rounded.to_bits().wrapping_sub(above).wrapping_add(BINS as u32) % (2 * BINS as u32)
+}
+
+/// Counters of one thread, used for one tensor after the other.
+#[derive(Debug, Clone)]
+pub struct Counters {
+    lanes: Vec<[u32; LANES]>,
+    /// Bins from the first that holds something to behind the last.
+    used: [usize; 2],
+    /// All that was counted: at most what a counter holds.
+    total: u32,
+}
+
+impl Default for Counters {
+    fn default() -> Counters {
+        Counters { lanes: vec![[0; LANES]; 2 * BINS], used: [2 * BINS; 2], total: 0 }
+    }
+}
+
+impl Counters {
+    /// At most [`PART`] bins.
+    fn add(&mut self, bins: &[u32]) {
+        let Ok(lanes) = <&mut [[u32; LANES]; 2 * BINS]>::try_from(self.lanes.as_mut_slice()) else { return };
+        let (fours, rest) = bins.as_chunks::<LANES>();
+        for four in fours {
+            for (lane, bin) in four.iter().enumerate() {
+                lanes[*bin as usize % (2 * BINS)][lane] += 1;
+            }
+        }
+        for bin in rest {
+            lanes[*bin as usize % (2 * BINS)][0] += 1;
+        }
+        self.total += bins.len() as u32;
     }
 }
 
@@ -172,28 +226,34 @@ impl Statistics {
     #[must_use]
     pub fn of(values: &[f32], input: usize) -> Option<Statistics> {
         let mut statistics: Option<Statistics> = None;
-        Statistics::add(&mut statistics, values, input).then_some(())?;
+        Statistics::add(&mut statistics, values, input, &mut Counters::default()).then_some(())?;
         statistics
     }
 
-    /// Adds one input's tensor to statistics that may not have begun. False if a value is not finite.
+    /// Adds one input's tensor to statistics that may not have begun. False if a value is not finite; the statistics are
+    /// useless then.
     #[must_use]
-    pub fn add(into: &mut Option<Statistics>, values: &[f32], input: usize) -> bool {
-        if values.is_empty() {
-            return true;
+    pub fn add(into: &mut Option<Statistics>, values: &[f32], input: usize, counters: &mut Counters) -> bool {
+        let Some(first) = values.first() else { return true };
+        let new = || {
+            let first = Extreme { value: *first, input };
+            Statistics { least: first, greatest: first, histogram: Histogram::default() }
+        };
+        let s = into.get_or_insert_with(new);
+        for part in values.chunks(PART) {
+            let (least, greatest, finite) = extremes(part);
+            if !finite {
+                return false;
+            }
+            s.widen_to(Extreme { value: least, input }, Extreme { value: greatest, input });
+            let largest = least.abs().max(greatest.abs());
+            if counters.total > FULL || !s.histogram.reaches(largest) {
+                s.histogram.take(counters);
+                s.histogram.reach(largest);
+            }
+            s.histogram.count(part, [least, greatest], counters);
         }
-        let (least, greatest, finite) = extremes(values);
-        if !finite {
-            return false;
-        }
-        let s = into.get_or_insert_with(|| Statistics {
-            least: Extreme { value: least, input },
-            greatest: Extreme { value: greatest, input },
-            histogram: Histogram::default(),
-        });
-        s.widen_to(Extreme { value: least, input }, Extreme { value: greatest, input });
-        s.histogram.reach(least.abs().max(greatest.abs()));
-        s.histogram.count(values);
+        s.histogram.take(counters);
         true
     }
 
@@ -262,7 +322,8 @@ mod tests {
         let parts = [values(1, 1003, 0.01), values(2, 517, 3.0), values(3, 64, 900.0), values(4, 5, 0.5)];
         let one = |order: &[usize]| {
             let mut s = None;
-            order.iter().for_each(|i| assert!(Statistics::add(&mut s, &parts[*i], *i)));
+            let mut counters = Counters::default();
+            order.iter().for_each(|i| assert!(Statistics::add(&mut s, &parts[*i], *i, &mut counters)));
             s.unwrap()
         };
         let all = one(&[0, 1, 2, 3]);
@@ -272,6 +333,30 @@ mod tests {
         assert_eq!((all.least.input, all.greatest.input), (2, 2));
         let text = serde_json::to_string(&all).unwrap();
         assert_eq!(serde_json::from_str::<Statistics>(&text).unwrap(), all);
+    }
+
+    #[test]
+    fn bins_are_floors() {
+        let odd = [
+            -0.0_f32,
+            0.0,
+            0.5,
+            -0.5,
+            1.0,
+            -1.0,
+            1e-40,
+            -1e-40,
+            2_047.999_8,
+            -2_047.999_8,
+            -2048.0,
+            1.5,
+            -1.5,
+        ];
+        let grid = (-4_096..4_096).map(|i| i as f32 / 2.0).filter(|v| v.abs() < 2048.0);
+        let near = grid.clone().flat_map(|v| [v, v.next_up(), v.next_down()]);
+        for v in near.chain(odd).filter(|v| (-2048.0..2048.0).contains(v)) {
+            assert_eq!(i64::from(bin_of(v)), v.floor() as i64 + BINS as i64, "{v:e}");
+        }
     }
 
     #[test]

@@ -29,11 +29,11 @@ pub(super) fn quantize(
     let axis = axis.filter(|_| format.per_channel);
     let channels = axis.map_or(1, |a| weights.shape[a]);
     let inner: usize = axis.map_or(weights.values.len(), |a| weights.shape[a + 1..].iter().product());
-    let channel = |at: usize| at / inner.max(1) % channels.max(1);
+    // Runs of weights of one channel: the channels take turns.
+    let runs = || weights.values.chunks(inner.max(1)).zip((0..channels.max(1)).cycle());
     let mut reach = vec![0.0_f32; channels];
-    for (at, w) in weights.values.iter().enumerate() {
-        let r = &mut reach[channel(at)];
-        *r = r.max(w.abs());
+    for (run, channel) in runs() {
+        reach[channel] = run.iter().fold(reach[channel], |r, w| r.max(w.abs()));
     }
     let most = if format.bits > 8 { 32767 } else { 127 };
     let mut scale: Vec<f64> = reach.iter().map(|r| f64::from(*r) / f64::from(most)).collect();
@@ -46,8 +46,10 @@ pub(super) fn quantize(
     // Channels without weights: any scale will do.
     let scale: Vec<f32> =
         scale.iter().map(|s| if (*s as f32).is_normal() { *s as f32 } else { 1.0 }).collect();
-    let q = |(at, w): (usize, &f32)| numeric::quantize(*w, scale[channel(at)], 0, [-most, most]);
-    let quantized = weights.values.iter().enumerate().map(q);
+    let quantized = runs().flat_map(|(run, channel)| {
+        let scale = scale[channel];
+        run.iter().map(move |w| numeric::quantize(*w, scale, 0, [-most, most]))
+    });
     let data = if format.bits > 8 {
         Data::S16(quantized.map(|v| v as i16).collect())
     } else {

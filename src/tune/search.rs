@@ -10,6 +10,7 @@ use super::measure::Candidate;
 use super::sensitivity::{Bench, float_run};
 use super::state::{Point, State};
 use crate::compiler::CompileOptions;
+use crate::float::Engine;
 use crate::machine::Machine;
 use crate::onnx::ImportOptions;
 use crate::onnx::proto::ModelProto;
@@ -52,6 +53,8 @@ pub struct Task<'a> {
     pub inputs: &'a [Input],
     /// The class of each input, for the metric top-1.
     pub labels: Option<&'a [usize]>,
+    /// What runs the float network.
+    pub engine: Engine,
     /// The machine.
     pub machine: &'a Machine,
     /// How models are imported.
@@ -126,7 +129,7 @@ struct Search<'a> {
 pub fn tune(task: &Task<'_>, state: State, watch: &dyn Watch) -> Result<Tuned, TuneError> {
     let state =
         if state.key == task.key { state } else { State { key: task.key.clone(), ..State::default() } };
-    let reference = float_run(task.clean, task.inputs)?;
+    let reference = float_run(&task.engine, task.clean, task.inputs)?;
     let mut search = Search { task, watch, reference, state: Mutex::new(state), methods: BTreeMap::new() };
     search.run()
 }
@@ -241,6 +244,7 @@ impl Search<'_> {
         let few = &self.task.inputs[..self.task.inputs.len().min(FEW)];
         let reference: Outputs = self.reference.iter().take(few.len()).cloned().collect();
         let bench = Bench {
+            engine: &self.task.engine,
             clean: self.task.clean,
             places: self.task.places,
             seen: self.task.seen,

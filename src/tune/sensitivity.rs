@@ -3,13 +3,9 @@
 //! In this regime noise is small, so powers add: the noise of a whole network is nearly the sum over what is in 8 bits,
 //! which tells what to raise before anything is simulated.
 
-use std::collections::BTreeMap;
-
-use prost::Message;
-
 use super::TuneError;
 use super::item::Item;
-use crate::float::{Stream, Threads};
+use crate::float::{Collected, Engine, Stream, Threads};
 use crate::onnx;
 use crate::onnx::proto::ModelProto;
 use crate::quantize::{
@@ -19,6 +15,7 @@ use crate::tensor_file::TensorData;
 
 /// The float network, and what its outputs should be.
 pub(super) struct Bench<'a> {
+    pub(super) engine: &'a Engine,
     pub(super) clean: &'a ModelProto,
     pub(super) places: &'a Places,
     pub(super) seen: &'a Calibration,
@@ -45,28 +42,21 @@ impl Bench<'_> {
                 quantize::rounded_weights(self.clean, self.places, node, format)
             }
         };
-        let found = float_run(&model, self.inputs)?;
+        let found = float_run(self.engine, &model, self.inputs)?;
         Ok(10.0_f64.powf(-quantize::sqnr(self.reference, &found) / 10.0))
     }
 }
 
 /// Float outputs on one thread.
-pub(super) fn float_run(model: &ModelProto, inputs: &[Input]) -> Result<Outputs, TuneError> {
+pub(super) fn float_run(engine: &Engine, model: &ModelProto, inputs: &[Input]) -> Result<Outputs, TuneError> {
     let graph = model.graph.as_ref().ok_or_else(|| TuneError::Run("the model has no graph".into()))?;
     let wanted = graph.output.iter().map(|o| o.name().to_string()).collect();
-    let bytes = model.encode_to_vec();
-    let stream = Stream::load(&bytes, &onnx::given_inputs(graph), &onnx::steps(graph), &wanted)
-        .map_err(TuneError::Run)?;
+    let stream = Stream::load(engine, &onnx::float_network(model), &wanted).map_err(TuneError::Run)?;
     let threads = Threads::new(1);
     let one = |input: &Input| {
         let values: Vec<(&str, &TensorData)> = input.iter().map(|(n, t)| (n.as_str(), t)).collect();
-        let mut outputs = BTreeMap::new();
-        stream
-            .run(&threads, &values, &mut |shown| {
-                outputs.insert(shown.name.to_string(), shown.values.to_vec());
-            })
-            .map_err(TuneError::Run)?;
-        Ok(outputs)
+        let seen = stream.run(&threads, &values, Collected::default()).map_err(TuneError::Run)?;
+        Ok(seen.tensors.into_iter().map(|t| (t.name, t.values)).collect())
     };
     inputs.iter().map(one).collect()
 }

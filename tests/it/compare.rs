@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use rcar_iss::float::{Stream, Threads};
-use rcar_iss::onnx::{LoadedModel, steps};
+use rcar_iss::float::{Collected, Engine, Stream, Threads};
+use rcar_iss::onnx::{LoadedModel, float_network};
 use rcar_iss::tensor_file::{self, Element, Npz, TensorData};
 use serde_json::Value;
 
@@ -98,22 +98,20 @@ fn framework_dump(dir: &Path) -> BTreeMap<String, TensorData> {
     fine(&["run", &model, "--input", &seven, "--dump-layers", out.to_str().unwrap()]);
     let input = tensor_file::read(&out.join("input.npy")).unwrap();
     let float = LoadedModel::from_file(Path::new(&digit("float.onnx"))).unwrap();
-    let steps = steps(float.graph());
-    let names: BTreeSet<String> = steps.iter().flat_map(|s| s.outputs.iter().cloned()).collect();
-    let bytes = fs::read(digit("float.onnx")).unwrap();
-    let stream = Stream::load(&bytes, &["input".into()], &steps, &names).unwrap();
+    let network = float_network(&float.model);
+    let names: BTreeSet<String> = network.steps.iter().flat_map(|s| s.outputs.iter().cloned()).collect();
+    let stream = Stream::load(&Engine::Rten, &network, &names).unwrap();
     let mut dump = BTreeMap::new();
-    let mut show = |shown: rcar_iss::float::Shown<'_>| {
-        let mut shape = shown.shape.to_vec();
-        let mut values = shown.values.to_vec();
+    let seen = stream.run(&Threads::new(1), &[("input", &input)], Collected::default()).unwrap();
+    for tensor in seen.tensors {
+        let (mut shape, mut values) = (tensor.shape, tensor.values);
         if let [1, c, h, w] = shape[..] {
-            values = (0..h * w * c).map(|i| shown.values[i % c * h * w + i / c]).collect();
+            values = (0..h * w * c).map(|i| values[i % c * h * w + i / c]).collect();
             shape = vec![1, h, w, c];
         }
         let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        dump.insert(shown.name.to_string(), TensorData { element: Element::F32, shape, bytes });
-    };
-    stream.run(&Threads::new(1), &[("input", &input)], &mut show).unwrap();
+        dump.insert(tensor.name, TensorData { element: Element::F32, shape, bytes });
+    }
     dump
 }
 

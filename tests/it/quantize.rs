@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use prost::Message;
 use rcar_iss::compiler::{self, CompileOptions};
-use rcar_iss::float::FloatRunner;
+use rcar_iss::float::{Engine, FloatRunner};
 use rcar_iss::machine::Machine;
 use rcar_iss::onnx::proto::ModelProto;
 use rcar_iss::onnx::{self, ImportOptions, LoadedModel};
@@ -43,7 +43,7 @@ fn quantized(choice: &Choice, n: usize) -> (Cleaned, Places, ModelProto) {
     let graph = clean.model.graph.as_ref().unwrap();
     let places = Places::of(graph, &BTreeSet::new());
     let tensors: BTreeSet<String> = places.own().map(str::to_string).collect();
-    let seen = quantize::calibrate(&clean.model, &tensors, &inputs(n), 2, &|| ()).unwrap();
+    let seen = quantize::calibrate(&clean.model, &tensors, &inputs(n), &Engine::Rten, 2, &|| ()).unwrap();
     let parameters = quantize::choose(graph, &places, &seen, choice).unwrap();
     let model = quantize::write(&clean.model, &places, &parameters).unwrap();
     (clean, places, model)
@@ -112,8 +112,8 @@ fn the_number_of_threads_does_not_change_a_byte() {
     let clean = quantize::clean(&float_model()).unwrap();
     let places = Places::of(clean.model.graph.as_ref().unwrap(), &BTreeSet::new());
     let tensors: BTreeSet<String> = places.own().map(str::to_string).collect();
-    let one = quantize::calibrate(&clean.model, &tensors, &inputs(7), 1, &|| ()).unwrap();
-    let three = quantize::calibrate(&clean.model, &tensors, &inputs(7), 3, &|| ()).unwrap();
+    let one = quantize::calibrate(&clean.model, &tensors, &inputs(7), &Engine::Rten, 1, &|| ()).unwrap();
+    let three = quantize::calibrate(&clean.model, &tensors, &inputs(7), &Engine::Rten, 3, &|| ()).unwrap();
     assert_eq!(one, three);
 }
 

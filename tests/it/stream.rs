@@ -1,11 +1,12 @@
-//! The float executor that shows every tensor, against runs that ask for one tensor each.
+//! Float engines that show every tensor: against runs that ask for one tensor each, and against each other.
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use prost::Message;
-use rcar_iss::float::{FloatRunner, Stream, Threads};
+use rcar_iss::float::{Collected, Engine, FloatRunner, Kept, Network, Stream, Threads};
 use rcar_iss::onnx::{self, LoadedModel};
+use rcar_iss::quantize::{self, Places};
 use rcar_iss::tensor_file::{Element, TensorData};
 
 fn digit() -> TensorData {
@@ -14,48 +15,139 @@ fn digit() -> TensorData {
     TensorData { element: Element::F32, shape: vec![1, 1, 28, 28], bytes }
 }
 
-#[test]
-fn every_tensor_is_shown_once_in_order_with_the_values_of_a_run_of_its_own() {
+fn network() -> Network {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs/digit_cnn/float.onnx");
-    let model = LoadedModel::from_file(&path).unwrap();
-    let bytes = model.model.encode_to_vec();
-    let steps = onnx::steps(model.graph());
-    let inputs = onnx::given_inputs(model.graph());
-    let mut wanted: BTreeSet<String> = steps.iter().flat_map(|s| s.outputs.clone()).collect();
-    wanted.insert(inputs[0].clone());
-    let stream = Stream::load(&bytes, &inputs, &steps, &wanted).unwrap();
-    let mut shown: Vec<(String, Vec<usize>, Vec<f32>)> = Vec::new();
-    let mut show = |t: rcar_iss::float::Shown<'_>| {
-        shown.push((t.name.to_string(), t.shape.to_vec(), t.values.to_vec()));
-    };
-    stream.run(&Threads::new(1), &[(&inputs[0], &digit())], &mut show).unwrap();
-    let order: Vec<&String> = shown.iter().map(|s| &s.0).collect();
-    let expected: Vec<&String> = inputs.iter().chain(steps.iter().flat_map(|s| &s.outputs)).collect();
-    assert_eq!(order, expected);
+    onnx::float_network(&LoadedModel::from_file(&path).unwrap().model)
+}
+
+/// All values of the network, its input first.
+fn all(network: &Network) -> Vec<String> {
+    network.inputs.iter().chain(network.steps.iter().flat_map(|s| &s.outputs)).cloned().collect()
+}
+
+/// Every tensor once, by name; none before those that it is computed from.
+fn shown(engine: &Engine, network: &Network) -> BTreeMap<String, Kept> {
+    let wanted: BTreeSet<String> = all(network).into_iter().collect();
+    let stream = Stream::load(engine, network, &wanted).unwrap();
+    let given = [(network.inputs[0].as_str(), &digit())];
+    let seen = stream.run(&Threads::new(1), &given, Collected::default()).unwrap().tensors;
+    let order: Vec<&str> = seen.iter().map(|t| t.name.as_str()).collect();
+    let place = |name: &String| order.iter().position(|o| o == name).unwrap();
+    for step in &network.steps {
+        assert!(step.inputs.iter().all(|i| place(i) < place(&step.outputs[0])), "{step:?} in {order:?}");
+    }
+    assert_eq!(order.len(), wanted.len());
+    seen.into_iter().map(|t| (t.name.clone(), t)).collect()
+}
+
+/// Equal up to the order of sums.
+fn near(a: &[f32], b: &[f32]) -> bool {
+    let largest = a.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() <= largest * 1e-5)
+}
+
+#[test]
+fn every_tensor_is_shown_once_with_the_values_of_a_run_of_its_own() {
+    let network = network();
     let mut runner = FloatRunner::new();
-    for (name, shape, values) in shown.iter().skip(1) {
-        let alone = runner.run(&bytes, &[(&inputs[0], digit())], &[name]).unwrap();
-        assert_eq!(alone[0].shape, *shape);
-        let bits: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        let largest = values.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
+    for (name, seen) in shown(&Engine::Rten, &network).iter().filter(|(n, _)| **n != network.inputs[0]) {
+        let alone = runner.run(&network.model, &[(&network.inputs[0], digit())], &[name]).unwrap();
+        assert_eq!(alone[0].shape, seen.shape);
+        let own: Vec<f32> =
+            alone[0].bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
         // Packed weights may be summed in another order.
-        let near = alone[0].bytes.chunks(4).zip(bits.chunks(4)).all(|(a, b)| {
-            let [a, b] = [a, b].map(|v| f32::from_le_bytes(v.try_into().unwrap()));
-            (a - b).abs() <= largest * 1e-5
-        });
-        assert!(near, "{name}");
+        assert!(near(&own, &seen.values), "{name}");
     }
 }
 
 #[test]
 fn a_tensor_that_nothing_computes_is_refused() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs/digit_cnn/float.onnx");
-    let model = LoadedModel::from_file(&path).unwrap();
-    let (steps, inputs) = (onnx::steps(model.graph()), onnx::given_inputs(model.graph()));
-    let bytes = model.model.encode_to_vec();
+    let network = network();
     let wanted = BTreeSet::from(["no_such".to_string()]);
-    assert!(Stream::load(&bytes, &inputs, &steps, &wanted).unwrap_err().contains("no_such"));
-    let wanted = BTreeSet::from([steps[0].outputs[0].clone()]);
-    let stream = Stream::load(&bytes, &inputs, &steps, &wanted).unwrap();
-    assert!(stream.run(&Threads::new(1), &[], &mut |_| ()).unwrap_err().contains(&inputs[0]));
+    assert!(Stream::load(&Engine::Rten, &network, &wanted).unwrap_err().contains("no_such"));
+    let wanted = BTreeSet::from([network.steps[0].outputs[0].clone()]);
+    let stream = Stream::load(&Engine::Rten, &network, &wanted).unwrap();
+    assert!(
+        stream.run(&Threads::new(1), &[], Collected::default()).unwrap_err().contains(&network.inputs[0])
+    );
+}
+
+/// The library of an ONNX Runtime on this computer, as the command line finds it.
+#[expect(clippy::print_stderr, reason = "a test that does not run must say so")]
+fn installed() -> Option<PathBuf> {
+    let out = run(&crate::scratch("engine-found"), "onnxruntime");
+    if !out.status.success() {
+        let why = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(out.status.code() == Some(3) && why.contains("pip install onnxruntime"), "{why}");
+        eprintln!("skipped: no ONNX Runtime is installed here");
+        return None;
+    }
+    let report: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    let name = report["float_engine"].as_str().unwrap();
+    Some(name.strip_prefix("ONNX Runtime (").unwrap().strip_suffix(')').unwrap().into())
+}
+
+/// Quantizes the digit network by an engine.
+fn run(dir: &Path, engine: &str) -> std::process::Output {
+    let digit = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs/digit_cnn");
+    Command::new(env!("CARGO_BIN_EXE_rcar-iss"))
+        .env_remove("ORT_DYLIB_PATH")
+        .arg("quantize")
+        .args([digit.join("float.onnx"), "--calib".into(), digit.join("seven.png")])
+        .args(["--json", "--float-engine", engine, "-o"])
+        .arg(dir.join("q.onnx"))
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn onnx_runtime_shows_what_rten_shows() {
+    let Some(library) = installed() else { return };
+    let engine = Engine::onnx_runtime(&library).unwrap();
+    let network = network();
+    let (ours, theirs) = (shown(&Engine::Rten, &network), shown(&engine, &network));
+    for (name, a) in &ours {
+        assert!(a.shape == theirs[name].shape && near(&a.values, &theirs[name].values), "{name}");
+    }
+    // What a caller sees does not depend on who else computes.
+    let clean = quantize::clean(&crate::quantize::float_model()).unwrap().model;
+    let places = Places::of(clean.graph.as_ref().unwrap(), &BTreeSet::new());
+    let tensors: BTreeSet<String> = places.own().map(str::to_string).collect();
+    let inputs = crate::quantize::inputs(9);
+    let seen = |threads| quantize::calibrate(&clean, &tensors, &inputs, &engine, threads, &|| ()).unwrap();
+    assert_eq!(seen(1), seen(3));
+    // Errors of the library are values.
+    let wanted = BTreeSet::from([network.steps[0].outputs[0].clone()]);
+    let stream = Stream::load(&engine, &network, &wanted).unwrap();
+    let odd = TensorData { shape: vec![1, 1, 14, 56], ..digit() };
+    let error = stream.run(&Threads::new(1), &[("input", &odd)], Collected::default()).unwrap_err();
+    assert!(error.starts_with("ONNX Runtime: "), "{error}");
+    let broken = Network { model: b"no model".to_vec(), ..network };
+    assert!(Stream::load(&engine, &broken, &wanted).is_err());
+    // A process holds one library.
+    assert!(Engine::onnx_runtime(Path::new(env!("CARGO_BIN_EXE_rcar-iss"))).is_err());
+}
+
+#[test]
+fn the_engine_that_ran_is_told_and_one_that_is_missing_is_named() {
+    let dir = crate::scratch("engine-named");
+    let said = |engine: &str| -> serde_json::Value {
+        let out = run(&dir, engine);
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        let saved = std::fs::read_to_string(dir.join("q.calibration.json")).unwrap();
+        let saved: serde_json::Value = serde_json::from_str(&saved).unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+        [report["float_engine"].clone(), saved["float_engine"].clone()].to_vec().into()
+    };
+    // Without ORT_DYLIB_PATH nothing is looked for.
+    assert_eq!(said("auto"), serde_json::json!(["rten", "rten"]));
+    assert_eq!(said("rten"), serde_json::json!(["rten", "rten"]));
+    for missing in ["no/such/libonnxruntime.so", env!("CARGO_MANIFEST_DIR"), "nosuchlib.so"] {
+        let out = run(&dir, missing);
+        let text = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert_eq!(out.status.code(), Some(3), "{text}");
+        for word in [missing, "cannot be loaded", "--float-engine rten"] {
+            assert!(text.contains(word), "{text}");
+        }
+    }
 }

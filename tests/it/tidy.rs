@@ -51,6 +51,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "compiler",
             "dump",
             "files",
+            "float",
             "graph",
             "host",
             "image",

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use rcar_iss::compiler::CompileOptions;
+use rcar_iss::float::Engine;
 use rcar_iss::machine::Machine;
 use rcar_iss::onnx::ImportOptions;
 use rcar_iss::quantize::{self, Choice, Method, Places};
@@ -30,7 +31,7 @@ fn the_least_in_16_bits_reaches_the_target_and_what_was_measured_is_not_measured
     let places = Places::of(clean.model.graph.as_ref().unwrap(), &BTreeSet::new());
     let tensors = places.own().map(str::to_string).collect();
     let inputs = inputs(6);
-    let seen = quantize::calibrate(&clean.model, &tensors, &inputs, 2, &|| ()).unwrap();
+    let seen = quantize::calibrate(&clean.model, &tensors, &inputs, &Engine::Rten, 2, &|| ()).unwrap();
     let choice = Choice::default();
     let machine = Machine::named("rcn-m").unwrap();
     let mut task = Task {
@@ -42,6 +43,7 @@ fn the_least_in_16_bits_reaches_the_target_and_what_was_measured_is_not_measured
         methods: vec![Method::MinMax, Method::Mse],
         inputs: &inputs[..4],
         labels: None,
+        engine: Engine::Rten,
         machine: &machine,
         import: ImportOptions::default(),
         compile: CompileOptions::default(),

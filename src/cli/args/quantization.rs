@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::EngineArgs;
+
 /// Extents that a model leaves open.
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct ShapeArgs {
@@ -110,6 +112,8 @@ pub(in crate::cli) struct CalibrationArgs {
     pub(in crate::cli) pictures: PictureArgs,
     #[command(flatten)]
     pub(in crate::cli) shapes: ShapeArgs,
+    #[command(flatten)]
+    pub(in crate::cli) engine: EngineArgs,
     /// Threads [default: all]
     #[arg(long, value_name = "N")]
     pub(in crate::cli) threads: Option<std::num::NonZeroUsize>,

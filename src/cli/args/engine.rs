@@ -1,0 +1,13 @@
+//! Which library runs float networks.
+
+use clap::Args;
+
+/// The engine of float networks.
+#[derive(Debug, Clone, Args)]
+pub(in crate::cli) struct EngineArgs {
+    /// Library that runs the float network: auto, rten, onnxruntime, or the path of a libonnxruntime. auto: the one that
+    /// ORT_DYLIB_PATH names, else rten. onnxruntime: ORT_DYLIB_PATH, else that of an installed Python package, else the
+    /// system's
+    #[arg(long, value_name = "NAME|PATH", default_value = "auto")]
+    pub(in crate::cli) float_engine: String,
+}

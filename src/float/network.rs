@@ -1,0 +1,89 @@
+//! What an engine takes, and what it shows.
+
+use std::any::Any;
+use std::collections::BTreeSet;
+
+/// A float network as an engine takes it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Network {
+    /// The serialized `ModelProto`.
+    pub model: Vec<u8>,
+    /// Inputs that must be given.
+    pub inputs: Vec<String>,
+    /// Outputs that the model declares.
+    pub outputs: Vec<String>,
+    /// Its nodes in an order in which they can run.
+    pub steps: Vec<Step>,
+}
+
+/// What one node reads and writes: names of values. Constants are left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Step {
+    /// Values read, also those that a branch inside the node captures.
+    pub inputs: Vec<String>,
+    /// Values written.
+    pub outputs: Vec<String>,
+}
+
+/// A computed tensor, row-major.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// Name of the ONNX value.
+    pub name: &'a str,
+    /// Extents.
+    pub shape: &'a [usize],
+    /// `product(shape)` values.
+    pub values: &'a [f32],
+}
+
+/// Receives the tensors of one run.
+pub trait Observer: Any + Send {
+    /// A wanted tensor was computed. Each comes once; none comes before those that it is computed from.
+    fn see(&mut self, tensor: Shown<'_>);
+}
+
+/// Keeps everything that it sees.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Collected {
+    /// In the order of computation.
+    pub tensors: Vec<Kept>,
+}
+
+/// A tensor that was seen, row-major.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept {
+    /// Name of the ONNX value.
+    pub name: String,
+    /// Extents.
+    pub shape: Vec<usize>,
+    /// `product(shape)` values.
+    pub values: Vec<f32>,
+}
+
+impl Observer for Collected {
+    fn see(&mut self, t: Shown<'_>) {
+        self.tensors.push(Kept { name: t.name.into(), shape: t.shape.to_vec(), values: t.values.to_vec() });
+    }
+}
+
+/// What will be shown.
+pub(super) struct Order {
+    /// Inputs of the network.
+    pub(super) inputs: BTreeSet<String>,
+    /// Computed values, in the order of the nodes.
+    pub(super) computed: Vec<String>,
+}
+
+impl Order {
+    /// Fails if nothing computes one of the values.
+    pub(super) fn of(network: &Network, wanted: &BTreeSet<String>) -> Result<Order, String> {
+        let inputs: BTreeSet<String> =
+            network.inputs.iter().filter(|i| wanted.contains(*i)).cloned().collect();
+        let all = network.steps.iter().flat_map(|s| &s.outputs);
+        let computed: Vec<String> = all.filter(|o| wanted.contains(*o)).cloned().collect();
+        match wanted.iter().find(|w| !computed.contains(w) && !inputs.contains(*w)) {
+            Some(name) => Err(format!("the model computes no value named '{name}'")),
+            None => Ok(Order { inputs, computed }),
+        }
+    }
+}
