@@ -42,6 +42,10 @@ pub(super) struct Prepared {
     /// The library that computed what was seen; of earlier statistics the one that they name.
     pub(super) seen_by: String,
     pub(super) pruned: Option<Pruned>,
+    /// Pairs of convolutions that were equalized.
+    equalized: usize,
+    /// Nodes whose biases were corrected.
+    corrected: usize,
 }
 
 /// What pruning did.
@@ -85,6 +89,7 @@ pub(super) fn run(args: &QuantizeArgs) -> Result<Report, Failure> {
     let mut settings = settings(&args.how)?;
     settings.bits = args.bits.unwrap_or(settings.bits);
     settings.weight_bits = args.weight_bits.unwrap_or(settings.weight_bits);
+    settings.bias_correction |= args.bias_correction;
     for option in &args.layer {
         let Some((name, width)) = option.rsplit_once('=') else {
             return Err(Failure::usage(format!("--layer {option}")).help("write NAME=a16w8 or NAME=a16w16"));
@@ -98,10 +103,13 @@ pub(super) fn run(args: &QuantizeArgs) -> Result<Report, Failure> {
         Some(share) => return Err(Failure::usage(format!("--prune {share}: it is a share, 0 to 1"))),
         None => None,
     };
-    let prepared = prepare(&args.model_file, &args.how, settings, pruning)?;
+    let mut prepared = prepare(&args.model_file, &args.how, settings, pruning)?;
+    if prepared.settings.bias_correction {
+        correct_biases(&args.model_file, &mut prepared)?;
+    }
     let (model, parameters) = write(&args.model_file, &prepared, &prepared.choice)?;
     let record = Record::of(
-        &prepared.seen_by,
+        (&prepared.seen_by, prepared.settings.equalize),
         prepared.inputs.clone(),
         &prepared.places,
         &prepared.seen,
@@ -145,7 +153,7 @@ pub(super) fn prepare(
     if let Some(name) = settings.skip.iter().find(|s| graph.node.iter().all(|n| n.name() != s.as_str())) {
         return Err(no_node(name));
     }
-    let places = Places::of(&graph, &settings.skip);
+    let mut places = Places::of(&graph, &settings.skip);
     let options = model::graph_options(&args.shapes)?;
     let engine = engine::chosen(&args.engine.float_engine)?;
     let threads = args.threads.or(std::thread::available_parallelism().ok()).map_or(1, NonZero::get);
@@ -174,10 +182,24 @@ pub(super) fn prepare(
             return Err(Failure::usage("--prune needs --calib: the network is calibrated after it"));
         }
     };
+    let mut equalized = 0;
+    if settings.equalize {
+        (clean.model, equalized) = quantize::equalize(&clean.model);
+        places = Places::of(clean.model.graph.as_ref().unwrap_or(&graph), &settings.skip);
+    }
     let (seen, inputs, seen_by) = match (&args.calibration, &feed) {
         (Some(path), _) => {
             let record: Record =
                 serde_json::from_str(&files::read_text(path)?).map_err(|e| Failure::file(path, &e))?;
+            if record.equalized != settings.equalize {
+                let [was, is] =
+                    [record.equalized, settings.equalize].map(|e| if e { "with" } else { "without" });
+                return Err(Failure::file(
+                    path,
+                    &format!("it was made {was} --equalize, this run is {is} it"),
+                )
+                .help("tensors have other ranges then: use the same option, or calibrate again"));
+            }
             (record.statistics(), record.inputs.clone(), record.float_engine)
         }
         (None, Some(feed)) => {
@@ -195,7 +217,41 @@ pub(super) fn prepare(
             ));
         }
     };
-    Ok(Prepared { clean, places, seen, settings, choice, inputs, feed, engine, threads, seen_by, pruned })
+    Ok(Prepared {
+        clean,
+        places,
+        seen,
+        settings,
+        choice,
+        inputs,
+        feed,
+        engine,
+        threads,
+        seen_by,
+        pruned,
+        equalized,
+        corrected: 0,
+    })
+}
+
+/// Corrects the biases of the float network for the weights that will be written.
+fn correct_biases(path: &Path, p: &mut Prepared) -> Result<(), Failure> {
+    let Some(feed) = &p.feed else {
+        return Err(Failure::usage("--bias-correction needs --calib: errors are measured on inputs"));
+    };
+    let graph = p.clean.model.graph.clone().unwrap_or_default();
+    let refused = |e: QuantizeError| failure(path, &e);
+    let parameters = quantize::choose(&graph, &p.places, &p.seen, &p.choice).map_err(refused)?;
+    let progress = Progress::new(feed.count() as u64, "correcting biases");
+    let what = (&p.places, &parameters);
+    let step = || progress.step();
+    let (model, corrected) =
+        quantize::correct_biases(&p.clean.model, what, feed, &p.engine, p.threads, &step).map_err(refused)?;
+    progress.finish();
+    p.places = Places::of(model.graph.as_ref().unwrap_or(&graph), &p.settings.skip);
+    p.clean.model = model;
+    p.corrected = corrected;
+    Ok(())
 }
 
 /// The model that a choice gives.
@@ -235,6 +291,7 @@ pub(super) fn settings(args: &CalibrationArgs) -> Result<Settings, Failure> {
         s.activations.clone_from(a);
     }
     s.symmetric |= args.symmetric;
+    s.equalize |= args.equalize;
     if args.per_channel || args.per_tensor {
         s.per_channel = args.per_channel;
     }
@@ -321,6 +378,8 @@ fn json(
         "weights": parameters.weights.len(),
         "settings": p.settings,
         "removed": p.clean.removed,
+        "equalized_pairs": p.equalized,
+        "corrected_biases": p.corrected,
         "pruned": pruned,
     });
     format!("{value:#}\n")
@@ -336,6 +395,12 @@ fn text(
     let mut text = String::new();
     if !p.clean.removed.is_empty() {
         let _ = writeln!(text, "{} nodes folded into others or removed", p.clean.removed.len());
+    }
+    if p.settings.equalize {
+        let _ = writeln!(text, "{} pairs of convolutions equalized", p.equalized);
+    }
+    if p.settings.bias_correction {
+        let _ = writeln!(text, "biases of {} nodes corrected", p.corrected);
     }
     if let Some(pruned) = &p.pruned {
         let zero: usize = pruned.layers.iter().map(|l| l.blocks[0]).sum();

@@ -28,7 +28,13 @@ const METHODS: [Method; 4] =
 pub(super) fn run(args: &TuneArgs) -> Result<Report, Failure> {
     let machine = machines::named(&args.machine)?;
     let max_cycles = args.max_cycles.as_deref().map(percent).transpose()?;
-    let prepared = command::prepare(&args.model_file, &args.how, command::settings(&args.how)?, None)?;
+    let settings = command::settings(&args.how)?;
+    if settings.bias_correction {
+        return Err(Failure::usage("bias_correction in --config: tune does not know it").help(
+            "the correction depends on the widths: add it to OUT.recipe.toml and run quantize with that",
+        ));
+    }
+    let prepared = command::prepare(&args.model_file, &args.how, settings, None)?;
     let inputs = measured_inputs(args, &prepared)?;
     let labels = args.labels.as_deref().map(|path| labels(path, inputs.len())).transpose()?;
     let side = sidecar::find(&args.model_file)?;
@@ -109,10 +115,12 @@ fn measured_inputs(args: &TuneArgs, prepared: &Prepared) -> Result<Vec<Input>, F
 fn labels(path: &Path, count: usize) -> Result<Vec<usize>, Failure> {
     let array = super::feed::array(path, files::read(path)?, &["y", "labels"])?;
     let size = array.element.bytes();
+    let signed = matches!(array.element, Element::S8 | Element::S16 | Element::S32 | Element::S64);
     let value = |chunk: &[u8]| {
+        let negative = signed && chunk.last().is_some_and(|top| *top > 127);
         let mut wide = [0; 8];
         wide[..size].copy_from_slice(chunk);
-        usize::try_from(u64::from_le_bytes(wide)).ok()
+        usize::try_from(u64::from_le_bytes(wide)).ok().filter(|_| !negative)
     };
     let float = matches!(array.element, Element::F32 | Element::F64);
     let all: Option<Vec<usize>> = array.bytes.chunks_exact(size).map(value).collect();
@@ -252,7 +260,7 @@ fn write(
     let quantized: ModelProto =
         quantize::write(&prepared.clean.model, &prepared.places, &parameters).map_err(refused)?;
     let record = quantize::Record::of(
-        &prepared.seen_by,
+        (&prepared.seen_by, prepared.settings.equalize),
         prepared.inputs.clone(),
         &prepared.places,
         &prepared.seen,

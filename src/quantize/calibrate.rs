@@ -56,50 +56,90 @@ pub fn calibrate(
         return Err(QuantizeError::NoInputs);
     }
     let stream = Stream::load(engine, &onnx::float_network(model), tensors).map_err(QuantizeError::Float)?;
-    let next = AtomicUsize::new(0);
-    let failed: Mutex<BTreeMap<usize, QuantizeError>> = Mutex::default();
-    let merged: Mutex<Calibration> = Mutex::default();
-    let worker = || {
-        let pool = Threads::new(1);
-        let mut own = Own::default();
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            if at >= inputs.count() {
-                break;
-            }
-            own = match one(&stream, &pool, inputs, at, own) {
-                Ok(own) => own,
-                Err(error) => {
-                    next.store(inputs.count(), Ordering::Relaxed);
-                    if let Ok(mut failed) = failed.lock() {
-                        failed.insert(at, error);
-                    }
-                    return;
+    let walk = Walk { stream: &stream, inputs, threads, step };
+    let workers = walk.run(
+        &Own::default,
+        &|at, own: &mut Own| own.at = at,
+        &|at, own: &mut Own| match own.odd.take() {
+            Some(tensor) => Err(QuantizeError::NotFinite { tensor, at }),
+            None => Ok(()),
+        },
+    )?;
+    let mut merged = Calibration::new();
+    for (name, statistics) in workers.into_iter().flat_map(|own| own.seen) {
+        let Some(new) = statistics else { continue };
+        let joined = match merged.remove(&name) {
+            Some(old) => Statistics::merged(old, new),
+            None => new,
+        };
+        merged.insert(name, joined);
+    }
+    Ok(merged)
+}
+
+/// A network run over inputs on several threads.
+pub(super) struct Walk<'a> {
+    pub(super) stream: &'a Stream,
+    pub(super) inputs: &'a dyn Inputs,
+    pub(super) threads: usize,
+    /// Called after each input.
+    pub(super) step: &'a (dyn Fn() + Sync),
+}
+
+impl Walk<'_> {
+    /// Each thread has an observer of its own, made by `new`. `before` and `after` are called for each input.
+    /// Of several errors that of the first input is told.
+    pub(super) fn run<O: Observer>(
+        &self,
+        new: &(dyn Fn() -> O + Sync),
+        before: &(dyn Fn(usize, &mut O) + Sync),
+        after: &(dyn Fn(usize, &mut O) -> Result<(), QuantizeError> + Sync),
+    ) -> Result<Vec<O>, QuantizeError> {
+        let next = AtomicUsize::new(0);
+        let failed: Mutex<BTreeMap<usize, QuantizeError>> = Mutex::default();
+        let worker = || {
+            let pool = Threads::new(1);
+            let mut own = new();
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                if at >= self.inputs.count() {
+                    return Some(own);
                 }
-            };
-            step();
-        }
-        // A poisoned lock means that another worker panicked: its panic is what the user sees.
-        if let Ok(mut merged) = merged.lock() {
-            for (name, statistics) in own.seen {
-                let Some(new) = statistics else { continue };
-                let joined = match merged.remove(&name) {
-                    Some(old) => old.merged(new),
-                    None => new,
-                };
-                merged.insert(name, joined);
+                before(at, &mut own);
+                match self.one(&pool, at, own).and_then(|mut own| after(at, &mut own).map(|()| own)) {
+                    Ok(back) => own = back,
+                    Err(error) => {
+                        next.store(self.inputs.count(), Ordering::Relaxed);
+                        // A poisoned lock means that another worker panicked: its panic is what the user sees.
+                        if let Ok(mut failed) = failed.lock() {
+                            failed.insert(at, error);
+                        }
+                        return None;
+                    }
+                }
+                (self.step)();
             }
+        };
+        let found: Vec<Option<O>> = std::thread::scope(|scope| {
+            let others: Vec<_> =
+                (1..self.threads.clamp(1, self.inputs.count().max(1))).map(|_| scope.spawn(worker)).collect();
+            let own = worker();
+            others
+                .into_iter()
+                .map(|o| o.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .chain([own])
+                .collect()
+        });
+        match failed.into_inner().unwrap_or_default().into_values().next() {
+            Some(error) => Err(error),
+            None => Ok(found.into_iter().flatten().collect()),
         }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..threads.clamp(1, inputs.count()) {
-            scope.spawn(worker);
-        }
-        worker();
-    });
-    match failed.into_inner().unwrap_or_default().into_values().next() {
-        Some(error) => Err(error),
-        None => Ok(merged.into_inner().unwrap_or_default()),
+    }
+
+    fn one<O: Observer>(&self, pool: &Threads, at: usize, observer: O) -> Result<O, QuantizeError> {
+        let input = self.inputs.read(at).map_err(|why| QuantizeError::Input { at, why })?;
+        let values: Vec<(&str, &TensorData)> = input.iter().map(|(n, t)| (n.as_str(), t)).collect();
+        self.stream.run(pool, &values, observer).map_err(|why| QuantizeError::Input { at, why })
     }
 }
 
@@ -125,21 +165,5 @@ impl Observer for Own {
         {
             self.odd = Some(tensor.name.into());
         }
-    }
-}
-
-fn one(
-    stream: &Stream,
-    pool: &Threads,
-    inputs: &dyn Inputs,
-    at: usize,
-    own: Own,
-) -> Result<Own, QuantizeError> {
-    let input = inputs.read(at).map_err(|why| QuantizeError::Input { at, why })?;
-    let values: Vec<(&str, &TensorData)> = input.iter().map(|(n, t)| (n.as_str(), t)).collect();
-    let own = stream.run(pool, &values, Own { at, ..own }).map_err(|why| QuantizeError::Input { at, why })?;
-    match own.odd {
-        Some(tensor) => Err(QuantizeError::NotFinite { tensor, at }),
-        None => Ok(own),
     }
 }

@@ -3,11 +3,14 @@
 //! [`clean`] makes the graph ready, [`Places`] finds where quantizers stand, [`calibrate()`] watches the tensors there over a
 //! set of inputs, [`range()`] turns what was seen into ranges, and [`write()`] writes a model that ONNX Runtime and this
 //! project's importer run. [`choose`] goes from statistics to parameters; [`surgery`] changes single tensors of a model that
-//! is in QDQ form already, from whatever tool.
+//! is in QDQ form already, from whatever tool. [`equalize()`] and [`correct_biases`] prepare weights and biases for coarse
+//! scales.
 
+mod bias;
 mod calibrate;
 mod choose;
 mod cleanup;
+mod equalize;
 mod fidelity;
 mod network;
 mod parameters;
@@ -22,9 +25,11 @@ mod versions;
 mod weights;
 mod write;
 
+pub use bias::correct_biases;
 pub use calibrate::{Calibration, Input, Inputs, calibrate};
 pub use choose::{Choice, Width, choose};
 pub use cleanup::{Cleaned, clean};
+pub use equalize::equalize;
 pub use fidelity::{Outputs, float_outputs, sqnr};
 pub use parameters::{Activation, ActivationFormat, Parameters, WeightFormat};
 pub use places::{Places, WeightPlace};

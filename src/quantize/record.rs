@@ -16,6 +16,9 @@ pub struct Record {
     /// The library that ran the float network.
     #[serde(default)]
     pub float_engine: String,
+    /// Whether the network was [equalized](super::equalize()) before: its tensors have other ranges then.
+    #[serde(default)]
+    pub equalized: bool,
     /// Calibration inputs by number: file names, with the place in the file where one holds several.
     pub inputs: Vec<String>,
     /// By name of the float value.
@@ -55,7 +58,7 @@ impl Record {
     /// The record of a calibration.
     #[must_use]
     pub fn of(
-        float_engine: &str,
+        (float_engine, equalized): (&str, bool),
         inputs: Vec<String>,
         places: &Places,
         seen: &BTreeMap<String, Statistics>,
@@ -78,7 +81,7 @@ impl Record {
             };
             (name.clone(), record)
         });
-        Record { float_engine: float_engine.into(), inputs, tensors: tensors.collect() }
+        Record { float_engine: float_engine.into(), equalized, inputs, tensors: tensors.collect() }
     }
 
     /// The statistics by tensor, to choose parameters again.

@@ -17,6 +17,8 @@ use super::range::Method;
 /// bits = 8                  # of activations: 8 or 16
 /// weight_bits = 8
 /// per_channel = true        # weights: one scale for each output channel
+/// equalize = false          # scale channels of consecutive convolutions alike
+/// bias_correction = false   # take the mean error of rounded weights off the biases
 /// skip = ["/head/MatMul"]   # nodes that stay float
 ///
 /// [layers]                  # by node
@@ -40,6 +42,10 @@ pub struct Settings {
     pub weight_bits: u8,
     /// One scale for each output channel of weights.
     pub per_channel: bool,
+    /// Scale channels of consecutive convolutions alike before calibration ([`equalize`](super::equalize())).
+    pub equalize: bool,
+    /// Take the mean error of rounded weights off the biases ([`correct_biases`](super::correct_biases)).
+    pub bias_correction: bool,
     /// Nodes that stay float.
     pub skip: BTreeSet<String>,
     /// Names of [`Width`]s by node.
@@ -69,6 +75,8 @@ impl Default for Settings {
             bits: 8,
             weight_bits: 8,
             per_channel: true,
+            equalize: false,
+            bias_correction: false,
             skip: BTreeSet::new(),
             layers: BTreeMap::new(),
             tensors: BTreeMap::new(),

@@ -13,6 +13,19 @@ pub(super) struct Quantized {
     pub(super) constant: Constant,
     /// One, or one for each channel.
     pub(super) scale: Vec<f32>,
+    /// Axis of the channels, if there are several scales.
+    axis: Option<usize>,
+}
+
+impl Quantized {
+    /// What the integers stand for.
+    pub(super) fn dequantized(&self) -> Option<Vec<f32>> {
+        let integers = self.constant.integers()?;
+        let inner =
+            self.axis.map_or(integers.len(), |a| self.constant.shape[a + 1..].iter().product()).max(1);
+        let value = |(i, q): (usize, &i64)| *q as f32 * self.scale[i / inner % self.scale.len()];
+        Some(integers.iter().enumerate().map(value).collect())
+    }
 }
 
 /// Largest quotient of a bias and its scale. The 32 bits of an accumulator also hold the sum.
@@ -55,7 +68,8 @@ pub(super) fn quantize(
     } else {
         Data::S8(quantized.map(|v| v as i8).collect())
     };
-    Quantized { constant: Constant { name: String::new(), shape: weights.shape.clone(), data }, scale }
+    let axis = axis.filter(|_| scale.len() > 1);
+    Quantized { constant: Constant { name: String::new(), shape: weights.shape.clone(), data }, scale, axis }
 }
 
 /// A bias in 32 bits with the scale of the accumulator, `input_scale · weight scale`.
@@ -64,7 +78,8 @@ pub(super) fn bias(bias: &Floats, input_scale: f32, scale: &[f32]) -> Quantized 
     let of = |at: usize| scale[if scale.len() == 1 { 0 } else { at.min(scale.len() - 1) }];
     let q = |(at, b): (usize, &f32)| numeric::quantize_bias(f64::from(*b), of(at), false) as i32;
     let data = Data::S32(bias.values.iter().enumerate().map(q).collect());
-    Quantized { constant: Constant { name: String::new(), shape: bias.shape.clone(), data }, scale }
+    let axis = None;
+    Quantized { constant: Constant { name: String::new(), shape: bias.shape.clone(), data }, scale, axis }
 }
 
 /// A constant operand of an element-wise operator, with parameters that cover its values.
@@ -90,13 +105,9 @@ pub fn rounded_weights(model: &ModelProto, places: &Places, node: &str, format: 
     let Some(graph) = &mut model.graph else { return model };
     let Some(at) = graph.initializer.iter().position(|t| t.name() == place.weights) else { return model };
     let Some(mut values) = Floats::read(&graph.initializer[at]) else { return model };
-    let q = quantize(&values, format, place.axis, None);
-    let Some(integers) = q.constant.integers() else { return model };
-    let axis = place.axis.filter(|_| q.scale.len() > 1);
-    let inner: usize = axis.map_or(values.values.len(), |a| values.shape[a + 1..].iter().product());
-    for (i, v) in values.values.iter_mut().enumerate() {
-        *v = integers[i] as f32 * q.scale[i / inner.max(1) % q.scale.len()];
-    }
+    let rounded = quantize(&values, format, place.axis, None).dequantized();
+    let Some(rounded) = rounded else { return model };
+    values.values = rounded;
     // Other nodes may read the same initializer.
     let name = format!("{}.rounded", place.weights);
     graph.initializer.push(values.to_proto(&name));

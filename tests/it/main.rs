@@ -27,6 +27,7 @@ mod tidy;
 mod time_cli;
 mod trace;
 mod tune;
+mod weights;
 
 /// A fresh empty folder for one test.
 fn scratch(name: &str) -> std::path::PathBuf {

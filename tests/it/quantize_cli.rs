@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use rcar_iss::tensor_file::{self, Element, TensorData};
+
 fn rcar(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_rcar-iss"))
         .env_remove("ORT_DYLIB_PATH")
@@ -103,4 +105,64 @@ fn tune_writes_model_program_plot_and_recipe_and_goes_on_where_it_stopped() {
     assert!(text.contains(&report["best"]["cycles"].to_string()), "{text}");
     assert_eq!(tune(&["--target-sqnr", "500"]).status.code(), Some(1));
     assert_eq!(tune(&["--max-cycles", "lots"]).status.code(), Some(2));
+}
+
+#[test]
+fn weights_are_prepared_when_asked_for_and_saved_statistics_know_it() {
+    let dir = crate::scratch("quantize_prepared");
+    let path = |name: &str| dir.join(name).to_string_lossy().into_owned();
+    let prepared = |out: &str, threads: &str| {
+        let more = ["--per-tensor", "--equalize", "--bias-correction", "--threads", threads];
+        let o = rcar(&[&["quantize", FLOAT, "--calib", SEVEN, "-o", &path(out)], &more[..]].concat());
+        assert!(o.status.success(), "{}", stderr(&o));
+        String::from_utf8_lossy(&o.stdout).into_owned()
+    };
+    let text = prepared("a.onnx", "1");
+    assert!(text.contains("2 pairs of convolutions equalized"), "{text}");
+    assert!(text.contains("biases of 5 nodes corrected"), "{text}");
+    prepared("b.onnx", "2");
+    assert_eq!(std::fs::read(path("a.onnx")).unwrap(), std::fs::read(path("b.onnx")).unwrap());
+    // Both quantized networks still know the digit.
+    let o = rcar(&["run", &path("a.onnx"), "--input", SEVEN, "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&o.stdout).unwrap();
+    assert_eq!(report["runs"][0]["outputs"][0]["best"][0]["class"], 7);
+    // The tensors of an equalized network have other ranges.
+    let saved = path("a.calibration.json");
+    let again = ["quantize", FLOAT, "--calibration", &saved, "-o", &path("c.onnx")];
+    let o = rcar(&again);
+    assert_eq!(o.status.code(), Some(3), "{}", stderr(&o));
+    assert!(stderr(&o).contains("--equalize"), "{}", stderr(&o));
+    assert!(rcar(&[&again[..], &["--equalize"]].concat()).status.success());
+    let o = rcar(&[&again[..], &["--equalize", "--bias-correction"]].concat());
+    assert_eq!(o.status.code(), Some(2), "{}", stderr(&o));
+}
+
+#[test]
+fn tune_reaches_a_share_of_right_classes() {
+    let dir = crate::scratch("tune_top1");
+    let path = |name: &str| dir.join(name).to_string_lossy().into_owned();
+    let labels = |class: i64| {
+        let bytes = class.to_le_bytes().to_vec();
+        let tensor = TensorData { element: Element::S64, shape: vec![1], bytes };
+        tensor_file::write(&dir.join("y.npy"), &tensor).unwrap();
+    };
+    let tune = || {
+        let args = ["tune", FLOAT, "--calib", SEVEN, "-o", &path("t.onnx"), "--json", "--target-top1", "1.0"];
+        rcar(&[&args[..], &["--labels", &path("y.npy")]].concat())
+    };
+    labels(7);
+    let o = tune();
+    assert!(o.status.success(), "{}", stderr(&o));
+    let report: serde_json::Value = serde_json::from_slice(&o.stdout).unwrap();
+    assert_eq!((&report["reached"], &report["best"]["top1"]), (&true.into(), &1.0.into()), "{report:#}");
+    assert!(report["best"]["raised"].as_array().unwrap().is_empty(), "8 bits are enough: {report:#}");
+    // Labels are part of what was measured: with others nothing of it counts.
+    labels(3);
+    let o = tune();
+    assert_eq!(o.status.code(), Some(1), "{}", stderr(&o));
+    let report: serde_json::Value = serde_json::from_slice(&o.stdout).unwrap();
+    assert_eq!((&report["reached"], &report["best"]["top1"]), (&false.into(), &0.0.into()), "{report:#}");
+    labels(-1);
+    let o = tune();
+    assert!(o.status.code() == Some(3) && stderr(&o).contains("integers from 0"), "{}", stderr(&o));
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Hold rcar-iss quantize against ONNX Runtime's static quantizer: signal to quantization noise at the outputs, in dB.
 
-usage: compare.py [--rcar-iss BINARY] [--calibrate N] [--measure N] [--seeds 0,1,2] [--only NAME] [--ours "OPTIONS"]... ZOO
+usage: compare.py [--rcar-iss BINARY] [--calibrate N] [--measure N] [--seeds 0,1,2] [--only NAME] [--float-engine NAME] [--ours "OPTIONS"]... ZOO
 
 ZOO is a folder with digit_cnn/{float.onnx,test.npz}, efficientnet_lite0/float.onnx, ppocr_cls/float.onnx,
 ppocr_det/float.onnx and photos in images/. For each network and each seed, calibration inputs are drawn (the same for both
@@ -24,7 +24,7 @@ import numpy as np
 import onnxruntime as ort
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 
 def photos(zoo):
@@ -55,12 +55,39 @@ def crops(zoo, rng, count, size, mean, std, least):
     return np.ascontiguousarray(np.stack(out), np.float32)
 
 
+LETTERS = np.array(list("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 .,-"))
+
+
+def written(zoo, rng, count, size, mean, std, lines):
+    """Lines of random letters on parts of photos, half of them upside down: what text networks are made for."""
+    paths = photos(zoo)
+    width, height = size
+    out = []
+    for _ in range(count):
+        photo = Image.open(paths[rng.integers(len(paths))]).convert("RGB").resize((width, height), Image.BILINEAR)
+        ground = Image.new("RGB", (width, height), tuple(int(v) for v in rng.integers(0, 256, 3)))
+        picture = Image.blend(photo, ground, float(rng.uniform(0.3, 0.9)))
+        draw = ImageDraw.Draw(picture)
+        step = height // lines
+        for line in range(lines):
+            if lines > 1 and rng.random() < 0.3:
+                continue
+            font = ImageFont.load_default(size=int(step * rng.uniform(0.45, 0.8)))
+            text = "".join(rng.choice(LETTERS, int(rng.integers(4, 16))))
+            ink = tuple(int(v) for v in (np.array(ground.getpixel((0, 0))) + 128 + rng.integers(-60, 60, 3)) % 256)
+            draw.text((int(rng.integers(0, max(2, width // 6))), line * step + int(step * 0.1)), text, ink, font=font)
+        if rng.random() < 0.5:
+            picture = picture.transpose(Image.ROTATE_180)
+        out.append(((np.asarray(picture, np.float32) - np.float32(mean)) / np.float32(std)).transpose(2, 0, 1))
+    return np.ascontiguousarray(np.stack(out), np.float32)
+
+
 IMAGENET = ([123.675, 116.28, 103.53], [58.395, 57.12, 57.375])
 NETWORKS = {
     "digit_cnn": digits,
     "efficientnet_lite0": lambda z, r, n: crops(z, r, n, (224, 224), 127, 128, 0.7),
-    "ppocr_cls": lambda z, r, n: crops(z, r, n, (192, 48), 127.5, 127.5, 0.2),
-    "ppocr_det": lambda z, r, n: crops(z, r, n, (320, 320), *IMAGENET, 0.5),
+    "ppocr_cls": lambda z, r, n: written(z, r, n, (192, 48), 127.5, 127.5, 1),
+    "ppocr_det": lambda z, r, n: written(z, r, n, (320, 320), *IMAGENET, 8),
 }
 
 
@@ -101,6 +128,7 @@ def main():
     parser.add_argument("--measure", type=int, default=30)
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--only", action="append")
+    parser.add_argument("--float-engine", default="auto")
     parser.add_argument("--ours", action="append", default=[])
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("zoo", type=pathlib.Path)
@@ -133,7 +161,7 @@ def main():
                     np.save(scratch / "calibration.npy", calibration)
                     for at, options in enumerate(["--method minmax", *args.ours]):
                         command = [args.rcar_iss, "quantize", str(model), "--calib", str(scratch / "calibration.npy")]
-                        command += ["-o", str(scratch / "ours.onnx"), "--shape", f"{name}=" + "x".join(map(str, (1, *inputs.shape[1:])))]
+                        command += ["-o", str(scratch / "ours.onnx"), "--float-engine", args.float_engine, "--shape", f"{name}=" + "x".join(map(str, (1, *inputs.shape[1:])))]
                         command += ["--per-channel" if per_channel else "--per-tensor", *shlex.split(options)]
                         done = subprocess.run(command, capture_output=True, text=True)
                         if done.returncode:

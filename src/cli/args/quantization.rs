@@ -42,6 +42,7 @@ pub(in crate::cli) struct PictureArgs {
     after_help = "Examples:\n  rcar-iss quantize net.onnx --calib photos -o net_q.onnx --mean 127 --std 128\n  \
                   rcar-iss quantize net.onnx --calib x.npy -o net_q.onnx --method mse --layer /conv1/Conv=a16w8\n  \
                   rcar-iss quantize net.onnx --calib photos -o net_q.onnx --prune 0.5 --prune-block 64x16\n  \
+                  rcar-iss quantize net.onnx --calib photos -o net_q.onnx --per-tensor --method mse --equalize --bias-correction\n  \
                   rcar-iss quantize net.onnx --calibration net_q.calibration.json -o other.onnx --method entropy"
 )]
 pub(in crate::cli) struct QuantizeArgs {
@@ -61,6 +62,9 @@ pub(in crate::cli) struct QuantizeArgs {
     /// Width of one layer, with all tensors that it reads and writes: a16w8 or a16w16
     #[arg(long, value_name = "NODE=WIDTH")]
     pub(in crate::cli) layer: Vec<String>,
+    /// Take the mean error that rounded weights cause on the calibration inputs off the biases
+    #[arg(long)]
+    pub(in crate::cli) bias_correction: bool,
     /// Set this share of the weights' blocks to zero first, the least ones, 0 to 1
     #[arg(long, value_name = "SHARE", conflicts_with = "calibration")]
     pub(in crate::cli) prune: Option<f64>,
@@ -102,6 +106,10 @@ pub(in crate::cli) struct CalibrationArgs {
     /// Put zero in the middle of the activations' ranges
     #[arg(long)]
     pub(in crate::cli) symmetric: bool,
+    /// Scale channels of consecutive convolutions so that one scale for all their weights fits better; the float network
+    /// stays the same
+    #[arg(long)]
+    pub(in crate::cli) equalize: bool,
     /// Leave this node in float
     #[arg(long, value_name = "NODE")]
     pub(in crate::cli) skip: Vec<String>,
