@@ -197,7 +197,7 @@ pub(super) fn picture(tensor: &TensorEntry, path: &Path, bytes: &[u8]) -> Result
     match (&tensor.preprocess, tensor.dtype.as_str()) {
         (Some(how), "f32") => {
             let values = image::to_input(decoded, &tensor.shape, how).map_err(refused)?;
-            Ok(values.into_iter().flat_map(f32::to_le_bytes).collect())
+            Ok(values.into_iter().map(f32::to_le_bytes).collect::<Vec<_>>().into_flattened())
         }
         (None, "u8") => image::to_input_u8(decoded, &tensor.shape, &Preprocess::default()).map_err(refused),
         (None, "f32") => Err(Failure::file(

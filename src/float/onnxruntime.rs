@@ -77,7 +77,7 @@ impl Runtime {
             };
         }
         let environment = ort::init_from(&path)
-            .map_err(|e| failed(e.to_string()))?
+            .map_err(|e| failed(reason(&e)))?
             .with_name("rcar-iss")
             .with_telemetry(false)
             // Errors come back as values; nothing else is worth a line.
@@ -109,6 +109,16 @@ impl Runtime {
             .with_log_level(ort::logging::LogLevel::Fatal)?
             .commit_from_memory(model)?;
         Ok(Showing { session, slot })
+    }
+}
+
+/// Why the library cannot be loaded; the system's own words, where it has some.
+fn reason(error: &ort::LoadDynamicError) -> String {
+    match error {
+        ort::LoadDynamicError::Dlopen { error, .. } => {
+            std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+        }
+        other => other.to_string(),
     }
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Hold rcar-iss quantize against ONNX Runtime's static quantizer: signal to quantization noise at the outputs, in dB.
 
-usage: compare.py [--rcar-iss BINARY] [--calibrate N] [--measure N] [--seeds 0,1,2] [--only NAME] [--float-engine NAME] [--ours "OPTIONS"]... ZOO
+usage: compare.py [--rcar-iss BINARY] [--calibrate N] [--measure N] [--seeds 0,1,2] [--only NAME] [--float-engine NAME] [--ours="OPTIONS"]... ZOO
 
 ZOO is a folder with digit_cnn/{float.onnx,test.npz}, efficientnet_lite0/float.onnx, ppocr_cls/float.onnx,
 ppocr_det/float.onnx and photos in images/. For each network and each seed, calibration inputs are drawn (the same for both
