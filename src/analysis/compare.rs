@@ -410,6 +410,8 @@ struct Watch<'a> {
 }
 
 impl Observer for Watch<'_> {
+    const RETIRES: bool = false;
+
     fn layer_end(&mut self, layer: u32, memory: &Memory) {
         for tensor in self.meta.tensors.iter().filter(|t| t.layer == Some(layer)) {
             if matches!(self.values.get(&tensor.name), Some(Ok(_)))

@@ -184,6 +184,8 @@ struct Watch<'a> {
 }
 
 impl Observer for Watch<'_> {
+    const RETIRES: bool = false;
+
     fn layer_end(&mut self, layer: u32, memory: &Memory) {
         self.progress.step();
         let Some(dump) = &mut self.dump else { return };

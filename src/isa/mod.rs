@@ -30,6 +30,11 @@ impl Default for Profile {
     }
 }
 
+impl XReg {
+    /// `x0`, which reads as zero and ignores writes.
+    pub const ZERO: XReg = XReg(0);
+}
+
 impl EType {
     /// Size of one element in bytes.
     #[must_use]

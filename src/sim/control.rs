@@ -16,10 +16,13 @@ use crate::program::Program;
 
 /// Takes what the control core does. Every hook is called in program order; a fault ends the run.
 pub trait Sink {
+    /// Whether [`Sink::retire`] is to be called; [`Sink::control`] then comes for one instruction at a time.
+    const RETIRES: bool = false;
     /// An instruction was executed, after the hooks that belong to it. Not called for one that faulted.
     fn retire(&mut self, _pc: u32, _written: Option<Written>) {}
-    /// A control instruction other than the ones below (`load`: it fetches from the constants) was executed.
-    fn control(&mut self, load: bool);
+    /// Control instructions other than the ones below were executed: `plain` ones, and `loads` that fetch from the
+    /// constants. None of the other hooks lies between them.
+    fn control(&mut self, plain: u64, loads: u64);
     /// A queue instruction was issued.
     ///
     /// # Errors
@@ -34,11 +37,11 @@ pub trait Sink {
     fn layer_end(&mut self, layer: u32) -> Result<(), FaultKind>;
     /// `fence`.
     fn fence(&mut self);
-    /// `host`, its implied fence included.
+    /// `host` at instruction `pc`, its implied fence included.
     ///
     /// # Errors
     /// The host layer reads what is not defined, or fails.
-    fn host(&mut self, id: u32) -> Result<(), FaultKind>;
+    fn host(&mut self, id: u32, pc: u32) -> Result<(), FaultKind>;
     /// `halt`, its implied fence included. The last call.
     fn halt(&mut self);
 }
@@ -58,14 +61,48 @@ pub struct ControlCore<'a> {
     layer: Option<u32>,
     retired: u64,
     masks: Masks,
+    /// Control instructions that the sink has not been told of: plain ones, and loads from the constants.
+    untold: [u64; 2],
     /// What the present instruction has written.
     written: Option<Written>,
+    /// The scalar instruction executed last, where they are executed one by one.
+    at: usize,
 }
 
 /// What the main loop does after an instruction.
 enum Next {
-    Go(usize),
+    Go,
     Halt,
+}
+
+/// The fault of an instruction, while a layer is open or not.
+pub(super) fn fault(
+    program: &Program,
+    code: &[Insn],
+    pc: usize,
+    layer: Option<u32>,
+    kind: FaultKind,
+) -> Fault {
+    let open = layer.and_then(|l| program.meta.layers.get(l as usize));
+    Fault {
+        kind,
+        pc: pc as u64,
+        insn: code.get(pc).map(|i| disasm::disassemble(i).into()),
+        layer: open.or_else(|| program.layer_of(pc)).map(|l| l.name.as_str().into()),
+    }
+}
+
+/// Bytes of the constants.
+fn constant<const N: usize>(program: &Program, address: i64, align: usize) -> Result<[u8; N], FaultKind> {
+    let constants = &program.constants;
+    let bytes = usize::try_from(address).ok().filter(|start| start.is_multiple_of(align));
+    let bytes = bytes.and_then(|start| constants.get(start..start.checked_add(N)?));
+    bytes.and_then(|b| <[u8; N]>::try_from(b).ok()).ok_or(FaultKind::BadConstantLoad {
+        address,
+        bytes: N,
+        len: constants.len(),
+        align,
+    })
 }
 
 impl<'a> ControlCore<'a> {
@@ -86,7 +123,9 @@ impl<'a> ControlCore<'a> {
             layer: None,
             retired: 0,
             masks: Masks::new(machine),
+            untold: [0; 2],
             written: None,
+            at: 0,
         }
     }
 
@@ -94,93 +133,186 @@ impl<'a> ControlCore<'a> {
     ///
     /// # Errors
     /// The first fault, of the core or of the sink.
-    pub fn run(mut self, sink: &mut impl Sink) -> Result<u64, Fault> {
+    pub fn run<S: Sink>(mut self, sink: &mut S) -> Result<u64, Fault> {
+        match self.go(sink) {
+            Ok(()) => Ok(self.retired),
+            Err(kind) => Err(fault(self.program, self.code, self.pc, self.layer, kind)),
+        }
+    }
+
+    fn go<S: Sink>(&mut self, sink: &mut S) -> Result<(), FaultKind> {
+        let code = self.code;
         loop {
-            let Some(insn) = self.code.get(self.pc) else {
-                return Err(self.fault(FaultKind::PcOutOfRange { words: self.code.len() as u64 }));
+            if S::RETIRES {
+                self.scalars::<true>()?;
+            } else {
+                self.scalars::<false>()?;
+            }
+            if S::RETIRES && self.untold != [0; 2] {
+                self.tell(sink);
+                sink.retire(self.at as u32, self.written.take());
+                continue;
+            }
+            let Some(insn) = code.get(self.pc) else {
+                self.pc = if self.pc > isize::MAX as usize { usize::MAX } else { self.pc };
+                return Err(FaultKind::PcOutOfRange { words: code.len() as u64 });
             };
             if self.retired >= self.max_instructions {
-                return Err(self.fault(FaultKind::Watchdog {
+                return Err(FaultKind::Watchdog {
                     what: "instructions",
                     limit: self.max_instructions,
                     option: "--max-instructions",
-                }));
+                });
             }
             self.retired += 1;
-            match self.step(insn, sink) {
-                Ok(next) => {
-                    sink.retire(self.pc as u32, self.written.take());
-                    match next {
-                        Next::Go(pc) => self.pc = pc,
-                        Next::Halt => return Ok(self.retired),
+            let next = self.step(insn, sink)?;
+            if S::RETIRES {
+                self.tell(sink);
+                sink.retire(self.pc as u32, self.written.take());
+            }
+            match next {
+                Next::Go => self.pc += 1,
+                Next::Halt => return Ok(()),
+            }
+        }
+    }
+
+    /// Tells the sink of the control instructions that it does not know of.
+    fn tell(&mut self, sink: &mut impl Sink) {
+        let [plain, loads] = std::mem::take(&mut self.untold);
+        if plain + loads > 0 {
+            sink.control(plain, loads);
+        }
+    }
+
+    /// Executes scalar instructions until another one comes, or the limit, or the end of the code; with `ONE` at most
+    /// one, of which it notes what it has written.
+    fn scalars<const ONE: bool>(&mut self) -> Result<(), FaultKind> {
+        let code = self.code;
+        let mut pc = self.pc;
+        let mut left = self.max_instructions - self.retired;
+        let mut loads = 0;
+        let mut failed = None;
+        while let Some(insn) = code.get(pc)
+            && left > 0
+        {
+            let x = &mut self.x;
+            let mut next = pc + 1;
+            // Register numbers are below 32: the mask only spares a check.
+            let get = |r: XReg| x[r.index() % XReg::COUNT];
+            let branch = |taken: bool, target: i32| {
+                // A target below zero wraps to an index that no code has.
+                if taken { pc.wrapping_add_signed(target as isize) } else { pc + 1 }
+            };
+            let (to, value) = match *insn {
+                Insn::Nop | Insn::Mark { .. } => (XReg::ZERO, 0),
+                Insn::Li { rd, imm } => (rd, imm),
+                Insn::Add { rd, rs1, rs2 } => (rd, get(rs1).wrapping_add(get(rs2))),
+                Insn::Sub { rd, rs1, rs2 } => (rd, get(rs1).wrapping_sub(get(rs2))),
+                Insn::Mul { rd, rs1, rs2 } => (rd, get(rs1).wrapping_mul(get(rs2))),
+                Insn::And { rd, rs1, rs2 } => (rd, get(rs1) & get(rs2)),
+                Insn::Or { rd, rs1, rs2 } => (rd, get(rs1) | get(rs2)),
+                Insn::Xor { rd, rs1, rs2 } => (rd, get(rs1) ^ get(rs2)),
+                Insn::Sll { rd, rs1, rs2 } => (rd, get(rs1) << (get(rs2) & 63)),
+                Insn::Srl { rd, rs1, rs2 } => (rd, (get(rs1) as u64 >> (get(rs2) & 63)) as i64),
+                Insn::Sra { rd, rs1, rs2 } => (rd, get(rs1) >> (get(rs2) & 63)),
+                Insn::Slt { rd, rs1, rs2 } => (rd, i64::from(get(rs1) < get(rs2))),
+                Insn::Min { rd, rs1, rs2 } => (rd, get(rs1).min(get(rs2))),
+                Insn::Max { rd, rs1, rs2 } => (rd, get(rs1).max(get(rs2))),
+                Insn::Addi { rd, rs1, imm } => (rd, get(rs1).wrapping_add(imm.into())),
+                Insn::Muli { rd, rs1, imm } => (rd, get(rs1).wrapping_mul(imm.into())),
+                Insn::Andi { rd, rs1, imm } => (rd, get(rs1) & i64::from(imm)),
+                Insn::Mini { rd, rs1, imm } => (rd, get(rs1).min(imm.into())),
+                Insn::Maxi { rd, rs1, imm } => (rd, get(rs1).max(imm.into())),
+                Insn::LdD { rd, rs1, imm } => {
+                    match constant(self.program, get(rs1).wrapping_add(imm.into()), 8) {
+                        Ok(bytes) => {
+                            loads += 1;
+                            (rd, i64::from_le_bytes(bytes))
+                        }
+                        Err(kind) => {
+                            failed = Some(kind);
+                            break;
+                        }
                     }
                 }
-                Err(kind) => return Err(self.fault(kind)),
+                Insn::LdW { rd, rs1, imm } => {
+                    match constant(self.program, get(rs1).wrapping_add(imm.into()), 4) {
+                        Ok(bytes) => {
+                            loads += 1;
+                            (rd, i32::from_le_bytes(bytes).into())
+                        }
+                        Err(kind) => {
+                            failed = Some(kind);
+                            break;
+                        }
+                    }
+                }
+                Insn::Beq { rs1, rs2, target } => {
+                    next = branch(get(rs1) == get(rs2), target);
+                    (XReg::ZERO, 0)
+                }
+                Insn::Bne { rs1, rs2, target } => {
+                    next = branch(get(rs1) != get(rs2), target);
+                    (XReg::ZERO, 0)
+                }
+                Insn::Blt { rs1, rs2, target } => {
+                    next = branch(get(rs1) < get(rs2), target);
+                    (XReg::ZERO, 0)
+                }
+                Insn::Bge { rs1, rs2, target } => {
+                    next = branch(get(rs1) >= get(rs2), target);
+                    (XReg::ZERO, 0)
+                }
+                Insn::Jal { rd, target } => {
+                    next = branch(true, target);
+                    (rd, pc as i64 + 1)
+                }
+                Insn::Jalr { rd, rs1, imm } => {
+                    let target = get(rs1).wrapping_add(imm.into());
+                    next = usize::try_from(target).unwrap_or(usize::MAX);
+                    (rd, pc as i64 + 1)
+                }
+                _ => break,
+            };
+            x[to.index() % XReg::COUNT] = value;
+            x[0] = 0;
+            left -= 1;
+            if ONE {
+                self.note(to);
+                self.at = pc;
+                pc = next;
+                break;
             }
+            pc = next;
+        }
+        let executed = self.max_instructions - left - self.retired;
+        self.retired += executed;
+        self.untold[0] += executed - loads;
+        self.untold[1] += loads;
+        self.pc = pc;
+        failed.map_or(Ok(()), |kind| {
+            // It counts as tried, like every instruction that faults.
+            self.retired += 1;
+            Err(kind)
+        })
+    }
+
+    /// Notes that a scalar register was written.
+    fn note(&mut self, x: XReg) {
+        if x.index() != 0 {
+            self.wrote(RegisterFile::Scalar, x.index(), self.x[x.index()]);
         }
     }
 
-    fn fault(&self, kind: FaultKind) -> Fault {
-        let layers = &self.program.meta.layers;
-        let open = self.layer.and_then(|l| layers.get(l as usize));
-        Fault {
-            kind,
-            pc: self.pc as u64,
-            insn: self.code.get(self.pc).map(|i| disasm::disassemble(i).into()),
-            layer: open.or_else(|| self.program.layer_of(self.pc)).map(|l| l.name.as_str().into()),
-        }
-    }
-
+    /// An instruction that is not scalar.
     fn step(&mut self, insn: &Insn, sink: &mut impl Sink) -> Result<Next, FaultKind> {
-        let mut next = self.pc + 1;
         let mut load = false;
         match *insn {
-            Insn::Nop | Insn::Mark { .. } => {}
-            Insn::Li { rd, imm } => self.set(rd, imm),
-            Insn::Add { rd, rs1, rs2 } => self.set(rd, self.get(rs1).wrapping_add(self.get(rs2))),
-            Insn::Sub { rd, rs1, rs2 } => self.set(rd, self.get(rs1).wrapping_sub(self.get(rs2))),
-            Insn::Mul { rd, rs1, rs2 } => self.set(rd, self.get(rs1).wrapping_mul(self.get(rs2))),
-            Insn::And { rd, rs1, rs2 } => self.set(rd, self.get(rs1) & self.get(rs2)),
-            Insn::Or { rd, rs1, rs2 } => self.set(rd, self.get(rs1) | self.get(rs2)),
-            Insn::Xor { rd, rs1, rs2 } => self.set(rd, self.get(rs1) ^ self.get(rs2)),
-            Insn::Sll { rd, rs1, rs2 } => self.set(rd, self.get(rs1) << (self.get(rs2) & 63)),
-            Insn::Srl { rd, rs1, rs2 } => self.set(rd, (self.get(rs1) as u64 >> (self.get(rs2) & 63)) as i64),
-            Insn::Sra { rd, rs1, rs2 } => self.set(rd, self.get(rs1) >> (self.get(rs2) & 63)),
-            Insn::Slt { rd, rs1, rs2 } => self.set(rd, i64::from(self.get(rs1) < self.get(rs2))),
-            Insn::Min { rd, rs1, rs2 } => self.set(rd, self.get(rs1).min(self.get(rs2))),
-            Insn::Max { rd, rs1, rs2 } => self.set(rd, self.get(rs1).max(self.get(rs2))),
-            Insn::Addi { rd, rs1, imm } => self.set(rd, self.get(rs1).wrapping_add(imm.into())),
-            Insn::Muli { rd, rs1, imm } => self.set(rd, self.get(rs1).wrapping_mul(imm.into())),
-            Insn::Andi { rd, rs1, imm } => self.set(rd, self.get(rs1) & i64::from(imm)),
-            Insn::Mini { rd, rs1, imm } => self.set(rd, self.get(rs1).min(imm.into())),
-            Insn::Maxi { rd, rs1, imm } => self.set(rd, self.get(rs1).max(imm.into())),
-            Insn::Beq { rs1, rs2, target } => next = self.branch(self.get(rs1) == self.get(rs2), target),
-            Insn::Bne { rs1, rs2, target } => next = self.branch(self.get(rs1) != self.get(rs2), target),
-            Insn::Blt { rs1, rs2, target } => next = self.branch(self.get(rs1) < self.get(rs2), target),
-            Insn::Bge { rs1, rs2, target } => next = self.branch(self.get(rs1) >= self.get(rs2), target),
-            Insn::Jal { rd, target } => {
-                self.set(rd, next as i64);
-                next = self.branch(true, target);
-            }
-            Insn::Jalr { rd, rs1, imm } => {
-                let target = self.get(rs1).wrapping_add(imm.into());
-                self.set(rd, next as i64);
-                next = usize::try_from(target).unwrap_or(usize::MAX);
-            }
-            Insn::LdD { rd, rs1, imm } => {
-                load = true;
-                let bytes = self.constant::<8>(self.get(rs1).wrapping_add(imm.into()), 8)?;
-                self.set(rd, i64::from_le_bytes(bytes));
-            }
-            Insn::LdW { rd, rs1, imm } => {
-                load = true;
-                let bytes = self.constant::<4>(self.get(rs1).wrapping_add(imm.into()), 4)?;
-                self.set(rd, i32::from_le_bytes(bytes).into());
-            }
             Insn::TdescLoad { td, rs1, imm } => {
                 load = true;
                 let address = self.get(rs1).wrapping_add(imm.into());
-                let bytes = self.constant::<{ TensorDesc::BYTES }>(address, 8)?;
+                let bytes = constant::<{ TensorDesc::BYTES }>(self.program, address, 8)?;
                 let desc = TensorDesc::from_bytes(&bytes);
                 self.t[td.index()] = Some(desc.map_err(|error| FaultKind::BadDescriptor { address, error })?);
                 self.wrote(RegisterFile::Tensor, td.index(), address);
@@ -194,7 +326,7 @@ impl<'a> ControlCore<'a> {
             Insn::QdescLoad { qd, rs1, imm } => {
                 load = true;
                 let address = self.get(rs1).wrapping_add(imm.into());
-                let bytes = self.constant::<{ QuantDesc::BYTES }>(address, 8)?;
+                let bytes = constant::<{ QuantDesc::BYTES }>(self.program, address, 8)?;
                 let desc = QuantDesc::from_bytes(&bytes);
                 self.q[qd.index()] = Some(desc.map_err(|error| FaultKind::BadDescriptor { address, error })?);
                 self.wrote(RegisterFile::Quant, qd.index(), address);
@@ -203,16 +335,25 @@ impl<'a> ControlCore<'a> {
             Insn::WdescLoad { wd, rs1, imm } => {
                 load = true;
                 let address = self.get(rs1).wrapping_add(imm.into());
-                let bytes = self.constant::<{ WindowDesc::BYTES }>(address, 8)?;
+                let bytes = constant::<{ WindowDesc::BYTES }>(self.program, address, 8)?;
                 let desc = WindowDesc::from_bytes(&bytes);
                 self.w[wd.index()] = Some(desc.map_err(|error| FaultKind::BadDescriptor { address, error })?);
                 self.wrote(RegisterFile::Window, wd.index(), address);
             }
             Insn::WdescSet { wd, rs1, field } => self.set_window_field(wd, field, self.get(rs1))?,
+            _ => return self.mark_or_issue(insn, sink),
+        }
+        self.untold[usize::from(load)] += 1;
+        Ok(Next::Go)
+    }
+
+    /// What the sink must see at its place among the control instructions.
+    fn mark_or_issue(&mut self, insn: &Insn, sink: &mut impl Sink) -> Result<Next, FaultKind> {
+        self.tell(sink);
+        match *insn {
             Insn::LayerBegin { id } => {
                 self.begin_layer(id)?;
                 sink.layer_begin(id);
-                return Ok(Next::Go(next));
             }
             Insn::LayerEnd { id } => {
                 if self.layer != Some(id) {
@@ -222,19 +363,14 @@ impl<'a> ControlCore<'a> {
                 }
                 sink.layer_end(id)?;
                 self.layer = None;
-                return Ok(Next::Go(next));
             }
-            Insn::Fence => {
-                sink.fence();
-                return Ok(Next::Go(next));
-            }
+            Insn::Fence => sink.fence(),
             Insn::Host { id } => {
                 let count = self.program.meta.hosts.len();
                 if id as usize >= count {
                     return Err(FaultKind::UnknownHost { id, count });
                 }
-                sink.host(id)?;
-                return Ok(Next::Go(next));
+                sink.host(id, self.pc as u32)?;
             }
             Insn::Halt => {
                 if let Some(open) = self.layer {
@@ -245,47 +381,17 @@ impl<'a> ControlCore<'a> {
                 sink.halt();
                 return Ok(Next::Halt);
             }
-            _ => {
-                self.issue(insn, sink)?;
-                return Ok(Next::Go(next));
-            }
+            _ => self.issue(insn, sink)?,
         }
-        sink.control(load);
-        Ok(Next::Go(next))
+        Ok(Next::Go)
     }
 
     fn get(&self, x: XReg) -> i64 {
         self.x[x.index()]
     }
 
-    fn set(&mut self, x: XReg, value: i64) {
-        if x.index() != 0 {
-            self.x[x.index()] = value;
-            self.wrote(RegisterFile::Scalar, x.index(), value);
-        }
-    }
-
     fn wrote(&mut self, file: RegisterFile, number: usize, value: i64) {
         self.written = Some(Written { file, number: number as u8, value });
-    }
-
-    fn branch(&self, taken: bool, target: i32) -> usize {
-        if !taken {
-            return self.pc + 1;
-        }
-        // A target below zero becomes an index that no code has.
-        usize::try_from(self.pc as i64 + i64::from(target)).unwrap_or(usize::MAX)
-    }
-
-    fn constant<const N: usize>(&self, address: i64, align: usize) -> Result<[u8; N], FaultKind> {
-        let constants = &self.program.constants;
-        let bad = FaultKind::BadConstantLoad { address, bytes: N, len: constants.len(), align };
-        let Ok(start) = usize::try_from(address) else { return Err(bad) };
-        let slice = start.checked_add(N).and_then(|end| constants.get(start..end));
-        match slice.and_then(|s| <[u8; N]>::try_from(s).ok()) {
-            Some(bytes) if start.is_multiple_of(align) => Ok(bytes),
-            _ => Err(bad),
-        }
     }
 
     fn begin_layer(&mut self, id: u32) -> Result<(), FaultKind> {

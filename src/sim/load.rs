@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::clock::cost::Cost;
 use super::clock::{ClockReport, EventClock, OpTiming};
 use super::control::{ControlCore, Sink};
 use super::defined::Defined;
@@ -9,6 +10,7 @@ use super::fault::{Fault, FaultKind};
 use super::memory::{cover, dtype_bytes};
 use super::op::QueueOp;
 use super::race::RaceChecker;
+use super::stream::{Step, Stream};
 use super::validate::{self, Memories};
 use super::widths::Widths;
 use super::{access, clock};
@@ -65,6 +67,8 @@ pub struct Loaded {
     pub(super) limits: Limits,
     /// Every operation passed the control pass.
     pub(super) checked: bool,
+    /// What it executes; none if it is unchecked, or too long.
+    pub(super) stream: Option<Arc<Stream>>,
     report: ClockReport,
     widths: Vec<Widths>,
 }
@@ -84,13 +88,17 @@ impl Loaded {
             races: RaceChecker::new(loaded.sizes.writable),
             macs: 0,
             bytes: 0,
+            stream: Some(Stream::default()),
             widths: vec![Widths::default(); loaded.program.meta.layers.len()],
         };
-        ControlCore::new(&loaded.program, &loaded.code, &loaded.machine, limits.instructions)
-            .run(&mut pass)?;
+        let instructions =
+            ControlCore::new(&loaded.program, &loaded.code, &loaded.machine, limits.instructions)
+                .run(&mut pass)?;
         let widths = std::mem::take(&mut pass.widths);
+        let stream = pass.stream.take().map(|s| Arc::new(s.finish(instructions)));
         loaded.report = pass.clock.report();
         loaded.widths = widths;
+        loaded.stream = stream;
         loaded.checked = true;
         debug_assert!(loaded.report.adds_up(), "causes must sum to the total");
         Ok(loaded)
@@ -145,6 +153,7 @@ impl Loaded {
             sizes,
             limits,
             checked: false,
+            stream: None,
             report: ClockReport::default(),
             widths: Vec::new(),
         })
@@ -260,10 +269,18 @@ struct ControlPass<'a> {
     races: RaceChecker,
     macs: u64,
     bytes: u64,
+    /// The record, as long as it is not too long.
+    stream: Option<Stream>,
     widths: Vec<Widths>,
 }
 
 impl ControlPass<'_> {
+    fn record(&mut self, step: Step) {
+        if self.stream.as_mut().is_some_and(|s| !s.push(step)) {
+            self.stream = None;
+        }
+    }
+
     fn race(&mut self, op: &QueueOp) -> Result<(), FaultKind> {
         self.races.issue(op).map_err(|mut kind| {
             if let FaultKind::Race { other, .. } = &mut kind {
@@ -294,12 +311,12 @@ impl ControlPass<'_> {
 struct Timing<'a>(EventClock<'a>);
 
 impl Sink for Timing<'_> {
-    fn control(&mut self, load: bool) {
-        self.0.control(load);
+    fn control(&mut self, plain: u64, loads: u64) {
+        self.0.control(plain, loads);
     }
 
     fn issue(&mut self, op: &QueueOp) -> Result<(), FaultKind> {
-        self.0.issue(op);
+        self.0.issue(op, &Cost::of(&op.kind, self.0.machine()));
         Ok(())
     }
 
@@ -316,7 +333,7 @@ impl Sink for Timing<'_> {
         self.0.fence();
     }
 
-    fn host(&mut self, _: u32) -> Result<(), FaultKind> {
+    fn host(&mut self, _: u32, _: u32) -> Result<(), FaultKind> {
         self.0.fence();
         Ok(())
     }
@@ -360,8 +377,9 @@ pub(super) fn watchdog(
 }
 
 impl Sink for ControlPass<'_> {
-    fn control(&mut self, load: bool) {
-        self.clock.control(load);
+    fn control(&mut self, plain: u64, loads: u64) {
+        self.clock.control(plain, loads);
+        self.record(Step::Control { plain, loads });
     }
 
     fn issue(&mut self, op: &QueueOp) -> Result<(), FaultKind> {
@@ -369,7 +387,11 @@ impl Sink for ControlPass<'_> {
         watchdog(op, &mut self.macs, &mut self.bytes, &self.loaded.limits)?;
         self.defined.execute(&op.kind)?;
         self.race(op)?;
-        self.clock.issue(op);
+        let cost = Cost::of(&op.kind, &self.loaded.machine);
+        self.clock.issue(op, &cost);
+        if self.stream.as_mut().is_some_and(|s| !s.issue(op, cost)) {
+            self.stream = None;
+        }
         if let Some(widths) = op.layer.and_then(|l| self.widths.get_mut(l as usize)) {
             widths.note(op);
         }
@@ -378,10 +400,12 @@ impl Sink for ControlPass<'_> {
 
     fn layer_begin(&mut self, layer: u32) {
         self.clock.layer_begin(layer);
+        self.record(Step::LayerBegin(layer));
     }
 
     fn layer_end(&mut self, layer: u32) -> Result<(), FaultKind> {
         self.clock.layer_end();
+        self.record(Step::LayerEnd(layer));
         let defined = &self.defined;
         complete(&self.loaded.program, layer, |space, start, len| defined.first_undefined(space, start, len))
     }
@@ -389,10 +413,13 @@ impl Sink for ControlPass<'_> {
     fn fence(&mut self) {
         self.races.fence();
         self.clock.fence();
+        self.record(Step::Fence);
     }
 
-    fn host(&mut self, id: u32) -> Result<(), FaultKind> {
-        self.fence();
+    fn host(&mut self, id: u32, pc: u32) -> Result<(), FaultKind> {
+        self.races.fence();
+        self.clock.fence();
+        self.record(Step::Host { id, pc });
         let Some(host) = self.loaded.program.meta.hosts.get(id as usize) else { return Ok(()) };
         for t in &host.inputs {
             let bytes = host_bytes(t).unwrap_or(0) as i64;
@@ -408,5 +435,6 @@ impl Sink for ControlPass<'_> {
 
     fn halt(&mut self) {
         self.clock.halt();
+        self.record(Step::Halt);
     }
 }

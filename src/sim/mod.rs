@@ -32,6 +32,7 @@ pub mod observer;
 pub mod op;
 pub mod race;
 pub mod session;
+mod stream;
 pub mod validate;
 pub mod widths;
 mod written;

@@ -7,6 +7,10 @@ use super::written::Written;
 /// Sees what a run does. All hooks have empty defaults; a run is generic over the observer, so what is not used costs
 /// nothing. Observing never changes values or cycles.
 pub trait Observer {
+    /// Whether [`Observer::retire`] is to be called. Where it is not, a run need not step through control instructions:
+    /// what the control core does is known from loading.
+    const RETIRES: bool = true;
+
     /// A layer begins. Not called for the prologue.
     fn layer_begin(&mut self, _layer: u32) {}
 
@@ -21,10 +25,14 @@ pub trait Observer {
 }
 
 /// Watches nothing.
-impl Observer for () {}
+impl Observer for () {
+    const RETIRES: bool = false;
+}
 
 /// Both watch.
 impl<A: Observer, B: Observer> Observer for (A, B) {
+    const RETIRES: bool = A::RETIRES || B::RETIRES;
+
     fn layer_begin(&mut self, layer: u32) {
         self.0.layer_begin(layer);
         self.1.layer_begin(layer);
@@ -47,6 +55,8 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
 }
 
 impl<A: Observer> Observer for &mut A {
+    const RETIRES: bool = A::RETIRES;
+
     fn layer_begin(&mut self, layer: u32) {
         (**self).layer_begin(layer);
     }

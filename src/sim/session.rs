@@ -1,13 +1,15 @@
 //! Running a loaded program.
 
+use super::clock::cost::Cost;
 use super::clock::{ClockReport, EventClock};
-use super::control::{ControlCore, Sink};
+use super::control::{self, ControlCore, Sink};
 use super::engine::{Engine, EngineKind};
 use super::fault::{Fault, FaultKind};
 use super::load::{self, Loaded, host_bytes};
 use super::memory::{Memory, cover, dtype_bytes};
 use super::observer::Observer;
 use super::op::QueueOp;
+use super::stream::{Issued, Step, Stream};
 use super::validate;
 use super::written::Written;
 use crate::isa::Space;
@@ -99,11 +101,11 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// A missing or wrong input, or a fault.
-    pub fn run(
+    pub fn run<O: Observer>(
         &mut self,
         inputs: &[(&str, &[u8])],
         host: &mut dyn HostRuntime,
-        observer: &mut impl Observer,
+        observer: &mut O,
     ) -> Result<RunSummary, RunError> {
         self.run_replacing(inputs, host, observer, &mut |_, _| {})
     }
@@ -113,11 +115,11 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// A missing or wrong input, or a fault.
-    pub fn run_replacing(
+    pub fn run_replacing<O: Observer>(
         &mut self,
         inputs: &[(&str, &[u8])],
         host: &mut dyn HostRuntime,
-        observer: &mut impl Observer,
+        observer: &mut O,
         replace: &mut dyn FnMut(u32, &mut Memory),
     ) -> Result<RunSummary, RunError> {
         self.engine.reset();
@@ -147,6 +149,13 @@ impl<'a> Session<'a> {
             wraps: 0,
             work: (0, 0),
         };
+        if !O::RETIRES
+            && let Some(stream) = &self.loaded.stream
+        {
+            execution.follow(stream)?;
+            let instructions = stream.instructions;
+            return Ok(RunSummary { wraps: execution.wraps, instructions, clock: execution.clock.report() });
+        }
         let core = ControlCore::new(
             &self.loaded.program,
             &self.loaded.code,
@@ -185,14 +194,65 @@ struct Execution<'a, O: Observer> {
     work: (u64, u64),
 }
 
+impl<O: Observer> Execution<'_, O> {
+    /// Executes what the control pass recorded.
+    fn follow(&mut self, stream: &Stream) -> Result<(), Fault> {
+        let mut issued = stream.issued.iter();
+        let mut layer = None;
+        let fault = |loaded: &Loaded, pc: u32, layer, kind| {
+            control::fault(&loaded.program, &loaded.code, pc as usize, layer, kind)
+        };
+        for step in &stream.steps {
+            match *step {
+                Step::Control { plain, loads } => self.clock.control(plain, loads),
+                Step::Issue(n) => {
+                    for Issued { op, cost } in issued.by_ref().take(n) {
+                        self.execute(op, cost).map_err(|kind| fault(self.loaded, op.pc, layer, kind))?;
+                    }
+                }
+                Step::LayerBegin(id) => {
+                    layer = Some(id);
+                    self.layer_begin(id);
+                }
+                Step::LayerEnd(id) => {
+                    layer = None;
+                    self.ended(id);
+                }
+                Step::Fence => self.fence(),
+                Step::Host { id, pc } => {
+                    self.host(id, pc).map_err(|kind| fault(self.loaded, pc, layer, kind))?;
+                }
+                Step::Halt => self.halt(),
+            }
+        }
+        Ok(())
+    }
+
+    fn execute(&mut self, op: &QueueOp, cost: &Cost) -> Result<(), FaultKind> {
+        self.wraps += self.engine.execute(op, self.memory)?;
+        self.at = self.clock.issue(op, cost);
+        self.observer.op(op, self.memory);
+        Ok(())
+    }
+
+    /// A layer's tensors lie complete.
+    fn ended(&mut self, layer: u32) {
+        self.clock.layer_end();
+        self.observer.layer_end(layer, self.memory);
+        (self.replace)(layer, self.memory);
+    }
+}
+
 impl<O: Observer> Sink for Execution<'_, O> {
+    const RETIRES: bool = O::RETIRES;
+
     fn retire(&mut self, pc: u32, written: Option<Written>) {
         self.observer.retire(pc, self.at, written);
     }
 
-    fn control(&mut self, load: bool) {
+    fn control(&mut self, plain: u64, loads: u64) {
         self.at = self.clock.now();
-        self.clock.control(load);
+        self.clock.control(plain, loads);
     }
 
     fn issue(&mut self, op: &QueueOp) -> Result<(), FaultKind> {
@@ -201,10 +261,7 @@ impl<O: Observer> Sink for Execution<'_, O> {
             validate::check(op, &self.loaded.machine, &self.loaded.sizes)?;
             load::watchdog(op, &mut self.work.0, &mut self.work.1, &self.loaded.limits)?;
         }
-        self.wraps += self.engine.execute(op, self.memory)?;
-        self.at = self.clock.issue(op);
-        self.observer.op(op, self.memory);
-        Ok(())
+        self.execute(op, &Cost::of(&op.kind, &self.loaded.machine))
     }
 
     fn layer_begin(&mut self, layer: u32) {
@@ -215,15 +272,13 @@ impl<O: Observer> Sink for Execution<'_, O> {
 
     fn layer_end(&mut self, layer: u32) -> Result<(), FaultKind> {
         self.at = self.clock.now();
-        self.clock.layer_end();
         if !self.loaded.checked {
             let engine = &*self.engine;
             load::complete(&self.loaded.program, layer, |space, start, len| {
                 engine.undefined(space, start, len as usize)
             })?;
         }
-        self.observer.layer_end(layer, self.memory);
-        (self.replace)(layer, self.memory);
+        self.ended(layer);
         Ok(())
     }
 
@@ -232,7 +287,7 @@ impl<O: Observer> Sink for Execution<'_, O> {
         self.at = self.clock.now() - 1;
     }
 
-    fn host(&mut self, id: u32) -> Result<(), FaultKind> {
+    fn host(&mut self, id: u32, _: u32) -> Result<(), FaultKind> {
         self.fence();
         let program = &self.loaded.program;
         let (Some(entry), Some(model)) =

@@ -20,7 +20,7 @@ struct Stream {
 }
 
 impl Sink for Stream {
-    fn control(&mut self, _: bool) {}
+    fn control(&mut self, _: u64, _: u64) {}
     fn issue(&mut self, op: &QueueOp) -> Result<(), FaultKind> {
         self.ops.push(op.clone());
         Ok(())
@@ -32,7 +32,7 @@ impl Sink for Stream {
     fn fence(&mut self) {
         self.fences.push(self.ops.len());
     }
-    fn host(&mut self, _: u32) -> Result<(), FaultKind> {
+    fn host(&mut self, _: u32, _: u32) -> Result<(), FaultKind> {
         self.fences.push(self.ops.len());
         Ok(())
     }

@@ -1,9 +1,12 @@
 //! What a queue instruction costs: one function for each timing class of the ISA table.
 
+use std::sync::Arc;
+
+use super::ports::Ports;
 use super::segments::Segments;
 use crate::isa::TensorDesc;
 use crate::machine::{Machine, timing};
-use crate::sim::access::padded_dims;
+use crate::sim::access::{dram_bytes, padded_dims};
 use crate::sim::op::{ConvOp, OpKind};
 
 /// How an instruction occupies its unit.
@@ -11,16 +14,47 @@ use crate::sim::op::{ConvOp, OpKind};
 pub enum Work {
     /// For so many cycles; at least 1.
     Cycles(u64),
-    /// For as long as its segments take on the channel.
-    Transfer(Segments),
+    /// For as long as its segments take on the channel: when each ends, in cycles of the channel from the first one's
+    /// start.
+    Transfer(Arc<[u64]>),
 }
 
-/// The work of an operation.
-#[must_use]
-pub fn work(kind: &OpKind, m: &Machine) -> Work {
-    match Segments::of(kind, &m.dram) {
-        Some(segments) => Work::Transfer(segments),
-        None => Work::Cycles(cycles(kind, m).max(1)),
+/// All that the clock must know of an operation. It depends on descriptors and the machine only, so that one computation
+/// serves every run.
+#[derive(Debug, Clone)]
+pub struct Cost {
+    /// Ports of memory banks.
+    pub ports: Ports,
+    /// Occupation of the unit.
+    pub work: Work,
+    /// Cycles before and after the data of a DMA transfer.
+    pub latency: [u32; 2],
+    /// Multiply-accumulates.
+    pub macs: u64,
+    /// Bytes that travel over the DRAM channel.
+    pub dram_bytes: u64,
+}
+
+impl Cost {
+    /// The cost of an operation.
+    #[must_use]
+    pub fn of(kind: &OpKind, m: &Machine) -> Cost {
+        let work = match Segments::of(kind, &m.dram) {
+            Some(segments) => {
+                let ends = segments.scan(0, |end, cycles| {
+                    *end += cycles;
+                    Some(*end)
+                });
+                Work::Transfer(ends.collect())
+            }
+            None => Work::Cycles(cycles(kind, m).max(1)),
+        };
+        let latency = match kind {
+            OpKind::DmaIn { .. } | OpKind::DmaPad { .. } => [m.dram.read_latency_cycles, 0],
+            OpKind::DmaOut { .. } => [0, m.dram.write_latency_cycles],
+            _ => [0, 0],
+        };
+        Cost { ports: Ports::of(kind, m), work, latency, macs: macs(kind), dram_bytes: dram_bytes(kind) }
     }
 }
 

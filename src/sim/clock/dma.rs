@@ -6,10 +6,9 @@ use super::cause::Causes;
 use super::cost::Work;
 use super::event::Waiting;
 use super::ports::Ports;
-use super::segments::Segments;
 
 /// Where an instruction is on its way.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Stage {
     /// It has no ports; it may ask for them from this cycle on.
     Waits(u64),
@@ -28,26 +27,33 @@ pub(super) struct Flight {
     pub(super) start: u64,
     pub(super) stage: Stage,
     pub(super) causes: Causes,
+    /// Segments for which it has been given the channel.
+    sent: usize,
+    /// The cycle from which the ends of those segments are counted.
+    origin: u64,
 }
 
 impl Flight {
-    /// What is left to move over the channel; none for what stays inside the scratchpad.
-    fn segments(&self) -> Option<&Segments> {
+    pub(super) fn new(op: Waiting, start: u64, causes: Causes) -> Flight {
+        let stage = Stage::Waits(start + u64::from(op.latency[0]));
+        Flight { op, start, stage, causes, sent: 0, origin: 0 }
+    }
+
+    /// Ends of all segments; none for what stays inside the scratchpad.
+    fn segments(&self) -> &[u64] {
         match &self.op.work {
-            Work::Transfer(segments) => Some(segments),
-            Work::Cycles(_) => None,
+            Work::Transfer(ends) => ends,
+            Work::Cycles(_) => &[],
         }
     }
 
-    fn has_segments(&self) -> bool {
-        self.segments().is_some_and(|s| !s.is_empty())
-    }
-
-    fn next_segment(&mut self) -> Option<u64> {
-        match &mut self.op.work {
-            Work::Transfer(segments) => segments.next(),
-            Work::Cycles(_) => None,
-        }
+    /// The channel is its own for segments up to `sent`, the next of which begins in cycle `t`.
+    fn send(&mut self, t: u64, sent: usize) {
+        let ends = self.segments();
+        let before = self.sent.checked_sub(1).map_or(0, |i| ends[i]);
+        let (origin, last) = (t - before, ends[sent - 1]);
+        (self.origin, self.sent) = (origin, sent);
+        self.stage = Stage::Moves(origin + last);
     }
 }
 
@@ -55,17 +61,24 @@ impl Flight {
 #[derive(Debug, Clone, Default)]
 pub(super) struct DmaUnit {
     pub(super) flights: VecDeque<Flight>,
+    /// How many of the first flights have moved all their data.
+    moved: usize,
 }
 
 impl DmaUnit {
     /// The oldest instruction whose data have not all moved: the only one that may hold ports.
-    pub(super) fn mover(&self) -> Option<usize> {
-        (0..self.flights.len()).find(|i| !matches!(self.flights[*i].stage, Stage::Ends(_)))
+    pub(super) fn mover(&self) -> Option<&Flight> {
+        self.flights.get(self.moved)
+    }
+
+    /// Its index.
+    pub(super) fn mover_index(&self) -> usize {
+        self.moved
     }
 
     /// The mover, if it may ask for its ports in cycle `t`.
     pub(super) fn candidate(&self, t: u64) -> Option<(u64, Ports)> {
-        let flight = &self.flights[self.mover()?];
+        let flight = self.mover()?;
         match flight.stage {
             Stage::Waits(ready) if ready <= t => Some((flight.op.seq, flight.op.ports)),
             _ => None,
@@ -74,98 +87,86 @@ impl DmaUnit {
 
     /// The mover takes its ports in cycle `t`.
     pub(super) fn take_ports(&mut self, t: u64) {
-        let Some(flight) = self.mover().map(|i| &mut self.flights[i]) else { return };
-        flight.stage = match flight.op.work {
+        let Some(flight) = self.flights.get_mut(self.moved) else { return };
+        flight.stage = match &flight.op.work {
             Work::Cycles(cycles) => Stage::Moves(t + cycles),
-            Work::Transfer(_) if flight.has_segments() => Stage::WantsChannel,
             // Nothing but padding.
-            Work::Transfer(_) => Stage::Moves(t + 1),
+            Work::Transfer(ends) if ends.is_empty() => Stage::Moves(t + 1),
+            Work::Transfer(_) => Stage::WantsChannel,
         };
     }
 
     /// Whether the mover wants the channel.
     pub(super) fn wants_channel(&self) -> bool {
-        self.mover().is_some_and(|i| matches!(self.flights[i].stage, Stage::WantsChannel))
+        self.mover().is_some_and(|f| matches!(f.stage, Stage::WantsChannel))
     }
 
-    /// The channel serves the mover's next segment from cycle `t` on.
-    pub(super) fn grant(&mut self, t: u64) {
-        let Some(flight) = self.mover().map(|i| &mut self.flights[i]) else { return };
-        if let Some(cycles) = flight.next_segment() {
-            flight.stage = Stage::Moves(t + cycles);
-        }
+    /// The channel serves the mover from cycle `t` on: all its segments, or the next one.
+    pub(super) fn grant(&mut self, t: u64, all: bool) {
+        let Some(flight) = self.flights.get_mut(self.moved) else { return };
+        let sent = if all { flight.segments().len() } else { flight.sent + 1 };
+        flight.send(t, sent);
     }
 
-    /// Whether a segment moves and another one follows it.
-    pub(super) fn streams(&self) -> bool {
-        self.mover().is_some_and(|i| {
-            matches!(self.flights[i].stage, Stage::Moves(_)) && self.flights[i].has_segments()
-        })
+    /// Another unit wants the channel in cycle `t`: the mover keeps it for the segment under way.
+    pub(super) fn share(&mut self, t: u64) {
+        let Some(flight) = self.flights.get_mut(self.moved) else { return };
+        let (Stage::Moves(_), ends) = (flight.stage, flight.segments()) else { return };
+        let under_way = ends[..flight.sent].partition_point(|end| flight.origin + end < t);
+        let Some(end) = ends.get(under_way).map(|end| flight.origin + end) else { return };
+        flight.stage =
+            if end == t && under_way + 1 < ends.len() { Stage::WantsChannel } else { Stage::Moves(end) };
+        flight.sent = under_way + 1;
     }
 
-    /// Lets segments follow each other as long as one ends before `before`.
-    pub(super) fn stream(&mut self, before: u64) {
-        let Some(flight) = self.mover().map(|i| &mut self.flights[i]) else { return };
-        while let Stage::Moves(until) = flight.stage
-            && until < before
-            && let Some(cycles) = flight.next_segment()
-        {
-            flight.stage = Stage::Moves(until + cycles);
-        }
-    }
-
-    /// When the data that move now have moved, and whether over the channel.
-    pub(super) fn moving(&self) -> Option<(u64, bool)> {
-        let flight = &self.flights[self.mover()?];
-        match flight.stage {
-            Stage::Moves(until) => Some((until, flight.segments().is_some())),
-            _ => None,
-        }
+    /// Whether data move, and whether over the channel.
+    pub(super) fn moving(&self) -> Option<bool> {
+        let flight = self.mover()?;
+        matches!(flight.stage, Stage::Moves(_)).then_some(matches!(flight.op.work, Work::Transfer(_)))
     }
 
     /// Data that moved until `t` have arrived; gives the ports that become free.
     pub(super) fn arrive(&mut self, t: u64) -> Option<Ports> {
-        let at = self.mover()?;
-        let before = at.checked_sub(1).map_or(0, |i| match self.flights[i].stage {
-            Stage::Ends(end) => end,
+        let before = match self.flights.get(self.moved.wrapping_sub(1)).map(|f| f.stage) {
+            Some(Stage::Ends(end)) => end,
             _ => 0,
-        });
-        let flight = &mut self.flights[at];
+        };
+        let flight = self.flights.get_mut(self.moved)?;
         if !matches!(flight.stage, Stage::Moves(until) if until == t) {
             return None;
         }
-        if flight.has_segments() {
+        if flight.sent < flight.segments().len() {
             flight.stage = Stage::WantsChannel;
             return None;
         }
         // Ends are in order.
-        flight.stage = Stage::Ends((t + flight.op.latency[1]).max(before));
+        flight.stage = Stage::Ends((t + u64::from(flight.op.latency[1])).max(before));
+        self.moved += 1;
         Some(flight.op.ports)
     }
 
     /// The oldest instruction, if it ends by `t`.
     pub(super) fn finish(&mut self, t: u64) -> Option<Flight> {
         match self.flights.front()?.stage {
-            Stage::Ends(end) if end <= t => self.flights.pop_front(),
+            Stage::Ends(end) if end <= t => {
+                self.moved -= 1;
+                self.flights.pop_front()
+            }
             _ => None,
         }
     }
 
-    /// When the oldest instruction ends, if its data have moved.
-    pub(super) fn next_end(&self) -> Option<u64> {
-        match self.flights.front()?.stage {
-            Stage::Ends(end) => Some(end),
-            _ => None,
+    /// The next cycle after `t` in which something happens here by itself; `u64::MAX` for never.
+    pub(super) fn next(&self, t: u64) -> u64 {
+        let after = |cycle: u64| if cycle > t { cycle } else { u64::MAX };
+        let mover = match self.mover().map(|f| f.stage) {
+            Some(Stage::Waits(ready)) => after(ready),
+            Some(Stage::Moves(until)) => after(until),
+            _ => u64::MAX,
+        };
+        match self.flights.front().map(|f| f.stage) {
+            Some(Stage::Ends(end)) => mover.min(after(end)),
+            _ => mover,
         }
-    }
-
-    /// The next cycle after `t` in which something happens here by itself.
-    pub(super) fn next(&self, t: u64) -> Option<u64> {
-        let mover = self.mover().and_then(|i| match self.flights[i].stage {
-            Stage::Waits(ready) => Some(ready),
-            Stage::Moves(until) => Some(until),
-            _ => None,
-        });
-        mover.into_iter().chain(self.next_end()).filter(|e| *e > t).min()
     }
 }

@@ -4,27 +4,26 @@ use std::collections::VecDeque;
 
 use super::OpTiming;
 use super::cause::{Cause, Causes};
-use super::cost::{Work, macs, work};
+use super::cost::{Cost, Work};
 use super::dma::{DmaUnit, Flight, Stage};
 use super::layers::{Layers, PassageId};
 use super::ports::Ports;
 use super::report::{ClockReport, LayerCycles};
 use crate::isa::Queue;
 use crate::machine::Machine;
-use crate::sim::access::dram_bytes;
-use crate::sim::op::{OpKind, QueueOp, Ticket};
+use crate::sim::op::{QueueOp, Ticket};
 
 /// An instruction that was issued and has not ended.
 #[derive(Debug, Clone)]
 pub(super) struct Waiting {
     pub(super) seq: u64,
     issue: u64,
+    /// Queues waited for, and how many of their instructions must have ended; 0 where there is no condition.
+    tickets: [(Queue, u64); 2],
     passage: Option<PassageId>,
-    tickets: [Option<Ticket>; 2],
+    pub(super) latency: [u32; 2],
     pub(super) ports: Ports,
     pub(super) work: Work,
-    /// Cycles before and after the data of a DMA transfer.
-    pub(super) latency: [u64; 2],
 }
 
 /// An instruction that the MAC array or the vector unit executes.
@@ -41,8 +40,6 @@ struct Running {
 struct Lane {
     waiting: VecDeque<Waiting>,
     depth: usize,
-    /// Instructions that have ended.
-    ended: u64,
     /// Idle cycles that the next instruction to start will answer for.
     idle: Causes,
 }
@@ -71,6 +68,8 @@ pub struct EventClock<'m> {
     /// The last cycle whose events have happened; causes are counted up to it.
     at: u64,
     lanes: [Lane; 4],
+    /// Instructions of each queue that have ended.
+    ended: [u64; 4],
     /// MAC array and vector unit.
     running: [Option<Running>; 2],
     dma: [DmaUnit; 2],
@@ -79,8 +78,10 @@ pub struct EventClock<'m> {
     held: Ports,
     /// Causes of the cycle `at` and those up to the next event.
     judged: [(Cause, Answers); 4],
-    /// A DMA queue may start another instruction in the next cycle.
-    again: bool,
+    /// When something happens next in each unit by itself; `u64::MAX` for never.
+    due: [u64; 4],
+    /// When a new head of a queue is seen, or a DMA queue may start another instruction; `u64::MAX` for never.
+    wake: u64,
     layers: Layers,
     report: ClockReport,
     timings: Option<Vec<OpTiming>>,
@@ -101,13 +102,15 @@ impl<'m> EventClock<'m> {
             now: 0,
             at: 0,
             lanes: depths.map(|d| Lane { depth: d as usize, ..Lane::default() }),
+            ended: [0; 4],
             running: [None, None],
             dma: Default::default(),
             // In the first tie the channel goes to DMA-in.
             served: 1,
             held: Ports::default(),
             judged: [(Cause::NothingIssued, Answers::Head); 4],
-            again: false,
+            due: [u64::MAX; 4],
+            wake: u64::MAX,
             layers: Layers::default(),
             report: ClockReport { layers: vec![LayerCycles::default(); layers], ..ClockReport::default() },
             timings: None,
@@ -126,27 +129,29 @@ impl<'m> EventClock<'m> {
         self.timings.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
+    /// The machine.
+    #[must_use]
+    pub fn machine(&self) -> &'m Machine {
+        self.machine
+    }
+
     /// The cycle in which the control core executes its next instruction.
     #[must_use]
     pub fn now(&self) -> u64 {
         self.now
     }
 
-    /// A control instruction (`load`: it fetches from the constants).
-    pub fn control(&mut self, load: bool) {
-        self.report.instructions += 1;
-        if load {
-            let cycles = u64::from(self.machine.control.const_load_cycles);
-            self.report.control.constant_load += cycles;
-            self.now += cycles;
-        } else {
-            self.report.control.busy += 1;
-            self.now += 1;
-        }
+    /// Control instructions that follow each other: `plain` ones, and `loads` that fetch from the constants.
+    pub fn control(&mut self, plain: u64, loads: u64) {
+        let loading = loads * u64::from(self.machine.control.const_load_cycles);
+        self.report.instructions += plain + loads;
+        self.report.control.busy += plain;
+        self.report.control.constant_load += loading;
+        self.now += plain + loading;
     }
 
-    /// A queue instruction; returns the cycle of its issue.
-    pub fn issue(&mut self, op: &QueueOp) -> u64 {
+    /// A queue instruction and its cost; returns the cycle of its issue.
+    pub fn issue(&mut self, op: &QueueOp, cost: &Cost) -> u64 {
         let slot = op.queue.index();
         self.advance(self.now);
         while self.lanes[slot].waiting.len() >= self.lanes[slot].depth {
@@ -159,21 +164,21 @@ impl<'m> EventClock<'m> {
         }
         let issue = self.now;
         let passage = self.layers.of(op.layer);
-        self.count(op, passage);
-        let (read, write) = (self.machine.dram.read_latency_cycles, self.machine.dram.write_latency_cycles);
-        let latency = match op.kind {
-            OpKind::DmaIn { .. } | OpKind::DmaPad { .. } => [read, 0],
-            OpKind::DmaOut { .. } => [0, write],
-            _ => [0, 0],
-        };
-        self.lanes[slot].waiting.push_back(Waiting {
+        self.count(op.queue, cost, passage);
+        let ticket = |t: Option<Ticket>| t.map_or((op.queue, 0), |t| (t.queue, t.count));
+        let waiting = &mut self.lanes[slot].waiting;
+        // Behind another one, or behind a unit that works, it changes nothing yet.
+        if waiting.is_empty() && (slot < 2 || self.running[slot - 2].is_none()) {
+            self.wake = self.wake.min(issue + 1);
+        }
+        waiting.push_back(Waiting {
             seq: op.seq,
             issue,
             passage,
-            tickets: op.tickets,
-            ports: Ports::of(&op.kind, self.machine),
-            work: work(&op.kind, self.machine),
-            latency: latency.map(u64::from),
+            tickets: op.tickets.map(ticket),
+            ports: cost.ports,
+            work: cost.work.clone(),
+            latency: cost.latency,
         });
         self.retire();
         issue
@@ -218,14 +223,14 @@ impl<'m> EventClock<'m> {
         self.now += 1;
     }
 
-    fn count(&mut self, op: &QueueOp, passage: Option<PassageId>) {
-        self.report.units[op.queue.index()].instructions += 1;
+    fn count(&mut self, queue: Queue, cost: &Cost, passage: Option<PassageId>) {
+        self.report.units[queue.index()].instructions += 1;
         let Some(row) = self.layers.row(&mut self.report, passage) else { return };
         row.instructions += 1;
-        row.macs += macs(&op.kind);
-        match op.queue {
-            Queue::Dmain => row.bytes_in += dram_bytes(&op.kind),
-            Queue::Dmaout => row.bytes_out += dram_bytes(&op.kind),
+        row.macs += cost.macs;
+        match queue {
+            Queue::Dmain => row.bytes_in += cost.dram_bytes,
+            Queue::Dmaout => row.bytes_out += cost.dram_bytes,
             Queue::Mac | Queue::Vec => {}
         }
     }
@@ -253,28 +258,13 @@ impl<'m> EventClock<'m> {
 
     /// Goes to the next cycle in which something happens, if that is not after `until`.
     fn step(&mut self, until: u64) -> bool {
-        // Segments of a unit that has the channel for itself follow each other without a look at anything else.
-        for unit in 0..2 {
-            if self.dma[unit].streams() && !self.dma[1 - unit].wants_channel() {
-                let others = self.next_besides(Some(unit)).into_iter().chain(self.dma[unit].next_end());
-                let others = others.fold(until.saturating_add(1), u64::min);
-                self.dma[unit].stream(others);
-            }
+        let next = self.due.into_iter().fold(self.wake, u64::min);
+        if next > until || next == u64::MAX {
+            return false;
         }
-        let Some(next) = self.next_besides(None).filter(|n| *n <= until) else { return false };
         self.count_causes(next);
         self.cycle(next);
         true
-    }
-
-    /// The next cycle in which something happens, one DMA unit left out.
-    fn next_besides(&self, unit: Option<usize>) -> Option<u64> {
-        let heads = self.lanes.iter().filter_map(|l| l.waiting.front()).map(|w| w.issue + 1);
-        let ends = self.running.iter().flatten().map(|r| r.end);
-        let dma = self.dma.iter().enumerate().filter(|(i, _)| Some(*i) != unit);
-        let moves = dma.filter_map(|(_, d)| d.next(self.at));
-        let again = self.again.then_some(self.at + 1);
-        heads.chain(ends).chain(moves).chain(again).filter(|t| *t > self.at).min()
     }
 
     /// Counts the causes of the cycles from `at` up to `to`, in which nothing changes.
@@ -282,18 +272,13 @@ impl<'m> EventClock<'m> {
         let cycles = to - self.at;
         for (slot, (cause, answers)) in self.judged.into_iter().enumerate() {
             self.report.units[slot].causes[cause] += cycles;
-            match (answers, slot) {
-                (Answers::Head, _) => self.lanes[slot].idle[cause] += cycles,
-                (Answers::InUnit(i), 0 | 1) => {
-                    if let Some(flight) = self.dma[slot].flights.get_mut(i) {
-                        flight.causes[cause] += cycles;
-                    }
-                }
-                (Answers::InUnit(_), _) => {
-                    if let Some(running) = &mut self.running[slot - 2] {
-                        running.causes[cause] += cycles;
-                    }
-                }
+            let causes = match (answers, slot) {
+                (Answers::InUnit(i), 0 | 1) => self.dma[slot].flights.get_mut(i).map(|f| &mut f.causes),
+                (Answers::InUnit(_), _) => self.running[slot - 2].as_mut().map(|r| &mut r.causes),
+                (Answers::Head, _) => Some(&mut self.lanes[slot].idle),
+            };
+            if let Some(causes) = causes {
+                causes[cause] += cycles;
             }
         }
         self.at = to;
@@ -301,12 +286,20 @@ impl<'m> EventClock<'m> {
 
     /// Cycle `t` up to the control core's turn, in the order of rule C1.
     fn cycle(&mut self, t: u64) {
+        self.wake = u64::MAX;
         self.ends(t);
-        self.starts(t);
-        self.grants(t);
+        let mut blocked = Queue::ALL.map(|queue| self.blocked(queue, t));
+        self.starts(t, &mut blocked);
+        self.grants(t, &blocked);
         self.channel(t);
-        for (slot, queue) in Queue::ALL.into_iter().enumerate() {
-            self.judged[slot] = self.judge(queue, t);
+        for unit in 0..2 {
+            self.judged[unit] = self.judge_dma(unit, t, blocked[unit]);
+            self.due[unit] = self.dma[unit].next(t);
+            self.judged[unit + 2] = match (&self.running[unit], blocked[unit + 2]) {
+                (Some(_), _) => (Cause::Busy, Answers::InUnit(0)),
+                (None, cause) => (cause.unwrap_or(Cause::Bank), Answers::Head),
+            };
+            self.due[unit + 2] = self.running[unit].as_ref().map_or(u64::MAX, |r| r.end);
         }
     }
 
@@ -319,6 +312,9 @@ impl<'m> EventClock<'m> {
             }
         }
         for (unit, queue) in DMA.into_iter().enumerate() {
+            if self.due[unit] != t {
+                continue;
+            }
             if let Some(ports) = self.dma[unit].arrive(t) {
                 self.held.remove(&ports);
             }
@@ -329,7 +325,7 @@ impl<'m> EventClock<'m> {
     }
 
     fn end(&mut self, queue: Queue, op: &Waiting, start: u64, end: u64, causes: Causes) {
-        self.lanes[queue.index()].ended += 1;
+        self.ended[queue.index()] += 1;
         if let Some(passage) = op.passage {
             self.layers.finish(passage, end);
         }
@@ -341,52 +337,57 @@ impl<'m> EventClock<'m> {
         }
     }
 
-    /// The first condition that keeps the head of a queue from starting; none if there is no head to be seen in `t`.
-    fn head(&self, queue: Queue, t: u64) -> Result<&Waiting, Cause> {
-        let waiting = &self.lanes[queue.index()].waiting;
-        let head = waiting.front().filter(|w| w.issue < t).ok_or(Cause::NothingIssued)?;
-        let met = |t: Option<Ticket>| t.is_none_or(|t| self.lanes[t.queue.index()].ended >= t.count);
-        if !met(head.tickets[0]) {
-            return Err(Cause::Condition1);
+    /// The first thing that keeps the head of a queue from starting; a head is seen from the cycle after its issue on.
+    fn blocked(&self, queue: Queue, t: u64) -> Option<Cause> {
+        let Some(head) = self.lanes[queue.index()].waiting.front().filter(|w| w.issue < t) else {
+            return Some(Cause::NothingIssued);
+        };
+        let met = |(queue, count): (Queue, u64)| self.ended[queue.index()] >= count;
+        match head.tickets.map(met) {
+            [false, _] => Some(Cause::Condition1),
+            [true, false] => Some(Cause::Condition2),
+            [true, true] => None,
         }
-        if met(head.tickets[1]) { Ok(head) } else { Err(Cause::Condition2) }
     }
 
     /// (b) DMA instructions leave their queues, at most one each.
-    fn starts(&mut self, t: u64) {
-        self.again = false;
+    fn starts(&mut self, t: u64, blocked: &mut [Option<Cause>; 4]) {
         for (unit, queue) in DMA.into_iter().enumerate() {
-            let flights = self.dma[unit].flights.len();
-            if flights >= self.machine.dram.outstanding as usize || self.head(queue, t).is_err() {
+            let full = self.dma[unit].flights.len() >= self.machine.dram.outstanding as usize;
+            if full || blocked[unit].is_some() {
                 continue;
             }
-            let lane = &mut self.lanes[queue.index()];
+            let lane = &mut self.lanes[unit];
             let Some(op) = lane.waiting.pop_front() else { continue };
             let causes = std::mem::take(&mut lane.idle);
-            self.again |= !lane.waiting.is_empty();
-            let stage = Stage::Waits(t + op.latency[0]);
-            self.dma[unit].flights.push_back(Flight { op, start: t, stage, causes });
+            if !lane.waiting.is_empty() {
+                self.wake = t + 1;
+            }
+            self.dma[unit].flights.push_back(Flight::new(op, t, causes));
+            blocked[unit] = self.blocked(queue, t);
         }
     }
 
     /// (b) Who has everything but ports takes them, oldest first.
-    fn grants(&mut self, t: u64) {
+    fn grants(&mut self, t: u64, blocked: &[Option<Cause>; 4]) {
         // At most one of each queue, oldest first.
         let mut candidates: [Option<(u64, Queue, Ports)>; 4] = [None; 4];
+        for (unit, queue) in DMA.into_iter().enumerate() {
+            candidates[unit] = self.dma[unit].candidate(t).map(|(seq, ports)| (seq, queue, ports));
+        }
         for (unit, queue) in [Queue::Mac, Queue::Vec].into_iter().enumerate() {
             if self.running[unit].is_none()
-                && let Ok(head) = self.head(queue, t)
+                && blocked[unit + 2].is_none()
+                && let Some(head) = self.lanes[unit + 2].waiting.front()
             {
                 candidates[unit + 2] = Some((head.seq, queue, head.ports));
             }
         }
-        for (unit, queue) in DMA.into_iter().enumerate() {
-            candidates[unit] = self.dma[unit].candidate(t).map(|(seq, ports)| (seq, queue, ports));
+        match candidates.iter().flatten().count() {
+            0 => return,
+            1 => {}
+            _ => candidates.sort_unstable_by_key(|c| c.map_or(u64::MAX, |(seq, ..)| seq)),
         }
-        if candidates.iter().all(Option::is_none) {
-            return;
-        }
-        candidates.sort_unstable_by_key(|c| c.map_or(u64::MAX, |(seq, ..)| seq));
         let mut reserved = Ports::default();
         for (_, queue, ports) in candidates.into_iter().flatten() {
             if ports.meets(&self.held) || ports.meets(&reserved) {
@@ -409,47 +410,49 @@ impl<'m> EventClock<'m> {
         }
     }
 
-    /// (c) The channel serves the next segment; if both units want it, that of the one not served last.
+    /// (c) The channel serves the next segment; if both units want it, that of the one not served last. A unit that
+    /// has it for itself gets it for all its segments at once, and gives it back at the end of one when the other
+    /// comes.
     fn channel(&mut self, t: u64) {
-        if self.dma.iter().any(|d| d.moving().is_some_and(|(_, channel)| channel)) {
+        let wants = [0, 1].map(|unit| self.dma[unit].wants_channel());
+        let moves = [0, 1].map(|unit| self.dma[unit].moving() == Some(true));
+        if wants == [false; 2] && moves != [true; 2] {
             return;
         }
-        let unit = match [self.dma[0].wants_channel(), self.dma[1].wants_channel()] {
+        for unit in 0..2 {
+            if moves[unit] && (wants[1 - unit] || moves[1 - unit]) {
+                self.dma[unit].share(t);
+            }
+        }
+        if self.dma.iter().any(|d| d.moving() == Some(true)) {
+            return;
+        }
+        let unit = match [0, 1].map(|unit| self.dma[unit].wants_channel()) {
             [true, true] => 1 - self.served,
             [true, false] => 0,
             [false, true] => 1,
             [false, false] => return,
         };
         self.served = unit;
-        self.dma[unit].grant(t);
+        let alone = !self.dma[1 - unit].wants_channel();
+        self.dma[unit].grant(t, alone);
     }
 
-    /// What a unit does in cycle `t`, and which instruction answers for it (rule C6).
-    fn judge(&self, queue: Queue, t: u64) -> (Cause, Answers) {
-        let unit = match queue {
-            Queue::Dmain => &self.dma[0],
-            Queue::Dmaout => &self.dma[1],
-            Queue::Mac | Queue::Vec => {
-                let running = &self.running[usize::from(queue == Queue::Vec)];
-                return match (running, self.head(queue, t)) {
-                    (Some(_), _) => (Cause::Busy, Answers::InUnit(0)),
-                    (None, Err(cause)) => (cause, Answers::Head),
-                    (None, Ok(_)) => (Cause::Bank, Answers::Head),
-                };
-            }
-        };
-        if let Some(moves) = unit.mover().filter(|_| unit.moving().is_some()) {
-            return (Cause::Busy, Answers::InUnit(moves));
+    /// What a DMA unit does in cycle `t`, and which instruction answers for it (rule C6).
+    fn judge_dma(&self, unit: usize, t: u64, blocked: Option<Cause>) -> (Cause, Answers) {
+        let unit = &self.dma[unit];
+        if unit.moving().is_some() {
+            return (Cause::Busy, Answers::InUnit(unit.mover_index()));
         }
         let Some(oldest) = unit.flights.front() else {
             // A head that meets its conditions has started.
-            return (self.head(queue, t).err().unwrap_or(Cause::NothingIssued), Answers::Head);
+            return (blocked.unwrap_or(Cause::NothingIssued), Answers::Head);
         };
         let full = unit.flights.len() >= self.machine.dram.outstanding as usize;
         let cause = match oldest.stage {
             Stage::WantsChannel => Cause::DramBusy,
             Stage::Waits(ready) if ready <= t => Cause::Bank,
-            _ if full && self.head(queue, t).is_ok() => Cause::Outstanding,
+            _ if full && blocked.is_none() => Cause::Outstanding,
             _ => Cause::DramLatency,
         };
         (cause, Answers::InUnit(0))

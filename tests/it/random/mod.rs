@@ -16,6 +16,7 @@ use proptest::test_runner::TestRunner;
 use rcar_iss::isa::{Opcode, Space};
 use rcar_iss::machine::Machine;
 use rcar_iss::program::{HostEntry, Program};
+use rcar_iss::sim::clock::ClockReport;
 use rcar_iss::sim::engine::Engine;
 use rcar_iss::sim::engine::fast::{Fast, Level};
 use rcar_iss::sim::{
@@ -54,14 +55,18 @@ impl Observer for Retired<'_> {
 struct Left {
     wraps: u64,
     instructions: u64,
+    clock: ClockReport,
     memories: [Vec<u8>; 3],
 }
 
-fn run(loaded: &Loaded, engine: Box<dyn Engine + Send>, seen: &mut BTreeSet<u8>) -> Result<Left, Fault> {
+fn run<O: Observer>(
+    loaded: &Loaded,
+    engine: Box<dyn Engine + Send>,
+    observer: &mut O,
+) -> Result<Left, Fault> {
     let mut session = Session::with_engine(loaded, engine);
     let input: Vec<u8> = (0..16).collect();
-    let mut observer = Retired { loaded, seen };
-    let summary = session.run(&[("x", &input)], &mut Host, &mut observer).map_err(|e| match e {
+    let summary = session.run(&[("x", &input)], &mut Host, observer).map_err(|e| match e {
         RunError::Fault(fault) => fault,
         RunError::Input { .. } => panic!("{e}"),
     })?;
@@ -74,6 +79,7 @@ fn run(loaded: &Loaded, engine: Box<dyn Engine + Send>, seen: &mut BTreeSet<u8>)
     Ok(Left {
         wraps: summary.wraps,
         instructions: summary.instructions,
+        clock: summary.clock,
         memories: [
             memory(Space::Dram, base, program.meta.dram_bytes - base),
             memory(Space::Spm, 0, machine.spm.bytes),
@@ -88,7 +94,7 @@ fn check(program: Program, machine: &Machine, seen: &mut BTreeSet<u8>) -> Result
     let limits = Limits { instructions: 100_000, macs: 100_000_000, bytes: 100_000_000, ..Limits::default() };
     let unchecked =
         Loaded::without_definedness(program.clone(), machine, limits).map_err(|e| e.to_string())?;
-    let reference = run(&unchecked, EngineKind::Reference.make(&unchecked), &mut BTreeSet::new());
+    let reference = run(&unchecked, EngineKind::Reference.make(&unchecked), &mut ());
     match (Loaded::new(program, machine, limits), reference) {
         (Err(LoadError::Fault(load)), Err(run)) if load == run => Ok(false),
         // Only the load looks for races: the engines execute in program order.
@@ -101,9 +107,14 @@ fn check(program: Program, machine: &Machine, seen: &mut BTreeSet<u8>) -> Result
                 return Err(format!("the causes do not sum to the total: {:#?}", loaded.clock()));
             }
             for level in Level::available() {
-                let fast = run(&loaded, Box::new(Fast::at(level)), seen).map_err(|e| e.to_string())?;
-                if let Some(what) = difference(&reference, &fast) {
-                    return Err(format!("{level:?}: {what}"));
+                let mut observer = Retired { loaded: &loaded, seen };
+                // Step by step, and along the record of the control pass.
+                let stepped = run(&loaded, Box::new(Fast::at(level)), &mut observer);
+                for fast in [stepped, run(&loaded, Box::new(Fast::at(level)), &mut ())] {
+                    let fast = fast.map_err(|e| e.to_string())?;
+                    if let Some(what) = difference(&reference, &fast) {
+                        return Err(format!("{level:?}: {what}"));
+                    }
                 }
             }
             Ok(true)
@@ -117,6 +128,9 @@ fn difference(reference: &Left, fast: &Left) -> Option<String> {
             "{} wraps and {} instructions, the reference engine has {} and {}",
             fast.wraps, fast.instructions, reference.wraps, reference.instructions
         ));
+    }
+    if reference.clock != fast.clock {
+        return Some(format!("the clock says {:?} instead of {:?}", fast.clock, reference.clock));
     }
     for (space, (r, f)) in Space::ALL.iter().zip(reference.memories.iter().zip(&fast.memories)) {
         if let Some(at) = r.iter().zip(f).position(|(a, b)| a != b) {

@@ -1,0 +1,84 @@
+//! What a program executes, recorded in the control pass: queue instructions with their cost, and what lies between them.
+//!
+//! The control core's state depends on code and constants only, so every run would execute the same. A run that nobody
+//! watches instruction by instruction follows the record: values and the clock are computed anew, scalars are not.
+
+use super::clock::cost::{Cost, Work};
+use super::op::QueueOp;
+
+/// Longest record: queue instructions, and everything else. Longer programs are stepped through in every run.
+const MAX_ISSUED: usize = 1 << 16;
+const MAX_STEPS: usize = 1 << 18;
+/// Most ends of segments in a record.
+const MAX_SEGMENTS: usize = 1 << 21;
+
+/// A part of a record, in program order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Control instructions: plain ones, and loads from the constants.
+    Control { plain: u64, loads: u64 },
+    /// The next queue instructions.
+    Issue(usize),
+    /// `layer.begin`
+    LayerBegin(u32),
+    /// `layer.end`
+    LayerEnd(u32),
+    /// `fence`
+    Fence,
+    /// `host` at an instruction.
+    Host { id: u32, pc: u32 },
+    /// `halt`
+    Halt,
+}
+
+/// A queue instruction and what the clock must know of it.
+#[derive(Debug, Clone)]
+pub(super) struct Issued {
+    pub(super) op: QueueOp,
+    pub(super) cost: Cost,
+}
+
+/// A record.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Stream {
+    pub(super) steps: Vec<Step>,
+    pub(super) issued: Vec<Issued>,
+    /// Instructions retired.
+    pub(super) instructions: u64,
+    segments: usize,
+}
+
+impl Stream {
+    /// The next step. False if the record would become too long.
+    pub(super) fn push(&mut self, step: Step) -> bool {
+        match (self.steps.last_mut(), step) {
+            (Some(Step::Control { plain, loads }), Step::Control { plain: p, loads: l }) => {
+                *plain += p;
+                *loads += l;
+            }
+            _ => self.steps.push(step),
+        }
+        self.steps.len() <= MAX_STEPS
+    }
+
+    /// The next queue instruction. False if the record would become too long.
+    pub(super) fn issue(&mut self, op: &QueueOp, cost: Cost) -> bool {
+        if let Work::Transfer(ends) = &cost.work {
+            self.segments += ends.len();
+        }
+        self.issued.push(Issued { op: op.clone(), cost });
+        match self.steps.last_mut() {
+            Some(Step::Issue(n)) => *n += 1,
+            _ => self.steps.push(Step::Issue(1)),
+        }
+        self.issued.len() <= MAX_ISSUED && self.segments <= MAX_SEGMENTS && self.steps.len() <= MAX_STEPS
+    }
+
+    /// The record of a program that has retired so many instructions.
+    pub(super) fn finish(mut self, instructions: u64) -> Stream {
+        self.steps.shrink_to_fit();
+        self.issued.shrink_to_fit();
+        self.instructions = instructions;
+        self
+    }
+}
