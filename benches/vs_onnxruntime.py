@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Measure rcar-iss beside ONNX Runtime: same models and inputs, one repetition of each in turn. --threads are those of ONNX
-Runtime; rcar-iss executes one input on one thread.
+"""Measure rcar-iss beside ONNX Runtime: same models and inputs, one repetition of each in turn, both on
+--threads threads.
 
 usage: vs_onnxruntime.py [--rcar-iss BINARY] [--repeat N] [--threads 1,2] [--kernels NAME] [--session KEY=VALUE]
                          [--worst N] [--json FILE] MODEL.onnx=INPUT.npy ...
@@ -44,8 +44,8 @@ class OnnxRuntime:
 
 
 class RcarIss:
-    def __init__(self, binary, model, array, kernels):
-        command = [binary, "bench", str(model), "--input", str(array), "--serve"]
+    def __init__(self, binary, model, array, threads, kernels):
+        command = [binary, "bench", str(model), "--input", str(array), "--threads", str(threads), "--serve"]
         if kernels:
             command += ["--kernels", kernels]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -98,7 +98,7 @@ def main():
         for n in threads:
             theirs = OnnxRuntime(model, np.load(array), n, a.session)
             first = theirs.once()
-            ours = RcarIss(a.rcar_iss, model, array, a.kernels)
+            ours = RcarIss(a.rcar_iss, model, array, n, a.kernels)
             for side in (ours, theirs) * 3:
                 side.once()
             times = ([], [])

@@ -15,7 +15,7 @@ use crate::host::RtenHost;
 use crate::isa::{EType, Space, TensorDesc};
 use crate::profile;
 use crate::program::{Bits, Meta, Role, TensorEntry};
-use crate::sim::{EngineKind, Loaded, Memory, Observer, OpKind, QueueOp, RunError, Session};
+use crate::sim::{EngineKind, Loaded, Memory, Observer, OpKind, QueueOp, RunError, Sees, Session};
 
 /// Why a comparison has no result.
 #[derive(Debug, thiserror::Error)]
@@ -410,7 +410,7 @@ struct Watch<'a> {
 }
 
 impl Observer for Watch<'_> {
-    const RETIRES: bool = false;
+    const SEES: Sees = Sees::Layers;
 
     fn layer_end(&mut self, layer: u32, memory: &Memory) {
         for tensor in self.meta.tensors.iter().filter(|t| t.layer == Some(layer)) {

@@ -210,6 +210,9 @@ pub(super) struct BenchArgs {
     pub(super) repeat: std::num::NonZeroUsize,
     #[command(flatten)]
     pub(super) kernels: KernelArgs,
+    /// Threads that work on one input, each on its part of every tile
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(super) threads: std::num::NonZeroUsize,
     /// Show the time of each kind of instruction, and the slowest layers
     #[arg(long)]
     pub(super) profile: bool,
@@ -401,7 +404,7 @@ pub(super) struct RunArgs {
     pub(super) engine: EngineArg,
     #[command(flatten)]
     pub(super) kernels: KernelArgs,
-    /// Threads for stacked inputs [default: all]
+    /// Threads over which inputs are spread; if given, and inputs are fewer, tiles are cut for the others [default: all]
     #[arg(long, value_name = "N")]
     pub(super) threads: Option<std::num::NonZeroUsize>,
     /// Class names: a JSON list, or an object from number to name

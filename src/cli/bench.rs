@@ -16,13 +16,13 @@ use crate::isa::Space;
 use crate::sim::engine::Engine;
 use crate::sim::engine::fast::Fast;
 use crate::sim::op::QueueOp;
-use crate::sim::{FaultKind, Limits, Loaded, Memory, Session};
+use crate::sim::{FaultKind, GRAIN, Limits, Loaded, Memory, Session};
 
 /// Seconds by layer (none: before the first) and instruction.
 type Spent = BTreeMap<(Option<u32>, &'static str), (u64, f64)>;
 
 pub(super) fn run(args: &BenchArgs) -> Result<Report, Failure> {
-    let fast = kernels::engine(&args.kernels)?;
+    let level = kernels::level(&args.kernels)?;
     let (program, machine) = source::program(&args.file, &args.model)?;
     let inputs = input::read(&program.meta, &args.input)?;
     let begin = now();
@@ -30,12 +30,14 @@ pub(super) fn run(args: &BenchArgs) -> Result<Report, Failure> {
         .map_err(|e| Failure::load(&args.file, &e))?;
     let load = begin.elapsed().as_secs_f64();
     let spent: Arc<Mutex<Spent>> = Arc::default();
-    let engine: Box<dyn Engine + Send> = if args.profile {
+    let engine = || -> Box<dyn Engine + Send> {
+        let fast = Fast::at(level);
+        if !args.profile {
+            return Box::new(fast);
+        }
         Box::new(Timed { fast, loaded: loaded.clone(), spent: Arc::clone(&spent) })
-    } else {
-        Box::new(fast)
     };
-    let mut session = Session::with_engine(&loaded, engine);
+    let mut session = Session::with_threads(&loaded, args.threads.get(), GRAIN, &engine);
     let mut host = RtenHost::new();
     let values: Vec<(&str, &[u8])> = inputs.bound.iter().map(|b| (b.name.as_str(), b.sample(0))).collect();
     let mut once = || -> Result<f64, Failure> {
@@ -57,7 +59,29 @@ pub(super) fn run(args: &BenchArgs) -> Result<Report, Failure> {
     }
     let times: Vec<f64> = (0..args.repeat.get()).map(|_| once()).collect::<Result<_, _>>()?;
     let spent = spent.lock().map(|s| s.clone()).unwrap_or_default();
-    Ok(Report::fine(report(args, &loaded, load, first, &times, &spent)))
+    let clocks = if args.profile { args.repeat.get() } else { 0 };
+    let clock: Vec<f64> = (0..clocks).map(|_| clock_once(args, &loaded)).collect::<Result<_, _>>()?;
+    Ok(Report::fine(report(args, &loaded, &Measured { load, first, times, clock, spent })))
+}
+
+/// Seconds of the clock alone.
+fn clock_once(args: &BenchArgs, loaded: &Loaded) -> Result<f64, Failure> {
+    let begin = now();
+    let report = loaded
+        .clock_anew()
+        .map_err(|e| Failure::new(ILLEGAL, format!("'{}'", args.file.display())).why(&e).fault(e))?;
+    std::hint::black_box(report);
+    Ok(begin.elapsed().as_secs_f64())
+}
+
+/// Seconds.
+struct Measured {
+    load: f64,
+    first: f64,
+    times: Vec<f64>,
+    /// The clock alone; empty without `--profile`.
+    clock: Vec<f64>,
+    spent: Spent,
 }
 
 /// One line on stdout when ready; then one repetition and its milliseconds for each line on stdin.
@@ -85,10 +109,12 @@ fn median(times: &[f64]) -> f64 {
     }
 }
 
-fn report(args: &BenchArgs, loaded: &Loaded, load: f64, first: f64, times: &[f64], spent: &Spent) -> String {
+fn report(args: &BenchArgs, loaded: &Loaded, measured: &Measured) -> String {
+    let Measured { load, first, times, clock, spent } = measured;
     let meta = &loaded.program().meta;
     let macs: u64 = meta.layers.iter().map(|l| l.macs).sum();
-    let (median, least) = (median(times), times.iter().copied().fold(f64::INFINITY, f64::min));
+    let (clock, median, least) =
+        (median(clock), median(times), times.iter().copied().fold(f64::INFINITY, f64::min));
     let rate = macs as f64 / median / 1e9;
     let kernels = kernels::chosen(&args.kernels);
     let name = |layer: Option<u32>| {
@@ -104,9 +130,11 @@ fn report(args: &BenchArgs, loaded: &Loaded, load: f64, first: f64, times: &[f64
             "program": meta.name,
             "machine": loaded.machine().name,
             "kernels": kernels,
+            "threads": args.threads,
             "macs": macs,
             "load_ms": load * 1e3,
             "first_ms": first * 1e3,
+            "clock_ms": args.profile.then_some(clock * 1e3),
             "median_ms": median * 1e3,
             "least_ms": least * 1e3,
             "gmac_per_s": rate,
@@ -116,7 +144,8 @@ fn report(args: &BenchArgs, loaded: &Loaded, load: f64, first: f64, times: &[f64
         return format!("{value:#}\n");
     }
     let mut text = String::new();
-    let _ = writeln!(text, "{} on {}, {kernels} kernels", meta.name, loaded.machine().name);
+    let threads = if args.threads.get() > 1 { format!(", {} threads", args.threads) } else { String::new() };
+    let _ = writeln!(text, "{} on {}, {kernels} kernels{threads}", meta.name, loaded.machine().name);
     let _ = writeln!(
         text,
         "load {:.2} ms, first run {:.2} ms; {} runs: median {:.2} ms, least {:.2} ms; {rate:.1} GMAC/s",
@@ -127,13 +156,21 @@ fn report(args: &BenchArgs, loaded: &Loaded, load: f64, first: f64, times: &[f64
         least * 1e3
     );
     if args.profile {
-        text.push_str(&tables(spent, runs, times.iter().sum(), &name));
+        text.push_str(&tables(spent, clock, runs, times.iter().sum(), &name));
     }
     text
 }
 
 /// Time by instruction, and the layers that take most.
-fn tables<'a>(spent: &Spent, runs: f64, total: f64, name: &dyn Fn(Option<u32>) -> &'a str) -> String {
+///
+/// With several threads, times of instructions that ran beside each other add up to more than the whole.
+fn tables<'a>(
+    spent: &Spent,
+    clock: f64,
+    runs: f64,
+    total: f64,
+    name: &dyn Fn(Option<u32>) -> &'a str,
+) -> String {
     let mut by_insn: BTreeMap<&str, (u64, f64)> = BTreeMap::new();
     let mut by_layer: BTreeMap<Option<u32>, f64> = BTreeMap::new();
     for ((layer, insn), (n, s)) in spent {
@@ -151,7 +188,10 @@ fn tables<'a>(spent: &Spent, runs: f64, total: f64, name: &dyn Fn(Option<u32>) -
         .into_iter()
         .map(|(insn, (n, s))| row(insn, format::grouped((n as f64 / runs) as u64), s))
         .collect();
-    rows.push(row("(control core, clock, inputs, outputs)", String::new(), total - executed));
+    rows.push(row("(clock)", String::new(), clock * runs));
+    // What is left: also the watch itself, some 50 ns for each instruction.
+    let rest = (total - executed - clock * runs).max(0.0);
+    rows.push(row("(inputs, outputs, measuring)", String::new(), rest));
     let mut text = format::table(&["instruction", "count", "ms", "share"], &[1, 2, 3], rows);
     let mut layers: Vec<_> = by_layer.into_iter().collect();
     layers.sort_by(|a, b| b.1.total_cmp(&a.1));
@@ -180,6 +220,10 @@ impl Engine for Timed {
 
     fn defined(&mut self, space: Space, start: i64, len: usize) {
         self.fast.defined(space, start, len);
+    }
+
+    fn changed(&mut self, range: (i64, i64)) {
+        self.fast.changed(range);
     }
 
     fn execute(&mut self, op: &QueueOp, memory: &mut Memory) -> Result<u64, FaultKind> {

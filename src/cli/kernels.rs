@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::args::KernelArgs;
 use super::failure::Failure;
-use crate::sim::engine::fast::{Fast, Level};
+use crate::sim::engine::fast::Level;
 
 /// The level that was asked for, or the best one.
 pub(super) fn level(args: &KernelArgs) -> Result<Level, Failure> {
@@ -13,11 +13,6 @@ pub(super) fn level(args: &KernelArgs) -> Result<Level, Failure> {
         let have: Vec<&str> = Level::available().into_iter().map(Level::name).collect();
         Failure::usage(format!("--kernels {name}: {e}")).help(format!("this CPU has {}", have.join(", ")))
     })
-}
-
-/// An engine for one worker.
-pub(super) fn engine(args: &KernelArgs) -> Result<Fast, Failure> {
-    Ok(Fast::at(level(args)?))
 }
 
 /// Name of what was chosen, for reports.

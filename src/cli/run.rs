@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use serde_json::json;
 
@@ -20,7 +21,7 @@ use crate::profile::Profile;
 use crate::program::{Meta, Program, Role, TensorEntry};
 use crate::sim::clock::Cause;
 use crate::sim::engine::fast::Fast;
-use crate::sim::{EngineKind, Limits, Loaded, Memory, Observer, RunError, RunSummary, Session};
+use crate::sim::{EngineKind, GRAIN, Limits, Loaded, Memory, Observer, RunError, RunSummary, Sees, Session};
 use crate::trace::TraceWriter;
 
 /// More runs than this are not listed one by one.
@@ -60,7 +61,9 @@ pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
     let loaded =
         Loaded::new(Arc::new(program), &machine, limits).map_err(|e| Failure::load(&args.file, &e))?;
     let widths = widths::of(&loaded, &args.widths)?;
+    let begin = now();
     let finished = run_all(args, &loaded, &inputs)?;
+    let seconds = begin.elapsed().as_secs_f64();
     let runs: Vec<Vec<Vec<u8>>> = finished.iter().map(|f| f.outputs.clone()).collect();
     let files = match &args.output {
         Some(dir) => outputs::write(dir, &loaded.program().meta, &runs)?,
@@ -69,7 +72,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
     let text = if args.json {
         json(args, &loaded, &widths, &finished, &files)
     } else {
-        text(args, &loaded, &widths, &inputs, &finished)
+        text(args, &loaded, &widths, &inputs, &finished, seconds)
     };
     Ok(Report { text, status: widths.status() })
 }
@@ -77,14 +80,17 @@ pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
 fn run_all(args: &RunArgs, loaded: &Loaded, inputs: &Inputs) -> Result<Vec<Finished>, Failure> {
     let level = kernels::level(&args.kernels)?;
     let available = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = args.threads.map_or(available, std::num::NonZero::get).min(inputs.runs);
+    let all = args.threads.map_or(available, std::num::NonZero::get);
+    let threads = all.min(inputs.runs);
+    // Inputs first: what runs by itself waits for nobody. To cut one input's tiles takes longer than a run.
+    let each = if args.threads.is_some() { (all / threads.max(1)).max(1) } else { 1 };
     let layers = loaded.program().meta.layers.len().max(1);
     let progress = Progress::new((inputs.runs * layers) as u64, "layers");
     let next = AtomicUsize::new(0);
     let results: Mutex<BTreeMap<usize, Result<Finished, Failure>>> = Mutex::default();
     let worker = || {
         let mut session = match engine(args) {
-            EngineKind::Fast => Session::with_engine(loaded, Box::new(Fast::at(level))),
+            EngineKind::Fast => Session::with_threads(loaded, each, GRAIN, &|| Box::new(Fast::at(level))),
             reference => Session::new(loaded, reference),
         };
         let mut host = RtenHost::new();
@@ -113,6 +119,11 @@ fn run_all(args: &RunArgs, loaded: &Loaded, inputs: &Inputs) -> Result<Vec<Finis
     });
     progress.finish();
     results.into_inner().unwrap_or_default().into_values().collect()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the throughput of many runs is measured")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 fn engine(args: &RunArgs) -> EngineKind {
@@ -184,7 +195,7 @@ struct Watch<'a> {
 }
 
 impl Observer for Watch<'_> {
-    const RETIRES: bool = false;
+    const SEES: Sees = Sees::Layers;
 
     fn layer_end(&mut self, layer: u32, memory: &Memory) {
         self.progress.step();
@@ -258,7 +269,14 @@ fn json(args: &RunArgs, loaded: &Loaded, widths: &Widths, finished: &[Finished],
     format!("{value:#}\n")
 }
 
-fn text(args: &RunArgs, loaded: &Loaded, widths: &Widths, inputs: &Inputs, finished: &[Finished]) -> String {
+fn text(
+    args: &RunArgs,
+    loaded: &Loaded,
+    widths: &Widths,
+    inputs: &Inputs,
+    finished: &[Finished],
+    seconds: f64,
+) -> String {
     let program = loaded.program();
     let mut text =
         if args.profile { estimate::table(&Profile::of(loaded)) } else { layer_table(loaded, widths) };
@@ -288,7 +306,14 @@ fn text(args: &RunArgs, loaded: &Loaded, widths: &Widths, inputs: &Inputs, finis
         let _ = writeln!(text, "{} accumulations wrapped around 32 bits", format::grouped(wraps));
     }
     if finished.len() > 1 {
-        let _ = writeln!(text, "\n{} runs", format::grouped(finished.len() as u64));
+        let runs = finished.len() as f64;
+        let _ = writeln!(
+            text,
+            "\n{} runs in {seconds:.2} s: {:.1} inferences/s, {:.1} GMAC/s",
+            format::grouped(finished.len() as u64),
+            runs / seconds,
+            runs * all as f64 / seconds / 1e9
+        );
     }
     for bound in &inputs.bound {
         let _ = writeln!(text, "input {}: {}", bound.name, bound.from);

@@ -10,7 +10,7 @@ use super::fault::{Fault, FaultKind};
 use super::memory::{cover, dtype_bytes};
 use super::op::QueueOp;
 use super::race::RaceChecker;
-use super::stream::{Step, Stream};
+use super::stream::{Step, Stream, Walk};
 use super::validate::{self, Memories};
 use super::widths::Widths;
 use super::{access, clock};
@@ -183,18 +183,36 @@ impl Loaded {
         &self.widths
     }
 
+    /// The clock of a run, computed once more, as every run does.
+    ///
+    /// # Errors
+    /// None for a program that [`Loaded::new`] accepted.
+    pub fn clock_anew(&self) -> Result<ClockReport, Fault> {
+        let mut clock = EventClock::new(&self.machine, self.program.meta.layers.len());
+        if let Some(stream) = &self.stream {
+            Walk::new(stream).go(&mut clock, usize::MAX);
+            return Ok(clock.report());
+        }
+        self.timing(clock).map(|clock| clock.report())
+    }
+
     /// Issue, start, end and causes of every queue instruction, in program order. Runs the control pass once more.
     ///
     /// # Errors
     /// None for a program that [`Loaded::new`] accepted.
     pub fn timeline(&self) -> Result<Vec<OpTiming>, Fault> {
         let clock = EventClock::new(&self.machine, self.program.meta.layers.len());
-        let mut pass = Timing(clock.recording());
-        ControlCore::new(&self.program, &self.code, &self.machine, self.limits.instructions)
-            .run(&mut pass)?;
-        let mut timings = pass.0.ended();
+        let mut timings = self.timing(clock.recording())?.ended();
         timings.sort_unstable_by_key(|t| t.seq);
         Ok(timings)
+    }
+
+    /// Steps through the program with a clock.
+    fn timing<'a>(&'a self, clock: EventClock<'a>) -> Result<EventClock<'a>, Fault> {
+        let mut pass = Timing(clock);
+        ControlCore::new(&self.program, &self.code, &self.machine, self.limits.instructions)
+            .run(&mut pass)?;
+        Ok(pass.0)
     }
 
     /// Decoded instructions.

@@ -3,8 +3,11 @@
 //! DRAM is two parts: the constants, shared and read-only, and what lies behind them. A read across the border cannot
 //! happen: the part between the constants' end and the first writable byte is never defined.
 
+#![expect(unsafe_code, reason = "memories that several workers hold")]
+
 use std::sync::Arc;
 
+use super::shared::Shared;
 use super::validate::Memories;
 use crate::isa::Space;
 use crate::program::TensorEntry;
@@ -14,49 +17,9 @@ use crate::program::TensorEntry;
 pub struct Memory {
     constants: Arc<[u8]>,
     writable: u64,
-    dram: Aligned,
-    spm: Aligned,
-    acc: Aligned,
-}
-
-/// Bytes that begin at a multiple of a cache line, so that vectors of them do not straddle two.
-#[derive(Debug)]
-struct Aligned {
-    bytes: Vec<u8>,
-    begin: usize,
-    len: usize,
-}
-
-impl Aligned {
-    const LINE: usize = 64;
-
-    fn zeros(len: usize) -> Aligned {
-        let bytes = vec![0; len + Aligned::LINE];
-        let begin = bytes.as_ptr().align_offset(Aligned::LINE).min(Aligned::LINE);
-        Aligned { bytes, begin, len }
-    }
-}
-
-impl std::ops::Deref for Aligned {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.bytes[self.begin..self.begin + self.len]
-    }
-}
-
-impl std::ops::DerefMut for Aligned {
-    fn deref_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes[self.begin..self.begin + self.len]
-    }
-}
-
-impl Clone for Aligned {
-    fn clone(&self) -> Aligned {
-        let mut copy = Aligned::zeros(self.len);
-        copy.copy_from_slice(self);
-        copy
-    }
+    dram: Shared,
+    spm: Shared,
+    acc: Shared,
 }
 
 impl Memory {
@@ -67,10 +30,37 @@ impl Memory {
         Memory {
             constants,
             writable: sizes.writable,
-            dram: Aligned::zeros(len(sizes.dram.saturating_sub(sizes.writable))),
-            spm: Aligned::zeros(len(sizes.spm)),
-            acc: Aligned::zeros(len(sizes.acc)),
+            dram: Shared::zeros(len(sizes.dram.saturating_sub(sizes.writable))),
+            spm: Shared::zeros(len(sizes.spm)),
+            acc: Shared::zeros(len(sizes.acc)),
         }
+    }
+
+    /// Another holder of the same bytes, for a worker.
+    ///
+    /// # Safety
+    /// While both are used, no byte is written through one that is read or written through the other, unless
+    /// something between orders the two.
+    pub(super) unsafe fn alias(&self) -> Memory {
+        // SAFETY: the caller promises what each of the three asks for.
+        let [dram, spm, acc] = [&self.dram, &self.spm, &self.acc].map(|m| unsafe { m.alias() });
+        Memory { constants: Arc::clone(&self.constants), writable: self.writable, dram, spm, acc }
+    }
+
+    /// Bytes of a memory; of DRAM those that can be written.
+    #[must_use]
+    pub fn size(&self, space: Space) -> u64 {
+        match space {
+            Space::Dram => self.dram.len() as u64,
+            Space::Spm => self.spm.len() as u64,
+            Space::Acc => self.acc.len() as u64,
+        }
+    }
+
+    /// First byte of DRAM that can be written.
+    #[must_use]
+    pub fn writable(&self) -> u64 {
+        self.writable
     }
 
     /// Bytes of a memory from `start` on; empty if the range is not inside it.
@@ -116,16 +106,32 @@ impl Memory {
             (Space::Acc, Space::Spm) => (&self.acc, &mut self.spm),
             (Space::Spm, Space::Spm) => {
                 let bytes: &mut [u8] = &mut self.spm;
-                let last = |at: i64, step: i64| (at.min(at + step * (n - 1)), at.max(at + step * (n - 1)));
-                let ((low, high), (low_to, high_to)) = (last(read, from.2), last(write, to.2));
-                if len == 1 && low.min(low_to) >= 0 && high.max(high_to) < bytes.len() as i64 {
-                    let (mut r, mut w) = (read as usize, write as usize);
-                    for _ in 0..n {
-                        bytes[w] = bytes[r];
-                        r = r.wrapping_add(from.2 as usize);
-                        w = w.wrapping_add(to.2 as usize);
+                let last = |at: i64, step: i64| at + step * (n - 1) + len as i64;
+                let (end, end_to) = (last(read, from.2), last(write, to.2));
+                if len == 1 && from.2 > 0 && to.2 > 0 && read.min(write) >= 0 && n > 0 {
+                    // A change of layout: the two sides lie apart, so no element need be looked up.
+                    let halves = if end <= write {
+                        bytes
+                            .split_at_mut_checked(write as usize)
+                            .map(|(low, high)| (&low[read as usize..], high))
+                    } else if end_to <= read {
+                        bytes
+                            .split_at_mut_checked(read as usize)
+                            .map(|(low, high)| (&*high, &mut low[write as usize..]))
+                    } else {
+                        None
+                    };
+                    if let Some((from_bytes, to_bytes)) = halves {
+                        let targets = to_bytes.iter_mut().step_by(to.2 as usize).take(n as usize);
+                        if from.2 == 1 {
+                            targets.zip(from_bytes).for_each(|(t, s)| *t = *s);
+                        } else {
+                            targets
+                                .zip(from_bytes.iter().step_by(from.2 as usize))
+                                .for_each(|(t, s)| *t = *s);
+                        }
+                        return;
                     }
-                    return;
                 }
                 for _ in 0..n {
                     let at = read as usize;

@@ -4,12 +4,23 @@ use super::memory::Memory;
 use super::op::QueueOp;
 use super::written::Written;
 
+/// Which hooks of an [`Observer`] are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sees {
+    /// None.
+    Nothing,
+    /// [`Observer::layer_begin`] and [`Observer::layer_end`].
+    Layers,
+    /// All.
+    Everything,
+}
+
 /// Sees what a run does. All hooks have empty defaults; a run is generic over the observer, so what is not used costs
 /// nothing. Observing never changes values or cycles.
 pub trait Observer {
-    /// Whether [`Observer::retire`] is to be called. Where it is not, a run need not step through control instructions:
-    /// what the control core does is known from loading.
-    const RETIRES: bool = true;
+    /// What it has hooks for. A run spares what nobody sees: where not every instruction is seen, scalars are not
+    /// stepped through, and where layer ends are not seen either, several threads need not meet there.
+    const SEES: Sees = Sees::Everything;
 
     /// A layer begins. Not called for the prologue.
     fn layer_begin(&mut self, _layer: u32) {}
@@ -26,12 +37,12 @@ pub trait Observer {
 
 /// Watches nothing.
 impl Observer for () {
-    const RETIRES: bool = false;
+    const SEES: Sees = Sees::Nothing;
 }
 
 /// Both watch.
 impl<A: Observer, B: Observer> Observer for (A, B) {
-    const RETIRES: bool = A::RETIRES || B::RETIRES;
+    const SEES: Sees = if (A::SEES as u8) < B::SEES as u8 { B::SEES } else { A::SEES };
 
     fn layer_begin(&mut self, layer: u32) {
         self.0.layer_begin(layer);
@@ -55,7 +66,7 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
 }
 
 impl<A: Observer> Observer for &mut A {
-    const RETIRES: bool = A::RETIRES;
+    const SEES: Sees = A::SEES;
 
     fn layer_begin(&mut self, layer: u32) {
         (**self).layer_begin(layer);

@@ -7,9 +7,10 @@ use super::engine::{Engine, EngineKind};
 use super::fault::{Fault, FaultKind};
 use super::load::{self, Loaded, host_bytes};
 use super::memory::{Memory, cover, dtype_bytes};
-use super::observer::Observer;
+use super::observer::{Observer, Sees};
 use super::op::QueueOp;
-use super::stream::{Issued, Step, Stream};
+use super::parallel::pool::Pool;
+use super::stream::{Step, Stream, Walk};
 use super::validate;
 use super::written::Written;
 use crate::isa::Space;
@@ -76,11 +77,17 @@ pub enum RunError {
     Fault(#[from] Fault),
 }
 
+/// The least work, in multiply-accumulates of a convolution, that is worth being a part of an instruction. Small parts pay:
+/// what one worker has written and another one reads goes from cache to cache, which costs more than waiting.
+pub const GRAIN: u64 = 50_000;
+
 /// Memories and an engine for one program; runs any number of inputs, one after the other.
 pub struct Session<'a> {
     loaded: &'a Loaded,
     memory: Memory,
     engine: Box<dyn Engine + Send>,
+    /// Workers, if there is more than one thread.
+    pool: Option<Pool>,
 }
 
 impl<'a> Session<'a> {
@@ -94,7 +101,26 @@ impl<'a> Session<'a> {
     #[must_use]
     pub fn with_engine(loaded: &'a Loaded, engine: Box<dyn Engine + Send>) -> Session<'a> {
         let memory = Memory::new(loaded.program.constants.clone(), &loaded.sizes);
-        Session { loaded, memory, engine }
+        Session { loaded, memory, engine, pool: None }
+    }
+
+    /// The same on several threads, each with an engine that `engine` makes; those must keep no account of written bytes.
+    /// Every instruction of at least twice `grain` work (as [`GRAIN`]) is cut into parts, which the threads execute in
+    /// program order, as far as they do not touch what others have written. Bytes and cycles are the same for any number
+    /// of threads. An observer that sees every instruction, and a program of more than 65,536 queue instructions, get
+    /// one thread.
+    #[must_use]
+    pub fn with_threads(
+        loaded: &'a Loaded,
+        threads: usize,
+        grain: u64,
+        engine: &dyn Fn() -> Box<dyn Engine + Send>,
+    ) -> Session<'a> {
+        let mut session = Session::with_engine(loaded, engine());
+        if let Some(stream) = loaded.stream.as_ref().filter(|_| threads > 1) {
+            session.pool = Pool::new(stream, &session.memory, threads, grain, engine);
+        }
+        session
     }
 
     /// Runs the program once. `inputs` are the bytes of every input tensor, by name, row-major.
@@ -107,7 +133,7 @@ impl<'a> Session<'a> {
         host: &mut dyn HostRuntime,
         observer: &mut O,
     ) -> Result<RunSummary, RunError> {
-        self.run_replacing(inputs, host, observer, &mut |_, _| {})
+        self.run_watched(inputs, host, observer, &mut |_, _| {}, O::SEES > Sees::Nothing)
     }
 
     /// The same for experiments: `replace(layer, memory)` is called when a layer has ended and the observer has seen its
@@ -121,6 +147,18 @@ impl<'a> Session<'a> {
         host: &mut dyn HostRuntime,
         observer: &mut O,
         replace: &mut dyn FnMut(u32, &mut Memory),
+    ) -> Result<RunSummary, RunError> {
+        self.run_watched(inputs, host, observer, replace, true)
+    }
+
+    /// `watched`: somebody looks at memory when a layer ends.
+    fn run_watched<O: Observer>(
+        &mut self,
+        inputs: &[(&str, &[u8])],
+        host: &mut dyn HostRuntime,
+        observer: &mut O,
+        replace: &mut dyn FnMut(u32, &mut Memory),
+        watched: bool,
     ) -> Result<RunSummary, RunError> {
         self.engine.reset();
         let meta = &self.loaded.program.meta;
@@ -149,10 +187,19 @@ impl<'a> Session<'a> {
             wraps: 0,
             work: (0, 0),
         };
-        if !O::RETIRES
+        if O::SEES < Sees::Everything
             && let Some(stream) = &self.loaded.stream
         {
-            execution.follow(stream)?;
+            let mut time = Walk::new(stream);
+            if let Some(pool) = &mut self.pool {
+                pool.begin();
+                let result = execution.follow(stream, Some(pool), &mut time, watched);
+                execution.wraps += pool.end();
+                result?;
+            } else {
+                execution.follow(stream, None, &mut time, watched)?;
+            }
+            time.go(&mut execution.clock, usize::MAX);
             let instructions = stream.instructions;
             return Ok(RunSummary { wraps: execution.wraps, instructions, clock: execution.clock.report() });
         }
@@ -179,6 +226,9 @@ impl<'a> Session<'a> {
     }
 }
 
+/// Queue instructions that the clock follows at a time while the thread has nothing else to do.
+const CLOCK_AT_ONCE: usize = 4;
+
 struct Execution<'a, O: Observer> {
     loaded: &'a Loaded,
     memory: &'a mut Memory,
@@ -195,37 +245,61 @@ struct Execution<'a, O: Observer> {
 }
 
 impl<O: Observer> Execution<'_, O> {
-    /// Executes what the control pass recorded.
-    fn follow(&mut self, stream: &Stream) -> Result<(), Fault> {
-        let mut issued = stream.issued.iter();
-        let mut layer = None;
-        let fault = |loaded: &Loaded, pc: u32, layer, kind| {
-            control::fault(&loaded.program, &loaded.code, pc as usize, layer, kind)
-        };
+    /// Computes the values of what the control pass recorded. The clock, which needs none, follows later, or, with a
+    /// pool, whenever this thread would have to wait.
+    fn follow(
+        &mut self,
+        stream: &Stream,
+        mut pool: Option<&mut Pool>,
+        time: &mut Walk<'_>,
+        watched: bool,
+    ) -> Result<(), Fault> {
+        let loaded = self.loaded;
+        let fault =
+            |pc: u32, layer, kind| control::fault(&loaded.program, &loaded.code, pc as usize, layer, kind);
+        let (mut issued, mut layer) = (0, None);
         for step in &stream.steps {
+            let meets = match step {
+                Step::Host { .. } | Step::Halt => true,
+                Step::LayerBegin(_) | Step::LayerEnd(_) => watched,
+                _ => false,
+            };
+            if let Some(pool) = &mut pool
+                && meets
+            {
+                let clock = &mut self.clock;
+                pool.run_to(issued, &mut || time.go(clock, CLOCK_AT_ONCE))
+                    .map_err(|(pc, kind)| fault(pc, layer, kind))?;
+            }
             match *step {
-                Step::Control { plain, loads } => self.clock.control(plain, loads),
                 Step::Issue(n) => {
-                    for Issued { op, cost } in issued.by_ref().take(n) {
-                        self.execute(op, cost).map_err(|kind| fault(self.loaded, op.pc, layer, kind))?;
+                    if pool.is_none() {
+                        for op in stream.issued[issued..issued + n].iter().map(|i| &i.op) {
+                            let wraps = self.engine.execute(op, self.memory);
+                            self.wraps += wraps.map_err(|kind| fault(op.pc, layer, kind))?;
+                        }
                     }
+                    issued += n;
                 }
                 Step::LayerBegin(id) => {
                     layer = Some(id);
-                    self.layer_begin(id);
+                    self.observer.layer_begin(id);
                 }
                 Step::LayerEnd(id) => {
                     layer = None;
-                    self.ended(id);
+                    self.seen(id);
                 }
-                Step::Fence => self.fence(),
-                Step::Host { id, pc } => {
-                    self.host(id, pc).map_err(|kind| fault(self.loaded, pc, layer, kind))?;
-                }
-                Step::Halt => self.halt(),
+                Step::Host { id, pc } => self.call(id).map_err(|kind| fault(pc, layer, kind))?,
+                Step::Control { .. } | Step::Fence | Step::Halt => {}
             }
         }
         Ok(())
+    }
+
+    /// Shows a layer's tensors, which lie complete.
+    fn seen(&mut self, layer: u32) {
+        self.observer.layer_end(layer, self.memory);
+        (self.replace)(layer, self.memory);
     }
 
     fn execute(&mut self, op: &QueueOp, cost: &Cost) -> Result<(), FaultKind> {
@@ -235,60 +309,8 @@ impl<O: Observer> Execution<'_, O> {
         Ok(())
     }
 
-    /// A layer's tensors lie complete.
-    fn ended(&mut self, layer: u32) {
-        self.clock.layer_end();
-        self.observer.layer_end(layer, self.memory);
-        (self.replace)(layer, self.memory);
-    }
-}
-
-impl<O: Observer> Sink for Execution<'_, O> {
-    const RETIRES: bool = O::RETIRES;
-
-    fn retire(&mut self, pc: u32, written: Option<Written>) {
-        self.observer.retire(pc, self.at, written);
-    }
-
-    fn control(&mut self, plain: u64, loads: u64) {
-        self.at = self.clock.now();
-        self.clock.control(plain, loads);
-    }
-
-    fn issue(&mut self, op: &QueueOp) -> Result<(), FaultKind> {
-        // The stream is the one that was checked at load; checking it again would only cost time.
-        if !self.loaded.checked {
-            validate::check(op, &self.loaded.machine, &self.loaded.sizes)?;
-            load::watchdog(op, &mut self.work.0, &mut self.work.1, &self.loaded.limits)?;
-        }
-        self.execute(op, &Cost::of(&op.kind, &self.loaded.machine))
-    }
-
-    fn layer_begin(&mut self, layer: u32) {
-        self.at = self.clock.now();
-        self.clock.layer_begin(layer);
-        self.observer.layer_begin(layer);
-    }
-
-    fn layer_end(&mut self, layer: u32) -> Result<(), FaultKind> {
-        self.at = self.clock.now();
-        if !self.loaded.checked {
-            let engine = &*self.engine;
-            load::complete(&self.loaded.program, layer, |space, start, len| {
-                engine.undefined(space, start, len as usize)
-            })?;
-        }
-        self.ended(layer);
-        Ok(())
-    }
-
-    fn fence(&mut self) {
-        self.clock.fence();
-        self.at = self.clock.now() - 1;
-    }
-
-    fn host(&mut self, id: u32, _: u32) -> Result<(), FaultKind> {
-        self.fence();
+    /// Calls a host layer.
+    fn call(&mut self, id: u32) -> Result<(), FaultKind> {
         let program = &self.loaded.program;
         let (Some(entry), Some(model)) =
             (program.meta.hosts.get(id as usize), program.host_models.get(id as usize))
@@ -329,6 +351,57 @@ impl<O: Observer> Sink for Execution<'_, O> {
             self.engine.defined(Space::Dram, t.address as i64, len);
         }
         Ok(())
+    }
+}
+
+impl<O: Observer> Sink for Execution<'_, O> {
+    const RETIRES: bool = matches!(O::SEES, Sees::Everything);
+
+    fn retire(&mut self, pc: u32, written: Option<Written>) {
+        self.observer.retire(pc, self.at, written);
+    }
+
+    fn control(&mut self, plain: u64, loads: u64) {
+        self.at = self.clock.now();
+        self.clock.control(plain, loads);
+    }
+
+    fn issue(&mut self, op: &QueueOp) -> Result<(), FaultKind> {
+        // The stream is the one that was checked at load; checking it again would only cost time.
+        if !self.loaded.checked {
+            validate::check(op, &self.loaded.machine, &self.loaded.sizes)?;
+            load::watchdog(op, &mut self.work.0, &mut self.work.1, &self.loaded.limits)?;
+        }
+        self.execute(op, &Cost::of(&op.kind, &self.loaded.machine))
+    }
+
+    fn layer_begin(&mut self, layer: u32) {
+        self.at = self.clock.now();
+        self.clock.layer_begin(layer);
+        self.observer.layer_begin(layer);
+    }
+
+    fn layer_end(&mut self, layer: u32) -> Result<(), FaultKind> {
+        self.at = self.clock.now();
+        self.clock.layer_end();
+        if !self.loaded.checked {
+            let engine = &*self.engine;
+            load::complete(&self.loaded.program, layer, |space, start, len| {
+                engine.undefined(space, start, len as usize)
+            })?;
+        }
+        self.seen(layer);
+        Ok(())
+    }
+
+    fn fence(&mut self) {
+        self.clock.fence();
+        self.at = self.clock.now() - 1;
+    }
+
+    fn host(&mut self, id: u32, _: u32) -> Result<(), FaultKind> {
+        self.fence();
+        self.call(id)
     }
 
     fn halt(&mut self) {

@@ -3,6 +3,7 @@
 //! The control core's state depends on code and constants only, so every run would execute the same. A run that nobody
 //! watches instruction by instruction follows the record: values and the clock are computed anew, scalars are not.
 
+use super::clock::EventClock;
 use super::clock::cost::{Cost, Work};
 use super::op::QueueOp;
 
@@ -80,5 +81,48 @@ impl Stream {
         self.issued.shrink_to_fit();
         self.instructions = instructions;
         self
+    }
+}
+
+/// The clock's way along a record.
+pub(super) struct Walk<'s> {
+    stream: &'s Stream,
+    /// The next step, and how many of the instructions that it issues are done.
+    step: usize,
+    within: usize,
+    issued: usize,
+}
+
+impl<'s> Walk<'s> {
+    pub(super) fn new(stream: &'s Stream) -> Walk<'s> {
+        Walk { stream, step: 0, within: 0, issued: 0 }
+    }
+
+    /// Goes on for a few queue instructions, or to the end. Whether something is left.
+    pub(super) fn go(&mut self, clock: &mut EventClock<'_>, instructions: usize) -> bool {
+        let end = self.issued.saturating_add(instructions);
+        while let Some(step) = self.stream.steps.get(self.step) {
+            match *step {
+                Step::Control { plain, loads } => clock.control(plain, loads),
+                Step::Issue(n) => {
+                    let now = (n - self.within).min(end - self.issued);
+                    for Issued { op, cost } in &self.stream.issued[self.issued..self.issued + now] {
+                        clock.issue(op, cost);
+                    }
+                    self.issued += now;
+                    self.within += now;
+                    if self.within < n {
+                        return true;
+                    }
+                    self.within = 0;
+                }
+                Step::LayerBegin(layer) => clock.layer_begin(layer),
+                Step::LayerEnd(_) => clock.layer_end(),
+                Step::Fence | Step::Host { .. } => clock.fence(),
+                Step::Halt => clock.halt(),
+            }
+            self.step += 1;
+        }
+        false
     }
 }

@@ -23,6 +23,7 @@ mod removal;
 mod report;
 mod stepped;
 mod stream;
+mod threads;
 mod tidy;
 mod time_cli;
 mod trace;

@@ -25,6 +25,9 @@ pub trait Engine {
         None
     }
 
+    /// Bytes of the scratchpad were changed by an operation that another engine has executed on the same memory.
+    fn changed(&mut self, _range: (i64, i64)) {}
+
     /// Executes one operation; returns how many accumulations wrapped.
     ///
     /// # Errors

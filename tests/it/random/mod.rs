@@ -64,7 +64,11 @@ fn run<O: Observer>(
     engine: Box<dyn Engine + Send>,
     observer: &mut O,
 ) -> Result<Left, Fault> {
-    let mut session = Session::with_engine(loaded, engine);
+    leaves(loaded, &mut Session::with_engine(loaded, engine), observer)
+}
+
+/// What a run of a session leaves.
+fn leaves<O: Observer>(loaded: &Loaded, session: &mut Session<'_>, observer: &mut O) -> Result<Left, Fault> {
     let input: Vec<u8> = (0..16).collect();
     let summary = session.run(&[("x", &input)], &mut Host, observer).map_err(|e| match e {
         RunError::Fault(fault) => fault,
@@ -114,6 +118,20 @@ fn check(program: Program, machine: &Machine, seen: &mut BTreeSet<u8>) -> Result
                     let fast = fast.map_err(|e| e.to_string())?;
                     if let Some(what) = difference(&reference, &fast) {
                         return Err(format!("{level:?}: {what}"));
+                    }
+                }
+            }
+            // Every instruction that can be is cut into as many parts as there are threads.
+            for threads in [1, 2, 3, 7] {
+                let engine = || -> Box<dyn Engine + Send> { Box::new(Fast::new()) };
+                let mut session = Session::with_threads(&loaded, threads, 1, &engine);
+                // The second run finds workers that have waited, and memory that is not zero.
+                for run in 0..2 {
+                    let left = leaves(&loaded, &mut session, &mut ()).map_err(|e| e.to_string())?;
+                    if run == 0
+                        && let Some(what) = difference(&reference, &left)
+                    {
+                        return Err(format!("{threads} threads: {what}"));
                     }
                 }
             }

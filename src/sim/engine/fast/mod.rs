@@ -103,6 +103,10 @@ impl Engine for Fast {
 
     fn defined(&mut self, _: Space, _: i64, _: usize) {}
 
+    fn changed(&mut self, range: (i64, i64)) {
+        self.products.changed(range);
+    }
+
     fn execute(&mut self, op: &QueueOp, memory: &mut Memory) -> Result<u64, FaultKind> {
         if let Some(d) = op.kind.dst().filter(|d| d.space == Space::Spm)
             && let Some(span) = Region::Box(d, padded_dims(d)).span()

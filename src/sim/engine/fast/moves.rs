@@ -1,16 +1,13 @@
 //! DMA and stores.
 
-use super::rows::{fill as fill_row, for_rows, pad_lanes, row_address};
+use super::rows::{fill as fill_row, for_rows, pad_tensor, row_address};
 use crate::isa::{TensorDesc, WindowDesc};
 use crate::sim::memory::Memory;
 
 /// `dst[i] ← src[i]`.
 pub(super) fn copy(m: &mut Memory, dst: &TensorDesc, src: &TensorDesc) {
-    let padded = crate::sim::access::padded_dims(dst)[3] != dst.dims[3];
     boxes(m, dst, src, dst.dims);
-    if padded {
-        for_rows(dst.dims, |at| pad_lanes(m, dst, row_address(dst, at)));
-    }
+    pad_tensor(m, dst);
 }
 
 /// `dst[n,y,x,c] ← src[n,y−pt,x−pl,c]` where that exists, else the zero point.

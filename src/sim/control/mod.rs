@@ -1,15 +1,17 @@
 //! The control core: scalars, descriptors, branches, and the issue of queue instructions.
 //!
 //! Its state depends on code and constants only. So the stream of captured queue instructions is the same for every
-//! input; a [`Sink`] takes it: the checks at load, the clock, the engines.
+//! input; a [`Sink`] takes it: the checks at load, the clock, the engines. `scalars` is the step loop, `capture` the issue.
+
+mod capture;
+mod scalars;
 
 use super::fault::{Fault, FaultKind};
 use super::masks::Masks;
-use super::op::{ConvOp, OpKind, QueueOp, Ticket};
+use super::op::QueueOp;
 use super::written::{RegisterFile, Written};
 use crate::isa::{
-    AvgFlags, Insn, MacFlags, QField, QReg, QuantDesc, RedFlags, TField, TReg, TensorDesc, WField, WReg,
-    Wait, WindowDesc, XReg, disasm,
+    Insn, QField, QReg, QuantDesc, TField, TReg, TensorDesc, WField, WReg, WindowDesc, XReg, disasm,
 };
 use crate::machine::Machine;
 use crate::program::Program;
@@ -182,126 +184,6 @@ impl<'a> ControlCore<'a> {
         let [plain, loads] = std::mem::take(&mut self.untold);
         if plain + loads > 0 {
             sink.control(plain, loads);
-        }
-    }
-
-    /// Executes scalar instructions until another one comes, or the limit, or the end of the code; with `ONE` at most
-    /// one, of which it notes what it has written.
-    fn scalars<const ONE: bool>(&mut self) -> Result<(), FaultKind> {
-        let code = self.code;
-        let mut pc = self.pc;
-        let mut left = self.max_instructions - self.retired;
-        let mut loads = 0;
-        let mut failed = None;
-        while let Some(insn) = code.get(pc)
-            && left > 0
-        {
-            let x = &mut self.x;
-            let mut next = pc + 1;
-            // Register numbers are below 32: the mask only spares a check.
-            let get = |r: XReg| x[r.index() % XReg::COUNT];
-            let branch = |taken: bool, target: i32| {
-                // A target below zero wraps to an index that no code has.
-                if taken { pc.wrapping_add_signed(target as isize) } else { pc + 1 }
-            };
-            let (to, value) = match *insn {
-                Insn::Nop | Insn::Mark { .. } => (XReg::ZERO, 0),
-                Insn::Li { rd, imm } => (rd, imm),
-                Insn::Add { rd, rs1, rs2 } => (rd, get(rs1).wrapping_add(get(rs2))),
-                Insn::Sub { rd, rs1, rs2 } => (rd, get(rs1).wrapping_sub(get(rs2))),
-                Insn::Mul { rd, rs1, rs2 } => (rd, get(rs1).wrapping_mul(get(rs2))),
-                Insn::And { rd, rs1, rs2 } => (rd, get(rs1) & get(rs2)),
-                Insn::Or { rd, rs1, rs2 } => (rd, get(rs1) | get(rs2)),
-                Insn::Xor { rd, rs1, rs2 } => (rd, get(rs1) ^ get(rs2)),
-                Insn::Sll { rd, rs1, rs2 } => (rd, get(rs1) << (get(rs2) & 63)),
-                Insn::Srl { rd, rs1, rs2 } => (rd, (get(rs1) as u64 >> (get(rs2) & 63)) as i64),
-                Insn::Sra { rd, rs1, rs2 } => (rd, get(rs1) >> (get(rs2) & 63)),
-                Insn::Slt { rd, rs1, rs2 } => (rd, i64::from(get(rs1) < get(rs2))),
-                Insn::Min { rd, rs1, rs2 } => (rd, get(rs1).min(get(rs2))),
-                Insn::Max { rd, rs1, rs2 } => (rd, get(rs1).max(get(rs2))),
-                Insn::Addi { rd, rs1, imm } => (rd, get(rs1).wrapping_add(imm.into())),
-                Insn::Muli { rd, rs1, imm } => (rd, get(rs1).wrapping_mul(imm.into())),
-                Insn::Andi { rd, rs1, imm } => (rd, get(rs1) & i64::from(imm)),
-                Insn::Mini { rd, rs1, imm } => (rd, get(rs1).min(imm.into())),
-                Insn::Maxi { rd, rs1, imm } => (rd, get(rs1).max(imm.into())),
-                Insn::LdD { rd, rs1, imm } => {
-                    match constant(self.program, get(rs1).wrapping_add(imm.into()), 8) {
-                        Ok(bytes) => {
-                            loads += 1;
-                            (rd, i64::from_le_bytes(bytes))
-                        }
-                        Err(kind) => {
-                            failed = Some(kind);
-                            break;
-                        }
-                    }
-                }
-                Insn::LdW { rd, rs1, imm } => {
-                    match constant(self.program, get(rs1).wrapping_add(imm.into()), 4) {
-                        Ok(bytes) => {
-                            loads += 1;
-                            (rd, i32::from_le_bytes(bytes).into())
-                        }
-                        Err(kind) => {
-                            failed = Some(kind);
-                            break;
-                        }
-                    }
-                }
-                Insn::Beq { rs1, rs2, target } => {
-                    next = branch(get(rs1) == get(rs2), target);
-                    (XReg::ZERO, 0)
-                }
-                Insn::Bne { rs1, rs2, target } => {
-                    next = branch(get(rs1) != get(rs2), target);
-                    (XReg::ZERO, 0)
-                }
-                Insn::Blt { rs1, rs2, target } => {
-                    next = branch(get(rs1) < get(rs2), target);
-                    (XReg::ZERO, 0)
-                }
-                Insn::Bge { rs1, rs2, target } => {
-                    next = branch(get(rs1) >= get(rs2), target);
-                    (XReg::ZERO, 0)
-                }
-                Insn::Jal { rd, target } => {
-                    next = branch(true, target);
-                    (rd, pc as i64 + 1)
-                }
-                Insn::Jalr { rd, rs1, imm } => {
-                    let target = get(rs1).wrapping_add(imm.into());
-                    next = usize::try_from(target).unwrap_or(usize::MAX);
-                    (rd, pc as i64 + 1)
-                }
-                _ => break,
-            };
-            x[to.index() % XReg::COUNT] = value;
-            x[0] = 0;
-            left -= 1;
-            if ONE {
-                self.note(to);
-                self.at = pc;
-                pc = next;
-                break;
-            }
-            pc = next;
-        }
-        let executed = self.max_instructions - left - self.retired;
-        self.retired += executed;
-        self.untold[0] += executed - loads;
-        self.untold[1] += loads;
-        self.pc = pc;
-        failed.map_or(Ok(()), |kind| {
-            // It counts as tried, like every instruction that faults.
-            self.retired += 1;
-            Err(kind)
-        })
-    }
-
-    /// Notes that a scalar register was written.
-    fn note(&mut self, x: XReg) {
-        if x.index() != 0 {
-            self.wrote(RegisterFile::Scalar, x.index(), self.x[x.index()]);
         }
     }
 
@@ -490,157 +372,5 @@ impl<'a> ControlCore<'a> {
 
     fn window(&self, w: WReg) -> Result<WindowDesc, FaultKind> {
         self.w[w.index()].ok_or_else(|| FaultKind::UnsetDescriptor { register: w.to_string() })
-    }
-
-    /// Captures a queue instruction and hands it over.
-    fn issue(&mut self, insn: &Insn, sink: &mut impl Sink) -> Result<(), FaultKind> {
-        let Some(queue) = insn.queue() else {
-            return Err(FaultKind::IllegalOperand {
-                reason: "a control instruction cannot be issued".into(),
-            });
-        };
-        let op = QueueOp {
-            seq: self.seq,
-            pc: self.pc as u32,
-            queue,
-            kind: self.capture(insn)?,
-            tickets: self.tickets(insn.wait()),
-            layer: self.program.layer_index(self.pc).or(self.layer),
-        };
-        sink.issue(&op)?;
-        self.seq += 1;
-        self.issued[queue.index()] += 1;
-        Ok(())
-    }
-
-    /// Conditions become counts of ended instructions; the instruction itself is not counted.
-    fn tickets(&self, wait: Wait) -> [Option<Ticket>; 2] {
-        wait.0.map(|cond| {
-            cond.map(|c| Ticket {
-                queue: c.queue,
-                count: self.issued[c.queue.index()].saturating_sub(c.back.into()),
-            })
-        })
-    }
-
-    fn capture(&mut self, insn: &Insn) -> Result<OpKind, FaultKind> {
-        let pruned = match insn {
-            Insn::MacPruned { weights, mask, .. } => {
-                let dims = self.tensor(*weights)?.dims;
-                Some(self.masks.read(&self.program.constants, dims, self.get(*mask))?)
-            }
-            _ => None,
-        };
-        let bias = |flags: MacFlags, t: TReg| {
-            if flags.contains(MacFlags::BIAS) { self.tensor(t).map(Some) } else { Ok(None) }
-        };
-        Ok(match *insn {
-            Insn::DmaIn { dst, src, .. } => OpKind::DmaIn { dst: self.tensor(dst)?, src: self.tensor(src)? },
-            Insn::DmaPad { dst, src, window, .. } => OpKind::DmaPad {
-                dst: self.tensor(dst)?,
-                src: self.tensor(src)?,
-                window: self.window(window)?,
-            },
-            Insn::DmaFill { dst, .. } => OpKind::DmaFill { dst: self.tensor(dst)? },
-            Insn::DmaCopy { dst, src, .. } => {
-                OpKind::DmaCopy { dst: self.tensor(dst)?, src: self.tensor(src)? }
-            }
-            Insn::DmaOut { dst, src, .. } => {
-                OpKind::DmaOut { dst: self.tensor(dst)?, src: self.tensor(src)? }
-            }
-            Insn::MacConv { dst, src, weights, bias: b, window, oy, ox, flags, .. }
-            | Insn::MacPruned { dst, src, weights, bias: b, window, oy, ox, flags, .. }
-            | Insn::MacDw { dst, src, weights, bias: b, window, oy, ox, flags, .. } => {
-                let conv = ConvOp {
-                    dst: self.tensor(dst)?,
-                    src: self.tensor(src)?,
-                    weights: self.tensor(weights)?,
-                    bias: bias(flags, b)?,
-                    accumulate: flags.contains(MacFlags::ACC),
-                    window: self.window(window)?,
-                    origin: [self.get(oy), self.get(ox)],
-                    pruned,
-                };
-                if matches!(insn, Insn::MacDw { .. }) { OpKind::Depthwise(conv) } else { OpKind::Conv(conv) }
-            }
-            Insn::MacMatmul { dst, a, b, bias: t, flags, .. } => OpKind::Matmul {
-                dst: self.tensor(dst)?,
-                a: self.tensor(a)?,
-                b: self.tensor(b)?,
-                bias: bias(flags, t)?,
-                accumulate: flags.contains(MacFlags::ACC),
-            },
-            Insn::VecRequant { dst, src, quant, .. } => {
-                OpKind::Requant { dst: self.tensor(dst)?, src: self.tensor(src)?, quant: self.quant(quant)? }
-            }
-            Insn::VecStore { dst, src, .. } => {
-                OpKind::Store { dst: self.tensor(dst)?, src: self.tensor(src)? }
-            }
-            Insn::VecAdd { dst, a, b, quant, .. } => OpKind::Add {
-                dst: self.tensor(dst)?,
-                a: self.tensor(a)?,
-                b: self.tensor(b)?,
-                quant: self.quant(quant)?,
-            },
-            Insn::VecMul { dst, a, b, quant, .. } => OpKind::Mul {
-                dst: self.tensor(dst)?,
-                a: self.tensor(a)?,
-                b: self.tensor(b)?,
-                quant: self.quant(quant)?,
-            },
-            Insn::VecLut { dst, src, table, .. } => {
-                OpKind::Lut { dst: self.tensor(dst)?, src: self.tensor(src)?, table: self.tensor(table)? }
-            }
-            Insn::VecMaxpool { dst, src, window, oy, ox, .. } => OpKind::MaxPool {
-                dst: self.tensor(dst)?,
-                src: self.tensor(src)?,
-                window: self.window(window)?,
-                origin: [self.get(oy), self.get(ox)],
-            },
-            Insn::VecAvgpool { dst, src, quant, window, oy, ox, flags, .. } => OpKind::AvgPool {
-                dst: self.tensor(dst)?,
-                src: self.tensor(src)?,
-                quant: self.quant(quant)?,
-                window: self.window(window)?,
-                origin: [self.get(oy), self.get(ox)],
-                include_pad: flags.contains(AvgFlags::INCLUDE_PAD),
-            },
-            Insn::VecRsum { dst, src, flags, .. } => OpKind::Rsum {
-                dst: self.tensor(dst)?,
-                src: self.tensor(src)?,
-                accumulate: flags.contains(RedFlags::ACC),
-            },
-            Insn::VecQuant { dst, src, quant, .. } => {
-                OpKind::Quantize { dst: self.tensor(dst)?, src: self.tensor(src)?, quant: self.quant(quant)? }
-            }
-            Insn::VecDequant { dst, src, quant, .. } => OpKind::Dequantize {
-                dst: self.tensor(dst)?,
-                src: self.tensor(src)?,
-                quant: self.quant(quant)?,
-            },
-            Insn::VecF1 { dst, src, op, .. } => {
-                OpKind::F1 { dst: self.tensor(dst)?, src: self.tensor(src)?, op }
-            }
-            Insn::VecF2 { dst, a, b, op, .. } => {
-                OpKind::F2 { dst: self.tensor(dst)?, a: self.tensor(a)?, b: self.tensor(b)?, op }
-            }
-            Insn::VecFold { dst, src, op, .. } => {
-                OpKind::Fold { dst: self.tensor(dst)?, src: self.tensor(src)?, op }
-            }
-            Insn::VecSoftmax { dst, src, table, quant, .. } => OpKind::Softmax {
-                dst: self.tensor(dst)?,
-                src: self.tensor(src)?,
-                table: self.tensor(table)?,
-                quant: self.quant(quant)?,
-            },
-            Insn::VecResize { dst, src, rows, cols, .. } => OpKind::Resize {
-                dst: self.tensor(dst)?,
-                src: self.tensor(src)?,
-                rows: self.tensor(rows)?,
-                cols: self.tensor(cols)?,
-            },
-            // `qnop`; control instructions never get here.
-            _ => OpKind::Nop,
-        })
     }
 }

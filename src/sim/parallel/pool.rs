@@ -1,0 +1,289 @@
+//! Workers that stay from run to run, and the thread that runs a program with them.
+
+#![expect(unsafe_code, reason = "the memory that workers share")]
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use super::schedule::{Piece, Schedule, keeps};
+use crate::sim::engine::Engine;
+use crate::sim::fault::FaultKind;
+use crate::sim::memory::Memory;
+use crate::sim::stream::Stream;
+
+/// A worker that has looked this often for something to do lets others have the core.
+const SPINS: u32 = 2000;
+
+/// How many of its pieces a worker has executed, on a cache line of its own.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Done(AtomicU32);
+
+/// Who takes part in a run.
+#[derive(Debug, Default)]
+struct Gate {
+    /// Number of the run.
+    run: u64,
+    open: bool,
+    quit: bool,
+}
+
+struct Shared {
+    schedule: Schedule,
+    done: Vec<Done>,
+    /// Instructions that may be executed before the next barrier.
+    limit: AtomicUsize,
+    gate: Mutex<Gate>,
+    bell: Condvar,
+    /// A run goes on.
+    open: AtomicBool,
+    /// Workers that take part in it.
+    inside: AtomicUsize,
+    wraps: AtomicU64,
+    /// Something went wrong: what, below.
+    broken: AtomicBool,
+    failed: Mutex<Option<(u32, FaultKind)>>,
+    panic: Mutex<Option<Box<dyn Any + Send>>>,
+}
+
+/// Locks are held for moments only, never while something can panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a worker works with.
+struct Hands {
+    /// Its number.
+    number: usize,
+    engine: Box<dyn Engine + Send>,
+    memory: Memory,
+    /// Pieces that it has executed.
+    at: usize,
+    /// Instructions whose writes the engine knows of.
+    seen: usize,
+}
+
+impl Hands {
+    fn begin(&mut self) {
+        self.engine.reset();
+        (self.at, self.seen) = (0, 0);
+    }
+}
+
+impl Shared {
+    /// Executes a worker's next piece, if it comes before the barrier. None if it does not, false if the piece waits
+    /// for another worker.
+    fn one(&self, hands: &mut Hands) -> Option<bool> {
+        let piece = self.schedule.workers[hands.number].get(hands.at)?;
+        if piece.seq >= self.limit.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut waits = self.schedule.waits(piece).iter();
+        if !waits.all(|w| self.done[w.worker as usize].0.load(Ordering::Acquire) >= w.pieces) {
+            return Some(false);
+        }
+        self.execute(hands, piece);
+        hands.at += 1;
+        self.done[hands.number].0.store(hands.at as u32, Ordering::Release);
+        Some(true)
+    }
+
+    fn execute(&self, hands: &mut Hands, piece: &Piece) {
+        let op = self.schedule.op(piece);
+        // An engine may have kept something of what it read before: it must know what others have written since. What
+        // they write later in program order is not what this piece reads, or they would wait for it.
+        if keeps(op) {
+            for range in self.schedule.writes(hands.seen..piece.seq).iter().filter(|(lo, hi)| lo < hi) {
+                hands.engine.changed(*range);
+            }
+            hands.seen = hands.seen.max(piece.seq);
+        }
+        match hands.engine.execute(op, &mut hands.memory) {
+            Ok(0) => {}
+            Ok(wraps) => {
+                self.wraps.fetch_add(wraps, Ordering::Relaxed);
+            }
+            Err(kind) => {
+                lock(&self.failed).get_or_insert((op.pc, kind));
+                self.broken.store(true, Ordering::Release);
+            }
+        }
+    }
+
+    /// Works as long as the run goes on.
+    fn work(&self, hands: &mut Hands) {
+        hands.begin();
+        let mut idle = 0;
+        while self.open.load(Ordering::Acquire) {
+            if self.one(hands) == Some(true) {
+                idle = 0;
+            } else {
+                pause(&mut idle);
+            }
+        }
+    }
+
+    /// The life of a worker.
+    fn serve(&self, hands: &mut Hands) {
+        let mut run = 0;
+        loop {
+            let mut gate = lock(&self.gate);
+            while !(gate.quit || gate.open && gate.run != run) {
+                gate = self.bell.wait(gate).unwrap_or_else(PoisonError::into_inner);
+            }
+            if gate.quit {
+                return;
+            }
+            run = gate.run;
+            self.inside.fetch_add(1, Ordering::AcqRel);
+            drop(gate);
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.work(hands))) {
+                lock(&self.panic).get_or_insert(panic);
+                self.broken.store(true, Ordering::Release);
+            }
+            self.inside.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
+fn pause(idle: &mut u32) {
+    *idle += 1;
+    if idle.is_multiple_of(SPINS) { std::thread::yield_now() } else { std::hint::spin_loop() }
+}
+
+/// Workers for the runs of one session.
+pub(in crate::sim) struct Pool {
+    shared: Arc<Shared>,
+    hands: Hands,
+    workers: Vec<JoinHandle<()>>,
+}
+
+impl Pool {
+    /// Workers for a record, the calling thread one of them; none if the system gives no threads. `engine` makes engines
+    /// that keep no account of written bytes; instructions are cut into parts of at least `grain` work
+    /// (multiply-accumulates of a convolution).
+    pub(in crate::sim) fn new(
+        stream: &Arc<Stream>,
+        memory: &Memory,
+        threads: usize,
+        grain: u64,
+        engine: &dyn Fn() -> Box<dyn Engine + Send>,
+    ) -> Option<Pool> {
+        let shared = Arc::new(Shared {
+            schedule: Schedule::new(stream, memory, threads, grain),
+            done: (0..threads).map(|_| Done::default()).collect(),
+            limit: AtomicUsize::new(0),
+            gate: Mutex::default(),
+            bell: Condvar::new(),
+            open: AtomicBool::new(false),
+            inside: AtomicUsize::new(0),
+            wraps: AtomicU64::new(0),
+            broken: AtomicBool::new(false),
+            failed: Mutex::default(),
+            panic: Mutex::default(),
+        });
+        let hands = |number| {
+            // SAFETY: workers touch memory only while they execute a piece for which all that it waits for has been done:
+            // every earlier piece of another worker that touches one of its bytes, one of the two writing (`Schedule`
+            // goes through the bytes of all operations). A later one waits for this piece. `done` orders them: released
+            // when a piece has been executed, acquired before the next. Parts of one instruction write different bytes,
+            // and read none that another part writes. The session touches memory before `begin`, after `end`, and
+            // between the return of `run_to` and the next call, which raises the limit.
+            let memory = unsafe { memory.alias() };
+            Hands { number, engine: engine(), memory, at: 0, seen: 0 }
+        };
+        let last = threads.checked_sub(1)?;
+        let mut pool = Pool { hands: hands(last), shared, workers: Vec::new() };
+        for number in 0..last {
+            let (shared, mut hands) = (Arc::clone(&pool.shared), hands(number));
+            let worker = std::thread::Builder::new().name(format!("rcn-{number}"));
+            pool.workers.push(worker.spawn(move || shared.serve(&mut hands)).ok()?);
+        }
+        Some(pool)
+    }
+
+    /// Begins a run: inputs are in memory.
+    pub(in crate::sim) fn begin(&mut self) {
+        let shared = &*self.shared;
+        shared.done.iter().for_each(|done| done.0.store(0, Ordering::Relaxed));
+        shared.limit.store(0, Ordering::Relaxed);
+        shared.wraps.store(0, Ordering::Relaxed);
+        shared.broken.store(false, Ordering::Relaxed);
+        self.hands.begin();
+        let mut gate = lock(&shared.gate);
+        gate.run += 1;
+        gate.open = true;
+        shared.open.store(true, Ordering::Release);
+        drop(gate);
+        shared.bell.notify_all();
+    }
+
+    /// Executes the first `seq` instructions of the record, as far as they have not been; meanwhile does a bit of
+    /// something `other` whenever it would have to wait, as long as there is more of it.
+    ///
+    /// # Errors
+    /// The instruction and the fault that an engine reports.
+    pub(in crate::sim) fn run_to(
+        &mut self,
+        seq: usize,
+        other: &mut dyn FnMut() -> bool,
+    ) -> Result<(), (u32, FaultKind)> {
+        let shared = &*self.shared;
+        shared.limit.store(seq, Ordering::Release);
+        let limits: Vec<u32> = (0..shared.done.len()).map(|w| shared.schedule.before(w, seq)).collect();
+        let (mut idle, mut more) = (0, true);
+        loop {
+            if shared.broken.load(Ordering::Acquire) {
+                self.end();
+                if let Some(panic) = lock(&self.shared.panic).take() {
+                    resume_unwind(panic);
+                }
+                return lock(&self.shared.failed).take().map_or(Ok(()), Err);
+            }
+            match shared.one(&mut self.hands) {
+                Some(true) => {
+                    idle = 0;
+                    continue;
+                }
+                None if limits.iter().zip(&shared.done).all(|(l, d)| d.0.load(Ordering::Acquire) >= *l) => {
+                    return Ok(());
+                }
+                _ => {}
+            }
+            if more {
+                more = other();
+            } else {
+                pause(&mut idle);
+            }
+        }
+    }
+
+    /// Ends the run: no worker touches memory any more. Gives the accumulations that wrapped.
+    pub(in crate::sim) fn end(&mut self) -> u64 {
+        let shared = &*self.shared;
+        let mut gate = lock(&shared.gate);
+        gate.open = false;
+        shared.open.store(false, Ordering::Release);
+        drop(gate);
+        let mut idle = 0;
+        while shared.inside.load(Ordering::Acquire) > 0 {
+            pause(&mut idle);
+        }
+        shared.wraps.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        lock(&self.shared.gate).quit = true;
+        self.end();
+        self.shared.bell.notify_all();
+        for worker in self.workers.drain(..) {
+            // Its panic was passed on when it happened.
+            let _ = worker.join();
+        }
+    }
+}

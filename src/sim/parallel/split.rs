@@ -1,0 +1,99 @@
+//! Cutting an operation into parts that write different bytes and together all of its result.
+
+use crate::isa::{QuantMode, TensorDesc};
+use crate::sim::access::padded_dims;
+use crate::sim::clock::cost::macs;
+use crate::sim::op::{OpKind, QueueOp};
+
+/// Roughly how long an operation takes, in multiply-accumulates of a dense convolution.
+pub(super) fn work(kind: &OpKind) -> u64 {
+    let elements = |d: &TensorDesc| d.dims.iter().map(|n| u64::from(*n)).product::<u64>();
+    match kind {
+        OpKind::Conv(_) | OpKind::Matmul { .. } => macs(kind),
+        // The slower kernels, as measured on EfficientNet-Lite0.
+        OpKind::Depthwise(_) => macs(kind) * 12,
+        OpKind::MaxPool { dst, window, .. } | OpKind::AvgPool { dst, window, .. } => {
+            elements(dst) * 16 * u64::from(window.kernel[0]) * u64::from(window.kernel[1])
+        }
+        _ => kind.dst().map_or(0, |d| elements(d) * d.etype.bytes() as u64 * 32),
+    }
+}
+
+/// Parts of an operation, at most `parts`; only itself if it cannot be cut.
+pub(super) fn split(op: &QueueOp, parts: usize) -> Vec<QueueOp> {
+    let Some(dst) = op.kind.dst().filter(|_| parts > 1) else { return vec![op.clone()] };
+    let Some(axis) = axis(&op.kind, parts as u32) else { return vec![op.clone()] };
+    // Inside the innermost extent parts begin at vectors.
+    let unit = if axis == 3 { 64 } else { 1 };
+    let extent = dst.dims[axis];
+    let each = extent.div_ceil(parts as u32).next_multiple_of(unit);
+    let firsts = (0..extent).step_by(each as usize);
+    firsts.map(|from| part(op, axis, from, each.min(extent - from))).collect()
+}
+
+/// Along which extent of the result an operation can be cut: the outermost that is long enough.
+fn axis(kind: &OpKind, parts: u32) -> Option<usize> {
+    let dst = kind.dst()?;
+    let (axes, innermost) = match kind {
+        // The outer extent of images is 1.
+        OpKind::Conv(_) | OpKind::Depthwise(_) | OpKind::MaxPool { .. } | OpKind::AvgPool { .. } => {
+            (1..3, false)
+        }
+        OpKind::Requant { quant, .. } | OpKind::Dequantize { quant, .. } => {
+            (0..3, quant.mode == QuantMode::Tensor)
+        }
+        OpKind::DmaIn { .. }
+        | OpKind::DmaOut { .. }
+        | OpKind::DmaCopy { .. }
+        | OpKind::DmaFill { .. }
+        | OpKind::Store { .. }
+        | OpKind::Add { .. }
+        | OpKind::Mul { .. }
+        | OpKind::Lut { .. }
+        | OpKind::Quantize { .. } => (0..3, true),
+        _ => return None,
+    };
+    let long = |axis: &usize| dst.dims[*axis] >= parts;
+    axes.into_iter().find(long).or_else(|| {
+        let bare = padded_dims(dst)[3] == dst.dims[3];
+        (innermost && bare && dst.dims[3] >= parts * 64).then_some(3)
+    })
+}
+
+/// The part of an operation whose result has `n` of the extent from `from` on.
+fn part(op: &QueueOp, axis: usize, from: u32, n: u32) -> QueueOp {
+    let mut op = op.clone();
+    let cut = |d: &mut TensorDesc| {
+        d.base += i64::from(from) * d.strides[axis];
+        d.dims[axis] = n;
+    };
+    match &mut op.kind {
+        OpKind::Conv(c) | OpKind::Depthwise(c) => {
+            cut(&mut c.dst);
+            c.origin[axis - 1] += i64::from(from);
+        }
+        OpKind::MaxPool { dst, origin, .. } | OpKind::AvgPool { dst, origin, .. } => {
+            cut(dst);
+            origin[axis - 1] += i64::from(from);
+        }
+        OpKind::DmaFill { dst } => cut(dst),
+        OpKind::DmaIn { dst, src }
+        | OpKind::DmaOut { dst, src }
+        | OpKind::DmaCopy { dst, src }
+        | OpKind::Store { dst, src }
+        | OpKind::Requant { dst, src, .. }
+        | OpKind::Quantize { dst, src, .. }
+        | OpKind::Dequantize { dst, src, .. }
+        | OpKind::Lut { dst, src, .. } => {
+            cut(dst);
+            cut(src);
+        }
+        OpKind::Add { dst, a, b, .. } | OpKind::Mul { dst, a, b, .. } => {
+            cut(dst);
+            cut(a);
+            cut(b);
+        }
+        _ => {}
+    }
+    op
+}
