@@ -105,15 +105,15 @@ impl Engine for Fast {
 
     fn changed(&mut self, range: (i64, i64)) {
         self.products.changed(range);
+        #[cfg(target_arch = "x86_64")]
+        self.words.changed(range);
     }
 
     fn execute(&mut self, op: &QueueOp, memory: &mut Memory) -> Result<u64, FaultKind> {
         if let Some(d) = op.kind.dst().filter(|d| d.space == Space::Spm)
             && let Some(span) = Region::Box(d, padded_dims(d)).span()
         {
-            self.products.changed(span);
-            #[cfg(target_arch = "x86_64")]
-            self.words.changed(span);
+            self.changed(span);
         }
         let wide = op.kind.dst().is_some_and(wide::is_wide);
         if wide && let Some(wraps) = self.words(op, memory) {
