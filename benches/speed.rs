@@ -14,7 +14,7 @@ use rcar_iss::machine::Machine;
 use rcar_iss::onnx::{self, ImportOptions, LoadedModel};
 use rcar_iss::program::{Program, Role, text};
 use rcar_iss::sim::engine::fast::{Fast, Level};
-use rcar_iss::sim::{EngineKind, Limits, Loaded, Session};
+use rcar_iss::sim::{EngineKind, GRAIN, Limits, Loaded, Session};
 
 fn machine() -> Machine {
     Machine::named("rcn-m").unwrap()
@@ -96,26 +96,61 @@ window:  .wdesc kernel=[3, 3] pads=[1, 1, 1, 1]
     group.finish();
 }
 
-/// A copy of 512 KiB inside the scratchpad.
+/// Transfers of 512 KiB: constants to the scratchpad, inside it, out of it; and a change of layout, three planes to pixels of
+/// four lanes.
 fn dma(c: &mut Criterion) {
-    let source = "
-.const
-from: .tdesc spm u8 0 [1, 1, 1, 524288]
-to:   .tdesc spm u8 1048576 [1, 1, 1, 524288]
-.code
-  tdesc.load t0, from(x0)
-  tdesc.load t1, to(x0)
-  dma.fill   t0
-  dma.copy   t1, t0 wait(dmain)
-  halt
-";
-    let loaded = load(text::assemble(source).unwrap());
+    let constants = "weights: .zero 524288\nfrom: .tdesc dram u8 weights [1, 1, 1, 524288]\n";
+    let program = |buffer: &str, from: &str, to: &str, code: &str| {
+        format!(
+            "{buffer}.const\n{from}to: .tdesc {to}\n.code\n tdesc.load t0, from(x0)\n tdesc.load t1, to(x0)\n{code} halt\n"
+        )
+    };
+    let inside = "from: .tdesc spm u8 0 [1, 1, 1, 524288]\n";
+    let planes = "all: .tdesc spm u8 0 [1, 1, 1, 150528]\nfrom: .tdesc spm u8 0 [1, 224, 224, 3] [150528, 224, 1, 50176]\n";
+    let fill = " dma.fill t0\n";
+    let cases = [
+        ("in, constants", 524_288, program("", constants, "spm u8 0 [1, 1, 1, 524288]", " dma.in t1, t0\n")),
+        ("fill", 524_288, program("", inside, "spm u8 0 [1, 1, 1, 524288]", fill)),
+        (
+            "fill and copy",
+            2 * 524_288,
+            program(
+                "",
+                inside,
+                "spm u8 1048576 [1, 1, 1, 524288]",
+                &format!("{fill} dma.copy t1, t0 wait(dmain)\n"),
+            ),
+        ),
+        (
+            "fill and out",
+            2 * 524_288,
+            program(
+                ".buffer result, 524288\n",
+                inside,
+                "dram u8 result [1, 1, 1, 524288]",
+                &format!("{fill} dma.out t1, t0 wait(dmain)\n"),
+            ),
+        ),
+        (
+            "fill and change of layout",
+            2 * 150_528,
+            program(
+                "",
+                planes,
+                "spm u8 1048576 [1, 224, 224, 3] [200704, 896, 4, 1]",
+                " tdesc.load t2, all(x0)\n dma.fill t2\n dma.copy t1, t0 wait(dmain)\n",
+            ),
+        ),
+    ];
     let mut group = c.benchmark_group("dma");
-    group.throughput(Throughput::Bytes(2 * 524_288));
-    group.bench_function("fill and copy", |b| {
-        let mut session = Session::new(&loaded, EngineKind::Fast);
-        b.iter(|| session.run(&[], &mut (), &mut ()).unwrap());
-    });
+    for (name, bytes, source) in cases {
+        let loaded = load(text::assemble(&source).unwrap());
+        group.throughput(Throughput::Bytes(bytes));
+        group.bench_function(name, |b| {
+            let mut session = Session::new(&loaded, EngineKind::Fast);
+            b.iter(|| session.run(&[], &mut (), &mut ()).unwrap());
+        });
+    }
     group.finish();
 }
 
@@ -145,6 +180,11 @@ fn inference(c: &mut Criterion) {
         } else {
             &[EngineKind::Fast]
         };
+        group.bench_function(format!("{model}, clock"), |b| b.iter(|| loaded.clock_anew().unwrap()));
+        group.bench_function(format!("{model}, fast, 2 threads"), |b| {
+            let mut session = Session::with_threads(&loaded, 2, GRAIN, &|| Box::new(Fast::new()));
+            b.iter(|| session_run(&loaded, &mut session));
+        });
         for engine in engines {
             group.bench_function(format!("{model}, {}", engine.name()), |b| {
                 let mut session = Session::new(&loaded, *engine);

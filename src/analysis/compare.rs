@@ -410,7 +410,7 @@ struct Watch<'a> {
 }
 
 impl Observer for Watch<'_> {
-    const SEES: Sees = Sees::Layers;
+    const SEES: Sees = Sees::Operations;
 
     fn layer_end(&mut self, layer: u32, memory: &Memory) {
         for tensor in self.meta.tensors.iter().filter(|t| t.layer == Some(layer)) {

@@ -33,6 +33,12 @@ impl Default for Profile {
 impl XReg {
     /// `x0`, which reads as zero and ignores writes.
     pub const ZERO: XReg = XReg(0);
+
+    /// Its number, for the step loop: no array of all registers need check it.
+    #[inline(always)]
+    pub(crate) const fn slot(self) -> usize {
+        self.0 as usize % XReg::COUNT
+    }
 }
 
 impl EType {

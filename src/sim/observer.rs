@@ -11,6 +11,8 @@ pub enum Sees {
     Nothing,
     /// [`Observer::layer_begin`] and [`Observer::layer_end`].
     Layers,
+    /// [`Observer::op`], too: operations are executed one after the other.
+    Operations,
     /// All.
     Everything,
 }

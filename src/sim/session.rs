@@ -107,7 +107,7 @@ impl<'a> Session<'a> {
     /// The same on several threads, each with an engine that `engine` makes; those must keep no account of written bytes.
     /// Every instruction of at least twice `grain` work (as [`GRAIN`]) is cut into parts, which the threads execute in
     /// program order, as far as they do not touch what others have written. Bytes and cycles are the same for any number
-    /// of threads. An observer that sees every instruction, and a program of more than 65,536 queue instructions, get
+    /// of threads. An observer that sees operations, and a program of more than 65,536 queue instructions, get
     /// one thread.
     #[must_use]
     pub fn with_threads(
@@ -191,7 +191,7 @@ impl<'a> Session<'a> {
             && let Some(stream) = &self.loaded.stream
         {
             let mut time = Walk::new(stream);
-            if let Some(pool) = &mut self.pool {
+            if let Some(pool) = self.pool.as_mut().filter(|_| O::SEES < Sees::Operations) {
                 pool.begin();
                 let result = execution.follow(stream, Some(pool), &mut time, watched);
                 execution.wraps += pool.end();
@@ -277,6 +277,9 @@ impl<O: Observer> Execution<'_, O> {
                         for op in stream.issued[issued..issued + n].iter().map(|i| &i.op) {
                             let wraps = self.engine.execute(op, self.memory);
                             self.wraps += wraps.map_err(|kind| fault(op.pc, layer, kind))?;
+                            if O::SEES >= Sees::Operations {
+                                self.observer.op(op, self.memory);
+                            }
                         }
                     }
                     issued += n;

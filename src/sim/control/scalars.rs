@@ -18,8 +18,7 @@ impl ControlCore<'_> {
         {
             let x = &mut self.x;
             let mut next = pc + 1;
-            // Register numbers are below 32: the mask only spares a check.
-            let get = |r: XReg| x[r.index() % XReg::COUNT];
+            let get = |r: XReg| x[r.slot()];
             let branch = |taken: bool, target: i32| {
                 // A target below zero wraps to an index that no code has.
                 if taken { pc.wrapping_add_signed(target as isize) } else { pc + 1 }
@@ -95,7 +94,7 @@ impl ControlCore<'_> {
                 }
                 _ => break,
             };
-            x[to.index() % XReg::COUNT] = value;
+            x[to.slot()] = value;
             x[0] = 0;
             left -= 1;
             if ONE {

@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::schedule::{Piece, Schedule, keeps};
 use crate::sim::engine::Engine;
@@ -14,8 +15,10 @@ use crate::sim::fault::FaultKind;
 use crate::sim::memory::Memory;
 use crate::sim::stream::Stream;
 
-/// A worker that has looked this often for something to do lets others have the core.
-const SPINS: u32 = 2000;
+/// A worker that has looked this often for something to do, some 50 µs, sleeps for as long before it looks again: whom it
+/// waits for may have lost its core to another process.
+const SPINS: u32 = 1000;
+const NAP: Duration = Duration::from_micros(50);
 
 /// How many of its pieces a worker has executed, on a cache line of its own.
 #[derive(Debug, Default)]
@@ -150,8 +153,8 @@ impl Shared {
 }
 
 fn pause(idle: &mut u32) {
-    *idle += 1;
-    if idle.is_multiple_of(SPINS) { std::thread::yield_now() } else { std::hint::spin_loop() }
+    *idle = idle.saturating_add(1);
+    if *idle > SPINS { std::thread::sleep(NAP) } else { std::hint::spin_loop() }
 }
 
 /// Workers for the runs of one session.
