@@ -95,6 +95,7 @@ pub(super) fn conv(level: Level, s: &mut Products, m: &mut Memory, c: &ConvOp) -
 /// The depthwise convolution; none if the kernel cannot.
 #[cfg(target_arch = "x86_64")]
 pub(super) fn depthwise(level: Level, s: &mut Products, m: &mut Memory, c: &ConvOp) -> Option<u64> {
+    use super::simd::columns::{self, Columns};
     use super::simd::depthwise::Depthwise;
     if c.accumulate || c.pruned.is_some() || !suits(level, &c.dst, &c.src, &c.weights, c.bias.as_ref()) {
         return None;
@@ -102,24 +103,10 @@ pub(super) fn depthwise(level: Level, s: &mut Products, m: &mut Memory, c: &Conv
     let channels = c.weights.dims[3] as usize;
     let (flip, za) = sign(&c.src);
     let w = &c.window;
-    let image = Image::of(c, channels);
-    let direct = flip == 0 && image.inside(c);
-    s.interleaved.ready(m, &c.weights)?;
+    let by_columns = columns::suits(w.kernel, w.stride, w.dilation);
+    s.interleaved.ready(m, &c.weights, by_columns)?;
     let (spm, acc) = m.spm_and_acc();
     let spm: &[u8] = spm;
-    let (first, pixel, row) = if direct {
-        let first = c.src.base + image.first[0] * c.src.strides[1] + image.first[1] * c.src.strides[2];
-        (usize::try_from(first).ok()?, c.src.strides[2] as usize, c.src.strides[1] as usize)
-    } else {
-        let pixel = image.copy(c, spm, flip, za as u8, w.stride[1].into(), &mut s.image)?;
-        (0, pixel, pixel * image.extent[1] as usize)
-    };
-    s.taps.clear();
-    for y in 0..usize::from(w.kernel[0]) {
-        for x in 0..usize::from(w.kernel[1]) {
-            s.taps.push(y * usize::from(w.dilation[0]) * row + x * usize::from(w.dilation[1]) * pixel);
-        }
-    }
     s.init.clear();
     s.init.extend(s.interleaved.sums.iter().map(|sum| za.wrapping_mul(*sum).wrapping_neg()));
     s.init.resize(channels.next_multiple_of(64), 0);
@@ -135,23 +122,62 @@ pub(super) fn depthwise(level: Level, s: &mut Products, m: &mut Memory, c: &Conv
         stride: [c.dst.strides[1] as usize, c.dst.strides[2] as usize],
         extent: [c.dst.dims[1] as usize, c.dst.dims[2] as usize],
     };
-    let mut tile = Depthwise {
-        src: if direct { spm } else { &s.image },
-        first,
-        step: [row * usize::from(w.stride[0]), pixel * usize::from(w.stride[1])],
-        extent: place.extent,
-        taps: &s.taps,
-        weights: &s.interleaved.weights,
-        channels,
-        init: &s.init,
-        dst: acc,
-        target: place.first,
-        stride: place.stride,
+    let image = Image::of(c, channels);
+    let done = if by_columns {
+        let mut tile = Columns {
+            src: spm,
+            first: usize::try_from(c.src.base).ok()?,
+            pitch: [c.src.strides[1] as usize, c.src.strides[2] as usize],
+            image: [c.src.dims[1] as usize, c.src.dims[2] as usize],
+            corner: image.first,
+            flip,
+            zero: za as u8,
+            extent: place.extent,
+            kernel: w.kernel[0].into(),
+            stride: w.stride.map(usize::from),
+            weights: &s.interleaved.weights,
+            channels,
+            init: &s.init,
+            dst: acc,
+            target: place.first,
+            step: place.stride,
+        };
+        tile.run()
+    } else {
+        let direct = flip == 0 && image.inside(c);
+        let (first, pixel, row) = if direct {
+            let first = c.src.base + image.first[0] * c.src.strides[1] + image.first[1] * c.src.strides[2];
+            (usize::try_from(first).ok()?, c.src.strides[2] as usize, c.src.strides[1] as usize)
+        } else {
+            let pixel = image.copy(c, spm, flip, za as u8, w.stride[1].into(), &mut s.image)?;
+            (0, pixel, pixel * image.extent[1] as usize)
+        };
+        s.taps.clear();
+        for y in 0..usize::from(w.kernel[0]) {
+            for x in 0..usize::from(w.kernel[1]) {
+                s.taps.push(y * usize::from(w.dilation[0]) * row + x * usize::from(w.dilation[1]) * pixel);
+            }
+        }
+        let mut tile = Depthwise {
+            src: if direct { spm } else { &s.image },
+            first,
+            step: [row * usize::from(w.stride[0]), pixel * usize::from(w.stride[1])],
+            extent: place.extent,
+            taps: &s.taps,
+            weights: &s.interleaved.weights,
+            channels,
+            init: &s.init,
+            dst: acc,
+            target: place.first,
+            stride: place.stride,
+        };
+        tile.run()
     };
-    if !tile.run() {
+    if !done {
         return None;
     }
-    let wraps = place.wraps(acc, bias, s.taps.len() as i64 * 255 * 255);
+    let most = i64::from(w.kernel[0]) * i64::from(w.kernel[1]) * 255 * 255;
+    let wraps = place.wraps(acc, bias, most);
     super::mac::pad(m, &c.dst);
     Some(wraps)
 }

@@ -1,7 +1,7 @@
 //! The f32 lane, softmax and resize, row by row.
 
 use super::rows::{
-    for_pieces, for_rows, merged, pad_lanes, read, read_float_piece, read_floats, row_address, write,
+    Elements, for_pieces, for_rows, pad_lanes, read, read_float_piece, read_floats, row_address, write,
 };
 use super::{Level, Scratch, kernels};
 use crate::isa::{EType, Float1, Float2, Fold, QuantDesc, TensorDesc};
@@ -36,10 +36,11 @@ pub(super) fn float1(
     src: &TensorDesc,
     op: Float1,
 ) {
-    for_pieces(merged(dst.dims, &[dst, src]), |piece| {
-        read_float_piece(m, src, piece, &mut s.floats);
+    let Elements { dims, of: [to, from] } = Elements::new(dst.dims, [dst, src]);
+    for_pieces(dims, |piece| {
+        read_float_piece(m, &from, piece, &mut s.floats);
         kernels::float1(level, &mut s.floats, op);
-        write_floats(m, dst, piece.address(dst), &s.floats);
+        write_floats(m, &to, piece.address(&to), &s.floats);
     });
     super::mac::pad(m, dst);
 }
@@ -53,11 +54,12 @@ pub(super) fn float2(
     [a, b]: [&TensorDesc; 2],
     op: Float2,
 ) {
-    for_pieces(merged(dst.dims, &[dst, a, b]), |piece| {
-        read_float_piece(m, a, piece, &mut s.floats);
-        read_float_piece(m, b, piece, &mut s.multipliers);
+    let Elements { dims, of: [to, a, b] } = Elements::new(dst.dims, [dst, a, b]);
+    for_pieces(dims, |piece| {
+        read_float_piece(m, &a, piece, &mut s.floats);
+        read_float_piece(m, &b, piece, &mut s.multipliers);
         kernels::float2(level, &mut s.floats, &s.multipliers, op);
-        write_floats(m, dst, piece.address(dst), &s.floats);
+        write_floats(m, &to, piece.address(&to), &s.floats);
     });
     super::mac::pad(m, dst);
 }

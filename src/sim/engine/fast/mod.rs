@@ -126,7 +126,7 @@ impl Engine for Fast {
             OpKind::DmaIn { dst, src }
             | OpKind::DmaCopy { dst, src }
             | OpKind::DmaOut { dst, src }
-            | OpKind::Store { dst, src } => moves::copy(memory, dst, src),
+            | OpKind::Store { dst, src } => moves::copy(level, s, memory, dst, src),
             OpKind::DmaPad { dst, src, window } => moves::pad(memory, dst, src, window),
             OpKind::DmaFill { dst } => moves::fill(memory, dst),
             OpKind::Conv(c) if wide => wraps = wide::conv(level, s, memory, c),

@@ -1,13 +1,45 @@
 //! DMA and stores.
 
-use super::rows::{fill as fill_row, for_rows, pad_tensor, row_address};
+use super::rows::{fill as fill_row, for_rows, pad_lanes, row_address};
+use super::{Level, Scratch, kernels};
 use crate::isa::{TensorDesc, WindowDesc};
+use crate::sim::access::padded_dims;
 use crate::sim::memory::Memory;
 
 /// `dst[i] ← src[i]`.
-pub(super) fn copy(m: &mut Memory, dst: &TensorDesc, src: &TensorDesc) {
+pub(super) fn copy(level: Level, s: &mut Scratch, m: &mut Memory, dst: &TensorDesc, src: &TensorDesc) {
+    if interleave(level, s, m, dst, src) {
+        return;
+    }
+    let padded = padded_dims(dst)[3] != dst.dims[3];
     boxes(m, dst, src, dst.dims);
-    pad_tensor(m, dst);
+    if padded {
+        for_rows(dst.dims, |at| pad_lanes(m, dst, row_address(dst, at)));
+    }
+}
+
+/// Copies an image of up to four channels, one plane after the other, to pixels of four lanes; false if it is no such image.
+fn interleave(level: Level, s: &mut Scratch, m: &mut Memory, dst: &TensorDesc, src: &TensorDesc) -> bool {
+    let (size, padded) = (dst.etype.bytes(), padded_dims(dst)[3]);
+    let [channels, columns] = [dst.dims[3], dst.dims[2]].map(|n| n as usize);
+    let pixels = dst.strides[3] == size as i64 && dst.strides[2] == 4 * size as i64;
+    if padded != 4 || channels < 2 || !pixels || src.strides[2] != size as i64 || size > 2 {
+        return false;
+    }
+    let (bytes, mut zero) = (columns * size, [0; 4]);
+    zero.copy_from_slice(&dst.zero_point.to_le_bytes());
+    for_rows([dst.dims[0], dst.dims[1], 1, 1], |at| {
+        s.bytes.clear();
+        for c in 0..channels as i64 {
+            let plane = row_address(src, at) + c * src.strides[3];
+            s.bytes.extend_from_slice(m.read(src.space, plane, bytes));
+        }
+        // Padding lanes: the zero point.
+        (channels..4).for_each(|_| s.bytes.extend(zero.iter().take(size).cycle().take(bytes)));
+        let to = m.write(dst.space, row_address(dst, at), bytes * 4);
+        kernels::interleave(level, &s.bytes, size, to);
+    });
+    true
 }
 
 /// `dst[n,y,x,c] ← src[n,y−pt,x−pl,c]` where that exists, else the zero point.
@@ -24,7 +56,7 @@ pub(super) fn pad(m: &mut Memory, dst: &TensorDesc, src: &TensorDesc, w: &Window
 
 /// Every element ← the zero point.
 pub(super) fn fill(m: &mut Memory, dst: &TensorDesc) {
-    let n = crate::sim::access::padded_dims(dst)[3] as usize;
+    let n = padded_dims(dst)[3] as usize;
     for_rows(dst.dims, |at| fill_row(m, dst, row_address(dst, at), n));
 }
 

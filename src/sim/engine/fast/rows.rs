@@ -51,27 +51,42 @@ pub(super) fn for_pieces(dims: [u32; 4], mut f: impl FnMut(Piece)) {
     });
 }
 
-/// Extents with inner ones merged to long rows, as far as they lie without gaps in all operands, or are one element for
-/// all. Only for operations on each element by itself, without padding lanes.
-pub(super) fn merged(dims: [u32; 4], operands: &[&TensorDesc]) -> [u32; 4] {
-    let mut merged = dims;
-    for axis in (0..3).rev() {
-        let follows = |d: &&TensorDesc| {
-            let size = d.etype.bytes() as i64;
-            if d.strides[3] == 0 {
-                return d.strides[axis] == 0;
-            }
-            d.strides[3] == size && d.strides[axis] == i64::from(merged[3]) * size
-        };
-        let Some(n) =
-            merged[3].checked_mul(dims[axis]).filter(|_| dims[axis] == 1 || operands.iter().all(follows))
-        else {
-            break;
-        };
-        merged[3] = n;
-        merged[axis] = 1;
+/// Operands of an operation on each element by itself as long rows, if that is possible.
+#[derive(Debug)]
+pub(super) struct Elements<const N: usize> {
+    /// Extents for [`for_pieces`].
+    pub(super) dims: [u32; 4],
+    /// The operands, with strides for these extents.
+    pub(super) of: [TensorDesc; N],
+}
+
+impl<const N: usize> Elements<N> {
+    /// Leaves out inner extents of one and merges inner extents, as far as they lie without gaps in all operands or are one
+    /// element for all. Operands with padding lanes stay as they are.
+    pub(super) fn new(dims: [u32; 4], operands: [&TensorDesc; N]) -> Elements<N> {
+        let mut e = Elements { dims, of: operands.map(|d| *d) };
+        if operands.iter().any(|d| padded_dims(d)[3] != d.dims[3]) {
+            return e;
+        }
+        while e.dims[3] == 1 && e.dims != [1; 4] {
+            e.dims.rotate_right(1);
+            e.of.iter_mut().for_each(|d| d.strides.rotate_right(1));
+        }
+        for axis in (0..3).rev() {
+            let (n, inner) = (e.dims[axis], e.dims[3]);
+            let follows = |d: &TensorDesc| {
+                let size = d.etype.bytes() as i64;
+                if d.strides[3] == 0 {
+                    return d.strides[axis] == 0;
+                }
+                d.strides[3] == size && d.strides[axis] == i64::from(inner) * size
+            };
+            let Some(n) = inner.checked_mul(n).filter(|_| n == 1 || e.of.iter().all(follows)) else { break };
+            e.dims[3] = n;
+            e.dims[axis] = 1;
+        }
+        e
     }
-    if operands.iter().any(|d| padded_dims(d)[3] != d.dims[3]) { dims } else { merged }
 }
 
 /// Bytes of `n` elements that follow each other; the whole reach of strided ones.

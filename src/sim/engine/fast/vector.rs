@@ -2,7 +2,7 @@
 
 use super::lane::write_floats;
 use super::rows::{
-    PIECE, Piece, for_pieces, for_rows, merged, pad_lanes, read, read_float_piece, read_piece, read_wide,
+    Elements, PIECE, Piece, for_pieces, for_rows, pad_lanes, read, read_float_piece, read_piece, read_wide,
     row_address, write, write_piece,
 };
 use super::{Level, Scratch, kernels};
@@ -123,7 +123,14 @@ fn fast_requant(
                     let (acc, dst) = ((&*acc, from, src.etype.bytes()), (spm, to, dst.etype.bytes()));
                     super::simd::words::requantize(acc, dst, rows, &s.words, bounds)
                 }
-                (Some(from), Some(to)) => requantize(acc, from, spm, to, rows, &s.multipliers, bounds),
+                (Some(from), Some(to)) => requantize(
+                    (acc, from),
+                    (spm, to),
+                    rows,
+                    &s.multipliers,
+                    (bounds, dst.etype == EType::S8),
+                    &mut s.floats,
+                ),
                 _ => false,
             };
         });
@@ -145,46 +152,59 @@ pub(super) fn add(
     [a, b]: [&TensorDesc; 2],
     q: &QuantDesc,
 ) {
-    for_pieces(merged(dst.dims, &[dst, a, b]), |piece| {
-        if q.doubles().is_none() && fast_add(level, m, dst, [a, b], piece, q) {
-            return;
-        }
-        read_piece(level, m, a, piece, &mut s.a);
-        read_piece(level, m, b, piece, &mut s.b);
+    let (e, clamp) = (Elements::new(dst.dims, [dst, a, b]), [q.lo, q.hi]);
+    if q.doubles().is_none() && fast_combine(level, m, &e, clamp, Sum::Add([q.m0, q.m1, q.c])) {
+        return super::mac::pad(m, dst);
+    }
+    for_pieces(e.dims, |piece| {
+        let [to, x, y] = &e.of;
+        read_piece(level, m, x, piece, &mut s.a);
+        read_piece(level, m, y, piece, &mut s.b);
         if let Some(double) = q.doubles() {
             let by = AddRescales { by: q.rescales() };
             let wide = a.etype.bytes() > 1 || b.etype.bytes() > 1;
             for (x, y) in s.a.iter_mut().zip(&s.b) {
                 let (p, r) = (i64::from(*x - a.zero_point), i64::from(*y - b.zero_point));
-                *x = by.add(p, r, wide, double, q.zero_point, [q.lo, q.hi]);
+                *x = by.add(p, r, wide, double, q.zero_point, clamp);
             }
         } else {
-            kernels::add(level, &mut s.a, &s.b, [q.m0, q.m1, q.c], [q.lo, q.hi]);
+            kernels::add(level, &mut s.a, &s.b, [q.m0, q.m1, q.c], clamp);
         }
-        write_piece(level, m, dst, piece, &s.a);
+        write_piece(level, m, to, piece, &s.a);
     });
     super::mac::pad(m, dst);
 }
 
-/// A row of sums of bytes, where a kernel can; false if not.
-fn fast_add(
+/// QLinearMul.
+pub(super) fn mul(
     level: Level,
+    s: &mut Scratch,
     m: &mut Memory,
     dst: &TensorDesc,
     [a, b]: [&TensorDesc; 2],
-    piece: Piece,
     q: &QuantDesc,
-) -> bool {
-    #[cfg(target_arch = "x86_64")]
-    if matches!(level, Level::Avx512Vnni(_) | Level::Amx(_)) && [dst, a, b].iter().all(|d| is_bytes(d)) {
-        let Ok([to, from_a, from_b]) = places([dst, a, b], piece) else { return false };
-        let signed = [a.etype == EType::S8, b.etype == EType::S8];
-        let (spm, _) = m.spm_and_acc();
-        let by = [q.m0, q.m1, q.c];
-        return super::simd::round::add(spm, [to, from_a, from_b], piece.n, signed, by, [q.lo, q.hi]);
+) {
+    let (e, clamp) = (Elements::new(dst.dims, [dst, a, b]), [q.lo, q.hi]);
+    let zeros = [a.zero_point, b.zero_point];
+    if q.doubles().is_none() && fast_combine(level, m, &e, clamp, Sum::Mul(zeros, q.m0, q.zero_point)) {
+        return super::mac::pad(m, dst);
     }
-    let _ = (level, m, dst, a, b, piece, q);
-    false
+    for_pieces(e.dims, |piece| {
+        let [to, x, y] = &e.of;
+        read_piece(level, m, x, piece, &mut s.a);
+        read_piece(level, m, y, piece, &mut s.b);
+        if let Some(double) = q.doubles() {
+            let by = q.rescales()[0];
+            for (x, y) in s.a.iter_mut().zip(&s.b) {
+                let product = i64::from(*x - zeros[0]) * i64::from(*y - zeros[1]);
+                *x = numeric::requantize_q31(product, by, double, q.zero_point, clamp);
+            }
+        } else {
+            kernels::mul(level, &mut s.a, &s.b, zeros, q.m0, q.zero_point, clamp);
+        }
+        write_piece(level, m, to, piece, &s.a);
+    });
+    super::mac::pad(m, dst);
 }
 
 /// Whether a tensor is bytes in the scratchpad whose rows lie without gaps.
@@ -193,7 +213,7 @@ fn is_bytes(d: &TensorDesc) -> bool {
     d.space == Space::Spm && d.etype.bytes() == 1 && d.strides[3] == 1
 }
 
-/// Where rows begin.
+/// Where a piece begins.
 #[cfg(target_arch = "x86_64")]
 fn places<const N: usize>(
     of: [&TensorDesc; N],
@@ -206,57 +226,26 @@ fn places<const N: usize>(
     Ok(to)
 }
 
-/// QLinearMul.
-pub(super) fn mul(
-    level: Level,
-    s: &mut Scratch,
-    m: &mut Memory,
-    dst: &TensorDesc,
-    [a, b]: [&TensorDesc; 2],
-    q: &QuantDesc,
-) {
-    for_pieces(merged(dst.dims, &[dst, a, b]), |piece| {
-        if q.doubles().is_none() && fast_mul(level, m, dst, [a, b], piece, q) {
-            return;
-        }
-        read_piece(level, m, a, piece, &mut s.a);
-        read_piece(level, m, b, piece, &mut s.b);
-        let (zeros, clamp) = ([a.zero_point, b.zero_point], [q.lo, q.hi]);
-        if let Some(double) = q.doubles() {
-            let by = q.rescales()[0];
-            for (x, y) in s.a.iter_mut().zip(&s.b) {
-                let product = i64::from(*x - zeros[0]) * i64::from(*y - zeros[1]);
-                *x = numeric::requantize_q31(product, by, double, q.zero_point, clamp);
-            }
-        } else {
-            kernels::mul(level, &mut s.a, &s.b, zeros, q.m0, q.zero_point, clamp);
-        }
-        write_piece(level, m, dst, piece, &s.a);
-    });
-    super::mac::pad(m, dst);
+/// What is computed of two elements.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Sum {
+    /// QLinearAdd, with [`AddCoefficients`](numeric::AddCoefficients) `ra`, `rb`, `c`.
+    Add([f32; 3]),
+    /// QLinearMul: zero points of the operands, multiplier, zero point of the result.
+    Mul([i32; 2], f32, i32),
 }
 
-/// A piece of products of bytes, where a kernel can; false if not.
-fn fast_mul(
-    level: Level,
-    m: &mut Memory,
-    dst: &TensorDesc,
-    [a, b]: [&TensorDesc; 2],
-    piece: Piece,
-    q: &QuantDesc,
-) -> bool {
+/// Sums or products, where a kernel can; false, and nothing done, if not.
+fn fast_combine(level: Level, m: &mut Memory, e: &Elements<3>, clamp: [i32; 2], sum: Sum) -> bool {
     #[cfg(target_arch = "x86_64")]
-    if matches!(level, Level::Avx512Vnni(_) | Level::Amx(_))
-        && [dst, a, b].iter().all(|d| is_bytes(d))
-        && let Ok(places) = places([dst, a, b], piece)
-    {
-        use super::simd::round::{Bounds, mul};
-        let bounds = Bounds { zero_point: q.zero_point, clamp: [q.lo, q.hi] };
-        let signed = [a.etype == EType::S8, b.etype == EType::S8];
-        let zeros = [a.zero_point, b.zero_point];
-        return mul(m.spm_and_acc().0, places, piece.n, signed, zeros, q.m0, bounds);
+    if matches!(level, Level::Avx512Vnni(_) | Level::Amx(_)) {
+        use super::simd::combine::{Operand, combine};
+        if let [Some(to), Some(a), Some(b)] = e.of.each_ref().map(Operand::of) {
+            let dims = e.dims.map(|n| n as usize);
+            return combine(m.spm_and_acc().0, dims, to, [a, b], sum, clamp);
+        }
     }
-    let _ = (level, m, dst, a, b, piece, q);
+    let _ = (level, m, e, clamp, sum);
     false
 }
 
@@ -271,13 +260,14 @@ pub(super) fn lut(
 ) {
     read(m, table, table.base, 256, &mut s.b);
     let bytes: [u8; 256] = std::array::from_fn(|i| s.b[i] as u8);
-    for_pieces(merged(dst.dims, &[dst, src]), |piece| {
-        if fast_look_up(level, m, dst, src, piece, &bytes) {
+    let Elements { dims, of: [to, from] } = Elements::new(dst.dims, [dst, src]);
+    for_pieces(dims, |piece| {
+        if fast_look_up(level, m, [&to, &from], piece, &bytes) {
             return;
         }
-        read_piece(level, m, src, piece, &mut s.a);
+        read_piece(level, m, &from, piece, &mut s.a);
         s.a.iter_mut().for_each(|v| *v = s.b[(*v & 0xff) as usize]);
-        write_piece(level, m, dst, piece, &s.a);
+        write_piece(level, m, &to, piece, &s.a);
     });
     super::mac::pad(m, dst);
 }
@@ -286,8 +276,7 @@ pub(super) fn lut(
 fn fast_look_up(
     level: Level,
     m: &mut Memory,
-    dst: &TensorDesc,
-    src: &TensorDesc,
+    [dst, src]: [&TensorDesc; 2],
     piece: Piece,
     table: &[u8; 256],
 ) -> bool {
@@ -413,13 +402,14 @@ pub(super) fn quantize(
     src: &TensorDesc,
     q: &QuantDesc,
 ) {
-    for_pieces(merged(dst.dims, &[dst, src]), |piece| {
+    let Elements { dims, of: [to, from] } = Elements::new(dst.dims, [dst, src]);
+    for_pieces(dims, |piece| {
         #[cfg(target_arch = "x86_64")]
         if matches!(level, Level::Avx512Vnni(_) | Level::Amx(_))
-            && is_bytes(dst)
-            && src.space == Space::Spm
-            && src.strides[3] == 4
-            && let Ok(places) = places([dst, src], piece)
+            && is_bytes(&to)
+            && from.space == Space::Spm
+            && from.strides[3] == 4
+            && let Ok(places) = places([&to, &from], piece)
         {
             use super::simd::round::{Bounds, quantize};
             let bounds = Bounds { zero_point: q.zero_point, clamp: [q.lo, q.hi] };
@@ -427,10 +417,10 @@ pub(super) fn quantize(
                 return;
             }
         }
-        read_float_piece(m, src, piece, &mut s.floats);
+        read_float_piece(m, &from, piece, &mut s.floats);
         s.a.resize(piece.n, 0);
         kernels::quantize(level, &mut s.a, &s.floats, q.m0, q.zero_point, [q.lo, q.hi]);
-        write_piece(level, m, dst, piece, &s.a);
+        write_piece(level, m, &to, piece, &s.a);
     });
     super::mac::pad(m, dst);
 }
@@ -445,20 +435,22 @@ pub(super) fn dequantize(
     q: &QuantDesc,
 ) {
     let one = q.mode == QuantMode::Tensor;
-    let dims = if one { merged(dst.dims, &[dst, src]) } else { dst.dims };
-    multipliers(m, q, if one { PIECE } else { dims[3] as usize }, &mut s.multipliers);
-    for_pieces(dims, |piece| {
+    let e =
+        if one { Elements::new(dst.dims, [dst, src]) } else { Elements { dims: dst.dims, of: [*dst, *src] } };
+    multipliers(m, q, if one { PIECE } else { dst.dims[3] as usize }, &mut s.multipliers);
+    let [to, from] = &e.of;
+    for_pieces(e.dims, |piece| {
         let by = &s.multipliers[if one { 0 } else { piece.first }..];
         s.floats.clear();
         if src.space == Space::Acc {
-            read_wide(m, src, piece.address(src), piece.n, &mut s.sums);
+            read_wide(m, from, piece.address(from), piece.n, &mut s.sums);
             s.floats.extend(s.sums.iter().zip(by).map(|(v, f)| numeric::scale_sum(*v, *f)));
         } else {
-            read_piece(level, m, src, piece, &mut s.a);
+            read_piece(level, m, from, piece, &mut s.a);
             s.floats.resize(piece.n, 0.0);
             kernels::dequantize(level, &mut s.floats, &s.a, src.zero_point, by);
         }
-        write_floats(m, dst, piece.address(dst), &s.floats);
+        write_floats(m, to, piece.address(to), &s.floats);
     });
     super::mac::pad(m, dst);
 }

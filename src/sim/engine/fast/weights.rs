@@ -8,9 +8,10 @@ use crate::sim::op::Pruned;
 /// Depthwise weights made ready: signed and interleaved, with their sums.
 #[derive(Debug, Default)]
 pub(super) struct Interleaved {
-    pub(super) of: Option<TensorDesc>,
+    pub(super) of: Option<(TensorDesc, bool)>,
     range: (i64, i64),
     plain: Vec<i8>,
+    /// In the order of the kernel for columns, or of the one for taps.
     pub(super) weights: Vec<i8>,
     pub(super) sums: Vec<i32>,
 }
@@ -53,9 +54,10 @@ impl Interleaved {
 
 #[cfg(target_arch = "x86_64")]
 impl Interleaved {
-    /// Makes weights ready, unless they are those of the last product. None if differences do not fit a byte.
-    pub(super) fn ready(&mut self, m: &Memory, d: &TensorDesc) -> Option<()> {
-        if self.of == Some(*d) {
+    /// Makes weights ready, unless they are those of the last product; `columns` for square kernels, in the order of columns.
+    /// None if differences do not fit a byte.
+    pub(super) fn ready(&mut self, m: &Memory, d: &TensorDesc, columns: bool) -> Option<()> {
+        if self.of == Some((*d, columns)) {
             return Some(());
         }
         self.of = None;
@@ -70,16 +72,25 @@ impl Interleaved {
         for y in 0..kh as i64 {
             for x in 0..kw as i64 {
                 let row = m.read(d.space, d.base + y * d.strides[1] + x * d.strides[2], channels);
-                for (w, sum) in row.iter().zip(&mut self.sums) {
-                    let value = if d.etype == EType::S8 { i32::from(*w as i8) } else { i32::from(*w) };
-                    let difference = value - d.zero_point;
-                    *sum += difference;
-                    self.plain.push(i8::try_from(difference).ok()?);
+                let begin = self.plain.len();
+                if d.etype == EType::S8 && d.zero_point == 0 {
+                    self.plain.extend(row.iter().map(|w| *w as i8));
+                } else {
+                    for w in row {
+                        let value = if d.etype == EType::S8 { i32::from(*w as i8) } else { i32::from(*w) };
+                        self.plain.push(i8::try_from(value - d.zero_point).ok()?);
+                    }
                 }
+                let row = &self.plain[begin..];
+                self.sums.iter_mut().zip(row).for_each(|(sum, w)| *sum += i32::from(*w));
             }
         }
-        super::simd::depthwise::interleave(&self.plain, channels, &mut self.weights);
-        self.of = Some(*d);
+        if columns {
+            super::simd::columns::interleave(&self.plain, kh, channels, &mut self.weights);
+        } else {
+            super::simd::depthwise::interleave(&self.plain, channels, &mut self.weights);
+        }
+        self.of = Some((*d, columns));
         Some(())
     }
 }

@@ -53,9 +53,11 @@ fn chunk(quads: usize) -> usize {
     quads / parts
 }
 
-/// Whether matrix tiles pay.
+/// Whether matrix tiles pay: loading and storing sums takes as long as 50 products, and more so where rows of activations
+/// straddle cache lines.
 pub(super) fn suits(t: &Tile) -> bool {
-    t.extent[0] * t.extent[1] >= 3 && chunk(t.quads) >= 3
+    let long = t.taps.len() * t.quads >= 28 || t.step[1].is_multiple_of(64);
+    t.extent[0] * t.extent[1] >= 3 && chunk(t.quads) >= 3 && long
 }
 
 /// How output pixels are numbered: `of` of them a row, the last ones of a row without meaning.

@@ -7,6 +7,10 @@
 #[cfg(target_arch = "x86_64")]
 pub(super) mod amx;
 #[cfg(target_arch = "x86_64")]
+pub(super) mod columns;
+#[cfg(target_arch = "x86_64")]
+pub(super) mod combine;
+#[cfg(target_arch = "x86_64")]
 pub(super) mod depthwise;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod depthwise_words;

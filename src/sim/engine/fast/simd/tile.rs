@@ -54,6 +54,10 @@ pub(in crate::sim::engine::fast) struct Place {
 impl Place {
     /// How many results of `bias + sum`, |sum| ≤ `most`, have wrapped: the sum is the wrapped difference.
     pub(in crate::sim::engine::fast) fn wraps(&self, dst: &[u8], bias: &[[u8; 4]], most: i64) -> u64 {
+        let greatest = bias.iter().map(|b| i32::from_le_bytes(*b).unsigned_abs()).max().unwrap_or(0);
+        if i64::from(greatest) + most <= i64::from(i32::MAX) {
+            return 0;
+        }
         let mut wraps = 0;
         for (o, bias) in bias.iter().map(|b| i32::from_le_bytes(*b)).enumerate() {
             if i64::from(bias).abs() + most <= i64::from(i32::MAX) {

@@ -1,0 +1,289 @@
+//! Depthwise convolution of bytes with kernels of 3 × 3 and 5 × 5 on 512 bits: 64 channels at a time, column by column.
+//!
+//! A column is what lies under a kernel's height, at one place of the image's width. Its rows are interleaved once, four bytes
+//! for each channel, and VPDPBUSD adds them to the sums of all outputs whose windows hold the column. Rows and columns that
+//! are padding come from zero points instead of the image, so no image is copied.
+
+#![expect(unsafe_code, reason = "vector kernels on raw pointers")]
+
+use std::arch::x86_64::{
+    __m512i, _mm_maskz_loadu_epi8, _mm512_cvtepu8_epi32, _mm512_dpbusd_epi32, _mm512_loadu_si512,
+    _mm512_mask_storeu_epi32, _mm512_maskz_loadu_epi8, _mm512_permutexvar_epi32, _mm512_set1_epi8,
+    _mm512_setr_epi32, _mm512_setzero_si512, _mm512_unpackhi_epi8, _mm512_unpackhi_epi16,
+    _mm512_unpacklo_epi8, _mm512_unpacklo_epi16, _mm512_xor_si512,
+};
+
+/// A depthwise tile: `dst[y][x][c] = init[c] + Σ(i, j) a[y·s + i][x·s + j][c] · w[i][j][c]`.
+#[derive(Debug)]
+pub(in crate::sim::engine::fast) struct Columns<'a> {
+    /// Activations.
+    pub(in crate::sim::engine::fast) src: &'a [u8],
+    /// Where the image's first pixel begins, and the bytes from a row and from a pixel to the next.
+    pub(in crate::sim::engine::fast) first: usize,
+    pub(in crate::sim::engine::fast) pitch: [usize; 2],
+    /// Rows and columns of the image.
+    pub(in crate::sim::engine::fast) image: [usize; 2],
+    /// Row and column of the image under the upper left corner of the first window; negative in the padding.
+    pub(in crate::sim::engine::fast) corner: [i64; 2],
+    /// What is turned in an activation so that it is unsigned, and the zero point then.
+    pub(in crate::sim::engine::fast) flip: u8,
+    pub(in crate::sim::engine::fast) zero: u8,
+    /// Output rows and columns.
+    pub(in crate::sim::engine::fast) extent: [usize; 2],
+    /// Height and width of the kernel, and its step.
+    pub(in crate::sim::engine::fast) kernel: usize,
+    pub(in crate::sim::engine::fast) stride: [usize; 2],
+    /// From [`interleave`].
+    pub(in crate::sim::engine::fast) weights: &'a [i8],
+    pub(in crate::sim::engine::fast) channels: usize,
+    /// Start values, up to a multiple of 64 channels.
+    pub(in crate::sim::engine::fast) init: &'a [i32],
+    /// Accumulators, and where those of pixel (0, 0) begin.
+    pub(in crate::sim::engine::fast) dst: &'a mut [u8],
+    pub(in crate::sim::engine::fast) target: usize,
+    /// Bytes from an output row and an output pixel to the next, in `dst`.
+    pub(in crate::sim::engine::fast) step: [usize; 2],
+}
+
+/// Whether there is a kernel for such windows.
+pub(in crate::sim::engine::fast) fn suits(kernel: [u16; 2], stride: [u16; 2], dilation: [u16; 2]) -> bool {
+    matches!(kernel, [3, 3] | [5, 5]) && matches!(stride[1], 1 | 2) && dilation == [1, 1]
+}
+
+/// Signed weights `[tap][channel]` of a square kernel as `[channel/64][column][row/4][64 channels][4 rows]`, absent ones zero.
+pub(in crate::sim::engine::fast) fn interleave(
+    weights: &[i8],
+    kernel: usize,
+    channels: usize,
+    to: &mut Vec<i8>,
+) {
+    to.clear();
+    to.resize(channels.div_ceil(64) * block_bytes(kernel), 0);
+    let absent = vec![0; channels];
+    for column in 0..kernel {
+        for group in 0..kernel.div_ceil(4) {
+            let rows: [&[i8]; 4] = std::array::from_fn(|i| match group * 4 + i {
+                row if row < kernel => &weights[(row * kernel + column) * channels..][..channels],
+                _ => absent.as_slice(),
+            });
+            for block in 0..channels.div_ceil(64) {
+                let at = block * block_bytes(kernel) + (column * kernel.div_ceil(4) + group) * 256;
+                let [a, b, c, d] = rows.map(|r| &r[block * 64..]);
+                let to = to[at..at + 256].as_chunks_mut::<4>().0;
+                for ((((t, a), b), c), d) in to.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                    *t = [*a, *b, *c, *d];
+                }
+            }
+        }
+    }
+}
+
+/// Bytes of the interleaved weights of 64 channels.
+const fn block_bytes(kernel: usize) -> usize {
+    kernel * kernel.div_ceil(4) * 256
+}
+
+/// A row of the image: where its first pixel begins, and how far the next one is; a row of padding stands still.
+type Row = (*const u8, usize);
+
+impl Columns<'_> {
+    /// Computes the tile; false if something lies outside.
+    pub(in crate::sim::engine::fast) fn run(&mut self) -> bool {
+        let [height, width] = self.image;
+        let blocks = self.channels.div_ceil(64);
+        let end = |first: usize, rows: usize, pitch: [usize; 2], columns: usize, len: usize| {
+            first + (rows - 1) * pitch[0] + (columns - 1) * pitch[1] + len
+        };
+        let fits = self.extent.iter().chain(&self.image).all(|n| *n > 0)
+            && matches!(self.kernel, 3 | 5)
+            && end(self.first, height, self.pitch, width, self.channels) <= self.src.len()
+            && end(self.target, self.extent[0], self.step, self.extent[1], self.channels * 4)
+                <= self.dst.len()
+            && self.weights.len() >= blocks * block_bytes(self.kernel)
+            && self.init.len() >= blocks * 64;
+        if !fits {
+            return false;
+        }
+        let padding = [self.zero ^ self.flip; 64];
+        for y in 0..self.extent[0] {
+            for block in 0..blocks {
+                let n = (self.channels - block * 64).min(64);
+                let mut rows: [Row; 5] = [(padding.as_ptr(), 0); 5];
+                for (i, row) in rows.iter_mut().enumerate().take(self.kernel) {
+                    let at = self.corner[0] + (y * self.stride[0] + i) as i64;
+                    if (0..height as i64).contains(&at) {
+                        let first = self.first + at as usize * self.pitch[0] + block * 64;
+                        *row = (self.src[first..].as_ptr(), self.pitch[1]);
+                    }
+                }
+                let line = Line {
+                    rows,
+                    begin: self.corner[1],
+                    width: width as i64,
+                    zero: self.zero,
+                    flip: self.flip,
+                    weights: self.weights[block * block_bytes(self.kernel)..].as_ptr(),
+                    init: self.init[block * 64..].as_ptr(),
+                    to: self.dst[self.target + y * self.step[0] + block * 256..].as_mut_ptr(),
+                    step: self.step[1],
+                    pixels: self.extent[1],
+                    n,
+                };
+                // SAFETY: AVX-512 VNNI was detected, else this module is not called. Rows lie inside the image, which is inside `src`,
+                // or are 64 bytes of padding that stand still; `fits` says that all targets are inside `dst`.
+                unsafe { line.run(self.kernel, self.stride[1]) };
+            }
+        }
+        true
+    }
+}
+
+/// One line of outputs, up to 64 channels.
+struct Line {
+    rows: [Row; 5],
+    /// Column of the image under the first window's left edge, and columns of the image.
+    begin: i64,
+    width: i64,
+    zero: u8,
+    flip: u8,
+    weights: *const i8,
+    init: *const i32,
+    to: *mut u8,
+    step: usize,
+    pixels: usize,
+    n: usize,
+}
+
+impl Line {
+    /// # Safety
+    /// The CPU has AVX-512 VNNI. `n` bytes can be read at every column of every row, `n` values written for every pixel;
+    /// weights and start values are whole. The kernel is 3 or 5.
+    unsafe fn run(&self, kernel: usize, stride: usize) {
+        // SAFETY: as the function says.
+        unsafe {
+            match (kernel, stride, self.n.div_ceil(16)) {
+                (3, 1, 1) => self.slide::<3, 1, 3, 1>(),
+                (3, 1, 2) => self.slide::<3, 1, 3, 2>(),
+                (3, 1, 3) => self.slide::<3, 1, 3, 3>(),
+                (3, 1, _) => self.slide::<3, 1, 3, 4>(),
+                (3, _, 1) => self.slide::<3, 1, 2, 1>(),
+                (3, _, 2) => self.slide::<3, 1, 2, 2>(),
+                (3, _, 3) => self.slide::<3, 1, 2, 3>(),
+                (3, _, _) => self.slide::<3, 1, 2, 4>(),
+                (_, 1, 1) => self.slide::<5, 2, 5, 1>(),
+                (_, 1, 2) => self.slide::<5, 2, 5, 2>(),
+                (_, 1, 3) => self.slide::<5, 2, 5, 3>(),
+                (_, 1, _) => self.slide::<5, 2, 5, 4>(),
+                (_, _, 1) => self.slide::<5, 2, 3, 1>(),
+                (_, _, 2) => self.slide::<5, 2, 3, 2>(),
+                (_, _, 3) => self.slide::<5, 2, 3, 3>(),
+                _ => self.slide::<5, 2, 3, 4>(),
+            }
+        }
+    }
+
+    /// `K` is the kernel's size, `G` how many fours of rows it has, `A` how many outputs' windows hold a column at most (as many
+    /// as the kernel has columns where the step is one), `V` how many sixteens of channels there are.
+    ///
+    /// # Safety
+    /// As [`run`](Line::run) says.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    unsafe fn slide<const K: usize, const G: usize, const A: usize, const V: usize>(&self) {
+        let stride = if A == K { 1 } else { 2 };
+        // SAFETY: as the function says; loads and stores of channels beyond `n` are masked.
+        unsafe {
+            let bytes = if self.n == 64 { u64::MAX } else { (1 << self.n) - 1 };
+            let left = self.n - (V - 1) * 16;
+            let last = if left == 16 { u16::MAX } else { (1 << left) - 1 };
+            let mut start = [_mm512_setzero_si512(); V];
+            for (v, start) in start.iter_mut().enumerate() {
+                *start = _mm512_loadu_si512(self.init.add(v * 16).cast());
+            }
+            // Outputs in work, the oldest first.
+            let mut sums = [start; A];
+            let padding = _mm512_set1_epi8(self.zero as i8);
+            let flip = _mm512_set1_epi8(self.flip as i8);
+            let mut to = self.to;
+            let columns = (self.pixels - 1) * stride + K;
+            for c in 0..columns {
+                let at = self.begin + c as i64;
+                let mut column = [[padding; V]; G];
+                if at >= 0 && at < self.width {
+                    let at = at as usize;
+                    let mut rows = [_mm512_setzero_si512(); 4];
+                    for (i, row) in rows.iter_mut().enumerate().take(if K < 4 { K } else { 4 }) {
+                        let (first, step) = self.rows[i];
+                        let a = _mm512_maskz_loadu_epi8(bytes, first.add(at * step).cast());
+                        *row = in_fours(_mm512_xor_si512(a, flip));
+                    }
+                    column[0] = interleaved::<V>(rows);
+                    if G == 2 {
+                        let (first, step) = self.rows[4];
+                        for (v, to) in column[G - 1].iter_mut().enumerate() {
+                            let mask = if v == V - 1 { last } else { u16::MAX };
+                            let a = _mm_maskz_loadu_epi8(mask, first.add(at * step + v * 16).cast());
+                            // Bytes of rows that the kernel does not have meet weights of zero.
+                            *to = _mm512_xor_si512(_mm512_cvtepu8_epi32(a), flip);
+                        }
+                    }
+                }
+                // The oldest output meets its window's last column now, younger ones those before it.
+                let even = stride == 1 || c % 2 == (K - 1) % 2;
+                for (j, sums) in sums.iter_mut().enumerate() {
+                    let tap = match (stride, even) {
+                        (1, _) => K - 1 - j,
+                        (_, true) => K - 1 - 2 * j,
+                        // Between the oldest output's columns; the youngest has not begun.
+                        _ if j == A - 1 => continue,
+                        _ => K - 2 - 2 * j,
+                    };
+                    for (g, column) in column.iter().enumerate() {
+                        let weights = self.weights.add((tap * G + g) * 256);
+                        for (v, (sum, a)) in sums.iter_mut().zip(column).enumerate() {
+                            let w = _mm512_loadu_si512(weights.add(v * 64).cast());
+                            *sum = _mm512_dpbusd_epi32(*sum, *a, w);
+                        }
+                    }
+                }
+                if !even {
+                    continue;
+                }
+                if c + 1 >= K {
+                    for (v, sum) in sums[0].iter().enumerate() {
+                        let mask = if v == V - 1 { last } else { u16::MAX };
+                        _mm512_mask_storeu_epi32(to.add(v * 64).cast(), mask, *sum);
+                    }
+                    to = to.add(self.step);
+                }
+                for j in 1..A {
+                    sums[j - 1] = sums[j];
+                }
+                sums[A - 1] = start;
+            }
+        }
+    }
+}
+
+/// The 4 × 4 matrix of fours of channels, transposed: interleaving then leaves channels in their order.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn in_fours(a: __m512i) -> __m512i {
+    _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), a)
+}
+
+/// Four bytes for each of `V` times sixteen channels, from rows [`in_fours`].
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn interleaved<const V: usize>(rows: [__m512i; 4]) -> [__m512i; V] {
+    let mut to = [_mm512_setzero_si512(); V];
+    for (v, to) in to.iter_mut().enumerate() {
+        // The compiler computes each half once.
+        let (one, two) = if v < 2 {
+            (_mm512_unpacklo_epi8(rows[0], rows[1]), _mm512_unpacklo_epi8(rows[2], rows[3]))
+        } else {
+            (_mm512_unpackhi_epi8(rows[0], rows[1]), _mm512_unpackhi_epi8(rows[2], rows[3]))
+        };
+        *to = if v % 2 == 0 { _mm512_unpacklo_epi16(one, two) } else { _mm512_unpackhi_epi16(one, two) };
+    }
+    to
+}

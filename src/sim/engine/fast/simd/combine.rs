@@ -1,0 +1,239 @@
+//! Sums and products of two tensors on 512 bits: the roundings of [`numeric`](crate::numeric), sixteen elements at a time, of
+//! 8 or 16 bits each.
+
+#![expect(unsafe_code, reason = "vector kernels on raw pointers")]
+
+use std::arch::x86_64::*;
+
+use super::round::tail;
+use crate::isa::{EType, Space, TensorDesc};
+use crate::sim::engine::fast::vector::Sum;
+
+/// An operand or a result: rows of elements of 8 or 16 bits that follow each other, or of one element for all.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::sim::engine::fast) struct Operand {
+    /// Where it begins, and bytes along the outer extents.
+    pub(in crate::sim::engine::fast) at: usize,
+    pub(in crate::sim::engine::fast) strides: [usize; 3],
+    pub(in crate::sim::engine::fast) etype: EType,
+    pub(in crate::sim::engine::fast) one: bool,
+}
+
+impl Operand {
+    /// The operand of a descriptor, if it is one.
+    pub(in crate::sim::engine::fast) fn of(d: &TensorDesc) -> Option<Operand> {
+        let size = d.etype.bytes();
+        if d.space != Space::Spm || size > 2 || !(d.strides[3] == size as i64 || d.strides[3] == 0) {
+            return None;
+        }
+        let mut strides = [0; 3];
+        for (to, from) in strides.iter_mut().zip(d.strides) {
+            *to = usize::try_from(from).ok()?;
+        }
+        Some(Operand { at: usize::try_from(d.base).ok()?, strides, etype: d.etype, one: d.strides[3] == 0 })
+    }
+
+    /// Whether all rows lie inside `len` bytes.
+    fn inside(&self, dims: [usize; 4], len: usize) -> bool {
+        let n = if self.one { 1 } else { dims[3] };
+        let mut end = self.at + n * self.etype.bytes();
+        for (n, stride) in dims.iter().zip(self.strides) {
+            end += (n - 1) * stride;
+        }
+        end <= len
+    }
+
+    /// The same from a row on.
+    fn row(&self, row: [usize; 3]) -> Operand {
+        let offset: usize = row.iter().zip(self.strides).map(|(i, s)| i * s).sum();
+        Operand { at: self.at + offset, ..*self }
+    }
+}
+
+/// QLinearAdd or QLinearMul, element by element, in one memory; false, and nothing done, if something lies outside. The result
+/// may lie on an operand.
+pub(in crate::sim::engine::fast) fn combine(
+    memory: &mut [u8],
+    dims: [usize; 4],
+    to: Operand,
+    from: [Operand; 2],
+    sum: Sum,
+    clamp: [i32; 2],
+) -> bool {
+    let all = [to, from[0], from[1]];
+    if to.one || dims.contains(&0) || all.iter().any(|o| !o.inside(dims, memory.len())) {
+        return false;
+    }
+    let base = memory.as_mut_ptr();
+    let only_bytes = all.iter().all(|o| o.etype.bytes() == 1);
+    let kernel = match (only_bytes, to.etype == EType::S8, sum) {
+        (false, ..) => words,
+        (_, false, Sum::Add(_)) => bytes::<false, true>,
+        (_, true, Sum::Add(_)) => bytes::<true, true>,
+        (_, false, Sum::Mul(..)) => bytes::<false, false>,
+        (_, true, Sum::Mul(..)) => bytes::<true, false>,
+    };
+    for a in 0..dims[0] {
+        for b in 0..dims[1] {
+            let row = |o: Operand| o.row([a, b, 0]);
+            // SAFETY: AVX-512 was detected, else this module is not called; all rows lie inside the memory.
+            unsafe { kernel(base, row(to), from.map(row), [dims[2], dims[3]], sum, clamp) };
+        }
+    }
+    true
+}
+
+/// The bytes of each 128 bits as four times four integers; `sign` is 0x80 for signed ones.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn widened(x: __m512i, sign: i32) -> [__m512i; 4] {
+    let none = _mm512_setzero_si512();
+    let x = _mm512_xor_si512(x, _mm512_set1_epi8(sign as i8));
+    let (low, high) = (_mm512_unpacklo_epi8(x, none), _mm512_unpackhi_epi8(x, none));
+    [
+        _mm512_unpacklo_epi16(low, none),
+        _mm512_unpackhi_epi16(low, none),
+        _mm512_unpacklo_epi16(high, none),
+        _mm512_unpackhi_epi16(high, none),
+    ]
+}
+
+/// Sums, or products where not `ADD`, of rows of bytes.
+///
+/// # Safety
+/// The CPU has the features; `n` elements of each row of each operand can be read and written, or one.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,fma")]
+unsafe fn bytes<const SIGNED: bool, const ADD: bool>(
+    base: *mut u8,
+    to: Operand,
+    from: [Operand; 2],
+    [rows, n]: [usize; 2],
+    sum: Sum,
+    clamp: [i32; 2],
+) {
+    // SAFETY: as the function says; the last vector of a row is masked.
+    unsafe {
+        let hi = _mm512_set1_ps(clamp[1] as f32);
+        let lo = _mm512_set1_epi8(clamp[0] as i8);
+        let (by, zeros) = match sum {
+            Sum::Add(by) => (by, [0; 2]),
+            Sum::Mul(zeros, m, zero) => ([m, zero as f32, 0.0], zeros),
+        };
+        let [p, q, r] = [_mm512_set1_ps(by[0]), _mm512_set1_ps(by[1]), _mm512_set1_ps(by[2])];
+        let sign = [0, 1].map(|i| if from[i].etype == EType::S8 { 0x80 } else { 0 });
+        let less = [_mm512_set1_epi32(zeros[0] + sign[0]), _mm512_set1_epi32(zeros[1] + sign[1])];
+        for row in 0..rows {
+            let at = [0, 1].map(|o| base.add(from[o].at + row * from[o].strides[2]));
+            let to = base.add(to.at + row * to.strides[2]);
+            for i in (0..n).step_by(64) {
+                let mask = if n - i >= 64 { u64::MAX } else { (1 << (n - i)) - 1 };
+                let mut each = [[_mm512_setzero_si512(); 4]; 2];
+                for (o, each) in each.iter_mut().enumerate() {
+                    let all = if from[o].one {
+                        _mm512_set1_epi8(at[o].cast::<i8>().read())
+                    } else {
+                        _mm512_maskz_loadu_epi8(mask, at[o].add(i).cast())
+                    };
+                    *each = widened(all, sign[o]);
+                }
+                let mut results = [_mm512_setzero_si512(); 4];
+                for (v, result) in results.iter_mut().enumerate() {
+                    let x = _mm512_cvtepi32_ps(_mm512_sub_epi32(each[0][v], less[0]));
+                    let y = _mm512_cvtepi32_ps(_mm512_sub_epi32(each[1][v], less[1]));
+                    let sum = if ADD {
+                        _mm512_fmadd_ps(x, p, _mm512_fmadd_ps(y, q, r))
+                    } else {
+                        // The f32 product of exact factors is the rounded integer product.
+                        _mm512_add_ps(_mm512_mul_ps(_mm512_mul_ps(x, y), p), q)
+                    };
+                    // Too low ones and NaN, which the minimum passes on, become the least integer, and packing saturates.
+                    *result = _mm512_cvtps_epi32(_mm512_min_ps(hi, sum));
+                }
+                let [a, b, c, d] = results;
+                let (low, high) = (_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
+                let packed = if SIGNED {
+                    _mm512_max_epi8(_mm512_packs_epi16(low, high), lo)
+                } else {
+                    _mm512_max_epu8(_mm512_packus_epi16(low, high), lo)
+                };
+                _mm512_mask_storeu_epi8(to.add(i).cast(), mask, packed);
+            }
+        }
+    }
+}
+
+/// Sixteen elements from the `i`th on as integers.
+///
+/// # Safety
+/// The CPU has the features; the elements of the mask can be read.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+unsafe fn load(from: *const u8, etype: EType, i: usize, mask: u16) -> __m512i {
+    // SAFETY: as the function says.
+    unsafe {
+        let at = from.add(i * etype.bytes());
+        match etype {
+            EType::U8 => _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(mask, at.cast())),
+            EType::S8 => _mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(mask, at.cast())),
+            EType::U16 => _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, at.cast())),
+            _ => _mm512_cvtepi16_epi32(_mm256_maskz_loadu_epi16(mask, at.cast())),
+        }
+    }
+}
+
+/// Sums or products of rows of bytes or words.
+///
+/// # Safety
+/// The CPU has the features; `n` elements of each row of each operand can be read and written, or one.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,fma")]
+unsafe fn words(
+    base: *mut u8,
+    to: Operand,
+    [a, b]: [Operand; 2],
+    [rows, n]: [usize; 2],
+    sum: Sum,
+    clamp: [i32; 2],
+) {
+    // SAFETY: as the function says; the last vector of a row is masked.
+    unsafe {
+        let [lo, hi] = [_mm512_set1_ps(clamp[0] as f32), _mm512_set1_ps(clamp[1] as f32)];
+        let first = _mm512_setzero_si512();
+        let size = to.etype.bytes();
+        for row in 0..rows {
+            let [from_a, from_b] = [base.add(a.at + row * a.strides[2]), base.add(b.at + row * b.strides[2])];
+            let to = base.add(to.at + row * to.strides[2]);
+            let mut x =
+                if a.one { _mm512_permutexvar_epi32(first, load(from_a, a.etype, 0, 1)) } else { first };
+            let mut y =
+                if b.one { _mm512_permutexvar_epi32(first, load(from_b, b.etype, 0, 1)) } else { first };
+            for i in (0..n).step_by(16) {
+                let mask = tail(n - i);
+                if !a.one {
+                    x = load(from_a, a.etype, i, mask);
+                }
+                if !b.one {
+                    y = load(from_b, b.etype, i, mask);
+                }
+                let sum = match sum {
+                    Sum::Add([ra, rb, c]) => {
+                        let second =
+                            _mm512_fmadd_ps(_mm512_cvtepi32_ps(y), _mm512_set1_ps(rb), _mm512_set1_ps(c));
+                        _mm512_fmadd_ps(_mm512_cvtepi32_ps(x), _mm512_set1_ps(ra), second)
+                    }
+                    Sum::Mul([za, zb], m, zero) => {
+                        let x = _mm512_cvtepi32_ps(_mm512_sub_epi32(x, _mm512_set1_epi32(za)));
+                        let y = _mm512_cvtepi32_ps(_mm512_sub_epi32(y, _mm512_set1_epi32(zb)));
+                        let scaled = _mm512_mul_ps(_mm512_mul_ps(x, y), _mm512_set1_ps(m));
+                        _mm512_add_ps(scaled, _mm512_set1_ps(zero as f32))
+                    }
+                };
+                let rounded = _mm512_cvtps_epi32(_mm512_min_ps(_mm512_max_ps(sum, lo), hi));
+                if size == 1 {
+                    _mm_mask_storeu_epi8(to.add(i).cast(), mask, _mm512_cvtepi32_epi8(rounded));
+                } else {
+                    _mm256_mask_storeu_epi16(to.add(i * 2).cast(), mask, _mm512_cvtepi32_epi16(rounded));
+                }
+            }
+        }
+    }
+}
