@@ -117,6 +117,21 @@ kernel! {
 }
 
 kernel! {
+    /// `sums[c] += bytes[c] − zero_point`.
+    pub(super) fn sum_bytes(sums: &mut [i32], bytes: &[u8], signed: bool, zero_point: i32) -> () {
+        if signed {
+            for (s, b) in sums.iter_mut().zip(bytes) {
+                *s = s.wrapping_add(i32::from(*b as i8) - zero_point);
+            }
+        } else {
+            for (s, b) in sums.iter_mut().zip(bytes) {
+                *s = s.wrapping_add(i32::from(*b) - zero_point);
+            }
+        }
+    }
+}
+
+kernel! {
     /// `averages[c]` takes the dequantized `values[c]`.
     pub(super) fn average(averages: &mut [Average], values: &[i32], scale: f32, zero_point: i32) -> () {
         for (a, v) in averages.iter_mut().zip(values) {

@@ -259,34 +259,31 @@ pub(super) fn lut(
     table: &TensorDesc,
 ) {
     read(m, table, table.base, 256, &mut s.b);
-    let bytes: [u8; 256] = std::array::from_fn(|i| s.b[i] as u8);
-    let Elements { dims, of: [to, from] } = Elements::new(dst.dims, [dst, src]);
-    for_pieces(dims, |piece| {
-        if fast_look_up(level, m, [&to, &from], piece, &bytes) {
-            return;
-        }
-        read_piece(level, m, &from, piece, &mut s.a);
+    let e = Elements::new(dst.dims, [dst, src]);
+    if fast_look_up(level, m, &e, &s.b) {
+        return super::mac::pad(m, dst);
+    }
+    let [to, from] = &e.of;
+    for_pieces(e.dims, |piece| {
+        read_piece(level, m, from, piece, &mut s.a);
         s.a.iter_mut().for_each(|v| *v = s.b[(*v & 0xff) as usize]);
-        write_piece(level, m, &to, piece, &s.a);
+        write_piece(level, m, to, piece, &s.a);
     });
     super::mac::pad(m, dst);
 }
 
-/// A piece of table entries of bytes, where a kernel can; false if not.
-fn fast_look_up(
-    level: Level,
-    m: &mut Memory,
-    [dst, src]: [&TensorDesc; 2],
-    piece: Piece,
-    table: &[u8; 256],
-) -> bool {
+/// Table entries of bytes, where a kernel can; false, and nothing done, if not.
+fn fast_look_up(level: Level, m: &mut Memory, e: &Elements<2>, table: &[i32]) -> bool {
     #[cfg(target_arch = "x86_64")]
-    if matches!(level, Level::Avx512Vnni(_) | Level::Amx(_)) && is_bytes(dst) && is_bytes(src) {
-        let Ok(places) = places([dst, src], piece) else { return false };
-        let (spm, _) = m.spm_and_acc();
-        return super::simd::round::look_up(spm, places, piece.n, table);
+    if matches!(level, Level::Avx512Vnni(_) | Level::Amx(_)) {
+        use super::simd::combine::Operand;
+        let table: [u8; 256] = std::array::from_fn(|i| table[i] as u8);
+        if let [Some(to), Some(from)] = e.of.each_ref().map(Operand::of) {
+            let dims = e.dims.map(|n| n as usize);
+            return super::simd::round::look_up(m.spm_and_acc().0, dims, [to, from], &table);
+        }
     }
-    let _ = (level, m, dst, src, piece, table);
+    let _ = (level, m, e, table);
     false
 }
 
@@ -386,9 +383,16 @@ pub(super) fn rsum(
     let n = dst.dims[3] as usize;
     s.a.clear();
     s.a.resize(n, 0);
+    let bytes = src.etype.bytes() == 1 && src.strides[3] == 1;
     for_rows(src.dims, |at| {
-        read(m, src, row_address(src, at), n, &mut s.b);
-        kernels::sum(level, &mut s.a, &s.b, src.zero_point);
+        let start = row_address(src, at);
+        if bytes {
+            let row = m.read(src.space, start, n);
+            kernels::sum_bytes(level, &mut s.a, row, src.etype == EType::S8, src.zero_point);
+        } else {
+            read(m, src, start, n, &mut s.b);
+            kernels::sum(level, &mut s.a, &s.b, src.zero_point);
+        }
     });
     super::mac::finish_row(level, m, &mut s.b, dst, accumulate, &s.a)
 }

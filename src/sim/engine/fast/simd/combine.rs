@@ -34,7 +34,7 @@ impl Operand {
     }
 
     /// Whether all rows lie inside `len` bytes.
-    fn inside(&self, dims: [usize; 4], len: usize) -> bool {
+    pub(super) fn inside(&self, dims: [usize; 4], len: usize) -> bool {
         let n = if self.one { 1 } else { dims[3] };
         let mut end = self.at + n * self.etype.bytes();
         for (n, stride) in dims.iter().zip(self.strides) {
@@ -44,7 +44,7 @@ impl Operand {
     }
 
     /// The same from a row on.
-    fn row(&self, row: [usize; 3]) -> Operand {
+    pub(super) fn row(&self, row: [usize; 3]) -> Operand {
         let offset: usize = row.iter().zip(self.strides).map(|(i, s)| i * s).sum();
         Operand { at: self.at + offset, ..*self }
     }
