@@ -36,7 +36,7 @@ impl Products {
 /// Whether operands have the types and places that kernels take.
 fn suits(level: Level, dst: &TensorDesc, a: &TensorDesc, w: &TensorDesc, bias: Option<&TensorDesc>) -> bool {
     let byte = |d: &TensorDesc| d.space == Space::Spm && matches!(d.etype, EType::U8 | EType::S8);
-    matches!(level, Level::Avx512Vnni(_) | Level::Amx(_))
+    level != Level::Portable
         && byte(a)
         && byte(w)
         && dst.space == Space::Acc
@@ -59,7 +59,7 @@ pub(super) fn conv(level: Level, s: &mut Products, m: &mut Memory, c: &ConvOp) -
     if !suits(level, &c.dst, &c.src, &c.weights, c.bias.as_ref()) {
         return None;
     }
-    s.weights.ready(m, &c.weights, c.pruned.as_ref())?;
+    s.weights.ready(level, m, &c.weights, c.pruned.as_ref())?;
     let quads = c.weights.dims[3].div_ceil(4) as usize;
     let w = &c.window;
     let image = Image::of(c, quads * 4);
@@ -97,7 +97,12 @@ pub(super) fn conv(level: Level, s: &mut Products, m: &mut Memory, c: &ConvOp) -
 pub(super) fn depthwise(level: Level, s: &mut Products, m: &mut Memory, c: &ConvOp) -> Option<u64> {
     use super::simd::columns::{self, Columns};
     use super::simd::depthwise::Depthwise;
-    if c.accumulate || c.pruned.is_some() || !suits(level, &c.dst, &c.src, &c.weights, c.bias.as_ref()) {
+    let wide = matches!(level, Level::Avx512Vnni(_) | Level::Amx(_));
+    if !wide
+        || c.accumulate
+        || c.pruned.is_some()
+        || !suits(level, &c.dst, &c.src, &c.weights, c.bias.as_ref())
+    {
         return None;
     }
     let channels = c.weights.dims[3] as usize;

@@ -285,3 +285,14 @@ kernel! {
         }
     }
 }
+
+kernel! {
+    /// Adds signed packed weights, rows of four for each of `sums.len()` channels, up for each channel.
+    pub(super) fn sum_quads(rows: &[u8], sums: &mut [i32]) -> () {
+        for row in rows.chunks_exact(sums.len() * 4) {
+            for (sum, w) in sums.iter_mut().zip(row.as_chunks::<4>().0) {
+                *sum += w.iter().map(|w| i32::from(*w as i8)).sum::<i32>();
+            }
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! Weights made ready for the kernels of `simd`: signed, with their sums, and remembered until the scratchpad changes there.
 
+use super::Level;
 use crate::isa::blocks::{BLOCK, BLOCK_ELEMENTS};
 use crate::isa::{BlockGrid, EType, Space, TensorDesc};
 use crate::sim::memory::Memory;
@@ -97,7 +98,13 @@ impl Interleaved {
 
 impl Ready {
     /// Makes weights ready, unless they are those of the last product.
-    pub(super) fn ready(&mut self, m: &Memory, d: &TensorDesc, pruned: Option<&Pruned>) -> Option<()> {
+    pub(super) fn ready(
+        &mut self,
+        level: Level,
+        m: &Memory,
+        d: &TensorDesc,
+        pruned: Option<&Pruned>,
+    ) -> Option<()> {
         let of = (*d, pruned.copied());
         if self.of == Some(of) {
             return Some(());
@@ -136,19 +143,22 @@ impl Ready {
             let (block, later) = rest.split_at(width * taps * quads * 4);
             rest = later;
             let sums = &mut self.sums[first..first + width];
-            #[cfg(target_arch = "x86_64")]
-            super::simd::vnni::sums(block, sums);
-            #[cfg(not(target_arch = "x86_64"))]
-            for row in block.chunks_exact(width * 4) {
-                for (sum, w) in sums.iter_mut().zip(row.as_chunks::<4>().0) {
-                    *sum += w.iter().map(|w| i32::from(*w as i8)).sum::<i32>();
-                }
-            }
+            add_up(level, block, sums);
             sums.iter_mut().for_each(|s| *s -= lost);
         }
         self.of = Some(of);
         Some(())
     }
+}
+
+/// Adds signed packed weights of a block, rows of `sums.len()` channels, up for each channel.
+fn add_up(level: Level, block: &[u8], sums: &mut [i32]) {
+    #[cfg(target_arch = "x86_64")]
+    if matches!(level, Level::Avx512Vnni(_) | Level::Amx(_)) {
+        super::simd::vnni::sums(block, sums);
+        return;
+    }
+    super::kernels::sum_quads(level, block, sums);
 }
 
 /// Writes the zero point to the input channels beyond the last one: programs may leave anything there.

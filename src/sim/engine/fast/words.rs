@@ -128,7 +128,7 @@ pub(super) fn conv(level: Level, s: &mut Words, m: &mut Memory, c: &ConvOp) -> O
     if !suits(level, c) || reduction > 65_000 {
         return None;
     }
-    s.weights.ready(m, &c.weights, c.pruned.as_ref())?;
+    s.weights.ready(level, m, &c.weights, c.pruned.as_ref())?;
     let [oc, kh, kw, ic] = c.weights.dims.map(|n| n as usize);
     let w = &c.window;
     let pixel = ic.next_multiple_of(4);

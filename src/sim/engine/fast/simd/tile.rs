@@ -186,6 +186,10 @@ impl Tile<'_> {
             Level::Amx(_) if super::amx::suits(self) => super::amx::run(self, plain, lists),
             #[cfg(target_arch = "x86_64")]
             Level::Avx512Vnni(_) | Level::Amx(_) => super::vnni::run(self, plain, lists),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2(_) => super::avx2::run(self, plain, false, lists),
+            #[cfg(target_arch = "x86_64")]
+            Level::AvxVnni(_) => super::avx2::run(self, plain, true, lists),
             _ => return None,
         };
         Some(wraps + if plain { self.wraps() } else { 0 })
