@@ -11,6 +11,7 @@ use crate::sim::op::Pruned;
 pub(super) struct Interleaved {
     pub(super) of: Option<(TensorDesc, bool)>,
     range: (i64, i64),
+    differences: Vec<i16>,
     plain: Vec<i8>,
     /// In the order of the kernel for columns, or of the one for taps.
     pub(super) weights: Vec<i8>,
@@ -55,8 +56,8 @@ impl Interleaved {
 
 #[cfg(target_arch = "x86_64")]
 impl Interleaved {
-    /// Makes weights ready, unless they are those of the last product; `columns` for square kernels, in the order of columns.
-    /// None if differences do not fit a byte.
+    /// Makes weights ready, unless they are those of the last product; `columns` for square kernels, in the order of columns,
+    /// where differences that do not fit a byte have the rest in a second set of weights. None if the other order has such.
     pub(super) fn ready(&mut self, m: &Memory, d: &TensorDesc, columns: bool) -> Option<()> {
         if self.of == Some((*d, columns)) {
             return Some(());
@@ -67,28 +68,42 @@ impl Interleaved {
             return None;
         }
         self.range = crate::sim::access::Region::Box(d, d.dims).span()?;
-        self.plain.clear();
+        self.differences.clear();
         self.sums.clear();
         self.sums.resize(channels, 0);
+        self.plain.clear();
+        let (signed, zero) = (d.etype == EType::S8, d.zero_point as i16);
+        // Such weights are their own differences.
+        let plain = signed && zero == 0;
         for y in 0..kh as i64 {
             for x in 0..kw as i64 {
                 let row = m.read(d.space, d.base + y * d.strides[1] + x * d.strides[2], channels);
-                let begin = self.plain.len();
-                if d.etype == EType::S8 && d.zero_point == 0 {
+                if plain {
                     self.plain.extend(row.iter().map(|w| *w as i8));
-                } else {
-                    for w in row {
-                        let value = if d.etype == EType::S8 { i32::from(*w as i8) } else { i32::from(*w) };
-                        self.plain.push(i8::try_from(value - d.zero_point).ok()?);
-                    }
+                    self.sums.iter_mut().zip(row).for_each(|(sum, w)| *sum += i32::from(*w as i8));
+                    continue;
                 }
-                let row = &self.plain[begin..];
+                let value = |w: &u8| if signed { i16::from(*w as i8) } else { i16::from(*w) };
+                let begin = self.differences.len();
+                self.differences.extend(row.iter().map(|w| value(w) - zero));
+                let row = &self.differences[begin..];
                 self.sums.iter_mut().zip(row).for_each(|(sum, w)| *sum += i32::from(*w));
             }
         }
+        // Of differences between −255 and 255 two bytes make up each.
+        let first = |w: &i16| (*w).clamp(-128, 127) as i8;
+        self.plain.extend(self.differences.iter().map(first));
+        self.weights.clear();
+        let fit = self.differences.iter().all(|w| (-128..=127).contains(w));
         if columns {
             super::simd::columns::interleave(&self.plain, kh, channels, &mut self.weights);
+            if !fit {
+                self.plain.clear();
+                self.plain.extend(self.differences.iter().map(|w| (w - i16::from(first(w))) as i8));
+                super::simd::columns::interleave(&self.plain, kh, channels, &mut self.weights);
+            }
         } else {
+            fit.then_some(())?;
             super::simd::depthwise::interleave(&self.plain, channels, &mut self.weights);
         }
         self.of = Some((*d, columns));

@@ -294,6 +294,16 @@ pub(super) fn run(t: &mut Tile, plain: bool, lists: &mut Lists) -> u64 {
         .flat_map(|b| targets[b * 16..b * 16 + 16].iter().copied().filter(|p| p.1 != usize::MAX))
         .collect();
     let blocks = std::mem::take(&mut lists.blocks);
+    let mut less = std::mem::take(&mut lists.less);
+    less.clear();
+    if t.zeros[1] == 0 {
+        less.resize(targets.len(), 0);
+    } else {
+        let inside = |b: usize| targets[b * 16 + 15].0 + reach <= t.src.len();
+        for (b, sixteen) in targets.chunks_exact(16).enumerate() {
+            less.extend(sixteen.iter().map(|(source, _)| if inside(b) { vnni::less(t, *source) } else { 0 }));
+        }
+    }
     let mut wraps = 0;
     let config = Config::new(chunk);
     // SAFETY: the CPU has AMX and the system permits it: this level is made by detection only. `config` is 64 bytes.
@@ -317,7 +327,7 @@ pub(super) fn run(t: &mut Tile, plain: bool, lists: &mut Lists) -> u64 {
                     init: lists.init[first + pair..first + pair + n * 16].as_ptr(),
                 };
                 let channel = first + pair;
-                let direct = plain && channel + n * 16 <= t.oc && two.iter().all(|b| b.1);
+                let direct = plain && t.zeros[1] == 0 && channel + n * 16 <= t.oc && two.iter().all(|b| b.1);
                 if direct {
                     let row = |i: usize| targets[two[i.min(m - 1)].0 * 16].1 + channel * 4;
                     let to = [row(0), row(0) + 64, row(1), row(1) + 64];
@@ -335,17 +345,20 @@ pub(super) fn run(t: &mut Tile, plain: bool, lists: &mut Lists) -> u64 {
                         step.compute(m, n, to, 128);
                     }
                     for (i, (b, _)) in two.iter().enumerate() {
-                        for (row, (source, target)) in targets[b * 16..b * 16 + 16].iter().enumerate() {
+                        for (row, (_, target)) in targets[b * 16..b * 16 + 16].iter().enumerate() {
                             if *target == usize::MAX {
                                 continue;
                             }
                             let n = (n * 16).min(t.oc - channel);
                             let sums = &lists.sums[i * 512 + row * 32..][..n];
+                            let less = less[b * 16 + row];
                             if plain {
                                 let to = t.dst[target + channel * 4..][..n * 4].as_chunks_mut::<4>().0;
-                                to.iter_mut().zip(sums).for_each(|(t, s)| *t = s.to_le_bytes());
+                                to.iter_mut()
+                                    .zip(sums)
+                                    .for_each(|(t, s)| *t = s.wrapping_sub(less).to_le_bytes());
                             } else {
-                                wraps += t.finish(*source, *target, channel, sums);
+                                wraps += t.finish(less, *target, channel, sums);
                             }
                         }
                     }
@@ -361,6 +374,7 @@ pub(super) fn run(t: &mut Tile, plain: bool, lists: &mut Lists) -> u64 {
         wraps += vnni::some(t, plain, lists, &rest, 0..oc);
     }
     lists.pixels = targets;
+    lists.less = less;
     lists.blocks = blocks;
     wraps
 }

@@ -71,12 +71,15 @@ impl Group {
             }
             let init = &lists.init[self.channel..self.channel + 16];
             for ((source, target), sums) in group.iter().zip(&mut sums) {
-                sums.iter_mut().zip(init).for_each(|(s, i)| *s = s.wrapping_add(*i));
+                let less = t.less(*source);
+                sums.iter_mut().zip(init).for_each(|(s, i)| {
+                    *s = s.wrapping_add(i.wrapping_sub(if self.plain { less } else { 0 }))
+                });
                 if self.plain {
                     let to = t.dst[target + self.channel * 4..][..n * 4].as_chunks_mut::<4>().0;
                     to.iter_mut().zip(&*sums).for_each(|(t, s)| *t = s.to_le_bytes());
                 } else {
-                    wraps += t.finish(*source, *target, self.channel, &sums[..n]);
+                    wraps += t.finish(less, *target, self.channel, &sums[..n]);
                 }
             }
         }

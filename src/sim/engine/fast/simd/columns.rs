@@ -33,7 +33,7 @@ pub(in crate::sim::engine::fast) struct Columns<'a> {
     /// Height and width of the kernel, and its step.
     pub(in crate::sim::engine::fast) kernel: usize,
     pub(in crate::sim::engine::fast) stride: [usize; 2],
-    /// From [`interleave`].
+    /// From [`interleave`]: one set, or two whose sums are the weights.
     pub(in crate::sim::engine::fast) weights: &'a [i8],
     pub(in crate::sim::engine::fast) channels: usize,
     /// Start values, up to a multiple of 64 channels.
@@ -50,15 +50,16 @@ pub(in crate::sim::engine::fast) fn suits(kernel: [u16; 2], stride: [u16; 2], di
     matches!(kernel, [3, 3] | [5, 5]) && matches!(stride[1], 1 | 2) && dilation == [1, 1]
 }
 
-/// Signed weights `[tap][channel]` of a square kernel as `[channel/64][column][row/4][64 channels][4 rows]`, absent ones zero.
+/// Appends signed weights `[tap][channel]` of a square kernel as `[channel/64][column][row/4][64 channels][4 rows]`, absent ones
+/// zero.
 pub(in crate::sim::engine::fast) fn interleave(
     weights: &[i8],
     kernel: usize,
     channels: usize,
     to: &mut Vec<i8>,
 ) {
-    to.clear();
-    to.resize(channels.div_ceil(64) * block_bytes(kernel), 0);
+    let begin = to.len();
+    to.resize(begin + channels.div_ceil(64) * block_bytes(kernel), 0);
     let absent = vec![0; channels];
     for column in 0..kernel {
         for group in 0..kernel.div_ceil(4) {
@@ -67,7 +68,7 @@ pub(in crate::sim::engine::fast) fn interleave(
                 _ => absent.as_slice(),
             });
             for block in 0..channels.div_ceil(64) {
-                let at = block * block_bytes(kernel) + (column * kernel.div_ceil(4) + group) * 256;
+                let at = begin + block * block_bytes(kernel) + (column * kernel.div_ceil(4) + group) * 256;
                 let [a, b, c, d] = rows.map(|r| &r[block * 64..]);
                 let to = to[at..at + 256].as_chunks_mut::<4>().0;
                 for ((((t, a), b), c), d) in to.iter_mut().zip(a).zip(b).zip(c).zip(d) {
@@ -104,6 +105,8 @@ impl Columns<'_> {
         if !fits {
             return false;
         }
+        let set = blocks * block_bytes(self.kernel);
+        let second = (self.weights.len() >= 2 * set).then_some(set);
         let padding = [self.zero ^ self.flip; 64];
         for y in 0..self.extent[0] {
             for block in 0..blocks {
@@ -123,6 +126,7 @@ impl Columns<'_> {
                     zero: self.zero,
                     flip: self.flip,
                     weights: self.weights[block * block_bytes(self.kernel)..].as_ptr(),
+                    second,
                     init: self.init[block * 64..].as_ptr(),
                     to: self.dst[self.target + y * self.step[0] + block * 256..].as_mut_ptr(),
                     step: self.step[1],
@@ -147,6 +151,8 @@ struct Line {
     zero: u8,
     flip: u8,
     weights: *const i8,
+    /// How far behind there are more weights.
+    second: Option<usize>,
     init: *const i32,
     to: *mut u8,
     step: usize,
@@ -161,34 +167,45 @@ impl Line {
     unsafe fn run(&self, kernel: usize, stride: usize) {
         // SAFETY: as the function says.
         unsafe {
-            match (kernel, stride, self.n.div_ceil(16)) {
-                (3, 1, 1) => self.slide::<3, 1, 3, 1>(),
-                (3, 1, 2) => self.slide::<3, 1, 3, 2>(),
-                (3, 1, 3) => self.slide::<3, 1, 3, 3>(),
-                (3, 1, _) => self.slide::<3, 1, 3, 4>(),
-                (3, _, 1) => self.slide::<3, 1, 2, 1>(),
-                (3, _, 2) => self.slide::<3, 1, 2, 2>(),
-                (3, _, 3) => self.slide::<3, 1, 2, 3>(),
-                (3, _, _) => self.slide::<3, 1, 2, 4>(),
-                (_, 1, 1) => self.slide::<5, 2, 5, 1>(),
-                (_, 1, 2) => self.slide::<5, 2, 5, 2>(),
-                (_, 1, 3) => self.slide::<5, 2, 5, 3>(),
-                (_, 1, _) => self.slide::<5, 2, 5, 4>(),
-                (_, _, 1) => self.slide::<5, 2, 3, 1>(),
-                (_, _, 2) => self.slide::<5, 2, 3, 2>(),
-                (_, _, 3) => self.slide::<5, 2, 3, 3>(),
-                _ => self.slide::<5, 2, 3, 4>(),
+            match (kernel, stride) {
+                (3, 1) => self.slide::<3, 1, 3>(),
+                (3, _) => self.slide::<3, 1, 2>(),
+                (_, 1) => self.slide::<5, 2, 5>(),
+                _ => self.slide::<5, 2, 3>(),
             }
         }
     }
 
     /// `K` is the kernel's size, `G` how many fours of rows it has, `A` how many outputs' windows hold a column at most (as many
-    /// as the kernel has columns where the step is one), `V` how many sixteens of channels there are.
+    /// as the kernel has columns where the step is one).
+    ///
+    /// # Safety
+    /// As [`run`](Line::run) says.
+    unsafe fn slide<const K: usize, const G: usize, const A: usize>(&self) {
+        // SAFETY: as the function says.
+        unsafe {
+            match (self.n.div_ceil(16), self.second) {
+                (1, None) => self.slide_some::<K, G, A, 1, false>(0),
+                (2, None) => self.slide_some::<K, G, A, 2, false>(0),
+                (3, None) => self.slide_some::<K, G, A, 3, false>(0),
+                (_, None) => self.slide_some::<K, G, A, 4, false>(0),
+                (1, Some(second)) => self.slide_some::<K, G, A, 1, true>(second),
+                (2, Some(second)) => self.slide_some::<K, G, A, 2, true>(second),
+                (3, Some(second)) => self.slide_some::<K, G, A, 3, true>(second),
+                (_, Some(second)) => self.slide_some::<K, G, A, 4, true>(second),
+            }
+        }
+    }
+
+    /// `V` is how many sixteens of channels there are; `TWO` whether there are more weights `second` bytes behind.
     ///
     /// # Safety
     /// As [`run`](Line::run) says.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-    unsafe fn slide<const K: usize, const G: usize, const A: usize, const V: usize>(&self) {
+    unsafe fn slide_some<const K: usize, const G: usize, const A: usize, const V: usize, const TWO: bool>(
+        &self,
+        second: usize,
+    ) {
         let stride = if A == K { 1 } else { 2 };
         // SAFETY: as the function says; loads and stores of channels beyond `n` are masked.
         unsafe {
@@ -242,6 +259,10 @@ impl Line {
                         for (v, (sum, a)) in sums.iter_mut().zip(column).enumerate() {
                             let w = _mm512_loadu_si512(weights.add(v * 64).cast());
                             *sum = _mm512_dpbusd_epi32(*sum, *a, w);
+                            if TWO {
+                                let w = _mm512_loadu_si512(weights.add(second + v * 64).cast());
+                                *sum = _mm512_dpbusd_epi32(*sum, *a, w);
+                            }
                         }
                     }
                 }

@@ -88,6 +88,8 @@ pub(in crate::sim::engine::fast) struct Lists {
     /// AMX: which sixteens of pixels, and whether they can be stored at once; the steps along the reduction.
     pub(super) blocks: Vec<(usize, bool)>,
     pub(super) steps: Vec<[usize; 2]>,
+    /// [`Tile::less`] of each pixel.
+    pub(super) less: Vec<i32>,
 }
 
 impl Tile<'_> {
@@ -118,9 +120,20 @@ impl Tile<'_> {
             }
     }
 
-    /// Whether sums, once started from `init`, are the result.
+    /// Whether sums, once started from `init` and less what [`Tile::less`] says, are the result.
     pub(super) fn plain(&self) -> bool {
-        self.zeros[1] == 0 && !matches!(self.start, Start::Accumulate)
+        !matches!(self.start, Start::Accumulate)
+    }
+
+    /// What the zero point of the weights takes from all sums of a pixel: `zw·Σa`.
+    pub(super) fn less(&self, source: usize) -> i32 {
+        if self.zeros[1] == 0 {
+            return 0;
+        }
+        let sum = |t: &usize| -> i32 {
+            self.src[source + t..][..self.quads * 4].iter().map(|a| i32::from(*a)).sum()
+        };
+        self.zeros[1].wrapping_mul(self.taps.iter().map(sum).fold(0, i32::wrapping_add))
     }
 
     /// How many additions to the bias wrapped, from the results: only channels with an enormous bias can.
@@ -147,16 +160,8 @@ impl Tile<'_> {
         }
     }
 
-    /// Adds sums of one pixel, without those of `zw`, to their start values; counts wraps.
-    pub(super) fn finish(&mut self, source: usize, target: usize, first: usize, sums: &[i32]) -> u64 {
-        let zw = self.zeros[1];
-        let mut less = 0;
-        if zw != 0 {
-            let sum = |t: &usize| -> i32 {
-                self.src[source + t..][..self.quads * 4].iter().map(|a| i32::from(*a)).sum()
-            };
-            less = zw.wrapping_mul(self.taps.iter().map(sum).fold(0, i32::wrapping_add));
-        }
+    /// Adds sums of one pixel, `less` of each, to their start values; counts wraps.
+    pub(super) fn finish(&mut self, less: i32, target: usize, first: usize, sums: &[i32]) -> u64 {
         let n = sums.len().min(self.oc - first);
         let to = self.dst[target + first * 4..][..n * 4].as_chunks_mut::<4>().0;
         let mut wraps = 0;

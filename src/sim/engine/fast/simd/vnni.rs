@@ -3,8 +3,9 @@
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
 
 use std::arch::x86_64::{
-    _mm512_add_epi32, _mm512_dpbusd_epi32, _mm512_loadu_si512, _mm512_mask_storeu_epi32, _mm512_set1_epi8,
-    _mm512_set1_epi32, _mm512_setzero_si512, _mm512_storeu_si512,
+    _mm512_add_epi32, _mm512_dpbusd_epi32, _mm512_loadu_si512, _mm512_mask_storeu_epi32,
+    _mm512_maskz_loadu_epi8, _mm512_reduce_add_epi32, _mm512_set1_epi8, _mm512_set1_epi32,
+    _mm512_setzero_si512, _mm512_storeu_si512, _mm512_sub_epi32,
 };
 
 use super::tile::{Lists, Tile};
@@ -104,6 +105,8 @@ impl Group {
         lists.sums.resize(P * 64, 0);
         for group in pixels.chunks(P) {
             let from: [usize; P] = std::array::from_fn(|p| group[p.min(group.len() - 1)].0);
+            let less = if t.zeros[1] == 0 { [0; P] } else { from.map(|source| less(t, source)) };
+            let start = if self.plain { less } else { [0; P] };
             // SAFETY: AVX-512 VNNI was detected, else this module is not called. `Tile::fits` holds: from each pixel's first byte
             // on, `reach` bytes are inside `src`; the weights of this block are inside `weights`, `init` has V·16 values. A
             // target takes V·16 values, those beyond `channels` masked: inside `dst` as `fits` says, or in `sums`.
@@ -121,7 +124,7 @@ impl Group {
                         t.taps,
                         t.quads,
                         weights,
-                        init.as_ptr(),
+                        (init.as_ptr(), &start),
                         &targets,
                         group.len(),
                         mask,
@@ -129,12 +132,13 @@ impl Group {
                 } else {
                     let to = lists.sums.as_mut_ptr();
                     let targets = std::array::from_fn(|p| to.add(p * 64));
-                    block::<V, P>(&sources, t.taps, t.quads, weights, init.as_ptr(), &targets, P, u16::MAX);
+                    let init = (init.as_ptr(), &start);
+                    block::<V, P>(&sources, t.taps, t.quads, weights, init, &targets, P, u16::MAX);
                 }
             }
             if !self.plain {
-                for (p, (source, target)) in group.iter().enumerate() {
-                    wraps += t.finish(*source, *target, self.first, &lists.sums[p * 64..][..channels]);
+                for (p, (_, target)) in group.iter().enumerate() {
+                    wraps += t.finish(less[p], *target, self.first, &lists.sums[p * 64..][..channels]);
                 }
             }
         }
@@ -142,7 +146,32 @@ impl Group {
     }
 }
 
-/// `targets[p] ← init + Σ sources[p] · weights`, for the first `count` pixels; `mask` selects lanes of the last vector.
+/// [`Tile::less`] of a pixel inside `src`.
+pub(super) fn less(t: &Tile, source: usize) -> i32 {
+    let mut sum = 0;
+    for tap in t.taps {
+        let bytes = &t.src[source + tap..][..t.quads * 4];
+        // SAFETY: AVX-512 VNNI was detected, else this module is not called.
+        sum += unsafe { byte_sum(bytes) };
+    }
+    t.zeros[1].wrapping_mul(sum)
+}
+
+/// # Safety
+/// The CPU has the features.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn byte_sum(bytes: &[u8]) -> i32 {
+    let (ones, mut sum) = (_mm512_set1_epi8(1), _mm512_setzero_si512());
+    for part in bytes.chunks(64) {
+        let mask = if part.len() == 64 { u64::MAX } else { (1 << part.len()) - 1 };
+        // SAFETY: the bytes of the mask are inside the part.
+        let a = unsafe { _mm512_maskz_loadu_epi8(mask, part.as_ptr().cast()) };
+        sum = _mm512_dpbusd_epi32(sum, a, ones);
+    }
+    _mm512_reduce_add_epi32(sum)
+}
+
+/// `targets[p] ← init − less[p] + Σ sources[p] · weights`, for the first `count` pixels; `mask` selects lanes of the last vector.
 ///
 /// # Safety
 /// The CPU has the features. Sources have `quads · 4` bytes at every tap, weights `taps · quads` rows of V vectors, `init`
@@ -154,7 +183,7 @@ unsafe fn block<const V: usize, const P: usize>(
     taps: &[usize],
     quads: usize,
     mut weights: *const u8,
-    init: *const i32,
+    (init, less): (*const i32, &[i32; P]),
     targets: &[*mut i32; P],
     count: usize,
     mask: u16,
@@ -167,6 +196,11 @@ unsafe fn block<const V: usize, const P: usize>(
             *start = _mm512_loadu_si512(init.add(v * 16).cast());
         }
         let mut sums = [start; P];
+        for (sums, less) in sums.iter_mut().zip(less) {
+            for sum in sums {
+                *sum = _mm512_sub_epi32(*sum, _mm512_set1_epi32(*less));
+            }
+        }
         for tap in taps {
             let mut from = *sources;
             for from in &mut from {

@@ -88,19 +88,13 @@ unsafe fn requantize_row<const WIDE: bool, const WORDS: bool>(
             };
             let m =
                 [_mm512_loadu_pd(by.double.as_ptr().add(i)), _mm512_loadu_pd(by.double.as_ptr().add(i + 8))];
-            // Whether all are so small that their products are exact: shifted by 2^29, they lie below 2^30.
-            let shifted = [0, 1].map(|h| _mm512_add_epi64(a[h], _mm512_set1_epi64(1 << 29)));
-            let high = _mm512_set1_epi64(!((1 << 30) - 1));
-            let rounded = if _mm512_test_epi64_mask(_mm512_or_si512(shifted[0], shifted[1]), high) == 0 {
+            // No closures here: they would be compiled without the features.
+            let rounded = if below::<29>(a) {
                 [exact(a[0], m[0], lo, hi), exact(a[1], m[1], lo, hi)]
+            } else if below::<53>(a) {
+                [corrected(a[0], m[0], lo, hi), corrected(a[1], m[1], lo, hi)]
             } else {
-                let shifted = [0, 1].map(|h| _mm512_add_epi64(a[h], _mm512_set1_epi64(1 << 53)));
-                let high = _mm512_set1_epi64(!((1 << 54) - 1));
-                if _mm512_test_epi64_mask(_mm512_or_si512(shifted[0], shifted[1]), high) == 0 {
-                    [corrected(a[0], m[0], lo, hi), corrected(a[1], m[1], lo, hi)]
-                } else {
-                    enormous(a, by.single.get(i..).unwrap_or_default(), b)
-                }
+                enormous(a, by.single.get(i..).unwrap_or_default(), b)
             };
             let both = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(rounded[0]), rounded[1]);
             let sum = _mm512_add_epi32(both, zero);
@@ -112,6 +106,15 @@ unsafe fn requantize_row<const WIDE: bool, const WORDS: bool>(
             i += 16;
         }
     }
+}
+
+/// Whether all values lie between −2^`BITS` and 2^`BITS`: shifted by that, they have no higher bits.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn below<const BITS: u32>(a: [__m512i; 2]) -> bool {
+    let shift = _mm512_set1_epi64(1 << BITS);
+    let both = _mm512_or_si512(_mm512_add_epi64(a[0], shift), _mm512_add_epi64(a[1], shift));
+    _mm512_test_epi64_mask(both, _mm512_set1_epi64(-1 << (BITS + 1))) == 0
 }
 
 /// Rounded and clamped products, where f64 holds them exactly.
