@@ -2,7 +2,9 @@
 //! else a copy of the tile's image with its padding; weights as they are packed, turned to signed ones if need be.
 
 use super::Level;
-use super::simd::tile::{Lists, Place as TilePlace, Start, Tile};
+#[cfg(target_arch = "x86_64")]
+use super::simd::tile::Place as TilePlace;
+use super::simd::tile::{Lists, Start, Tile};
 use super::weights::{Interleaved, Ready};
 use crate::isa::{EType, Space, TensorDesc, WindowDesc};
 use crate::sim::memory::Memory;

@@ -82,6 +82,20 @@ impl Level {
         Level::available().into_iter().find(|l| l.name() == known).ok_or(LevelError::Missing(known))
     }
 
+    /// Keeps the CPU busy with as many products of bytes as VPDPBUSD on 512 bits can do, for benchmarks: `rounds` rounds; gives
+    /// the multiply-accumulates done. None on levels without that instruction.
+    #[must_use]
+    pub fn spin(self, rounds: u64) -> Option<u64> {
+        #[cfg(target_arch = "x86_64")]
+        if matches!(self, Level::Avx512Vnni(_) | Level::Amx(_)) {
+            let (macs, result) = super::simd::peak::products(rounds);
+            std::hint::black_box(result);
+            return Some(macs);
+        }
+        let _ = rounds;
+        None
+    }
+
     /// As `--kernels` takes it.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -115,6 +129,7 @@ macro_rules! kernel {
                 portable($($arg),*)
             }
 
+            #[cfg(target_arch = "x86_64")]
             use $crate::sim::engine::fast::Level;
             match level {
                 #[cfg(target_arch = "x86_64")]

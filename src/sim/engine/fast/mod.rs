@@ -5,7 +5,10 @@
 //! order is free; float arithmetic is [`numeric`](crate::numeric)'s, element by element, in the reference's order.
 //!
 //! Most kernels are safe code, compiled for several instruction sets (`level.rs`), of which one is chosen when the engine is
-//! made. Products of bytes (`bytes.rs`), and the roundings that follow them, have kernels of their own in `simd`.
+//! made. Products of bytes (`bytes.rs`) and of words with bytes (`words.rs`), and the roundings that follow them, have kernels
+//! of their own in `simd`.
+
+#![cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "what only kernels of x86-64 use so far"))]
 
 mod bytes;
 mod kernels;

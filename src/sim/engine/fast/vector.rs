@@ -1,8 +1,10 @@
 //! The vector unit, row by row.
 
 use super::lane::write_floats;
+#[cfg(target_arch = "x86_64")]
+use super::rows::Piece;
 use super::rows::{
-    Elements, PIECE, Piece, for_pieces, for_rows, pad_lanes, read, read_float_piece, read_piece, read_wide,
+    Elements, PIECE, for_pieces, for_rows, pad_lanes, read, read_float_piece, read_piece, read_wide,
     row_address, write, write_piece,
 };
 use super::{Level, Scratch, kernels};

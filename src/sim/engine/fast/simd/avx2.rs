@@ -148,10 +148,11 @@ unsafe fn dot_pairs<const P: usize>(
                     let four = source.add(tap + quad * 4).cast::<i32>().read_unaligned();
                     *a = _mm256_broadcastq_epi64(_mm_cvtepu8_epi16(_mm_cvtsi32_si128(four)));
                 }
-                for v in 0..4 {
-                    let w = _mm256_cvtepi8_epi16(_mm_loadu_si128(weights.add(v * 16).cast()));
-                    for p in 0..P {
-                        sums[p][v] = _mm256_add_epi32(sums[p][v], _mm256_madd_epi16(a[p], w));
+                for p in 0..P {
+                    // Widened anew for each pixel in the source; the compiler keeps what fits into registers.
+                    for (v, sum) in sums[p].iter_mut().enumerate() {
+                        let w = _mm256_cvtepi8_epi16(_mm_loadu_si128(weights.add(v * 16).cast()));
+                        *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(a[p], w));
                     }
                 }
                 weights = weights.wrapping_add(row);

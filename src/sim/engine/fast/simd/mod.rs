@@ -1,8 +1,10 @@
-//! Dot products of bytes, for one instruction set each: what one source for all cannot express.
+//! Kernels for one instruction set each: what one source for all cannot express.
 //!
-//! [`tile::Tile`] is a tile in a form that all share: unsigned activations at constant steps, signed weights in the packed
-//! order of the manual. Zero points fold into start values. `vnni` multiplies a few pixels with up to 64 channels in
-//! registers, `amx` 32 pixels with 32 channels in matrix tiles; both read activations where they lie.
+//! [`tile::Tile`] is a tile of a dense product in a form that all share: unsigned activations at constant steps, signed
+//! weights in the packed order of the manual. Zero points fold into start values. `vnni` multiplies a few pixels with up to 64
+//! channels in registers, `amx` 32 pixels with 32 channels in matrix tiles, `avx2` a few pixels with 16 channels on 256 bits;
+//! all read activations where they lie. `columns` and `depthwise` are depthwise products of bytes, `depthwise_words` those of
+//! words. `round`, `words` and `combine` are what rounds to 8 or 16 bits.
 
 #[cfg(target_arch = "x86_64")]
 pub(super) mod amx;
@@ -16,6 +18,8 @@ pub(super) mod combine;
 pub(super) mod depthwise;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod depthwise_words;
+#[cfg(target_arch = "x86_64")]
+pub(super) mod peak;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod round;
 pub(super) mod tile;

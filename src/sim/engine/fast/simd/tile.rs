@@ -186,18 +186,18 @@ impl Tile<'_> {
         }
         let plain = self.plain();
         self.initial(plain, &mut lists.init);
-        let wraps = match level {
+        let wraps: Option<u64> = match level {
             #[cfg(target_arch = "x86_64")]
-            Level::Amx(_) if super::amx::suits(self) => super::amx::run(self, plain, lists),
+            Level::Amx(_) if super::amx::suits(self) => Some(super::amx::run(self, plain, lists)),
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512Vnni(_) | Level::Amx(_) => super::vnni::run(self, plain, lists),
+            Level::Avx512Vnni(_) | Level::Amx(_) => Some(super::vnni::run(self, plain, lists)),
             #[cfg(target_arch = "x86_64")]
-            Level::Avx2(_) => super::avx2::run(self, plain, false, lists),
+            Level::Avx2(_) => Some(super::avx2::run(self, plain, false, lists)),
             #[cfg(target_arch = "x86_64")]
-            Level::AvxVnni(_) => super::avx2::run(self, plain, true, lists),
-            _ => return None,
+            Level::AvxVnni(_) => Some(super::avx2::run(self, plain, true, lists)),
+            _ => None,
         };
-        Some(wraps + if plain { self.wraps() } else { 0 })
+        Some(wraps? + if plain { self.wraps() } else { 0 })
     }
 
     /// Every pixel's first byte in source and target.
