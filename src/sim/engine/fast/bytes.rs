@@ -90,7 +90,7 @@ pub(super) fn conv(level: Level, s: &mut Products, m: &mut Memory, c: &ConvOp) -
     let [_, rows, columns, _] = c.dst.strides;
     let place = Place { dst: &c.dst, stride: [rows, columns], extent: [c.dst.dims[1], c.dst.dims[2]] };
     let wraps = s.run(level, m, &source, &c.weights, &place, c.bias.as_ref(), c.accumulate)?;
-    super::mac::pad(m, &c.dst);
+    super::rows::pad(m, &c.dst);
     Some(wraps)
 }
 
@@ -185,7 +185,7 @@ pub(super) fn depthwise(level: Level, s: &mut Products, m: &mut Memory, c: &Conv
     }
     let most = i64::from(w.kernel[0]) * i64::from(w.kernel[1]) * 255 * 255;
     let wraps = place.wraps(acc, bias, most);
-    super::mac::pad(m, &c.dst);
+    super::rows::pad(m, &c.dst);
     Some(wraps)
 }
 

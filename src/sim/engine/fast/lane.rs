@@ -42,7 +42,7 @@ pub(super) fn float1(
         kernels::float1(level, &mut s.floats, op);
         write_floats(m, &to, piece.address(&to), &s.floats);
     });
-    super::mac::pad(m, dst);
+    super::rows::pad(m, dst);
 }
 
 /// A function of two elements.
@@ -61,7 +61,7 @@ pub(super) fn float2(
         kernels::float2(level, &mut s.floats, &s.multipliers, op);
         write_floats(m, &to, piece.address(&to), &s.floats);
     });
-    super::mac::pad(m, dst);
+    super::rows::pad(m, dst);
 }
 
 /// One element for each row.

@@ -5,7 +5,7 @@
 //! one activation with 16 weights.
 
 use super::kernels::{self, OC, PIXELS};
-use super::rows::{pad_lanes, read, row_address, write};
+use super::rows::{pad, read, row_address, write};
 use super::{Level, Scratch};
 use crate::isa::blocks::{BLOCK, BLOCK_ELEMENTS, in_block};
 use crate::isa::{BlockGrid, EType, Space, TensorDesc};
@@ -293,12 +293,6 @@ impl Target<'_> {
         wraps += kernels::accumulate(level, start, sums);
         write(m, self.dst, at, start);
         wraps
-    }
-}
-
-pub(super) fn pad(m: &mut Memory, dst: &TensorDesc) {
-    if crate::sim::access::padded_dims(dst)[3] != dst.dims[3] {
-        super::rows::for_rows(dst.dims, |at| pad_lanes(m, dst, row_address(dst, at)));
     }
 }
 

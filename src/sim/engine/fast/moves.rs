@@ -1,6 +1,6 @@
 //! DMA and stores.
 
-use super::rows::{fill as fill_row, for_rows, pad_lanes, row_address};
+use super::rows::{fill as fill_row, for_rows, pad as pad_all, row_address};
 use super::{Level, Scratch, kernels};
 use crate::isa::{TensorDesc, WindowDesc};
 use crate::sim::access::padded_dims;
@@ -11,11 +11,8 @@ pub(super) fn copy(level: Level, s: &mut Scratch, m: &mut Memory, dst: &TensorDe
     if interleave(level, s, m, dst, src) {
         return;
     }
-    let padded = padded_dims(dst)[3] != dst.dims[3];
     boxes(m, dst, src, dst.dims);
-    if padded {
-        for_rows(dst.dims, |at| pad_lanes(m, dst, row_address(dst, at)));
-    }
+    pad_all(m, dst);
 }
 
 /// Copies an image of up to four channels, one plane after the other, to pixels of four lanes; false if it is no such image.

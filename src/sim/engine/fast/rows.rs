@@ -263,11 +263,48 @@ pub(super) fn fill(m: &mut Memory, d: &TensorDesc, start: i64, n: usize) {
     let size = d.etype.bytes();
     let mut zero = [0_u8; 8];
     zero[..4].copy_from_slice(&d.zero_point.to_le_bytes());
-    if size == 1 && d.strides[3] == 1 {
-        m.write(d.space, start, n).fill(zero[0]);
-    } else {
-        for i in 0..n as i64 {
-            m.write(d.space, start + i * d.strides[3], size).copy_from_slice(&zero[..size]);
-        }
+    if d.strides[3] == size as i64 {
+        fill_with(m.write(d.space, start, n * size), size, zero);
+        return;
     }
+    for i in 0..n as i64 {
+        m.write(d.space, start + i * d.strides[3], size).copy_from_slice(&zero[..size]);
+    }
+}
+
+/// Fills with elements of `size` bytes.
+fn fill_with(to: &mut [u8], size: usize, element: [u8; 8]) {
+    let [first, second, ..] = element;
+    match size {
+        1 => to.fill(first),
+        2 => to.as_chunks_mut().0.fill([first, second]),
+        _ => to.chunks_exact_mut(size).for_each(|to| to.copy_from_slice(&element[..size])),
+    }
+}
+
+/// Writes the zero point into the padding lanes of all rows.
+pub(super) fn pad(m: &mut Memory, d: &TensorDesc) {
+    let (n, padded, size) = (d.dims[3] as usize, padded_dims(d)[3] as usize, d.etype.bytes());
+    if n == padded {
+        return;
+    }
+    let columns = d.dims[2] as usize;
+    let Ok(pitch) = usize::try_from(d.strides[2]) else {
+        return for_rows(d.dims, |at| pad_lanes(m, d, row_address(d, at)));
+    };
+    if d.strides[3] != size as i64 {
+        return for_rows(d.dims, |at| pad_lanes(m, d, row_address(d, at)));
+    }
+    let mut zero = [0_u8; 8];
+    zero[..4].copy_from_slice(&d.zero_point.to_le_bytes());
+    let (first, len) = (n * size, (padded - n) * size);
+    for_rows([d.dims[0], d.dims[1], 1, 1], |at| {
+        // All lanes of a line of pixels at once.
+        let line = m.write(d.space, row_address(d, at) + first as i64, (columns - 1) * pitch + len);
+        for x in 0..columns {
+            if let Some(to) = line.get_mut(x * pitch..x * pitch + len) {
+                fill_with(to, size, zero);
+            }
+        }
+    });
 }

@@ -137,7 +137,7 @@ fn fast_requant(
             };
         });
         if done {
-            super::mac::pad(m, dst);
+            super::rows::pad(m, dst);
         }
         return done;
     }
@@ -156,7 +156,7 @@ pub(super) fn add(
 ) {
     let (e, clamp) = (Elements::new(dst.dims, [dst, a, b]), [q.lo, q.hi]);
     if q.doubles().is_none() && fast_combine(level, m, &e, clamp, Sum::Add([q.m0, q.m1, q.c])) {
-        return super::mac::pad(m, dst);
+        return super::rows::pad(m, dst);
     }
     for_pieces(e.dims, |piece| {
         let [to, x, y] = &e.of;
@@ -174,7 +174,7 @@ pub(super) fn add(
         }
         write_piece(level, m, to, piece, &s.a);
     });
-    super::mac::pad(m, dst);
+    super::rows::pad(m, dst);
 }
 
 /// QLinearMul.
@@ -189,7 +189,7 @@ pub(super) fn mul(
     let (e, clamp) = (Elements::new(dst.dims, [dst, a, b]), [q.lo, q.hi]);
     let zeros = [a.zero_point, b.zero_point];
     if q.doubles().is_none() && fast_combine(level, m, &e, clamp, Sum::Mul(zeros, q.m0, q.zero_point)) {
-        return super::mac::pad(m, dst);
+        return super::rows::pad(m, dst);
     }
     for_pieces(e.dims, |piece| {
         let [to, x, y] = &e.of;
@@ -206,7 +206,7 @@ pub(super) fn mul(
         }
         write_piece(level, m, to, piece, &s.a);
     });
-    super::mac::pad(m, dst);
+    super::rows::pad(m, dst);
 }
 
 /// Whether a tensor is bytes in the scratchpad whose rows lie without gaps.
@@ -263,7 +263,7 @@ pub(super) fn lut(
     read(m, table, table.base, 256, &mut s.b);
     let e = Elements::new(dst.dims, [dst, src]);
     if fast_look_up(level, m, &e, &s.b) {
-        return super::mac::pad(m, dst);
+        return super::rows::pad(m, dst);
     }
     let [to, from] = &e.of;
     for_pieces(e.dims, |piece| {
@@ -271,7 +271,7 @@ pub(super) fn lut(
         s.a.iter_mut().for_each(|v| *v = s.b[(*v & 0xff) as usize]);
         write_piece(level, m, to, piece, &s.a);
     });
-    super::mac::pad(m, dst);
+    super::rows::pad(m, dst);
 }
 
 /// Table entries of bytes, where a kernel can; false, and nothing done, if not.
@@ -428,7 +428,7 @@ pub(super) fn quantize(
         kernels::quantize(level, &mut s.a, &s.floats, q.m0, q.zero_point, [q.lo, q.hi]);
         write_piece(level, m, &to, piece, &s.a);
     });
-    super::mac::pad(m, dst);
+    super::rows::pad(m, dst);
 }
 
 /// Integers → f32.
@@ -458,5 +458,5 @@ pub(super) fn dequantize(
         }
         write_floats(m, to, piece.address(to), &s.floats);
     });
-    super::mac::pad(m, dst);
+    super::rows::pad(m, dst);
 }

@@ -3,8 +3,8 @@
 //! The same rows as in `mac.rs`, without its register blocks: one activation times a row of weights.
 
 use super::kernels;
-use super::mac::{Region, pad};
-use super::rows::{read, read_wide, row_address, write_wide};
+use super::mac::Region;
+use super::rows::{pad, read, read_wide, row_address, write_wide};
 use super::{Level, Scratch};
 use crate::isa::blocks::{BLOCK, BLOCK_ELEMENTS, in_block};
 use crate::isa::{BlockGrid, Space, TensorDesc};

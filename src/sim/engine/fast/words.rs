@@ -194,7 +194,7 @@ pub(super) fn conv(level: Level, s: &mut Words, m: &mut Memory, c: &ConvOp) -> O
         };
         wraps += join((&mut *acc, line), sums, out_columns, &s.add, start)?;
     }
-    super::mac::pad(m, &c.dst);
+    super::rows::pad(m, &c.dst);
     Some(wraps)
 }
 
@@ -341,6 +341,6 @@ pub(super) fn depthwise(level: Level, s: &mut Words, m: &mut Memory, c: &ConvOp)
     if !tile.run() {
         return None;
     }
-    super::mac::pad(m, &c.dst);
+    super::rows::pad(m, &c.dst);
     Some(0)
 }

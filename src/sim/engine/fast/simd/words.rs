@@ -43,28 +43,27 @@ pub(in crate::sim::engine::fast) fn requantize(
     if !(from.fits(rows, n * acc_size, acc.len()) && to.fits(rows, n * size, dst.len())) {
         return false;
     }
-    for row in 0..rows {
-        // SAFETY: AVX-512 was detected, else this module is not called; rows lie inside the slices.
-        unsafe {
-            let acc = acc.as_ptr().add(from.first + row * from.stride);
-            let dst = dst.as_mut_ptr().add(to.first + row * to.stride);
-            match (acc_size, size) {
-                (8, 2) => requantize_row::<true, true>(acc, dst, by, bounds),
-                (8, _) => requantize_row::<true, false>(acc, dst, by, bounds),
-                (_, 2) => requantize_row::<false, true>(acc, dst, by, bounds),
-                _ => requantize_row::<false, false>(acc, dst, by, bounds),
-            }
-        }
+    let kernel = match (acc_size, size) {
+        (8, 2) => requantize_rows::<true, true>,
+        (8, _) => requantize_rows::<true, false>,
+        (_, 2) => requantize_rows::<false, true>,
+        _ => requantize_rows::<false, false>,
+    };
+    // SAFETY: AVX-512 was detected, else this module is not called; rows lie inside the slices.
+    unsafe {
+        let (acc, dst) = (acc.as_ptr().add(from.first), dst.as_mut_ptr().add(to.first));
+        kernel((acc, from.stride), (dst, to.stride), rows, by, bounds);
     }
     true
 }
 
 /// # Safety
-/// The CPU has the features; a row of as many elements as multipliers can be read and written.
+/// The CPU has the features; rows of as many elements as multipliers can be read and written.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-unsafe fn requantize_row<const WIDE: bool, const WORDS: bool>(
-    acc: *const u8,
-    dst: *mut u8,
+unsafe fn requantize_rows<const WIDE: bool, const WORDS: bool>(
+    (acc, acc_stride): (*const u8, usize),
+    (dst, dst_stride): (*mut u8, usize),
+    rows: usize,
     by: &Multipliers,
     b: Bounds,
 ) {
@@ -74,36 +73,41 @@ unsafe fn requantize_row<const WIDE: bool, const WORDS: bool>(
         let lo = _mm512_set1_pd(f64::from(b.clamp[0] - b.zero_point));
         let hi = _mm512_set1_pd(f64::from(b.clamp[1] - b.zero_point));
         let zero = _mm512_set1_epi32(b.zero_point);
-        let mut i = 0;
-        while i < n {
-            let mask = if n - i >= 16 { u16::MAX } else { (1 << (n - i)) - 1 };
-            let a = if WIDE {
-                let at = acc.cast::<i64>().add(i);
-                let second = _mm512_maskz_loadu_epi64((mask >> 8) as u8, at.wrapping_add(8));
-                [_mm512_maskz_loadu_epi64(mask as u8, at), second]
-            } else {
-                let all = _mm512_maskz_loadu_epi32(mask, acc.cast::<i32>().add(i));
-                let second = _mm512_extracti64x4_epi64::<1>(all);
-                [_mm512_cvtepi32_epi64(_mm512_castsi512_si256(all)), _mm512_cvtepi32_epi64(second)]
-            };
-            let m =
-                [_mm512_loadu_pd(by.double.as_ptr().add(i)), _mm512_loadu_pd(by.double.as_ptr().add(i + 8))];
-            // No closures here: they would be compiled without the features.
-            let rounded = if below::<29>(a) {
-                [exact(a[0], m[0], lo, hi), exact(a[1], m[1], lo, hi)]
-            } else if below::<53>(a) {
-                [corrected(a[0], m[0], lo, hi), corrected(a[1], m[1], lo, hi)]
-            } else {
-                enormous(a, by.single.get(i..).unwrap_or_default(), b)
-            };
-            let both = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(rounded[0]), rounded[1]);
-            let sum = _mm512_add_epi32(both, zero);
-            if WORDS {
-                _mm256_mask_storeu_epi16(dst.cast::<i16>().add(i), mask, _mm512_cvtepi32_epi16(sum));
-            } else {
-                _mm_mask_storeu_epi8(dst.cast::<i8>().add(i), mask, _mm512_cvtepi32_epi8(sum));
+        for row in 0..rows {
+            let (acc, dst) = (acc.add(row * acc_stride), dst.add(row * dst_stride));
+            let mut i = 0;
+            while i < n {
+                let mask = if n - i >= 16 { u16::MAX } else { (1 << (n - i)) - 1 };
+                let a = if WIDE {
+                    let at = acc.cast::<i64>().add(i);
+                    let second = _mm512_maskz_loadu_epi64((mask >> 8) as u8, at.wrapping_add(8));
+                    [_mm512_maskz_loadu_epi64(mask as u8, at), second]
+                } else {
+                    let all = _mm512_maskz_loadu_epi32(mask, acc.cast::<i32>().add(i));
+                    let second = _mm512_extracti64x4_epi64::<1>(all);
+                    [_mm512_cvtepi32_epi64(_mm512_castsi512_si256(all)), _mm512_cvtepi32_epi64(second)]
+                };
+                let m = [
+                    _mm512_loadu_pd(by.double.as_ptr().add(i)),
+                    _mm512_loadu_pd(by.double.as_ptr().add(i + 8)),
+                ];
+                // No closures here: they would be compiled without the features.
+                let rounded = if below::<29>(a) {
+                    [exact(a[0], m[0], lo, hi), exact(a[1], m[1], lo, hi)]
+                } else if below::<53>(a) {
+                    [corrected(a[0], m[0], lo, hi), corrected(a[1], m[1], lo, hi)]
+                } else {
+                    enormous(a, by.single.get(i..).unwrap_or_default(), b)
+                };
+                let both = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(rounded[0]), rounded[1]);
+                let sum = _mm512_add_epi32(both, zero);
+                if WORDS {
+                    _mm256_mask_storeu_epi16(dst.cast::<i16>().add(i), mask, _mm512_cvtepi32_epi16(sum));
+                } else {
+                    _mm_mask_storeu_epi8(dst.cast::<i8>().add(i), mask, _mm512_cvtepi32_epi8(sum));
+                }
+                i += 16;
             }
-            i += 16;
         }
     }
 }
@@ -189,54 +193,55 @@ pub(in crate::sim::engine::fast) fn join(
     if !line.fits(pixels, n * 8, to.len()) || low.len() < sums || high.len() < sums || !start_fits {
         return None;
     }
-    let mut wraps = 0;
-    for pixel in 0..pixels {
-        // SAFETY: AVX-512 was detected, else this module is not called; `n` elements of each lie inside.
-        unsafe {
-            let to = to.as_mut_ptr().add(line.first + pixel * line.stride).cast::<i64>();
-            let start: *const i64 = match start {
-                Start::Zero => std::ptr::null(),
-                Start::Bias(b) => b.as_ptr().cast(),
-                Start::Accumulate => to,
-            };
-            let sums = [low, high].map(|s| s.as_ptr().add(pixel * n * 4).cast::<i32>());
-            wraps += join_row(to, sums, add.as_ptr(), start, n);
-        }
-    }
-    Some(wraps)
+    // SAFETY: AVX-512 was detected, else this module is not called; `n` elements of each pixel lie inside.
+    Some(unsafe {
+        let to = to.as_mut_ptr().add(line.first);
+        join_rows((to, line.stride), [low.as_ptr(), high.as_ptr()], pixels, add, start)
+    })
 }
 
 /// # Safety
-/// The CPU has the features; `n` elements of each can be read and written. `start` may be null.
+/// The CPU has the features; as many elements as `add` has can be read of both sums and written for each pixel, and read from
+/// `start`.
 #[target_feature(enable = "avx512f,avx512vl,avx512dq")]
-unsafe fn join_row(
-    to: *mut i64,
-    [low, high]: [*const i32; 2],
-    add: *const i64,
-    start: *const i64,
-    n: usize,
+unsafe fn join_rows(
+    (to, stride): (*mut u8, usize),
+    [low, high]: [*const u8; 2],
+    pixels: usize,
+    add: &[i64],
+    start: Start,
 ) -> u64 {
-    // SAFETY: as the function says; the last vector is masked.
+    let n = add.len();
+    let mut wraps = 0;
+    // SAFETY: as the function says; the last vector of a pixel is masked.
     unsafe {
-        let mut wraps = 0;
-        let mut i = 0;
-        while i < n {
-            let mask = if n - i >= 8 { u8::MAX } else { (1 << (n - i)) - 1 };
-            let mut sum = _mm512_maskz_loadu_epi64(mask, add.add(i));
-            sum = _mm512_add_epi64(sum, _mm512_cvtepi32_epi64(_mm256_maskz_loadu_epi32(mask, low.add(i))));
-            let high = _mm512_cvtepi32_epi64(_mm256_maskz_loadu_epi32(mask, high.add(i)));
-            sum = _mm512_add_epi64(sum, _mm512_slli_epi64::<8>(high));
-            if !start.is_null() {
-                let start = _mm512_maskz_loadu_epi64(mask, start.add(i));
-                let total = _mm512_add_epi64(start, sum);
-                // It wrapped where the signs of both operands are not the result's: (start ^ total) & (sum ^ total).
-                let wrapped = _mm512_ternarylogic_epi64::<0x42>(start, sum, total);
-                wraps += u64::from(_mm512_movepi64_mask(wrapped).count_ones());
-                sum = total;
+        for pixel in 0..pixels {
+            let to = to.add(pixel * stride).cast::<i64>();
+            let low = low.add(pixel * n * 4).cast::<i32>();
+            let high = high.add(pixel * n * 4).cast::<i32>();
+            for i in (0..n).step_by(8) {
+                let mask = if n - i >= 8 { u8::MAX } else { (1 << (n - i)) - 1 };
+                let mut sum = _mm512_maskz_loadu_epi64(mask, add.as_ptr().add(i));
+                sum =
+                    _mm512_add_epi64(sum, _mm512_cvtepi32_epi64(_mm256_maskz_loadu_epi32(mask, low.add(i))));
+                let high = _mm512_cvtepi32_epi64(_mm256_maskz_loadu_epi32(mask, high.add(i)));
+                sum = _mm512_add_epi64(sum, _mm512_slli_epi64::<8>(high));
+                let from: *const i64 = match start {
+                    Start::Zero => std::ptr::null(),
+                    Start::Bias(b) => b.as_ptr().cast(),
+                    Start::Accumulate => to,
+                };
+                if !from.is_null() {
+                    let start = _mm512_maskz_loadu_epi64(mask, from.add(i));
+                    let total = _mm512_add_epi64(start, sum);
+                    // It wrapped where the signs of both operands are not the result's: (start ^ total) & (sum ^ total).
+                    let wrapped = _mm512_ternarylogic_epi64::<0x42>(start, sum, total);
+                    wraps += u64::from(_mm512_movepi64_mask(wrapped).count_ones());
+                    sum = total;
+                }
+                _mm512_mask_storeu_epi64(to.add(i), mask, sum);
             }
-            _mm512_mask_storeu_epi64(to.add(i), mask, sum);
-            i += 8;
         }
-        wraps
     }
+    wraps
 }
