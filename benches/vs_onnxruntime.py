@@ -124,15 +124,12 @@ def layer_times(binary, model, array, kernels, repeat):
 
 def by_layer(a, model, array):
     """Prints the comparison of one model, layer by layer."""
-    info = subprocess.run([a.rcar_iss, "info", str(model), "--layers", "--json"], capture_output=True, text=True)
-    if info.returncode:
-        # `info` reads program files.
-        with tempfile.TemporaryDirectory() as folder:
-            program = os.path.join(folder, "p.rcn")
-            subprocess.run([a.rcar_iss, "compile", str(model), "-o", program], check=True, capture_output=True)
-            info = subprocess.run([a.rcar_iss, "info", program, "--layers", "--json"], check=True,
-                                  capture_output=True, text=True)
-    layers = json.loads(info.stdout)["layers"]
+    with tempfile.TemporaryDirectory() as folder:
+        program = os.path.join(folder, "p.rcn")
+        subprocess.run([a.rcar_iss, "compile", str(model), "-o", program], check=True, capture_output=True)
+        info = subprocess.run([a.rcar_iss, "info", program, "--layers", "--json"], check=True, capture_output=True,
+                              text=True)
+    layers = json.loads(info.stdout)["meta"]["layers"]
     ours = layer_times(a.rcar_iss, model, array, a.kernels, a.repeat)
     theirs = node_times(model, np.load(array), a.repeat, a.session)
     print(f"\n{model.parent.name}/{model.stem}\n\n| layer | kind | rcar-iss, ms | ONNX Runtime, ms | ratio |\n|---|---|---|---|---|")

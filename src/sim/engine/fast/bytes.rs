@@ -111,7 +111,7 @@ pub(super) fn depthwise(level: Level, s: &mut Products, m: &mut Memory, c: &Conv
     let (flip, za) = sign(&c.src);
     let w = &c.window;
     let by_columns = columns::suits(w.kernel, w.stride, w.dilation);
-    s.interleaved.ready(m, &c.weights, by_columns)?;
+    s.interleaved.ready(level, m, &c.weights, by_columns)?;
     let (spm, acc) = m.spm_and_acc();
     let spm: &[u8] = spm;
     s.init.clear();

@@ -267,19 +267,18 @@ kernel! {
 }
 
 kernel! {
-    /// Four planes of elements of one or two bytes, one after the other, as pixels of four elements.
-    pub(super) fn interleave(planes: &[u8], size: usize, to: &mut [u8]) -> () {
-        let n = planes.len() / 4;
-        let [a, b, c, d] = [0, 1, 2, 3].map(|i| &planes[i * n..(i + 1) * n]);
+    /// Four rows of elements of one or two bytes, element by element: the first of each, then the second of each.
+    pub(super) fn interleave(rows: [&[u8]; 4], size: usize, to: &mut [u8]) -> () {
+        let [a, b, c, d] = rows;
         if size == 1 {
-            let planes = a.iter().zip(b).zip(c).zip(d);
-            for (t, (((a, b), c), d)) in to.as_chunks_mut::<4>().0.iter_mut().zip(planes) {
+            let rows = a.iter().zip(b).zip(c).zip(d);
+            for (t, (((a, b), c), d)) in to.as_chunks_mut::<4>().0.iter_mut().zip(rows) {
                 *t = [*a, *b, *c, *d];
             }
         } else {
             let [a, b, c, d] = [a, b, c, d].map(|p| p.as_chunks::<2>().0);
-            let planes = a.iter().zip(b).zip(c).zip(d);
-            for (t, (((a, b), c), d)) in to.as_chunks_mut::<8>().0.iter_mut().zip(planes) {
+            let rows = a.iter().zip(b).zip(c).zip(d);
+            for (t, (((a, b), c), d)) in to.as_chunks_mut::<8>().0.iter_mut().zip(rows) {
                 *t = [a[0], a[1], b[0], b[1], c[0], c[1], d[0], d[1]];
             }
         }

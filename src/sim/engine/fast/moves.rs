@@ -34,7 +34,8 @@ fn interleave(level: Level, s: &mut Scratch, m: &mut Memory, dst: &TensorDesc, s
         // Padding lanes: the zero point.
         (channels..4).for_each(|_| s.bytes.extend(zero.iter().take(size).cycle().take(bytes)));
         let to = m.write(dst.space, row_address(dst, at), bytes * 4);
-        kernels::interleave(level, &s.bytes, size, to);
+        let planes = [0, 1, 2, 3].map(|i| &s.bytes[i * bytes..(i + 1) * bytes]);
+        kernels::interleave(level, planes, size, to);
     });
     true
 }

@@ -12,9 +12,9 @@ pub(super) struct Interleaved {
     pub(super) of: Option<(TensorDesc, bool)>,
     range: (i64, i64),
     differences: Vec<i16>,
-    plain: Vec<i8>,
+    plain: Vec<u8>,
     /// In the order of the kernel for columns, or of the one for taps.
-    pub(super) weights: Vec<i8>,
+    pub(super) weights: Vec<u8>,
     pub(super) sums: Vec<i32>,
 }
 
@@ -58,7 +58,7 @@ impl Interleaved {
 impl Interleaved {
     /// Makes weights ready, unless they are those of the last product; `columns` for square kernels, in the order of columns,
     /// where differences that do not fit a byte have the rest in a second set of weights. None if the other order has such.
-    pub(super) fn ready(&mut self, m: &Memory, d: &TensorDesc, columns: bool) -> Option<()> {
+    pub(super) fn ready(&mut self, level: Level, m: &Memory, d: &TensorDesc, columns: bool) -> Option<()> {
         if self.of == Some((*d, columns)) {
             return Some(());
         }
@@ -79,8 +79,8 @@ impl Interleaved {
             for x in 0..kw as i64 {
                 let row = m.read(d.space, d.base + y * d.strides[1] + x * d.strides[2], channels);
                 if plain {
-                    self.plain.extend(row.iter().map(|w| *w as i8));
-                    self.sums.iter_mut().zip(row).for_each(|(sum, w)| *sum += i32::from(*w as i8));
+                    self.plain.extend_from_slice(row);
+                    super::kernels::sum_bytes(level, &mut self.sums, row, true, 0);
                     continue;
                 }
                 let value = |w: &u8| if signed { i16::from(*w as i8) } else { i16::from(*w) };
@@ -92,15 +92,15 @@ impl Interleaved {
         }
         // Of differences between −255 and 255 two bytes make up each.
         let first = |w: &i16| (*w).clamp(-128, 127) as i8;
-        self.plain.extend(self.differences.iter().map(first));
+        self.plain.extend(self.differences.iter().map(|w| first(w) as u8));
         self.weights.clear();
         let fit = self.differences.iter().all(|w| (-128..=127).contains(w));
         if columns {
-            super::simd::columns::interleave(&self.plain, kh, channels, &mut self.weights);
+            super::simd::columns::interleave(level, &self.plain, kh, channels, &mut self.weights);
             if !fit {
                 self.plain.clear();
-                self.plain.extend(self.differences.iter().map(|w| (w - i16::from(first(w))) as i8));
-                super::simd::columns::interleave(&self.plain, kh, channels, &mut self.weights);
+                self.plain.extend(self.differences.iter().map(|w| (w - i16::from(first(w))) as u8));
+                super::simd::columns::interleave(level, &self.plain, kh, channels, &mut self.weights);
             }
         } else {
             fit.then_some(())?;

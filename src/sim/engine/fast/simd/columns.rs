@@ -13,6 +13,8 @@ use std::arch::x86_64::{
     _mm512_unpacklo_epi8, _mm512_unpacklo_epi16, _mm512_xor_si512,
 };
 
+use crate::sim::engine::fast::{Level, kernels};
+
 /// A depthwise tile: `dst[y][x][c] = init[c] + Σ(i, j) a[y·s + i][x·s + j][c] · w[i][j][c]`.
 #[derive(Debug)]
 pub(in crate::sim::engine::fast) struct Columns<'a> {
@@ -34,7 +36,7 @@ pub(in crate::sim::engine::fast) struct Columns<'a> {
     pub(in crate::sim::engine::fast) kernel: usize,
     pub(in crate::sim::engine::fast) stride: [usize; 2],
     /// From [`interleave`]: one set, or two whose sums are the weights.
-    pub(in crate::sim::engine::fast) weights: &'a [i8],
+    pub(in crate::sim::engine::fast) weights: &'a [u8],
     pub(in crate::sim::engine::fast) channels: usize,
     /// Start values, up to a multiple of 64 channels.
     pub(in crate::sim::engine::fast) init: &'a [i32],
@@ -53,27 +55,25 @@ pub(in crate::sim::engine::fast) fn suits(kernel: [u16; 2], stride: [u16; 2], di
 /// Appends signed weights `[tap][channel]` of a square kernel as `[channel/64][column][row/4][64 channels][4 rows]`, absent ones
 /// zero.
 pub(in crate::sim::engine::fast) fn interleave(
-    weights: &[i8],
+    level: Level,
+    weights: &[u8],
     kernel: usize,
     channels: usize,
-    to: &mut Vec<i8>,
+    to: &mut Vec<u8>,
 ) {
     let begin = to.len();
     to.resize(begin + channels.div_ceil(64) * block_bytes(kernel), 0);
     let absent = vec![0; channels];
     for column in 0..kernel {
         for group in 0..kernel.div_ceil(4) {
-            let rows: [&[i8]; 4] = std::array::from_fn(|i| match group * 4 + i {
+            let rows: [&[u8]; 4] = std::array::from_fn(|i| match group * 4 + i {
                 row if row < kernel => &weights[(row * kernel + column) * channels..][..channels],
                 _ => absent.as_slice(),
             });
             for block in 0..channels.div_ceil(64) {
                 let at = begin + block * block_bytes(kernel) + (column * kernel.div_ceil(4) + group) * 256;
-                let [a, b, c, d] = rows.map(|r| &r[block * 64..]);
-                let to = to[at..at + 256].as_chunks_mut::<4>().0;
-                for ((((t, a), b), c), d) in to.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-                    *t = [*a, *b, *c, *d];
-                }
+                let rows = rows.map(|r| &r[block * 64..channels.min(block * 64 + 64)]);
+                kernels::interleave(level, rows, 1, &mut to[at..at + 256]);
             }
         }
     }
@@ -150,7 +150,7 @@ struct Line {
     width: i64,
     zero: u8,
     flip: u8,
-    weights: *const i8,
+    weights: *const u8,
     /// How far behind there are more weights.
     second: Option<usize>,
     init: *const i32,

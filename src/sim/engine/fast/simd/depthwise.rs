@@ -24,7 +24,7 @@ pub(in crate::sim::engine::fast) struct Depthwise<'a> {
     /// Where each tap lies from the pixel's first byte.
     pub(in crate::sim::engine::fast) taps: &'a [usize],
     /// From [`interleave`].
-    pub(in crate::sim::engine::fast) weights: &'a [i8],
+    pub(in crate::sim::engine::fast) weights: &'a [u8],
     pub(in crate::sim::engine::fast) channels: usize,
     /// Start values, up to a multiple of 64 channels.
     pub(in crate::sim::engine::fast) init: &'a [i32],
@@ -41,7 +41,7 @@ fn order(v: usize, lane: usize) -> usize {
 }
 
 /// Signed weights `[tap][channel]` as `[channel/64][tap/4][4 vectors][16 lanes][4 taps]`, absent ones zero.
-pub(in crate::sim::engine::fast) fn interleave(weights: &[i8], channels: usize, to: &mut Vec<i8>) {
+pub(in crate::sim::engine::fast) fn interleave(weights: &[u8], channels: usize, to: &mut Vec<u8>) {
     to.clear();
     let taps = weights.len() / channels;
     for block in (0..channels).step_by(64) {
@@ -150,7 +150,7 @@ unsafe fn row(
     stride: usize,
     pixels: usize,
     taps: &[[usize; 4]],
-    weights: *const i8,
+    weights: *const u8,
     init: *const i32,
     n: usize,
 ) {

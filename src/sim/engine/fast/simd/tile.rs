@@ -54,8 +54,12 @@ pub(in crate::sim::engine::fast) struct Place {
 impl Place {
     /// How many results of `bias + sum`, |sum| ≤ `most`, have wrapped: the sum is the wrapped difference.
     pub(in crate::sim::engine::fast) fn wraps(&self, dst: &[u8], bias: &[[u8; 4]], most: i64) -> u64 {
-        let greatest = bias.iter().map(|b| i32::from_le_bytes(*b).unsigned_abs()).max().unwrap_or(0);
-        if i64::from(greatest) + most <= i64::from(i32::MAX) {
+        // The bits of all together are at least as large as the largest, and quickly found.
+        let bits = bias.iter().fold(0, |bits, b| {
+            let b = i32::from_le_bytes(*b);
+            bits | (b ^ (b >> 31))
+        });
+        if i64::from(bits) + 1 + most <= i64::from(i32::MAX) {
             return 0;
         }
         let mut wraps = 0;
