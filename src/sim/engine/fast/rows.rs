@@ -234,30 +234,6 @@ pub(super) fn pad_lanes(m: &mut Memory, d: &TensorDesc, start: i64) {
     fill(m, d, start + i64::from(n) * d.strides[3], (padded - n) as usize);
 }
 
-/// Writes the zero point into the padding lanes of a whole tensor.
-pub(super) fn pad_tensor(m: &mut Memory, d: &TensorDesc) {
-    let (n, padded) = (d.dims[3] as usize, padded_dims(d)[3] as usize);
-    if n == padded {
-        return;
-    }
-    let (step, lanes) = (d.strides[2], padded - n);
-    if d.etype.bytes() > 1 || d.strides[3] != 1 || step < lanes as i64 {
-        for_rows(d.dims, |at| pad_lanes(m, d, row_address(d, at)));
-        return;
-    }
-    // Lanes are few and rows short: a line of rows at once.
-    let zero = d.zero_point as u8;
-    for_rows([d.dims[0], d.dims[1], 1, 1], |at| {
-        let len = (i64::from(d.dims[2]) - 1) * step + lanes as i64;
-        let line = m.write(d.space, row_address(d, at) + n as i64, len as usize);
-        if lanes == 1 {
-            line.iter_mut().step_by(step as usize).for_each(|b| *b = zero);
-        } else {
-            line.chunks_mut(step as usize).for_each(|row| row[..lanes].fill(zero));
-        }
-    });
-}
-
 /// Writes `n` zero points.
 pub(super) fn fill(m: &mut Memory, d: &TensorDesc, start: i64, n: usize) {
     let size = d.etype.bytes();
