@@ -57,7 +57,8 @@ impl Interleaved {
 #[cfg(target_arch = "x86_64")]
 impl Interleaved {
     /// Makes weights ready, unless they are those of the last product; `columns` for square kernels, in the order of columns,
-    /// where differences that do not fit a byte have the rest in a second set of weights. None if the other order has such.
+    /// where differences that do not fit a byte have the rest in a second set of weights. None if the other order has such, or
+    /// one does not fit two bytes.
     pub(super) fn ready(&mut self, level: Level, m: &Memory, d: &TensorDesc, columns: bool) -> Option<()> {
         if self.of == Some((*d, columns)) {
             return Some(());
@@ -90,7 +91,10 @@ impl Interleaved {
                 self.sums.iter_mut().zip(row).for_each(|(sum, w)| *sum += i32::from(*w));
             }
         }
-        // Of differences between −255 and 255 two bytes make up each.
+        // Two bytes make up each difference between −256 and 254; the one that is left is for others.
+        if self.differences.contains(&255) {
+            return None;
+        }
         let first = |w: &i16| (*w).clamp(-128, 127) as i8;
         self.plain.extend(self.differences.iter().map(|w| first(w) as u8));
         self.weights.clear();
