@@ -9,6 +9,15 @@ pub(super) const OC: usize = 16;
 /// Pixels that one call of [`dot`] computes.
 pub(super) const PIXELS: usize = 4;
 
+/// What is computed of two elements.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Sum {
+    /// QLinearAdd, with [`AddCoefficients`](numeric::AddCoefficients) `ra`, `rb`, `c`.
+    Add([f32; 3]),
+    /// QLinearMul: zero points of the operands, multiplier, zero point of the result.
+    Mul([i32; 2], f32, i32),
+}
+
 kernel! {
     /// `sum[p][o] = Σ(tap, i) activations[offsets[tap][p] + i] · weights[tap][i][o]`, `k` values of `i`. The sums fit 32
     /// bits, so they are added in any order.

@@ -1,5 +1,6 @@
 //! The vector unit, row by row.
 
+use super::kernels::{self, Sum};
 use super::lane::write_floats;
 #[cfg(target_arch = "x86_64")]
 use super::rows::Piece;
@@ -7,7 +8,7 @@ use super::rows::{
     Elements, PIECE, for_pieces, for_rows, pad_lanes, read, read_float_piece, read_piece, read_wide,
     row_address, write, write_piece,
 };
-use super::{Level, Scratch, kernels};
+use super::{Level, Scratch};
 use crate::isa::{EType, QuantDesc, QuantMode, Space, TensorDesc, WindowDesc};
 use crate::numeric::{self, AddRescales, Average, Rescale};
 use crate::sim::memory::Memory;
@@ -226,15 +227,6 @@ fn places<const N: usize>(
         *to = usize::try_from(piece.address(d))?;
     }
     Ok(to)
-}
-
-/// What is computed of two elements.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Sum {
-    /// QLinearAdd, with [`AddCoefficients`](numeric::AddCoefficients) `ra`, `rb`, `c`.
-    Add([f32; 3]),
-    /// QLinearMul: zero points of the operands, multiplier, zero point of the result.
-    Mul([i32; 2], f32, i32),
 }
 
 /// Sums or products, where a kernel can; false, and nothing done, if not.

@@ -7,7 +7,7 @@ use std::arch::x86_64::*;
 
 use super::round::tail;
 use crate::isa::{EType, Space, TensorDesc};
-use crate::sim::engine::fast::vector::Sum;
+use crate::sim::engine::fast::kernels::Sum;
 
 /// An operand or a result: rows of elements of 8 or 16 bits that follow each other, or of one element for all.
 #[derive(Debug, Clone, Copy)]
