@@ -16,7 +16,7 @@ use super::ranges::TensorRanges;
 use super::reference::Bound;
 use super::runs::each_run;
 use super::verdict::{Cause, TensorTrial, Thresholds, WeightTrial, judge_tensor, judge_weights};
-use super::weights::FloatWeights;
+use super::weights::{FloatWeights, shared_scale};
 use crate::graph::{Graph, Op, TensorId};
 use crate::machine::Machine;
 use crate::program::Meta;
@@ -43,11 +43,15 @@ pub struct Case<'a> {
     pub threads: usize,
 }
 
-/// Diagnoses a comparison.
+/// Diagnoses a comparison. `each` is called after each input's experiments.
 ///
 /// # Errors
 /// The reference cannot be had again.
-pub fn diagnose(case: &Case<'_>, thresholds: &Thresholds) -> Result<Diagnosis, CompareError> {
+pub fn diagnose(
+    case: &Case<'_>,
+    thresholds: &Thresholds,
+    each: &(dyn Fn() + Sync),
+) -> Result<Diagnosis, CompareError> {
     let rows: BTreeMap<&str, &LayerComparison> =
         case.comparison.layers.iter().map(|l| (l.tensor.as_str(), l)).collect();
     let suspects = suspects(case, &rows, thresholds);
@@ -61,7 +65,9 @@ pub fn diagnose(case: &Case<'_>, thresholds: &Thresholds) -> Result<Diagnosis, C
     let per_run = each_run(case.threads, 0..runs, |run| {
         let sample = case.inputs.sample(run);
         let values = case.reference.values(case.meta, (run, runs), &sample)?;
-        Ok::<_, CompareError>(experiments.run(&values))
+        let sums = experiments.run(&values);
+        each();
+        Ok::<_, CompareError>(sums)
     })?;
     let sums = total(per_run);
     let mut found = Found::default();
@@ -71,6 +77,9 @@ pub fn diagnose(case: &Case<'_>, thresholds: &Thresholds) -> Result<Diagnosis, C
     finish(case, &rows, &ranges, thresholds, found)
 }
 
+/// Ranges that are so many times as wide as the reference's are wider than it.
+const WIDER: f32 = 1.25;
+
 /// A layer whose own error is large.
 struct Suspect {
     node: usize,
@@ -78,7 +87,8 @@ struct Suspect {
     isolated_db: f64,
     /// Its output, which has a reference.
     output: String,
-    /// Quantized tensors whose formats may be the reason: what it reads, or its result where nothing reads that.
+    /// Quantized tensors whose formats may be the reason: what it reads; its result where nothing reads that or its range is
+    /// too wide.
     tensors: Vec<String>,
 }
 
@@ -100,7 +110,13 @@ fn suspects(case: &Case<'_>, rows: &BTreeMap<&str, &LayerComparison>, t: &Thresh
         let mut tensors: Vec<String> =
             node.inputs.iter().filter(|id| judged(id)).map(|id| graph.tensor(*id).name.clone()).collect();
         tensors.dedup();
-        if graph.consumers(*output).next().is_none() && judged(output) {
+        // A range wider than the float tensor's is tried where the tensor is computed: with it a Relu or Clip is lost that the
+        // ends of the range stood for.
+        let wider = row.format.is_some_and(|f| {
+            let ([lo, hi], [least, greatest]) = (f.range(), row.range.reference);
+            hi - lo > WIDER * (greatest.max(0.0) - least.min(0.0))
+        });
+        if judged(output) && (wider || graph.consumers(*output).next().is_none()) {
             tensors.push(graph.tensor(*output).name.clone());
         }
         suspects.push(Suspect {
@@ -279,6 +295,8 @@ fn finish(
         findings.push(Finding {
             weights: Some(trial),
             pruned: case.weights.pruned(&graph.nodes[node].op),
+            // Where each channel has its own scale, no channel makes it wide for the others.
+            channels: shared_scale(&graph.nodes[node].op).map_or(vec![], |r| widest(&r, t.wide_channel)),
             ..empty(cause, graph, node)
         });
     }
@@ -362,14 +380,20 @@ fn range_finding(
 }
 
 fn wide_channels(row: &LayerComparison, factor: f64) -> Vec<WideChannel> {
+    let ranges: Vec<[f32; 2]> = row.channels.iter().map(|c| c.reference).collect();
+    widest(&ranges, factor)
+}
+
+/// The channels that are wider than the median one by a factor, the widest first, eight at most.
+fn widest(ranges: &[[f32; 2]], factor: f64) -> Vec<WideChannel> {
     let magnitude = |r: &[f32; 2]| f64::from(r[0].abs().max(r[1].abs()));
-    let mut sorted: Vec<f64> = row.channels.iter().map(|c| magnitude(&c.reference)).collect();
+    let mut sorted: Vec<f64> = ranges.iter().map(magnitude).collect();
     sorted.sort_by(f64::total_cmp);
     let Some(median) = sorted.get(sorted.len() / 2).copied().filter(|m| *m > 0.0) else { return Vec::new() };
-    let wide = row.channels.iter().enumerate().map(|(channel, c)| WideChannel {
+    let wide = ranges.iter().enumerate().map(|(channel, range)| WideChannel {
         channel,
-        range: c.reference,
-        ratio: magnitude(&c.reference) / median,
+        range: *range,
+        ratio: magnitude(range) / median,
     });
     let mut wide: Vec<WideChannel> = wide.filter(|w| w.ratio >= factor).collect();
     wide.sort_by(|a, b| b.ratio.total_cmp(&a.ratio));

@@ -98,7 +98,7 @@ pub struct Finding {
     pub mend: Vec<usize>,
     /// What the calibration images give.
     pub calibration: Option<CalibrationRange>,
-    /// Channels that make the range wide, the widest first.
+    /// Channels that make the range wide, or the only scale of the weights, the widest first.
     pub channels: Vec<WideChannel>,
     /// What 16 bits cost; none where the network cannot be compiled so.
     pub price: Option<Price>,

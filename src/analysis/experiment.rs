@@ -118,22 +118,20 @@ impl<'a> Experiments<'a> {
         format: Format,
         formats: &BTreeMap<String, Format>,
     ) -> Result<Runner, String> {
-        if tensor == output {
-            return Ok(Runner::Rounded(tensor.into(), format));
-        }
         let refused = match Trial::new(self.graph, node, formats, None, self.machine) {
             Ok(trial) => return Ok(Runner::Executed(Box::new(trial))),
             Err(why) => why,
         };
         let tensor = tensor.to_string();
         match self.graph.nodes[node].op {
-            Op::Table(_) => Ok(Runner::Interpolated(tensor, format)),
+            Op::Table(_) if tensor != output => Ok(Runner::Interpolated(tensor, format)),
             Op::MaxPool { .. }
             | Op::Reshape
             | Op::Transpose { .. }
             | Op::Move { .. }
             | Op::Concat { .. }
             | Op::Softmax { .. } => Ok(Runner::Rounded(tensor, format)),
+            _ if tensor == output => Ok(Runner::Rounded(tensor, format)),
             _ => Err(refused),
         }
     }
@@ -153,7 +151,8 @@ impl<'a> Experiments<'a> {
     pub(super) fn run(&self, values: &Values) -> BTreeMap<usize, Result<Sums, String>> {
         let known: BTreeMap<&str, &[f32]> =
             values.iter().filter_map(|(n, v)| Some((n.as_str(), v.as_ref().ok()?.as_slice()))).collect();
-        self.planned.iter().enumerate().map(|(number, p)| (number, one(p, &known))).collect()
+        let mut curve = None;
+        self.planned.iter().enumerate().map(|(number, p)| (number, one(p, &known, &mut curve))).collect()
     }
 
     /// The experiments of a kind at a layer.
@@ -180,15 +179,26 @@ impl<'a> Experiments<'a> {
     }
 }
 
-fn one(planned: &Planned, known: &BTreeMap<&str, &[f32]>) -> Result<Sums, String> {
+/// Runs one experiment. The curve of the last table is kept: the next experiments are with the same one.
+fn one<'p>(
+    planned: &'p Planned,
+    known: &BTreeMap<&str, &[f32]>,
+    kept: &mut Option<((&'p str, &'p str), Curve)>,
+) -> Result<Sums, String> {
     let reference =
         |name: &str| known.get(name).copied().ok_or_else(|| format!("\"{name}\" has no reference"));
     match planned.runner.as_ref().map_err(Clone::clone)? {
         Runner::Executed(trial) => Ok(Sums::of(reference(&planned.output)?, &trial.run(known)?)),
         Runner::Interpolated(tensor, format) => {
             let (x, y) = (reference(tensor)?, reference(&planned.output)?);
-            let curve = Curve::of(x, y);
-            let values: Vec<f32> = x.iter().map(|x| curve.at(format.round(*x))).collect();
+            let of = (tensor.as_str(), planned.output.as_str());
+            let kept = match kept.take() {
+                Some((last, curve)) if last == of => kept.insert((last, curve)),
+                _ => kept.insert((of, Curve::of(x, y))),
+            };
+            let table = kept.1.table(format);
+            let least = format.codes[0];
+            let values: Vec<f32> = x.iter().map(|x| table[(format.quantize(*x) - least) as usize]).collect();
             Ok(Sums::of(y, &values))
         }
         Runner::Rounded(tensor, format) => {

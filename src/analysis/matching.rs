@@ -38,8 +38,15 @@ impl Offer {
     #[must_use]
     pub fn of_network(graph: &GraphProto) -> Offer {
         let steps = crate::onnx::steps(graph);
-        let mut names: BTreeSet<String> = steps.iter().flat_map(|s| s.outputs.iter().cloned()).collect();
-        names.extend(crate::onnx::given_inputs(graph));
+        let mut names: BTreeSet<String> = crate::onnx::given_inputs(graph).into_iter().collect();
+        let known: BTreeSet<&str> = graph.initializer.iter().map(|t| t.name()).collect();
+        for step in &steps {
+            // What is computed from initializers alone, as weights that are stored in half precision, is no activation.
+            let constant = |i: &String| i.is_empty() || known.contains(i.as_str()) || !names.contains(i);
+            if !step.inputs.iter().all(constant) {
+                names.extend(step.outputs.iter().cloned());
+            }
+        }
         let outputs: BTreeSet<&str> = graph.output.iter().map(|o| o.name()).collect();
         let mut readers: BTreeMap<&str, u32> = BTreeMap::new();
         for input in steps.iter().flat_map(|s| &s.inputs) {

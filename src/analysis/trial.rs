@@ -10,6 +10,7 @@ use crate::graph::reformat::{alone, reformat, reweigh};
 use crate::graph::{Graph, Op, Weights};
 use crate::host::RtenHost;
 use crate::machine::Machine;
+use crate::numeric;
 use crate::program::{Role, TensorEntry};
 use crate::sim::{EngineKind, Limits, Loaded, Session};
 use crate::tensor_file::{Element, TensorData};
@@ -79,26 +80,41 @@ pub(super) fn real(tensor: &TensorEntry, bytes: Vec<u8>) -> Option<Vec<f32>> {
     (data.element == Element::F32).then(|| floats.collect())
 }
 
+/// Intervals of the argument in which a [`Curve`] keeps one point.
+const POINTS: usize = 1 << 16;
+
 /// A function of one variable, known at the pairs of a layer's reference input and output: for tables, whose function is
 /// known at the codes of one format only.
 pub(super) struct Curve(Vec<(f32, f32)>);
 
 impl Curve {
-    /// Sorts the pairs; of equal arguments one is kept.
+    /// The mean point of each of 65,536 intervals between least and greatest argument: exact where the function is straight.
     pub(super) fn of(x: &[f32], y: &[f32]) -> Curve {
-        let mut pairs: Vec<(f32, f32)> = x
-            .iter()
-            .copied()
-            .zip(y.iter().copied())
-            .filter(|(a, b)| a.is_finite() && b.is_finite())
-            .collect();
-        pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
-        pairs.dedup_by_key(|p| p.0.to_bits());
-        Curve(pairs)
+        let known = || {
+            let pairs = x.iter().copied().zip(y.iter().copied());
+            pairs.filter(|(a, b)| a.is_finite() && b.is_finite())
+        };
+        let (lo, hi) =
+            known().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), (a, _)| (l.min(a), h.max(a)));
+        let per = POINTS as f64 / f64::from((hi - lo).max(f32::MIN_POSITIVE));
+        let mut sums = vec![(0.0_f64, 0.0_f64, 0_u32); POINTS];
+        for (a, b) in known() {
+            // A cast saturates: the greatest argument falls into the last interval.
+            let sum = &mut sums[((f64::from(a - lo) * per) as usize).min(POINTS - 1)];
+            *sum = (sum.0 + f64::from(a), sum.1 + f64::from(b), sum.2 + 1);
+        }
+        let points = sums.into_iter().filter(|s| s.2 > 0);
+        Curve(points.map(|(a, b, n)| ((a / f64::from(n)) as f32, (b / f64::from(n)) as f32)).collect())
+    }
+
+    /// Its values at the codes of a format, from the least.
+    pub(super) fn table(&self, format: &Format) -> Vec<f32> {
+        let [lo, hi] = format.codes;
+        (lo..=hi).map(|q| self.at(numeric::dequantize(q, format.scale, format.zero_point))).collect()
     }
 
     /// Its value, by linear interpolation; constant outside.
-    pub(super) fn at(&self, x: f32) -> f32 {
+    fn at(&self, x: f32) -> f32 {
         let after = self.0.partition_point(|p| p.0 < x);
         match (after.checked_sub(1).and_then(|i| self.0.get(i)), self.0.get(after)) {
             (Some(a), Some(b)) if b.0 > a.0 => a.1 + (b.1 - a.1) * ((x - a.0) / (b.0 - a.0)),

@@ -5,32 +5,38 @@ use std::sync::Arc;
 
 use super::matching::float_name;
 use crate::graph::{DType, Op, Weights};
-use crate::onnx::{Constant, LoadedModel};
+use crate::onnx::Constant;
+use crate::onnx::proto::GraphProto;
 
 /// Below this cosine two weight tensors are not the same one rounded: the network was changed before it was quantized.
 const SAME: f64 = 0.7;
 
-/// Float weights by initializer name.
+/// Float weights by initializer name; several, if the network is known in several forms.
 #[derive(Debug, Default)]
-pub struct FloatWeights(BTreeMap<String, Constant>);
+pub struct FloatWeights(BTreeMap<String, Vec<Constant>>);
 
 impl FloatWeights {
-    /// Those of a float network.
+    /// Those of a float network in several forms: as it is, and with its constants computed and factors folded into its
+    /// weights, as a quantizer may have done first.
     #[must_use]
-    pub fn of(model: &LoadedModel) -> FloatWeights {
-        let matrices = model.graph().initializer.iter().filter(|t| t.dims.len() > 1);
-        let read = matrices.filter_map(|t| Constant::read(t).ok()).filter(|c| c.floats().is_some());
-        FloatWeights(read.map(|c| (c.name.clone(), c)).collect())
+    pub fn of(forms: &[&GraphProto]) -> FloatWeights {
+        let matrices = forms.iter().flat_map(|g| &g.initializer).filter(|t| t.dims.len() > 1);
+        let mut weights: BTreeMap<String, Vec<Constant>> = BTreeMap::new();
+        for read in matrices.filter_map(|t| Constant::read(t).ok()).filter(|c| c.floats().is_some()) {
+            weights.entry(read.name.clone()).or_default().push(read);
+        }
+        FloatWeights(weights)
     }
 
     /// The float values of an operator's weights in its own order; none where they are not known.
     pub(super) fn values(&self, op: &Op) -> Option<Vec<f32>> {
         let ours = weights(op)?;
-        let constant = self.0.get(float_name(&ours.name))?;
-        let float = constant.floats()?;
         let quantized = real(ours);
-        let candidates = [Some(float.to_vec()), turned(op, ours, &constant.shape, float)];
-        let alike = candidates.into_iter().flatten().filter(|c| c.len() == quantized.len());
+        let forms = self.0.get(float_name(&ours.name))?.iter();
+        let candidates = forms.filter_map(|c| Some((c.floats()?, &c.shape))).flat_map(|(float, shape)| {
+            [Some(float.to_vec()), turned(op, ours, shape, float)].into_iter().flatten()
+        });
+        let alike = candidates.filter(|c| c.len() == quantized.len());
         let best = alike.map(|c| (cosine(&c, &quantized), c)).max_by(|a, b| a.0.total_cmp(&b.0))?;
         (best.0 >= SAME).then_some(best.1)
     }
@@ -87,6 +93,14 @@ fn weights(op: &Op) -> Option<&Weights> {
         }
         _ => None,
     }
+}
+
+/// Least and greatest weight of each output channel, where all channels share one scale; none where each has its own.
+pub(super) fn shared_scale(op: &Op) -> Option<Vec<[f32; 2]>> {
+    let ours = weights(op).filter(|w| w.scale.len() == 1 && w.shape[0] > 1)?;
+    let real = real(ours);
+    let extremes = |c: &[f32]| c.iter().fold([0.0_f32; 2], |[lo, hi], v| [lo.min(*v), hi.max(*v)]);
+    Some(real.chunks((real.len() / ours.shape[0]).max(1)).map(extremes).collect())
 }
 
 /// Real values of quantized weights.

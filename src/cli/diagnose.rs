@@ -14,6 +14,7 @@ use crate::analysis::{
     Thresholds,
 };
 use crate::files;
+use crate::quantize;
 use crate::sim::{Limits, Loaded};
 
 /// More inherited layers than this are counted, not listed.
@@ -39,7 +40,10 @@ pub(super) fn run(args: &DiagnoseArgs) -> Result<Report, Failure> {
     };
     let given = reference::given(&args.reference)?;
     let weights = match &given.reference {
-        Reference::Network { model, .. } => FloatWeights::of(model),
+        Reference::Network { model, .. } => {
+            let clean = quantize::clean(&model.model).ok().and_then(|c| c.model.graph);
+            FloatWeights::of(&[Some(model.graph()), clean.as_ref()].into_iter().flatten().collect::<Vec<_>>())
+        }
         Reference::Files { .. } => FloatWeights::default(),
     };
     let bound = given.reference.bind(&program.meta, &given.map, given.layout).map_err(CompareError::from)?;
@@ -61,7 +65,10 @@ pub(super) fn run(args: &DiagnoseArgs) -> Result<Report, Failure> {
         weights: &weights,
         threads,
     };
-    let diagnosis = analysis::diagnose(&case, &thresholds)?;
+    let progress = Progress::new(inputs.runs() as u64, "inputs, experiments");
+    let diagnosis = analysis::diagnose(&case, &thresholds, &|| progress.step());
+    progress.finish();
+    let diagnosis = diagnosis?;
     let status = if diagnosis.findings.is_empty() { 0 } else { NO };
     let text = if args.json {
         json(&inputs, &comparison, &diagnosis)?
@@ -109,6 +116,13 @@ fn text(args: &DiagnoseArgs, inputs: &input::Inputs, comparison: &Comparison, d:
     }
     if d.findings.is_empty() {
         text.push_str("no layer is at fault\n");
+    }
+    let poor =
+        comparison.layers.iter().any(|l| l.output && l.accumulated.sqnr_db < d.thresholds.inherited_db);
+    if poor && d.findings.is_empty() {
+        text.push_str(
+            "the noise of many layers adds up; `rcar-iss tune` finds the fewest that must have 16 bits\n",
+        );
     }
     for f in &d.findings {
         text.push('\n');
@@ -186,6 +200,9 @@ fn finding(inputs: &input::Inputs, comparison: &Comparison, f: &Finding) -> Stri
         let _ =
             writeln!(text, "  {:.1}% of its weights are zero, the float network's are not", share * 100.0);
     }
+    if f.weights.is_some() && !f.channels.is_empty() {
+        let _ = writeln!(text, "  all channels share one scale; the widest: {}", channels(f));
+    }
     match f.cause {
         Cause::Calibration => calibration(inputs, f, &mut text),
         Cause::Range => wide(comparison, f, &mut text),
@@ -229,11 +246,14 @@ fn calibration(inputs: &input::Inputs, f: &Finding, text: &mut String) {
     }
 }
 
+fn channels(f: &Finding) -> String {
+    let list = f.channels.iter().map(|c| format!("{} ({:.0} times the median channel)", c.channel, c.ratio));
+    list.collect::<Vec<_>>().join(", ")
+}
+
 fn wide(comparison: &Comparison, f: &Finding, text: &mut String) {
     if !f.channels.is_empty() {
-        let list =
-            f.channels.iter().map(|c| format!("{} ({:.0} times the median channel)", c.channel, c.ratio));
-        let _ = writeln!(text, "  channels that make it wide: {}", list.collect::<Vec<_>>().join(", "));
+        let _ = writeln!(text, "  channels that make it wide: {}", channels(f));
     }
     match &f.price {
         Some(p) => {

@@ -12,7 +12,7 @@ use super::args::{CalibrationArgs, QuantizeArgs};
 use super::failure::{Failure, INPUT, UNSUPPORTED};
 use super::feed::Feed;
 use super::progress::Progress;
-use super::{Report, engine, format, machines, model};
+use super::{Report, engine, format, machines, model, sidecar};
 use crate::compiler::CompileOptions;
 use crate::files;
 use crate::float::Engine;
@@ -119,7 +119,7 @@ pub(super) fn run(args: &QuantizeArgs) -> Result<Report, Failure> {
     let calibration = beside(&args.output, "calibration.json");
     files::replace(&args.output, &model.encode_to_vec())?;
     files::replace(&calibration, format!("{}\n", to_json(&record)).as_bytes())?;
-    let sidecar = write_sidecar(&args.output, prepared.feed.as_ref())?;
+    let sidecar = write_sidecar(&args.model_file, &args.output, prepared.feed.as_ref())?;
     let costs = Costs::of(args, &prepared, &model)?;
     let text = if args.json {
         json(args, &prepared, &parameters, &calibration, costs.as_ref())
@@ -306,8 +306,13 @@ fn block(text: &str) -> Result<[usize; 2], Failure> {
     })
 }
 
-/// Says how pictures become inputs, in a file beside the model, unless one is there already.
-pub(super) fn write_sidecar(output: &Path, feed: Option<&Feed>) -> Result<Option<PathBuf>, Failure> {
+/// Says how pictures become inputs and what the float model's classes are called, in a file beside the quantized model,
+/// unless one is there already.
+pub(super) fn write_sidecar(
+    float: &Path,
+    output: &Path,
+    feed: Option<&Feed>,
+) -> Result<Option<PathBuf>, Failure> {
     let path = output.with_extension("toml");
     let Some(feed) = feed.filter(|_| !path.exists() && !output.with_file_name("model.toml").exists()) else {
         return Ok(None);
@@ -337,6 +342,10 @@ pub(super) fn write_sidecar(output: &Path, feed: Option<&Feed>) -> Result<Option
         return Ok(None);
     }
     let mut whole = toml::Table::new();
+    let labels = sidecar::find(float)?.labels;
+    if !labels.is_empty() {
+        whole.insert("labels".into(), labels.into());
+    }
     whole.insert("input".into(), inputs.into());
     files::replace(&path, whole.to_string().as_bytes())?;
     Ok(Some(path))

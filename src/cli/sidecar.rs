@@ -2,7 +2,7 @@
 //! file beside the model, `<model>.toml` or `model.toml`:
 //!
 //! ```toml
-//! labels = "labels.json"      # a list of names, or an object from number to name
+//! labels = "labels.json"      # a list of names, or an object from number to name; or the list itself, ["cat", "dog"]
 //!
 //! [input.data]                # by input name
 //! mean = [123.7, 116.3, 103.5]  # one per channel, or one number; of values 0…255
@@ -33,9 +33,16 @@ pub(super) struct Sidecar {
 #[serde(deny_unknown_fields)]
 struct File {
     #[serde(default)]
-    labels: Option<PathBuf>,
+    labels: Option<Labels>,
     #[serde(default)]
     input: BTreeMap<String, Input>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Labels {
+    File(PathBuf),
+    List(Vec<String>),
 }
 
 #[derive(Debug, Deserialize)]
@@ -77,8 +84,9 @@ pub(super) fn find(model: &Path) -> Result<Sidecar, Failure> {
 fn read(path: PathBuf) -> Result<Sidecar, Failure> {
     let text = files::read_text(&path)?;
     let file: File = toml::from_str(&text).map_err(|e| Failure::file(&path, &e))?;
-    let labels = match &file.labels {
-        Some(name) => labels(&path.with_file_name(name))?,
+    let labels = match file.labels {
+        Some(Labels::File(name)) => labels(&path.with_file_name(name))?,
+        Some(Labels::List(names)) => names,
         None => Vec::new(),
     };
     let preprocess = file.input.into_iter().map(|(name, i)| {

@@ -283,7 +283,7 @@ fn write(
     program.write_file(&written.program).map_err(|e| Failure::program(&written.program, e))?;
     let title = args.model_file.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
     pareto::write(&written.plot, &title, tuned)?;
-    command::write_sidecar(&args.output, prepared.feed.as_ref())?;
+    command::write_sidecar(&args.model_file, &args.output, prepared.feed.as_ref())?;
     Ok(written)
 }
 

@@ -75,7 +75,7 @@ pub fn reformat(graph: &mut Graph, formats: &BTreeMap<String, Reformat>) -> Resu
 ///
 /// # Errors
 /// The node has no constant weights, or of another shape.
-pub fn reweigh(graph: &mut Graph, other: Weights) -> Result<(), String> {
+pub fn reweigh(graph: &mut Graph, mut other: Weights) -> Result<(), String> {
     let [node] = &mut graph.nodes[..] else { return Err("there is not one node".into()) };
     let tensor = |id: Option<&TensorId>| id.and_then(|id| graph.tensors.get(id.0 as usize));
     let x = tensor(node.inputs.first());
@@ -92,14 +92,15 @@ pub fn reweigh(graph: &mut Graph, other: Weights) -> Result<(), String> {
         return Err("the weights have another shape".into());
     }
     let at = |w: &Weights, channel: usize| w.scale[if w.scale.len() == 1 { 0 } else { channel }];
-    epilogue.bias = epilogue.bias.as_ref().map(|bias| {
-        let moved = bias.iter().enumerate().map(|(channel, b)| {
-            let ratio = f64::from(at(weights, channel)) / f64::from(at(&other, channel));
-            let b = (*b as f64 * ratio).round_ties_even() as i64;
-            if narrow { b.clamp(i32::MIN.into(), i32::MAX.into()) } else { b }
-        });
-        moved.collect()
-    });
+    let moved = |bias: &Arc<[i64]>| {
+        let ratio = |c: usize| f64::from(at(weights, c)) / f64::from(at(&other, c));
+        bias.iter().enumerate().map(|(c, b)| *b as f64 * ratio(c)).collect::<Vec<f64>>()
+    };
+    let mut bias = epilogue.bias.as_ref().map(moved);
+    if let Some(bias) = bias.as_mut().filter(|_| narrow) {
+        fit_bias(&mut other, bias);
+    }
+    epilogue.bias = bias.map(|bias| bias.iter().map(|b| b.round_ties_even() as i64).collect());
     epilogue.multiplier = other.scale.iter().map(|sw| numeric::requantize_multiplier(sx, *sw, sy)).collect();
     *weights = other;
     Ok(())
@@ -189,22 +190,78 @@ fn same(inputs: &[Pair<'_>], output: &Pair<'_>) -> Result<(), String> {
     if inputs.iter().any(differs) { Err("it reads and writes one format".into()) } else { Ok(()) }
 }
 
-fn products(weights: &Weights, epilogue: &mut MacEpilogue, x: &Pair<'_>, y: &Pair<'_>) -> Result<(), String> {
+fn products(
+    weights: &mut Weights,
+    epilogue: &mut MacEpilogue,
+    x: &Pair<'_>,
+    y: &Pair<'_>,
+) -> Result<(), String> {
     if epilogue.tail.is_some() {
         return Err("a table follows in the same layer; keep the tensor between them".into());
     }
     let Some((old, new)) = x.scales() else { return Err("it reads floats".into()) };
+    let ratio = f64::from(old) / f64::from(new);
+    let mut bias: Option<Vec<f64>> =
+        epilogue.bias.as_ref().map(|bias| bias.iter().map(|b| *b as f64 * ratio).collect());
+    if let Some(bias) = bias.as_mut().filter(|_| x.new.dtype.bytes() == 1 && weights.dtype.bytes() == 1) {
+        fit_bias(weights, bias);
+    }
     let sy = y.new.quant.map_or(1.0, |q| q.scale);
     epilogue.multiplier =
         weights.scale.iter().map(|sw| numeric::requantize_multiplier(new, *sw, sy)).collect();
     y.clamp(&mut epilogue.clamp);
-    let narrow = x.new.dtype.bytes() == 1 && weights.dtype.bytes() == 1;
-    epilogue.bias = epilogue.bias.as_ref().map(|bias| {
-        let moved = bias.iter().map(|b| {
-            let b = (*b as f64 * (f64::from(old) / f64::from(new))).round_ties_even() as i64;
-            if narrow { b.clamp(i32::MIN.into(), i32::MAX.into()) } else { b }
-        });
-        moved.collect()
-    });
+    epilogue.bias = bias.map(|bias| bias.iter().map(|b| b.round_ties_even() as i64).collect());
     Ok(())
+}
+
+/// Makes biases fit 32 bits, in units of the accumulator: where one does not, its channel's weights (all, if they share one
+/// scale) get a coarser scale and fewer of their codes. ONNX Runtime's quantizer does the same; such channels have weights
+/// that hardly matter beside their bias.
+fn fit_bias(weights: &mut Weights, bias: &mut [f64]) {
+    let room = f64::from(i32::MAX) / 2.0;
+    let excess = |b: f64| if b.abs() > f64::from(i32::MAX) { b.abs() / room } else { 1.0 };
+    let mut factors: Vec<f64> = bias.iter().map(|b| excess(*b)).collect();
+    if factors.iter().all(|f| *f == 1.0) {
+        return;
+    }
+    if weights.scale.len() == 1 {
+        let greatest = factors.iter().copied().fold(1.0, f64::max);
+        factors.fill(greatest);
+    }
+    for (scale, factor) in weights.scale.iter_mut().zip(&factors) {
+        *scale = (f64::from(*scale) * factor) as f32;
+    }
+    bias.iter_mut().zip(&factors).for_each(|(b, factor)| *b /= factor);
+    let (zero, unsigned) = (weights.zero_point, weights.dtype == DType::U8);
+    let size = (weights.data.len() / factors.len().max(1)).max(1);
+    let coarser = weights.data.iter().enumerate().map(|(i, byte)| {
+        let code = if unsigned { i32::from(*byte) } else { i32::from(byte.cast_signed()) };
+        let factor = factors.get(i / size).copied().unwrap_or(1.0);
+        (zero + (f64::from(code - zero) / factor).round_ties_even() as i32) as u8
+    });
+    weights.data = coarser.collect();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bias_that_leaves_32_bits_makes_its_channel_coarser() {
+        let mut weights = Weights {
+            name: "w".into(),
+            shape: [2, 2, 1, 1],
+            dtype: DType::S8,
+            data: Arc::from([127, -3_i8 as u8, 127, 64]),
+            scale: vec![1e-9, 0.5],
+            zero_point: 0,
+        };
+        let mut bias = [f64::from(i32::MAX) * 2.0, 100.0];
+        let real = bias[0] * f64::from(weights.scale[0]);
+        fit_bias(&mut weights, &mut bias);
+        assert!(bias[0] <= f64::from(i32::MAX));
+        assert!((bias[0] * f64::from(weights.scale[0]) / real - 1.0).abs() < 1e-6);
+        assert_eq!((bias[1], weights.scale[1]), (100.0, 0.5));
+        assert_eq!(weights.data[..], [32, -1_i8 as u8, 127, 64]);
+    }
 }

@@ -28,6 +28,7 @@ mod tidy;
 mod time_cli;
 mod trace;
 mod tune;
+mod tutorial;
 mod weights;
 
 /// A fresh empty folder for one test.
