@@ -16,7 +16,7 @@ use crate::isa::Space;
 use crate::sim::engine::Engine;
 use crate::sim::engine::fast::Fast;
 use crate::sim::op::QueueOp;
-use crate::sim::{FaultKind, GRAIN, Limits, Loaded, Memory, Session};
+use crate::sim::{self, FaultKind, GRAIN, Limits, Loaded, Memory, Session};
 
 /// Seconds by layer (none: before the first) and instruction.
 type Spent = BTreeMap<(Option<u32>, &'static str), (u64, f64)>;
@@ -37,7 +37,8 @@ pub(super) fn run(args: &BenchArgs) -> Result<Report, Failure> {
         }
         Box::new(Timed { fast, loaded: loaded.clone(), spent: Arc::clone(&spent) })
     };
-    let mut session = Session::with_threads(&loaded, args.threads.get(), GRAIN, &engine);
+    let threads = sim::worthwhile(&loaded, args.threads.get());
+    let mut session = Session::with_threads(&loaded, threads, GRAIN, &engine);
     let mut host = RtenHost::new();
     let values: Vec<(&str, &[u8])> = inputs.bound.iter().map(|b| (b.name.as_str(), b.sample(0))).collect();
     let mut once = || -> Result<f64, Failure> {

@@ -21,7 +21,9 @@ use crate::profile::Profile;
 use crate::program::{Meta, Program, Role, TensorEntry};
 use crate::sim::clock::Cause;
 use crate::sim::engine::fast::Fast;
-use crate::sim::{EngineKind, GRAIN, Limits, Loaded, Memory, Observer, RunError, RunSummary, Sees, Session};
+use crate::sim::{
+    self, EngineKind, GRAIN, Limits, Loaded, Memory, Observer, RunError, RunSummary, Sees, Session,
+};
 use crate::trace::TraceWriter;
 
 /// More runs than this are not listed one by one.
@@ -84,6 +86,7 @@ fn run_all(args: &RunArgs, loaded: &Loaded, inputs: &Inputs) -> Result<Vec<Finis
     let threads = all.min(inputs.runs);
     // Inputs first: what runs by itself waits for nobody. To cut one input's tiles takes longer than a run.
     let each = if args.threads.is_some() { (all / threads.max(1)).max(1) } else { 1 };
+    let each = sim::worthwhile(loaded, each);
     let layers = loaded.program().meta.layers.len().max(1);
     let progress = Progress::new((inputs.runs * layers) as u64, "layers");
     let next = AtomicUsize::new(0);

@@ -45,5 +45,5 @@ pub use load::{Limits, LoadError, Loaded};
 pub use memory::Memory;
 pub use observer::{Observer, Sees};
 pub use op::{OpKind, QueueOp};
-pub use session::{GRAIN, HostRuntime, HostValue, RunError, RunSummary, Session};
+pub use session::{GRAIN, HostRuntime, HostValue, RunError, RunSummary, Session, worthwhile};
 pub use written::{RegisterFile, Written};

@@ -81,6 +81,16 @@ pub enum RunError {
 /// what one worker has written and another one reads goes from cache to cache, which costs more than waiting.
 pub const GRAIN: u64 = 50_000;
 
+/// A program with fewer multiply-accumulates takes less time than calling a second thread and waiting for it.
+const WORTH_CUTTING: u64 = 50_000_000;
+
+/// Threads that gain something in one run of a program, `threads` at most.
+#[must_use]
+pub fn worthwhile(loaded: &Loaded, threads: usize) -> usize {
+    let macs: u64 = loaded.program().meta.layers.iter().map(|l| l.macs).sum();
+    if macs < WORTH_CUTTING { threads.min(1) } else { threads }
+}
+
 /// Memories and an engine for one program; runs any number of inputs, one after the other.
 pub struct Session<'a> {
     loaded: &'a Loaded,
