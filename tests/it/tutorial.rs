@@ -87,7 +87,10 @@ fn the_tutorial_does_what_it_says() {
     for step in steps {
         let at = format!("docs/tutorial.md:{}: {}", step.line, step.words.join(" "));
         let program = if step.words[0] == "rcar-iss" { RCAR } else { step.words[0].as_str() };
-        let out = Command::new(program).args(&step.words[1..]).current_dir(&dir).output().unwrap();
+        let mut command = Command::new(program);
+        // The float engine is the one that everybody has.
+        command.args(&step.words[1..]).current_dir(&dir).env_remove("ORT_DYLIB_PATH");
+        let out = command.output().unwrap();
         let printed = String::from_utf8_lossy(&out.stdout);
         let complaint = String::from_utf8_lossy(&out.stderr);
         assert_eq!(out.status.code(), Some(step.status), "{at}\n{printed}{complaint}");
