@@ -77,12 +77,12 @@ impl Command {
             Command::Info(a) => a.json,
             Command::Estimate(a) => a.json,
             Command::Diff(a) => a.json,
-            Command::Compare(a) => a.json,
+            Command::Compare(a) => a.sides.json,
             Command::Dequantize(a) => a.json,
             Command::Bench(a) => a.json,
             Command::Quantize(a) => a.json,
             Command::Tune(a) => a.json,
-            Command::Diagnose(a) => a.json,
+            Command::Diagnose(a) => a.sides.json,
             Command::Asm(_) | Command::Disasm(_) | Command::Trace(_) => false,
         }
     }

@@ -13,20 +13,20 @@ use crate::sim::{Limits, Loaded};
 use crate::{files, report};
 
 pub(super) fn run(args: &CompareArgs) -> Result<Report, Failure> {
-    let mut model = args.model.clone();
+    let mut model = args.sides.model.clone();
     if source::kind_of(&args.file)? == source::Kind::Model && model.graph.observe.is_empty() {
         model.graph.observe.push("all".into());
     }
     let (program, machine) = source::program(&args.file, &model)?;
-    let inputs = input::read(&program.meta, &args.input)?;
-    let given = reference::given(&args.reference)?;
+    let inputs = input::read(&program.meta, &args.sides.input)?;
+    let given = reference::given(&args.sides.reference)?;
     let bound = given
         .reference
         .bind(&program.meta, &given.map, given.layout)
         .map_err(analysis::CompareError::from)?;
     let loaded = Loaded::new(Arc::new(program), &machine, Limits::default())
         .map_err(|e| Failure::load(&args.file, &e))?;
-    let threads = args.threads.or(std::thread::available_parallelism().ok());
+    let threads = args.sides.threads.or(std::thread::available_parallelism().ok());
     let progress = Progress::new(inputs.runs() as u64, "inputs");
     let result =
         analysis::compare(&loaded, &bound, &inputs, threads.map_or(1, std::num::NonZero::get), &|| {
@@ -44,7 +44,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<Report, Failure> {
         files::replace(path, page.as_bytes())?;
     }
     let failed = args.fail_under.map(|least| below(&comparison, least)).unwrap_or_default();
-    let text = if args.json {
+    let text = if args.sides.json {
         let mut value = serde_json::to_value(&comparison).map_err(|e| Failure::new(NO, e.to_string()))?;
         value["fail_under"] = serde_json::json!({ "least_db": args.fail_under, "failed": failed });
         format!("{value:#}\n")
@@ -126,8 +126,12 @@ fn text(args: &CompareArgs, c: &Comparison, failed: &[String]) -> String {
         c.inputs,
         if c.inputs == 1 { "input" } else { "inputs" }
     );
-    let _ =
-        writeln!(text, "reference: {}; library: {}", args.reference.reference.display(), c.reference_library);
+    let _ = writeln!(
+        text,
+        "reference: {}; library: {}",
+        args.sides.reference.reference.display(),
+        c.reference_library
+    );
     for l in c.layers.iter().filter(|l| l.output) {
         let _ = writeln!(
             text,

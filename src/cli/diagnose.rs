@@ -29,16 +29,16 @@ pub(super) fn run(args: &DiagnoseArgs) -> Result<Report, Failure> {
         Some(path) => toml::from_str(&files::read_text(path)?).map_err(|e| Failure::file(path, &e))?,
         None => Thresholds::default(),
     };
-    let mut options = args.model.clone();
+    let mut options = args.sides.model.clone();
     options.graph.observe = vec!["all".into()];
     let compiled = model::compile(&args.model_file, &options)?;
     let program = Arc::new(compiled.compiled.program);
-    let inputs = input::read(&program.meta, &args.input)?;
+    let inputs = input::read(&program.meta, &args.sides.input)?;
     let calibration = match &args.calib[..] {
         [] => None,
         given => Some(input::read(&program.meta, given)?),
     };
-    let given = reference::given(&args.reference)?;
+    let given = reference::given(&args.sides.reference)?;
     let weights = match &given.reference {
         Reference::Network { model, .. } => {
             let clean = quantize::clean(&model.model).ok().and_then(|c| c.model.graph);
@@ -49,7 +49,7 @@ pub(super) fn run(args: &DiagnoseArgs) -> Result<Report, Failure> {
     let bound = given.reference.bind(&program.meta, &given.map, given.layout).map_err(CompareError::from)?;
     let loaded = Loaded::new(Arc::clone(&program), &compiled.machine, Limits::default())
         .map_err(|e| Failure::load(&args.model_file, &e))?;
-    let threads = args.threads.or(std::thread::available_parallelism().ok()).map_or(1, NonZero::get);
+    let threads = args.sides.threads.or(std::thread::available_parallelism().ok()).map_or(1, NonZero::get);
     let progress = Progress::new(inputs.runs() as u64, "inputs");
     let comparison = analysis::compare(&loaded, &bound, &inputs, threads, &|| progress.step());
     progress.finish();
@@ -70,7 +70,7 @@ pub(super) fn run(args: &DiagnoseArgs) -> Result<Report, Failure> {
     progress.finish();
     let diagnosis = diagnosis?;
     let status = if diagnosis.findings.is_empty() { 0 } else { NO };
-    let text = if args.json {
+    let text = if args.sides.json {
         json(&inputs, &comparison, &diagnosis)?
     } else {
         text(args, &inputs, &comparison, &diagnosis)
@@ -110,7 +110,7 @@ fn text(args: &DiagnoseArgs, inputs: &input::Inputs, comparison: &Comparison, d:
             l.tensor,
             decibels(l.accumulated.sqnr_db),
             d.inputs,
-            args.reference.reference.display(),
+            args.sides.reference.reference.display(),
             comparison.reference_library
         );
     }

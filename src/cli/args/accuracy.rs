@@ -34,6 +34,24 @@ pub(in crate::cli) enum LayoutArg {
     Nhwc,
 }
 
+/// A quantized network and its float reference, on the same inputs.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct SidesArgs {
+    #[command(flatten)]
+    pub(in crate::cli) model: ModelArgs,
+    #[command(flatten)]
+    pub(in crate::cli) reference: ReferenceArgs,
+    /// Input: .npy, .png, .jpg or a folder of them; once for each input, or several times to stack
+    #[arg(short, long, value_name = "[NAME=]FILE")]
+    pub(in crate::cli) input: Vec<String>,
+    /// Threads [default: all]
+    #[arg(long, value_name = "N")]
+    pub(in crate::cli) threads: Option<std::num::NonZeroUsize>,
+    /// The report as JSON
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+}
+
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  rcar-iss compare q.onnx --reference float.onnx --input photos/ --report q.html\n  \
@@ -46,12 +64,7 @@ pub(in crate::cli) struct CompareArgs {
     /// Quantized ONNX model or program file
     pub(in crate::cli) file: PathBuf,
     #[command(flatten)]
-    pub(in crate::cli) model: ModelArgs,
-    #[command(flatten)]
-    pub(in crate::cli) reference: ReferenceArgs,
-    /// Input: .npy, .png, .jpg or a folder of them; once for each input, or several times to stack
-    #[arg(short, long, value_name = "[NAME=]FILE")]
-    pub(in crate::cli) input: Vec<String>,
+    pub(in crate::cli) sides: SidesArgs,
     /// Exit with status 1 if an output of the network has a lower signal-to-noise ratio, in decibels
     #[arg(long, value_name = "DB", allow_negative_numbers = true)]
     pub(in crate::cli) fail_under: Option<f64>,
@@ -61,12 +74,6 @@ pub(in crate::cli) struct CompareArgs {
     /// Also write a page with the network as a graph and the pictures of every layer: one HTML file, for any browser
     #[arg(long, value_name = "FILE.html")]
     pub(in crate::cli) report: Option<PathBuf>,
-    /// Threads [default: all]
-    #[arg(long, value_name = "N")]
-    pub(in crate::cli) threads: Option<std::num::NonZeroUsize>,
-    /// The report as JSON
-    #[arg(long)]
-    pub(in crate::cli) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -77,24 +84,13 @@ pub(in crate::cli) struct DiagnoseArgs {
     /// Quantized ONNX model
     pub(in crate::cli) model_file: PathBuf,
     #[command(flatten)]
-    pub(in crate::cli) model: ModelArgs,
-    #[command(flatten)]
-    pub(in crate::cli) reference: ReferenceArgs,
-    /// Input: .npy, .png, .jpg or a folder of them; once for each input, or several times to stack
-    #[arg(short, long, value_name = "[NAME=]FILE")]
-    pub(in crate::cli) input: Vec<String>,
+    pub(in crate::cli) sides: SidesArgs,
     /// The inputs that the model was calibrated with, to say whether they were enough
     #[arg(long, value_name = "[NAME=]FILE")]
     pub(in crate::cli) calib: Vec<String>,
     /// TOML file with other thresholds of the judgement
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) thresholds: Option<PathBuf>,
-    /// Threads [default: all]
-    #[arg(long, value_name = "N")]
-    pub(in crate::cli) threads: Option<std::num::NonZeroUsize>,
-    /// The report as JSON
-    #[arg(long)]
-    pub(in crate::cli) json: bool,
 }
 
 #[derive(Debug, Args)]
