@@ -245,6 +245,8 @@ def make(args):
             continue
         model = named(onnx.load(folder / "float.onnx"))
         x = np.load(folder / "inputs.npy").astype(np.float32)
+        if args.seed > 1:
+            x = x[np.random.default_rng(args.seed).permutation(len(x))]
         shown, good, others = shown_of(x), x[-16:], x[8:16]
         if args.seed:
             shown, good, others = shown_of(x[::-1]), x[:16], x[16:24]
