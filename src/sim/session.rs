@@ -171,6 +171,18 @@ impl<'a> Session<'a> {
         watched: bool,
     ) -> Result<RunSummary, RunError> {
         self.engine.reset();
+        let workers = self.pool.as_mut().filter(|_| O::SEES < Sees::Operations);
+        // Workers take a while to wake up: they are called before inputs are copied.
+        if let Some(pool) = workers {
+            pool.begin();
+        }
+        let result = self.place(inputs).and_then(|()| self.execute(host, observer, replace, watched));
+        let wraps = self.pool.as_mut().map_or(0, Pool::end);
+        result.map(|summary| RunSummary { wraps: summary.wraps + wraps, ..summary })
+    }
+
+    /// Writes the inputs to their places.
+    fn place(&mut self, inputs: &[(&str, &[u8])]) -> Result<(), RunError> {
         let meta = &self.loaded.program.meta;
         for tensor in meta.tensors.iter().filter(|t| t.role == Role::Input) {
             let given = inputs.iter().find(|(name, _)| *name == tensor.name).map(|(_, bytes)| *bytes);
@@ -185,6 +197,18 @@ impl<'a> Session<'a> {
             let engine = &mut self.engine;
             cover(tensor, &mut |start, run| engine.defined(Space::Dram, start, run * element));
         }
+        Ok(())
+    }
+
+    /// Executes the program on the inputs that memory holds.
+    fn execute<O: Observer>(
+        &mut self,
+        host: &mut dyn HostRuntime,
+        observer: &mut O,
+        replace: &mut dyn FnMut(u32, &mut Memory),
+        watched: bool,
+    ) -> Result<RunSummary, RunError> {
+        let meta = &self.loaded.program.meta;
         let mut execution = Execution {
             loaded: self.loaded,
             memory: &mut self.memory,
@@ -201,14 +225,8 @@ impl<'a> Session<'a> {
             && let Some(stream) = &self.loaded.stream
         {
             let mut time = Walk::new(stream);
-            if let Some(pool) = self.pool.as_mut().filter(|_| O::SEES < Sees::Operations) {
-                pool.begin();
-                let result = execution.follow(stream, Some(pool), &mut time, watched);
-                execution.wraps += pool.end();
-                result?;
-            } else {
-                execution.follow(stream, None, &mut time, watched)?;
-            }
+            let pool = self.pool.as_mut().filter(|_| O::SEES < Sees::Operations);
+            execution.follow(stream, pool, &mut time, watched)?;
             time.go(&mut execution.clock, usize::MAX);
             let instructions = stream.instructions;
             return Ok(RunSummary { wraps: execution.wraps, instructions, clock: execution.clock.report() });

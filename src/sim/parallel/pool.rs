@@ -7,7 +7,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use super::schedule::{Piece, Schedule, keeps};
 use crate::sim::engine::Engine;
@@ -15,10 +14,10 @@ use crate::sim::fault::FaultKind;
 use crate::sim::memory::Memory;
 use crate::sim::stream::Stream;
 
-/// A worker that has looked this often for something to do, some 50 µs, sleeps for as long before it looks again: whom it
-/// waits for may have lost its core to another process.
-const SPINS: u32 = 1000;
-const NAP: Duration = Duration::from_micros(50);
+/// A worker that has looked this often for something to do, some 3 µs, offers its core to others before it looks again:
+/// whom it waits for may have none. Sleeping would be worse: who is waited for then waits itself, so that soon every step takes
+/// as long as a nap.
+const SPINS: u32 = 64;
 
 /// How many of its pieces a worker has executed, on a cache line of its own.
 #[derive(Debug, Default)]
@@ -154,7 +153,7 @@ impl Shared {
 
 fn pause(idle: &mut u32) {
     *idle = idle.saturating_add(1);
-    if *idle > SPINS { std::thread::sleep(NAP) } else { std::hint::spin_loop() }
+    if *idle > SPINS { std::thread::yield_now() } else { std::hint::spin_loop() }
 }
 
 /// Workers for the runs of one session.
@@ -193,8 +192,8 @@ impl Pool {
             // every earlier piece of another worker that touches one of its bytes, one of the two writing (`Schedule`
             // goes through the bytes of all operations). A later one waits for this piece. `done` orders them: released
             // when a piece has been executed, acquired before the next. Parts of one instruction write different bytes,
-            // and read none that another part writes. The session touches memory before `begin`, after `end`, and
-            // between the return of `run_to` and the next call, which raises the limit.
+            // and read none that another part writes. The session touches memory before the first call of `run_to`, after
+            // `end`, and between the return of `run_to` and the next call, which raises the limit.
             let memory = unsafe { memory.alias() };
             Hands { number, engine: engine(), memory, at: 0, seen: 0 }
         };
@@ -208,7 +207,7 @@ impl Pool {
         Some(pool)
     }
 
-    /// Begins a run: inputs are in memory.
+    /// Begins a run: workers wake up, and touch nothing before [`run_to`](Self::run_to).
     pub(in crate::sim) fn begin(&mut self) {
         let shared = &*self.shared;
         shared.done.iter().for_each(|done| done.0.store(0, Ordering::Relaxed));
@@ -264,7 +263,7 @@ impl Pool {
         }
     }
 
-    /// Ends the run: no worker touches memory any more. Gives the accumulations that wrapped.
+    /// Ends the run, if one goes on: no worker touches memory any more. Gives the accumulations that wrapped.
     pub(in crate::sim) fn end(&mut self) -> u64 {
         let shared = &*self.shared;
         let mut gate = lock(&shared.gate);
@@ -275,7 +274,7 @@ impl Pool {
         while shared.inside.load(Ordering::Acquire) > 0 {
             pause(&mut idle);
         }
-        shared.wraps.load(Ordering::Relaxed)
+        shared.wraps.swap(0, Ordering::Relaxed)
     }
 }
 

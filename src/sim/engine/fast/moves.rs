@@ -23,16 +23,20 @@ fn interleave(level: Level, s: &mut Scratch, m: &mut Memory, dst: &TensorDesc, s
     if padded != 4 || channels < 2 || !pixels || src.strides[2] != size as i64 || size > 2 {
         return false;
     }
-    let (bytes, mut zero) = (columns * size, [0; 4]);
-    zero.copy_from_slice(&dst.zero_point.to_le_bytes());
+    let bytes = columns * size;
+    // Lanes without a channel: the zero point.
+    s.bytes.clear();
+    s.bytes.resize(bytes * 4, dst.zero_point as u8);
+    if size == 2 {
+        let zero = (dst.zero_point as i16).to_le_bytes();
+        s.bytes.as_chunks_mut().0.iter_mut().for_each(|lane| *lane = zero);
+    }
     for_rows([dst.dims[0], dst.dims[1], 1, 1], |at| {
-        s.bytes.clear();
-        for c in 0..channels as i64 {
-            let plane = row_address(src, at) + c * src.strides[3];
-            s.bytes.extend_from_slice(m.read(src.space, plane, bytes));
+        for (c, lane) in s.bytes.chunks_exact_mut(bytes.max(1)).take(channels).enumerate() {
+            let plane = row_address(src, at) + c as i64 * src.strides[3];
+            let from = m.read(src.space, plane, bytes);
+            lane[..from.len()].copy_from_slice(from);
         }
-        // Padding lanes: the zero point.
-        (channels..4).for_each(|_| s.bytes.extend(zero.iter().take(size).cycle().take(bytes)));
         let to = m.write(dst.space, row_address(dst, at), bytes * 4);
         let planes = [0, 1, 2, 3].map(|i| &s.bytes[i * bytes..(i + 1) * bytes]);
         kernels::interleave(level, planes, size, to);
