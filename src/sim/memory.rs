@@ -47,6 +47,11 @@ impl Memory {
         Memory { constants: Arc::clone(&self.constants), writable: self.writable, dram, spm, acc }
     }
 
+    /// Exchanges the accumulators with others of the same size.
+    pub(super) fn exchange_accumulators(&mut self, other: &mut Shared) {
+        std::mem::swap(&mut self.acc, other);
+    }
+
     /// Bytes of a memory; of DRAM those that can be written.
     #[must_use]
     pub fn size(&self, space: Space) -> u64 {

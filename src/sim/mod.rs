@@ -30,6 +30,7 @@ mod masks;
 pub mod memory;
 pub mod observer;
 pub mod op;
+mod pairs;
 mod parallel;
 pub mod race;
 pub mod session;

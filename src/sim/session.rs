@@ -174,7 +174,7 @@ impl<'a> Session<'a> {
         let workers = self.pool.as_mut().filter(|_| O::SEES < Sees::Operations);
         // Workers take a while to wake up: they are called before inputs are copied.
         if let Some(pool) = workers {
-            pool.begin();
+            pool.begin(&self.memory, watched);
         }
         let result = self.place(inputs).and_then(|()| self.execute(host, observer, replace, watched));
         let wraps = self.pool.as_mut().map_or(0, Pool::end);

@@ -28,11 +28,23 @@ pub trait Engine {
     /// Bytes of the scratchpad were changed by an operation that another engine has executed on the same memory.
     fn changed(&mut self, _range: (i64, i64)) {}
 
+    /// Constants that the instructions between the next product and the one behind it will load.
+    fn soon(&mut self, _constants: &mut dyn Iterator<Item = &[u8]>) {}
+
     /// Executes one operation; returns how many accumulations wrapped.
     ///
     /// # Errors
     /// The reference engine reports reads of bytes that were never written.
     fn execute(&mut self, op: &QueueOp, memory: &mut Memory) -> Result<u64, FaultKind>;
+
+    /// Executes a product and the requantization that alone reads its sums, so that those need not be stored: whatever the
+    /// accumulators then hold, the program writes before it reads them.
+    ///
+    /// # Errors
+    /// As [`execute`](Engine::execute).
+    fn execute_pair(&mut self, pair: [&QueueOp; 2], memory: &mut Memory) -> Result<u64, FaultKind> {
+        Ok(self.execute(pair[0], memory)? + self.execute(pair[1], memory)?)
+    }
 }
 
 /// Which engine.

@@ -5,6 +5,8 @@
 //! each worker its pieces in program order, and says for which pieces of others it must wait: those that touch a byte of
 //! the piece, one of them writing. The [pool] executes them. Values are those of program order, whatever conditions say.
 
+mod bands;
+mod order;
 pub(super) mod pool;
 mod schedule;
 mod split;

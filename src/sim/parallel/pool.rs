@@ -5,13 +5,16 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
 use super::schedule::{Piece, Schedule, keeps};
+use crate::isa::Space;
 use crate::sim::engine::Engine;
 use crate::sim::fault::FaultKind;
 use crate::sim::memory::Memory;
+use crate::sim::op::QueueOp;
+use crate::sim::shared::Shared;
 use crate::sim::stream::Stream;
 
 /// A worker that has looked this often for something to do, some 3 µs, offers its core to others before it looks again:
@@ -33,8 +36,12 @@ struct Gate {
     quit: bool,
 }
 
-struct Shared {
-    schedule: Schedule,
+struct State {
+    /// For runs that nobody watches, and for those that stop at the ends of layers.
+    free: Schedule,
+    stops: OnceLock<Schedule>,
+    /// The present run is one of the latter.
+    stopping: AtomicBool,
     done: Vec<Done>,
     /// Instructions that may be executed before the next barrier.
     limit: AtomicUsize,
@@ -62,6 +69,9 @@ struct Hands {
     number: usize,
     engine: Box<dyn Engine + Send>,
     memory: Memory,
+    /// Accumulators of its own for sums that only the next instruction reads: pairs need not wait for each other because
+    /// a program has them share a place.
+    sums: Shared,
     /// Pieces that it has executed.
     at: usize,
     /// Instructions whose writes the engine knows of.
@@ -75,15 +85,21 @@ impl Hands {
     }
 }
 
-impl Shared {
+impl State {
+    /// The schedule of the present run.
+    fn schedule(&self) -> &Schedule {
+        let stops = self.stops.get().filter(|_| self.stopping.load(Ordering::Acquire));
+        stops.unwrap_or(&self.free)
+    }
+
     /// Executes a worker's next piece, if it comes before the barrier. None if it does not, false if the piece waits
     /// for another worker.
     fn one(&self, hands: &mut Hands) -> Option<bool> {
-        let piece = self.schedule.workers[hands.number].get(hands.at)?;
+        let piece = self.schedule().workers[hands.number].get(hands.at)?;
         if piece.seq >= self.limit.load(Ordering::Acquire) {
             return None;
         }
-        let mut waits = self.schedule.waits(piece).iter();
+        let mut waits = self.schedule().waits(piece).iter();
         if !waits.all(|w| self.done[w.worker as usize].0.load(Ordering::Acquire) >= w.pieces) {
             return Some(false);
         }
@@ -94,16 +110,33 @@ impl Shared {
     }
 
     fn execute(&self, hands: &mut Hands, piece: &Piece) {
-        let op = self.schedule.op(piece);
         // An engine may have kept something of what it read before: it must know what others have written since. What
         // they write later in program order is not what this piece reads, or they would wait for it.
-        if keeps(op) {
-            for range in self.schedule.writes(hands.seen..piece.seq).iter().filter(|(lo, hi)| lo < hi) {
+        let [Some(first), second] = self.schedule().ops(piece) else { return };
+        if keeps(first) {
+            for range in self.schedule().writes(hands.seen..piece.seq).iter().filter(|(lo, hi)| lo < hi) {
                 hands.engine.changed(*range);
             }
             hands.seen = hands.seen.max(piece.seq);
         }
-        match hands.engine.execute(op, &mut hands.memory) {
+        match second {
+            Some(second) if piece.paired => {
+                hands.memory.exchange_accumulators(&mut hands.sums);
+                let result = hands.engine.execute_pair([first, second], &mut hands.memory);
+                hands.memory.exchange_accumulators(&mut hands.sums);
+                self.note(first, result);
+            }
+            _ => {
+                for op in [Some(first), second].into_iter().flatten() {
+                    let result = hands.engine.execute(op, &mut hands.memory);
+                    self.note(op, result);
+                }
+            }
+        }
+    }
+
+    fn note(&self, op: &QueueOp, result: Result<u64, FaultKind>) {
+        match result {
             Ok(0) => {}
             Ok(wraps) => {
                 self.wraps.fetch_add(wraps, Ordering::Relaxed);
@@ -158,7 +191,9 @@ fn pause(idle: &mut u32) {
 
 /// Workers for the runs of one session.
 pub(in crate::sim) struct Pool {
-    shared: Arc<Shared>,
+    stream: Arc<Stream>,
+    grain: u64,
+    shared: Arc<State>,
     hands: Hands,
     workers: Vec<JoinHandle<()>>,
 }
@@ -174,8 +209,10 @@ impl Pool {
         grain: u64,
         engine: &dyn Fn() -> Box<dyn Engine + Send>,
     ) -> Option<Pool> {
-        let shared = Arc::new(Shared {
-            schedule: Schedule::new(stream, memory, threads, grain),
+        let shared = Arc::new(State {
+            free: Schedule::new(stream, memory, threads, grain, false),
+            stops: OnceLock::new(),
+            stopping: AtomicBool::new(false),
             done: (0..threads).map(|_| Done::default()).collect(),
             limit: AtomicUsize::new(0),
             gate: Mutex::default(),
@@ -192,13 +229,16 @@ impl Pool {
             // every earlier piece of another worker that touches one of its bytes, one of the two writing (`Schedule`
             // goes through the bytes of all operations). A later one waits for this piece. `done` orders them: released
             // when a piece has been executed, acquired before the next. Parts of one instruction write different bytes,
-            // and read none that another part writes. The session touches memory before the first call of `run_to`, after
-            // `end`, and between the return of `run_to` and the next call, which raises the limit.
+            // and read none that another part writes; nor do tiles whose order is free. The accumulators of pairs are
+            // the worker's own. The session touches memory before the first call of `run_to`, after `end`, and between
+            // the return of `run_to` and the next call, which raises the limit.
             let memory = unsafe { memory.alias() };
-            Hands { number, engine: engine(), memory, at: 0, seen: 0 }
+            let sums = Shared::zeros(memory.size(Space::Acc) as usize);
+            Hands { number, engine: engine(), memory, sums, at: 0, seen: 0 }
         };
         let last = threads.checked_sub(1)?;
-        let mut pool = Pool { hands: hands(last), shared, workers: Vec::new() };
+        let mut pool =
+            Pool { stream: Arc::clone(stream), grain, hands: hands(last), shared, workers: Vec::new() };
         for number in 0..last {
             let (shared, mut hands) = (Arc::clone(&pool.shared), hands(number));
             let worker = std::thread::Builder::new().name(format!("rcn-{number}"));
@@ -207,9 +247,15 @@ impl Pool {
         Some(pool)
     }
 
-    /// Begins a run: workers wake up, and touch nothing before [`run_to`](Self::run_to).
-    pub(in crate::sim) fn begin(&mut self) {
+    /// Begins a run, which may stop at the ends of layers: workers wake up, and touch nothing before
+    /// [`run_to`](Self::run_to).
+    pub(in crate::sim) fn begin(&mut self, memory: &Memory, stops: bool) {
         let shared = &*self.shared;
+        if stops {
+            let Pool { stream, grain, .. } = self;
+            shared.stops.get_or_init(|| Schedule::new(stream, memory, shared.done.len(), *grain, true));
+        }
+        shared.stopping.store(stops, Ordering::Release);
         shared.done.iter().for_each(|done| done.0.store(0, Ordering::Relaxed));
         shared.limit.store(0, Ordering::Relaxed);
         shared.wraps.store(0, Ordering::Relaxed);
@@ -235,7 +281,7 @@ impl Pool {
     ) -> Result<(), (u32, FaultKind)> {
         let shared = &*self.shared;
         shared.limit.store(seq, Ordering::Release);
-        let limits: Vec<u32> = (0..shared.done.len()).map(|w| shared.schedule.before(w, seq)).collect();
+        let limits: Vec<u32> = (0..shared.done.len()).map(|w| shared.schedule().before(w, seq)).collect();
         let (mut idle, mut more) = (0, true);
         loop {
             if shared.broken.load(Ordering::Acquire) {

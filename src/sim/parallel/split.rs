@@ -1,5 +1,7 @@
 //! Cutting an operation into parts that write different bytes and together all of its result.
 
+use std::ops::Range;
+
 use crate::isa::{QuantMode, TensorDesc};
 use crate::sim::access::padded_dims;
 use crate::sim::clock::cost::macs;
@@ -9,7 +11,8 @@ use crate::sim::op::{OpKind, QueueOp};
 pub(super) fn work(kind: &OpKind) -> u64 {
     let elements = |d: &TensorDesc| d.dims.iter().map(|n| u64::from(*n)).product::<u64>();
     match kind {
-        OpKind::Conv(_) | OpKind::Matmul { .. } => macs(kind),
+        // Sums are written whatever they are sums of.
+        OpKind::Conv(_) | OpKind::Matmul { .. } => macs(kind) + kind.dst().map_or(0, elements) * 64,
         // The slower kernels, as measured on EfficientNet-Lite0.
         OpKind::Depthwise(_) => macs(kind) * 12,
         OpKind::MaxPool { dst, window, .. } | OpKind::AvgPool { dst, window, .. } => {
@@ -19,19 +22,32 @@ pub(super) fn work(kind: &OpKind) -> u64 {
     }
 }
 
-/// Parts of an operation, at most `parts`; only itself if it cannot be cut.
-pub(super) fn split(op: &QueueOp, parts: usize) -> Vec<QueueOp> {
-    let Some(dst) = op.kind.dst().filter(|_| parts > 1) else { return vec![op.clone()] };
-    let Some(axis) = axis(&op.kind, parts as u32) else { return vec![op.clone()] };
+/// Parts of instructions that follow each other and have results of the same extents, the second one's operand being the
+/// first one's result; at most `parts`, or only the instructions themselves if they cannot be cut. Each has as many instructions as
+/// there were.
+pub(super) fn split(ops: &[&QueueOp], parts: usize) -> Vec<Vec<QueueOp>> {
+    let whole = || vec![ops.iter().map(|op| (*op).clone()).collect()];
+    let Some(first) = ops.first().filter(|_| parts > 1) else { return whole() };
+    let (Some(dst), Some(axis)) = (first.kind.dst(), axis(&first.kind, parts as u32)) else { return whole() };
     // Inside the innermost extent parts begin at vectors.
     let unit = if axis == 3 { 64 } else { 1 };
     let extent = dst.dims[axis];
     let each = extent.div_ceil(parts as u32).next_multiple_of(unit);
     let firsts = (0..extent).step_by(each as usize);
-    firsts.map(|from| part(op, axis, from, each.min(extent - from))).collect()
+    firsts.map(|from| cut(ops, axis, from, each.min(extent - from))).collect()
 }
 
-/// Along which extent of the result an operation can be cut: the outermost that is long enough.
+/// Those rows of the results of such instructions.
+pub(super) fn rows(ops: &[&QueueOp], rows: Range<u32>) -> Vec<QueueOp> {
+    cut(ops, 1, rows.start, rows.end - rows.start)
+}
+
+fn cut(ops: &[&QueueOp], axis: usize, from: u32, n: u32) -> Vec<QueueOp> {
+    ops.iter().map(|op| part(op, axis, from, n)).collect()
+}
+
+/// Along which extent of the result an operation can be cut: the outermost that gives parts of much the same length, or
+/// else that is long enough.
 fn axis(kind: &OpKind, parts: u32) -> Option<usize> {
     let dst = kind.dst()?;
     let (axes, innermost) = match kind {
@@ -54,7 +70,9 @@ fn axis(kind: &OpKind, parts: u32) -> Option<usize> {
         _ => return None,
     };
     let long = |axis: &usize| dst.dims[*axis] >= parts;
-    axes.into_iter().find(long).or_else(|| {
+    let even =
+        |axis: &usize| long(axis) && dst.dims[*axis].div_ceil(parts) * parts <= dst.dims[*axis] * 9 / 8;
+    axes.clone().find(even).or_else(|| axes.clone().find(long)).or_else(|| {
         let bare = padded_dims(dst)[3] == dst.dims[3];
         (innermost && bare && dst.dims[3] >= parts * 64).then_some(3)
     })

@@ -1,0 +1,122 @@
+//! Which rows of a layer's images each worker computes.
+//!
+//! Where a layer reads and writes images that lie whole in the scratchpad, its tiles need not follow each other: every
+//! worker takes the tiles of a band of rows, the same share of the rows in every layer. So it finds in its cache what it has
+//! written itself, and waits for others at the edge of its band only.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::split;
+use crate::isa::Space;
+use crate::sim::op::{OpKind, QueueOp};
+use crate::sim::stream::Stream;
+
+/// By how many of its rows, one in so many and at least one, a band may be longer or shorter than the others: so much that
+/// workers end at the same time, so little that they keep their rows from layer to layer.
+const SHIFT: u32 = 12;
+
+/// What the instructions of a layer have in common.
+#[derive(Debug, Default)]
+struct Layer {
+    /// Rows of its images.
+    rows: u32,
+    work: u64,
+    /// Products, and those whose sums nothing else reads.
+    products: u32,
+    paired: u32,
+    /// Tiles travel from or to DRAM, or go through several instructions: they share buffers.
+    travels: bool,
+    /// Where bands begin, once that is decided, and the number of rows.
+    bounds: Option<Vec<u32>>,
+}
+
+/// The layers that are cut into bands.
+#[derive(Debug)]
+pub(super) struct Bands(BTreeMap<u32, Layer>);
+
+/// Rows of the whole image that a tile computes; none if the instruction does not tell.
+pub(super) fn rows(op: &QueueOp) -> Option<Range<u32>> {
+    let (dst, origin) = match &op.kind {
+        OpKind::Conv(c) | OpKind::Depthwise(c) => (&c.dst, c.origin),
+        OpKind::MaxPool { dst, origin, .. } | OpKind::AvgPool { dst, origin, .. } => (dst, *origin),
+        _ => return None,
+    };
+    let first = u32::try_from(origin[0]).ok()?;
+    Some(first..first.checked_add(dst.dims[1])?)
+}
+
+impl Bands {
+    /// Looks at the layers of a record whose DRAM can be written from an address on.
+    pub(super) fn of(stream: &Stream, writable: i64) -> Bands {
+        let mut layers: BTreeMap<u32, Layer> = BTreeMap::new();
+        for (seq, op) in stream.issued.iter().map(|i| &i.op).enumerate() {
+            let Some(layer) = op.layer.map(|l| layers.entry(l).or_default()) else { continue };
+            layer.work += split::work(&op.kind);
+            layer.rows = layer.rows.max(rows(op).map_or(0, |r| r.end));
+            match &op.kind {
+                OpKind::Conv(_) | OpKind::Depthwise(_) => {
+                    layer.products += 1;
+                    layer.paired += u32::from(stream.pairs[seq]);
+                }
+                OpKind::DmaIn { src, .. } => {
+                    layer.travels |= src.space == Space::Dram && src.base >= writable
+                }
+                OpKind::Nop | OpKind::Requant { .. } | OpKind::MaxPool { .. } | OpKind::AvgPool { .. } => {}
+                _ => layer.travels = true,
+            }
+        }
+        Bands(layers)
+    }
+
+    /// Where the bands of a layer begin, the first at 0, and its rows; none if its tiles are not for bands. `work` is what
+    /// each worker has done before.
+    pub(super) fn bounds(&mut self, layer: Option<u32>, work: &[u64]) -> Option<&[u32]> {
+        let layer = self.0.get_mut(&layer?)?;
+        // The last product at each place of the accumulators is no pair.
+        let apart = !layer.travels && layer.paired + 4 >= layer.products;
+        if !apart || (layer.rows as usize) < 2 * work.len() {
+            return None;
+        }
+        let Layer { rows, work: whole, .. } = *layer;
+        Some(layer.bounds.get_or_insert_with(|| cut(rows, whole, work)))
+    }
+}
+
+/// Cuts rows, `whole` work in all, so that workers end together, but bands stay near those of equal length.
+fn cut(rows: u32, whole: u64, work: &[u64]) -> Vec<u32> {
+    let workers = work.len() as u64;
+    let each = (work.iter().sum::<u64>() + whole) / workers.max(1);
+    let missing: Vec<u64> = work.iter().map(|w| each.saturating_sub(*w)).collect();
+    let all = missing.iter().sum::<u64>().max(1);
+    let slack = (rows / SHIFT).max(1);
+    let mut bounds = vec![0];
+    let mut sum = 0;
+    for (w, m) in missing.iter().enumerate() {
+        sum += m;
+        let even = (u64::from(rows) * (w as u64 + 1) / workers) as u32;
+        let wanted = ((u128::from(rows) * u128::from(sum) + u128::from(all) / 2) / u128::from(all)) as u32;
+        let least = bounds.last().copied().unwrap_or(0);
+        bounds.push(wanted.clamp(even.saturating_sub(slack), even + slack).clamp(least, rows));
+    }
+    if let Some(last) = bounds.last_mut() {
+        *last = rows;
+    }
+    bounds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bands_hold_all_rows_and_stay_near_equal_ones() {
+        assert_eq!(cut(112, 1000, &[0, 0]), [0, 56, 112]);
+        // The second worker has something else to do.
+        assert_eq!(cut(112, 1000, &[0, 100]), [0, 62, 112]);
+        assert_eq!(cut(112, 1000, &[0, 900]), [0, 65, 112]);
+        assert_eq!(cut(7, 1000, &[0, 0]), [0, 4, 7]);
+        assert_eq!(cut(7, 1000, &[200, 0]), [0, 3, 7]);
+        assert_eq!(cut(7, 0, &[0, 0, 0]).last(), Some(&7));
+    }
+}
