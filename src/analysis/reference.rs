@@ -122,7 +122,7 @@ impl Reference {
             Reference::Network { model, engine } => {
                 let inputs = given_inputs(model.graph());
                 let wanted: BTreeSet<String> = matching.pairs.values().cloned().collect();
-                let stream = Stream::load(engine, &float_network(&model.model), &wanted)
+                let stream = Stream::load(engine, float_network(&model.model), &wanted)
                     .map_err(ReferenceError::Network)?;
                 Source::Network { stream: Box::new(stream), inputs: renamed(meta, &inputs)? }
             }

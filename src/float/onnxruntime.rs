@@ -191,9 +191,10 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    pub(super) fn load(runtime: &Runtime, network: &Network, order: Order) -> Result<Sessions, String> {
+    pub(super) fn load(runtime: &Runtime, network: Network, order: Order) -> Result<Sessions, String> {
         let names: Arc<[String]> = order.computed.into();
-        let model = [network.model.as_slice(), &showing(&names)].concat();
+        let mut model = network.model;
+        model.extend(showing(&names));
         let first = runtime.session(&model, &names).map_err(refused)?;
         let idle = Mutex::new(vec![first]);
         Ok(Sessions { runtime: runtime.clone(), model, names, shown_inputs: order.inputs, idle })

@@ -34,15 +34,16 @@ impl Stream {
     ///
     /// # Errors
     /// The library cannot load the model, or nothing computes a value of a wanted name.
-    pub fn load(engine: &Engine, network: &Network, wanted: &BTreeSet<String>) -> Result<Stream, String> {
-        let order = Order::of(network, wanted)?;
+    pub fn load(engine: &Engine, network: Network, wanted: &BTreeSet<String>) -> Result<Stream, String> {
+        let order = Order::of(&network, wanted)?;
+        let inputs = network.inputs.clone();
         let by = match engine {
             Engine::Rten => By::Rten(Box::new(Stretches::load(network, wanted)?)),
             Engine::OnnxRuntime(runtime) => {
                 By::OnnxRuntime(Box::new(Sessions::load(runtime, network, order)?))
             }
         };
-        Ok(Stream { inputs: network.inputs.clone(), by })
+        Ok(Stream { inputs, by })
     }
 
     /// Runs the network on one set of inputs, shows every wanted f32 tensor to the observer, and gives it back. The same

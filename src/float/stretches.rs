@@ -48,13 +48,13 @@ pub(super) struct Stretches {
 }
 
 impl Stretches {
-    pub(super) fn load(network: &Network, wanted: &BTreeSet<String>) -> Result<Stretches, String> {
+    pub(super) fn load(mut network: Network, wanted: &BTreeSet<String>) -> Result<Stretches, String> {
         let model = ModelOptions::with_all_ops()
             .enable_optimization(false)
             .prepack_weights(true)
-            .load(network.model.clone())
+            .load(std::mem::take(&mut network.model))
             .map_err(|e| format!("the float library cannot load it: {e}"))?;
-        let stretches = stretches(&model, network, wanted)?;
+        let stretches = stretches(&model, &network, wanted)?;
         Ok(Stretches { model, stretches })
     }
 

@@ -1,5 +1,7 @@
 //! Resizing.
 
+use std::ops::{AddAssign, Mul};
+
 use super::Image;
 
 /// Resizes by a triangle filter (bilinear when enlarging, antialiased when shrinking), first along rows, then along
@@ -17,7 +19,8 @@ pub fn resize(image: &Image, width: usize, height: usize) -> Image {
 /// First input and the weights of one output.
 struct Taps {
     first: usize,
-    weights: Vec<u32>,
+    /// Whole numbers, at most 2^17.
+    weights: Vec<f32>,
     sum: u64,
 }
 
@@ -31,72 +34,119 @@ fn taps(from: usize, to: usize) -> Vec<Taps> {
         let high = ((centre + reach) / (2 * m) + 1).clamp(low + 1, n);
         // At most `reach`, which two sides of 2^15 at most make small.
         let weight = |j: i64| (reach - ((2 * j + 1) * m - centre).abs()).max(0) as u32;
-        let weights: Vec<u32> = (low..high).map(weight).collect();
-        let sum = weights.iter().map(|w| u64::from(*w)).sum();
+        let sum = (low..high).map(|j| u64::from(weight(j))).sum();
+        let weights = (low..high).map(|j| weight(j) as f32).collect();
         Taps { first: low.unsigned_abs() as usize, weights, sum }
     };
     (0..m).map(one).collect()
 }
 
-impl Taps {
-    /// The mean of bytes whose weighted sum is `total`, half up: `(total + sum / 2) / sum` in integers. With the half added,
-    /// every quotient lies further from a whole number (at least 2^-33) than f64 rounds here (2^-44): a product with the
-    /// reciprocal gives the same, and is quicker than a division.
-    fn mean(&self, total: u64, reciprocal: f64) -> u8 {
-        // At most 255: it is a mean of bytes.
-        (((total + self.sum / 2) as f64 + 0.5) * reciprocal) as u8
+/// A number that holds weighted sums of bytes exactly.
+trait Number: Copy + Default + From<u8> + From<f32> + Mul<Output = Self> + AddAssign {
+    /// Largest sum of weights.
+    const MOST: u64;
+
+    /// `sum / 2` in integers, plus a half; and `1 / sum`.
+    fn divisor(sum: u64) -> [Self; 2];
+
+    /// The mean of bytes whose weighted sum is `total`, half up: `(total + sum / 2) / sum` in integers. With the other half
+    /// added as well, every quotient lies at least `0.5 / sum` from a whole number, which is further than the operations
+    /// here round: a product with the reciprocal gives the same, and is quicker than a division. Adding what has a unit in
+    /// the last place of one rounds to whole numbers, which then stand in the lowest bits.
+    fn mean(total: Self, divisor: [Self; 2]) -> u8;
+}
+
+impl Number for f32 {
+    // Operations round by 2^-14 in all, a quotient is 2^-13 from whole numbers.
+    const MOST: u64 = 1 << 12;
+
+    fn divisor(sum: u64) -> [f32; 2] {
+        [(sum / 2) as f32 + 0.5, 1.0 / sum.max(1) as f32]
     }
 
-    fn reciprocal(&self) -> f64 {
-        // The sum is positive: the nearest input lies within the reach.
-        1.0 / self.sum.max(1) as f64
+    #[inline]
+    fn mean(total: f32, [half, reciprocal]: [f32; 2]) -> u8 {
+        const ROUND: f32 = 12_582_912.0;
+        ((total + half) * reciprocal - 0.5 + ROUND).to_bits() as u8
+    }
+}
+
+impl Number for f64 {
+    // Operations round by 2^-44 in all, a quotient is 2^-33 from whole numbers. Sides of 2^15 need no more.
+    const MOST: u64 = 1 << 32;
+
+    fn divisor(sum: u64) -> [f64; 2] {
+        [(sum / 2) as f64 + 0.5, 1.0 / sum.max(1) as f64]
+    }
+
+    #[inline]
+    fn mean(total: f64, [half, reciprocal]: [f64; 2]) -> u8 {
+        const ROUND: f64 = 6_755_399_441_055_744.0;
+        ((total + half) * reciprocal - 0.5 + ROUND).to_bits() as u8
     }
 }
 
 fn along_rows(image: &Image, width: usize) -> Image {
-    if image.channels == 1 { rows::<1>(image, width) } else { rows::<3>(image, width) }
+    let taps = taps(image.width, width);
+    let small = taps.iter().all(|t| t.sum <= f32::MOST);
+    match (image.channels, small) {
+        (1, true) => rows::<1, 1, f32>(image, &taps),
+        (1, false) => rows::<1, 1, f64>(image, &taps),
+        (_, true) => rows::<3, 4, f32>(image, &taps),
+        (_, false) => rows::<3, 4, f64>(image, &taps),
+    }
 }
 
-/// Rows of pixels of `C` channels.
-fn rows<const C: usize>(image: &Image, width: usize) -> Image {
-    let taps: Vec<(Taps, f64)> = taps(image.width, width)
-        .into_iter()
-        .map(|t| {
-            let r = t.reciprocal();
-            (t, r)
-        })
-        .collect();
-    let mut data = Vec::with_capacity(width * image.height * C);
+/// Rows of pixels of `C` channels, in vectors of `W`.
+fn rows<const C: usize, const W: usize, N: Number>(image: &Image, taps: &[Taps]) -> Image {
+    let taps: Vec<(&Taps, [N; 2])> = taps.iter().map(|t| (t, N::divisor(t.sum))).collect();
+    let mut data = Vec::with_capacity(taps.len() * image.height * C);
     let (pixels, _) = image.data.as_chunks::<C>();
+    let mut wide = vec![[N::default(); W]; image.width];
     for row in pixels.chunks_exact(image.width.max(1)) {
-        for (tap, reciprocal) in &taps {
-            let mut total = [0_u64; C];
-            for (pixel, weight) in row[tap.first..].iter().zip(&tap.weights) {
-                for channel in 0..C {
-                    total[channel] += u64::from(pixel[channel]) * u64::from(*weight);
+        for (wide, pixel) in wide.iter_mut().zip(row) {
+            for (v, byte) in wide.iter_mut().zip(pixel) {
+                *v = N::from(*byte);
+            }
+        }
+        for (tap, divisor) in &taps {
+            let mut total = [N::default(); W];
+            for (pixel, weight) in wide[tap.first..].iter().zip(&tap.weights) {
+                for (sum, v) in total.iter_mut().zip(pixel) {
+                    *sum += *v * N::from(*weight);
                 }
             }
-            data.extend(total.map(|t| tap.mean(t, *reciprocal)));
+            let means = total.map(|t| N::mean(t, *divisor));
+            data.extend_from_slice(&means[..C]);
         }
     }
-    Image { width, height: image.height, channels: C, data }
+    Image { width: taps.len(), height: image.height, channels: C, data }
 }
 
 fn along_columns(image: &Image, height: usize) -> Image {
+    let taps = taps(image.height, height);
+    if taps.iter().all(|t| t.sum <= f32::MOST) {
+        columns::<f32>(image, &taps)
+    } else {
+        columns::<f64>(image, &taps)
+    }
+}
+
+fn columns<N: Number>(image: &Image, taps: &[Taps]) -> Image {
     let row = image.width * image.channels;
-    let mut data = Vec::with_capacity(row * height);
-    let mut total = vec![0_u64; row];
-    for tap in taps(image.height, height) {
-        total.fill(0);
+    let mut data = Vec::with_capacity(row * taps.len());
+    let mut total = vec![N::default(); row];
+    for tap in taps {
+        total.fill(N::default());
         for (line, weight) in image.data[tap.first * row..].chunks_exact(row.max(1)).zip(&tap.weights) {
             for (sum, v) in total.iter_mut().zip(line) {
-                *sum += u64::from(*v) * u64::from(*weight);
+                *sum += N::from(*v) * N::from(*weight);
             }
         }
-        let reciprocal = tap.reciprocal();
-        data.extend(total.iter().map(|t| tap.mean(*t, reciprocal)));
+        let divisor = N::divisor(tap.sum);
+        data.extend(total.iter().map(|t| N::mean(*t, divisor)));
     }
-    Image { width: image.width, height, channels: image.channels, data }
+    Image { width: image.width, height: taps.len(), channels: image.channels, data }
 }
 
 #[cfg(test)]
@@ -115,17 +165,38 @@ mod tests {
         Image { width: image.height, height: image.width, channels: c, data }
     }
 
+    /// Sums beside which the mean of bytes changes.
+    fn edges(sum: u64) -> impl Iterator<Item = u64> {
+        let edges = (0..255).flat_map(move |k| [k * sum + sum / 2, k * sum + sum - sum / 2]);
+        edges.flat_map(|t| [t.saturating_sub(1), t, t + 1]).filter(move |t| *t <= 255 * sum)
+    }
+
     #[test]
     fn means_are_rounded_as_integers_are() {
-        for sum in [1_u64, 2, 3, 7, 448, 1_000_003, (1 << 31) - 1, 1 << 31] {
-            let tap = Taps { first: 0, weights: Vec::new(), sum };
-            let edges = (0..255).flat_map(|k| [k * sum + sum / 2, k * sum + sum - sum / 2]);
-            let totals = edges.flat_map(|t| [t.saturating_sub(1), t, t + 1]);
-            for total in totals.filter(|t| *t <= 255 * sum) {
-                let expected = (total + sum / 2) / sum;
-                assert_eq!(u64::from(tap.mean(total, tap.reciprocal())), expected, "{total} / {sum}");
+        for sum in [1_u64, 2, 3, 7, 448, 1_000_003, (1 << 31) - 1, 1 << 31, f64::MOST] {
+            for total in edges(sum) {
+                let mean = f64::mean(total as f64, f64::divisor(sum));
+                assert_eq!(u64::from(mean), (total + sum / 2) / sum, "{total} / {sum}");
             }
         }
+        for sum in 1..=f32::MOST {
+            for total in edges(sum) {
+                let mean = f32::mean(total as f32, f32::divisor(sum));
+                assert_eq!(u64::from(mean), (total + sum / 2) / sum, "{total} / {sum}");
+            }
+        }
+    }
+
+    #[test]
+    fn both_numbers_give_the_same_picture() {
+        let data = (0..61 * 47 * 3_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let image = Image { width: 61, height: 47, channels: 3, data };
+        for to in [5, 23, 61, 80] {
+            let taps = taps(61, to);
+            assert_eq!(rows::<3, 4, f32>(&image, &taps), rows::<3, 4, f64>(&image, &taps));
+        }
+        let taps = taps(47, 20);
+        assert_eq!(columns::<f32>(&image, &taps), columns::<f64>(&image, &taps));
     }
 
     fn line(data: &[u8]) -> Image {

@@ -51,7 +51,7 @@ pub fn correct_biases(
         }
     }
     let stream =
-        Stream::load(engine, &onnx::float_network(&doubled), &wanted).map_err(QuantizeError::Float)?;
+        Stream::load(engine, onnx::float_network(&doubled), &wanted).map_err(QuantizeError::Float)?;
     let shifts = measured(&Walk { stream: &stream, inputs, threads, step })?;
     let Some(graph) = &mut model.graph else { return Ok((model, 0)) };
     let mut corrected = 0;

@@ -5,7 +5,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::QuantizeError;
-use super::statistics::{Counters, Statistics};
+use super::counters::Counters;
+use super::statistics::Statistics;
 use crate::float::{Engine, Observer, Shown, Stream, Threads};
 use crate::onnx;
 use crate::onnx::proto::ModelProto;
@@ -55,7 +56,7 @@ pub fn calibrate(
     if inputs.count() == 0 {
         return Err(QuantizeError::NoInputs);
     }
-    let stream = Stream::load(engine, &onnx::float_network(model), tensors).map_err(QuantizeError::Float)?;
+    let stream = Stream::load(engine, onnx::float_network(model), tensors).map_err(QuantizeError::Float)?;
     let walk = Walk { stream: &stream, inputs, threads, step };
     let workers = walk.run(
         &Own::default,

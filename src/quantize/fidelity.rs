@@ -25,7 +25,7 @@ pub fn float_outputs(
 ) -> Result<Outputs, QuantizeError> {
     let graph = model.graph.as_ref().ok_or_else(|| QuantizeError::Model("it has no graph".into()))?;
     let wanted: BTreeSet<String> = graph.output.iter().map(|o| o.name().to_string()).collect();
-    let stream = Stream::load(engine, &onnx::float_network(model), &wanted).map_err(QuantizeError::Float)?;
+    let stream = Stream::load(engine, onnx::float_network(model), &wanted).map_err(QuantizeError::Float)?;
     let threads = Threads::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
     let mut all = Vec::new();
     for at in 0..count.min(inputs.count()) {

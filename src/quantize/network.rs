@@ -94,6 +94,12 @@ impl<'a> Network<'a> {
         Floats::read(self.constants.get(name)?)
     }
 
+    /// The rank of a float constant. Its values are not read.
+    pub(super) fn rank(&self, name: &str) -> Option<usize> {
+        let tensor = self.constants.get(name)?;
+        Floats::can_read(tensor).then_some(tensor.dims.len())
+    }
+
     /// Whether a value is one constant number.
     pub(super) fn is_number(&self, name: &str) -> bool {
         self.constants.get(name).is_some_and(|t| t.dims.iter().all(|d| *d == 1)) && self.is_float(name)
@@ -114,6 +120,19 @@ impl Floats {
             Data::F32(values) => Some(Floats { shape: c.shape, values }),
             _ => None,
         }
+    }
+
+    /// Whether [`Floats::read`] succeeds.
+    fn can_read(tensor: &TensorProto) -> bool {
+        let (size, typed) = match DataType::try_from(tensor.data_type()) {
+            Ok(DataType::Float) => (4, tensor.float_data.len()),
+            Ok(DataType::Double) => (8, tensor.double_data.len()),
+            _ => return false,
+        };
+        let held = tensor.raw_data.as_ref().map_or(typed * size, |raw| raw.len());
+        let mut extents = tensor.dims.iter().map(|d| usize::try_from(*d).ok());
+        let needed = extents.try_fold(size, |n: usize, d| n.checked_mul(d?));
+        tensor.external_data.is_empty() && needed == Some(held)
     }
 
     pub(super) fn to_proto(&self, name: &str) -> TensorProto {

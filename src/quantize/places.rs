@@ -139,7 +139,7 @@ impl Places {
                     for input in node
                         .input
                         .iter()
-                        .filter(|i| PAIRS.contains(&node.op_type()) && network.floats(i).is_some())
+                        .filter(|i| PAIRS.contains(&node.op_type()) && network.rank(i).is_some())
                     {
                         if let Some(beside) = beside {
                             places.constants.push((input.clone(), node.name().into(), beside.clone()));
@@ -200,19 +200,17 @@ fn kind(network: &Network, node: &NodeProto, skip: &BTreeSet<String>) -> Kind {
     if MOVES.contains(&op) {
         return if op == "Resize" && mode(node) == "cubic" { Kind::Float } else { Kind::Move };
     }
-    let weights = |i: usize| node.input.get(i).is_some_and(|n| network.floats(n).is_some());
+    let rank = |i: usize| node.input.get(i).and_then(|n| network.rank(n));
     match op {
-        "Conv" if weights(1) && constant(2) => Kind::Weights(Some(0)),
-        "ConvTranspose" if weights(1) && constant(2) => {
+        "Conv" if rank(1).is_some() && constant(2) => Kind::Weights(Some(0)),
+        "ConvTranspose" if rank(1).is_some() && constant(2) => {
             Kind::Weights((int(node, "group", 1) == 1).then_some(1))
         }
-        "Gemm" if weights(1) && constant(2) && int(node, "transA", 0) == 0 => {
+        "Gemm" if rank(1).is_some() && constant(2) && int(node, "transA", 0) == 0 => {
             Kind::Weights(Some(usize::from(int(node, "transB", 0) == 0)))
         }
-        "MatMul" if weights(1) => {
-            let rank = node.input.get(1).and_then(|w| network.floats(w)).map_or(0, |w| w.shape.len());
-            if rank == 2 { Kind::Weights(Some(1)) } else { Kind::Float }
-        }
+        "MatMul" if rank(1) == Some(2) => Kind::Weights(Some(1)),
+        "MatMul" if rank(1).is_some() => Kind::Float,
         "Conv" | "ConvTranspose" | "Gemm" => Kind::Float,
         _ if OTHERS.contains(&op) => Kind::Operator,
         _ => Kind::Float,

@@ -1,160 +1,9 @@
-//! What a tensor's values look like over all calibration inputs: extremes, and a histogram that grows with the range.
-//!
-//! Bins are `2^e` wide and begin at multiples of that. A value beyond the last bin doubles the width and joins bins in
-//! pairs, which is exact: the histogram depends on the values alone, not on their order nor on who counted them.
+//! What a tensor's values look like over all calibration inputs: extremes, and a histogram.
 
 use serde::{Deserialize, Serialize};
 
-/// Bins on each side of zero.
-pub const BINS: usize = 2048;
-/// Narrowest bins: `2^-40`.
-const LEAST_EXPONENT: i32 = -40;
-/// Counters that take turns, so that equal values in a row do not wait for each other.
-const LANES: usize = 4;
-/// Values that are looked at together: their extremes first, then their bins, while they are in the nearest cache.
-const PART: usize = 1 << 10;
-/// Values after which 32-bit counters are emptied.
-const FULL: u32 = 1 << 30;
-
-/// Counts of values by size.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Histogram {
-    exponent: i32,
-    counts: Vec<u64>,
-}
-
-impl Default for Histogram {
-    fn default() -> Histogram {
-        Histogram { exponent: LEAST_EXPONENT, counts: vec![0; 2 * BINS] }
-    }
-}
-
-impl Histogram {
-    /// Width of a bin: a power of two.
-    #[must_use]
-    pub fn width(&self) -> f64 {
-        2.0_f64.powi(self.exponent)
-    }
-
-    /// Bins that hold something, from the least: middle of the bin, and count.
-    pub fn bins(&self) -> impl DoubleEndedIterator<Item = (f64, u64)> + '_ {
-        let width = self.width();
-        self.counts
-            .iter()
-            .enumerate()
-            .filter(|(_, n)| **n > 0)
-            .map(move |(i, n)| ((i as f64 - BINS as f64 + 0.5) * width, *n))
-    }
-
-    /// All values counted.
-    #[must_use]
-    pub fn total(&self) -> u64 {
-        self.counts.iter().sum()
-    }
-
-    fn reaches(&self, largest: f32) -> bool {
-        f64::from(largest) < self.width() * BINS as f64
-    }
-
-    /// Makes room for values up to this size, on both sides.
-    fn reach(&mut self, largest: f32) {
-        while !self.reaches(largest) {
-            self.widen();
-        }
-    }
-
-    fn widen(&mut self) {
-        let half = BINS / 2;
-        let mut joined = vec![0; 2 * BINS];
-        for (i, pair) in self.counts.chunks_exact(2).enumerate() {
-            // Zero lies between two pairs, so it stays where it is.
-            joined[half + i] = pair[0] + pair[1];
-        }
-        self.counts = joined;
-        self.exponent += 1;
-    }
-
-    /// Counts values that all lie within reach and between two values.
-    fn count(&self, values: &[f32], [least, greatest]: [f32; 2], counters: &mut Counters) {
-        let scale = (-self.exponent as f32).exp2();
-        let [low, high] = [least, greatest].map(|v| bin_of(v * scale) as usize);
-        let [first, end] = counters.used;
-        counters.used = if first < end { [first.min(low), end.max(high + 1)] } else { [low, high + 1] };
-        let mut bins = [0_u32; PART];
-        for part in values.chunks(PART) {
-            for (bin, v) in bins.iter_mut().zip(part) {
-                *bin = bin_of(*v * scale);
-            }
-            counters.add(&bins[..part.len()]);
-        }
-    }
-
-    /// Takes over what was counted for the present width.
-    fn take(&mut self, counters: &mut Counters) {
-        let [first, end] = counters.used;
-        for (total, lanes) in self.counts[first..end].iter_mut().zip(&mut counters.lanes[first..end]) {
-            *total += lanes.iter().map(|n| u64::from(*n)).sum::<u64>();
-            *lanes = [0; LANES];
-        }
-        counters.used = [2 * BINS; 2];
-        counters.total = 0;
-    }
-
-    fn merge(&mut self, mut other: Histogram) {
-        while self.exponent < other.exponent {
-            self.widen();
-        }
-        while other.exponent < self.exponent {
-            other.widen();
-        }
-        for (a, b) in self.counts.iter_mut().zip(other.counts) {
-            *a += b;
-        }
-    }
-}
-
-/// The bin of a value that is counted in widths of a bin: its floor. Adding 1.5 · 2^23 rounds to the nearest integer, which
-/// then stands in the lowest bits; where that is above the value, the floor is one less. Any CPU does this for many values
-/// at once, where `floor` is a call.
-fn bin_of(value: f32) -> u32 {
-    const ROUND: f32 = 12_582_912.0;
-    let rounded = value + ROUND;
-    let above = u32::from(rounded - ROUND > value);
-    rounded.to_bits().wrapping_sub(above).wrapping_add(BINS as u32) % (2 * BINS as u32)
-}
-
-/// Counters of one thread, used for one tensor after the other.
-#[derive(Debug, Clone)]
-pub struct Counters {
-    lanes: Vec<[u32; LANES]>,
-    /// Bins from the first that holds something to behind the last.
-    used: [usize; 2],
-    /// All that was counted: at most what a counter holds.
-    total: u32,
-}
-
-impl Default for Counters {
-    fn default() -> Counters {
-        Counters { lanes: vec![[0; LANES]; 2 * BINS], used: [2 * BINS; 2], total: 0 }
-    }
-}
-
-impl Counters {
-    /// At most [`PART`] bins.
-    fn add(&mut self, bins: &[u32]) {
-        let Ok(lanes) = <&mut [[u32; LANES]; 2 * BINS]>::try_from(self.lanes.as_mut_slice()) else { return };
-        let (fours, rest) = bins.as_chunks::<LANES>();
-        for four in fours {
-            for (lane, bin) in four.iter().enumerate() {
-                lanes[*bin as usize % (2 * BINS)][lane] += 1;
-            }
-        }
-        for bin in rest {
-            lanes[*bin as usize % (2 * BINS)][0] += 1;
-        }
-        self.total += bins.len() as u32;
-    }
-}
+use super::counters::{Counters, PART};
+use super::histogram::{BINS, Histogram};
 
 /// An extreme and the input that set it; of equal ones the first.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -236,24 +85,15 @@ impl Statistics {
     pub fn add(into: &mut Option<Statistics>, values: &[f32], input: usize, counters: &mut Counters) -> bool {
         let Some(first) = values.first() else { return true };
         let new = || {
-            let first = Extreme { value: *first, input };
+            let first = Extreme { value: *first + 0.0, input };
             Statistics { least: first, greatest: first, histogram: Histogram::default() }
         };
         let s = into.get_or_insert_with(new);
         for part in values.chunks(PART) {
-            let (least, greatest, finite) = extremes(part);
-            if !finite {
-                return false;
-            }
+            let Some([least, greatest]) = counters.add(part, &mut s.histogram) else { return false };
             s.widen_to(Extreme { value: least, input }, Extreme { value: greatest, input });
-            let largest = least.abs().max(greatest.abs());
-            if counters.total > FULL || !s.histogram.reaches(largest) {
-                s.histogram.take(counters);
-                s.histogram.reach(largest);
-            }
-            s.histogram.count(part, [least, greatest], counters);
         }
-        s.histogram.take(counters);
+        counters.finish(&mut s.histogram);
         true
     }
 
@@ -277,32 +117,6 @@ impl Statistics {
         self.histogram.merge(other.histogram);
         self
     }
-}
-
-/// Least and greatest value, and whether all are finite.
-fn extremes(values: &[f32]) -> (f32, f32, bool) {
-    const WIDE: usize = 16;
-    let mut least = [f32::INFINITY; WIDE];
-    let mut greatest = [f32::NEG_INFINITY; WIDE];
-    // 0 · x is zero for finite x, and not a number otherwise.
-    let mut rest = [0.0_f32; WIDE];
-    let (chunks, tail) = values.as_chunks::<WIDE>();
-    for chunk in chunks {
-        for i in 0..WIDE {
-            let v = chunk[i];
-            least[i] = if v < least[i] { v } else { least[i] };
-            greatest[i] = if v > greatest[i] { v } else { greatest[i] };
-            rest[i] += v * 0.0;
-        }
-    }
-    for v in tail {
-        least[0] = least[0].min(*v);
-        greatest[0] = greatest[0].max(*v);
-        rest[0] += v * 0.0;
-    }
-    let least = least.into_iter().fold(f32::INFINITY, f32::min);
-    let greatest = greatest.into_iter().fold(f32::NEG_INFINITY, f32::max);
-    (least, greatest, rest.iter().all(|r| *r == 0.0))
 }
 
 #[cfg(test)]
@@ -333,30 +147,6 @@ mod tests {
         assert_eq!((all.least.input, all.greatest.input), (2, 2));
         let text = serde_json::to_string(&all).unwrap();
         assert_eq!(serde_json::from_str::<Statistics>(&text).unwrap(), all);
-    }
-
-    #[test]
-    fn bins_are_floors() {
-        let odd = [
-            -0.0_f32,
-            0.0,
-            0.5,
-            -0.5,
-            1.0,
-            -1.0,
-            1e-40,
-            -1e-40,
-            2_047.999_8,
-            -2_047.999_8,
-            -2048.0,
-            1.5,
-            -1.5,
-        ];
-        let grid = (-4_096..4_096).map(|i| i as f32 / 2.0).filter(|v| v.abs() < 2048.0);
-        let near = grid.clone().flat_map(|v| [v, v.next_up(), v.next_down()]);
-        for v in near.chain(odd).filter(|v| (-2048.0..2048.0).contains(v)) {
-            assert_eq!(i64::from(bin_of(v)), v.floor() as i64 + BINS as i64, "{v:e}");
-        }
     }
 
     #[test]

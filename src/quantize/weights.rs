@@ -59,17 +59,27 @@ pub(super) fn quantize(
     // Channels without weights: any scale will do.
     let scale: Vec<f32> =
         scale.iter().map(|s| if (*s as f32).is_normal() { *s as f32 } else { 1.0 }).collect();
-    let quantized = runs().flat_map(|(run, channel)| {
-        let scale = scale[channel];
-        run.iter().map(move |w| numeric::quantize(*w, scale, 0, [-most, most]))
-    });
+    let runs = runs().map(|(run, channel)| (run, scale[channel]));
     let data = if format.bits > 8 {
-        Data::S16(quantized.map(|v| v as i16).collect())
+        Data::S16(integers(runs, most, |v| v as i16))
     } else {
-        Data::S8(quantized.map(|v| v as i8).collect())
+        Data::S8(integers(runs, most, |v| v as i8))
     };
     let axis = axis.filter(|_| scale.len() > 1);
     Quantized { constant: Constant { name: String::new(), shape: weights.shape.clone(), data }, scale, axis }
+}
+
+/// Runs of weights, each with its scale, as integers of a type that holds `most`.
+fn integers<'w, T>(
+    runs: impl Iterator<Item = (&'w [f32], f32)>,
+    most: i32,
+    narrow: impl Fn(i32) -> T,
+) -> Vec<T> {
+    let mut made = Vec::new();
+    for (run, scale) in runs {
+        made.extend(run.iter().map(|w| narrow(numeric::quantize(*w, scale, 0, [-most, most]))));
+    }
+    made
 }
 
 /// A bias in 32 bits with the scale of the accumulator, `input_scale · weight scale`.

@@ -51,7 +51,7 @@ impl Bench<'_> {
 pub(super) fn float_run(engine: &Engine, model: &ModelProto, inputs: &[Input]) -> Result<Outputs, TuneError> {
     let graph = model.graph.as_ref().ok_or_else(|| TuneError::Run("the model has no graph".into()))?;
     let wanted = graph.output.iter().map(|o| o.name().to_string()).collect();
-    let stream = Stream::load(engine, &onnx::float_network(model), &wanted).map_err(TuneError::Run)?;
+    let stream = Stream::load(engine, onnx::float_network(model), &wanted).map_err(TuneError::Run)?;
     let threads = Threads::new(1);
     let one = |input: &Input| {
         let values: Vec<(&str, &TensorData)> = input.iter().map(|(n, t)| (n.as_str(), t)).collect();

@@ -100,7 +100,7 @@ fn framework_dump(dir: &Path) -> BTreeMap<String, TensorData> {
     let float = LoadedModel::from_file(Path::new(&digit("float.onnx"))).unwrap();
     let network = float_network(&float.model);
     let names: BTreeSet<String> = network.steps.iter().flat_map(|s| s.outputs.iter().cloned()).collect();
-    let stream = Stream::load(&Engine::Rten, &network, &names).unwrap();
+    let stream = Stream::load(&Engine::Rten, network, &names).unwrap();
     let mut dump = BTreeMap::new();
     let seen = stream.run(&Threads::new(1), &[("input", &input)], Collected::default()).unwrap();
     for tensor in seen.tensors {

@@ -28,7 +28,7 @@ fn all(network: &Network) -> Vec<String> {
 /// Every tensor once, by name; none before those that it is computed from.
 fn shown(engine: &Engine, network: &Network) -> BTreeMap<String, Kept> {
     let wanted: BTreeSet<String> = all(network).into_iter().collect();
-    let stream = Stream::load(engine, network, &wanted).unwrap();
+    let stream = Stream::load(engine, network.clone(), &wanted).unwrap();
     let given = [(network.inputs[0].as_str(), &digit())];
     let seen = stream.run(&Threads::new(1), &given, Collected::default()).unwrap().tensors;
     let order: Vec<&str> = seen.iter().map(|t| t.name.as_str()).collect();
@@ -64,9 +64,9 @@ fn every_tensor_is_shown_once_with_the_values_of_a_run_of_its_own() {
 fn a_tensor_that_nothing_computes_is_refused() {
     let network = network();
     let wanted = BTreeSet::from(["no_such".to_string()]);
-    assert!(Stream::load(&Engine::Rten, &network, &wanted).unwrap_err().contains("no_such"));
+    assert!(Stream::load(&Engine::Rten, network.clone(), &wanted).unwrap_err().contains("no_such"));
     let wanted = BTreeSet::from([network.steps[0].outputs[0].clone()]);
-    let stream = Stream::load(&Engine::Rten, &network, &wanted).unwrap();
+    let stream = Stream::load(&Engine::Rten, network.clone(), &wanted).unwrap();
     assert!(
         stream.run(&Threads::new(1), &[], Collected::default()).unwrap_err().contains(&network.inputs[0])
     );
@@ -118,12 +118,12 @@ fn onnx_runtime_shows_what_rten_shows() {
     assert_eq!(seen(1), seen(3));
     // Errors of the library are values.
     let wanted = BTreeSet::from([network.steps[0].outputs[0].clone()]);
-    let stream = Stream::load(&engine, &network, &wanted).unwrap();
+    let stream = Stream::load(&engine, network.clone(), &wanted).unwrap();
     let odd = TensorData { shape: vec![1, 1, 14, 56], ..digit() };
     let error = stream.run(&Threads::new(1), &[("input", &odd)], Collected::default()).unwrap_err();
     assert!(error.starts_with("ONNX Runtime: "), "{error}");
     let broken = Network { model: b"no model".to_vec(), ..network };
-    assert!(Stream::load(&engine, &broken, &wanted).is_err());
+    assert!(Stream::load(&engine, broken, &wanted).is_err());
     // A process holds one library.
     assert!(Engine::onnx_runtime(Path::new(env!("CARGO_BIN_EXE_rcar-iss"))).is_err());
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rcar_iss::float::{Collected, Engine, Network, Stream, Threads};
+use rcar_iss::float::{Collected, Engine, Stream, Threads};
 use rcar_iss::onnx;
 use rcar_iss::onnx::proto::{GraphProto, ModelProto};
 use rcar_iss::quantize::{self, Calibration, Choice, Parameters, Places, WeightFormat};
@@ -11,9 +11,9 @@ use crate::quantize::{float_model, inputs};
 
 /// Values of some tensors for each of some inputs.
 fn computed(model: &ModelProto, names: &[&str], count: usize) -> Vec<BTreeMap<String, Vec<f32>>> {
-    let network: Network = onnx::float_network(model);
+    let network = onnx::float_network(model);
     let wanted: BTreeSet<String> = names.iter().map(|n| (*n).to_string()).collect();
-    let stream = Stream::load(&Engine::Rten, &network, &wanted).unwrap();
+    let stream = Stream::load(&Engine::Rten, network, &wanted).unwrap();
     let one = |input: &quantize::Input| {
         let given = [(input[0].0.as_str(), &input[0].1)];
         let seen = stream.run(&Threads::new(1), &given, Collected::default()).unwrap();
