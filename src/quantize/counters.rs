@@ -20,6 +20,9 @@ const TABLE: usize = (2 * BINS) << LANES;
 /// Values after which the counters are emptied.
 const FULL: u32 = 1 << 30;
 
+/// No bin holds anything.
+const UNUSED: [usize; 2] = [2 * BINS, 0];
+
 /// Which counter of its bin a value of a group gets.
 const TURNS: [i32; GROUP] = {
     let mut made = [0; GROUP];
@@ -54,7 +57,7 @@ impl Default for Counters {
             table: Box::new([0; TABLE]),
             waiting: [part(), part()],
             count: 0,
-            used: [2 * BINS; 2],
+            used: UNUSED,
             zeros: 0,
             total: 0,
         }
@@ -62,35 +65,35 @@ impl Default for Counters {
 }
 
 impl Counters {
-    /// Counts at most [`PART`] values for a histogram, which is made to reach them; gives the least and the greatest of
-    /// them, zero without a sign. `None` if one is not finite: what was counted since [`Counters::finish`] is forgotten
-    /// then.
-    pub(super) fn add(&mut self, values: &[f32], histogram: &mut Histogram) -> Option<[f32; 2]> {
-        let mut seen = self.look(values, histogram.scale());
-        if !seen.finite {
-            *self = Counters::default();
-            return None;
+    /// Counts values into a histogram, which is made to reach them; gives the least and the greatest, zero without a sign.
+    /// `None` if one is not finite: some of the others may have been counted then.
+    pub(super) fn count(&mut self, values: &[f32], histogram: &mut Histogram) -> Option<[f32; 2]> {
+        let (mut scale, mut limit) = (histogram.scale(), histogram.limit());
+        let mut all = [f32::INFINITY, f32::NEG_INFINITY];
+        for part in values.chunks(PART) {
+            let mut seen = self.look(part, scale);
+            if !seen.finite {
+                *self = Counters::default();
+                return None;
+            }
+            let largest = seen.least.abs().max(seen.greatest.abs());
+            if self.total > FULL || f64::from(largest) >= limit {
+                // The part before has been counted, this one was looked at with a width that is not right.
+                self.count = 0;
+                self.empty(histogram);
+                histogram.reach(largest);
+                (scale, limit) = (histogram.scale(), histogram.limit());
+                seen = self.look(part, scale);
+            }
+            self.zeros += seen.zeros;
+            self.total += part.len() as u32;
+            let [low, high] = [seen.least, seen.greatest].map(|v| bin_of(v * scale) as usize);
+            self.used = [self.used[0].min(low), self.used[1].max(high + 1)];
+            all = [all[0].min(seen.least), all[1].max(seen.greatest)];
         }
-        let largest = seen.least.abs().max(seen.greatest.abs());
-        if self.total > FULL || !histogram.reaches(largest) {
-            // The part before has been counted, this one was looked at with a width that is not right.
-            self.count = 0;
-            self.empty(histogram);
-            histogram.reach(largest);
-            seen = self.look(values, histogram.scale());
-        }
-        self.zeros += seen.zeros;
-        let [low, high] = [seen.least, seen.greatest].map(|v| bin_of(v * histogram.scale()) as usize);
-        let [first, end] = self.used;
-        self.used = if first < end { [first.min(low), end.max(high + 1)] } else { [low, high + 1] };
-        self.total += values.len() as u32;
-        Some([seen.least, seen.greatest])
-    }
-
-    /// Brings everything into the histogram for which it was counted.
-    pub(super) fn finish(&mut self, histogram: &mut Histogram) {
-        self.look(&[], 1.0);
+        self.look(&[], scale);
         self.empty(histogram);
+        Some(all)
     }
 
     /// Counts what waits, and finds the places of these values, which wait then.
@@ -115,7 +118,7 @@ impl Counters {
     fn empty(&mut self, histogram: &mut Histogram) {
         let [first, end] = self.used;
         let (bins, _) = self.table.as_chunks_mut::<{ 1 << LANES }>();
-        for (lanes, bin) in bins[first..end].iter_mut().zip(histogram.counts_from(first)) {
+        for (lanes, bin) in bins[first.min(end)..end].iter_mut().zip(histogram.counts_from(first)) {
             // All of them together hold what one may hold.
             *bin += u64::from(lanes.iter().sum::<u32>());
             *lanes = [0; 1 << LANES];
@@ -123,7 +126,7 @@ impl Counters {
         for bin in histogram.counts_from(BINS).take(1) {
             *bin += u64::from(std::mem::take(&mut self.zeros));
         }
-        self.used = [2 * BINS; 2];
+        self.used = UNUSED;
         self.total = 0;
     }
 }
@@ -260,15 +263,14 @@ mod tests {
     #[test]
     fn what_is_not_finite_is_found_wherever_it_stands() {
         for odd in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-            for at in [0, 15, 16, 36, 37] {
-                let mut values = [1.0; 38];
+            for at in [0, 15, 16, PART - 1, PART, PART + 36, PART + 37] {
+                let mut values = [1.0; PART + 38];
                 values[at] = odd;
                 let (mut counters, mut histogram) = (Counters::default(), Histogram::default());
-                assert!(counters.add(&[2.0; 20], &mut histogram).is_some());
-                assert!(counters.add(&values, &mut histogram).is_none());
-                // Nothing is left of either.
-                assert!(counters.add(&[3.0; 5], &mut histogram).is_some());
-                counters.finish(&mut histogram);
+                assert!(counters.count(&values, &mut histogram).is_none());
+                // Nothing is left of it.
+                let mut histogram = Histogram::default();
+                assert!(counters.count(&[3.0; 5], &mut histogram).is_some());
                 assert_eq!(histogram.total(), 5);
             }
         }
@@ -277,13 +279,14 @@ mod tests {
     #[test]
     fn zeros_and_long_rows_are_counted_whole() {
         let (mut counters, mut histogram) = (Counters::default(), Histogram::default());
-        let mut mixed = [0.0; 100];
+        let mut mixed = [0.0; 3 * PART];
         mixed[50..60].fill(1.0);
-        for part in [[0.0; 100], [-0.0; 100], mixed, [-3.0; 100]] {
-            assert!(counters.add(&part, &mut histogram).is_some());
+        for (part, extremes) in
+            [([0.0; 3 * PART], [0.0; 2]), (mixed, [0.0, 1.0]), ([-3.0; 3 * PART], [-3.0; 2])]
+        {
+            assert_eq!(counters.count(&part, &mut histogram), Some(extremes));
         }
-        counters.finish(&mut histogram);
         let counts: Vec<u64> = histogram.bins().map(|(_, n)| n).collect();
-        assert_eq!(counts, [100, 290, 10]);
+        assert_eq!(counts, [3 * PART as u64, 6 * PART as u64 - 10, 10]);
     }
 }

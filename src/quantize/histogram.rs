@@ -49,13 +49,14 @@ impl Histogram {
         self.counts.iter().sum()
     }
 
-    pub(super) fn reaches(&self, largest: f32) -> bool {
-        f64::from(largest) < self.width() * BINS as f64
+    /// Values must be nearer to zero than this.
+    pub(super) fn limit(&self) -> f64 {
+        self.width() * BINS as f64
     }
 
     /// Makes room for values up to this size, on both sides.
     pub(super) fn reach(&mut self, largest: f32) {
-        while !self.reaches(largest) {
+        while f64::from(largest) >= self.limit() {
             self.widen();
         }
     }

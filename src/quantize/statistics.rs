@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::counters::{Counters, PART};
+use super::counters::Counters;
 use super::histogram::{BINS, Histogram};
 
 /// An extreme and the input that set it; of equal ones the first.
@@ -89,11 +89,8 @@ impl Statistics {
             Statistics { least: first, greatest: first, histogram: Histogram::default() }
         };
         let s = into.get_or_insert_with(new);
-        for part in values.chunks(PART) {
-            let Some([least, greatest]) = counters.add(part, &mut s.histogram) else { return false };
-            s.widen_to(Extreme { value: least, input }, Extreme { value: greatest, input });
-        }
-        counters.finish(&mut s.histogram);
+        let Some([least, greatest]) = counters.count(values, &mut s.histogram) else { return false };
+        s.widen_to(Extreme { value: least, input }, Extreme { value: greatest, input });
         true
     }
 

@@ -123,3 +123,71 @@ fn a_browser_draws_every_layer() {
         assert!(inked(want) > least, "{name}: {} pixels", inked(want));
     }
 }
+
+/// What a reader does, on the page itself: it clicks a row, sorts by a column to both sides, presses a key, and clicks a box
+/// of the graph. After each step the script notes numbers only, which need no quotes in an attribute.
+const READER: &str = r##"<script>
+(() => {
+  const rows = () => [...document.querySelectorAll("#table tbody tr")];
+  const number = (row) => Number(row.cells[0].textContent);
+  const shown = () => [number(rows().find((r) => r.className === "chosen")), Number(location.hash.slice(1))];
+  const click = (part) => part.dispatchEvent(new MouseEvent("click", { bubbles: true }));
+  const press = (key) => document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+  const heading = () => document.querySelectorAll("#table th")[4];
+  const noted = [];
+  click(rows()[7]);
+  noted.push(shown());
+  for (let i = 0; i < 2; i++) {
+    click(heading());
+    noted.push(rows().map(number));
+  }
+  press("ArrowDown");
+  noted.push(shown());
+  press("ArrowUp");
+  press("ArrowUp");
+  noted.push(shown());
+  click(document.querySelectorAll("#graph g")[3]);
+  noted.push(shown());
+  document.documentElement.dataset.noted = JSON.stringify(noted);
+})();
+</script></body>"##;
+
+#[test]
+fn clicks_and_keys_choose_layers_and_sort_the_table() {
+    let Some(browser) = chromium() else {
+        println!("skipped: no chromium was found in PATH");
+        return;
+    };
+    let dir = crate::scratch("report-clicks");
+    let to = dir.join("page.html");
+    let text = page(&digit("model.onnx"), &to);
+    let data = text.split_once("id=\"data\">").unwrap().1.split_once("</script>").unwrap().0;
+    let data: serde_json::Value = serde_json::from_str(data).unwrap();
+    let entries = data["entries"].as_array().unwrap();
+    assert_eq!(text.matches("</body>").count(), 1);
+    fs::write(&to, text.replace("</body>", READER)).unwrap();
+    let out = browse(&browser, &dir, &format!("file://{}", to.display()), "--dump-dom");
+    let dom = String::from_utf8_lossy(&out.stdout);
+    let html = dom.split("<head").next().unwrap();
+    assert!(!html.contains("data-error"), "{html}");
+    let noted = html.split_once("data-noted=\"").expect(html).1.split_once('"').unwrap().0;
+    let noted: Vec<Vec<u64>> = serde_json::from_str(noted).unwrap();
+
+    let number = |i: &usize| entries[*i]["index"].as_u64().unwrap();
+    let noise = |i: &usize| entries[*i]["accumulated"]["sqnr_db"].as_f64().unwrap();
+    let both = |i: usize| vec![number(&i), i as u64];
+    let mut order: Vec<usize> = (0..entries.len()).collect();
+    order.sort_by(|a, b| noise(a).total_cmp(&noise(b)));
+    let rising: Vec<u64> = order.iter().map(number).collect();
+    // Equal ones stay in the order of the program.
+    order.sort_by(|a, b| noise(b).total_cmp(&noise(a)).then(a.cmp(b)));
+    let falling: Vec<u64> = order.iter().map(number).collect();
+    assert_ne!(rising, falling);
+    // Keys follow the table as it is sorted.
+    let at = order.iter().position(|i| *i == 7).unwrap();
+    let down = (at + 1).min(order.len() - 1);
+    let box_of = (0..entries.len()).find(|i| entries[*i]["node"].as_u64() == Some(3)).unwrap();
+    let expected =
+        [both(7), rising, falling, both(order[down]), both(order[down.saturating_sub(2)]), both(box_of)];
+    assert_eq!(noted, expected);
+}
