@@ -15,7 +15,7 @@ use crate::host::RtenHost;
 use crate::isa::Space;
 use crate::sim::engine::Engine;
 use crate::sim::engine::fast::Fast;
-use crate::sim::op::QueueOp;
+use crate::sim::op::{OpKind, QueueOp};
 use crate::sim::{self, FaultKind, GRAIN, Limits, Loaded, Memory, Session};
 
 /// Seconds by layer (none: before the first) and instruction.
@@ -227,15 +227,34 @@ impl Engine for Timed {
         self.fast.changed(range);
     }
 
+    fn soon(&mut self, constants: &mut dyn Iterator<Item = &[u8]>) {
+        self.fast.soon(constants);
+    }
+
     fn execute(&mut self, op: &QueueOp, memory: &mut Memory) -> Result<u64, FaultKind> {
         let begin = now();
         let result = self.fast.execute(op, memory);
         let time = begin.elapsed().as_secs_f64();
         let insn = self.loaded.code().get(op.pc as usize).map_or("?", |i| i.opcode().info().mnemonic);
+        self.add(op, insn, time);
+        result
+    }
+
+    fn execute_pair(&mut self, pair: [&QueueOp; 2], memory: &mut Memory) -> Result<u64, FaultKind> {
+        let begin = now();
+        let result = self.fast.execute_pair(pair, memory);
+        let time = begin.elapsed().as_secs_f64();
+        let depthwise = matches!(pair[0].kind, OpKind::Depthwise(_));
+        self.add(pair[0], if depthwise { "mac.dw + vec.requant" } else { "mac.conv + vec.requant" }, time);
+        result
+    }
+}
+
+impl Timed {
+    fn add(&self, op: &QueueOp, insn: &'static str, time: f64) {
         if let Ok(mut spent) = self.spent.lock() {
             let entry = spent.entry((op.layer, insn)).or_default();
             *entry = (entry.0 + 1, entry.1 + time);
         }
-        result
     }
 }

@@ -302,8 +302,24 @@ impl<O: Observer> Execution<'_, O> {
             match *step {
                 Step::Issue(n) => {
                     if pool.is_none() {
-                        for op in stream.issued[issued..issued + n].iter().map(|i| &i.op) {
-                            let wraps = self.engine.execute(op, self.memory);
+                        let mut seq = issued;
+                        while seq < issued + n {
+                            let op = &stream.issued[seq].op;
+                            let loads = &stream.constants[stream.loads[seq].clone()];
+                            if !loads.is_empty() {
+                                let memory = &*self.memory;
+                                let read =
+                                    |(start, len): &(i64, usize)| memory.read(Space::Dram, *start, *len);
+                                self.engine.soon(&mut loads.iter().map(read));
+                            }
+                            let pair = O::SEES < Sees::Operations && stream.pairs[seq];
+                            let wraps = if pair {
+                                seq += 1;
+                                self.engine.execute_pair([op, &stream.issued[seq].op], self.memory)
+                            } else {
+                                self.engine.execute(op, self.memory)
+                            };
+                            seq += 1;
                             self.wraps += wraps.map_err(|kind| fault(op.pc, layer, kind))?;
                             if O::SEES >= Sees::Operations {
                                 self.observer.op(op, self.memory);

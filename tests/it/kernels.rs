@@ -45,9 +45,43 @@ fn agree(kind: OpKind, seed: u64, extreme: bool) -> Result<(), TestCaseError> {
     agree_from(kind, &filled(seed, extreme))
 }
 
+fn op(kind: OpKind) -> QueueOp {
+    QueueOp { seq: 0, pc: 0, queue: Queue::Mac, kind, tickets: [None; 2], layer: None }
+}
+
+/// A product and its requantization as one, on every level, against the two on the reference engine: the scratchpad must be
+/// equal, and the wraps.
+fn pair_agrees([first, second]: [OpKind; 2], before: &Memory) -> Result<(), TestCaseError> {
+    let pair = [op(first), op(second)];
+    let failed = |e: rcar_iss::sim::FaultKind| TestCaseError::fail(e.to_string());
+    let mut expected = before.clone();
+    let mut reference = Reference::new(sizes(), 64);
+    reference.defined(Space::Spm, 0, SPM);
+    reference.defined(Space::Acc, 0, ACC);
+    let mut wraps = 0;
+    for op in &pair {
+        wraps += reference.execute(op, &mut expected).map_err(failed)?;
+    }
+    for level in Level::available() {
+        let mut memory = before.clone();
+        let mut engine = Fast::at(level);
+        // Twice: the second time weights may be remembered.
+        for _ in 0..2 {
+            memory.write(Space::Spm, 0, SPM).copy_from_slice(before.read(Space::Spm, 0, SPM));
+            engine.changed((0, 64));
+            let got = engine.execute_pair([&pair[0], &pair[1]], &mut memory).map_err(failed)?;
+            prop_assert_eq!(wraps, got, "{}: wraps", level.name());
+            let (e, g) = (expected.read(Space::Spm, 0, SPM), memory.read(Space::Spm, 0, SPM));
+            let first = e.iter().zip(g).position(|(a, b)| a != b);
+            prop_assert_eq!(first, None, "{}: the scratchpad differs", level.name());
+        }
+    }
+    Ok(())
+}
+
 /// The same with given memories.
 fn agree_from(kind: OpKind, before: &Memory) -> Result<(), TestCaseError> {
-    let op = QueueOp { seq: 0, pc: 0, queue: Queue::Mac, kind, tickets: [None; 2], layer: None };
+    let op = op(kind);
     let mut expected = before.clone();
     let mut reference = Reference::new(sizes(), 64);
     reference.defined(Space::Spm, 0, SPM);
@@ -220,6 +254,38 @@ fn depthwise_convolutions_agree_on_every_level() {
     check(150, |s| match s.conv(s.picks[0] > 200, true) {
         Some(c) => agree(OpKind::Depthwise(c), s.seed, s.extreme),
         None => Err(TestCaseError::reject("too large")),
+    });
+}
+
+#[test]
+fn products_with_their_requantization_agree_on_every_level() {
+    check(400, |s| {
+        let depthwise = s.seed % 3 == 0;
+        let s = Shape { start: s.start % 2, ..s };
+        let Some(c) = s.conv(false, depthwise) else { return Err(TestCaseError::reject("too large")) };
+        let e = [EType::U8, EType::S8][usize::from(s.picks[2] % 2)];
+        // Sometimes over what the product reads, which makes two instructions of it again.
+        let base = if s.picks[1] > 230 { 256 } else { SECOND };
+        let mut dst = tensor(Space::Spm, e, base, c.dst.dims, 3);
+        if s.gap > 0 {
+            let pixel = i64::from(c.dst.dims[3].next_multiple_of(16)) + 16 * (s.gap - 1);
+            dst.lanes = 16;
+            dst.strides = [0, pixel * i64::from(dst.dims[2]), pixel, 1];
+        }
+        let [lo, hi] = e.int_range().unwrap();
+        let mut quant = quant(&s, e);
+        (quant.lo, quant.hi) = if s.extreme { (lo, hi) } else { (lo + 1, hi - 1) };
+        // Multipliers behind the biases; biases of all sizes, some of them enormous.
+        quant.table = BIAS + 1024;
+        let mut before = filled(s.seed, s.extreme);
+        for (i, bytes) in before.write(Space::Spm, BIAS, 4 * 140).chunks_exact_mut(4).enumerate() {
+            let value = i32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+            let value = if i % 16 == usize::from(s.picks[0] % 20) { value } else { value >> (8 + i % 8) };
+            bytes.copy_from_slice(&value.to_le_bytes());
+        }
+        let src = c.dst;
+        let product = if depthwise { OpKind::Depthwise(c) } else { OpKind::Conv(c) };
+        pair_agrees([product, OpKind::Requant { dst, src, quant }], &before)
     });
 }
 

@@ -1,29 +1,64 @@
-//! Dense products of bytes for the kernels of `simd`: activations as they lie in the scratchpad where that is possible,
-//! else a copy of the tile's image with its padding; weights as they are packed, turned to signed ones if need be.
+//! Products of bytes for the kernels of `simd`: activations as they lie in the scratchpad where that is possible,
+//! else a copy of the tile's image with its padding; weights as they are packed, turned to signed ones if need be. Sums go to
+//! the accumulators, or, if a requantization is given that alone reads them, become its bytes at once.
 
 use super::Level;
+use super::aligned::Aligned;
+use super::sides::{Sides, Sources};
+use super::simd::ahead::Ahead;
+use super::simd::finish::{Bounds, Finish, Guard, GuardRoom, Scale};
 #[cfg(target_arch = "x86_64")]
-use super::simd::tile::Place as TilePlace;
+use super::simd::tile::Place;
 use super::simd::tile::{Lists, Start, Tile};
 use super::weights::{Interleaved, Ready};
-use crate::isa::{EType, Space, TensorDesc, WindowDesc};
+use crate::isa::{EType, QuantDesc, Space, TensorDesc, WindowDesc};
 use crate::sim::memory::Memory;
 use crate::sim::op::ConvOp;
 
 /// Buffers that are kept, and the weights of the last product.
 #[derive(Debug, Default)]
 pub(super) struct Products {
-    image: Vec<u8>,
+    image: Aligned<u8>,
     taps: Vec<usize>,
     lists: Lists,
     weights: Ready,
     interleaved: Interleaved,
-    init: Vec<i32>,
+    init: Aligned<i32>,
+    multipliers: Vec<f32>,
+    /// Sums of a line of a depthwise product.
+    line: Aligned<i32>,
+    guards: GuardRoom,
+}
+
+/// A requantization of a product's sums.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Then<'a> {
+    pub(super) dst: &'a TensorDesc,
+    pub(super) quant: &'a QuantDesc,
+}
+
+impl Then<'_> {
+    /// Whether kernels can store its bytes.
+    fn suits(&self, sums: &TensorDesc) -> bool {
+        let d = self.dst;
+        d.space == Space::Spm
+            && matches!(d.etype, EType::U8 | EType::S8)
+            && d.dims == sums.dims
+            && d.strides[3] == 1
+            && d.strides[..3].iter().all(|s| *s >= 0)
+            && self.quant.doubles().is_none()
+    }
 }
 
 impl Products {
+    /// What to bring near during the next products.
+    pub(super) fn ahead(&mut self) -> &mut Ahead {
+        &mut self.lists.ahead
+    }
+
     /// The engine forgets everything.
     pub(super) fn reset(&mut self) {
+        self.lists.ahead.set(&mut std::iter::empty());
         self.weights.of = None;
         self.interleaved.of = None;
     }
@@ -56,9 +91,15 @@ fn sign(d: &TensorDesc) -> (u8, i32) {
     if d.etype == EType::S8 { (0x80, d.zero_point + 128) } else { (0, d.zero_point) }
 }
 
-/// The dense convolution; none if kernels cannot.
-pub(super) fn conv(level: Level, s: &mut Products, m: &mut Memory, c: &ConvOp) -> Option<u64> {
-    if !suits(level, &c.dst, &c.src, &c.weights, c.bias.as_ref()) {
+/// The dense convolution, or the bytes that come of it; none, and nothing done, if kernels cannot.
+pub(super) fn conv(
+    level: Level,
+    s: &mut Products,
+    m: &mut Memory,
+    c: &ConvOp,
+    then: Option<Then<'_>>,
+) -> Option<u64> {
+    if !suits(level, &c.dst, &c.src, &c.weights, c.bias.as_ref()) || !then.is_none_or(|t| t.suits(&c.dst)) {
         return None;
     }
     s.weights.ready(level, m, &c.weights, c.pruned.as_ref())?;
@@ -70,10 +111,10 @@ pub(super) fn conv(level: Level, s: &mut Products, m: &mut Memory, c: &ConvOp) -
     let direct = flip == 0 && image.inside(c) && pitch >= quads * 4;
     let (first, pixel, row) = if direct {
         let first = c.src.base + image.first[0] * c.src.strides[1] + image.first[1] * c.src.strides[2];
-        (usize::try_from(first).ok()?, pitch, c.src.strides[1] as usize)
+        (first, pitch, c.src.strides[1] as usize)
     } else {
-        let (spm, _) = m.spm_and_acc();
-        let pixel = image.copy(c, spm, flip, za as u8, w.stride[1].into(), &mut s.image)?;
+        let Sides { sources, .. } = Sides::of(m, &c.dst, then.map(|t| t.dst))?;
+        let pixel = image.copy(c, &sources, flip, za as u8, w.stride[1].into(), &mut s.image)?;
         (0, pixel, pixel * image.extent[1] as usize)
     };
     // The taps of a row follow each other without gaps: one tap with more channels.
@@ -87,16 +128,20 @@ pub(super) fn conv(level: Level, s: &mut Products, m: &mut Memory, c: &ConvOp) -
     let quads = if merged { quads * usize::from(w.kernel[1]) } else { quads };
     let step = [row * usize::from(w.stride[0]), pixel * usize::from(w.stride[1])];
     let source = Source { copied: !direct, first, step, quads, za };
-    let [_, rows, columns, _] = c.dst.strides;
-    let place = Place { dst: &c.dst, stride: [rows, columns], extent: [c.dst.dims[1], c.dst.dims[2]] };
-    let wraps = s.run(level, m, &source, &c.weights, &place, c.bias.as_ref(), c.accumulate)?;
-    super::rows::pad(m, &c.dst);
+    let wraps = s.run(level, m, &source, c, then)?;
+    super::rows::pad(m, then.map_or(&c.dst, |t| t.dst));
     Some(wraps)
 }
 
-/// The depthwise convolution; none if the kernel cannot.
+/// The depthwise convolution, or the bytes that come of it; none, and nothing done, if the kernel cannot.
 #[cfg(target_arch = "x86_64")]
-pub(super) fn depthwise(level: Level, s: &mut Products, m: &mut Memory, c: &ConvOp) -> Option<u64> {
+pub(super) fn depthwise(
+    level: Level,
+    s: &mut Products,
+    m: &mut Memory,
+    c: &ConvOp,
+    then: Option<Then<'_>>,
+) -> Option<u64> {
     use super::simd::columns::{self, Columns};
     use super::simd::depthwise::Depthwise;
     let wide = matches!(level, Level::Avx512Vnni(_) | Level::Amx(_));
@@ -104,6 +149,7 @@ pub(super) fn depthwise(level: Level, s: &mut Products, m: &mut Memory, c: &Conv
         || c.accumulate
         || c.pruned.is_some()
         || !suits(level, &c.dst, &c.src, &c.weights, c.bias.as_ref())
+        || !then.is_none_or(|t| t.suits(&c.dst))
     {
         return None;
     }
@@ -111,29 +157,40 @@ pub(super) fn depthwise(level: Level, s: &mut Products, m: &mut Memory, c: &Conv
     let (flip, za) = sign(&c.src);
     let w = &c.window;
     let by_columns = columns::suits(w.kernel, w.stride, w.dilation);
+    if then.is_some() && !by_columns {
+        return None;
+    }
     s.interleaved.ready(level, m, &c.weights, by_columns)?;
-    let (spm, acc) = m.spm_and_acc();
-    let spm: &[u8] = spm;
-    s.init.clear();
-    s.init.extend(s.interleaved.sums.iter().map(|sum| za.wrapping_mul(*sum).wrapping_neg()));
-    s.init.resize(channels.next_multiple_of(64), 0);
+    multipliers(m, then, channels, &mut s.multipliers);
+    let Sides { dst, first: target, sources } = Sides::of(m, &c.dst, then.map(|t| t.dst))?;
+    let init = s.init.room(channels.next_multiple_of(64));
+    init.fill(0);
+    for (start, sum) in init.iter_mut().zip(&s.interleaved.sums) {
+        *start = za.wrapping_mul(*sum).wrapping_neg();
+    }
     let bias = match &c.bias {
-        Some(b) => spm.get(usize::try_from(b.base).ok()?..)?.get(..channels * 4)?.as_chunks::<4>().0,
+        Some(b) => sources.from(b.base)?.get(..channels * 4)?.as_chunks::<4>().0,
         None => &[],
+    };
+    let most = i64::from(w.kernel[0]) * i64::from(w.kernel[1]) * 255 * 255;
+    let finish = match then {
+        Some(t) => t.finish(&s.multipliers, s.guards.guard(bias, most)?),
+        None => Finish::Sums,
     };
     for (start, b) in s.init.iter_mut().zip(bias) {
         *start = start.wrapping_add(i32::from_le_bytes(*b));
     }
-    let place = TilePlace {
-        first: usize::try_from(c.dst.base).ok()?,
-        stride: [c.dst.strides[1] as usize, c.dst.strides[2] as usize],
-        extent: [c.dst.dims[1] as usize, c.dst.dims[2] as usize],
+    let to = then.map_or(&c.dst, |t| t.dst);
+    let place = Place {
+        first: target,
+        stride: [to.strides[1] as usize, to.strides[2] as usize],
+        extent: [to.dims[1] as usize, to.dims[2] as usize],
     };
     let image = Image::of(c, channels);
     let done = if by_columns {
         let mut tile = Columns {
-            src: spm,
-            first: usize::try_from(c.src.base).ok()?,
+            src: sources.from(c.src.base)?,
+            first: 0,
             pitch: [c.src.strides[1] as usize, c.src.strides[2] as usize],
             image: [c.src.dims[1] as usize, c.src.dims[2] as usize],
             corner: image.first,
@@ -145,19 +202,20 @@ pub(super) fn depthwise(level: Level, s: &mut Products, m: &mut Memory, c: &Conv
             weights: &s.interleaved.weights,
             channels,
             init: &s.init,
-            dst: acc,
+            finish,
+            dst,
             target: place.first,
             step: place.stride,
         };
-        tile.run()
+        tile.run(&mut s.line, &mut s.lists.ahead)
     } else {
         let direct = flip == 0 && image.inside(c);
-        let (first, pixel, row) = if direct {
+        let (src, pixel, row) = if direct {
             let first = c.src.base + image.first[0] * c.src.strides[1] + image.first[1] * c.src.strides[2];
-            (usize::try_from(first).ok()?, c.src.strides[2] as usize, c.src.strides[1] as usize)
+            (sources.from(first)?, c.src.strides[2] as usize, c.src.strides[1] as usize)
         } else {
-            let pixel = image.copy(c, spm, flip, za as u8, w.stride[1].into(), &mut s.image)?;
-            (0, pixel, pixel * image.extent[1] as usize)
+            let pixel = image.copy(c, &sources, flip, za as u8, w.stride[1].into(), &mut s.image)?;
+            (&*s.image, pixel, pixel * image.extent[1] as usize)
         };
         s.taps.clear();
         for y in 0..usize::from(w.kernel[0]) {
@@ -166,15 +224,15 @@ pub(super) fn depthwise(level: Level, s: &mut Products, m: &mut Memory, c: &Conv
             }
         }
         let mut tile = Depthwise {
-            src: if direct { spm } else { &s.image },
-            first,
+            src,
+            first: 0,
             step: [row * usize::from(w.stride[0]), pixel * usize::from(w.stride[1])],
             extent: place.extent,
             taps: &s.taps,
             weights: &s.interleaved.weights,
             channels,
             init: &s.init,
-            dst: acc,
+            dst,
             target: place.first,
             stride: place.stride,
         };
@@ -183,66 +241,86 @@ pub(super) fn depthwise(level: Level, s: &mut Products, m: &mut Memory, c: &Conv
     if !done {
         return None;
     }
-    let most = i64::from(w.kernel[0]) * i64::from(w.kernel[1]) * 255 * 255;
-    let wraps = place.wraps(acc, bias, most);
-    super::rows::pad(m, &c.dst);
+    let wraps = if then.is_some() { 0 } else { place.wraps(dst, bias, most) };
+    super::rows::pad(m, to);
     Some(wraps)
 }
 
 /// No kernel for this CPU.
 #[cfg(not(target_arch = "x86_64"))]
-pub(super) fn depthwise(_: Level, _: &mut Products, _: &mut Memory, _: &ConvOp) -> Option<u64> {
+pub(super) fn depthwise(
+    _: Level,
+    _: &mut Products,
+    _: &mut Memory,
+    _: &ConvOp,
+    _: Option<Then<'_>>,
+) -> Option<u64> {
     None
+}
+
+/// The multipliers of a requantization, up to a multiple of 64 channels.
+fn multipliers(m: &Memory, then: Option<Then<'_>>, channels: usize, to: &mut Vec<f32>) {
+    if let Some(then) = then {
+        super::vector::multipliers(m, then.quant, channels, to);
+        to.resize(channels.next_multiple_of(64), 0.0);
+    }
+}
+
+impl<'a> Then<'a> {
+    /// What is stored for sums.
+    fn finish(&self, multipliers: &'a [f32], guard: Option<Guard<'a>>) -> Finish<'a> {
+        let bounds = Bounds { zero_point: self.quant.zero_point, clamp: [self.quant.lo, self.quant.hi] };
+        Finish::Bytes(Scale { multipliers, bounds, signed: self.dst.etype == EType::S8, guard })
+    }
 }
 
 /// Where activations are.
 struct Source {
     /// In the copied image; else in the scratchpad.
     copied: bool,
-    first: usize,
+    first: i64,
     step: [usize; 2],
     quads: usize,
     za: i32,
 }
 
-/// Where sums go.
-struct Place<'a> {
-    dst: &'a TensorDesc,
-    /// Bytes from an output row and an output pixel to the next, and how many there are.
-    stride: [i64; 2],
-    extent: [u32; 2],
-}
-
 impl Products {
-    #[expect(clippy::too_many_arguments, reason = "the operands of one instruction")]
     fn run(
         &mut self,
         level: Level,
         m: &mut Memory,
         source: &Source,
-        weights: &TensorDesc,
-        &Place { dst, stride, extent }: &Place,
-        bias: Option<&TensorDesc>,
-        accumulate: bool,
+        c: &ConvOp,
+        then: Option<Then<'_>>,
     ) -> Option<u64> {
-        let (spm, acc) = m.spm_and_acc();
-        let spm: &[u8] = spm;
-        let oc = dst.dims[3] as usize;
-        let start = match bias {
-            _ if accumulate => Start::Accumulate,
-            Some(b) => Start::Bias(spm.get(usize::try_from(b.base).ok()?..)?.get(..oc * 4)?.as_chunks().0),
+        let oc = c.dst.dims[3] as usize;
+        multipliers(m, then, oc, &mut self.multipliers);
+        let Sides { dst, first: target, sources } = Sides::of(m, &c.dst, then.map(|t| t.dst))?;
+        let start = match &c.bias {
+            _ if c.accumulate => Start::Accumulate,
+            Some(b) => Start::Bias(sources.from(b.base)?.get(..oc * 4)?.as_chunks().0),
             None => Start::Zero,
         };
+        let finish = match (then, &start) {
+            (None, _) => Finish::Sums,
+            (Some(t), Start::Bias(bias)) => {
+                let most = (self.taps.len() * source.quads * 4) as i64 * 255 * 255;
+                t.finish(&self.multipliers, self.guards.guard(bias, most)?)
+            }
+            (Some(t), _) => t.finish(&self.multipliers, None),
+        };
+        let weights = &c.weights;
         let zw = weights.zero_point - if weights.etype == EType::U8 { 128 } else { 0 };
         let packed = match &self.weights.signed {
-            Some(signed) => signed.as_slice(),
-            None => spm.get(usize::try_from(weights.base).ok()?..)?,
+            Some(signed) => signed,
+            None => sources.from(weights.base)?,
         };
+        let to = then.map_or(&c.dst, |t| t.dst);
         let mut tile = Tile {
-            src: if source.copied { &self.image } else { spm },
-            first: source.first,
+            src: if source.copied { &self.image } else { sources.from(source.first)? },
+            first: 0,
             step: source.step,
-            extent: extent.map(|n| n as usize),
+            extent: [to.dims[1] as usize, to.dims[2] as usize],
             taps: &self.taps,
             quads: source.quads,
             weights: packed,
@@ -250,9 +328,10 @@ impl Products {
             oc,
             zeros: [source.za, zw],
             start,
-            dst: acc,
-            target: usize::try_from(dst.base).ok()?,
-            stride: stride.map(|s| s as usize),
+            finish,
+            dst,
+            target,
+            stride: [to.strides[1] as usize, to.strides[2] as usize],
         };
         tile.run(level, &mut self.lists)
     }
@@ -294,11 +373,11 @@ impl Image {
     fn copy(
         &self,
         c: &ConvOp,
-        spm: &[u8],
+        sources: &Sources<'_>,
         flip: u8,
         za: u8,
         stride: usize,
-        to: &mut Vec<u8>,
+        to: &mut Aligned<u8>,
     ) -> Option<usize> {
         let d = &c.src;
         let n = d.dims[3] as usize;
@@ -309,9 +388,7 @@ impl Image {
         let [rows, columns] = self.extent.map(|n| n as usize);
         // Sixteen pixels behind the last one may be read, for nothing.
         let len = rows * columns * pixel + 16 * stride * pixel + 64;
-        if to.len() < len {
-            to.resize(len, 0);
-        }
+        to.room(len);
         let [begin, end] = self.columns(c);
         for (y, line) in to.chunks_exact_mut(columns * pixel).take(rows).enumerate() {
             let iy = self.first[0] + y as i64;
@@ -324,7 +401,7 @@ impl Image {
             left.fill(za);
             right.fill(za);
             let start = d.base + iy * d.strides[1] + (self.first[1] + begin) * d.strides[2];
-            let from = spm.get(usize::try_from(start).ok()?..)?;
+            let from = sources.from(start)?;
             if at_once {
                 let len = middle.len() - (pixel - n);
                 let (from, middle) = (from.get(..len)?, &mut middle[..len]);

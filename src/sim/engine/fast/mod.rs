@@ -10,6 +10,7 @@
 
 #![cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "what only kernels of x86-64 use so far"))]
 
+mod aligned;
 mod bytes;
 mod kernels;
 mod lane;
@@ -17,6 +18,7 @@ mod level;
 mod mac;
 mod moves;
 mod rows;
+mod sides;
 mod simd;
 mod vector;
 mod weights;
@@ -112,6 +114,27 @@ impl Engine for Fast {
         self.words.changed(range);
     }
 
+    fn soon(&mut self, constants: &mut dyn Iterator<Item = &[u8]>) {
+        self.products.ahead().set(constants);
+    }
+
+    fn execute_pair(&mut self, pair: [&QueueOp; 2], memory: &mut Memory) -> Result<u64, FaultKind> {
+        if let OpKind::Requant { dst, quant, .. } = &pair[1].kind {
+            let then = Some(bytes::Then { dst, quant });
+            let (level, products) = (self.level, &mut self.products);
+            let fused = match &pair[0].kind {
+                OpKind::Conv(c) => bytes::conv(level, products, memory, c, then),
+                OpKind::Depthwise(c) => bytes::depthwise(level, products, memory, c, then),
+                _ => None,
+            };
+            if let Some(wraps) = fused {
+                self.changed(Region::Box(dst, padded_dims(dst)).span().unwrap_or_default());
+                return Ok(wraps);
+            }
+        }
+        Ok(self.execute(pair[0], memory)? + self.execute(pair[1], memory)?)
+    }
+
     fn execute(&mut self, op: &QueueOp, memory: &mut Memory) -> Result<u64, FaultKind> {
         if let Some(d) = op.kind.dst().filter(|d| d.space == Space::Spm)
             && let Some(span) = Region::Box(d, padded_dims(d)).span()
@@ -141,11 +164,11 @@ impl Engine for Fast {
                 wraps = wide::sum(level, s, memory, dst, src, *accumulate);
             }
             OpKind::Conv(c) => {
-                wraps = bytes::conv(level, &mut self.products, memory, c)
+                wraps = bytes::conv(level, &mut self.products, memory, c, None)
                     .unwrap_or_else(|| mac::conv(level, s, memory, c));
             }
             OpKind::Depthwise(c) => {
-                wraps = bytes::depthwise(level, &mut self.products, memory, c)
+                wraps = bytes::depthwise(level, &mut self.products, memory, c, None)
                     .unwrap_or_else(|| mac::depthwise(level, s, memory, c));
             }
             OpKind::Matmul { dst, a, b, bias, accumulate } => {

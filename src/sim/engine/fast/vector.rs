@@ -21,7 +21,7 @@ fn put(m: &mut Memory, dst: &TensorDesc, at: [i64; 3], values: &[i32]) {
 }
 
 /// The multipliers of `n` channels.
-fn multipliers(m: &Memory, q: &QuantDesc, n: usize, to: &mut Vec<f32>) {
+pub(super) fn multipliers(m: &Memory, q: &QuantDesc, n: usize, to: &mut Vec<f32>) {
     to.clear();
     match q.mode {
         QuantMode::Tensor => to.resize(n, q.m0),
@@ -104,7 +104,8 @@ fn fast_requant(
         && dst.strides[3] == dst.etype.bytes() as i64
         && dst.dims[..3].iter().all(|n| *n > 0)
     {
-        use super::simd::round::{Bounds, Line, requantize};
+        use super::simd::finish::Bounds;
+        use super::simd::round::{Line, requantize};
         if exact && s.words.take(&s.multipliers).is_none() {
             return false;
         }
@@ -409,7 +410,8 @@ pub(super) fn quantize(
             && from.strides[3] == 4
             && let Ok(places) = places([&to, &from], piece)
         {
-            use super::simd::round::{Bounds, quantize};
+            use super::simd::finish::Bounds;
+            use super::simd::round::quantize;
             let bounds = Bounds { zero_point: q.zero_point, clamp: [q.lo, q.hi] };
             if quantize(m.spm_and_acc().0, places, piece.n, q.m0, bounds) {
                 return;

@@ -1,6 +1,7 @@
 //! Weights made ready for the kernels of `simd`: signed, with their sums, and remembered until the scratchpad changes there.
 
 use super::Level;
+use super::aligned::Aligned;
 use crate::isa::blocks::{BLOCK, BLOCK_ELEMENTS};
 use crate::isa::{BlockGrid, EType, Space, TensorDesc};
 use crate::sim::memory::Memory;
@@ -14,7 +15,7 @@ pub(super) struct Interleaved {
     differences: Vec<i16>,
     plain: Vec<u8>,
     /// In the order of the kernel for columns, or of the one for taps.
-    pub(super) weights: Vec<u8>,
+    pub(super) weights: Aligned<u8>,
     pub(super) sums: Vec<i32>,
 }
 
@@ -26,7 +27,7 @@ pub(super) struct Ready {
     /// The bytes of the scratchpad that they were made from.
     range: (i64, i64),
     /// Signed weights, if they are not those in the scratchpad.
-    pub(super) signed: Option<Vec<u8>>,
+    pub(super) signed: Option<Aligned<u8>>,
     /// `Σ(w − zw)` of each channel.
     pub(super) sums: Vec<i32>,
 }
@@ -97,18 +98,20 @@ impl Interleaved {
         }
         let first = |w: &i16| (*w).clamp(-128, 127) as i8;
         self.plain.extend(self.differences.iter().map(|w| first(w) as u8));
-        self.weights.clear();
         let fit = self.differences.iter().all(|w| (-128..=127).contains(w));
         if columns {
-            super::simd::columns::interleave(level, &self.plain, kh, channels, &mut self.weights);
+            let set = super::simd::columns::set_bytes(kh, channels);
+            let sets = self.weights.room(if fit { set } else { 2 * set });
+            let (one, other) = sets.split_at_mut(set);
+            super::simd::columns::interleave(level, &self.plain, kh, channels, one);
             if !fit {
                 self.plain.clear();
                 self.plain.extend(self.differences.iter().map(|w| (w - i16::from(first(w))) as u8));
-                super::simd::columns::interleave(level, &self.plain, kh, channels, &mut self.weights);
+                super::simd::columns::interleave(level, &self.plain, kh, channels, other);
             }
         } else {
             fit.then_some(())?;
-            super::simd::depthwise::interleave(&self.plain, channels, &mut self.weights);
+            self.weights.copy(&super::simd::depthwise::interleave(&self.plain, channels));
         }
         self.of = Some((*d, columns));
         Some(())
@@ -143,7 +146,11 @@ impl Ready {
             None => {
                 self.range = (d.base, d.base + total as i64);
                 let packed = m.read(d.space, d.base, total);
-                (flip != 0 || !ic.is_multiple_of(4)).then(|| packed.iter().map(|w| w ^ flip).collect())
+                (flip != 0 || !ic.is_multiple_of(4)).then(|| {
+                    let mut signed = Aligned::default();
+                    signed.room(total).iter_mut().zip(packed).for_each(|(to, w)| *to = w ^ flip);
+                    signed
+                })
             }
         };
         if let Some(signed) = &mut self.signed {
@@ -199,10 +206,11 @@ fn clear_padding(packed: &mut [u8], oc: usize, taps: usize, ic: usize, zero: u8)
 }
 
 /// Pruned weights in the packed order, the absent ones zero points.
-fn unpruned(m: &Memory, d: &TensorDesc, pruned: &Pruned, flip: u8, zero: u8) -> Option<Vec<u8>> {
+fn unpruned(m: &Memory, d: &TensorDesc, pruned: &Pruned, flip: u8, zero: u8) -> Option<Aligned<u8>> {
     let [oc, kh, kw, ic] = d.dims.map(|n| n as usize);
     let (taps, quads) = (kh * kw, ic.div_ceil(4));
-    let mut to = vec![zero; oc.next_multiple_of(16) * taps * quads * 4];
+    let mut to = Aligned::default();
+    to.room(oc.next_multiple_of(16) * taps * quads * 4).fill(zero);
     let mask = m.read(Space::Dram, pruned.mask, pruned.mask_bytes);
     let stream = m.read(d.space, d.base, pruned.blocks as usize * BLOCK_ELEMENTS);
     for ([o, tap, i], bytes) in BlockGrid::of(d.dims).present(mask).zip(stream.chunks_exact(BLOCK_ELEMENTS)) {

@@ -4,8 +4,10 @@
 //! ones multiply words, two taps at a time.
 
 use super::Level;
+use super::aligned::Aligned;
 use super::bytes::Image;
 use super::simd::depthwise_words::{self, Depthwise};
+use super::simd::finish::Finish;
 use super::simd::round::Line;
 use super::simd::tile::{Lists, Start as NoStart, Tile};
 use super::simd::words::{Start, join};
@@ -21,11 +23,11 @@ pub(super) struct Words {
     taps: Vec<usize>,
     weights: Ready,
     /// Low and high bytes of activations, and what either sums up to.
-    planes: [Vec<u8>; 2],
-    sums: [Vec<u8>; 2],
+    planes: [Aligned<u8>; 2],
+    sums: [Aligned<u8>; 2],
     /// What each channel's sums lack.
     add: Vec<i64>,
-    image: Vec<u8>,
+    image: Aligned<u8>,
     depthwise: Interleaved,
 }
 
@@ -35,7 +37,7 @@ struct Interleaved {
     of: Option<TensorDesc>,
     range: (i64, i64),
     plain: Vec<i16>,
-    weights: Vec<i16>,
+    weights: Aligned<i16>,
     sums: Vec<i64>,
 }
 
@@ -65,7 +67,7 @@ impl Interleaved {
                 }
             }
         }
-        depthwise_words::interleave(&self.plain, channels, &mut self.weights);
+        self.weights.copy(&depthwise_words::interleave(&self.plain, channels));
         self.of = Some(*d);
         Some(())
     }
@@ -149,14 +151,11 @@ pub(super) fn conv(level: Level, s: &mut Words, m: &mut Memory, c: &ConvOp) -> O
     let [_, out_rows, out_columns, _] = c.dst.dims.map(|n| n as usize);
     let zw = c.weights.zero_point - if c.weights.etype == EType::U8 { 128 } else { 0 };
     let packed = match &s.weights.signed {
-        Some(signed) => signed.as_slice(),
+        Some(signed) => signed,
         None => spm.get(usize::try_from(c.weights.base).ok()?..)?,
     };
     for (plane, sums) in s.planes.iter().zip(&mut s.sums) {
-        let len = out_rows * out_columns * oc * 4;
-        if sums.len() < len {
-            sums.resize(len, 0);
-        }
+        let sums = sums.room(out_rows * out_columns * oc * 4);
         let mut tile = Tile {
             src: plane,
             first: 0,
@@ -169,6 +168,7 @@ pub(super) fn conv(level: Level, s: &mut Words, m: &mut Memory, c: &ConvOp) -> O
             oc,
             zeros: [0, zw],
             start: NoStart::Zero,
+            finish: Finish::Sums,
             dst: sums,
             target: 0,
             stride: [out_columns * oc * 4, oc * 4],
@@ -215,9 +215,7 @@ impl Words {
         // Sixteen pixels behind the last one may be read, for nothing.
         let len = rows * columns * pixel + 16 * usize::from(c.window.stride[1]) * pixel + 64;
         for plane in &mut self.planes {
-            if plane.len() < len {
-                plane.resize(len, 0);
-            }
+            plane.room(len);
         }
         let [low, high] = &mut self.planes;
         let flip = if d.etype == EType::S16 { 0x80 } else { 0 };
@@ -258,10 +256,7 @@ impl Words {
         let d = &c.src;
         let pixel = d.dims[3] as usize * 2;
         let [rows, columns] = image.extent.map(|n| n as usize);
-        let len = rows * columns * pixel;
-        if self.image.len() < len {
-            self.image.resize(len, 0);
-        }
+        self.image.room(rows * columns * pixel);
         let [begin, end] = image.columns(c);
         let pitch = usize::try_from(d.strides[2]).ok()?;
         let [left, middle] = [begin, end - begin].map(|n| n as usize * pixel);

@@ -8,6 +8,8 @@
 
 use std::arch::asm;
 
+use super::finish::Finish;
+use super::round::Rounding;
 use super::tile::{Lists, Tile};
 use super::vnni;
 
@@ -56,7 +58,7 @@ fn chunk(quads: usize) -> usize {
 /// Whether matrix tiles pay: loading and storing sums takes as long as 50 products, and more so where rows of activations
 /// straddle cache lines.
 pub(super) fn suits(t: &Tile) -> bool {
-    let long = t.taps.len() * t.quads >= 28 || t.step[1].is_multiple_of(64);
+    let long = t.taps.len() * t.quads >= 28 || chunk(t.quads) >= 8 || t.step[1].is_multiple_of(64);
     t.extent[0] * t.extent[1] >= 3 && chunk(t.quads) >= 3 && long
 }
 
@@ -308,7 +310,11 @@ pub(super) fn run(t: &mut Tile, plain: bool, lists: &mut Lists) -> u64 {
     let config = Config::new(chunk);
     // SAFETY: the CPU has AMX and the system permits it: this level is made by detection only. `config` is 64 bytes.
     unsafe { asm!("ldtilecfg [{}]", in(reg) config.0.as_ptr(), options(nostack, readonly)) };
-    lists.sums.resize(4 * 256, 0);
+    let bytes = match t.finish {
+        Finish::Sums => None,
+        // SAFETY: a CPU with AMX has AVX-512.
+        Finish::Bytes(s) => Some((unsafe { Rounding::new(s.bounds, s.signed) }, s)),
+    };
     let mut at = 0;
     for first in (0..t.oc).step_by(64) {
         let width = (t.oc - first).min(64).next_multiple_of(16);
@@ -316,6 +322,7 @@ pub(super) fn run(t: &mut Tile, plain: bool, lists: &mut Lists) -> u64 {
         for pair in (0..width).step_by(32) {
             let n = ((width - pair) / 16).min(2);
             for two in blocks.chunks(2) {
+                lists.ahead.ask(8);
                 let m = two.len();
                 let place = |i: usize| targets[two[i.min(m - 1)].0 * 16].0;
                 let step = Step {
@@ -327,7 +334,11 @@ pub(super) fn run(t: &mut Tile, plain: bool, lists: &mut Lists) -> u64 {
                     init: lists.init[first + pair..first + pair + n * 16].as_ptr(),
                 };
                 let channel = first + pair;
-                let direct = plain && t.zeros[1] == 0 && channel + n * 16 <= t.oc && two.iter().all(|b| b.1);
+                let direct = plain
+                    && bytes.is_none()
+                    && t.zeros[1] == 0
+                    && channel + n * 16 <= t.oc
+                    && two.iter().all(|b| b.1);
                 if direct {
                     let row = |i: usize| targets[two[i.min(m - 1)].0 * 16].1 + channel * 4;
                     let to = [row(0), row(0) + 64, row(1), row(1) + 64];
@@ -338,11 +349,37 @@ pub(super) fn run(t: &mut Tile, plain: bool, lists: &mut Lists) -> u64 {
                         step.compute(m, n, to.map(|o| base.wrapping_add(o)), t.stride[1]);
                     }
                 } else {
-                    let sums: *mut u8 = lists.sums.as_mut_ptr().cast();
+                    let sums: *mut u8 = lists.sums.0.as_mut_ptr().cast();
                     // SAFETY: as above; `sums` takes four tiles.
                     unsafe {
                         let to = [0, 64, 2048, 2112].map(|o| sums.wrapping_add(o));
                         step.compute(m, n, to, 128);
+                    }
+                    if let Some((rounding, scale)) = &bytes {
+                        let by = scale.from(channel);
+                        let mask = (1 << (n * 16).min(t.oc - channel)) - 1;
+                        for (i, (b, _)) in two.iter().enumerate() {
+                            let base = t.dst.as_mut_ptr();
+                            let places = &targets[b * 16..b * 16 + 16];
+                            let to: [*mut u8; 16] = std::array::from_fn(|row| match places[row].1 {
+                                usize::MAX => std::ptr::null_mut(),
+                                target => base.wrapping_add(target + channel),
+                            });
+                            let less: &[i32; 16] = &std::array::from_fn(|row| less[b * 16 + row]);
+                            let sums = (lists.sums.0[i * 512..].as_ptr(), 32);
+                            // SAFETY: a CPU with AMX has AVX-512; `sums` holds sixteen rows, operands of this block are there, and
+                            // every pixel takes its channels inside `dst` (`Tile::fits`).
+                            let wrapped = unsafe {
+                                match (n, t.zeros[1]) {
+                                    (1, 0) => rounding.rows::<1, false>(sums, less, by, &to, 16, mask),
+                                    (_, 0) => rounding.rows::<2, false>(sums, less, by, &to, 16, mask),
+                                    (1, _) => rounding.rows::<1, true>(sums, less, by, &to, 16, mask),
+                                    _ => rounding.rows::<2, true>(sums, less, by, &to, 16, mask),
+                                }
+                            };
+                            wraps += u64::from(wrapped != 0);
+                        }
+                        continue;
                     }
                     for (i, (b, _)) in two.iter().enumerate() {
                         for (row, (_, target)) in targets[b * 16..b * 16 + 16].iter().enumerate() {
@@ -350,7 +387,7 @@ pub(super) fn run(t: &mut Tile, plain: bool, lists: &mut Lists) -> u64 {
                                 continue;
                             }
                             let n = (n * 16).min(t.oc - channel);
-                            let sums = &lists.sums[i * 512 + row * 32..][..n];
+                            let sums = &lists.sums.0[i * 512 + row * 32..][..n];
                             let less = less[b * 16 + row];
                             if plain {
                                 let to = t.dst[target + channel * 4..][..n * 4].as_chunks_mut::<4>().0;

@@ -13,6 +13,10 @@ use std::arch::x86_64::{
     _mm512_unpacklo_epi8, _mm512_unpacklo_epi16, _mm512_xor_si512,
 };
 
+use super::ahead::Ahead;
+use super::finish::Finish;
+use super::round::Rounding;
+use crate::sim::engine::fast::aligned::Aligned;
 use crate::sim::engine::fast::{Level, kernels};
 
 /// A depthwise tile: `dst[y][x][c] = init[c] + Σ(i, j) a[y·s + i][x·s + j][c] · w[i][j][c]`.
@@ -40,7 +44,9 @@ pub(in crate::sim::engine::fast) struct Columns<'a> {
     pub(in crate::sim::engine::fast) channels: usize,
     /// Start values, up to a multiple of 64 channels.
     pub(in crate::sim::engine::fast) init: &'a [i32],
-    /// Accumulators, and where those of pixel (0, 0) begin.
+    /// What is stored.
+    pub(in crate::sim::engine::fast) finish: Finish<'a>,
+    /// Where it is stored, and where that of pixel (0, 0) begins.
     pub(in crate::sim::engine::fast) dst: &'a mut [u8],
     pub(in crate::sim::engine::fast) target: usize,
     /// Bytes from an output row and an output pixel to the next, in `dst`.
@@ -52,17 +58,21 @@ pub(in crate::sim::engine::fast) fn suits(kernel: [u16; 2], stride: [u16; 2], di
     matches!(kernel, [3, 3] | [5, 5]) && matches!(stride[1], 1 | 2) && dilation == [1, 1]
 }
 
-/// Appends signed weights `[tap][channel]` of a square kernel as `[channel/64][column][row/4][64 channels][4 rows]`, absent ones
-/// zero.
+/// Bytes of a set of interleaved weights.
+pub(in crate::sim::engine::fast) fn set_bytes(kernel: usize, channels: usize) -> usize {
+    channels.div_ceil(64) * block_bytes(kernel)
+}
+
+/// Signed weights `[tap][channel]` of a square kernel as `[channel/64][column][row/4][64 channels][4 rows]`, absent ones zero;
+/// `to` has as many bytes as [`set_bytes`] says.
 pub(in crate::sim::engine::fast) fn interleave(
     level: Level,
     weights: &[u8],
     kernel: usize,
     channels: usize,
-    to: &mut Vec<u8>,
+    to: &mut [u8],
 ) {
-    let begin = to.len();
-    to.resize(begin + channels.div_ceil(64) * block_bytes(kernel), 0);
+    to.fill(0);
     let absent = vec![0; channels];
     for column in 0..kernel {
         for group in 0..kernel.div_ceil(4) {
@@ -71,7 +81,7 @@ pub(in crate::sim::engine::fast) fn interleave(
                 _ => absent.as_slice(),
             });
             for block in 0..channels.div_ceil(64) {
-                let at = begin + block * block_bytes(kernel) + (column * kernel.div_ceil(4) + group) * 256;
+                let at = block * block_bytes(kernel) + (column * kernel.div_ceil(4) + group) * 256;
                 let rows = rows.map(|r| &r[block * 64..channels.min(block * 64 + 64)]);
                 kernels::interleave(level, rows, 1, &mut to[at..at + 256]);
             }
@@ -88,18 +98,21 @@ const fn block_bytes(kernel: usize) -> usize {
 type Row = (*const u8, usize);
 
 impl Columns<'_> {
-    /// Computes the tile; false if something lies outside.
-    pub(in crate::sim::engine::fast) fn run(&mut self) -> bool {
+    /// Computes the tile; `line` is room for a line of sums. False if something lies outside, or if bytes were stored and a
+    /// guarded sum wrapped.
+    pub(in crate::sim::engine::fast) fn run(&mut self, line: &mut Aligned<i32>, ahead: &mut Ahead) -> bool {
         let [height, width] = self.image;
         let blocks = self.channels.div_ceil(64);
+        let unit = self.finish.bytes();
         let end = |first: usize, rows: usize, pitch: [usize; 2], columns: usize, len: usize| {
             first + (rows - 1) * pitch[0] + (columns - 1) * pitch[1] + len
         };
         let fits = self.extent.iter().chain(&self.image).all(|n| *n > 0)
             && matches!(self.kernel, 3 | 5)
             && end(self.first, height, self.pitch, width, self.channels) <= self.src.len()
-            && end(self.target, self.extent[0], self.step, self.extent[1], self.channels * 4)
+            && end(self.target, self.extent[0], self.step, self.extent[1], self.channels * unit)
                 <= self.dst.len()
+            && self.finish.serves(self.channels)
             && self.weights.len() >= blocks * block_bytes(self.kernel)
             && self.init.len() >= blocks * 64;
         if !fits {
@@ -107,9 +120,18 @@ impl Columns<'_> {
         }
         let set = blocks * block_bytes(self.kernel);
         let second = (self.weights.len() >= 2 * set).then_some(set);
+        let bytes = match self.finish {
+            Finish::Sums => None,
+            // SAFETY: AVX-512 was detected, else this module is not called.
+            Finish::Bytes(s) => Some((unsafe { Rounding::new(s.bounds, s.signed) }, s)),
+        };
+        let pixels = self.extent[1];
+        line.room(pixels.next_multiple_of(16) * 64);
+        let mut wrapped = false;
         let padding = [self.zero ^ self.flip; 64];
         for y in 0..self.extent[0] {
             for block in 0..blocks {
+                ahead.ask(8);
                 let n = (self.channels - block * 64).min(64);
                 let mut rows: [Row; 5] = [(padding.as_ptr(), 0); 5];
                 for (i, row) in rows.iter_mut().enumerate().take(self.kernel) {
@@ -119,7 +141,12 @@ impl Columns<'_> {
                         *row = (self.src[first..].as_ptr(), self.pitch[1]);
                     }
                 }
-                let line = Line {
+                let target = self.target + y * self.step[0] + block * 64 * unit;
+                let (to, step) = match bytes {
+                    None => (self.dst[target..].as_mut_ptr(), self.step[1]),
+                    Some(_) => (line.as_mut_ptr().cast(), 256),
+                };
+                let outputs = Line {
                     rows,
                     begin: self.corner[1],
                     width: width as i64,
@@ -128,17 +155,29 @@ impl Columns<'_> {
                     weights: self.weights[block * block_bytes(self.kernel)..].as_ptr(),
                     second,
                     init: self.init[block * 64..].as_ptr(),
-                    to: self.dst[self.target + y * self.step[0] + block * 256..].as_mut_ptr(),
-                    step: self.step[1],
-                    pixels: self.extent[1],
+                    to,
+                    step,
+                    pixels,
                     n,
                 };
                 // SAFETY: AVX-512 VNNI was detected, else this module is not called. Rows lie inside the image, which is inside `src`,
-                // or are 64 bytes of padding that stand still; `fits` says that all targets are inside `dst`.
-                unsafe { line.run(self.kernel, self.stride[1]) };
+                // or are 64 bytes of padding that stand still; `fits` says that all targets are inside `dst`, or they are in
+                // `line`, which has 64 sums for every pixel.
+                unsafe { outputs.run(self.kernel, self.stride[1]) };
+                let Some((rounding, scale)) = &bytes else { continue };
+                for first in (0..pixels).step_by(16) {
+                    let rows = (pixels - first).min(16);
+                    let base = self.dst.as_mut_ptr();
+                    let to = |row| base.wrapping_add(target + (first + row) * self.step[1]);
+                    let targets =
+                        std::array::from_fn(|row| if row < rows { to(row) } else { std::ptr::null_mut() });
+                    let sums = (line[first * 64..].as_ptr(), 64);
+                    // SAFETY: as above; `serves` says that there are operands for whole blocks of channels.
+                    wrapped |= unsafe { rounding.finish(sums, scale.from(block * 64), n, &targets, rows) };
+                }
             }
         }
-        true
+        !wrapped
     }
 }
 

@@ -41,8 +41,8 @@ fn order(v: usize, lane: usize) -> usize {
 }
 
 /// Signed weights `[tap][channel]` as `[channel/64][tap/4][4 vectors][16 lanes][4 taps]`, absent ones zero.
-pub(in crate::sim::engine::fast) fn interleave(weights: &[u8], channels: usize, to: &mut Vec<u8>) {
-    to.clear();
+pub(in crate::sim::engine::fast) fn interleave(weights: &[u8], channels: usize) -> Vec<u8> {
+    let mut to = Vec::new();
     let taps = weights.len() / channels;
     for block in (0..channels).step_by(64) {
         for group in (0..taps).step_by(4) {
@@ -58,6 +58,7 @@ pub(in crate::sim::engine::fast) fn interleave(weights: &[u8], channels: usize, 
             }
         }
     }
+    to
 }
 
 impl Depthwise<'_> {

@@ -42,8 +42,8 @@ pub(in crate::sim::engine::fast) struct Depthwise<'a> {
 }
 
 /// Weights `[tap][channel]` as `[channel/32][tap/2][2 vectors][16 lanes][2 taps]`, absent ones zero.
-pub(in crate::sim::engine::fast) fn interleave(weights: &[i16], channels: usize, to: &mut Vec<i16>) {
-    to.clear();
+pub(in crate::sim::engine::fast) fn interleave(weights: &[i16], channels: usize) -> Vec<i16> {
+    let mut to = Vec::new();
     let taps = weights.len() / channels;
     for block in (0..channels).step_by(32) {
         for pair in (0..taps).step_by(2) {
@@ -59,6 +59,7 @@ pub(in crate::sim::engine::fast) fn interleave(weights: &[i16], channels: usize,
             }
         }
     }
+    to
 }
 
 impl Depthwise<'_> {

@@ -8,12 +8,179 @@
 use std::arch::x86_64::*;
 
 use super::combine::Operand;
+use super::finish::{Bounds, Scale};
 
-/// Zero point and bounds of a result.
+/// What the vectors of a requantization have in common.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::sim::engine::fast) struct Bounds {
-    pub(in crate::sim::engine::fast) zero_point: i32,
-    pub(in crate::sim::engine::fast) clamp: [i32; 2],
+pub(super) struct Rounding {
+    hi: __m512,
+    zero: __m512i,
+    lo: __m512i,
+    order: __m512i,
+    signed: bool,
+}
+
+impl Rounding {
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    pub(super) fn new(b: Bounds, signed: bool) -> Rounding {
+        Rounding {
+            // Only the upper bound is applied to floats, so that the conversion cannot overflow upwards; downwards, and for NaN,
+            // which the minimum passes on, it gives the least integer, and all that follows saturates.
+            hi: _mm512_set1_ps((b.clamp[1] - b.zero_point) as f32),
+            zero: _mm512_set1_epi16(b.zero_point as i16),
+            lo: _mm512_set1_epi8(b.clamp[0] as i8),
+            // Packing works inside 128 bits: a 4 × 4 matrix of fours, to be transposed.
+            order: _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15),
+            signed,
+        }
+    }
+
+    /// Sixteen scaled sums, rounded, without zero point and lower bound.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    pub(super) fn scaled(&self, sums: __m512i, multipliers: __m512) -> __m512i {
+        let scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), multipliers);
+        _mm512_cvtps_epi32(_mm512_min_ps(self.hi, scaled))
+    }
+
+    /// The bytes of 64 values from [`scaled`](Rounding::scaled).
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    pub(super) fn bytes(&self, r: [__m512i; 4]) -> __m512i {
+        let low = _mm512_adds_epi16(_mm512_packs_epi32(r[0], r[1]), self.zero);
+        let high = _mm512_adds_epi16(_mm512_packs_epi32(r[2], r[3]), self.zero);
+        let bytes = if self.signed {
+            _mm512_max_epi8(_mm512_packs_epi16(low, high), self.lo)
+        } else {
+            _mm512_max_epu8(_mm512_packus_epi16(low, high), self.lo)
+        };
+        _mm512_permutexvar_epi32(self.order, bytes)
+    }
+
+    /// Requantizes rows of `V` vectors of sums, and stores the bytes of each row that `mask` selects. Gives the lanes in which
+    /// a guarded sum has wrapped. With `LESS`, that much is taken from all sums of a row first.
+    ///
+    /// # Safety
+    /// The CPU has the features. `V` vectors can be read at the places of `channels`, and of every row of sums up to the next
+    /// multiple of four rows, which are `stride` sums from each other; targets take the bytes of the mask, or are null.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    pub(super) unsafe fn rows<const V: usize, const LESS: bool>(
+        self,
+        (sums, stride): (*const i32, usize),
+        less: &[i32; 16],
+        channels: Channels,
+        targets: &[*mut u8; 16],
+        n: usize,
+        mask: u64,
+    ) -> u16 {
+        // SAFETY: as the function says.
+        unsafe {
+            let mut by = [_mm512_setzero_ps(); V];
+            for (v, by) in by.iter_mut().enumerate() {
+                *by = _mm512_loadu_ps(channels.multipliers.add(v * 16));
+            }
+            // As many rows as make four vectors.
+            let together = 4 / V;
+            let mut seen = _mm512_setzero_si512();
+            let mut row = 0;
+            while row < n {
+                let mut r = [_mm512_setzero_si512(); 4];
+                for (i, r) in r.iter_mut().enumerate().take(together * V) {
+                    let (row, v) = ((row + i / V) % 16, i % V);
+                    let mut of = _mm512_loadu_si512(sums.add(row * stride + v * 16).cast());
+                    if LESS {
+                        of = _mm512_sub_epi32(of, _mm512_set1_epi32(less[row]));
+                    }
+                    *r = self.scaled(of, by[v]);
+                    if let Some((bias, watched)) = channels.guard
+                        && !targets[row].is_null()
+                    {
+                        seen = _mm512_or_si512(seen, wrapped(of, bias.add(v * 16), watched.add(v * 16)));
+                    }
+                }
+                let bytes = self.bytes(r);
+                let (low, high) = (_mm512_castsi512_si256(bytes), _mm512_extracti64x4_epi64::<1>(bytes));
+                let parts = [
+                    _mm256_castsi256_si128(low),
+                    _mm256_extracti128_si256::<1>(low),
+                    _mm256_castsi256_si128(high),
+                    _mm256_extracti128_si256::<1>(high),
+                ];
+                for i in 0..together {
+                    let to = targets[(row + i) % 16];
+                    if to.is_null() {
+                        continue;
+                    }
+                    match V {
+                        1 => _mm_mask_storeu_epi8(to.cast(), mask as u16, parts[i]),
+                        2 => _mm256_mask_storeu_epi8(to.cast(), mask as u32, if i == 0 { low } else { high }),
+                        _ => _mm512_mask_storeu_epi8(to.cast(), mask, bytes),
+                    }
+                }
+                row += together;
+            }
+            _mm512_movepi32_mask(seen)
+        }
+    }
+
+    /// [`rows`](Rounding::rows) of as many vectors as `n` channels need; all of them but the last whole.
+    ///
+    /// # Safety
+    /// As of [`rows`](Rounding::rows).
+    pub(super) unsafe fn finish(
+        self,
+        sums: (*const i32, usize),
+        channels: Channels,
+        n: usize,
+        targets: &[*mut u8; 16],
+        rows: usize,
+    ) -> bool {
+        let (less, mask) = (&[0; 16], if n == 64 { u64::MAX } else { (1 << n) - 1 });
+        // SAFETY: as the function says.
+        let wrapped = unsafe {
+            match n.div_ceil(16) {
+                1 => self.rows::<1, false>(sums, less, channels, targets, rows, mask),
+                2 => self.rows::<2, false>(sums, less, channels, targets, rows, mask),
+                3 => self.rows::<3, false>(sums, less, channels, targets, rows, mask),
+                _ => self.rows::<4, false>(sums, less, channels, targets, rows, mask),
+            }
+        };
+        wrapped != 0
+    }
+}
+
+/// Per-channel operands of a [`Rounding`], from some channel on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Channels {
+    multipliers: *const f32,
+    /// Bias and watched bits of a [`Guard`](super::finish::Guard).
+    guard: Option<(*const i32, *const i32)>,
+}
+
+impl Scale<'_> {
+    /// The operands from a channel on; at least up to the next multiple of 64 channels they can be read.
+    pub(super) fn from(&self, channel: usize) -> Channels {
+        Channels {
+            multipliers: self.multipliers[channel..].as_ptr(),
+            guard: self.guard.map(|g| (g.bias[channel..].as_ptr(), g.watched[channel..].as_ptr())),
+        }
+    }
+}
+
+/// Sign bits of watched sums whose sign is not that of their bias.
+///
+/// # Safety
+/// The CPU has the features; a vector can be read at both places.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+unsafe fn wrapped(sums: __m512i, bias: *const i32, watched: *const i32) -> __m512i {
+    // SAFETY: as the function says.
+    unsafe {
+        let (bias, watched) = (_mm512_loadu_si512(bias.cast()), _mm512_loadu_si512(watched.cast()));
+        // (sums ^ bias) & watched
+        _mm512_ternarylogic_epi32::<0x28>(sums, bias, watched)
+    }
 }
 
 /// Lanes of the last vector of `n` elements.
@@ -80,13 +247,7 @@ unsafe fn requantize_rows<const SIGNED: bool>(
 ) {
     // SAFETY: as the function says; the last vector of a row is masked.
     unsafe {
-        // Only the upper bound is applied to floats, so that the conversion cannot overflow upwards; downwards, and for NaN,
-        // which the minimum passes on, it gives the least integer, and all that follows saturates.
-        let hi = _mm512_set1_ps((b.clamp[1] - b.zero_point) as f32);
-        let zero = _mm512_set1_epi16(b.zero_point as i16);
-        let lo = _mm512_set1_epi8(b.clamp[0] as i8);
-        // Packing works inside 128 bits: a 4 × 4 matrix of fours, to be transposed.
-        let order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+        let rounding = Rounding::new(b, SIGNED);
         let n = multipliers.len();
         let m = multipliers.as_ptr();
         let whole = n / 64 * 64;
@@ -96,29 +257,22 @@ unsafe fn requantize_rows<const SIGNED: bool>(
             while i < whole {
                 let mut r = [_mm512_setzero_si512(); 4];
                 for (v, r) in r.iter_mut().enumerate() {
-                    let sum = _mm512_cvtepi32_ps(_mm512_loadu_si512(acc.add(i + v * 16).cast()));
-                    let scaled = _mm512_mul_ps(sum, _mm512_loadu_ps(m.add(i + v * 16)));
-                    *r = _mm512_cvtps_epi32(_mm512_min_ps(hi, scaled));
+                    let sums = _mm512_loadu_si512(acc.add(i + v * 16).cast());
+                    *r = rounding.scaled(sums, _mm512_loadu_ps(m.add(i + v * 16)));
                 }
-                let low = _mm512_adds_epi16(_mm512_packs_epi32(r[0], r[1]), zero);
-                let high = _mm512_adds_epi16(_mm512_packs_epi32(r[2], r[3]), zero);
-                let bytes = if SIGNED {
-                    _mm512_max_epi8(_mm512_packs_epi16(low, high), lo)
-                } else {
-                    _mm512_max_epu8(_mm512_packus_epi16(low, high), lo)
-                };
-                _mm512_storeu_si512(dst.add(i).cast(), _mm512_permutexvar_epi32(order, bytes));
+                _mm512_storeu_si512(dst.add(i).cast(), rounding.bytes(r));
                 i += 64;
             }
             while i < n {
                 let mask = tail(n - i);
-                let sum = _mm512_cvtepi32_ps(_mm512_maskz_loadu_epi32(mask, acc.add(i)));
-                let scaled = _mm512_mul_ps(sum, _mm512_maskz_loadu_ps(mask, m.add(i)));
+                let sums = _mm512_maskz_loadu_epi32(mask, acc.add(i));
+                let scaled = rounding.scaled(sums, _mm512_maskz_loadu_ps(mask, m.add(i)));
                 let low = _mm512_cvtepi32_epi16(_mm512_max_epi32(
-                    _mm512_cvtps_epi32(_mm512_min_ps(hi, scaled)),
+                    scaled,
                     _mm512_set1_epi32(b.clamp[0] - b.zero_point),
                 ));
-                let bytes = _mm256_cvtepi16_epi8(_mm256_add_epi16(low, _mm512_castsi512_si256(zero)));
+                let bytes =
+                    _mm256_cvtepi16_epi8(_mm256_add_epi16(low, _mm512_castsi512_si256(rounding.zero)));
                 _mm_mask_storeu_epi8(dst.add(i).cast(), mask, bytes);
                 i += 16;
             }

@@ -1,7 +1,10 @@
 //! A tile of a dense product, and its walk: blocks of 64 output channels, groups of pixels.
 
+use super::ahead::Ahead;
+use super::finish::{Finish, may_wrap};
 use crate::numeric;
 use crate::sim::engine::fast::Level;
+use crate::sim::engine::fast::aligned::Aligned;
 
 /// What sums are added to.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +39,9 @@ pub(in crate::sim::engine::fast) struct Tile<'a> {
     /// Zero points of activations and weights.
     pub(in crate::sim::engine::fast) zeros: [i32; 2],
     pub(in crate::sim::engine::fast) start: Start<'a>,
-    /// Accumulators, and where those of pixel (0, 0) begin.
+    /// What is stored; with [`Finish::Bytes`], nothing is added to accumulators.
+    pub(in crate::sim::engine::fast) finish: Finish<'a>,
+    /// Where it is stored, and where that of pixel (0, 0) begins.
     pub(in crate::sim::engine::fast) dst: &'a mut [u8],
     pub(in crate::sim::engine::fast) target: usize,
     /// Bytes from an output row and an output pixel to the next, in `dst`.
@@ -54,12 +59,7 @@ pub(in crate::sim::engine::fast) struct Place {
 impl Place {
     /// How many results of `bias + sum`, |sum| ≤ `most`, have wrapped: the sum is the wrapped difference.
     pub(in crate::sim::engine::fast) fn wraps(&self, dst: &[u8], bias: &[[u8; 4]], most: i64) -> u64 {
-        // The bits of all together are at least as large as the largest, and quickly found.
-        let bits = bias.iter().fold(0, |bits, b| {
-            let b = i32::from_le_bytes(*b);
-            bits | (b ^ (b >> 31))
-        });
-        if i64::from(bits) + 1 + most <= i64::from(i32::MAX) {
+        if !may_wrap(bias, most) {
             return 0;
         }
         let mut wraps = 0;
@@ -80,20 +80,35 @@ impl Place {
     }
 }
 
+/// Room for the sums of a group: four tiles of sixteen times sixteen.
+///
+/// It begins at a cache line, so that vectors are loaded from what tiles have just stored.
+#[derive(Debug)]
+#[repr(align(64))]
+pub(super) struct Sums(pub(super) [i32; 1024]);
+
+impl Default for Sums {
+    fn default() -> Sums {
+        Sums([0; 1024])
+    }
+}
+
 /// Buffers that are kept from one tile to the next.
 #[derive(Debug, Default)]
 pub(in crate::sim::engine::fast) struct Lists {
     /// Where each output pixel begins in source and target.
     pub(super) pixels: Vec<(usize, usize)>,
     /// Start values: those of the sums as the kernels form them.
-    pub(super) init: Vec<i32>,
+    pub(super) init: Aligned<i32>,
     /// Sums of a group that need more than a store.
-    pub(super) sums: Vec<i32>,
+    pub(super) sums: Sums,
     /// AMX: which sixteens of pixels, and whether they can be stored at once; the steps along the reduction.
     pub(super) blocks: Vec<(usize, bool)>,
     pub(super) steps: Vec<[usize; 2]>,
     /// [`Tile::less`] of each pixel.
     pub(super) less: Vec<i32>,
+    /// What to bring near meanwhile.
+    pub(in crate::sim::engine::fast) ahead: Ahead,
 }
 
 impl Tile<'_> {
@@ -115,7 +130,8 @@ impl Tile<'_> {
         let channels = self.oc.next_multiple_of(16);
         self.extent.iter().all(|n| *n > 0)
             && last(self.first, self.step) + self.reach() <= self.src.len()
-            && last(self.target, self.stride) + self.oc * 4 <= self.dst.len()
+            && last(self.target, self.stride) + self.oc * self.finish.bytes() <= self.dst.len()
+            && self.finish.serves(self.oc)
             && channels * self.taps.len() * self.quads * 4 <= self.weights.len()
             && self.weight_sums.len() >= self.oc
             && match self.start {
@@ -140,6 +156,12 @@ impl Tile<'_> {
         self.zeros[1].wrapping_mul(self.taps.iter().map(sum).fold(0, i32::wrapping_add))
     }
 
+    /// Whether a kernel of the level can give bytes instead of sums.
+    fn can_finish(&self, level: Level) -> bool {
+        let Finish::Bytes(_) = self.finish else { return true };
+        matches!(level, Level::Avx512Vnni(_) | Level::Amx(_)) && self.plain()
+    }
+
     /// How many additions to the bias wrapped, from the results: only channels with an enormous bias can.
     fn wraps(&self) -> u64 {
         let Start::Bias(bias) = self.start else { return 0 };
@@ -150,9 +172,8 @@ impl Tile<'_> {
 
     /// Start values of the kernels' sums of unsigned times signed bytes: what the zero points of the activations take
     /// away, and the bias if `plain`.
-    fn initial(&self, plain: bool, init: &mut Vec<i32>) {
-        init.clear();
-        init.resize(self.oc.next_multiple_of(64), 0);
+    fn initial(&self, plain: bool, init: &mut Aligned<i32>) {
+        init.room(self.oc.next_multiple_of(64)).fill(0);
         let za = self.zeros[0];
         for (o, start) in init.iter_mut().enumerate().take(self.oc) {
             // Σ(a − za)(w − zw) = Σaw − za·Σ(w − zw) − zw·Σa. Weights of padding channels are the zero point, so that they
@@ -183,14 +204,15 @@ impl Tile<'_> {
         wraps
     }
 
-    /// Computes the tile; gives how many accumulations wrapped. `None` if no kernel of the level can.
+    /// Computes the tile; gives how many accumulations wrapped. `None` if no kernel of the level can, or if bytes were stored
+    /// and an accumulation wrapped: the bytes are right then, but not counted.
     pub(in crate::sim::engine::fast) fn run(&mut self, level: Level, lists: &mut Lists) -> Option<u64> {
-        if !self.fits() {
+        if !self.fits() || !self.can_finish(level) {
             return None;
         }
         let plain = self.plain();
         self.initial(plain, &mut lists.init);
-        let wraps: Option<u64> = match level {
+        let wraps = match level {
             #[cfg(target_arch = "x86_64")]
             Level::Amx(_) if super::amx::suits(self) => Some(super::amx::run(self, plain, lists)),
             #[cfg(target_arch = "x86_64")]
@@ -201,7 +223,11 @@ impl Tile<'_> {
             Level::AvxVnni(_) => Some(super::avx2::run(self, plain, true, lists)),
             _ => None,
         };
-        Some(wraps? + if plain { self.wraps() } else { 0 })
+        match self.finish {
+            Finish::Bytes(_) => (wraps == Some(0)).then_some(0),
+            Finish::Sums if plain => Some(wraps? + self.wraps()),
+            Finish::Sums => wraps,
+        }
     }
 
     /// Every pixel's first byte in source and target.

@@ -8,7 +8,9 @@ use std::arch::x86_64::{
     _mm512_setzero_si512, _mm512_storeu_si512, _mm512_sub_epi32,
 };
 
-use super::tile::{Lists, Tile};
+use super::finish::Finish;
+use super::round::{Channels, Rounding};
+use super::tile::{Lists, Sums, Tile};
 
 /// Computes a tile that [`Tile::fits`].
 pub(super) fn run(t: &mut Tile, plain: bool, lists: &mut Lists) -> u64 {
@@ -99,46 +101,65 @@ impl Group {
     ) -> u64 {
         let mut wraps = 0;
         let channels = self.width.min(t.oc - self.first);
-        let last = (channels - (V - 1) * 16) as u32;
-        let mask = if last >= 16 { u16::MAX } else { (1_u16 << last) - 1 };
-        let init = &lists.init[self.first..self.first + V * 16];
-        lists.sums.resize(P * 64, 0);
+        let init = lists.init[self.first..self.first + V * 16].as_ptr();
+        let weights = t.weights[self.weights..].as_ptr();
+        if self.plain && t.zeros[1] == 0 {
+            let bytes = match t.finish {
+                Finish::Sums => None,
+                // SAFETY: AVX-512 was detected, else this module is not called.
+                Finish::Bytes(s) => Some((unsafe { Rounding::new(s.bounds, s.signed) }, s.from(self.first))),
+            };
+            let to = t.dst.as_mut_ptr().wrapping_add(self.first * t.finish.bytes());
+            let plain = Plain {
+                src: t.src.as_ptr(),
+                taps: t.taps,
+                quads: t.quads,
+                weights,
+                init,
+                to,
+                channels,
+                bytes,
+            };
+            // SAFETY: AVX-512 VNNI was detected, else this module is not called. `Tile::fits` holds: from each pixel's first byte
+            // on, `reach` bytes are inside `src`, and its channels inside `dst`; the weights of this block are inside `weights`,
+            // `init` has V·16 values, and there are operands of the rounding for whole blocks of channels.
+            let wrapped = unsafe { plain.all::<V, P>(pixels, lists) };
+            return u64::from(wrapped);
+        }
+        let mut kept = Sums::default();
         for group in pixels.chunks(P) {
             let from: [usize; P] = std::array::from_fn(|p| group[p.min(group.len() - 1)].0);
             let less = if t.zeros[1] == 0 { [0; P] } else { from.map(|source| less(t, source)) };
             let start = if self.plain { less } else { [0; P] };
-            // SAFETY: AVX-512 VNNI was detected, else this module is not called. `Tile::fits` holds: from each pixel's first byte
-            // on, `reach` bytes are inside `src`; the weights of this block are inside `weights`, `init` has V·16 values. A
-            // target takes V·16 values, those beyond `channels` masked: inside `dst` as `fits` says, or in `sums`.
+            // SAFETY: as above; `kept` takes P·64 sums.
             unsafe {
-                let src = t.src.as_ptr();
-                let sources = from.map(|o| src.add(o));
-                let weights = t.weights.as_ptr().add(self.weights);
-                if self.plain {
-                    let to = t.dst.as_mut_ptr();
-                    let targets = std::array::from_fn(|p| {
-                        to.add(group[p.min(group.len() - 1)].1 + self.first * 4).cast()
-                    });
-                    block::<V, P>(
-                        &sources,
-                        t.taps,
-                        t.quads,
-                        weights,
-                        (init.as_ptr(), &start),
-                        &targets,
-                        group.len(),
-                        mask,
-                    );
-                } else {
-                    let to = lists.sums.as_mut_ptr();
-                    let targets = std::array::from_fn(|p| to.add(p * 64));
-                    let init = (init.as_ptr(), &start);
-                    block::<V, P>(&sources, t.taps, t.quads, weights, init, &targets, P, u16::MAX);
-                }
+                let sources = from.map(|o| t.src.as_ptr().add(o));
+                let targets = std::array::from_fn(|p| kept.0.as_mut_ptr().add(p * 64));
+                some_pixels::<V, P>(&sources, t.taps, t.quads, weights, (init, &start), &targets);
             }
-            if !self.plain {
-                for (p, (_, target)) in group.iter().enumerate() {
-                    wraps += t.finish(less[p], *target, self.first, &lists.sums[p * 64..][..channels]);
+            if let Finish::Bytes(s) = t.finish {
+                let to = t.dst.as_mut_ptr();
+                let place = |p| group.get(p).map(|(_, target): &(usize, usize)| *target);
+                let targets = std::array::from_fn(|p| match place(p) {
+                    Some(target) => to.wrapping_add(target + self.first),
+                    None => std::ptr::null_mut(),
+                });
+                // SAFETY: as above.
+                let wrapped = unsafe {
+                    let rounding = Rounding::new(s.bounds, s.signed);
+                    let sums = (kept.0.as_ptr(), 64);
+                    rounding.finish(sums, s.from(self.first), channels, &targets, group.len())
+                };
+                wraps += u64::from(wrapped);
+                continue;
+            }
+            for (p, (_, target)) in group.iter().enumerate() {
+                let sums = &kept.0[p * 64..][..channels];
+                if self.plain {
+                    let to = t.dst[target + self.first * 4..][..channels * 4].as_chunks_mut::<4>().0;
+                    to.iter_mut().zip(sums).for_each(|(to, sum)| *to = sum.to_le_bytes());
+                } else {
+                    wraps += t.finish(less[p], *target, self.first, sums);
                 }
             }
         }
@@ -171,11 +192,90 @@ unsafe fn byte_sum(bytes: &[u8]) -> i32 {
     _mm512_reduce_add_epi32(sum)
 }
 
+/// A block of output channels whose sums are the result, with weights that have no zero point.
+struct Plain<'a> {
+    src: *const u8,
+    taps: &'a [usize],
+    quads: usize,
+    weights: *const u8,
+    init: *const i32,
+    /// Where the block's first channel of the target at 0 is.
+    to: *mut u8,
+    channels: usize,
+    bytes: Option<(Rounding, Channels)>,
+}
+
+impl Plain<'_> {
+    /// Gives whether a guarded sum has wrapped.
+    ///
+    /// # Safety
+    /// As for [`block`], for every pixel.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
+    unsafe fn all<const V: usize, const P: usize>(
+        &self,
+        pixels: &[(usize, usize)],
+        lists: &mut Lists,
+    ) -> bool {
+        let last = self.channels - (V - 1) * 16;
+        let mask = if last == 16 { u16::MAX } else { (1 << last) - 1 };
+        let mut wrapped = false;
+        for group in pixels.chunks(P) {
+            lists.ahead.ask(2);
+            let n = group.len();
+            // SAFETY: as the function says; `sums` takes P·64 sums.
+            unsafe {
+                let mut sources = [self.src; P];
+                let mut targets = [self.to; P];
+                for p in 0..P {
+                    let (source, target) = group[if p < n { p } else { n - 1 }];
+                    sources[p] = self.src.add(source);
+                    targets[p] = self.to.add(target);
+                }
+                let Some((rounding, channels)) = self.bytes else {
+                    let targets = targets.map(|t| t.cast());
+                    let start = (self.init, &[0; P]);
+                    block::<V, P>(&sources, self.taps, self.quads, self.weights, start, &targets, n, mask);
+                    continue;
+                };
+                let sums = lists.sums.0.as_mut_ptr();
+                let mut kept = [sums; P];
+                for (p, kept) in kept.iter_mut().enumerate() {
+                    *kept = sums.add(p * 64);
+                }
+                let start = (self.init, &[0; P]);
+                block::<V, P>(&sources, self.taps, self.quads, self.weights, start, &kept, P, u16::MAX);
+                let mut to = [std::ptr::null_mut(); 16];
+                to[..n].copy_from_slice(&targets[..n]);
+                wrapped |= rounding.finish((sums.cast_const(), 64), channels, self.channels, &to, n);
+            }
+        }
+        wrapped
+    }
+}
+
+/// [`block`] of all pixels, where its call is not worth avoiding.
+///
+/// # Safety
+/// As for [`block`]; targets take V vectors.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+unsafe fn some_pixels<const V: usize, const P: usize>(
+    sources: &[*const u8; P],
+    taps: &[usize],
+    quads: usize,
+    weights: *const u8,
+    start: (*const i32, &[i32; P]),
+    targets: &[*mut i32; P],
+) {
+    // SAFETY: as the function says.
+    unsafe { block::<V, P>(sources, taps, quads, weights, start, targets, P, u16::MAX) };
+}
+
 /// `targets[p] ← init − less[p] + Σ sources[p] · weights`, for the first `count` pixels; `mask` selects lanes of the last vector.
 ///
 /// # Safety
 /// The CPU has the features. Sources have `quads · 4` bytes at every tap, weights `taps · quads` rows of V vectors, `init`
 /// V vectors; targets take V vectors, the last one masked.
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 #[expect(clippy::too_many_arguments, reason = "the operands of one inner loop")]
 unsafe fn block<const V: usize, const P: usize>(

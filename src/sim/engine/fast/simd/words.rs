@@ -8,7 +8,8 @@
 
 use std::arch::x86_64::*;
 
-use super::round::{Bounds, Line};
+use super::finish::Bounds;
+use super::round::Line;
 use crate::numeric;
 
 /// Multipliers as the kernel takes them: beside the given ones those in f64, a whole vector more.

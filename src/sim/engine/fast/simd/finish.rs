@@ -1,0 +1,106 @@
+//! What becomes of a product's sums: accumulators, or at once the bytes that a requantization makes of them.
+
+/// Zero point and bounds of a result.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::sim::engine::fast) struct Bounds {
+    pub(in crate::sim::engine::fast) zero_point: i32,
+    pub(in crate::sim::engine::fast) clamp: [i32; 2],
+}
+
+/// How sums become bytes.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::sim::engine::fast) struct Scale<'a> {
+    /// One for each channel, up to a multiple of 64.
+    pub(in crate::sim::engine::fast) multipliers: &'a [f32],
+    pub(in crate::sim::engine::fast) bounds: Bounds,
+    /// Whether the bytes are.
+    pub(in crate::sim::engine::fast) signed: bool,
+    /// Where sums might leave 32 bits.
+    pub(in crate::sim::engine::fast) guard: Option<Guard<'a>>,
+}
+
+/// Watches sums that start from an enormous bias: one that is as far from zero as no sum of products can be. As long as it
+/// has not wrapped, the result has the sign of the bias.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::sim::engine::fast) struct Guard<'a> {
+    /// The bias of each channel, up to a multiple of 64.
+    pub(in crate::sim::engine::fast) bias: &'a [i32],
+    /// The sign bit for enormous ones, else 0.
+    pub(in crate::sim::engine::fast) watched: &'a [i32],
+}
+
+/// The operands of a guard.
+#[derive(Debug, Default)]
+pub(in crate::sim::engine::fast) struct GuardRoom {
+    bias: Vec<i32>,
+    watched: Vec<i32>,
+}
+
+impl GuardRoom {
+    /// The guard for sums of at most `most`, in absolute value, if a bias is enormous. None if sums are so large that their
+    /// sign says nothing.
+    pub(in crate::sim::engine::fast) fn guard(
+        &mut self,
+        bias: &[[u8; 4]],
+        most: i64,
+    ) -> Option<Option<Guard<'_>>> {
+        if !may_wrap(bias, most) {
+            return Some(None);
+        }
+        if most >= 1 << 30 {
+            return None;
+        }
+        let channels = bias.len().next_multiple_of(64);
+        self.bias.clear();
+        self.bias.extend(bias.iter().map(|b| i32::from_le_bytes(*b)));
+        self.watched.clear();
+        self.watched.extend(self.bias.iter().map(|b| {
+            let may = i64::from(*b).abs() + most > i64::from(i32::MAX);
+            if may { i32::MIN } else { 0 }
+        }));
+        self.bias.resize(channels, 0);
+        self.watched.resize(channels, 0);
+        Some(Some(Guard { bias: &self.bias, watched: &self.watched }))
+    }
+}
+
+/// Whether a sum of at most `most`, in absolute value, might leave 32 bits with one of these biases.
+pub(in crate::sim::engine::fast) fn may_wrap(bias: &[[u8; 4]], most: i64) -> bool {
+    // Of a negative number, one less than what it is without its sign.
+    let largest = bias.iter().fold(0, |largest: i32, b| {
+        let b = i32::from_le_bytes(*b);
+        largest.max(b ^ (b >> 31))
+    });
+    i64::from(largest) + 1 + most > i64::from(i32::MAX)
+}
+
+/// What is stored for each sum.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::sim::engine::fast) enum Finish<'a> {
+    /// The sum: four bytes, little endian.
+    Sums,
+    /// What the requantization of the sum gives: one byte.
+    Bytes(Scale<'a>),
+}
+
+impl Finish<'_> {
+    /// Bytes that are stored for a channel.
+    pub(in crate::sim::engine::fast) fn bytes(&self) -> usize {
+        match self {
+            Finish::Sums => 4,
+            Finish::Bytes(_) => 1,
+        }
+    }
+
+    /// Whether there is a multiplier for each channel.
+    pub(in crate::sim::engine::fast) fn serves(&self, channels: usize) -> bool {
+        match self {
+            Finish::Sums => true,
+            Finish::Bytes(s) => {
+                let all = channels.next_multiple_of(64);
+                s.multipliers.len() >= all
+                    && s.guard.is_none_or(|g| g.bias.len() >= all && g.watched.len() >= all)
+            }
+        }
+    }
+}
