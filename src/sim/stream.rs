@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::access::span;
 use super::clock::EventClock;
-use super::clock::cost::{Cost, Work};
+use super::clock::cost::{Cost, Timed, Work};
 use super::op::{OpKind, QueueOp};
 use super::pairs;
 
@@ -36,11 +36,10 @@ pub(super) enum Step {
     Halt,
 }
 
-/// A queue instruction and what the clock must know of it.
+/// A queue instruction.
 #[derive(Debug, Clone)]
 pub(super) struct Issued {
     pub(super) op: QueueOp,
-    pub(super) cost: Cost,
 }
 
 /// A record.
@@ -48,6 +47,8 @@ pub(super) struct Issued {
 pub(super) struct Stream {
     pub(super) steps: Vec<Step>,
     pub(super) issued: Vec<Issued>,
+    /// What the clock must know of each.
+    timed: Vec<Timed>,
     /// Whether a queue instruction and the next one are [a pair](super::pairs).
     pub(super) pairs: Vec<bool>,
     /// For each queue instruction that is a product, the places of constants that are loaded before the next product.
@@ -77,7 +78,8 @@ impl Stream {
         if let Work::Transfer(ends) = &cost.work {
             self.segments += ends.len();
         }
-        self.issued.push(Issued { op: op.clone(), cost });
+        self.timed.push(Timed::new(op, cost));
+        self.issued.push(Issued { op: op.clone() });
         match self.steps.last_mut() {
             Some(Step::Issue(n)) => *n += 1,
             _ => self.steps.push(Step::Issue(1)),
@@ -92,6 +94,7 @@ impl Stream {
         self.pairs = pairs::find(&self.steps, &self.issued, acc_bytes);
         self.steps.shrink_to_fit();
         self.issued.shrink_to_fit();
+        self.timed.shrink_to_fit();
         self.instructions = instructions;
         self
     }
@@ -144,8 +147,8 @@ impl<'s> Walk<'s> {
                 Step::Control { plain, loads } => clock.control(plain, loads),
                 Step::Issue(n) => {
                     let now = (n - self.within).min(end - self.issued);
-                    for Issued { op, cost } in &self.stream.issued[self.issued..self.issued + now] {
-                        clock.issue(op, cost);
+                    for op in &self.stream.timed[self.issued..self.issued + now] {
+                        clock.issue_timed(op);
                     }
                     self.issued += now;
                     self.within += now;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::ports::Ports;
 use super::segments::Segments;
-use crate::isa::TensorDesc;
+use crate::isa::{Queue, TensorDesc};
 use crate::machine::{Machine, timing};
 use crate::sim::access::{dram_bytes, padded_dims};
-use crate::sim::op::{ConvOp, OpKind};
+use crate::sim::op::{ConvOp, OpKind, QueueOp, Ticket};
 
 /// How an instruction occupies its unit.
 #[derive(Debug, Clone)]
@@ -33,6 +33,27 @@ pub struct Cost {
     pub macs: u64,
     /// Bytes that travel over the DRAM channel.
     pub dram_bytes: u64,
+}
+
+/// What the clock must know of a queue instruction: no more, so that a record of many is read quickly.
+#[derive(Debug, Clone)]
+pub struct Timed {
+    pub(super) seq: u64,
+    pub(super) queue: Queue,
+    pub(super) layer: Option<u32>,
+    /// Queues waited for, and how many of their instructions must have ended; 0 where there is no condition.
+    pub(super) tickets: [(Queue, u64); 2],
+    /// What it costs.
+    pub cost: Cost,
+}
+
+impl Timed {
+    /// A queue instruction and its cost.
+    #[must_use]
+    pub fn new(op: &QueueOp, cost: Cost) -> Timed {
+        let ticket = |t: Option<Ticket>| t.map_or((op.queue, 0), |t| (t.queue, t.count));
+        Timed { seq: op.seq, queue: op.queue, layer: op.layer, tickets: op.tickets.map(ticket), cost }
+    }
 }
 
 impl Cost {

@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 
 use super::OpTiming;
 use super::cause::{Cause, Causes};
-use super::cost::{Cost, Work};
+use super::cost::{Cost, Timed, Work};
 use super::dma::{DmaUnit, Flight, Stage};
 use super::layers::{Layers, PassageId};
 use super::ports::Ports;
 use super::report::{ClockReport, LayerCycles};
 use crate::isa::Queue;
 use crate::machine::Machine;
-use crate::sim::op::{QueueOp, Ticket};
+use crate::sim::op::QueueOp;
 
 /// An instruction that was issued and has not ended.
 #[derive(Debug, Clone)]
@@ -26,10 +26,25 @@ pub(super) struct Waiting {
     pub(super) work: Work,
 }
 
+/// What is kept of an instruction until it ends.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Started {
+    pub(super) seq: u64,
+    issue: u64,
+    passage: Option<PassageId>,
+}
+
+impl Waiting {
+    pub(super) fn started(&self) -> Started {
+        Started { seq: self.seq, issue: self.issue, passage: self.passage }
+    }
+}
+
 /// An instruction that the MAC array or the vector unit executes.
 #[derive(Debug, Clone)]
 struct Running {
-    op: Waiting,
+    op: Started,
+    ports: Ports,
     start: u64,
     end: u64,
     causes: Causes,
@@ -152,6 +167,11 @@ impl<'m> EventClock<'m> {
 
     /// A queue instruction and its cost; returns the cycle of its issue.
     pub fn issue(&mut self, op: &QueueOp, cost: &Cost) -> u64 {
+        self.issue_timed(&Timed::new(op, cost.clone()))
+    }
+
+    /// The same of what a record keeps for the clock.
+    pub fn issue_timed(&mut self, op: &Timed) -> u64 {
         let slot = op.queue.index();
         self.advance(self.now);
         while self.lanes[slot].waiting.len() >= self.lanes[slot].depth {
@@ -164,8 +184,7 @@ impl<'m> EventClock<'m> {
         }
         let issue = self.now;
         let passage = self.layers.of(op.layer);
-        self.count(op.queue, cost, passage);
-        let ticket = |t: Option<Ticket>| t.map_or((op.queue, 0), |t| (t.queue, t.count));
+        self.count(op.queue, &op.cost, passage);
         let waiting = &mut self.lanes[slot].waiting;
         // Behind another one, or behind a unit that works, it changes nothing yet.
         if waiting.is_empty() && (slot < 2 || self.running[slot - 2].is_none()) {
@@ -175,10 +194,10 @@ impl<'m> EventClock<'m> {
             seq: op.seq,
             issue,
             passage,
-            tickets: op.tickets.map(ticket),
-            ports: cost.ports,
-            work: cost.work.clone(),
-            latency: cost.latency,
+            tickets: op.tickets,
+            ports: op.cost.ports,
+            work: op.cost.work.clone(),
+            latency: op.cost.latency,
         });
         self.retire();
         issue
@@ -306,9 +325,13 @@ impl<'m> EventClock<'m> {
     /// (a) What ends at `t` takes effect.
     fn ends(&mut self, t: u64) {
         for unit in 0..2 {
-            if let Some(done) = self.running[unit].take_if(|r| r.end == t) {
-                self.held.remove(&done.op.ports);
-                self.end(Queue::ALL[unit + 2], &done.op, done.start, t, done.causes);
+            if let Some(Running { op, ports, start, end, causes }) = &self.running[unit]
+                && *end == t
+            {
+                let (op, start, causes) = (*op, *start, *causes);
+                self.held.remove(ports);
+                self.running[unit] = None;
+                self.end(Queue::ALL[unit + 2], op, start, t, causes);
             }
         }
         for (unit, queue) in DMA.into_iter().enumerate() {
@@ -319,12 +342,12 @@ impl<'m> EventClock<'m> {
                 self.held.remove(&ports);
             }
             while let Some(done) = self.dma[unit].finish(t) {
-                self.end(queue, &done.op, done.start, t, done.causes);
+                self.end(queue, done.op.started(), done.start, t, done.causes);
             }
         }
     }
 
-    fn end(&mut self, queue: Queue, op: &Waiting, start: u64, end: u64, causes: Causes) {
+    fn end(&mut self, queue: Queue, op: Started, start: u64, end: u64, causes: Causes) {
         self.ended[queue.index()] += 1;
         if let Some(passage) = op.passage {
             self.layers.finish(passage, end);
@@ -371,42 +394,53 @@ impl<'m> EventClock<'m> {
     /// (b) Who has everything but ports takes them, oldest first.
     fn grants(&mut self, t: u64, blocked: &[Option<Cause>; 4]) {
         // At most one of each queue, oldest first.
-        let mut candidates: [Option<(u64, Queue, Ports)>; 4] = [None; 4];
+        let mut candidates = [(u64::MAX, Queue::Dmain); 4];
+        let mut count = 0;
+        let mut add = |seq: u64, queue: Queue| {
+            candidates[count] = (seq, queue);
+            count += 1;
+        };
         for (unit, queue) in DMA.into_iter().enumerate() {
-            candidates[unit] = self.dma[unit].candidate(t).map(|(seq, ports)| (seq, queue, ports));
+            if let Some((seq, _)) = self.dma[unit].candidate(t) {
+                add(seq, queue);
+            }
         }
         for (unit, queue) in [Queue::Mac, Queue::Vec].into_iter().enumerate() {
             if self.running[unit].is_none()
                 && blocked[unit + 2].is_none()
                 && let Some(head) = self.lanes[unit + 2].waiting.front()
             {
-                candidates[unit + 2] = Some((head.seq, queue, head.ports));
+                add(head.seq, queue);
             }
         }
-        match candidates.iter().flatten().count() {
-            0 => return,
-            1 => {}
-            _ => candidates.sort_unstable_by_key(|c| c.map_or(u64::MAX, |(seq, ..)| seq)),
+        let candidates = &mut candidates[..count];
+        if count > 1 {
+            candidates.sort_unstable_by_key(|(seq, _)| *seq);
         }
         let mut reserved = Ports::default();
-        for (_, queue, ports) in candidates.into_iter().flatten() {
+        for (_, queue) in candidates {
+            let slot = queue.index();
+            let ports = match slot {
+                0 | 1 => self.dma[slot].candidate(t).map(|(_, ports)| ports),
+                _ => self.lanes[slot].waiting.front().map(|head| head.ports),
+            };
+            let Some(ports) = ports else { continue };
             if ports.meets(&self.held) || ports.meets(&reserved) {
                 reserved.insert(&ports);
                 continue;
             }
             self.held.insert(&ports);
-            match queue {
-                Queue::Dmain => self.dma[0].take_ports(t),
-                Queue::Dmaout => self.dma[1].take_ports(t),
-                Queue::Mac | Queue::Vec => {
-                    let lane = &mut self.lanes[queue.index()];
-                    let Some(op) = lane.waiting.pop_front() else { continue };
-                    let causes = std::mem::take(&mut lane.idle);
-                    let Work::Cycles(cycles) = op.work else { continue };
-                    let unit = usize::from(queue == Queue::Vec);
-                    self.running[unit] = Some(Running { op, start: t, end: t + cycles, causes });
-                }
+            if slot < 2 {
+                self.dma[slot].take_ports(t);
+                continue;
             }
+            let lane = &mut self.lanes[slot];
+            let Some(head) = lane.waiting.front() else { continue };
+            let Work::Cycles(cycles) = head.work else { continue };
+            let op = head.started();
+            lane.waiting.pop_front();
+            let causes = std::mem::take(&mut lane.idle);
+            self.running[slot - 2] = Some(Running { op, ports, start: t, end: t + cycles, causes });
         }
     }
 
