@@ -115,8 +115,8 @@ impl<'a> Session<'a> {
     }
 
     /// The same on several threads, each with an engine that `engine` makes; those must keep no account of written bytes.
-    /// Every instruction of at least twice `grain` work (as [`GRAIN`]) is cut into parts, which the threads execute in
-    /// program order, as far as they do not touch what others have written. Bytes and cycles are the same for any number
+    /// Tiles of whole images go to the threads by rows; other instructions of at least twice `grain` work (as [`GRAIN`])
+    /// are cut into parts. A part waits for those of others that touch its bytes. Bytes and cycles are the same for any number
     /// of threads. An observer that sees operations, and a program of more than 65,536 queue instructions, get
     /// one thread.
     #[must_use]
