@@ -2,13 +2,16 @@
 
 #![expect(unsafe_code, reason = "memory that the engines of several threads work on")]
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
 /// A cache line: vectors of bytes that begin here do not straddle two.
 const LINE: usize = 64;
+
+/// A page of the larger size that systems have. Kernels walk whole scratchpads, and would look up small pages all the time.
+const LARGE_PAGE: usize = 2 << 20;
 
 /// An allocation, freed when its last holder goes.
 #[derive(Debug)]
@@ -37,15 +40,32 @@ pub(super) struct Shared {
     len: usize,
 }
 
+/// Asks the system for large pages, before anything is written. It may decline.
+fn prefer_large_pages(start: NonNull<u8>, len: usize) {
+    #[cfg(target_os = "linux")]
+    // SAFETY: the bytes are allocated; the advice changes how they are mapped, not what they hold.
+    unsafe {
+        libc::madvise(start.as_ptr().cast(), len, libc::MADV_HUGEPAGE);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = (start, len);
+}
+
 impl Shared {
     /// So many zeros.
     pub(super) fn zeros(len: usize) -> Shared {
         let size = len.next_multiple_of(LINE).max(LINE);
+        let align = if size >= LARGE_PAGE { LARGE_PAGE } else { LINE };
         // A size near the end of the address space does not happen: loading bounds memories.
-        let layout = Layout::from_size_align(size, LINE).unwrap_or(Layout::new::<[u8; LINE]>());
+        let layout = Layout::from_size_align(size, align).unwrap_or(Layout::new::<[u8; LINE]>());
         let len = len.min(layout.size());
         // SAFETY: the layout has at least a line of bytes.
-        let Some(start) = NonNull::new(unsafe { alloc_zeroed(layout) }) else { handle_alloc_error(layout) };
+        let Some(start) = NonNull::new(unsafe { alloc(layout) }) else { handle_alloc_error(layout) };
+        if layout.align() == LARGE_PAGE {
+            prefer_large_pages(start, layout.size());
+        }
+        // SAFETY: so many bytes were allocated, and nobody else has them yet.
+        unsafe { start.as_ptr().write_bytes(0, layout.size()) };
         Shared { block: Arc::new(Block { start, layout }), len }
     }
 
