@@ -21,7 +21,7 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView};
-use rten_tensor::{AsView, Layout};
+use rten_tensor::Layout;
 
 use crate::tensor_file::{Element, TensorData};
 
@@ -65,11 +65,25 @@ impl FloatRunner {
         inputs: &[(&str, TensorData)],
         outputs: &[&str],
     ) -> Result<Vec<TensorData>, String> {
+        let given: Vec<_> = inputs.iter().map(|(name, tensor)| (*name, Borrowed::of(tensor))).collect();
+        self.run_borrowed(model, &given, outputs)
+    }
+
+    /// The same with inputs whose bytes stay where they are.
+    ///
+    /// # Errors
+    /// As [`run`](FloatRunner::run).
+    pub fn run_borrowed(
+        &mut self,
+        model: &[u8],
+        inputs: &[(&str, Borrowed<'_>)],
+        outputs: &[&str],
+    ) -> Result<Vec<TensorData>, String> {
         let pool = Arc::clone(self.pool.get_or_insert_with(|| Arc::new(ThreadPool::with_num_threads(1))));
         let model = self.loaded(model)?;
         let mut values: Vec<(NodeId, ValueOrView<'_>)> = Vec::with_capacity(inputs.len());
         for (name, tensor) in inputs {
-            values.push((node(model, name)?, value(name, tensor)?.into()));
+            values.push((node(model, name)?, borrowed(name, tensor)?.into()));
         }
         let ids: Vec<NodeId> = outputs.iter().map(|n| node(model, n)).collect::<Result<_, _>>()?;
         let mut options = RunOptions::default();
@@ -97,15 +111,39 @@ fn node(model: &Model, name: &str) -> Result<NodeId, String> {
     model.find_node(name).ok_or_else(|| format!("its model has no value named '{name}'"))
 }
 
-/// Our tensor as the library's. It computes 64-bit integers in 32 bits: what does not fit is refused.
+/// A tensor whose bytes somebody else holds.
+#[derive(Debug, Clone)]
+pub struct Borrowed<'a> {
+    /// Element type.
+    pub element: Element,
+    /// Extents.
+    pub shape: Vec<usize>,
+    /// Row-major, little endian.
+    pub bytes: &'a [u8],
+}
+
+impl<'a> Borrowed<'a> {
+    /// The same tensor.
+    #[must_use]
+    pub fn of(tensor: &'a TensorData) -> Borrowed<'a> {
+        Borrowed { element: tensor.element, shape: tensor.shape.clone(), bytes: &tensor.bytes }
+    }
+}
+
+/// Our tensor as the library's.
 fn value(name: &str, tensor: &TensorData) -> Result<Value, String> {
-    let b = &tensor.bytes;
+    borrowed(name, &Borrowed::of(tensor))
+}
+
+/// Our tensor as the library's. It computes 64-bit integers in 32 bits: what does not fit is refused.
+fn borrowed(name: &str, tensor: &Borrowed<'_>) -> Result<Value, String> {
+    let b = tensor.bytes;
     let shape = &tensor.shape;
     let made = match tensor.element {
         Element::F32 => Value::from_shape(shape, chunks(b, f32::from_le_bytes)).map_err(|e| e.to_string()),
         Element::S32 => Value::from_shape(shape, chunks(b, i32::from_le_bytes)).map_err(|e| e.to_string()),
         Element::S8 => Value::from_shape(shape, chunks(b, i8::from_le_bytes)).map_err(|e| e.to_string()),
-        Element::U8 => Value::from_shape(shape, b.clone()).map_err(|e| e.to_string()),
+        Element::U8 => Value::from_shape(shape, b.to_vec()).map_err(|e| e.to_string()),
         Element::S64 => {
             let narrow: Option<Vec<i32>> =
                 chunks(b, i64::from_le_bytes).into_iter().map(|v| i32::try_from(v).ok()).collect();
@@ -120,13 +158,19 @@ fn value(name: &str, tensor: &TensorData) -> Result<Value, String> {
 fn tensor(name: &str, value: Value) -> Result<TensorData, String> {
     let shape = value.shape().to_vec();
     let (element, bytes) = match value {
-        Value::FloatTensor(t) => (Element::F32, t.to_vec().into_iter().flat_map(f32::to_le_bytes).collect()),
-        Value::Int32Tensor(t) => (Element::S32, t.to_vec().into_iter().flat_map(i32::to_le_bytes).collect()),
-        Value::Int8Tensor(t) => (Element::S8, t.to_vec().into_iter().flat_map(i8::to_le_bytes).collect()),
-        Value::UInt8Tensor(t) => (Element::U8, t.to_vec()),
+        Value::FloatTensor(t) => (Element::F32, bytes(t.into_data(), f32::to_le_bytes)),
+        Value::Int32Tensor(t) => (Element::S32, bytes(t.into_data(), i32::to_le_bytes)),
+        Value::Int8Tensor(t) => (Element::S8, bytes(t.into_data(), i8::to_le_bytes)),
+        Value::UInt8Tensor(t) => (Element::U8, t.into_data()),
         _ => return Err(format!("output '{name}' is no tensor of f32, s32, s8 or u8")),
     };
     Ok(TensorData { element, shape, bytes })
+}
+
+fn bytes<T: Copy, const N: usize>(values: Vec<T>, to: fn(T) -> [u8; N]) -> Vec<u8> {
+    let mut bytes = vec![0; values.len() * N];
+    bytes.as_chunks_mut().0.iter_mut().zip(values).for_each(|(b, v)| *b = to(v));
+    bytes
 }
 
 fn chunks<T, const N: usize>(bytes: &[u8], from: fn([u8; N]) -> T) -> Vec<T> {

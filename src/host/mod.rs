@@ -2,10 +2,10 @@
 //!
 //! A host layer is an ONNX model inside the program file. Claims of bit-exactness stop at tensors behind one.
 
-use crate::float::FloatRunner;
+use crate::float::{Borrowed, FloatRunner};
 use crate::program::HostEntry;
 use crate::sim::{HostRuntime, HostValue};
-use crate::tensor_file::{Element, TensorData};
+use crate::tensor_file::Element;
 
 /// Runs the host layers of programs.
 #[derive(Debug, Default)]
@@ -37,17 +37,17 @@ impl HostRuntime for RtenHost {
         model: &[u8],
         inputs: &[HostValue],
     ) -> Result<Vec<HostValue>, String> {
-        let given: Vec<(&str, TensorData)> = inputs
+        let given: Vec<(&str, Borrowed<'_>)> = inputs
             .iter()
             .map(|v| {
                 let element =
                     Element::from_name(&v.dtype).ok_or_else(|| format!("unknown type {}", v.dtype))?;
                 let shape = v.shape.iter().map(|d| *d as usize).collect();
-                Ok((v.name.as_str(), TensorData { element, shape, bytes: v.bytes.clone() }))
+                Ok((v.name.as_str(), Borrowed { element, shape, bytes: &v.bytes }))
             })
             .collect::<Result<_, String>>()?;
         let wanted: Vec<&str> = host.outputs.iter().map(|t| t.name.as_str()).collect();
-        let results = self.runner.run(model, &given, &wanted)?;
+        let results = self.runner.run_borrowed(model, &given, &wanted)?;
         let named = host.outputs.iter().zip(results).map(|(t, data)| {
             let mut value = HostValue {
                 name: t.name.clone(),
