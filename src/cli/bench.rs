@@ -227,10 +227,6 @@ impl Engine for Timed {
         self.fast.changed(range);
     }
 
-    fn soon(&mut self, constants: &mut dyn Iterator<Item = &[u8]>) {
-        self.fast.soon(constants);
-    }
-
     fn execute(&mut self, op: &QueueOp, memory: &mut Memory) -> Result<u64, FaultKind> {
         let begin = now();
         let result = self.fast.execute(op, memory);

@@ -95,10 +95,7 @@ impl Loaded {
             ControlCore::new(&loaded.program, &loaded.code, &loaded.machine, limits.instructions)
                 .run(&mut pass)?;
         let widths = std::mem::take(&mut pass.widths);
-        let stream = pass
-            .stream
-            .take()
-            .map(|s| Arc::new(s.finish(instructions, loaded.sizes.acc, loaded.sizes.writable)));
+        let stream = pass.stream.take().map(|s| Arc::new(s.finish(instructions, loaded.sizes.acc)));
         loaded.report = pass.clock.report();
         loaded.widths = widths;
         loaded.stream = stream;

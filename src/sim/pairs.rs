@@ -9,7 +9,7 @@ use std::convert::Infallible;
 use super::access::{Region, for_each_region};
 use super::op::{OpKind, QueueOp};
 use super::stream::{Issued, Step};
-use crate::isa::{EType, Space};
+use crate::isa::Space;
 
 /// Bytes that are looked at as one: an accumulator of 32 bits for sixteen lanes.
 const CELL: i64 = 64;
@@ -56,8 +56,9 @@ fn fit(first: &QueueOp, second: &QueueOp) -> bool {
     else {
         return false;
     };
-    let same = c.dst.base == src.base && c.dst.dims == src.dims && c.dst.strides == src.strides;
-    c.dst.space == Space::Acc && src.space == Space::Acc && c.dst.etype == EType::S32 && same && !c.accumulate
+    let same =
+        (c.dst.base, c.dst.dims, c.dst.strides, c.dst.etype) == (src.base, src.dims, src.strides, src.etype);
+    c.dst.space == Space::Acc && src.space == Space::Acc && same && !c.accumulate
 }
 
 /// The sums that an instruction has written are needed.

@@ -305,13 +305,6 @@ impl<O: Observer> Execution<'_, O> {
                         let mut seq = issued;
                         while seq < issued + n {
                             let op = &stream.issued[seq].op;
-                            let loads = &stream.constants[stream.loads[seq].clone()];
-                            if !loads.is_empty() {
-                                let memory = &*self.memory;
-                                let read =
-                                    |(start, len): &(i64, usize)| memory.read(Space::Dram, *start, *len);
-                                self.engine.soon(&mut loads.iter().map(read));
-                            }
                             let pair = O::SEES < Sees::Operations && stream.pairs[seq];
                             let wraps = if pair {
                                 seq += 1;

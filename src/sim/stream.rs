@@ -3,12 +3,9 @@
 //! The control core's state depends on code and constants only, so every run would execute the same. A run that nobody
 //! watches instruction by instruction follows the record: values and the clock are computed anew, scalars are not.
 
-use std::ops::Range;
-
-use super::access::span;
 use super::clock::EventClock;
 use super::clock::cost::{Cost, Timed, Work};
-use super::op::{OpKind, QueueOp};
+use super::op::QueueOp;
 use super::pairs;
 
 /// Longest record: queue instructions, and everything else. Longer programs are stepped through in every run.
@@ -51,10 +48,6 @@ pub(super) struct Stream {
     timed: Vec<Timed>,
     /// Whether a queue instruction and the next one are [a pair](super::pairs).
     pub(super) pairs: Vec<bool>,
-    /// For each queue instruction that is a product, the places of constants that are loaded before the next product.
-    pub(super) loads: Vec<Range<usize>>,
-    /// Those places: address and length.
-    pub(super) constants: Vec<(i64, usize)>,
     /// Instructions retired.
     pub(super) instructions: u64,
     segments: usize,
@@ -88,40 +81,13 @@ impl Stream {
     }
 
     /// The record of a program that has retired so many instructions, on a machine with so many bytes of accumulators.
-    /// `writable` is the first byte of DRAM that is no constant.
-    pub(super) fn finish(mut self, instructions: u64, acc_bytes: u64, writable: u64) -> Stream {
-        self.find_loads(writable);
+    pub(super) fn finish(mut self, instructions: u64, acc_bytes: u64) -> Stream {
         self.pairs = pairs::find(&self.steps, &self.issued, acc_bytes);
         self.steps.shrink_to_fit();
         self.issued.shrink_to_fit();
         self.timed.shrink_to_fit();
         self.instructions = instructions;
         self
-    }
-}
-
-impl Stream {
-    fn find_loads(&mut self, writable: u64) {
-        self.loads = vec![0..0; self.issued.len()];
-        let mut product = None;
-        for (seq, Issued { op, .. }) in self.issued.iter().enumerate() {
-            match &op.kind {
-                OpKind::Conv(_) | OpKind::Depthwise(_) => {
-                    product = Some(seq);
-                    self.loads[seq] = self.constants.len()..self.constants.len();
-                }
-                OpKind::DmaIn { src, .. } if product.is_some() => {
-                    let (start, end) = span(src, src.dims);
-                    if end <= writable as i64 {
-                        self.constants.push((start, (end - start) as usize));
-                        if let Some(loads) = product.and_then(|p| self.loads.get_mut(p)) {
-                            loads.end = self.constants.len();
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
     }
 }
 

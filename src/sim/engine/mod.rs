@@ -28,9 +28,6 @@ pub trait Engine {
     /// Bytes of the scratchpad were changed by an operation that another engine has executed on the same memory.
     fn changed(&mut self, _range: (i64, i64)) {}
 
-    /// Constants that the instructions between the next product and the one behind it will load.
-    fn soon(&mut self, _constants: &mut dyn Iterator<Item = &[u8]>) {}
-
     /// Executes one operation; returns how many accumulations wrapped.
     ///
     /// # Errors

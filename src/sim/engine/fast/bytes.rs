@@ -5,7 +5,6 @@
 use super::Level;
 use super::aligned::Aligned;
 use super::sides::{Sides, Sources};
-use super::simd::ahead::Ahead;
 use super::simd::finish::{Bounds, Finish, Guard, GuardRoom, Scale};
 #[cfg(target_arch = "x86_64")]
 use super::simd::tile::Place;
@@ -51,14 +50,8 @@ impl Then<'_> {
 }
 
 impl Products {
-    /// What to bring near during the next products.
-    pub(super) fn ahead(&mut self) -> &mut Ahead {
-        &mut self.lists.ahead
-    }
-
     /// The engine forgets everything.
     pub(super) fn reset(&mut self) {
-        self.lists.ahead.set(&mut std::iter::empty());
         self.weights.of = None;
         self.interleaved.of = None;
     }
@@ -161,25 +154,20 @@ pub(super) fn depthwise(
         return None;
     }
     s.interleaved.ready(level, m, &c.weights, by_columns)?;
-    multipliers(m, then, channels, &mut s.multipliers);
+    multipliers(m, then, channels, &mut s.multipliers)?;
     let Sides { dst, first: target, sources } = Sides::of(m, &c.dst, then.map(|t| t.dst))?;
-    let init = s.init.room(channels.next_multiple_of(64));
-    init.fill(0);
-    for (start, sum) in init.iter_mut().zip(&s.interleaved.sums) {
-        *start = za.wrapping_mul(*sum).wrapping_neg();
-    }
     let bias = match &c.bias {
         Some(b) => sources.from(b.base)?.get(..channels * 4)?.as_chunks::<4>().0,
         None => &[],
     };
     let most = i64::from(w.kernel[0]) * i64::from(w.kernel[1]) * 255 * 255;
     let finish = match then {
-        Some(t) => t.finish(&s.multipliers, s.guards.guard(bias, most)?),
+        Some(t) => t.finish(&s.multipliers, s.guards.guard(level, bias, most)?),
         None => Finish::Sums,
     };
-    for (start, b) in s.init.iter_mut().zip(bias) {
-        *start = start.wrapping_add(i32::from_le_bytes(*b));
-    }
+    let init = s.init.room(channels.next_multiple_of(64));
+    init[channels..].fill(0);
+    super::kernels::start_values(level, &mut init[..channels], &s.interleaved.sums, za, bias);
     let to = then.map_or(&c.dst, |t| t.dst);
     let place = Place {
         first: target,
@@ -207,7 +195,7 @@ pub(super) fn depthwise(
             target: place.first,
             step: place.stride,
         };
-        tile.run(&mut s.line, &mut s.lists.ahead)
+        tile.run(&mut s.line)
     } else {
         let direct = flip == 0 && image.inside(c);
         let (src, pixel, row) = if direct {
@@ -241,7 +229,7 @@ pub(super) fn depthwise(
     if !done {
         return None;
     }
-    let wraps = if then.is_some() { 0 } else { place.wraps(dst, bias, most) };
+    let wraps = if then.is_some() { 0 } else { place.wraps(level, dst, bias, most) };
     super::rows::pad(m, to);
     Some(wraps)
 }
@@ -258,12 +246,13 @@ pub(super) fn depthwise(
     None
 }
 
-/// The multipliers of a requantization, up to a multiple of 64 channels.
-fn multipliers(m: &Memory, then: Option<Then<'_>>, channels: usize, to: &mut Vec<f32>) {
-    if let Some(then) = then {
-        super::vector::multipliers(m, then.quant, channels, to);
-        to.resize(channels.next_multiple_of(64), 0.0);
-    }
+/// The multipliers of a requantization, up to a multiple of 64 channels; none if one is not below 1.
+fn multipliers(m: &Memory, then: Option<Then<'_>>, channels: usize, to: &mut Vec<f32>) -> Option<()> {
+    let Some(then) = then else { return Some(()) };
+    super::vector::multipliers(m, then.quant, channels, to);
+    let small = to.iter().fold(true, |small, m| small & (m.abs() < 1.0));
+    to.resize(channels.next_multiple_of(64), 0.0);
+    small.then_some(())
 }
 
 impl<'a> Then<'a> {
@@ -294,7 +283,7 @@ impl Products {
         then: Option<Then<'_>>,
     ) -> Option<u64> {
         let oc = c.dst.dims[3] as usize;
-        multipliers(m, then, oc, &mut self.multipliers);
+        multipliers(m, then, oc, &mut self.multipliers)?;
         let Sides { dst, first: target, sources } = Sides::of(m, &c.dst, then.map(|t| t.dst))?;
         let start = match &c.bias {
             _ if c.accumulate => Start::Accumulate,
@@ -305,7 +294,7 @@ impl Products {
             (None, _) => Finish::Sums,
             (Some(t), Start::Bias(bias)) => {
                 let most = (self.taps.len() * source.quads * 4) as i64 * 255 * 255;
-                t.finish(&self.multipliers, self.guards.guard(bias, most)?)
+                t.finish(&self.multipliers, self.guards.guard(level, bias, most)?)
             }
             (Some(t), _) => t.finish(&self.multipliers, None),
         };

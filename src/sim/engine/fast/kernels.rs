@@ -44,6 +44,48 @@ kernel! {
 }
 
 kernel! {
+    /// `sums[c] += values[c] − zero_point`.
+    pub(super) fn sum_wide(sums: &mut [i64], values: &[i32], zero_point: i32) -> () {
+        for (s, v) in sums.iter_mut().zip(values) {
+            *s += i64::from(*v - zero_point);
+        }
+    }
+}
+
+kernel! {
+    /// `to[o] = bias[o] − zero_point · sums[o]`; no bias for what lies beyond its end.
+    pub(super) fn start_values(to: &mut [i32], sums: &[i32], zero_point: i32, bias: &[[u8; 4]]) -> () {
+        for (to, sum) in to.iter_mut().zip(sums) {
+            *to = zero_point.wrapping_mul(*sum).wrapping_neg();
+        }
+        for (to, b) in to.iter_mut().zip(bias) {
+            *to = to.wrapping_add(i32::from_le_bytes(*b));
+        }
+    }
+}
+
+kernel! {
+    /// The largest bias without its sign; of a negative one, one less.
+    pub(super) fn largest(bias: &[[u8; 4]]) -> i32 {
+        bias.iter().fold(0, |largest: i32, b| {
+            let b = i32::from_le_bytes(*b);
+            largest.max(b ^ (b >> 31))
+        })
+    }
+}
+
+kernel! {
+    /// Biases as integers, and the sign bit for those beyond ±`limit`.
+    pub(super) fn watch(bias: &[[u8; 4]], limit: i32, to: &mut [i32], watched: &mut [i32]) -> () {
+        for ((to, w), b) in to.iter_mut().zip(watched).zip(bias) {
+            let b = i32::from_le_bytes(*b);
+            *to = b;
+            *w = if b > limit || b < -limit { i32::MIN } else { 0 };
+        }
+    }
+}
+
+kernel! {
     /// `sums[c] += a[c] · w[c]`.
     pub(super) fn multiply_add(sums: &mut [i32], a: &[i16], w: &[i16]) -> () {
         for ((s, a), w) in sums.iter_mut().zip(a).zip(w) {

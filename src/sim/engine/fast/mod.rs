@@ -114,10 +114,6 @@ impl Engine for Fast {
         self.words.changed(range);
     }
 
-    fn soon(&mut self, constants: &mut dyn Iterator<Item = &[u8]>) {
-        self.products.ahead().set(constants);
-    }
-
     fn execute_pair(&mut self, pair: [&QueueOp; 2], memory: &mut Memory) -> Result<u64, FaultKind> {
         if let OpKind::Requant { dst, quant, .. } = &pair[1].kind {
             let then = Some(bytes::Then { dst, quant });

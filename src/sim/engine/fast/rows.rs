@@ -214,10 +214,12 @@ pub(super) fn write_wide(m: &mut Memory, d: &TensorDesc, start: i64, values: &[i
 
 /// Reads `n` floats of a row.
 pub(super) fn read_floats(m: &Memory, d: &TensorDesc, start: i64, n: usize, to: &mut Vec<f32>) {
-    to.clear();
     if d.strides[3] == 4 {
-        to.extend(m.read(d.space, start, n * 4).as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)));
+        to.resize(n, 0.0);
+        let bytes = m.read(d.space, start, n * 4).as_chunks().0;
+        to.iter_mut().zip(bytes).for_each(|(to, b)| *to = f32::from_le_bytes(*b));
     } else {
+        to.clear();
         to.extend((0..n as i64).map(|i| {
             let b = m.read(d.space, start + i * d.strides[3], 4);
             f32::from_le_bytes([b[0], b[1], b[2], b[3]])

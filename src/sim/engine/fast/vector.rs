@@ -211,10 +211,10 @@ pub(super) fn mul(
     super::rows::pad(m, dst);
 }
 
-/// Whether a tensor is bytes in the scratchpad whose rows lie without gaps.
+/// Whether a tensor is in the scratchpad, and its rows lie without gaps.
 #[cfg(target_arch = "x86_64")]
-fn is_bytes(d: &TensorDesc) -> bool {
-    d.space == Space::Spm && d.etype.bytes() == 1 && d.strides[3] == 1
+fn rows_lie_dense(d: &TensorDesc) -> bool {
+    d.space == Space::Spm && d.strides[3] == d.etype.bytes() as i64
 }
 
 /// Where a piece begins.
@@ -405,15 +405,14 @@ pub(super) fn quantize(
     for_pieces(dims, |piece| {
         #[cfg(target_arch = "x86_64")]
         if matches!(level, Level::Avx512Vnni(_) | Level::Amx(_))
-            && is_bytes(&to)
-            && from.space == Space::Spm
-            && from.strides[3] == 4
+            && rows_lie_dense(&to)
+            && rows_lie_dense(&from)
             && let Ok(places) = places([&to, &from], piece)
         {
             use super::simd::finish::Bounds;
             use super::simd::round::quantize;
             let bounds = Bounds { zero_point: q.zero_point, clamp: [q.lo, q.hi] };
-            if quantize(m.spm_and_acc().0, places, piece.n, q.m0, bounds) {
+            if quantize(m.spm_and_acc().0, places, (piece.n, to.etype.bytes()), q.m0, bounds) {
                 return;
             }
         }
@@ -441,6 +440,18 @@ pub(super) fn dequantize(
     let [to, from] = &e.of;
     for_pieces(e.dims, |piece| {
         let by = &s.multipliers[if one { 0 } else { piece.first }..];
+        #[cfg(target_arch = "x86_64")]
+        if matches!(level, Level::Avx512Vnni(_) | Level::Amx(_))
+            && rows_lie_dense(to)
+            && rows_lie_dense(from)
+            && let Some(by) = by.get(..piece.n)
+            && let Ok(places) = places([to, from], piece)
+        {
+            use super::simd::round::dequantize;
+            if dequantize(m.spm_and_acc().0, places, from.etype, from.zero_point, by) {
+                return;
+            }
+        }
         s.floats.clear();
         if src.space == Space::Acc {
             read_wide(m, from, piece.address(from), piece.n, &mut s.sums);

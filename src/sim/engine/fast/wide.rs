@@ -152,8 +152,14 @@ pub(super) fn sum(
     let n = src.dims[3] as usize;
     let mut sums = vec![0_i64; n];
     super::rows::for_rows(src.dims, |at| {
-        read(m, src, row_address(src, at), n, &mut s.a);
-        sums.iter_mut().zip(&s.a).for_each(|(sum, v)| *sum += i64::from(*v - src.zero_point));
+        let start = row_address(src, at);
+        if src.strides[3] == 2 && src.etype.bytes() == 2 {
+            s.a.resize(n, 0);
+            kernels::widen(level, m.read(src.space, start, n * 2), src.etype, &mut s.a);
+        } else {
+            read(m, src, start, n, &mut s.a);
+        }
+        kernels::sum_wide(level, &mut sums, &s.a, src.zero_point);
     });
     let wraps = finish(level, m, dst, None, accumulate, [0, 0], &sums);
     pad(m, dst);

@@ -322,7 +322,6 @@ pub(super) fn run(t: &mut Tile, plain: bool, lists: &mut Lists) -> u64 {
         for pair in (0..width).step_by(32) {
             let n = ((width - pair) / 16).min(2);
             for two in blocks.chunks(2) {
-                lists.ahead.ask(8);
                 let m = two.len();
                 let place = |i: usize| targets[two[i.min(m - 1)].0 * 16].0;
                 let step = Step {

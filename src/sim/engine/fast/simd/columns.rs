@@ -13,7 +13,6 @@ use std::arch::x86_64::{
     _mm512_unpacklo_epi8, _mm512_unpacklo_epi16, _mm512_xor_si512,
 };
 
-use super::ahead::Ahead;
 use super::finish::Finish;
 use super::round::Rounding;
 use crate::sim::engine::fast::aligned::Aligned;
@@ -100,7 +99,7 @@ type Row = (*const u8, usize);
 impl Columns<'_> {
     /// Computes the tile; `line` is room for a line of sums. False if something lies outside, or if bytes were stored and a
     /// guarded sum wrapped.
-    pub(in crate::sim::engine::fast) fn run(&mut self, line: &mut Aligned<i32>, ahead: &mut Ahead) -> bool {
+    pub(in crate::sim::engine::fast) fn run(&mut self, line: &mut Aligned<i32>) -> bool {
         let [height, width] = self.image;
         let blocks = self.channels.div_ceil(64);
         let unit = self.finish.bytes();
@@ -131,7 +130,6 @@ impl Columns<'_> {
         let padding = [self.zero ^ self.flip; 64];
         for y in 0..self.extent[0] {
             for block in 0..blocks {
-                ahead.ask(8);
                 let n = (self.channels - block * 64).min(64);
                 let mut rows: [Row; 5] = [(padding.as_ptr(), 0); 5];
                 for (i, row) in rows.iter_mut().enumerate().take(self.kernel) {

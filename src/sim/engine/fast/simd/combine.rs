@@ -67,7 +67,14 @@ pub(in crate::sim::engine::fast) fn combine(
     let base = memory.as_mut_ptr();
     let only_bytes = all.iter().all(|o| o.etype.bytes() == 1);
     let kernel = match (only_bytes, to.etype == EType::S8, sum) {
-        (false, ..) => words,
+        (false, ..) => match (from[0].etype, from[1].etype, sum) {
+            (EType::U16, EType::U16, Sum::Add(_)) => words::<U16, true>,
+            (EType::U16, EType::U16, Sum::Mul(..)) => words::<U16, false>,
+            (EType::S16, EType::S16, Sum::Add(_)) => words::<S16, true>,
+            (EType::S16, EType::S16, Sum::Mul(..)) => words::<S16, false>,
+            (_, _, Sum::Add(_)) => words::<ANY, true>,
+            (_, _, Sum::Mul(..)) => words::<ANY, false>,
+        },
         (_, false, Sum::Add(_)) => bytes::<false, true>,
         (_, true, Sum::Add(_)) => bytes::<true, true>,
         (_, false, Sum::Mul(..)) => bytes::<false, false>,
@@ -168,7 +175,7 @@ unsafe fn bytes<const SIGNED: bool, const ADD: bool>(
 /// The CPU has the features; the elements of the mask can be read.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-unsafe fn load(from: *const u8, etype: EType, i: usize, mask: u16) -> __m512i {
+pub(super) unsafe fn load(from: *const u8, etype: EType, i: usize, mask: u16) -> __m512i {
     // SAFETY: as the function says.
     unsafe {
         let at = from.add(i * etype.bytes());
@@ -181,12 +188,17 @@ unsafe fn load(from: *const u8, etype: EType, i: usize, mask: u16) -> __m512i {
     }
 }
 
-/// Sums or products of rows of bytes or words.
+/// Types of both operands of [`words`]: the same one, or any two.
+const ANY: u8 = 0;
+const U16: u8 = 1;
+const S16: u8 = 2;
+
+/// Sums, or products where not `ADD`, of rows of bytes or words.
 ///
 /// # Safety
 /// The CPU has the features; `n` elements of each row of each operand can be read and written, or one.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,fma")]
-unsafe fn words(
+unsafe fn words<const TYPES: u8, const ADD: bool>(
     base: *mut u8,
     to: Operand,
     [a, b]: [Operand; 2],
@@ -199,33 +211,40 @@ unsafe fn words(
         let [lo, hi] = [_mm512_set1_ps(clamp[0] as f32), _mm512_set1_ps(clamp[1] as f32)];
         let first = _mm512_setzero_si512();
         let size = to.etype.bytes();
+        // What is known here makes a loop without choices.
+        let types = match TYPES {
+            U16 => [EType::U16; 2],
+            S16 => [EType::S16; 2],
+            _ => [a.etype, b.etype],
+        };
+        let (by, zeros) = match sum {
+            Sum::Add(by) => (by, [0; 2]),
+            Sum::Mul(zeros, m, zero) => ([m, zero as f32, 0.0], zeros),
+        };
+        let [p, q, r] = [_mm512_set1_ps(by[0]), _mm512_set1_ps(by[1]), _mm512_set1_ps(by[2])];
+        let less = [_mm512_set1_epi32(zeros[0]), _mm512_set1_epi32(zeros[1])];
         for row in 0..rows {
             let [from_a, from_b] = [base.add(a.at + row * a.strides[2]), base.add(b.at + row * b.strides[2])];
             let to = base.add(to.at + row * to.strides[2]);
             let mut x =
-                if a.one { _mm512_permutexvar_epi32(first, load(from_a, a.etype, 0, 1)) } else { first };
+                if a.one { _mm512_permutexvar_epi32(first, load(from_a, types[0], 0, 1)) } else { first };
             let mut y =
-                if b.one { _mm512_permutexvar_epi32(first, load(from_b, b.etype, 0, 1)) } else { first };
+                if b.one { _mm512_permutexvar_epi32(first, load(from_b, types[1], 0, 1)) } else { first };
             for i in (0..n).step_by(16) {
                 let mask = tail(n - i);
                 if !a.one {
-                    x = load(from_a, a.etype, i, mask);
+                    x = load(from_a, types[0], i, mask);
                 }
                 if !b.one {
-                    y = load(from_b, b.etype, i, mask);
+                    y = load(from_b, types[1], i, mask);
                 }
-                let sum = match sum {
-                    Sum::Add([ra, rb, c]) => {
-                        let second =
-                            _mm512_fmadd_ps(_mm512_cvtepi32_ps(y), _mm512_set1_ps(rb), _mm512_set1_ps(c));
-                        _mm512_fmadd_ps(_mm512_cvtepi32_ps(x), _mm512_set1_ps(ra), second)
-                    }
-                    Sum::Mul([za, zb], m, zero) => {
-                        let x = _mm512_cvtepi32_ps(_mm512_sub_epi32(x, _mm512_set1_epi32(za)));
-                        let y = _mm512_cvtepi32_ps(_mm512_sub_epi32(y, _mm512_set1_epi32(zb)));
-                        let scaled = _mm512_mul_ps(_mm512_mul_ps(x, y), _mm512_set1_ps(m));
-                        _mm512_add_ps(scaled, _mm512_set1_ps(zero as f32))
-                    }
+                let sum = if ADD {
+                    let second = _mm512_fmadd_ps(_mm512_cvtepi32_ps(y), q, r);
+                    _mm512_fmadd_ps(_mm512_cvtepi32_ps(x), p, second)
+                } else {
+                    let x = _mm512_cvtepi32_ps(_mm512_sub_epi32(x, less[0]));
+                    let y = _mm512_cvtepi32_ps(_mm512_sub_epi32(y, less[1]));
+                    _mm512_add_ps(_mm512_mul_ps(_mm512_mul_ps(x, y), p), q)
                 };
                 let rounded = _mm512_cvtps_epi32(_mm512_min_ps(_mm512_max_ps(sum, lo), hi));
                 if size == 1 {

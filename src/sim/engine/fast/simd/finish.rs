@@ -1,5 +1,7 @@
 //! What becomes of a product's sums: accumulators, or at once the bytes that a requantization makes of them.
 
+use crate::sim::engine::fast::{Level, kernels};
+
 /// Zero point and bounds of a result.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::sim::engine::fast) struct Bounds {
@@ -10,7 +12,7 @@ pub(in crate::sim::engine::fast) struct Bounds {
 /// How sums become bytes.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::sim::engine::fast) struct Scale<'a> {
-    /// One for each channel, up to a multiple of 64.
+    /// One for each channel, up to a multiple of 64, between −1 and 1.
     pub(in crate::sim::engine::fast) multipliers: &'a [f32],
     pub(in crate::sim::engine::fast) bounds: Bounds,
     /// Whether the bytes are.
@@ -41,36 +43,29 @@ impl GuardRoom {
     /// sign says nothing.
     pub(in crate::sim::engine::fast) fn guard(
         &mut self,
+        level: Level,
         bias: &[[u8; 4]],
         most: i64,
     ) -> Option<Option<Guard<'_>>> {
-        if !may_wrap(bias, most) {
+        if !may_wrap(kernels::largest(level, bias), most) {
             return Some(None);
         }
         if most >= 1 << 30 {
             return None;
         }
         let channels = bias.len().next_multiple_of(64);
-        self.bias.clear();
-        self.bias.extend(bias.iter().map(|b| i32::from_le_bytes(*b)));
-        self.watched.clear();
-        self.watched.extend(self.bias.iter().map(|b| {
-            let may = i64::from(*b).abs() + most > i64::from(i32::MAX);
-            if may { i32::MIN } else { 0 }
-        }));
-        self.bias.resize(channels, 0);
-        self.watched.resize(channels, 0);
+        for room in [&mut self.bias, &mut self.watched] {
+            room.resize(channels, 0);
+            room[bias.len()..].fill(0);
+        }
+        // `most` is less than 2^30.
+        kernels::watch(level, bias, i32::MAX - most as i32, &mut self.bias, &mut self.watched);
         Some(Some(Guard { bias: &self.bias, watched: &self.watched }))
     }
 }
 
-/// Whether a sum of at most `most`, in absolute value, might leave 32 bits with one of these biases.
-pub(in crate::sim::engine::fast) fn may_wrap(bias: &[[u8; 4]], most: i64) -> bool {
-    // Of a negative number, one less than what it is without its sign.
-    let largest = bias.iter().fold(0, |largest: i32, b| {
-        let b = i32::from_le_bytes(*b);
-        largest.max(b ^ (b >> 31))
-    });
+/// Whether a sum of at most `most`, in absolute value, might leave 32 bits with the [`largest`](kernels::largest) bias.
+pub(in crate::sim::engine::fast) fn may_wrap(largest: i32, most: i64) -> bool {
     i64::from(largest) + 1 + most > i64::from(i32::MAX)
 }
 

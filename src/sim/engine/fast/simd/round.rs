@@ -7,8 +7,9 @@
 
 use std::arch::x86_64::*;
 
-use super::combine::Operand;
+use super::combine::{Operand, load};
 use super::finish::{Bounds, Scale};
+use crate::isa::EType;
 
 /// What the vectors of a requantization have in common.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +17,7 @@ pub(super) struct Rounding {
     hi: __m512,
     zero: __m512i,
     lo: __m512i,
+    hi_bytes: __m512i,
     order: __m512i,
     signed: bool,
 }
@@ -30,6 +32,7 @@ impl Rounding {
             hi: _mm512_set1_ps((b.clamp[1] - b.zero_point) as f32),
             zero: _mm512_set1_epi16(b.zero_point as i16),
             lo: _mm512_set1_epi8(b.clamp[0] as i8),
+            hi_bytes: _mm512_set1_epi8(b.clamp[1] as i8),
             // Packing works inside 128 bits: a 4 × 4 matrix of fours, to be transposed.
             order: _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15),
             signed,
@@ -42,6 +45,24 @@ impl Rounding {
     pub(super) fn scaled(&self, sums: __m512i, multipliers: __m512) -> __m512i {
         let scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), multipliers);
         _mm512_cvtps_epi32(_mm512_min_ps(self.hi, scaled))
+    }
+
+    /// The same without upper bound, for multipliers below 1: they leave no sum that integers cannot hold.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    fn scaled_down(&self, sums: __m512i, multipliers: __m512) -> __m512i {
+        _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(sums), multipliers))
+    }
+
+    /// The upper bound for what [`scaled_down`](Rounding::scaled_down) left without.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    fn bounded(&self, bytes: __m512i) -> __m512i {
+        if self.signed {
+            _mm512_min_epi8(bytes, self.hi_bytes)
+        } else {
+            _mm512_min_epu8(bytes, self.hi_bytes)
+        }
     }
 
     /// The bytes of 64 values from [`scaled`](Rounding::scaled).
@@ -92,14 +113,14 @@ impl Rounding {
                     if LESS {
                         of = _mm512_sub_epi32(of, _mm512_set1_epi32(less[row]));
                     }
-                    *r = self.scaled(of, by[v]);
+                    *r = self.scaled_down(of, by[v]);
                     if let Some((bias, watched)) = channels.guard
                         && !targets[row].is_null()
                     {
                         seen = _mm512_or_si512(seen, wrapped(of, bias.add(v * 16), watched.add(v * 16)));
                     }
                 }
-                let bytes = self.bytes(r);
+                let bytes = self.bounded(self.bytes(r));
                 let (low, high) = (_mm512_castsi512_si256(bytes), _mm512_extracti64x4_epi64::<1>(bytes));
                 let parts = [
                     _mm256_castsi256_si128(low),
@@ -280,29 +301,77 @@ unsafe fn requantize_rows<const SIGNED: bool>(
     }
 }
 
-/// QuantizeLinear to bytes: `to ← from`, `n` floats from one place on, bytes from another, of one memory; false if something
-/// lies outside or the two overlap.
+/// Whether `n` elements of these sizes from their places on lie inside `len` bytes, apart from each other.
+fn apart([(to, to_size), (from, from_size)]: [(usize, usize); 2], n: usize, len: usize) -> bool {
+    let end = |at: usize, size: usize| n.checked_mul(size)?.checked_add(at).filter(|end| *end <= len);
+    match (end(to, to_size), end(from, from_size)) {
+        (Some(to_end), Some(from_end)) => to_end <= from || from_end <= to,
+        _ => false,
+    }
+}
+
+/// QuantizeLinear to bytes or words, by `size`: `to ← from`, `n` floats from one place on, integers from another, of one
+/// memory; false if something lies outside or the two overlap.
 pub(in crate::sim::engine::fast) fn quantize(
     memory: &mut [u8],
     [to, from]: [usize; 2],
-    n: usize,
+    (n, size): (usize, usize),
     scale: f32,
     bounds: Bounds,
 ) -> bool {
-    let ends = (to.checked_add(n), n.checked_mul(4).and_then(|n| n.checked_add(from)));
-    let (Some(to_end), Some(from_end)) = ends else { return false };
-    if to_end > memory.len() || from_end > memory.len() || (to < from_end && from < to_end) {
+    if !matches!(size, 1 | 2) || !apart([(to, size), (from, 4)], n, memory.len()) {
         return false;
     }
     // SAFETY: AVX-512 was detected, else this module is not called; both ranges lie inside the memory.
-    unsafe { quantize_row(memory.as_mut_ptr(), [to, from], n, scale, bounds) };
+    unsafe { quantize_row(memory.as_mut_ptr(), [to, from], (n, size), scale, bounds) };
+    true
+}
+
+/// DequantizeLinear: `to ← (from − zero_point) · by`, integers of up to 16 bits from one place on, floats from another, of one
+/// memory; as many as multipliers. False if something lies outside or the two overlap.
+pub(in crate::sim::engine::fast) fn dequantize(
+    memory: &mut [u8],
+    [to, from]: [usize; 2],
+    etype: EType,
+    zero_point: i32,
+    by: &[f32],
+) -> bool {
+    if etype.bytes() > 2 || !apart([(to, 4), (from, etype.bytes())], by.len(), memory.len()) {
+        return false;
+    }
+    // SAFETY: AVX-512 was detected, else this module is not called; both ranges lie inside the memory.
+    unsafe { dequantize_row(memory.as_mut_ptr(), [to, from], etype, zero_point, by) };
     true
 }
 
 /// # Safety
-/// The CPU has the features; `n` floats and bytes from their places on can be read and written.
+/// The CPU has the features; as many integers and floats as multipliers can be read and written from their places on.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-unsafe fn quantize_row(base: *mut u8, [to, from]: [usize; 2], n: usize, scale: f32, b: Bounds) {
+unsafe fn dequantize_row(base: *mut u8, [to, from]: [usize; 2], etype: EType, zero_point: i32, by: &[f32]) {
+    // SAFETY: as the function says; the last vector is masked.
+    unsafe {
+        let zero = _mm512_set1_epi32(zero_point);
+        let (to, from) = (base.add(to).cast::<f32>(), base.add(from));
+        for i in (0..by.len()).step_by(16) {
+            let mask = tail(by.len() - i);
+            // Differences of 17 bits are exact in f32.
+            let x = _mm512_cvtepi32_ps(_mm512_sub_epi32(load(from, etype, i, mask), zero));
+            let scaled = _mm512_mul_ps(x, _mm512_maskz_loadu_ps(mask, by.as_ptr().add(i)));
+            _mm512_mask_storeu_ps(to.add(i), mask, scaled);
+        }
+    }
+}
+
+/// # Safety
+/// The CPU has the features; `n` floats and integers of `size` bytes from their places on can be read and written.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+unsafe fn quantize_row(
+    base: *mut u8,
+    [to, from]: [usize; 2],
+    (n, size): (usize, usize),
+    scale: f32,
+    b: Bounds,
+) {
     // SAFETY: as the function says; the last vector is masked.
     unsafe {
         let [lo, hi] = b.clamp.map(|c| _mm512_set1_ps((c - b.zero_point) as f32));
@@ -312,8 +381,13 @@ unsafe fn quantize_row(base: *mut u8, [to, from]: [usize; 2], n: usize, scale: f
             let mask = tail(n - i);
             let x = _mm512_maskz_loadu_ps(mask, base.add(from + i * 4).cast());
             let clamped = _mm512_min_ps(_mm512_max_ps(_mm512_div_ps(x, scale), lo), hi);
-            let bytes = _mm512_cvtepi32_epi8(_mm512_add_epi32(_mm512_cvtps_epi32(clamped), zero));
-            _mm_mask_storeu_epi8(base.add(to + i).cast(), mask, bytes);
+            let values = _mm512_add_epi32(_mm512_cvtps_epi32(clamped), zero);
+            if size == 1 {
+                _mm_mask_storeu_epi8(base.add(to + i).cast(), mask, _mm512_cvtepi32_epi8(values));
+            } else {
+                let words = _mm512_cvtepi32_epi16(values);
+                _mm256_mask_storeu_epi16(base.add(to + i * 2).cast(), mask, words);
+            }
             i += 16;
         }
     }

@@ -1,10 +1,9 @@
 //! A tile of a dense product, and its walk: blocks of 64 output channels, groups of pixels.
 
-use super::ahead::Ahead;
 use super::finish::{Finish, may_wrap};
 use crate::numeric;
-use crate::sim::engine::fast::Level;
 use crate::sim::engine::fast::aligned::Aligned;
+use crate::sim::engine::fast::{Level, kernels};
 
 /// What sums are added to.
 #[derive(Debug, Clone, Copy)]
@@ -58,8 +57,14 @@ pub(in crate::sim::engine::fast) struct Place {
 
 impl Place {
     /// How many results of `bias + sum`, |sum| ≤ `most`, have wrapped: the sum is the wrapped difference.
-    pub(in crate::sim::engine::fast) fn wraps(&self, dst: &[u8], bias: &[[u8; 4]], most: i64) -> u64 {
-        if !may_wrap(bias, most) {
+    pub(in crate::sim::engine::fast) fn wraps(
+        &self,
+        level: Level,
+        dst: &[u8],
+        bias: &[[u8; 4]],
+        most: i64,
+    ) -> u64 {
+        if !may_wrap(kernels::largest(level, bias), most) {
             return 0;
         }
         let mut wraps = 0;
@@ -107,8 +112,6 @@ pub(in crate::sim::engine::fast) struct Lists {
     pub(super) steps: Vec<[usize; 2]>,
     /// [`Tile::less`] of each pixel.
     pub(super) less: Vec<i32>,
-    /// What to bring near meanwhile.
-    pub(in crate::sim::engine::fast) ahead: Ahead,
 }
 
 impl Tile<'_> {
@@ -163,26 +166,25 @@ impl Tile<'_> {
     }
 
     /// How many additions to the bias wrapped, from the results: only channels with an enormous bias can.
-    fn wraps(&self) -> u64 {
+    fn wraps(&self, level: Level) -> u64 {
         let Start::Bias(bias) = self.start else { return 0 };
         let most = (self.taps.len() * self.quads * 4) as i64 * 255 * 255;
         let place = Place { first: self.target, stride: self.stride, extent: self.extent };
-        place.wraps(self.dst, &bias[..self.oc], most)
+        place.wraps(level, self.dst, &bias[..self.oc], most)
     }
 
     /// Start values of the kernels' sums of unsigned times signed bytes: what the zero points of the activations take
     /// away, and the bias if `plain`.
-    fn initial(&self, plain: bool, init: &mut Aligned<i32>) {
-        init.room(self.oc.next_multiple_of(64)).fill(0);
-        let za = self.zeros[0];
-        for (o, start) in init.iter_mut().enumerate().take(self.oc) {
-            // Σ(a − za)(w − zw) = Σaw − za·Σ(w − zw) − zw·Σa. Weights of padding channels are the zero point, so that they
-            // count for nothing whatever the activation is.
-            *start = za.wrapping_mul(self.weight_sums[o]).wrapping_neg();
-            if plain && let Start::Bias(b) = self.start {
-                *start = start.wrapping_add(i32::from_le_bytes(b[o]));
-            }
-        }
+    fn initial(&self, level: Level, plain: bool, init: &mut Aligned<i32>) {
+        let init = init.room(self.oc.next_multiple_of(64));
+        init[self.oc..].fill(0);
+        let bias = match self.start {
+            Start::Bias(b) if plain => &b[..self.oc],
+            _ => &[],
+        };
+        // Σ(a − za)(w − zw) = Σaw − za·Σ(w − zw) − zw·Σa. Weights of padding channels are the zero point, so that they
+        // count for nothing whatever the activation is.
+        kernels::start_values(level, &mut init[..self.oc], self.weight_sums, self.zeros[0], bias);
     }
 
     /// Adds sums of one pixel, `less` of each, to their start values; counts wraps.
@@ -211,7 +213,7 @@ impl Tile<'_> {
             return None;
         }
         let plain = self.plain();
-        self.initial(plain, &mut lists.init);
+        self.initial(level, plain, &mut lists.init);
         let wraps = match level {
             #[cfg(target_arch = "x86_64")]
             Level::Amx(_) if super::amx::suits(self) => Some(super::amx::run(self, plain, lists)),
@@ -225,7 +227,7 @@ impl Tile<'_> {
         };
         match self.finish {
             Finish::Bytes(_) => (wraps == Some(0)).then_some(0),
-            Finish::Sums if plain => Some(wraps? + self.wraps()),
+            Finish::Sums if plain => Some(wraps? + self.wraps(level)),
             Finish::Sums => wraps,
         }
     }

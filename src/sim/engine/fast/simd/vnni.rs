@@ -220,7 +220,6 @@ impl Plain<'_> {
         let mask = if last == 16 { u16::MAX } else { (1 << last) - 1 };
         let mut wrapped = false;
         for group in pixels.chunks(P) {
-            lists.ahead.ask(2);
             let n = group.len();
             // SAFETY: as the function says; `sums` takes P·64 sums.
             unsafe {
