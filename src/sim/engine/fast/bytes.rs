@@ -63,8 +63,9 @@ impl Products {
     }
 }
 
-/// Whether operands have the types and places that kernels take.
-fn suits(level: Level, dst: &TensorDesc, a: &TensorDesc, w: &TensorDesc, bias: Option<&TensorDesc>) -> bool {
+/// Whether operands have the types and places that kernels take, those of the requantization too.
+fn suits(level: Level, c: &ConvOp, then: Option<Then<'_>>) -> bool {
+    let (dst, a, w) = (&c.dst, &c.src, &c.weights);
     let byte = |d: &TensorDesc| d.space == Space::Spm && matches!(d.etype, EType::U8 | EType::S8);
     level != Level::Portable
         && byte(a)
@@ -76,7 +77,8 @@ fn suits(level: Level, dst: &TensorDesc, a: &TensorDesc, w: &TensorDesc, bias: O
         && a.strides[3] == 1
         && a.strides[..3].iter().all(|s| *s >= 0)
         && dst.dims.iter().chain(&a.dims).all(|n| *n > 0)
-        && bias.is_none_or(|b| b.space == Space::Spm && b.strides[3] == 4)
+        && c.bias.is_none_or(|b| b.space == Space::Spm && b.strides[3] == 4)
+        && then.is_none_or(|t| t.suits(dst))
 }
 
 /// The sign bit of signed activations turned, so that they are unsigned; the zero point moves along.
@@ -92,7 +94,7 @@ pub(super) fn conv(
     c: &ConvOp,
     then: Option<Then<'_>>,
 ) -> Option<u64> {
-    if !suits(level, &c.dst, &c.src, &c.weights, c.bias.as_ref()) || !then.is_none_or(|t| t.suits(&c.dst)) {
+    if !suits(level, c, then) {
         return None;
     }
     s.weights.ready(level, m, &c.weights, c.pruned.as_ref())?;
@@ -103,8 +105,7 @@ pub(super) fn conv(
     let pitch = c.src.strides[2] as usize;
     let direct = flip == 0 && image.inside(c) && pitch >= quads * 4;
     let (first, pixel, row) = if direct {
-        let first = c.src.base + image.first[0] * c.src.strides[1] + image.first[1] * c.src.strides[2];
-        (first, pitch, c.src.strides[1] as usize)
+        (image.start(c), pitch, c.src.strides[1] as usize)
     } else {
         let Sides { sources, .. } = Sides::of(m, &c.dst, then.map(|t| t.dst))?;
         let pixel = image.copy(c, &sources, flip, za as u8, w.stride[1].into(), &mut s.image)?;
@@ -138,12 +139,7 @@ pub(super) fn depthwise(
     use super::simd::columns::{self, Columns};
     use super::simd::depthwise::Depthwise;
     let wide = matches!(level, Level::Avx512Vnni(_) | Level::Amx(_));
-    if !wide
-        || c.accumulate
-        || c.pruned.is_some()
-        || !suits(level, &c.dst, &c.src, &c.weights, c.bias.as_ref())
-        || !then.is_none_or(|t| t.suits(&c.dst))
-    {
+    if !wide || c.accumulate || c.pruned.is_some() || !suits(level, c, then) {
         return None;
     }
     let channels = c.weights.dims[3] as usize;
@@ -199,8 +195,7 @@ pub(super) fn depthwise(
     } else {
         let direct = flip == 0 && image.inside(c);
         let (src, pixel, row) = if direct {
-            let first = c.src.base + image.first[0] * c.src.strides[1] + image.first[1] * c.src.strides[2];
-            (sources.from(first)?, c.src.strides[2] as usize, c.src.strides[1] as usize)
+            (sources.from(image.start(c))?, c.src.strides[2] as usize, c.src.strides[1] as usize)
         } else {
             let pixel = image.copy(c, &sources, flip, za as u8, w.stride[1].into(), &mut s.image)?;
             (&*s.image, pixel, pixel * image.extent[1] as usize)
@@ -350,6 +345,11 @@ impl Image {
     /// Whether nothing of it is padding.
     pub(super) fn inside(&self, c: &ConvOp) -> bool {
         (0..2).all(|a| self.first[a] >= 0 && self.first[a] + self.extent[a] <= i64::from(c.src.dims[a + 1]))
+    }
+
+    /// Address of its first pixel, which must not be padding.
+    pub(super) fn start(&self, c: &ConvOp) -> i64 {
+        c.src.base + self.first[0] * c.src.strides[1] + self.first[1] * c.src.strides[2]
     }
 
     /// The columns of it that are not padding.

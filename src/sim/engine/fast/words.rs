@@ -298,8 +298,7 @@ pub(super) fn depthwise(level: Level, s: &mut Words, m: &mut Memory, c: &ConvOp)
     let spm: &[u8] = spm;
     let direct = image.inside(c);
     let (first, pixel, row) = if direct {
-        let first = c.src.base + image.first[0] * c.src.strides[1] + image.first[1] * c.src.strides[2];
-        (usize::try_from(first).ok()?, c.src.strides[2] as usize, c.src.strides[1] as usize)
+        (usize::try_from(image.start(c)).ok()?, c.src.strides[2] as usize, c.src.strides[1] as usize)
     } else {
         let pixel = s.copy(c, &image, spm)?;
         (0, pixel, pixel * image.extent[1] as usize)
