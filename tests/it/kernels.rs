@@ -295,6 +295,55 @@ fn products_with_their_requantization_agree_on_every_level() {
     });
 }
 
+/// Products of words: results of 8 and 16 bits, sums that saturate, biases of all sizes.
+#[test]
+fn products_of_words_with_their_requantization_agree_on_every_level() {
+    check(400, |s| {
+        let depthwise = s.seed % 3 == 0;
+        let s = Shape { start: s.start % 2, ..s };
+        // Few channels, and tiles of one pixel, are kernels' special cases.
+        let s = match s.picks[3] % 5 {
+            0 => Shape { oc: [1, 3, 8, 7][s.seed as usize % 4], ..s },
+            1 => Shape { ic: [1, 3, 8, 4][s.seed as usize % 4], tile: [s.tile[0], 1], ..s },
+            _ => s,
+        };
+        let Some(c) = s.conv(true, depthwise) else { return Err(TestCaseError::reject("too large")) };
+        let e = [EType::U16, EType::S16, EType::U8, EType::S8][usize::from(s.picks[2] % 4)];
+        let size = e.bytes() as i64;
+        // Sometimes over what the product reads, which makes two instructions of it again.
+        let base = if s.picks[1] > 230 { 256 } else { SECOND };
+        let mut dst = tensor(Space::Spm, e, base, c.dst.dims, 3);
+        if s.gap > 0 {
+            let pixel = (i64::from(c.dst.dims[3].next_multiple_of(16)) + 16 * (s.gap - 1)) * size;
+            dst.lanes = 16;
+            dst.strides = [0, pixel * i64::from(dst.dims[2]), pixel, size];
+        }
+        let [lo, hi] = e.int_range().unwrap();
+        let mut quant = quant(&s, e);
+        (quant.lo, quant.hi) = if s.extreme { (lo, hi) } else { (lo + 1, hi - 1) };
+        if !quant.m0.is_finite() || s.picks[0] % 2 == 0 {
+            quant.m0 = (s.seed % 977) as f32 * 2_f32.powi(-(s.seed as i32 >> 10) % 12 - 20);
+        }
+        // Multipliers behind the biases; one bias in sixteen may be of any size, and so enormous that sums wrap.
+        quant.table = BIAS + 2048;
+        let mut before = filled(s.seed, s.extreme);
+        for (i, bytes) in before.write(Space::Spm, BIAS, 8 * 140).chunks_exact_mut(8).enumerate() {
+            let any = i % 16 == usize::from(s.picks[0] % 40);
+            let value = i64::from_le_bytes(bytes.try_into().unwrap());
+            let value = if any { value } else { value >> (20 + i % 40) };
+            bytes.copy_from_slice(&value.to_le_bytes());
+        }
+        // Most multipliers are those of networks; the others any bits.
+        if s.picks[2] > 40 {
+            let table = before.write(Space::Spm, BIAS + 2048, 4 * 140);
+            table.chunks_exact_mut(4).for_each(|b| b[3] = (b[3] & 0x80) | 0x38 | (b[3] & 3));
+        }
+        let src = c.dst;
+        let product = if depthwise { OpKind::Depthwise(c) } else { OpKind::Conv(c) };
+        pair_agrees([product, OpKind::Requant { dst, src, quant }], &before)
+    });
+}
+
 #[test]
 fn requantization_agrees_on_every_level() {
     check(150, |s| {

@@ -80,15 +80,15 @@ impl Fast {
         }
     }
 
-    /// Products of 16 by 8 bits by kernels of their own; none if there are none.
-    fn words(&mut self, op: &QueueOp, memory: &mut Memory) -> Option<u64> {
+    /// Products of 16 by 8 bits, or what a requantization makes of their sums, by kernels of their own; none if there are none.
+    fn words(&mut self, op: &QueueOp, memory: &mut Memory, then: Option<bytes::Then<'_>>) -> Option<u64> {
         #[cfg(target_arch = "x86_64")]
         match &op.kind {
-            OpKind::Conv(c) => return words::conv(self.level, &mut self.words, memory, c),
-            OpKind::Depthwise(c) => return words::depthwise(self.level, &mut self.words, memory, c),
+            OpKind::Conv(c) => return words::conv(self.level, &mut self.words, memory, c, then),
+            OpKind::Depthwise(c) => return words::depthwise(self.level, &mut self.words, memory, c, then),
             _ => {}
         }
-        let _ = (op, memory);
+        let _ = (op, memory, then);
         None
     }
 }
@@ -119,6 +119,7 @@ impl Engine for Fast {
             let then = Some(bytes::Then { dst, quant });
             let (level, products) = (self.level, &mut self.products);
             let fused = match &pair[0].kind {
+                _ if pair[0].kind.dst().is_some_and(wide::is_wide) => self.words(pair[0], memory, then),
                 OpKind::Conv(c) => bytes::conv(level, products, memory, c, then),
                 OpKind::Depthwise(c) => bytes::depthwise(level, products, memory, c, then),
                 _ => None,
@@ -138,7 +139,7 @@ impl Engine for Fast {
             self.changed(span);
         }
         let wide = op.kind.dst().is_some_and(wide::is_wide);
-        if wide && let Some(wraps) = self.words(op, memory) {
+        if wide && let Some(wraps) = self.words(op, memory, None) {
             return Ok(wraps);
         }
         let (level, s) = (self.level, &mut self.scratch);

@@ -1,20 +1,26 @@
 //! Products of activations of 16 bits with weights of 8, for the kernels of `simd`.
 //!
 //! Dense ones are two products of bytes: `a = 256·high + low`, both unsigned, whose sums of 32 bits make one of 64. Depthwise
-//! ones multiply words, two taps at a time.
+//! ones multiply words, two taps at a time. Sums go to the accumulators, or, if a requantization is given that alone reads them,
+//! become its results at once; either way a few rows at a time, so that they stay in the caches.
 
 use super::Level;
 use super::aligned::Aligned;
-use super::bytes::Image;
+use super::bytes::{Image, Then};
+use super::sides::{Sides, Sources};
 use super::simd::depthwise_words::{self, Depthwise};
-use super::simd::finish::Finish;
+use super::simd::finish::{Bounds, Finish};
+use super::simd::join::{Results, Start, Sums, join};
 use super::simd::round::Line;
 use super::simd::tile::{Lists, Start as NoStart, Tile};
-use super::simd::words::{Start, join};
+use super::simd::words::Multipliers;
 use super::weights::Ready;
 use crate::isa::{EType, Space, TensorDesc};
 use crate::sim::memory::Memory;
 use crate::sim::op::ConvOp;
+
+/// Bytes of the sums of either plane that are computed before they are read again, or those of a row if that is more.
+const BAND: usize = 64 << 10;
 
 /// Buffers that are kept, and the weights of the last products.
 #[derive(Debug, Default)]
@@ -27,6 +33,10 @@ pub(super) struct Words {
     sums: [Aligned<u8>; 2],
     /// What each channel's sums lack.
     add: Vec<i64>,
+    lacking: Vec<f64>,
+    /// Multipliers of a requantization.
+    single: Vec<f32>,
+    multipliers: Multipliers,
     image: Aligned<u8>,
     depthwise: Interleaved,
 }
@@ -89,8 +99,8 @@ impl Words {
     }
 }
 
-/// Whether operands have the types and places that kernels take.
-fn suits(level: Level, c: &ConvOp) -> bool {
+/// Whether operands have the types and places that kernels take, those of the requantization too.
+fn suits(level: Level, c: &ConvOp, then: Option<Then<'_>>) -> bool {
     matches!(level, Level::Avx512Vnni(_) | Level::Amx(_))
         && matches!(c.src.etype, EType::U16 | EType::S16)
         && matches!(c.weights.etype, EType::U8 | EType::S8)
@@ -104,12 +114,25 @@ fn suits(level: Level, c: &ConvOp) -> bool {
         && c.dst.strides[..3].iter().all(|s| *s >= 0)
         && c.dst.dims.iter().chain(&c.src.dims).all(|n| *n > 0)
         && c.bias.is_none_or(|b| b.space == Space::Spm && b.strides[3] == 8)
+        && then.is_none_or(|t| results_suit(&t, &c.dst))
+}
+
+/// Whether kernels can store the results of the requantization of such sums.
+fn results_suit(then: &Then<'_>, sums: &TensorDesc) -> bool {
+    let d = then.dst;
+    d.space == Space::Spm
+        && d.etype.int_range().is_some()
+        && matches!(d.etype.bytes(), 1 | 2)
+        && d.dims == sums.dims
+        && d.strides[3] == d.etype.bytes() as i64
+        && d.strides[..3].iter().all(|s| *s >= 0)
+        && then.quant.doubles().is_none()
 }
 
 /// The bias, as it lies in the scratchpad.
-fn bias<'a>(c: &ConvOp, spm: &'a [u8], n: usize) -> Option<&'a [[u8; 8]]> {
+fn bias<'a>(c: &ConvOp, sources: &Sources<'a>, n: usize) -> Option<&'a [[u8; 8]]> {
     match &c.bias {
-        Some(b) => Some(spm.get(usize::try_from(b.base).ok()?..)?.get(..n * 8)?.as_chunks().0),
+        Some(b) => Some(sources.from(b.base)?.get(..n * 8)?.as_chunks().0),
         None => Some(&[]),
     }
 }
@@ -123,15 +146,70 @@ fn with_bias(bias: &[[u8; 8]], add: &mut [i64]) -> bool {
     small
 }
 
-/// The dense convolution; none if kernels cannot.
-pub(super) fn conv(level: Level, s: &mut Words, m: &mut Memory, c: &ConvOp) -> Option<u64> {
+/// Takes the multipliers of a requantization; none if kernels cannot.
+fn multipliers(s: &mut Words, m: &Memory, then: Option<Then<'_>>, channels: usize) -> Option<()> {
+    let Some(then) = then else { return Some(()) };
+    super::vector::multipliers(m, then.quant, channels, &mut s.single);
+    s.multipliers.take(&s.single)
+}
+
+/// What becomes of sums.
+enum Target<'a> {
+    /// Accumulators: what the sums of each channel lack, and what they are added to.
+    Accumulators(&'a [i64], Start<'a>),
+    Results(Results<'a>),
+}
+
+impl<'a> Target<'a> {
+    /// Results if there is a requantization; none if the bias is too large for them.
+    fn of(
+        (add, start): (&'a [i64], Start<'a>),
+        then: Option<Then<'_>>,
+        lacking: &'a mut Vec<f64>,
+        by: &'a Multipliers,
+    ) -> Option<Target<'a>> {
+        let Some(t) = then else { return Some(Target::Accumulators(add, start)) };
+        let small = add.iter().all(|a| a.unsigned_abs() < 1 << 52);
+        if !small || !matches!(start, Start::Zero) {
+            return None;
+        }
+        lacking.clear();
+        lacking.extend(add.iter().map(|a| *a as f64));
+        lacking.resize(add.len().next_multiple_of(16), 0.0);
+        Some(Target::Results(Results {
+            add: lacking,
+            by,
+            bounds: Bounds { zero_point: t.quant.zero_point, clamp: [t.quant.lo, t.quant.hi] },
+            channels: add.len(),
+            size: t.dst.etype.bytes(),
+        }))
+    }
+
+    /// Stores the sums of so many pixels; gives how many additions wrapped.
+    fn store(&self, to: (&mut [u8], Line), sums: Sums<'_>, pixels: usize) -> Option<u64> {
+        match self {
+            Target::Accumulators(add, start) => join(to, sums, pixels, add, *start),
+            Target::Results(results) => results.store(to, sums, pixels).then_some(0),
+        }
+    }
+}
+
+/// The dense convolution, or what a requantization makes of its sums; none if kernels cannot.
+pub(super) fn conv(
+    level: Level,
+    s: &mut Words,
+    m: &mut Memory,
+    c: &ConvOp,
+    then: Option<Then<'_>>,
+) -> Option<u64> {
     // Sums of the products of bytes fit 32 bits: 65,793 · 255 · 128 < 2^31.
     let reduction = c.weights.dims[1..].iter().map(|n| u64::from(*n)).product::<u64>();
-    if !suits(level, c) || reduction > 65_000 {
+    if !suits(level, c, then) || reduction > 65_000 {
         return None;
     }
     s.weights.ready(level, m, &c.weights, c.pruned.as_ref())?;
     let [oc, kh, kw, ic] = c.weights.dims.map(|n| n as usize);
+    multipliers(s, m, then, oc)?;
     let w = &c.window;
     let pixel = ic.next_multiple_of(4);
     let image = Image::of(c, pixel);
@@ -139,8 +217,9 @@ pub(super) fn conv(level: Level, s: &mut Words, m: &mut Memory, c: &ConvOp) -> O
     // Signed ones are turned to unsigned ones, the zero point with them.
     let signed = c.src.etype == EType::S16;
     let zero = c.src.zero_point + if signed { 0x8000 } else { 0 };
-    let (spm, acc) = m.spm_and_acc();
-    s.split(level, c, &image, pixel, spm, zero as u16)?;
+    let to = then.map_or(&c.dst, |t| t.dst);
+    let Sides { dst, first, sources } = Sides::of(m, &c.dst, then.map(|t| t.dst))?;
+    s.split(level, c, &image, pixel, &sources, zero as u16)?;
     s.taps.clear();
     let merged = w.dilation[1] == 1;
     for y in 0..kh {
@@ -152,32 +231,11 @@ pub(super) fn conv(level: Level, s: &mut Words, m: &mut Memory, c: &ConvOp) -> O
     let zw = c.weights.zero_point - if c.weights.etype == EType::U8 { 128 } else { 0 };
     let packed = match &s.weights.signed {
         Some(signed) => signed,
-        None => spm.get(usize::try_from(c.weights.base).ok()?..)?,
+        None => sources.from(c.weights.base)?,
     };
-    for (plane, sums) in s.planes.iter().zip(&mut s.sums) {
-        let sums = sums.room(out_rows * out_columns * oc * 4);
-        let mut tile = Tile {
-            src: plane,
-            first: 0,
-            step: [columns * pixel * usize::from(w.stride[0]), pixel * usize::from(w.stride[1])],
-            extent: [out_rows, out_columns],
-            taps: &s.taps,
-            quads: pixel / 4 * if merged { kw } else { 1 },
-            weights: packed,
-            weight_sums: &s.weights.sums,
-            oc,
-            zeros: [0, zw],
-            start: NoStart::Zero,
-            finish: Finish::Sums,
-            dst: sums,
-            target: 0,
-            stride: [out_columns * oc * 4, oc * 4],
-        };
-        tile.run(level, &mut s.lists)?;
-    }
     s.add.clear();
     s.add.extend(s.weights.sums[..oc].iter().map(|w| -i64::from(zero) * i64::from(*w)));
-    let bias = bias(c, spm, oc)?;
+    let bias = bias(c, &sources, oc)?;
     let start = if c.accumulate {
         Start::Accumulate
     } else if with_bias(bias, &mut s.add) {
@@ -185,16 +243,44 @@ pub(super) fn conv(level: Level, s: &mut Words, m: &mut Memory, c: &ConvOp) -> O
     } else {
         Start::Bias(bias)
     };
+    let target = Target::of((&s.add, start), then, &mut s.lacking, &s.multipliers)?;
+    // Packed weights are whole sixteens of channels: so are the sums.
+    let pitch = oc.next_multiple_of(16);
+    let row = out_columns * pitch * 4;
+    let band = (BAND / row).clamp(1, out_rows);
+    let step = [columns * pixel * usize::from(w.stride[0]), pixel * usize::from(w.stride[1])];
     let mut wraps = 0;
-    for y in 0..out_rows {
-        let sums = s.sums.each_ref().map(|s| &s[y * out_columns * oc * 4..]);
-        let line = Line {
-            first: usize::try_from(c.dst.base).ok()? + y * c.dst.strides[1] as usize,
-            stride: c.dst.strides[2] as usize,
-        };
-        wraps += join((&mut *acc, line), sums, out_columns, &s.add, start)?;
+    for begin in (0..out_rows).step_by(band) {
+        let rows = band.min(out_rows - begin);
+        for (plane, sums) in s.planes.iter().zip(&mut s.sums) {
+            let mut tile = Tile {
+                src: plane,
+                first: begin * step[0],
+                step,
+                extent: [rows, out_columns],
+                taps: &s.taps,
+                quads: pixel / 4 * if merged { kw } else { 1 },
+                weights: packed,
+                weight_sums: &s.weights.sums,
+                oc: pitch,
+                zeros: [0, zw],
+                start: NoStart::Zero,
+                finish: Finish::Sums,
+                dst: sums.room(rows * row),
+                target: 0,
+                stride: [row, pitch * 4],
+            };
+            tile.run(level, &mut s.lists)?;
+        }
+        for y in 0..rows {
+            let [low, high] = s.sums.each_ref().map(|s| &s[y * row..]);
+            let line =
+                Line { first: first + (begin + y) * to.strides[1] as usize, stride: to.strides[2] as usize };
+            let sums = Sums { low, high: Some(high), pitch };
+            wraps += target.store((&mut *dst, line), sums, out_columns)?;
+        }
     }
-    super::rows::pad(m, &c.dst);
+    super::rows::pad(m, to);
     Some(wraps)
 }
 
@@ -206,7 +292,7 @@ impl Words {
         c: &ConvOp,
         image: &Image,
         pixel: usize,
-        spm: &[u8],
+        sources: &Sources<'_>,
         zero: u16,
     ) -> Option<()> {
         let d = &c.src;
@@ -232,7 +318,7 @@ impl Words {
                 continue;
             }
             let start = d.base + iy * d.strides[1] + (image.first[1] + begin) * d.strides[2];
-            let from = spm.get(usize::try_from(start).ok()?..)?;
+            let from = sources.from(start)?;
             for (line, zero) in [(&mut *low, zero as u8), (&mut *high, (zero >> 8) as u8)] {
                 line[..left].fill(zero);
                 line[left + middle..].fill(zero);
@@ -252,7 +338,7 @@ impl Words {
     }
 
     /// The image of a tile as it is, padding included.
-    fn copy(&mut self, c: &ConvOp, image: &Image, spm: &[u8]) -> Option<usize> {
+    fn copy(&mut self, c: &ConvOp, image: &Image, sources: &Sources<'_>) -> Option<usize> {
         let d = &c.src;
         let pixel = d.dims[3] as usize * 2;
         let [rows, columns] = image.extent.map(|n| n as usize);
@@ -269,7 +355,7 @@ impl Words {
                 continue;
             }
             let start = d.base + iy * d.strides[1] + (image.first[1] + begin) * d.strides[2];
-            let from = spm.get(usize::try_from(start).ok()?..)?;
+            let from = sources.from(start)?;
             fill(&mut line[..left]);
             fill(&mut line[left + middle..]);
             let line = &mut line[left..left + middle];
@@ -285,23 +371,30 @@ impl Words {
     }
 }
 
-/// The depthwise convolution; none if the kernel cannot.
-pub(super) fn depthwise(level: Level, s: &mut Words, m: &mut Memory, c: &ConvOp) -> Option<u64> {
-    if !suits(level, c) || c.accumulate || c.pruned.is_some() {
+/// The depthwise convolution, or what a requantization makes of its sums; none if the kernel cannot.
+pub(super) fn depthwise(
+    level: Level,
+    s: &mut Words,
+    m: &mut Memory,
+    c: &ConvOp,
+    then: Option<Then<'_>>,
+) -> Option<u64> {
+    if !suits(level, c, then) || c.accumulate || c.pruned.is_some() {
         return None;
     }
     let channels = c.weights.dims[3] as usize;
     s.depthwise.ready(m, &c.weights)?;
+    multipliers(s, m, then, channels)?;
     let w = &c.window;
     let image = Image::of(c, channels * 2);
-    let (spm, acc) = m.spm_and_acc();
-    let spm: &[u8] = spm;
+    let to = then.map_or(&c.dst, |t| t.dst);
+    let Sides { dst, first: target, sources } = Sides::of(m, &c.dst, then.map(|t| t.dst))?;
     let direct = image.inside(c);
-    let (first, pixel, row) = if direct {
-        (usize::try_from(image.start(c)).ok()?, c.src.strides[2] as usize, c.src.strides[1] as usize)
+    let (pixel, row) = if direct {
+        (c.src.strides[2] as usize, c.src.strides[1] as usize)
     } else {
-        let pixel = s.copy(c, &image, spm)?;
-        (0, pixel, pixel * image.extent[1] as usize)
+        let pixel = s.copy(c, &image, &sources)?;
+        (pixel, pixel * image.extent[1] as usize)
     };
     s.taps.clear();
     for y in 0..usize::from(w.kernel[0]) {
@@ -314,27 +407,32 @@ pub(super) fn depthwise(level: Level, s: &mut Words, m: &mut Memory, c: &ConvOp)
     let zero = i64::from(c.src.zero_point) - if unsigned { 0x8000 } else { 0 };
     s.add.clear();
     s.add.extend(s.depthwise.sums.iter().map(|sum| -zero * sum));
-    s.add.resize(channels.next_multiple_of(32), 0);
-    if !with_bias(bias(c, spm, channels)?, &mut s.add) {
+    if !with_bias(bias(c, &sources, channels)?, &mut s.add) {
         return None;
     }
-    let mut tile = Depthwise {
-        src: if direct { spm } else { &s.image },
-        first,
+    let store = Target::of((&s.add, Start::Zero), then, &mut s.lacking, &s.multipliers)?;
+    let tile = Depthwise {
+        src: if direct { sources.from(image.start(c))? } else { &s.image },
+        first: 0,
         flip: unsigned,
         step: [row * usize::from(w.stride[0]), pixel * usize::from(w.stride[1])],
         extent: [c.dst.dims[1] as usize, c.dst.dims[2] as usize],
         taps: &s.taps,
         weights: &s.depthwise.weights,
         channels,
-        init: &s.add,
-        dst: acc,
-        target: usize::try_from(c.dst.base).ok()?,
-        stride: [c.dst.strides[1] as usize, c.dst.strides[2] as usize],
     };
-    if !tile.run() {
+    if !tile.fits() {
         return None;
     }
-    super::rows::pad(m, &c.dst);
+    let line = &mut s.sums[0];
+    for y in 0..tile.extent[0] {
+        if !tile.row(y, line) {
+            return None;
+        }
+        let sums = Sums { low: line, high: None, pitch: tile.pitch() };
+        let to = Line { first: target + y * to.strides[1] as usize, stride: to.strides[2] as usize };
+        store.store((&mut *dst, to), sums, tile.extent[1])?;
+    }
+    super::rows::pad(m, to);
     Some(0)
 }

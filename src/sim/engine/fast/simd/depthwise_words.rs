@@ -6,16 +6,17 @@
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
 
 use std::arch::x86_64::{
-    __m512i, _mm512_add_epi64, _mm512_castsi512_si256, _mm512_cvtepi32_epi64, _mm512_dpwssd_epi32,
-    _mm512_extracti64x4_epi64, _mm512_loadu_si512, _mm512_mask_storeu_epi64, _mm512_maskz_loadu_epi16,
-    _mm512_permutex2var_epi32, _mm512_set1_epi16, _mm512_setr_epi32, _mm512_setzero_si512,
-    _mm512_unpackhi_epi16, _mm512_unpacklo_epi16, _mm512_xor_si512,
+    __m512i, _mm512_dpwssd_epi32, _mm512_loadu_si512, _mm512_maskz_loadu_epi16, _mm512_permutex2var_epi32,
+    _mm512_set1_epi16, _mm512_setr_epi32, _mm512_setzero_si512, _mm512_storeu_si512, _mm512_unpackhi_epi16,
+    _mm512_unpacklo_epi16, _mm512_xor_si512,
 };
+
+use crate::sim::engine::fast::aligned::Aligned;
 
 /// Most taps whose sum fits 32 bits.
 pub(in crate::sim::engine::fast) const TAPS: usize = 127;
 
-/// A depthwise tile: `dst[p][c] = init[c] + Σ tap (a[p·step + tap][c] ^ flip) · w[tap][c]`, the product of signed words.
+/// A depthwise tile: `Σ tap (a[p·step + tap][c] ^ flip) · w[tap][c]`, the products of signed words.
 #[derive(Debug)]
 pub(in crate::sim::engine::fast) struct Depthwise<'a> {
     /// Activations, and where those of pixel (0, 0) begin.
@@ -32,13 +33,6 @@ pub(in crate::sim::engine::fast) struct Depthwise<'a> {
     /// From [`interleave`].
     pub(in crate::sim::engine::fast) weights: &'a [i16],
     pub(in crate::sim::engine::fast) channels: usize,
-    /// Start values, up to a multiple of 32 channels.
-    pub(in crate::sim::engine::fast) init: &'a [i64],
-    /// Accumulators, and where those of pixel (0, 0) begin.
-    pub(in crate::sim::engine::fast) dst: &'a mut [u8],
-    pub(in crate::sim::engine::fast) target: usize,
-    /// Bytes from an output row and an output pixel to the next, in `dst`.
-    pub(in crate::sim::engine::fast) stride: [usize; 2],
 }
 
 /// Weights `[tap][channel]` as `[channel/32][tap/2][2 vectors][16 lanes][2 taps]`, absent ones zero.
@@ -63,47 +57,50 @@ pub(in crate::sim::engine::fast) fn interleave(weights: &[i16], channels: usize)
 }
 
 impl Depthwise<'_> {
-    /// Computes the tile; false if something lies outside.
-    pub(in crate::sim::engine::fast) fn run(&mut self) -> bool {
-        let last = |first: usize, step: [usize; 2]| {
-            first + (self.extent[0] - 1) * step[0] + (self.extent[1] - 1) * step[1]
-        };
+    /// Whether all that will be read lies inside the slices, and sums fit.
+    pub(in crate::sim::engine::fast) fn fits(&self) -> bool {
+        let last =
+            |extent: [usize; 2]| self.first + (extent[0] - 1) * self.step[0] + (extent[1] - 1) * self.step[1];
         let reach = self.taps.iter().max().map_or(0, |t| t + self.channels * 2);
-        let blocks = self.channels.div_ceil(32);
-        let pairs = self.taps.len().div_ceil(2);
-        let fits = self.extent.iter().all(|n| *n > 0)
+        self.extent.iter().all(|n| *n > 0)
             && !self.taps.is_empty()
             && self.taps.len() <= TAPS
-            && last(self.first, self.step) + reach <= self.src.len()
-            && last(self.target, self.stride) + self.channels * 8 <= self.dst.len()
-            && self.weights.len() >= blocks * pairs * 64
-            && self.init.len() >= blocks * 32;
-        if !fits {
+            && last(self.extent) + reach <= self.src.len()
+            && self.weights.len() >= self.channels.div_ceil(32) * self.taps.len().div_ceil(2) * 64
+    }
+
+    /// Channels from a pixel's sums to the next one's.
+    pub(in crate::sim::engine::fast) fn pitch(&self) -> usize {
+        self.channels.next_multiple_of(32)
+    }
+
+    /// The sums of an output row of a tile that [`fits`](Depthwise::fits), pixel by pixel; false, and nothing done, if there is
+    /// no such row.
+    pub(in crate::sim::engine::fast) fn row(&self, y: usize, to: &mut Aligned<u8>) -> bool {
+        if y >= self.extent[0] || !self.fits() {
             return false;
         }
+        let blocks = self.channels.div_ceil(32);
+        let pairs = self.taps.len().div_ceil(2);
         // Whole pairs; a tap that is not there is the first one again, with weights of zero.
-        let mut taps = self.taps.to_vec();
-        taps.resize(pairs * 2, self.taps[0]);
-        let taps = taps.as_chunks::<2>().0;
-        for y in 0..self.extent[0] {
-            let from = self.first + y * self.step[0];
-            let to = self.target + y * self.stride[0];
-            for block in 0..blocks {
-                let n = (self.channels - block * 32).min(32);
-                // SAFETY: AVX-512 VNNI was detected, else this module is not called; `fits` says that all pixels' taps and
-                // targets lie inside the slices, and the last block's channels are masked.
-                unsafe {
-                    let row = if self.flip { row::<true> } else { row::<false> };
-                    row(
-                        (self.src.as_ptr().add(from + block * 64), self.step[1]),
-                        (self.dst.as_mut_ptr().add(to + block * 256), self.stride[1]),
-                        self.extent[1],
-                        taps,
-                        self.weights.as_ptr().add(block * pairs * 64),
-                        self.init.as_ptr().add(block * 32),
-                        n,
-                    );
-                }
+        let mut taps = [[self.taps[0]; 2]; TAPS.div_ceil(2)];
+        taps.as_flattened_mut()[..self.taps.len()].copy_from_slice(self.taps);
+        let to = to.room(self.extent[1] * self.pitch() * 4);
+        let from = self.first + y * self.step[0];
+        for block in 0..blocks {
+            let n = (self.channels - block * 32).min(32);
+            // SAFETY: AVX-512 VNNI was detected, else this module is not called; `fits` says that all pixels' taps lie inside
+            // the slices, the last block's channels are masked, and there is room for whole blocks of sums.
+            unsafe {
+                let row = if self.flip { row::<true> } else { row::<false> };
+                row(
+                    (self.src.as_ptr().add(from + block * 64), self.step[1]),
+                    (to.as_mut_ptr().add(block * 128), self.pitch() * 4),
+                    self.extent[1],
+                    &taps[..pairs],
+                    self.weights.as_ptr().add(block * pairs * 64),
+                    n,
+                );
             }
         }
         true
@@ -122,7 +119,7 @@ fn in_order(s: [__m512i; 2]) -> [__m512i; 2] {
 /// One row of pixels, up to 32 channels.
 ///
 /// # Safety
-/// The CPU has the features. `n` words can be read at every tap of every pixel, and `n` sums written; weights are whole.
+/// The CPU has the features. `n` words can be read at every tap of every pixel, and 32 sums written; weights are whole.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn row<const FLIP: bool>(
     (mut src, step): (*const u8, usize),
@@ -130,7 +127,6 @@ unsafe fn row<const FLIP: bool>(
     pixels: usize,
     taps: &[[usize; 2]],
     weights: *const i16,
-    init: *const i64,
     n: usize,
 ) {
     // SAFETY: as the function says.
@@ -155,18 +151,8 @@ unsafe fn row<const FLIP: bool>(
                 w = w.add(2);
             }
             let sums = in_order(sums);
-            for v in 0..n.div_ceil(8) {
-                let left = n - v * 8;
-                let mask = if left >= 8 { u8::MAX } else { (1 << left) - 1 };
-                let eight = if v % 2 == 0 {
-                    _mm512_castsi512_si256(sums[v / 2])
-                } else {
-                    _mm512_extracti64x4_epi64::<1>(sums[v / 2])
-                };
-                let start = _mm512_loadu_si512(init.add(v * 8).cast());
-                let sum = _mm512_add_epi64(_mm512_cvtepi32_epi64(eight), start);
-                _mm512_mask_storeu_epi64(dst.add(v * 64).cast(), mask, sum);
-            }
+            _mm512_storeu_si512(dst.cast(), sums[0]);
+            _mm512_storeu_si512(dst.add(64).cast(), sums[1]);
             src = src.add(step);
             dst = dst.add(stride);
         }

@@ -4,8 +4,8 @@
 //! weights in the packed order of the manual. Zero points fold into start values. `vnni` multiplies a few pixels with up to 64
 //! channels in registers, `amx` 32 pixels with 32 channels in matrix tiles, `avx2` a few pixels with 16 channels on 256 bits;
 //! all read activations where they lie. `columns` and `depthwise` are depthwise products of bytes, `depthwise_words` those of
-//! words. `round`, `words` and `combine` are what rounds to 8 or 16 bits, [`finish`] what a product's sums become. `floats` is the f32
-//! lane.
+//! words. `round`, `words` and `combine` are what rounds to 8 or 16 bits, [`finish`] what a product's sums become, `join` what those
+//! of words become. `floats` is the f32 lane.
 
 #[cfg(target_arch = "x86_64")]
 pub(super) mod amx;
@@ -22,6 +22,8 @@ pub(super) mod depthwise_words;
 pub(super) mod finish;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod floats;
+#[cfg(target_arch = "x86_64")]
+pub(super) mod join;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod peak;
 #[cfg(target_arch = "x86_64")]
