@@ -3,9 +3,9 @@
 //! [`tile::Tile`] is a tile of a dense product in a form that all share: unsigned activations at constant steps, signed
 //! weights in the packed order of the manual. Zero points fold into start values. `vnni` multiplies a few pixels with up to 64
 //! channels in registers, `amx` 32 pixels with 32 channels in matrix tiles, `avx2` a few pixels with 16 channels on 256 bits;
-//! all read activations where they lie. `columns` and `depthwise` are depthwise products of bytes, `depthwise_words` those of
-//! words. `round`, `words` and `combine` are what rounds to 8 or 16 bits, [`finish`] what a product's sums become, `join` what those
-//! of words become. `floats` is the f32 lane.
+//! all read activations where they lie. `columns` and `depthwise` are depthwise products of bytes, `columns_words` and
+//! `depthwise_words` those of words. `round`, `words` and `combine` are what rounds to 8 or 16 bits, [`finish`] what a product's sums become, `planes` the bytes of
+//! words, `join` what the sums of their products become. `floats` is the f32 lane.
 
 #[cfg(target_arch = "x86_64")]
 pub(super) mod amx;
@@ -13,6 +13,8 @@ pub(super) mod amx;
 pub(super) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod columns;
+#[cfg(target_arch = "x86_64")]
+pub(super) mod columns_words;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod combine;
 #[cfg(target_arch = "x86_64")]
@@ -26,6 +28,8 @@ pub(super) mod floats;
 pub(super) mod join;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod peak;
+#[cfg(target_arch = "x86_64")]
+pub(super) mod planes;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod round;
 pub(super) mod tile;

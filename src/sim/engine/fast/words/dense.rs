@@ -1,0 +1,198 @@
+//! Dense products: two products of bytes, of the low and the high ones.
+
+use super::super::bytes::{Image, Then};
+use super::super::rows::pad;
+use super::super::sides::{Sides, Sources};
+use super::super::simd::finish::Finish;
+use super::super::simd::join::{Start, Sums};
+use super::super::simd::planes;
+use super::super::simd::round::Line;
+use super::super::simd::tile::{Start as NoStart, Tile};
+use super::super::{Level, kernels};
+use super::{Target, Words, bias, suits};
+use crate::isa::EType;
+use crate::sim::memory::Memory;
+use crate::sim::op::ConvOp;
+
+/// Bytes of the sums that are computed before they are read again, or those of 32 pixels if that is more.
+const BAND: usize = 64 << 10;
+
+/// The planes of low and of high bytes of a tile's image, one behind the other, padding included.
+struct Planes {
+    /// Bytes of a plane, of a row and of a pixel.
+    plane: usize,
+    row: usize,
+    pixel: usize,
+}
+
+impl Planes {
+    fn of(c: &ConvOp, image: &Image) -> Option<Planes> {
+        let least = c.src.dims[3].next_multiple_of(4) as usize;
+        // Whole rows can be split at once if not much lies between pixels.
+        let pitch = usize::try_from(c.src.strides[2]).ok()?;
+        let at_once = pitch.is_multiple_of(8) && (least..2 * least).contains(&(pitch / 2));
+        let pixel = if at_once { pitch / 2 } else { least };
+        let [rows, columns] = image.extent.map(|n| n as usize);
+        let row = columns * pixel;
+        Some(Planes { plane: (rows * row).next_multiple_of(64), row, pixel })
+    }
+
+    /// Splits the image into them; `zero` as an unsigned word.
+    fn split(
+        &self,
+        level: Level,
+        c: &ConvOp,
+        image: &Image,
+        sources: &Sources<'_>,
+        zero: u16,
+        to: &mut [u8],
+    ) -> Option<()> {
+        let d = &c.src;
+        let (n, pixel) = (d.dims[3] as usize, self.pixel);
+        let flip = if d.etype == EType::S16 { 0x80 } else { 0 };
+        let [begin, end] = image.columns(c);
+        let pitch = usize::try_from(d.strides[2]).ok()?;
+        let [left, middle] = [begin, end - begin].map(|n| n as usize * pixel);
+        let (low, high) = to.split_at_mut_checked(self.plane)?;
+        let lines = low.chunks_exact_mut(self.row).zip(high.chunks_exact_mut(self.row));
+        for (y, (low, high)) in lines.take(image.extent[0] as usize).enumerate() {
+            let iy = image.first[0] + y as i64;
+            if iy < 0 || iy >= i64::from(d.dims[1]) || middle == 0 {
+                low.fill(zero as u8);
+                high.fill((zero >> 8) as u8);
+                continue;
+            }
+            let start = d.base + iy * d.strides[1] + (image.first[1] + begin) * d.strides[2];
+            let from = sources.from(start)?;
+            for (line, zero) in [(&mut *low, zero as u8), (&mut *high, (zero >> 8) as u8)] {
+                line[..left].fill(zero);
+                line[left + middle..].fill(zero);
+            }
+            let (low, high) = (&mut low[left..left + middle], &mut high[left..left + middle]);
+            if pitch == 2 * pixel {
+                // Channels that the image does not have meet weights that count for nothing.
+                let len = middle - (pixel - n);
+                kernels::split(level, from.get(..2 * len)?, &mut low[..len], &mut high[..len], flip);
+                continue;
+            }
+            if pitch == 2 * n && planes::spread(from, n, [&mut *low, &mut *high], flip) {
+                continue;
+            }
+            for (x, (low, high)) in low.chunks_exact_mut(pixel).zip(high.chunks_exact_mut(pixel)).enumerate()
+            {
+                let from = from.get(x * pitch..x * pitch + n * 2)?;
+                kernels::split(level, from, &mut low[..n], &mut high[..n], flip);
+            }
+        }
+        Some(())
+    }
+}
+
+/// The dense convolution, or what a requantization makes of its sums; none if kernels cannot.
+pub(in super::super) fn conv(
+    level: Level,
+    s: &mut Words,
+    m: &mut Memory,
+    c: &ConvOp,
+    then: Option<Then<'_>>,
+) -> Option<u64> {
+    // Sums of the products of bytes fit 32 bits: 65,793 · 255 · 128 < 2^31.
+    let reduction = c.weights.dims[1..].iter().map(|n| u64::from(*n)).product::<u64>();
+    if !suits(level, c, then) || reduction > 65_000 {
+        return None;
+    }
+    let [oc, kh, kw, ic] = c.weights.dims.map(|n| n as usize);
+    let operands = &mut s.operands[0];
+    if s.weights.of != Some((c.weights, c.pruned)) {
+        operands.of = None;
+    }
+    s.weights.ready(level, m, &c.weights, c.pruned.as_ref())?;
+    // Signed ones are turned to unsigned ones, the zero point with them.
+    let zero = c.src.zero_point + if c.src.etype == EType::S16 { 0x8000 } else { 0 };
+    let sums = s.weights.sums[..oc].iter().map(|sum| i64::from(*sum));
+    operands.ready(m, c, zero.into(), then, sums)?;
+    let w = &c.window;
+    let image = Image::of(c, ic);
+    let planes = Planes::of(c, &image)?;
+    let to = then.map_or(&c.dst, |t| t.dst);
+    let Sides { dst, first, sources } = Sides::of(m, &c.dst, then.map(|t| t.dst))?;
+    // Sixteen pixels behind the last one may be read, for nothing.
+    let room = 2 * planes.plane + 16 * usize::from(w.stride[1]) * planes.pixel + 64;
+    planes.split(level, c, &image, &sources, zero as u16, s.image.room(room))?;
+    // The taps of a row follow each other without gaps: one tap with more channels.
+    let quads = ic.div_ceil(4);
+    let merged = w.dilation[1] == 1 && planes.pixel == quads * 4;
+    s.taps.clear();
+    for y in 0..kh {
+        for x in 0..if merged { 1 } else { kw } {
+            let along = x * usize::from(w.dilation[1]) * planes.pixel;
+            s.taps.push(y * usize::from(w.dilation[0]) * planes.row + along);
+        }
+    }
+    let start = match &c.bias {
+        _ if c.accumulate => Start::Accumulate,
+        Some(_) if !s.operands[0].biased => Start::Bias(bias(c, &sources, oc)?),
+        _ => Start::Zero,
+    };
+    let target = Target::of(&s.operands[0], start, then);
+    let packed = match &s.weights.signed {
+        Some(signed) => signed,
+        None => sources.from(c.weights.base)?,
+    };
+    let zw = c.weights.zero_point - if c.weights.etype == EType::U8 { 128 } else { 0 };
+    let stride = [to.strides[1] as usize, to.strides[2] as usize];
+    let [_, rows, columns, _] = c.dst.dims.map(|n| n as usize);
+    // Rows of pixels without windows that lie without gaps are one.
+    let flat = [kh, kw] == [1, 1] && w.stride == [1, 1] && stride[0] == columns * stride[1];
+    let [rows, columns] = if flat { [1, rows * columns] } else { [rows, columns] };
+    // Packed weights are whole sixteens of channels: so are the sums.
+    let pitch = oc.next_multiple_of(16);
+    let pixels = (BAND / (8 * pitch)).max(32) / 32 * 32;
+    // Pieces of a row, or some short rows.
+    let whole = if columns >= 32 { 1 } else { (pixels / columns).clamp(1, rows) };
+    let step = [planes.row * usize::from(w.stride[0]), planes.pixel * usize::from(w.stride[1])];
+    let mut wraps = 0;
+    for y in (0..rows).step_by(whole) {
+        for x in (0..columns).step_by(pixels) {
+            let extent = [whole.min(rows - y), pixels.min(columns - x)];
+            let from = y * step[0] + x * step[1];
+            let row = extent[1] * pitch * 4;
+            let plane = extent[0] * row;
+            let sums = s.sums.room(2 * plane);
+            let mut tile = Tile {
+                src: &s.image[from..],
+                first: 0,
+                step,
+                extent,
+                taps: &s.taps,
+                quads: quads * if merged { kw } else { 1 },
+                weights: packed,
+                weight_sums: &s.weights.sums,
+                oc: pitch,
+                zeros: [0, zw],
+                start: NoStart::Zero,
+                finish: Finish::Sums,
+                dst: sums,
+                target: 0,
+                stride: [row, pitch * 4],
+            };
+            if extent[0] == 1 {
+                // The planes are two rows.
+                (tile.step[0], tile.extent[0]) = (planes.plane, 2);
+                tile.run(level, &mut s.lists)?;
+            } else {
+                tile.run(level, &mut s.lists)?;
+                (tile.first, tile.target) = (planes.plane, plane);
+                tile.run(level, &mut s.lists)?;
+            }
+            let (low, high) = s.sums.split_at(plane);
+            for i in 0..extent[0] {
+                let line = Line { first: first + (y + i) * stride[0] + x * stride[1], stride: stride[1] };
+                let sums = Sums { low: &low[i * row..], high: Some(&high[i * row..]), pitch };
+                wraps += target.store((&mut *dst, line), sums, extent[1])?;
+            }
+        }
+    }
+    pad(m, to);
+    Some(wraps)
+}

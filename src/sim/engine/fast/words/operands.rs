@@ -1,0 +1,142 @@
+//! What depends on weights, biases and quantizations only, made ready and remembered until the scratchpad changes there: a layer
+//! is many small tiles.
+
+use super::super::aligned::Aligned;
+use super::super::bytes::Then;
+use super::super::simd::columns_words;
+use super::super::simd::depthwise_words;
+use super::super::simd::words::Multipliers;
+use crate::isa::{EType, QuantDesc, QuantMode, TensorDesc};
+use crate::sim::access::Region;
+use crate::sim::memory::Memory;
+use crate::sim::op::ConvOp;
+
+/// Whether two ranges of bytes have one in common.
+fn meet(a: (i64, i64), b: (i64, i64)) -> bool {
+    a.0 < b.1 && b.0 < a.1
+}
+
+/// Depthwise weights made ready: interleaved, with their sums.
+#[derive(Debug, Default)]
+pub(super) struct Interleaved {
+    pub(super) of: Option<(TensorDesc, bool)>,
+    range: (i64, i64),
+    plain: Vec<i16>,
+    pub(super) weights: Aligned<i16>,
+    pub(super) sums: Vec<i64>,
+}
+
+impl Interleaved {
+    /// Bytes of the scratchpad change.
+    pub(super) fn changed(&mut self, range: (i64, i64)) {
+        if meet(self.range, range) {
+            self.of = None;
+        }
+    }
+
+    /// Makes weights ready, unless they are those of the last product; `columns` for square kernels, in the order of columns.
+    pub(super) fn ready(&mut self, m: &Memory, d: &TensorDesc, columns: bool) -> Option<()> {
+        if self.of == Some((*d, columns)) {
+            return Some(());
+        }
+        self.of = None;
+        let [_, kh, kw, channels] = d.dims.map(|n| n as usize);
+        if d.strides[3] != 1 || channels == 0 {
+            return None;
+        }
+        self.range = Region::Box(d, d.dims).span()?;
+        self.plain.clear();
+        self.sums.clear();
+        self.sums.resize(channels, 0);
+        let zero = d.zero_point as i16;
+        for y in 0..kh as i64 {
+            for x in 0..kw as i64 {
+                let row = m.read(d.space, d.base + y * d.strides[1] + x * d.strides[2], channels);
+                for (w, sum) in row.iter().zip(&mut self.sums) {
+                    let value = if d.etype == EType::S8 { i16::from(*w as i8) } else { i16::from(*w) };
+                    *sum += i64::from(value - zero);
+                    self.plain.push(value - zero);
+                }
+            }
+        }
+        self.weights.copy(&if columns {
+            columns_words::interleave(&self.plain, kh, channels)
+        } else {
+            depthwise_words::interleave(&self.plain, channels)
+        });
+        self.of = Some((*d, columns));
+        Some(())
+    }
+}
+
+/// What the operands of each channel were made from, beside the weights: the bias, the zero point of activations and the
+/// requantization.
+type Origin = (Option<TensorDesc>, i64, Option<QuantDesc>);
+
+/// Operands of each channel.
+#[derive(Debug, Default)]
+pub(super) struct Operands {
+    pub(super) of: Option<Origin>,
+    ranges: [(i64, i64); 2],
+    /// What sums lack: what the zero points take, and the bias if that cannot make them wrap.
+    pub(super) add: Vec<i64>,
+    pub(super) biased: bool,
+    /// For a requantization: the same as f64, up to a multiple of 16 channels, and the multipliers.
+    pub(super) lacking: Vec<f64>,
+    single: Vec<f32>,
+    pub(super) multipliers: Multipliers,
+}
+
+impl Operands {
+    /// Bytes of the scratchpad change.
+    pub(super) fn changed(&mut self, range: (i64, i64)) {
+        if self.ranges.iter().any(|r| meet(*r, range)) {
+            self.of = None;
+        }
+    }
+
+    /// Makes operands ready, unless they are those of the last product; `sums` of the weights, which are the last product's. None
+    /// if there is a requantization and kernels cannot round such sums.
+    pub(super) fn ready(
+        &mut self,
+        m: &Memory,
+        c: &ConvOp,
+        zero: i64,
+        then: Option<Then<'_>>,
+        sums: impl Iterator<Item = i64>,
+    ) -> Option<()> {
+        let of = (c.bias, zero, then.map(|t| *t.quant));
+        if self.of == Some(of) {
+            return Some(());
+        }
+        self.of = None;
+        self.ranges = [(0, 0); 2];
+        self.add.clear();
+        self.add.extend(sums.map(|sum| -zero * sum));
+        let n = self.add.len();
+        self.biased = true;
+        if let Some(b) = &c.bias {
+            let bias = m.read(b.space, b.base, n * 8).as_chunks::<8>().0;
+            self.ranges[0] = (b.base, b.base + 8 * n as i64);
+            // Else an addition to it might wrap, which counts.
+            self.biased = bias.iter().all(|b| i64::from_le_bytes(*b).unsigned_abs() < 1 << 62);
+            if self.biased {
+                self.add.iter_mut().zip(bias).for_each(|(a, b)| *a += i64::from_le_bytes(*b));
+            }
+        }
+        if let Some(t) = then {
+            super::super::vector::multipliers(m, t.quant, n, &mut self.single);
+            self.multipliers.take(&self.single)?;
+            if t.quant.mode == QuantMode::Channel {
+                self.ranges[1] = (t.quant.table, t.quant.table + 4 * n as i64);
+            }
+            let small = self.biased && self.add.iter().all(|a| a.unsigned_abs() < 1 << 52);
+            small.then_some(())?;
+            self.lacking.clear();
+            self.lacking.extend(self.add.iter().map(|a| *a as f64));
+            self.lacking.resize(n.next_multiple_of(16), 0.0);
+        }
+        self.of = Some(of);
+        Some(())
+    }
+}
