@@ -309,6 +309,16 @@ impl Builder {
         }
     }
 
+    /// Accumulators in whole lines of memory, as compilers place them.
+    fn aligned(&mut self, dims: [u32; 4], etype: EType) -> TensorDesc {
+        let [_, rows, columns, n] = dims;
+        let [rows, columns, size] = [rows.into(), columns.into(), etype.bytes() as i64];
+        let pixel = i64::from(n.next_multiple_of(16)) * size;
+        let strides = [rows * columns * pixel, columns * pixel, pixel, size];
+        let base = self.random.within(0, self.acc_bytes / 64) * 64;
+        TensorDesc { base, dims, strides, zero_point: 0, space: Space::Acc, etype, lanes: 16 }
+    }
+
     /// A window, an image for it and the extents of the result.
     fn placed(&mut self) -> (WindowDesc, [u32; 2], [u32; 2], [i64; 2]) {
         let pair = |b: &mut Builder, most| [b.random.within(1, most) as u16, b.random.within(1, most) as u16];
@@ -356,7 +366,13 @@ impl Builder {
         let (window, image, out, origin) = self.placed();
         let [ic, oc] = [self.random.within(1, 20) as u32, self.random.within(1, 80) as u32];
         let oc = if depthwise { ic } else { oc };
-        let (src_type, w_type) = (self.small_type(), self.small_type());
+        // Some are requantized at once, and some of those again: then nothing else reads the first sums.
+        let times = self.random.pick(&[0, 0, 1, 2, 2]);
+        let (src_type, w_type) = if times == 2 && self.random.one_in(2) {
+            (self.random.pick(&[EType::U16, EType::S16]), self.byte_type())
+        } else {
+            (self.small_type(), self.small_type())
+        };
         let sums = Builder::sum_type(&[src_type, w_type]);
         let src = self.source([1, image[0], image[1], ic], src_type);
         let [kh, kw] = window.kernel.map(u32::from);
@@ -385,7 +401,8 @@ impl Builder {
             }
         };
         let bias = self.source([1, 1, 1, oc], sums);
-        let dst = self.accumulators([1, out[0], out[1], oc], sums);
+        let dims = [1, out[0], out[1], oc];
+        let dst = if times == 2 { self.aligned(dims, sums) } else { self.accumulators(dims, sums) };
         let [oy, ox] = self.origin(origin);
         let window = self.window(&window);
         let mask = (opcode == Opcode::MacPruned).then(|| {
@@ -403,20 +420,41 @@ impl Builder {
             self.push(Insn::Li { rd, imm });
             rd
         });
+        let mut results = Vec::new();
+        for _ in 0..times {
+            let etype = self.small_type();
+            let d = self.result(dst.dims, etype);
+            let quant = self.requantization(etype, oc);
+            results.push((self.tensor(&d), self.quant(&quant)));
+        }
         let [dst, src, weights, bias] = [dst, src, weights, bias].map(|d| self.tensor(&d));
         let first = self.random.pick(&[MacFlags::BIAS, MacFlags::empty()]);
-        let mut rounds = vec![first];
-        if self.random.one_in(2) {
+        let mut rounds = vec![first; times.max(1)];
+        if times == 0 && self.random.one_in(2) {
             rounds.push(MacFlags::ACC);
         }
-        for flags in rounds {
+        for (i, flags) in rounds.into_iter().enumerate() {
             let wait = self.wait();
             self.push(match mask {
                 Some(mask) => Insn::MacPruned { dst, src, weights, bias, window, oy, ox, mask, flags, wait },
                 None if depthwise => Insn::MacDw { dst, src, weights, bias, window, oy, ox, flags, wait },
                 None => Insn::MacConv { dst, src, weights, bias, window, oy, ox, flags, wait },
             });
+            if let Some((result, quant)) = results.get(i) {
+                self.push(Insn::VecRequant { dst: *result, src: dst, quant: *quant, wait });
+            }
         }
+    }
+
+    /// A requantization to a type, of all channels or of each.
+    fn requantization(&mut self, etype: EType, channels: u32) -> QuantDesc {
+        let mut quant = self.plain_quantization(etype);
+        if self.random.one_in(2) {
+            quant.mode = QuantMode::Channel;
+            let words = if quant.profile == Profile::Onnx { channels } else { 2 * channels };
+            quant.table = self.floats(words).base;
+        }
+        quant
     }
 
     fn pool(&mut self, average: bool) {
@@ -570,12 +608,7 @@ impl Builder {
                     _ => small,
                 };
                 let d = self.result([1, 1, rows, cols], etype);
-                let mut quant = self.plain_quantization(small);
-                if self.random.one_in(2) {
-                    quant.mode = QuantMode::Channel;
-                    let words = if quant.profile == Profile::Onnx { cols } else { 2 * cols };
-                    quant.table = self.floats(words).base;
-                }
+                let quant = self.requantization(small, cols);
                 let quant = self.quant(&quant);
                 let (dst, src) = (self.tensor(&d), self.tensor(&src));
                 self.push(if opcode == Opcode::VecStore {
