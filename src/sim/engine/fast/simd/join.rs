@@ -121,10 +121,10 @@ unsafe fn join_rows<const HIGH: bool>(
 pub(in crate::sim::engine::fast) struct Results<'a> {
     /// What the sums of each channel lack, whole numbers below 2^52, up to a multiple of 16.
     pub(in crate::sim::engine::fast) add: &'a [f64],
-    /// One for each channel.
+    /// One for each channel; those of channels beyond are zero.
     pub(in crate::sim::engine::fast) by: &'a Multipliers,
     pub(in crate::sim::engine::fast) bounds: Bounds,
-    /// Channels, and bytes of a result: 1 or 2.
+    /// Channels, perhaps with those beyond up to a whole vector, whose results are zero points; and bytes of a result: 1 or 2.
     pub(in crate::sim::engine::fast) channels: usize,
     pub(in crate::sim::engine::fast) size: usize,
 }

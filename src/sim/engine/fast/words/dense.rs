@@ -1,7 +1,6 @@
 //! Dense products: two products of bytes, of the low and the high ones.
 
 use super::super::bytes::{Image, Then};
-use super::super::rows::pad;
 use super::super::sides::{Sides, Sources};
 use super::super::simd::finish::Finish;
 use super::super::simd::join::{Start, Sums};
@@ -9,7 +8,7 @@ use super::super::simd::planes;
 use super::super::simd::round::Line;
 use super::super::simd::tile::{Start as NoStart, Tile};
 use super::super::{Level, kernels};
-use super::{Target, Words, bias, suits};
+use super::{Target, Words, bias, pad, suits};
 use crate::isa::EType;
 use crate::sim::memory::Memory;
 use crate::sim::op::ConvOp;
@@ -30,7 +29,7 @@ impl Planes {
         let least = c.src.dims[3].next_multiple_of(4) as usize;
         // Whole rows can be split at once if not much lies between pixels.
         let pitch = usize::try_from(c.src.strides[2]).ok()?;
-        let at_once = pitch.is_multiple_of(8) && (least..2 * least).contains(&(pitch / 2));
+        let at_once = pitch.is_multiple_of(8) && (least..=2 * least).contains(&(pitch / 2));
         let pixel = if at_once { pitch / 2 } else { least };
         let [rows, columns] = image.extent.map(|n| n as usize);
         let row = columns * pixel;
@@ -193,6 +192,6 @@ pub(in super::super) fn conv(
             }
         }
     }
-    pad(m, to);
+    pad(m, c, then);
     Some(wraps)
 }

@@ -2,14 +2,13 @@
 
 use super::super::Level;
 use super::super::bytes::{Image, Then};
-use super::super::rows::pad;
 use super::super::sides::{Sides, Sources};
 use super::super::simd::columns;
 use super::super::simd::columns_words::Columns;
 use super::super::simd::depthwise_words::Depthwise;
 use super::super::simd::join::{Start, Sums};
 use super::super::simd::round::Line;
-use super::{Target, Words, suits};
+use super::{Target, Words, pad, suits};
 use crate::isa::EType;
 use crate::sim::memory::Memory;
 use crate::sim::op::ConvOp;
@@ -67,7 +66,7 @@ pub(in super::super) fn depthwise(
             let sums = Sums { low: &s.sums, high: None, pitch: tile.pitch() };
             target.store((&mut *dst, line(y)), sums, pixels)?;
         }
-        pad(m, to);
+        pad(m, c, then);
         return Some(0);
     }
     let direct = image.inside(c);
@@ -102,7 +101,7 @@ pub(in super::super) fn depthwise(
         let sums = Sums { low: &s.sums, high: None, pitch: tile.pitch() };
         target.store((&mut *dst, line(y)), sums, pixels)?;
     }
-    pad(m, to);
+    pad(m, c, then);
     Some(0)
 }
 

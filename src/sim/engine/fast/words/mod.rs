@@ -22,6 +22,8 @@ use super::simd::round::Line;
 use super::simd::tile::Lists;
 use super::weights::Ready;
 use crate::isa::{EType, Space, TensorDesc};
+use crate::sim::access::padded_dims;
+use crate::sim::memory::Memory;
 use crate::sim::op::ConvOp;
 
 /// Buffers that are kept, and the weights of the last products.
@@ -93,6 +95,20 @@ fn bias<'a>(c: &ConvOp, sources: &Sources<'a>, n: usize) -> Option<&'a [[u8; 8]]
     }
 }
 
+/// Whether the padding lanes of results are what kernels make of channels without multipliers: whole vectors of zero points.
+fn fills_lanes(then: &Then<'_>) -> bool {
+    let (d, q) = (then.dst, then.quant);
+    let whole = padded_dims(d)[3] == d.dims[3].next_multiple_of(16);
+    whole && d.zero_point == q.zero_point && (q.lo..=q.hi).contains(&q.zero_point)
+}
+
+/// Writes the padding lanes of what a product and its requantization, if there is one, have stored.
+fn pad(m: &mut Memory, c: &ConvOp, then: Option<Then<'_>>) {
+    if !then.is_some_and(|t| fills_lanes(&t)) {
+        super::rows::pad(m, then.map_or(&c.dst, |t| t.dst));
+    }
+}
+
 /// What becomes of sums.
 enum Target<'a> {
     /// Accumulators: what the sums of each channel lack, and what they are added to.
@@ -104,11 +120,12 @@ impl<'a> Target<'a> {
     /// Results if there is a requantization. `start` is what sums are added to without one.
     fn of(operands: &'a Operands, start: Start<'a>, then: Option<Then<'_>>) -> Target<'a> {
         let Some(t) = then else { return Target::Accumulators(&operands.add, start) };
+        let channels = operands.add.len();
         Target::Results(Results {
             add: &operands.lacking,
             by: &operands.multipliers,
             bounds: Bounds { zero_point: t.quant.zero_point, clamp: [t.quant.lo, t.quant.hi] },
-            channels: operands.add.len(),
+            channels: if fills_lanes(&t) { channels.next_multiple_of(16) } else { channels },
             size: t.dst.etype.bytes(),
         })
     }
