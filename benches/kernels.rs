@@ -8,7 +8,6 @@
 #![allow(clippy::print_stdout, reason = "the table is the result")]
 
 use std::cell::RefCell;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput};
@@ -110,7 +109,7 @@ fn tile(&(extent, ic, oc, k): &Layer) -> ([QueueOp; 2], u64) {
 
 fn memory() -> Memory {
     let sizes = Memories { dram: 64, writable: 64, spm: SPM, acc: 1 << 20 };
-    let mut m = Memory::new(Arc::from([0_u8; 64]), &sizes);
+    let mut m = Memory::new([0_u8; 64][..].into(), &sizes);
     for (i, b) in m.write(Space::Spm, 0, SPM as usize).iter_mut().enumerate() {
         *b = (i * 31 % 251) as u8;
     }

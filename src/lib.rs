@@ -17,6 +17,7 @@ pub mod isa;
 pub mod machine;
 pub mod numeric;
 pub mod onnx;
+pub mod pages;
 pub mod profile;
 pub mod program;
 pub mod quantize;

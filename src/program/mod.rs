@@ -6,6 +6,7 @@
 //! Address map of DRAM: the constant segment at `[0, constants.len())`, read-only; from [`Program::writable_base`] on
 //! inputs, outputs and intermediate tensors.
 
+mod constants;
 pub mod elf;
 pub mod tables;
 pub mod text;
@@ -13,6 +14,7 @@ pub mod text;
 use std::sync::Arc;
 
 use crate::isa::Insn;
+pub use constants::Constants;
 pub use tables::*;
 
 /// A loadable program.
@@ -23,7 +25,7 @@ pub struct Program {
     /// Instruction words.
     pub code: Vec<u128>,
     /// The constant segment: weights, tables, descriptors.
-    pub constants: Arc<[u8]>,
+    pub constants: Constants,
     /// ONNX models of the host layers, by index of [`Meta::hosts`].
     pub host_models: Vec<Arc<[u8]>>,
 }

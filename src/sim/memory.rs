@@ -5,17 +5,15 @@
 
 #![expect(unsafe_code, reason = "memories that several workers hold")]
 
-use std::sync::Arc;
-
 use super::shared::Shared;
 use super::validate::Memories;
 use crate::isa::Space;
-use crate::program::TensorEntry;
+use crate::program::{Constants, TensorEntry};
 
 /// DRAM, scratchpad and accumulators of one run.
 #[derive(Debug, Clone)]
 pub struct Memory {
-    constants: Arc<[u8]>,
+    constants: Constants,
     writable: u64,
     dram: Shared,
     spm: Shared,
@@ -25,7 +23,7 @@ pub struct Memory {
 impl Memory {
     /// Memories of the given sizes. Contents are not defined; that nothing reads them is checked at load.
     #[must_use]
-    pub fn new(constants: Arc<[u8]>, sizes: &Memories) -> Memory {
+    pub fn new(constants: Constants, sizes: &Memories) -> Memory {
         let len = |n: u64| usize::try_from(n).unwrap_or(0);
         Memory {
             constants,
@@ -44,7 +42,7 @@ impl Memory {
     pub(super) unsafe fn alias(&self) -> Memory {
         // SAFETY: the caller promises what each of the three asks for.
         let [dram, spm, acc] = [&self.dram, &self.spm, &self.acc].map(|m| unsafe { m.alias() });
-        Memory { constants: Arc::clone(&self.constants), writable: self.writable, dram, spm, acc }
+        Memory { constants: self.constants.clone(), writable: self.writable, dram, spm, acc }
     }
 
     /// Exchanges the accumulators with others of the same size.
@@ -93,6 +91,11 @@ impl Memory {
     /// The scratchpad and the accumulators, whole.
     pub fn spm_and_acc(&mut self) -> (&mut [u8], &mut [u8]) {
         (&mut self.spm, &mut self.acc)
+    }
+
+    /// The same, and the constants.
+    pub fn all(&mut self) -> (&mut [u8], &mut [u8], &[u8]) {
+        (&mut self.spm, &mut self.acc, &self.constants)
     }
 
     /// Copies `n` runs of `len` bytes between memories, or inside one; source and target of a run do not overlap, or

@@ -68,14 +68,18 @@ pub(crate) fn sample() -> Program {
             removed: vec![RemovedEntry { tensor: "t".into(), reason: "fused".into() }],
         },
         code: vec![0x01, 0x02 | 77 << 64, u128::MAX, 1, 2],
-        constants: (0..5000_u32).map(|i| (i * 31 % 251) as u8).collect(),
+        constants: (0..5000_u32).map(|i| (i * 31 % 251) as u8).collect::<Vec<u8>>().into(),
         host_models: vec![Arc::from(&b"an onnx model"[..])],
     }
 }
 
 #[test]
 fn a_program_reads_back_as_it_was() {
-    for program in [sample(), Program::default(), Program { constants: Arc::from([]), ..sample() }] {
+    for program in [
+        sample(),
+        Program::default(),
+        Program { constants: rcar_iss::program::Constants::default(), ..sample() },
+    ] {
         let bytes = program.to_bytes().unwrap();
         assert_eq!(Program::from_bytes(&bytes).unwrap(), program);
         assert_eq!(program.to_bytes().unwrap(), bytes, "writing is deterministic");

@@ -1,7 +1,6 @@
 //! Every kernel level of this CPU against the reference engine, operation by operation: shapes, strides, zero points,
 //! types, extremes. The bytes of all memories and the wrapped accumulations must be equal.
 
-use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -26,7 +25,7 @@ fn sizes() -> Memories {
 
 /// Memories with bytes of a kind: random ones, or only extremes.
 fn filled(seed: u64, extreme: bool) -> Memory {
-    let mut m = Memory::new(Arc::from([0_u8; 64]), &sizes());
+    let mut m = Memory::new([0_u8; 64][..].into(), &sizes());
     let mut state = seed | 1;
     for (space, len) in [(Space::Spm, SPM), (Space::Acc, ACC)] {
         for b in m.write(space, 0, len) {

@@ -9,16 +9,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("isa", &[]),
     ("numeric", &["isa"]),
     ("files", &[]),
+    ("pages", &[]),
     ("graph", &["isa", "numeric"]),
     ("machine", &["isa"]),
-    ("program", &["files", "isa", "machine"]),
+    ("program", &["files", "isa", "machine", "pages"]),
     ("tensor_file", &["files"]),
     ("float", &["tensor_file"]),
     ("image", &["program"]),
     ("onnx", &["float", "graph", "isa", "numeric", "tensor_file"]),
     ("quantize", &["float", "graph", "isa", "numeric", "onnx", "tensor_file"]),
     ("compiler", &["graph", "isa", "machine", "numeric", "program"]),
-    ("sim", &["isa", "machine", "numeric", "program"]),
+    ("sim", &["isa", "machine", "numeric", "pages", "program"]),
     ("profile", &["compiler", "machine", "program", "sim"]),
     ("trace", &["files", "isa", "sim"]),
     ("dump", &["files", "program", "tensor_file"]),
@@ -200,7 +201,7 @@ fn unsafe_code_stands_in_kernels_and_is_explained() {
             let code = line.split("//").next().unwrap_or_default();
             if code.contains("unsafe {")
                 && path != "src/sim/engine/fast/level.rs"
-                && !["src/sim/shared.rs", "src/sim/memory.rs", "src/sim/parallel/pool.rs"]
+                && !["src/pages/mod.rs", "src/sim/shared.rs", "src/sim/memory.rs", "src/sim/parallel/pool.rs"]
                     .contains(&path.as_str())
                 && !path.starts_with("src/sim/engine/fast/simd/")
             {

@@ -22,7 +22,7 @@ pub(super) fn from_bytes(bytes: &[u8]) -> Result<Program, ProgramFileError> {
     let program = Program {
         meta,
         code: words(sections.data(CODE)?)?,
-        constants: Arc::from(sections.data(CONST)?),
+        constants: sections.data(CONST)?.into(),
         host_models: host_models(sections.data(HOST)?)?,
     };
     program.validate()?;

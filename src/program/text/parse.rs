@@ -467,7 +467,7 @@ impl<'a> Assembler<'a> {
         let mut program = self.program;
         program.meta.machine = self.machine.unwrap_or_else(|| shipped("rcn-m"));
         program.meta.dram_bytes = self.dram.unwrap_or(end);
-        program.constants = Arc::from(self.constants);
+        program.constants = self.constants.into();
         program.host_models = self.models.into_iter().map(Arc::from).collect();
         Ok(program)
     }

@@ -176,7 +176,7 @@ fn build(seed: u64, length: usize) -> (Program, Machine) {
 fn engines_agree_on_random_programs() {
     if let Some(seed) = setting("RCN_SEED") {
         let (program, machine) = build(seed, setting("RCN_LENGTH").unwrap_or(8) as usize);
-        let code = Program { constants: Arc::from([]), ..program.clone() };
+        let code = Program { constants: rcar_iss::program::Constants::default(), ..program.clone() };
         println!("{}", rcar_iss::program::text::disassemble(&code));
         check(program, &machine, &mut BTreeSet::new()).unwrap();
         return;

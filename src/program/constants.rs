@@ -1,0 +1,49 @@
+//! The constant segment.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use crate::pages::Block;
+
+/// Bytes of the constant segment, in pages of their own: engines read weights where they lie. Clones share them.
+#[derive(Clone)]
+pub struct Constants(Arc<Block>);
+
+impl Deref for Constants {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Default for Constants {
+    fn default() -> Constants {
+        Constants::from(&[][..])
+    }
+}
+
+impl From<&[u8]> for Constants {
+    fn from(bytes: &[u8]) -> Constants {
+        Constants(Arc::new(Block::from(bytes)))
+    }
+}
+
+impl From<Vec<u8>> for Constants {
+    fn from(bytes: Vec<u8>) -> Constants {
+        Constants::from(&*bytes)
+    }
+}
+
+impl PartialEq for Constants {
+    fn eq(&self, other: &Constants) -> bool {
+        **self == **other
+    }
+}
+
+impl fmt::Debug for Constants {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
