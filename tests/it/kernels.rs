@@ -1,7 +1,6 @@
 //! Every kernel level of this CPU against the reference engine, operation by operation: shapes, strides, zero points,
 //! types, extremes. The bytes of all memories and the wrapped accumulations must be equal.
 
-
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use rcar_iss::isa::{EType, QuantDesc, Queue, Space, TensorDesc, WindowDesc};
@@ -274,6 +273,9 @@ fn products_with_their_requantization_agree_on_every_level() {
         let [lo, hi] = e.int_range().unwrap();
         let mut quant = quant(&s, e);
         (quant.lo, quant.hi) = if s.extreme { (lo, hi) } else { (lo + 1, hi - 1) };
+        if s.seed.is_multiple_of(4) {
+            quant.zero_point = 0;
+        }
         // Multipliers behind the biases; biases of all sizes, some of them enormous.
         quant.table = BIAS + 1024;
         let mut before = filled(s.seed, s.extreme);

@@ -66,10 +66,12 @@ impl Products {
 /// Whether operands have the types and places that kernels take, those of the requantization too.
 fn suits(level: Level, c: &ConvOp, then: Option<Then<'_>>) -> bool {
     let (dst, a, w) = (&c.dst, &c.src, &c.weights);
-    let byte = |d: &TensorDesc| d.space == Space::Spm && matches!(d.etype, EType::U8 | EType::S8);
+    let byte = |d: &TensorDesc| matches!(d.etype, EType::U8 | EType::S8);
     level != Level::Portable
         && byte(a)
         && byte(w)
+        && a.space == Space::Spm
+        && matches!(w.space, Space::Spm | Space::Dram)
         && dst.space == Space::Acc
         && dst.etype == EType::S32
         && dst.strides[3] == 4
@@ -150,7 +152,7 @@ pub(super) fn depthwise(
         return None;
     }
     s.interleaved.ready(level, m, &c.weights, by_columns)?;
-    multipliers(m, then, channels, &mut s.multipliers)?;
+    let small = multipliers(m, then, channels, &mut s.multipliers);
     let Sides { dst, first: target, sources } = Sides::of(m, &c.dst, then.map(|t| t.dst))?;
     let bias = match &c.bias {
         Some(b) => sources.from(b.base)?.get(..channels * 4)?.as_chunks::<4>().0,
@@ -158,7 +160,7 @@ pub(super) fn depthwise(
     };
     let most = i64::from(w.kernel[0]) * i64::from(w.kernel[1]) * 255 * 255;
     let finish = match then {
-        Some(t) => t.finish(&s.multipliers, s.guards.guard(level, bias, most)?),
+        Some(t) => t.finish((&s.multipliers, small), s.guards.guard(level, bias, most)?),
         None => Finish::Sums,
     };
     let init = s.init.room(channels.next_multiple_of(64));
@@ -241,20 +243,20 @@ pub(super) fn depthwise(
     None
 }
 
-/// The multipliers of a requantization, up to a multiple of 64 channels; none if one is not below 1.
-fn multipliers(m: &Memory, then: Option<Then<'_>>, channels: usize, to: &mut Vec<f32>) -> Option<()> {
-    let Some(then) = then else { return Some(()) };
+/// The multipliers of a requantization, up to a multiple of 64 channels; whether all are below 1.
+fn multipliers(m: &Memory, then: Option<Then<'_>>, channels: usize, to: &mut Vec<f32>) -> bool {
+    let Some(then) = then else { return true };
     super::vector::multipliers(m, then.quant, channels, to);
     let small = to.iter().fold(true, |small, m| small & (m.abs() < 1.0));
     to.resize(channels.next_multiple_of(64), 0.0);
-    small.then_some(())
+    small
 }
 
 impl<'a> Then<'a> {
     /// What is stored for sums.
-    fn finish(&self, multipliers: &'a [f32], guard: Option<Guard<'a>>) -> Finish<'a> {
+    fn finish(&self, (multipliers, small): (&'a [f32], bool), guard: Option<Guard<'a>>) -> Finish<'a> {
         let bounds = Bounds { zero_point: self.quant.zero_point, clamp: [self.quant.lo, self.quant.hi] };
-        Finish::Bytes(Scale { multipliers, bounds, signed: self.dst.etype == EType::S8, guard })
+        Finish::Bytes(Scale { multipliers, small, bounds, signed: self.dst.etype == EType::S8, guard })
     }
 }
 
@@ -278,7 +280,7 @@ impl Products {
         then: Option<Then<'_>>,
     ) -> Option<u64> {
         let oc = c.dst.dims[3] as usize;
-        multipliers(m, then, oc, &mut self.multipliers)?;
+        let small = multipliers(m, then, oc, &mut self.multipliers);
         let Sides { dst, first: target, sources } = Sides::of(m, &c.dst, then.map(|t| t.dst))?;
         let start = match &c.bias {
             _ if c.accumulate => Start::Accumulate,
@@ -289,15 +291,15 @@ impl Products {
             (None, _) => Finish::Sums,
             (Some(t), Start::Bias(bias)) => {
                 let most = (self.taps.len() * source.quads * 4) as i64 * 255 * 255;
-                t.finish(&self.multipliers, self.guards.guard(level, bias, most)?)
+                t.finish((&self.multipliers, small), self.guards.guard(level, bias, most)?)
             }
-            (Some(t), _) => t.finish(&self.multipliers, None),
+            (Some(t), _) => t.finish((&self.multipliers, small), None),
         };
         let weights = &c.weights;
         let zw = weights.zero_point - if weights.etype == EType::U8 { 128 } else { 0 };
         let packed = match &self.weights.signed {
             Some(signed) => signed,
-            None => sources.from(weights.base)?,
+            None => sources.weights(weights)?,
         };
         let to = then.map_or(&c.dst, |t| t.dst);
         let mut tile = Tile {

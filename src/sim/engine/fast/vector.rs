@@ -275,7 +275,7 @@ fn fast_look_up(level: Level, m: &mut Memory, e: &Elements<2>, table: &[i32]) ->
         let table: [u8; 256] = std::array::from_fn(|i| table[i] as u8);
         if let [Some(to), Some(from)] = e.of.each_ref().map(Operand::of) {
             let dims = e.dims.map(|n| n as usize);
-            return super::simd::round::look_up(m.spm_and_acc().0, dims, [to, from], &table);
+            return super::simd::table::look_up(m.spm_and_acc().0, dims, [to, from], &table);
         }
     }
     let _ = (level, m, e, table);

@@ -14,7 +14,7 @@ use std::arch::x86_64::{
 };
 
 use super::finish::Finish;
-use super::round::Rounding;
+use super::round::{Even, Rounding};
 use crate::sim::engine::fast::aligned::Aligned;
 use crate::sim::engine::fast::{Level, kernels};
 
@@ -122,7 +122,7 @@ impl Columns<'_> {
         let bytes = match self.finish {
             Finish::Sums => None,
             // SAFETY: AVX-512 was detected, else this module is not called.
-            Finish::Bytes(s) => Some((unsafe { Rounding::new(s.bounds, s.signed) }, s)),
+            Finish::Bytes(s) => Some((unsafe { Rounding::new(s.bounds, s.signed, s.small) }, s)),
         };
         let pixels = self.extent[1];
         line.room(pixels.next_multiple_of(16) * 64);
@@ -163,16 +163,11 @@ impl Columns<'_> {
                 // `line`, which has 64 sums for every pixel.
                 unsafe { outputs.run(self.kernel, self.stride[1]) };
                 let Some((rounding, scale)) = &bytes else { continue };
-                for first in (0..pixels).step_by(16) {
-                    let rows = (pixels - first).min(16);
-                    let base = self.dst.as_mut_ptr();
-                    let to = |row| base.wrapping_add(target + (first + row) * self.step[1]);
-                    let targets =
-                        std::array::from_fn(|row| if row < rows { to(row) } else { std::ptr::null_mut() });
-                    let sums = (line[first * 64..].as_ptr(), 64);
-                    // SAFETY: as above; `serves` says that there are operands for whole blocks of channels.
-                    wrapped |= unsafe { rounding.finish(sums, scale.from(block * 64), n, &targets, rows) };
-                }
+                let targets = Even(self.dst[target..].as_mut_ptr(), self.step[1]);
+                // SAFETY: as above; `serves` says that there are operands for whole blocks of channels.
+                wrapped |= unsafe {
+                    rounding.finish((line.as_ptr(), 64), scale.from(block * 64), n, targets, pixels)
+                };
             }
         }
         !wrapped

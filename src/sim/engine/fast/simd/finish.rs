@@ -12,8 +12,10 @@ pub(in crate::sim::engine::fast) struct Bounds {
 /// How sums become bytes.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::sim::engine::fast) struct Scale<'a> {
-    /// One for each channel, up to a multiple of 64, between −1 and 1.
+    /// One for each channel, up to a multiple of 64.
     pub(in crate::sim::engine::fast) multipliers: &'a [f32],
+    /// Whether all are between −1 and 1.
+    pub(in crate::sim::engine::fast) small: bool,
     pub(in crate::sim::engine::fast) bounds: Bounds,
     /// Whether the bytes are.
     pub(in crate::sim::engine::fast) signed: bool,

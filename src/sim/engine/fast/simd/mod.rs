@@ -4,8 +4,9 @@
 //! weights in the packed order of the manual. Zero points fold into start values. `vnni` multiplies a few pixels with up to 64
 //! channels in registers, `amx` 32 pixels with 32 channels in matrix tiles, `avx2` a few pixels with 16 channels on 256 bits;
 //! all read activations where they lie. `columns` and `depthwise` are depthwise products of bytes, `columns_words` and
-//! `depthwise_words` those of words. `round`, `words` and `combine` are what rounds to 8 or 16 bits, [`finish`] what a product's sums become, `planes` the bytes of
-//! words, `join` what the sums of their products become. `floats` is the f32 lane.
+//! `depthwise_words` those of words. `round`, `words` and `combine` are what rounds to 8 or 16 bits, `table` looks up bytes,
+//! [`finish`] is what a product's sums become, `planes` the bytes of words, `join` what the sums of their products become.
+//! `floats` is the f32 lane.
 
 #[cfg(target_arch = "x86_64")]
 pub(super) mod amx;
@@ -32,6 +33,8 @@ pub(super) mod peak;
 pub(super) mod planes;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod round;
+#[cfg(target_arch = "x86_64")]
+pub(super) mod table;
 pub(super) mod tile;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod vnni;

@@ -1,4 +1,4 @@
-//! Requantization and tables on 512 bits: the roundings of [`numeric`](crate::numeric), sixteen elements at a time.
+//! Requantization on 512 bits: the roundings of [`numeric`](crate::numeric), sixteen elements at a time.
 //!
 //! Every function has a portable twin there, which the tests hold it against. Clamping to whole numbers before rounding to
 //! the nearest gives what clamping after it gives; the maximum takes its second operand for NaN, as `round` does.
@@ -7,7 +7,7 @@
 
 use std::arch::x86_64::*;
 
-use super::combine::{Operand, load};
+use super::combine::load;
 use super::finish::{Bounds, Scale};
 use crate::isa::EType;
 
@@ -20,13 +20,34 @@ pub(super) struct Rounding {
     hi_bytes: __m512i,
     order: __m512i,
     signed: bool,
+    needs: Needs,
+}
+
+/// What a result needs beside packing, which saturates; each what those before it need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Needs {
+    Nothing,
+    /// A zero point.
+    ZeroPoint,
+    /// Bounds inside those of the type.
+    Bounds,
+    /// A bound before the conversion to integers: multipliers make sums larger.
+    LargeMultipliers,
 }
 
 impl Rounding {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-    pub(super) fn new(b: Bounds, signed: bool) -> Rounding {
+    pub(super) fn new(b: Bounds, signed: bool, small: bool) -> Rounding {
+        let whole = if signed { [-128, 127] } else { [0, 255] };
         Rounding {
+            needs: match b.zero_point {
+                _ if !small => Needs::LargeMultipliers,
+                _ if b.clamp != whole => Needs::Bounds,
+                0 => Needs::Nothing,
+                _ => Needs::ZeroPoint,
+            },
             // Only the upper bound is applied to floats, so that the conversion cannot overflow upwards; downwards, and for NaN,
             // which the minimum passes on, it gives the least integer, and all that follows saturates.
             hi: _mm512_set1_ps((b.clamp[1] - b.zero_point) as f32),
@@ -54,46 +75,64 @@ impl Rounding {
         _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(sums), multipliers))
     }
 
-    /// The upper bound for what [`scaled_down`](Rounding::scaled_down) left without.
+    /// The bytes of 64 values from [`scaled`](Rounding::scaled) or [`scaled_down`](Rounding::scaled_down).
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-    fn bounded(&self, bytes: __m512i) -> __m512i {
-        if self.signed {
-            _mm512_min_epi8(bytes, self.hi_bytes)
-        } else {
-            _mm512_min_epu8(bytes, self.hi_bytes)
+    pub(super) fn bytes<const NEEDS: u8>(&self, r: [__m512i; 4]) -> __m512i {
+        let (mut low, mut high) = (_mm512_packs_epi32(r[0], r[1]), _mm512_packs_epi32(r[2], r[3]));
+        if NEEDS >= Needs::ZeroPoint as u8 {
+            (low, high) = (_mm512_adds_epi16(low, self.zero), _mm512_adds_epi16(high, self.zero));
         }
-    }
-
-    /// The bytes of 64 values from [`scaled`](Rounding::scaled).
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-    pub(super) fn bytes(&self, r: [__m512i; 4]) -> __m512i {
-        let low = _mm512_adds_epi16(_mm512_packs_epi32(r[0], r[1]), self.zero);
-        let high = _mm512_adds_epi16(_mm512_packs_epi32(r[2], r[3]), self.zero);
-        let bytes = if self.signed {
-            _mm512_max_epi8(_mm512_packs_epi16(low, high), self.lo)
-        } else {
-            _mm512_max_epu8(_mm512_packus_epi16(low, high), self.lo)
-        };
+        let mut bytes =
+            if self.signed { _mm512_packs_epi16(low, high) } else { _mm512_packus_epi16(low, high) };
+        if NEEDS >= Needs::Bounds as u8 {
+            bytes = if self.signed {
+                _mm512_min_epi8(_mm512_max_epi8(bytes, self.lo), self.hi_bytes)
+            } else {
+                _mm512_min_epu8(_mm512_max_epu8(bytes, self.lo), self.hi_bytes)
+            };
+        }
         _mm512_permutexvar_epi32(self.order, bytes)
     }
 
-    /// Requantizes rows of `V` vectors of sums, and stores the bytes of each row that `mask` selects. Gives the lanes in which
-    /// a guarded sum has wrapped. With `LESS`, that much is taken from all sums of a row first.
+    /// Requantizes `n` rows of `V` vectors of sums, and stores the bytes of each row that `mask` selects. Gives the lanes in
+    /// which a guarded sum has wrapped. With `LESS`, that much is taken from all sums of a row first.
     ///
     /// # Safety
     /// The CPU has the features. `V` vectors can be read at the places of `channels`, and of every row of sums up to the next
-    /// multiple of four rows, which are `stride` sums from each other; targets take the bytes of the mask, or are null.
+    /// multiple of four rows, which are `stride` sums from each other; targets take the bytes of the mask.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
     pub(super) unsafe fn rows<const V: usize, const LESS: bool>(
         self,
         (sums, stride): (*const i32, usize),
         less: &[i32; 16],
         channels: Channels,
-        targets: &[*mut u8; 16],
+        targets: impl Targets,
         n: usize,
         mask: u64,
+    ) -> u16 {
+        // SAFETY: as the function says.
+        unsafe {
+            let operands = ((sums, stride), less, channels, targets, n, mask);
+            match self.needs {
+                Needs::Nothing => self.some_rows::<V, LESS, { Needs::Nothing as u8 }>(operands),
+                Needs::ZeroPoint => self.some_rows::<V, LESS, { Needs::ZeroPoint as u8 }>(operands),
+                Needs::Bounds => self.some_rows::<V, LESS, { Needs::Bounds as u8 }>(operands),
+                Needs::LargeMultipliers => {
+                    self.some_rows::<V, LESS, { Needs::LargeMultipliers as u8 }>(operands)
+                }
+            }
+        }
+    }
+
+    /// [`rows`](Rounding::rows) with what they need, as a number.
+    ///
+    /// # Safety
+    /// As of [`rows`](Rounding::rows).
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+    unsafe fn some_rows<const V: usize, const LESS: bool, const NEEDS: u8>(
+        self,
+        ((sums, stride), less, channels, targets, n, mask): Rows<'_, impl Targets>,
     ) -> u16 {
         // SAFETY: as the function says.
         unsafe {
@@ -108,19 +147,24 @@ impl Rounding {
             while row < n {
                 let mut r = [_mm512_setzero_si512(); 4];
                 for (i, r) in r.iter_mut().enumerate().take(together * V) {
-                    let (row, v) = ((row + i / V) % 16, i % V);
+                    let (row, v) = (row + i / V, i % V);
                     let mut of = _mm512_loadu_si512(sums.add(row * stride + v * 16).cast());
                     if LESS {
-                        of = _mm512_sub_epi32(of, _mm512_set1_epi32(less[row]));
+                        of = _mm512_sub_epi32(of, _mm512_set1_epi32(less[row % 16]));
                     }
-                    *r = self.scaled_down(of, by[v]);
+                    *r = if NEEDS == Needs::LargeMultipliers as u8 {
+                        self.scaled(of, by[v])
+                    } else {
+                        self.scaled_down(of, by[v])
+                    };
                     if let Some((bias, watched)) = channels.guard
-                        && !targets[row].is_null()
+                        && row < n
+                        && targets.row(row).is_some()
                     {
                         seen = _mm512_or_si512(seen, wrapped(of, bias.add(v * 16), watched.add(v * 16)));
                     }
                 }
-                let bytes = self.bounded(self.bytes(r));
+                let bytes = self.bytes::<NEEDS>(r);
                 let (low, high) = (_mm512_castsi512_si256(bytes), _mm512_extracti64x4_epi64::<1>(bytes));
                 let parts = [
                     _mm256_castsi256_si128(low),
@@ -128,13 +172,10 @@ impl Rounding {
                     _mm256_castsi256_si128(high),
                     _mm256_extracti128_si256::<1>(high),
                 ];
-                for i in 0..together {
-                    let to = targets[(row + i) % 16];
-                    if to.is_null() {
-                        continue;
-                    }
+                for (i, part) in parts.into_iter().enumerate().take(together.min(n - row)) {
+                    let Some(to) = targets.row(row + i) else { continue };
                     match V {
-                        1 => _mm_mask_storeu_epi8(to.cast(), mask as u16, parts[i]),
+                        1 => _mm_mask_storeu_epi8(to.cast(), mask as u16, part),
                         2 => _mm256_mask_storeu_epi8(to.cast(), mask as u32, if i == 0 { low } else { high }),
                         _ => _mm512_mask_storeu_epi8(to.cast(), mask, bytes),
                     }
@@ -154,7 +195,7 @@ impl Rounding {
         sums: (*const i32, usize),
         channels: Channels,
         n: usize,
-        targets: &[*mut u8; 16],
+        targets: impl Targets,
         rows: usize,
     ) -> bool {
         let (less, mask) = (&[0; 16], if n == 64 { u64::MAX } else { (1 << n) - 1 });
@@ -168,6 +209,34 @@ impl Rounding {
             }
         };
         wrapped != 0
+    }
+}
+
+/// Operands of [`Rounding::rows`].
+type Rows<'a, T> = ((*const i32, usize), &'a [i32; 16], Channels, T, usize, u64);
+
+/// Where the bytes of rows go.
+pub(super) trait Targets: Copy {
+    /// The place of a row's first byte; none if it is not stored.
+    fn row(self, row: usize) -> Option<*mut u8>;
+}
+
+/// Up to sixteen rows, wherever; null for those that are not stored.
+impl Targets for &[*mut u8; 16] {
+    #[inline(always)]
+    fn row(self, row: usize) -> Option<*mut u8> {
+        Some(self[row % 16]).filter(|to| !to.is_null())
+    }
+}
+
+/// Rows at a constant step: the first one, and bytes from one to the next.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Even(pub(super) *mut u8, pub(super) usize);
+
+impl Targets for Even {
+    #[inline(always)]
+    fn row(self, row: usize) -> Option<*mut u8> {
+        Some(self.0.wrapping_add(row * self.1))
     }
 }
 
@@ -268,7 +337,7 @@ unsafe fn requantize_rows<const SIGNED: bool>(
 ) {
     // SAFETY: as the function says; the last vector of a row is masked.
     unsafe {
-        let rounding = Rounding::new(b, SIGNED);
+        let rounding = Rounding::new(b, SIGNED, false);
         let n = multipliers.len();
         let m = multipliers.as_ptr();
         let whole = n / 64 * 64;
@@ -281,7 +350,10 @@ unsafe fn requantize_rows<const SIGNED: bool>(
                     let sums = _mm512_loadu_si512(acc.add(i + v * 16).cast());
                     *r = rounding.scaled(sums, _mm512_loadu_ps(m.add(i + v * 16)));
                 }
-                _mm512_storeu_si512(dst.add(i).cast(), rounding.bytes(r));
+                _mm512_storeu_si512(
+                    dst.add(i).cast(),
+                    rounding.bytes::<{ Needs::LargeMultipliers as u8 }>(r),
+                );
                 i += 64;
             }
             while i < n {
@@ -389,55 +461,6 @@ unsafe fn quantize_row(
                 _mm256_mask_storeu_epi16(base.add(to + i * 2).cast(), mask, words);
             }
             i += 16;
-        }
-    }
-}
-
-/// `to ← table[from]`, byte by byte, in one memory; false, and nothing done, if something lies outside or the CPU cannot look
-/// up bytes. The target may be the source.
-pub(in crate::sim::engine::fast) fn look_up(
-    memory: &mut [u8],
-    dims: [usize; 4],
-    [to, from]: [Operand; 2],
-    table: &[u8; 256],
-) -> bool {
-    let bytes = |o: &Operand| !o.one && o.etype.bytes() == 1 && o.inside(dims, memory.len());
-    if dims.contains(&0) || ![to, from].iter().all(bytes) || !is_x86_feature_detected!("avx512vbmi") {
-        return false;
-    }
-    for a in 0..dims[0] {
-        for b in 0..dims[1] {
-            let [to, from] = [to, from].map(|o| (o.row([a, b, 0]).at, o.strides[2]));
-            // SAFETY: the CPU has the features, and all rows lie inside the memory.
-            unsafe { look_up_rows(memory.as_mut_ptr(), [to, from], [dims[2], dims[3]], table) };
-        }
-    }
-    true
-}
-
-/// # Safety
-/// The CPU has the features; `n` bytes of each row, given by the first one's place and the step, can be read and written.
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi")]
-unsafe fn look_up_rows(
-    base: *mut u8,
-    [to, from]: [(usize, usize); 2],
-    [rows, n]: [usize; 2],
-    table: &[u8; 256],
-) {
-    // SAFETY: as the function says; the last vector is masked.
-    unsafe {
-        let quarter = |i: usize| _mm512_loadu_si512(table.as_ptr().add(i * 64).cast());
-        let [t0, t1, t2, t3] = [quarter(0), quarter(1), quarter(2), quarter(3)];
-        for row in 0..rows {
-            let (to, from) = (base.add(to.0 + row * to.1), base.add(from.0 + row * from.1));
-            for i in (0..n).step_by(64) {
-                let mask = if n - i >= 64 { u64::MAX } else { (1 << (n - i)) - 1 };
-                let x = _mm512_maskz_loadu_epi8(mask, from.add(i).cast());
-                let low = _mm512_permutex2var_epi8(t0, x, t1);
-                let high = _mm512_permutex2var_epi8(t2, x, t3);
-                let y = _mm512_mask_blend_epi8(_mm512_movepi8_mask(x), low, high);
-                _mm512_mask_storeu_epi8(to.add(i).cast(), mask, y);
-            }
         }
     }
 }

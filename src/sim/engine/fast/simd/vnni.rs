@@ -106,8 +106,11 @@ impl Group {
         if self.plain && t.zeros[1] == 0 {
             let bytes = match t.finish {
                 Finish::Sums => None,
-                // SAFETY: AVX-512 was detected, else this module is not called.
-                Finish::Bytes(s) => Some((unsafe { Rounding::new(s.bounds, s.signed) }, s.from(self.first))),
+                Finish::Bytes(s) => {
+                    // SAFETY: AVX-512 was detected, else this module is not called.
+                    let rounding = unsafe { Rounding::new(s.bounds, s.signed, s.small) };
+                    Some((rounding, s.from(self.first)))
+                }
             };
             let to = t.dst.as_mut_ptr().wrapping_add(self.first * t.finish.bytes());
             let plain = Plain {
@@ -146,7 +149,7 @@ impl Group {
                 });
                 // SAFETY: as above.
                 let wrapped = unsafe {
-                    let rounding = Rounding::new(s.bounds, s.signed);
+                    let rounding = Rounding::new(s.bounds, s.signed, s.small);
                     let sums = (kept.0.as_ptr(), 64);
                     rounding.finish(sums, s.from(self.first), channels, &targets, group.len())
                 };
