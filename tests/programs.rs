@@ -260,7 +260,7 @@ fn run(
     // in program order.
     let race = expected.fault.as_ref().is_some_and(|f| f.kind == "race");
     let loaded = match engine {
-        EngineKind::Fast => Loaded::new(program.clone(), machine, limits),
+        EngineKind::Fast => Loaded::new(program.clone(), machine, limits).map(Loaded::keep_accumulators),
         EngineKind::Reference if race => Loaded::new(program.clone(), machine, limits),
         EngineKind::Reference => Loaded::without_definedness(program.clone(), machine, limits),
     };

@@ -112,15 +112,12 @@ pub fn for_each_region<E>(
         }
         OpKind::Conv(c) => {
             read(taps(&c.src, &c.window, c.origin, &c.dst))?;
-            let len = packed_weight_bytes(c);
-            if len > 0 {
-                read(Region::Run(Row { space: c.weights.space, start: c.weights.base, len }))?;
-            }
+            weights(kind).map_or(Ok(()), &mut read)?;
             c.bias.iter().try_for_each(|b| read(whole(b)))?;
         }
         OpKind::Depthwise(c) => {
             read(taps(&c.src, &c.window, c.origin, &c.dst))?;
-            read(whole(&c.weights))?;
+            weights(kind).map_or(Ok(()), &mut read)?;
             c.bias.iter().try_for_each(|b| read(whole(b)))?;
         }
         OpKind::Matmul { a, b, bias, .. } => {
@@ -151,6 +148,20 @@ pub fn for_each_region<E>(
         read(whole(dst))?;
     }
     f(Region::Box(dst, padded_dims(dst)), true)
+}
+
+/// The weights of a convolution that are read; none of other operations, nor if all blocks are absent.
+#[must_use]
+pub fn weights(kind: &OpKind) -> Option<Region<'_>> {
+    match kind {
+        OpKind::Conv(c) => {
+            let len = packed_weight_bytes(c);
+            let row = Row { space: c.weights.space, start: c.weights.base, len };
+            (len > 0).then_some(Region::Run(row))
+        }
+        OpKind::Depthwise(c) => Some(whole(&c.weights)),
+        _ => None,
+    }
 }
 
 fn taps<'a>(src: &'a TensorDesc, window: &'a WindowDesc, origin: [i64; 2], dst: &TensorDesc) -> Region<'a> {

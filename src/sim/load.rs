@@ -95,7 +95,10 @@ impl Loaded {
             ControlCore::new(&loaded.program, &loaded.code, &loaded.machine, limits.instructions)
                 .run(&mut pass)?;
         let widths = std::mem::take(&mut pass.widths);
-        let stream = pass.stream.take().map(|s| Arc::new(s.finish(instructions, loaded.sizes.acc)));
+        let stream = pass
+            .stream
+            .take()
+            .map(|s| Arc::new(s.finish(instructions, &loaded.program.meta.tensors, &loaded.sizes)));
         loaded.report = pass.clock.report();
         loaded.widths = widths;
         loaded.stream = stream;
@@ -157,6 +160,16 @@ impl Loaded {
             report: ClockReport::default(),
             widths: Vec::new(),
         })
+    }
+
+    /// The same, but runs leave in the accumulators what the program leaves there, for those who look. Else sums that nothing
+    /// but the requantization behind their product reads may never be stored.
+    #[must_use]
+    pub fn keep_accumulators(mut self) -> Loaded {
+        if let Some(stream) = &mut self.stream {
+            Arc::make_mut(stream).keep_accumulators(&self.sizes);
+        }
+        self
     }
 
     /// The program.

@@ -36,9 +36,11 @@ pub mod race;
 pub mod session;
 mod shared;
 mod stream;
+mod tiles;
 pub mod validate;
 pub mod widths;
 mod written;
+mod zero_copy;
 
 pub use engine::EngineKind;
 pub use fault::{Fault, FaultKind};

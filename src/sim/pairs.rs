@@ -1,8 +1,9 @@
 //! Products whose sums are read by the requantization behind them and by nothing else: an engine may execute the two as one
 //! and leave the accumulators alone.
 //!
-//! Decided on the record, by who wrote each cell of the accumulators last. What a run leaves in the accumulators at its end is
-//! kept: the last product at each place is not of a pair. Observers of instructions see no pairs.
+//! Decided on the record, by who wrote each cell of the accumulators last. What a run leaves in the accumulators at its end
+//! nothing of a program reads: the last product at each place is a pair too, unless it is [asked for](super::Loaded::keep_accumulators).
+//! Observers of instructions see no pairs.
 
 use std::convert::Infallible;
 
@@ -11,14 +12,15 @@ use super::op::{OpKind, QueueOp};
 use super::stream::{Issued, Step};
 use crate::isa::Space;
 
-/// Bytes that are looked at as one: an accumulator of 32 bits for sixteen lanes.
-const CELL: i64 = 64;
+/// Bytes that are looked at as one: accumulators of 32 bits for eight lanes.
+const CELL: i64 = 32;
 
 /// Nobody wrote a cell yet.
 const NOBODY: u32 = u32::MAX;
 
-/// For each queue instruction of a record, whether it and the next one are a pair.
-pub(super) fn find(steps: &[Step], issued: &[Issued], acc_bytes: u64) -> Vec<bool> {
+/// For each queue instruction of a record, whether it and the next one are a pair. With `last`, what accumulators hold at the
+/// end is read.
+pub(super) fn find(steps: &[Step], issued: &[Issued], acc_bytes: u64, last: bool) -> Vec<bool> {
     let mut pairs = vec![false; issued.len()];
     let mut at = 0;
     // Nothing but control instructions and other queues' work may stand between the two.
@@ -46,7 +48,9 @@ pub(super) fn find(steps: &[Step], issued: &[Issued], acc_bytes: u64) -> Vec<boo
             Ok(())
         });
     }
-    writers.last.iter().for_each(|w| keep(*w, &mut pairs));
+    if last {
+        writers.last.iter().for_each(|w| keep(*w, &mut pairs));
+    }
     pairs
 }
 

@@ -14,7 +14,7 @@ use super::stream::{Step, Stream, Walk};
 use super::validate;
 use super::written::Written;
 use crate::isa::Space;
-use crate::program::{HostEntry, Role, TensorEntry};
+use crate::program::{HostEntry, PlaceMemory, Role, TensorEntry};
 
 /// A tensor given to or taken from a host layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,6 +98,8 @@ pub struct Session<'a> {
     engine: Box<dyn Engine + Send>,
     /// Workers, if there is more than one thread.
     pool: Option<Pool>,
+    /// The last run has [left](super::zero_copy) loads to be executed.
+    left: bool,
 }
 
 impl<'a> Session<'a> {
@@ -111,7 +113,7 @@ impl<'a> Session<'a> {
     #[must_use]
     pub fn with_engine(loaded: &'a Loaded, engine: Box<dyn Engine + Send>) -> Session<'a> {
         let memory = Memory::new(loaded.program.constants.clone(), &loaded.sizes);
-        Session { loaded, memory, engine, pool: None }
+        Session { loaded, memory, engine, pool: None, left: false }
     }
 
     /// The same on several threads, each with an engine that `engine` makes; those must keep no account of written bytes.
@@ -209,6 +211,7 @@ impl<'a> Session<'a> {
         watched: bool,
     ) -> Result<RunSummary, RunError> {
         let meta = &self.loaded.program.meta;
+        self.left = false;
         let mut execution = Execution {
             loaded: self.loaded,
             memory: &mut self.memory,
@@ -226,7 +229,9 @@ impl<'a> Session<'a> {
         {
             let mut time = Walk::new(stream);
             let pool = self.pool.as_mut().filter(|_| O::SEES < Sees::Operations);
-            execution.follow(stream, pool, &mut time, watched)?;
+            let instead = O::SEES < Sees::Operations && execution.engine.reads_constants();
+            self.left = instead || pool.is_some();
+            execution.follow(stream, pool, &mut time, (watched, instead))?;
             time.go(&mut execution.clock, usize::MAX);
             let instructions = stream.instructions;
             return Ok(RunSummary { wraps: execution.wraps, instructions, clock: execution.clock.report() });
@@ -243,13 +248,23 @@ impl<'a> Session<'a> {
 
     /// The elements of a tensor, row-major, as memory holds them now.
     #[must_use]
-    pub fn tensor(&self, tensor: &TensorEntry) -> Vec<u8> {
-        self.memory.gather(tensor)
+    pub fn tensor(&mut self, tensor: &TensorEntry) -> Vec<u8> {
+        let memory = match tensor.place.memory {
+            PlaceMemory::Spm => self.memory(),
+            PlaceMemory::Dram => &self.memory,
+        };
+        memory.gather(tensor)
     }
 
-    /// The memories, as the last run left them.
+    /// The memories, as the last run left them; of the accumulators what [was kept](Loaded::keep_accumulators).
     #[must_use]
-    pub fn memory(&self) -> &Memory {
+    pub fn memory(&mut self) -> &Memory {
+        if std::mem::take(&mut self.left) {
+            for op in self.loaded.stream.iter().flat_map(|s| &s.left) {
+                // Loads have no faults left: their addresses were checked.
+                let _: Result<u64, FaultKind> = self.engine.execute(op, &mut self.memory);
+            }
+        }
         &self.memory
     }
 }
@@ -280,12 +295,18 @@ impl<O: Observer> Execution<'_, O> {
         stream: &Stream,
         mut pool: Option<&mut Pool>,
         time: &mut Walk<'_>,
-        watched: bool,
+        (watched, instead): (bool, bool),
     ) -> Result<(), Fault> {
         let loaded = self.loaded;
         let fault =
             |pc: u32, layer, kind| control::fault(&loaded.program, &loaded.code, pc as usize, layer, kind);
+        let executed = |seq: usize| {
+            let issued = &stream.issued[seq];
+            if instead { issued.executed() } else { &issued.op }
+        };
         let (mut issued, mut layer) = (0, None);
+        // Instructions before this one are executed.
+        let mut done = 0;
         for step in &stream.steps {
             let meets = match step {
                 Step::Host { .. } | Step::Halt => true,
@@ -302,13 +323,22 @@ impl<O: Observer> Execution<'_, O> {
             match *step {
                 Step::Issue(n) => {
                     if pool.is_none() {
-                        let mut seq = issued;
+                        let mut seq = done.max(issued);
                         while seq < issued + n {
-                            let op = &stream.issued[seq].op;
+                            let op = executed(seq);
+                            if instead
+                                && let Some(tall) = &stream.tall[seq]
+                                && let Some(wraps) =
+                                    self.engine.execute_tall([&tall.pair[0], &tall.pair[1]], self.memory)
+                            {
+                                self.wraps += wraps;
+                                seq = tall.end;
+                                continue;
+                            }
                             let pair = O::SEES < Sees::Operations && stream.pairs[seq];
                             let wraps = if pair {
                                 seq += 1;
-                                self.engine.execute_pair([op, &stream.issued[seq].op], self.memory)
+                                self.engine.execute_pair([op, executed(seq)], self.memory)
                             } else {
                                 self.engine.execute(op, self.memory)
                             };
@@ -318,6 +348,7 @@ impl<O: Observer> Execution<'_, O> {
                                 self.observer.op(op, self.memory);
                             }
                         }
+                        done = seq;
                     }
                     issued += n;
                 }

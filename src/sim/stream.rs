@@ -7,6 +7,10 @@ use super::clock::EventClock;
 use super::clock::cost::{Cost, Timed, Work};
 use super::op::QueueOp;
 use super::pairs;
+use super::tiles::{self, Tall};
+use super::validate::Memories;
+use super::zero_copy::ZeroCopy;
+use crate::program::TensorEntry;
 
 /// Longest record: queue instructions, and everything else. Longer programs are stepped through in every run.
 const MAX_ISSUED: usize = 1 << 16;
@@ -37,6 +41,15 @@ pub(super) enum Step {
 #[derive(Debug, Clone)]
 pub(super) struct Issued {
     pub(super) op: QueueOp,
+    /// What is executed [instead](super::zero_copy).
+    instead: Option<Box<QueueOp>>,
+}
+
+impl Issued {
+    /// What is executed: the instruction itself, or one that reads the same values elsewhere.
+    pub(super) fn executed(&self) -> &QueueOp {
+        self.instead.as_deref().unwrap_or(&self.op)
+    }
 }
 
 /// A record.
@@ -48,6 +61,10 @@ pub(super) struct Stream {
     timed: Vec<Timed>,
     /// Whether a queue instruction and the next one are [a pair](super::pairs).
     pub(super) pairs: Vec<bool>,
+    /// [What is left](ZeroCopy::left) to bring to the scratchpad at the end.
+    pub(super) left: Vec<QueueOp>,
+    /// [Larger tiles](tiles), by their first instruction.
+    pub(super) tall: Vec<Option<Box<Tall>>>,
     /// Instructions retired.
     pub(super) instructions: u64,
     segments: usize,
@@ -72,7 +89,7 @@ impl Stream {
             self.segments += ends.len();
         }
         self.timed.push(Timed::new(op, cost));
-        self.issued.push(Issued { op: op.clone() });
+        self.issued.push(Issued { op: op.clone(), instead: None });
         match self.steps.last_mut() {
             Some(Step::Issue(n)) => *n += 1,
             _ => self.steps.push(Step::Issue(1)),
@@ -80,14 +97,27 @@ impl Stream {
         self.issued.len() <= MAX_ISSUED && self.segments <= MAX_SEGMENTS && self.steps.len() <= MAX_STEPS
     }
 
-    /// The record of a program that has retired so many instructions, on a machine with so many bytes of accumulators.
-    pub(super) fn finish(mut self, instructions: u64, acc_bytes: u64) -> Stream {
-        self.pairs = pairs::find(&self.steps, &self.issued, acc_bytes);
+    /// The record of a program that has retired so many instructions, and whose layers leave these tensors.
+    pub(super) fn finish(mut self, instructions: u64, tensors: &[TensorEntry], sizes: &Memories) -> Stream {
+        self.pairs = pairs::find(&self.steps, &self.issued, sizes.acc, false);
+        let (steps, issued) = (&self.steps, &mut self.issued);
+        let ZeroCopy { instead, left } = ZeroCopy::find(steps, issued, tensors, sizes.writable, sizes.spm);
+        issued.iter_mut().zip(instead).for_each(|(issued, instead)| issued.instead = instead);
+        self.left = left;
+        self.tall = tiles::find(&self.steps, &self.issued, &self.pairs);
         self.steps.shrink_to_fit();
         self.issued.shrink_to_fit();
         self.timed.shrink_to_fit();
         self.instructions = instructions;
         self
+    }
+}
+
+impl Stream {
+    /// Makes runs leave in the accumulators what the program does.
+    pub(super) fn keep_accumulators(&mut self, sizes: &Memories) {
+        self.pairs = pairs::find(&self.steps, &self.issued, sizes.acc, true);
+        self.tall = tiles::find(&self.steps, &self.issued, &self.pairs);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::isa::Space;
 
 /// Executes operations.
 pub trait Engine {
-    /// Forgets everything: a new run begins, and only the constants are defined.
+    /// Forgets everything but the constants, which are the same in all runs: a new run begins, and only they are defined.
     fn reset(&mut self);
 
     /// Bytes that something outside the queues wrote: inputs, outputs of host layers.
@@ -27,6 +27,11 @@ pub trait Engine {
 
     /// Bytes of the scratchpad were changed by an operation that another engine has executed on the same memory.
     fn changed(&mut self, _range: (i64, i64)) {}
+
+    /// Whether products may read their weights in the constants.
+    fn reads_constants(&self) -> bool {
+        false
+    }
 
     /// Executes one operation; returns how many accumulations wrapped.
     ///
@@ -41,6 +46,12 @@ pub trait Engine {
     /// As [`execute`](Engine::execute).
     fn execute_pair(&mut self, pair: [&QueueOp; 2], memory: &mut Memory) -> Result<u64, FaultKind> {
         Ok(self.execute(pair[0], memory)? + self.execute(pair[1], memory)?)
+    }
+
+    /// Executes a product and its requantization that stand for those of several tiles: its sums may be more than there are
+    /// accumulators. None if it cannot: what it has written then, the tiles themselves write again.
+    fn execute_tall(&mut self, _pair: [&QueueOp; 2], _memory: &mut Memory) -> Option<u64> {
+        None
     }
 }
 

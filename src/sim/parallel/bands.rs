@@ -50,7 +50,7 @@ impl Bands {
     /// Looks at the layers of a record whose DRAM can be written from an address on.
     pub(super) fn of(stream: &Stream, writable: i64) -> Bands {
         let mut layers: BTreeMap<u32, Layer> = BTreeMap::new();
-        for (seq, op) in stream.issued.iter().map(|i| &i.op).enumerate() {
+        for (seq, op) in stream.issued.iter().map(|i| i.executed()).enumerate() {
             let Some(layer) = op.layer.map(|l| layers.entry(l).or_default()) else { continue };
             layer.work += split::work(&op.kind);
             layer.rows = layer.rows.max(rows(op).map_or(0, |r| r.end));

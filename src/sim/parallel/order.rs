@@ -43,7 +43,7 @@ pub(super) fn order(stream: &Stream, memory: &Memory, layers: bool) -> Vec<Unit>
         if barriers.get(seq).copied().unwrap_or_default() {
             barrier = n;
         }
-        let Some(Issued { op, .. }) = ops.first() else { break };
+        let Some(op) = ops.first().map(Issued::executed) else { break };
         if loads_constants(op, writable) {
             if !loading {
                 (previous, loading) = (run, true);
@@ -56,7 +56,7 @@ pub(super) fn order(stream: &Stream, memory: &Memory, layers: bool) -> Vec<Unit>
             }
             placed.push((n, true, unit));
         }
-        ops.iter().for_each(|issued| last.touch(&issued.op, n + 1));
+        ops.iter().for_each(|issued| last.touch(issued.executed(), n + 1));
         seq += unit.len;
     }
     // Stable: loads keep their order.

@@ -11,7 +11,7 @@ use crate::isa::{Queue, Space};
 use crate::sim::access::{Region, for_each_region, for_each_row, padded_dims};
 use crate::sim::memory::Memory;
 use crate::sim::op::{OpKind, QueueOp};
-use crate::sim::stream::Stream;
+use crate::sim::stream::{Issued, Stream};
 
 /// What the clock costs for each instruction, as work of a product: the thread that computes it gets less else.
 const CLOCK_WORK: u64 = 50_000;
@@ -69,7 +69,7 @@ impl Schedule {
             workers: (0..workers).map(|_| Vec::new()).collect(),
             parts: Vec::new(),
             waits: Vec::new(),
-            writes: stream.issued.iter().map(|i| scratchpad(&i.op)).collect(),
+            writes: stream.issued.iter().map(|i| scratchpad(i.executed())).collect(),
         };
         let mut waits =
             Waits { touched: Touched::new(memory, workers), waited: vec![vec![0; workers]; workers] };
@@ -80,7 +80,7 @@ impl Schedule {
         let mut tiles = Vec::new();
         for unit in order(stream, memory, layers) {
             let ops: Vec<&QueueOp> =
-                stream.issued[unit.seq..unit.seq + unit.len].iter().map(|i| &i.op).collect();
+                stream.issued[unit.seq..unit.seq + unit.len].iter().map(Issued::executed).collect();
             let Some(op) = ops.first() else { continue };
             if let Some(last) = work.last_mut() {
                 *last += CLOCK_WORK * ops.len() as u64;
@@ -167,7 +167,7 @@ impl Schedule {
             if i >= piece.len {
                 return None;
             }
-            let whole = self.stream.issued.get(piece.seq + i).map(|i| &i.op);
+            let whole = self.stream.issued.get(piece.seq + i).map(Issued::executed);
             piece.part.and_then(|part| self.parts.get(part + i)).or(whole)
         })
     }
@@ -209,7 +209,7 @@ fn in_bands(ops: &[&QueueOp], bounds: &[u32], rows: &Range<u32>) -> Vec<(usize, 
 
 /// Whether two pairs are products of the same image and the same weights.
 fn alike(stream: &Stream, a: &Tile, b: &Tile) -> bool {
-    let operands = |tile: &Tile| match &stream.issued[tile.unit.seq].op.kind {
+    let operands = |tile: &Tile| match &stream.issued[tile.unit.seq].executed().kind {
         OpKind::Conv(c) | OpKind::Depthwise(c) => Some((c.src, c.weights)),
         _ => None,
     };
@@ -221,7 +221,7 @@ fn apart(stream: &Stream, tiles: &[Tile]) -> bool {
     let (mut read, mut written) = (Vec::new(), Vec::new());
     for tile in tiles {
         for issued in &stream.issued[tile.unit.seq..tile.unit.seq + tile.unit.len] {
-            let _: Result<(), ()> = for_each_region(&issued.op.kind, &mut |region, writes| {
+            let _: Result<(), ()> = for_each_region(&issued.executed().kind, &mut |region, writes| {
                 match region.span() {
                     // Pairs have accumulators of their own.
                     _ if region.space() == Space::Acc => {}
@@ -249,7 +249,7 @@ struct Loads {
 impl Loads {
     /// Who gets a unit that is not cut, though it could be cut into so many parts; none if it is cut.
     fn alone(&mut self, stream: &Stream, unit: &Unit, parts: usize, least: usize) -> Option<usize> {
-        match &stream.issued[unit.seq].op.kind {
+        match &stream.issued[unit.seq].executed().kind {
             OpKind::Conv(c) if parts == 1 => Some(self.loaded.get(&c.weights.base).copied().unwrap_or(least)),
             OpKind::DmaIn { dst, .. } if parts == 1 || for_a_pixel(stream, unit.seq, dst.base) => {
                 self.loaded.insert(dst.base, least);
@@ -263,7 +263,7 @@ impl Loads {
 /// Whether the next product with weights at this address computes one pixel: such a product cannot be cut.
 fn for_a_pixel(stream: &Stream, seq: usize, weights: i64) -> bool {
     let near = stream.issued.iter().skip(seq + 1).take(NEAR);
-    near.map(|i| &i.op.kind)
+    near.map(|i| &i.executed().kind)
         .find_map(|kind| match kind {
             OpKind::Conv(c) if c.weights.base == weights => Some(c.dst.dims[1] * c.dst.dims[2] == 1),
             _ => None,

@@ -233,6 +233,20 @@ impl Builder {
         self.push(Insn::DmaIn { dst, src, wait });
     }
 
+    /// Noise that is loaded as it lies, in whole cache lines; sometimes none.
+    fn copied(&mut self, dims: [u32; 4], etype: EType) -> Option<TensorDesc> {
+        let size = etype.bytes() as i64;
+        let bytes = (dims.iter().map(|n| i64::from(*n)).product::<i64>() * size + 63) / 64 * 64;
+        if bytes > NOISE || self.random.one_in(2) {
+            return None;
+        }
+        let base = (self.place(bytes + 64) + 63) / 64 * 64;
+        let from = self.random.within(0, (NOISE - bytes) / 64 + 1) * 64;
+        let line = |base, space| dense(base, [1, 1, 1, bytes as u32], EType::U8, space);
+        self.load(&line(base, Space::Spm), &line(from, Space::Dram));
+        Some(TensorDesc { zero_point: self.zero_point(etype), ..dense(base, dims, etype, Space::Spm) })
+    }
+
     /// Positive floats in the scratchpad.
     fn floats(&mut self, n: u32) -> TensorDesc {
         let d = dense(0, [1, 1, 1, n], EType::F32, Space::Spm);
@@ -367,8 +381,8 @@ impl Builder {
         let [ic, oc] = [self.random.within(1, 20) as u32, self.random.within(1, 80) as u32];
         let oc = if depthwise { ic } else { oc };
         // Some are requantized at once, and some of those again: then nothing else reads the first sums.
-        let times = self.random.pick(&[0, 0, 1, 2, 2]);
-        let (src_type, w_type) = if times == 2 && self.random.one_in(2) {
+        let times = self.random.pick(&[0, 0, 1, 2, 2, 3]);
+        let (src_type, w_type) = if times > 1 && self.random.one_in(2) {
             (self.random.pick(&[EType::U16, EType::S16]), self.byte_type())
         } else {
             (self.small_type(), self.small_type())
@@ -377,12 +391,13 @@ impl Builder {
         let src = self.source([1, image[0], image[1], ic], src_type);
         let [kh, kw] = window.kernel.map(u32::from);
         let weights = if depthwise {
-            self.source([1, kh, kw, ic], w_type)
+            self.copied([1, kh, kw, ic], w_type).unwrap_or_else(|| self.source([1, kh, kw, ic], w_type))
         } else {
             // A stream without zero blocks is shorter than this, or as long.
             let depth = ic.next_multiple_of(if opcode == Opcode::MacPruned { 16 } else { 4 });
-            let packed = oc.div_ceil(16) * 16 * kh * kw * depth;
-            let flat = self.source([1, 1, 1, packed], w_type);
+            let packed = [1, 1, 1, oc.div_ceil(16) * 16 * kh * kw * depth];
+            let flat = self.copied(packed, w_type).unwrap_or_else(|| self.source(packed, w_type));
+            let packed = packed[3];
             // Packed weights lie without gaps.
             let flat = if flat.strides[3] == w_type.bytes() as i64 {
                 flat
@@ -402,7 +417,7 @@ impl Builder {
         };
         let bias = self.source([1, 1, 1, oc], sums);
         let dims = [1, out[0], out[1], oc];
-        let dst = if times == 2 { self.aligned(dims, sums) } else { self.accumulators(dims, sums) };
+        let dst = if times > 1 { self.aligned(dims, sums) } else { self.accumulators(dims, sums) };
         let [oy, ox] = self.origin(origin);
         let window = self.window(&window);
         let mask = (opcode == Opcode::MacPruned).then(|| {
@@ -421,7 +436,20 @@ impl Builder {
             rd
         });
         let mut results = Vec::new();
-        for _ in 0..times {
+        // Tiles of one product, each below the one before.
+        let stacked = times > 1 && self.random.one_in(2);
+        if stacked {
+            let [_, rows, columns, channels] = dst.dims;
+            let etype = self.small_type();
+            let whole = self.result([1, rows * times as u32, columns, channels], etype);
+            let quant = self.requantization(etype, oc);
+            let quant = self.quant(&quant);
+            for i in 0..times as i64 {
+                let base = whole.base + i * i64::from(rows) * whole.strides[1];
+                results.push((self.tensor(&TensorDesc { base, dims: dst.dims, ..whole }), quant));
+            }
+        }
+        for _ in results.len()..times {
             let etype = self.small_type();
             let d = self.result(dst.dims, etype);
             let quant = self.requantization(etype, oc);
@@ -434,6 +462,10 @@ impl Builder {
             rounds.push(MacFlags::ACC);
         }
         for (i, flags) in rounds.into_iter().enumerate() {
+            if stacked {
+                let imm = origin[0] + i as i64 * i64::from(out[0]);
+                self.push(Insn::Li { rd: oy, imm });
+            }
             let wait = self.wait();
             self.push(match mask {
                 Some(mask) => Insn::MacPruned { dst, src, weights, bias, window, oy, ox, mask, flags, wait },

@@ -108,6 +108,10 @@ impl Engine for Fast {
 
     fn defined(&mut self, _: Space, _: i64, _: usize) {}
 
+    fn reads_constants(&self) -> bool {
+        true
+    }
+
     fn changed(&mut self, range: (i64, i64)) {
         self.products.changed(range);
         #[cfg(target_arch = "x86_64")]
@@ -115,21 +119,28 @@ impl Engine for Fast {
     }
 
     fn execute_pair(&mut self, pair: [&QueueOp; 2], memory: &mut Memory) -> Result<u64, FaultKind> {
-        if let OpKind::Requant { dst, quant, .. } = &pair[1].kind {
-            let then = Some(bytes::Then { dst, quant });
-            let (level, products) = (self.level, &mut self.products);
-            let fused = match &pair[0].kind {
-                _ if pair[0].kind.dst().is_some_and(wide::is_wide) => self.words(pair[0], memory, then),
-                OpKind::Conv(c) => bytes::conv(level, products, memory, c, then),
-                OpKind::Depthwise(c) => bytes::depthwise(level, products, memory, c, then),
-                _ => None,
-            };
-            if let Some(wraps) = fused {
-                self.changed(Region::Box(dst, padded_dims(dst)).span().unwrap_or_default());
-                return Ok(wraps);
-            }
+        match self.execute_tall(pair, memory) {
+            Some(wraps) => Ok(wraps),
+            None => Ok(self.execute(pair[0], memory)? + self.execute(pair[1], memory)?),
         }
-        Ok(self.execute(pair[0], memory)? + self.execute(pair[1], memory)?)
+    }
+
+    fn execute_tall(&mut self, pair: [&QueueOp; 2], memory: &mut Memory) -> Option<u64> {
+        // Kernels of the other levels store sums.
+        if !matches!(self.level, Level::Avx512Vnni(_) | Level::Amx(_)) {
+            return None;
+        }
+        let OpKind::Requant { dst, quant, .. } = &pair[1].kind else { return None };
+        let then = Some(bytes::Then { dst, quant });
+        let (level, products) = (self.level, &mut self.products);
+        let wraps = match &pair[0].kind {
+            _ if pair[0].kind.dst().is_some_and(wide::is_wide) => self.words(pair[0], memory, then)?,
+            OpKind::Conv(c) => bytes::conv(level, products, memory, c, then)?,
+            OpKind::Depthwise(c) => bytes::depthwise(level, products, memory, c, then)?,
+            _ => return None,
+        };
+        self.changed(Region::Box(dst, padded_dims(dst)).span().unwrap_or_default());
+        Some(wraps)
     }
 
     fn execute(&mut self, op: &QueueOp, memory: &mut Memory) -> Result<u64, FaultKind> {

@@ -1,4 +1,7 @@
 //! Weights made ready for the kernels of `simd`: signed, with their sums, and remembered until the scratchpad changes there.
+//! Those in the constants never change, so their sums are remembered for good.
+
+use std::collections::BTreeMap;
 
 use super::Level;
 use super::aligned::Aligned;
@@ -30,6 +33,8 @@ pub(super) struct Ready {
     pub(super) signed: Option<Aligned<u8>>,
     /// `Σ(w − zw)` of each channel.
     pub(super) sums: Vec<i32>,
+    /// The same of weights in the constants, by address: all that such weights need.
+    constants: BTreeMap<i64, (TensorDesc, Vec<i32>)>,
 }
 
 /// Whether two ranges of bytes have one in common.
@@ -69,7 +74,10 @@ impl Interleaved {
         if d.strides[3] != 1 || channels == 0 {
             return None;
         }
-        self.range = crate::sim::access::Region::Box(d, d.dims).span()?;
+        self.range = match d.space {
+            Space::Dram => (0, 0),
+            _ => crate::sim::access::Region::Box(d, d.dims).span()?,
+        };
         self.differences.clear();
         self.sums.clear();
         self.sums.resize(channels, 0);
@@ -132,6 +140,14 @@ impl Ready {
             return Some(());
         }
         self.of = None;
+        let constant = d.space == Space::Dram;
+        if let Some((_, sums)) =
+            self.constants.get(&d.base).filter(|known| constant && pruned.is_none() && known.0 == *d)
+        {
+            self.sums.clone_from(sums);
+            (self.signed, self.range, self.of) = (None, (0, 0), Some(of));
+            return Some(());
+        }
         let [oc, kh, kw, ic] = d.dims.map(|n| n as usize);
         let (taps, quads) = (kh * kw, ic.div_ceil(4));
         let total = oc.next_multiple_of(16) * taps * quads * 4;
@@ -171,6 +187,12 @@ impl Ready {
             let sums = &mut self.sums[first..first + width];
             add_up(level, block, sums);
             sums.iter_mut().for_each(|s| *s -= lost);
+        }
+        if constant {
+            self.range = (0, 0);
+        }
+        if constant && pruned.is_none() && self.signed.is_none() {
+            self.constants.insert(d.base, (*d, self.sums.clone()));
         }
         self.of = Some(of);
         Some(())

@@ -136,7 +136,7 @@ pub(in super::super) fn conv(
     let target = Target::of(&s.operands[0], start, then);
     let packed = match &s.weights.signed {
         Some(signed) => signed,
-        None => sources.from(c.weights.base)?,
+        None => sources.weights(&c.weights)?,
     };
     let zw = c.weights.zero_point - if c.weights.etype == EType::U8 { 128 } else { 0 };
     let stride = [to.strides[1] as usize, to.strides[2] as usize];

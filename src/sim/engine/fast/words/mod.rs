@@ -63,7 +63,7 @@ fn suits(level: Level, c: &ConvOp, then: Option<Then<'_>>) -> bool {
         && matches!(c.src.etype, EType::U16 | EType::S16)
         && matches!(c.weights.etype, EType::U8 | EType::S8)
         && c.src.space == Space::Spm
-        && c.weights.space == Space::Spm
+        && matches!(c.weights.space, Space::Spm | Space::Dram)
         && c.dst.space == Space::Acc
         && c.dst.etype == EType::S64
         && c.src.strides[3] == 2

@@ -6,7 +6,7 @@ use super::super::bytes::Then;
 use super::super::simd::columns_words;
 use super::super::simd::depthwise_words;
 use super::super::simd::words::Multipliers;
-use crate::isa::{EType, QuantDesc, QuantMode, TensorDesc};
+use crate::isa::{EType, QuantDesc, QuantMode, Space, TensorDesc};
 use crate::sim::access::Region;
 use crate::sim::memory::Memory;
 use crate::sim::op::ConvOp;
@@ -44,7 +44,10 @@ impl Interleaved {
         if d.strides[3] != 1 || channels == 0 {
             return None;
         }
-        self.range = Region::Box(d, d.dims).span()?;
+        self.range = match d.space {
+            Space::Dram => (0, 0),
+            _ => Region::Box(d, d.dims).span()?,
+        };
         self.plain.clear();
         self.sums.clear();
         self.sums.resize(channels, 0);
