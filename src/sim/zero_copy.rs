@@ -44,6 +44,7 @@ impl ZeroCopy {
             last: vec![NOBODY; spm_bytes.div_ceil(CELL as u64) as usize],
             loads: issued.iter().map(|i| Load::of(&i.op, writable as i64)).collect(),
             needed: vec![false; issued.len()],
+            whole: vec![true; issued.len()],
         };
         let mut instead = vec![None; issued.len()];
         let mut at = 0;
@@ -111,6 +112,8 @@ struct Cells {
     /// By number of the instruction.
     loads: Vec<Option<Load>>,
     needed: Vec<bool>,
+    /// Whether nobody has written what a load has brought.
+    whole: Vec<bool>,
 }
 
 impl Cells {
@@ -118,9 +121,8 @@ impl Cells {
     fn lent(&self, op: &QueueOp) -> Option<QueueOp> {
         let weights = access::weights(&op.kind).filter(|w| w.space() == Space::Spm)?;
         let (begin, end) = weights.span()?;
-        let cells = self.last.get((begin / CELL) as usize..((end + CELL - 1) / CELL) as usize)?;
-        let owner = *cells.first()?;
-        let load = cells.iter().all(|c| *c == owner).then(|| self.loads.get(owner as usize))??.as_ref()?;
+        let owner = *self.last.get(usize::try_from(begin / CELL).ok()?)? as usize;
+        let load = self.loads.get(owner)?.filter(|l| self.whole[owner] && end <= l.to + l.len)?;
         let mut op = op.clone();
         let (OpKind::Conv(c) | OpKind::Depthwise(c)) = &mut op.kind else { return None };
         c.weights.base += load.from - load.to;
@@ -158,11 +160,6 @@ impl Cells {
         });
     }
 
-    fn cells(&mut self, start: i64, len: i64) -> &mut [u32] {
-        let range = (start / CELL) as usize..((start + len + CELL - 1) / CELL) as usize;
-        self.last.get_mut(range).unwrap_or_default()
-    }
-
     fn read(&mut self, start: i64, len: i64) {
         let range = (start / CELL) as usize..((start + len + CELL - 1) / CELL) as usize;
         for owner in self.last.get(range).unwrap_or_default() {
@@ -180,7 +177,13 @@ impl Cells {
             }
         }
         let owner = if self.loads.get(seq).is_some_and(Option::is_some) { seq as u32 } else { NOBODY };
-        self.cells(start, len).fill(owner);
+        let range = (start / CELL) as usize..((start + len + CELL - 1) / CELL) as usize;
+        for cell in self.last.get_mut(range).unwrap_or_default() {
+            if let Some(whole) = self.whole.get_mut(*cell as usize) {
+                *whole = false;
+            }
+            *cell = owner;
+        }
     }
 
     /// Loads of the cells whose last owners were not executed.
