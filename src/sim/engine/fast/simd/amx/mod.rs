@@ -93,9 +93,10 @@ impl Walk {
         by_row
     }
 
-    /// Rows that are computed, and what each group costs beside, in rows.
+    /// Rows that are computed, and what each group costs beside, in rows: products of 8 rows take two thirds of the time of
+    /// those of 16.
     fn cost(&self) -> usize {
-        self.total + self.total / self.group * 4
+        self.total + self.total / self.group * 8
     }
 }
 
