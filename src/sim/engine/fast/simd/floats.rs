@@ -5,6 +5,7 @@
 
 use std::arch::x86_64::*;
 
+use super::divide::Divisor;
 use super::round::tail;
 use crate::isa::Float2;
 
@@ -40,6 +41,7 @@ pub(in crate::sim::engine::fast) fn float2(
             Float2::Add => row::<ADD>(base, to, from, n),
             Float2::Sub => row::<SUB>(base, to, from, n),
             Float2::Mul => row::<MUL>(base, to, from, n),
+            Float2::Div if from[1].one => row::<DIV_BY_ONE>(base, to, from, n),
             Float2::Div => row::<DIV>(base, to, from, n),
             Float2::Min => row::<MIN>(base, to, from, n),
             Float2::Max => row::<MAX>(base, to, from, n),
@@ -55,6 +57,7 @@ const MUL: u8 = 2;
 const DIV: u8 = 3;
 const MIN: u8 = 4;
 const MAX: u8 = 5;
+const DIV_BY_ONE: u8 = 6;
 
 /// # Safety
 /// The CPU has the features; `n` floats, or one, can be read and written from their places on.
@@ -67,6 +70,7 @@ unsafe fn row<const OP: u8>(base: *mut u8, to: usize, [a, b]: [Floats; 2], n: us
         let mut x = _mm512_set1_ps(if a.one { from_a.read_unaligned() } else { 0.0 });
         let mut y = _mm512_set1_ps(if b.one { from_b.read_unaligned() } else { 0.0 });
         let nan = _mm512_set1_ps(f32::NAN);
+        let divisor = Divisor::new(_mm512_cvtss_f32(y));
         for i in (0..n).step_by(16) {
             let mask = tail(n - i);
             if !a.one {
@@ -80,6 +84,7 @@ unsafe fn row<const OP: u8>(base: *mut u8, to: usize, [a, b]: [Floats; 2], n: us
                 SUB => _mm512_sub_ps(x, y),
                 MUL => _mm512_mul_ps(x, y),
                 DIV => _mm512_div_ps(x, y),
+                DIV_BY_ONE => divisor.quotient(x),
                 // The second operand where neither is less, as in the definition.
                 MIN => _mm512_min_ps(x, y),
                 _ => _mm512_max_ps(x, y),

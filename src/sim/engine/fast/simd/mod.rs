@@ -6,7 +6,7 @@
 //! all read activations where they lie. `columns` and `depthwise` are depthwise products of bytes, `columns_words` and
 //! `depthwise_words` those of words. `round`, `words` and `combine` are what rounds to 8 or 16 bits, `table` looks up bytes,
 //! [`finish`] is what a product's sums become, `planes` the bytes of words, `join` what the sums of their products become.
-//! `floats` is the f32 lane.
+//! `floats` is the f32 lane, and `divide` divides by one number.
 
 #[cfg(target_arch = "x86_64")]
 pub(super) mod amx;
@@ -22,6 +22,8 @@ pub(super) mod combine;
 pub(super) mod depthwise;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod depthwise_words;
+#[cfg(target_arch = "x86_64")]
+mod divide;
 pub(super) mod finish;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod floats;

@@ -8,6 +8,7 @@
 use std::arch::x86_64::*;
 
 use super::combine::load;
+use super::divide::Divisor;
 use super::finish::{Bounds, Scale};
 use crate::isa::EType;
 
@@ -447,12 +448,12 @@ unsafe fn quantize_row(
     // SAFETY: as the function says; the last vector is masked.
     unsafe {
         let [lo, hi] = b.clamp.map(|c| _mm512_set1_ps((c - b.zero_point) as f32));
-        let (zero, scale) = (_mm512_set1_epi32(b.zero_point), _mm512_set1_ps(scale));
+        let (zero, scale) = (_mm512_set1_epi32(b.zero_point), Divisor::new(scale));
         let mut i = 0;
         while i < n {
             let mask = tail(n - i);
             let x = _mm512_maskz_loadu_ps(mask, base.add(from + i * 4).cast());
-            let clamped = _mm512_min_ps(_mm512_max_ps(_mm512_div_ps(x, scale), lo), hi);
+            let clamped = _mm512_min_ps(_mm512_max_ps(scale.nearly(x), lo), hi);
             let values = _mm512_add_epi32(_mm512_cvtps_epi32(clamped), zero);
             if size == 1 {
                 _mm_mask_storeu_epi8(base.add(to + i).cast(), mask, _mm512_cvtepi32_epi8(values));
