@@ -1,5 +1,5 @@
 //! Weights made ready for the kernels of `simd`: signed, with their sums, and remembered until the scratchpad changes there.
-//! Those in the constants never change, so their sums are remembered for good.
+//! Those in the constants never change, so what is made of them is remembered for good.
 
 use std::collections::BTreeMap;
 
@@ -10,16 +10,55 @@ use crate::isa::{BlockGrid, EType, Space, TensorDesc};
 use crate::sim::memory::Memory;
 use crate::sim::op::Pruned;
 
+/// Depthwise weights in the order of the kernel for columns, or of the one for taps, and `Σ(w − zw)` of each channel.
+#[derive(Debug, Default)]
+pub(super) struct Made<W, S> {
+    pub(super) weights: Aligned<W>,
+    pub(super) sums: Vec<S>,
+}
+
+/// What depthwise weights were made ready: those, and whether for the kernel for columns.
+pub(super) type Wanted = (TensorDesc, bool);
+
+/// What was made of depthwise weights in the constants, by address.
+#[derive(Debug, Default)]
+pub(super) struct Kept<W, S>(BTreeMap<i64, (Wanted, Made<W, S>)>);
+
+impl<W: Default, S: Default> Kept<W, S> {
+    /// Puts what was made of constants away.
+    pub(super) fn put_away(&mut self, of: &mut Option<Wanted>, made: &mut Made<W, S>) {
+        if let Some(known) = of.take().filter(|of| of.0.space == Space::Dram) {
+            self.0.insert(known.0.base, (known, std::mem::take(made)));
+        }
+    }
+
+    /// The same, and brings what is wanted, if it was made before.
+    pub(super) fn exchange(
+        &mut self,
+        of: &mut Option<Wanted>,
+        made: &mut Made<W, S>,
+        wanted: Wanted,
+    ) -> bool {
+        self.put_away(of, made);
+        if wanted.0.space != Space::Dram || self.0.get(&wanted.0.base).is_none_or(|(of, _)| *of != wanted) {
+            return false;
+        }
+        if let Some((known, kept)) = self.0.remove(&wanted.0.base) {
+            (*of, *made) = (Some(known), kept);
+        }
+        true
+    }
+}
+
 /// Depthwise weights made ready: signed and interleaved, with their sums.
 #[derive(Debug, Default)]
 pub(super) struct Interleaved {
-    pub(super) of: Option<(TensorDesc, bool)>,
+    of: Option<Wanted>,
     range: (i64, i64),
     differences: Vec<i16>,
     plain: Vec<u8>,
-    /// In the order of the kernel for columns, or of the one for taps.
-    pub(super) weights: Aligned<u8>,
-    pub(super) sums: Vec<i32>,
+    pub(super) made: Made<u8, i32>,
+    kept: Kept<u8, i32>,
 }
 
 /// Weights made ready: signed, with their sums.
@@ -52,6 +91,11 @@ impl Ready {
 }
 
 impl Interleaved {
+    /// The engine forgets everything but constants.
+    pub(super) fn reset(&mut self) {
+        self.kept.put_away(&mut self.of, &mut self.made);
+    }
+
     /// Bytes of the scratchpad change.
     pub(super) fn changed(&mut self, range: (i64, i64)) {
         if meet(self.range, range) {
@@ -66,10 +110,14 @@ impl Interleaved {
     /// where differences that do not fit a byte have the rest in a second set of weights. None if the other order has such, or
     /// one does not fit two bytes.
     pub(super) fn ready(&mut self, level: Level, m: &Memory, d: &TensorDesc, columns: bool) -> Option<()> {
-        if self.of == Some((*d, columns)) {
+        let wanted = (*d, columns);
+        if self.of == Some(wanted) {
             return Some(());
         }
-        self.of = None;
+        if self.kept.exchange(&mut self.of, &mut self.made, wanted) {
+            self.range = (0, 0);
+            return Some(());
+        }
         let [_, kh, kw, channels] = d.dims.map(|n| n as usize);
         if d.strides[3] != 1 || channels == 0 {
             return None;
@@ -79,8 +127,8 @@ impl Interleaved {
             _ => crate::sim::access::Region::Box(d, d.dims).span()?,
         };
         self.differences.clear();
-        self.sums.clear();
-        self.sums.resize(channels, 0);
+        self.made.sums.clear();
+        self.made.sums.resize(channels, 0);
         self.plain.clear();
         let (signed, zero) = (d.etype == EType::S8, d.zero_point as i16);
         // Such weights are their own differences.
@@ -90,14 +138,14 @@ impl Interleaved {
                 let row = m.read(d.space, d.base + y * d.strides[1] + x * d.strides[2], channels);
                 if plain {
                     self.plain.extend_from_slice(row);
-                    super::kernels::sum_bytes(level, &mut self.sums, row, true, 0);
+                    super::kernels::sum_bytes(level, &mut self.made.sums, row, true, 0);
                     continue;
                 }
                 let value = |w: &u8| if signed { i16::from(*w as i8) } else { i16::from(*w) };
                 let begin = self.differences.len();
                 self.differences.extend(row.iter().map(|w| value(w) - zero));
                 let row = &self.differences[begin..];
-                self.sums.iter_mut().zip(row).for_each(|(sum, w)| *sum += i32::from(*w));
+                self.made.sums.iter_mut().zip(row).for_each(|(sum, w)| *sum += i32::from(*w));
             }
         }
         // Two bytes make up each difference between −256 and 254; the one that is left is for others.
@@ -109,7 +157,7 @@ impl Interleaved {
         let fit = self.differences.iter().all(|w| (-128..=127).contains(w));
         if columns {
             let set = super::simd::columns::set_bytes(kh, channels);
-            let sets = self.weights.room(if fit { set } else { 2 * set });
+            let sets = self.made.weights.room(if fit { set } else { 2 * set });
             let (one, other) = sets.split_at_mut(set);
             super::simd::columns::interleave(level, &self.plain, kh, channels, one);
             if !fit {
@@ -119,9 +167,9 @@ impl Interleaved {
             }
         } else {
             fit.then_some(())?;
-            self.weights.copy(&super::simd::depthwise::interleave(&self.plain, channels));
+            self.made.weights.copy(&super::simd::depthwise::interleave(&self.plain, channels));
         }
-        self.of = Some((*d, columns));
+        self.of = Some(wanted);
         Some(())
     }
 }

@@ -45,7 +45,7 @@ impl Words {
     /// The engine forgets everything.
     pub(super) fn reset(&mut self) {
         self.weights.of = None;
-        self.interleaved.of = None;
+        self.interleaved.reset();
         self.operands.iter_mut().for_each(|o| o.of = None);
     }
 
