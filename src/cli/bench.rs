@@ -227,6 +227,10 @@ impl Engine for Timed {
         self.fast.changed(range);
     }
 
+    fn reads_constants(&self) -> bool {
+        self.fast.reads_constants()
+    }
+
     fn execute(&mut self, op: &QueueOp, memory: &mut Memory) -> Result<u64, FaultKind> {
         let begin = now();
         let result = self.fast.execute(op, memory);
@@ -239,10 +243,24 @@ impl Engine for Timed {
     fn execute_pair(&mut self, pair: [&QueueOp; 2], memory: &mut Memory) -> Result<u64, FaultKind> {
         let begin = now();
         let result = self.fast.execute_pair(pair, memory);
-        let time = begin.elapsed().as_secs_f64();
-        let depthwise = matches!(pair[0].kind, OpKind::Depthwise(_));
-        self.add(pair[0], if depthwise { "mac.dw + vec.requant" } else { "mac.conv + vec.requant" }, time);
+        self.add(pair[0], pair_name(pair[0]), begin.elapsed().as_secs_f64());
         result
+    }
+
+    fn execute_tall(&mut self, pair: [&QueueOp; 2], memory: &mut Memory) -> Option<u64> {
+        let begin = now();
+        let wraps = self.fast.execute_tall(pair, memory)?;
+        self.add(pair[0], pair_name(pair[0]), begin.elapsed().as_secs_f64());
+        Some(wraps)
+    }
+}
+
+/// What a product and its requantization are called; tiles that are executed as one count once.
+fn pair_name(product: &QueueOp) -> &'static str {
+    if matches!(product.kind, OpKind::Depthwise(_)) {
+        "mac.dw + vec.requant"
+    } else {
+        "mac.conv + vec.requant"
     }
 }
 
