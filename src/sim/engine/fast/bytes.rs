@@ -53,13 +53,13 @@ impl Products {
     /// The engine forgets everything.
     pub(super) fn reset(&mut self) {
         self.weights.of = None;
-        self.interleaved.reset();
+        self.interleaved.kept.reset();
     }
 
     /// Bytes of the scratchpad change.
     pub(super) fn changed(&mut self, range: (i64, i64)) {
         self.weights.changed(range);
-        self.interleaved.changed(range);
+        self.interleaved.kept.changed(range);
     }
 }
 
@@ -165,7 +165,7 @@ pub(super) fn depthwise(
     };
     let init = s.init.room(channels.next_multiple_of(64));
     init[channels..].fill(0);
-    super::kernels::start_values(level, &mut init[..channels], &s.interleaved.made.sums, za, bias);
+    super::kernels::start_values(level, &mut init[..channels], &s.interleaved.kept.made.sums, za, bias);
     let to = then.map_or(&c.dst, |t| t.dst);
     let place = Place {
         first: target,
@@ -185,7 +185,7 @@ pub(super) fn depthwise(
             extent: place.extent,
             kernel: w.kernel[0].into(),
             stride: w.stride.map(usize::from),
-            weights: &s.interleaved.made.weights,
+            weights: &s.interleaved.kept.made.weights,
             channels,
             init: &s.init,
             finish,
@@ -214,7 +214,7 @@ pub(super) fn depthwise(
             step: [row * usize::from(w.stride[0]), pixel * usize::from(w.stride[1])],
             extent: place.extent,
             taps: &s.taps,
-            weights: &s.interleaved.made.weights,
+            weights: &s.interleaved.kept.made.weights,
             channels,
             init: &s.init,
             dst,

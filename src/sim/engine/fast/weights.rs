@@ -20,45 +20,60 @@ pub(super) struct Made<W, S> {
 /// What depthwise weights were made ready: those, and whether for the kernel for columns.
 pub(super) type Wanted = (TensorDesc, bool);
 
-/// What was made of depthwise weights in the constants, by address.
+/// What was made of the last depthwise weights, and of all those in the constants, by address.
 #[derive(Debug, Default)]
-pub(super) struct Kept<W, S>(BTreeMap<i64, (Wanted, Made<W, S>)>);
+pub(super) struct Kept<W, S> {
+    /// Of what; none if the scratchpad has changed there.
+    pub(super) of: Option<Wanted>,
+    /// The bytes of the scratchpad that it was made from.
+    range: (i64, i64),
+    pub(super) made: Made<W, S>,
+    constants: BTreeMap<i64, (Wanted, Made<W, S>)>,
+}
 
 impl<W: Default, S: Default> Kept<W, S> {
-    /// Puts what was made of constants away.
-    pub(super) fn put_away(&mut self, of: &mut Option<Wanted>, made: &mut Made<W, S>) {
-        if let Some(known) = of.take().filter(|of| of.0.space == Space::Dram) {
-            self.0.insert(known.0.base, (known, std::mem::take(made)));
+    /// The engine forgets everything but constants.
+    pub(super) fn reset(&mut self) {
+        if let Some(known) = self.of.take().filter(|of| of.0.space == Space::Dram) {
+            self.constants.insert(known.0.base, (known, std::mem::take(&mut self.made)));
         }
     }
 
-    /// The same, and brings what is wanted, if it was made before.
-    pub(super) fn exchange(
-        &mut self,
-        of: &mut Option<Wanted>,
-        made: &mut Made<W, S>,
-        wanted: Wanted,
-    ) -> bool {
-        self.put_away(of, made);
-        if wanted.0.space != Space::Dram || self.0.get(&wanted.0.base).is_none_or(|(of, _)| *of != wanted) {
-            return false;
+    /// Bytes of the scratchpad change.
+    pub(super) fn changed(&mut self, range: (i64, i64)) {
+        if meet(self.range, range) {
+            self.of = None;
         }
-        if let Some((known, kept)) = self.0.remove(&wanted.0.base) {
-            (*of, *made) = (Some(known), kept);
+    }
+
+    /// Whether what is wanted is there. Else it is to be made, and then [`of`](Kept::of) says so; none if weights are not
+    /// next to each other.
+    pub(super) fn holds(&mut self, wanted: Wanted) -> Option<bool> {
+        if self.of == Some(wanted) {
+            return Some(true);
         }
-        true
+        self.reset();
+        let d = wanted.0;
+        if d.strides[3] != 1 || d.dims[3] == 0 {
+            return None;
+        }
+        self.range = (0, 0);
+        if d.space != Space::Dram {
+            self.range = crate::sim::access::Region::Box(&d, d.dims).span()?;
+        } else if let Some((known, made)) = self.constants.remove(&d.base).filter(|(of, _)| *of == wanted) {
+            (self.of, self.made) = (Some(known), made);
+            return Some(true);
+        }
+        Some(false)
     }
 }
 
 /// Depthwise weights made ready: signed and interleaved, with their sums.
 #[derive(Debug, Default)]
 pub(super) struct Interleaved {
-    of: Option<Wanted>,
-    range: (i64, i64),
     differences: Vec<i16>,
     plain: Vec<u8>,
-    pub(super) made: Made<u8, i32>,
-    kept: Kept<u8, i32>,
+    pub(super) kept: Kept<u8, i32>,
 }
 
 /// Weights made ready: signed, with their sums.
@@ -90,20 +105,6 @@ impl Ready {
     }
 }
 
-impl Interleaved {
-    /// The engine forgets everything but constants.
-    pub(super) fn reset(&mut self) {
-        self.kept.put_away(&mut self.of, &mut self.made);
-    }
-
-    /// Bytes of the scratchpad change.
-    pub(super) fn changed(&mut self, range: (i64, i64)) {
-        if meet(self.range, range) {
-            self.of = None;
-        }
-    }
-}
-
 #[cfg(target_arch = "x86_64")]
 impl Interleaved {
     /// Makes weights ready, unless they are those of the last product; `columns` for square kernels, in the order of columns,
@@ -111,24 +112,13 @@ impl Interleaved {
     /// one does not fit two bytes.
     pub(super) fn ready(&mut self, level: Level, m: &Memory, d: &TensorDesc, columns: bool) -> Option<()> {
         let wanted = (*d, columns);
-        if self.of == Some(wanted) {
-            return Some(());
-        }
-        if self.kept.exchange(&mut self.of, &mut self.made, wanted) {
-            self.range = (0, 0);
+        if self.kept.holds(wanted)? {
             return Some(());
         }
         let [_, kh, kw, channels] = d.dims.map(|n| n as usize);
-        if d.strides[3] != 1 || channels == 0 {
-            return None;
-        }
-        self.range = match d.space {
-            Space::Dram => (0, 0),
-            _ => crate::sim::access::Region::Box(d, d.dims).span()?,
-        };
         self.differences.clear();
-        self.made.sums.clear();
-        self.made.sums.resize(channels, 0);
+        self.kept.made.sums.clear();
+        self.kept.made.sums.resize(channels, 0);
         self.plain.clear();
         let (signed, zero) = (d.etype == EType::S8, d.zero_point as i16);
         // Such weights are their own differences.
@@ -138,14 +128,14 @@ impl Interleaved {
                 let row = m.read(d.space, d.base + y * d.strides[1] + x * d.strides[2], channels);
                 if plain {
                     self.plain.extend_from_slice(row);
-                    super::kernels::sum_bytes(level, &mut self.made.sums, row, true, 0);
+                    super::kernels::sum_bytes(level, &mut self.kept.made.sums, row, true, 0);
                     continue;
                 }
                 let value = |w: &u8| if signed { i16::from(*w as i8) } else { i16::from(*w) };
                 let begin = self.differences.len();
                 self.differences.extend(row.iter().map(|w| value(w) - zero));
                 let row = &self.differences[begin..];
-                self.made.sums.iter_mut().zip(row).for_each(|(sum, w)| *sum += i32::from(*w));
+                self.kept.made.sums.iter_mut().zip(row).for_each(|(sum, w)| *sum += i32::from(*w));
             }
         }
         // Two bytes make up each difference between −256 and 254; the one that is left is for others.
@@ -157,7 +147,7 @@ impl Interleaved {
         let fit = self.differences.iter().all(|w| (-128..=127).contains(w));
         if columns {
             let set = super::simd::columns::set_bytes(kh, channels);
-            let sets = self.made.weights.room(if fit { set } else { 2 * set });
+            let sets = self.kept.made.weights.room(if fit { set } else { 2 * set });
             let (one, other) = sets.split_at_mut(set);
             super::simd::columns::interleave(level, &self.plain, kh, channels, one);
             if !fit {
@@ -167,9 +157,9 @@ impl Interleaved {
             }
         } else {
             fit.then_some(())?;
-            self.made.weights.copy(&super::simd::depthwise::interleave(&self.plain, channels));
+            self.kept.made.weights.copy(&super::simd::depthwise::interleave(&self.plain, channels));
         }
-        self.of = Some(wanted);
+        self.kept.of = Some(wanted);
         Some(())
     }
 }

@@ -28,14 +28,14 @@ pub(in super::super) fn depthwise(
     let w = &c.window;
     let by_columns = columns::suits(w.kernel, w.stride, w.dilation);
     let operands = &mut s.operands[1];
-    if s.interleaved.of != Some((c.weights, by_columns)) {
+    if s.interleaved.kept.of != Some((c.weights, by_columns)) {
         operands.of = None;
     }
     s.interleaved.ready(m, &c.weights, by_columns)?;
     // The kernels' activations are signed: of unsigned ones 2^15 is taken.
     let unsigned = c.src.etype == EType::U16;
     let zero = i64::from(c.src.zero_point) - if unsigned { 0x8000 } else { 0 };
-    operands.ready(m, c, zero, then, s.interleaved.made.sums.iter().copied())?;
+    operands.ready(m, c, zero, then, s.interleaved.kept.made.sums.iter().copied())?;
     operands.biased.then_some(())?;
     let image = Image::of(c, channels * 2);
     let to = then.map_or(&c.dst, |t| t.dst);
@@ -54,7 +54,7 @@ pub(in super::super) fn depthwise(
             zero: c.src.zero_point as i16,
             kernel: w.kernel[0].into(),
             stride: w.stride.map(usize::from),
-            weights: &s.interleaved.made.weights,
+            weights: &s.interleaved.kept.made.weights,
             channels,
             pixels,
         };
@@ -90,7 +90,7 @@ pub(in super::super) fn depthwise(
         step: [row * usize::from(w.stride[0]), pixel * usize::from(w.stride[1])],
         extent: [rows, pixels],
         taps: &s.taps,
-        weights: &s.interleaved.made.weights,
+        weights: &s.interleaved.kept.made.weights,
         channels,
     };
     if !tile.fits() {

@@ -45,14 +45,14 @@ impl Words {
     /// The engine forgets everything.
     pub(super) fn reset(&mut self) {
         self.weights.of = None;
-        self.interleaved.reset();
+        self.interleaved.kept.reset();
         self.operands.iter_mut().for_each(|o| o.of = None);
     }
 
     /// Bytes of the scratchpad change.
     pub(super) fn changed(&mut self, range: (i64, i64)) {
         self.weights.changed(range);
-        self.interleaved.changed(range);
+        self.interleaved.kept.changed(range);
         self.operands.iter_mut().for_each(|o| o.changed(range));
     }
 }

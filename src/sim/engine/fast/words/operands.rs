@@ -5,9 +5,8 @@ use super::super::bytes::Then;
 use super::super::simd::columns_words;
 use super::super::simd::depthwise_words;
 use super::super::simd::words::Multipliers;
-use super::super::weights::{Kept, Made, Wanted};
-use crate::isa::{EType, QuantDesc, QuantMode, Space, TensorDesc};
-use crate::sim::access::Region;
+use super::super::weights::Kept;
+use crate::isa::{EType, QuantDesc, QuantMode, TensorDesc};
 use crate::sim::memory::Memory;
 use crate::sim::op::ConvOp;
 
@@ -19,64 +18,38 @@ fn meet(a: (i64, i64), b: (i64, i64)) -> bool {
 /// Depthwise weights made ready: interleaved, with their sums.
 #[derive(Debug, Default)]
 pub(super) struct Interleaved {
-    pub(super) of: Option<Wanted>,
-    range: (i64, i64),
     plain: Vec<i16>,
-    pub(super) made: Made<i16, i64>,
-    kept: Kept<i16, i64>,
+    pub(super) kept: Kept<i16, i64>,
 }
 
 impl Interleaved {
-    /// The engine forgets everything but constants.
-    pub(super) fn reset(&mut self) {
-        self.kept.put_away(&mut self.of, &mut self.made);
-    }
-
-    /// Bytes of the scratchpad change.
-    pub(super) fn changed(&mut self, range: (i64, i64)) {
-        if meet(self.range, range) {
-            self.of = None;
-        }
-    }
-
     /// Makes weights ready, unless they are those of the last product; `columns` for square kernels, in the order of columns.
     pub(super) fn ready(&mut self, m: &Memory, d: &TensorDesc, columns: bool) -> Option<()> {
         let wanted = (*d, columns);
-        if self.of == Some(wanted) {
-            return Some(());
-        }
-        if self.kept.exchange(&mut self.of, &mut self.made, wanted) {
-            self.range = (0, 0);
+        if self.kept.holds(wanted)? {
             return Some(());
         }
         let [_, kh, kw, channels] = d.dims.map(|n| n as usize);
-        if d.strides[3] != 1 || channels == 0 {
-            return None;
-        }
-        self.range = match d.space {
-            Space::Dram => (0, 0),
-            _ => Region::Box(d, d.dims).span()?,
-        };
         self.plain.clear();
-        self.made.sums.clear();
-        self.made.sums.resize(channels, 0);
+        self.kept.made.sums.clear();
+        self.kept.made.sums.resize(channels, 0);
         let zero = d.zero_point as i16;
         for y in 0..kh as i64 {
             for x in 0..kw as i64 {
                 let row = m.read(d.space, d.base + y * d.strides[1] + x * d.strides[2], channels);
-                for (w, sum) in row.iter().zip(&mut self.made.sums) {
+                for (w, sum) in row.iter().zip(&mut self.kept.made.sums) {
                     let value = if d.etype == EType::S8 { i16::from(*w as i8) } else { i16::from(*w) };
                     *sum += i64::from(value - zero);
                     self.plain.push(value - zero);
                 }
             }
         }
-        self.made.weights.copy(&if columns {
+        self.kept.made.weights.copy(&if columns {
             columns_words::interleave(&self.plain, kh, channels)
         } else {
             depthwise_words::interleave(&self.plain, channels)
         });
-        self.of = Some(wanted);
+        self.kept.of = Some(wanted);
         Some(())
     }
 }
