@@ -116,6 +116,22 @@ kernel! {
     }
 }
 
+#[cfg(target_arch = "aarch64")]
+kernel! {
+    /// The bytes of sums, with one multiplier for each.
+    pub(super) fn requantize_bytes(
+        to: &mut [u8],
+        sums: &[i32],
+        multipliers: &[f32],
+        zero_point: i32,
+        clamp: [i32; 2],
+    ) -> () {
+        for ((to, sum), m) in to.iter_mut().zip(sums).zip(multipliers) {
+            *to = numeric::requantize(*sum, *m, zero_point, clamp) as u8;
+        }
+    }
+}
+
 kernel! {
     /// QLinearAdd; the result replaces `a`.
     pub(super) fn add(a: &mut [i32], b: &[i32], c: [f32; 3], clamp: [i32; 2]) -> () {

@@ -4,7 +4,7 @@ use super::rows::{
     Elements, Piece, for_pieces, for_rows, pad_lanes, read, read_float_piece, read_floats, row_address, write,
 };
 use super::{Level, Scratch, kernels};
-use crate::isa::{EType, Float1, Float2, Fold, QuantDesc, Space, TensorDesc};
+use crate::isa::{EType, Float1, Float2, Fold, QuantDesc, TensorDesc};
 use crate::numeric;
 use crate::sim::memory::Memory;
 
@@ -71,7 +71,7 @@ pub(super) fn float2(
 fn fast_float2(level: Level, m: &mut Memory, of: [&TensorDesc; 3], piece: Piece, op: Float2) -> bool {
     #[cfg(target_arch = "x86_64")]
     if matches!(level, Level::Avx512Vnni(_) | Level::Amx(_))
-        && of.iter().all(|d| d.space == Space::Spm && matches!(d.strides[3], 0 | 4))
+        && of.iter().all(|d| d.space == crate::isa::Space::Spm && matches!(d.strides[3], 0 | 4))
         && of[0].strides[3] == 4
     {
         use super::simd::floats::{Floats, float2};

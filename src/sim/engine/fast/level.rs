@@ -13,6 +13,8 @@ pub enum Level {
     Avx512Vnni(Proof),
     /// The same with matrix tiles (AMX) for dense convolutions of bytes.
     Amx(Proof),
+    /// On ARM: SDOT, the dot products of bytes of ARMv8.2.
+    NeonDot(Proof),
 }
 
 /// Proof that the CPU has what a level needs: only detection makes one.
@@ -31,8 +33,8 @@ pub enum LevelError {
 }
 
 impl Level {
-    /// The names of all levels, the slowest first.
-    pub const NAMES: [&str; 5] = ["portable", "avx2", "avx-vnni", "avx512-vnni", "amx"];
+    /// The names of all levels, of each kind of CPU the slowest first.
+    pub const NAMES: [&str; 6] = ["portable", "avx2", "avx-vnni", "avx512-vnni", "amx", "neon-dot"];
 
     /// The best level of this CPU.
     #[must_use]
@@ -43,7 +45,10 @@ impl Level {
     /// The levels that this CPU has, the slowest first.
     #[must_use]
     pub fn available() -> Vec<Level> {
-        #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut, reason = "other CPUs add none"))]
+        #[cfg_attr(
+            not(any(target_arch = "x86_64", target_arch = "aarch64")),
+            expect(unused_mut, reason = "other CPUs add none")
+        )]
         let mut levels = vec![Level::Portable];
         #[cfg(target_arch = "x86_64")]
         {
@@ -68,6 +73,10 @@ impl Level {
                 }
             }
         }
+        #[cfg(target_arch = "aarch64")]
+        if std::arch::is_aarch64_feature_detected!("dotprod") {
+            levels.push(Level::NeonDot(Proof(())));
+        }
         levels
     }
 
@@ -80,6 +89,11 @@ impl Level {
             return Err(LevelError::Unknown(name.into()));
         };
         Level::available().into_iter().find(|l| l.name() == known).ok_or(LevelError::Missing(known))
+    }
+
+    /// Whether dense kernels of the level give the bytes of a requantization instead of sums.
+    pub(super) fn requantizes(self) -> bool {
+        matches!(self, Level::Avx512Vnni(_) | Level::Amx(_) | Level::NeonDot(_))
     }
 
     /// Keeps the CPU busy with as many products of bytes as VPDPBUSD on 512 bits can do, for benchmarks: `rounds` rounds; gives
@@ -105,6 +119,7 @@ impl Level {
             Level::AvxVnni(_) => 2,
             Level::Avx512Vnni(_) => 3,
             Level::Amx(_) => 4,
+            Level::NeonDot(_) => 5,
         }]
     }
 }

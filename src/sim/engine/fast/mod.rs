@@ -126,8 +126,7 @@ impl Engine for Fast {
     }
 
     fn execute_tall(&mut self, pair: [&QueueOp; 2], memory: &mut Memory) -> Option<u64> {
-        // Kernels of the other levels store sums.
-        if !matches!(self.level, Level::Avx512Vnni(_) | Level::Amx(_)) {
+        if !self.level.requantizes() {
             return None;
         }
         let OpKind::Requant { dst, quant, .. } = &pair[1].kind else { return None };

@@ -23,6 +23,19 @@ pub(in crate::sim::engine::fast) struct Scale<'a> {
     pub(in crate::sim::engine::fast) guard: Option<Guard<'a>>,
 }
 
+#[cfg(target_arch = "aarch64")]
+impl Scale<'_> {
+    /// Stores the bytes of sums, the first of which is of a channel; gives whether a guarded sum has wrapped.
+    pub(super) fn store(&self, level: Level, channel: usize, sums: &[i32], to: &mut [u8]) -> bool {
+        let Bounds { zero_point, clamp } = self.bounds;
+        kernels::requantize_bytes(level, to, sums, &self.multipliers[channel..], zero_point, clamp);
+        self.guard.is_some_and(|g| {
+            let watched = g.bias[channel..].iter().zip(&g.watched[channel..]);
+            sums.iter().zip(watched).any(|(sum, (bias, watched))| (sum ^ bias) & watched < 0)
+        })
+    }
+}
+
 /// Watches sums that start from an enormous bias: one that is as far from zero as no sum of products can be. As long as it
 /// has not wrapped, the result has the sign of the bias.
 #[derive(Debug, Clone, Copy)]

@@ -162,7 +162,7 @@ impl Tile<'_> {
     /// Whether a kernel of the level can give bytes instead of sums.
     fn can_finish(&self, level: Level) -> bool {
         let Finish::Bytes(_) = self.finish else { return true };
-        matches!(level, Level::Avx512Vnni(_) | Level::Amx(_)) && self.plain()
+        level.requantizes() && self.plain()
     }
 
     /// How many additions to the bias wrapped, from the results: only channels with an enormous bias can.
@@ -223,6 +223,8 @@ impl Tile<'_> {
             Level::Avx2(_) => Some(super::avx2::run(self, plain, false, lists)),
             #[cfg(target_arch = "x86_64")]
             Level::AvxVnni(_) => Some(super::avx2::run(self, plain, true, lists)),
+            #[cfg(target_arch = "aarch64")]
+            Level::NeonDot(_) => Some(super::neon::run(self, level, plain, lists)),
             _ => None,
         };
         match self.finish {
