@@ -353,6 +353,13 @@ kernel! {
 }
 
 kernel! {
+    /// The sum of unsigned bytes.
+    pub(super) fn byte_sum(bytes: &[u8]) -> i32 {
+        bytes.iter().map(|b| i32::from(*b)).fold(0, i32::wrapping_add)
+    }
+}
+
+kernel! {
     /// Adds signed packed weights, rows of four for each of `sums.len()` channels, up for each channel.
     pub(super) fn sum_quads(rows: &[u8], sums: &mut [i32]) -> () {
         for row in rows.chunks_exact(sums.len() * 4) {

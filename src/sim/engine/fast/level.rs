@@ -93,7 +93,7 @@ impl Level {
 
     /// Whether dense kernels of the level give the bytes of a requantization instead of sums.
     pub(super) fn requantizes(self) -> bool {
-        matches!(self, Level::Avx512Vnni(_) | Level::Amx(_) | Level::NeonDot(_))
+        self != Level::Portable
     }
 
     /// Keeps the CPU busy with as many products of bytes as VPDPBUSD on 512 bits can do, for benchmarks: `rounds` rounds; gives

@@ -2,7 +2,7 @@
 //!
 //! [`tile::Tile`] is a tile of a dense product in a form that all share: unsigned activations at constant steps, signed
 //! weights in the packed order of the manual. Zero points fold into start values. `vnni` multiplies a few pixels with up to 64
-//! channels in registers, `amx` 32 pixels with 32 channels in matrix tiles, `avx2` a few pixels with 16 channels on 256 bits,
+//! channels in registers, `amx` 32 pixels with 32 channels in matrix tiles, `ymm` a few pixels with 16 channels on 256 bits,
 //! `neon` on 128;
 //! all read activations where they lie. `columns` and `depthwise` are depthwise products of bytes, `columns_words` and
 //! `depthwise_words` those of words. `round`, `words` and `combine` are what rounds to 8 or 16 bits, `table` looks up bytes,
@@ -11,8 +11,6 @@
 
 #[cfg(target_arch = "x86_64")]
 pub(super) mod amx;
-#[cfg(target_arch = "x86_64")]
-pub(super) mod avx2;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod columns;
 #[cfg(target_arch = "x86_64")]
@@ -45,3 +43,5 @@ pub(super) mod tile;
 pub(super) mod vnni;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod words;
+#[cfg(target_arch = "x86_64")]
+mod ymm;

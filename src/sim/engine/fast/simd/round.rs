@@ -244,9 +244,9 @@ impl Targets for Even {
 /// Per-channel operands of a [`Rounding`], from some channel on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Channels {
-    multipliers: *const f32,
+    pub(super) multipliers: *const f32,
     /// Bias and watched bits of a [`Guard`](super::finish::Guard).
-    guard: Option<(*const i32, *const i32)>,
+    pub(super) guard: Option<(*const i32, *const i32)>,
 }
 
 impl Scale<'_> {

@@ -112,6 +112,8 @@ pub(in crate::sim::engine::fast) struct Lists {
     pub(super) steps: Vec<[usize; 2]>,
     /// [`Tile::less`] of each pixel.
     pub(super) less: Vec<i32>,
+    /// Weights of a few channels in a kernel's own order.
+    pub(super) slice: Aligned<u8>,
 }
 
 impl Tile<'_> {
@@ -149,13 +151,11 @@ impl Tile<'_> {
     }
 
     /// What the zero point of the weights takes from all sums of a pixel: `zw·Σa`.
-    pub(super) fn less(&self, source: usize) -> i32 {
+    pub(super) fn less(&self, level: Level, source: usize) -> i32 {
         if self.zeros[1] == 0 {
             return 0;
         }
-        let sum = |t: &usize| -> i32 {
-            self.src[source + t..][..self.quads * 4].iter().map(|a| i32::from(*a)).sum()
-        };
+        let sum = |t: &usize| kernels::byte_sum(level, &self.src[source + t..][..self.quads * 4]);
         self.zeros[1].wrapping_mul(self.taps.iter().map(sum).fold(0, i32::wrapping_add))
     }
 
@@ -220,9 +220,7 @@ impl Tile<'_> {
             #[cfg(target_arch = "x86_64")]
             Level::Avx512Vnni(_) | Level::Amx(_) => Some(super::vnni::run(self, plain, lists)),
             #[cfg(target_arch = "x86_64")]
-            Level::Avx2(_) => Some(super::avx2::run(self, plain, false, lists)),
-            #[cfg(target_arch = "x86_64")]
-            Level::AvxVnni(_) => Some(super::avx2::run(self, plain, true, lists)),
+            Level::Avx2(_) | Level::AvxVnni(_) => Some(super::ymm::dense::run(self, level, plain, lists)),
             #[cfg(target_arch = "aarch64")]
             Level::NeonDot(_) => Some(super::neon::run(self, level, plain, lists)),
             _ => None,

@@ -170,7 +170,7 @@ impl Group {
     }
 }
 
-/// [`Tile::less`] of a pixel inside `src`.
+/// What [`Tile::less`] says of a pixel inside `src`.
 pub(super) fn less(t: &Tile, source: usize) -> i32 {
     let mut sum = 0;
     for tap in t.taps {
