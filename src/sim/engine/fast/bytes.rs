@@ -140,15 +140,15 @@ pub(super) fn depthwise(
 ) -> Option<u64> {
     use super::simd::columns::{self, Columns};
     use super::simd::depthwise::Depthwise;
-    let wide = matches!(level, Level::Avx512Vnni(_) | Level::Amx(_));
-    if !wide || c.accumulate || c.pruned.is_some() || !suits(level, c, then) {
+    if c.accumulate || c.pruned.is_some() || !suits(level, c, then) {
         return None;
     }
     let channels = c.weights.dims[3] as usize;
     let (flip, za) = sign(&c.src);
     let w = &c.window;
     let by_columns = columns::suits(w.kernel, w.stride, w.dilation);
-    if then.is_some() && !by_columns {
+    let wide = matches!(level, Level::Avx512Vnni(_) | Level::Amx(_));
+    if !by_columns && (then.is_some() || !wide) {
         return None;
     }
     s.interleaved.ready(level, m, &c.weights, by_columns)?;
@@ -193,7 +193,7 @@ pub(super) fn depthwise(
             target: place.first,
             step: place.stride,
         };
-        tile.run(&mut s.line)
+        tile.run(level, &mut s.line)
     } else {
         let direct = flip == 0 && image.inside(c);
         let (src, pixel, row) = if direct {

@@ -138,6 +138,17 @@ impl Interleaved {
                 self.kept.made.sums.iter_mut().zip(row).for_each(|(sum, w)| *sum += i32::from(*w));
             }
         }
+        if matches!(level, Level::Avx2(_) | Level::AvxVnni(_)) {
+            if plain {
+                self.differences.extend(self.plain.iter().map(|w| i16::from(*w as i8)));
+            }
+            columns.then_some(())?;
+            let vnni = matches!(level, Level::AvxVnni(_));
+            let weights = super::simd::ymm::columns::interleave(&self.differences, kh, channels, vnni);
+            self.kept.made.weights.copy(&weights);
+            self.kept.of = Some(wanted);
+            return Some(());
+        }
         // Two bytes make up each difference between −256 and 254; the one that is left is for others.
         if self.differences.contains(&255) {
             return None;

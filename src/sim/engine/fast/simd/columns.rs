@@ -94,27 +94,44 @@ const fn block_bytes(kernel: usize) -> usize {
 }
 
 /// A row of the image: where its first pixel begins, and how far the next one is; a row of padding stands still.
-type Row = (*const u8, usize);
+pub(super) type Row = (*const u8, usize);
 
 impl Columns<'_> {
-    /// Computes the tile; `line` is room for a line of sums. False if something lies outside, or if bytes were stored and a
-    /// guarded sum wrapped.
-    pub(in crate::sim::engine::fast) fn run(&mut self, line: &mut Aligned<i32>) -> bool {
-        let [height, width] = self.image;
-        let blocks = self.channels.div_ceil(64);
-        let unit = self.finish.bytes();
+    /// Whether image and targets lie inside, and the operands of each channel are there.
+    pub(super) fn fits(&self) -> bool {
         let end = |first: usize, rows: usize, pitch: [usize; 2], columns: usize, len: usize| {
             first + (rows - 1) * pitch[0] + (columns - 1) * pitch[1] + len
         };
-        let fits = self.extent.iter().chain(&self.image).all(|n| *n > 0)
+        let [height, width] = self.image;
+        self.extent.iter().chain(&self.image).all(|n| *n > 0)
             && matches!(self.kernel, 3 | 5)
             && end(self.first, height, self.pitch, width, self.channels) <= self.src.len()
-            && end(self.target, self.extent[0], self.step, self.extent[1], self.channels * unit)
-                <= self.dst.len()
+            && end(
+                self.target,
+                self.extent[0],
+                self.step,
+                self.extent[1],
+                self.channels * self.finish.bytes(),
+            ) <= self.dst.len()
             && self.finish.serves(self.channels)
-            && self.weights.len() >= blocks * block_bytes(self.kernel)
-            && self.init.len() >= blocks * 64;
-        if !fits {
+            && self.init.len() >= self.channels.next_multiple_of(64)
+    }
+
+    /// Where the row of the image begins that is the `i`th of the windows of an output line; none if it is padding.
+    pub(super) fn row(&self, y: usize, i: usize) -> Option<usize> {
+        let at = self.corner[0] + (y * self.stride[0] + i) as i64;
+        (0..self.image[0] as i64).contains(&at).then(|| self.first + at as usize * self.pitch[0])
+    }
+
+    /// Computes the tile; `line` is room for a line of sums. False if something lies outside, or if bytes were stored and a
+    /// guarded sum wrapped.
+    pub(in crate::sim::engine::fast) fn run(&mut self, level: Level, line: &mut Aligned<i32>) -> bool {
+        if matches!(level, Level::Avx2(_) | Level::AvxVnni(_)) {
+            return super::ymm::columns::run(self, matches!(level, Level::AvxVnni(_)));
+        }
+        let blocks = self.channels.div_ceil(64);
+        let unit = self.finish.bytes();
+        if !self.fits() || self.weights.len() < blocks * block_bytes(self.kernel) {
             return false;
         }
         let set = blocks * block_bytes(self.kernel);
@@ -133,10 +150,8 @@ impl Columns<'_> {
                 let n = (self.channels - block * 64).min(64);
                 let mut rows: [Row; 5] = [(padding.as_ptr(), 0); 5];
                 for (i, row) in rows.iter_mut().enumerate().take(self.kernel) {
-                    let at = self.corner[0] + (y * self.stride[0] + i) as i64;
-                    if (0..height as i64).contains(&at) {
-                        let first = self.first + at as usize * self.pitch[0] + block * 64;
-                        *row = (self.src[first..].as_ptr(), self.pitch[1]);
+                    if let Some(first) = self.row(y, i) {
+                        *row = (self.src[first + block * 64..].as_ptr(), self.pitch[1]);
                     }
                 }
                 let target = self.target + y * self.step[0] + block * 64 * unit;
@@ -147,7 +162,7 @@ impl Columns<'_> {
                 let outputs = Line {
                     rows,
                     begin: self.corner[1],
-                    width: width as i64,
+                    width: self.image[1] as i64,
                     zero: self.zero,
                     flip: self.flip,
                     weights: self.weights[block * block_bytes(self.kernel)..].as_ptr(),

@@ -44,4 +44,4 @@ pub(super) mod vnni;
 #[cfg(target_arch = "x86_64")]
 pub(super) mod words;
 #[cfg(target_arch = "x86_64")]
-mod ymm;
+pub(super) mod ymm;

@@ -164,7 +164,11 @@ impl Slice<'_> {
     ) -> bool {
         // SAFETY: as the function says.
         unsafe {
-            if vnni { self.all_quads(pixels, less, to, bytes) } else { self.all_pairs(pixels, less, to, bytes) }
+            if vnni {
+                self.all_quads(pixels, less, to, bytes)
+            } else {
+                self.all_pairs(pixels, less, to, bytes)
+            }
         }
     }
 }
@@ -230,9 +234,8 @@ impl Slice<'_> {
     #[target_feature(enable = "avx2")]
     unsafe fn start<const P: usize>(&self, less: &[i32]) -> [[__m256i; 2]; P] {
         // SAFETY: as the function says.
-        let init = unsafe {
-            [_mm256_loadu_si256(self.init.cast()), _mm256_loadu_si256(self.init.add(8).cast())]
-        };
+        let init =
+            unsafe { [_mm256_loadu_si256(self.init.cast()), _mm256_loadu_si256(self.init.add(8).cast())] };
         let mut sums = [init; P];
         if let Some(last) = less.len().checked_sub(1) {
             for (p, sums) in sums.iter_mut().enumerate() {
@@ -260,10 +263,7 @@ impl Slice<'_> {
                     *from = from.add(pixel.0 + tap);
                 }
                 for quad in 0..self.quads {
-                    let w = [
-                        _mm256_loadu_si256(weights.cast()),
-                        _mm256_loadu_si256(weights.add(32).cast()),
-                    ];
+                    let w = [_mm256_loadu_si256(weights.cast()), _mm256_loadu_si256(weights.add(32).cast())];
                     weights = weights.wrapping_add(self.row);
                     for p in 0..P {
                         let a = _mm256_set1_epi32(from[p].add(quad * 4).cast::<i32>().read_unaligned());
@@ -297,10 +297,10 @@ impl Slice<'_> {
                     for p in 0..P {
                         let a = _mm256_set1_epi32(from[p].add(quad * 4).cast::<i32>().read_unaligned());
                         let (even, odd) = (_mm256_and_si256(a, low), _mm256_srli_epi16::<8>(a));
-                        for v in 0..2 {
+                        for (v, sum) in sums[p].iter_mut().enumerate() {
                             let even = _mm256_madd_epi16(even, _mm256_loadu_si256(weights.add(v)));
                             let odd = _mm256_madd_epi16(odd, _mm256_loadu_si256(weights.add(2 + v)));
-                            sums[p][v] = _mm256_add_epi32(sums[p][v], _mm256_add_epi32(even, odd));
+                            *sum = _mm256_add_epi32(*sum, _mm256_add_epi32(even, odd));
                         }
                     }
                     weights = weights.add(4);

@@ -6,5 +6,6 @@
 
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
 
+pub(in crate::sim::engine::fast) mod columns;
 pub(super) mod dense;
 mod round;
