@@ -171,9 +171,10 @@ unsafe fn eights(from: *const u8, flip: __m256i) -> __m256i {
 #[target_feature(enable = "avx2")]
 unsafe fn rows<const K: usize>(rows: &[Row; 5], at: usize, flip: __m256i) -> [__m256i; 6] {
     let mut to = [_mm256_setzero_si256(); 6];
-    for (to, (first, step)) in to.iter_mut().zip(rows).take(K) {
+    for i in 0..K {
+        let (first, step) = rows[i];
         // SAFETY: as the function says.
-        *to = unsafe { eights(first.add(at * step), flip) };
+        to[i] = unsafe { eights(first.add(at * step), flip) };
     }
     to
 }
@@ -193,10 +194,10 @@ unsafe fn quads<const K: usize, const G: usize>(
     let rows = unsafe { rows::<K>(of, at, flip) };
     let none = _mm256_setzero_si256();
     let mut to = [[none; 2]; G];
-    for (g, to) in to.iter_mut().enumerate() {
+    for g in 0..G {
         let one = _mm256_unpacklo_epi8(rows[g * 4], rows[g * 4 + 1]);
         let two = if g == 0 { _mm256_unpacklo_epi8(rows[2], rows[3]) } else { none };
-        *to = [_mm256_unpacklo_epi16(one, two), _mm256_unpackhi_epi16(one, two)];
+        to[g] = [_mm256_unpacklo_epi16(one, two), _mm256_unpackhi_epi16(one, two)];
     }
     to
 }
@@ -216,9 +217,9 @@ unsafe fn pairs<const K: usize, const G: usize>(
     let rows = unsafe { rows::<K>(of, at, flip) };
     let none = _mm256_setzero_si256();
     let mut to = [[none; 2]; G];
-    for (g, to) in to.iter_mut().enumerate() {
+    for g in 0..G {
         let both = _mm256_unpacklo_epi8(rows[g * 2], rows[g * 2 + 1]);
-        *to = [_mm256_unpacklo_epi8(both, none), _mm256_unpackhi_epi8(both, none)];
+        to[g] = [_mm256_unpacklo_epi8(both, none), _mm256_unpackhi_epi8(both, none)];
     }
     to
 }
@@ -317,7 +318,7 @@ macro_rules! slide {
                         }
                         // The oldest output meets its window's last column now, younger ones those before it.
                         let even = stride == 1 || c % 2 == (K - 1) % 2;
-                        for (j, sums) in sums.iter_mut().enumerate() {
+                        for j in 0..A {
                             let tap = match (stride, even) {
                                 (1, _) => K - 1 - j,
                                 (_, true) => K - 1 - 2 * j,
@@ -325,10 +326,10 @@ macro_rules! slide {
                                 _ if j == A - 1 => continue,
                                 _ => K - 2 - 2 * j,
                             };
-                            for (g, column) in column.iter().enumerate() {
+                            for g in 0..G {
                                 let w = self.weights.add((tap * G + g) * 64).cast::<__m256i>();
                                 for v in 0..2 {
-                                    sums[v] = $add(sums[v], column[v], _mm256_loadu_si256(w.add(v)));
+                                    sums[j][v] = $add(sums[j][v], column[g][v], _mm256_loadu_si256(w.add(v)));
                                 }
                             }
                         }

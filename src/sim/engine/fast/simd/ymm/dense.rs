@@ -238,9 +238,9 @@ impl Slice<'_> {
             unsafe { [_mm256_loadu_si256(self.init.cast()), _mm256_loadu_si256(self.init.add(8).cast())] };
         let mut sums = [init; P];
         if let Some(last) = less.len().checked_sub(1) {
-            for (p, sums) in sums.iter_mut().enumerate() {
-                let less = _mm256_set1_epi32(less[p.min(last)]);
-                *sums = [_mm256_sub_epi32(sums[0], less), _mm256_sub_epi32(sums[1], less)];
+            for p in 0..P {
+                let less = _mm256_set1_epi32(less[if p < last { p } else { last }]);
+                sums[p] = [_mm256_sub_epi32(sums[p][0], less), _mm256_sub_epi32(sums[p][1], less)];
             }
         }
         sums
@@ -259,8 +259,8 @@ impl Slice<'_> {
             let mut weights = self.weights;
             for tap in self.taps {
                 let mut from = [self.src; P];
-                for (from, pixel) in from.iter_mut().zip(pixels) {
-                    *from = from.add(pixel.0 + tap);
+                for p in 0..P {
+                    from[p] = from[p].add(pixels[p].0 + tap);
                 }
                 for quad in 0..self.quads {
                     let w = [_mm256_loadu_si256(weights.cast()), _mm256_loadu_si256(weights.add(32).cast())];
@@ -290,17 +290,17 @@ impl Slice<'_> {
             let mut weights = self.weights.cast::<__m256i>();
             for tap in self.taps {
                 let mut from = [self.src; P];
-                for (from, pixel) in from.iter_mut().zip(pixels) {
-                    *from = from.add(pixel.0 + tap);
+                for p in 0..P {
+                    from[p] = from[p].add(pixels[p].0 + tap);
                 }
                 for quad in 0..self.quads {
                     for p in 0..P {
                         let a = _mm256_set1_epi32(from[p].add(quad * 4).cast::<i32>().read_unaligned());
                         let (even, odd) = (_mm256_and_si256(a, low), _mm256_srli_epi16::<8>(a));
-                        for (v, sum) in sums[p].iter_mut().enumerate() {
+                        for v in 0..2 {
                             let even = _mm256_madd_epi16(even, _mm256_loadu_si256(weights.add(v)));
                             let odd = _mm256_madd_epi16(odd, _mm256_loadu_si256(weights.add(2 + v)));
-                            *sum = _mm256_add_epi32(*sum, _mm256_add_epi32(even, odd));
+                            sums[p][v] = _mm256_add_epi32(sums[p][v], _mm256_add_epi32(even, odd));
                         }
                     }
                     weights = weights.add(4);
@@ -347,15 +347,15 @@ impl Store {
         // SAFETY: as the function says.
         unsafe {
             let Some((rounding, operands)) = &self.bytes else {
-                for (pixel, sums) in pixels.iter().zip(sums) {
-                    put_sums(self.to.add(pixel.1), sums, self.n);
+                for p in 0..P {
+                    put_sums(self.to.add(pixels[p].1), sums[p], self.n);
                 }
                 return seen;
             };
             let mut words = [_mm256_setzero_si256(); P];
-            for (words, sums) in words.iter_mut().zip(sums) {
-                *words = rounding.words(sums, operands.multipliers);
-                seen = operands.wrapped(sums, seen);
+            for p in 0..P {
+                words[p] = rounding.words(sums[p], operands.multipliers);
+                seen = operands.wrapped(sums[p], seen);
             }
             // Packing works inside 128 bits: fours of channels, to be put into their order.
             let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);

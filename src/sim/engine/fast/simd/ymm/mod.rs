@@ -5,6 +5,10 @@
 //! bytes on the stack. `dense` and `columns` are the products, `round` makes bytes of their sums.
 
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
+#![expect(
+    clippy::needless_range_loop,
+    reason = "where iterators are not inlined, sums leave their registers"
+)]
 
 pub(in crate::sim::engine::fast) mod columns;
 pub(super) mod dense;
