@@ -74,7 +74,7 @@ impl Group {
         let init = &init[self.channel..self.channel + 16];
         let mut wraps = 0;
         for ((source, target), sums) in pixels.iter().zip(&mut sums) {
-            let less = t.less(*source);
+            let less = t.less(self.level, *source);
             let taken = if self.plain { less } else { 0 };
             sums.iter_mut().zip(init).for_each(|(s, i)| *s = s.wrapping_add(i.wrapping_sub(taken)));
             let sums = &sums[..n];

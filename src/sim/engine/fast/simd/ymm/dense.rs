@@ -23,7 +23,8 @@ pub(in super::super) fn run(t: &mut Tile, level: Level, plain: bool, lists: &mut
     let mut pixels = std::mem::take(&mut lists.pixels);
     let mut slice = std::mem::take(&mut lists.slice);
     t.pixels(&mut pixels);
-    t.less(level, &pixels, &mut lists.less);
+    lists.less.clear();
+    lists.less.extend(pixels.iter().map(|(source, _)| t.less(level, *source)));
     let rows = t.taps.len() * t.quads;
     let mut wraps = 0;
     let mut at = 0;
