@@ -67,13 +67,13 @@ pub(in crate::sim::engine::fast) fn combine(
     let base = memory.as_mut_ptr();
     let only_bytes = all.iter().all(|o| o.etype.bytes() == 1);
     let kernel = match (only_bytes, to.etype == EType::S8, sum) {
-        (false, ..) => match (from[0].etype, from[1].etype, sum) {
-            (EType::U16, EType::U16, Sum::Add(_)) => words::<U16, true>,
-            (EType::U16, EType::U16, Sum::Mul(..)) => words::<U16, false>,
-            (EType::S16, EType::S16, Sum::Add(_)) => words::<S16, true>,
-            (EType::S16, EType::S16, Sum::Mul(..)) => words::<S16, false>,
-            (_, _, Sum::Add(_)) => words::<ANY, true>,
-            (_, _, Sum::Mul(..)) => words::<ANY, false>,
+        (false, ..) => match (all.map(|o| o.etype), sum) {
+            ([EType::U16, EType::U16, EType::U16], Sum::Add(_)) => words::<false, true>,
+            ([EType::U16, EType::U16, EType::U16], Sum::Mul(..)) => words::<false, false>,
+            ([EType::S16, EType::S16, EType::S16], Sum::Add(_)) => words::<true, true>,
+            ([EType::S16, EType::S16, EType::S16], Sum::Mul(..)) => words::<true, false>,
+            (_, Sum::Add(_)) => mixed::<true>,
+            (_, Sum::Mul(..)) => mixed::<false>,
         },
         (_, false, Sum::Add(_)) => bytes::<false, true>,
         (_, true, Sum::Add(_)) => bytes::<true, true>,
@@ -188,17 +188,84 @@ pub(super) unsafe fn load(from: *const u8, etype: EType, i: usize, mask: u16) ->
     }
 }
 
-/// Types of both operands of [`words`]: the same one, or any two.
-const ANY: u8 = 0;
-const U16: u8 = 1;
-const S16: u8 = 2;
-
-/// Sums, or products where not `ADD`, of rows of bytes or words.
+/// Sums, or products where not `ADD`, of rows of words of one type.
 ///
 /// # Safety
 /// The CPU has the features; `n` elements of each row of each operand can be read and written, or one.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,fma")]
-unsafe fn words<const TYPES: u8, const ADD: bool>(
+unsafe fn words<const SIGNED: bool, const ADD: bool>(
+    base: *mut u8,
+    to: Operand,
+    from: [Operand; 2],
+    [rows, n]: [usize; 2],
+    sum: Sum,
+    clamp: [i32; 2],
+) {
+    // SAFETY: as the function says; the last vector of a row is masked.
+    unsafe {
+        let hi = _mm512_set1_ps(clamp[1] as f32);
+        let lo = _mm512_set1_epi16(clamp[0] as i16);
+        let (by, zeros) = match sum {
+            Sum::Add(by) => (by, [0; 2]),
+            Sum::Mul(zeros, m, zero) => ([m, zero as f32, 0.0], zeros),
+        };
+        let [p, q, r] = [_mm512_set1_ps(by[0]), _mm512_set1_ps(by[1]), _mm512_set1_ps(by[2])];
+        // Signed ones are turned to unsigned ones.
+        let sign = if SIGNED { 0x8000 } else { 0 };
+        let flip = _mm512_set1_epi16(sign as i16);
+        let less = [_mm512_set1_epi32(zeros[0] + sign), _mm512_set1_epi32(zeros[1] + sign)];
+        let none = _mm512_setzero_si512();
+        for row in 0..rows {
+            let at = [0, 1].map(|o| base.add(from[o].at + row * from[o].strides[2]));
+            let to = base.add(to.at + row * to.strides[2]).cast::<i16>();
+            for i in (0..n).step_by(32) {
+                let mask = if n - i >= 32 { u32::MAX } else { (1 << (n - i)) - 1 };
+                let mut each = [[none; 2]; 2];
+                for (o, each) in each.iter_mut().enumerate() {
+                    let mut all = if from[o].one {
+                        _mm512_set1_epi16(at[o].cast::<i16>().read_unaligned())
+                    } else {
+                        _mm512_maskz_loadu_epi16(mask, at[o].cast::<i16>().add(i))
+                    };
+                    if SIGNED {
+                        all = _mm512_xor_si512(all, flip);
+                    }
+                    *each = [_mm512_unpacklo_epi16(all, none), _mm512_unpackhi_epi16(all, none)];
+                    if SIGNED || !ADD {
+                        for part in each {
+                            *part = _mm512_sub_epi32(*part, less[o]);
+                        }
+                    }
+                }
+                let mut results = [none; 2];
+                for (v, result) in results.iter_mut().enumerate() {
+                    let [x, y] = [_mm512_cvtepi32_ps(each[0][v]), _mm512_cvtepi32_ps(each[1][v])];
+                    let sum = if ADD {
+                        _mm512_fmadd_ps(x, p, _mm512_fmadd_ps(y, q, r))
+                    } else {
+                        _mm512_add_ps(_mm512_mul_ps(_mm512_mul_ps(x, y), p), q)
+                    };
+                    // As for bytes: what is too low, and NaN, becomes the least integer, and packing saturates.
+                    *result = _mm512_cvtps_epi32(_mm512_min_ps(hi, sum));
+                }
+                // The order of unpacking is that of packing.
+                let packed = if SIGNED {
+                    _mm512_max_epi16(_mm512_packs_epi32(results[0], results[1]), lo)
+                } else {
+                    _mm512_max_epu16(_mm512_packus_epi32(results[0], results[1]), lo)
+                };
+                _mm512_mask_storeu_epi16(to.add(i), mask, packed);
+            }
+        }
+    }
+}
+
+/// The same of bytes and words of any types.
+///
+/// # Safety
+/// The CPU has the features; `n` elements of each row of each operand can be read and written, or one.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,fma")]
+unsafe fn mixed<const ADD: bool>(
     base: *mut u8,
     to: Operand,
     [a, b]: [Operand; 2],
@@ -211,12 +278,7 @@ unsafe fn words<const TYPES: u8, const ADD: bool>(
         let [lo, hi] = [_mm512_set1_ps(clamp[0] as f32), _mm512_set1_ps(clamp[1] as f32)];
         let first = _mm512_setzero_si512();
         let size = to.etype.bytes();
-        // What is known here makes a loop without choices.
-        let types = match TYPES {
-            U16 => [EType::U16; 2],
-            S16 => [EType::S16; 2],
-            _ => [a.etype, b.etype],
-        };
+        let types = [a.etype, b.etype];
         let (by, zeros) = match sum {
             Sum::Add(by) => (by, [0; 2]),
             Sum::Mul(zeros, m, zero) => ([m, zero as f32, 0.0], zeros),

@@ -1,9 +1,9 @@
 //! Division of many floats by one: by its inverse, and corrected. A vector is divided in sixteen cycles, and multiplied in one.
 //!
-//! With `y = 1/s` rounded, `q = x·y` is less than two units in its last place off `x/s`. The remainder `x − q·s` is a float, and
-//! a fused operation gives it exactly. `q + (x − q·s)·y` is less than a unit off, and the same once more is the quotient as division
+//! With `y + e = 1/s`, both floats, `q = x·y + x·e` as a fused operation is less than a unit in its last place off `x/s`. The
+//! remainder `x − q·s` is a float, and a fused operation gives it exactly. Then `q + (x − q·s)·y` is the quotient as division
 //! rounds it (P. W. Markstein, Computation of elementary functions on the IBM RISC System/6000 processor, IBM J. Res. Dev. 34,
-//! 1990). That holds as long as nothing overflows or is denormal: for 2^−40 ≤ |s| ≤ 2^40 and 2^−80 ≤ |x| ≤ 2^80.
+//! 1990). That holds as long as nothing overflows or is denormal: for 2^−40 ≤ s ≤ 2^40 and 2^−80 ≤ |x| ≤ 2^80.
 
 #![cfg_attr(test, expect(unsafe_code, reason = "tests load and store vectors"))]
 
@@ -14,6 +14,8 @@ use std::arch::x86_64::*;
 pub(super) struct Divisor {
     s: __m512,
     inverse: __m512,
+    /// What the inverse lacks.
+    rest: __m512,
     /// In range.
     tame: bool,
 }
@@ -22,44 +24,77 @@ impl Divisor {
     #[inline]
     #[target_feature(enable = "avx512f,avx512dq")]
     pub(super) fn new(s: f32) -> Divisor {
-        let tame = (2_f32.powi(-40)..=2_f32.powi(40)).contains(&s.abs());
-        Divisor { s: _mm512_set1_ps(s), inverse: _mm512_set1_ps(1.0 / s), tame }
+        let inverse = 1.0 / s;
+        let rest = (1.0 / f64::from(s) - f64::from(inverse)) as f32;
+        Divisor {
+            s: _mm512_set1_ps(s),
+            inverse: _mm512_set1_ps(inverse),
+            rest: _mm512_set1_ps(rest),
+            tame: (2_f32.powi(-40)..=2_f32.powi(40)).contains(&s),
+        }
     }
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512dq")]
-    fn corrected(&self, x: __m512, q: __m512) -> __m512 {
-        let q = _mm512_fmadd_ps(_mm512_fnmadd_ps(q, self.s, x), self.inverse, q);
+    fn corrected(&self, x: __m512) -> __m512 {
+        let q = _mm512_fmadd_ps(x, self.inverse, _mm512_mul_ps(x, self.rest));
         _mm512_fmadd_ps(_mm512_fnmadd_ps(q, self.s, x), self.inverse, q)
     }
 
-    /// `x / s`, every bit of it.
+    /// `x / s`, every bit of it; the NaN of arithmetic for any other one.
     #[inline]
     #[target_feature(enable = "avx512f,avx512dq")]
     pub(super) fn quotient(&self, x: __m512) -> __m512 {
-        let size = _mm512_abs_ps(x);
-        let zero = _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(size, _mm512_setzero_ps());
-        let tame = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(size, _mm512_set1_ps(2_f32.powi(-80)))
-            & _mm512_cmp_ps_mask::<_CMP_LE_OQ>(size, _mm512_set1_ps(2_f32.powi(80)));
-        if !self.tame || zero | tame != u16::MAX {
-            return _mm512_div_ps(x, self.s);
+        let bits = _mm512_castps_si512(x);
+        let nonzero = _mm512_test_epi32_mask(bits, _mm512_set1_epi32(i32::MAX));
+        // Exponents from 127 − 80 to 127 + 80: one comparison, without the sign.
+        let above = _mm512_sub_epi32(_mm512_slli_epi32::<1>(bits), _mm512_set1_epi32(47 << 24));
+        let most = _mm512_set1_epi32((160_u32 << 24) as i32);
+        if !self.tame || _mm512_mask_cmpgt_epu32_mask(nonzero, above, most) != 0 {
+            let q = _mm512_div_ps(x, self.s);
+            let unordered = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(q, q);
+            return _mm512_mask_blend_ps(unordered, q, _mm512_set1_ps(f32::NAN));
         }
-        let q = _mm512_mul_ps(x, self.inverse);
-        // A zero keeps its sign.
-        _mm512_mask_blend_ps(zero, self.corrected(x, q), q)
+        // A zero keeps its sign: `s` is positive.
+        _mm512_mask_blend_ps(nonzero, x, self.corrected(x))
     }
+}
 
-    /// What rounds to the same integer as `x / s`, if that is less than 2^23, else something as large; NaN for NaN.
+/// A quantization: quotients, rounded to integers between two bounds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Quantizer {
+    by: Divisor,
+    /// The bounds, and as many times the divisor.
+    bounds: [__m512; 2],
+    multiples: [__m512; 2],
+}
+
+impl Quantizer {
+    /// `bounds` are below 2^20.
     #[inline]
     #[target_feature(enable = "avx512f,avx512dq")]
-    pub(super) fn nearly(&self, x: __m512) -> __m512 {
-        if !self.tame {
-            return _mm512_div_ps(x, self.s);
+    pub(super) fn new(s: f32, bounds: [i32; 2]) -> Quantizer {
+        let by = Divisor::new(s);
+        let [lo, hi] = [bounds[0] as f32, bounds[1] as f32];
+        Quantizer {
+            by,
+            bounds: [_mm512_set1_ps(lo), _mm512_set1_ps(hi)],
+            multiples: [_mm512_set1_ps(lo * s), _mm512_set1_ps(hi * s)],
         }
-        // Below 2^−80, quotients are below 2^−40 whatever digits they lose.
-        let q = _mm512_mul_ps(x, self.inverse);
-        let small = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(_mm512_abs_ps(q), _mm512_set1_ps(2_f32.powi(24)));
-        _mm512_mask_blend_ps(small, q, self.corrected(x, q))
+    }
+
+    /// `x / s`, rounded to integers, ties to even, and clamped; the lower bound for NaN.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    pub(super) fn integers(&self, x: __m512) -> __m512i {
+        if self.by.tame {
+            // The quotient of a bound's multiple rounds to the bound, and no other x on this side of it to less. So x can be
+            // clamped instead of the quotient, and nothing overflows. Below 2^−80, quotients round to 0 whatever digits they lose.
+            let x = _mm512_min_ps(_mm512_max_ps(x, self.multiples[0]), self.multiples[1]);
+            return _mm512_cvtps_epi32(self.by.corrected(x));
+        }
+        let q = _mm512_div_ps(x, self.by.s);
+        _mm512_cvtps_epi32(_mm512_min_ps(_mm512_max_ps(q, self.bounds[0]), self.bounds[1]))
     }
 }
 
@@ -67,16 +102,15 @@ impl Divisor {
 mod tests {
     use super::*;
 
-    /// Both quotients of sixteen floats.
+    /// Quotients of sixteen floats, and what they are quantized to.
     #[target_feature(enable = "avx512f,avx512dq")]
-    fn both(x: &[f32; 16], s: f32) -> [[f32; 16]; 2] {
-        let d = Divisor::new(s);
-        let mut of = [[0.0; 16]; 2];
-        // SAFETY: sixteen floats each are read and written.
+    fn both(x: &[f32; 16], s: f32, bounds: [i32; 2]) -> ([f32; 16], [i32; 16]) {
+        let mut of = ([0.0; 16], [0; 16]);
+        // SAFETY: sixteen elements each are read and written.
         unsafe {
             let x = _mm512_loadu_ps(x.as_ptr());
-            _mm512_storeu_ps(of[0].as_mut_ptr(), d.quotient(x));
-            _mm512_storeu_ps(of[1].as_mut_ptr(), d.nearly(x));
+            _mm512_storeu_ps(of.0.as_mut_ptr(), Divisor::new(s).quotient(x));
+            _mm512_storeu_si512(of.1.as_mut_ptr().cast(), Quantizer::new(s, bounds).integers(x));
         }
         of
     }
@@ -114,15 +148,16 @@ mod tests {
                     _ => f32::from_bits((next() & 0x807f_ffff) | (110 + next() % 34) << 23),
                 };
             }
+            let bounds =
+                [[0, 65_535], [-30_000, 35_535], [-128, 127], [5, 250], [-32_768, 32_767]][round % 5];
             // SAFETY: the CPU has the features.
-            let [exact, nearly] = unsafe { both(&x, s) };
-            for ((x, exact), nearly) in x.iter().zip(exact).zip(nearly) {
+            let (exact, integers) = unsafe { both(&x, s, bounds) };
+            for ((x, exact), integer) in x.iter().zip(exact).zip(integers) {
                 let q = x / s;
                 assert!(exact.to_bits() == q.to_bits() || q.is_nan() && exact.is_nan(), "{x:e} / {s:e}");
-                let large =
-                    q.abs() >= 8_388_608.0 && nearly.abs() >= 8_388_607.0 && (q > 0.0) == (nearly > 0.0);
-                let same = q.round_ties_even() == nearly.round_ties_even();
-                assert!(same || large || q.is_nan() && nearly.is_nan(), "{x:e} / {s:e}: nearly {nearly:e}");
+                let [lo, hi] = bounds.map(|b| b as f32);
+                let expected = if q.is_nan() { bounds[0] } else { q.round_ties_even().clamp(lo, hi) as i32 };
+                assert_eq!(integer, expected, "{x:e} / {s:e} within {bounds:?}");
             }
         }
     }

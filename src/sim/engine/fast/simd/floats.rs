@@ -89,8 +89,12 @@ unsafe fn row<const OP: u8>(base: *mut u8, to: usize, [a, b]: [Floats; 2], n: us
                 MIN => _mm512_min_ps(x, y),
                 _ => _mm512_max_ps(x, y),
             };
-            let unordered = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(z, z);
-            _mm512_mask_storeu_ps(to.add(i), mask, _mm512_mask_blend_ps(unordered, z, nan));
+            let z = if OP == DIV_BY_ONE {
+                z
+            } else {
+                _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_UNORD_Q>(z, z), z, nan)
+            };
+            _mm512_mask_storeu_ps(to.add(i), mask, z);
         }
     }
 }

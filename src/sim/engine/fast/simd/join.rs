@@ -127,7 +127,16 @@ pub(in crate::sim::engine::fast) struct Results<'a> {
     /// Channels, perhaps with those beyond up to a whole vector, whose results are zero points; and bytes of a result: 1 or 2.
     pub(in crate::sim::engine::fast) channels: usize,
     pub(in crate::sim::engine::fast) size: usize,
+    /// The sums of an element make one of 32 bits, and no product of an accumulator with a multiplier is above 2^30.
+    pub(in crate::sim::engine::fast) small: bool,
 }
+
+/// How sums are brought together.
+const LOW: u8 = 0;
+const BOTH: u8 = 1;
+/// Those of [`Results::small`].
+const LOW_SMALL: u8 = 2;
+const SMALL: u8 = 3;
 
 impl Results<'_> {
     /// `to[p][o] ← requantize_wide(sums[p][o] + add[o], by[o])` for so many pixels; false, and nothing done, if something lies
@@ -148,15 +157,19 @@ impl Results<'_> {
         if !fits {
             return false;
         }
-        let kernel = match (sums.high.is_some(), self.size, n <= 8) {
-            (true, 1, false) => Results::rows::<true, false>,
-            (true, _, false) => Results::rows::<true, true>,
-            (false, 1, false) => Results::rows::<false, false>,
-            (false, _, false) => Results::rows::<false, true>,
-            (true, 1, true) => Results::narrow_rows::<true, false>,
-            (true, _, true) => Results::narrow_rows::<true, true>,
-            (false, 1, true) => Results::narrow_rows::<false, false>,
-            (false, _, true) => Results::narrow_rows::<false, true>,
+        let kernel = match (sums.high.is_some(), self.small, self.size, n <= 8) {
+            (true, true, 2, false) => Results::rows::<SMALL, true>,
+            (true, true, 2, true) => Results::narrow_rows::<SMALL, true>,
+            (false, true, 2, false) => Results::rows::<LOW_SMALL, true>,
+            (false, true, 2, true) => Results::narrow_rows::<LOW_SMALL, true>,
+            (true, _, 1, false) => Results::rows::<BOTH, false>,
+            (true, _, _, false) => Results::rows::<BOTH, true>,
+            (false, _, 1, false) => Results::rows::<LOW, false>,
+            (false, _, _, false) => Results::rows::<LOW, true>,
+            (true, _, 1, true) => Results::narrow_rows::<BOTH, false>,
+            (true, _, _, true) => Results::narrow_rows::<BOTH, true>,
+            (false, _, 1, true) => Results::narrow_rows::<LOW, false>,
+            (false, _, _, true) => Results::narrow_rows::<LOW, true>,
         };
         // SAFETY: AVX-512 was detected, else this module is not called; all rows lie inside the slices, sums and operands up to
         // whole vectors.
@@ -170,7 +183,7 @@ impl Results<'_> {
     /// # Safety
     /// The CPU has the features; sums and operands of whole vectors of channels can be read, the results of each pixel written.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-    unsafe fn rows<const HIGH: bool, const WORDS: bool>(
+    unsafe fn rows<const SUMS: u8, const WORDS: bool>(
         &self,
         (to, stride): (*mut u8, usize),
         ([low, high], pitch): ([*const i32; 2], usize),
@@ -185,15 +198,21 @@ impl Results<'_> {
                 let (low, high) = (low.add(pixel * pitch), high.add(pixel * pitch));
                 for i in (0..self.channels).step_by(16) {
                     let a = [
-                        total::<HIGH>(low.add(i), high.add(i), _mm512_loadu_pd(add.add(i))),
-                        total::<HIGH>(low.add(i + 8), high.add(i + 8), _mm512_loadu_pd(add.add(i + 8))),
+                        total::<SUMS>(low.add(i), high.add(i), _mm512_loadu_pd(add.add(i))),
+                        total::<SUMS>(low.add(i + 8), high.add(i + 8), _mm512_loadu_pd(add.add(i + 8))),
                     ];
                     let by = [_mm512_loadu_pd(by.add(i)), _mm512_loadu_pd(by.add(i + 8))];
-                    let results = exact.round(a, by);
+                    let results =
+                        if SUMS >= LOW_SMALL { exact.round_small(a, by) } else { exact.round(a, by) };
                     let mask = tail(self.channels - i);
                     if WORDS {
-                        let words = _mm512_cvtepi32_epi16(results);
-                        _mm256_mask_storeu_epi16(to.cast::<i16>().add(i), mask, words);
+                        let to = to.cast::<i16>().add(i);
+                        // A masked store that narrows takes as long as all the rest.
+                        if mask == u16::MAX {
+                            _mm256_storeu_si256(to.cast(), _mm512_cvtepi32_epi16(results));
+                        } else {
+                            _mm256_mask_storeu_epi16(to, mask, _mm512_cvtepi32_epi16(results));
+                        }
                     } else {
                         _mm_mask_storeu_epi8(to.cast::<i8>().add(i), mask, _mm512_cvtepi32_epi8(results));
                     }
@@ -207,7 +226,7 @@ impl Results<'_> {
     /// # Safety
     /// As of [`rows`](Results::rows).
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-    unsafe fn narrow_rows<const HIGH: bool, const WORDS: bool>(
+    unsafe fn narrow_rows<const SUMS: u8, const WORDS: bool>(
         &self,
         (to, stride): (*mut u8, usize),
         ([low, high], pitch): ([*const i32; 2], usize),
@@ -224,10 +243,11 @@ impl Results<'_> {
             for pixel in (0..pixels).step_by(2) {
                 let next = (pixel + 1).min(pixels - 1);
                 let a = [
-                    total::<HIGH>(low.add(pixel * pitch), high.add(pixel * pitch), add),
-                    total::<HIGH>(low.add(next * pitch), high.add(next * pitch), add),
+                    total::<SUMS>(low.add(pixel * pitch), high.add(pixel * pitch), add),
+                    total::<SUMS>(low.add(next * pitch), high.add(next * pitch), add),
                 ];
-                let results = exact.round(a, [by; 2]);
+                let results =
+                    if SUMS >= LOW_SMALL { exact.round_small(a, [by; 2]) } else { exact.round(a, [by; 2]) };
                 let to = [to.add(pixel * stride), to.add(next * stride)];
                 if WORDS {
                     let words = _mm512_cvtepi32_epi16(results);
@@ -253,12 +273,17 @@ impl Results<'_> {
 /// # Safety
 /// The CPU has the features; eight sums can be read at each place.
 #[inline]
-#[target_feature(enable = "avx512f")]
-unsafe fn total<const HIGH: bool>(low: *const i32, high: *const i32, add: __m512d) -> __m512d {
+#[target_feature(enable = "avx512f,avx512vl")]
+unsafe fn total<const SUMS: u8>(low: *const i32, high: *const i32, add: __m512d) -> __m512d {
     // SAFETY: as the function says.
     unsafe {
-        let mut sum = _mm512_add_pd(_mm512_cvtepi32_pd(_mm256_loadu_si256(low.cast())), add);
-        if HIGH {
+        let mut low = _mm256_loadu_si256(low.cast());
+        if SUMS == SMALL {
+            let high = _mm256_loadu_si256(high.cast());
+            low = _mm256_add_epi32(low, _mm256_slli_epi32::<8>(high));
+        }
+        let mut sum = _mm512_add_pd(_mm512_cvtepi32_pd(low), add);
+        if SUMS == BOTH {
             let high = _mm512_cvtepi32_pd(_mm256_loadu_si256(high.cast()));
             // Whole numbers below 2^53: exact.
             sum = _mm512_fmadd_pd(high, _mm512_set1_pd(256.0), sum);

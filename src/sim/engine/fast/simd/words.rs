@@ -42,6 +42,9 @@ pub(super) struct Exact {
     lo: __m512d,
     hi: __m512d,
     zero: __m512i,
+    /// The bounds of results.
+    least: __m512i,
+    most: __m512i,
     /// The low halves of the elements of two vectors.
     halves: __m512i,
 }
@@ -55,6 +58,8 @@ impl Exact {
             lo: _mm512_set1_pd(INTEGERS + f64::from(b.clamp[0] - b.zero_point)),
             hi: _mm512_set1_pd(INTEGERS + f64::from(b.clamp[1] - b.zero_point)),
             zero: _mm512_set1_epi32(b.zero_point),
+            least: _mm512_set1_epi32(b.clamp[0]),
+            most: _mm512_set1_epi32(b.clamp[1]),
             halves: _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30),
         }
     }
@@ -69,6 +74,16 @@ impl Exact {
         let first = _mm512_castpd_si512(_mm512_min_pd(_mm512_max_pd(first, self.lo), self.hi));
         let second = _mm512_castpd_si512(_mm512_min_pd(_mm512_max_pd(second, self.lo), self.hi));
         _mm512_add_epi32(_mm512_permutex2var_epi32(first, self.halves, second), self.zero)
+    }
+
+    /// The same where no product is above 2^30: integers of 32 bits are clamped in half as many instructions.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    pub(super) fn round_small(&self, a: [__m512d; 2], by: [__m512d; 2]) -> __m512i {
+        let first = _mm512_castpd_si512(_mm512_fmadd_pd(a[0], by[0], self.integers));
+        let second = _mm512_castpd_si512(_mm512_fmadd_pd(a[1], by[1], self.integers));
+        let all = _mm512_add_epi32(_mm512_permutex2var_epi32(first, self.halves, second), self.zero);
+        _mm512_min_epi32(_mm512_max_epi32(all, self.least), self.most)
     }
 }
 

@@ -109,7 +109,7 @@ pub(in super::super) fn conv(
     // Signed ones are turned to unsigned ones, the zero point with them.
     let zero = c.src.zero_point + if c.src.etype == EType::S16 { 0x8000 } else { 0 };
     let sums = s.weights.sums[..oc].iter().map(|sum| i64::from(*sum));
-    operands.ready(m, c, zero.into(), then, sums)?;
+    operands.ready(m, c, zero.into(), then, sums, reduction)?;
     let w = &c.window;
     let image = Image::of(c, ic);
     let planes = Planes::of(c, &image)?;

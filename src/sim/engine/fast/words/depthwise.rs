@@ -35,7 +35,8 @@ pub(in super::super) fn depthwise(
     // The kernels' activations are signed: of unsigned ones 2^15 is taken.
     let unsigned = c.src.etype == EType::U16;
     let zero = i64::from(c.src.zero_point) - if unsigned { 0x8000 } else { 0 };
-    operands.ready(m, c, zero, then, s.interleaved.kept.made.sums.iter().copied())?;
+    let taps = u64::from(c.weights.dims[1]) * u64::from(c.weights.dims[2]);
+    operands.ready(m, c, zero, then, s.interleaved.kept.made.sums.iter().copied(), taps)?;
     operands.biased.then_some(())?;
     let image = Image::of(c, channels * 2);
     let to = then.map_or(&c.dst, |t| t.dst);

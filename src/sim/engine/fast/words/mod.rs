@@ -127,6 +127,7 @@ impl<'a> Target<'a> {
             bounds: Bounds { zero_point: t.quant.zero_point, clamp: [t.quant.lo, t.quant.hi] },
             channels: if fills_lanes(&t) { channels.next_multiple_of(16) } else { channels },
             size: t.dst.etype.bytes(),
+            small: operands.small,
         })
     }
 

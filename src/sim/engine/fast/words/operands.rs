@@ -70,6 +70,8 @@ pub(super) struct Operands {
     pub(super) lacking: Vec<f64>,
     single: Vec<f32>,
     pub(super) multipliers: Multipliers,
+    /// Whether sums, without what they lack, fit 32 bits, and no product of an accumulator is above 2^30.
+    pub(super) small: bool,
 }
 
 impl Operands {
@@ -80,7 +82,8 @@ impl Operands {
         }
     }
 
-    /// Makes operands ready, unless they are those of the last product; `sums` of the weights, which are the last product's. None
+    /// Makes operands ready, unless they are those of the last product; `sums` of the weights, which are the last product's, of
+    /// `reduction` each. None
     /// if there is a requantization and kernels cannot round such sums.
     pub(super) fn ready(
         &mut self,
@@ -89,6 +92,7 @@ impl Operands {
         zero: i64,
         then: Option<Then<'_>>,
         sums: impl Iterator<Item = i64>,
+        reduction: u64,
     ) -> Option<()> {
         let of = (c.bias, zero, then.map(|t| *t.quant));
         if self.of == Some(of) {
@@ -120,6 +124,13 @@ impl Operands {
             self.lacking.clear();
             self.lacking.extend(self.add.iter().map(|a| *a as f64));
             self.lacking.resize(n.next_multiple_of(16), 0.0);
+            // Words times bytes without their zero point: signed ones as they are go to −128, others may differ by 255.
+            let middle = if c.weights.etype == EType::U8 { 128 } else { 0 };
+            let widest = if c.weights.zero_point == middle { 128.0 } else { 255.0 };
+            let most = reduction as f64 * 65_535.0 * widest;
+            let mut each = self.lacking.iter().zip(&self.single);
+            self.small = most < f64::from(i32::MAX)
+                && each.all(|(add, m)| (add.abs() + most) * f64::from(m.abs()) < f64::from(1 << 30));
         }
         self.of = Some(of);
         Some(())
