@@ -163,7 +163,14 @@ unsafe fn bytes<const SIGNED: bool, const ADD: bool>(
                 } else {
                     _mm512_max_epu8(_mm512_packus_epi16(low, high), lo)
                 };
-                _mm512_mask_storeu_epi8(to.add(i).cast(), mask, packed);
+                // Where a result lies on its operand, the next row waits for a masked store that reaches into it.
+                if n - i <= 16 {
+                    _mm_mask_storeu_epi8(to.add(i).cast(), mask as u16, _mm512_castsi512_si128(packed));
+                } else if n - i <= 32 {
+                    _mm256_mask_storeu_epi8(to.add(i).cast(), mask as u32, _mm512_castsi512_si256(packed));
+                } else {
+                    _mm512_mask_storeu_epi8(to.add(i).cast(), mask, packed);
+                }
             }
         }
     }
@@ -212,34 +219,24 @@ unsafe fn words<const SIGNED: bool, const ADD: bool>(
         let [p, q, r] = [_mm512_set1_ps(by[0]), _mm512_set1_ps(by[1]), _mm512_set1_ps(by[2])];
         // Signed ones are turned to unsigned ones.
         let sign = if SIGNED { 0x8000 } else { 0 };
-        let flip = _mm512_set1_epi16(sign as i16);
         let less = [_mm512_set1_epi32(zeros[0] + sign), _mm512_set1_epi32(zeros[1] + sign)];
-        let none = _mm512_setzero_si512();
         for row in 0..rows {
             let at = [0, 1].map(|o| base.add(from[o].at + row * from[o].strides[2]));
             let to = base.add(to.at + row * to.strides[2]).cast::<i16>();
+            let mut each = [[_mm512_setzero_ps(); 2]; 2];
+            for (o, each) in each.iter_mut().enumerate().filter(|(o, _)| from[*o].one) {
+                let all = _mm512_set1_epi16(at[o].cast::<i16>().read_unaligned());
+                *each = operands::<SIGNED, ADD>(all, less[o]);
+            }
             for i in (0..n).step_by(32) {
                 let mask = if n - i >= 32 { u32::MAX } else { (1 << (n - i)) - 1 };
-                let mut each = [[none; 2]; 2];
-                for (o, each) in each.iter_mut().enumerate() {
-                    let mut all = if from[o].one {
-                        _mm512_set1_epi16(at[o].cast::<i16>().read_unaligned())
-                    } else {
-                        _mm512_maskz_loadu_epi16(mask, at[o].cast::<i16>().add(i))
-                    };
-                    if SIGNED {
-                        all = _mm512_xor_si512(all, flip);
-                    }
-                    *each = [_mm512_unpacklo_epi16(all, none), _mm512_unpackhi_epi16(all, none)];
-                    if SIGNED || !ADD {
-                        for part in each {
-                            *part = _mm512_sub_epi32(*part, less[o]);
-                        }
-                    }
+                for (o, each) in each.iter_mut().enumerate().filter(|(o, _)| !from[*o].one) {
+                    let all = _mm512_maskz_loadu_epi16(mask, at[o].cast::<i16>().add(i));
+                    *each = operands::<SIGNED, ADD>(all, less[o]);
                 }
-                let mut results = [none; 2];
+                let mut results = [_mm512_setzero_si512(); 2];
                 for (v, result) in results.iter_mut().enumerate() {
-                    let [x, y] = [_mm512_cvtepi32_ps(each[0][v]), _mm512_cvtepi32_ps(each[1][v])];
+                    let [x, y] = [each[0][v], each[1][v]];
                     let sum = if ADD {
                         _mm512_fmadd_ps(x, p, _mm512_fmadd_ps(y, q, r))
                     } else {
@@ -254,10 +251,32 @@ unsafe fn words<const SIGNED: bool, const ADD: bool>(
                 } else {
                     _mm512_max_epu16(_mm512_packus_epi32(results[0], results[1]), lo)
                 };
-                _mm512_mask_storeu_epi16(to.add(i), mask, packed);
+                if n - i <= 16 {
+                    _mm256_mask_storeu_epi16(to.add(i), mask as u16, _mm512_castsi512_si256(packed));
+                } else {
+                    _mm512_mask_storeu_epi16(to.add(i), mask, packed);
+                }
             }
         }
     }
+}
+
+/// The words of each 128 bits as two times four floats, without their zero points. Signed words are made unsigned first, and `less`
+/// is to take that into account.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn operands<const SIGNED: bool, const ADD: bool>(mut all: __m512i, less: __m512i) -> [__m512; 2] {
+    let none = _mm512_setzero_si512();
+    if SIGNED {
+        all = _mm512_xor_si512(all, _mm512_set1_epi16(i16::MIN));
+    }
+    let mut parts = [_mm512_unpacklo_epi16(all, none), _mm512_unpackhi_epi16(all, none)];
+    if SIGNED || !ADD {
+        for part in &mut parts {
+            *part = _mm512_sub_epi32(*part, less);
+        }
+    }
+    [_mm512_cvtepi32_ps(parts[0]), _mm512_cvtepi32_ps(parts[1])]
 }
 
 /// The same of bytes and words of any types.
