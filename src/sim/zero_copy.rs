@@ -76,7 +76,7 @@ impl ZeroCopy {
     }
 }
 
-/// A load of constants as they are, in whole cells.
+/// A load of constants as they are, from the beginning of a cell on.
 #[derive(Debug, Clone, Copy)]
 struct Load {
     from: i64,
@@ -91,8 +91,8 @@ impl Load {
         let constant = from.space == Space::Dram && from.start >= 0 && from.start + from.len <= writable;
         let same = to.len == from.len && dst.etype.bytes() == src.etype.bytes() && to.space == Space::Spm;
         // Rows that begin in a line of the constants as in one of the scratchpad: kernels are as fast there.
-        let whole = [to.start, to.len, from.start].iter().all(|n| n % CELL == 0) && to.start >= 0;
-        (constant && same && whole).then_some(Load { from: from.start, to: to.start, len: to.len })
+        let aligned = to.start % CELL == 0 && from.start % CELL == 0 && to.start >= 0;
+        (constant && same && aligned).then_some(Load { from: from.start, to: to.start, len: to.len })
     }
 }
 
@@ -170,10 +170,13 @@ impl Cells {
     }
 
     fn write(&mut self, start: i64, len: i64, seq: usize) {
-        // Who has loaded the rest of a cell that is written in part has left something there.
-        for edge in [start, start + len] {
-            if edge % CELL != 0 {
-                self.read(edge, 1);
+        // Who has loaded more of a cell than is written has left something there.
+        for cell in [start / CELL, (start + len) / CELL] {
+            let owner = self.last.get(cell as usize).map_or(NOBODY, |owner| *owner);
+            let Some(Some(load)) = self.loads.get(owner as usize) else { continue };
+            let loaded = (cell * CELL, (load.to + load.len).min((cell + 1) * CELL));
+            if start > loaded.0 || start + len < loaded.1 {
+                self.needed[owner as usize] = true;
             }
         }
         let owner = if self.loads.get(seq).is_some_and(Option::is_some) { seq as u32 } else { NOBODY };
