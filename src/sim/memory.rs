@@ -153,17 +153,13 @@ impl Memory {
             }
             _ => return,
         };
-        for _ in 0..n {
-            let (s, t) = (read as usize, write as usize);
-            if let (Some(s), Some(t)) = (source.get(s..s + len), target.get_mut(t..t + len)) {
-                if let ([s], [t]) = (s, &mut *t) {
-                    *t = *s;
-                } else {
-                    t.copy_from_slice(s);
-                }
-            }
-            read += from.2;
-            write += to.2;
+        let [from, to] = [(read, from.2), (write, to.2)];
+        // Single elements are moved by one instruction, not by a call, if their length is known here.
+        match len {
+            1 => copy_each(source, target, from, to, n, 1),
+            2 => copy_each(source, target, from, to, n, 2),
+            4 => copy_each(source, target, from, to, n, 4),
+            _ => copy_each(source, target, from, to, n, len),
         }
     }
 
@@ -235,5 +231,18 @@ fn runs(tensor: &TensorEntry, axes: &[(u64, i64)], f: &mut impl FnMut(i64, usize
         let Some(axis) = (0..outer).rev().find(|a| index[*a] + 1 < axes[*a].0) else { return };
         index[axis] += 1;
         index[axis + 1..].fill(0);
+    }
+}
+
+/// Copies `n` runs of `len` bytes, as far as they lie inside; places are the first byte and the step from run to run.
+#[inline(always)]
+fn copy_each(source: &[u8], target: &mut [u8], mut from: (i64, i64), mut to: (i64, i64), n: i64, len: usize) {
+    for _ in 0..n {
+        let (s, t) = (from.0 as usize, to.0 as usize);
+        if let (Some(s), Some(t)) = (source.get(s..s + len), target.get_mut(t..t + len)) {
+            t.copy_from_slice(s);
+        }
+        from.0 += from.1;
+        to.0 += to.1;
     }
 }
