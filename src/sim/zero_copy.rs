@@ -171,7 +171,7 @@ impl Cells {
 
     fn write(&mut self, start: i64, len: i64, seq: usize) {
         // Who has loaded more of a cell than is written has left something there.
-        for cell in [start / CELL, (start + len) / CELL] {
+        for cell in [start / CELL, (start + len - 1) / CELL] {
             let owner = self.last.get(cell as usize).map_or(NOBODY, |owner| *owner);
             let Some(Some(load)) = self.loads.get(owner as usize) else { continue };
             let loaded = (cell * CELL, (load.to + load.len).min((cell + 1) * CELL));
