@@ -105,6 +105,14 @@ fn widened(x: __m512i, sign: i32) -> [__m512i; 4] {
     ]
 }
 
+/// Up to three factors and summands of the formula, and what is taken from the operands first.
+fn factors(sum: Sum) -> ([f32; 3], [i32; 2]) {
+    match sum {
+        Sum::Add(by) => (by, [0; 2]),
+        Sum::Mul(zeros, m, zero) => ([m, zero as f32, 0.0], zeros),
+    }
+}
+
 /// Sums, or products where not `ADD`, of rows of bytes.
 ///
 /// # Safety
@@ -122,10 +130,7 @@ unsafe fn bytes<const SIGNED: bool, const ADD: bool>(
     unsafe {
         let hi = _mm512_set1_ps(clamp[1] as f32);
         let lo = _mm512_set1_epi8(clamp[0] as i8);
-        let (by, zeros) = match sum {
-            Sum::Add(by) => (by, [0; 2]),
-            Sum::Mul(zeros, m, zero) => ([m, zero as f32, 0.0], zeros),
-        };
+        let (by, zeros) = factors(sum);
         let [p, q, r] = [_mm512_set1_ps(by[0]), _mm512_set1_ps(by[1]), _mm512_set1_ps(by[2])];
         let sign = [0, 1].map(|i| if from[i].etype == EType::S8 { 0x80 } else { 0 });
         let less = [_mm512_set1_epi32(zeros[0] + sign[0]), _mm512_set1_epi32(zeros[1] + sign[1])];
@@ -212,10 +217,7 @@ unsafe fn words<const SIGNED: bool, const ADD: bool>(
     unsafe {
         let hi = _mm512_set1_ps(clamp[1] as f32);
         let lo = _mm512_set1_epi16(clamp[0] as i16);
-        let (by, zeros) = match sum {
-            Sum::Add(by) => (by, [0; 2]),
-            Sum::Mul(zeros, m, zero) => ([m, zero as f32, 0.0], zeros),
-        };
+        let (by, zeros) = factors(sum);
         let [p, q, r] = [_mm512_set1_ps(by[0]), _mm512_set1_ps(by[1]), _mm512_set1_ps(by[2])];
         // Signed ones are turned to unsigned ones.
         let sign = if SIGNED { 0x8000 } else { 0 };
@@ -298,10 +300,7 @@ unsafe fn mixed<const ADD: bool>(
         let first = _mm512_setzero_si512();
         let size = to.etype.bytes();
         let types = [a.etype, b.etype];
-        let (by, zeros) = match sum {
-            Sum::Add(by) => (by, [0; 2]),
-            Sum::Mul(zeros, m, zero) => ([m, zero as f32, 0.0], zeros),
-        };
+        let (by, zeros) = factors(sum);
         let [p, q, r] = [_mm512_set1_ps(by[0]), _mm512_set1_ps(by[1]), _mm512_set1_ps(by[2])];
         let less = [_mm512_set1_epi32(zeros[0]), _mm512_set1_epi32(zeros[1])];
         for row in 0..rows {

@@ -83,8 +83,7 @@ impl Operands {
     }
 
     /// Makes operands ready, unless they are those of the last product; `sums` of the weights, which are the last product's, of
-    /// `reduction` each. None
-    /// if there is a requantization and kernels cannot round such sums.
+    /// `reduction` each. None if there is a requantization and kernels cannot round such sums.
     pub(super) fn ready(
         &mut self,
         m: &Memory,
