@@ -84,12 +84,14 @@ pub fn fold(op: Fold, row: &[f32]) -> f32 {
 
 /// The table of a quantized softmax over rows of `length` elements (ONNX Runtime's QLinearSoftmax): entry `255 − d` is
 /// `exp(−d·scale)` for an element `d` below the largest, all of them scaled up so that sums neither vanish nor overflow;
-/// signed types find their entries at the raw byte.
+/// signed types find their entries at the raw byte. The sum of a row stays `e⁵` below the largest float, as in ONNX
+/// Runtime, and so does the product of the largest entry with the multiplier `m` of [`softmax_value`] if that needs more.
 #[must_use]
-pub fn softmax_table(scale: f32, length: usize, signed: bool) -> [f32; 256] {
+pub fn softmax_table(scale: f32, length: usize, signed: bool, m: f32) -> [f32; 256] {
     let scale = f64::from(scale);
     let room = libm::log(f64::from(f32::MAX / length as f32));
-    let shift = (room - 5.0).max(0.0) / scale;
+    let headroom = (libm::log(f64::from(m.max(1.0)) / length as f64) + 1.0).max(5.0);
+    let shift = (room - headroom).max(0.0) / scale;
     let mut table = [0.0; 256];
     for i in 0..256_i32 {
         let value = libm::exp((f64::from(i) - 255.0 + shift) * scale);
@@ -124,6 +126,17 @@ mod tests {
         let bits = [float1(Float1::Log, one), float1(Float1::Sqrt, one), float2(Float2::Div, zero, zero)];
         assert!(bits.iter().all(|x| x.to_bits() == 0x7fc0_0000));
         assert!(float2(Float2::Max, 1.0, f32::NAN).is_nan() && float2(Float2::Max, f32::NAN, 1.0) == 1.0);
+    }
+
+    #[test]
+    fn a_softmax_with_a_tiny_output_scale_does_not_overflow() {
+        for (length, m) in [(1, 149.0), (8, 1e4), (17, 3908.0), (1000, 1e9), (2, f32::MAX)] {
+            let table = softmax_table(7e-4, length, false, m);
+            let sum = softmax_sum((0..length).map(|_| table[255]));
+            let got = softmax_value(table[255], m, sum, 0, [0, 1 << 21]);
+            let want = (m / length as f32).min((1 << 21) as f32);
+            assert!((got as f32 - want).abs() <= want * 1e-5 + 0.5, "{length} elements, m {m}: {got}, not {want}");
+        }
     }
 
     #[test]

@@ -54,8 +54,8 @@ pub fn nearest(
     output: usize,
 ) -> Option<Vec<usize>> {
     let pick: fn(f32, f32) -> f32 = match mode {
-        "round_prefer_floor" => |x, _| if x == x.trunc() + 0.5 { x.floor() } else { x.round() },
-        "round_prefer_ceil" => |x, _| x.round(),
+        "round_prefer_floor" => |x, _| if halfway(x) { x.floor() } else { x.round() },
+        "round_prefer_ceil" => |x, _| if halfway(x) { x.floor() + 1.0 } else { x.round() },
         "floor" => |x, _| x.floor(),
         "ceil" => |x, _| x.ceil(),
         "simple" => |x, scale| if scale < 1.0 { x.ceil() } else { x.trunc() },
@@ -67,6 +67,12 @@ pub fn nearest(
         (pick(at, scale).max(0.0) as usize).min(input - 1)
     };
     Some((0..output).map(element).collect())
+}
+
+/// Whether a coordinate lies between two elements: ONNX Runtime 1.32 takes what is within 10⁻⁶ of the middle for it, since
+/// coordinates come from a division.
+fn halfway(x: f32) -> bool {
+    ((x - x.floor()) - 0.5).abs() < 1e-6
 }
 
 /// Two input elements and their weights.
@@ -118,6 +124,13 @@ mod tests {
             assert_eq!(nearest(c, mode, 2.0, 3, 6).unwrap(), [0, 0, 1, 1, 2, 2], "{c:?} {mode}");
         }
         assert!(nearest(Coordinates::HalfPixel, "cubic", 2.0, 3, 6).is_none());
+    }
+
+    #[test]
+    fn a_coordinate_just_below_the_middle_is_a_tie() {
+        // 2 ÷ (4/7) is 3.4999998.
+        let of = |mode| nearest(Coordinates::Asymmetric, mode, 4.0 / 7.0, 7, 4).unwrap();
+        assert_eq!((of("round_prefer_ceil"), of("round_prefer_floor")), (vec![0, 2, 4, 5], vec![0, 2, 3, 5]));
     }
 
     #[test]

@@ -16,7 +16,9 @@ impl Lowering<'_> {
             let reason = "an operand is not quantized".into();
             return Err(CompileError::Malformed { node: node.name.clone(), reason });
         };
-        let table = softmax_table(from.scale, x.shape[axis], src.etype == EType::S8);
+        // ONNX Runtime uses the scale's reciprocal, rounded down.
+        let m0 = (1.0 / to.scale).floor().min(f32::MAX);
+        let table = softmax_table(from.scale, x.shape[axis], src.etype == EType::S8, m0);
         let bytes: Vec<u8> = table.iter().flat_map(|x| x.to_le_bytes()).collect();
         let mut spm = self.spm();
         let buffer =
@@ -27,11 +29,10 @@ impl Lowering<'_> {
         body.extend(self.fill_padding_at(node, &dst, &mut spm)?);
         let table =
             spm_view(buffer, EType::F32, buffer.start.into(), exprs([1, 1, 1, 256]), [0, 0, 0, 4], 0, 1);
-        // ONNX Runtime uses the scale's reciprocal, rounded down.
         let quant = Quant {
             zero_point: to.zero_point,
             clamp: dst.etype.int_range().unwrap_or([0, 0]),
-            m0: (1.0 / to.scale).floor(),
+            m0,
             m1: 0.0,
             c: 0.0,
             profile: Quant::ONNX,

@@ -114,9 +114,29 @@ impl<'a> Importer<'a> {
             }
             _ => return unsupported("its input is a float value"),
         };
-        let (quant, _) = self.quant(n, index + 1)?;
-        self.quantized(id, quant)?;
-        Ok(id)
+        let (quant, zero_type) = self.quant(n, index + 1)?;
+        self.same_type(n, id, zero_type)?;
+        self.read_as(n, id, quant)
+    }
+
+    /// A zero point has the type of the integers that it is taken from.
+    pub(super) fn same_type(
+        &self,
+        n: &OnnxNode<'a>,
+        id: TensorId,
+        zero_point: Option<DType>,
+    ) -> Result<(), Refusal> {
+        let t = self.graph.tensor(id);
+        match zero_point {
+            Some(zero) if zero != t.dtype => Err(Refusal::Malformed(format!(
+                "\"{}\" is {}, the zero point that {} reads it with is {}",
+                t.name,
+                t.dtype.name(),
+                n.op_type(),
+                zero.name()
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// The float view at an input: its integer tensor and the nodes in between. A view times a number is the view of the

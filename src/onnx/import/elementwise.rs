@@ -89,7 +89,8 @@ pub(super) fn qlinear<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> R
     let shape = broadcast(&importer.graph.tensor(a).shape, &importer.graph.tensor(b).shape)?;
     let kind = if n.op_type() == "QLinearAdd" { PendingKind::Add } else { PendingKind::Mul };
     let p = importer.pending(kind, n, shape, vec![a, b], Vec::new());
-    importer.complete(&p, n.index, n.result()?, (quant, dtype.unwrap_or(DType::U8)))
+    let own = importer.graph.tensor(p.inputs[0]).dtype;
+    importer.complete(&p, n.index, n.result()?, (quant, dtype.unwrap_or(own)))
 }
 
 fn side<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>, index: usize) -> Result<TensorId, Refusal> {

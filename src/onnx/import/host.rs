@@ -83,7 +83,14 @@ impl<'a> Importer<'a> {
             Value::Real(r) if r.plain().is_none() => r.nodes.clone(),
             _ => return,
         };
-        let computes = |i: &usize| self.nodes[*i].op_type() != "DequantizeLinear";
+        // The float view of a tensor is a layer of its own, not a node of the host.
+        let view = |name: &String| {
+            matches!(self.values.get(name.as_str()), Some(Value::Real(r)) if r.plain().is_some())
+        };
+        let computes = |i: &usize| {
+            let n = &self.nodes[*i];
+            n.op_type() != "DequantizeLinear" && !n.proto.output.first().is_some_and(view)
+        };
         for i in nodes.into_iter().filter(computes).collect::<Vec<_>>() {
             self.move_to_host(i, reason);
         }

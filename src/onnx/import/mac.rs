@@ -5,9 +5,9 @@ use super::Importer;
 use super::constants::{integer_bias, real_bias, weights};
 use super::expr::Format;
 use super::node::OnnxNode;
-use super::value::{PendingKind, Refusal, Value, unsupported};
+use super::value::{Pending, PendingKind, Refusal, Value, unsupported};
 use super::window;
-use crate::graph::{DType, Quant, Tensor, TensorId, Weights};
+use crate::graph::{DType, Op, Quant, Tensor, TensorId, Weights};
 
 /// `[N, C, H, W]` of an image; a signal `[N, C, L]` is one of a single row.
 pub(super) fn image(importer: &Importer, id: TensorId) -> Result<[usize; 4], Refusal> {
@@ -161,11 +161,15 @@ impl<'a> Importer<'a> {
         let Value::Tensor(id) = self.value(n, index)?.clone() else {
             return unsupported("its input is no tensor of integers");
         };
-        let zero = self.optional(n, zero_point, "zero point")?.and_then(|c| c.integers());
-        let zero_point = zero.and_then(|z| z.first().copied()).unwrap_or(0) as i32;
+        let zero = self.optional(n, zero_point, "zero point")?;
+        self.same_type(n, id, zero.as_ref().map(|c| c.dtype()))?;
+        let zero_point = match zero.and_then(|c| c.integers()).as_deref() {
+            None => 0,
+            Some([first, rest @ ..]) if rest.iter().all(|z| z == first) => *first as i32,
+            Some(_) => return unsupported("a zero point for each row is not implemented"),
+        };
         let scale = self.graph.tensor(id).quant.map_or(1.0, |q| q.scale);
-        self.quantized(id, Quant { scale, zero_point })?;
-        Ok(id)
+        self.read_as(n, id, Quant { scale, zero_point })
     }
 
     /// A layer whose result is the sums themselves.
@@ -178,7 +182,25 @@ impl<'a> Importer<'a> {
         let p = self.pending(kind, n, shape.clone(), inputs, Vec::new());
         let Some(op) = self.mac_operator(&p, None, [0, 0])? else { return unsupported("it has no sums") };
         let output = Tensor { name: n.result()?.into(), shape, dtype: DType::S32, quant: None };
-        Ok(Value::Tensor(self.mac_layer(&p, op, output, &[])))
+        let id = self.mac_layer(&p, op, output, &[]);
+        self.sums.insert(id, p.into());
+        Ok(Value::Tensor(id))
+    }
+
+    /// Sums as floats, each the nearest to its integer; the node is the Cast.
+    pub(super) fn float_sums(&mut self, n: &'a OnnxNode<'a>, p: &Pending) -> Result<TensorId, Refusal> {
+        let mut op = match self.mac_operator(p, None, [0, 0])? {
+            Some(op) => op,
+            None => return unsupported("it has no sums"),
+        };
+        match &mut op {
+            Op::Conv { epilogue, .. } | Op::Gemm { epilogue, .. } => epilogue.multiplier = vec![1.0],
+            Op::MatMul { multiplier, .. } => *multiplier = 1.0,
+            _ => return unsupported("it has no sums"),
+        }
+        let output =
+            Tensor { name: n.result()?.into(), shape: p.shape.clone(), dtype: DType::F32, quant: None };
+        Ok(self.mac_layer(&Pending { own: n.index, ..p.clone() }, op, output, &[p.own]))
     }
 
     fn qdq_bias(
@@ -206,7 +228,7 @@ impl<'a> Importer<'a> {
         inputs: Vec<TensorId>,
         to: (Quant, Option<DType>),
     ) -> Result<Value, Refusal> {
-        let to: Format = (to.0, to.1.unwrap_or(DType::U8));
+        let to: Format = (to.0, to.1.unwrap_or(self.graph.tensor(inputs[0]).dtype));
         let p = self.pending(kind, n, shape, inputs, Vec::new());
         self.complete(&p, n.index, n.result()?, to)
     }

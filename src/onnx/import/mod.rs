@@ -291,6 +291,10 @@ pub(super) struct Importer<'a> {
     branches: branch::Branches,
     /// Float tensors that were made on demand, by ONNX name.
     floats: BTreeMap<String, TensorId>,
+    /// Tensors that are read under another quantization than their own: scale, by its bits, and zero point.
+    readings: BTreeMap<(TensorId, u32, i32), TensorId>,
+    /// Sums of 32 bits that operators give out, and how they were made: a Cast makes floats of them at once.
+    sums: BTreeMap<TensorId, Rc<value::Pending>>,
 }
 
 impl<'a> Importer<'a> {
@@ -322,6 +326,8 @@ impl<'a> Importer<'a> {
             repeats: BTreeMap::new(),
             branches: BTreeMap::new(),
             floats: BTreeMap::new(),
+            readings: BTreeMap::new(),
+            sums: BTreeMap::new(),
         };
         for t in &proto.initializer {
             let constant = Constant::read(t).map_err(|reason| ImportError::Malformed {
@@ -380,7 +386,10 @@ impl<'a> Importer<'a> {
 
     /// The name of the node, with a number if a layer has it already.
     fn layer_name(&mut self, own: usize) -> String {
-        let base = self.nodes[own].name.clone();
+        self.unique_layer(self.nodes[own].name.clone())
+    }
+
+    fn unique_layer(&mut self, base: String) -> String {
         let mut name = base.clone();
         while !self.layer_names.insert(name.clone()) {
             let number = self.repeats.entry(base.clone()).or_insert(1);
@@ -465,24 +474,59 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// Sets the quantization of a tensor, or checks it bit for bit.
-    fn quantized(&mut self, id: TensorId, quant: Quant) -> Result<(), Refusal> {
+    /// The integers of a tensor under a scale and zero point. A tensor that has others already is read again under these: the
+    /// integers are the same, what they stand for is the reader's affair (ONNX).
+    fn read_as(&mut self, n: &OnnxNode<'a>, id: TensorId, quant: Quant) -> Result<TensorId, Refusal> {
         let tensor = &mut self.graph.tensors[id.0 as usize];
-        match tensor.quant {
-            None if tensor.dtype.int_range().is_some() => {
-                tensor.quant = Some(quant);
-                Ok(())
-            }
-            Some(known) if same_quant(known, quant) => Ok(()),
-            Some(known) => Err(Refusal::Unsupported(format!(
-                "it reads \"{}\" with scale {} and zero point {}, which was written with {} and {}",
-                tensor.name, quant.scale, quant.zero_point, known.scale, known.zero_point
-            ))),
-            None => Err(Refusal::Unsupported(format!(
+        let Some((least, most)) = tensor.dtype.int_range() else {
+            return Err(Refusal::Unsupported(format!(
                 "it reads the float tensor \"{}\" as integers",
                 tensor.name
-            ))),
+            )));
+        };
+        if !(least..=most).contains(&i64::from(quant.zero_point)) {
+            return Err(Refusal::Malformed(format!(
+                "the zero point {} is outside {}, the type of \"{}\"",
+                quant.zero_point,
+                tensor.dtype.name(),
+                tensor.name
+            )));
         }
+        match tensor.quant {
+            None => {
+                tensor.quant = Some(quant);
+                Ok(id)
+            }
+            Some(known) if same_quant(known, quant) => Ok(id),
+            Some(_) => {
+                let key = (id, quant.scale.to_bits(), quant.zero_point);
+                if let Some(known) = self.readings.get(&key) {
+                    return Ok(*known);
+                }
+                let name = format!("{}.read_by.{}", tensor.name, n.name);
+                let output = Tensor { name, quant: Some(quant), ..tensor.clone() };
+                let reading = self.unnamed_layer(n.index, "reading", Op::Reshape, vec![id], output);
+                self.readings.insert(key, reading);
+                Ok(reading)
+            }
+        }
+    }
+
+    /// Adds a layer that no ONNX node stands for; `what` it does is part of its name.
+    fn unnamed_layer(
+        &mut self,
+        own: usize,
+        what: &str,
+        op: Op,
+        inputs: Vec<TensorId>,
+        output: Tensor,
+    ) -> TensorId {
+        let level = inputs.iter().map(|id| self.level_of(*id)).max().unwrap_or(0);
+        let id = self.tensor(output);
+        self.levels.insert(id, level);
+        let name = self.unique_layer(format!("{}.{what}", self.nodes[own].name));
+        self.graph.nodes.push(Node { name, op, inputs, outputs: vec![id], onnx_nodes: Vec::new() });
+        id
     }
 }
 

@@ -6,8 +6,9 @@ use std::rc::Rc;
 use super::Importer;
 use super::expr::Expr;
 use super::node::OnnxNode;
-use super::value::{ConstantReal, Moved, PendingKind, Refusal, Value, unsupported};
-use crate::graph::{DType, Op, Tensor, TensorId};
+use super::super::proto::tensor_proto::DataType;
+use super::value::{ConstantReal, Moved, PendingKind, Real, Refusal, Value, unsupported};
+use crate::graph::{Op, Quant, Tensor, TensorId};
 
 /// Identity, and Dropout at inference.
 pub(super) fn identity<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
@@ -310,7 +311,8 @@ pub(super) fn qlinear_concat<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a
     let shape = joined(importer, &inputs, at)?;
     let kind = PendingKind::Concat { axis: at };
     let p = importer.pending(kind, n, shape, inputs, Vec::new());
-    importer.complete(&p, n.index, n.result()?, (quant, dtype.unwrap_or(DType::U8)))
+    let own = importer.graph.tensor(p.inputs[0]).dtype;
+    importer.complete(&p, n.index, n.result()?, (quant, dtype.unwrap_or(own)))
 }
 
 /// Weights behind a DequantizeLinear, transposed with the axis of their scales.
@@ -341,8 +343,26 @@ fn transposed_constant(c: &ConstantReal, given: Option<&[i64]>) -> Result<Value,
     Ok(Value::ConstantReal(Rc::new(ConstantReal { constant, axis, ..c.clone() })))
 }
 
-/// Cast between floats changes nothing.
+/// A Cast of floats to floats, and of integers to their own type, changes nothing. One of integers to floats gives values with
+/// scale 1: small integers are a quantized tensor already, sums leave the array as floats.
 pub(super) fn cast<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
-    // FLOAT = 1, FLOAT16 = 10, DOUBLE = 11: the values are those of f32 here.
-    if n.int("to", 0) == 1 { identity(importer, n) } else { unsupported("a Cast to another type than float") }
+    let to = n.int("to", 0) as i32;
+    let Value::Tensor(id) = *importer.value(n, 0)? else {
+        let float = to == DataType::Float as i32;
+        return if float { identity(importer, n) } else { unsupported("a Cast of a float value to another type") };
+    };
+    let t = importer.graph.tensor(id);
+    let (dtype, shape) = (t.dtype, t.shape.clone());
+    if super::dtype_of(to) == Some(dtype) {
+        return identity(importer, n);
+    }
+    let sums = importer.sums.get(&id).cloned();
+    let id = match (sums, dtype.bytes()) {
+        _ if to != DataType::Float as i32 => return unsupported("a Cast to another type than float"),
+        (Some(p), _) => importer.float_sums(n, &p)?,
+        (None, 1 | 2) => importer.read_as(n, id, Quant { scale: 1.0, zero_point: 0 })?,
+        _ => return unsupported(format!("a Cast of computed {} integers to float", dtype.name())),
+    };
+    let nodes = if dtype.bytes() <= 2 { vec![n.index] } else { Vec::new() };
+    Ok(Value::Real(Real { expr: Expr::Tensor(id), shape, nodes, unnamed: false }))
 }

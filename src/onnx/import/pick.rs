@@ -307,23 +307,30 @@ pub(super) fn pad<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Resul
         let mut picks = whole(shape);
         for (i, at) in axes.iter().enumerate() {
             let (begin, end, extent) = (pads[i], pads[axes.len() + i], shape[*at] as i64);
-            if begin.abs() > 1 << 20 || end.abs() > 1 << 20 || extent + begin + end < 1 {
+            let far = |pad: i64| pad.unsigned_abs() > 1 << 20;
+            if far(begin) || far(end) || extent + begin + end < 1 {
                 return Err(Refusal::Malformed(format!("pads {begin} and {end} of an extent {extent}")));
+            }
+            // Negative pads cut elements off, and what is left is padded.
+            let (first, end_of) = ((-begin).max(0), extent - (-end).max(0));
+            let left = end_of - first;
+            if left < 1 {
+                return unsupported(format!("pads {begin} and {end} leave nothing of an extent {extent}"));
             }
             let outside = |k: i64| -> i64 {
                 match mode.as_str() {
-                    _ if (0..extent).contains(&k) => k,
+                    _ if (0..left).contains(&k) => first + k,
                     "reflect" => {
-                        let period = (2 * (extent - 1)).max(1);
+                        let period = (2 * (left - 1)).max(1);
                         let k = k.rem_euclid(period);
-                        if k < extent { k } else { period - k }
+                        first + if k < left { k } else { period - k }
                     }
-                    "edge" => k.clamp(0, extent - 1),
-                    "wrap" => k.rem_euclid(extent),
+                    "edge" => first + k.clamp(0, left - 1),
+                    "wrap" => first + k.rem_euclid(left),
                     _ => -1,
                 }
             };
-            picks[*at] = (-begin..extent + end).map(outside).collect();
+            picks[*at] = (-begin.max(0)..left + end.max(0)).map(outside).collect();
         }
         if !matches!(mode.as_str(), "constant" | "reflect" | "edge" | "wrap") {
             return unsupported(format!("mode \"{mode}\""));

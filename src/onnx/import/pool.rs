@@ -7,7 +7,7 @@ use super::mac::result_shape;
 use super::node::OnnxNode;
 use super::value::{Moved, Pending, PendingKind, Real, Refusal, Value, unsupported};
 use super::window;
-use crate::graph::{DType, Op, Quant, Tensor, TensorId, Window};
+use crate::graph::{Op, Quant, Tensor, TensorId, Window};
 
 /// MaxPool of integers, or of the float view of integers: taking a maximum commutes with dequantization.
 pub(super) fn max<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
@@ -230,5 +230,6 @@ fn qlinear<'a>(
     let input = importer.activation(n, 0)?;
     let (quant, dtype) = importer.quant(n, 3)?;
     let p = build(importer, n, input, Vec::new())?;
-    importer.complete(&p, n.index, n.result()?, (quant, dtype.unwrap_or(DType::U8)))
+    let own = importer.graph.tensor(input).dtype;
+    importer.complete(&p, n.index, n.result()?, (quant, dtype.unwrap_or(own)))
 }

@@ -79,12 +79,32 @@ pub(super) fn dequantize<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -
                     dtype.name()
                 ));
             }
-            let (quant, _) = importer.quant(n, 1)?;
-            importer.quantized(tensor, quant)?;
+            let (quant, zero_type) = importer.quant(n, 1)?;
+            importer.same_type(n, tensor, zero_type)?;
+            let tensor = importer.read_as(n, tensor, quant)?;
             let shape = importer.graph.tensor(tensor).shape.clone();
             Ok(Value::Real(Real { expr: Expr::Tensor(tensor), shape, nodes: vec![n.index], unnamed: false }))
         }
         _ => unsupported("it dequantizes a float value"),
+    }
+}
+
+/// The type that a QuantizeLinear gives: its zero point's, else that of an attribute (opset 21), else u8.
+fn output_type(n: &OnnxNode, zero_point: Option<DType>) -> Result<DType, Refusal> {
+    let named = match n.int("output_dtype", 0) {
+        0 => None,
+        code => match super::dtype_of(code as i32) {
+            Some(dtype) if dtype.int_range().is_some() => Some(dtype),
+            _ => return unsupported(format!("quantizing to element type {code} is not implemented")),
+        },
+    };
+    match (zero_point, named) {
+        (Some(zero), Some(named)) if zero != named => Err(Refusal::Malformed(format!(
+            "its zero point is {}, its output_dtype {}",
+            zero.name(),
+            named.name()
+        ))),
+        (zero, named) => Ok(zero.or(named).unwrap_or(DType::U8)),
     }
 }
 
@@ -94,14 +114,7 @@ fn target(importer: &Importer, n: &OnnxNode) -> Result<Format, Refusal> {
     if scale.len() != 1 || zero.len() != 1 {
         return unsupported("activations with a scale per channel are not implemented");
     }
-    // Without a zero point the type stands in an attribute (opset 21).
-    let named = match n.int("output_dtype", 0) {
-        3 => DType::S8,
-        4 => DType::U16,
-        5 => DType::S16,
-        _ => DType::U8,
-    };
-    let dtype = dtype.unwrap_or(named);
+    let dtype = output_type(n, dtype)?;
     if dtype.bytes() > 2 {
         return unsupported(format!("{} activations are not implemented; 8 and 16 bits are", dtype.name()));
     }
@@ -228,7 +241,7 @@ impl<'a> Importer<'a> {
             return Err(Refusal::Malformed("it quantizes an integer constant".into()));
         };
         let (scale, zero, dtype) = self.scales(n, 1)?;
-        let dtype = dtype.unwrap_or(DType::U8);
+        let dtype = output_type(n, dtype)?;
         if dtype.bytes() > 2 {
             return unsupported(format!("constants of type {} are not implemented", dtype.name()));
         }

@@ -8,7 +8,6 @@ use super::elementwise::broadcast;
 use super::expr::Expr;
 use super::node::OnnxNode;
 use super::value::{Real, Refusal, Value, unsupported};
-use crate::graph::DType;
 use crate::numeric::float1;
 
 /// `BatchNormalization(X, scale, B, mean, var)` at inference: `x·m + c` with one `m` and one `c` for each channel.
@@ -67,5 +66,6 @@ pub(super) fn qlinear_where<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>
     let shape = broadcast(&broadcast(&shapes[0], &shapes[1])?, &condition.shape)?;
     let expr = Expr::Tensor(x).mul(chosen).add(Expr::Tensor(y).mul(other));
     let real = Real { expr, shape, nodes: vec![n.index], unnamed: false };
-    importer.complete_real(&real, n.index, n.result()?, Some((quant, dtype.unwrap_or(DType::U8))))
+    let own = importer.graph.tensor(x).dtype;
+    importer.complete_real(&real, n.index, n.result()?, Some((quant, dtype.unwrap_or(own))))
 }

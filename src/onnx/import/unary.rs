@@ -173,7 +173,7 @@ pub(super) fn qlinear<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> R
             x.by_sign(|x| x.mul(alpha))
         }
     };
-    let from = (importer.quant(n, 1)?.0, t.dtype);
+    let from = (importer.quant_of(id)?, t.dtype);
     let output = Tensor { name: n.result()?.into(), shape: t.shape, dtype: to.1, quant: Some(quant) };
     let Some(lut) = table(&e, from, to) else { return unsupported("its function is no table") };
     Ok(Value::Tensor(importer.layer(n.index, Op::Table(lut), vec![id], output, &[])))

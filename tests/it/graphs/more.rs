@@ -64,9 +64,10 @@ pub(super) fn moved(x: &View, y: &View, boxes: &[MoveBox], fill: Option<i32>) ->
 
 pub(super) fn softmax(x: &View, y: &View, axis: usize) -> Values {
     let signed = x.dtype == DType::S8;
-    let table = numeric::softmax_table(x.quant().scale, x.shape[axis], signed);
-    let (n, inner) = (x.shape[axis], x.shape[axis + 1..].iter().product::<usize>());
     let q = y.quant();
+    let m = (1.0 / q.scale).floor();
+    let table = numeric::softmax_table(x.quant().scale, x.shape[axis], signed, m);
+    let (n, inner) = (x.shape[axis], x.shape[axis + 1..].iter().product::<usize>());
     let mut out = vec![0; x.values.len()];
     for row in (0..x.values.len()).filter(|i| i / inner % n == 0) {
         let at = |k: usize| row + k * inner;
@@ -75,7 +76,6 @@ pub(super) fn softmax(x: &View, y: &View, axis: usize) -> Values {
         let e: Vec<f32> =
             (0..n).map(|k| table[usize::from((x.values[at(k)] + top - largest) as u8)]).collect();
         let sum = numeric::softmax_sum(e.iter().copied());
-        let m = (1.0 / q.scale).floor();
         for (k, e) in e.iter().enumerate() {
             out[at(k)] = numeric::softmax_value(*e, m, sum, q.zero_point, range(y.dtype)).into();
         }
