@@ -46,6 +46,7 @@ fn real(tensor: &TensorEntry, bytes: &[u8]) -> Vec<f32> {
         Element::F32 => data.bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
         Element::S32 => data.bytes.as_chunks().0.iter().map(|b| i32::from_le_bytes(*b) as f32).collect(),
         Element::S64 => data.bytes.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b) as f32).collect(),
+        Element::Bool => data.bytes.iter().map(|b| f32::from(u8::from(*b != 0))).collect(),
         _ => Vec::new(),
     }
 }

@@ -55,7 +55,8 @@ pub fn canonical(shape: &[usize]) -> ([i64; 4], [usize; 4]) {
 #[must_use]
 pub fn etype(dtype: DType) -> EType {
     match dtype {
-        DType::U8 => EType::U8,
+        // Truth values are bytes that are moved.
+        DType::U8 | DType::Bool => EType::U8,
         DType::S8 => EType::S8,
         DType::U16 => EType::U16,
         DType::S16 => EType::S16,

@@ -144,6 +144,10 @@ fn borrowed(name: &str, tensor: &Borrowed<'_>) -> Result<Value, String> {
         Element::S32 => Value::from_shape(shape, chunks(b, i32::from_le_bytes)).map_err(|e| e.to_string()),
         Element::S8 => Value::from_shape(shape, chunks(b, i8::from_le_bytes)).map_err(|e| e.to_string()),
         Element::U8 => Value::from_shape(shape, b.to_vec()).map_err(|e| e.to_string()),
+        Element::Bool => {
+            let words = b.iter().map(|v| i32::from(*v != 0)).collect::<Vec<_>>();
+            Value::from_shape(shape, words).map_err(|e| e.to_string())
+        }
         Element::S64 => {
             let narrow: Option<Vec<i32>> =
                 chunks(b, i64::from_le_bytes).into_iter().map(|v| i32::try_from(v).ok()).collect();

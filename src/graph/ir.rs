@@ -24,6 +24,8 @@ pub enum DType {
     S64,
     /// IEEE single.
     F32,
+    /// Truth values, 0 and 1 in a byte each. Only host layers compute with them.
+    Bool,
 }
 
 impl DType {
@@ -31,14 +33,14 @@ impl DType {
     #[must_use]
     pub fn bytes(self) -> usize {
         match self {
-            DType::U8 | DType::S8 => 1,
+            DType::U8 | DType::S8 | DType::Bool => 1,
             DType::U16 | DType::S16 => 2,
             DType::S32 | DType::F32 => 4,
             DType::S64 => 8,
         }
     }
 
-    /// Smallest and largest representable integer; `None` for floats.
+    /// Smallest and largest representable integer; `None` for floats and truth values.
     #[must_use]
     pub fn int_range(self) -> Option<(i64, i64)> {
         Some(match self {
@@ -48,11 +50,11 @@ impl DType {
             DType::S16 => (-32768, 32767),
             DType::S32 => (i64::from(i32::MIN), i64::from(i32::MAX)),
             DType::S64 => (i64::MIN, i64::MAX),
-            DType::F32 => return None,
+            DType::F32 | DType::Bool => return None,
         })
     }
 
-    /// The name used in text forms and dumps: `u8`, `s8`, `u16`, `s16`, `s32`, `s64`, `f32`.
+    /// The name used in text forms and dumps: `u8`, `s8`, `u16`, `s16`, `s32`, `s64`, `f32`, `bool`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -63,15 +65,15 @@ impl DType {
             DType::S32 => "s32",
             DType::S64 => "s64",
             DType::F32 => "f32",
+            DType::Bool => "bool",
         }
     }
 
     /// Inverse of [`DType::name`].
     #[must_use]
     pub fn from_name(name: &str) -> Option<DType> {
-        [DType::U8, DType::S8, DType::U16, DType::S16, DType::S32, DType::S64, DType::F32]
-            .into_iter()
-            .find(|d| d.name() == name)
+        use DType::{Bool, F32, S8, S16, S32, S64, U8, U16};
+        [U8, S8, U16, S16, S32, S64, F32, Bool].into_iter().find(|d| d.name() == name)
     }
 }
 

@@ -61,6 +61,12 @@ impl HostRuntime for RtenHost {
                 value.bytes = wide.flat_map(|b| i64::from(i32::from_le_bytes(*b)).to_le_bytes()).collect();
                 value.dtype = "s64".into();
             }
+            // And truth values, too: all but zero are true.
+            if t.dtype == "bool" && value.dtype == "s32" {
+                let words = value.bytes.as_chunks::<4>().0.iter();
+                value.bytes = words.map(|b| u8::from(*b != [0; 4])).collect();
+                value.dtype = "bool".into();
+            }
             value
         });
         Ok(named.collect())

@@ -21,6 +21,9 @@ pub(crate) enum Data {
     S32(Vec<i32>),
     S64(Vec<i64>),
     F32(Vec<f32>),
+    F64(Vec<f64>),
+    /// 0 or 1.
+    Bool(Vec<u8>),
 }
 
 impl Constant {
@@ -44,11 +47,13 @@ impl Constant {
             DataType::Int8 => Data::S8(elements_of(raw, &t.int32_data, i8::from_le_bytes, |v| v as i8)?),
             DataType::Uint16 => Data::U16(elements_of(raw, &t.int32_data, u16::from_le_bytes, |v| v as u16)?),
             DataType::Int16 => Data::S16(elements_of(raw, &t.int32_data, i16::from_le_bytes, |v| v as i16)?),
-            // Truth values are 0 and 1, as the float library has them.
-            DataType::Bool => Data::S32(elements_of(raw, &t.int32_data, |b: [u8; 1]| b[0].into(), |v| v)?),
-            DataType::Double => {
-                Data::F32(elements_of(raw, &t.double_data, |b| f64::from_le_bytes(b) as f32, |v| v as f32)?)
-            }
+            DataType::Bool => Data::Bool(elements_of(
+                raw,
+                &t.int32_data,
+                |b: [u8; 1]| u8::from(b[0] != 0),
+                |v| u8::from(v != 0),
+            )?),
+            DataType::Double => Data::F64(elements_of(raw, &t.double_data, f64::from_le_bytes, |v| v)?),
             DataType::Int32 => Data::S32(elements_of(raw, &t.int32_data, i32::from_le_bytes, |v| v)?),
             DataType::Int64 => Data::S64(elements_of(raw, &t.int64_data, i64::from_le_bytes, |v| v)?),
             DataType::Float => Data::F32(elements_of(raw, &t.float_data, f32::from_le_bytes, |v| v)?),
@@ -60,7 +65,7 @@ impl Constant {
         Ok(Constant { name: t.name().to_string(), shape, data })
     }
 
-    /// All elements as 64-bit integers; none for floats.
+    /// All elements as 64-bit integers, truth values as 0 and 1; none for floats.
     pub(crate) fn integers(&self) -> Option<Vec<i64>> {
         Some(match &self.data {
             Data::U8(v) => v.iter().map(|x| i64::from(*x)).collect(),
@@ -69,11 +74,12 @@ impl Constant {
             Data::S16(v) => v.iter().map(|x| i64::from(*x)).collect(),
             Data::S32(v) => v.iter().map(|x| i64::from(*x)).collect(),
             Data::S64(v) => v.clone(),
-            Data::F32(_) => return None,
+            Data::Bool(v) => v.iter().map(|x| i64::from(*x)).collect(),
+            Data::F32(_) | Data::F64(_) => return None,
         })
     }
 
-    /// All elements as floats; none for integers.
+    /// All elements as single floats; none for other types.
     pub(crate) fn floats(&self) -> Option<&[f32]> {
         match &self.data {
             Data::F32(v) => Some(v),
@@ -81,6 +87,7 @@ impl Constant {
         }
     }
 
+    /// The element type; doubles count as floats, since nothing but folding computes with them.
     pub(super) fn dtype(&self) -> DType {
         match self.data {
             Data::U8(_) => DType::U8,
@@ -89,7 +96,8 @@ impl Constant {
             Data::S16(_) => DType::S16,
             Data::S32(_) => DType::S32,
             Data::S64(_) => DType::S64,
-            Data::F32(_) => DType::F32,
+            Data::F32(_) | Data::F64(_) => DType::F32,
+            Data::Bool(_) => DType::Bool,
         }
     }
 
@@ -103,18 +111,24 @@ impl Constant {
             Data::S32(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
             Data::S64(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
             Data::F32(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            Data::F64(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            Data::Bool(v) => v.clone(),
         }
     }
 
-    /// The elements at these positions; none for types that no weights have.
-    pub(super) fn picked(&self, at: impl Iterator<Item = usize>) -> Option<Data> {
-        Some(match &self.data {
+    /// The elements at these positions.
+    pub(super) fn picked(&self, at: impl Iterator<Item = usize>) -> Data {
+        match &self.data {
             Data::U8(v) => Data::U8(at.map(|i| v[i]).collect()),
             Data::S8(v) => Data::S8(at.map(|i| v[i]).collect()),
             Data::U16(v) => Data::U16(at.map(|i| v[i]).collect()),
             Data::S16(v) => Data::S16(at.map(|i| v[i]).collect()),
-            _ => return None,
-        })
+            Data::S32(v) => Data::S32(at.map(|i| v[i]).collect()),
+            Data::S64(v) => Data::S64(at.map(|i| v[i]).collect()),
+            Data::F32(v) => Data::F32(at.map(|i| v[i]).collect()),
+            Data::F64(v) => Data::F64(at.map(|i| v[i]).collect()),
+            Data::Bool(v) => Data::Bool(at.map(|i| v[i]).collect()),
+        }
     }
 
     /// The constant as an initializer of this name.
@@ -127,6 +141,8 @@ impl Constant {
             Data::S32(_) => DataType::Int32,
             Data::S64(_) => DataType::Int64,
             Data::F32(_) => DataType::Float,
+            Data::F64(_) => DataType::Double,
+            Data::Bool(_) => DataType::Bool,
         };
         TensorProto {
             name: Some(name.into()),
@@ -139,7 +155,23 @@ impl Constant {
 }
 
 impl Data {
-    fn len(&self) -> usize {
+    /// Adds the elements of another constant in this range; false if they are of another type.
+    pub(super) fn append(&mut self, from: &Data, range: std::ops::Range<usize>) -> bool {
+        match (self, from) {
+            (Data::U8(to), Data::U8(v)) | (Data::Bool(to), Data::Bool(v)) => to.extend(&v[range]),
+            (Data::S8(to), Data::S8(v)) => to.extend(&v[range]),
+            (Data::U16(to), Data::U16(v)) => to.extend(&v[range]),
+            (Data::S16(to), Data::S16(v)) => to.extend(&v[range]),
+            (Data::S32(to), Data::S32(v)) => to.extend(&v[range]),
+            (Data::S64(to), Data::S64(v)) => to.extend(&v[range]),
+            (Data::F32(to), Data::F32(v)) => to.extend(&v[range]),
+            (Data::F64(to), Data::F64(v)) => to.extend(&v[range]),
+            _ => return false,
+        }
+        true
+    }
+
+    pub(super) fn len(&self) -> usize {
         match self {
             Data::U8(v) => v.len(),
             Data::S8(v) => v.len(),
@@ -148,6 +180,8 @@ impl Data {
             Data::S32(v) => v.len(),
             Data::S64(v) => v.len(),
             Data::F32(v) => v.len(),
+            Data::F64(v) => v.len(),
+            Data::Bool(v) => v.len(),
         }
     }
 }

@@ -192,7 +192,7 @@ impl Memory {
 #[must_use]
 pub fn dtype_bytes(name: &str) -> usize {
     match name {
-        "u8" | "s8" => 1,
+        "u8" | "s8" | "bool" => 1,
         "u16" | "s16" => 2,
         "s32" | "f32" => 4,
         "s64" => 8,

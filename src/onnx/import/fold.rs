@@ -1,4 +1,12 @@
 //! Constants computed at import: whatever depends on constants and shapes alone.
+//!
+//! Movement is done by the functions that move tensors ([`Importer::moved`]), integers and truth values are computed here
+//! for every element type (`arithmetic`, `reduce`, `convert`); functions of floats by the float library.
+
+mod apply;
+mod arithmetic;
+mod convert;
+mod reduce;
 
 use std::rc::Rc;
 
@@ -14,6 +22,18 @@ use crate::float::FloatRunner;
 use crate::graph::{DType, Tensor};
 use crate::numeric;
 use crate::tensor_file::{Element, TensorData};
+pub(super) use apply::applied;
+
+/// A folded constant has at most so many elements: what is longer is a mistake, and would be in the program.
+pub(super) const MOST_ELEMENTS: usize = 1 << 25;
+
+/// The number of elements of a shape, if a constant may have it.
+pub(super) fn bounded(shape: &[usize]) -> Result<usize, Refusal> {
+    match shape.iter().try_fold(1_usize, |n, d| n.checked_mul(*d)) {
+        Some(n) if n <= MOST_ELEMENTS => Ok(n),
+        _ => unsupported(format!("a constant of shape {shape:?} is too large; {MOST_ELEMENTS} elements are the most")),
+    }
+}
 
 impl ConstantReal {
     /// The floats themselves.
@@ -35,52 +55,66 @@ impl ConstantReal {
     }
 }
 
-/// Operators that only move elements.
+/// Operators whose own functions take constants, too.
 fn moves(op_type: &str) -> bool {
     matches!(
         op_type,
-        "Reshape" | "Transpose" | "Flatten" | "Squeeze" | "Unsqueeze" | "Identity" | "Slice" | "Expand"
+        "Concat"
+            | "DepthToSpace"
+            | "Dropout"
+            | "Expand"
+            | "Flatten"
+            | "Gather"
+            | "Identity"
+            | "Pad"
+            | "Reshape"
+            | "Slice"
+            | "SpaceToDepth"
+            | "Split"
+            | "Squeeze"
+            | "Tile"
+            | "Transpose"
+            | "Unsqueeze"
     )
 }
 
 impl<'a> Importer<'a> {
-    /// The results of a node all of whose inputs are constants; none if some are not.
+    /// The results of a node all of whose inputs are constants; none if some are not, or if the operator's own function
+    /// takes them.
     pub(super) fn folded(&self, n: &OnnxNode<'a>) -> Result<Option<Vec<Value>>, Refusal> {
         let inputs: Vec<&'a str> =
             n.proto.input.iter().map(String::as_str).filter(|s| !s.is_empty()).collect();
-        if inputs.is_empty() || is_quantized(n) || n.op_type() == "If" {
+        let own = moves(n.op_type()) && n.domain().is_empty();
+        if inputs.is_empty() || is_quantized(n) || n.op_type() == "If" || own {
             return Ok(None);
         }
         let mut constants = Vec::new();
-        let mut real = None;
-        for (i, name) in inputs.iter().enumerate() {
+        for name in &inputs {
             match self.values.get(name) {
                 Some(Value::Constant(c)) => constants.push((*name, c.clone())),
-                Some(Value::ConstantReal(r)) if i == 0 && moves(n.op_type()) && r.quant().is_some() => {
-                    real = Some(r.clone());
-                    constants.push((*name, r.constant.clone()));
-                }
                 Some(Value::ConstantReal(r)) => constants.push((*name, Rc::new(r.dequantized()))),
                 _ => return Ok(None),
             }
         }
-        if let (Some(r), "Transpose") = (&real, n.op_type())
-            && r.scale.len() > 1
-        {
+        let given: Vec<&Constant> = constants.iter().map(|(_, c)| &**c).collect();
+        let results = match self.computed(n, &given)? {
+            Some(data) => vec![data],
+            None => self.evaluate(n, &constants)?,
+        };
+        Ok(Some(results.into_iter().map(|c| Value::Constant(Rc::new(c))).collect()))
+    }
+
+    /// What is computed here; none for functions of floats.
+    fn computed(&self, n: &OnnxNode<'a>, inputs: &[&Constant]) -> Result<Option<Constant>, Refusal> {
+        if !n.domain().is_empty() || n.proto.input.iter().any(String::is_empty) && n.op_type() != "Clip" {
             return Ok(None);
         }
-        let results = self.evaluate(n, &constants)?;
-        Ok(Some(
-            results
-                .into_iter()
-                .map(|c| match &real {
-                    Some(r) => {
-                        Value::ConstantReal(Rc::new(ConstantReal { constant: Rc::new(c), ..(**r).clone() }))
-                    }
-                    None => Value::Constant(Rc::new(c)),
-                })
-                .collect(),
-        ))
+        let made = match arithmetic::computed(n, inputs)? {
+            Some(made) => Some(made),
+            None => reduce::computed(n, self.opset, inputs)?,
+        };
+        let name = n.result()?.to_string();
+        Ok(made.map(|(shape, data)| Constant { name, shape, data }))
     }
 
     /// Runs one node on constants.
@@ -89,6 +123,9 @@ impl<'a> Importer<'a> {
         n: &OnnxNode<'a>,
         inputs: &[(&'a str, Rc<Constant>)],
     ) -> Result<Vec<Constant>, Refusal> {
+        if !by_library(n, inputs) {
+            return unsupported(format!("computing {} of constants is not implemented", n.op_type()));
+        }
         let tensor = |name: &str, c: &Constant| {
             let t = Tensor { name: name.into(), shape: c.shape.clone(), dtype: c.dtype(), quant: None };
             value_info(name, &t)
@@ -110,7 +147,10 @@ impl<'a> Importer<'a> {
         let mut given: Vec<(&str, TensorData)> = Vec::new();
         for (name, c) in inputs {
             if given.iter().all(|(known, _)| known != name) {
-                given.push((name, c.to_tensor()));
+                let tensor = c.to_tensor().ok_or_else(|| {
+                    Refusal::Unsupported(format!("\"{name}\" has elements that constants are not computed of"))
+                })?;
+                given.push((name, tensor));
             }
         }
         let results = FloatRunner::new()
@@ -123,6 +163,26 @@ impl<'a> Importer<'a> {
         };
         results.into_iter().zip(&outputs).map(read).collect()
     }
+}
+
+/// Whether the float library computes a node: its result is hardly larger than what it is made of, and nothing is empty.
+fn by_library(n: &OnnxNode, inputs: &[(&str, Rc<Constant>)]) -> bool {
+    let elements: Vec<usize> = inputs.iter().map(|(_, c)| c.shape.iter().product()).collect();
+    let product = elements.iter().try_fold(1_usize, |a, b| a.checked_mul(*b));
+    let number = |i: usize| inputs.get(i).and_then(|(_, c)| c.integers()?.first().copied());
+    let fits = match n.op_type() {
+        "MatMul" | "Gemm" | "Einsum" | "Conv" => product.is_some_and(|p| p <= MOST_ELEMENTS),
+        "OneHot" => number(1).is_some_and(|depth| (0..=1 << 20).contains(&depth) && elements[0] <= 32),
+        "BatchNormalization" | "InstanceNormalization" | "LayerNormalization" | "CumSum" | "NonZero" | "TopK"
+        | "Trilu" | "GatherElements" | "GatherND" | "ScatterElements" | "ScatterND" | "Softmax" | "LogSoftmax"
+        | "Abs" | "Acos" | "Acosh" | "Asin" | "Asinh" | "Atan" | "Atanh" | "Ceil" | "Cos" | "Cosh" | "Elu" | "Erf"
+        | "Exp" | "Floor" | "Gelu" | "HardSigmoid" | "HardSwish" | "LeakyRelu" | "Log" | "Mish" | "Neg" | "Pow"
+        | "PRelu" | "Reciprocal" | "Relu" | "Round" | "Selu" | "Sigmoid" | "Sin" | "Sinh" | "Softplus" | "Softsign"
+        | "Sqrt" | "Tan" | "Tanh" | "ReduceMean" | "ReduceSum" | "ReduceMax" | "ReduceMin" | "ReduceProd"
+        | "ReduceL1" | "ReduceL2" | "ReduceLogSumExp" | "ReduceSumSquare" => true,
+        _ => false,
+    };
+    fits && !elements.contains(&0)
 }
 
 /// `Shape` and `Size`: known without the values.
@@ -155,19 +215,20 @@ pub(super) fn shape<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Res
 }
 
 impl Constant {
-    /// For the float library, which has no 64-bit integers: they saturate.
-    fn to_tensor(&self) -> TensorData {
-        let narrow = |v: i64| v.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
+    /// For the float library, which has no 64-bit integers: none if some do not fit 32 bits.
+    fn to_tensor(&self) -> Option<TensorData> {
         let (element, bytes) = match &self.data {
-            Data::F32(v) => (Element::F32, v.iter().flat_map(|x| x.to_le_bytes()).collect()),
-            Data::U8(v) => (Element::U8, v.clone()),
-            Data::S8(v) => (Element::S8, v.iter().map(|x| *x as u8).collect()),
-            _ => {
-                let wide = self.integers().unwrap_or_default();
-                (Element::S32, wide.into_iter().flat_map(|v| narrow(v).to_le_bytes()).collect())
+            Data::F32(_) => (Element::F32, self.bytes()),
+            Data::U8(_) => (Element::U8, self.bytes()),
+            Data::S8(_) => (Element::S8, self.bytes()),
+            Data::S32(_) | Data::S64(_) | Data::Bool(_) => {
+                let narrow = self.integers()?.into_iter().map(|v| i32::try_from(v).ok());
+                let narrow = narrow.collect::<Option<Vec<i32>>>()?;
+                (Element::S32, narrow.into_iter().flat_map(i32::to_le_bytes).collect())
             }
+            Data::U16(_) | Data::S16(_) | Data::F64(_) => return None,
         };
-        TensorData { element, shape: self.shape.clone(), bytes }
+        Some(TensorData { element, shape: self.shape.clone(), bytes })
     }
 
     fn from_tensor(name: &str, t: TensorData, wide: bool) -> Option<Constant> {

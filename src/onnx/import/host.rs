@@ -42,7 +42,7 @@ impl<'a> Importer<'a> {
         let fits = |name: &str| match self.values.get(name) {
             Some(Value::Tensor(id)) => {
                 let t = self.graph.tensor(*id);
-                t.quant.is_none() && t.dtype.bytes() >= 4
+                t.quant.is_none() && (t.dtype.bytes() >= 4 || t.dtype == DType::Bool)
             }
             Some(Value::Failed(_) | Value::Exotic(_)) | None => false,
             Some(_) => true,
@@ -378,8 +378,11 @@ pub(super) fn value_info(name: &str, tensor: &Tensor) -> ValueInfoProto {
         DType::F32 => DataType::Float,
         DType::U8 => DataType::Uint8,
         DType::S8 => DataType::Int8,
+        DType::U16 => DataType::Uint16,
+        DType::S16 => DataType::Int16,
         DType::S32 => DataType::Int32,
-        _ => DataType::Int64,
+        DType::S64 => DataType::Int64,
+        DType::Bool => DataType::Bool,
     };
     let dim = |d: &usize| tensor_shape_proto::Dimension {
         value: Some(tensor_shape_proto::dimension::Value::DimValue(*d as i64)),

@@ -32,6 +32,7 @@ pub(super) fn dtype_of(elem: i32) -> Option<DType> {
         DataType::Int16 => DType::S16,
         DataType::Int32 => DType::S32,
         DataType::Int64 => DType::S64,
+        DataType::Bool => DType::Bool,
         _ => return None,
     })
 }

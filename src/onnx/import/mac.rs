@@ -121,10 +121,7 @@ fn turned(c: &Constant, groups: usize) -> Result<(Constant, usize), Refusal> {
     let order = (0..groups * oc).flat_map(|o| (0..part).map(move |i| (o / oc * part + i) * oc + o % oc));
     let at = order.flat_map(|channel| (0..taps).map(move |t| channel * taps + t));
     let shape = vec![groups * oc, part, rest[0], rest[1]];
-    let Some(data) = c.picked(at) else {
-        return unsupported(format!("weights of type {} are not implemented", c.dtype().name()));
-    };
-    Ok((Constant { name: c.name.clone(), shape, data }, 0))
+    Ok((Constant { name: c.name.clone(), shape, data: c.picked(at) }, 0))
 }
 
 /// QDQ Gemm.

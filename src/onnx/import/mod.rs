@@ -293,6 +293,8 @@ pub(super) struct Importer<'a> {
     floats: BTreeMap<String, TensorId>,
     /// Tensors that are read under another quantization than their own: scale, by its bits, and zero point.
     readings: BTreeMap<(TensorId, u32, i32), TensorId>,
+    /// Values that some node or the graph's user reads.
+    read: BTreeSet<&'a str>,
     /// Sums of 32 bits that operators give out, and how they were made: a Cast makes floats of them at once.
     sums: BTreeMap<TensorId, Rc<value::Pending>>,
 }
@@ -327,6 +329,7 @@ impl<'a> Importer<'a> {
             branches: BTreeMap::new(),
             floats: BTreeMap::new(),
             readings: BTreeMap::new(),
+            read: read_values(proto),
             sums: BTreeMap::new(),
         };
         for t in &proto.initializer {
@@ -528,6 +531,20 @@ impl<'a> Importer<'a> {
         self.graph.nodes.push(Node { name, op, inputs, outputs: vec![id], onnx_nodes: Vec::new() });
         id
     }
+}
+
+/// Values that a node, a branch of one, or the graph's user reads.
+fn read_values(proto: &GraphProto) -> BTreeSet<&str> {
+    fn collect<'a>(graph: &'a GraphProto, into: &mut BTreeSet<&'a str>) {
+        into.extend(graph.output.iter().map(|o| o.name()));
+        for n in &graph.node {
+            into.extend(n.input.iter().map(String::as_str));
+            n.attribute.iter().flat_map(|a| a.g.iter().chain(&a.graphs)).for_each(|g| collect(g, into));
+        }
+    }
+    let mut read = BTreeSet::new();
+    collect(proto, &mut read);
+    read
 }
 
 fn same_quant(a: Quant, b: Quant) -> bool {

@@ -3,17 +3,23 @@
 
 use std::rc::Rc;
 
-use super::Importer;
-use super::expr::Expr;
-use super::node::OnnxNode;
+use super::super::constant::Constant;
 use super::super::proto::tensor_proto::DataType;
+use super::expr::Expr;
+use super::{Importer, fold};
+use super::node::OnnxNode;
 use super::value::{ConstantReal, Moved, PendingKind, Real, Refusal, Value, unsupported};
 use crate::graph::{Op, Quant, Tensor, TensorId};
 
 /// Identity, and Dropout at inference.
 pub(super) fn identity<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
-    if n.op_type() == "Dropout" && n.proto.output.get(1).is_some_and(|o| !o.is_empty()) {
-        return unsupported("a Dropout that gives its mask is not implemented");
+    if n.op_type() == "Dropout" {
+        if n.proto.output.get(1).is_some_and(|o| importer.read.contains(o.as_str())) {
+            return unsupported("a Dropout that gives its mask is not implemented");
+        }
+        if n.input(2).is_some() && importer.constant(n, 2, "training_mode")?.integers() != Some(vec![0]) {
+            return unsupported("a Dropout that trains is not implemented");
+        }
     }
     let mut value = importer.value(n, 0)?.clone();
     match &mut value {
@@ -81,6 +87,18 @@ impl<'a> Importer<'a> {
                 }
                 r.unnamed = plain;
                 Ok(Value::Real(r))
+            }
+            Value::Constant(c) => {
+                let mut moved = (*c).clone();
+                for (op, shape) in steps(&c.shape)? {
+                    moved = fold::applied(&op, &moved, &shape)?;
+                }
+                moved.name = name.into();
+                Ok(Value::Constant(moved.into()))
+            }
+            Value::ConstantReal(c) => {
+                let steps = steps(&c.constant.shape)?;
+                moved_constant(&c, &steps, name)
             }
             Value::Pending(p) => {
                 let mut p = (*p).clone();
@@ -217,9 +235,6 @@ pub(super) fn unsqueeze<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) ->
 
 pub(super) fn transpose<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
     let given = n.ints("perm");
-    if let Value::ConstantReal(c) = importer.value(n, 0)?.clone() {
-        return transposed_constant(&c, given);
-    }
     importer.moved(n, |shape| {
         let rank = shape.len();
         let perm: Vec<usize> = match given {
@@ -239,6 +254,10 @@ pub(super) fn transpose<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) ->
 /// The shape of a concatenation.
 fn joined(importer: &Importer, inputs: &[TensorId], at: usize) -> Result<Vec<usize>, Refusal> {
     let shapes: Vec<&[usize]> = inputs.iter().map(|id| importer.graph.tensor(*id).shape.as_slice()).collect();
+    joined_shape(&shapes, at)
+}
+
+fn joined_shape(shapes: &[&[usize]], at: usize) -> Result<Vec<usize>, Refusal> {
     let first = shapes[0];
     let fits = |s: &&[usize]| s.len() == first.len() && (0..s.len()).all(|i| i == at || s[i] == first[i]);
     if at >= first.len() || !shapes.iter().all(fits) {
@@ -254,6 +273,9 @@ pub(super) fn concat<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Re
     let count = n.proto.input.len();
     if count == 0 {
         return Err(Refusal::Malformed("it has no inputs".into()));
+    }
+    if let Some(constant) = joined_constants(importer, n)? {
+        return Ok(constant);
     }
     let integers = matches!(importer.value(n, 0)?, Value::Tensor(_));
     let mut inputs = Vec::with_capacity(count);
@@ -315,32 +337,91 @@ pub(super) fn qlinear_concat<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a
     importer.complete(&p, n.index, n.result()?, (quant, dtype.unwrap_or(own)))
 }
 
-/// Weights behind a DequantizeLinear, transposed with the axis of their scales.
-fn transposed_constant(c: &ConstantReal, given: Option<&[i64]>) -> Result<Value, Refusal> {
-    let shape = &c.constant.shape;
-    let rank = shape.len();
-    let perm: Vec<usize> = match given {
-        None => (0..rank).rev().collect(),
-        Some(p) => p.iter().map(|a| usize::try_from(*a).unwrap_or(usize::MAX)).collect(),
-    };
-    if perm.len() != rank || perm.iter().any(|p| *p >= rank) {
-        return Err(Refusal::Malformed(format!("{given:?} is no permutation of {rank} axes")));
-    }
-    let out: Vec<usize> = perm.iter().map(|p| shape[*p]).collect();
-    let strides: Vec<usize> = (0..rank).map(|a| shape[a + 1..].iter().product()).collect();
-    let at = (0..out.iter().product::<usize>()).map(|mut i| {
-        let mut from = 0;
-        for axis in (0..rank).rev() {
-            from += i % out[axis] * strides[perm[axis]];
-            i /= out[axis];
+/// A dequantized constant, moved with the axis of its scales. Where scales no longer lie along one axis, its floats move.
+fn moved_constant(c: &ConstantReal, steps: &[Step], name: &str) -> Result<Value, Refusal> {
+    let mut moved = (*c.constant).clone();
+    let mut axis = Some(c.axis);
+    for (op, shape) in steps {
+        axis = axis.and_then(|axis| match op {
+            _ if c.scale.len() == 1 && c.zero_point.len() == 1 => Some(0),
+            Op::Transpose { perm } => perm.iter().position(|p| *p == axis),
+            Op::Reshape => {
+                let before: usize = moved.shape[..axis].iter().product();
+                (0..shape.len()).find(|a| {
+                    shape[*a] == moved.shape[axis] && shape[..*a].iter().product::<usize>() == before
+                })
+            }
+            _ => None,
+        });
+        if axis.is_none() {
+            break;
         }
-        from
-    });
-    let Some(data) = c.constant.picked(at) else { return unsupported("constants of this type") };
-    let constant =
-        Rc::new(super::super::constant::Constant { name: c.constant.name.clone(), shape: out, data });
-    let axis = perm.iter().position(|p| *p == c.axis).unwrap_or(0);
-    Ok(Value::ConstantReal(Rc::new(ConstantReal { constant, axis, ..c.clone() })))
+        moved = fold::applied(op, &moved, shape)?;
+    }
+    if let Some(axis) = axis {
+        return Ok(Value::ConstantReal(Rc::new(ConstantReal { constant: Rc::new(moved), axis, ..c.clone() })));
+    }
+    let mut floats = c.dequantized();
+    for (op, shape) in steps {
+        floats = fold::applied(op, &floats, shape)?;
+    }
+    floats.name = name.into();
+    Ok(Value::Constant(Rc::new(floats)))
+}
+
+/// Concat of constants: of quantized ones with one quantization, or of equal types.
+fn joined_constants(importer: &Importer, n: &OnnxNode) -> Result<Option<Value>, Refusal> {
+    let mut parts: Vec<Rc<Constant>> = Vec::new();
+    let mut quants: Vec<Option<Rc<ConstantReal>>> = Vec::new();
+    for name in n.proto.input.iter() {
+        match importer.values.get(name.as_str()) {
+            Some(Value::Constant(c)) => {
+                parts.push(c.clone());
+                quants.push(None);
+            }
+            Some(Value::ConstantReal(c)) => {
+                parts.push(c.constant.clone());
+                quants.push(Some(c.clone()));
+            }
+            _ => return Ok(None),
+        }
+    }
+    if parts.is_empty() {
+        return Ok(None);
+    }
+    let common = quants[0].as_ref().and_then(|c| c.quant());
+    let alike = |c: &Option<Rc<ConstantReal>>| {
+        matches!((c.as_ref().and_then(|c| c.quant()), common), (Some(a), Some(b)) if super::same_quant(a, b))
+    };
+    let quantized = quants.iter().all(alike);
+    if !quantized {
+        for (part, c) in parts.iter_mut().zip(&quants) {
+            if let Some(c) = c {
+                *part = Rc::new(c.dequantized());
+            }
+        }
+    }
+    let rank = parts[0].shape.len();
+    let at = axis(n.int("axis", 0), rank)?;
+    let shapes: Vec<&[usize]> = parts.iter().map(|c| c.shape.as_slice()).collect();
+    let shape = joined_shape(&shapes, at)?;
+    fold::bounded(&shape)?;
+    let inner: usize = shape[at + 1..].iter().product();
+    let outer: usize = shape[..at].iter().product();
+    let mut data = parts[0].picked(std::iter::empty());
+    for o in 0..outer {
+        for part in &parts {
+            let run = part.shape[at] * inner;
+            if !data.append(&part.data, o * run..(o + 1) * run) {
+                return Err(Refusal::Malformed("it joins constants of two element types".into()));
+            }
+        }
+    }
+    let constant = Rc::new(Constant { name: n.result()?.into(), shape, data });
+    Ok(Some(match (&quants[0], quantized) {
+        (Some(c), true) => Value::ConstantReal(Rc::new(ConstantReal { constant, ..(**c).clone() })),
+        _ => Value::Constant(constant),
+    }))
 }
 
 /// A Cast of floats to floats, and of integers to their own type, changes nothing. One of integers to floats gives values with

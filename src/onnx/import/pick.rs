@@ -115,6 +115,7 @@ pub(super) fn slice<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Res
     if [ends.len(), axes.len(), steps.len()].iter().any(|l| *l != starts.len()) || steps.contains(&0) {
         return Err(Refusal::Malformed("its starts, ends, axes and steps do not fit together".into()));
     }
+    let constant = matches!(importer.value(n, 0)?, Value::Constant(_) | Value::ConstantReal(_));
     importer.moved(n, |shape| {
         let mut picks = whole(shape);
         for i in 0..starts.len() {
@@ -132,7 +133,7 @@ pub(super) fn slice<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Res
                 list.push(k);
                 k = k.saturating_add(step);
             }
-            if list.is_empty() {
+            if list.is_empty() && !constant {
                 return unsupported("an empty slice");
             }
         }
@@ -145,6 +146,9 @@ pub(super) fn split<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Res
     let count = n.proto.output.len();
     let given = importer.list(n, 1, "split")?;
     let source = importer.value(n, 0)?.clone();
+    if let Value::Constant(_) | Value::ConstantReal(_) = source {
+        return split_constant(importer, n, given);
+    }
     let (id, real) = match &source {
         Value::Tensor(id) => (*id, None),
         Value::Real(r) => match r.plain() {
@@ -156,16 +160,7 @@ pub(super) fn split<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Res
     let shape = importer.graph.tensor(id).shape.clone();
     let at = axis(n.int("axis", 0), shape.len())?;
     let extent = *shape.get(at).ok_or_else(|| Refusal::Malformed(format!("axis {at} of {shape:?}")))?;
-    let sizes: Vec<usize> = match given {
-        Some(list) => list.iter().map(|s| usize::try_from(*s).unwrap_or(0)).collect(),
-        None => {
-            let size = extent.div_ceil(count.max(1));
-            (0..count).map(|i| size.min(extent.saturating_sub(i * size))).collect()
-        }
-    };
-    if sizes.len() != count || sizes.iter().sum::<usize>() != extent || sizes.contains(&0) {
-        return Err(Refusal::Malformed(format!("{extent} split into {sizes:?}")));
-    }
+    let sizes = sizes(given, extent, count)?;
     let mut values = Vec::new();
     let mut first = 0;
     for (size, name) in sizes.into_iter().zip(&n.proto.output) {
@@ -189,6 +184,47 @@ pub(super) fn split<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Res
     Ok(values)
 }
 
+/// Extents of the parts of a Split.
+fn sizes(given: Option<Vec<i64>>, extent: usize, count: usize) -> Result<Vec<usize>, Refusal> {
+    let sizes: Vec<usize> = match given {
+        Some(list) => list.iter().map(|s| usize::try_from(*s).unwrap_or(0)).collect(),
+        None => {
+            let size = extent.div_ceil(count.max(1));
+            (0..count).map(|i| size.min(extent.saturating_sub(i * size))).collect()
+        }
+    };
+    let total = sizes.iter().try_fold(0_usize, |sum, s| sum.checked_add(*s));
+    if sizes.len() != count || total != Some(extent) || sizes.contains(&0) {
+        return Err(Refusal::Malformed(format!("{extent} split into {sizes:?}")));
+    }
+    Ok(sizes)
+}
+
+/// The parts of a constant, each moved by itself.
+fn split_constant<'a>(
+    importer: &mut Importer<'a>,
+    n: &'a OnnxNode<'a>,
+    given: Option<Vec<i64>>,
+) -> Result<Vec<Value>, Refusal> {
+    let mut first = 0;
+    let count = n.proto.output.len();
+    let mut values = Vec::with_capacity(count);
+    for i in 0..count {
+        let given = given.clone();
+        values.push(importer.moved(n, |shape| {
+            let at = axis(n.int("axis", 0), shape.len())?;
+            let extent = *shape.get(at).ok_or_else(|| Refusal::Malformed(format!("axis {at} of {shape:?}")))?;
+            let size = sizes(given, extent, count)?[i];
+            let mut picks = whole(shape);
+            picks[at] = (first as i64..(first + size) as i64).collect();
+            first += size;
+            let out = picks.iter().map(Vec::len).collect();
+            Ok((gathered("split", &picks), out))
+        })?);
+    }
+    Ok(values)
+}
+
 /// Gather with constant indices.
 pub(super) fn gather<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
     let indices = importer.constant(n, 1, "indices")?;
@@ -202,7 +238,7 @@ pub(super) fn gather<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Re
             return Err(Refusal::Malformed(format!("axis {at} of {shape:?}")));
         };
         let list: Vec<i64> = list.iter().map(|i| if *i < 0 { i + extent } else { *i }).collect();
-        if list.is_empty() || list.iter().any(|i| *i < 0 || *i >= extent) {
+        if list.iter().any(|i| *i < 0 || *i >= extent) {
             return Err(Refusal::Malformed(format!("indices outside 0…{}", extent - 1)));
         }
         let mut picks = whole(shape);
@@ -275,6 +311,10 @@ pub(super) fn pad<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Resul
     };
     // The integer that stands for the value: exactly, or not at all.
     let fill = match importer.value(n, 0)?.clone() {
+        Value::Constant(_) if mode != "constant" || value == (value as i32) as f32 => value as i32,
+        Value::ConstantReal(c) if mode != "constant" || value == 0.0 && c.quant().is_some() => {
+            c.quant().map_or(0, |q| q.zero_point)
+        }
         Value::Tensor(id) if importer.graph.tensor(id).dtype == DType::F32 && value == 0.0 => 0,
         Value::Tensor(id) if importer.graph.tensor(id).dtype.bytes() <= 2 => value as i32,
         Value::Real(r) => {

@@ -69,11 +69,11 @@ fn provenance(meta: &Meta, words: usize) -> Checked {
 /// Bytes of an element; the names are those of the tables.
 fn element_bytes(dtype: &str) -> Result<u64, String> {
     Ok(match dtype {
-        "u8" | "s8" => 1,
+        "u8" | "s8" | "bool" => 1,
         "u16" | "s16" => 2,
         "s32" | "f32" => 4,
         "s64" => 8,
-        other => return Err(format!("unknown element type '{other}' (u8, s8, u16, s16, s32, s64, f32)")),
+        other => return Err(format!("unknown element type '{other}' (u8, s8, u16, s16, s32, s64, f32, bool)")),
     })
 }
 

@@ -371,7 +371,7 @@ impl<'a> Assembler<'a> {
         }
         end_of_line(rest)?;
         let size: i64 = match dtype {
-            "u8" | "s8" => 1,
+            "u8" | "s8" | "bool" => 1,
             "u16" | "s16" => 2,
             "s64" => 8,
             _ => 4,
