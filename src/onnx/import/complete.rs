@@ -19,7 +19,7 @@ impl<'a> Importer<'a> {
         mut nodes: Vec<usize>,
     ) -> Pending {
         nodes.push(n.index);
-        Pending { kind, own: n.index, shape, inputs, bounds: Vec::new(), moves: Vec::new(), nodes }
+        Pending { kind, own: n.index, shape, inputs, bounds: Vec::new(), moves: Vec::new(), nodes, centred: false }
     }
 
     /// Turns an operator that waited for its quantizer into a layer with the output `name`.
@@ -47,7 +47,11 @@ impl<'a> Importer<'a> {
         let narrowed = clamp != range(to.1);
         let shape = p.shape.clone();
         let output = Tensor { name: name.into(), shape, dtype: to.1, quant: Some(to.0) };
+        let eight = |t: &Tensor| t.dtype.bytes() == 1;
         if let Some(op) = self.mac_operator(p, Some(to.0), clamp)? {
+            if p.centred && eight(&output) && p.inputs.iter().all(|id| eight(self.graph.tensor(*id))) {
+                return Ok(Value::Tensor(self.rounded_as_floats(p, op, output, clamp, &nodes)));
+            }
             return Ok(Value::Tensor(self.mac_layer(p, op, output, &nodes)));
         }
         let op = match &p.kind {
@@ -68,6 +72,9 @@ impl<'a> Importer<'a> {
                 }
             }
             _ if narrowed => return self.complete_then_clamp(p, quantizer, name, to),
+            PendingKind::AvgPool { .. } if self.graph.tensor(p.inputs[0]).dtype != to.1 => {
+                return self.average_between_types(p, quantizer, name, to);
+            }
             PendingKind::AvgPool { window, include_pad } => {
                 Op::AvgPool { window: window.clone(), count_include_pad: *include_pad }
             }
@@ -294,6 +301,7 @@ impl<'a> Importer<'a> {
                     bounds,
                     moves: Vec::new(),
                     nodes: real.nodes.clone(),
+                    centred: false,
                 };
                 return self.complete(&p, quantizer, name, to);
             }

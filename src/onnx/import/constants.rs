@@ -228,7 +228,7 @@ pub(super) fn weights(
     out_axis: usize,
 ) -> Result<Weights, Refusal> {
     let wide;
-    let (constant, zero_point) = if zero_point.iter().any(|z| *z != zero_point[0]) {
+    let (constant, zero_point) = if differ(zero_point) {
         wide = centred(constant, zero_point, out_axis)?;
         (&wide, 0)
     } else {
@@ -292,46 +292,86 @@ pub(super) fn transposed(data: &[u8], rows: usize, cols: usize, size: usize) -> 
     (0..cols).flat_map(|c| (0..rows).flat_map(move |r| element(r, c))).copied().collect()
 }
 
-/// A bias in the accumulator's scale `sx·sw`: the integers as they are.
-pub(super) fn integer_bias(constant: &Constant, channels: usize) -> Result<Vec<i64>, Refusal> {
+/// Whether weights have a zero point for each channel; they are centred then.
+pub(super) fn differ(zero_point: &[i32]) -> bool {
+    zero_point.iter().any(|z| *z != zero_point[0])
+}
+
+/// A bias in the accumulator's scale `sx·sw`, one value for all channels or one for each: the integers as they are. `rows` is
+/// the number of rows of a matrix product, along which the bias must not vary; 1 for convolutions.
+pub(super) fn integer_bias(constant: &Constant, channels: usize, rows: usize) -> Result<Vec<i64>, Refusal> {
     let values = match (&constant.data, constant.integers()) {
         (Data::S32(_) | Data::S64(_), Some(values)) => values,
         _ => return unsupported(format!("a bias of type {} is not implemented", constant.dtype().name())),
     };
     match values.len() {
-        n if n == channels => Ok(values),
+        n if n == channels && by_channel(&constant.shape, rows) => Ok(values),
         1 => Ok(vec![values[0]; channels]),
-        n => unsupported(format!("a bias of {n} values for {channels} channels is not implemented")),
+        _ => unsupported(format!(
+            "a bias of shape {:?} for {rows} × {channels} results is not implemented",
+            constant.shape
+        )),
     }
 }
 
-/// A bias in QDQ form: integers behind a DequantizeLinear, whose scale must be that of the accumulator, or floats.
-pub(super) fn real_bias(value: &Value, sx: f32, weights: &Weights, wide: bool) -> Result<Vec<i64>, Refusal> {
-    let channels = weights.shape[0];
-    let sw = |i: usize| weights.scale[if weights.scale.len() == 1 { 0 } else { i }];
-    match value {
-        Value::ConstantReal(c) => {
-            if c.zero_point.iter().any(|z| *z != 0) {
-                return unsupported("a bias with a zero point is not implemented");
-            }
-            let mut bias = integer_bias(&c.constant, channels)?;
-            for (i, b) in bias.iter_mut().enumerate() {
-                let sb = c.scale[if c.scale.len() == 1 { 0 } else { i.min(c.scale.len() - 1) }];
-                let want = sx * sw(i);
-                if ((sb - want) / want).abs() > 1e-3 {
-                    // A bias with a scale of its own is brought to the accumulator's.
-                    *b = numeric::quantize_bias(f64::from(sb) * *b as f64, want, wide);
-                }
-            }
-            Ok(bias)
-        }
-        Value::Constant(c) => {
-            let Some(values) = c.floats().filter(|v| v.len() == channels) else {
-                return unsupported("its bias is neither float nor a dequantized 32-bit integer");
-            };
-            let quantized = |(i, v): (usize, &f32)| numeric::quantize_bias(f64::from(*v), sx * sw(i), wide);
-            Ok(values.iter().enumerate().map(quantized).collect())
-        }
-        _ => unsupported("its bias is computed, not constant"),
+/// Whether the last axis alone counts values: a column `[M, 1]` of a matrix has one for each row.
+fn by_channel(shape: &[usize], rows: usize) -> bool {
+    match shape {
+        [.., last] => shape[..shape.len() - 1].iter().all(|d| *d == 1) && (*last > 1 || rows == 1 || shape.len() == 1),
+        [] => true,
     }
+}
+
+/// A bias in QDQ form.
+pub(super) enum Bias {
+    /// One integer for each channel, in the accumulator's scale.
+    Sums(Vec<i64>),
+    /// Floats, to be added to the product: they vary by row, or the accumulator's scale cannot express them.
+    Floats(Constant),
+}
+
+/// A bias in QDQ form: floats, or integers behind a DequantizeLinear with any scale and zero point.
+pub(super) fn real_bias(
+    value: &Value,
+    sx: f32,
+    weights: &Weights,
+    rows: usize,
+    wide: bool,
+) -> Result<Bias, Refusal> {
+    let channels = weights.shape[0];
+    let want = |i: usize| sx * weights.scale[if weights.scale.len() == 1 { 0 } else { i }];
+    let floats = match value {
+        Value::ConstantReal(c) => {
+            let own = |i: usize| c.scale[if c.scale.len() == 1 { 0 } else { i.min(c.scale.len() - 1) }];
+            let plain = c.zero_point.iter().all(|z| *z == 0);
+            if let (true, Ok(bias)) = (plain, integer_bias(&c.constant, channels, rows))
+                && (0..channels).all(|i| ((own(i) - want(i)) / want(i)).abs() <= 1e-3)
+            {
+                return Ok(Bias::Sums(bias));
+            }
+            c.dequantized()
+        }
+        Value::Constant(c) if c.floats().is_some() => (**c).clone(),
+        Value::Constant(c) => {
+            return unsupported(format!("its bias is {}, not float", c.dtype().name()));
+        }
+        _ => return unsupported("its bias is computed, not constant"),
+    };
+    let values = floats.floats().unwrap_or_default();
+    let whole = values.len() == channels && by_channel(&floats.shape, rows) || values.len() == 1;
+    let at = |i: usize| f64::from(values[if values.len() == 1 { 0 } else { i }]);
+    // A dead channel has weights with a scale near zero, in which its bias has no number.
+    let most = if wide { i64::MAX as f64 } else { f64::from(i32::MAX) };
+    let fits = |i: usize| {
+        let want = want(i);
+        at(i) == 0.0 || want.is_normal() && (at(i) / f64::from(want)).abs() <= most
+    };
+    if whole && (0..channels).all(fits) {
+        let sums = (0..channels).map(|i| match at(i) {
+            0.0 => 0,
+            x => numeric::quantize_bias(x, want(i), wide),
+        });
+        return Ok(Bias::Sums(sums.collect()));
+    }
+    Ok(Bias::Floats(floats))
 }

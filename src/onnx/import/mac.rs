@@ -2,8 +2,8 @@
 
 use super::super::constant::Constant;
 use super::Importer;
-use super::constants::{integer_bias, real_bias, weights};
-use super::expr::Format;
+use super::constants::{Bias, differ, integer_bias, real_bias, weights};
+use super::expr::{Expr, Format};
 use super::node::OnnxNode;
 use super::value::{Pending, PendingKind, Refusal, Value, unsupported};
 use super::window;
@@ -77,9 +77,16 @@ pub(super) fn conv<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Resu
     let w = importer.real_constant(n, 1, "weights")?;
     nodes.push(w.node);
     let weights = weights(&w.constant, &w.scale, &w.zero_point, w.axis, 0)?;
-    let bias = importer.qdq_bias(n, input, &weights, &mut nodes)?;
+    let (bias, on_top) = importer.qdq_bias(n, input, &weights, 1, &mut nodes)?;
     let (kind, shape) = convolution(importer, n, input, weights, bias)?;
-    Ok(Value::Pending(importer.pending(kind, n, shape, vec![input], nodes).into()))
+    let p = importer.pending(kind, n, shape, vec![input], nodes);
+    importer.biased(Pending { centred: differ(&w.zero_point), ..p }, on_top.map(by_image))
+}
+
+/// A bias of a convolution, shaped to be added to images or signals.
+fn by_image(bias: Constant) -> Constant {
+    let shape = vec![bias.shape.iter().product(), 1, 1];
+    Constant { shape, ..bias }
 }
 
 /// QDQ ConvTranspose.
@@ -94,7 +101,7 @@ pub(super) fn conv_transpose<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a
         return unsupported(format!("{} scales along axis {} of its weights", w.scale.len(), w.axis));
     }
     let weights = weights(&turned, &w.scale, &w.zero_point, axis, 0)?;
-    let bias = importer.qdq_bias(n, input, &weights, &mut nodes)?;
+    let (bias, on_top) = importer.qdq_bias(n, input, &weights, 1, &mut nodes)?;
     let [batch, channels, height, width] = image(importer, input)?;
     let [oc, ic, kh, kw] = weights.shape;
     if ic.checked_mul(groups) != Some(channels) {
@@ -103,7 +110,8 @@ pub(super) fn conv_transpose<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a
     let (window, out) = window::transposed(n, [kh, kw], [height, width])?;
     let shape = result_shape(importer, input, [batch, oc, out[0], out[1]]);
     let kind = PendingKind::ConvTranspose { window, groups, weights, bias };
-    Ok(Value::Pending(importer.pending(kind, n, shape, vec![input], nodes).into()))
+    let p = importer.pending(kind, n, shape, vec![input], nodes);
+    importer.biased(Pending { centred: differ(&w.zero_point), ..p }, on_top.map(by_image))
 }
 
 /// Weights `[IC, OC / groups, KH, KW]` as `[OC, IC / groups, KH, KW]`; the axis of the scales follows.
@@ -131,9 +139,17 @@ pub(super) fn gemm<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Resu
     nodes.push(w.node);
     let out_axis = gemm_axis(n)?;
     let weights = weights(&w.constant, &w.scale, &w.zero_point, w.axis, out_axis)?;
-    let bias = importer.qdq_bias(n, input, &weights, &mut nodes)?;
+    let rows = rows(importer, input);
+    let (bias, on_top) = importer.qdq_bias(n, input, &weights, rows, &mut nodes)?;
     let (kind, shape) = product(importer, input, weights, bias)?;
-    Ok(Value::Pending(importer.pending(kind, n, shape, vec![input], nodes).into()))
+    let p = importer.pending(kind, n, shape, vec![input], nodes);
+    importer.biased(Pending { centred: differ(&w.zero_point), ..p }, on_top)
+}
+
+/// Rows of a matrix.
+fn rows(importer: &Importer, input: TensorId) -> usize {
+    let shape = &importer.graph.tensor(input).shape;
+    shape[..shape.len().saturating_sub(1)].iter().product()
 }
 
 /// The axis of a Gemm's weights that counts outputs.
@@ -200,22 +216,38 @@ impl<'a> Importer<'a> {
         Ok(self.mac_layer(&Pending { own: n.index, ..p.clone() }, op, output, &[p.own]))
     }
 
+    /// The bias of a node in QDQ form: sums for the accumulators, or floats to be added to the product.
     fn qdq_bias(
         &self,
         n: &OnnxNode<'a>,
         input: TensorId,
         weights: &Weights,
+        rows: usize,
         nodes: &mut Vec<usize>,
-    ) -> Result<Option<Vec<i64>>, Refusal> {
+    ) -> Result<(Option<Vec<i64>>, Option<Constant>), Refusal> {
         if n.input(2).is_none() {
-            return Ok(None);
+            return Ok((None, None));
         }
         let value = self.value(n, 2)?;
         if let Value::ConstantReal(c) = value {
             nodes.push(c.node);
         }
         let wide = self.graph.tensor(input).dtype.bytes() > 1 || weights.dtype.bytes() > 1;
-        real_bias(value, self.quant_of(input)?.scale, weights, wide).map(Some)
+        Ok(match real_bias(value, self.quant_of(input)?.scale, weights, rows, wide)? {
+            Bias::Sums(sums) => (Some(sums), None),
+            Bias::Floats(floats) => (None, Some(floats)),
+        })
+    }
+
+    /// A product that waits for its quantizer, with a bias that is added as floats.
+    fn biased(&mut self, p: Pending, on_top: Option<Constant>) -> Result<Value, Refusal> {
+        let Some(bias) = on_top else { return Ok(Value::Pending(p.into())) };
+        let mut real = self.float_result(&p)?;
+        if super::elementwise::broadcast(&real.shape, &bias.shape)? != real.shape {
+            return Err(Refusal::Malformed(format!("a bias of shape {:?} for {:?}", bias.shape, real.shape)));
+        }
+        real.expr = real.expr.add(Expr::Constant(bias.into()));
+        Ok(Value::Real(real))
     }
 
     pub(super) fn qlinear_result(
@@ -224,9 +256,10 @@ impl<'a> Importer<'a> {
         (kind, shape): (PendingKind, Vec<usize>),
         inputs: Vec<TensorId>,
         to: (Quant, Option<DType>),
+        centred: bool,
     ) -> Result<Value, Refusal> {
         let to: Format = (to.0, to.1.unwrap_or(self.graph.tensor(inputs[0]).dtype));
-        let p = self.pending(kind, n, shape, inputs, Vec::new());
+        let p = Pending { centred, ..self.pending(kind, n, shape, inputs, Vec::new()) };
         self.complete(&p, n.index, n.result()?, to)
     }
 }
@@ -240,10 +273,10 @@ pub(super) fn qlinear_conv<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>)
     let constant = importer.constant(n, 3, "weights")?;
     let (scale, zero, _) = importer.scales(n, 4)?;
     let weights = weights(&constant, &scale, &zero, 0, 0)?;
-    let bias = importer.optional(n, 8, "bias")?.map(|b| integer_bias(&b, weights.shape[0])).transpose()?;
+    let bias = importer.optional(n, 8, "bias")?.map(|b| integer_bias(&b, weights.shape[0], 1)).transpose()?;
     let parts = convolution(importer, n, input, weights, bias)?;
     let to = importer.quant(n, 6)?;
-    importer.qlinear_result(n, parts, vec![input], to)
+    importer.qlinear_result(n, parts, vec![input], to, differ(&zero))
 }
 
 /// `ConvInteger(x, w, x_zp, w_zp)`: the sums themselves.
@@ -264,12 +297,13 @@ pub(super) fn qgemm<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Res
     let (scale, zero, _) = importer.scales(n, 4)?;
     let out_axis = gemm_axis(n)?;
     let weights = weights(&constant, &scale, &zero, out_axis, out_axis)?;
-    let bias = importer.optional(n, 6, "bias")?.map(|b| integer_bias(&b, weights.shape[0])).transpose()?;
+    let rows = rows(importer, input);
+    let bias = importer.optional(n, 6, "bias")?.map(|b| integer_bias(&b, weights.shape[0], rows)).transpose()?;
     let parts = product(importer, input, weights, bias)?;
     if n.input(7).is_none() {
         let p = importer.pending(parts.0, n, parts.1, vec![input], Vec::new());
         return importer.float_result(&p).map(Value::Real);
     }
     let to = importer.quant(n, 7)?;
-    importer.qlinear_result(n, parts, vec![input], to)
+    importer.qlinear_result(n, parts, vec![input], to, differ(&zero))
 }

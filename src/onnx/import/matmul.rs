@@ -1,10 +1,10 @@
 //! MatMul: with constant weights a Gemm over rows, else a product of two tensors.
 
 use super::Importer;
-use super::constants::weights;
+use super::constants::{differ, weights};
 use super::mac::product;
 use super::node::OnnxNode;
-use super::value::{PendingKind, Refusal, Value, unsupported};
+use super::value::{Pending, PendingKind, Refusal, Value, unsupported};
 use crate::graph::{DType, Quant, TensorId};
 
 /// The shape of `a × b`, NumPy's rules for operands of at least two axes.
@@ -30,7 +30,8 @@ pub(super) fn matmul<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Re
         nodes.push(w.node);
         let weights = weights(&w.constant, &w.scale, &w.zero_point, w.axis, 1)?;
         let (kind, shape) = product(importer, input, weights, None)?;
-        return Ok(Value::Pending(importer.pending(kind, n, shape, vec![input], nodes).into()));
+        let p = importer.pending(kind, n, shape, vec![input], nodes);
+        return Ok(Value::Pending(Pending { centred: differ(&w.zero_point), ..p }.into()));
     }
     let mut nodes = Vec::new();
     let mut sides = [TensorId(0); 2];
@@ -74,11 +75,11 @@ pub(super) fn qlinear_matmul<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a
         let (scale, zero, _) = importer.scales(n, 4)?;
         let weights = weights(&c, &scale, &zero, 1, 1)?;
         let parts = product(importer, input, weights, None)?;
-        return importer.qlinear_result(n, parts, vec![input], to);
+        return importer.qlinear_result(n, parts, vec![input], to, differ(&zero));
     }
     let (a, b) = (operand(importer, n, 0)?, operand(importer, n, 3)?);
     let shape = stacked(importer, a, b)?;
-    importer.qlinear_result(n, (PendingKind::MatMul, shape), vec![a, b], to)
+    importer.qlinear_result(n, (PendingKind::MatMul, shape), vec![a, b], to, false)
 }
 
 /// `MatMulInteger(A, B, a_zp, b_zp)`: the sums themselves.

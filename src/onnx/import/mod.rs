@@ -28,6 +28,7 @@ mod pick;
 mod pool;
 mod quantizers;
 mod resize;
+mod roundings;
 mod select;
 mod unary;
 mod value;

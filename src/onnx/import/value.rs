@@ -93,6 +93,8 @@ pub(super) struct Pending {
     pub(super) moves: Vec<Moved>,
     /// ONNX nodes absorbed so far.
     pub(super) nodes: Vec<usize>,
+    /// Its weights have 8 bits in the model and were centred to 16: sums are rounded as those of 8 bits are.
+    pub(super) centred: bool,
 }
 
 /// An operator that moves the elements of a result that waits for its quantizer.
