@@ -4,7 +4,7 @@
 //! known only while nodes are imported, so the import notes which branch it takes and starts again on the graph without
 //! these nodes; branches may hold further ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::proto::{GraphProto, NodeProto};
 use super::node::OnnxNode;
@@ -32,6 +32,8 @@ impl<'a> Importer<'a> {
 pub(super) fn inlined(proto: &GraphProto, branches: &Branches) -> Result<GraphProto, ImportError> {
     let mut graph = proto.clone();
     let mut nodes = Vec::new();
+    let mut values = names(&graph);
+    let mut labels: BTreeSet<String> = graph.node.iter().map(|n| n.name().to_string()).collect();
     for node in std::mem::take(&mut graph.node) {
         let taken = node.output.first().and_then(|o| branches.get(o));
         let (Some(taken), "If") = (taken, node.op_type()) else {
@@ -42,9 +44,17 @@ pub(super) fn inlined(proto: &GraphProto, branches: &Branches) -> Result<GraphPr
         let body = node.attribute.iter().find(|a| a.name() == name).and_then(|a| a.g.clone());
         let malformed =
             |reason: String| ImportError::Malformed { place: format!("node \"{}\"", node.name()), reason };
-        let body = body.ok_or_else(|| malformed(format!("it has no {name}")))?;
+        let mut body = body.ok_or_else(|| malformed(format!("it has no {name}")))?;
         if body.output.len() != node.output.len() {
             return Err(malformed(format!("its {name} has {} outputs", body.output.len())));
+        }
+        // Names of a branch are its own: two branches, or a branch and the graph, may have the same.
+        let inner: BTreeMap<String, String> = made(&body)
+            .map(|value| (value.to_string(), unique(&format!("{}.{name}.{value}", node.name()), &mut values)))
+            .collect();
+        rename(&mut body, &inner);
+        for inner in &mut body.node {
+            inner.name = Some(unique(&format!("{}.{}", node.name(), inner.name()), &mut labels));
         }
         graph.initializer.extend(body.initializer);
         graph.value_info.extend(body.value_info);
@@ -62,4 +72,53 @@ pub(super) fn inlined(proto: &GraphProto, branches: &Branches) -> Result<GraphPr
     }
     graph.node = nodes;
     Ok(graph)
+}
+
+/// Values that a graph makes: initializers and results of nodes.
+fn made(graph: &GraphProto) -> impl Iterator<Item = &str> {
+    let computed = graph.node.iter().flat_map(|n| &n.output).map(String::as_str);
+    graph.initializer.iter().map(|t| t.name()).chain(computed).filter(|name| !name.is_empty())
+}
+
+/// All names of values in a graph and in the graphs within.
+fn names(graph: &GraphProto) -> BTreeSet<String> {
+    let mut all: BTreeSet<String> = made(graph).map(str::to_string).collect();
+    all.extend(graph.input.iter().map(|i| i.name().to_string()));
+    for inner in graph.node.iter().flat_map(|n| &n.attribute).flat_map(|a| a.g.iter().chain(&a.graphs)) {
+        all.append(&mut names(inner));
+    }
+    all
+}
+
+/// The name, with a number if it is taken.
+fn unique(name: &str, taken: &mut BTreeSet<String>) -> String {
+    let mut number = 1;
+    let mut tried = name.to_string();
+    while !taken.insert(tried.clone()) {
+        number += 1;
+        tried = format!("{name}.{number}");
+    }
+    tried
+}
+
+/// Renames values in a graph and in the graphs within, where those do not make values of the same name.
+fn rename(graph: &mut GraphProto, to: &BTreeMap<String, String>) {
+    let change = |name: &mut String| {
+        if let Some(new) = to.get(name) {
+            name.clone_from(new);
+        }
+    };
+    graph.initializer.iter_mut().filter_map(|t| t.name.as_mut()).for_each(change);
+    graph.output.iter_mut().chain(&mut graph.value_info).filter_map(|v| v.name.as_mut()).for_each(change);
+    for node in &mut graph.node {
+        node.input.iter_mut().chain(&mut node.output).for_each(change);
+        let inner = node.attribute.iter_mut().flat_map(|a| a.g.iter_mut().chain(&mut a.graphs));
+        for inner in inner {
+            let mut visible = to.clone();
+            let hidden: Vec<String> =
+                made(inner).chain(inner.input.iter().map(|i| i.name())).map(str::to_string).collect();
+            visible.retain(|name, _| !hidden.contains(name));
+            rename(inner, &visible);
+        }
+    }
 }

@@ -4,6 +4,7 @@
 //! one *island*, a layer of its own with an ONNX model inside. A node's level counts the islands on the way to it; nodes
 //! of one level never depend on accelerated layers that depend on the same level, so islands can be run whole.
 
+mod exact;
 mod measure;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -296,7 +297,7 @@ impl<'a> Importer<'a> {
         };
         let graph = GraphProto {
             name: Some(format!("{}.host", self.proto.name())),
-            node: island.nodes.iter().map(node).collect(),
+            node: island.nodes.iter().map(node).flat_map(|n| exact::rewritten(n, self.opset)).collect(),
             initializer: self
                 .proto
                 .initializer

@@ -4,8 +4,8 @@ use super::Importer;
 use super::constants::{differ, weights};
 use super::mac::product;
 use super::node::OnnxNode;
-use super::value::{Pending, PendingKind, Refusal, Value, unsupported};
-use crate::graph::{DType, Quant, TensorId};
+use super::value::{Moved, Pending, PendingKind, Refusal, Value, unsupported};
+use crate::graph::{DType, Op, Quant, Tensor, TensorId};
 
 /// The shape of `a × b`, NumPy's rules for operands of at least two axes.
 fn stacked(importer: &Importer, a: TensorId, b: TensorId) -> Result<Vec<usize>, Refusal> {
@@ -24,13 +24,21 @@ fn stacked(importer: &Importer, a: TensorId, b: TensorId) -> Result<Vec<usize>, 
 /// QDQ MatMul.
 pub(super) fn matmul<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
     if let (Value::Real(_), Value::ConstantReal(w)) = (importer.value(n, 0)?, importer.value(n, 1)?.clone())
-        && w.constant.shape.len() == 2
+        && (w.constant.shape.len() == 2 || w.constant.shape.len() == 1 && w.scale.len() == 1)
     {
         let (input, mut nodes) = importer.real(n, 0)?;
         nodes.push(w.node);
-        let weights = weights(&w.constant, &w.scale, &w.zero_point, w.axis, 1)?;
+        let vector = w.constant.shape.len() == 1;
+        let mut matrix = (*w.constant).clone();
+        if vector {
+            matrix.shape.push(1);
+        }
+        let weights = weights(&matrix, &w.scale, &w.zero_point, w.axis, 1)?;
         let (kind, shape) = product(importer, input, weights, None)?;
-        let p = importer.pending(kind, n, shape, vec![input], nodes);
+        let mut p = importer.pending(kind, n, shape, vec![input], nodes);
+        if vector {
+            without(&mut p, n.index, [false, true]);
+        }
         return Ok(Value::Pending(Pending { centred: differ(&w.zero_point), ..p }.into()));
     }
     let mut nodes = Vec::new();
@@ -51,8 +59,36 @@ pub(super) fn matmul<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Re
             }
         };
     }
+    // A vector is a row on the left and a column on the right, and its axis of one is no axis of the result.
+    let vectors = sides.map(|id| importer.graph.tensor(id).shape.len() == 1);
+    for (i, side) in sides.iter_mut().enumerate().filter(|(i, _)| vectors[*i]) {
+        let t = importer.graph.tensor(*side).clone();
+        let name = format!("{}.matrix", t.name);
+        let shape = if i == 0 { vec![1, t.shape[0]] } else { vec![t.shape[0], 1] };
+        let matrix = Tensor { name, shape, ..t };
+        *side = importer.unnamed_layer(n.index, "matrix", Op::Reshape, vec![*side], matrix);
+    }
     let shape = stacked(importer, sides[0], sides[1])?;
-    Ok(Value::Pending(importer.pending(PendingKind::MatMul, n, shape, sides.to_vec(), nodes).into()))
+    let mut p = importer.pending(PendingKind::MatMul, n, shape, sides.to_vec(), nodes);
+    without(&mut p, n.index, vectors);
+    Ok(Value::Pending(p.into()))
+}
+
+/// Takes the rows (first) or columns (second) of a product, which are one, out of its shape.
+fn without(p: &mut Pending, node: usize, [rows, columns]: [bool; 2]) {
+    let before = p.shape.clone();
+    let rank = before.len();
+    let mut shape = before.clone();
+    if columns {
+        shape.remove(rank - 1);
+    }
+    if rows {
+        shape.remove(rank - 2);
+    }
+    if shape != before {
+        p.moves.push(Moved { node, op: Op::Reshape, before, shape: shape.clone() });
+        p.shape = shape;
+    }
 }
 
 /// An operand of a QLinearMatMul: a tensor, or a constant with one scale.

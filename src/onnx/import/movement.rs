@@ -168,7 +168,7 @@ pub(super) fn reshape<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> R
     let Some(wanted) = importer.list(n, 1, "shape")? else {
         return Err(Refusal::Malformed("it has no shape".into()));
     };
-    let keep_zero = n.int("allowzero", 0) == 0;
+    let keep_zero = !n.flag("allowzero", false);
     importer.moved(n, |shape| {
         let elements: usize = shape.iter().product();
         let mut out = Vec::with_capacity(wanted.len());

@@ -70,6 +70,11 @@ impl<'a> OnnxNode<'a> {
         self.attribute(name).and_then(|a| a.i).unwrap_or(default)
     }
 
+    /// An attribute that says yes or no. ONNX Runtime takes 1 for yes, and any other number for no.
+    pub(super) fn flag(&self, name: &str, default: bool) -> bool {
+        self.int(name, default.into()) == 1
+    }
+
     pub(super) fn float(&self, name: &str) -> Option<f32> {
         self.attribute(name).and_then(|a| a.f)
     }

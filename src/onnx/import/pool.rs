@@ -81,7 +81,7 @@ pub(super) fn reduce<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Re
     let mut reduced: Vec<usize> =
         axes.iter().map(|a| super::movement::axis(*a, rank)).collect::<Result<_, _>>()?;
     if reduced.is_empty() {
-        if n.int("noop_with_empty_axes", 0) != 0 {
+        if n.flag("noop_with_empty_axes", false) {
             return super::movement::identity(importer, n);
         }
         reduced = (0..rank).collect();
@@ -92,7 +92,7 @@ pub(super) fn reduce<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Re
     reduced.sort_unstable();
     reduced.dedup();
     let (channels, rows) = (extents(&kept), extents(&reduced));
-    let out: Vec<usize> = if n.int("keepdims", 1) != 0 {
+    let out: Vec<usize> = if n.flag("keepdims", true) {
         (0..rank).map(|a| if reduced.contains(&a) { 1 } else { t.shape[a] }).collect()
     } else {
         kept.iter().map(|a| t.shape[*a]).collect()

@@ -4,7 +4,7 @@
 use super::Importer;
 use super::expr::{Expr, map, range, table};
 use super::node::OnnxNode;
-use super::value::{Real, Refusal, Value, unsupported};
+use super::value::{Moved, Pending, PendingKind, Real, Refusal, Value, unsupported};
 use crate::graph::{Op, Tensor, TensorId};
 use crate::isa::{Float1, Float2};
 use crate::numeric;
@@ -179,15 +179,12 @@ pub(super) fn qlinear<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> R
     Ok(Value::Tensor(importer.layer(n.index, Op::Table(lut), vec![id], output, &[])))
 }
 
-/// `Softmax` of the float view of an 8-bit tensor: waits for its quantizer. Before opset 13 all axes from `axis` on are
-/// one.
+/// `Softmax` of the float view of an 8-bit tensor: waits for its quantizer.
 pub(super) fn softmax<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
     let (input, mut nodes) = importer.real(n, 0)?;
     nodes.push(n.index);
-    let t = importer.graph.tensor(input);
-    let axis = softmax_axis(n, importer.opset, &t.shape)?;
-    let kind = super::value::PendingKind::Softmax { axis };
-    Ok(Value::Pending(importer.pending(kind, n, t.shape.clone(), vec![input], nodes).into()))
+    let p = softmax_of(importer, n, input, importer.opset, nodes)?;
+    Ok(Value::Pending(p.into()))
 }
 
 /// `QLinearSoftmax(X, x_scale, x_zp, y_scale, y_zp)`.
@@ -196,27 +193,44 @@ pub(super) fn qlinear_softmax<'a>(
     n: &'a OnnxNode<'a>,
 ) -> Result<Value, Refusal> {
     let input = importer.activation(n, 0)?;
-    let t = importer.graph.tensor(input).clone();
-    let (quant, dtype) = importer.quant(n, 3)?;
+    let dtype = importer.graph.tensor(input).dtype;
+    let (quant, zero_type) = importer.quant(n, 3)?;
     let opset = n.int("opset", importer.opset);
-    let axis = softmax_axis(n, opset, &t.shape)?;
-    let kind = super::value::PendingKind::Softmax { axis };
-    let p = importer.pending(kind, n, t.shape, vec![input], Vec::new());
-    importer.complete(&p, n.index, n.result()?, (quant, dtype.unwrap_or(t.dtype)))
+    let p = softmax_of(importer, n, input, opset, Vec::new())?;
+    importer.complete(&p, n.index, n.result()?, (quant, zero_type.unwrap_or(dtype)))
 }
 
-fn softmax_axis(n: &OnnxNode, opset: i64, shape: &[usize]) -> Result<usize, Refusal> {
-    let rank = shape.len();
+/// Since opset 13 rows lie along one axis; before, all axes from `axis` on are one row.
+fn softmax_of<'a>(
+    importer: &mut Importer<'a>,
+    n: &OnnxNode<'a>,
+    input: TensorId,
+    opset: i64,
+    nodes: Vec<usize>,
+) -> Result<Pending, Refusal> {
+    let t = importer.graph.tensor(input).clone();
+    let rank = t.shape.len();
     let axis = super::movement::axis(n.int("axis", if opset < 13 { 1 } else { -1 }), rank)?;
-    let last = shape.iter().rposition(|d| *d != 1).unwrap_or(0);
-    match shape.get(axis) {
-        None => Err(Refusal::Malformed(format!("axis {axis} of rank {rank}"))),
-        Some(_) if opset >= 13 => Ok(axis),
-        // One axis of several elements is all that is left.
-        Some(_) if last <= axis => Ok(axis),
-        Some(_) if shape[axis..].iter().filter(|d| **d != 1).count() <= 1 => Ok(last),
-        Some(_) => unsupported("a softmax over several axes (before opset 13) is not implemented"),
+    if opset >= 13 {
+        if axis >= rank {
+            return Err(Refusal::Malformed(format!("axis {axis} of rank {rank}")));
+        }
+        return Ok(importer.pending(PendingKind::Softmax { axis }, n, t.shape, vec![input], nodes));
     }
+    let several = |axes: &[usize]| axes.iter().filter(|d| **d != 1).count() > 1;
+    if axis < rank && !several(&t.shape[axis..]) {
+        // One axis of several elements is all that is left.
+        let axis = (axis..rank).find(|a| t.shape[*a] != 1).unwrap_or(axis);
+        return Ok(importer.pending(PendingKind::Softmax { axis }, n, t.shape, vec![input], nodes));
+    }
+    let product = |axes: &[usize]| axes.iter().product::<usize>();
+    let rows = vec![product(&t.shape[..axis]), product(&t.shape[axis..])];
+    let name = format!("{}.rows", n.result()?);
+    let flat = Tensor { name, shape: rows.clone(), ..t.clone() };
+    let flat = importer.unnamed_layer(n.index, "rows", Op::Reshape, vec![input], flat);
+    let mut p = importer.pending(PendingKind::Softmax { axis: 1 }, n, t.shape.clone(), vec![flat], nodes);
+    p.moves.push(Moved { node: n.index, op: Op::Reshape, before: rows, shape: t.shape });
+    Ok(p)
 }
 
 /// A table layer behind a quantizer: named after the function, not after the quantizer.

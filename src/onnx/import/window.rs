@@ -54,17 +54,23 @@ pub(super) fn transposed(
         return Err(Refusal::Malformed("strides and dilations are at least 1".into()));
     }
     let mut pads = explicit_pads(n)?;
-    let full = [0, 1].map(|a| (image[a] - 1) * stride[a] + (kernel[a] - 1) * dilation[a] + 1 + extra[a]);
+    let mut full =
+        [0, 1].map(|a| (image[a] - 1) * stride[a] + (kernel[a] - 1) * dilation[a] + 1 + extra[a]);
     let auto = n.string("auto_pad").unwrap_or_default();
     let same = matches!(auto.as_str(), "SAME_UPPER" | "SAME_LOWER");
     if same || n.has("output_shape") {
         let out = match n.ints("output_shape") {
+            Some(list) if list.iter().any(|d| *d < 1 || *d > 1 << 24) => {
+                return Err(Refusal::Malformed(format!("output_shape is {list:?}")));
+            }
             Some([.., h, w]) => [*h as usize, *w as usize],
             Some([w]) => [1, *w as usize],
             _ => [0, 1].map(|a| image[a] * stride[a]),
         };
         for axis in 0..2 {
-            let total = full[axis].saturating_sub(out[axis]);
+            // What is asked for beyond the products is bias alone.
+            full[axis] = full[axis].max(out[axis]);
+            let total = full[axis] - out[axis];
             let begin = if auto == "SAME_UPPER" { total / 2 } else { total - total / 2 };
             (pads[axis], pads[axis + 2]) = (begin, total - begin);
         }
@@ -94,6 +100,7 @@ pub(super) fn place(n: &OnnxNode, kernel: Option<[usize; 2]>, image: [usize; 2])
         }
     };
     let declared = pair("kernel_shape")?;
+    let pool = kernel.is_none();
     let Some(kernel) = kernel.or(declared) else {
         return Err(Refusal::Malformed("kernel_shape is missing".into()));
     };
@@ -110,7 +117,9 @@ pub(super) fn place(n: &OnnxNode, kernel: Option<[usize; 2]>, image: [usize; 2])
         "SAME_UPPER" | "SAME_LOWER" => {
             for axis in 0..2 {
                 let out = image[axis].div_ceil(stride[axis]);
-                let span = (kernel[axis] - 1) * dilation[axis] + 1;
+                // ONNX Runtime pads for a pool as if it had no dilation.
+                let spread = if pool { 1 } else { dilation[axis] };
+                let span = (kernel[axis] - 1) * spread + 1;
                 let total = ((out - 1) * stride[axis] + span).saturating_sub(image[axis]);
                 let small = total / 2;
                 let begin = if auto == "SAME_UPPER" { small } else { total - small };
@@ -121,7 +130,7 @@ pub(super) fn place(n: &OnnxNode, kernel: Option<[usize; 2]>, image: [usize; 2])
         other => return Err(Refusal::Malformed(format!("auto_pad is \"{other}\""))),
     }
     let mut window = Window { kernel, stride, dilation, pads };
-    if n.int("ceil_mode", 0) != 0 {
+    if n.flag("ceil_mode", false) {
         ceil(&mut window, image);
     }
     let extent = |axis: usize| {

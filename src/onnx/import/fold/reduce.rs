@@ -29,13 +29,13 @@ pub(super) fn computed(n: &OnnxNode, opset: i64, inputs: &[&Constant]) -> Result
         list.unwrap_or_default().into_iter().map(axis).collect::<Result<_, _>>()?
     };
     if axes.is_empty() {
-        if n.int("noop_with_empty_axes", 0) == 1 && opset >= 13 {
+        if n.flag("noop_with_empty_axes", false) && opset >= 13 {
             return Ok(Some((x.shape.clone(), x.data.clone())));
         }
         axes = (0..rank).collect();
     }
     let kept: Vec<usize> = (0..rank).filter(|a| !axes.contains(a)).collect();
-    let keep = n.int("keepdims", 1) == 1;
+    let keep = n.flag("keepdims", true);
     let shape: Vec<usize> = if keep {
         (0..rank).map(|a| if axes.contains(&a) { 1 } else { x.shape[a] }).collect()
     } else {
