@@ -63,6 +63,9 @@ impl<'a> Importer<'a> {
         if self.host.contains_key(&index) {
             return;
         }
+        if let Some(why) = exact::deviates(&self.nodes[index]) {
+            self.deviating.get_or_insert((index, why));
+        }
         self.mark(index, Fate::Host(reason.into()));
         self.host.insert(index, Guest { level: 0, reason: reason.into() });
         let inputs: Vec<&'a str> = self.nodes[index].proto.input.iter().map(String::as_str).collect();

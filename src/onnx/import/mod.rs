@@ -219,7 +219,9 @@ fn pass(model: &LoadedModel, options: &ImportOptions) -> Result<Pass, ImportErro
         return Ok(Pass::Branches(importer.branches));
     }
     let failed_outputs = importer.outputs();
-    if let Err((node, refusal)) = importer.host_layers(model) {
+    if let Some((node, why)) = importer.deviating.take() {
+        importer.fates[node] = Fate::Unsupported(why);
+    } else if let Err((node, refusal)) = importer.host_layers(model) {
         importer.fates[node] = Fate::Unsupported(match refusal {
             Refusal::Malformed(reason) | Refusal::Unsupported(reason) => reason,
             Refusal::Unreached => "an unsupported node feeds it".into(),
@@ -294,6 +296,8 @@ pub(super) struct Importer<'a> {
     floats: BTreeMap<String, TensorId>,
     /// Tensors that are read under another quantization than their own: scale, by its bits, and zero point.
     readings: BTreeMap<(TensorId, u32, i32), TensorId>,
+    /// A host node that the library would compute otherwise than ONNX says, and how.
+    deviating: Option<(usize, String)>,
     /// Values that some node or the graph's user reads.
     read: BTreeSet<&'a str>,
     /// Sums of 32 bits that operators give out, and how they were made: a Cast makes floats of them at once.
@@ -330,6 +334,7 @@ impl<'a> Importer<'a> {
             branches: BTreeMap::new(),
             floats: BTreeMap::new(),
             readings: BTreeMap::new(),
+            deviating: None,
             read: read_values(proto),
             sums: BTreeMap::new(),
         };
