@@ -355,50 +355,38 @@ impl<'a> Importer<'a> {
 
     /// An expression as steps, and the tensors that it reads. Equal subexpressions that are shared stay shared.
     fn lane(&mut self, e: &Expr) -> Result<(Vec<LaneStep>, Vec<TensorId>), Refusal> {
-        let mut steps = Vec::new();
+        let mut steps: Vec<LaneStep> = Vec::new();
         let mut inputs = Vec::new();
-        self.lane_step(e, &mut steps, &mut inputs)?;
-        if steps.len() > 64 {
-            return unsupported("an expression of more than 64 steps between two quantizers");
-        }
+        e.walk(|part, operands: &[usize]| {
+            let step = match (part, operands) {
+                (Expr::Number(x), _) => LaneStep::Number(*x),
+                (Expr::Tensor(id), _) => LaneStep::Input(position(&mut inputs, *id)),
+                (Expr::Constant(c), _) => LaneStep::Input(position(&mut inputs, self.constant_tensor(c, None)?)),
+                (Expr::Quantized(c), _) => {
+                    let id = self.constant_tensor(&c.constant, c.quant())?;
+                    LaneStep::Input(position(&mut inputs, id))
+                }
+                (Expr::One(f, _), [a]) => LaneStep::One(*f, *a),
+                (Expr::Two(f, ..), [a, b]) => LaneStep::Two(*f, *a, *b),
+                (Expr::One(..) | Expr::Two(..), _) => return unsupported("an operator without operands"),
+            };
+            let same = |s: &LaneStep| match (s, &step) {
+                (LaneStep::Number(a), LaneStep::Number(b)) => a.to_bits() == b.to_bits(),
+                (a, b) => *a == *b,
+            };
+            if let Some(at) = steps.iter().position(same) {
+                return Ok(at);
+            }
+            if steps.len() == 64 {
+                return unsupported("an expression of more than 64 steps between two quantizers");
+            }
+            steps.push(step);
+            Ok(steps.len() - 1)
+        })?;
         if inputs.len() > 8 {
             return unsupported("an expression of more than 8 tensors between two quantizers");
         }
         Ok((steps, inputs))
-    }
-
-    fn lane_step(
-        &mut self,
-        e: &Expr,
-        steps: &mut Vec<LaneStep>,
-        inputs: &mut Vec<TensorId>,
-    ) -> Result<usize, Refusal> {
-        let step = match e {
-            Expr::Number(x) => LaneStep::Number(*x),
-            Expr::Tensor(id) => LaneStep::Input(position(inputs, *id)),
-            Expr::Constant(c) => {
-                let id = self.constant_tensor(c, None)?;
-                LaneStep::Input(position(inputs, id))
-            }
-            Expr::Quantized(c) => {
-                let id = self.constant_tensor(&c.constant, c.quant())?;
-                LaneStep::Input(position(inputs, id))
-            }
-            Expr::One(f, a) => LaneStep::One(*f, self.lane_step(a, steps, inputs)?),
-            Expr::Two(f, a, b) => {
-                let a = self.lane_step(a, steps, inputs)?;
-                LaneStep::Two(*f, a, self.lane_step(b, steps, inputs)?)
-            }
-        };
-        let same = |s: &LaneStep| match (s, &step) {
-            (LaneStep::Number(a), LaneStep::Number(b)) => a.to_bits() == b.to_bits(),
-            (a, b) => *a == *b,
-        };
-        if let Some(at) = steps.iter().position(same) {
-            return Ok(at);
-        }
-        steps.push(step);
-        Ok(steps.len() - 1)
     }
 
     /// A constant as a tensor of the graph; the same one for the same constant.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::Importer;
 use super::expr::{Expr, Format, map};
 use super::node::OnnxNode;
-use super::value::{PendingKind, Real, Refusal, Value, unsupported};
+use super::value::{PendingKind, Real, Refusal, Value, absorb, unsupported};
 use crate::graph::{DType, Quant, Tensor, TensorId};
 use crate::isa::Float2;
 use crate::numeric::{self, AddCoefficients, MulCoefficients};
@@ -73,11 +73,9 @@ pub(super) fn operator<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> 
         let square = f == Float2::Pow && matches!(next.expr, Expr::Number(2.0));
         result.expr =
             if square { result.expr.clone().mul(result.expr) } else { result.expr.two(f, next.expr) };
-        result.nodes.extend(next.nodes);
+        absorb(&mut result.nodes, &next.nodes)?;
     }
-    result.nodes.push(n.index);
-    result.nodes.sort_unstable();
-    result.nodes.dedup();
+    absorb(&mut result.nodes, &[n.index])?;
     result.unnamed = false;
     Ok(Value::Real(result))
 }

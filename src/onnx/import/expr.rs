@@ -1,9 +1,10 @@
 //! Float expressions of quantized tensors, between their quantizers.
 //!
-//! Element-wise operators build an [`Expr`]; the QuantizeLinear behind it decides what it becomes (`complete.rs`): a table
+//! Element-wise operators build an [`Expr`], a graph whose parts may have several readers; the QuantizeLinear behind it decides what it becomes (`complete.rs`): a table
 //! if one 8-bit tensor is all that it depends on, an integer operator, or a program for the f32 lane. Functions that the
 //! lane does not have are written with those that it has.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -83,28 +84,50 @@ impl Expr {
         (e, bounds)
     }
 
-    /// Calls `f` for every leaf.
-    pub(super) fn leaves(&self, f: &mut impl FnMut(&Expr)) {
-        match self {
-            Expr::One(_, a) => a.leaves(f),
-            Expr::Two(_, a, b) => {
-                a.leaves(f);
-                b.leaves(f);
+    /// Every part once, operands before what reads them, the whole at the end. Parts that are shared are one part, so this
+    /// is linear where a walk along operands would be exponential.
+    fn parts(&self) -> Parts<'_> {
+        fn visit<'e>(e: &'e Expr, parts: &mut Parts<'e>) -> usize {
+            let key = std::ptr::from_ref(e);
+            if let Some(known) = parts.at.get(&key) {
+                return *known;
             }
-            leaf => f(leaf),
+            let operands = match e {
+                Expr::One(_, a) => [visit(a, parts), 0],
+                Expr::Two(_, a, b) => [visit(a, parts), visit(b, parts)],
+                _ => [0, 0],
+            };
+            let index = parts.list.len();
+            parts.list.push((e, operands));
+            parts.at.insert(key, index);
+            index
         }
+        let mut parts = Parts { list: Vec::new(), at: HashMap::new() };
+        visit(self, &mut parts);
+        parts
     }
 
-    /// The value if every tensor holds `x`; constants of several elements have none.
-    fn at(&self, x: f32) -> Option<f32> {
-        Some(match self {
-            Expr::Tensor(_) => x,
-            Expr::Number(n) => *n,
-            Expr::Constant(_) => return None,
-            Expr::Quantized(c) => c.number()?.1,
-            Expr::One(f, a) => numeric::float1(*f, a.at(x)?),
-            Expr::Two(f, a, b) => numeric::float2(*f, a.at(x)?, b.at(x)?),
-        })
+    /// Calls `f` for every leaf.
+    pub(super) fn leaves(&self, f: &mut impl FnMut(&Expr)) {
+        self.parts().list.iter().filter(|(e, _)| !matches!(e, Expr::One(..) | Expr::Two(..))).for_each(|(e, _)| f(e));
+    }
+
+    /// Calls `f` for every part after its operands, with what it gave for those; returns what it gives for the whole.
+    ///
+    /// # Errors
+    /// Those of `f`.
+    pub(super) fn walk<T: Clone, E>(&self, mut f: impl FnMut(&Expr, &[T]) -> Result<T, E>) -> Result<Option<T>, E> {
+        let parts = self.parts();
+        let mut made: Vec<T> = Vec::with_capacity(parts.list.len());
+        for (e, [a, b]) in &parts.list {
+            let value = match e {
+                Expr::One(..) => f(e, &[made[*a].clone()])?,
+                Expr::Two(..) => f(e, &[made[*a].clone(), made[*b].clone()])?,
+                _ => f(e, &[])?,
+            };
+            made.push(value);
+        }
+        Ok(made.pop())
     }
 
     /// Its value if it is one number.
@@ -118,12 +141,16 @@ impl Expr {
 
     /// The same expression of another tensor.
     pub(super) fn with(&self, from: TensorId, to: TensorId) -> Expr {
-        match self {
-            Expr::Tensor(id) if *id == from => Expr::Tensor(to),
-            Expr::One(f, a) => Expr::One(*f, a.with(from, to).into()),
-            Expr::Two(f, a, b) => Expr::Two(*f, a.with(from, to).into(), b.with(from, to).into()),
-            other => other.clone(),
-        }
+        let moved = self.walk::<Rc<Expr>, std::convert::Infallible>(|e, operands| {
+            Ok(Rc::new(match (e, operands) {
+                (Expr::Tensor(id), _) if *id == from => Expr::Tensor(to),
+                (Expr::One(f, _), [a]) => Expr::One(*f, a.clone()),
+                (Expr::Two(f, ..), [a, b]) => Expr::Two(*f, a.clone(), b.clone()),
+                (leaf, _) => leaf.clone(),
+            }))
+        });
+        let Ok(moved) = moved;
+        moved.map_or_else(|| self.clone(), |e| (*e).clone())
     }
 
     /// What it computes, for listings.
@@ -135,6 +162,30 @@ impl Expr {
             Expr::Two(f, ..) => f.name().into(),
             _ => "requantize".into(),
         }
+    }
+}
+
+/// The parts of an expression, each with the indices of its operands.
+struct Parts<'e> {
+    list: Vec<(&'e Expr, [usize; 2])>,
+    at: HashMap<*const Expr, usize>,
+}
+
+impl Parts<'_> {
+    /// The value of the whole if every tensor holds `x`; constants of several elements have none.
+    fn at(&self, x: f32, values: &mut Vec<f32>) -> Option<f32> {
+        values.clear();
+        for (e, [a, b]) in &self.list {
+            values.push(match e {
+                Expr::Tensor(_) => x,
+                Expr::Number(n) => *n,
+                Expr::Constant(_) => return None,
+                Expr::Quantized(c) => c.number()?.1,
+                Expr::One(f, _) => numeric::float1(*f, values[*a]),
+                Expr::Two(f, ..) => numeric::float2(*f, values[*a], values[*b]),
+            });
+        }
+        values.last().copied()
     }
 }
 
@@ -173,15 +224,17 @@ pub(super) fn range(dtype: DType) -> [i32; 2] {
 
 /// `q ↦ quantize(e(dequantize(q)))`; none if the expression has constants of several elements.
 pub(super) fn table(e: &Expr, from: Format, to: Format) -> Option<Lut> {
-    e.at(0.0)?;
+    let (parts, mut values) = (e.parts(), Vec::new());
+    parts.at(0.0, &mut values)?;
     Some(map(e.name(), from.1, |q| {
-        let real = e.at(numeric::dequantize(q, from.0.scale, from.0.zero_point)).unwrap_or(f32::NAN);
+        let x = numeric::dequantize(q, from.0.scale, from.0.zero_point);
+        let real = parts.at(x, &mut values).unwrap_or(f32::NAN);
         numeric::quantize(real, to.0.scale, to.0.zero_point, range(to.1))
     }))
 }
 
 /// A table from a function of the integers.
-pub(super) fn map(what: impl Into<String>, from: DType, f: impl Fn(i32) -> i32) -> Lut {
+pub(super) fn map(what: impl Into<String>, from: DType, mut f: impl FnMut(i32) -> i32) -> Lut {
     let entry = |i: usize| {
         let q = if from == DType::S8 { i32::from(i as u8 as i8) } else { i as i32 };
         f(q) as u8
@@ -204,6 +257,20 @@ mod tests {
     #[test]
     fn one_function_for_each_sign() {
         let leaky = Expr::Tensor(TensorId(0)).by_sign(|x| x.mul(0.25));
-        assert_eq!((leaky.at(-8.0), leaky.at(3.0)), (Some(-2.0), Some(3.0)));
+        let at = |x| leaky.parts().at(x, &mut Vec::new());
+        assert_eq!((at(-8.0), at(3.0)), (Some(-2.0), Some(3.0)));
+    }
+
+    #[test]
+    fn shared_parts_are_walked_once() {
+        let mut e = Expr::Tensor(TensorId(0));
+        for _ in 0..100 {
+            e = e.clone().mul(e.one(Float1::Sigmoid));
+        }
+        assert!(e.parts().list.len() < 500);
+        let mut tensors = 0;
+        e.with(TensorId(0), TensorId(7)).leaves(&mut |leaf| tensors += usize::from(matches!(leaf, Expr::Tensor(TensorId(7)))));
+        assert!(tensors > 0 && tensors < 5);
+        assert!(e.parts().at(0.0, &mut Vec::new()) == Some(0.0));
     }
 }

@@ -68,6 +68,8 @@ fn moves(op_type: &str) -> bool {
             | "Identity"
             | "Pad"
             | "Reshape"
+            | "Shape"
+            | "Size"
             | "Slice"
             | "SpaceToDepth"
             | "Split"

@@ -8,7 +8,7 @@ use super::super::proto::tensor_proto::DataType;
 use super::expr::Expr;
 use super::{Importer, fold};
 use super::node::OnnxNode;
-use super::value::{ConstantReal, Moved, PendingKind, Real, Refusal, Value, unsupported};
+use super::value::{ConstantReal, Moved, PendingKind, Real, Refusal, Value, absorb, unsupported};
 use crate::graph::{Op, Quant, Tensor, TensorId};
 
 /// Identity, and Dropout at inference.
@@ -23,11 +23,11 @@ pub(super) fn identity<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> 
     }
     let mut value = importer.value(n, 0)?.clone();
     match &mut value {
-        Value::Real(r) => r.nodes.push(n.index),
+        Value::Real(r) => absorb(&mut r.nodes, &[n.index])?,
         Value::Host => return unsupported("it follows a float layer"),
         Value::Pending(p) => {
             let mut moved = (**p).clone();
-            moved.nodes.push(n.index);
+            absorb(&mut moved.nodes, &[n.index])?;
             *p = Rc::new(moved);
         }
         _ => importer.mark(n.index, super::Fate::Folded("changes nothing".into())),
@@ -106,7 +106,7 @@ impl<'a> Importer<'a> {
                     let before = std::mem::replace(&mut p.shape, shape.clone());
                     p.moves.push(Moved { node: n.index, op, before, shape });
                 }
-                p.nodes.push(n.index);
+                absorb(&mut p.nodes, &[n.index])?;
                 Ok(Value::Pending(p.into()))
             }
             _ => unsupported(format!("a {} of float values is not implemented", n.op_type())),

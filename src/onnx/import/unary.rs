@@ -4,7 +4,7 @@
 use super::Importer;
 use super::expr::{Expr, map, range, table};
 use super::node::OnnxNode;
-use super::value::{Moved, Pending, PendingKind, Real, Refusal, Value, unsupported};
+use super::value::{Moved, Pending, PendingKind, Real, Refusal, Value, absorb, unsupported};
 use crate::graph::{Op, Tensor, TensorId};
 use crate::isa::{Float1, Float2};
 use crate::numeric;
@@ -14,7 +14,7 @@ impl<'a> Importer<'a> {
     fn unary(&mut self, n: &'a OnnxNode<'a>, f: impl FnOnce(Expr) -> Expr) -> Result<Value, Refusal> {
         let mut real = self.float(n, 0)?;
         real.expr = f(real.expr);
-        real.nodes.push(n.index);
+        absorb(&mut real.nodes, &[n.index])?;
         real.unnamed = false;
         Ok(Value::Real(real))
     }
@@ -25,7 +25,7 @@ impl<'a> Importer<'a> {
             Value::Pending(p) => {
                 let mut p = (*p).clone();
                 p.bounds.push((lo, hi));
-                p.nodes.push(n.index);
+                absorb(&mut p.nodes, &[n.index])?;
                 Ok(Value::Pending(p.into()))
             }
             Value::Tensor(id) if self.graph.tensor(id).quant.is_some() => self.clamp_integers(n, id, lo, hi),
@@ -153,7 +153,7 @@ pub(super) fn prelu<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Res
     let value = importer.unary(n, |x| x.by_sign(|x| x.mul(slope.expr)))?;
     if let Value::Real(mut real) = value {
         real.shape = shape;
-        real.nodes.extend(more);
+        absorb(&mut real.nodes, &more)?;
         return Ok(Value::Real(real));
     }
     Ok(value)

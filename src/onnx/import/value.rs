@@ -56,6 +56,20 @@ pub(super) struct Real {
     pub(super) unnamed: bool,
 }
 
+/// So many operators may stand between two quantizers; what is longer runs on the host. Values keep lists of them.
+const MOST_NODES: usize = 128;
+
+/// Notes that a value absorbs a node, or refuses if it has absorbed too many.
+pub(super) fn absorb(nodes: &mut Vec<usize>, more: &[usize]) -> Result<(), Refusal> {
+    nodes.extend(more);
+    nodes.sort_unstable();
+    nodes.dedup();
+    if nodes.len() > MOST_NODES {
+        return unsupported(format!("more than {MOST_NODES} operators between two quantizers"));
+    }
+    Ok(())
+}
+
 impl Real {
     /// The tensor of which this is the float view and nothing else.
     pub(super) fn plain(&self) -> Option<TensorId> {
