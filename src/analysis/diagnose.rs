@@ -94,6 +94,7 @@ struct Suspect {
 
 fn suspects(case: &Case<'_>, rows: &BTreeMap<&str, &LayerComparison>, t: &Thresholds) -> Vec<Suspect> {
     let graph = case.graph;
+    let links = graph.links();
     let mut suspects = Vec::new();
     for (at, node) in graph.nodes.iter().enumerate() {
         let Some(output) = node.outputs.first() else { continue };
@@ -116,7 +117,7 @@ fn suspects(case: &Case<'_>, rows: &BTreeMap<&str, &LayerComparison>, t: &Thresh
             let ([lo, hi], [least, greatest]) = (f.range(), row.range.reference);
             hi - lo > WIDER * (greatest.max(0.0) - least.min(0.0))
         });
-        if judged(output) && (wider || graph.consumers(*output).next().is_none()) {
+        if judged(output) && (wider || links.readers(*output).is_empty()) {
             tensors.push(graph.tensor(*output).name.clone());
         }
         suspects.push(Suspect {
@@ -254,9 +255,10 @@ fn judge(
 
 /// The node whose arithmetic gave a tensor its range: layers that only pass values on are passed over.
 fn origin(graph: &Graph, tensor: TensorId) -> (TensorId, Option<usize>) {
+    let links = graph.links();
     let mut at = tensor;
     loop {
-        let producer = graph.producer(at);
+        let producer = links.maker(at);
         let passes = producer.map(|p| &graph.nodes[p]).filter(|n| {
             matches!(n.op, Op::MaxPool { .. } | Op::Reshape | Op::Transpose { .. } | Op::Move { .. })
                 && n.inputs.first().is_some_and(|x| graph.tensor(*x).quant == graph.tensor(at).quant)

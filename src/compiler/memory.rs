@@ -26,14 +26,11 @@ pub fn plan(graph: &Graph, machine: &Machine, crowded: &BTreeSet<usize>) -> Plan
     let mut storage: BTreeMap<TensorId, Storage> = BTreeMap::new();
     // A reshape that moves nothing shares its input's memory: alias → owner.
     let mut owner: BTreeMap<TensorId, TensorId> = BTreeMap::new();
-    let by_host = |id: TensorId| {
-        graph
-            .nodes
-            .iter()
-            .any(|n| matches!(n.op, Op::Host(_)) && (n.inputs.contains(&id) || n.outputs.contains(&id)))
-    };
-    let plain =
-        |id: TensorId| graph.inputs.contains(&id) || graph.tensor(id).dtype == DType::F32 || by_host(id);
+    let links = graph.links();
+    let hosts = graph.nodes.iter().filter(|n| matches!(n.op, Op::Host(_)));
+    let outside: BTreeSet<TensorId> =
+        hosts.flat_map(|n| n.inputs.iter().chain(&n.outputs)).chain(&graph.inputs).copied().collect();
+    let plain = |id: TensorId| graph.tensor(id).dtype == DType::F32 || outside.contains(&id);
     let own = |id: TensorId| {
         let tensor = graph.tensor(id);
         if plain(id) { Storage::row_major(tensor, 0) } else { Storage::blocked(tensor, 0) }
@@ -53,7 +50,7 @@ pub fn plan(graph: &Graph, machine: &Machine, crowded: &BTreeSet<usize>) -> Plan
                 (Op::Reshape, Some((from, s)))
                     if !plain(*id)
                         && flattens(&s, &graph.tensor(*id).shape)
-                        && graph.consumers(*id).all(|n| matches!(graph.nodes[n].op, Op::Gemm { .. })) =>
+                        && links.readers(*id).iter().all(|n| matches!(graph.nodes[*n].op, Op::Gemm { .. })) =>
                 {
                     Some((from, s))
                 }
@@ -128,10 +125,11 @@ fn lives(
     owner: &BTreeMap<TensorId, TensorId>,
 ) -> BTreeMap<TensorId, Life> {
     let end = graph.nodes.len() as i64;
+    let links = graph.links();
     let mut lives: BTreeMap<TensorId, Life> = BTreeMap::new();
     for id in storage.keys() {
-        let born = graph.producer(*id).map_or(-1, |n| n as i64);
-        let mut dies = graph.consumers(*id).map(|n| n as i64).max().unwrap_or(born);
+        let born = links.maker(*id).map_or(-1, |n| n as i64);
+        let mut dies = links.readers(*id).last().map_or(born, |n| *n as i64);
         if graph.outputs.contains(id) {
             dies = end;
         }

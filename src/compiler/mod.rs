@@ -365,6 +365,7 @@ fn tensor_entries(
     options: &CompileOptions,
     place: &impl Fn(TensorId) -> Storage,
 ) -> Vec<TensorEntry> {
+    let links = graph.links();
     // Outputs stand in the order of the model's outputs, which scripts rely on.
     let mut outputs = graph.outputs.iter();
     let ids = (0..graph.tensors.len() as u32).map(TensorId);
@@ -384,7 +385,7 @@ fn tensor_entries(
                 } else {
                     Role::Layer
                 },
-                layer: graph.producer(id).and_then(|i| u32::try_from(i).ok()),
+                layer: links.maker(id).and_then(|i| u32::try_from(i).ok()),
                 dtype: t.dtype.name().into(),
                 shape: t.shape.iter().map(|d| *d as u64).collect(),
                 scale: t.quant.map(|q| q.scale),

@@ -430,37 +430,88 @@ impl Graph {
         &self.tensors[id.0 as usize]
     }
 
-    /// The node that produces `id`; `None` for graph inputs.
+    /// Who makes and who reads every tensor.
     #[must_use]
-    pub fn producer(&self, id: TensorId) -> Option<usize> {
-        self.nodes.iter().position(|n| n.outputs.contains(&id))
+    pub fn links(&self) -> Links {
+        let mut links =
+            Links { makers: vec![None; self.tensors.len()], readers: vec![Vec::new(); self.tensors.len()] };
+        for (i, n) in self.nodes.iter().enumerate() {
+            for id in &n.outputs {
+                links.makers[id.0 as usize] = Some(i);
+            }
+            for id in &n.inputs {
+                let readers = &mut links.readers[id.0 as usize];
+                if readers.last() != Some(&i) {
+                    readers.push(i);
+                }
+            }
+        }
+        links
     }
 
-    /// Removes a tensor that nothing names any more; later ones move up.
-    pub fn forget(&mut self, gone: TensorId) {
-        self.tensors.remove(gone.0 as usize);
-        let shift = |id: &mut TensorId| {
-            if id.0 > gone.0 {
-                id.0 -= 1;
-            }
-        };
-        self.inputs.iter_mut().chain(&mut self.outputs).for_each(shift);
+    /// Removes the tensors that are not kept, which nothing names any more; later ones move up.
+    pub fn keep(&mut self, kept: &[bool]) {
+        let mut next = 0;
+        let places: Vec<u32> = kept
+            .iter()
+            .map(|kept| {
+                let place = next;
+                next += u32::from(*kept);
+                place
+            })
+            .collect();
+        let stays = |id: &TensorId| kept[id.0 as usize];
+        let moved = |id: &mut TensorId| id.0 = places[id.0 as usize];
+        let mut i = 0;
+        self.tensors.retain(|_| {
+            i += 1;
+            kept[i - 1]
+        });
+        self.inputs.iter_mut().chain(&mut self.outputs).for_each(moved);
         for n in &mut self.nodes {
-            n.inputs.iter_mut().chain(&mut n.outputs).for_each(shift);
+            n.inputs.iter_mut().chain(&mut n.outputs).for_each(moved);
         }
-        self.constants.remove(&gone);
         let constants = std::mem::take(&mut self.constants);
         self.constants = constants
             .into_iter()
+            .filter(|(id, _)| stays(id))
             .map(|(mut id, data)| {
-                shift(&mut id);
+                moved(&mut id);
                 (id, data)
             })
             .collect();
     }
+}
 
-    /// Nodes that read `id`, by index.
-    pub fn consumers(&self, id: TensorId) -> impl Iterator<Item = usize> + '_ {
-        self.nodes.iter().enumerate().filter(move |(_, n)| n.inputs.contains(&id)).map(|(i, _)| i)
+/// Who makes and who reads every tensor of a graph.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Links {
+    makers: Vec<Option<usize>>,
+    readers: Vec<Vec<usize>>,
+}
+
+impl Links {
+    /// The node that makes a tensor; none for inputs and constants of the graph.
+    #[must_use]
+    pub fn maker(&self, id: TensorId) -> Option<usize> {
+        self.makers[id.0 as usize]
+    }
+
+    /// The nodes that read a tensor, each once.
+    #[must_use]
+    pub fn readers(&self, id: TensorId) -> &[usize] {
+        &self.readers[id.0 as usize]
+    }
+
+    /// A node makes the tensor from now on.
+    pub(super) fn made_by(&mut self, id: TensorId, node: usize) {
+        self.makers[id.0 as usize] = Some(node);
+    }
+
+    /// One node reads the tensor from now on in the place of others.
+    pub(super) fn read_by(&mut self, id: TensorId, node: usize, instead: &[usize]) {
+        let readers = &mut self.readers[id.0 as usize];
+        readers.retain(|n| *n != node && !instead.contains(n));
+        readers.push(node);
     }
 }

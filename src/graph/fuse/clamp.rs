@@ -3,33 +3,32 @@
 //! `clamp(sat(rne(…)))` with the same quantization on both sides rounds once in either form, so every rounding that the
 //! model prescribes stays.
 
-use super::{FuseOptions, Fused, removable, remove, same_quant};
-use crate::graph::{DType, Graph, Lut, MacEpilogue, Op, TensorId};
+use super::{Work, same_quant};
+use crate::graph::{DType, Lut, MacEpilogue, Op, TensorId};
 
 /// Fuses what can be fused, unless the tensor in between is wanted, or read by others.
-pub(super) fn fuse(graph: &mut Graph, options: &FuseOptions<'_>, fused: &mut Fused) {
-    let mut at = 0;
-    while at < graph.nodes.len() {
-        match fusible(graph, at, options) {
-            Some((producer, bounds)) => merge(graph, producer, at, bounds, fused),
-            None => at += 1,
+pub(super) fn fuse(work: &mut Work<'_, '_>) {
+    for at in 0..work.graph.nodes.len() {
+        if let Some((producer, bounds)) = fusible(work, at) {
+            merge(work, producer, at, bounds);
         }
     }
 }
 
-fn fusible(graph: &Graph, at: usize, options: &FuseOptions<'_>) -> Option<(usize, [i32; 2])> {
+fn fusible(work: &Work<'_, '_>, at: usize) -> Option<(usize, [i32; 2])> {
+    let graph = &*work.graph;
     let node = &graph.nodes[at];
     let Op::Table(lut) = &node.op else { return None };
     let (between, after) = (graph.tensor(node.inputs[0]), graph.tensor(node.outputs[0]));
     let same = between.dtype == after.dtype && same_quant(between.quant?, after.quant?);
     let bounds = bounds(lut, between.dtype).filter(|_| same)?;
     let id: TensorId = node.inputs[0];
-    let producer = graph.producer(id)?;
+    let producer = work.links.maker(id)?;
     let has_clamp = matches!(
         graph.nodes[producer].op,
         Op::Conv { .. } | Op::Gemm { .. } | Op::Add { .. } | Op::Mul { .. }
     );
-    let alone = graph.consumers(id).count() == 1 && removable(graph, id, options);
+    let alone = work.links.readers(id).len() == 1 && work.removable(id);
     (has_clamp && alone).then_some((producer, bounds))
 }
 
@@ -45,10 +44,9 @@ fn bounds(lut: &Lut, dtype: DType) -> Option<[i32; 2]> {
     (lo <= hi && (least..=greatest).all(|q| value(q) == q.clamp(lo, hi))).then_some([lo, hi])
 }
 
-fn merge(graph: &mut Graph, producer: usize, at: usize, [lo, hi]: [i32; 2], fused: &mut Fused) {
-    let table = graph.nodes.remove(at);
-    let gone = table.inputs[0];
-    let node = &mut graph.nodes[producer];
+fn merge(work: &mut Work<'_, '_>, producer: usize, at: usize, [lo, hi]: [i32; 2]) {
+    let (table, gone) = (work.graph.nodes[at].name.clone(), work.graph.nodes[at].inputs[0]);
+    let node = &mut work.graph.nodes[producer];
     let (Op::Conv { epilogue: MacEpilogue { clamp, .. }, .. }
     | Op::Gemm { epilogue: MacEpilogue { clamp, .. }, .. }
     | Op::Add { clamp }
@@ -57,11 +55,8 @@ fn merge(graph: &mut Graph, producer: usize, at: usize, [lo, hi]: [i32; 2], fuse
         return;
     };
     *clamp = clamp.map(|c| c.clamp(lo, hi));
-    node.outputs = table.outputs;
-    node.onnx_nodes.extend(table.onnx_nodes);
-    let reason = format!("its clamp to {lo}…{hi} ({}) is fused into layer \"{}\"", table.name, node.name);
-    fused.note(&table.name, &node.name);
-    remove(graph, gone, reason);
+    let reason = format!("its clamp to {lo}…{hi} ({table}) is fused into layer \"{}\"", node.name);
+    work.absorb(at, producer, gone, reason);
 }
 
 #[cfg(test)]

@@ -8,19 +8,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{FuseOptions, Fused, removable, remove};
+use super::Work;
 use crate::graph::{DType, Graph, Lut, Op, TensorId};
 use crate::isa::Profile;
 use crate::numeric::{self, AddCoefficients, MulCoefficients};
 
-pub(super) fn fuse(graph: &mut Graph, options: &FuseOptions<'_>, fused: &mut Fused) {
+pub(super) fn fuse(work: &mut Work<'_, '_>) {
     // From the end, so that the last operator of a chain takes in all of it.
-    let mut at = graph.nodes.len();
-    while at > 0 {
-        at -= 1;
-        if let Some(cone) = cone(graph, at, options) {
-            at -= cone.nodes.len() - 1;
-            merge(graph, &cone, fused);
+    for at in (0..work.graph.nodes.len()).rev() {
+        if let Some(cone) = cone(work, at) {
+            merge(work, &cone);
         }
     }
 }
@@ -50,8 +47,9 @@ fn pointwise(graph: &Graph, at: usize, profile: Profile) -> bool {
         && node.inputs.iter().all(|id| shape(id) == shape(&node.outputs[0]))
 }
 
-fn cone(graph: &Graph, at: usize, options: &FuseOptions<'_>) -> Option<Cone> {
-    if !pointwise(graph, at, options.profile) {
+fn cone(work: &Work<'_, '_>, at: usize) -> Option<Cone> {
+    let (graph, profile) = (&*work.graph, work.options.profile);
+    if !work.nodes[at] || !pointwise(graph, at, profile) {
         return None;
     }
     let mut nodes = BTreeSet::from([at]);
@@ -65,11 +63,11 @@ fn cone(graph: &Graph, at: usize, options: &FuseOptions<'_>) -> Option<Cone> {
             }
         }
         // What is computed last cannot be a function's argument unless it is the only one: nothing before depends on it.
-        let latest = open.iter().filter_map(|id| Some((graph.producer(*id)?, *id))).max();
+        let latest = open.iter().filter_map(|id| Some((work.links.maker(*id)?, *id))).max();
         let Some((producer, id)) = latest.filter(|(producer, id)| {
-            removable(graph, *id, options)
-                && pointwise(graph, *producer, options.profile)
-                && graph.consumers(*id).all(|n| nodes.contains(&n))
+            work.removable(*id)
+                && pointwise(graph, *producer, profile)
+                && work.links.readers(*id).iter().all(|n| nodes.contains(n))
         }) else {
             return best;
         };
@@ -126,37 +124,36 @@ fn evaluate(graph: &Graph, cone: &Cone, byte: u8) -> Option<u8> {
     last
 }
 
-fn merge(graph: &mut Graph, cone: &Cone, fused: &mut Fused) {
+fn merge(work: &mut Work<'_, '_>, cone: &Cone) {
     let mut table = [0; 256];
     for byte in 0..=255 {
-        match evaluate(graph, cone, byte) {
+        match evaluate(work.graph, cone, byte) {
             Some(result) => table[usize::from(byte)] = result,
             None => return,
         }
     }
     let Some((last, inner)) = cone.nodes.split_last() else { return };
-    let absorbed: Vec<String> = cone.nodes.iter().flat_map(|n| graph.nodes[*n].onnx_nodes.clone()).collect();
-    let gone: Vec<(TensorId, String)> =
-        inner.iter().map(|n| (graph.nodes[*n].outputs[0], graph.nodes[*n].name.clone())).collect();
+    let absorbed: Vec<String> =
+        cone.nodes.iter().flat_map(|n| std::mem::take(&mut work.graph.nodes[*n].onnx_nodes)).collect();
     let what = match cone.nodes.len() {
-        1 => graph.nodes[*last].op.kind().to_string(),
+        1 => work.graph.nodes[*last].op.kind().to_string(),
         n => format!("{n} operators"),
     };
-    let node = &mut graph.nodes[*last];
+    let node = &mut work.graph.nodes[*last];
     node.op = Op::Table(Lut { what, table: Arc::new(table) });
     node.inputs = vec![cone.root];
     node.onnx_nodes = absorbed;
     let name = node.name.clone();
-    for n in inner.iter().rev() {
-        graph.nodes.remove(*n);
-    }
-    // Ids move up as tensors go: the highest first.
-    let mut gone = gone;
-    gone.sort_by_key(|(id, _)| std::cmp::Reverse(*id));
-    for (id, layer) in gone {
-        fused.note(&layer, &name);
+    work.links.read_by(cone.root, *last, &cone.nodes);
+    // In the order in which tensors were always listed: the latest first.
+    let mut gone: Vec<usize> = inner.to_vec();
+    gone.sort_by_key(|n| std::cmp::Reverse(work.graph.nodes[*n].outputs[0]));
+    for n in gone {
+        let (id, layer) = (work.graph.nodes[n].outputs[0], work.graph.nodes[n].name.clone());
+        work.nodes[n] = false;
+        work.fused.note(&layer, &name);
         let reason =
             format!("computed inside layer \"{name}\", one table for {} operators", cone.nodes.len());
-        remove(graph, id, reason);
+        work.remove(id, reason);
     }
 }

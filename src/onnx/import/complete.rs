@@ -1,5 +1,6 @@
 //! Operator + output quantization = layer.
 
+use super::super::constant::{Constant, Data};
 use super::expr::{Expr, Format, range, table};
 use super::unary::{character, clamp};
 use super::value::{Pending, PendingKind, Real, Refusal, Value, unsupported};
@@ -392,23 +393,27 @@ impl<'a> Importer<'a> {
     /// A constant as a tensor of the graph; the same one for the same constant.
     pub(super) fn constant_tensor(
         &mut self,
-        c: &super::super::constant::Constant,
+        c: &Constant,
         quant: Option<Quant>,
     ) -> Result<TensorId, Refusal> {
         let dtype = c.dtype();
         if quant.is_some() && dtype.bytes() > 2 {
             return unsupported(format!("a constant operand of type {}", dtype.name()));
         }
-        let known = self.graph.constants.keys().find(|id| {
-            let t = self.graph.tensor(**id);
-            t.name == c.name && t.quant == quant && t.shape == c.shape
-        });
-        if let Some(id) = known {
-            return Ok(*id);
+        if matches!(c.data, Data::F64(_)) {
+            return unsupported("a constant operand of doubles");
         }
-        let taken = self.graph.tensors.iter().any(|t| t.name == c.name);
+        let key = (c.name.clone(), quant.map(|q| (q.scale.to_bits(), q.zero_point)));
+        if let Some(known) = self.constants.get(&key)
+            && self.graph.tensor(*known).shape == c.shape
+            && self.graph.tensor(*known).dtype == dtype
+        {
+            return Ok(*known);
+        }
+        let taken = self.tensor_names.contains(&c.name);
         let name = if taken { format!("{}#{}", c.name, self.graph.tensors.len()) } else { c.name.clone() };
         let id = self.tensor(Tensor { name, shape: c.shape.clone(), dtype, quant });
+        self.constants.insert(key, id);
         self.graph.constants.insert(id, c.bytes().into());
         Ok(id)
     }

@@ -109,8 +109,11 @@ impl<'a> Importer<'a> {
         }
         let id = match self.value(n, index)? {
             Value::Tensor(id) => *id,
-            Value::Constant(_) | Value::ConstantReal(_) => {
-                return unsupported("a constant activation is not implemented");
+            Value::Constant(c) => {
+                let c = c.clone();
+                let (quant, zero_type) = self.quant(n, index + 1)?;
+                let id = self.constant_tensor(&c, Some(quant))?;
+                return self.same_type(n, id, zero_type).map(|()| id);
             }
             _ => return unsupported("its input is a float value"),
         };
@@ -148,9 +151,11 @@ impl<'a> Importer<'a> {
                 _ => self.rescaled(n, index, &r),
             },
             Value::Pending(_) => self.unquantized(n, index),
-            Value::Constant(_) | Value::ConstantReal(_) => {
-                unsupported("a constant activation is not implemented")
-            }
+            Value::ConstantReal(c) => match c.quant() {
+                Some(quant) => Ok((self.constant_tensor(&c.constant, Some(quant))?, vec![c.node])),
+                None => unsupported("a constant activation with a scale per channel is not implemented"),
+            },
+            Value::Constant(_) => unsupported("a constant float activation is not implemented"),
             _ => unsupported(self.not_quantized(n)),
         }
     }
@@ -195,13 +200,15 @@ impl<'a> Importer<'a> {
         };
         let quant = Quant { scale: (f64::from(quant.scale) * factor) as f32, ..quant };
         let name = format!("{}.rescaled", n.input(index).unwrap_or(""));
-        let known = self.graph.tensors.iter().position(|t| t.name == name);
-        if let Some(at) = known {
-            return Ok((TensorId(at as u32), r.nodes.clone()));
+        if let Some(known) = self.floats.get(&name) {
+            return Ok((*known, r.nodes.clone()));
         }
         let own = r.nodes.iter().copied().max().unwrap_or(n.index);
         let output = Tensor { name, quant: Some(quant), ..t };
-        Ok((self.layer(own, Op::Reshape, vec![id], output, &r.nodes), r.nodes.clone()))
+        let name = output.name.clone();
+        let rescaled = self.layer(own, Op::Reshape, vec![id], output, &r.nodes);
+        self.floats.insert(name, rescaled);
+        Ok((rescaled, r.nodes.clone()))
     }
 
     /// Weights at an input: a dequantized constant.

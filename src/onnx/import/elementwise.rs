@@ -82,21 +82,13 @@ pub(super) fn operator<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> 
 
 /// `QLinearAdd` and `QLinearMul`, `(A, A_scale, A_zp, B, B_scale, B_zp, C_scale, C_zp)`.
 pub(super) fn qlinear<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
-    let (a, b) = (side(importer, n, 0)?, side(importer, n, 3)?);
+    let (a, b) = (importer.activation(n, 0)?, importer.activation(n, 3)?);
     let (quant, dtype) = importer.quant(n, 6)?;
     let shape = broadcast(&importer.graph.tensor(a).shape, &importer.graph.tensor(b).shape)?;
     let kind = if n.op_type() == "QLinearAdd" { PendingKind::Add } else { PendingKind::Mul };
     let p = importer.pending(kind, n, shape, vec![a, b], Vec::new());
     let own = importer.graph.tensor(p.inputs[0]).dtype;
     importer.complete(&p, n.index, n.result()?, (quant, dtype.unwrap_or(own)))
-}
-
-fn side<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>, index: usize) -> Result<TensorId, Refusal> {
-    if let Value::Constant(c) = importer.value(n, index)?.clone() {
-        let (quant, _) = importer.quant(n, index + 1)?;
-        return importer.constant_tensor(&c, Some(quant));
-    }
-    importer.activation(n, index)
 }
 
 impl Importer<'_> {

@@ -43,11 +43,9 @@ impl Importer<'_> {
     /// Removes tensors that nothing names: those of values that turned out to be of no use.
     pub(super) fn forget_unwritten(&mut self) {
         let written = self.named_tensors();
-        for i in (0..self.graph.tensors.len() as u32).rev().map(TensorId) {
-            if !written.contains(&i) {
-                self.graph.forget(i);
-            }
-        }
+        let kept: Vec<bool> =
+            (0..self.graph.tensors.len() as u32).map(|i| written.contains(&TensorId(i))).collect();
+        self.graph.keep(&kept);
     }
 
     /// Names the graph's outputs; returns a row for each that cannot be one.
@@ -65,9 +63,9 @@ impl Importer<'_> {
             match self.values.get(name).cloned() {
                 Some(Value::Tensor(id)) => {
                     let t = self.graph.tensor(id).clone();
-                    let made = self.nodes.iter().position(|n| n.proto.output.iter().any(|o| o == name));
+                    let made = self.producers.get(name).copied();
                     match made {
-                        _ if t.name == name && self.graph.producer(id).is_some() => {
+                        _ if t.name == name && self.made_by.contains_key(&id) => {
                             self.graph.outputs.push(id)
                         }
                         // Only another name of a tensor: the output is a copy, or lies in the same place.
@@ -80,7 +78,7 @@ impl Importer<'_> {
                     }
                 }
                 Some(Value::Real(real)) if real.plain().is_some() => match self.float_view(name, &real) {
-                    Some(id) if self.graph.producer(id).is_some() => self.graph.outputs.push(id),
+                    Some(id) if self.made_by.contains_key(&id) => self.graph.outputs.push(id),
                     _ => rows.push(failed("it is only another name of an input; nothing computes it")),
                 },
                 Some(value @ (Value::Host | Value::Real(_) | Value::Pending(_))) => {

@@ -7,7 +7,7 @@
 mod exact;
 mod measure;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use prost::Message;
@@ -151,7 +151,7 @@ impl<'a> Importer<'a> {
             return Ok(*id);
         }
         let Some(&producer) = self.producers.get(name) else { return unsupported("nothing computes it") };
-        let info = self.proto.output.iter().chain(&self.proto.value_info).find(|i| i.name() == name);
+        let info = self.declared.get(name);
         let known = info.and_then(|i| declared(i, &self.options.dims(name)).ok());
         let (shape, dtype) = match known.and_then(|(shape, elem)| Some((shape, dtype_of(elem)?))) {
             Some(known) => known,
@@ -170,9 +170,15 @@ impl<'a> Importer<'a> {
     /// Adds the host layers, and puts all layers in order.
     pub(super) fn host_layers(&mut self, model: &LoadedModel) -> Result<(), (usize, Refusal)> {
         self.opsets.clone_from(&model.model.opset_import);
+        let mut readers: HashMap<&'a str, Vec<usize>> = HashMap::new();
+        for &i in self.host.keys() {
+            for name in &self.nodes[i].proto.input {
+                readers.entry(name).or_default().push(i);
+            }
+        }
         for members in self.islands() {
             let first = members.iter().next().copied().unwrap_or(0);
-            self.host_layer(&members).map_err(|e| (first, e))?;
+            self.host_layer(&members, &readers).map_err(|e| (first, e))?;
         }
         self.sort_layers();
         Ok(())
@@ -180,44 +186,48 @@ impl<'a> Importer<'a> {
 
     /// Host nodes by level, those of one level by what they share.
     fn islands(&self) -> Vec<BTreeSet<usize>> {
-        let mut islands: Vec<(u32, BTreeSet<usize>)> = Vec::new();
-        for (&i, guest) in &self.host {
-            let reads = |island: &BTreeSet<usize>| {
-                self.nodes[i]
-                    .proto
-                    .input
-                    .iter()
-                    .any(|name| self.producers.get(name.as_str()).is_some_and(|p| island.contains(p)))
-            };
-            // Nodes are in topological order, so what a node reads is in some island already; it joins them.
-            let (joined, apart): (Vec<_>, Vec<_>) =
-                islands.into_iter().partition(|(level, island)| *level == guest.level && reads(island));
-            islands = apart;
-            let mut all: BTreeSet<usize> = joined.into_iter().flat_map(|(_, island)| island).collect();
-            all.insert(i);
-            islands.push((guest.level, all));
+        // Sets of nodes that are joined (union-find): each node points towards the first of its set.
+        let mut first: BTreeMap<usize, usize> = self.host.keys().map(|i| (*i, *i)).collect();
+        fn root(first: &mut BTreeMap<usize, usize>, mut i: usize) -> usize {
+            while first[&i] != i {
+                let above = first[&first[&i]];
+                first.insert(i, above);
+                i = above;
+            }
+            i
         }
-        islands.sort();
-        islands.into_iter().map(|(_, island)| island).collect()
+        for (&i, guest) in &self.host {
+            for name in &self.nodes[i].proto.input {
+                let Some(&before) = self.producers.get(name.as_str()) else { continue };
+                if self.host.get(&before).is_some_and(|g| g.level == guest.level) {
+                    let (a, b) = (root(&mut first, i), root(&mut first, before));
+                    first.insert(a.max(b), a.min(b));
+                }
+            }
+        }
+        let mut islands: BTreeMap<(u32, usize), BTreeSet<usize>> = BTreeMap::new();
+        for (&i, guest) in &self.host {
+            let own = root(&mut first, i);
+            islands.entry((guest.level, own)).or_default().insert(i);
+        }
+        islands.into_values().collect()
     }
 
-    fn host_layer(&mut self, members: &BTreeSet<usize>) -> Result<(), Refusal> {
+    fn host_layer(
+        &mut self,
+        members: &BTreeSet<usize>,
+        readers: &HashMap<&'a str, Vec<usize>>,
+    ) -> Result<(), Refusal> {
         let made: Vec<&'a str> = members
             .iter()
             .flat_map(|i| &self.nodes[*i].proto.output)
             .map(String::as_str)
             .filter(|s| !s.is_empty())
             .collect();
-        let read_outside = |name: &str| {
-            self.host
-                .keys()
-                .filter(|i| !members.contains(i))
-                .any(|i| self.nodes[*i].proto.input.iter().any(|input| input == name))
-        };
+        let read_outside =
+            |name: &str| readers.get(name).is_some_and(|list| list.iter().any(|i| !members.contains(i)));
         let leaves = |name: &&'a str| {
-            self.host_tensors.contains_key(*name)
-                || read_outside(name)
-                || self.proto.output.iter().any(|o| o.name() == *name)
+            self.host_tensors.contains_key(*name) || read_outside(name) || self.outputs.contains(*name)
         };
         let leaving: Vec<&'a str> = made.iter().copied().filter(leaves).collect();
         let outputs = leaving.iter().map(|name| self.host_tensor(name)).collect::<Result<Vec<_>, _>>()?;
@@ -288,9 +298,11 @@ impl<'a> Importer<'a> {
 
     fn model_of(&self, island: &Island, outputs: Vec<ValueInfoProto>) -> ModelProto {
         let given = |t: &&super::super::proto::TensorProto| island.initializers.contains(t.name());
+        let renamed: HashMap<&str, &str> =
+            island.renamed.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
         let rename = |name: &mut String| {
-            if let Some((_, to)) = island.renamed.iter().find(|(from, _)| from == name) {
-                name.clone_from(to);
+            if let Some(to) = renamed.get(name.as_str()) {
+                *name = (*to).to_string();
             }
         };
         let node = |i: &usize| {

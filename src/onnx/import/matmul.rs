@@ -91,15 +91,6 @@ fn without(p: &mut Pending, node: usize, [rows, columns]: [bool; 2]) {
     }
 }
 
-/// An operand of a QLinearMatMul: a tensor, or a constant with one scale.
-fn operand<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>, index: usize) -> Result<TensorId, Refusal> {
-    if let Value::Constant(c) = importer.value(n, index)?.clone() {
-        let (quant, _) = importer.quant(n, index + 1)?;
-        return importer.constant_tensor(&c, Some(quant));
-    }
-    importer.activation(n, index)
-}
-
 /// `QLinearMatMul(a, a_scale, a_zp, b, b_scale, b_zp, y_scale, y_zp)`.
 pub(super) fn qlinear_matmul<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
     let to = importer.quant(n, 6)?;
@@ -113,7 +104,7 @@ pub(super) fn qlinear_matmul<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a
         let parts = product(importer, input, weights, None)?;
         return importer.qlinear_result(n, parts, vec![input], to, differ(&zero));
     }
-    let (a, b) = (operand(importer, n, 0)?, operand(importer, n, 3)?);
+    let (a, b) = (importer.activation(n, 0)?, importer.activation(n, 3)?);
     let shape = stacked(importer, a, b)?;
     importer.qlinear_result(n, (PendingKind::MatMul, shape), vec![a, b], to, false)
 }

@@ -34,7 +34,7 @@ mod unary;
 mod value;
 mod window;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use super::constant::Constant;
@@ -276,6 +276,14 @@ pub(super) struct Importer<'a> {
     values: BTreeMap<&'a str, Value>,
     graph: Graph,
     fates: Vec<Fate>,
+    /// Which layer makes a tensor, as long as layers are only added.
+    made_by: BTreeMap<TensorId, usize>,
+    /// Names that tensors have or had.
+    tensor_names: BTreeSet<String>,
+    /// Constants that are tensors, by name and quantization (scale, by its bits, and zero point).
+    constants: BTreeMap<(String, Option<(u32, i32)>), TensorId>,
+    /// What the model declares of its values and outputs.
+    declared: HashMap<&'a str, &'a ValueInfoProto>,
     /// Which node computes a value.
     producers: BTreeMap<&'a str, usize>,
     opsets: Vec<OperatorSetIdProto>,
@@ -296,6 +304,8 @@ pub(super) struct Importer<'a> {
     floats: BTreeMap<String, TensorId>,
     /// Tensors that are read under another quantization than their own: scale, by its bits, and zero point.
     readings: BTreeMap<(TensorId, u32, i32), TensorId>,
+    /// Names of the graph's outputs.
+    outputs: BTreeSet<&'a str>,
     /// A host node that the library would compute otherwise than ONNX says, and how.
     deviating: Option<(usize, String)>,
     /// Values that some node or the graph's user reads.
@@ -323,6 +333,10 @@ impl<'a> Importer<'a> {
             values: BTreeMap::new(),
             graph: Graph { name: proto.name().to_string(), ..Graph::default() },
             fates: vec![Fate::Pending; nodes.len()],
+            made_by: BTreeMap::new(),
+            tensor_names: BTreeSet::new(),
+            constants: BTreeMap::new(),
+            declared: proto.value_info.iter().chain(&proto.output).map(|v| (v.name(), v)).collect(),
             producers: nodes.iter().flat_map(outputs).collect(),
             opset: own.map_or(17, |o| o.version()),
             opsets,
@@ -334,6 +348,7 @@ impl<'a> Importer<'a> {
             branches: BTreeMap::new(),
             floats: BTreeMap::new(),
             readings: BTreeMap::new(),
+            outputs: proto.output.iter().map(|o| o.name()).collect(),
             deviating: None,
             read: read_values(proto),
             sums: BTreeMap::new(),
@@ -364,6 +379,7 @@ impl<'a> Importer<'a> {
     /// Adds a tensor without a producer.
     fn tensor(&mut self, tensor: Tensor) -> TensorId {
         let id = TensorId(self.graph.tensors.len() as u32);
+        self.tensor_names.insert(tensor.name.clone());
         self.graph.tensors.push(tensor);
         id
     }
@@ -389,6 +405,7 @@ impl<'a> Importer<'a> {
             self.mark(i, if i == own { Fate::Layer(name.clone()) } else { Fate::Fused(name.clone()) });
         }
         let onnx_nodes = absorbed.iter().map(|i| self.nodes[*i].name.clone()).collect();
+        self.made_by.insert(id, self.graph.nodes.len());
         self.graph.nodes.push(Node { name, op, inputs, outputs: vec![id], onnx_nodes });
         id
     }
@@ -457,7 +474,7 @@ impl<'a> Importer<'a> {
         for output in n.proto.output.iter().filter(|o| !o.is_empty()) {
             let mut value = value.clone();
             if let Value::Failed(shape) = &mut value {
-                let info = self.proto.value_info.iter().find(|i| i.name() == output);
+                let info = self.declared.get(output.as_str());
                 *shape =
                     info.and_then(|i| declared(i, &self.options.dims(output)).ok()).map(|(shape, _)| shape);
             }
@@ -534,6 +551,7 @@ impl<'a> Importer<'a> {
         let id = self.tensor(output);
         self.levels.insert(id, level);
         let name = self.unique_layer(format!("{}.{what}", self.nodes[own].name));
+        self.made_by.insert(id, self.graph.nodes.len());
         self.graph.nodes.push(Node { name, op, inputs, outputs: vec![id], onnx_nodes: Vec::new() });
         id
     }

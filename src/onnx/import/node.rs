@@ -1,6 +1,6 @@
 //! ONNX nodes: order, names, attributes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::super::proto::{AttributeProto, GraphProto, NodeProto};
 use super::ImportError;
@@ -109,9 +109,9 @@ pub(super) fn sorted(proto: &GraphProto) -> Result<Vec<OnnxNode<'_>>, ImportErro
             }
         }
     }
-    let known = |name: &str| {
-        proto.initializer.iter().any(|t| t.name() == name) || proto.input.iter().any(|i| i.name() == name)
-    };
+    let given: HashSet<&str> =
+        proto.initializer.iter().map(|t| t.name()).chain(proto.input.iter().map(|i| i.name())).collect();
+    let known = |name: &str| given.contains(name);
     for n in &proto.node {
         if let Some(input) =
             n.input.iter().find(|s| !s.is_empty() && !producer.contains_key(s.as_str()) && !known(s))

@@ -135,8 +135,10 @@ pub(super) fn quantize<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> 
         return Ok(Value::Tensor(importer.tensor(Tensor { name, shape, dtype, quant: Some(quant) })));
     }
     let value = importer.value(n, 0)?.clone();
-    if let Value::Constant(c) = &value {
-        return importer.quantize_constant(n, c);
+    match &value {
+        Value::Constant(c) => return importer.quantize_constant(n, c),
+        Value::ConstantReal(c) => return importer.quantize_constant(n, &c.dequantized()),
+        _ => {}
     }
     let (quant, dtype) = target(importer, n)?;
     let name = n.result()?;
@@ -227,7 +229,7 @@ impl<'a> Importer<'a> {
     fn give_name(&mut self, id: crate::graph::TensorId, name: &str, node: usize) {
         let label = self.nodes[node].name.clone();
         self.graph.tensors[id.0 as usize].name = name.into();
-        if let Some(producer) = self.graph.producer(id) {
+        if let Some(producer) = self.made_by.get(&id).copied() {
             let layer = &mut self.graph.nodes[producer];
             layer.onnx_nodes.push(label);
             let layer = layer.name.clone();
