@@ -11,6 +11,8 @@ pub mod load;
 #[allow(clippy::all, clippy::pedantic, missing_docs, unreachable_pub, rustdoc::all, reason = "generated")]
 #[rustfmt::skip]
 pub mod proto;
+#[allow(dead_code, unused_imports, reason = "the import calls it next")]
+mod schema;
 mod steps;
 
 pub(crate) use constant::{Constant, Data};
