@@ -11,7 +11,6 @@ pub mod load;
 #[allow(clippy::all, clippy::pedantic, missing_docs, unreachable_pub, rustdoc::all, reason = "generated")]
 #[rustfmt::skip]
 pub mod proto;
-#[allow(dead_code, unused_imports, reason = "the import calls it next")]
 mod schema;
 mod steps;
 

@@ -53,13 +53,15 @@ fn cone(work: &Work<'_, '_>, at: usize) -> Option<Cone> {
         return None;
     }
     let mut nodes = BTreeSet::from([at]);
+    // As they were taken in: the best cone is a beginning of this list.
+    let mut taken = vec![at];
     let mut open: BTreeSet<TensorId> = graph.nodes[at].inputs.iter().copied().collect();
-    let mut best = None;
+    let mut best: Option<(TensorId, usize)> = None;
     loop {
         if let (1, Some(root)) = (open.len(), open.first()) {
             // A single table is one already.
             if nodes.len() > 1 || !matches!(graph.nodes[at].op, Op::Table(_)) {
-                best = Some(Cone { root: *root, nodes: nodes.iter().copied().collect() });
+                best = Some((*root, taken.len()));
             }
         }
         // What is computed last cannot be a function's argument unless it is the only one: nothing before depends on it.
@@ -69,11 +71,16 @@ fn cone(work: &Work<'_, '_>, at: usize) -> Option<Cone> {
                 && pointwise(graph, *producer, profile)
                 && work.links.readers(*id).iter().all(|n| nodes.contains(n))
         }) else {
-            return best;
+            return best.map(|(root, count)| {
+                taken.truncate(count);
+                taken.sort_unstable();
+                Cone { root, nodes: taken }
+            });
         };
         open.remove(&id);
         open.extend(&graph.nodes[producer].inputs);
         nodes.insert(producer);
+        taken.push(producer);
     }
 }
 

@@ -4,7 +4,7 @@
 //! if one 8-bit tensor is all that it depends on, an integer operator, or a program for the f32 lane. Functions that the
 //! lane does not have are written with those that it has.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -102,7 +102,7 @@ impl Expr {
             parts.at.insert(key, index);
             index
         }
-        let mut parts = Parts { list: Vec::new(), at: HashMap::new() };
+        let mut parts = Parts { list: Vec::new(), at: BTreeMap::new() };
         visit(self, &mut parts);
         parts
     }
@@ -168,7 +168,7 @@ impl Expr {
 /// The parts of an expression, each with the indices of its operands.
 struct Parts<'e> {
     list: Vec<(&'e Expr, [usize; 2])>,
-    at: HashMap<*const Expr, usize>,
+    at: BTreeMap<*const Expr, usize>,
 }
 
 impl Parts<'_> {

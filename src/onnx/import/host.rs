@@ -7,7 +7,7 @@
 mod exact;
 mod measure;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use prost::Message;
@@ -170,7 +170,7 @@ impl<'a> Importer<'a> {
     /// Adds the host layers, and puts all layers in order.
     pub(super) fn host_layers(&mut self, model: &LoadedModel) -> Result<(), (usize, Refusal)> {
         self.opsets.clone_from(&model.model.opset_import);
-        let mut readers: HashMap<&'a str, Vec<usize>> = HashMap::new();
+        let mut readers: BTreeMap<&'a str, Vec<usize>> = BTreeMap::new();
         for &i in self.host.keys() {
             for name in &self.nodes[i].proto.input {
                 readers.entry(name).or_default().push(i);
@@ -216,7 +216,7 @@ impl<'a> Importer<'a> {
     fn host_layer(
         &mut self,
         members: &BTreeSet<usize>,
-        readers: &HashMap<&'a str, Vec<usize>>,
+        readers: &BTreeMap<&'a str, Vec<usize>>,
     ) -> Result<(), Refusal> {
         let made: Vec<&'a str> = members
             .iter()
@@ -298,7 +298,7 @@ impl<'a> Importer<'a> {
 
     fn model_of(&self, island: &Island, outputs: Vec<ValueInfoProto>) -> ModelProto {
         let given = |t: &&super::super::proto::TensorProto| island.initializers.contains(t.name());
-        let renamed: HashMap<&str, &str> =
+        let renamed: BTreeMap<&str, &str> =
             island.renamed.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
         let rename = |name: &mut String| {
             if let Some(to) = renamed.get(name.as_str()) {

@@ -34,12 +34,13 @@ mod unary;
 mod value;
 mod window;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::constant::Constant;
 use super::load::LoadedModel;
-use super::proto::{GraphProto, ModelProto, OperatorSetIdProto, ValueInfoProto};
+use super::proto::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, ValueInfoProto};
+use super::schema;
 use crate::graph::fuse::{self, FuseOptions};
 use crate::graph::{Graph, Node, Op, Quant, Tensor, TensorId};
 use crate::isa::Profile;
@@ -212,8 +213,14 @@ fn pass(model: &LoadedModel, options: &ImportOptions) -> Result<Pass, ImportErro
     let proto = model.graph();
     let nodes = node::sorted(proto)?;
     let mut importer = Importer::new(model, &nodes, options)?;
+    let contradictions = schema::check_types(proto, &model.model.opset_import);
+    let contradictions: BTreeMap<*const NodeProto, String> =
+        contradictions.into_iter().map(|(i, why)| (std::ptr::from_ref(&proto.node[i]), why)).collect();
     for n in &nodes {
-        importer.node(n)?;
+        match contradictions.get(&std::ptr::from_ref(n.proto)) {
+            Some(why) => importer.refuse(n, why),
+            None => importer.node(n)?,
+        }
     }
     if !importer.branches.is_empty() {
         return Ok(Pass::Branches(importer.branches));
@@ -283,7 +290,7 @@ pub(super) struct Importer<'a> {
     /// Constants that are tensors, by name and quantization (scale, by its bits, and zero point).
     constants: BTreeMap<(String, Option<(u32, i32)>), TensorId>,
     /// What the model declares of its values and outputs.
-    declared: HashMap<&'a str, &'a ValueInfoProto>,
+    declared: BTreeMap<&'a str, &'a ValueInfoProto>,
     /// Which node computes a value.
     producers: BTreeMap<&'a str, usize>,
     opsets: Vec<OperatorSetIdProto>,
@@ -481,6 +488,14 @@ impl<'a> Importer<'a> {
             self.values.insert(output, value);
         }
         Ok(())
+    }
+
+    /// A node whose operands have types that its operator does not take.
+    fn refuse(&mut self, n: &'a OnnxNode<'a>, why: &str) {
+        self.fates[n.index] = Fate::Unsupported(why.to_string());
+        for output in n.proto.output.iter().filter(|o| !o.is_empty()) {
+            self.values.insert(output, Value::Failed(None));
+        }
     }
 
     /// The values of a node's outputs.

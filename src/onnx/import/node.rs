@@ -1,6 +1,6 @@
 //! ONNX nodes: order, names, attributes.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::proto::{AttributeProto, GraphProto, NodeProto};
 use super::ImportError;
@@ -109,7 +109,7 @@ pub(super) fn sorted(proto: &GraphProto) -> Result<Vec<OnnxNode<'_>>, ImportErro
             }
         }
     }
-    let given: HashSet<&str> =
+    let given: BTreeSet<&str> =
         proto.initializer.iter().map(|t| t.name()).chain(proto.input.iter().map(|i| i.name())).collect();
     let known = |name: &str| given.contains(name);
     for n in &proto.node {
