@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::failure::{Failure, INPUT};
-use super::format;
+use super::{format, given};
 use crate::image;
 use crate::program::{Meta, Preprocess, Role, TensorEntry};
 use crate::tensor_file::{Element, TensorData};
@@ -179,7 +179,7 @@ pub(super) fn members(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 
 /// Appends what one file holds.
 fn one(tensor: &TensorEntry, path: &Path, samples: &mut Vec<Vec<u8>>) -> Result<(), Failure> {
-    let bytes = crate::files::read(path)?;
+    let bytes = given::read(path)?;
     if image::is_image(&bytes) {
         samples.push(picture(tensor, path, &bytes)?);
         return Ok(());

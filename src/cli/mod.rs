@@ -28,6 +28,7 @@ mod estimate;
 mod failure;
 mod feed;
 mod format;
+mod given;
 mod info;
 mod input;
 mod kernels;

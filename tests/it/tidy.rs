@@ -16,7 +16,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tensor_file", &["files"]),
     ("float", &["tensor_file"]),
     ("image", &["program"]),
-    ("onnx", &["float", "graph", "isa", "numeric", "tensor_file"]),
+    ("onnx", &["files", "float", "graph", "isa", "numeric", "tensor_file"]),
     ("quantize", &["float", "graph", "isa", "numeric", "onnx", "tensor_file"]),
     ("compiler", &["graph", "isa", "machine", "numeric", "program"]),
     ("sim", &["isa", "machine", "numeric", "pages", "program"]),
