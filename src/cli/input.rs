@@ -167,6 +167,10 @@ pub(super) fn members(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
         let path = entry.map_err(unreadable)?.path();
         let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
         if ["npy", "npz", "png", "jpg", "jpeg"].contains(&extension.as_str()) {
+            // A pipe would be waited for, and nobody named it.
+            if !path.is_file() {
+                return Err(Failure::file(&path, &"it is no regular file"));
+            }
             found.push(path);
         }
     }

@@ -157,7 +157,7 @@ fn key(
     }
     for file in files {
         hash.update(file.to_string_lossy().as_bytes());
-        match std::fs::read(&file) {
+        match files::read_regular(&file) {
             Ok(bytes) => hash.update(&bytes),
             // What cannot be read may be another one next time: a key that no other run has.
             Err(_) => hash.update(&std::process::id().to_le_bytes()),
@@ -168,7 +168,7 @@ fn key(
 
 /// What an earlier run left; nothing if that cannot be read.
 fn earlier(path: &Path) -> State {
-    files::read_text(path).ok().and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default()
+    files::read_regular(path).ok().and_then(|t| serde_json::from_slice(&t).ok()).unwrap_or_default()
 }
 
 /// Shows progress, and writes the state after each step.

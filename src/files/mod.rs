@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 /// Most bytes read from a pipe, which tells no length.
 const STREAM_LIMIT: u64 = 1 << 28;
 
+/// Longest name that stands in the name of its temporary file; most systems end names at 255 bytes.
+const LONGEST_BESIDE: usize = 200;
+
 /// A file operation that failed, with the path.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} '{}': {source}", path.display())]
@@ -191,7 +194,12 @@ pub(crate) fn beside(target: &Path) -> io::Result<PathBuf> {
     };
     for attempt in 0..1000 {
         let mut candidate = std::ffi::OsString::from(".");
-        candidate.push(name);
+        // With the rest, a name that is nearly as long as names may be would be too long.
+        if name.len() <= LONGEST_BESIDE {
+            candidate.push(name);
+        } else {
+            candidate.push(format!("{:016x}", xxhash_rust::xxh3::xxh3_64(name.as_encoded_bytes())));
+        }
         candidate.push(format!(".{}-{attempt}.tmp", std::process::id()));
         let path = target.with_file_name(candidate);
         if fs::symlink_metadata(&path).is_err() {

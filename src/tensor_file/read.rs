@@ -18,7 +18,7 @@ const MAX_BRACKETS: usize = 16;
 /// # Errors
 /// The file cannot be read, is not `.npy`, is cut or too long, or holds another element type.
 pub fn read(path: &Path) -> Result<TensorData, TensorFileError> {
-    parse(&files::read(path)?)
+    parse(&files::read_regular(path)?)
 }
 
 /// Reads the bytes of a `.npy` file.
