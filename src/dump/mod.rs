@@ -49,7 +49,9 @@ pub enum DumpError {
         file: String,
     },
     /// The manifest names a file that does not lie beside it.
-    #[error("the manifest says that tensor '{tensor}' lies in {file:?}, which is no file name: files of a dump lie beside its manifest.json")]
+    #[error(
+        "the manifest says that tensor '{tensor}' lies in {file:?}, which is no file name: files of a dump lie beside its manifest.json"
+    )]
     Elsewhere {
         /// ONNX name.
         tensor: String,

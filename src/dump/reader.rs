@@ -41,7 +41,8 @@ impl Dump {
     pub fn integers(&self, entry: &ManifestEntry) -> Result<TensorData, DumpError> {
         let failed = |source| DumpError::Tensor { tensor: entry.tensor.clone(), source };
         let mut parts = Path::new(&entry.file).components();
-        if !matches!((parts.next(), parts.next()), (Some(Component::Normal(name)), None) if name == entry.file.as_str()) {
+        if !matches!((parts.next(), parts.next()), (Some(Component::Normal(name)), None) if name == entry.file.as_str())
+        {
             return Err(DumpError::Elsewhere { tensor: entry.tensor.clone(), file: entry.file.clone() });
         }
         let data = tensor_file::read(&self.dir.join(&entry.file)).map_err(failed)?;

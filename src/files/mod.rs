@@ -1,6 +1,10 @@
 //! Files: read with a bound, written beside and renamed, so that no reader ever sees half a file and a failed run
 //! leaves nothing behind.
 
+mod guard;
+
+pub use guard::{Panicked, guarded, is_guarded};
+
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};

@@ -134,7 +134,9 @@ impl Beside {
         }
         file.seek(SeekFrom::Start(offset)).map_err(unreadable)?;
         let mut bytes = Vec::new();
-        bytes.try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX)).map_err(|e| unreadable(e.into()))?;
+        bytes
+            .try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX))
+            .map_err(|e| unreadable(e.into()))?;
         file.take(length).read_to_end(&mut bytes).map_err(unreadable)?;
         let bytes = Bytes::from(bytes);
         parts.insert((offset, length), bytes.clone());

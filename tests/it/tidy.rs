@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("program", &["files", "isa", "machine", "pages"]),
     ("tensor_file", &["files"]),
     ("float", &["tensor_file"]),
-    ("image", &["program"]),
+    ("image", &["files", "program"]),
     ("onnx", &["files", "float", "graph", "isa", "numeric", "tensor_file"]),
     ("quantize", &["float", "graph", "isa", "numeric", "onnx", "tensor_file"]),
     ("compiler", &["graph", "isa", "machine", "numeric", "program"]),

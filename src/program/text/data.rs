@@ -299,7 +299,8 @@ fn window(input: &str) -> Parse<'_, Data> {
     let mut rest = space0(input)?.0;
     while !rest.is_empty() {
         let (value, field) = key(rest, &["kernel", "stride", "dilation", "pads"])?;
-        let (lo, hi) = if field == "pads" { (i16::MIN.into(), i16::MAX.into()) } else { (0, u16::MAX.into()) };
+        let (lo, hi) =
+            if field == "pads" { (i16::MIN.into(), i16::MAX.into()) } else { (0, u16::MAX.into()) };
         let (after, values) = extents(value, lo, hi)?;
         let wrong = |n: usize| fail(value, format!("{field} takes {n} numbers"));
         if field == "pads" {

@@ -526,8 +526,7 @@ fn word(rest: &str) -> Result<Option<(String, &str)>, Err<Expected<'_>>> {
 }
 
 fn machine(rest: &str) -> Result<MachineId, Err<Expected<'_>>> {
-    let (name, after) =
-        word(rest)?.ok_or_else(|| failure(rest, "a machine is expected here"))?;
+    let (name, after) = word(rest)?.ok_or_else(|| failure(rest, "a machine is expected here"))?;
     let hash = word(after)?;
     end_of_line(hash.as_ref().map_or(after, |(_, after)| after))?;
     match hash {
