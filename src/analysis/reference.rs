@@ -176,7 +176,7 @@ fn arrays(dir: &Path) -> Result<BTreeMap<String, Place>, ReferenceError> {
 
 fn archive(path: &Path) -> Result<BTreeMap<String, Place>, ReferenceError> {
     let failed = |reason: String| ReferenceError::File { path: path.to_path_buf(), reason };
-    let bytes = crate::files::read(path).map_err(|e| failed(e.to_string()))?;
+    let bytes = crate::files::read_regular(path).map_err(|e| failed(e.to_string()))?;
     let npz = Npz::open(bytes).map_err(|e| failed(e.to_string()))?;
     Ok(npz.names().into_iter().map(|n| (n.clone(), Place::Npz(path.to_path_buf(), n))).collect())
 }
@@ -278,7 +278,7 @@ fn read(place: &Place, archives: &mut BTreeMap<PathBuf, Npz>) -> Result<TensorDa
         Place::Npy(path) => tensor_file::read(path).map_err(|e| failed(path, e.to_string())),
         Place::Npz(path, name) => {
             if !archives.contains_key(path) {
-                let bytes = crate::files::read(path).map_err(|e| failed(path, e.to_string()))?;
+                let bytes = crate::files::read_regular(path).map_err(|e| failed(path, e.to_string()))?;
                 let npz = Npz::open(bytes).map_err(|e| failed(path, e.to_string()))?;
                 archives.insert(path.clone(), npz);
             }

@@ -4,13 +4,12 @@ use std::path::Path;
 
 use super::args::AsmArgs;
 use super::failure::{Failure, INPUT};
-use super::{Report, format};
-use crate::files;
+use super::{Report, format, given};
 use crate::program::{Program, text};
 
 /// Assembles a file.
 pub(super) fn assemble(path: &Path) -> Result<Program, Failure> {
-    let source = files::read_text(path)?;
+    let source = given::read_text(path)?;
     let mut program = text::assemble(&source).map_err(|e| {
         let n = e.0.len();
         let what = format!("'{}' has {n} error{}", path.display(), if n == 1 { "" } else { "s" });

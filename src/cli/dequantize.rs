@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::args::DequantizeArgs;
 use super::failure::Failure;
-use super::{Report, format, source};
+use super::{Report, format, given, source};
 use crate::dump::{self, Dump};
 use crate::files;
 use crate::program::TensorEntry;
@@ -94,7 +94,7 @@ fn stem(path: &Path) -> String {
 /// A single file: its scale is typed, stands in the manifest beside it, or in a program.
 fn of_file(args: &DequantizeArgs) -> Result<Real, Failure> {
     let path = &args.path;
-    let integers = tensor_file::read(path).map_err(|e| Failure::tensor(path, e))?;
+    let integers = tensor_file::parse(&given::read(path)?).map_err(|e| Failure::tensor(path, e))?;
     let stem = stem(path);
     let like = if let (Some(scale), Some(zero)) = (args.scale, args.zero_point) {
         TensorEntry {
@@ -105,7 +105,8 @@ fn of_file(args: &DequantizeArgs) -> Result<Real, Failure> {
         }
     } else if let Some(program) = &args.program {
         let meta = source::read_program(program)?.meta;
-        let found = meta.tensors.into_iter().find(|t| dump::file_name(&t.name) == stem);
+        let names = dump::file_names(&meta);
+        let found = meta.tensors.into_iter().zip(names).find(|(_, name)| *name == stem).map(|(t, _)| t);
         found.ok_or_else(|| {
             Failure::usage(format!("'{}' has no tensor for the file name '{stem}'", program.display()))
                 .help("`rcar-iss info --tensors` lists them; or give --scale and --zero-point")

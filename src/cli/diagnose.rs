@@ -8,12 +8,11 @@ use super::args::DiagnoseArgs;
 use super::compare::decibels;
 use super::failure::{Failure, NO};
 use super::progress::Progress;
-use super::{Report, format, input, model, reference, source};
+use super::{Report, format, given, input, model, reference, source};
 use crate::analysis::{
     self, Case, Cause, CompareError, Comparison, Diagnosis, Finding, FloatWeights, How, Inputs, Reference,
     Thresholds,
 };
-use crate::files;
 use crate::quantize;
 use crate::sim::{Limits, Loaded};
 
@@ -26,7 +25,7 @@ pub(super) fn run(args: &DiagnoseArgs) -> Result<Report, Failure> {
             .help("experiments need the quantized model, not a program"));
     }
     let thresholds: Thresholds = match &args.thresholds {
-        Some(path) => toml::from_str(&files::read_text(path)?).map_err(|e| Failure::file(path, &e))?,
+        Some(path) => toml::from_str(&given::read_text(path)?).map_err(|e| Failure::file(path, &e))?,
         None => Thresholds::default(),
     };
     let mut options = args.sides.model.clone();

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::args::{DiffArgs, GraphArgs, ModelArgs};
 use super::failure::Failure;
-use super::{Report, format, source, trace};
+use super::{Report, format, given, source, trace};
 use crate::profile::Profile;
 use crate::sim::{Limits, Loaded};
 use crate::trace::{MAGIC, Record, TraceReader, first_difference, summarize};
@@ -60,11 +60,7 @@ pub(super) fn run(args: &DiffArgs) -> Result<Report, Failure> {
 }
 
 fn is_trace(path: &std::path::Path) -> Result<bool, Failure> {
-    use std::io::Read;
-    let mut head = Vec::new();
-    let read = std::fs::File::open(path).and_then(|f| f.take(8).read_to_end(&mut head));
-    read.map_err(|e| Failure::file(path, &e))?;
-    Ok(head == MAGIC)
+    Ok(given::head(path, MAGIC.len())? == MAGIC)
 }
 
 fn program(args: &DiffArgs, path: &std::path::Path) -> Result<Side, Failure> {

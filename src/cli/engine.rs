@@ -26,6 +26,12 @@ pub(super) fn chosen(name: &str) -> Result<Engine, Failure> {
 }
 
 fn load(path: &Path, why: &str) -> Result<Engine, Failure> {
+    // The system's loader would wait for a pipe, and read a device to its end. A bare name is searched for by it.
+    if path.exists() && !path.is_file() {
+        return Err(
+            Failure::file(path, &"it is no regular file").help(format!("name the file {}", library_name()))
+        );
+    }
     Engine::onnx_runtime(path).map_err(|e| {
         let help = match e {
             RuntimeError::Load { .. } => format!(

@@ -123,7 +123,10 @@ impl From<CompareError> for Failure {
 impl From<DumpError> for Failure {
     fn from(error: DumpError) -> Failure {
         let status = match error {
-            DumpError::File(_) | DumpError::Tensor { .. } | DumpError::Changed { .. } => INPUT,
+            DumpError::File(_)
+            | DumpError::Tensor { .. }
+            | DumpError::Changed { .. }
+            | DumpError::Elsewhere { .. } => INPUT,
             _ => USAGE,
         };
         Failure::new(status, "layer dump").why(&error)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::args::PictureArgs;
 use super::failure::{Failure, INPUT};
-use super::{input, sidecar};
+use super::{given, input, sidecar};
 use crate::image;
 use crate::onnx::proto::ModelProto;
 use crate::onnx::{ImportOptions, given_inputs};
@@ -143,7 +143,7 @@ fn find(tensor: &TensorEntry, path: &Path, samples: &mut Vec<Sample>) -> Result<
     if path.is_dir() {
         return input::members(path)?.iter().try_for_each(|member| find(tensor, member, samples));
     }
-    let bytes = crate::files::read(path)?;
+    let bytes = given::read(path)?;
     if image::is_image(&bytes) {
         samples.push(Sample::File(path.into()));
         return Ok(());
@@ -185,7 +185,7 @@ impl Port {
         let bytes = match &self.samples[at] {
             Sample::Part { samples, at, .. } => samples[*at].clone(),
             Sample::File(path) => {
-                let bytes = crate::files::read(path)?;
+                let bytes = given::read(path)?;
                 if image::is_image(&bytes) {
                     self.picture(path, &bytes)?
                 } else {

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::failure::{Failure, INPUT};
-use super::format;
+use super::{format, given};
 use crate::image;
 use crate::program::{Meta, Preprocess, Role, TensorEntry};
 use crate::tensor_file::{Element, TensorData};
@@ -167,6 +167,10 @@ pub(super) fn members(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
         let path = entry.map_err(unreadable)?.path();
         let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
         if ["npy", "npz", "png", "jpg", "jpeg"].contains(&extension.as_str()) {
+            // A pipe would be waited for, and nobody named it.
+            if !path.is_file() {
+                return Err(Failure::file(&path, &"it is no regular file"));
+            }
             found.push(path);
         }
     }
@@ -179,7 +183,7 @@ pub(super) fn members(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 
 /// Appends what one file holds.
 fn one(tensor: &TensorEntry, path: &Path, samples: &mut Vec<Vec<u8>>) -> Result<(), Failure> {
-    let bytes = crate::files::read(path)?;
+    let bytes = given::read(path)?;
     if image::is_image(&bytes) {
         samples.push(picture(tensor, path, &bytes)?);
         return Ok(());

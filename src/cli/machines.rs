@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::failure::{Failure, INPUT};
-use crate::files;
+use super::given;
 use crate::machine::Machine;
 use crate::program::Program;
 
@@ -11,8 +11,8 @@ use crate::program::Program;
 pub(super) fn named(name: &str) -> Result<Machine, Failure> {
     let path = Path::new(name);
     let looks_like_a_file = path.extension().is_some() || name.contains(std::path::MAIN_SEPARATOR);
-    if looks_like_a_file || path.is_file() {
-        let text = files::read_text(path)?;
+    if looks_like_a_file || path.is_file() || crate::files::is_stream(path) {
+        let text = given::read_text(path)?;
         return Machine::parse(&text).map_err(|e| Failure::machine(name, &e));
     }
     Machine::named(name).map_err(|e| Failure::machine(name, &e))

@@ -28,6 +28,7 @@ mod estimate;
 mod failure;
 mod feed;
 mod format;
+mod given;
 mod info;
 mod input;
 mod kernels;
@@ -78,6 +79,13 @@ impl Report {
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        // What a decoder does with damaged bytes becomes an error.
+        if !crate::files::is_guarded() {
+            print(panic);
+        }
+    }));
     let cli = Cli::parse();
     logging(cli.verbose);
     let json = cli.command.json();

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::args::{ModelArgs, ShapeArgs};
 use super::failure::{Failure, UNSUPPORTED};
-use super::{format, machines, sidecar};
+use super::{format, given, machines, sidecar};
 use crate::compiler::estimate::Estimate;
 use crate::compiler::{self, CompileError, CompileOptions, Compiled};
 use crate::graph::Graph;
@@ -68,8 +68,8 @@ pub(super) fn graph_options(args: &ShapeArgs) -> Result<ImportOptions, Failure> 
 
 /// Reads an ONNX file.
 pub(super) fn load(path: &Path) -> Result<LoadedModel, Failure> {
-    LoadedModel::from_file(path).map_err(|e| match e {
-        onnx::LoadError::Io { path, source } => Failure::file(&path, &source),
+    LoadedModel::at(path, given::read(path)?).map_err(|e| match e {
+        onnx::LoadError::File(e) => e.into(),
         other => Failure::file(path, &other).help("an ONNX model or a program file of this tool is expected"),
     })
 }

@@ -55,7 +55,8 @@ fn real(tensor: &TensorEntry, bytes: &[u8]) -> Vec<f32> {
 pub(super) fn write(dir: &Path, meta: &Meta, runs: &[Vec<Vec<u8>>]) -> Result<Vec<String>, Failure> {
     std::fs::create_dir_all(dir).map_err(|e| Failure::file(dir, &e))?;
     let mut names = Vec::new();
-    for (i, tensor) in of(meta).enumerate() {
+    let stems = meta.tensors.iter().zip(dump::file_names(meta));
+    for (i, (tensor, stem)) in stems.filter(|(t, _)| t.role == Role::Output).enumerate() {
         let mut shape: Vec<usize> = tensor.shape.iter().map(|d| *d as usize).collect();
         match shape.first_mut() {
             Some(batch) => *batch *= runs.len(),
@@ -64,7 +65,7 @@ pub(super) fn write(dir: &Path, meta: &Meta, runs: &[Vec<Vec<u8>>]) -> Result<Ve
         }
         let bytes = runs.iter().flat_map(|outputs| outputs[i].iter().copied()).collect();
         let element = Element::from_name(&tensor.dtype).unwrap_or(Element::U8);
-        let file = format!("{}.npy", dump::file_name(&tensor.name));
+        let file = format!("{stem}.npy");
         let path = dir.join(&file);
         tensor_file::write(&path, &TensorData { element, shape, bytes })
             .map_err(|e| Failure::tensor(&path, e))?;

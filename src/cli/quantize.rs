@@ -12,7 +12,7 @@ use super::args::{CalibrationArgs, QuantizeArgs};
 use super::failure::{Failure, INPUT, UNSUPPORTED};
 use super::feed::Feed;
 use super::progress::Progress;
-use super::{Report, engine, format, machines, model, sidecar};
+use super::{Report, engine, format, given, machines, model, sidecar};
 use crate::compiler::CompileOptions;
 use crate::files;
 use crate::float::Engine;
@@ -190,7 +190,7 @@ pub(super) fn prepare(
     let (seen, inputs, seen_by) = match (&args.calibration, &feed) {
         (Some(path), _) => {
             let record: Record =
-                serde_json::from_str(&files::read_text(path)?).map_err(|e| Failure::file(path, &e))?;
+                serde_json::from_str(&given::read_text(path)?).map_err(|e| Failure::file(path, &e))?;
             if record.equalized != settings.equalize {
                 let [was, is] =
                     [record.equalized, settings.equalize].map(|e| if e { "with" } else { "without" });
@@ -281,7 +281,7 @@ pub(super) fn failure(path: &Path, error: &QuantizeError) -> Failure {
 /// The file's settings, with what was typed on top.
 pub(super) fn settings(args: &CalibrationArgs) -> Result<Settings, Failure> {
     let mut s: Settings = match &args.config {
-        Some(path) => toml::from_str(&files::read_text(path)?).map_err(|e| Failure::file(path, &e))?,
+        Some(path) => toml::from_str(&given::read_text(path)?).map_err(|e| Failure::file(path, &e))?,
         None => Settings::default(),
     };
     if let Some(m) = &args.method {

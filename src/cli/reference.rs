@@ -7,9 +7,8 @@ use serde::Deserialize;
 
 use super::args::{LayoutArg, ReferenceArgs};
 use super::failure::Failure;
-use super::{engine, model};
+use super::{engine, given, model};
 use crate::analysis::{CompareError, RefLayout, Reference};
-use crate::files;
 
 /// A reference as it was given, not matched yet.
 pub(super) struct Given {
@@ -43,7 +42,7 @@ pub(super) fn given(args: &ReferenceArgs) -> Result<Given, Failure> {
 }
 
 fn map(path: &Path) -> Result<BTreeMap<String, String>, Failure> {
-    let text = files::read_text(path)?;
+    let text = given::read_text(path)?;
     let map: Map = toml::from_str(&text).map_err(|e| {
         Failure::file(path, &e).help("write [tensors], then lines like \"conv1\" = \"model/conv1/Relu\"")
     })?;

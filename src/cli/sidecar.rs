@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::failure::Failure;
+use super::given;
 use crate::files;
 use crate::program::Preprocess;
 
@@ -82,10 +83,13 @@ pub(super) fn find(model: &Path) -> Result<Sidecar, Failure> {
 }
 
 fn read(path: PathBuf) -> Result<Sidecar, Failure> {
-    let text = files::read_text(&path)?;
+    let text = files::text(&path, files::read_regular(&path)?)?;
     let file: File = toml::from_str(&text).map_err(|e| Failure::file(&path, &e))?;
     let labels = match file.labels {
-        Some(Labels::File(name)) => labels(&path.with_file_name(name))?,
+        Some(Labels::File(name)) => {
+            let path = path.with_file_name(name);
+            labels_in(&path, &files::text(&path, files::read_regular(&path)?)?)?
+        }
         Some(Labels::List(names)) => names,
         None => Vec::new(),
     };
@@ -97,8 +101,11 @@ fn read(path: PathBuf) -> Result<Sidecar, Failure> {
 
 /// Class names: a JSON list, or an object from class number to name.
 pub(super) fn labels(path: &Path) -> Result<Vec<String>, Failure> {
-    let text = files::read_text(path)?;
-    if let Ok(list) = serde_json::from_str::<Vec<String>>(&text) {
+    labels_in(path, &given::read_text(path)?)
+}
+
+fn labels_in(path: &Path, text: &str) -> Result<Vec<String>, Failure> {
+    if let Ok(list) = serde_json::from_str::<Vec<String>>(text) {
         return Ok(list);
     }
     let wrong = |why: &str| {
@@ -106,7 +113,7 @@ pub(super) fn labels(path: &Path) -> Result<Vec<String>, Failure> {
             .help("labels are a JSON list of names, or an object from class number to name")
     };
     let by_number: BTreeMap<usize, String> =
-        serde_json::from_str(&text).map_err(|e| wrong(&format!("not a list of class names: {e}")))?;
+        serde_json::from_str(text).map_err(|e| wrong(&format!("not a list of class names: {e}")))?;
     if by_number.keys().copied().ne(0..by_number.len()) {
         return Err(wrong("class numbers must run from 0 without gaps"));
     }

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use super::args::ModelArgs;
 use super::failure::Failure;
-use super::machines;
+use super::{given, machines};
 use crate::machine::Machine;
 use crate::program::{Program, elf};
 
 /// Reads a program file.
 pub(super) fn read_program(path: &Path) -> Result<Program, Failure> {
-    Program::read_file(path).map_err(|e| Failure::program(path, e))
+    Program::from_bytes(&given::read(path)?).map_err(|e| Failure::program(path, e))
 }
 
 /// What a file is.
@@ -35,11 +35,7 @@ pub(super) fn kind(path: &Path, bytes: &[u8]) -> Kind {
 
 /// The first bytes of a file; what it is can be told from them.
 pub(super) fn kind_of(path: &Path) -> Result<Kind, Failure> {
-    use std::io::Read;
-    let mut head = Vec::new();
-    let read = std::fs::File::open(path).and_then(|f| f.take(64).read_to_end(&mut head));
-    read.map_err(|e| Failure::file(path, &e))?;
-    Ok(kind(path, &head))
+    Ok(kind(path, &given::head(path, 64)?))
 }
 
 /// A program, whatever it was made from, and the machine it is for.

@@ -12,7 +12,7 @@ use super::failure::{Failure, INPUT, NO, UNSUPPORTED};
 use super::feed::Feed;
 use super::progress::Progress;
 use super::quantize::{self as command, Prepared, beside};
-use super::{Report, format, machines, model, pareto, sidecar};
+use super::{Report, format, given, machines, model, pareto, sidecar};
 use crate::compiler::CompileOptions;
 use crate::files;
 use crate::float::Engine;
@@ -113,7 +113,7 @@ fn measured_inputs(args: &TuneArgs, prepared: &Prepared) -> Result<Vec<Input>, F
 
 /// The first `count` labels of a file.
 fn labels(path: &Path, count: usize) -> Result<Vec<usize>, Failure> {
-    let array = super::feed::array(path, files::read(path)?, &["y", "labels"])?;
+    let array = super::feed::array(path, given::read(path)?, &["y", "labels"])?;
     let size = array.element.bytes();
     let signed = matches!(array.element, Element::S8 | Element::S16 | Element::S32 | Element::S64);
     let value = |chunk: &[u8]| {
@@ -157,7 +157,7 @@ fn key(
     }
     for file in files {
         hash.update(file.to_string_lossy().as_bytes());
-        match std::fs::read(&file) {
+        match files::read_regular(&file) {
             Ok(bytes) => hash.update(&bytes),
             // What cannot be read may be another one next time: a key that no other run has.
             Err(_) => hash.update(&std::process::id().to_le_bytes()),
@@ -168,7 +168,7 @@ fn key(
 
 /// What an earlier run left; nothing if that cannot be read.
 fn earlier(path: &Path) -> State {
-    files::read_text(path).ok().and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default()
+    files::read_regular(path).ok().and_then(|t| serde_json::from_slice(&t).ok()).unwrap_or_default()
 }
 
 /// Shows progress, and writes the state after each step.

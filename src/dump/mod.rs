@@ -9,7 +9,7 @@ mod writer;
 
 pub use manifest::{Manifest, ManifestEntry};
 pub use reader::Dump;
-pub use writer::{DumpWriter, dequantize, file_name};
+pub use writer::{DumpWriter, dequantize, file_name, file_names};
 
 use std::path::PathBuf;
 
@@ -46,6 +46,16 @@ pub enum DumpError {
         /// ONNX name.
         tensor: String,
         /// Its file.
+        file: String,
+    },
+    /// The manifest names a file that does not lie beside it.
+    #[error(
+        "the manifest says that tensor '{tensor}' lies in {file:?}, which is no file name: files of a dump lie beside its manifest.json"
+    )]
+    Elsewhere {
+        /// ONNX name.
+        tensor: String,
+        /// What it names.
         file: String,
     },
     /// The folder holds something else.

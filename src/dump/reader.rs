@@ -1,6 +1,6 @@
 //! Reading a dump.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::{DumpError, Manifest, ManifestEntry, dequantize};
 use crate::files::{self, FileError};
@@ -28,7 +28,7 @@ impl Dump {
     /// There is none, or it is damaged.
     pub fn open(dir: &Path) -> Result<Dump, DumpError> {
         let path = dir.join("manifest.json");
-        let text = files::read_text(&path)?;
+        let text = files::text(&path, files::read_regular(&path)?)?;
         let manifest = serde_json::from_str(&text)
             .map_err(|e| FileError::at("understand", &path)(std::io::Error::other(e)))?;
         Ok(Dump { dir: dir.to_path_buf(), manifest })
@@ -40,6 +40,11 @@ impl Dump {
     /// Its file is missing or damaged, or holds another type or shape than the manifest says.
     pub fn integers(&self, entry: &ManifestEntry) -> Result<TensorData, DumpError> {
         let failed = |source| DumpError::Tensor { tensor: entry.tensor.clone(), source };
+        let mut parts = Path::new(&entry.file).components();
+        if !matches!((parts.next(), parts.next()), (Some(Component::Normal(name)), None) if name == entry.file.as_str())
+        {
+            return Err(DumpError::Elsewhere { tensor: entry.tensor.clone(), file: entry.file.clone() });
+        }
         let data = tensor_file::read(&self.dir.join(&entry.file)).map_err(failed)?;
         let shape: Vec<u64> = data.shape.iter().map(|d| *d as u64).collect();
         if data.element.name() != entry.dtype || shape != entry.shape {

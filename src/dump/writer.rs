@@ -181,11 +181,8 @@ fn plan(meta: &Meta, selection: &Selection) -> Result<BTreeMap<String, Planned>,
         }
         chosen = Some(set);
     }
-    let mut taken = BTreeSet::new();
     let mut plan = BTreeMap::new();
-    for (order, tensor) in meta.tensors.iter().enumerate() {
-        // Every tensor reserves its file name, chosen or not: a tensor's file has the same name in every dump.
-        let stem = file_stem(&tensor.name, &mut taken);
+    for (order, (tensor, stem)) in meta.tensors.iter().zip(file_names(meta)).enumerate() {
         if chosen.as_ref().is_none_or(|c| c.contains(tensor.name.as_str())) {
             let layer = tensor.layer.and_then(|l| meta.layers.get(l as usize)).cloned();
             plan.insert(tensor.name.clone(), Planned { order, stem, layer });
@@ -217,16 +214,30 @@ fn unknown(meta: &Meta, name: &str) -> DumpError {
     DumpError::UnknownName { name: name.into(), hint }
 }
 
-/// A plain file name from a tensor name, without extension.
+/// The names of the files that hold a program's tensors, without extension, in the order of the tensor table: plain, and
+/// unique even where case does not count. Every tensor has its own, whichever of them are written, so a file name means
+/// the same tensor everywhere.
+#[must_use]
+pub fn file_names(meta: &Meta) -> Vec<String> {
+    let mut taken = BTreeSet::new();
+    meta.tensors.iter().map(|t| file_stem(&t.name, &mut taken)).collect()
+}
+
+/// A plain file name from a tensor name, without extension; other tensors are not known, so it may be one of theirs too.
 #[must_use]
 pub fn file_name(tensor: &str) -> String {
     file_stem(tensor, &mut BTreeSet::new())
 }
 
-/// A file name from a tensor name: letters, digits, `.`, `-` and `_`; unique even where case does not count.
+/// A file name from a tensor name: letters, digits, `.`, `-` and `_`; unique even where case does not count. A long name
+/// is cut, and keeps its digest.
 fn file_stem(name: &str, taken: &mut BTreeSet<String>) -> String {
     let keep = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' };
-    let mut stem: String = name.chars().map(keep).take(MAX_STEM).collect();
+    let mut stem: String = name.chars().map(keep).take(MAX_STEM + 1).collect();
+    if stem.len() > MAX_STEM {
+        stem.truncate(MAX_STEM - 17);
+        stem.push_str(&format!("~{:016x}", xxhash_rust::xxh3::xxh3_64(name.as_bytes())));
+    }
     if stem.is_empty() || stem.starts_with(['.', '-']) || stem.to_lowercase() == "manifest" {
         stem.insert(0, '_');
     }

@@ -1,12 +1,19 @@
 //! Files: read with a bound, written beside and renamed, so that no reader ever sees half a file and a failed run
 //! leaves nothing behind.
 
+mod guard;
+
+pub use guard::{Panicked, guarded, is_guarded};
+
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// Most bytes read from something that is not a regular file (a pipe tells no length).
+/// Most bytes read from a pipe, which tells no length.
 const STREAM_LIMIT: u64 = 1 << 28;
+
+/// Longest name that stands in the name of its temporary file; most systems end names at 255 bytes.
+const LONGEST_BESIDE: usize = 200;
 
 /// A file operation that failed, with the path.
 #[derive(Debug, thiserror::Error)]
@@ -27,31 +34,87 @@ impl FileError {
     }
 }
 
-/// The whole content of a file. A pipe or device is read up to 256 MiB.
+/// The whole content of a file. A pipe is read up to 256 MiB; devices are refused, as some of them never end.
 ///
 /// # Errors
-/// The file cannot be opened or read, or a stream is too long.
+/// The file cannot be opened or read, is a folder or a device, or a pipe gives too much.
 pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
-    read_bounded(path).map_err(FileError::at("read", path))
+    let read = open(path, true).and_then(|file| read_bounded(file, u64::MAX));
+    read.map_err(FileError::at("read", path))
 }
 
-fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
-    let file = fs::File::open(path)?;
-    let about = file.metadata()?;
+/// The whole content of a regular file. For files that the user did not name one by one (members of folders, files that
+/// other files name): a pipe among them would be waited for without end.
+///
+/// # Errors
+/// As [`read`]; also for a pipe.
+pub fn read_regular(path: &Path) -> Result<Vec<u8>, FileError> {
+    let read = open(path, false).and_then(|file| read_bounded(file, u64::MAX));
+    read.map_err(FileError::at("read", path))
+}
+
+/// The first bytes of a regular file, `limit` at most.
+///
+/// # Errors
+/// As [`read_regular`].
+pub fn head(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+    let read = open(path, false).and_then(|file| read_bounded(file, limit));
+    read.map_err(FileError::at("read", path))
+}
+
+/// Opens a regular file for reading piece by piece, as far as its length reaches.
+///
+/// # Errors
+/// It cannot be opened, or is no regular file.
+pub fn open_regular(path: &Path) -> Result<fs::File, FileError> {
+    open(path, false).map_err(FileError::at("read", path))
+}
+
+/// Whether there is something under this name that gives its bytes only once: a pipe.
+#[must_use]
+pub fn is_stream(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|about| !about.is_file() && !about.is_dir() && !is_device(&about))
+}
+
+#[cfg(unix)]
+fn is_device(about: &fs::Metadata) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    about.file_type().is_char_device() || about.file_type().is_block_device()
+}
+
+#[cfg(not(unix))]
+fn is_device(_: &fs::Metadata) -> bool {
+    false
+}
+
+/// Opens what is a file, or, if `streams` may be, a pipe. What it is, is asked before: opening a pipe waits for a writer.
+fn open(path: &Path, streams: bool) -> io::Result<fs::File> {
+    let about = fs::metadata(path)?;
     if about.is_dir() {
         return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder, a file is needed"));
     }
+    if is_device(&about) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a device, no regular file"));
+    }
+    if !streams && !about.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a pipe, no regular file"));
+    }
+    fs::File::open(path)
+}
+
+fn read_bounded(file: fs::File, limit: u64) -> io::Result<Vec<u8>> {
+    let about = file.metadata()?;
+    let mut bytes = Vec::new();
     if about.is_file() {
-        let mut bytes = Vec::new();
-        bytes.try_reserve_exact(usize::try_from(about.len()).unwrap_or(usize::MAX))?;
+        let len = about.len().min(limit);
+        bytes.try_reserve_exact(usize::try_from(len).unwrap_or(usize::MAX))?;
         // A file that grows while it is read must not make the read endless.
-        file.take(about.len()).read_to_end(&mut bytes)?;
+        file.take(len).read_to_end(&mut bytes)?;
         return Ok(bytes);
     }
-    let mut bytes = Vec::new();
     file.take(STREAM_LIMIT + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > STREAM_LIMIT {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "a stream may have 256 MiB at most"));
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "a pipe may give 256 MiB at most"));
     }
     Ok(bytes)
 }
@@ -61,7 +124,14 @@ fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
 /// # Errors
 /// As [`read`]; also bytes that are not UTF-8, with their offset.
 pub fn read_text(path: &Path) -> Result<String, FileError> {
-    let bytes = read(path)?;
+    text(path, read(path)?)
+}
+
+/// The bytes of a file as text.
+///
+/// # Errors
+/// They are not UTF-8; the offset is named.
+pub fn text(path: &Path, bytes: Vec<u8>) -> Result<String, FileError> {
     String::from_utf8(bytes).map_err(|e| {
         let why = format!("not UTF-8 text (byte {})", e.utf8_error().valid_up_to());
         FileError {
@@ -128,7 +198,12 @@ pub(crate) fn beside(target: &Path) -> io::Result<PathBuf> {
     };
     for attempt in 0..1000 {
         let mut candidate = std::ffi::OsString::from(".");
-        candidate.push(name);
+        // With the rest, a name that is nearly as long as names may be would be too long.
+        if name.len() <= LONGEST_BESIDE {
+            candidate.push(name);
+        } else {
+            candidate.push(format!("{:016x}", xxhash_rust::xxh3::xxh3_64(name.as_encoded_bytes())));
+        }
         candidate.push(format!(".{}-{attempt}.tmp", std::process::id()));
         let path = target.with_file_name(candidate);
         if fs::symlink_metadata(&path).is_err() {

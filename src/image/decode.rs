@@ -7,6 +7,7 @@ use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::{Image, ImageError};
+use crate::files::{self, Panicked};
 
 /// Longest side.
 pub(super) const MAX_SIDE: usize = 1 << 15;
@@ -28,12 +29,21 @@ pub fn is_image(bytes: &[u8]) -> bool {
 /// Another format, a damaged or cut file, or too many pixels.
 pub fn decode(bytes: &[u8]) -> Result<Image, ImageError> {
     if bytes.starts_with(PNG_MAGIC) {
-        png(bytes)
+        guarded("PNG", || png(bytes))
     } else if bytes.starts_with(JPEG_MAGIC) {
-        jpeg(bytes)
+        guarded("JPEG", || jpeg(bytes))
     } else {
         Err(ImageError::Format)
     }
+}
+
+/// The decoder's result; an error, if it panics.
+fn guarded(
+    format: &'static str,
+    decode: impl FnOnce() -> Result<Image, ImageError>,
+) -> Result<Image, ImageError> {
+    let panicked = |e: Panicked| ImageError::Decode { format, reason: e.to_string() };
+    files::guarded(|| Ok(decode())).map_err(panicked)?
 }
 
 fn check_size(width: usize, height: usize) -> Result<(), ImageError> {
@@ -50,6 +60,12 @@ fn png(bytes: &[u8]) -> Result<Image, ImageError> {
     let mut reader = decoder.read_info().map_err(|e| refused(e.to_string()))?;
     let (width, height) = (reader.info().width as usize, reader.info().height as usize);
     check_size(width, height)?;
+    // The decoder takes apart what is there in steps of three, and looks up pixels in 256 entries.
+    if let Some(palette) = &reader.info().palette
+        && (palette.is_empty() || !palette.len().is_multiple_of(3) || palette.len() > 3 * 256)
+    {
+        return Err(refused(format!("its palette has {} bytes, no whole number of colours", palette.len())));
+    }
     let size = reader.output_buffer_size().ok_or_else(|| refused("its size overflows".into()))?;
     let mut data = vec![0; size];
     let frame = reader.next_frame(&mut data).map_err(|e| refused(e.to_string()))?;
@@ -110,6 +126,44 @@ mod tests {
         let image = decode(&sample_png()).unwrap();
         assert_eq!((image.width, image.height, image.channels), (5, 4, 3));
         assert_eq!(image.data[..6], [0, 1, 2, 4, 5, 6]);
+    }
+
+    /// A PNG of 4 × 1 pixels with a palette; indices of `bits` bits each in `row`.
+    fn paletted(bits: png::BitDepth, palette: &[u8], trns: &[u8], row: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut encoder = png::Encoder::new(&mut out, 4, 1);
+        encoder.set_color(png::ColorType::Indexed);
+        encoder.set_depth(bits);
+        encoder.set_palette(palette);
+        if !trns.is_empty() {
+            encoder.set_trns(trns);
+        }
+        let mut writer = encoder.write_header().unwrap();
+        writer.write_image_data(row).unwrap();
+        writer.finish().unwrap();
+        out
+    }
+
+    #[test]
+    fn palettes_become_colours_or_errors() {
+        let colours = [1, 2, 3, 40, 50, 60, 7, 8, 9];
+        let rows = [
+            (png::BitDepth::Two, vec![0b00_01_10_01]),
+            (png::BitDepth::Four, vec![0x01, 0x21]),
+            (png::BitDepth::Eight, vec![0, 1, 2, 1]),
+        ];
+        for (bits, row) in rows {
+            for trns in [&[][..], &[0, 128], &[1, 2, 3]] {
+                let image = decode(&paletted(bits, &colours, trns, &row)).unwrap();
+                assert_eq!((image.width, image.height, image.channels), (4, 1, 3));
+                assert_eq!(image.data, [1, 2, 3, 40, 50, 60, 7, 8, 9, 40, 50, 60], "{bits:?} {trns:?}");
+            }
+        }
+        for bytes in [1, 4, 5, 3 * 256 + 1] {
+            let odd = paletted(png::BitDepth::Eight, &vec![9; bytes], &[], &[0; 4]);
+            let error = decode(&odd).unwrap_err().to_string();
+            assert!(error.contains("PNG"), "{bytes}: {error}");
+        }
     }
 
     #[test]

@@ -314,7 +314,8 @@ impl Parsed {
                     };
                     return Err(fail(format!("\"{name}\" is {what}")));
                 }
-                value += i128::from(v) - if relative { pc as i128 } else { 0 };
+                let from = i128::from(v) - if relative { pc as i128 } else { 0 };
+                value = value.checked_add(from).ok_or_else(|| fail("this sum is far too large".into()))?;
             }
             let (lo, hi) = match field.class {
                 Class::Signed | Class::Relative => {

@@ -9,7 +9,7 @@ use crate::isa::{Float1, Float2, Fold};
 /// Every NaN as the one with the bits `0x7fc00000`. In integers: the compiler takes one NaN for as good as another, and would
 /// leave out a comparison of floats.
 #[inline]
-fn canonical(x: f32) -> f32 {
+pub(super) fn canonical(x: f32) -> f32 {
     let bits = x.to_bits();
     f32::from_bits(if bits & 0x7fff_ffff > 0x7f80_0000 { 0x7fc0_0000 } else { bits })
 }

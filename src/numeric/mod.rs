@@ -215,11 +215,11 @@ impl Average {
     }
 }
 
-/// `f32(acc)·m`: an accumulator as a float.
+/// `f32(acc)·m`: an accumulator as a float. Every NaN is the same one.
 #[inline]
 #[must_use]
 pub fn scale_sum(acc: i64, m: f32) -> f32 {
-    acc as f32 * m
+    lane::canonical(acc as f32 * m)
 }
 
 /// Adds a sum to an accumulator; wraps in two's complement and tells whether it did.

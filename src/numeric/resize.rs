@@ -1,5 +1,7 @@
 //! Where the elements of a resized axis come from (ONNX Resize and Upsample), and linear interpolation.
 
+use super::lane::canonical;
+
 /// How an output coordinate becomes an input coordinate (`coordinate_transformation_mode`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Coordinates {
@@ -103,11 +105,12 @@ pub fn linear(coordinates: Coordinates, scale: f32, input: usize, output: usize)
     (0..output).map(element).collect()
 }
 
-/// `u1·v1·a + u2·v1·b + u1·v2·c + u2·v2·d`, `a b` the neighbours in the first row and `c d` those in the second.
+/// `u1·v1·a + u2·v1·b + u1·v2·c + u2·v2·d`, `a b` the neighbours in the first row and `c d` those in the second. Every NaN
+/// is the same one: which of two a CPU keeps depends on the order of operands, which is the compiler's.
 #[inline]
 #[must_use]
 pub fn interpolate([u1, u2]: [f32; 2], [v1, v2]: [f32; 2], [a, b, c, d]: [f32; 4]) -> f32 {
-    u1 * v1 * a + u2 * v1 * b + u1 * v2 * c + u2 * v2 * d
+    canonical(u1 * v1 * a + u2 * v1 * b + u1 * v2 * c + u2 * v2 * d)
 }
 
 #[cfg(test)]

@@ -1,23 +1,21 @@
 //! Reading a model file, external data included.
 
+use std::collections::BTreeMap;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 
 use prost::Message;
 use prost::bytes::Bytes;
 
 use super::proto::{GraphProto, ModelProto, TensorProto, tensor_proto::DataLocation};
+use crate::files::{self, FileError};
 
 /// Why a file is not a model.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file cannot be read.
-    #[error("{path}: {source}")]
-    Io {
-        /// File.
-        path: PathBuf,
-        /// Reason.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// Not a protobuf message of the ONNX schema.
     #[error("not an ONNX model: {0}")]
     Protobuf(#[from] prost::DecodeError),
@@ -47,11 +45,17 @@ impl LoadedModel {
     /// # Errors
     /// See [`LoadError`].
     pub fn from_file(path: &Path) -> Result<LoadedModel, LoadError> {
-        let bytes = std::fs::read(path).map_err(|source| LoadError::Io { path: path.into(), source })?;
+        LoadedModel::at(path, files::read(path)?)
+    }
+
+    /// The model of a file whose bytes are known, and the external data beside the file.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub fn at(path: &Path, bytes: Vec<u8>) -> Result<LoadedModel, LoadError> {
         let mut loaded = LoadedModel::from_bytes(bytes)?;
-        let folder = path.parent().unwrap_or(Path::new("."));
         if let Some(graph) = &mut loaded.model.graph {
-            bring_in_all(graph, folder)?;
+            bring_in_all(graph, &mut Beside::of(path))?;
         }
         Ok(loaded)
     }
@@ -76,44 +80,104 @@ impl LoadedModel {
     }
 }
 
-/// External data of a graph and of the branches in it.
-fn bring_in_all(graph: &mut GraphProto, folder: &Path) -> Result<(), LoadError> {
-    for tensor in &mut graph.initializer {
-        if tensor.data_location == Some(DataLocation::External as i32) {
-            bring_in(tensor, folder)?;
-        }
-    }
-    let attributes = graph.node.iter_mut().flat_map(|n| &mut n.attribute);
-    attributes.filter_map(|a| a.g.as_mut()).try_for_each(|g| bring_in_all(g, folder))
+/// Where external data may lie, and what was read of it.
+struct Beside {
+    /// The folder that locations are relative to.
+    folder: PathBuf,
+    /// The real paths of that folder and, if the model is a link, of the folder that holds the model itself: data of a
+    /// model that a cache keeps under another name lie there.
+    inside: Vec<PathBuf>,
+    /// What was read of each file, by offset and length, and the sum: tensors at the same place share their bytes, and a
+    /// model takes no more memory than its files.
+    read: BTreeMap<PathBuf, (BTreeMap<(u64, u64), Bytes>, u64)>,
 }
 
-fn bring_in(tensor: &mut TensorProto, folder: &Path) -> Result<(), LoadError> {
+impl Beside {
+    fn of(model: &Path) -> Beside {
+        let parent = |path: &Path| match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
+            _ => PathBuf::from("."),
+        };
+        let folder = parent(model);
+        let real = std::fs::canonicalize(model).ok().map(|m| parent(&m));
+        let inside = std::fs::canonicalize(&folder).ok().into_iter().chain(real).collect();
+        Beside { folder, inside, read: BTreeMap::new() }
+    }
+
+    /// Bytes of a file in the folder. A link is followed if what it points to lies inside too.
+    fn bytes(&mut self, location: &str, offset: u64, length: Option<u64>) -> Result<Bytes, String> {
+        let relative = Path::new(location);
+        let plain = relative.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
+        if !plain || location.contains('\0') {
+            return Err(format!("lies at {location:?}, outside the model's folder"));
+        }
+        let real = std::fs::canonicalize(self.folder.join(relative))
+            .map_err(|e| format!("lies in {location:?}, which cannot be read: {e}"))?;
+        if !self.inside.iter().any(|folder| real.starts_with(folder)) {
+            return Err(format!("lies in {location:?}, a link that leaves the model's folder"));
+        }
+        let unreadable = |e: std::io::Error| format!("lies in {location:?}, which cannot be read: {e}");
+        let mut file = files::open_regular(&real).map_err(|e| unreadable(e.source))?;
+        let size = file.metadata().map_err(unreadable)?.len();
+        let length = length.unwrap_or(size.saturating_sub(offset));
+        if offset.checked_add(length).is_none_or(|end| end > size) {
+            return Err(format!("is {length} bytes at {offset} of {location:?}, which has {size}"));
+        }
+        let (parts, sum) = self.read.entry(real).or_default();
+        if let Some(bytes) = parts.get(&(offset, length)) {
+            return Ok(bytes.clone());
+        }
+        // Both are at most the file's size, which is no more than 2^63.
+        *sum += length;
+        if *sum > size {
+            return Err(format!("lies in {location:?}, where it overlaps another tensor's"));
+        }
+        file.seek(SeekFrom::Start(offset)).map_err(unreadable)?;
+        let mut bytes = Vec::new();
+        bytes
+            .try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX))
+            .map_err(|e| unreadable(e.into()))?;
+        file.take(length).read_to_end(&mut bytes).map_err(unreadable)?;
+        let bytes = Bytes::from(bytes);
+        parts.insert((offset, length), bytes.clone());
+        Ok(bytes)
+    }
+}
+
+/// External data of a graph and of the branches in it.
+fn bring_in_all(graph: &mut GraphProto, beside: &mut Beside) -> Result<(), LoadError> {
+    for tensor in &mut graph.initializer {
+        bring_in(tensor, beside)?;
+    }
+    for attribute in graph.node.iter_mut().flat_map(|n| &mut n.attribute) {
+        if let Some(tensor) = &mut attribute.t {
+            bring_in(tensor, beside)?;
+        }
+        for tensor in &mut attribute.tensors {
+            bring_in(tensor, beside)?;
+        }
+        for graph in attribute.g.iter_mut().chain(&mut attribute.graphs) {
+            bring_in_all(graph, beside)?;
+        }
+    }
+    Ok(())
+}
+
+fn bring_in(tensor: &mut TensorProto, beside: &mut Beside) -> Result<(), LoadError> {
+    if tensor.data_location != Some(DataLocation::External as i32) {
+        return Ok(());
+    }
     let name = tensor.name().to_string();
     let fail = |reason: String| LoadError::External { tensor: name.clone(), reason };
     let entry =
         |key: &str| tensor.external_data.iter().find(|e| e.key() == key).map(|e| e.value().to_string());
-    let location = entry("location").ok_or_else(|| fail("has no location".into()))?;
-    let relative = Path::new(&location);
-    if !relative.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir)) {
-        return Err(fail(format!("lies at \"{location}\", outside the model's folder")));
-    }
     let number = |key: &str| -> Result<Option<u64>, LoadError> {
-        entry(key).map(|v| v.parse().map_err(|_| fail(format!("has the {key} \"{v}\"")))).transpose()
+        entry(key).map(|v| v.parse().map_err(|_| fail(format!("has the {key} {v:?}")))).transpose()
     };
+    let location = entry("location").ok_or_else(|| fail("has no location".into()))?;
     let offset = number("offset")?.unwrap_or(0);
-    let path = folder.join(relative);
-    let io = |source| LoadError::Io { path: path.clone(), source };
-    let mut file = std::fs::File::open(&path).map_err(io)?;
-    let size = file.metadata().map_err(io)?.len();
-    let length = number("length")?.unwrap_or(size.saturating_sub(offset));
-    if offset.checked_add(length).is_none_or(|end| end > size) {
-        return Err(fail(format!("is {length} bytes at {offset} of \"{location}\", which has {size}")));
-    }
-    use std::io::{Read, Seek, SeekFrom};
-    file.seek(SeekFrom::Start(offset)).map_err(io)?;
-    let mut bytes = Vec::new();
-    file.take(length).read_to_end(&mut bytes).map_err(io)?;
-    tensor.raw_data = Some(bytes.into());
+    let length = number("length")?;
+    tensor.raw_data = Some(beside.bytes(&location, offset, length).map_err(&fail)?);
     tensor.data_location = None;
     tensor.external_data.clear();
     Ok(())

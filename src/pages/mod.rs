@@ -5,7 +5,7 @@
 
 #![expect(unsafe_code, reason = "allocation with an alignment, and advice on its pages")]
 
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc, alloc_zeroed, dealloc, handle_alloc_error};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
@@ -19,6 +19,8 @@ const LARGE_PAGE: usize = 2 << 20;
 /// An allocation of bytes, zero at first.
 pub struct Block {
     start: NonNull<u8>,
+    /// What was allocated, and how.
+    base: NonNull<u8>,
     layout: Layout,
     len: usize,
 }
@@ -32,8 +34,28 @@ impl Block {
     /// So many zeros.
     #[must_use]
     pub fn zeros(len: usize) -> Block {
+        if len >= LARGE_PAGE {
+            return Block::untouched(len);
+        }
         // SAFETY: the pointer is to so many bytes that nobody else has yet.
         Block::filled(len, |to, size| unsafe { to.as_ptr().write_bytes(0, size) })
+    }
+
+    /// So many zeros that take no memory before they are written: programs may have far more than they use. Only
+    /// allocations without alignment are not written at once, so a page more is allocated.
+    fn untouched(len: usize) -> Block {
+        let size =
+            len.checked_next_multiple_of(LINE).and_then(|n| n.checked_add(LARGE_PAGE)).unwrap_or(usize::MAX);
+        // A size near the end of the address space does not happen: memories are bounded before.
+        let layout = Layout::from_size_align(size, 1).unwrap_or(Layout::new::<[u8; 2 * LARGE_PAGE]>());
+        let len = len.min(layout.size() - LARGE_PAGE);
+        // SAFETY: the layout has more than a page of bytes.
+        let Some(base) = NonNull::new(unsafe { alloc_zeroed(layout) }) else { handle_alloc_error(layout) };
+        let gap = base.as_ptr().align_offset(LARGE_PAGE).min(LARGE_PAGE);
+        // SAFETY: less than a page lies in front, and a page more than the block's bytes was allocated.
+        let start = unsafe { base.add(gap) };
+        prefer_large_pages(start, layout.size() - LARGE_PAGE);
+        Block { start, base, layout, len }
     }
 
     /// Allocates, and calls `fill(start, size)` with all bytes, which it must write; they are at least `len`, or some line.
@@ -49,7 +71,7 @@ impl Block {
             prefer_large_pages(start, layout.size());
         }
         fill(start, layout.size());
-        Block { start, layout, len }
+        Block { start, base: start, layout, len }
     }
 
     /// How many bytes; looks at none of them.
@@ -85,7 +107,7 @@ fn prefer_large_pages(start: NonNull<u8>, len: usize) {
 impl Drop for Block {
     fn drop(&mut self) {
         // SAFETY: it was allocated with this layout, and nothing holds it any more.
-        unsafe { dealloc(self.start.as_ptr(), self.layout) }
+        unsafe { dealloc(self.base.as_ptr(), self.layout) }
     }
 }
 

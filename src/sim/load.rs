@@ -130,6 +130,17 @@ impl Loaded {
                 format!("it uses {} bytes of DRAM, the machine has {}", sizes.dram, machine.dram.bytes);
             return Err(LoadError::Refused(text));
         }
+        // Asked for, not touched: memories of runs are allocated where nothing can be refused any more.
+        let wanted = usize::try_from(sizes.dram).unwrap_or(usize::MAX);
+        let mut probe = Vec::<u8>::new();
+        let given = probe.try_reserve_exact(wanted);
+        // Seen by something, else the compiler takes what nobody uses for given.
+        std::hint::black_box(&probe);
+        drop(probe);
+        if given.is_err() {
+            let text = format!("it uses {} bytes of DRAM, more than this computer gives", sizes.dram);
+            return Err(LoadError::Refused(text));
+        }
         for tensor in program.meta.tensors.iter().filter(|t| t.place.memory == PlaceMemory::Spm) {
             let size = dtype_bytes(&tensor.dtype);
             let mut end = 0;

@@ -18,8 +18,8 @@ pub const MAX_EXTENT: u32 = 1 << 24;
 const MAX_ELEMENTS: u64 = 1 << 30;
 const MAX_MACS: u64 = 1 << 40;
 /// Origins, bases and strides stay below this, so that no address computation can overflow.
-const MAX_ADDRESS: i64 = 1 << 48;
-const MAX_STRIDE: i64 = 1 << 36;
+const MAX_ADDRESS: u64 = 1 << 48;
+const MAX_STRIDE: u64 = 1 << 36;
 
 /// Sizes of the three memories and of the read-only part of DRAM.
 #[derive(Debug, Clone, Copy)]
@@ -105,7 +105,7 @@ fn tensor(d: &TensorDesc, name: &str, space: Space, types: &[EType]) -> Result<(
     if d.dims.iter().map(|n| u64::from(*n)).product::<u64>() > MAX_ELEMENTS {
         return Err(illegal(format!("{name} has more than 2^30 elements")));
     }
-    if d.base.abs() > MAX_ADDRESS || d.strides.iter().any(|s| s.abs() > MAX_STRIDE) {
+    if d.base.unsigned_abs() > MAX_ADDRESS || d.strides.iter().any(|s| s.unsigned_abs() > MAX_STRIDE) {
         return Err(illegal(format!("{name} has a base beyond 2^48 or a stride beyond 2^36")));
     }
     let size = d.etype.bytes() as i64;
@@ -313,7 +313,8 @@ fn accumulators(dst: &TensorDesc, a: &TensorDesc, b: Option<&TensorDesc>) -> Res
 }
 
 fn multipliers(quant: &QuantDesc) -> Result<(), FaultKind> {
-    require(quant.table % 4 == 0 && quant.table.abs() <= MAX_ADDRESS, "the multipliers are not aligned to 4")
+    let legal = quant.table % 4 == 0 && quant.table.unsigned_abs() <= MAX_ADDRESS;
+    require(legal, "the multipliers are not aligned to 4, or lie beyond 2^48")
 }
 
 fn window(w: &WindowDesc) -> Result<(), FaultKind> {

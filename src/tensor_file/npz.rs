@@ -6,14 +6,18 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
 use super::{TensorData, TensorFileError, parse, to_npy};
+use crate::files::{self, Panicked};
 
-/// Most bytes that one array of an archive may unpack to.
-const MAX_ARRAY: u64 = 4 << 30;
+/// Most bytes that one array of an archive may unpack to, beside sixteen times the archive's length: a small file must not
+/// fill the memory.
+const MAX_ARRAY: u64 = 128 << 20;
 
 /// An open archive. Arrays are unpacked one at a time.
 #[derive(Debug)]
 pub struct Npz {
     archive: ZipArchive<Cursor<Vec<u8>>>,
+    /// Bytes of the archive.
+    length: u64,
 }
 
 fn broken(reason: impl ToString) -> TensorFileError {
@@ -32,7 +36,10 @@ impl Npz {
     /// # Errors
     /// It is no ZIP archive.
     pub fn open(bytes: Vec<u8>) -> Result<Npz, TensorFileError> {
-        Ok(Npz { archive: ZipArchive::new(Cursor::new(bytes)).map_err(broken)? })
+        let length = bytes.len() as u64;
+        let archive =
+            files::guarded(|| Ok(ZipArchive::new(Cursor::new(bytes)))).map_err(|e: Panicked| broken(e))?;
+        Ok(Npz { archive: archive.map_err(broken)?, length })
     }
 
     /// The names of the arrays, without `.npy`, in the archive's order.
@@ -47,9 +54,21 @@ impl Npz {
     /// # Errors
     /// There is none of that name, it is damaged, or holds another element type.
     pub fn array(&mut self, name: &str) -> Result<TensorData, TensorFileError> {
-        let file = self.archive.by_name(&format!("{name}.npy")).map_err(broken)?;
-        let mut bytes = Vec::new();
-        file.take(MAX_ARRAY).read_to_end(&mut bytes).map_err(broken)?;
+        let limit = MAX_ARRAY.saturating_add(self.length.saturating_mul(16));
+        let too_large =
+            || broken(format!("array \"{name}\" unpacks to more than {limit} bytes; save it uncompressed"));
+        let archive = &mut self.archive;
+        let mut unpack = || {
+            let file = archive.by_name(&format!("{name}.npy")).map_err(broken)?;
+            // The size may lie, so that what is unpacked is counted too.
+            if file.size() > limit {
+                return Err(too_large());
+            }
+            let mut bytes = Vec::new();
+            file.take(limit + 1).read_to_end(&mut bytes).map_err(broken)?;
+            if bytes.len() as u64 > limit { Err(too_large()) } else { Ok(bytes) }
+        };
+        let bytes = files::guarded(|| Ok(unpack())).map_err(|e: Panicked| broken(e))??;
         parse(&bytes)
     }
 }
@@ -76,6 +95,30 @@ pub fn to_npz<'a>(
 mod tests {
     use super::super::Element;
     use super::*;
+
+    #[test]
+    fn a_bomb_is_refused_before_it_is_unpacked() {
+        let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
+        let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
+        archive.start_file("x.npy", options).unwrap();
+        for _ in 0..160 {
+            archive.write_all(&vec![0; 1 << 20]).unwrap();
+        }
+        let bytes = archive.finish().unwrap().into_inner();
+        assert!(bytes.len() < 1 << 20);
+        // Once as it is, once with sizes that lie.
+        let size = (160_u32 << 20).to_le_bytes();
+        let mut lying = bytes.clone();
+        for at in 0..lying.len() - 4 {
+            if lying[at..at + 4] == size {
+                lying[at..at + 4].copy_from_slice(&100_u32.to_le_bytes());
+            }
+        }
+        for bytes in [bytes, lying] {
+            let error = Npz::open(bytes).unwrap().array("x").unwrap_err().to_string();
+            assert!(error.contains("more than"), "{error}");
+        }
+    }
 
     #[test]
     fn arrays_come_back() {

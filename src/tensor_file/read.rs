@@ -18,7 +18,7 @@ const MAX_BRACKETS: usize = 16;
 /// # Errors
 /// The file cannot be read, is not `.npy`, is cut or too long, or holds another element type.
 pub fn read(path: &Path) -> Result<TensorData, TensorFileError> {
-    parse(&files::read(path)?)
+    parse(&files::read_regular(path)?)
 }
 
 /// Reads the bytes of a `.npy` file.
@@ -67,7 +67,8 @@ where
     Ok(match typed::<T>(bytes)? {
         Typed::Found(array) => {
             let shape = array.shape().to_vec();
-            let bytes = array.iter().flat_map(|value| to_bytes(*value)).collect();
+            let mut bytes = Vec::with_capacity(array.len() * N);
+            array.iter().for_each(|value| bytes.extend(to_bytes(*value)));
             Typed::Found(TensorData { element, shape, bytes })
         }
         Typed::Other(descriptor) => Typed::Other(descriptor),
@@ -86,7 +87,7 @@ where
         Err(ViewNpyError::MisalignedData) => copied(bytes),
         Err(ViewNpyError::NonNativeEndian) => {
             // Not compared with the length yet: every reader but this one would have.
-            let length = declared_bytes(bytes);
+            let length = declared_elements(bytes).and_then(|n| n.checked_mul(size_of::<T>()));
             if length.is_none_or(|n| n > bytes.len()) {
                 return Err(TensorFileError::Npy {
                     reason: "the file is shorter than its header says".into(),
@@ -131,8 +132,8 @@ fn check_header(bytes: &[u8]) -> Result<(), TensorFileError> {
     Ok(())
 }
 
-/// Elements of the shape in the header, which is at most the number of bytes. `None` if it cannot be told.
-fn declared_bytes(bytes: &[u8]) -> Option<usize> {
+/// Elements of the shape in the header. `None` if it cannot be told.
+fn declared_elements(bytes: &[u8]) -> Option<usize> {
     let text = std::str::from_utf8(header(bytes).ok()?).ok()?;
     let shape = text.split_once("shape")?.1.split_once('(')?.1.split_once(')')?.0;
     shape

@@ -18,6 +18,14 @@ const WRITES: u8 = 2;
 const LAYER: u8 = 4;
 const WROTE: u8 = 8;
 
+/// Cycles and addresses lie below this, so that no sum of two of them can overflow.
+const LIMIT: u64 = 1 << 62;
+
+/// The sum of two cycles; `None` if it is none.
+fn later(cycle: u64, by: u64) -> Option<u64> {
+    cycle.checked_add(by).filter(|sum| *sum < LIMIT)
+}
+
 fn number(mut n: u64, out: &mut Vec<u8>) {
     while n >= 0x80 {
         out.push(n as u8 | 0x80);
@@ -117,7 +125,7 @@ pub(super) fn decode(bytes: &[u8], at: usize, last: &mut Last) -> Option<(Record
     let mut b = Bytes { bytes, at };
     let flags = b.byte()?;
     let pc = u32::try_from(i64::from(last.pc).checked_add(b.signed()?)?).ok()?;
-    let issue = last.issue.wrapping_add(b.number()?);
+    let issue = later(last.issue, b.number()?)?;
     let layer = if flags & LAYER > 0 { Some(u32::try_from(b.number()?).ok()?) } else { None };
     let written = if flags & WRITES > 0 {
         let register = b.byte()?;
@@ -128,15 +136,15 @@ pub(super) fn decode(bytes: &[u8], at: usize, last: &mut Last) -> Option<(Record
     };
     let executed = if flags & QUEUED > 0 { Some(executed(&mut b, issue, flags & WROTE > 0)?) } else { None };
     let record = Record { seq: last.seq, pc, layer, issue, written, executed };
-    *last = Last { seq: last.seq + 1, pc, issue };
+    *last = Last { seq: last.seq.checked_add(1)?, pc, issue };
     Some((record, b.at))
 }
 
 fn executed(b: &mut Bytes<'_>, issue: u64, wrote: bool) -> Option<Executed> {
     let queue = *Queue::ALL.get(usize::from(b.byte()?))?;
     let number = b.number()?;
-    let start = issue.wrapping_add(b.number()?);
-    let end = start.wrapping_add(b.number()?);
+    let start = later(issue, b.number()?)?;
+    let end = later(start, b.number()?)?;
     let mask = b.byte()?;
     let mut causes = Causes::default();
     for (_, cause) in Cause::ALL.into_iter().enumerate().filter(|(i, _)| mask >> i & 1 == 1) {
@@ -154,8 +162,8 @@ fn executed(b: &mut Bytes<'_>, issue: u64, wrote: bool) -> Option<Executed> {
     for _ in 0..b.number()?.min(16) {
         let kind = b.byte()?;
         let space = *Space::ALL.iter().find(|s| **s as u8 == kind / 2)?;
-        let start = b.signed()?;
-        let end = start.checked_add(i64::try_from(b.number()?).ok()?)?;
+        let start = b.signed().filter(|start| start.unsigned_abs() < LIMIT)?;
+        let end = start.checked_add_unsigned(b.number()?).filter(|end| end.unsigned_abs() < LIMIT)?;
         ranges.push(Range { space, start, end, writes: kind % 2 == 1 });
     }
     let wrote = if wrote {

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::encode::{Last, decode};
 use super::writer::{Chunk, VERSION};
 use super::{Header, MAGIC, Record, TraceError};
+use crate::files;
 use crate::isa::{Insn, Space, disasm};
 
 /// Which records are wanted; every condition given must hold.
@@ -64,7 +65,7 @@ impl TraceReader {
     /// # Errors
     /// It cannot be read, or is none.
     pub fn open(path: &Path) -> Result<TraceReader, TraceError> {
-        let mut file = BufReader::new(File::open(path)?);
+        let mut file = BufReader::new(files::open_regular(path)?);
         let size = file.seek(SeekFrom::End(0))?;
         file.rewind()?;
         let mut head = [0; 16];
@@ -84,9 +85,7 @@ impl TraceReader {
         let word = |at: usize| tail[at..at + 8].iter().rev().fold(0, |n, b| n << 8 | u64::from(*b));
         let index: Vec<Chunk> = serde_json::from_slice(&block(&mut file, word(0), word(8), size)?)
             .map_err(|e| damaged(format!("index: {e}"), word(0)))?;
-        if let Some(c) = index.iter().find(|c| c.offset.checked_add(c.bytes).is_none_or(|end| end > size)) {
-            return Err(damaged("a chunk lies outside the file", c.offset));
-        }
+        check(&index, size)?;
         Ok(TraceReader { header, file, index })
     }
 
@@ -138,6 +137,22 @@ impl TraceReader {
         };
         self.header.code.iter().map(|t| word(t).map_or_else(|| format!(".word {t}"), text)).collect()
     }
+}
+
+/// Whether chunks follow each other in the file and in their records, of which none takes fewer than three bytes: then all
+/// of them together take no longer to read than the file is.
+fn check(index: &[Chunk], size: u64) -> Result<(), TraceError> {
+    let (mut from, mut seq) = (0, 0);
+    for c in index {
+        let end = c.offset.checked_add(c.bytes).filter(|end| *end <= size);
+        let Some(end) = end else { return Err(damaged("a chunk lies outside the file", c.offset)) };
+        if c.offset < from || c.seq != seq || c.records > c.bytes / 3 {
+            return Err(damaged("a chunk does not follow the one before it", c.offset));
+        }
+        // Both stay below the file's size.
+        (from, seq) = (end, seq + c.records);
+    }
+    Ok(())
 }
 
 /// `length` bytes at an offset of a file of `size` bytes.

@@ -10,6 +10,8 @@ mod damage;
 mod diagnose;
 mod dump;
 mod elf;
+mod files;
+mod floats;
 mod graphs;
 mod isa;
 mod kernels;

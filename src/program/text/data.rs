@@ -299,7 +299,9 @@ fn window(input: &str) -> Parse<'_, Data> {
     let mut rest = space0(input)?.0;
     while !rest.is_empty() {
         let (value, field) = key(rest, &["kernel", "stride", "dilation", "pads"])?;
-        let (after, values) = extents(value, i16::MIN.into(), u16::MAX.into())?;
+        let (lo, hi) =
+            if field == "pads" { (i16::MIN.into(), i16::MAX.into()) } else { (0, u16::MAX.into()) };
+        let (after, values) = extents(value, lo, hi)?;
         let wrong = |n: usize| fail(value, format!("{field} takes {n} numbers"));
         if field == "pads" {
             let Ok(pads) = <[i16; 4]>::try_from(values.iter().map(|v| *v as i16).collect::<Vec<_>>()) else {

@@ -15,6 +15,8 @@ use crate::machine::Machine;
 
 /// Most bytes of constants and host models that text may describe.
 const MAX_CONSTANTS: usize = 1 << 30;
+/// Most bytes of them in `.zero`: a few bytes of text must not fill the memory.
+const MAX_ZEROS: usize = 1 << 28;
 /// Errors after this many are not looked for.
 const MAX_ERRORS: usize = 20;
 
@@ -125,6 +127,8 @@ struct Assembler<'a> {
     constants: Vec<u8>,
     /// Bytes of constants and models so far.
     data_bytes: usize,
+    /// Bytes of `.zero` so far.
+    zeros: usize,
     models: Vec<Vec<u8>>,
     code: Vec<Pending<'a, Word>>,
     /// Addresses in the constants.
@@ -164,6 +168,7 @@ impl<'a> Assembler<'a> {
             section: Section::Code,
             constants: Vec::new(),
             data_bytes: 0,
+            zeros: 0,
             models: Vec::new(),
             code: Vec::new(),
             addresses: Vec::new(),
@@ -257,7 +262,11 @@ impl<'a> Assembler<'a> {
             "dram" => self.dram = Some(whole(rest, i64::MAX.into())? as u64),
             "machine" => self.machine = Some(machine(rest)?),
             "zero" => {
-                let n = whole(rest, MAX_CONSTANTS as i128)? as usize;
+                let n = whole(rest, MAX_ZEROS as i128)? as usize;
+                self.zeros += n;
+                if self.zeros > MAX_ZEROS {
+                    return Err(failure(rest, "runs of zeros exceed 2^28 bytes"));
+                }
                 self.data(line, body, tail, Data { bytes: vec![0; n], addresses: Vec::new() })?;
             }
             "align" => {
@@ -425,7 +434,7 @@ impl<'a> Assembler<'a> {
                 None => Some(0),
                 Some(name) => lookup(name).map(|(v, _)| v),
             };
-            let sum = symbol.and_then(|s| i64::try_from(i128::from(s) + number.addend).ok());
+            let sum = symbol.and_then(|s| i64::try_from(i128::from(s).checked_add(number.addend)?).ok());
             sum.unwrap_or_else(|| {
                 let end = p.line.text.len() - p.tail;
                 let span = end.saturating_sub(number.span.end)..end.saturating_sub(number.span.start);
@@ -502,11 +511,26 @@ fn json<'a, T: serde::de::DeserializeOwned>(rest: &'a str) -> Result<T, Err<Expe
     })
 }
 
+/// A word up to the next space, or a JSON string, which may hold anything; and the text behind it.
+fn word(rest: &str) -> Result<Option<(String, &str)>, Err<Expected<'_>>> {
+    let rest = rest.trim_start();
+    if !rest.starts_with('"') {
+        let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+        return Ok((end > 0).then(|| (rest[..end].to_string(), &rest[end..])));
+    }
+    let mut values = serde_json::Deserializer::from_str(rest).into_iter::<String>();
+    match values.next() {
+        Some(Ok(text)) => Ok(Some((text, &rest[values.byte_offset()..]))),
+        _ => Err(failure(rest, "this string is not understood: it is written as in JSON")),
+    }
+}
+
 fn machine(rest: &str) -> Result<MachineId, Err<Expected<'_>>> {
-    let mut words = rest.split_whitespace().map(|w| w.trim_matches('"').to_string());
-    let Some(name) = words.next() else { return Err(failure(rest, "a machine is expected here")) };
-    match words.next() {
-        Some(hash) => Ok(MachineId { name, hash }),
+    let (name, after) = word(rest)?.ok_or_else(|| failure(rest, "a machine is expected here"))?;
+    let hash = word(after)?;
+    end_of_line(hash.as_ref().map_or(after, |(_, after)| after))?;
+    match hash {
+        Some((hash, _)) => Ok(MachineId { name, hash }),
         None if Machine::named(&name).is_ok() => Ok(shipped(&name)),
         None => Err(failure(rest, format!("\"{name}\" is not shipped; write its hash behind its name"))),
     }

@@ -78,7 +78,8 @@ fn code(program: &Program, comments: &[(usize, String)], out: &mut String) {
             open = None;
         }
         while let Some((_, text)) = comments.next_if(|(place, _)| *place <= pc) {
-            let _ = writeln!(out, "  ; {text}");
+            // A name in it may hold anything; the end of a line would end the comment.
+            let _ = writeln!(out, "  ; {}", text.replace(['\n', '\r'], " "));
         }
         if labels.contains(&(pc as i64)) {
             let _ = writeln!(out, "L{pc}:");

@@ -23,7 +23,8 @@ pub(super) fn write(
             let (cycle, lines) = entry.remove_entry();
             match now {
                 None => writeln!(out, "C=\t{cycle}")?,
-                Some(before) => writeln!(out, "C\t{}", cycle - before)?,
+                // Only a damaged trace goes back.
+                Some(before) => writeln!(out, "C\t{}", cycle.saturating_sub(before))?,
             }
             now = Some(cycle);
             for line in lines {

@@ -30,10 +30,8 @@ const MAX_SPM: u64 = 1 << 30;
 
 #[derive(Default)]
 struct State {
-    /// Records of the whole trace: no queue has more instructions.
-    records: u64,
-    /// End and track of every instruction of each queue.
-    ended: [Vec<(u64, u64)>; 4],
+    /// End and track of every instruction of each queue, by number.
+    ended: [BTreeMap<u64, (u64, u64)>; 4],
     /// When each track of each queue is free again.
     free: [Vec<u64>; 4],
     /// Latest end of each layer.
@@ -55,7 +53,7 @@ pub(super) fn write(
     let code = trace.disassembly();
     let header = trace.header.clone();
     let lines = (header.spm_bytes.min(MAX_SPM) / LINE as u64) as usize + 1;
-    let mut state = State { lines: vec![None; lines], records: trace.records(), ..State::default() };
+    let mut state = State { lines: vec![None; lines], ..State::default() };
     let title = format!("{} on {} (1 us = 1 cycle)", header.program, header.machine);
     write!(out, "{{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n{}", meta("process_name", 0, &title))?;
     for (track, name) in [(LAYERS, "layers"), (CONTROL, "control core")] {
@@ -138,20 +136,14 @@ impl State {
         };
         free[slot] = e.end;
         let track = tracks(e.queue) + slot as u64;
-        let ended = &mut self.ended[unit];
-        if (1..=self.records).contains(&e.number) {
-            ended.resize((e.number as usize).max(ended.len()), (0, 0));
-            ended[e.number as usize - 1] = (e.end, track);
-        }
+        self.ended[unit].insert(e.number, (e.end, track));
         Ok(track)
     }
 
     /// Arrows from what the instruction waited for.
     fn waited(&mut self, e: &Executed, track: u64, out: &mut impl Write) -> std::io::Result<()> {
         for (queue, count) in e.tickets.iter().flatten() {
-            let awaited =
-                self.ended[queue.index()].get((*count as usize).wrapping_sub(1)).filter(|(end, _)| *end > 0);
-            let Some((end, from)) = awaited else { continue };
+            let Some((end, from)) = self.ended[queue.index()].get(count) else { continue };
             self.flows += 1;
             let id = self.flows;
             let start = json!({

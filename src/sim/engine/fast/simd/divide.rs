@@ -9,6 +9,15 @@
 
 use std::arch::x86_64::*;
 
+/// Every NaN as the one of [`numeric`](crate::numeric). In integers, as there.
+#[inline]
+#[target_feature(enable = "avx512f")]
+pub(super) fn canonical(x: __m512) -> __m512 {
+    let magnitude = _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(i32::MAX));
+    let nan = _mm512_cmpgt_epi32_mask(magnitude, _mm512_set1_epi32(0x7f80_0000));
+    _mm512_castsi512_ps(_mm512_mask_mov_epi32(_mm512_castps_si512(x), nan, _mm512_set1_epi32(0x7fc0_0000)))
+}
+
 /// What is divided by.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Divisor {
@@ -51,9 +60,7 @@ impl Divisor {
         let above = _mm512_sub_epi32(_mm512_slli_epi32::<1>(bits), _mm512_set1_epi32(47 << 24));
         let most = _mm512_set1_epi32((160_u32 << 24) as i32);
         if !self.tame || _mm512_mask_cmpgt_epu32_mask(nonzero, above, most) != 0 {
-            let q = _mm512_div_ps(x, self.s);
-            let unordered = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(q, q);
-            return _mm512_mask_blend_ps(unordered, q, _mm512_set1_ps(f32::NAN));
+            return canonical(_mm512_div_ps(x, self.s));
         }
         // A zero keeps its sign: `s` is positive.
         _mm512_mask_blend_ps(nonzero, x, self.corrected(x))

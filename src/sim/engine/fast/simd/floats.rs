@@ -5,7 +5,7 @@
 
 use std::arch::x86_64::*;
 
-use super::divide::Divisor;
+use super::divide::{Divisor, canonical};
 use super::round::tail;
 use crate::isa::Float2;
 
@@ -69,7 +69,6 @@ unsafe fn row<const OP: u8>(base: *mut u8, to: usize, [a, b]: [Floats; 2], n: us
         let [from_a, from_b] = [base.add(a.at).cast::<f32>(), base.add(b.at).cast::<f32>()];
         let mut x = _mm512_set1_ps(if a.one { from_a.read_unaligned() } else { 0.0 });
         let mut y = _mm512_set1_ps(if b.one { from_b.read_unaligned() } else { 0.0 });
-        let nan = _mm512_set1_ps(f32::NAN);
         let divisor = Divisor::new(_mm512_cvtss_f32(y));
         for i in (0..n).step_by(16) {
             let mask = tail(n - i);
@@ -89,11 +88,7 @@ unsafe fn row<const OP: u8>(base: *mut u8, to: usize, [a, b]: [Floats; 2], n: us
                 MIN => _mm512_min_ps(x, y),
                 _ => _mm512_max_ps(x, y),
             };
-            let z = if OP == DIV_BY_ONE {
-                z
-            } else {
-                _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_UNORD_Q>(z, z), z, nan)
-            };
+            let z = if OP == DIV_BY_ONE { z } else { canonical(z) };
             _mm512_mask_storeu_ps(to.add(i), mask, z);
         }
     }

@@ -8,7 +8,7 @@
 use std::arch::x86_64::*;
 
 use super::combine::load;
-use super::divide::Quantizer;
+use super::divide::{Quantizer, canonical};
 use super::finish::{Bounds, Scale};
 use crate::isa::EType;
 
@@ -429,13 +429,14 @@ unsafe fn dequantize_row(base: *mut u8, [to, from]: [usize; 2], etype: EType, ze
         for i in (0..whole).step_by(16) {
             // Differences of 17 bits are exact in f32.
             let x = _mm512_cvtepi32_ps(_mm512_sub_epi32(load(from, etype, i, u16::MAX), zero));
-            _mm512_storeu_ps(to.add(i), _mm512_mul_ps(x, _mm512_loadu_ps(by.as_ptr().add(i))));
+            let scaled = _mm512_mul_ps(x, _mm512_loadu_ps(by.as_ptr().add(i)));
+            _mm512_storeu_ps(to.add(i), canonical(scaled));
         }
         if whole < by.len() {
             let mask = tail(by.len() - whole);
             let x = _mm512_cvtepi32_ps(_mm512_sub_epi32(load(from, etype, whole, mask), zero));
             let scaled = _mm512_mul_ps(x, _mm512_maskz_loadu_ps(mask, by.as_ptr().add(whole)));
-            _mm512_mask_storeu_ps(to.add(whole), mask, scaled);
+            _mm512_mask_storeu_ps(to.add(whole), mask, canonical(scaled));
         }
     }
 }

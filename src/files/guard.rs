@@ -1,0 +1,30 @@
+//! Decoders of other people's formats, written by others: where one panics on damaged bytes, the file is refused.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+thread_local! {
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What `decode` gives; an error if it panics. It must own or only read what it works on.
+///
+/// # Errors
+/// The decoder panicked, or returned one.
+pub fn guarded<T, E: From<Panicked>>(decode: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    let before = GUARDED.replace(true);
+    let result = catch_unwind(AssertUnwindSafe(decode));
+    GUARDED.set(before);
+    result.unwrap_or_else(|_| Err(Panicked.into()))
+}
+
+/// Whether this thread is inside [`guarded`]: then a panic becomes an error, and there is nothing to print about it.
+#[must_use]
+pub fn is_guarded() -> bool {
+    GUARDED.get()
+}
+
+/// A decoder gave up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the decoder failed on it: the file is damaged")]
+pub struct Panicked;
