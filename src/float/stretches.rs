@@ -49,10 +49,14 @@ pub(super) struct Stretches {
 
 impl Stretches {
     pub(super) fn load(mut network: Network, wanted: &BTreeSet<String>) -> Result<Stretches, String> {
+        if let Some(wrong) = network.wrong {
+            return Err(wrong);
+        }
+        let bytes = network.portable.take().unwrap_or_else(|| std::mem::take(&mut network.model));
         let model = ModelOptions::with_all_ops()
             .enable_optimization(false)
             .prepack_weights(true)
-            .load(std::mem::take(&mut network.model))
+            .load(bytes)
             .map_err(|e| format!("the float library cannot load it: {e}"))?;
         let stretches = stretches(&model, &network, wanted)?;
         Ok(Stretches { model, stretches })
