@@ -50,7 +50,11 @@ mod tests {
 
     #[test]
     fn a_name_is_given_once() {
-        let node = NodeProto { name: Some("n".into()), output: vec!["y".into(), "y_1".into()], ..Default::default() };
+        let node = NodeProto {
+            name: Some("n".into()),
+            output: vec!["y".into(), "y_1".into()],
+            ..Default::default()
+        };
         let mut names = Names::of(&GraphProto { node: vec![node], ..GraphProto::default() });
         assert_eq!(["n", "y", "y", "z"].map(|w| names.own(w)), ["n_1", "y_2", "y_3", "z"]);
     }

@@ -16,8 +16,8 @@ use super::parameters::Parameters;
 use super::places::{Places, WeightPlace};
 use super::weights;
 use crate::float::{Engine, Observer, Shown, Stream};
-use crate::onnx::{self, Names};
 use crate::onnx::proto::{GraphProto, ModelProto, NodeProto, TensorProto};
+use crate::onnx::{self, Names};
 
 /// Mean over places and samples of each channel, by name of the value.
 type Means = BTreeMap<String, Vec<f64>>;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::network::{Floats, Network, attribute, float, int};
 use super::{QuantizeError, constants, gemm};
-use crate::onnx::{Constant, Names};
 use crate::onnx::proto::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
+use crate::onnx::{Constant, Names};
 
 /// A cleaned network, and what became of its nodes.
 #[derive(Debug, Clone)]
@@ -57,7 +57,12 @@ pub fn clean(model: &ModelProto) -> Result<Cleaned, QuantizeError> {
 fn is_quantized(node: &NodeProto) -> bool {
     matches!(
         node.op_type(),
-        "QuantizeLinear" | "DequantizeLinear" | "DynamicQuantizeLinear" | "ConvInteger" | "MatMulInteger" | "QGemm"
+        "QuantizeLinear"
+            | "DequantizeLinear"
+            | "DynamicQuantizeLinear"
+            | "ConvInteger"
+            | "MatMulInteger"
+            | "QGemm"
     ) || node.op_type().starts_with("QLinear")
 }
 

@@ -47,7 +47,8 @@ pub(super) fn exact(network: &Network) -> Vec<Exact> {
                 let mut places = node.input.iter().enumerate().filter(|(_, i)| i == name).peekable();
                 // A branch inside a node reads it as what it is.
                 let captured = places.peek().is_none();
-                found[*reader] == Exact::Steers || (!captured && places.all(|(place, _)| is_steering(node, place)))
+                found[*reader] == Exact::Steers
+                    || (!captured && places.all(|(place, _)| is_steering(node, place)))
             })
         };
         let is_output = node.output.iter().any(|o| network.is_output(o));
@@ -62,10 +63,46 @@ pub(super) fn exact(network: &Network) -> Vec<Exact> {
 /// 8 bits even if an extent is made of it.
 fn passes(node: &NodeProto) -> bool {
     const ARITHMETIC: &[&str] = &[
-        "Abs", "Add", "Cast", "Ceil", "Clip", "Concat", "Div", "Exp", "Expand", "Flatten", "Floor", "Gather", "Identity",
-        "Log", "Max", "Min", "Mod", "Mul", "Neg", "Pow", "Range", "Reciprocal", "ReduceMax", "ReduceMin", "ReduceProd",
-        "ReduceSum", "Relu", "Reshape", "Round", "Sign", "Slice", "Split", "Sqrt", "Squeeze", "Sub", "Sum", "Tile",
-        "Transpose", "Unsqueeze", "Where",
+        "Abs",
+        "Add",
+        "Cast",
+        "Ceil",
+        "Clip",
+        "Concat",
+        "Div",
+        "Exp",
+        "Expand",
+        "Flatten",
+        "Floor",
+        "Gather",
+        "Identity",
+        "Log",
+        "Max",
+        "Min",
+        "Mod",
+        "Mul",
+        "Neg",
+        "Pow",
+        "Range",
+        "Reciprocal",
+        "ReduceMax",
+        "ReduceMin",
+        "ReduceProd",
+        "ReduceSum",
+        "Relu",
+        "Reshape",
+        "Round",
+        "Sign",
+        "Slice",
+        "Split",
+        "Sqrt",
+        "Squeeze",
+        "Sub",
+        "Sum",
+        "Tile",
+        "Transpose",
+        "Unsqueeze",
+        "Where",
     ];
     ARITHMETIC.contains(&node.op_type())
 }
@@ -75,8 +112,14 @@ pub(super) fn is_steering(node: &NodeProto, place: usize) -> bool {
     match (node.op_type(), place) {
         ("Range" | "ConstantOfShape", _)
         | ("Resize" | "Slice" | "NonMaxSuppression" | "Clip" | "Dropout" | "RoiAlign" | "MaxRoiPool", 1..)
-        | ("Reshape" | "Expand" | "Tile" | "Pad" | "Upsample" | "Gather" | "GatherElements" | "GatherND", 1..)
-        | ("Squeeze" | "Unsqueeze" | "Split" | "TopK" | "CumSum" | "Trilu" | "Compress" | "CenterCropPad", 1..)
+        | (
+            "Reshape" | "Expand" | "Tile" | "Pad" | "Upsample" | "Gather" | "GatherElements" | "GatherND",
+            1..,
+        )
+        | (
+            "Squeeze" | "Unsqueeze" | "Split" | "TopK" | "CumSum" | "Trilu" | "Compress" | "CenterCropPad",
+            1..,
+        )
         | ("ScatterElements" | "ScatterND" | "Scatter" | "GridSample" | "ReverseSequence", 1)
         | ("OneHot", 0 | 1)
         | ("LSTM" | "GRU" | "RNN", 4)

@@ -146,7 +146,8 @@ pub(super) type Given<'a> = BTreeMap<&'a str, ([f32; 2], ActivationFormat)>;
 /// less than `lo`, an `m` below `lo − max s` is as good as that. Nothing is lost by it.
 pub(super) fn cut(graph: &GraphProto, places: &Places, given: &Given<'_>, parameters: &mut Parameters) {
     let network = Network::of(graph);
-    let source: BTreeMap<&str, &str> = places.tensors.iter().map(|(t, of)| (t.as_str(), of.as_str())).collect();
+    let source: BTreeMap<&str, &str> =
+        places.tensors.iter().map(|(t, of)| (t.as_str(), of.as_str())).collect();
     let mut limits: BTreeMap<&str, [f32; 2]> = BTreeMap::new();
     let inputs = graph.input.iter().filter_map(|i| i.name.as_ref());
     for name in graph.node.iter().flat_map(|n| &n.output).rev().chain(inputs) {
@@ -187,7 +188,8 @@ pub(super) fn saturating(
     range: impl Fn(&str) -> Option<[f32; 2]>,
 ) -> Option<[f32; 2]> {
     let open = [f32::NEG_INFINITY, f32::INFINITY];
-    let places: Vec<usize> = node.input.iter().enumerate().filter(|(_, i)| *i == operand).map(|(at, _)| at).collect();
+    let places: Vec<usize> =
+        node.input.iter().enumerate().filter(|(_, i)| *i == operand).map(|(at, _)| at).collect();
     let ([place], [a, b, ..]) = (places.as_slice(), node.input.as_slice()) else { return None };
     let other = range(if *place == 0 { b } else { a });
     Some(match (node.op_type(), place) {
@@ -221,7 +223,10 @@ mod tests {
     #[test]
     fn masked_scores_count_as_just_low_enough() {
         let inf = f32::NEG_INFINITY;
-        assert_eq!(unmasked(&[1.0, -3.0, inf, 4.0, f32::MIN, inf], [3, 1], 1.0), [1.0, -3.0, -15.0, 4.0, -12.0, -12.0]);
+        assert_eq!(
+            unmasked(&[1.0, -3.0, inf, 4.0, f32::MIN, inf], [3, 1], 1.0),
+            [1.0, -3.0, -15.0, 4.0, -12.0, -12.0]
+        );
         // Rows along another axis; one of them masked as a whole.
         assert_eq!(unmasked(&[1.0, inf, -1e4, f32::MIN], [2, 2], 1.0), [1.0, 0.0, -15.0, 0.0]);
     }

@@ -30,8 +30,7 @@ impl<'a> Network<'a> {
         network.types.extend(graph.initializer.iter().map(|t| (t.name(), t.data_type())));
         for input in &graph.input {
             use crate::onnx::proto::type_proto::Value;
-            if let Some(Value::TensorType(t)) = input.r#type.as_ref().and_then(|t| t.value.as_ref())
-            {
+            if let Some(Value::TensorType(t)) = input.r#type.as_ref().and_then(|t| t.value.as_ref()) {
                 network.types.insert(input.name(), t.elem_type());
             }
         }
@@ -162,7 +161,10 @@ pub(super) fn result_type(
         ("Shape" | "Size" | "ArgMax" | "ArgMin" | "NonZero" | "NonMaxSuppression", _)
         | ("TopK" | "MaxPool", 1)
         | ("Unique", 1..) => is(DataType::Int64),
-        ("Equal" | "Less" | "Greater" | "LessOrEqual" | "GreaterOrEqual" | "And" | "Or" | "Not" | "Xor", _)
+        (
+            "Equal" | "Less" | "Greater" | "LessOrEqual" | "GreaterOrEqual" | "And" | "Or" | "Not" | "Xor",
+            _,
+        )
         | ("IsNaN" | "IsInf", _)
         | ("Dropout", 1) => is(DataType::Bool),
         ("Cast", _) => named("to"),
@@ -173,7 +175,9 @@ pub(super) fn result_type(
         },
         ("Constant", _) => attribute(node, "value").and_then(|a| a.t.as_ref()).map(|t| t.data_type()),
         ("RandomNormal" | "RandomUniform", _) => named("dtype").or(is(DataType::Float)),
-        ("RandomNormalLike" | "RandomUniformLike" | "EyeLike" | "Bernoulli", _) => named("dtype").or_else(|| of(0)),
+        ("RandomNormalLike" | "RandomUniformLike" | "EyeLike" | "Bernoulli", _) => {
+            named("dtype").or_else(|| of(0))
+        }
         ("Multinomial", _) => named("dtype").or(is(DataType::Int32)),
         ("Where", _) => of(1).or_else(|| of(2)),
         ("OneHot", _) => of(2),

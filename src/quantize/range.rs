@@ -258,7 +258,10 @@ mod tests {
             for method in [Method::MinMax, Method::Percentile(99.0), Method::Entropy, Method::Mse] {
                 for (levels, symmetric) in [(256, false), (256, true), (1 << 16, false)] {
                     let [lo, hi] = range(&s, method, levels, symmetric);
-                    assert!(lo <= 0.0 && hi >= 0.0 && lo.is_finite() && hi.is_finite(), "{method:?}: {lo} {hi}");
+                    assert!(
+                        lo <= 0.0 && hi >= 0.0 && lo.is_finite() && hi.is_finite(),
+                        "{method:?}: {lo} {hi}"
+                    );
                 }
             }
         }

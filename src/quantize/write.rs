@@ -66,16 +66,11 @@ pub fn write(
 
 /// Whether a branch reads this initializer.
 fn captured(graph: &GraphProto, name: &str) -> bool {
-    graph
-        .node
-        .iter()
-        .flat_map(|n| &n.attribute)
-        .flat_map(|a| a.g.iter().chain(&a.graphs))
-        .any(|g| {
-            g.node.iter().any(|n| n.input.iter().any(|i| i == name))
-                || g.output.iter().any(|o| o.name() == name)
-                || captured(g, name)
-        })
+    graph.node.iter().flat_map(|n| &n.attribute).flat_map(|a| a.g.iter().chain(&a.graphs)).any(|g| {
+        g.node.iter().any(|n| n.input.iter().any(|i| i == name))
+            || g.output.iter().any(|o| o.name() == name)
+            || captured(g, name)
+    })
 }
 
 struct Writer<'a> {

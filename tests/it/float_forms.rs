@@ -17,7 +17,11 @@ fn attributes_of_windows_may_be_left_out() {
     let x = noise(1, 2 * 5 * 5);
     let w = noise(2, 3 * 2 * 2 * 2);
     let full = |rank: usize| {
-        vec![list("strides", &vec![1; rank]), list("dilations", &vec![1; rank]), list("pads", &vec![0; 2 * rank])]
+        vec![
+            list("strides", &vec![1; rank]),
+            list("dilations", &vec![1; rank]),
+            list("pads", &vec![0; 2 * rank]),
+        ]
     };
     for op in ["Conv", "ConvTranspose"] {
         let weights: [usize; 4] = if op == "Conv" { [3, 2, 2, 2] } else { [2, 3, 2, 2] };
@@ -44,9 +48,8 @@ fn attributes_of_windows_may_be_left_out() {
     };
     assert_eq!(conv(vec![]), conv(full(1)));
     for op in ["MaxPool", "AveragePool"] {
-        let pool = |attribute| {
-            one(17, op, &[1, 2, 5, 5], attribute).computed(&tensor(&[1, 2, 5, 5], &x)).unwrap()
-        };
+        let pool =
+            |attribute| one(17, op, &[1, 2, 5, 5], attribute).computed(&tensor(&[1, 2, 5, 5], &x)).unwrap();
         let kernel = || list("kernel_shape", &[2, 2]);
         assert_eq!(pool(vec![kernel()]), pool(vec![kernel(), list("strides", &[1, 1])]), "{op}");
     }
@@ -105,9 +108,12 @@ fn functions_are_those_of_the_standard() {
     let x = [-2.0, 0.0, 0.5, 3.0];
     let found = |small: Small| small.computed(&tensor(&[2, 2], &x)).unwrap();
     near(&found(one(17, "Sign", &[2, 2], vec![])), &[-1.0, 0.0, 1.0, 1.0]);
-    let cast = Small::new(17, &[2, 2], &[])
-        .node("Cast", &["x"], &["b"], vec![whole("to", 9)])
-        .node("Cast", &["b"], &["y"], vec![whole("to", 1)]);
+    let cast = Small::new(17, &[2, 2], &[]).node("Cast", &["x"], &["b"], vec![whole("to", 9)]).node(
+        "Cast",
+        &["b"],
+        &["y"],
+        vec![whole("to", 1)],
+    );
     near(&found(cast), &[1.0, 0.0, 1.0, 1.0]);
     let selu = |v: f32| 1.050_701 * if v > 0.0 { v } else { 1.673_263_2 * v.exp_m1() };
     near(&found(one(17, "Selu", &[2, 2], vec![])), &x.map(selu));
@@ -131,7 +137,8 @@ fn an_old_softmax_takes_all_axes_from_its_own_on() {
 fn batch_normalization_in_training_measures_what_it_reads() {
     let x = noise(7, 2 * 3 * 4);
     let small = |output: &str| {
-        let names = ["y", "mean", "variance"].map(|n| if n == output { "y" } else { if n == "y" { "z" } else { n } });
+        let names =
+            ["y", "mean", "variance"].map(|n| if n == output { "y" } else { if n == "y" { "z" } else { n } });
         Small::new(17, &[2, 3, 4], &[])
             .floats("scale", &[3], &[1.0, 2.0, 3.0])
             .floats("bias", &[3], &[0.5, 0.0, -0.5])
@@ -164,9 +171,12 @@ fn what_would_be_wrong_is_refused_by_name() {
     let mut mode = whole("mode", 0);
     (mode.i, mode.s) = (None, Some(b"cubic".to_vec()));
     mode.r#type = Some(rcar_iss::onnx::proto::attribute_proto::AttributeType::String as i32);
-    let resize = Small::new(17, &[1, 1, 4, 4], &[])
-        .floats("s", &[4], &[1.0, 1.0, 2.0, 2.0])
-        .node("Resize", &["x", "", "s"], &["y"], vec![mode]);
+    let resize = Small::new(17, &[1, 1, 4, 4], &[]).floats("s", &[4], &[1.0, 1.0, 2.0, 2.0]).node(
+        "Resize",
+        &["x", "", "s"],
+        &["y"],
+        vec![mode],
+    );
     let why = resize.computed(&tensor(&[1, 1, 4, 4], &noise(1, 16))).unwrap_err();
     assert!(why.contains("Resize_0") && why.contains("cubic"), "{why}");
     // The library panics on some nonsense: that is a reason too.

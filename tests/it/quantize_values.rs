@@ -171,7 +171,10 @@ fn what_is_an_output_only_is_kept() {
         .floats("w", &[4, 4], &noise(8, 16))
         .floats("anchors", &[2], &[1.0, 2.0])
         .node("MatMul", &["x", "w"], &["y"], vec![]);
-    let output = rcar_iss::onnx::proto::ValueInfoProto { name: Some("anchors".into()), ..small.graph.output[0].clone() };
+    let output = rcar_iss::onnx::proto::ValueInfoProto {
+        name: Some("anchors".into()),
+        ..small.graph.output[0].clone()
+    };
     small.graph.output.push(output);
     let (model, _) = quantized(&small.model(), &tensor(&[1, 4], &noise(9, 4)), &Choice::default()).unwrap();
     assert_eq!(definitions(&model)["anchors"], 1);
@@ -190,7 +193,12 @@ fn normalization_by_what_is_measured_is_not_folded() {
         .floats("m", &[3], &[3.0, 2.0, 1.0])
         .floats("v", &[3], &[4.0, 0.1, 9.0])
         .node("Conv", &["x", "w"], &["c"], vec![])
-        .node("BatchNormalization", &["c", "s", "b", "m", "v"], &["y", "", ""], vec![whole("training_mode", 1)]);
+        .node(
+            "BatchNormalization",
+            &["c", "s", "b", "m", "v"],
+            &["y", "", ""],
+            vec![whole("training_mode", 1)],
+        );
     let x = tensor(&[2, 3, 4, 4], &noise(11, 96));
     let clean = quantize::clean(&small.model()).unwrap();
     assert_eq!(clean.model.graph.as_ref().unwrap().node.len(), 2);
@@ -202,14 +210,17 @@ fn normalization_by_what_is_measured_is_not_folded() {
 
 /// Attention over five positions, each of which looks at itself and those before.
 fn attention(lowest: f32, how: &str) -> Small {
-    let causal = |on: f32, off: f32| (0..25).map(|i| if i % 5 > i / 5 { on } else { off }).collect::<Vec<f32>>();
+    let causal =
+        |on: f32, off: f32| (0..25).map(|i| if i % 5 > i / 5 { on } else { off }).collect::<Vec<f32>>();
     let small = Small::new(17, &[1, 5, 8], &[])
         .floats("w", &[8, 8], &noise(12, 64))
         .node("MatMul", &["x", "w"], &["k"], vec![])
         .node("Transpose", &["k"], &["kt"], vec![list("perm", &[0, 2, 1])])
         .node("MatMul", &["x", "kt"], &["s"], vec![]);
     let small = match how {
-        "add" => small.floats("mask", &[5, 5], &causal(lowest, 0.0)).node("Add", &["s", "mask"], &["sm"], vec![]),
+        "add" => {
+            small.floats("mask", &[5, 5], &causal(lowest, 0.0)).node("Add", &["s", "mask"], &["sm"], vec![])
+        }
         "subtract" => {
             small.floats("mask", &[5, 5], &causal(-lowest, 0.0)).node("Sub", &["s", "mask"], &["sm"], vec![])
         }
@@ -223,15 +234,15 @@ fn attention(lowest: f32, how: &str) -> Small {
             .node("Div", &["bounded", "root"], &["sm"], vec![]),
         _ => {
             let flags = causal(1.0, 0.0).iter().map(|v| *v as u8).collect();
-            small
-                .typed("flags", DataType::Bool, &[5, 5], flags)
-                .floats("low", &[], &[lowest])
-                .node("Where", &["flags", "low", "s"], &["sm"], vec![])
+            small.typed("flags", DataType::Bool, &[5, 5], flags).floats("low", &[], &[lowest]).node(
+                "Where",
+                &["flags", "low", "s"],
+                &["sm"],
+                vec![],
+            )
         }
     };
-    small
-        .node("Softmax", &["sm"], &["p"], vec![])
-        .node("MatMul", &["p", "x"], &["y"], vec![])
+    small.node("Softmax", &["sm"], &["p"], vec![]).node("MatMul", &["p", "x"], &["y"], vec![])
 }
 
 #[test]
@@ -259,7 +270,8 @@ fn ranges_of_extreme_values_are_ranges() {
         let small = Small::new(17, &[2], &[]).node("Relu", &["x"], &["y"], vec![]);
         for method in [Method::MinMax, Method::Mse, Method::Entropy, Method::Percentile(99.9)] {
             let (model, _) =
-                quantized(&small.model(), &tensor(&[2], &values), &Choice { method, ..Choice::default() }).unwrap();
+                quantized(&small.model(), &tensor(&[2], &values), &Choice { method, ..Choice::default() })
+                    .unwrap();
             let graph = model.graph.unwrap();
             let scale = graph.initializer.iter().find(|t| t.name() == "y_scale").unwrap();
             let scale = f32::from_le_bytes(scale.raw_data.as_ref().unwrap()[..4].try_into().unwrap());

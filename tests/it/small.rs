@@ -8,8 +8,8 @@ use rcar_iss::onnx::float_network;
 use rcar_iss::onnx::proto::attribute_proto::AttributeType;
 use rcar_iss::onnx::proto::tensor_proto::DataType;
 use rcar_iss::onnx::proto::{
-    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto, TypeProto,
-    ValueInfoProto, tensor_shape_proto, type_proto,
+    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto,
+    TypeProto, ValueInfoProto, tensor_shape_proto, type_proto,
 };
 use rcar_iss::quantize::{self, Choice, Input, Places, QuantizeError};
 use rcar_iss::tensor_file::{Element, TensorData};
@@ -71,7 +71,9 @@ pub(crate) fn floats(t: &TensorData) -> Vec<f32> {
 
 /// Numbers between −1 and 1 that look like none.
 pub(crate) fn noise(seed: u32, n: usize) -> Vec<f32> {
-    let at = |i: usize| ((i as u32).wrapping_add(seed).wrapping_mul(2_654_435_761) >> 8) as f32 / 8_388_608.0 - 1.0;
+    let at = |i: usize| {
+        ((i as u32).wrapping_add(seed).wrapping_mul(2_654_435_761) >> 8) as f32 / 8_388_608.0 - 1.0
+    };
     (0..n).map(at).collect()
 }
 
@@ -86,7 +88,13 @@ impl Small {
         Small { graph, opset }
     }
 
-    pub(crate) fn node(mut self, op: &str, inputs: &[&str], outputs: &[&str], attribute: Vec<AttributeProto>) -> Small {
+    pub(crate) fn node(
+        mut self,
+        op: &str,
+        inputs: &[&str],
+        outputs: &[&str],
+        attribute: Vec<AttributeProto>,
+    ) -> Small {
         self.graph.node.push(NodeProto {
             input: inputs.iter().map(|i| (*i).to_string()).collect(),
             output: outputs.iter().map(|i| (*i).to_string()).collect(),

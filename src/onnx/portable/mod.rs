@@ -56,9 +56,10 @@ impl Known {
     fn rank_of(&self, node: &NodeProto) -> Option<usize> {
         let of = |at: usize| self.rank(node.input.get(at));
         match node.op_type() {
-            "QuantizeLinear" | "DequantizeLinear" | "Cast" | "Identity" | "Transpose" | "Relu" | "Clip" | "Tanh"
-            | "Sigmoid" | "Sqrt" | "Neg" | "Abs" | "Exp" | "Sign" | "BatchNormalization" | "Conv"
-            | "ConvTranspose" | "MaxPool" | "AveragePool" | "Pad" | "Slice" | "Concat" | "Softmax" | "Tile" => of(0),
+            "QuantizeLinear" | "DequantizeLinear" | "Cast" | "Identity" | "Transpose" | "Relu" | "Clip"
+            | "Tanh" | "Sigmoid" | "Sqrt" | "Neg" | "Abs" | "Exp" | "Sign" | "BatchNormalization"
+            | "Conv" | "ConvTranspose" | "MaxPool" | "AveragePool" | "Pad" | "Slice" | "Concat"
+            | "Softmax" | "Tile" => of(0),
             "Add" | "Sub" | "Mul" | "Div" | "Pow" => Some(of(0)?.max(of(1)?)),
             "Reshape" => match self.constants.get(node.input.get(1)?)?[..] {
                 [rank] => usize::try_from(rank).ok(),
@@ -104,7 +105,9 @@ impl Pass {
             known.see(&node);
             if matches!(node.domain(), "" | "ai.onnx") {
                 let wrong = |why: String| format!("node \"{}\" ({}): {why}", node.name(), node.op_type());
-                if let Some(written) = rewrite::rewritten(&node, self.opset, &known, &mut self.names).map_err(wrong)? {
+                if let Some(written) =
+                    rewrite::rewritten(&node, self.opset, &known, &mut self.names).map_err(wrong)?
+                {
                     let Written { nodes, initializers } = written;
                     graph.initializer.extend(initializers);
                     graph.node.extend(nodes);

@@ -58,7 +58,8 @@ fn lower(node: &mut NodeProto, known: &Known) -> Result<bool, String> {
         return Ok(false);
     }
     let weights = node.input.get(1).and_then(|w| known.constants.get(w)).and_then(|d| d.get(2..));
-    let kernel = attribute(node, "kernel_shape").map(|a| a.ints.clone()).or_else(|| weights.map(<[i64]>::to_vec));
+    let kernel =
+        attribute(node, "kernel_shape").map(|a| a.ints.clone()).or_else(|| weights.map(<[i64]>::to_vec));
     let refused = || Err("auto_pad SAME_LOWER is not known to the float library".to_string());
     let Some(kernel) = kernel.filter(|_| node.op_type() != "ConvTranspose") else { return refused() };
     let list = |name: &str| attribute(node, name).map_or_else(|| vec![1; kernel.len()], |a| a.ints.clone());
