@@ -7,7 +7,7 @@ use super::args::PictureArgs;
 use super::failure::{Failure, INPUT};
 use super::{given, input, sidecar};
 use crate::image;
-use crate::onnx::proto::ModelProto;
+use crate::onnx::proto::{ModelProto, ValueInfoProto};
 use crate::onnx::{ImportOptions, given_inputs};
 use crate::program::{Preprocess, Role, TensorEntry};
 use crate::quantize::{Input, Inputs};
@@ -76,7 +76,7 @@ impl Feed {
             tensors.push(TensorEntry {
                 name: info.name().into(),
                 role: Role::Input,
-                dtype: "f32".into(),
+                dtype: element(info).name().into(),
                 shape: shape.iter().map(|d| *d as u64).collect(),
                 preprocess,
                 ..TensorEntry::default()
@@ -131,6 +131,23 @@ impl Feed {
     /// How pictures become inputs, by input.
     pub(super) fn preprocess(&self) -> impl Iterator<Item = (&str, &Preprocess)> {
         self.ports.iter().filter_map(|p| Some((p.tensor.name.as_str(), p.tensor.preprocess.as_ref()?)))
+    }
+}
+
+/// The element type of a network's input; of one that the libraries do not have, or that is not told, f32.
+fn element(info: &ValueInfoProto) -> Element {
+    use crate::onnx::proto::tensor_proto::DataType;
+    use crate::onnx::proto::type_proto::Value;
+    let Some(Value::TensorType(tensor)) = info.r#type.as_ref().and_then(|t| t.value.as_ref()) else {
+        return Element::F32;
+    };
+    match DataType::try_from(tensor.elem_type()) {
+        Ok(DataType::Int64) => Element::S64,
+        Ok(DataType::Int32) => Element::S32,
+        Ok(DataType::Int8) => Element::S8,
+        Ok(DataType::Uint8) => Element::U8,
+        Ok(DataType::Bool) => Element::Bool,
+        _ => Element::F32,
     }
 }
 
@@ -195,11 +212,12 @@ impl Port {
             }
         };
         let shape = self.tensor.shape.iter().map(|d| *d as usize).collect();
-        Ok(TensorData { element: Element::F32, shape, bytes })
+        let element = Element::from_name(&self.tensor.dtype).unwrap_or(Element::F32);
+        Ok(TensorData { element, shape, bytes })
     }
 
     fn picture(&self, path: &Path, bytes: &[u8]) -> Result<Vec<u8>, Failure> {
-        if !self.nhwc {
+        if !self.nhwc || self.tensor.dtype != "f32" {
             return input::picture(&self.tensor, path, bytes);
         }
         let [n, h, w, c] = self.tensor.shape[..] else {

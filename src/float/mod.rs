@@ -18,6 +18,7 @@ pub use stretches::Threads;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView};
@@ -88,7 +89,7 @@ impl FloatRunner {
         let ids: Vec<NodeId> = outputs.iter().map(|n| node(model, n)).collect::<Result<_, _>>()?;
         let mut options = RunOptions::default();
         options.thread_pool = Some(pool);
-        let results = model.run(values, &ids, Some(options)).map_err(|e| e.to_string())?;
+        let results = guarded(|| model.run(values, &ids, Some(options)).map_err(|e| e.to_string()))?;
         results.into_iter().zip(outputs).map(|(v, name)| tensor(name, v)).collect()
     }
 
@@ -97,14 +98,26 @@ impl FloatRunner {
             Entry::Occupied(known) => Ok(known.into_mut()),
             Entry::Vacant(place) => {
                 // Operators are run one by one, as the model says: no rewriting.
-                let model = ModelOptions::with_all_ops()
-                    .enable_optimization(false)
-                    .load(bytes.to_vec())
-                    .map_err(|e| format!("the host library cannot load it: {e}"))?;
+                let model = guarded(|| {
+                    ModelOptions::with_all_ops()
+                        .enable_optimization(false)
+                        .load(bytes.to_vec())
+                        .map_err(|e| format!("the host library cannot load it: {e}"))
+                })?;
                 Ok(place.insert(model))
             }
         }
     }
+}
+
+/// Calls into the library, which panics on some models that nobody should have written, such as a normalization of
+/// nothing. Its own threads and memory are not looked at again after that.
+fn guarded<T>(call: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<String>().map(String::as_str);
+        let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it does not say why");
+        Err(format!("the float library gave up on it: {said}"))
+    })
 }
 
 fn node(model: &Model, name: &str) -> Result<NodeId, String> {
@@ -144,9 +157,10 @@ fn borrowed(name: &str, tensor: &Borrowed<'_>) -> Result<Value, String> {
         Element::S32 => Value::from_shape(shape, chunks(b, i32::from_le_bytes)).map_err(|e| e.to_string()),
         Element::S8 => Value::from_shape(shape, chunks(b, i8::from_le_bytes)).map_err(|e| e.to_string()),
         Element::U8 => Value::from_shape(shape, b.to_vec()).map_err(|e| e.to_string()),
+        // Its truth values are integers.
         Element::Bool => {
-            let words = b.iter().map(|v| i32::from(*v != 0)).collect::<Vec<_>>();
-            Value::from_shape(shape, words).map_err(|e| e.to_string())
+            let flags: Vec<i32> = b.iter().map(|v| i32::from(*v != 0)).collect();
+            Value::from_shape(shape, flags).map_err(|e| e.to_string())
         }
         Element::S64 => {
             let narrow: Option<Vec<i32>> =

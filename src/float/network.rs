@@ -8,6 +8,11 @@ use std::collections::BTreeSet;
 pub struct Network {
     /// The serialized `ModelProto`.
     pub model: Vec<u8>,
+    /// The same model in words that `rten` reads as they are meant, where it would misread `model`. Each value of `steps` is
+    /// in both.
+    pub portable: Option<Vec<u8>>,
+    /// What `rten` would compute wrong in either.
+    pub wrong: Option<String>,
     /// Inputs that must be given.
     pub inputs: Vec<String>,
     /// Outputs that the model declares.

@@ -251,6 +251,10 @@ fn value<'v>(name: &str, tensor: &'v TensorData) -> Result<SessionInputValue<'v>
         }
         Element::S8 => Tensor::from_array((shape, chunks(b, i8::from_le_bytes))).map(|t| t.into_dyn().into()),
         Element::U8 => TensorRef::from_array_view((shape, b.as_slice())).map(|t| t.into_dyn().into()),
+        Element::Bool => {
+            let flags: Vec<bool> = b.iter().map(|v| *v != 0).collect();
+            Tensor::from_array((shape, flags)).map(|t| t.into_dyn().into())
+        }
         other => return Err(format!("input '{name}': elements of type {} are not supported", other.name())),
     };
     made.map_err(|e| format!("input '{name}': {e}"))

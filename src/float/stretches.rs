@@ -8,7 +8,7 @@ use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrVi
 use rten_tensor::{AsView, Layout};
 
 use super::network::{Network, Observer, Shown};
-use super::value;
+use super::{guarded, value};
 use crate::tensor_file::TensorData;
 
 /// Tensors shown in one stretch.
@@ -49,11 +49,17 @@ pub(super) struct Stretches {
 
 impl Stretches {
     pub(super) fn load(mut network: Network, wanted: &BTreeSet<String>) -> Result<Stretches, String> {
-        let model = ModelOptions::with_all_ops()
-            .enable_optimization(false)
-            .prepack_weights(true)
-            .load(std::mem::take(&mut network.model))
-            .map_err(|e| format!("the float library cannot load it: {e}"))?;
+        if let Some(wrong) = network.wrong {
+            return Err(wrong);
+        }
+        let bytes = network.portable.take().unwrap_or_else(|| std::mem::take(&mut network.model));
+        let model = guarded(|| {
+            ModelOptions::with_all_ops()
+                .enable_optimization(false)
+                .prepack_weights(true)
+                .load(bytes)
+                .map_err(|e| format!("the float library cannot load it: {e}"))
+        })?;
         let stretches = stretches(&model, &network, wanted)?;
         Ok(Stretches { model, stretches })
     }
@@ -77,7 +83,8 @@ impl Stretches {
                     live.values().map(|(id, v)| (*id, v.as_view().into())).collect();
                 let mut options = RunOptions::default();
                 options.thread_pool = Some(Arc::clone(&threads.0));
-                let results = self.model.run(given, &new, Some(options)).map_err(|e| e.to_string())?;
+                let run = || self.model.run(given, &new, Some(options)).map_err(|e| e.to_string());
+                let results = guarded(run)?;
                 live.extend(new.iter().zip(results).map(|(id, v)| (id.as_u32(), (*id, v))));
             }
             for (name, id, shown) in &stretch.outputs {

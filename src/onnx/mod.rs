@@ -8,6 +8,8 @@
 mod constant;
 pub mod import;
 pub mod load;
+mod names;
+mod portable;
 #[allow(clippy::all, clippy::pedantic, missing_docs, unreachable_pub, rustdoc::all, reason = "generated")]
 #[rustfmt::skip]
 pub mod proto;
@@ -17,5 +19,7 @@ mod steps;
 pub(crate) use constant::{Constant, Data};
 pub use import::{ImportError, ImportOptions, Imported, NodeRow, NodeStatus, Observe, import};
 pub use load::{LoadError, LoadedModel};
+pub(crate) use names::Names;
+pub(crate) use portable::portable;
 pub(crate) use steps::steps;
 pub use steps::{float_network, given_inputs};

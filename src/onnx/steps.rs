@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use prost::Message;
 
+use super::portable;
 use super::proto::{GraphProto, ModelProto};
 use crate::float::{Network, Step};
 
@@ -11,8 +12,16 @@ use crate::float::{Network, Step};
 #[must_use]
 pub fn float_network(model: &ModelProto) -> Network {
     let graph = model.graph.as_ref();
+    let mut rewritten = model.clone();
+    let (portable, wrong) = match portable(&mut rewritten) {
+        Ok(true) => (Some(rewritten.encode_to_vec()), None),
+        Ok(false) => (None, None),
+        Err(why) => (None, Some(why)),
+    };
     Network {
         model: model.encode_to_vec(),
+        portable,
+        wrong,
         inputs: graph.map(given_inputs).unwrap_or_default(),
         outputs: graph.iter().flat_map(|g| &g.output).map(|o| o.name().to_string()).collect(),
         steps: graph.map(steps).unwrap_or_default(),

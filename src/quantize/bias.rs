@@ -16,8 +16,8 @@ use super::parameters::Parameters;
 use super::places::{Places, WeightPlace};
 use super::weights;
 use crate::float::{Engine, Observer, Shown, Stream};
-use crate::onnx;
 use crate::onnx::proto::{GraphProto, ModelProto, NodeProto, TensorProto};
+use crate::onnx::{self, Names};
 
 /// Mean over places and samples of each channel, by name of the value.
 type Means = BTreeMap<String, Vec<f64>>;
@@ -75,6 +75,7 @@ struct WeightError {
 
 fn errors(graph: &GraphProto, places: &Places, parameters: &Parameters) -> Vec<WeightError> {
     let network = Network::of(graph);
+    let mut names = Names::of(graph);
     let one = |place: &WeightPlace| {
         let format = *parameters.weights.get(&place.node)?;
         let node = graph.node.iter().find(|n| n.name() == place.node && n.op_type() != "MatMul")?;
@@ -85,8 +86,8 @@ fn errors(graph: &GraphProto, places: &Places, parameters: &Parameters) -> Vec<W
         let fitting = bias.as_ref().map(|b| (b.values.as_slice(), input.scale));
         let rounded = weights::quantize(&values, format, place.axis, fitting).dequantized()?;
         let error = values.values.iter().zip(&rounded).map(|(w, r)| r - w).collect();
-        let value = format!("{}.weight_error", place.node);
-        let name = format!("{value}.weights");
+        let value = names.own(&format!("{}.weight_error", place.node));
+        let name = names.own(&format!("{value}.weights"));
         let node = NodeProto {
             name: Some(value.clone()),
             input: vec![node.input[0].clone(), name.clone()],
@@ -172,7 +173,7 @@ fn subtract(graph: &mut GraphProto, node: &str, shift: &[f64]) -> bool {
         }
     };
     let values = old.values.iter().zip(shift).map(|(b, s)| (f64::from(*b) - s) as f32).collect();
-    let name = format!("{node}.corrected_bias");
+    let name = Names::of(graph).own(&format!("{node}.corrected_bias"));
     graph.initializer.push(Floats { shape: old.shape, values }.to_proto(&name));
     let node = &mut graph.node[at];
     node.input.truncate(2);

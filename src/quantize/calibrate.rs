@@ -1,11 +1,12 @@
 //! Running the float network over calibration inputs and watching its tensors.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use super::QuantizeError;
 use super::counters::Counters;
+use super::masks::Masks;
 use super::statistics::Statistics;
 use crate::float::{Engine, Observer, Shown, Stream, Threads};
 use crate::onnx;
@@ -58,8 +59,9 @@ pub fn calibrate(
     }
     let stream = Stream::load(engine, onnx::float_network(model), tensors).map_err(QuantizeError::Float)?;
     let walk = Walk { stream: &stream, inputs, threads, step };
+    let masks = Arc::new(Masks::of(model));
     let workers = walk.run(
-        &Own::default,
+        &|| Own { masks: Arc::clone(&masks), ..Own::default() },
         &|at, own: &mut Own| own.at = at,
         &|at, own: &mut Own| match own.odd.take() {
             Some(tensor) => Err(QuantizeError::NotFinite { tensor, at }),
@@ -147,6 +149,7 @@ impl Walk<'_> {
 /// What one thread has seen.
 #[derive(Default)]
 struct Own {
+    masks: Arc<Masks>,
     seen: BTreeMap<String, Option<Statistics>>,
     counters: Counters,
     /// Which input this is.
@@ -160,8 +163,10 @@ impl Observer for Own {
         if !self.seen.contains_key(tensor.name) {
             self.seen.insert(tensor.name.into(), None);
         }
+        let counted = self.masks.counted(tensor.name, tensor.shape, tensor.values);
+        let values = counted.as_deref().unwrap_or(tensor.values);
         if let Some(into) = self.seen.get_mut(tensor.name)
-            && !Statistics::add(into, tensor.values, self.at, &mut self.counters)
+            && !Statistics::add(into, values, self.at, &mut self.counters)
             && self.odd.is_none()
         {
             self.odd = Some(tensor.name.into());

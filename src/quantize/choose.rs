@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::QuantizeError;
 use super::calibrate::Calibration;
 use super::parameters::{Activation, ActivationFormat, Parameters, WeightFormat};
 use super::places::Places;
 use super::range::{Method, range};
+use super::{QuantizeError, masks};
 use crate::onnx::proto::GraphProto;
 
 /// Widths of a layer.
@@ -111,6 +111,7 @@ pub fn choose(
         bits.insert(source[tensor.as_str()], *b);
     }
     let mut parameters = Parameters::default();
+    let mut given = masks::Given::new();
     for tensor in places.own() {
         let Some(statistics) = seen.get(tensor) else { continue };
         let format = ActivationFormat {
@@ -120,7 +121,9 @@ pub fn choose(
         let method = choice.methods.get(tensor).copied().unwrap_or(choice.method);
         let range = range(statistics, method, format.levels(), format.symmetric);
         parameters.activations.insert(tensor.into(), Activation::covering(range, format));
+        given.insert(tensor, (range, format));
     }
+    masks::cut(graph, places, &given, &mut parameters);
     for place in &places.weights {
         let bits = choice.layers.get(&place.node).map_or(choice.weights.bits, |w| w.bits()[1]);
         parameters.weights.insert(place.node.clone(), WeightFormat { bits, ..choice.weights });

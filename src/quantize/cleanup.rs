@@ -3,14 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use prost::Message;
-
-use super::QuantizeError;
 use super::network::{Floats, Network, attribute, float, int};
-use crate::float::FloatRunner;
-use crate::onnx::Constant;
+use super::{QuantizeError, constants, gemm};
 use crate::onnx::proto::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
-use crate::tensor_file::{Element, TensorData};
+use crate::onnx::{Constant, Names};
 
 /// A cleaned network, and what became of its nodes.
 #[derive(Debug, Clone)]
@@ -39,14 +35,18 @@ pub fn clean(model: &ModelProto) -> Result<Cleaned, QuantizeError> {
             node.op_type()
         )));
     }
+    if let Some(name) = nowhere(&graph) {
+        return Err(QuantizeError::Model(format!("nothing computes its output \"{name}\"")));
+    }
     name_nodes(&mut graph);
     let mut removed = Vec::new();
     constants(&mut graph, &mut removed);
     identities(&mut graph, &mut removed);
     model.graph = Some(GraphProto::default());
     compute_constants(&model, &mut graph, &mut removed);
-    gemm_factors(&mut graph);
-    while let Some(what) = fold_one(&mut graph) {
+    let mut names = Names::of(&graph);
+    gemm::plain(&mut graph, &mut names);
+    while let Some(what) = fold_one(&mut graph, &mut names) {
         removed.push(what);
     }
     forget_unused(&mut graph);
@@ -57,8 +57,22 @@ pub fn clean(model: &ModelProto) -> Result<Cleaned, QuantizeError> {
 fn is_quantized(node: &NodeProto) -> bool {
     matches!(
         node.op_type(),
-        "QuantizeLinear" | "DequantizeLinear" | "ConvInteger" | "MatMulInteger" | "QGemm"
+        "QuantizeLinear"
+            | "DequantizeLinear"
+            | "DynamicQuantizeLinear"
+            | "ConvInteger"
+            | "MatMulInteger"
+            | "QGemm"
     ) || node.op_type().starts_with("QLinear")
+}
+
+/// An output that no node, input or initializer has: libraries do not all survive it.
+fn nowhere(graph: &GraphProto) -> Option<&str> {
+    let mut known: BTreeSet<&str> = graph.initializer.iter().map(|t| t.name()).collect();
+    known.extend(graph.sparse_initializer.iter().filter_map(|t| t.values.as_ref()).map(|t| t.name()));
+    known.extend(graph.input.iter().map(|i| i.name()));
+    known.extend(graph.node.iter().flat_map(|n| &n.output).map(String::as_str));
+    graph.output.iter().map(|o| o.name()).find(|o| !known.contains(o))
 }
 
 /// Gives every node a name of its own: type and position, as the importer of quantized models does.
@@ -138,7 +152,7 @@ fn identities(graph: &mut GraphProto, removed: &mut Vec<(String, String)>) {
         let unread = |o: &String| o.is_empty() || graph.node.iter().all(|n| !n.input.contains(o));
         let plain = match node.op_type() {
             "Identity" => true,
-            "Dropout" => node.output.iter().skip(1).all(unread),
+            "Dropout" => node.output.iter().skip(1).all(unread) && !trains(graph, node),
             _ => false,
         };
         match (node.input.first().cloned(), node.output.first().cloned()) {
@@ -147,9 +161,26 @@ fn identities(graph: &mut GraphProto, removed: &mut Vec<(String, String)>) {
                 removed.push((node.name().into(), "it changes nothing".into()));
                 redirect(graph, &output, &input);
             }
-            _ => at += 1,
+            _ => {
+                // A Dropout that must stay, because its result is the network's, has another form in another opset.
+                if plain && graph.node[at].op_type() == "Dropout" {
+                    let node = &mut graph.node[at];
+                    node.op_type = Some("Identity".into());
+                    node.input.truncate(1);
+                    node.output.truncate(1);
+                    node.attribute.clear();
+                }
+                at += 1;
+            }
         }
     }
+}
+
+/// Whether a Dropout may drop something: it has a flag that is not known to be false.
+fn trains(graph: &GraphProto, node: &NodeProto) -> bool {
+    let Some(flag) = node.input.get(2).filter(|f| !f.is_empty()) else { return false };
+    let known = graph.initializer.iter().find(|t| t.name() == flag).and_then(|t| Constant::read(t).ok());
+    known.and_then(|c| c.integers()) != Some(vec![0])
 }
 
 /// Runs nodes whose inputs are all constant. What the float library cannot run stays.
@@ -164,7 +195,7 @@ fn compute_constants(model: &ModelProto, graph: &mut GraphProto, removed: &mut V
             && node.attribute.iter().all(|a| a.g.is_none())
             && node.output.iter().all(|o| !outputs.contains(o))
             && !node.op_type().starts_with("Random");
-        match constant.then(|| computed(model, &node, &known)).flatten() {
+        match constant.then(|| constants::computed(model, &node, &known)).flatten() {
             Some(results) => {
                 removed.push((node.name().into(), "it depends on constants alone".into()));
                 graph.initializer.extend(results.iter().cloned());
@@ -176,84 +207,6 @@ fn compute_constants(model: &ModelProto, graph: &mut GraphProto, removed: &mut V
     graph.node = kept;
 }
 
-/// Largest constant that is worth computing before the run.
-const MAX_CONSTANT: usize = 1 << 24;
-
-fn computed(
-    model: &ModelProto,
-    node: &NodeProto,
-    known: &BTreeMap<String, TensorProto>,
-) -> Option<Vec<TensorProto>> {
-    let names: Vec<&str> = node.output.iter().map(String::as_str).filter(|o| !o.is_empty()).collect();
-    let graph = GraphProto {
-        name: Some("constant".into()),
-        node: vec![node.clone()],
-        initializer: node.input.iter().filter_map(|i| known.get(i)).cloned().collect(),
-        output: names
-            .iter()
-            .map(|o| ValueInfoProto { name: Some((*o).into()), ..ValueInfoProto::default() })
-            .collect(),
-        ..GraphProto::default()
-    };
-    let one = ModelProto { graph: Some(graph), ..model.clone() };
-    let results = FloatRunner::new().run(&one.encode_to_vec(), &[], &names).ok()?;
-    names.iter().zip(results).map(|(name, tensor)| as_constant(name, &tensor)).collect()
-}
-
-/// A result as an initializer. The float library has no 64-bit integers: ONNX's shape arithmetic is brought back to them.
-fn as_constant(name: &str, tensor: &TensorData) -> Option<TensorProto> {
-    use crate::onnx::Data;
-    if tensor.elements() > MAX_CONSTANT {
-        return None;
-    }
-    let words = || tensor.bytes.as_chunks::<4>().0.iter();
-    let data = match tensor.element {
-        Element::F32 => Data::F32(words().map(|b| f32::from_le_bytes(*b)).collect()),
-        Element::S32 => Data::S64(words().map(|b| i64::from(i32::from_le_bytes(*b))).collect()),
-        _ => return None,
-    };
-    Some(Constant { name: name.into(), shape: tensor.shape.clone(), data }.to_proto(name))
-}
-
-/// `alpha` and `beta` of Gemm become part of its constants.
-fn gemm_factors(graph: &mut GraphProto) {
-    for at in 0..graph.node.len() {
-        let node = &graph.node[at];
-        if node.op_type() != "Gemm" {
-            continue;
-        }
-        for (attribute, index) in [("alpha", 1), ("beta", 2)] {
-            let factor = float(&graph.node[at], attribute, 1.0);
-            let constant = graph.node[at]
-                .input
-                .get(index)
-                .and_then(|i| graph.initializer.iter().find(|t| t.name() == i))
-                .and_then(Floats::read);
-            let Some(mut constant) = constant.filter(|_| factor != 1.0) else { continue };
-            constant.values.iter_mut().for_each(|v| *v *= factor);
-            let name = format!("{}.{attribute}", graph.node[at].input[index]);
-            let name = own_name(graph, &name);
-            graph.initializer.push(constant.to_proto(&name));
-            graph.node[at].input[index] = name;
-            graph.node[at].attribute.retain(|a| a.name() != attribute);
-        }
-    }
-}
-
-/// A name that no value has.
-fn own_name(graph: &GraphProto, wish: &str) -> String {
-    let mut name = wish.to_string();
-    let taken = |n: &str| {
-        graph.initializer.iter().any(|t| t.name() == n)
-            || graph.node.iter().any(|m| m.output.iter().any(|o| o == n))
-            || graph.input.iter().any(|i| i.name() == n)
-    };
-    while taken(&name) {
-        name.push('_');
-    }
-    name
-}
-
 /// `y = factor · x + shift`, one of each for every channel.
 struct Affine {
     factor: Vec<f64>,
@@ -261,7 +214,7 @@ struct Affine {
 }
 
 /// Folds the first node that can be folded into the one before it. Says what it did.
-fn fold_one(graph: &mut GraphProto) -> Option<(String, String)> {
+fn fold_one(graph: &mut GraphProto, names: &mut Names) -> Option<(String, String)> {
     let network = Network::of(graph);
     let found = graph.node.iter().enumerate().find_map(|(at, node)| {
         let data = node.input.iter().position(|i| !network.is_constant(i))?;
@@ -294,8 +247,8 @@ fn fold_one(graph: &mut GraphProto) -> Option<(String, String)> {
     let (at, before, weights, bias) = found?;
     let folded = graph.node[at].clone();
     let mac_name = graph.node[before].name().to_string();
-    let w = own_name(graph, &format!("{mac_name}.folded_weight"));
-    let b = own_name(graph, &format!("{mac_name}.folded_bias"));
+    let w = names.own(&format!("{mac_name}.folded_weight"));
+    let b = names.own(&format!("{mac_name}.folded_bias"));
     graph.initializer.push(weights.to_proto(&w));
     graph.initializer.push(bias.to_proto(&b));
     let mac = &mut graph.node[before];
@@ -357,6 +310,10 @@ impl MacLayout {
 fn affine(network: &Network, node: &NodeProto, data: usize, layout: &MacLayout) -> Option<Affine> {
     let c = layout.channels;
     if node.op_type() == "BatchNormalization" {
+        // In training mode its mean and variance are those of what it reads.
+        if int(node, "training_mode", 0) != 0 {
+            return None;
+        }
         let epsilon = f64::from(float(node, "epsilon", 1e-5));
         let get =
             |i: usize| network.floats(node.input.get(i)?).filter(|f| f.values.len() == c).map(|f| f.values);

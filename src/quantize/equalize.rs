@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 
 use super::network::{Floats, Network, int};
+use crate::onnx::Names;
 use crate::onnx::proto::{GraphProto, ModelProto, NodeProto};
 
 /// A pair of convolutions.
@@ -67,11 +68,12 @@ pub fn equalize(model: &ModelProto) -> (ModelProto, usize) {
             break;
         }
     }
+    let mut names = Names::of(graph);
     for (at, values) in weights {
-        replace(graph, at, 1, &values);
+        replace(graph, &mut names, at, 1, &values);
     }
     for (at, values) in biases {
-        replace(graph, at, 2, &values);
+        replace(graph, &mut names, at, 2, &values);
     }
     (model, pairs.len())
 }
@@ -112,9 +114,10 @@ fn factors(first: &Floats, second: &Floats, groups: usize) -> Vec<f64> {
 }
 
 /// A node reads changed values from now on; others may read the old ones.
-fn replace(graph: &mut GraphProto, at: usize, input: usize, values: &Floats) {
+fn replace(graph: &mut GraphProto, names: &mut Names, at: usize, input: usize, values: &Floats) {
     let node = &mut graph.node[at];
-    let name = format!("{}.equalized_{}", node.name(), if input == 1 { "weight" } else { "bias" });
+    let what = if input == 1 { "weight" } else { "bias" };
+    let name = names.own(&format!("{}.equalized_{what}", node.name()));
     node.input[input].clone_from(&name);
     graph.initializer.push(values.to_proto(&name));
 }

@@ -13,7 +13,8 @@ pub(super) struct Network<'a> {
     producers: BTreeMap<&'a str, usize>,
     readers: BTreeMap<&'a str, Vec<usize>>,
     outputs: BTreeSet<&'a str>,
-    floats: BTreeSet<&'a str>,
+    /// Element types, where they are known.
+    types: BTreeMap<&'a str, i32>,
 }
 
 impl<'a> Network<'a> {
@@ -24,16 +25,13 @@ impl<'a> Network<'a> {
             producers: BTreeMap::new(),
             readers: BTreeMap::new(),
             outputs: graph.output.iter().map(|o| o.name()).collect(),
-            floats: BTreeSet::new(),
+            types: BTreeMap::new(),
         };
-        let float = Some(DataType::Float as i32);
-        network.floats.extend(graph.initializer.iter().filter(|t| t.data_type == float).map(|t| t.name()));
+        network.types.extend(graph.initializer.iter().map(|t| (t.name(), t.data_type())));
         for input in &graph.input {
             use crate::onnx::proto::type_proto::Value;
-            if let Some(Value::TensorType(t)) = input.r#type.as_ref().and_then(|t| t.value.as_ref())
-                && t.elem_type == float
-            {
-                network.floats.insert(input.name());
+            if let Some(Value::TensorType(t)) = input.r#type.as_ref().and_then(|t| t.value.as_ref()) {
+                network.types.insert(input.name(), t.elem_type());
             }
         }
         for (at, node) in graph.node.iter().enumerate() {
@@ -43,11 +41,10 @@ impl<'a> Network<'a> {
             for branch in node.attribute.iter().filter_map(|a| a.g.as_ref()) {
                 network.captures(branch, at);
             }
-            let is_float = makes_floats(node, &network.floats);
-            for output in node.output.iter().filter(|o| !o.is_empty()) {
+            for (place, output) in node.output.iter().enumerate().filter(|(_, o)| !o.is_empty()) {
                 network.producers.insert(output, at);
-                if is_float {
-                    network.floats.insert(output);
+                if let Some(made) = result_type(node, place, |name| network.types.get(name).copied()) {
+                    network.types.insert(output, made);
                 }
             }
         }
@@ -86,7 +83,7 @@ impl<'a> Network<'a> {
 
     /// Whether a value is a tensor of f32.
     pub(super) fn is_float(&self, name: &str) -> bool {
-        self.floats.contains(name)
+        self.types.get(name) == Some(&(DataType::Float as i32))
     }
 
     /// A float constant.
@@ -98,6 +95,14 @@ impl<'a> Network<'a> {
     pub(super) fn rank(&self, name: &str) -> Option<usize> {
         let tensor = self.constants.get(name)?;
         Floats::can_read(tensor).then_some(tensor.dims.len())
+    }
+
+    /// The value of one constant number.
+    pub(super) fn number(&self, name: &str) -> Option<f32> {
+        if !self.is_number(name) {
+            return None;
+        }
+        self.floats(name)?.values.first().copied()
     }
 
     /// Whether a value is one constant number.
@@ -114,7 +119,11 @@ pub(super) struct Floats {
 }
 
 impl Floats {
+    /// Of f32 only: what is double must stay double.
     pub(super) fn read(tensor: &TensorProto) -> Option<Floats> {
+        if tensor.data_type() != DataType::Float as i32 {
+            return None;
+        }
         let c = Constant::read(tensor).ok()?;
         match c.data {
             Data::F32(values) => Some(Floats { shape: c.shape, values }),
@@ -124,14 +133,12 @@ impl Floats {
 
     /// Whether [`Floats::read`] succeeds.
     fn can_read(tensor: &TensorProto) -> bool {
-        let (size, typed) = match DataType::try_from(tensor.data_type()) {
-            Ok(DataType::Float) => (4, tensor.float_data.len()),
-            Ok(DataType::Double) => (8, tensor.double_data.len()),
-            _ => return false,
-        };
-        let held = tensor.raw_data.as_ref().map_or(typed * size, |raw| raw.len());
+        if tensor.data_type() != DataType::Float as i32 {
+            return false;
+        }
+        let held = tensor.raw_data.as_ref().map_or(tensor.float_data.len() * 4, |raw| raw.len());
         let mut extents = tensor.dims.iter().map(|d| usize::try_from(*d).ok());
-        let needed = extents.try_fold(size, |n: usize, d| n.checked_mul(d?));
+        let needed = extents.try_fold(4, |n: usize, d| n.checked_mul(d?));
         tensor.external_data.is_empty() && needed == Some(held)
     }
 
@@ -141,20 +148,42 @@ impl Floats {
     }
 }
 
-/// Whether a node's results are floats, given which values before it are.
-fn makes_floats(node: &NodeProto, floats: &BTreeSet<&str>) -> bool {
-    match node.op_type() {
-        "Shape" | "Size" | "ArgMax" | "ArgMin" | "NonZero" | "NonMaxSuppression" | "Equal" | "Less"
-        | "Greater" | "LessOrEqual" | "GreaterOrEqual" | "And" | "Or" | "Not" | "Xor" | "IsNaN" | "IsInf" => {
-            false
+/// The element type of a node's result at this place, given those of values before it. None where only a run would tell.
+pub(super) fn result_type(
+    node: &NodeProto,
+    place: usize,
+    known: impl Fn(&str) -> Option<i32>,
+) -> Option<i32> {
+    let of = |at: usize| node.input.get(at).filter(|i| !i.is_empty()).and_then(|i| known(i));
+    let named = |name: &str| attribute(node, name).and_then(|a| a.i).and_then(|i| i32::try_from(i).ok());
+    let is = |t: DataType| Some(t as i32);
+    match (node.op_type(), place) {
+        ("Shape" | "Size" | "ArgMax" | "ArgMin" | "NonZero" | "NonMaxSuppression", _)
+        | ("TopK" | "MaxPool", 1)
+        | ("Unique", 1..) => is(DataType::Int64),
+        (
+            "Equal" | "Less" | "Greater" | "LessOrEqual" | "GreaterOrEqual" | "And" | "Or" | "Not" | "Xor",
+            _,
+        )
+        | ("IsNaN" | "IsInf", _)
+        | ("Dropout", 1) => is(DataType::Bool),
+        ("Cast", _) => named("to"),
+        ("CastLike", _) => of(1),
+        ("ConstantOfShape", _) => match attribute(node, "value").and_then(|a| a.t.as_ref()) {
+            Some(t) => Some(t.data_type()),
+            None => is(DataType::Float),
+        },
+        ("Constant", _) => attribute(node, "value").and_then(|a| a.t.as_ref()).map(|t| t.data_type()),
+        ("RandomNormal" | "RandomUniform", _) => named("dtype").or(is(DataType::Float)),
+        ("RandomNormalLike" | "RandomUniformLike" | "EyeLike" | "Bernoulli", _) => {
+            named("dtype").or_else(|| of(0))
         }
-        "Cast" => int(node, "to", 0) == DataType::Float as i64,
-        "ConstantOfShape" => attribute(node, "value")
-            .and_then(|a| a.t.as_ref())
-            .is_none_or(|t| t.data_type == Some(DataType::Float as i32)),
-        "Where" => node.input.get(1).is_some_and(|i| floats.contains(i.as_str())),
-        "If" | "Loop" | "Scan" => false,
-        _ => node.input.first().is_some_and(|i| floats.contains(i.as_str())),
+        ("Multinomial", _) => named("dtype").or(is(DataType::Int32)),
+        ("Where", _) => of(1).or_else(|| of(2)),
+        ("OneHot", _) => of(2),
+        ("DequantizeLinear", _) => of(1),
+        ("QuantizeLinear" | "DynamicQuantizeLinear" | "If" | "Loop" | "Scan" | "Optional", _) => None,
+        _ => of(0),
     }
 }
 

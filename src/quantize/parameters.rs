@@ -87,7 +87,7 @@ impl Activation {
     #[must_use]
     pub fn range(self) -> [f32; 2] {
         let (lo, hi) = self.dtype.int_range().unwrap_or((0, 0));
-        [lo, hi].map(|q| (q - i64::from(self.zero_point)) as f32 * self.scale)
+        [lo, hi].map(|q| ((q - i64::from(self.zero_point)) as f32 * self.scale).clamp(f32::MIN, f32::MAX))
     }
 }
 

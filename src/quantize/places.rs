@@ -1,11 +1,12 @@
 //! Where quantizers stand: which tensors are integers, which of them share their parameters, which constants are weights.
 //!
-//! A tensor is quantized if an operator of the accelerator reads or writes it. Three exceptions make the result both more
-//! exact and faster: the result of an operator whose only reader is a Relu or Clip (its range counts after that); values
+//! A tensor is quantized if an operator of the accelerator reads or writes it, unless it stands for extents or positions.
+//! Three exceptions make the result both more exact and faster: the result of an operator whose only reader is a Relu or Clip (its range counts after that); values
 //! inside a chain of functions of one tensor (the chain is one table); and tensors beside nodes that stay float.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::exact::{Exact, exact};
 use super::network::{Network, int};
 use crate::onnx::proto::{GraphProto, NodeProto};
 
@@ -42,7 +43,7 @@ const FUNCTIONS: &[&str] = &[
 /// Operators of two tensors, element by element.
 const PAIRS: &[&str] = &["Add", "Sub", "Mul", "Div", "Min", "Max", "Pow", "Sum"];
 /// Operators whose results are values of their first input.
-const MOVES: &[&str] = &[
+pub(super) const MOVES: &[&str] = &[
     "MaxPool",
     "GlobalMaxPool",
     "ReduceMax",
@@ -102,6 +103,9 @@ pub struct Places {
     pub weights: Vec<WeightPlace>,
     /// Constants that operators of two tensors read, each with the node that reads it and the tensor beside it.
     pub constants: Vec<(String, String, String)>,
+    /// Nodes whose results depend on constants and shapes alone: they read values as they were, also those that have a
+    /// quantizer for other readers.
+    pub fixed: BTreeSet<String>,
 }
 
 impl Places {
@@ -109,9 +113,17 @@ impl Places {
     #[must_use]
     pub fn of(graph: &GraphProto, skip: &BTreeSet<String>) -> Places {
         let network = Network::of(graph);
-        let kinds: Vec<Kind> = graph.node.iter().map(|n| kind(&network, n, skip)).collect();
+        let exact = exact(&network);
+        let kinds: Vec<Kind> = graph
+            .node
+            .iter()
+            .zip(&exact)
+            .map(|(n, exact)| if *exact == Exact::No { kind(&network, n, skip) } else { Kind::Float })
+            .collect();
         let quantized = quantized(&network, &kinds);
         let mut places = Places::default();
+        let fixed = graph.node.iter().zip(&exact).filter(|(_, exact)| **exact == Exact::Fixed);
+        places.fixed = fixed.map(|(n, _)| n.name().to_string()).collect();
         let mut source: BTreeMap<&str, &str> = BTreeMap::new();
         let values = graph
             .input
@@ -181,7 +193,10 @@ fn kind(network: &Network, node: &NodeProto, skip: &BTreeSet<String>) -> Kind {
     let ours =
         matches!(domain, "" | "ai.onnx") || (domain == "com.microsoft" && matches!(op, "Gelu" | "QuickGelu"));
     let float = node.input.first().is_some_and(|i| network.is_float(i));
-    if skip.contains(node.name()) || !ours || !float {
+    // In training mode a BatchNormalization measures what it reads, and a Dropout drops some of it.
+    let trains = op == "BatchNormalization" && int(node, "training_mode", 0) != 0
+        || op == "Dropout" && node.input.get(2).is_some_and(|i| !i.is_empty());
+    if skip.contains(node.name()) || !ours || !float || trains {
         return Kind::Float;
     }
     let constant = |i: usize| node.input.get(i).is_none_or(|n| n.is_empty() || network.is_constant(n));

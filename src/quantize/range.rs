@@ -178,16 +178,22 @@ fn least_error(s: &Statistics, levels: u32, whole: [f32; 2], symmetric: bool) ->
             let other = best.1;
             for step in 1..=SHRINKS {
                 let mut range = other;
-                range[end] = reach * step as f32 / SHRINKS as f32;
+                range[end] = part(*reach, step);
                 consider(range, &mut best);
             }
         }
     }
     // Both together, for distributions with long tails on both sides.
     for step in 1..=SHRINKS {
-        consider(whole.map(|x| x * step as f32 / SHRINKS as f32), &mut best);
+        consider(whole.map(|x| part(x, step)), &mut best);
     }
     best.1
+}
+
+/// So many hundredths of an end. The product of the largest floats is none.
+fn part(end: f32, step: u32) -> f32 {
+    let product = end * step as f32;
+    if product.is_finite() { product / SHRINKS as f32 } else { end / SHRINKS as f32 * step as f32 }
 }
 
 fn squared_error(bins: &[(f64, f64)], range: [f32; 2], levels: u32, symmetric: bool) -> f64 {
@@ -242,6 +248,22 @@ mod tests {
         for symmetric in [false, true] {
             let error = |m| squared_error(&bins, range(&s, m, 256, symmetric), 256, symmetric);
             assert!(error(Method::Mse) < error(Method::MinMax));
+        }
+    }
+
+    #[test]
+    fn ranges_of_the_largest_floats_are_finite() {
+        for values in [[f32::MIN, 1.0], [f32::MIN, f32::MAX], [0.0, f32::MAX], [0.0, 1e-45], [0.0, 0.0]] {
+            let s = Statistics::of(&values, 0).unwrap();
+            for method in [Method::MinMax, Method::Percentile(99.0), Method::Entropy, Method::Mse] {
+                for (levels, symmetric) in [(256, false), (256, true), (1 << 16, false)] {
+                    let [lo, hi] = range(&s, method, levels, symmetric);
+                    assert!(
+                        lo <= 0.0 && hi >= 0.0 && lo.is_finite() && hi.is_finite(),
+                        "{method:?}: {lo} {hi}"
+                    );
+                }
+            }
         }
     }
 

@@ -199,17 +199,25 @@ fn rescaled(
 ) -> Option<Rescaled> {
     let weights = dequantizers.get(node.input.get(1)?)?;
     let name = node.input.get(2)?;
-    let values: Vec<f32> = match dequantizers.get(name) {
+    let (shape, values): (Vec<usize>, Vec<f32>) = match dequantizers.get(name) {
         Some(bias) => {
-            let integers = constant(graph, bias.input.first())?.integers()?;
+            let quantized = constant(graph, bias.input.first())?;
+            let integers = quantized.integers()?;
             let old = constant(graph, bias.input.get(1))?;
             let old = old.floats()?;
             let at = |i: usize| f64::from(if old.len() == 1 { old[0] } else { old[i.min(old.len() - 1)] });
-            integers.iter().enumerate().map(|(i, q)| (*q as f64 * at(i)) as f32).collect()
+            (quantized.shape, integers.iter().enumerate().map(|(i, q)| (*q as f64 * at(i)) as f32).collect())
         }
         // Beside 16 bits it was left float.
-        None => constant(graph, Some(name))?.floats()?.to_vec(),
+        None => {
+            let bias = constant(graph, Some(name))?;
+            (bias.shape.clone(), bias.floats()?.to_vec())
+        }
     };
+    // A bias of another form than one for each channel, which only Gemm has, keeps the parameters that it has.
+    if shape.iter().rev().skip(1).any(|d| *d != 1) {
+        return None;
+    }
     let scale = constant(graph, weights.input.get(1))?;
     let scale: Vec<f32> = scale.floats()?.iter().map(|s| input.scale * s).collect();
     if scale.len() != 1 && scale.len() != values.len() {

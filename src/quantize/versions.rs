@@ -29,6 +29,8 @@ const CHANGED_21: &[&str] = &[
     "GridSample",
     "GroupNormalization",
     "Scatter",
+    "RoiAlign",
+    "DFT",
 ];
 
 /// Raises the model's opset as far as quantizers need it, and returns their domain: ONNX's own, or that of ONNX Runtime,

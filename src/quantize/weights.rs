@@ -6,7 +6,7 @@ use super::places::Places;
 use crate::graph::DType;
 use crate::numeric;
 use crate::onnx::proto::ModelProto;
-use crate::onnx::{Constant, Data};
+use crate::onnx::{Constant, Data, Names};
 
 /// Integer weights.
 pub(super) struct Quantized {
@@ -119,7 +119,7 @@ pub fn rounded_weights(model: &ModelProto, places: &Places, node: &str, format: 
     let Some(rounded) = rounded else { return model };
     values.values = rounded;
     // Other nodes may read the same initializer.
-    let name = format!("{}.rounded", place.weights);
+    let name = Names::of(graph).own(&format!("{}.rounded", place.weights));
     graph.initializer.push(values.to_proto(&name));
     for n in graph.node.iter_mut().filter(|n| n.name() == node) {
         n.input[1].clone_from(&name);

@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::network::{Floats, Network};
+use super::exact::is_steering;
+use super::network::Network;
 use super::parameters::{Activation, ActivationFormat, Parameters};
 use super::places::{Places, WeightPlace};
-use super::{QuantizeError, versions, weights};
+use super::{QuantizeError, masks, versions, weights};
 use crate::graph::DType;
 use crate::onnx::proto::attribute_proto::AttributeType;
 use crate::onnx::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
-use crate::onnx::{Constant, Data};
+use crate::onnx::{Constant, Data, Names};
 
 /// Writes a [cleaned](super::clean) network in QDQ form.
 ///
@@ -43,14 +44,17 @@ pub fn write(
         network: Network::of(graph),
         activations,
         domain,
+        names: Names::of(graph),
+        originals: BTreeMap::new(),
         nodes: Vec::new(),
         initializers: Vec::new(),
-        made: BTreeSet::new(),
+        made: BTreeMap::new(),
         replaced: BTreeMap::new(),
     };
     writer.graph(places, parameters);
     let (nodes, mut initializers) = (writer.nodes, writer.initializers);
-    let used: BTreeSet<&str> = nodes.iter().flat_map(|n| &n.input).map(String::as_str).collect();
+    let mut used: BTreeSet<&str> = nodes.iter().flat_map(|n| &n.input).map(String::as_str).collect();
+    used.extend(graph.output.iter().map(|o| o.name()));
     initializers.retain(|t| used.contains(t.name()));
     let kept = graph.initializer.iter().filter(|t| used.contains(t.name()) || captured(graph, t.name()));
     let initializer = kept.cloned().chain(initializers).collect();
@@ -62,12 +66,11 @@ pub fn write(
 
 /// Whether a branch reads this initializer.
 fn captured(graph: &GraphProto, name: &str) -> bool {
-    graph
-        .node
-        .iter()
-        .flat_map(|n| &n.attribute)
-        .filter_map(|a| a.g.as_ref())
-        .any(|g| g.node.iter().any(|n| n.input.iter().any(|i| i == name)) || captured(g, name))
+    graph.node.iter().flat_map(|n| &n.attribute).flat_map(|a| a.g.iter().chain(&a.graphs)).any(|g| {
+        g.node.iter().any(|n| n.input.iter().any(|i| i == name))
+            || g.output.iter().any(|o| o.name() == name)
+            || captured(g, name)
+    })
 }
 
 struct Writer<'a> {
@@ -75,10 +78,13 @@ struct Writer<'a> {
     activations: BTreeMap<String, Activation>,
     /// Domain of the quantizers.
     domain: &'static str,
+    names: Names,
     nodes: Vec<NodeProto>,
     initializers: Vec<TensorProto>,
-    /// Names of what was made for constants.
-    made: BTreeSet<String>,
+    /// Real values of what was made for constants, by what they were made for.
+    made: BTreeMap<String, String>,
+    /// What a value is called in front of its quantizer, if that is not its name.
+    originals: BTreeMap<String, String>,
     /// What readers of a value read instead.
     replaced: BTreeMap<String, String>,
 }
@@ -93,8 +99,10 @@ impl<'a> Writer<'a> {
             places.weights.iter().map(|w| (w.node.as_str(), w)).collect();
         for node in &graph.node {
             let mut written = node.clone();
-            for input in &mut written.input {
-                if let Some(new) = self.replaced.get(input) {
+            let fixed = places.fixed.contains(node.name());
+            for (place, input) in written.input.iter_mut().enumerate() {
+                let new = if fixed || is_steering(node, place) { &self.originals } else { &self.replaced };
+                if let Some(new) = new.get(input) {
                     *input = new.clone();
                 }
             }
@@ -113,7 +121,8 @@ impl<'a> Writer<'a> {
                 node.output.iter().filter(|o| self.activations.contains_key(*o)).cloned().collect();
             for output in outputs.iter().filter(|o| self.network.is_output(o)) {
                 // The graph's output keeps its name, and comes behind the quantizer.
-                let before = format!("{output}_QuantizeLinear_Input");
+                let before = self.names.own(&format!("{output}_QuantizeLinear_Input"));
+                self.originals.insert(output.clone(), before.clone());
                 written.output.iter_mut().filter(|o| *o == output).for_each(|o| *o = before.clone());
             }
             self.nodes.push(written);
@@ -127,14 +136,14 @@ impl<'a> Writer<'a> {
     fn quantizer(&mut self, name: &str) {
         let Some(a) = self.activations.get(name).copied() else { return };
         let is_output = self.network.is_output(name) && self.network.producer(name).is_some();
-        let from = if is_output { format!("{name}_QuantizeLinear_Input") } else { name.to_string() };
-        let to = if is_output { name.to_string() } else { format!("{name}_DequantizeLinear_Output") };
-        let quantized = format!("{name}_QuantizeLinear_Output");
+        let from = self.originals.get(name).cloned().unwrap_or_else(|| name.to_string());
+        let to = if is_output { name.to_string() } else { self.own(name, "_DequantizeLinear_Output") };
+        let quantized = self.own(name, "_QuantizeLinear_Output");
         let [scale, zero] = self.scale(name, &[a.scale], zero_point(a), &[]);
-        let node = |op: &str, input: &str, output: &str| NodeProto {
+        let mut node = |op: &str, input: &str, output: &str| NodeProto {
             input: vec![input.into(), scale.clone(), zero.clone()],
             output: vec![output.into()],
-            name: Some(format!("{name}_{op}")),
+            name: Some(self.names.own(&format!("{name}_{op}"))),
             op_type: Some(op.into()),
             domain: Some(self.domain.into()),
             ..NodeProto::default()
@@ -144,9 +153,14 @@ impl<'a> Writer<'a> {
         self.replaced.insert(name.into(), to);
     }
 
+    /// A name made of another, that nothing has.
+    fn own(&mut self, name: &str, ending: &str) -> String {
+        self.names.own(&format!("{name}{ending}"))
+    }
+
     /// Initializers of scale and zero point.
     fn scale(&mut self, name: &str, scale: &[f32], zero: Data, shape: &[usize]) -> [String; 2] {
-        let [s, z] = [format!("{name}_scale"), format!("{name}_zero_point")];
+        let [s, z] = ["_scale", "_zero_point"].map(|ending| self.own(name, ending));
         let constant = |data| Constant { name: String::new(), shape: shape.to_vec(), data };
         self.initializers.push(constant(Data::F32(scale.to_vec())).to_proto(&s));
         self.initializers.push(constant(zero).to_proto(&z));
@@ -162,15 +176,17 @@ impl<'a> Writer<'a> {
         zero: Data,
         axis: Option<usize>,
     ) -> String {
-        let output = format!("{name}_DequantizeLinear_Output");
-        if !self.made.insert(name.to_string()) {
-            return output;
+        if let Some(output) = self.made.get(name) {
+            return output.clone();
         }
+        let output = self.own(name, "_DequantizeLinear_Output");
+        self.made.insert(name.to_string(), output.clone());
         let axis = axis.filter(|_| scale.len() > 1);
         let shape: &[usize] = if axis.is_some() { &[scale.len()] } else { &[] };
-        let quantized = format!("{name}_quantized");
+        let quantized = self.own(name, "_quantized");
         self.initializers.push(constant.to_proto(&quantized));
         let [scale, zero] = self.scale(name, scale, zero, shape);
+        let node = self.own(name, "_DequantizeLinear");
         let attribute = axis.map(|a| AttributeProto {
             name: Some("axis".into()),
             r#type: Some(AttributeType::Int as i32),
@@ -180,7 +196,7 @@ impl<'a> Writer<'a> {
         self.nodes.push(NodeProto {
             input: vec![quantized, scale, zero],
             output: vec![output.clone()],
-            name: Some(format!("{name}_DequantizeLinear")),
+            name: Some(node),
             op_type: Some("DequantizeLinear".into()),
             domain: Some(self.domain.into()),
             attribute: attribute.into_iter().collect(),
@@ -214,22 +230,25 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// A constant operand of an element-wise operator: of the width of the tensor beside it.
+    /// A constant operand of an element-wise operator: of the width of the tensor beside it. One that no integers can
+    /// express stays as it is.
     fn operand(&mut self, node: &mut NodeProto, name: &str, beside: Activation) {
         let Some(values) = self.network.floats(name) else { return };
-        let a = covering_operand(&values, beside.dtype);
-        let own = format!("{name}.{}", a.dtype.name());
+        let result = node.output.first().and_then(|o| self.activations.get(o)).copied();
+        let limit = result.and_then(|r| masks::saturating(node, name, r.range(), |_| Some(beside.range())));
+        let whole = masks::extremes(&values.values);
+        let range = limit.map_or(whole, |limit| masks::within(whole, limit));
+        if range.iter().any(|r| !r.is_finite()) || values.values.iter().any(|v| v.is_nan()) {
+            return;
+        }
+        let signed = matches!(beside.dtype, DType::S8 | DType::S16);
+        let bits = if beside.dtype.bytes() > 1 { 16 } else { 8 };
+        let a = Activation::covering(range, ActivationFormat { bits, signed, symmetric: false });
+        let cut = if range == whole { "" } else { node.name() };
+        let own = format!("{name}.{}{cut}", a.dtype.name());
         let real = self.dequantized(&own, &weights::operand(&values, a), &[a.scale], zero_point(a), None);
         node.input.iter_mut().filter(|i| *i == name).for_each(|i| *i = real.clone());
     }
-}
-
-fn covering_operand(values: &Floats, dtype: DType) -> Activation {
-    let lo = values.values.iter().copied().fold(0.0, f32::min);
-    let hi = values.values.iter().copied().fold(0.0, f32::max);
-    let signed = matches!(dtype, DType::S8 | DType::S16);
-    let format = ActivationFormat { bits: if dtype.bytes() > 1 { 16 } else { 8 }, signed, symmetric: false };
-    Activation::covering([lo, hi], format)
 }
 
 /// A zero point as a constant of the tensor's type.

@@ -166,3 +166,41 @@ fn tune_reaches_a_share_of_right_classes() {
     let o = tune();
     assert!(o.status.code() == Some(3) && stderr(&o).contains("integers from 0"), "{}", stderr(&o));
 }
+
+#[test]
+fn inputs_of_integers_and_flags_are_read_as_such() {
+    use crate::small::{Small, floats, noise};
+    use prost::Message;
+    use rcar_iss::onnx::proto::type_proto::Value;
+
+    let dir = crate::scratch("quantize_integers");
+    let path = |name: &str| dir.join(name).to_string_lossy().into_owned();
+    let mut small = Small::new(17, &[3], &[3, 4])
+        .floats("table", &[5, 4], &noise(20, 20))
+        .floats("w", &[4, 4], &noise(21, 16))
+        .node("Gather", &["table", "x"], &["rows"], vec![])
+        .node("MatMul", &["rows", "w"], &["y"], vec![]);
+    let arrays = [
+        (Element::S64, 7, [2_i64, 0, 4].iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>()),
+        (Element::S32, 6, [2_i32, 0, 4].iter().flat_map(|v| v.to_le_bytes()).collect()),
+    ];
+    let mut ranges = Vec::new();
+    for (element, kind, bytes) in arrays {
+        if let Some(Value::TensorType(t)) =
+            small.graph.input[0].r#type.as_mut().and_then(|t| t.value.as_mut())
+        {
+            t.elem_type = Some(kind);
+        }
+        std::fs::write(path("m.onnx"), small.model().encode_to_vec()).unwrap();
+        let array = TensorData { element, shape: vec![3], bytes };
+        tensor_file::write(Path::new(&path("x.npy")), &array).unwrap();
+        let o = rcar(&["quantize", &path("m.onnx"), "--calib", &path("x.npy"), "-o", &path("q.onnx")]);
+        assert!(o.status.success(), "{}", stderr(&o));
+        let text = std::fs::read_to_string(path("q.calibration.json")).unwrap();
+        let record: serde_json::Value = serde_json::from_str(&text).unwrap();
+        ranges.push(record["tensors"]["rows"]["statistics"]["greatest"]["value"].as_f64().unwrap());
+    }
+    let rows: Vec<f32> = floats(&crate::small::tensor(&[20], &noise(20, 20)));
+    let greatest = [2, 0, 4].iter().flat_map(|r| &rows[r * 4..r * 4 + 4]).fold(f32::MIN, |a, b| a.max(*b));
+    assert!(ranges.iter().all(|r| (r - f64::from(greatest)).abs() < 1e-6), "{ranges:?} {greatest}");
+}

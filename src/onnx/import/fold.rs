@@ -134,7 +134,7 @@ impl<'a> Importer<'a> {
         };
         let outputs: Vec<&str> =
             n.proto.output.iter().map(String::as_str).filter(|s| !s.is_empty()).collect();
-        let model = ModelProto {
+        let mut model = ModelProto {
             ir_version: Some(9),
             opset_import: self.opsets.clone(),
             graph: Some(GraphProto {
@@ -155,6 +155,7 @@ impl<'a> Importer<'a> {
                 given.push((name, tensor));
             }
         }
+        super::super::portable::portable(&mut model).map_err(Refusal::Unsupported)?;
         let results = FloatRunner::new()
             .run(&model.encode_to_vec(), &given, &outputs)
             .map_err(|why| Refusal::Unsupported(format!("it depends on constants only, but: {why}")))?;

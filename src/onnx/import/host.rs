@@ -4,7 +4,6 @@
 //! one *island*, a layer of its own with an ONNX model inside. A node's level counts the islands on the way to it; nodes
 //! of one level never depend on accelerated layers that depend on the same level, so islands can be run whole.
 
-mod exact;
 mod measure;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,9 +61,6 @@ impl<'a> Importer<'a> {
     pub(super) fn move_to_host(&mut self, index: usize, reason: &str) {
         if self.host.contains_key(&index) {
             return;
-        }
-        if let Some(why) = exact::deviates(&self.nodes[index]) {
-            self.deviating.get_or_insert((index, why));
         }
         self.mark(index, Fate::Host(reason.into()));
         self.host.insert(index, Guest { level: 0, reason: reason.into() });
@@ -240,7 +236,8 @@ impl<'a> Importer<'a> {
             .iter()
             .map(|id| value_info(&self.graph.tensor(*id).name, self.graph.tensor(*id)))
             .collect();
-        let host = self.model_of(&part, infos);
+        let host = self.model_of(&part, infos)?;
+        self.tried(&part, &host, &outputs)?;
         let first = members.iter().next().copied().unwrap_or(0);
         let reason = self.host.get(&first).map_or_else(String::new, |g| g.reason.clone());
         let name = self.layer_name(first);
@@ -296,7 +293,16 @@ impl<'a> Importer<'a> {
         Ok(island)
     }
 
-    fn model_of(&self, island: &Island, outputs: Vec<ValueInfoProto>) -> ModelProto {
+    /// The model of an island, in words that the float library reads as ONNX means them.
+    fn model_of(&self, island: &Island, outputs: Vec<ValueInfoProto>) -> Result<ModelProto, Refusal> {
+        let mut model = self.written(island, outputs);
+        match super::super::portable::portable(&mut model) {
+            Ok(_) => Ok(model),
+            Err(why) => unsupported(why),
+        }
+    }
+
+    fn written(&self, island: &Island, outputs: Vec<ValueInfoProto>) -> ModelProto {
         let given = |t: &&super::super::proto::TensorProto| island.initializers.contains(t.name());
         let renamed: BTreeMap<&str, &str> =
             island.renamed.iter().map(|(from, to)| (from.as_str(), to.as_str())).collect();
@@ -312,7 +318,7 @@ impl<'a> Importer<'a> {
         };
         let graph = GraphProto {
             name: Some(format!("{}.host", self.proto.name())),
-            node: island.nodes.iter().map(node).flat_map(|n| exact::rewritten(n, self.opset)).collect(),
+            node: island.nodes.iter().map(node).collect(),
             initializer: self
                 .proto
                 .initializer

@@ -39,6 +39,7 @@ use std::rc::Rc;
 
 use super::constant::Constant;
 use super::load::LoadedModel;
+use super::proto::tensor_proto::DataType;
 use super::proto::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, ValueInfoProto};
 use super::schema;
 use crate::graph::fuse::{self, FuseOptions};
@@ -213,9 +214,10 @@ fn pass(model: &LoadedModel, options: &ImportOptions) -> Result<Pass, ImportErro
     let proto = model.graph();
     let nodes = node::sorted(proto)?;
     let mut importer = Importer::new(model, &nodes, options)?;
-    let contradictions = schema::check_types(proto, &model.model.opset_import);
+    let types = schema::check_types(proto, &model.model.opset_import);
+    importer.element_types = types.values;
     let contradictions: BTreeMap<*const NodeProto, String> =
-        contradictions.into_iter().map(|(i, why)| (std::ptr::from_ref(&proto.node[i]), why)).collect();
+        types.reports.into_iter().map(|(i, why)| (std::ptr::from_ref(&proto.node[i]), why)).collect();
     for n in &nodes {
         match contradictions.get(&std::ptr::from_ref(n.proto)) {
             Some(why) => importer.refuse(n, why),
@@ -226,9 +228,7 @@ fn pass(model: &LoadedModel, options: &ImportOptions) -> Result<Pass, ImportErro
         return Ok(Pass::Branches(importer.branches));
     }
     let failed_outputs = importer.outputs();
-    if let Some((node, why)) = importer.deviating.take() {
-        importer.fates[node] = Fate::Unsupported(why);
-    } else if let Err((node, refusal)) = importer.host_layers(model) {
+    if let Err((node, refusal)) = importer.host_layers(model) {
         importer.fates[node] = Fate::Unsupported(match refusal {
             Refusal::Malformed(reason) | Refusal::Unsupported(reason) => reason,
             Refusal::Unreached => "an unsupported node feeds it".into(),
@@ -311,10 +311,10 @@ pub(super) struct Importer<'a> {
     floats: BTreeMap<String, TensorId>,
     /// Tensors that are read under another quantization than their own: scale, by its bits, and zero point.
     readings: BTreeMap<(TensorId, u32, i32), TensorId>,
+    /// Element types of values, as far as the operators' signatures tell.
+    element_types: BTreeMap<String, DataType>,
     /// Names of the graph's outputs.
     outputs: BTreeSet<&'a str>,
-    /// A host node that the library would compute otherwise than ONNX says, and how.
-    deviating: Option<(usize, String)>,
     /// Values that some node or the graph's user reads.
     read: BTreeSet<&'a str>,
     /// Sums of 32 bits that operators give out, and how they were made: a Cast makes floats of them at once.
@@ -355,8 +355,8 @@ impl<'a> Importer<'a> {
             branches: BTreeMap::new(),
             floats: BTreeMap::new(),
             readings: BTreeMap::new(),
+            element_types: BTreeMap::new(),
             outputs: proto.output.iter().map(|o| o.name()).collect(),
-            deviating: None,
             read: read_values(proto),
             sums: BTreeMap::new(),
         };

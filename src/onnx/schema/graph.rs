@@ -18,8 +18,17 @@ const DEFAULT_OPSET: i64 = 17;
 /// the model declares. A node is named once, and what follows from its outputs is not held against others.
 ///
 /// An initializer of another type than its graph input is told at the first node that reads it.
-pub(crate) fn check_types(graph: &GraphProto, opsets: &[OperatorSetIdProto]) -> Vec<(usize, String)> {
-    walk(graph, None, &[], opsets).reports
+pub(crate) fn check_types(graph: &GraphProto, opsets: &[OperatorSetIdProto]) -> Types {
+    let walked = walk(graph, None, &[], opsets);
+    Types { reports: walked.reports, values: walked.types }
+}
+
+/// What is known of the types in a graph.
+pub(crate) struct Types {
+    /// Nodes that contradict their operators, and why.
+    pub(crate) reports: Vec<(usize, String)>,
+    /// Element types of values, by name.
+    pub(crate) values: BTreeMap<String, DataType>,
 }
 
 /// Types of values by name; none for what is there without a known type.
@@ -42,6 +51,8 @@ impl Scope<'_> {
 struct Walked {
     reports: Vec<(usize, String)>,
     outputs: Vec<Option<DataType>>,
+    /// Of the values of the outermost graph.
+    types: BTreeMap<String, DataType>,
 }
 
 /// Follows the types through a graph: the model's, or one that a node carries, which is given values and sees those
@@ -99,7 +110,10 @@ fn walk(
         reports.extend(reason.map(|r| (i, r)));
     }
     reports.sort_unstable();
-    Walked { reports, outputs: graph.output.iter().map(|o| scope.find(o.name())).collect() }
+    let outputs = graph.output.iter().map(|o| scope.find(o.name())).collect();
+    let named = |(name, found): (&str, Option<DataType>)| Some((name.to_string(), found?));
+    let types = if outer.is_none() { scope.types.into_iter().filter_map(named).collect() } else { BTreeMap::new() };
+    Walked { reports, outputs, types }
 }
 
 /// The types of a node's outputs, and what is wrong with the node.

@@ -5,11 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use prost::Message;
 
 use super::super::Importer;
+use super::super::node::OnnxNode;
 use super::super::value::{Refusal, Value, unsupported};
-use super::named;
+use super::super::dtype_of;
+use super::{Island, named};
+use crate::onnx::proto::ModelProto;
 use crate::float::FloatRunner;
-use crate::graph::DType;
+use crate::graph::{DType, TensorId};
 use crate::tensor_file::{Element, TensorData};
+
+/// What a host layer may read while its shapes are measured.
+const MOST_BYTES: usize = 1 << 30;
+
+/// Whether a node gives as many elements as its operands' values say.
+fn extents_depend_on_data(n: &OnnxNode) -> bool {
+    matches!(n.op_type(), "Compress" | "NonMaxSuppression" | "NonZero" | "Unique" | "Loop" | "Scan")
+}
 
 impl<'a> Importer<'a> {
     /// Shape and type of a host value, found by running its nodes on zeros.
@@ -26,7 +37,12 @@ impl<'a> Importer<'a> {
         }
         let found = self.on_zeros(&members, &[name])?;
         let Some(first) = found.into_iter().next() else { return unsupported("it has no result") };
-        let dtype = DType::from_name(first.element.name());
+        // The library knows neither 64 bits nor truth values; the operator's signature does.
+        let dtype = self.element_types.get(name).and_then(|t| dtype_of(*t as i32));
+        let dtype = match (dtype, first.element) {
+            (Some(wide @ (DType::S64 | DType::Bool)), Element::S32) => Some(wide),
+            (_, element) => DType::from_name(element.name()),
+        };
         match dtype {
             Some(dtype) => Ok((first.shape, dtype)),
             None => unsupported(format!("its result has elements of type {}", first.element.name())),
@@ -40,20 +56,59 @@ impl<'a> Importer<'a> {
         wanted: &[&'a str],
     ) -> Result<Vec<TensorData>, Refusal> {
         let part = self.island(members)?;
-        let zeros: Vec<(String, TensorData)> = part
-            .inputs
-            .iter()
-            .map(|(name, id)| {
-                let t = self.graph.tensor(*id);
-                let element = Element::from_name(t.dtype.name()).unwrap_or(Element::F32);
-                let bytes = vec![0; t.shape.iter().product::<usize>() * t.dtype.bytes()];
-                (name.clone(), TensorData { element, shape: t.shape.clone(), bytes })
-            })
-            .collect();
-        let given: Vec<(&str, TensorData)> = zeros.iter().map(|(n, t)| (n.as_str(), t.clone())).collect();
-        let model = self.model_of(&part, wanted.iter().map(|name| named(name)).collect());
+        let model = self.model_of(&part, wanted.iter().map(|name| named(name)).collect())?;
+        self.run_on_zeros(&part, &model, wanted)
+    }
+
+    fn run_on_zeros(
+        &self,
+        part: &Island<'a>,
+        model: &ModelProto,
+        wanted: &[&str],
+    ) -> Result<Vec<TensorData>, Refusal> {
+        let mut given: Vec<(&str, TensorData)> = Vec::new();
+        let mut room = MOST_BYTES;
+        for (name, id) in &part.inputs {
+            let t = self.graph.tensor(*id);
+            let element = Element::from_name(t.dtype.name()).unwrap_or(Element::F32);
+            let elements = t.shape.iter().try_fold(t.dtype.bytes(), |n, d| n.checked_mul(*d));
+            let Some(bytes) = elements.filter(|n| *n <= room) else {
+                return unsupported(format!("\"{name}\" of shape {:?} is too large for the host", t.shape));
+            };
+            room -= bytes;
+            given.push((name, TensorData { element, shape: t.shape.clone(), bytes: vec![0; bytes] }));
+        }
         let result = FloatRunner::new().run(&model.encode_to_vec(), &given, wanted);
         result.map_err(|why| Refusal::Unsupported(format!("the host cannot run it: {why}")))
+    }
+
+    /// Runs the model of a host layer once, so that what is accepted here completes later: the library knows all its
+    /// operators, and gives what the graph expects.
+    pub(super) fn tried(
+        &self,
+        part: &Island<'a>,
+        model: &ModelProto,
+        outputs: &[TensorId],
+    ) -> Result<(), Refusal> {
+        let names: Vec<&str> = outputs.iter().map(|id| self.graph.tensor(*id).name.as_str()).collect();
+        if let Some(node) = part.nodes.iter().map(|i| &self.nodes[*i]).find(|n| extents_depend_on_data(n)) {
+            return unsupported(format!("the extents of what {} \"{}\" gives depend on data", node.op_type(), node.name));
+        }
+        for (id, found) in outputs.iter().zip(self.run_on_zeros(part, model, &names)?) {
+            let t = self.graph.tensor(*id);
+            let narrow = matches!(t.dtype, DType::S64 | DType::Bool) && found.element == Element::S32;
+            if found.shape != t.shape || !(narrow || found.element.name() == t.dtype.name()) {
+                return unsupported(format!(
+                    "the model says that \"{}\" is {} {:?}, the host computes {} {:?}",
+                    t.name,
+                    t.dtype.name(),
+                    t.shape,
+                    found.element.name(),
+                    found.shape
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Multiply-accumulates of an island.

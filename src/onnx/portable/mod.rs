@@ -1,0 +1,155 @@
+//! Models in forms that the float library reads as they are meant.
+//!
+//! `rten` knows ONNX well but not everywhere: it takes the length of attributes that are left out for another one, the sign
+//! of zero for one, the axis of an old Softmax for that of a new one. [`portable`] writes such nodes in other words, with
+//! the same inputs and outputs, and tells what has no other words and would be computed wrong. Only models on their way
+//! into that library go through here; files that this tool writes keep the nodes that they had.
+
+mod rewrite;
+mod windows;
+
+use std::collections::BTreeMap;
+
+use super::names::Names;
+use super::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, type_proto};
+use rewrite::Written;
+
+/// Writes a model's nodes as the float library understands them. True if it changed one.
+///
+/// # Errors
+/// What the library would compute wrong, with the node's name.
+pub(crate) fn portable(model: &mut ModelProto) -> Result<bool, String> {
+    let opset = model.opset_import.iter().find(|o| matches!(o.domain(), "" | "ai.onnx"));
+    let opset = opset.map_or(i64::MAX, |o| o.version());
+    let Some(graph) = &mut model.graph else { return Ok(false) };
+    let mut pass = Pass { opset, names: Names::of(graph), changed: false };
+    pass.graph(graph, &Known::default())?;
+    Ok(pass.changed)
+}
+
+/// What is known of values.
+#[derive(Clone, Default)]
+struct Known {
+    /// Extents of constants.
+    constants: BTreeMap<String, Vec<i64>>,
+    ranks: BTreeMap<String, usize>,
+}
+
+impl Known {
+    fn rank(&self, name: Option<&String>) -> Option<usize> {
+        let name = name?;
+        self.constants.get(name).map(Vec::len).or_else(|| self.ranks.get(name).copied())
+    }
+
+    fn see(&mut self, node: &NodeProto) {
+        let Some(output) = node.output.first() else { return };
+        if node.op_type() == "Constant"
+            && let Some(tensor) = attribute(node, "value").and_then(|a| a.t.as_ref())
+        {
+            self.constants.insert(output.clone(), tensor.dims.clone());
+        } else if let Some(rank) = self.rank_of(node) {
+            self.ranks.entry(output.clone()).or_insert(rank);
+        }
+    }
+
+    /// The rank of what a node computes. It need not be known of every operator: this is for weights that are computed.
+    fn rank_of(&self, node: &NodeProto) -> Option<usize> {
+        let of = |at: usize| self.rank(node.input.get(at));
+        match node.op_type() {
+            "QuantizeLinear" | "DequantizeLinear" | "Cast" | "Identity" | "Transpose" | "Relu" | "Clip"
+            | "Tanh" | "Sigmoid" | "Sqrt" | "Neg" | "Abs" | "Exp" | "Sign" | "BatchNormalization"
+            | "Conv" | "ConvTranspose" | "MaxPool" | "AveragePool" | "Pad" | "Slice" | "Concat"
+            | "Softmax" | "Tile" => of(0),
+            "Add" | "Sub" | "Mul" | "Div" | "Pow" => Some(of(0)?.max(of(1)?)),
+            "Reshape" => match self.constants.get(node.input.get(1)?)?[..] {
+                [rank] => usize::try_from(rank).ok(),
+                _ => None,
+            },
+            "Unsqueeze" => {
+                let listed = attribute(node, "axes").map(|a| a.ints.len());
+                let axes = listed.or_else(|| match self.constants.get(node.input.get(1)?)?[..] {
+                    [axes] => usize::try_from(axes).ok(),
+                    _ => None,
+                });
+                Some(of(0)? + axes?)
+            }
+            _ => None,
+        }
+    }
+}
+
+struct Pass {
+    opset: i64,
+    names: Names,
+    changed: bool,
+}
+
+impl Pass {
+    fn graph(&mut self, graph: &mut GraphProto, outer: &Known) -> Result<(), String> {
+        let mut known = outer.clone();
+        for tensor in &graph.initializer {
+            known.constants.insert(tensor.name().into(), tensor.dims.clone());
+        }
+        for info in graph.input.iter().chain(&graph.output).chain(&graph.value_info) {
+            use type_proto::Value::TensorType;
+            if let Some(TensorType(t)) = info.r#type.as_ref().and_then(|t| t.value.as_ref())
+                && let Some(shape) = t.shape.as_ref().filter(|s| !s.dim.is_empty())
+            {
+                known.ranks.insert(info.name().into(), shape.dim.len());
+            }
+        }
+        let nodes = std::mem::take(&mut graph.node);
+        for mut node in nodes {
+            let inner = node.attribute.iter_mut().flat_map(|a| a.g.iter_mut().chain(&mut a.graphs));
+            inner.map(|g| self.graph(g, &known)).collect::<Result<(), _>>()?;
+            known.see(&node);
+            if matches!(node.domain(), "" | "ai.onnx") {
+                let wrong = |why: String| format!("node \"{}\" ({}): {why}", node.name(), node.op_type());
+                if let Some(written) =
+                    rewrite::rewritten(&node, self.opset, &known, &mut self.names).map_err(wrong)?
+                {
+                    let Written { nodes, initializers } = written;
+                    graph.initializer.extend(initializers);
+                    graph.node.extend(nodes);
+                    self.changed = true;
+                    continue;
+                }
+                let filled = windows::fill(&mut node, &known);
+                let wrong = |why: String| format!("node \"{}\" ({}): {why}", node.name(), node.op_type());
+                self.changed |= filled.map_err(wrong)?;
+                self.changed |= flags(&mut node);
+            }
+            graph.node.push(node);
+        }
+        Ok(())
+    }
+}
+
+/// Flags that ONNX Runtime takes for set if they are one, and the library if they are not zero.
+fn flags(node: &mut NodeProto) -> bool {
+    let mut changed = false;
+    for a in &mut node.attribute {
+        if matches!(a.name(), "keepdims" | "ceil_mode" | "noop_with_empty_axes") && !matches!(a.i(), 0 | 1) {
+            a.i = Some(0);
+            changed = true;
+        }
+    }
+    changed
+}
+
+fn attribute<'n>(node: &'n NodeProto, name: &str) -> Option<&'n AttributeProto> {
+    node.attribute.iter().find(|a| a.name() == name)
+}
+
+fn int(node: &NodeProto, name: &str, default: i64) -> i64 {
+    attribute(node, name).and_then(|a| a.i).unwrap_or(default)
+}
+
+fn ints(name: &str, values: Vec<i64>) -> AttributeProto {
+    AttributeProto {
+        name: Some(name.into()),
+        r#type: Some(super::proto::attribute_proto::AttributeType::Ints as i32),
+        ints: values,
+        ..AttributeProto::default()
+    }
+}

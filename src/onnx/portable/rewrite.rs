@@ -1,0 +1,243 @@
+//! Single nodes in other words.
+
+use super::{Known, attribute, int};
+use crate::onnx::names::Names;
+use crate::onnx::proto::attribute_proto::AttributeType;
+use crate::onnx::proto::tensor_proto::DataType;
+use crate::onnx::proto::{AttributeProto, NodeProto, TensorProto};
+use crate::onnx::{Constant, Data};
+
+/// What a node is written as.
+pub(super) struct Written {
+    pub(super) nodes: Vec<NodeProto>,
+    pub(super) initializers: Vec<TensorProto>,
+}
+
+/// Writes one node as others, if the library would misread it.
+pub(super) fn rewritten(
+    node: &NodeProto,
+    opset: i64,
+    known: &Known,
+    names: &mut Names,
+) -> Result<Option<Written>, String> {
+    let mut by = Writer { names, of: node, nodes: Vec::new(), initializers: Vec::new() };
+    let (Some(x), Some(y)) = (node.input.first(), node.output.first()) else { return Ok(None) };
+    match node.op_type() {
+        "BatchNormalization" if opset >= 14 && int(node, "training_mode", 0) != 0 => by.batch(opset)?,
+        // The library gives zero a sign.
+        "Sign" => {
+            let [zero, sign] = [by.is_zero(x), by.value("Sign", &[x])];
+            by.put("Where", &[&zero, x, &sign], y, vec![]);
+        }
+        // It keeps truth values as integers and casts to integers, not to 0 and 1.
+        "Cast" if int(node, "to", 0) == DataType::Bool as i64 => {
+            let zero = by.is_zero(x);
+            by.put("Not", &[&zero], y, vec![]);
+        }
+        // λ · x above zero, λ · α · (eˣ − 1) below: Elu times a number. The numbers are those of the standard.
+        "Selu" => {
+            let alpha = real(node, "alpha", 1.673_263_2);
+            let elu = by.value_with("Elu", &[x], vec![float("alpha", alpha)]);
+            let gamma = by.number(real(node, "gamma", 1.050_701));
+            by.put("Mul", &[&elu, &gamma], y, vec![]);
+        }
+        // α · (e^(x/α) − 1) below zero: Elu between two scalings.
+        "Celu" => {
+            let alpha = by.number(real(node, "alpha", 1.0));
+            let small = by.value("Div", &[x, &alpha]);
+            let elu = by.value("Elu", &[&small]);
+            by.put("Mul", &[&elu, &alpha], y, vec![]);
+        }
+        // Before opset 13 all axes from the given one on were one row; the library has the later meaning.
+        "Softmax" | "LogSoftmax" if opset < 13 => {
+            let axis = int(node, "axis", 1);
+            let last = known.rank(Some(x)).is_some_and(|r| axis + 1 == r as i64) || axis == -1;
+            let last_axis = || vec![whole("axis", -1)];
+            if last {
+                by.put(node.op_type(), &[x], y, last_axis());
+            } else {
+                let flat = by.value_with("Flatten", &[x], vec![whole("axis", axis)]);
+                let soft = by.value_with(node.op_type(), &[&flat], last_axis());
+                let shape = by.value("Shape", &[x]);
+                by.put("Reshape", &[&soft, &shape], y, vec![]);
+            }
+        }
+        "Resize" if attribute(node, "mode").is_some_and(|a| a.s() == b"cubic") => {
+            return Err("the float library has no cubic interpolation".into());
+        }
+        "Resize" if int(node, "antialias", 0) != 0 => {
+            return Err("the float library has no antialiasing".into());
+        }
+        "ConvTranspose" if attribute(node, "output_shape").is_some() => {
+            return Err("the float library has no output_shape".into());
+        }
+        // Of equal extremes the first counts, or the last if an attribute says so; the library takes the last.
+        "ArgMax" | "ArgMin" => {
+            let mut kept = node.attribute.clone();
+            kept.retain(|a| a.name() != "select_last_index");
+            if int(node, "select_last_index", 0) != 0 {
+                by.put(node.op_type(), &[x], y, kept);
+            } else {
+                let axis = int(node, "axis", 0);
+                let [last, end, axis] = [-1, i64::from(i32::MIN), axis].map(|v| by.constant(vec![1], Data::S64(vec![v])));
+                let turned = by.value("Slice", &[x, &last, &end, &axis, &last]);
+                let found = by.value_with(node.op_type(), &[&turned], kept);
+                let shape = by.value("Shape", &[x]);
+                let extent = by.value("Gather", &[&shape, &axis]);
+                // The index counted from the other end.
+                let back = by.value("Add", &[&extent, &last]);
+                by.put("Sub", &[&back, &found], y, vec![]);
+            }
+        }
+        // One at the first of the largest elements; before opset 13 of all axes from the given one on.
+        "Hardmax" => {
+            let (axis, rows) = if opset < 13 {
+                let axis = int(node, "axis", 1);
+                (1, by.value_with("Flatten", &[x], vec![whole("axis", axis)]))
+            } else {
+                (int(node, "axis", -1), x.clone())
+            };
+            let at = by.constant(vec![1], Data::S64(vec![axis]));
+            let [last, end] = [-1, i64::from(i32::MIN)].map(|v| by.constant(vec![1], Data::S64(vec![v])));
+            let turned = by.value("Slice", &[&rows, &last, &end, &at, &last]);
+            let found =
+                by.value_with("ArgMax", &[&turned], vec![whole("axis", axis), whole("keepdims", 0)]);
+            let all = by.value("Shape", &[&rows]);
+            let extent = by.value("Gather", &[&all, &at]);
+            let back = by.value("Add", &[&extent, &last]);
+            let index = by.value("Sub", &[&back, &found]);
+            let values = by.constant(vec![2], Data::F32(vec![0.0, 1.0]));
+            let ones = by.value_with("OneHot", &[&index, &extent, &values], vec![whole("axis", axis)]);
+            let shape = by.value("Shape", &[x]);
+            by.put("Reshape", &[&ones, &shape], y, vec![]);
+        }
+        "LSTM" | "GRU" | "RNN"
+            if ["clip", "input_forget", "activations", "layout"].iter().any(|a| attribute(node, a).is_some()) =>
+        {
+            return Err("the float library has no clip, input_forget, activations or layout here".into());
+        }
+        "LSTM" | "GRU" | "RNN" if node.input.get(4).is_some_and(|i| !i.is_empty()) => {
+            return Err("the float library does not look at the lengths of sequences (sequence_lens)".into());
+        }
+        _ => return Ok(None),
+    }
+    Ok(Some(Written { nodes: by.nodes, initializers: by.initializers }))
+}
+
+struct Writer<'a> {
+    names: &'a mut Names,
+    of: &'a NodeProto,
+    nodes: Vec<NodeProto>,
+    initializers: Vec<TensorProto>,
+}
+
+impl Writer<'_> {
+    /// Adds a node with a given result.
+    fn put(&mut self, op: &str, inputs: &[&str], output: &str, attribute: Vec<AttributeProto>) {
+        self.nodes.push(NodeProto {
+            input: inputs.iter().map(|i| (*i).to_string()).collect(),
+            output: vec![output.into()],
+            // Errors of the library name the node that the user knows.
+            name: self.of.name.clone(),
+            op_type: Some(op.into()),
+            attribute,
+            ..NodeProto::default()
+        });
+    }
+
+    /// Adds a node; returns the name of its result.
+    fn value_with(&mut self, op: &str, inputs: &[&str], attribute: Vec<AttributeProto>) -> String {
+        let stem = self.of.output.first().map_or("", String::as_str);
+        let output = self.names.own(&format!("{stem}.{op}"));
+        self.put(op, inputs, &output, attribute);
+        output
+    }
+
+    fn value(&mut self, op: &str, inputs: &[&str]) -> String {
+        self.value_with(op, inputs, vec![])
+    }
+
+    fn constant(&mut self, shape: Vec<usize>, data: Data) -> String {
+        let stem = self.of.output.first().map_or("", String::as_str);
+        let name = self.names.own(&format!("{stem}.constant"));
+        self.initializers.push(Constant { name: String::new(), shape, data }.to_proto(&name));
+        name
+    }
+
+    fn number(&mut self, value: f32) -> String {
+        self.constant(vec![], Data::F32(vec![value]))
+    }
+
+    /// Whether a value is zero, whatever its type: only zero is its own opposite.
+    fn is_zero(&mut self, x: &str) -> String {
+        let opposite = self.value("Neg", &[x]);
+        self.value("Equal", &[x, &opposite])
+    }
+
+    /// A BatchNormalization whose mean and variance are those of what it reads. Channels stand along the second axis; all
+    /// behind it becomes one axis, so that the rank need not be known.
+    fn batch(&mut self, opset: i64) -> Result<(), String> {
+        let node = self.of;
+        let [x, scale, bias, old_mean, old_variance] = node.input.as_slice() else {
+            return Err("it has no five inputs".into());
+        };
+        let rows = self.constant(vec![3], Data::S64(vec![0, 0, -1]));
+        let channels = self.constant(vec![3], Data::S64(vec![1, -1, 1]));
+        let shape = self.value("Shape", &[x]);
+        let flat = self.value("Reshape", &[x, &rows]);
+        let mean = self.mean(&flat, opset);
+        let centred = self.value("Sub", &[&flat, &mean]);
+        let squared = self.value("Mul", &[&centred, &centred]);
+        let variance = self.mean(&squared, opset);
+        let epsilon = self.number(real(node, "epsilon", 1e-5));
+        let sum = self.value("Add", &[&variance, &epsilon]);
+        let deviation = self.value("Sqrt", &[&sum]);
+        let unit = self.value("Div", &[&centred, &deviation]);
+        let [scale, bias] = [scale, bias].map(|v| self.value("Reshape", &[v, &channels]));
+        let scaled = self.value("Mul", &[&unit, &scale]);
+        let shifted = self.value("Add", &[&scaled, &bias]);
+        self.put("Reshape", &[&shifted, &shape], &node.output[0], vec![]);
+        let momentum = real(node, "momentum", 0.9);
+        let all = self.constant(vec![1], Data::S64(vec![-1]));
+        for (at, old, new) in [(1, old_mean, &mean), (2, old_variance, &variance)] {
+            let Some(output) = node.output.get(at).filter(|o| !o.is_empty()) else { continue };
+            let [kept, rest] = [momentum, 1.0 - momentum].map(|v| self.number(v));
+            let row = self.value("Reshape", &[new, &all]);
+            let [old, new] = [self.value("Mul", &[old, &kept]), self.value("Mul", &[&row, &rest])];
+            self.put("Add", &[&old, &new], output, vec![]);
+        }
+        Ok(())
+    }
+
+    /// The mean over the first and the last of three axes.
+    fn mean(&mut self, x: &str, opset: i64) -> String {
+        let axes = vec![0, 2];
+        if opset < 18 {
+            return self.value_with("ReduceMean", &[x], vec![super::ints("axes", axes)]);
+        }
+        let axes = self.constant(vec![2], Data::S64(axes));
+        self.value("ReduceMean", &[x, &axes])
+    }
+}
+
+fn real(node: &NodeProto, name: &str, default: f32) -> f32 {
+    attribute(node, name).and_then(|a| a.f).unwrap_or(default)
+}
+
+fn whole(name: &str, value: i64) -> AttributeProto {
+    AttributeProto {
+        name: Some(name.into()),
+        r#type: Some(AttributeType::Int as i32),
+        i: Some(value),
+        ..AttributeProto::default()
+    }
+}
+
+fn float(name: &str, value: f32) -> AttributeProto {
+    AttributeProto {
+        name: Some(name.into()),
+        r#type: Some(AttributeType::Float as i32),
+        f: Some(value),
+        ..AttributeProto::default()
+    }
+}
