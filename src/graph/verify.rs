@@ -17,6 +17,9 @@ pub struct VerifyError {
     pub reason: String,
 }
 
+/// The most elements of a tensor: a run walks through them all.
+const MOST_ELEMENTS: usize = 1 << 31;
+
 type Checked = Result<(), String>;
 
 /// Checks everything and returns all that is wrong.
@@ -79,7 +82,9 @@ fn require(holds: bool, reason: impl FnOnce() -> String) -> Checked {
 fn tensor(t: &Tensor) -> Checked {
     require(!t.shape.contains(&0), || format!("shape {:?} holds a zero", t.shape))?;
     let elements = t.shape.iter().try_fold(1_usize, |n, d| n.checked_mul(*d));
-    require(elements.is_some_and(|n| n < 1 << 40), || format!("shape {:?} is too large", t.shape))?;
+    require(elements.is_some_and(|n| n <= MOST_ELEMENTS), || {
+        format!("shape {:?} has more than 2^31 elements", t.shape)
+    })?;
     let Some(q) = t.quant else { return Ok(()) };
     require(q.scale.is_normal() && q.scale > 0.0, || {
         format!("scale {} is not a positive normal number", q.scale)

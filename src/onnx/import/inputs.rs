@@ -70,7 +70,7 @@ pub(super) fn declared(info: &ValueInfoProto, given: &Given) -> Result<(Vec<usiz
         }
     }
     match dims.iter().try_fold(1_usize, |n, d| n.checked_mul(*d)) {
-        Some(n) if n < 1 << 40 => Ok((dims, elem)),
-        _ => Err(format!("its shape {dims:?} is absurdly large")),
+        Some(n) if n <= 1 << 31 => Ok((dims, elem)),
+        _ => Err(format!("its shape {dims:?} has more than 2^31 elements")),
     }
 }

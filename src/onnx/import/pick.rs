@@ -101,6 +101,14 @@ fn bounded(op: Op) -> Result<Op, Refusal> {
     }
 }
 
+/// Refuses extents of which no list can be made: the machine has none beyond 2^24.
+pub(super) fn listable(shape: &[usize]) -> Result<(), Refusal> {
+    match shape.iter().find(|d| **d > 1 << 24) {
+        Some(d) => unsupported(format!("an extent of {d}; 2^24 is the most")),
+        None => Ok(()),
+    }
+}
+
 /// Elements `0..n` of every axis.
 fn whole(shape: &[usize]) -> Vec<Vec<i64>> {
     shape.iter().map(|d| (0..*d as i64).collect()).collect()
@@ -117,6 +125,7 @@ pub(super) fn slice<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Res
     }
     let constant = matches!(importer.value(n, 0)?, Value::Constant(_) | Value::ConstantReal(_));
     importer.moved(n, |shape| {
+        listable(shape)?;
         let mut picks = whole(shape);
         for i in 0..starts.len() {
             let at = axis(axes[i], shape.len())?;
@@ -163,6 +172,7 @@ pub(super) fn split<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Res
     let sizes = sizes(given, extent, count)?;
     let mut values = Vec::new();
     let mut first = 0;
+    listable(&shape)?;
     for (size, name) in sizes.into_iter().zip(&n.proto.output) {
         let mut picks = whole(&shape);
         picks[at] = (first as i64..(first + size) as i64).collect();
@@ -215,7 +225,8 @@ fn split_constant<'a>(
             let at = axis(n.int("axis", 0), shape.len())?;
             let extent = *shape.get(at).ok_or_else(|| Refusal::Malformed(format!("axis {at} of {shape:?}")))?;
             let size = sizes(given, extent, count)?[i];
-            let mut picks = whole(shape);
+            listable(shape)?;
+        let mut picks = whole(shape);
             picks[at] = (first as i64..(first + size) as i64).collect();
             first += size;
             let out = picks.iter().map(Vec::len).collect();
@@ -241,6 +252,7 @@ pub(super) fn gather<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Re
         if list.iter().any(|i| *i < 0 || *i >= extent) {
             return Err(Refusal::Malformed(format!("indices outside 0…{}", extent - 1)));
         }
+        listable(shape)?;
         let mut picks = whole(shape);
         picks[at] = list;
         let picked: Vec<usize> = picks.iter().map(Vec::len).collect();
@@ -263,6 +275,7 @@ pub(super) fn expand<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Re
     importer.moved_in_steps(n, |shape| {
         let wanted: Vec<usize> = wanted.iter().map(|d| usize::try_from(*d).unwrap_or(1)).collect();
         let out = super::elementwise::broadcast(shape, &wanted)?;
+        listable(&out)?;
         let mut padded = vec![1; out.len() - shape.len()];
         padded.extend(shape);
         let pick = |(from, to): (&usize, &usize)| -> Vec<i64> {
@@ -287,6 +300,8 @@ pub(super) fn tile<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Resu
         if !legal {
             return Err(Refusal::Malformed(format!("{shape:?} repeated {repeats:?} times")));
         }
+        let tiled: Vec<usize> = shape.iter().zip(&repeats).map(|(d, r)| d.saturating_mul(*r as usize)).collect();
+        listable(&tiled)?;
         let pick = |(d, r): (&usize, &i64)| -> Vec<i64> { (0..*r).flat_map(|_| 0..*d as i64).collect() };
         let picks: Vec<Vec<i64>> = shape.iter().zip(&repeats).map(pick).collect();
         let out = picks.iter().map(Vec::len).collect();
@@ -344,6 +359,7 @@ pub(super) fn pad<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Resul
         if pads.len() != 2 * axes.len() || axes.iter().any(|a| *a >= rank) {
             return Err(Refusal::Malformed(format!("{} pads for {} axes", pads.len(), axes.len())));
         }
+        listable(shape)?;
         let mut picks = whole(shape);
         for (i, at) in axes.iter().enumerate() {
             let (begin, end, extent) = (pads[i], pads[axes.len() + i], shape[*at] as i64);

@@ -3,7 +3,7 @@
 use super::Importer;
 use super::expr::Expr;
 use super::node::OnnxNode;
-use super::pick::gathered;
+use super::pick::{gathered, listable};
 use super::value::{PendingKind, Real, Refusal, Value, unsupported};
 use crate::graph::{Op, Tensor};
 use crate::numeric::{Coordinates, linear, nearest};
@@ -76,6 +76,8 @@ pub(super) fn resize<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Re
     };
     let upsample = n.op_type() == "Upsample" || importer.opset < 11;
     let (scales, out) = target(importer, n, &shape, upsample)?;
+    listable(&shape)?;
+    listable(&out)?;
     let mode = n.string("mode").unwrap_or_else(|| "nearest".into());
     let default = if upsample { "asymmetric" } else { "half_pixel" };
     let coordinates = match n.string("coordinate_transformation_mode").as_deref().unwrap_or(default) {

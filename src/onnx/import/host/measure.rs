@@ -17,6 +17,10 @@ use crate::tensor_file::{Element, TensorData};
 /// What a host layer may read while its shapes are measured.
 const MOST_BYTES: usize = 1 << 30;
 
+/// The largest extent, and the most elements, that constants of a host node may ask for.
+const MOST_EXTENT: f64 = (1_u64 << 24) as f64;
+const MOST_ELEMENTS: f64 = (1_u64 << 28) as f64;
+
 /// Whether a node gives as many elements as its operands' values say.
 fn extents_depend_on_data(n: &OnnxNode) -> bool {
     matches!(n.op_type(), "Compress" | "NonMaxSuppression" | "NonZero" | "Unique" | "Loop" | "Scan")
@@ -60,12 +64,43 @@ impl<'a> Importer<'a> {
         self.run_on_zeros(&part, &model, wanted)
     }
 
+    /// Refuses nodes whose constants say that they give more than a host layer may: the library would not ask before it
+    /// allocates.
+    fn modest(&self, n: &OnnxNode<'a>) -> Result<(), Refusal> {
+        let grows = matches!(
+            n.op_type(),
+            "Expand" | "Tile" | "OneHot" | "ConstantOfShape" | "Range" | "Pad" | "Resize" | "Upsample" | "EyeLike"
+                | "ConvTranspose" | "Reshape" | "Col2Im" | "CenterCropPad"
+        );
+        if !grows {
+            return Ok(());
+        }
+        let listed = n.proto.attribute.iter().flat_map(|a| a.ints.iter().copied().chain(a.i)).map(|i| i as f64);
+        let mut all: Vec<f64> = listed.collect();
+        for name in n.proto.input.iter().skip(usize::from(n.op_type() != "Range" && n.op_type() != "ConstantOfShape")) {
+            let Some(Value::Constant(c)) = self.values.get(name.as_str()) else { continue };
+            match (c.floats(), c.integers()) {
+                _ if c.shape.iter().product::<usize>() > 16 => {}
+                (Some(floats), _) => all.extend(floats.iter().map(|x| f64::from(*x))),
+                (_, Some(integers)) => all.extend(integers.iter().map(|i| *i as f64)),
+                _ => {}
+            }
+        }
+        let product: f64 = all.iter().map(|x| x.abs().max(1.0)).product();
+        let bounds = |x: &f64| x.abs() <= MOST_EXTENT || *x == i64::MAX as f64 || *x == i64::MIN as f64;
+        if product > MOST_ELEMENTS && n.op_type() != "Reshape" || !all.iter().all(bounds) {
+            return unsupported(format!("{} of {all:?} is too large for the host", n.op_type()));
+        }
+        Ok(())
+    }
+
     fn run_on_zeros(
         &self,
         part: &Island<'a>,
         model: &ModelProto,
         wanted: &[&str],
     ) -> Result<Vec<TensorData>, Refusal> {
+        part.nodes.iter().try_for_each(|i| self.modest(&self.nodes[*i]))?;
         let mut given: Vec<(&str, TensorData)> = Vec::new();
         let mut room = MOST_BYTES;
         for (name, id) in &part.inputs {
