@@ -98,9 +98,9 @@ fn expects(tensor: &TensorEntry) -> String {
 }
 
 fn split<'a>(wanted: &[&'a TensorEntry], option: &str) -> Result<Given<'a>, Failure> {
-    if let Some((name, file)) = option.split_once('=')
-        && let Some(tensor) = wanted.iter().find(|t| t.name == name)
-    {
+    // Names may hold '=', too: the longest that fits is meant.
+    let named = wanted.iter().filter_map(|t| Some((t, option.strip_prefix(t.name.as_str())?.strip_prefix('=')?)));
+    if let Some((tensor, file)) = named.max_by_key(|(t, _)| t.name.len()) {
         return Ok(Given { tensor, path: file.into() });
     }
     let names = || wanted.iter().map(|t| format!("'{}'", t.name)).collect::<Vec<_>>().join(", ");

@@ -198,6 +198,10 @@ impl MacShape {
                     for (channels_outer, carry) in
                         [(true, false), (false, false), (true, true), (false, true)]
                     {
+                        // Where an image has fewer rows than two windows share, there is nothing to carry.
+                        if carry && self.input_extent(rows, cols)[0] <= self.window_rows() - self.stride[0] {
+                            continue;
+                        }
                         let tile = MacTile { rows, cols, channels, reduce, channels_outer, carry };
                         if self.fits(&tile, machine, room) {
                             let cost = self.cost(&tile, machine, room);

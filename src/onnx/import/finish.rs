@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::super::constant::Constant;
 use super::node::OnnxNode;
 use super::value::{Refusal, Value};
 use super::{Fate, Importer, NodeRow, NodeStatus};
@@ -69,7 +70,7 @@ impl Importer<'_> {
                             self.graph.outputs.push(id)
                         }
                         // Only another name of a tensor: the output is a copy, or lies in the same place.
-                        Some(own) if t.dtype.int_range().is_some() => {
+                        Some(own) if t.name != name => {
                             let output = Tensor { name: name.into(), ..t };
                             let id = self.layer(own, Op::Reshape, vec![id], output, &[]);
                             self.graph.outputs.push(id);
@@ -79,6 +80,7 @@ impl Importer<'_> {
                 }
                 Some(Value::Real(real)) if real.plain().is_some() => match self.float_view(name, &real) {
                     Some(id) if self.made_by.contains_key(&id) => self.graph.outputs.push(id),
+                    Some(id) if self.graph.tensor(id).name != name => self.copied_output(id, name),
                     _ => rows.push(failed("it is only another name of an input; nothing computes it")),
                 },
                 Some(value @ (Value::Host | Value::Real(_) | Value::Pending(_))) => {
@@ -94,12 +96,42 @@ impl Importer<'_> {
                     }
                 }
                 Some(Value::Failed(_)) => {}
-                Some(Value::Constant(_) | Value::ConstantReal(_)) => rows.push(failed("it is a constant")),
+                Some(Value::Constant(c)) => match self.constant_output(&c, name) {
+                    Ok(()) => {}
+                    Err(Refusal::Malformed(why) | Refusal::Unsupported(why)) => rows.push(failed(&why)),
+                    Err(Refusal::Unreached) => {}
+                },
+                Some(Value::ConstantReal(c)) => match self.constant_output(&c.dequantized(), name) {
+                    Ok(()) => {}
+                    Err(Refusal::Malformed(why) | Refusal::Unsupported(why)) => rows.push(failed(&why)),
+                    Err(Refusal::Unreached) => {}
+                },
                 Some(Value::Exotic(reason)) => rows.push(failed(&reason)),
                 None => rows.push(failed("no node computes it")),
             }
         }
         rows
+    }
+
+    /// An output that is a copy of a constant.
+    fn constant_output(&mut self, c: &Constant, name: &str) -> Result<(), Refusal> {
+        let c = Constant { name: format!("{name}.constant"), ..c.clone() };
+        let id = self.constant_tensor(&c, None)?;
+        self.copied_output(id, name);
+        Ok(())
+    }
+
+    /// An output that is a copy of a tensor, with a layer that no node stands for.
+    fn copied_output(&mut self, id: TensorId, name: &str) {
+        let t = self.graph.tensor(id).clone();
+        let output = self.tensor(Tensor { name: name.into(), ..t });
+        let level = self.level_of(id);
+        self.levels.insert(output, level);
+        let layer = self.unique_layer(format!("{name}.output"));
+        let node =
+            Node { name: layer, op: Op::Reshape, inputs: vec![id], outputs: vec![output], onnx_nodes: Vec::new() };
+        self.graph.nodes.push(node);
+        self.graph.outputs.push(output);
     }
 
     /// Every ONNX value that has no tensor in the graph, with its reason.
