@@ -12,10 +12,19 @@ thread_local! {
 /// # Errors
 /// The decoder panicked, or returned one.
 pub fn guarded<T, E: From<Panicked>>(decode: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-    let before = GUARDED.replace(true);
-    let result = catch_unwind(AssertUnwindSafe(decode));
-    GUARDED.set(before);
-    result.unwrap_or_else(|_| Err(Panicked.into()))
+    catch_unwind(AssertUnwindSafe(|| quiet(decode))).unwrap_or_else(|_| Err(Panicked.into()))
+}
+
+/// What a call gives that somebody around it guards: should it panic, nothing is printed.
+pub fn quiet<T>(call: impl FnOnce() -> T) -> T {
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            GUARDED.set(self.0);
+        }
+    }
+    let _before = Before(GUARDED.replace(true));
+    call()
 }
 
 /// Whether this thread is inside [`guarded`]: then a panic becomes an error, and there is nothing to print about it.

@@ -3,7 +3,7 @@
 
 mod guard;
 
-pub use guard::{Panicked, guarded, is_guarded};
+pub use guard::{Panicked, guarded, is_guarded, quiet};
 
 use std::fs;
 use std::io::{self, Read, Write};

@@ -113,7 +113,7 @@ impl FloatRunner {
 /// Calls into the library, which panics on some models that nobody should have written, such as a normalization of
 /// nothing. Its own threads and memory are not looked at again after that.
 fn guarded<T>(call: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
+    catch_unwind(AssertUnwindSafe(|| crate::files::quiet(call))).unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<String>().map(String::as_str);
         let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it does not say why");
         Err(format!("the float library gave up on it: {said}"))

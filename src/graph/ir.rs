@@ -192,7 +192,7 @@ pub struct Lut {
 pub struct HostGraph {
     /// A complete serialized `ModelProto` whose graph inputs and outputs are named as the node's tensors.
     pub model: Arc<[u8]>,
-    /// Operator types inside, in order, for listings (`["Softmax"]`).
+    /// Operator types inside, in order, for listings (`["Softmax", "Relu ×3"]`).
     pub op_types: Vec<String>,
     /// Why it runs on the host.
     pub reason: String,

@@ -244,7 +244,7 @@ impl<'a> Importer<'a> {
         let node = Node {
             op: Op::Host(HostGraph {
                 model: Arc::from(host.encode_to_vec()),
-                op_types: members.iter().map(|i| self.nodes[*i].qualified_type()).collect(),
+                op_types: repeats(members.iter().map(|i| self.nodes[*i].qualified_type())),
                 reason,
                 macs,
             }),
@@ -387,6 +387,18 @@ struct Island<'a> {
     inputs: Vec<(String, TensorId)>,
     /// Inputs whose tensor has another name.
     renamed: Vec<(String, String)>,
+}
+
+/// Operator types in order, those that follow each other counted: `Relu ×8000`.
+fn repeats(types: impl Iterator<Item = String>) -> Vec<String> {
+    let mut runs: Vec<(String, usize)> = Vec::new();
+    for t in types {
+        match runs.last_mut() {
+            Some((last, count)) if *last == t => *count += 1,
+            _ => runs.push((t, 1)),
+        }
+    }
+    runs.into_iter().map(|(t, count)| if count == 1 { t } else { format!("{t} ×{count}") }).collect()
 }
 
 /// An output of which only the name is known.

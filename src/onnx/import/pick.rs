@@ -152,7 +152,6 @@ pub(super) fn slice<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Res
 }
 
 pub(super) fn split<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Vec<Value>, Refusal> {
-    let count = n.proto.output.len();
     let given = importer.list(n, 1, "split")?;
     let source = importer.value(n, 0)?.clone();
     if let Value::Constant(_) | Value::ConstantReal(_) = source {
@@ -169,7 +168,7 @@ pub(super) fn split<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Res
     let shape = importer.graph.tensor(id).shape.clone();
     let at = axis(n.int("axis", 0), shape.len())?;
     let extent = *shape.get(at).ok_or_else(|| Refusal::Malformed(format!("axis {at} of {shape:?}")))?;
-    let sizes = sizes(given, extent, count)?;
+    let sizes = sizes(importer, n, given, extent)?;
     let mut values = Vec::new();
     let mut first = 0;
     listable(&shape)?;
@@ -195,7 +194,18 @@ pub(super) fn split<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Res
 }
 
 /// Extents of the parts of a Split.
-fn sizes(given: Option<Vec<i64>>, extent: usize, count: usize) -> Result<Vec<usize>, Refusal> {
+fn sizes(
+    importer: &Importer,
+    n: &OnnxNode,
+    given: Option<Vec<i64>>,
+    extent: usize,
+) -> Result<Vec<usize>, Refusal> {
+    let count = n.proto.output.len();
+    // Since opset 18 an attribute asks for equal parts, of which the last may be smaller.
+    let named = n.has("num_outputs");
+    if given.is_none() && (named != (importer.opset >= 18) || !named && !extent.is_multiple_of(count.max(1))) {
+        return Err(Refusal::Malformed(format!("{extent} elements, {count} outputs, and no sizes that fit")));
+    }
     let sizes: Vec<usize> = match given {
         Some(list) => list.iter().map(|s| usize::try_from(*s).unwrap_or(0)).collect(),
         None => {
@@ -216,22 +226,24 @@ fn split_constant<'a>(
     n: &'a OnnxNode<'a>,
     given: Option<Vec<i64>>,
 ) -> Result<Vec<Value>, Refusal> {
+    let shape = match importer.value(n, 0)? {
+        Value::Constant(c) => c.shape.clone(),
+        Value::ConstantReal(c) => c.constant.shape.clone(),
+        _ => return unsupported("a Split of no constant"),
+    };
+    let at = axis(n.int("axis", 0), shape.len())?;
+    let extent = *shape.get(at).ok_or_else(|| Refusal::Malformed(format!("axis {at} of {shape:?}")))?;
+    listable(&shape)?;
     let mut first = 0;
-    let count = n.proto.output.len();
-    let mut values = Vec::with_capacity(count);
-    for i in 0..count {
-        let given = given.clone();
+    let mut values = Vec::new();
+    for size in sizes(importer, n, given, extent)? {
         values.push(importer.moved(n, |shape| {
-            let at = axis(n.int("axis", 0), shape.len())?;
-            let extent = *shape.get(at).ok_or_else(|| Refusal::Malformed(format!("axis {at} of {shape:?}")))?;
-            let size = sizes(given, extent, count)?[i];
-            listable(shape)?;
-        let mut picks = whole(shape);
+            let mut picks = whole(shape);
             picks[at] = (first as i64..(first + size) as i64).collect();
-            first += size;
             let out = picks.iter().map(Vec::len).collect();
             Ok((gathered("split", &picks), out))
         })?);
+        first += size;
     }
     Ok(values)
 }
