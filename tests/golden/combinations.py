@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Writes tests/golden/combinations/: small models over operator × types × version × attributes, with what ONNX Runtime computes.
 
-    python3 tests/golden/combinations.py                      writes all (about two minutes)
+    python3 tests/golden/combinations.py                      writes all (about two minutes; asks ONNX Runtime for new and changed ones only)
+    python3 tests/golden/combinations.py --again              the same, and asks for all
     python3 tests/golden/combinations.py --list [PATTERN]     names, what ONNX Runtime said, and the rule of comparison
     python3 tests/golden/combinations.py --extract NAME DIR   model.onnx, the inputs x0.npy … and the outputs y0.npy … of one
     python3 tests/golden/combinations.py --run BINARY [PATTERN]   what a binary of rcar-iss makes of them
@@ -213,8 +214,16 @@ def run(binary, pattern, report=None):
     return rows
 
 
-def answered(cases):
+def answered(cases, stored):
     """Each combination with ONNX Runtime's answer, computed by a process of its own: it aborts at some models."""
+    def record(case):
+        _, given, made = case.stored()
+        old = stored.get(case.name)
+        known = old and old["model"] == made["model"] and list(old["inputs"]) == list(given)
+        if known and all(np.array_equal(old["inputs"][k], v, equal_nan=v.dtype.kind == "f") for k, v in given.items()):
+            return {**old, "inputs": given}
+        return case.finished()
+
     records = []
     with tempfile.TemporaryFile() as out:
         while len(records) < len(cases):
@@ -223,7 +232,7 @@ def answered(cases):
             child = os.fork()
             if child == 0:
                 for c in cases[len(records):]:
-                    pickle.dump(c.finished(), out)
+                    pickle.dump(record(c), out)
                     out.flush()
                 os._exit(0)
             os.waitpid(child, 0)
@@ -244,6 +253,7 @@ def main():
     parser.add_argument("--list", nargs="?", const="*", metavar="PATTERN")
     parser.add_argument("--extract", nargs=2, metavar=("NAME", "DIR"))
     parser.add_argument("--run", nargs="+", metavar="BINARY")
+    parser.add_argument("--again", action="store_true")
     options = parser.parse_args()
     if options.list:
         for e in read(options.list):
@@ -263,7 +273,7 @@ def main():
     cases, twice = combinations_grid.build()
     if twice:
         sys.exit(f"names that come twice: {twice}")
-    records = answered(cases)
+    records = answered(cases, {} if options.again else {e["name"]: e for e in read()})
     total = write(records)
     ran = sum(r["runtime"] == "ran" for r in records)
     print(f"{len(records)} combinations, {ran} run by ONNX Runtime, {total} bytes")

@@ -816,7 +816,7 @@ def moves():
         "slice": ("Slice", (4, 5, 6), [i64(1, -1), i64(4, -9), i64(0, 2), i64(2, -2)], {}, 11), "slice_noaxes": ("Slice", (4, 5, 6), [i64(1, 2), i64(3, 100)], {}, 11),
         "slice_negative_axis": ("Slice", (4, 5, 6), [i64(0), i64(-1), i64(-1)], {}, 11), "slice_reverse": ("Slice", (4, 5), [i64(-1), i64(-(2**63)), i64(1), i64(-1)], {}, 11),
         "slice_i32": ("Slice", (4, 5), [np.array([1], np.int32), np.array([2**31 - 1], np.int32), np.array([0], np.int32)], {}, 11), "slice_empty": ("Slice", (4, 5), [i64(3), i64(3), i64(0)], {}, 11),
-        "gather": ("Gather", (4, 5, 6), [i64(3, 0, -1, -1)], {"axis": 1}, 11), "gather_scalar": ("Gather", (4, 5, 6), [i64()[:0].reshape(0) if False else np.array(-2)], {"axis": -1}, 11),
+        "gather": ("Gather", (4, 5, 6), [i64(3, 0, -1, -1)], {"axis": 1}, 11), "gather_scalar": ("Gather", (4, 5, 6), [np.array(-2)], {"axis": -1}, 11),
         "gather_matrix": ("Gather", (4, 5), [np.array([[1, 2], [3, 0]])], {}, 11), "gather_i32": ("Gather", (4, 5), [np.array([1, 1], np.int32)], {"axis": 0}, 11),
         "pad": ("Pad", (1, 2, 3, 4), [i64(0, 0, 1, 2, 0, 0, 2, 0)], {}, 11), "pad_reflect": ("Pad", (1, 2, 3, 4), [i64(0, 0, 2, 1, 0, 0, 1, 3)], {"mode": "reflect"}, 11),
         "pad_edge": ("Pad", (1, 2, 3, 4), [i64(0, 1, 2, 1, 0, 0, 0, 3)], {"mode": "edge"}, 11), "pad_crop": ("Pad", (1, 2, 4, 5), [i64(0, 0, -1, 2, 0, 0, 2, -2)], {}, 11),
@@ -1165,9 +1165,121 @@ def others():
             done(c)
 
 
+# one after the other, in float between two quantizers: what waits for its quantizer, what moves, what is an expression
+
+LINKS = {
+    # operators on a tensor of four axes: name → (node, shape of the result)
+    "conv": lambda c, x, s: (c.node("Conv", x, c.weight("s8", (3, s[1], 1, 1))), (s[0], 3, *s[2:])),
+    "depthwise": lambda c, x, s: (c.node("Conv", x, c.weight("s8", (s[1], 1, 3, 3)), group=s[1], pads=[1, 1, 1, 1]), s),
+    "matmul": lambda c, x, s: (c.node("MatMul", x, c.weight("s8", (s[3], 5))), (*s[:3], 5)),
+    "relu": lambda c, x, s: (c.node("Relu", x), s), "sigmoid": lambda c, x, s: (c.node("Sigmoid", x), s),
+    "clip": lambda c, x, s: (c.node("Clip", x, c.const(f(-0.4)), c.const(f(0.9))), s), "leaky": lambda c, x, s: (c.node("LeakyRelu", x, alpha=0.2), s),
+    "maxpool": lambda c, x, s: (c.node("MaxPool", x, kernel_shape=[1, 2]), (*s[:3], s[3] - 1)),
+    "averagepool": lambda c, x, s: (c.node("AveragePool", x, kernel_shape=[1, 2]), (*s[:3], s[3] - 1)),
+    "globalaverage": lambda c, x, s: (c.node("GlobalAveragePool", x), (s[0], s[1], 1, 1)),
+    "globalmax": lambda c, x, s: (c.node("GlobalMaxPool", x), (s[0], s[1], 1, 1)),
+    "mean": lambda c, x, s: (c.node("ReduceMean", x, axes=[3], keepdims=1), (*s[:3], 1)),
+    "transpose": lambda c, x, s: (c.node("Transpose", x, perm=[0, 1, 3, 2]), (s[0], s[1], s[3], s[2])),
+    "last": lambda c, x, s: (c.node("Transpose", x, perm=[0, 2, 3, 1]), (s[0], s[2], s[3], s[1])),
+    "reshape": lambda c, x, s: (c.node("Reshape", x, c.const(np.array([0, 0, 1, -1]))), (s[0], s[1], 1, s[2] * s[3])),
+    "flatten": lambda c, x, s: (c.node("Reshape", c.node("Flatten", x), c.const(np.array(s))), s),
+    "squeezed": lambda c, x, s: (c.node("Unsqueeze", c.node("Squeeze", x, c.const(np.array([0]))), c.const(np.array([0]))), s),
+    "pad": lambda c, x, s: (c.node("Pad", x, c.const(np.array([0, 0, 0, 1, 0, 0, 0, 1]))), (*s[:3], s[3] + 2)),
+    "slice": lambda c, x, s: (c.node("Slice", x, c.const(np.array([1 if s[1] > 1 else 0])), c.const(np.array([99])), c.const(np.array([1]))), (s[0], max(1, s[1] - 1), *s[2:])),
+    "gather": lambda c, x, s: (c.node("Gather", x, c.const(np.array([s[3] - 1, 0, 0])), axis=3), (*s[:3], 3)),
+    "split": lambda c, x, s: (c.node("Split", x, c.const(np.array([1, s[3] - 1])), axis=3, n=2)[0], (*s[:3], 1)) if s[3] > 1 else LINKS["relu"](c, x, s),
+    "joined": lambda c, x, s: (c.node("Concat", x, x, axis=1), (s[0], 2 * s[1], *s[2:])),
+    "double": lambda c, x, s: (c.node("Mul", x, c.const(f(0.5))), s), "shift": lambda c, x, s: (c.node("Add", x, c.const(f(0.25))), s),
+    "by_channel": lambda c, x, s: (c.node("Mul", x, c.const((np.arange(s[1]).reshape(-1, 1, 1) + 1).astype(f) / f(4))), s),
+    "twice": lambda c, x, s: (c.node("Add", x, x), s), "square": lambda c, x, s: (c.node("Mul", x, x), s), "difference": lambda c, x, s: (c.node("Sub", c.const(f(1)), x), s),
+    "tensor": lambda c, x, s: (c.node("Add", x, c.real("u8", (s[1], 1, 1))), s), "product": lambda c, x, s: (c.node("Mul", x, c.real("s8", (1, s[3]))), s),
+    "softmax": lambda c, x, s: (c.node("Softmax", x, axis=-1), s), "nearest": lambda c, x, s: (c.node("Resize", x, "", c.const(np.array([1, 1, 1, 2], f)), mode="nearest"), (*s[:3], 2 * s[3])),
+    "linear": lambda c, x, s: (c.node("Resize", x, "", c.const(np.array([1, 1, 1, 2], f)), mode="linear"), (*s[:3], 2 * s[3])),
+    "norm": lambda c, x, s: (c.node("BatchNormalization", x, *[c.const(c.rng.uniform(0.5, 2, s[1]).astype(f)) for _ in range(4)]), s),
+    "expand": lambda c, x, s: (c.node("Expand", x, c.const(np.array([2, 1, 1, 1]))), (2 * s[0] if s[0] == 1 else s[0], *s[1:])),
+    "cast": lambda c, x, s: (c.node("Cast", x, to=TensorProto.FLOAT), s), "dropout": lambda c, x, s: (c.node("Dropout", x), s),
+    "transposed": lambda c, x, s: (c.node("ConvTranspose", x, c.weight("s8", (s[1], 2, 1, 2)), strides=[1, 2]), (s[0], 2, s[2], 2 * s[3])),
+    "host": lambda c, x, s: (c.node("LpNormalization", x, axis=1), s),
+}
+
+
+def links():
+    for first, second in itertools.product(LINKS, LINKS):
+        a, y = turn("linka", ["u8", "s8", "u8", "s16"]), turn("linky", ["u8", "s8", "f32", "u8", "s16"])
+        c = Case("Links", f"{first}.{second}.{a}.{y}", opset_for("links", 13, 17))
+        x, s = LINKS[first](c, c.real(a, (1, 4, 4, 6)), (1, 4, 4, 6))
+        x, s = LINKS[second](c, x, s)
+        c.result(x, y)
+        done(c)
+    # the value between is an output, too
+    for first, second in itertools.product(LINKS, ["relu", "conv", "transpose", "twice", "maxpool", "averagepool"]):
+        a, y = turn("linka", ["u8", "s8", "u8", "s16"]), turn("linky", ["u8", "s8", "u8", "s16"])
+        c = Case("Links", f"shown.{first}.{second}.{a}.{y}", opset_for("links", 13, 17))
+        x, s = LINKS[first](c, c.real(a, (1, 4, 4, 6)), (1, 4, 4, 6))
+        c.result(x, turn("linkshown", ["u8", "s8", "s16"]))
+        x, s = LINKS[second](c, x, s)
+        c.result(x, y)
+        done(c)
+
+
+def lanes():
+    """Numbers of channels around the machine's vectors, several images, images of one pixel."""
+    for shape in ((1, 1, 5, 7), (2, 16, 2, 3), (1, 17, 3, 2), (3, 33, 1, 2), (2, 5, 1, 1), (1, 4, 1, 19), (2, 3, 18, 1)):
+        for a in ("u8", "s8", "s16"):
+            for op, more in [("MaxPool", {"kernel_shape": [1, 2], "pads": [0, 1, 0, 1]}), ("AveragePool", {"kernel_shape": [2, 1], "pads": [1, 0, 1, 0]}), ("GlobalAveragePool", {}),
+                             ("GlobalMaxPool", {}), ("Softmax", {"axis": 1}), ("Sigmoid", {}), ("Transpose", {"perm": [0, 2, 3, 1]})]:
+                pooled(op, a, a, opset_for("lanes"), more, f"lanes{'x'.join(map(str, shape))}", shape)
+            for group in (1, shape[1]):
+                conv(a, "s8", a, opset_for("lanes"), {"pads": [1, 1, 1, 1], "group": group}, f"lanes{'x'.join(map(str, shape))}.{'depthwise' if group > 1 else 'dense'}", 1,
+                     shape=shape, oc=shape[1], bias="f32")
+            for op in ("Add", "Mul", "Div", "Max"):
+                binary(op, a, a, a, opset_for("lanes"), (shape, (1, shape[1], 1, 1)), "input", f".lanes{'x'.join(map(str, shape))}")
+                binary(op, a, a, a, opset_for("lanes"), (shape, shape), "input", f".lanes_full{'x'.join(map(str, shape))}")
+            c = Case("Concat", f"lanes{'x'.join(map(str, shape))}.{a}", opset_for("lanes"))
+            c.result(c.node("Concat", c.real(a, shape), c.real(a, shape), axis=1), a)
+            done(c)
+            c = Case("Gemm", f"lanes{shape[1]}.{'x'.join(map(str, shape))}.{a}", opset_for("lanes", 13))
+            x = c.real(a, (shape[0], shape[1]))
+            c.result(c.node("Gemm", x, c.weight("s8", (shape[1], shape[1] + 1), 1)), a)
+            done(c)
+
+
+def computed():
+    """Operands that a graph input or another layer gives, where models have constants."""
+    for a in ("u8", "s8"):
+        for form, make in {
+            "conv_weights": lambda c: c.node("Conv", c.real(a, (1, 2, 4, 5)), c.real("s8", (3, 2, 2, 2), value=0)),
+            "gemm_weights": lambda c: c.node("Gemm", c.real(a, (3, 4)), c.real("s8", (4, 5), value=0)),
+            "gemm_bias": lambda c: c.node("Gemm", c.real(a, (3, 4)), c.weight("s8", (4, 5)), c.raw("f32", (5,))),
+            "conv_bias": lambda c: c.node("Conv", c.real(a, (1, 2, 4, 5)), c.weight("s8", (3, 2, 2, 2)), c.raw("f32", (3,))),
+            "gather_indices": lambda c: c.node("Gather", c.real(a, (4, 5)), c.raw("s64", (2, 2), (0, 3))),
+            "pad_value": lambda c: c.node("Pad", c.real(a, (3, 4)), c.const(np.array([1, 0, 0, 2])), c.raw("f32", ())),
+            "clip_bounds": lambda c: c.node("Clip", c.real(a, (3, 4)), c.const(f(-1)), c.raw("f32", ())),
+            "constant_first": lambda c: c.node("Sub", c.weight("u8", (3, 4)), c.real(a, (3, 4))),
+            "constant_activation": lambda c: c.node("Add", c.node("Relu", c.weight("u8", (3, 4))), c.real(a, (3, 4))),
+            "matmul_constant_first": lambda c: c.node("MatMul", c.weight("u8", (3, 4)), c.real("s8", (4, 5), span=(-63, 63), value=0)),
+            "shared_weights": lambda c: (lambda w: c.node("Add", c.node("Conv", c.real(a, (1, 2, 4, 5)), w), c.node("Conv", c.real(a, (1, 2, 4, 5)), w)))(c.weight("s8", (3, 2, 1, 1))),
+            "same_input_twice": lambda c: (lambda x: c.node("MatMul", x, c.node("Transpose", x, perm=[1, 0])))(c.real(a, (3, 4), span=(-63, 63) if a == "s8" else (0, 127))),
+        }.items():
+            for y in ("u8", "s8", "s16", "f32"):
+                c = Case("Computed", f"{form}.{a}.{y}", opset_for("computed", 13))
+                c.result(make(c), y)
+                done(c)
+        for opset in (12, 13, 22):
+            c = Case("Dropout", f"mask.{a}", opset)
+            r, m = c.node("Dropout", c.real(a, (3, 4)), n=2)
+            c.result(r, a)
+            c.give(m, "bool")
+            done(c)
+            c = Case("Dropout", f"training.{a}", opset)
+            c.result(c.node("Dropout", c.real(a, (3, 4)), c.const(f(0)), c.const(np.array(True))), a)
+            done(c)
+
+
 def build():
+    # New ones come last, so that turns of those before stay as they are.
     for family in (functions, chains, clips, binaries, wheres, pools, reductions, convolutions, products, softmaxes, qlinear_functions, moves, casts, resizes,
-                   quantizers, others):
+                   quantizers, others, links, lanes, computed):
         family()
     names = [c.name for c in CASES]
     twice = sorted({n for n in names if names.count(n) > 1}) if len(set(names)) != len(names) else []
