@@ -5,6 +5,7 @@
 mod cli;
 mod clock;
 mod codegen;
+mod combinations;
 mod compare;
 mod damage;
 mod diagnose;
