@@ -199,7 +199,7 @@ fn part(end: f32, step: u32) -> f32 {
 fn squared_error(bins: &[(f64, f64)], range: [f32; 2], levels: u32, symmetric: bool) -> f64 {
     let [lo, hi] = if symmetric { balanced(range) } else { range }.map(f64::from);
     let step = (hi - lo) / f64::from(levels - 1);
-    if step <= 0.0 {
+    if step <= 0.0 || !step.is_finite() {
         return f64::INFINITY;
     }
     // Zero is one of the levels.
