@@ -19,18 +19,18 @@ import resource
 import shutil
 import sys
 
-
+from arrays import Arrays
 from assembly import Assembly
 from findings import Bench, Findings
-
+from machines import Machines
 from models import Models
-
+from pictures import Pictures
 from programs import Programs
-
-
+from texts import Texts
+from traces import Traces
 
 # Kinds, and the share of mutants of each.
-KINDS = {Models: 35, Programs: 20, Assembly: 15}
+KINDS = {Models: 35, Programs: 20, Assembly: 15, Machines: 6, Arrays: 7, Pictures: 6, Traces: 5, Texts: 6}
 ADDRESS_SPACE = 8 << 30
 
 
