@@ -28,6 +28,7 @@ import onnx
 from onnx import numpy_helper
 
 import launch
+import official
 import operator_mutators_more
 import seeds
 from findings import Bench, Findings
@@ -126,45 +127,75 @@ class Operators:
 
     def __init__(self):
         self.families = collections.defaultdict(list)
-        for name, data in seeds.models().items():
-            if not name.startswith(("digit", "outside")):
+        for name, data in {**seeds.models(), **official.models()}.items():
+            if not name.startswith(("digit", "outside", "dynamic", "branch")):
                 self.families[name.split("_")[0]].append((name, data))
 
-    def mutant(self, rng):
-        seed, data = rng.choice(self.families[rng.choice(list(self.families))])
+    def mutant(self, seed, number, only=None):
+        """A mutant, the name of its seed, and its changes; with one of them only if `only` says which."""
+        rng = random.Random(f"{seed}/operators/{number}")
+        name, data = rng.choice(self.families[rng.choice(list(self.families))])
         model = onnx.ModelProto()
         model.ParseFromString(data)
-        notes = [operator_mutators_more.mutate(model, rng) for _ in range(rng.choices([1, 2, 3, 4], [45, 30, 15, 10])[0])]
-        return model, seed, notes
+        times = range(rng.choices([1, 2, 3, 4], [45, 30, 15, 10])[0])
+        notes = [operator_mutators_more.mutate(model, random.Random(f"{seed}/operators/{number}/{i}"))
+                 for i in times if only in (None, i)]
+        return model, name, notes
 
 
-def one(tool, findings, refusals, runtime, operators, seed, number):
-    """Makes a mutant, runs it both ways, compares; the outcome in a word."""
-    for entry in os.scandir():
-        shutil.rmtree(entry) if entry.is_dir(follow_symlinks=False) else os.unlink(entry)
-    rng = random.Random(f"{seed}/operators/{number}")
-    model, name, notes = operators.mutant(rng)
-    onnx.save(model, "m.onnx")
-    said = runtime.ask(rng.randrange(1 << 32))
-    if "inputs" not in said:
-        return "refused by ORT"
-    bench = Bench(tool, findings, "operators", f"{number}: {name}: {'; '.join(': '.join(n) for n in notes)}", 0)
-    given = [f"--input={x}=x{i}.npy" for i, x in enumerate(said["inputs"])]
-    ran = bench.run("run", "m.onnx", *given, *[f"--dim={k}={v}" for k, v in said["dims"].items()], "-o", "out")
-    if ran.status:
-        refusals[f"{ran.status} {launch.plain(ran.err.split(': ', 2)[-1])}"] += 1
-        if ran.status == 5 and "host layer failed" not in ran.err:
+class Comparison:
+    """Mutants run both ways."""
+
+    def __init__(self, tool, findings, seed):
+        self.tool, self.findings, self.seed = tool, findings, seed
+        self.runtime, self.operators = Runtime(), Operators()
+        self.refusals, self.outcomes = collections.Counter(), collections.Counter()
+
+    def number(self, number):
+        """Runs a mutant; if its values are wrong, each of its changes alone, too, to find the one at fault."""
+        outcome, count = self.run(number, keep=False)
+        self.outcomes[outcome] += 1
+        if outcome == "wrong values":
+            alone = [i for i in range(count) if count > 1 and self.run(number, i, keep=False)[0] == outcome]
+            self.run(number, alone[0] if alone else None)
+
+    def run(self, number, only=None, keep=True):
+        """The outcome in a word, and the number of changes."""
+        for entry in os.scandir():
+            shutil.rmtree(entry) if entry.is_dir(follow_symlinks=False) else os.unlink(entry)
+        model, name, notes = self.operators.mutant(self.seed, number, only)
+        onnx.save(model, "m.onnx")
+        said = self.runtime.ask(number)
+        if "inputs" not in said:
+            return "refused by ORT", len(notes)
+        bench = Bench(self.tool, self.findings, "operators", f"{number}: {name}: {'; '.join(': '.join(n) for n in notes)}", 0)
+        given = [f"--input={x}=x{i}.npy" for i, x in enumerate(said["inputs"])]
+        ran = bench.run("run", "m.onnx", *given, *[f"--dim={k}={v}" for k, v in said["dims"].items()], "-o", "out")
+        if ran.status < 0 or ran.status > 5:
+            return "crashed", len(notes)
+        if ran.status:
+            self.refused(bench, ran)
+            return f"refused {ran.status}", len(notes)
+        try:
+            verdict = compare(model, said)
+        except (ValueError, TypeError):
+            verdict = "ambiguous"
+        if verdict in ("equal", "ambiguous"):
+            return verdict, len(notes)
+        if keep:
+            bench.note += f" ({verdict})"
+            bench.defect("run", f"wrong values: {name.split('_')[0]}: {'; '.join(sorted({n[0] for n in notes}))}")
+        return "wrong values", len(notes)
+
+    def refused(self, bench, ran):
+        """Counts why the tool refuses what ONNX Runtime runs."""
+        why = ran.err.split(": ", 2)[-1]
+        if ran.status == 4:
+            rows = json.loads(bench.run("check", "m.onnx", "--json").out or "{}").get("nodes", [])
+            why = "; ".join(sorted({f"{r['type']}: {r['detail']}" for r in rows if r["status"] == "UNSUPPORTED"})) or why
+        elif ran.status == 5 and "host layer failed" not in ran.err:
             bench.defect("run", f"status 5: {launch.plain(ran.err)}")
-        return f"refused {ran.status}" if ran.status > 0 else "crashed"
-    try:
-        verdict = compare(model, said)
-    except (ValueError, TypeError):
-        return "ambiguous"
-    if verdict in ("equal", "ambiguous"):
-        return verdict
-    bench.note += f" ({verdict})"
-    bench.defect("run", f"wrong values: {name.split('_')[0]}: {'; '.join(sorted({n[0] for n in notes}))}")
-    return "wrong values"
+        self.refusals[f"{ran.status} {launch.plain(why)}"] += 1
 
 
 def main():
@@ -182,15 +213,15 @@ def main():
     shutil.rmtree(out, ignore_errors=True)
     os.makedirs(os.path.join(out, "work"))
     os.chdir(os.path.join(out, "work"))
-    findings, refusals, operators, runtime = Findings(os.path.join(out, "findings")), collections.Counter(), Operators(), Runtime()
-    outcomes = collections.Counter()
+    findings = Findings(os.path.join(out, "findings"))
+    comparison = Comparison(tool, findings, args.seed)
     for number in range(args.count) if args.only is None else [args.only]:
-        outcomes[one(tool, findings, refusals, runtime, operators, args.seed, number)] += 1
-    findings.counts["operators"] = outcomes
-    print(", ".join(f"{n} {what}" for what, n in outcomes.most_common()))
+        comparison.number(number)
+    findings.counts["operators"] = comparison.outcomes
+    print(", ".join(f"{n} {what}" for what, n in comparison.outcomes.most_common()))
     print(findings.listing())
     print("\nWhat ONNX Runtime runs and the tool refuses:")
-    for what, n in refusals.most_common(40):
+    for what, n in comparison.refusals.most_common(60):
         print(f"{n:6} {what}")
     if report:
         findings.write(report)

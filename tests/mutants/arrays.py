@@ -118,8 +118,8 @@ class Arrays:
     def examine(self, bench, rng):
         file = "x.npz" if bench.note.split(": ")[1].startswith("npz") else "x.npy"
         commands = [["run", MODEL, f"--input={file}", "-o", "out"]] * 4
-        commands += [["dequantize", file, "--scale", "0.5", "--zero-point", "3", "-o", rng.choice(["y.npy", "y.csv", "y.npz", "y"])],
-                     ["quantize", FLOAT, "--calib", file, "-o", "q.onnx"],
+        commands += 4 * [["dequantize", file, "--scale", "0.5", "--zero-point", "3", "-o", rng.choice(["y.npy", "y.csv", "y.npz", "y"])]]
+        commands += [["quantize", FLOAT, "--calib", file, "-o", "q.onnx"],
                      ["compare", MODEL, "--reference", ".", f"--input={file}"],
                      ["compare", MODEL, "--reference", file, f"--input={file}"]]
         return bench.run(*rng.choice(commands))

@@ -19,7 +19,7 @@ LIMITS = ["--max-instructions", "300000", "--max-macs", "100000000", "--max-byte
 def extreme(rng, text):
     """Another number in place of one."""
     if rng.random() < 0.5:
-        value = near(rng, int(text, 0))
+        value = near(rng, int(text, 16 if "x" in text else 10))
     else:
         value = rng.choice([*INTEGERS, 2**63, -2**63 - 1, 2**64 - 1, 2**64, 2**127, 2**128])
     return hex(value) if rng.random() < 0.2 else str(value)

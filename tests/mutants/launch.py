@@ -29,7 +29,7 @@ class Ended:
         """What is wrong whatever the input was; None if nothing."""
         panic = PANIC.search(self.err)
         if panic:
-            return f"panic at {panic[1]}: {plain(panic[2])}"
+            return f"panic at {re.sub('.*/registry/src/[^/]*/', '', panic[1])} {plain(panic[2])}"
         if self.late:
             return f"time-out of {SECONDS} s"
         if self.status < 0:

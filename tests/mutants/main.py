@@ -22,6 +22,7 @@ import sys
 from arrays import Arrays
 from assembly import Assembly
 from findings import Bench, Findings
+from floats import Floats
 from machines import Machines
 from models import Models
 from pictures import Pictures
@@ -30,7 +31,7 @@ from texts import Texts
 from traces import Traces
 
 # Kinds, and the share of mutants of each.
-KINDS = {Models: 35, Programs: 20, Assembly: 15, Machines: 6, Arrays: 7, Pictures: 6, Traces: 5, Texts: 6}
+KINDS = {Models: 35, Programs: 18, Assembly: 13, Machines: 6, Arrays: 6, Pictures: 6, Traces: 5, Texts: 6, Floats: 5}
 ADDRESS_SPACE = 8 << 30
 
 
