@@ -106,8 +106,8 @@ def compare(model, said):
         if not rights or not os.path.exists(file_name(name)):
             continue
         found = np.load(file_name(name))
-        if found.dtype == np.int32 and rights[0].dtype == np.int64:
-            rights = [r.astype(np.int32) for r in rights]  # Indices of host layers.
+        if found.dtype == np.int32 and rights[0].dtype in (np.int64, np.bool_):
+            rights = [r.astype(np.int32) for r in rights]  # Of host layers.
         allowed = max(tolerance(model, r) for r in rights)
         best = min(distance(found, r) for r in rights)
         if best <= allowed:

@@ -75,7 +75,7 @@ def execute(bench, rng, program, options=()):
     excused = ["watchdog", "--max", "host layer failed"]
     if check.status == 0 and ran.status == 5 and not any(word in ran.err for word in excused):
         bench.defect("run", f"check 0, run 5: {launch.plain(ran.err)}")
-    if check.status not in (0, ran.status) and ran.status == 0:
+    if check.status and ran.status == 0 and "host layer" not in check.err:
         bench.defect("check", f"run 0, check {check.status}: {launch.plain(check.err)}")
     return ran
 
@@ -101,7 +101,7 @@ class Assembly:
         if built.status:
             if rng.random() < 0.2:
                 checked = bench.run("check", "m.s")
-                if checked.status != built.status:
+                if checked.status != built.status and "host layer" not in checked.err:
                     bench.defect("check", f"asm {built.status}, check {checked.status}: {launch.plain(checked.err)}")
             return built
         printed = bench.run("disasm", "m.rcn", "-o", "again.s")

@@ -169,6 +169,18 @@ def constant_node(model, rng):
     return "Constant"
 
 
+@change
+def activation(model, rng):
+    """A constant operand becomes an input."""
+    parts = {t.name for group in quantizer_parts(model.graph) for t in group}
+    tensor = some(rng, [t for t in arrays(model.graph) if t.name not in parts and t.data_type != TensorProto.INT64])
+    if tensor is None:
+        return None
+    model.graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims)))
+    model.graph.initializer.remove(tensor)
+    return f"{tensor.name} is an input"
+
+
 def mutate(model, rng):
     """One change of a model, and what it was."""
     for _ in range(20):

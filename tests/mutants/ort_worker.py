@@ -29,32 +29,38 @@ def session(level):
     options.graph_optimization_level, entries = LEVELS[level]
     for key, value in entries.items():
         options.add_session_config_entry(key, value)
-    model = unsigned() if level == "unsigned" else "m.onnx"
-    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    model, moved = unsigned() if level == "unsigned" else ("m.onnx", [])
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"]), moved
 
 
 def unsigned():
-    """The model with unsigned weights; ValueError if it has no signed ones."""
+    """The model with unsigned weights, and which of its inputs are such; ValueError if it has no signed ones."""
     model = onnx.load("m.onnx")
     graph = model.graph
     by_name = {t.name: t for t in graph.initializer}
-    changed = 0
+    changed, moved = 0, []
     for node in graph.node:
         if node.op_type not in WEIGHTS:
             continue
         weights, zero = WEIGHTS[node.op_type]
         names = [node.input[weights], node.input[zero] if len(node.input) > zero else ""]
-        if by_name.get(names[0]) is None or by_name[names[0]].data_type != onnx.TensorProto.INT8:
+        given = [i.type.tensor_type for i in graph.input if i.name == names[0] and i.name not in by_name]
+        if given and given[0].elem_type == onnx.TensorProto.INT8:
+            given[0].elem_type = onnx.TensorProto.UINT8
+            moved.append(names[0])
+        elif names[0] not in by_name or by_name[names[0]].data_type != onnx.TensorProto.INT8:
             continue
         node.input.extend([""] * (zero + 1 - len(node.input)))
         for at, name in zip((weights, zero), names):
+            if name in moved:
+                continue
             array = numpy_helper.to_array(by_name[name]) if name else np.int8(0)
             node.input[at] = f"unsigned_{changed}"
             graph.initializer.append(numpy_helper.from_array((array.astype(int) + 128).astype(np.uint8), node.input[at]))
             changed += 1
     if not changed:
         raise ValueError
-    return model.SerializeToString()
+    return model.SerializeToString(), moved
 
 
 def value(random, kind, shape):
@@ -76,7 +82,7 @@ def answer(seed):
     given, dims, results, names, refusal = None, {}, {}, [], ""
     for level in LEVELS:
         try:
-            running = session(level)
+            running, moved = session(level)
             if given is None:
                 given = {}
                 for info in running.get_inputs():
@@ -86,7 +92,8 @@ def answer(seed):
                         return {"why": "too large"}
                     given[info.name] = value(random, TYPES[info.type[7:-1]], shape)
             names = [o.name for o in running.get_outputs()]
-            results[level] = running.run(None, given)
+            results[level] = running.run(None, {
+                k: (v.astype(int) + 128).astype(np.uint8) if k in moved else v for k, v in given.items()})
         except Exception as e:  # ONNX Runtime throws all kinds of its own.
             refusal = str(e)
             if given is None and level == "none":

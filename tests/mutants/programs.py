@@ -158,7 +158,7 @@ class Programs:
             try:
                 data, note = mutate(rng, data)
                 notes.append(note)
-            except (struct.error, ValueError, IndexError, KeyError, UnicodeDecodeError, RecursionError):
+            except (struct.error, ValueError, IndexError, KeyError, OverflowError, RecursionError):
                 break  # Too damaged to be taken apart again.
         return {"m.rcn": data}, f"{name}: {', '.join(notes)}"
 
