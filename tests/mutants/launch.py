@@ -11,7 +11,7 @@ MEMORY = 1 << 30
 DOCUMENTED = range(6)
 # Commands whose answer "no" stands in the report on stdout.
 ANSWERS = {"check", "compare", "diagnose", "info"}
-PANIC = re.compile(r"panicked at (\S+?):\s*(.*)", re.DOTALL)
+PANIC = re.compile(r"panicked at (\S+:\d+):\d+:\s*([^\n]*)")
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Ended:
         """What is wrong whatever the input was; None if nothing."""
         panic = PANIC.search(self.err)
         if panic:
-            return f"panic at {re.sub('.*/registry/src/[^/]*/', '', panic[1])} {plain(panic[2])}"
+            return f"panic at {re.sub('.*/registry/src/[^/]*/', '', panic[1])}: {plain(panic[2])}"
         if self.late:
             return f"time-out of {SECONDS} s"
         if self.status < 0:
