@@ -1,17 +1,23 @@
 """Mutants of pictures: PNG chunks and JPEG segments changed, checksums right, odd colour types and sizes."""
 import io
 import struct
+import subprocess
 import zlib
 
 import numpy as np
+from onnx import TensorProto, helper
 from PIL import Image
 
 import seeds
-from values import INTEGERS, damage
+from values import damage
 
-MODEL = str(seeds.PROGRAMS / "digit_cnn" / "model.onnx")
 FLOAT = str(seeds.PROGRAMS / "digit_cnn" / "float.onnx")
 SIZES = [0, 1, 2, 28, 255, 256, 4096, 8192, 32767, 32768, 65535, 65536, 2**31 - 1, 2**31, 2**32 - 1]
+BOMB = zlib.compress(bytes(50_000_000))
+EXTRA = [(b"PLTE", bytes(n)) for n in (0, 3, 4, 768, 771)] + [(b"tRNS", bytes(n)) for n in (0, 1, 2, 6, 300)] + [
+    (b"iCCP", b"x\0\0" + BOMB), (b"zTXt", b"x\0\0" + BOMB), (b"acTL", struct.pack(">II", 2**31, 0)), (b"fcTL", bytes(26)),
+    (b"tEXt", b"")]
+SIDECAR = b"[input.x]\nmean = 33.3\nstd = 78.5\n"
 
 
 def chunk(name, data):
@@ -54,7 +60,7 @@ def png(rng, data):
     elif way == "bomb":
         side = rng.choice([28, 8000, 20000])
         found = [(b"IHDR", struct.pack(">IIBBBBB", side, side, rng.choice([1, 8, 16]), rng.choice([0, 2, 6]), 0, 0, rng.randrange(2))),
-                 (b"IDAT", zlib.compress(bytes(rng.choice([10, 50_000_000])))), (b"IEND", b"")]
+                 (b"IDAT", rng.choice([BOMB, zlib.compress(bytes(10))])), (b"IEND", b"")]
     elif way == "drop":
         del found[at]
     elif way == "twice":
@@ -66,10 +72,7 @@ def png(rng, data):
     elif way == "data":
         found[at] = name, damage(rng, content)
     elif way == "extra":
-        extra = rng.choice([(b"PLTE", bytes(rng.choice([0, 3, 4, 768, 771]))), (b"tRNS", bytes(rng.choice([0, 1, 2, 6, 300]))),
-                            (b"iCCP", b"x\0\0" + zlib.compress(bytes(50_000_000))), (b"zTXt", b"x\0\0" + zlib.compress(bytes(10**7))),
-                            (b"acTL", struct.pack(">II", 2**31, 0)), (b"fcTL", bytes(26)), (b"tEXt", b"")])
-        found.insert(rng.randrange(len(found) + 1), extra)
+        found.insert(rng.randrange(len(found) + 1), rng.choice(EXTRA))
     made = data[:8] + b"".join(chunk(*c) for c in found)
     if way == "crc":
         return damage(rng, made), "png bytes"
@@ -127,11 +130,28 @@ def drawn():
     return found
 
 
+def programs(tool):
+    """Programs that quantize a picture: of one channel or three, normalized or as it is."""
+    found = {}
+    for name, kind, channels in [("grey", TensorProto.FLOAT, 1), ("colours", TensorProto.FLOAT, 3), ("bytes", TensorProto.UINT8, 3)]:
+        nodes = [seeds.node("QuantizeLinear", "x s z", "y")] if name != "bytes" else [seeds.node("Transpose", "x", "y", perm=[0, 2, 3, 1])]
+        image = [helper.make_tensor_value_info("x", kind, (1, channels, 28, 28))]
+        with open("p.onnx", "wb") as file:
+            file.write(seeds.model(nodes, None, inputs=image).SerializeToString())
+        with open("p.toml", "wb") as file:
+            file.write(SIDECAR if name != "bytes" else b"")
+        subprocess.run([tool, "compile", "p.onnx", "-o", "p.rcn"], check=True, capture_output=True)
+        with open("p.rcn", "rb") as file:
+            found[name] = file.read()
+    return found
+
+
 class Pictures:
     """`x.png`, whatever it is."""
     name = "pictures"
 
-    def __init__(self, _):
+    def __init__(self, tool):
+        self.programs = list(programs(tool).values())
         self.seeds = drawn()
         self.seeds.append(("PNG", (seeds.PROGRAMS / "digit_cnn" / "seven.png").read_bytes()))
         self.seeds.append(("JPEG", (seeds.PROGRAMS / "photos" / "clock.jpg").read_bytes()))
@@ -139,10 +159,10 @@ class Pictures:
     def mutant(self, rng):
         form, data = rng.choice(self.seeds)
         data, note = (png if form == "PNG" else jpeg)(rng, data)
-        return {"x.png": data}, note
+        return {"x.png": data, "p.rcn": rng.choice(self.programs)}, note
 
     def examine(self, bench, rng):
-        if rng.random() < 0.85:
-            return bench.run("run", MODEL, "--input=x.png")
+        if rng.random() < 0.95:
+            return bench.run("run", "p.rcn", "--input=x.png", "-o", "out")
         size = ["--resize", str(rng.choice([1, 28, 4000, 2**32 - 1]))] if rng.random() < 0.3 else []
         return bench.run("quantize", FLOAT, "--calib", "x.png", "-o", "q.onnx", *size)
