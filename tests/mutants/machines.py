@@ -72,14 +72,14 @@ class Machines:
             given = inputs.give(rng, "m.rcn")
             if given is not None:
                 ran = bench.run("run", model, *given, "--machine", "m.toml", "--profile")
-                if ran.status:
+                if ran.refused():
                     bench.defect("run", f"check 0, run {ran.status}: {launch.plain(ran.err)}")
             if rng.random() < 0.3:
                 info = bench.run("info", "m.rcn", "--machine", "m.toml", "--layers")
-                if info.status:
+                if info.refused():
                     bench.defect("info", f"compile 0, info {info.status}: {launch.plain(info.err)}")
         if rng.random() < 0.3:
             estimate = bench.run("estimate", model, "--machine", "m.toml", *rng.choice([[], ["--plot", "m.svg"]]))
-            if check.status == 0 and estimate.status:
+            if check.status == 0 and estimate.refused():
                 bench.defect("estimate", f"check 0, estimate {estimate.status}: {launch.plain(estimate.err)}")
         return check

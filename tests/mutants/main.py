@@ -31,7 +31,7 @@ from texts import Texts
 from traces import Traces
 
 # Kinds, and the share of mutants of each.
-KINDS = {Models: 35, Programs: 18, Assembly: 13, Machines: 6, Arrays: 6, Pictures: 6, Traces: 5, Texts: 6, Floats: 5}
+KINDS = {Models: 20, Programs: 12, Assembly: 15, Machines: 6, Arrays: 12, Pictures: 12, Traces: 10, Texts: 8, Floats: 5}
 ADDRESS_SPACE = 8 << 30
 
 

@@ -53,8 +53,9 @@ class Models:
             bench.run("estimate", "m.onnx", *options)
             return
         ran = bench.run("run", "m.onnx", *given, "-o", "out", *options)
-        if ran.status:
+        if ran.refused():
             bench.defect("run", f"check 0, run {ran.status}: {launch.plain(ran.err)}")
+        if ran.status:
             return
         way = rng.randrange(8)
         if way < 3:
@@ -62,15 +63,15 @@ class Models:
             again = bench.run("run", "m.rcn", *given, "-o", "again", "--engine", "reference", *more)
             if again.status == 0 and not same("out", "again"):
                 bench.defect("run", "the engines differ")
-            elif again.status:
+            elif again.refused():
                 bench.defect("run", f"model 0, program {again.status}: {launch.plain(again.err)}")
         elif way == 3:
             estimate = bench.run("estimate", "m.onnx", *options)
-            if estimate.status:
+            if estimate.refused():
                 bench.defect("estimate", f"check 0, estimate {estimate.status}: {launch.plain(estimate.err)}")
         elif way == 4:
             info = bench.run("info", "m.rcn", "--layers", "--tensors", "--provenance")
-            if info.status:
+            if info.refused():
                 bench.defect("info", f"compile 0, info {info.status}: {launch.plain(info.err)}")
 
 
