@@ -5,10 +5,11 @@
     python3 tests/mutants/against_ort.py --tool target/release/rcar-iss --out /tmp/mutants --count 8000
 
 Mutants stay mostly valid (operator_mutators.py). Right is what ONNX Runtime computes at one of its levels (all optimizations,
-none, all with session.qdqisint8allowed=1, and see ort_worker.py): integers exactly in models of QLinear operators, within one step where an operator
-stands between DequantizeLinear and QuantizeLinear, floats within 1e-4 of their range or one step of the coarsest quantizer.
-Where its levels differ among each other by more than that, nothing can be said (ambiguous). Otherwise as main.py; needs
-onnxruntime, too.
+none, all with session.qdqisint8allowed=1, and see ort_worker.py): integers exactly in models of QLinear operators, within one
+step where an operator stands between DequantizeLinear and QuantizeLinear, floats within 1e-4 of the largest or one step of the
+coarsest quantizer. Where its levels differ among each other by more than that, nothing can be said (ambiguous). If several
+changes make a wrong value, each is tried alone, and the first that suffices is kept. Otherwise as main.py; needs onnxruntime,
+too.
 """
 import argparse
 import collections

@@ -40,7 +40,8 @@ def npy(rng, array):
             shape.insert(rng.randrange(len(shape) + 1), rng.choice([0, 1, 1, 2, *INTEGERS]))
         if rng.random() < 0.5:
             shape = shape[:rng.randrange(len(shape) + 1)]
-        text = rng.choice([str(tuple(shape)), str(shape), "()", f"({'1,' * 500})", "(1e3,)", "(-1,)", "(0x10,)", f"({2**64},)", "1"])
+        text = rng.choice([str(tuple(shape)), str(shape), "()", f"({'1,' * 500})", "(1e3,)", "(-1,)", "(0x10,)", f"({2**64},)",
+                           "1"])
         return header(array.dtype.str, False, text) + body, f"shape {text[:30]}"
     if way == "order":
         text = rng.choice(["True", "True", "1", "None", "'x'"])
@@ -118,7 +119,8 @@ class Arrays:
     def examine(self, bench, rng):
         file = "x.npz" if bench.note.split(": ")[1].startswith("npz") else "x.npy"
         commands = [["run", MODEL, f"--input={file}", "-o", "out"]] * 4
-        commands += 4 * [["dequantize", file, "--scale", "0.5", "--zero-point", "3", "-o", rng.choice(["y.npy", "y.csv", "y.npz", "y"])]]
+        target = rng.choice(["y.npy", "y.csv", "y.npz", "y"])
+        commands += [["dequantize", file, "--scale", "0.5", "--zero-point", "3", "-o", target]] * 4
         commands += [["quantize", FLOAT, "--calib", file, "-o", "q.onnx"],
                      ["compare", MODEL, "--reference", ".", f"--input={file}"],
                      ["compare", MODEL, "--reference", file, f"--input={file}"]]

@@ -11,7 +11,8 @@ NUMBER = re.compile(r"(?<![\w.])-?(?:0x[0-9a-fA-F]+|\d+)(?![\w.])")
 WORD = re.compile(r"[A-Za-z_.][\w.]*")
 PIECES = """.const .code .model .in .layer .tensor .host .removed .buffer .name .isa .machine .dram .u8 .s8 .u16 .s16 .s32 .s64
 .f32 .hex .zero .align .tdesc .qdesc .wdesc .word wait( {bias} t0 t31 q0 w0 x0 x31 a0 dmain dmaout mac vec [ ] { } ( ) " ' , : ;
-= at layer zp= m0= nan inf -inf 1e999 0x 0xffffffffffffffffffffffffffffffffff -9223372036854775809 \\ \\n \\u0000 \\ud800""".split()
+= at layer zp= m0= nan inf -inf 1e999 0x 0xffffffffffffffffffffffffffffffffff -9223372036854775809
+\\ \\n \\u0000 \\ud800""".split()
 LIMITS = ["--max-instructions", "300000", "--max-macs", "100000000", "--max-bytes", "1000000000",
           "--max-comparisons", "10000000"]
 

@@ -38,8 +38,9 @@ def networks():
                               node("Sigmoid", "q", "s"), node("Mul", "q s", "y")], weights),
         "classifier": network([conv, node("Relu", "c", "r"), node("MaxPool", "r", "p", kernel_shape=[2, 2], strides=[2, 2]),
                                node("Reshape", "p shape", "f"), node("Gemm", "f m n", "g"), node("Softmax", "g", "y")], weights),
-        "residual": network([conv, node("Clip", "c", "r"), node("Conv", "r v", "d", group=4, pads=[1, 1, 1, 1]), node("Add", "d c", "s"),
-                             node("Concat", "s c", "t", axis=1), node("ReduceMean", "t", "y", axes=[2, 3])], weights),
+        "residual": network([conv, node("Clip", "c", "r"), node("Conv", "r v", "d", group=4, pads=[1, 1, 1, 1]),
+                             node("Add", "d c", "s"), node("Concat", "s c", "t", axis=1),
+                             node("ReduceMean", "t", "y", axes=[2, 3])], weights),
         "host": network([conv, node("LayerNormalization", "c n8", "l"), node("Erf", "l", "e"), node("MatMul", "e e", "y")],
                         {**weights, "n8": f(8)}),
     }
@@ -61,17 +62,20 @@ class Floats:
             return {"m.onnx": data, **files}, f"{name}: wire {note}"
         model = onnx.ModelProto()
         model.ParseFromString(data)
-        notes = [onnx_mutators_more.mutate(model, rng, onnx_mutators.graphs) for _ in range(rng.choices([1, 2, 3], [75, 18, 7])[0])]
+        times = rng.choices([1, 2, 3], [75, 18, 7])[0]
+        notes = [onnx_mutators_more.mutate(model, rng, onnx_mutators.graphs) for _ in range(times)]
         return {"m.onnx": model.SerializeToString(), **files}, f"{name}: {'; '.join(notes)}"
 
     def examine(self, bench, rng):
         np.save("x.npy", inputs.array(rng, np.float32, (2, 3, 8, 8)))
         more = rng.choice([[], [], ["--equalize"], ["--bias-correction"], ["--prune", "0.5", "--prune-block", "2x2"],
-                           ["--method", "entropy"], ["--method", "mse"], ["--bits", "16"], ["--activations", "s8"], ["--per-tensor"]])
+                           ["--method", "entropy"], ["--method", "mse"], ["--bits", "16"], ["--activations", "s8"],
+                           ["--per-tensor"]])
         made = bench.run("quantize", "m.onnx", "--calib", "x.npy", "-o", "q.onnx", *more)
         if made.status == 0:
             check = bench.run("check", "q.onnx")
             ran = bench.run("run", "q.onnx", "--input=x.npy")
             if check.status not in (0, 4) or ran.status != check.status:
-                bench.defect("quantize", f"quantize 0, check {check.status}, run {ran.status}: {launch.plain(ran.err or check.out)}")
+                why = launch.plain(ran.err or check.out)
+                bench.defect("quantize", f"quantize 0, check {check.status}, run {ran.status}: {why}")
         return made

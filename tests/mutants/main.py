@@ -78,7 +78,8 @@ def main():
         numbers = range(count) if args.only is None else [args.only]
         for number in numbers:
             one(made, tool, findings, args.seed, number)
-        print(f"{kind.name}: {len(numbers)} mutants, {len(findings.found)} kinds of findings so far", file=sys.stderr, flush=True)
+            if number % 1000 == 999:
+                print(f"{kind.name} {number + 1}: {len(findings.found)} findings so far", file=sys.stderr, flush=True)
     if args.only is None:
         clear()
     print(findings.summary())

@@ -59,7 +59,8 @@ def png(rng, data):
         found.insert(where, (b"IDAT", zlib.compress(raw)))
     elif way == "bomb":
         side = rng.choice([28, 8000, 20000])
-        found = [(b"IHDR", struct.pack(">IIBBBBB", side, side, rng.choice([1, 8, 16]), rng.choice([0, 2, 6]), 0, 0, rng.randrange(2))),
+        form = rng.choice([1, 8, 16]), rng.choice([0, 2, 6]), 0, 0, rng.randrange(2)
+        found = [(b"IHDR", struct.pack(">IIBBBBB", side, side, *form)),
                  (b"IDAT", rng.choice([BOMB, zlib.compress(bytes(10))])), (b"IEND", b"")]
     elif way == "drop":
         del found[at]
@@ -68,7 +69,7 @@ def png(rng, data):
     elif way == "order":
         rng.shuffle(found)
     elif way == "name":
-        found[at] = rng.choice([b"IHDR", b"IDAT", b"IEND", b"PLTE", b"tRNS", b"acTL", b"fdAT", b"gAMA", b"iCCP", b"\0\0\0\0"]), content
+        found[at] = rng.choice([b"IHDR", b"IDAT", b"IEND", b"PLTE", b"tRNS", b"acTL", b"fdAT", b"gAMA", b"\0\0\0\0"]), content
     elif way == "data":
         found[at] = name, damage(rng, content)
     elif way == "extra":
@@ -94,13 +95,15 @@ def jpeg(rng, data):
         return data[:frame + 5] + size + data[frame + 9:], "jpeg size"
     if way == "parts":
         where = frame + 9 + rng.randrange(10)
-        return data[:where] + bytes([rng.choice([0, 1, 2, 3, 4, 0x11, 0x22, 0x41, 0x44, 255])]) + data[where + 1:], "jpeg components"
+        number = rng.choice([0, 1, 2, 3, 4, 0x11, 0x22, 0x41, 0x44, 255])
+        return data[:where] + bytes([number]) + data[where + 1:], "jpeg components"
     if way == "depth":
         return data[:frame + 4] + bytes([rng.choice([0, 1, 2, 12, 16, 255])]) + data[frame + 5:], "jpeg depth"
     if way == "marker":
         return data[:at + 1] + bytes([rng.randrange(0xc0, 0x100)]) + data[at + 2:], "jpeg marker"
     if way == "length":
-        return data[:at + 2] + struct.pack(">H", rng.choice([0, 1, 2, 3, length + 1, length - 1, 65535])) + data[at + 4:], "jpeg length"
+        length = rng.choice([0, 1, 2, 3, length + 1, length - 1, 65535])
+        return data[:at + 2] + struct.pack(">H", length) + data[at + 4:], "jpeg length"
     if way == "table":
         return data[:at + 4] + damage(rng, data[at + 4:at + 2 + length]) + data[at + 2 + length:], "jpeg segment"
     if way == "twice":
@@ -124,7 +127,8 @@ def drawn():
         for mode in modes:
             for options in [{}, {"progressive": True}] if form == "JPEG" else [{}]:
                 buffer = io.BytesIO()
-                picture = Image.fromarray(random.integers(0, 65536, (31, 40)).astype(np.uint16)) if mode == "I;16" else colours.convert(mode)
+                deep = random.integers(0, 65536, (31, 40)).astype(np.uint16)
+                picture = Image.fromarray(deep) if mode == "I;16" else colours.convert(mode)
                 picture.save(buffer, form, **options)
                 found.append((form, buffer.getvalue()))
     return found
@@ -133,8 +137,10 @@ def drawn():
 def programs(tool):
     """Programs that quantize a picture: of one channel or three, normalized or as it is."""
     found = {}
-    for name, kind, channels in [("grey", TensorProto.FLOAT, 1), ("colours", TensorProto.FLOAT, 3), ("bytes", TensorProto.UINT8, 3)]:
-        nodes = [seeds.node("QuantizeLinear", "x s z", "y")] if name != "bytes" else [seeds.node("Transpose", "x", "y", perm=[0, 2, 3, 1])]
+    real, integer = seeds.node("QuantizeLinear", "x s z", "y"), seeds.node("Transpose", "x", "y", perm=[0, 2, 3, 1])
+    for name, kind, channels in [("grey", TensorProto.FLOAT, 1), ("colours", TensorProto.FLOAT, 3),
+                                 ("bytes", TensorProto.UINT8, 3)]:
+        nodes = [integer if name == "bytes" else real]
         image = [helper.make_tensor_value_info("x", kind, (1, channels, 28, 28))]
         with open("p.onnx", "wb") as file:
             file.write(seeds.model(nodes, None, inputs=image).SerializeToString())

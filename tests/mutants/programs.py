@@ -171,7 +171,8 @@ class Programs:
         printed = bench.run("disasm", "m.rcn", "-o", "m.s")
         again = bench.run("asm", "m.s", "-o", "again.rcn")
         if printed.status or again.status:
-            bench.defect("disasm", f"info 0, disasm {printed.status}, asm {again.status}: {launch.plain(again.err or printed.err)}")
+            why = launch.plain(again.err or printed.err)
+            bench.defect("disasm", f"info 0, disasm {printed.status}, asm {again.status}: {why}")
         elif [content("m.rcn", s) for s in elf.SECTIONS[:2]] != [content("again.rcn", s) for s in elf.SECTIONS[:2]]:
             bench.defect("disasm", "text assembles to other code or constants")
         more = rng.choice([[], [], ["--dump-layers", "layers"], ["--trace", "m.trace"], ["--engine", "reference"], ["--profile"],
