@@ -3,7 +3,8 @@ import numpy as np
 
 import elf
 
-TYPES = {"u8": np.uint8, "s8": np.int8, "u16": np.uint16, "s16": np.int16, "s32": np.int32, "s64": np.int64, "f32": np.float32}
+TYPES = {"u8": np.uint8, "s8": np.int8, "u16": np.uint16, "s16": np.int16, "s32": np.int32, "s64": np.int64, "f32": np.float32,
+         "bool": np.bool_}
 MOST_BYTES = 1 << 23
 MOST_MACS = 1_000_000_000
 
