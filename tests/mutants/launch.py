@@ -59,14 +59,15 @@ def launch(tool, arguments):
                (os.POSIX_SPAWN_OPEN, 1, ".out", flags, 0o600), (os.POSIX_SPAWN_OPEN, 2, ".err", flags, 0o600)]
     pid = os.posix_spawn(tool, [tool, *arguments], os.environ, file_actions=actions)
     watched = os.pidfd_open(pid)
-    resource.prlimit(pid, resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    resource.prlimit(pid, resource.RLIMIT_CPU, (SECONDS, SECONDS + 5))
     late = not select.select([watched], [], [], 6 * SECONDS)[0]
     if late:
         os.kill(pid, signal.SIGKILL)
     _, status, usage = os.wait4(pid, 0)
     os.close(watched)
-    late |= usage.ru_utime + usage.ru_stime >= SECONDS
-    return Ended(arguments, os.waitstatus_to_exitcode(status), read(".out"), read(".err"), usage.ru_maxrss, late)
+    status = os.waitstatus_to_exitcode(status)
+    late |= status == -signal.SIGXCPU
+    return Ended(arguments, status, read(".out"), read(".err"), usage.ru_maxrss, late)
 
 
 def read(path):
