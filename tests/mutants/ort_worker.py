@@ -38,6 +38,7 @@ def unsigned():
     model = onnx.load("m.onnx")
     graph = model.graph
     by_name = {t.name: t for t in graph.initializer}
+    by_name |= {n.output[0]: a.t for n in graph.node if n.op_type == "Constant" for a in n.attribute if a.name == "value"}
     changed, moved = 0, []
     for node in graph.node:
         if node.op_type not in WEIGHTS:
