@@ -60,6 +60,7 @@ def main():
     parser.add_argument("--count", type=int, default=40000, help="mutants of all kinds")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kinds", default=",".join(k.name for k in KINDS))
+    parser.add_argument("--first", type=int, default=0, help="begin with the mutant of this number, in each kind")
     parser.add_argument("--only", type=int, help="only the mutant of this number")
     parser.add_argument("--json", help="file for the table and the findings as JSON")
     args = parser.parse_args()
@@ -75,7 +76,7 @@ def main():
     for kind, share in chosen.items():
         made = kind(tool)
         count = args.count * share // sum(chosen.values())
-        numbers = range(count) if args.only is None else [args.only]
+        numbers = range(args.first, count) if args.only is None else [args.only]
         for number in numbers:
             one(made, tool, findings, args.seed, number)
             if number % 1000 == 999:
