@@ -19,6 +19,7 @@ mod steps;
 pub(crate) use constant::{Constant, Data};
 pub use import::{ImportError, ImportOptions, Imported, NodeRow, NodeStatus, Observe, import};
 pub use load::{LoadError, LoadedModel};
+pub(crate) use import::defect;
 pub(crate) use names::Names;
 pub(crate) use portable::portable;
 pub(crate) use steps::steps;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::network::{Floats, Network, attribute, float, int};
 use super::{QuantizeError, constants, gemm};
 use crate::onnx::proto::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
-use crate::onnx::{Constant, Names};
+use crate::onnx::{Constant, Names, defect};
 
 /// A cleaned network, and what became of its nodes.
 #[derive(Debug, Clone)]
@@ -34,6 +34,9 @@ pub fn clean(model: &ModelProto) -> Result<Cleaned, QuantizeError> {
             node.name(),
             node.op_type()
         )));
+    }
+    if let Some(why) = defect(&graph, &model.opset_import) {
+        return Err(QuantizeError::Model(why));
     }
     if let Some(name) = nowhere(&graph) {
         return Err(QuantizeError::Model(format!("nothing computes its output \"{name}\"")));

@@ -47,6 +47,7 @@ use crate::graph::{Graph, Node, Op, Quant, Tensor, TensorId};
 use crate::isa::Profile;
 use inputs::{declared, dtype_of};
 use node::OnnxNode;
+pub(crate) use node::defect;
 pub use operators::supported;
 use value::{Refusal, Value, unsupported};
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::proto::{AttributeProto, GraphProto, NodeProto};
+use super::super::proto::{AttributeProto, GraphProto, NodeProto, OperatorSetIdProto};
 use super::ImportError;
 use super::order::topological;
 use super::value::Refusal;
@@ -96,6 +96,17 @@ impl<'a> OnnxNode<'a> {
     pub(super) fn tensor(&self, name: &str) -> Option<&'a super::super::proto::TensorProto> {
         self.attribute(name).and_then(|a| a.t.as_ref())
     }
+}
+
+/// What breaks ONNX's own rules in a graph: a value that nothing computes, or two nodes, a circle, or operands whose types
+/// an operator does not take. None if it can be run.
+pub(crate) fn defect(proto: &GraphProto, opsets: &[OperatorSetIdProto]) -> Option<String> {
+    if let Err(e) = sorted(proto) {
+        return Some(e.to_string());
+    }
+    let (node, why) = crate::onnx::schema::check_types(proto, opsets).reports.into_iter().next()?;
+    let node = &proto.node[node];
+    Some(format!("node \"{}\" ({}): {why}", node.name(), node.op_type()))
 }
 
 /// The nodes in topological order (stable: a model that is sorted keeps its order).

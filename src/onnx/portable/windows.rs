@@ -3,6 +3,9 @@
 use super::{Known, attribute, int, ints};
 use crate::onnx::proto::NodeProto;
 
+/// The most elements that padding and steps may add for one that is there.
+const MOST: f64 = (1_u64 << 24) as f64;
+
 /// Fills in what a convolution or pool leaves to the rank of its operands, which the library does not look at. True if
 /// something was missing.
 pub(super) fn fill(node: &mut NodeProto, known: &Known) -> Result<bool, String> {
@@ -17,6 +20,7 @@ pub(super) fn fill(node: &mut NodeProto, known: &Known) -> Result<bool, String> 
         !(matches!(a.name(), "strides" | "dilations" | "pads" | "kernel_shape") && a.ints.is_empty())
     });
     let mut changed = node.attribute.len() != before;
+    modest(node)?;
     if let Some(axes) = spatial(node, pool, known) {
         for (name, value, each) in [("strides", 1, 1), ("dilations", 1, 1), ("pads", 0, 2)] {
             // Dilations of pools are not known to every opset.
@@ -28,6 +32,18 @@ pub(super) fn fill(node: &mut NodeProto, known: &Known) -> Result<bool, String> 
         }
     }
     lower(node, known).map(|moved| moved || changed)
+}
+
+/// Windows whose padding or steps make images out of nothing: the library would not ask before it allocates.
+fn modest(node: &NodeProto) -> Result<(), String> {
+    for name in ["strides", "dilations", "pads", "kernel_shape", "output_padding"] {
+        let all = attribute(node, name).map_or(&[][..], |a| &a.ints);
+        let made: f64 = all.iter().map(|v| (*v as f64).abs() + 1.0).product();
+        if made > MOST {
+            return Err(format!("{name} of {all:?} are too large for the float library"));
+        }
+    }
+    Ok(())
 }
 
 fn auto_pad(node: &NodeProto) -> &[u8] {

@@ -21,11 +21,6 @@ const MOST_BYTES: usize = 1 << 30;
 const MOST_EXTENT: f64 = (1_u64 << 24) as f64;
 const MOST_ELEMENTS: f64 = (1_u64 << 28) as f64;
 
-/// Whether a node gives as many elements as its operands' values say.
-fn extents_depend_on_data(n: &OnnxNode) -> bool {
-    matches!(n.op_type(), "Compress" | "NonMaxSuppression" | "NonZero" | "Unique" | "Loop" | "Scan")
-}
-
 impl<'a> Importer<'a> {
     /// Shape and type of a host value, found by running its nodes on zeros.
     pub(super) fn infer(&mut self, name: &'a str) -> Result<(Vec<usize>, DType), Refusal> {
@@ -62,6 +57,24 @@ impl<'a> Importer<'a> {
         let part = self.island(members)?;
         let model = self.model_of(&part, wanted.iter().map(|name| named(name)).collect())?;
         self.run_on_zeros(&part, &model, wanted)
+    }
+
+    /// Whether a node gives as many elements as its operands' values say.
+    fn extents_depend_on_data(&self, n: &OnnxNode<'a>) -> bool {
+        // Operators that take extents as operands, and the first that is one.
+        let first = match n.op_type() {
+            "Compress" | "NonMaxSuppression" | "NonZero" | "Unique" | "Loop" | "Scan" => return true,
+            "ConstantOfShape" | "Range" => 0,
+            "Reshape" | "Expand" | "Tile" | "Squeeze" | "Unsqueeze" | "Slice" | "Pad" | "Resize" | "Upsample"
+            | "TopK" | "Split" | "CenterCropPad" => 1,
+            _ => return false,
+        };
+        // What a Pad fills with is no extent.
+        let read = n.proto.input.iter().enumerate().skip(first).filter(|(i, _)| n.op_type() != "Pad" || *i != 2);
+        let computed = |name: &str| {
+            !name.is_empty() && !matches!(self.values.get(name), Some(Value::Constant(_) | Value::ConstantReal(_)))
+        };
+        read.map(|(_, name)| name.as_str()).any(computed)
     }
 
     /// Refuses nodes whose constants say that they give more than a host layer may: the library would not ask before it
@@ -126,7 +139,7 @@ impl<'a> Importer<'a> {
         outputs: &[TensorId],
     ) -> Result<(), Refusal> {
         let names: Vec<&str> = outputs.iter().map(|id| self.graph.tensor(*id).name.as_str()).collect();
-        if let Some(node) = part.nodes.iter().map(|i| &self.nodes[*i]).find(|n| extents_depend_on_data(n)) {
+        if let Some(node) = part.nodes.iter().map(|i| &self.nodes[*i]).find(|n| self.extents_depend_on_data(n)) {
             return unsupported(format!("the extents of what {} \"{}\" gives depend on data", node.op_type(), node.name));
         }
         for (id, found) in outputs.iter().zip(self.run_on_zeros(part, model, &names)?) {
