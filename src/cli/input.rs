@@ -99,7 +99,8 @@ fn expects(tensor: &TensorEntry) -> String {
 
 fn split<'a>(wanted: &[&'a TensorEntry], option: &str) -> Result<Given<'a>, Failure> {
     // Names may hold '=', too: the longest that fits is meant.
-    let named = wanted.iter().filter_map(|t| Some((t, option.strip_prefix(t.name.as_str())?.strip_prefix('=')?)));
+    let named =
+        wanted.iter().filter_map(|t| Some((t, option.strip_prefix(t.name.as_str())?.strip_prefix('=')?)));
     if let Some((tensor, file)) = named.max_by_key(|(t, _)| t.name.len()) {
         return Ok(Given { tensor, path: file.into() });
     }

@@ -50,7 +50,10 @@ pub fn plan(graph: &Graph, machine: &Machine, crowded: &BTreeSet<usize>) -> Plan
                 (Op::Reshape, Some((from, s)))
                     if !plain(*id)
                         && flattens(&s, &graph.tensor(*id).shape)
-                        && links.readers(*id).iter().all(|n| matches!(graph.nodes[*n].op, Op::Gemm { .. })) =>
+                        && links
+                            .readers(*id)
+                            .iter()
+                            .all(|n| matches!(graph.nodes[*n].op, Op::Gemm { .. })) =>
                 {
                     Some((from, s))
                 }

@@ -135,7 +135,10 @@ mod tests {
             let sum = softmax_sum((0..length).map(|_| table[255]));
             let got = softmax_value(table[255], m, sum, 0, [0, 1 << 21]);
             let want = (m / length as f32).min((1 << 21) as f32);
-            assert!((got as f32 - want).abs() <= want * 1e-5 + 0.5, "{length} elements, m {m}: {got}, not {want}");
+            assert!(
+                (got as f32 - want).abs() <= want * 1e-5 + 0.5,
+                "{length} elements, m {m}: {got}, not {want}"
+            );
         }
     }
 

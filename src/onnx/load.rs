@@ -80,6 +80,8 @@ impl LoadedModel {
     }
 }
 
+/// Parts of a file: offset and length.
+type Parts = BTreeMap<(u64, u64), Bytes>;
 /// Where external data may lie, and what was read of it.
 struct Beside {
     /// The folder that locations are relative to.
@@ -89,7 +91,7 @@ struct Beside {
     inside: Vec<PathBuf>,
     /// What was read of each file, by offset and length, and the sum: tensors at the same place share their bytes, and a
     /// model takes no more memory than its files.
-    read: BTreeMap<PathBuf, (BTreeMap<(u64, u64), Bytes>, u64)>,
+    read: BTreeMap<PathBuf, (Parts, u64)>,
 }
 
 impl Beside {

@@ -17,9 +17,9 @@ mod schema;
 mod steps;
 
 pub(crate) use constant::{Constant, Data};
+pub(crate) use import::defect;
 pub use import::{ImportError, ImportOptions, Imported, NodeRow, NodeStatus, Observe, import};
 pub use load::{LoadError, LoadedModel};
-pub(crate) use import::defect;
 pub(crate) use names::Names;
 pub(crate) use portable::portable;
 pub(crate) use steps::steps;

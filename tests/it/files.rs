@@ -305,5 +305,5 @@ fn memory_that_a_program_names_but_does_not_touch_costs_nothing() {
     // "Pages in memory" is the second number.
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages: u64 = pages.split(' ').nth(1).and_then(|n| n.parse().ok()).unwrap_or(0);
-    assert!(pages * 4096 < 6 << 30, "{} MiB", pages * 4096 >> 20);
+    assert!(pages * 4096 < 6 << 30, "{} MiB", (pages * 4096) >> 20);
 }

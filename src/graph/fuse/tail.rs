@@ -39,7 +39,9 @@ fn producer(work: &Work<'_, '_>, at: usize) -> Option<usize> {
 
 fn merge(work: &mut Work<'_, '_>, producer: usize, at: usize) {
     let table = &work.graph.nodes[at];
-    let (name, gone, Op::Table(lut)) = (table.name.clone(), table.inputs[0], table.op.clone()) else { return };
+    let (name, gone, Op::Table(lut)) = (table.name.clone(), table.inputs[0], table.op.clone()) else {
+        return;
+    };
     let between = work.graph.tensor(gone);
     let (dtype, zero_point) = (between.dtype, between.quant.map_or(0, |q| q.zero_point));
     let node = &mut work.graph.nodes[producer];

@@ -20,7 +20,16 @@ impl<'a> Importer<'a> {
         mut nodes: Vec<usize>,
     ) -> Pending {
         nodes.push(n.index);
-        Pending { kind, own: n.index, shape, inputs, bounds: Vec::new(), moves: Vec::new(), nodes, centred: false }
+        Pending {
+            kind,
+            own: n.index,
+            shape,
+            inputs,
+            bounds: Vec::new(),
+            moves: Vec::new(),
+            nodes,
+            centred: false,
+        }
     }
 
     /// Turns an operator that waited for its quantizer into a layer with the output `name`.
@@ -362,7 +371,9 @@ impl<'a> Importer<'a> {
             let step = match (part, operands) {
                 (Expr::Number(x), _) => LaneStep::Number(*x),
                 (Expr::Tensor(id), _) => LaneStep::Input(position(&mut inputs, *id)),
-                (Expr::Constant(c), _) => LaneStep::Input(position(&mut inputs, self.constant_tensor(c, None)?)),
+                (Expr::Constant(c), _) => {
+                    LaneStep::Input(position(&mut inputs, self.constant_tensor(c, None)?))
+                }
                 (Expr::Quantized(c), _) => {
                     let id = self.constant_tensor(&c.constant, c.quant())?;
                     LaneStep::Input(position(&mut inputs, id))

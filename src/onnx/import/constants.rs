@@ -324,7 +324,9 @@ pub(super) fn integer_bias(constant: &Constant, channels: usize, rows: usize) ->
 /// Whether the last axis alone counts values: a column `[M, 1]` of a matrix has one for each row.
 fn by_channel(shape: &[usize], rows: usize) -> bool {
     match shape {
-        [.., last] => shape[..shape.len() - 1].iter().all(|d| *d == 1) && (*last > 1 || rows == 1 || shape.len() == 1),
+        [.., last] => {
+            shape[..shape.len() - 1].iter().all(|d| *d == 1) && (*last > 1 || rows == 1 || shape.len() == 1)
+        }
         [] => true,
     }
 }

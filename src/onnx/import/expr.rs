@@ -109,14 +109,21 @@ impl Expr {
 
     /// Calls `f` for every leaf.
     pub(super) fn leaves(&self, f: &mut impl FnMut(&Expr)) {
-        self.parts().list.iter().filter(|(e, _)| !matches!(e, Expr::One(..) | Expr::Two(..))).for_each(|(e, _)| f(e));
+        self.parts()
+            .list
+            .iter()
+            .filter(|(e, _)| !matches!(e, Expr::One(..) | Expr::Two(..)))
+            .for_each(|(e, _)| f(e));
     }
 
     /// Calls `f` for every part after its operands, with what it gave for those; returns what it gives for the whole.
     ///
     /// # Errors
     /// Those of `f`.
-    pub(super) fn walk<T: Clone, E>(&self, mut f: impl FnMut(&Expr, &[T]) -> Result<T, E>) -> Result<Option<T>, E> {
+    pub(super) fn walk<T: Clone, E>(
+        &self,
+        mut f: impl FnMut(&Expr, &[T]) -> Result<T, E>,
+    ) -> Result<Option<T>, E> {
         let parts = self.parts();
         let mut made: Vec<T> = Vec::with_capacity(parts.list.len());
         for (e, [a, b]) in &parts.list {
@@ -269,7 +276,8 @@ mod tests {
         }
         assert!(e.parts().list.len() < 500);
         let mut tensors = 0;
-        e.with(TensorId(0), TensorId(7)).leaves(&mut |leaf| tensors += usize::from(matches!(leaf, Expr::Tensor(TensorId(7)))));
+        e.with(TensorId(0), TensorId(7))
+            .leaves(&mut |leaf| tensors += usize::from(matches!(leaf, Expr::Tensor(TensorId(7)))));
         assert!(tensors > 0 && tensors < 5);
         assert!(e.parts().at(0.0, &mut Vec::new()) == Some(0.0));
     }

@@ -66,9 +66,7 @@ impl Importer<'_> {
                     let t = self.graph.tensor(id).clone();
                     let made = self.producers.get(name).copied();
                     match made {
-                        _ if t.name == name && self.made_by.contains_key(&id) => {
-                            self.graph.outputs.push(id)
-                        }
+                        _ if t.name == name && self.made_by.contains_key(&id) => self.graph.outputs.push(id),
                         // Only another name of a tensor: the output is a copy, or lies in the same place.
                         Some(own) if t.name != name => {
                             let output = Tensor { name: name.into(), ..t };
@@ -128,8 +126,13 @@ impl Importer<'_> {
         let level = self.level_of(id);
         self.levels.insert(output, level);
         let layer = self.unique_layer(format!("{name}.output"));
-        let node =
-            Node { name: layer, op: Op::Reshape, inputs: vec![id], outputs: vec![output], onnx_nodes: Vec::new() };
+        let node = Node {
+            name: layer,
+            op: Op::Reshape,
+            inputs: vec![id],
+            outputs: vec![output],
+            onnx_nodes: Vec::new(),
+        };
         self.graph.nodes.push(node);
         self.graph.outputs.push(output);
     }

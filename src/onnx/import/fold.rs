@@ -31,7 +31,9 @@ pub(super) const MOST_ELEMENTS: usize = 1 << 25;
 pub(super) fn bounded(shape: &[usize]) -> Result<usize, Refusal> {
     match shape.iter().try_fold(1_usize, |n, d| n.checked_mul(*d)) {
         Some(n) if n <= MOST_ELEMENTS => Ok(n),
-        _ => unsupported(format!("a constant of shape {shape:?} is too large; {MOST_ELEMENTS} elements are the most")),
+        _ => unsupported(format!(
+            "a constant of shape {shape:?} is too large; {MOST_ELEMENTS} elements are the most"
+        )),
     }
 }
 
@@ -150,7 +152,9 @@ impl<'a> Importer<'a> {
         for (name, c) in inputs {
             if given.iter().all(|(known, _)| known != name) {
                 let tensor = c.to_tensor().ok_or_else(|| {
-                    Refusal::Unsupported(format!("\"{name}\" has elements that constants are not computed of"))
+                    Refusal::Unsupported(format!(
+                        "\"{name}\" has elements that constants are not computed of"
+                    ))
                 })?;
                 given.push((name, tensor));
             }
@@ -176,13 +180,63 @@ fn by_library(n: &OnnxNode, inputs: &[(&str, Rc<Constant>)]) -> bool {
     let fits = match n.op_type() {
         "MatMul" | "Gemm" | "Einsum" | "Conv" => product.is_some_and(|p| p <= MOST_ELEMENTS),
         "OneHot" => number(1).is_some_and(|depth| (0..=1 << 20).contains(&depth) && elements[0] <= 32),
-        "BatchNormalization" | "InstanceNormalization" | "LayerNormalization" | "CumSum" | "NonZero" | "TopK"
-        | "Trilu" | "GatherElements" | "GatherND" | "ScatterElements" | "ScatterND" | "Softmax" | "LogSoftmax"
-        | "Abs" | "Acos" | "Acosh" | "Asin" | "Asinh" | "Atan" | "Atanh" | "Ceil" | "Cos" | "Cosh" | "Elu" | "Erf"
-        | "Exp" | "Floor" | "Gelu" | "HardSigmoid" | "HardSwish" | "LeakyRelu" | "Log" | "Mish" | "Neg" | "Pow"
-        | "PRelu" | "Reciprocal" | "Relu" | "Round" | "Selu" | "Sigmoid" | "Sin" | "Sinh" | "Softplus" | "Softsign"
-        | "Sqrt" | "Tan" | "Tanh" | "ReduceMean" | "ReduceSum" | "ReduceMax" | "ReduceMin" | "ReduceProd"
-        | "ReduceL1" | "ReduceL2" | "ReduceLogSumExp" | "ReduceSumSquare" => true,
+        "BatchNormalization"
+        | "InstanceNormalization"
+        | "LayerNormalization"
+        | "CumSum"
+        | "NonZero"
+        | "TopK"
+        | "Trilu"
+        | "GatherElements"
+        | "GatherND"
+        | "ScatterElements"
+        | "ScatterND"
+        | "Softmax"
+        | "LogSoftmax"
+        | "Abs"
+        | "Acos"
+        | "Acosh"
+        | "Asin"
+        | "Asinh"
+        | "Atan"
+        | "Atanh"
+        | "Ceil"
+        | "Cos"
+        | "Cosh"
+        | "Elu"
+        | "Erf"
+        | "Exp"
+        | "Floor"
+        | "Gelu"
+        | "HardSigmoid"
+        | "HardSwish"
+        | "LeakyRelu"
+        | "Log"
+        | "Mish"
+        | "Neg"
+        | "Pow"
+        | "PRelu"
+        | "Reciprocal"
+        | "Relu"
+        | "Round"
+        | "Selu"
+        | "Sigmoid"
+        | "Sin"
+        | "Sinh"
+        | "Softplus"
+        | "Softsign"
+        | "Sqrt"
+        | "Tan"
+        | "Tanh"
+        | "ReduceMean"
+        | "ReduceSum"
+        | "ReduceMax"
+        | "ReduceMin"
+        | "ReduceProd"
+        | "ReduceL1"
+        | "ReduceL2"
+        | "ReduceLogSumExp"
+        | "ReduceSumSquare" => true,
         _ => false,
     };
     fits && !elements.contains(&0)

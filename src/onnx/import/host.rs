@@ -84,9 +84,7 @@ impl<'a> Importer<'a> {
             _ => return,
         };
         // The float view of a tensor is a layer of its own, not a node of the host.
-        let view = |name: &String| {
-            matches!(self.values.get(name.as_str()), Some(Value::Real(r)) if r.plain().is_some())
-        };
+        let view = |name: &String| matches!(self.values.get(name.as_str()), Some(Value::Real(r)) if r.plain().is_some());
         let computes = |i: &usize| {
             let n = &self.nodes[*i];
             n.op_type() != "DequantizeLinear" && !n.proto.output.first().is_some_and(view)

@@ -298,7 +298,8 @@ pub(super) fn qgemm<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Res
     let out_axis = gemm_axis(n)?;
     let weights = weights(&constant, &scale, &zero, out_axis, out_axis)?;
     let rows = rows(importer, input);
-    let bias = importer.optional(n, 6, "bias")?.map(|b| integer_bias(&b, weights.shape[0], rows)).transpose()?;
+    let bias =
+        importer.optional(n, 6, "bias")?.map(|b| integer_bias(&b, weights.shape[0], rows)).transpose()?;
     let parts = product(importer, input, weights, bias)?;
     if n.input(7).is_none() {
         let p = importer.pending(parts.0, n, parts.1, vec![input], Vec::new());

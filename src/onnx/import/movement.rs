@@ -6,9 +6,9 @@ use std::rc::Rc;
 use super::super::constant::Constant;
 use super::super::proto::tensor_proto::DataType;
 use super::expr::Expr;
-use super::{Importer, fold};
 use super::node::OnnxNode;
 use super::value::{ConstantReal, Moved, PendingKind, Real, Refusal, Value, absorb, unsupported};
+use super::{Importer, fold};
 use crate::graph::{Op, Quant, Tensor, TensorId};
 
 /// Identity, and Dropout at inference.
@@ -359,7 +359,11 @@ fn moved_constant(c: &ConstantReal, steps: &[Step], name: &str) -> Result<Value,
         moved = fold::applied(op, &moved, shape)?;
     }
     if let Some(axis) = axis {
-        return Ok(Value::ConstantReal(Rc::new(ConstantReal { constant: Rc::new(moved), axis, ..c.clone() })));
+        return Ok(Value::ConstantReal(Rc::new(ConstantReal {
+            constant: Rc::new(moved),
+            axis,
+            ..c.clone()
+        })));
     }
     let mut floats = c.dequantized();
     for (op, shape) in steps {
@@ -390,9 +394,7 @@ fn joined_constants(importer: &Importer, n: &OnnxNode) -> Result<Option<Value>, 
         return Ok(None);
     }
     let common = quants[0].as_ref().and_then(|c| c.quant());
-    let alike = |c: &Option<Rc<ConstantReal>>| {
-        matches!((c.as_ref().and_then(|c| c.quant()), common), (Some(a), Some(b)) if super::same_quant(a, b))
-    };
+    let alike = |c: &Option<Rc<ConstantReal>>| matches!((c.as_ref().and_then(|c| c.quant()), common), (Some(a), Some(b)) if super::same_quant(a, b));
     let quantized = quants.iter().all(alike);
     if !quantized {
         for (part, c) in parts.iter_mut().zip(&quants) {
@@ -430,7 +432,11 @@ pub(super) fn cast<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Resu
     let to = n.int("to", 0) as i32;
     let Value::Tensor(id) = *importer.value(n, 0)? else {
         let float = to == DataType::Float as i32;
-        return if float { identity(importer, n) } else { unsupported("a Cast of a float value to another type") };
+        return if float {
+            identity(importer, n)
+        } else {
+            unsupported("a Cast of a float value to another type")
+        };
     };
     let t = importer.graph.tensor(id);
     let (dtype, shape) = (t.dtype, t.shape.clone());

@@ -203,7 +203,8 @@ fn sizes(
     let count = n.proto.output.len();
     // Since opset 18 an attribute asks for equal parts, of which the last may be smaller.
     let named = n.has("num_outputs");
-    if given.is_none() && (named != (importer.opset >= 18) || !named && !extent.is_multiple_of(count.max(1))) {
+    if given.is_none() && (named != (importer.opset >= 18) || !named && !extent.is_multiple_of(count.max(1)))
+    {
         return Err(Refusal::Malformed(format!("{extent} elements, {count} outputs, and no sizes that fit")));
     }
     let sizes: Vec<usize> = match given {
@@ -312,7 +313,8 @@ pub(super) fn tile<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Resu
         if !legal {
             return Err(Refusal::Malformed(format!("{shape:?} repeated {repeats:?} times")));
         }
-        let tiled: Vec<usize> = shape.iter().zip(&repeats).map(|(d, r)| d.saturating_mul(*r as usize)).collect();
+        let tiled: Vec<usize> =
+            shape.iter().zip(&repeats).map(|(d, r)| d.saturating_mul(*r as usize)).collect();
         listable(&tiled)?;
         let pick = |(d, r): (&usize, &i64)| -> Vec<i64> { (0..*r).flat_map(|_| 0..*d as i64).collect() };
         let picks: Vec<Vec<i64>> = shape.iter().zip(&repeats).map(pick).collect();

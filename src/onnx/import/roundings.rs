@@ -19,8 +19,12 @@ impl Importer<'_> {
     ) -> TensorId {
         let shape = output.shape.clone();
         let zero_point = output.quant.map_or(0, |q| q.zero_point);
-        let floats =
-            Tensor { name: format!("{}.products", output.name), shape: shape.clone(), dtype: DType::F32, quant: None };
+        let floats = Tensor {
+            name: format!("{}.products", output.name),
+            shape: shape.clone(),
+            dtype: DType::F32,
+            quant: None,
+        };
         let products = self.mac_layer(p, op, floats, nodes);
         let mut steps = vec![LaneStep::Input(0)];
         let full = range(output.dtype);
@@ -71,7 +75,8 @@ impl Importer<'_> {
         } else {
             Quant { scale: to.0.scale / 256.0, zero_point: zero_point * 256 + 128 + from_least }
         };
-        let Value::Tensor(average) = self.complete(p, quantizer, &format!("{name}.average"), (between, from))?
+        let Value::Tensor(average) =
+            self.complete(p, quantizer, &format!("{name}.average"), (between, from))?
         else {
             return unsupported("its result is no tensor");
         };

@@ -16,7 +16,9 @@ pub(super) fn batch_normalization<'a>(
     n: &'a OnnxNode<'a>,
 ) -> Result<Value, Refusal> {
     if n.flag("training_mode", false) || !n.flag("spatial", true) {
-        return unsupported("statistics of the batch (training_mode) are not implemented; export the network for inference");
+        return unsupported(
+            "statistics of the batch (training_mode) are not implemented; export the network for inference",
+        );
     }
     let mut real = importer.float(n, 0)?;
     let mut parameters = Vec::new();

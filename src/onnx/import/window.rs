@@ -54,8 +54,7 @@ pub(super) fn transposed(
         return Err(Refusal::Malformed("strides and dilations are at least 1".into()));
     }
     let mut pads = explicit_pads(n)?;
-    let mut full =
-        [0, 1].map(|a| (image[a] - 1) * stride[a] + (kernel[a] - 1) * dilation[a] + 1 + extra[a]);
+    let mut full = [0, 1].map(|a| (image[a] - 1) * stride[a] + (kernel[a] - 1) * dilation[a] + 1 + extra[a]);
     let auto = n.string("auto_pad").unwrap_or_default();
     let same = matches!(auto.as_str(), "SAME_UPPER" | "SAME_LOWER");
     if same || n.has("output_shape") {

@@ -100,8 +100,8 @@ impl Pass {
         }
         let nodes = std::mem::take(&mut graph.node);
         for mut node in nodes {
-            let inner = node.attribute.iter_mut().flat_map(|a| a.g.iter_mut().chain(&mut a.graphs));
-            inner.map(|g| self.graph(g, &known)).collect::<Result<(), _>>()?;
+            let mut inner = node.attribute.iter_mut().flat_map(|a| a.g.iter_mut().chain(&mut a.graphs));
+            inner.try_for_each(|g| self.graph(g, &known))?;
             known.see(&node);
             if matches!(node.domain(), "" | "ai.onnx") {
                 let wrong = |why: String| format!("node \"{}\" ({}): {why}", node.name(), node.op_type());

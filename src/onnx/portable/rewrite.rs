@@ -79,7 +79,8 @@ pub(super) fn rewritten(
                 by.put(node.op_type(), &[x], y, kept);
             } else {
                 let axis = int(node, "axis", 0);
-                let [last, end, axis] = [-1, i64::from(i32::MIN), axis].map(|v| by.constant(vec![1], Data::S64(vec![v])));
+                let [last, end, axis] =
+                    [-1, i64::from(i32::MIN), axis].map(|v| by.constant(vec![1], Data::S64(vec![v])));
                 let turned = by.value("Slice", &[x, &last, &end, &axis, &last]);
                 let found = by.value_with(node.op_type(), &[&turned], kept);
                 let shape = by.value("Shape", &[x]);
@@ -100,8 +101,7 @@ pub(super) fn rewritten(
             let at = by.constant(vec![1], Data::S64(vec![axis]));
             let [last, end] = [-1, i64::from(i32::MIN)].map(|v| by.constant(vec![1], Data::S64(vec![v])));
             let turned = by.value("Slice", &[&rows, &last, &end, &at, &last]);
-            let found =
-                by.value_with("ArgMax", &[&turned], vec![whole("axis", axis), whole("keepdims", 0)]);
+            let found = by.value_with("ArgMax", &[&turned], vec![whole("axis", axis), whole("keepdims", 0)]);
             let all = by.value("Shape", &[&rows]);
             let extent = by.value("Gather", &[&all, &at]);
             let back = by.value("Add", &[&extent, &last]);
@@ -112,7 +112,9 @@ pub(super) fn rewritten(
             by.put("Reshape", &[&ones, &shape], y, vec![]);
         }
         "LSTM" | "GRU" | "RNN"
-            if ["clip", "input_forget", "activations", "layout"].iter().any(|a| attribute(node, a).is_some()) =>
+            if ["clip", "input_forget", "activations", "layout"]
+                .iter()
+                .any(|a| attribute(node, a).is_some()) =>
         {
             return Err("the float library has no clip, input_forget, activations or layout here".into());
         }

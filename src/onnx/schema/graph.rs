@@ -112,7 +112,8 @@ fn walk(
     reports.sort_unstable();
     let outputs = graph.output.iter().map(|o| scope.find(o.name())).collect();
     let named = |(name, found): (&str, Option<DataType>)| Some((name.to_string(), found?));
-    let types = if outer.is_none() { scope.types.into_iter().filter_map(named).collect() } else { BTreeMap::new() };
+    let types =
+        if outer.is_none() { scope.types.into_iter().filter_map(named).collect() } else { BTreeMap::new() };
     Walked { reports, outputs, types }
 }
 

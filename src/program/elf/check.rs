@@ -73,7 +73,9 @@ fn element_bytes(dtype: &str) -> Result<u64, String> {
         "u16" | "s16" => 2,
         "s32" | "f32" => 4,
         "s64" => 8,
-        other => return Err(format!("unknown element type '{other}' (u8, s8, u16, s16, s32, s64, f32, bool)")),
+        other => {
+            return Err(format!("unknown element type '{other}' (u8, s8, u16, s16, s32, s64, f32, bool)"));
+        }
     })
 }
 

@@ -95,7 +95,10 @@ fn folded(n: &OnnxNode, a: &Constant, b: &Constant) -> Result<Made, Refusal> {
         }
         _ => return Err(Refusal::Malformed(format!("{op} of two element types"))),
     };
-    numbers.cast(element(a)).map(|data| (shape, data)).ok_or_else(|| Refusal::Unsupported("element type".into()))
+    numbers
+        .cast(element(a))
+        .map(|data| (shape, data))
+        .ok_or_else(|| Refusal::Unsupported("element type".into()))
 }
 
 /// Two's complement in the width of the type, to which the result is cut; none for a division by zero.
@@ -164,12 +167,14 @@ fn one(op: &str, c: &Constant) -> Option<Data> {
         ("Neg", Numbers::Integers(v)) => Numbers::Integers(v.into_iter().map(i64::wrapping_neg).collect()),
         ("Abs", Numbers::Integers(v)) => Numbers::Integers(v.into_iter().map(i64::wrapping_abs).collect()),
         ("Sign", Numbers::Integers(v)) => Numbers::Integers(v.into_iter().map(i64::signum).collect()),
-        ("Not", Numbers::Integers(v)) => Numbers::Integers(v.into_iter().map(|x| i64::from(x == 0)).collect()),
+        ("Not", Numbers::Integers(v)) => {
+            Numbers::Integers(v.into_iter().map(|x| i64::from(x == 0)).collect())
+        }
         ("Neg", Numbers::Floats(v)) => Numbers::Floats(v.into_iter().map(|x| -x).collect()),
         ("Abs", Numbers::Floats(v)) => Numbers::Floats(v.into_iter().map(f64::abs).collect()),
-        ("Sign", Numbers::Floats(v)) => {
-            Numbers::Floats(v.into_iter().map(|x| if x == 0.0 || x.is_nan() { x } else { x.signum() }).collect())
-        }
+        ("Sign", Numbers::Floats(v)) => Numbers::Floats(
+            v.into_iter().map(|x| if x == 0.0 || x.is_nan() { x } else { x.signum() }).collect(),
+        ),
         _ => return None,
     };
     numbers.cast(element(c))
@@ -196,7 +201,9 @@ fn clipped(n: &OnnxNode, inputs: &[&Constant]) -> Result<Made, Refusal> {
             };
             let least = number(least, "min").unwrap_or(f64::NEG_INFINITY);
             let most = number(most, "max").unwrap_or(f64::INFINITY);
-            Numbers::Floats(v.into_iter().map(|x| if x.is_nan() { x } else { x.max(least).min(most) }).collect())
+            Numbers::Floats(
+                v.into_iter().map(|x| if x.is_nan() { x } else { x.max(least).min(most) }).collect(),
+            )
         }
     };
     let data = numbers.cast(element(x)).ok_or_else(|| Refusal::Unsupported("element type".into()))?;
@@ -227,7 +234,9 @@ fn chosen(inputs: &[&Constant]) -> Result<Made, Refusal> {
 
 /// `Range(start, limit, delta)`: `max(0, ⌈(limit − start) ÷ delta⌉)` elements.
 fn range(inputs: &[&Constant]) -> Result<Made, Refusal> {
-    let &[start, limit, delta] = inputs else { return Err(Refusal::Malformed("it has not three inputs".into())) };
+    let &[start, limit, delta] = inputs else {
+        return Err(Refusal::Malformed("it has not three inputs".into()));
+    };
     let first = |c: &Constant| match Numbers::of(c) {
         Numbers::Integers(v) if v.len() == 1 => Some((v[0] as f64, v[0])),
         Numbers::Floats(v) if v.len() == 1 => Some((v[0], 0)),

@@ -26,7 +26,9 @@ impl Numbers {
         Some(match (self, to) {
             (n, DataType::Float) => Data::F32(n.floats().into_iter().map(|x| x as f32).collect()),
             (n, DataType::Double) => Data::F64(n.floats()),
-            (Numbers::Floats(v), DataType::Bool) => Data::Bool(v.iter().map(|x| u8::from(*x != 0.0)).collect()),
+            (Numbers::Floats(v), DataType::Bool) => {
+                Data::Bool(v.iter().map(|x| u8::from(*x != 0.0)).collect())
+            }
             (n, _) => {
                 let v = n.integers().into_iter();
                 match to {

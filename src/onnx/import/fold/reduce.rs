@@ -13,7 +13,7 @@ pub(super) fn computed(n: &OnnxNode, opset: i64, inputs: &[&Constant]) -> Result
     let position = matches!(op, "ArgMax" | "ArgMin");
     let integers = x.integers().is_some();
     let reduces = matches!(op, "ReduceSum" | "ReduceProd" | "ReduceMax" | "ReduceMin");
-    if !position && !(reduces && integers) {
+    if !(position || reduces && integers) {
         return Ok(None);
     }
     let rank = x.shape.len();

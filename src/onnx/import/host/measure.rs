@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use prost::Message;
 
 use super::super::Importer;
+use super::super::dtype_of;
 use super::super::node::OnnxNode;
 use super::super::value::{Refusal, Value, unsupported};
-use super::super::dtype_of;
 use super::{Island, named};
-use crate::onnx::proto::ModelProto;
 use crate::float::FloatRunner;
 use crate::graph::{DType, TensorId};
+use crate::onnx::proto::ModelProto;
 use crate::tensor_file::{Element, TensorData};
 
 /// What a host layer may read while its shapes are measured.
@@ -65,14 +65,16 @@ impl<'a> Importer<'a> {
         let first = match n.op_type() {
             "Compress" | "NonMaxSuppression" | "NonZero" | "Unique" | "Loop" | "Scan" => return true,
             "ConstantOfShape" | "Range" => 0,
-            "Reshape" | "Expand" | "Tile" | "Squeeze" | "Unsqueeze" | "Slice" | "Pad" | "Resize" | "Upsample"
-            | "TopK" | "Split" | "CenterCropPad" => 1,
+            "Reshape" | "Expand" | "Tile" | "Squeeze" | "Unsqueeze" | "Slice" | "Pad" | "Resize"
+            | "Upsample" | "TopK" | "Split" | "CenterCropPad" => 1,
             _ => return false,
         };
         // What a Pad fills with is no extent.
-        let read = n.proto.input.iter().enumerate().skip(first).filter(|(i, _)| n.op_type() != "Pad" || *i != 2);
+        let read =
+            n.proto.input.iter().enumerate().skip(first).filter(|(i, _)| n.op_type() != "Pad" || *i != 2);
         let computed = |name: &str| {
-            !name.is_empty() && !matches!(self.values.get(name), Some(Value::Constant(_) | Value::ConstantReal(_)))
+            !name.is_empty()
+                && !matches!(self.values.get(name), Some(Value::Constant(_) | Value::ConstantReal(_)))
         };
         read.map(|(_, name)| name.as_str()).any(computed)
     }
@@ -82,15 +84,29 @@ impl<'a> Importer<'a> {
     fn modest(&self, n: &OnnxNode<'a>) -> Result<(), Refusal> {
         let grows = matches!(
             n.op_type(),
-            "Expand" | "Tile" | "OneHot" | "ConstantOfShape" | "Range" | "Pad" | "Resize" | "Upsample" | "EyeLike"
-                | "ConvTranspose" | "Reshape" | "Col2Im" | "CenterCropPad"
+            "Expand"
+                | "Tile"
+                | "OneHot"
+                | "ConstantOfShape"
+                | "Range"
+                | "Pad"
+                | "Resize"
+                | "Upsample"
+                | "EyeLike"
+                | "ConvTranspose"
+                | "Reshape"
+                | "Col2Im"
+                | "CenterCropPad"
         );
         if !grows {
             return Ok(());
         }
-        let listed = n.proto.attribute.iter().flat_map(|a| a.ints.iter().copied().chain(a.i)).map(|i| i as f64);
+        let listed =
+            n.proto.attribute.iter().flat_map(|a| a.ints.iter().copied().chain(a.i)).map(|i| i as f64);
         let mut all: Vec<f64> = listed.collect();
-        for name in n.proto.input.iter().skip(usize::from(n.op_type() != "Range" && n.op_type() != "ConstantOfShape")) {
+        for name in
+            n.proto.input.iter().skip(usize::from(n.op_type() != "Range" && n.op_type() != "ConstantOfShape"))
+        {
             let Some(Value::Constant(c)) = self.values.get(name.as_str()) else { continue };
             match (c.floats(), c.integers()) {
                 _ if c.shape.iter().product::<usize>() > 16 => {}
@@ -139,8 +155,14 @@ impl<'a> Importer<'a> {
         outputs: &[TensorId],
     ) -> Result<(), Refusal> {
         let names: Vec<&str> = outputs.iter().map(|id| self.graph.tensor(*id).name.as_str()).collect();
-        if let Some(node) = part.nodes.iter().map(|i| &self.nodes[*i]).find(|n| self.extents_depend_on_data(n)) {
-            return unsupported(format!("the extents of what {} \"{}\" gives depend on data", node.op_type(), node.name));
+        if let Some(node) =
+            part.nodes.iter().map(|i| &self.nodes[*i]).find(|n| self.extents_depend_on_data(n))
+        {
+            return unsupported(format!(
+                "the extents of what {} \"{}\" gives depend on data",
+                node.op_type(),
+                node.name
+            ));
         }
         for (id, found) in outputs.iter().zip(self.run_on_zeros(part, model, &names)?) {
             let t = self.graph.tensor(*id);
