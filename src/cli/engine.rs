@@ -28,9 +28,9 @@ pub(super) fn chosen(name: &str) -> Result<Engine, Failure> {
 fn load(path: &Path, why: &str) -> Result<Engine, Failure> {
     // The system's loader would wait for a pipe, and read a device to its end. A bare name is searched for by it.
     if path.exists() && !path.is_file() {
-        return Err(
-            Failure::file(path, &"it is no regular file").help(format!("name the file {}", library_name()))
-        );
+        let reason = format!("'{}' cannot be loaded: it is no regular file", path.display());
+        let help = format!("name the file {}; --float-engine rten needs no library", library_name());
+        return Err(Failure::new(INPUT, why).why(&reason).help(help));
     }
     Engine::onnx_runtime(path).map_err(|e| {
         let help = match e {

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use prost::Message;
-use rcar_iss::float::{Collected, Engine, FloatRunner, Stream, Threads};
+use rcar_iss::float::{Collected, Engine, Stream, Threads};
 use rcar_iss::onnx::float_network;
 use rcar_iss::onnx::proto::attribute_proto::AttributeType;
 use rcar_iss::onnx::proto::tensor_proto::DataType;
@@ -177,8 +176,7 @@ pub(crate) fn sqnr(reference: &[f32], found: &[f32]) -> f64 {
 /// library is not to be asked.
 pub(crate) fn fidelity(small: &Small, x: &TensorData, reference: Option<Vec<f32>>) -> f64 {
     let (model, _) = quantized(&small.model(), x, &Choice::default()).unwrap();
-    let found = FloatRunner::new().run(&model.encode_to_vec(), &[("x", x.clone())], &["y"]).unwrap();
-    sqnr(&reference.unwrap_or_else(|| small.computed(x).unwrap()), &floats(&found[0]))
+    sqnr(&reference.unwrap_or_else(|| small.computed(x).unwrap()), &computed(&model, x).unwrap())
 }
 
 /// Everything in a graph that has a name, and how many things have it.

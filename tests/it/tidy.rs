@@ -14,7 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("machine", &["isa"]),
     ("program", &["files", "isa", "machine", "pages"]),
     ("tensor_file", &["files"]),
-    ("float", &["tensor_file"]),
+    ("float", &["files", "tensor_file"]),
     ("image", &["files", "program"]),
     ("onnx", &["files", "float", "graph", "isa", "numeric", "tensor_file"]),
     ("quantize", &["float", "graph", "isa", "numeric", "onnx", "tensor_file"]),
@@ -105,8 +105,8 @@ fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
     found
         .iter()
         .filter(|p| p.to_string_lossy().ends_with(ending))
-        // Models and arrays are no text.
-        .filter(|p| p.extension().is_none_or(|e| e != "onnx" && e != "npy"))
+        // Models, arrays and archives are no text.
+        .filter(|p| p.extension().is_none_or(|e| e != "onnx" && e != "npy" && e != "zip"))
         .map(|p| (inside(p), fs::read_to_string(p).unwrap()))
         .collect()
 }

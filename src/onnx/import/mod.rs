@@ -18,6 +18,7 @@ mod finish;
 mod fold;
 mod host;
 mod inputs;
+mod layers;
 mod mac;
 mod matmul;
 mod movement;
@@ -43,7 +44,7 @@ use super::proto::tensor_proto::DataType;
 use super::proto::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, ValueInfoProto};
 use super::schema;
 use crate::graph::fuse::{self, FuseOptions};
-use crate::graph::{Graph, Node, Op, Quant, Tensor, TensorId};
+use crate::graph::{Graph, Quant, TensorId};
 use crate::isa::Profile;
 use inputs::{declared, dtype_of};
 use node::OnnxNode;
@@ -384,55 +385,6 @@ impl<'a> Importer<'a> {
         Ok(importer)
     }
 
-    /// Adds a tensor without a producer.
-    fn tensor(&mut self, tensor: Tensor) -> TensorId {
-        let id = TensorId(self.graph.tensors.len() as u32);
-        self.tensor_names.insert(tensor.name.clone());
-        self.graph.tensors.push(tensor);
-        id
-    }
-
-    /// Adds a layer with one output. `nodes` are the ONNX nodes that it absorbs, `own` the one that names it.
-    fn layer(
-        &mut self,
-        own: usize,
-        op: Op,
-        inputs: Vec<TensorId>,
-        output: Tensor,
-        nodes: &[usize],
-    ) -> TensorId {
-        let level = inputs.iter().map(|id| self.level_of(*id)).max().unwrap_or(0);
-        let id = self.tensor(output);
-        self.levels.insert(id, level);
-        let name = self.layer_name(own);
-        let mut absorbed: Vec<usize> = nodes.to_vec();
-        absorbed.push(own);
-        absorbed.sort_unstable();
-        absorbed.dedup();
-        for &i in &absorbed {
-            self.mark(i, if i == own { Fate::Layer(name.clone()) } else { Fate::Fused(name.clone()) });
-        }
-        let onnx_nodes = absorbed.iter().map(|i| self.nodes[*i].name.clone()).collect();
-        self.made_by.insert(id, self.graph.nodes.len());
-        self.graph.nodes.push(Node { name, op, inputs, outputs: vec![id], onnx_nodes });
-        id
-    }
-
-    /// The name of the node, with a number if a layer has it already.
-    fn layer_name(&mut self, own: usize) -> String {
-        self.unique_layer(self.nodes[own].name.clone())
-    }
-
-    fn unique_layer(&mut self, base: String) -> String {
-        let mut name = base.clone();
-        while !self.layer_names.insert(name.clone()) {
-            let number = self.repeats.entry(base.clone()).or_insert(1);
-            *number += 1;
-            name = format!("{base}#{number}");
-        }
-        name
-    }
-
     fn mark(&mut self, index: usize, fate: Fate) {
         // A node may be part of several layers; the first says enough, and being a layer says most.
         let stronger =
@@ -514,62 +466,6 @@ impl<'a> Importer<'a> {
             ),
             None => Err(Refusal::Unsupported(format!("operator {} is not implemented", n.op_type()))),
         }
-    }
-
-    /// The integers of a tensor under a scale and zero point. A tensor that has others already is read again under these: the
-    /// integers are the same, what they stand for is the reader's affair (ONNX).
-    fn read_as(&mut self, n: &OnnxNode<'a>, id: TensorId, quant: Quant) -> Result<TensorId, Refusal> {
-        let tensor = &mut self.graph.tensors[id.0 as usize];
-        let Some((least, most)) = tensor.dtype.int_range() else {
-            return Err(Refusal::Unsupported(format!(
-                "it reads the float tensor \"{}\" as integers",
-                tensor.name
-            )));
-        };
-        if !(least..=most).contains(&i64::from(quant.zero_point)) {
-            return Err(Refusal::Malformed(format!(
-                "the zero point {} is outside {}, the type of \"{}\"",
-                quant.zero_point,
-                tensor.dtype.name(),
-                tensor.name
-            )));
-        }
-        match tensor.quant {
-            None => {
-                tensor.quant = Some(quant);
-                Ok(id)
-            }
-            Some(known) if same_quant(known, quant) => Ok(id),
-            Some(_) => {
-                let key = (id, quant.scale.to_bits(), quant.zero_point);
-                if let Some(known) = self.readings.get(&key) {
-                    return Ok(*known);
-                }
-                let name = format!("{}.read_by.{}", tensor.name, n.name);
-                let output = Tensor { name, quant: Some(quant), ..tensor.clone() };
-                let reading = self.unnamed_layer(n.index, "reading", Op::Reshape, vec![id], output);
-                self.readings.insert(key, reading);
-                Ok(reading)
-            }
-        }
-    }
-
-    /// Adds a layer that no ONNX node stands for; `what` it does is part of its name.
-    fn unnamed_layer(
-        &mut self,
-        own: usize,
-        what: &str,
-        op: Op,
-        inputs: Vec<TensorId>,
-        output: Tensor,
-    ) -> TensorId {
-        let level = inputs.iter().map(|id| self.level_of(*id)).max().unwrap_or(0);
-        let id = self.tensor(output);
-        self.levels.insert(id, level);
-        let name = self.unique_layer(format!("{}.{what}", self.nodes[own].name));
-        self.made_by.insert(id, self.graph.nodes.len());
-        self.graph.nodes.push(Node { name, op, inputs, outputs: vec![id], onnx_nodes: Vec::new() });
-        id
     }
 }
 

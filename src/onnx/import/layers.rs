@@ -1,0 +1,118 @@
+//! Tensors and layers as they are added to the graph, with names that nothing else has.
+
+use super::node::OnnxNode;
+use super::value::Refusal;
+use super::{Fate, Importer, same_quant};
+use crate::graph::{Node, Op, Quant, Tensor, TensorId};
+
+impl<'a> Importer<'a> {
+    /// Adds a tensor without a producer.
+    pub(super) fn tensor(&mut self, tensor: Tensor) -> TensorId {
+        let id = TensorId(self.graph.tensors.len() as u32);
+        self.tensor_names.insert(tensor.name.clone());
+        self.graph.tensors.push(tensor);
+        id
+    }
+
+    /// Adds a layer with one output. `nodes` are the ONNX nodes that it absorbs, `own` the one that names it.
+    pub(super) fn layer(
+        &mut self,
+        own: usize,
+        op: Op,
+        inputs: Vec<TensorId>,
+        output: Tensor,
+        nodes: &[usize],
+    ) -> TensorId {
+        let level = inputs.iter().map(|id| self.level_of(*id)).max().unwrap_or(0);
+        let id = self.tensor(output);
+        self.levels.insert(id, level);
+        let name = self.layer_name(own);
+        let mut absorbed: Vec<usize> = nodes.to_vec();
+        absorbed.push(own);
+        absorbed.sort_unstable();
+        absorbed.dedup();
+        for &i in &absorbed {
+            self.mark(i, if i == own { Fate::Layer(name.clone()) } else { Fate::Fused(name.clone()) });
+        }
+        let onnx_nodes = absorbed.iter().map(|i| self.nodes[*i].name.clone()).collect();
+        self.made_by.insert(id, self.graph.nodes.len());
+        self.graph.nodes.push(Node { name, op, inputs, outputs: vec![id], onnx_nodes });
+        id
+    }
+
+    /// The name of the node, with a number if a layer has it already.
+    pub(super) fn layer_name(&mut self, own: usize) -> String {
+        self.unique_layer(self.nodes[own].name.clone())
+    }
+
+    pub(super) fn unique_layer(&mut self, base: String) -> String {
+        let mut name = base.clone();
+        while !self.layer_names.insert(name.clone()) {
+            let number = self.repeats.entry(base.clone()).or_insert(1);
+            *number += 1;
+            name = format!("{base}#{number}");
+        }
+        name
+    }
+
+    /// The integers of a tensor under a scale and zero point. A tensor that has others already is read again under these: the
+    /// integers are the same, what they stand for is the reader's affair (ONNX).
+    pub(super) fn read_as(
+        &mut self,
+        n: &OnnxNode<'a>,
+        id: TensorId,
+        quant: Quant,
+    ) -> Result<TensorId, Refusal> {
+        let tensor = &mut self.graph.tensors[id.0 as usize];
+        let Some((least, most)) = tensor.dtype.int_range() else {
+            return Err(Refusal::Unsupported(format!(
+                "it reads the float tensor \"{}\" as integers",
+                tensor.name
+            )));
+        };
+        if !(least..=most).contains(&i64::from(quant.zero_point)) {
+            return Err(Refusal::Malformed(format!(
+                "the zero point {} is outside {}, the type of \"{}\"",
+                quant.zero_point,
+                tensor.dtype.name(),
+                tensor.name
+            )));
+        }
+        match tensor.quant {
+            None => {
+                tensor.quant = Some(quant);
+                Ok(id)
+            }
+            Some(known) if same_quant(known, quant) => Ok(id),
+            Some(_) => {
+                let key = (id, quant.scale.to_bits(), quant.zero_point);
+                if let Some(known) = self.readings.get(&key) {
+                    return Ok(*known);
+                }
+                let name = format!("{}.read_by.{}", tensor.name, n.name);
+                let output = Tensor { name, quant: Some(quant), ..tensor.clone() };
+                let reading = self.unnamed_layer(n.index, "reading", Op::Reshape, vec![id], output);
+                self.readings.insert(key, reading);
+                Ok(reading)
+            }
+        }
+    }
+
+    /// Adds a layer that no ONNX node stands for; `what` it does is part of its name.
+    pub(super) fn unnamed_layer(
+        &mut self,
+        own: usize,
+        what: &str,
+        op: Op,
+        inputs: Vec<TensorId>,
+        output: Tensor,
+    ) -> TensorId {
+        let level = inputs.iter().map(|id| self.level_of(*id)).max().unwrap_or(0);
+        let id = self.tensor(output);
+        self.levels.insert(id, level);
+        let name = self.unique_layer(format!("{}.{what}", self.nodes[own].name));
+        self.made_by.insert(id, self.graph.nodes.len());
+        self.graph.nodes.push(Node { name, op, inputs, outputs: vec![id], onnx_nodes: Vec::new() });
+        id
+    }
+}
