@@ -67,9 +67,11 @@ pub(super) fn transposed(
             _ => [0, 1].map(|a| image[a] * stride[a]),
         };
         for axis in 0..2 {
-            // What is asked for beyond the products is bias alone.
-            full[axis] = full[axis].max(out[axis]);
-            let total = full[axis] - out[axis];
+            // What output_shape asks for beyond the products is bias alone.
+            if n.has("output_shape") {
+                full[axis] = full[axis].max(out[axis]);
+            }
+            let total = full[axis].saturating_sub(out[axis]);
             let begin = if auto == "SAME_UPPER" { total / 2 } else { total - total / 2 };
             (pads[axis], pads[axis + 2]) = (begin, total - begin);
         }

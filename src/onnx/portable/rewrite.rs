@@ -24,6 +24,18 @@ pub(super) fn rewritten(
     let (Some(x), Some(y)) = (node.input.first(), node.output.first()) else { return Ok(None) };
     match node.op_type() {
         "BatchNormalization" if opset >= 14 && int(node, "training_mode", 0) != 0 => by.batch(opset)?,
+        // A vector is a column of which the result has no axis; the library keeps the axis.
+        "MatMul" if known.rank(node.input.get(1)) == Some(1) => {
+            let shape = by.constant(vec![2], Data::S64(vec![-1, 1]));
+            let column = by.value("Reshape", &[&node.input[1], &shape]);
+            let product = by.value("MatMul", &[x, &column]);
+            if opset < 13 {
+                by.put("Squeeze", &[&product], y, vec![super::ints("axes", vec![-1])]);
+            } else {
+                let last = by.constant(vec![1], Data::S64(vec![-1]));
+                by.put("Squeeze", &[&product, &last], y, vec![]);
+            }
+        }
         // The library gives zero a sign.
         "Sign" => {
             let [zero, sign] = [by.is_zero(x), by.value("Sign", &[x])];
