@@ -2,7 +2,7 @@
 """Mutants of operator models beside ONNX Runtime: where both run one, values must agree.
 
     cargo build --release
-    python3 tests/mutants/against_ort.py --tool target/release/rcar-iss --out /tmp/mutants --count 8000
+    python3 tests/mutants/against_ort.py --tool target/release/rcar-iss --out OUT --count 8000
 
 Mutants stay mostly valid (operator_mutators.py). Right is what ONNX Runtime computes at one of its levels (all optimizations,
 none, all with session.qdqisint8allowed=1, and see ort_worker.py): integers exactly in models of QLinear operators, within one

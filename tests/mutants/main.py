@@ -3,7 +3,7 @@
 documented status and a message, in little memory, and commands agree with each other.
 
     cargo build --release
-    python3 tests/mutants/main.py --tool target/release/rcar-iss --out /tmp/mutants --count 40000
+    python3 tests/mutants/main.py --tool target/release/rcar-iss --out OUT --count 40000
     python3 tests/mutants/main.py --tool … --out … --kinds models --only 1234    # that mutant again
 
 Seeds are the files of programs/ and tests/golden/operators, and a few made in seeds.py. Mutant number i of a kind depends on
