@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::args::AsmArgs;
 use super::failure::{Failure, INPUT};
-use super::{Report, format, given};
+use super::{Report, format, given, places};
 use crate::program::{Program, text};
 
 /// Assembles a file.
@@ -22,8 +22,10 @@ pub(super) fn assemble(path: &Path) -> Result<Program, Failure> {
 }
 
 pub(super) fn run(args: &AsmArgs) -> Result<Report, Failure> {
+    places::writes("-o", &args.output)?;
     let program = assemble(&args.source)?;
-    program.write_file(&args.output).map_err(|e| Failure::program(&args.source, e))?;
+    let bytes = program.to_bytes().map_err(|e| Failure::program(&args.source, e))?;
+    places::write(&args.output, &bytes)?;
     Ok(Report::fine(format!(
         "{}: {} instructions, {} of constants, for {}\n",
         args.output.display(),

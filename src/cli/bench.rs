@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::args::BenchArgs;
 use super::failure::{Failure, ILLEGAL};
-use super::{Report, format, input, kernels, outputs, source};
+use super::{Report, format, input, kernels, outputs, places, source};
 use crate::host::RtenHost;
 use crate::isa::Space;
 use crate::sim::engine::Engine;
@@ -88,14 +88,15 @@ struct Measured {
 /// One line on stdout when ready; then one repetition and its milliseconds for each line on stdin.
 fn serve(once: &mut dyn FnMut() -> Result<f64, Failure>, load: f64, first: f64) -> Result<Report, Failure> {
     let mut out = std::io::stdout().lock();
-    // Whoever listens may stop listening: then there is nothing left to do.
     let ready = json!({ "load_ms": load * 1e3, "first_ms": first * 1e3 });
-    let mut open = writeln!(out, "{ready}").and_then(|()| out.flush()).is_ok();
+    let mut said = writeln!(out, "{ready}").and_then(|()| out.flush());
     let mut lines = std::io::stdin().lock().lines();
-    while open && lines.next().is_some_and(|l| l.is_ok()) {
+    while said.is_ok() && lines.next().is_some_and(|l| l.is_ok()) {
         let time = once()?;
-        open = writeln!(out, "{}", time * 1e3).and_then(|()| out.flush()).is_ok();
+        said = writeln!(out, "{}", time * 1e3).and_then(|()| out.flush());
     }
+    // Whoever listens may stop listening: then there is nothing left to do.
+    places::written(said)?;
     Ok(Report::fine(String::new()))
 }
 

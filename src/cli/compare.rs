@@ -6,13 +6,17 @@ use std::sync::Arc;
 use super::args::CompareArgs;
 use super::failure::{Failure, NO};
 use super::progress::Progress;
-use super::{Report, format, input, reference, source};
+use super::{Report, format, input, places, reference, source};
 use crate::analysis::{self, Comparison, Errors, Inputs, LayerComparison, PERFECT_STEPS};
+use crate::files::Batch;
 use crate::profile::Profile;
+use crate::report;
 use crate::sim::{Limits, Loaded};
-use crate::{files, report};
 
 pub(super) fn run(args: &CompareArgs) -> Result<Report, Failure> {
+    for (option, path) in [("--csv", &args.csv), ("--report", &args.report)] {
+        path.iter().try_for_each(|path| places::writes(option, path))?;
+    }
     let mut model = args.sides.model.clone();
     if source::kind_of(&args.file)? == source::Kind::Model && model.graph.observe.is_empty() {
         model.graph.observe.push("all".into());
@@ -34,15 +38,17 @@ pub(super) fn run(args: &CompareArgs) -> Result<Report, Failure> {
         });
     progress.finish();
     let comparison = result?;
+    let mut written = Batch::new();
     if let Some(path) = &args.csv {
-        files::replace(path, csv(&comparison).as_bytes())?;
+        places::stage(&mut written, path, csv(&comparison).as_bytes())?;
     }
     if let Some(path) = &args.report {
         let profile = Profile::of(&loaded);
         let page = report::html(&comparison, &profile, &loaded.program().meta)
             .map_err(|e| Failure::new(NO, e.to_string()))?;
-        files::replace(path, page.as_bytes())?;
+        places::stage(&mut written, path, page.as_bytes())?;
     }
+    written.finish()?;
     let failed = args.fail_under.map(|least| below(&comparison, least)).unwrap_or_default();
     let text = if args.sides.json {
         let mut value = serde_json::to_value(&comparison).map_err(|e| Failure::new(NO, e.to_string()))?;

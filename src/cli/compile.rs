@@ -8,29 +8,41 @@ use serde_json::json;
 use super::args::CompileArgs;
 use super::failure::Failure;
 use super::model::{self, Model};
-use super::{Report, format, source};
+use super::{Report, format, places, source};
 use crate::compiler;
-use crate::files;
+use crate::files::Batch;
 use crate::graph::text;
 
 pub(super) fn run(args: &CompileArgs) -> Result<Report, Failure> {
+    places::writes("-o", &args.output)?;
+    let emitted = [
+        ("--emit-graph", &args.emit_graph),
+        ("--emit-tiles", &args.emit_tiles),
+        ("--emit-asm", &args.emit_asm),
+    ];
+    for (option, path) in emitted {
+        path.iter().try_for_each(|path| places::writes(option, path))?;
+    }
     if source::kind_of(&args.model_file)? != source::Kind::Model {
         return Err(Failure::usage(format!("'{}' is no ONNX model", args.model_file.display()))
             .help("`rcar-iss asm` assembles text; a program file is compiled already"));
     }
     let model = model::compile(&args.model_file, &args.model)?;
     let program = &model.compiled.program;
+    let mut written = Batch::new();
     if let Some(path) = &args.emit_graph {
-        files::replace(path, text::print(&model.imported.graph).as_bytes())?;
+        places::stage(&mut written, path, text::print(&model.imported.graph).as_bytes())?;
     }
     if let Some(path) = &args.emit_tiles {
-        files::replace(path, compiler::tile::print(&model.compiled.layers).as_bytes())?;
+        places::stage(&mut written, path, compiler::tile::print(&model.compiled.layers).as_bytes())?;
     }
     if let Some(path) = &args.emit_asm {
         let text = crate::program::text::disassemble_with_comments(program, &model.compiled.comments);
-        files::replace(path, text.as_bytes())?;
+        places::stage(&mut written, path, text.as_bytes())?;
     }
-    program.write_file(&args.output).map_err(|e| Failure::program(&args.output, e))?;
+    let bytes = program.to_bytes().map_err(|e| Failure::program(&args.output, e))?;
+    places::stage(&mut written, &args.output, &bytes)?;
+    written.finish()?;
     let text = if args.json { json(&model, &args.output) } else { summary(&model, &args.output) };
     Ok(Report::fine(text))
 }

@@ -7,31 +7,42 @@ use serde_json::json;
 
 use super::args::DequantizeArgs;
 use super::failure::Failure;
-use super::{Report, format, given, source};
+use super::{Report, format, given, places, source};
 use crate::dump::{self, Dump};
-use crate::files;
+use crate::files::Batch;
 use crate::program::TensorEntry;
 use crate::tensor_file::{self, Element, TensorData};
 
 /// One tensor, before and after.
 struct Real {
     tensor: String,
+    /// Name of its file, without extension; with the folder in front if there are several dumps.
     stem: String,
     integers: TensorData,
     values: TensorData,
 }
 
 pub(super) fn run(args: &DequantizeArgs) -> Result<Report, Failure> {
-    let mut written = Vec::new();
-    if args.path.is_dir() && !Dump::is_dump(&args.path) {
-        for dir in dumps_below(&args.path)? {
-            let name = dir.file_name().unwrap_or_default();
-            write(args, &args.output.join(name), &of_dump(&dir, args)?, &mut written)?;
-        }
-    } else {
-        let found = if args.path.is_dir() { of_dump(&args.path, args)? } else { vec![of_file(args)?] };
-        write(args, &args.output, &found, &mut written)?;
+    if args.path.is_dir() {
+        places::reads(&args.path)?;
     }
+    let form = Form::of(args);
+    if form != Form::Folder {
+        places::writes("-o", &args.output)?;
+    }
+    let found = if !args.path.is_dir() {
+        vec![of_file(args)?]
+    } else if Dump::is_dump(&args.path) {
+        of_dump(&args.path, args, "")?
+    } else {
+        let mut found = Vec::new();
+        for dir in dumps_below(&args.path)? {
+            let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            found.extend(of_dump(&dir, args, &format!("{name}/"))?);
+        }
+        found
+    };
+    let written = write(args, form, &found)?;
     let text = if args.json {
         let list: Vec<_> =
             written.iter().map(|(tensor, path)| json!({ "tensor": tensor, "file": path })).collect();
@@ -60,7 +71,8 @@ fn dumps_below(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(found)
 }
 
-fn of_dump(dir: &Path, args: &DequantizeArgs) -> Result<Vec<Real>, Failure> {
+/// The wanted tensors of a dump; what their files are called gets `before` in front.
+fn of_dump(dir: &Path, args: &DequantizeArgs, before: &str) -> Result<Vec<Real>, Failure> {
     let dump = Dump::open(dir)?;
     let entries = &dump.manifest.tensors;
     for name in &args.layer {
@@ -79,7 +91,7 @@ fn of_dump(dir: &Path, args: &DequantizeArgs) -> Result<Vec<Real>, Failure> {
     for entry in entries.iter().filter(wanted) {
         found.push(Real {
             tensor: entry.tensor.clone(),
-            stem: stem(Path::new(&entry.file)),
+            stem: format!("{before}{}", stem(Path::new(&entry.file))),
             integers: dump.integers(entry)?,
             values: dump.real(entry)?,
         });
@@ -124,6 +136,7 @@ fn of_file(args: &DequantizeArgs) -> Result<Real, Failure> {
         if !Dump::is_dump(dir) {
             return Err(unknown());
         }
+        places::reads(&dir.join("manifest.json"))?;
         let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let dump = Dump::open(dir)?;
         let entry = dump.manifest.tensors.into_iter().find(|e| e.file == file).ok_or_else(unknown)?;
@@ -142,45 +155,74 @@ fn of_file(args: &DequantizeArgs) -> Result<Real, Failure> {
     Ok(Real { tensor: like.name, stem, integers, values })
 }
 
-fn write(
-    args: &DequantizeArgs,
-    output: &Path,
-    found: &[Real],
-    written: &mut Vec<(String, PathBuf)>,
-) -> Result<(), Failure> {
-    let extension = output.extension().and_then(|e| e.to_str()).unwrap_or_default();
-    match extension {
-        "npz" => {
-            let named = found.iter().map(|r| (r.stem.as_str(), &r.values));
-            let bytes = tensor_file::to_npz(named).map_err(|e| Failure::tensor(output, e))?;
-            files::replace(output, &bytes)?;
-            written.extend(found.iter().map(|r| (r.tensor.clone(), output.to_path_buf())));
-        }
-        "npy" | "csv" => {
-            let [one] = found else {
-                let what = format!("{} tensors do not fit into one .{extension} file", found.len());
-                return Err(Failure::usage(what).help("give a folder or an .npz, or choose one with --layer"));
-            };
-            one_file(output, one, extension == "csv")?;
-            written.push((one.tensor.clone(), output.to_path_buf()));
-        }
-        _ => {
-            std::fs::create_dir_all(output).map_err(|e| Failure::file(output, &e))?;
-            for real in found {
-                let path = output.join(format!("{}.{}", real.stem, if args.csv { "csv" } else { "npy" }));
-                one_file(&path, real, args.csv)?;
-                written.push((real.tensor.clone(), path));
-            }
-        }
-    }
-    Ok(())
+/// What is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Npz,
+    Npy,
+    Csv,
+    /// A file for each tensor.
+    Folder,
 }
 
-fn one_file(path: &Path, real: &Real, csv: bool) -> Result<(), Failure> {
-    if csv {
-        return Ok(files::replace(path, table(real).as_bytes())?);
+impl Form {
+    /// Told by the name; what goes to standard output is one file.
+    fn of(args: &DequantizeArgs) -> Form {
+        let stdout = places::is_stdout(&args.output);
+        match args.output.extension().and_then(|e| e.to_str()).unwrap_or_default() {
+            "npz" => Form::Npz,
+            "npy" => Form::Npy,
+            "csv" => Form::Csv,
+            _ if stdout && args.csv => Form::Csv,
+            _ if stdout => Form::Npy,
+            _ => Form::Folder,
+        }
     }
-    tensor_file::write(path, &real.values).map_err(|e| Failure::tensor(path, e))
+}
+
+/// Writes the tensors; gives the file of each.
+fn write(args: &DequantizeArgs, form: Form, found: &[Real]) -> Result<Vec<(String, PathBuf)>, Failure> {
+    let output = args.output.as_path();
+    match form {
+        Form::Npz => {
+            let named = found.iter().map(|r| (r.stem.as_str(), &r.values));
+            let bytes = tensor_file::to_npz(named).map_err(|e| Failure::tensor(output, e))?;
+            places::write(output, &bytes)?;
+        }
+        Form::Npy | Form::Csv => {
+            let [one] = found else {
+                let what = format!("{} tensors do not fit into one file", found.len());
+                return Err(Failure::usage(what).help("give a folder or an .npz, or choose one with --layer"));
+            };
+            places::write(output, &content(output, one, form == Form::Csv)?)?;
+        }
+        Form::Folder => {
+            let extension = if args.csv { "csv" } else { "npy" };
+            let file = |real: &Real| output.join(format!("{}.{extension}", real.stem));
+            places::writes_in_folder("-o", output)?;
+            for real in found {
+                places::writes_in_folder("-o", &file(real))?;
+            }
+            places::try_folder(output)?;
+            let mut batch = Batch::new();
+            batch.folder(output)?;
+            for real in found {
+                let path = file(real);
+                batch.folder(path.parent().unwrap_or(output))?;
+                batch.file(&path, &content(&path, real, args.csv)?)?;
+            }
+            batch.finish()?;
+            return Ok(found.iter().map(|r| (r.tensor.clone(), file(r))).collect());
+        }
+    }
+    Ok(found.iter().map(|r| (r.tensor.clone(), output.to_path_buf())).collect())
+}
+
+fn content(path: &Path, real: &Real, csv: bool) -> Result<Vec<u8>, Failure> {
+    if csv {
+        return Ok(table(real).into_bytes());
+    }
+    tensor_file::to_npy(&real.values).map_err(|e| Failure::tensor(path, e))
 }
 
 /// One line for each element: indices, integer, real value.

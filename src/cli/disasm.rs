@@ -2,12 +2,14 @@
 
 use super::args::DisasmArgs;
 use super::failure::Failure;
-use super::{Report, source};
-use crate::files;
+use super::{Report, places, source};
 use crate::isa::{Insn, disasm};
 use crate::program::{Program, text};
 
 pub(super) fn run(args: &DisasmArgs) -> Result<Report, Failure> {
+    if let Some(path) = &args.output {
+        places::writes("-o", path)?;
+    }
     let program = source::read_program(&args.program)?;
     let listing = match &args.layer {
         Some(name) => layer(&program, name)?,
@@ -15,7 +17,7 @@ pub(super) fn run(args: &DisasmArgs) -> Result<Report, Failure> {
     };
     match &args.output {
         Some(path) => {
-            files::replace(path, listing.as_bytes())?;
+            places::write(path, listing.as_bytes())?;
             Ok(Report::fine(String::new()))
         }
         None => Ok(Report::fine(listing)),

@@ -26,6 +26,7 @@ pub(super) fn chosen(name: &str) -> Result<Engine, Failure> {
 }
 
 fn load(path: &Path, why: &str) -> Result<Engine, Failure> {
+    super::places::reads(path)?;
     // The system's loader would wait for a pipe, and read a device to its end. A bare name is searched for by it.
     if path.exists() && !path.is_file() {
         let reason = format!("'{}' cannot be loaded: it is no regular file", path.display());

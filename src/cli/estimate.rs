@@ -7,13 +7,16 @@ use serde_json::json;
 
 use super::args::{EstimateArgs, ModelArgs};
 use super::failure::Failure;
-use super::{Report, format, machines, roofline, source};
+use super::{Report, format, machines, places, roofline, source};
 use crate::machine::Machine;
 use crate::profile::{Method, Profile, UNITS};
 use crate::sim::clock::{Cause, Causes, ControlCycles, UnitCycles};
 use crate::sim::{Limits, Loaded};
 
 pub(super) fn run(args: &EstimateArgs) -> Result<Report, Failure> {
+    if let Some(path) = &args.plot {
+        places::writes("--plot", path)?;
+    }
     let machines: Vec<Option<String>> = if args.machine.is_empty() {
         vec![None]
     } else if args.machine.iter().any(|m| m == "all") {

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use super::failure::Failure;
+use super::places;
 use crate::files::{self, FileError};
 
 /// What pipes gave, by the path that was typed.
@@ -24,13 +26,17 @@ fn stream(path: &Path) -> Result<Arc<Vec<u8>>, FileError> {
 }
 
 /// The whole content.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
-    if files::is_stream(path) { stream(path).map(|bytes| bytes.to_vec()) } else { files::read(path) }
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    if files::is_stream(path) {
+        return Ok(stream(path)?.to_vec());
+    }
+    places::reads(path)?;
+    Ok(files::read(path)?)
 }
 
 /// The whole content, as text.
-pub(super) fn read_text(path: &Path) -> Result<String, FileError> {
-    files::text(path, read(path)?)
+pub(super) fn read_text(path: &Path) -> Result<String, Failure> {
+    Ok(files::text(path, read(path)?)?)
 }
 
 /// The first bytes, `limit` at most.

@@ -162,6 +162,7 @@ fn label(file: &Path, count: usize, labels: &mut Vec<String>) {
 
 /// Arrays and pictures of a folder, by name.
 pub(super) fn members(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    super::places::reads(folder)?;
     let unreadable = |e: std::io::Error| Failure::file(folder, &e);
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {

@@ -36,6 +36,7 @@ mod machines;
 mod model;
 mod outputs;
 mod pareto;
+mod places;
 mod progress;
 mod quantize;
 mod reference;
@@ -87,30 +88,61 @@ pub fn main() -> ExitCode {
             print(panic);
         }
     }));
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help, the version, and what is wrong with what was typed.
+        Err(text) => {
+            let shown = text.print().and_then(|()| std::io::stdout().flush());
+            let status = u8::try_from(text.exit_code()).unwrap_or(failure::USAGE);
+            return ended(places::written(shown).map(|()| status));
+        }
+    };
     logging(cli.verbose);
     let json = cli.command.json();
-    let outcome = match dispatch(cli.command) {
-        Ok(Outcome::Stream(stream)) => {
-            stream(&mut std::io::stdout().lock()).map(|()| Report::fine(String::new()))
-        }
-        Ok(Outcome::Report(report)) => Ok(report),
-        Err(failure) => Err(failure),
-    };
-    match outcome {
-        Ok(report) => {
-            // A reader that went away (`| head`) is no error.
-            let _ = std::io::stdout().write_all(report.text.as_bytes());
-            ExitCode::from(report.status)
-        }
-        Err(failure) => {
-            if json {
-                let _ = std::io::stdout().write_all(failure.json().as_bytes());
-            }
-            let _ = std::io::stderr().write_all(failure.render().as_bytes());
-            ExitCode::from(failure.status)
-        }
+    let done = injected().and_then(|()| dispatch(cli.command)).and_then(|outcome| match outcome {
+        Outcome::Stream(stream) => stream(&mut std::io::stdout().lock()).map(|()| 0),
+        Outcome::Report(report) => show(&report).map(|()| report.status),
+    });
+    if let Err(failure) = &done
+        && json
+        && !places::stdout_taken()
+    {
+        // The failure itself goes to stderr; that stdout cannot take it is no second one.
+        let _ = places::stdout(failure.json().as_bytes());
     }
+    ended(done)
+}
+
+/// Prints a report, beside an output that goes to stdout.
+fn show(report: &Report) -> Result<(), Failure> {
+    if places::stdout_taken() {
+        let _ = std::io::stderr().write_all(report.text.as_bytes());
+        return Ok(());
+    }
+    places::stdout(report.text.as_bytes())
+}
+
+/// The exit status; a failure is shown on stderr.
+fn ended(done: Result<u8, Failure>) -> ExitCode {
+    if std::env::var_os(INJECTED).is_some() {
+        let _ = writeln!(std::io::stderr(), "file operations: {}", crate::files::operation::count());
+    }
+    ExitCode::from(done.unwrap_or_else(|failure| {
+        let _ = std::io::stderr().write_all(failure.render().as_bytes());
+        failure.status
+    }))
+}
+
+/// For tests: makes a file operation fail, as [`operation::Fault`](crate::files::operation::Fault) is written.
+const INJECTED: &str = "RCAR_ISS_FAULT";
+
+fn injected() -> Result<(), Failure> {
+    let Ok(text) = std::env::var(INJECTED) else { return Ok(()) };
+    let fault = text.parse().map_err(|e: String| Failure::usage(INJECTED).why(&e))?;
+    if !crate::files::operation::arm(fault) {
+        return Err(Failure::usage(format!("{INJECTED} is for debug builds")));
+    }
+    Ok(())
 }
 
 fn dispatch(command: Command) -> Result<Outcome, Failure> {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::args::{ModelArgs, ShapeArgs};
 use super::failure::{Failure, UNSUPPORTED};
-use super::{format, given, machines, sidecar};
+use super::{format, given, machines, places, sidecar};
 use crate::compiler::estimate::Estimate;
 use crate::compiler::{self, CompileError, CompileOptions, Compiled};
 use crate::graph::Graph;
@@ -68,10 +68,12 @@ pub(super) fn graph_options(args: &ShapeArgs) -> Result<ImportOptions, Failure> 
 
 /// Reads an ONNX file.
 pub(super) fn load(path: &Path) -> Result<LoadedModel, Failure> {
-    LoadedModel::at(path, given::read(path)?).map_err(|e| match e {
+    let loaded = LoadedModel::at(path, given::read(path)?).map_err(|e| match e {
         onnx::LoadError::File(e) => e.into(),
         other => Failure::file(path, &other).help("an ONNX model or a program file of this tool is expected"),
-    })
+    })?;
+    loaded.data.iter().try_for_each(|file| places::reads(file))?;
+    Ok(loaded)
 }
 
 /// The failure of an import.

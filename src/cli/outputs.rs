@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use super::failure::Failure;
+use super::places;
 use crate::dump;
+use crate::files::Batch;
 use crate::program::{Meta, Role, TensorEntry};
 use crate::tensor_file::{self, Element, TensorData};
 
@@ -51,12 +53,26 @@ fn real(tensor: &TensorEntry, bytes: &[u8]) -> Vec<f32> {
     }
 }
 
+/// The outputs with their file names.
+fn files(meta: &Meta) -> impl Iterator<Item = (&TensorEntry, String)> {
+    let named = meta.tensors.iter().zip(dump::file_names(meta));
+    named.filter(|(t, _)| t.role == Role::Output).map(|(t, stem)| (t, format!("{stem}.npy")))
+}
+
+/// Declares the files that [`write`] will write, and tries whether it can.
+pub(super) fn declare(dir: &Path, meta: &Meta) -> Result<(), Failure> {
+    places::is_folder("-o", dir)?;
+    places::writes_in_folder("-o", dir)?;
+    files(meta).try_for_each(|(_, file)| places::writes_in_folder("-o", &dir.join(file)))?;
+    places::try_folder(dir)
+}
+
 /// Writes every output, those of all runs stacked along the first axis, as `DIR/NAME.npy`; returns the file names.
 pub(super) fn write(dir: &Path, meta: &Meta, runs: &[Vec<Vec<u8>>]) -> Result<Vec<String>, Failure> {
-    std::fs::create_dir_all(dir).map_err(|e| Failure::file(dir, &e))?;
+    let mut written = Batch::new();
+    written.folder(dir)?;
     let mut names = Vec::new();
-    let stems = meta.tensors.iter().zip(dump::file_names(meta));
-    for (i, (tensor, stem)) in stems.filter(|(t, _)| t.role == Role::Output).enumerate() {
+    for (i, (tensor, file)) in files(meta).enumerate() {
         let mut shape: Vec<usize> = tensor.shape.iter().map(|d| *d as usize).collect();
         match shape.first_mut() {
             Some(batch) => *batch *= runs.len(),
@@ -65,11 +81,11 @@ pub(super) fn write(dir: &Path, meta: &Meta, runs: &[Vec<Vec<u8>>]) -> Result<Ve
         }
         let bytes = runs.iter().flat_map(|outputs| outputs[i].iter().copied()).collect();
         let element = Element::from_name(&tensor.dtype).unwrap_or(Element::U8);
-        let file = format!("{stem}.npy");
         let path = dir.join(&file);
-        tensor_file::write(&path, &TensorData { element, shape, bytes })
-            .map_err(|e| Failure::tensor(&path, e))?;
+        let array = tensor_file::to_npy(&TensorData { element, shape, bytes });
+        written.file(&path, &array.map_err(|e| Failure::tensor(&path, e))?)?;
         names.push(file);
     }
+    written.finish()?;
     Ok(names)
 }

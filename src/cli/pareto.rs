@@ -13,14 +13,14 @@ const GREY: RGBColor = RGBColor(120, 120, 120);
 const BLUE: RGBColor = RGBColor(0, 114, 178);
 const ORANGE: RGBColor = RGBColor(213, 94, 0);
 
-/// Writes the plot as SVG.
-pub(super) fn write(path: &Path, title: &str, tuned: &Tuned) -> Result<(), Failure> {
+/// The plot as SVG; `path` is where it will be written, for errors.
+pub(super) fn plot(path: &Path, title: &str, tuned: &Tuned) -> Result<String, Failure> {
     let mut text = String::new();
     {
         let area = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
         draw(&area, title, tuned).map_err(|e| Failure::file(path, &e))?;
     }
-    crate::files::replace(path, text.as_bytes()).map_err(|e| Failure::file(path, &e))
+    Ok(text)
 }
 
 /// What stands on the vertical axis.

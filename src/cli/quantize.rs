@@ -12,9 +12,9 @@ use super::args::{CalibrationArgs, QuantizeArgs};
 use super::failure::{Failure, INPUT, UNSUPPORTED};
 use super::feed::Feed;
 use super::progress::Progress;
-use super::{Report, engine, format, given, machines, model, sidecar};
+use super::{Report, engine, format, given, machines, model, places, sidecar};
 use crate::compiler::CompileOptions;
-use crate::files;
+use crate::files::Batch;
 use crate::float::Engine;
 use crate::onnx::proto::ModelProto;
 use crate::quantize::{
@@ -37,6 +37,7 @@ pub(super) struct Prepared {
     pub(super) choice: Choice,
     pub(super) inputs: Vec<String>,
     pub(super) feed: Option<Feed>,
+    pub(super) sidecar: sidecar::Planned,
     pub(super) engine: Engine,
     pub(super) threads: usize,
     /// The library that computed what was seen; of earlier statistics the one that they name.
@@ -86,6 +87,10 @@ impl Costs {
 }
 
 pub(super) fn run(args: &QuantizeArgs) -> Result<Report, Failure> {
+    let calibration = beside(&args.output, "calibration.json");
+    places::is_file("-o", &args.output)?;
+    places::writes("-o", &args.output)?;
+    places::writes("the calibration", &calibration)?;
     let mut settings = settings(&args.how)?;
     settings.bits = args.bits.unwrap_or(settings.bits);
     settings.weight_bits = args.weight_bits.unwrap_or(settings.weight_bits);
@@ -103,7 +108,7 @@ pub(super) fn run(args: &QuantizeArgs) -> Result<Report, Failure> {
         Some(share) => return Err(Failure::usage(format!("--prune {share}: it is a share, 0 to 1"))),
         None => None,
     };
-    let mut prepared = prepare(&args.model_file, &args.how, settings, pruning)?;
+    let mut prepared = prepare((&args.model_file, &args.output), &args.how, settings, pruning)?;
     if prepared.settings.bias_correction {
         correct_biases(&args.model_file, &mut prepared)?;
     }
@@ -116,15 +121,17 @@ pub(super) fn run(args: &QuantizeArgs) -> Result<Report, Failure> {
         &prepared.choice,
         &parameters,
     );
-    let calibration = beside(&args.output, "calibration.json");
-    files::replace(&args.output, &model.encode_to_vec())?;
-    files::replace(&calibration, format!("{}\n", to_json(&record)).as_bytes())?;
-    let sidecar = write_sidecar(&args.model_file, &args.output, prepared.feed.as_ref())?;
+    let mut written = Batch::new();
+    prepared.sidecar.before(&mut written);
+    written.file(&args.output, &model.encode_to_vec())?;
+    written.file(&calibration, format!("{}\n", to_json(&record)).as_bytes())?;
+    let sidecar = prepared.sidecar.after(&mut written)?;
+    written.finish()?;
     let costs = Costs::of(args, &prepared, &model)?;
     let text = if args.json {
         json(args, &prepared, &parameters, &calibration, costs.as_ref())
     } else {
-        text(args, &prepared, &parameters, &calibration, (sidecar.as_deref(), costs.as_ref()))
+        text(args, &prepared, &parameters, &calibration, (sidecar, costs.as_ref()))
     };
     Ok(Report::fine(text))
 }
@@ -139,9 +146,9 @@ pub(super) fn beside(output: &Path, ending: &str) -> PathBuf {
     output.with_extension(ending)
 }
 
-/// Cleans, prunes and calibrates.
+/// Cleans, prunes and calibrates the model at `path`, which will be written at `output`.
 pub(super) fn prepare(
-    path: &Path,
+    (path, output): (&Path, &Path),
     args: &CalibrationArgs,
     settings: Settings,
     pruning: Option<Pruning>,
@@ -163,6 +170,8 @@ pub(super) fn prepare(
         let feed = Feed::of(path, &float, &args.calib, &args.pictures, &options)?;
         Some(feed.limited(args.limit))
     };
+    let sidecar = sidecar::plan(path, output, feed.iter().flat_map(Feed::preprocess))?;
+    sidecar.declare()?;
     let pruned = match (pruning, &feed) {
         (None, _) => None,
         (Some(pruning), Some(feed)) => {
@@ -225,6 +234,7 @@ pub(super) fn prepare(
         choice,
         inputs,
         feed,
+        sidecar,
         engine,
         threads,
         seen_by,
@@ -304,51 +314,6 @@ fn block(text: &str) -> Result<[usize; 2], Failure> {
     parsed.filter(|b: &[usize; 2]| b.iter().all(|n| *n > 0 && n.is_multiple_of(16))).ok_or_else(|| {
         Failure::usage(format!("--prune-block {text}")).help("write OUTxIN, multiples of 16, like 64x16")
     })
-}
-
-/// Says how pictures become inputs and what the float model's classes are called, in a file beside the quantized model,
-/// unless one is there already.
-pub(super) fn write_sidecar(
-    float: &Path,
-    output: &Path,
-    feed: Option<&Feed>,
-) -> Result<Option<PathBuf>, Failure> {
-    let path = output.with_extension("toml");
-    let Some(feed) = feed.filter(|_| !path.exists() && !output.with_file_name("model.toml").exists()) else {
-        return Ok(None);
-    };
-    let mut inputs = toml::Table::new();
-    for (name, how) in feed.preprocess() {
-        // f32 → shortest text → f64, so that 0.1 stays 0.1.
-        let list = |values: &[f32]| -> toml::Value {
-            values
-                .iter()
-                .map(|v| toml::Value::Float(v.to_string().parse().unwrap_or(f64::from(*v))))
-                .collect::<Vec<_>>()
-                .into()
-        };
-        let mut table = toml::Table::new();
-        table.insert("mean".into(), list(&how.mean));
-        table.insert("std".into(), list(&how.std));
-        if let Some(resize) = how.resize {
-            table.insert("resize".into(), i64::from(resize).into());
-        }
-        if how.bgr {
-            table.insert("bgr".into(), true.into());
-        }
-        inputs.insert(name.into(), table.into());
-    }
-    if inputs.is_empty() {
-        return Ok(None);
-    }
-    let mut whole = toml::Table::new();
-    let labels = sidecar::find(float)?.labels;
-    if !labels.is_empty() {
-        whole.insert("labels".into(), labels.into());
-    }
-    whole.insert("input".into(), inputs.into());
-    files::replace(&path, whole.to_string().as_bytes())?;
-    Ok(Some(path))
 }
 
 /// How many tensors have this many bits.

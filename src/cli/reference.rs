@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::args::{LayoutArg, ReferenceArgs};
 use super::failure::Failure;
-use super::{engine, given, model};
+use super::{engine, given, model, places};
 use crate::analysis::{CompareError, RefLayout, Reference};
 
 /// A reference as it was given, not matched yet.
@@ -26,6 +26,7 @@ struct Map {
 pub(super) fn given(args: &ReferenceArgs) -> Result<Given, Failure> {
     let path = args.reference.as_path();
     let files = path.is_dir() || path.extension().is_some_and(|e| e == "npz");
+    places::reads(path)?;
     let reference = if files {
         Reference::files(path).map_err(CompareError::from)?
     } else {

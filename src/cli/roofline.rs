@@ -6,6 +6,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 
 use super::failure::Failure;
+use super::places;
 use crate::profile::{Profile, Row};
 
 const SIZE: (u32, u32) = (1000, 620);
@@ -22,7 +23,7 @@ pub(super) fn write(path: &Path, profiles: &[Profile]) -> Result<(), Failure> {
         let area = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
         draw(&area, profiles).map_err(|e| Failure::file(path, &e))?;
     }
-    crate::files::replace(path, text.as_bytes()).map_err(|e| Failure::file(path, &e))
+    places::write(path, text.as_bytes())
 }
 
 /// Multiply-accumulates a byte, and tera-operations a second, of a layer that has both.

@@ -14,8 +14,8 @@ use super::input::{self, Inputs};
 use super::outputs::{self, Class};
 use super::progress::Progress;
 use super::widths::{self, Widths};
-use super::{Report, estimate, format, kernels, sidecar, source, trace};
-use crate::dump::{DumpWriter, Selection};
+use super::{Report, estimate, format, kernels, places, sidecar, source, trace};
+use crate::dump::{self, DumpStack, DumpWriter, Selection};
 use crate::host::RtenHost;
 use crate::profile::Profile;
 use crate::program::{Meta, Program, Role, TensorEntry};
@@ -37,7 +37,18 @@ struct Finished {
 }
 
 pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
+    if let Some(dir) = &args.dump_layers {
+        places::replaces("--dump-layers", dir)?;
+        dump::check_target(dir)?;
+    }
+    if let Some(path) = &args.trace {
+        places::is_file("--trace", path)?;
+        places::writes("--trace", path)?;
+    }
     let (mut program, machine) = source::program(&args.file, &args.model)?;
+    if let Some(dir) = &args.output {
+        outputs::declare(dir, &program.meta)?;
+    }
     if let Some(path) = &args.labels {
         let labels = sidecar::labels(path)?;
         program
@@ -89,6 +100,10 @@ fn run_all(args: &RunArgs, loaded: &Loaded, inputs: &Inputs) -> Result<Vec<Finis
     let each = sim::worthwhile(loaded, each);
     let layers = loaded.program().meta.layers.len().max(1);
     let progress = Progress::new((inputs.runs * layers) as u64, "layers");
+    let stack = match &args.dump_layers {
+        Some(dir) if inputs.runs > 1 => Some(DumpStack::create(dir)?),
+        _ => None,
+    };
     let next = AtomicUsize::new(0);
     let results: Mutex<BTreeMap<usize, Result<Finished, Failure>>> = Mutex::default();
     let worker = || {
@@ -102,7 +117,8 @@ fn run_all(args: &RunArgs, loaded: &Loaded, inputs: &Inputs) -> Result<Vec<Finis
             if at >= inputs.runs {
                 return;
             }
-            let result = one(args, loaded, &mut session, &mut host, inputs, at, &progress);
+            let result =
+                one(args, loaded, (&mut session, &mut host), inputs, at, (stack.as_ref(), &progress));
             let failed = result.is_err();
             // A poisoned lock means that another worker panicked: its panic is what the user sees.
             if let Ok(mut results) = results.lock() {
@@ -121,7 +137,11 @@ fn run_all(args: &RunArgs, loaded: &Loaded, inputs: &Inputs) -> Result<Vec<Finis
         worker();
     });
     progress.finish();
-    results.into_inner().unwrap_or_default().into_values().collect()
+    let finished = results.into_inner().unwrap_or_default().into_values().collect::<Result<Vec<_>, _>>()?;
+    if let Some(stack) = stack {
+        stack.finish()?;
+    }
+    Ok(finished)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the throughput of many runs is measured")]
@@ -139,23 +159,24 @@ fn engine(args: &RunArgs) -> EngineKind {
 fn one(
     args: &RunArgs,
     loaded: &Loaded,
-    session: &mut Session<'_>,
-    host: &mut RtenHost,
+    (session, host): (&mut Session<'_>, &mut RtenHost),
     inputs: &Inputs,
     at: usize,
-    progress: &Progress,
+    (stack, progress): (Option<&DumpStack>, &Progress),
 ) -> Result<Finished, Failure> {
     let meta = &loaded.program().meta;
     let values: Vec<(&str, &[u8])> = inputs.bound.iter().map(|b| (b.name.as_str(), b.sample(at))).collect();
     let mut watch = Watch { meta, dump: None, failed: None, progress };
     if let Some(dir) = &args.dump_layers {
-        let dir = if inputs.runs == 1 { dir.clone() } else { dir.join(format!("{at:06}")) };
         let selection = if args.dump_layer.is_empty() {
             Selection::All
         } else {
             Selection::Named(args.dump_layer.clone())
         };
-        let mut dump = DumpWriter::create(&dir, meta, &selection, args.dequantize)?;
+        let mut dump = match stack {
+            Some(stack) => stack.dump(&format!("{at:06}"), meta, &selection, args.dequantize)?,
+            None => DumpWriter::create(dir, meta, &selection, args.dequantize)?,
+        };
         for (tensor, (_, bytes)) in meta.tensors.iter().filter(|t| t.role == Role::Input).zip(&values) {
             dump.tensor(tensor, bytes)?;
         }

@@ -5,13 +5,17 @@ use std::path::Path;
 
 use super::args::{TraceArgs, TraceFormat};
 use super::failure::{Failure, INPUT};
-use super::{Outcome, Report, format};
+use super::{Outcome, Report, format, places};
 use crate::files;
 use crate::isa::{Queue, Space};
 use crate::trace::export::{Format, export};
 use crate::trace::{Filter, TraceError, TraceReader};
 
 pub(super) fn run(args: &TraceArgs) -> Result<Outcome, Failure> {
+    if let Some(path) = &args.output {
+        places::writes("-o", path)?;
+    }
+    places::reads(&args.file)?;
     let failed = |e: TraceError| failure(&args.file, &e);
     let mut trace = TraceReader::open(&args.file).map_err(failed)?;
     let filter = filter(args, &trace)?;
@@ -22,14 +26,13 @@ pub(super) fn run(args: &TraceArgs) -> Result<Outcome, Failure> {
         TraceFormat::Perfetto => Format::Perfetto,
         TraceFormat::Konata => Format::Konata,
     };
-    let Some(path) = &args.output else {
+    let Some(path) = args.output.as_deref().filter(|path| !places::is_stdout(path)) else {
         let file = args.file.clone();
         let stream = move |out: &mut dyn Write| {
             let mut out = BufWriter::new(out);
             let done = export(&mut trace, &filter, form, &mut out).and_then(|()| Ok(out.flush()?));
             match done {
-                // A reader that went away (`| head`) is no error.
-                Err(TraceError::Io(e)) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+                Err(TraceError::Io(e)) => places::written(Err(e)),
                 done => done.map_err(|e| failure(&file, &e)),
             }
         };

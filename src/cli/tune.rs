@@ -12,9 +12,9 @@ use super::failure::{Failure, INPUT, NO, UNSUPPORTED};
 use super::feed::Feed;
 use super::progress::Progress;
 use super::quantize::{self as command, Prepared, beside};
-use super::{Report, format, given, machines, model, pareto, sidecar};
+use super::{Report, format, given, machines, model, pareto, places, sidecar};
 use crate::compiler::CompileOptions;
-use crate::files;
+use crate::files::{self, Batch};
 use crate::float::Engine;
 use crate::onnx::proto::ModelProto;
 use crate::quantize::{self, Input, Inputs, Method, Settings, TensorSettings};
@@ -26,6 +26,8 @@ const METHODS: [Method; 4] =
     [Method::MinMax, Method::Percentile(99.99), Method::Percentile(99.999), Method::Mse];
 
 pub(super) fn run(args: &TuneArgs) -> Result<Report, Failure> {
+    let kept = beside(&args.output, "tune.json");
+    Written::of(&args.output).declare(&args.output, &kept)?;
     let machine = machines::named(&args.machine)?;
     let max_cycles = args.max_cycles.as_deref().map(percent).transpose()?;
     let settings = command::settings(&args.how)?;
@@ -34,7 +36,7 @@ pub(super) fn run(args: &TuneArgs) -> Result<Report, Failure> {
             "the correction depends on the widths: add it to OUT.recipe.toml and run quantize with that",
         ));
     }
-    let prepared = command::prepare(&args.model_file, &args.how, settings, None)?;
+    let prepared = command::prepare((&args.model_file, &args.output), &args.how, settings, None)?;
     let inputs = measured_inputs(args, &prepared)?;
     let labels = args.labels.as_deref().map(|path| labels(path, inputs.len())).transpose()?;
     let side = sidecar::find(&args.model_file)?;
@@ -68,7 +70,6 @@ pub(super) fn run(args: &TuneArgs) -> Result<Report, Failure> {
         max_cycles,
         threads: prepared.threads,
     };
-    let kept = beside(&args.output, "tune.json");
     let state = if args.fresh { State::default() } else { earlier(&kept) };
     let watch = Keeper { path: kept.clone(), progress: Mutex::default(), failed: Mutex::default() };
     let tuned = tune::tune(&task, state, &watch).map_err(|e| failure(&args.model_file, &e))?;
@@ -238,12 +239,32 @@ fn recipe(prepared: &Prepared, tuned: &Tuned) -> Settings {
     settings
 }
 
-/// What was written.
+/// What is written beside the model.
 struct Written {
     program: PathBuf,
     plot: PathBuf,
     recipe: PathBuf,
     calibration: PathBuf,
+}
+
+impl Written {
+    fn of(output: &Path) -> Written {
+        Written {
+            program: beside(output, "rcn"),
+            plot: beside(output, "svg"),
+            recipe: beside(output, "recipe.toml"),
+            calibration: beside(output, "calibration.json"),
+        }
+    }
+
+    /// Declares all files, that of the measurements too.
+    fn declare(&self, output: &Path, kept: &Path) -> Result<(), Failure> {
+        places::is_file("-o", output)?;
+        places::writes("-o", output)?;
+        let beside = [&self.program, &self.plot, &self.recipe, &self.calibration];
+        beside.into_iter().try_for_each(|path| places::writes("beside it:", path))?;
+        places::writes("beside it:", kept)
+    }
 }
 
 fn write(
@@ -269,21 +290,20 @@ fn write(
     );
     let candidate = Candidate::compile(&quantized, task.machine, &task.import, &task.compile)
         .map_err(|e| failure(&args.model_file, &e))?;
-    let written = Written {
-        program: beside(&args.output, "rcn"),
-        plot: beside(&args.output, "svg"),
-        recipe: beside(&args.output, "recipe.toml"),
-        calibration: beside(&args.output, "calibration.json"),
-    };
-    files::replace(&args.output, &quantized.encode_to_vec())?;
-    files::replace(&written.calibration, format!("{}\n", command::to_json(&record)).as_bytes())?;
+    let written = Written::of(&args.output);
     let settings = toml::to_string(settings).map_err(|e| Failure::file(&written.recipe, &e))?;
-    files::replace(&written.recipe, settings.as_bytes())?;
-    let program = candidate.program();
-    program.write_file(&written.program).map_err(|e| Failure::program(&written.program, e))?;
+    let program = candidate.program().to_bytes().map_err(|e| Failure::program(&written.program, e))?;
     let title = args.model_file.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
-    pareto::write(&written.plot, &title, tuned)?;
-    command::write_sidecar(&args.model_file, &args.output, prepared.feed.as_ref())?;
+    let plot = pareto::plot(&written.plot, &title, tuned)?;
+    let mut batch = Batch::new();
+    prepared.sidecar.before(&mut batch);
+    batch.file(&args.output, &quantized.encode_to_vec())?;
+    batch.file(&written.calibration, format!("{}\n", command::to_json(&record)).as_bytes())?;
+    batch.file(&written.recipe, settings.as_bytes())?;
+    batch.file(&written.program, &program)?;
+    batch.file(&written.plot, plot.as_bytes())?;
+    prepared.sidecar.after(&mut batch)?;
+    batch.finish()?;
     Ok(written)
 }
 

@@ -1,7 +1,8 @@
 //! Layer dumps: a folder with `manifest.json` and one `.npy` of raw integers for each tensor.
 //!
 //! A dump appears complete or not at all: everything is written to a folder beside it, which [`DumpWriter::finish`]
-//! renames. A folder that is there already is replaced only if it is a dump itself (has a `manifest.json`) or empty.
+//! renames; the dumps of several inputs appear together ([`DumpStack`]). A folder that is there already is replaced only if
+//! it is empty, or holds earlier dumps and nothing else.
 
 mod manifest;
 mod reader;
@@ -9,7 +10,7 @@ mod writer;
 
 pub use manifest::{Manifest, ManifestEntry};
 pub use reader::Dump;
-pub use writer::{DumpWriter, dequantize, file_name, file_names};
+pub use writer::{DumpStack, DumpWriter, check_target, dequantize, file_name, file_names};
 
 use std::path::PathBuf;
 
@@ -62,6 +63,15 @@ pub enum DumpError {
     #[error("'{}' is not empty and holds no manifest.json, so it is no earlier dump; it is left as it is: choose another folder", path.display())]
     NotADump {
         /// The folder.
+        path: PathBuf,
+    },
+    /// The folder holds an earlier dump, and more.
+    #[error(
+        "'{}' is not of the dump that it lies in, and would be lost with it: move it, or choose another folder",
+        path.display()
+    )]
+    More {
+        /// What is no part of the dump.
         path: PathBuf,
     },
     /// A name that no layer and no tensor has.

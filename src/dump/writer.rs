@@ -2,22 +2,60 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::{DumpError, Manifest, ManifestEntry, Selection};
-use crate::files::{self, FileError};
+use super::{Dump, DumpError, Manifest, ManifestEntry, Selection};
+use crate::files::{FileError, Folder};
 use crate::program::{Layer, Meta, TensorEntry};
 use crate::tensor_file::{self, Element, TensorData};
 
 /// Longest stem of a file name.
 const MAX_STEM: usize = 100;
 
+/// Dumps of several inputs, a folder each, which appear together. Dropped without [`finish`](DumpStack::finish) it leaves
+/// nothing behind.
+#[derive(Debug)]
+pub struct DumpStack {
+    folder: Folder,
+}
+
+impl DumpStack {
+    /// Begins the dumps in `dir`.
+    ///
+    /// # Errors
+    /// The folder holds something else, or cannot be made.
+    pub fn create(dir: &Path) -> Result<DumpStack, DumpError> {
+        check_target(dir)?;
+        Ok(DumpStack { folder: Folder::create(dir)? })
+    }
+
+    /// Begins the dump of one input, in a folder of this name.
+    ///
+    /// # Errors
+    /// As [`DumpWriter::create`].
+    pub fn dump(
+        &self,
+        name: &str,
+        meta: &Meta,
+        selection: &Selection,
+        dequantize: bool,
+    ) -> Result<DumpWriter, DumpError> {
+        Ok(DumpWriter::in_folder(self.folder.inside(name)?, meta, plan(meta, selection)?, dequantize))
+    }
+
+    /// Puts the dumps in their place, once all of them are finished.
+    ///
+    /// # Errors
+    /// As [`DumpWriter::finish`].
+    pub fn finish(self) -> Result<(), DumpError> {
+        Ok(self.folder.finish()?)
+    }
+}
+
 /// Writes one dump. Dropped without [`finish`](DumpWriter::finish) it leaves nothing behind.
 #[derive(Debug)]
 pub struct DumpWriter {
-    target: PathBuf,
-    /// The folder that becomes the target; gone once renamed.
-    beside: Option<PathBuf>,
+    folder: Folder,
     /// By tensor name: place in the table, file stem, layer. Only the selected ones.
     plan: BTreeMap<String, Planned>,
     entries: BTreeMap<usize, ManifestEntry>,
@@ -45,19 +83,22 @@ impl DumpWriter {
     ) -> Result<DumpWriter, DumpError> {
         let plan = plan(meta, selection)?;
         check_target(dir)?;
-        let target = absolute(dir)?;
-        if let Some(parent) = target.parent() {
-            fs::create_dir_all(parent).map_err(FileError::at("create the folder", parent))?;
-        }
-        let beside = files::beside(&target).map_err(FileError::at("create the folder", dir))?;
-        fs::create_dir(&beside).map_err(FileError::at("create the folder", &beside))?;
+        Ok(DumpWriter::in_folder(Folder::create(dir)?, meta, plan, dequantize))
+    }
+
+    fn in_folder(
+        folder: Folder,
+        meta: &Meta,
+        plan: BTreeMap<String, Planned>,
+        dequantize: bool,
+    ) -> DumpWriter {
         let manifest = Manifest {
             program: meta.name.clone(),
             machine: meta.machine.name.clone(),
             tensors: Vec::new(),
             removed: meta.removed.clone(),
         };
-        Ok(DumpWriter { target, beside: Some(beside), plan, entries: BTreeMap::new(), manifest, dequantize })
+        DumpWriter { folder, plan, entries: BTreeMap::new(), manifest, dequantize }
     }
 
     /// Whether the selection holds this tensor.
@@ -72,7 +113,7 @@ impl DumpWriter {
     /// # Errors
     /// The bytes do not fill the shape, or the file cannot be written.
     pub fn tensor(&mut self, tensor: &TensorEntry, bytes: &[u8]) -> Result<(), DumpError> {
-        let (Some(planned), Some(dir)) = (self.plan.get(&tensor.name), &self.beside) else { return Ok(()) };
+        let Some(planned) = self.plan.get(&tensor.name) else { return Ok(()) };
         let failed = |source| DumpError::Tensor { tensor: tensor.name.clone(), source };
         let data = TensorData {
             element: Element::from_name(&tensor.dtype).unwrap_or(Element::U8),
@@ -80,11 +121,11 @@ impl DumpWriter {
             bytes: bytes.to_vec(),
         };
         let file = format!("{}.npy", planned.stem);
-        tensor_file::write(&dir.join(&file), &data).map_err(failed)?;
+        self.folder.file(&file, &tensor_file::to_npy(&data).map_err(failed)?)?;
         let mut dequantized = None;
         if let (true, Some(real)) = (self.dequantize, dequantize(&data, tensor)) {
             let name = format!("{}.f32.npy", planned.stem);
-            tensor_file::write(&dir.join(&name), &real).map_err(failed)?;
+            self.folder.file(&name, &tensor_file::to_npy(&real).map_err(failed)?)?;
             dequantized = Some(name);
         }
         let layer = planned.layer.as_ref();
@@ -113,59 +154,52 @@ impl DumpWriter {
     pub fn finish(mut self) -> Result<Manifest, DumpError> {
         let mut manifest = std::mem::take(&mut self.manifest);
         manifest.tensors = std::mem::take(&mut self.entries).into_values().collect();
-        let Some(beside) = self.beside.clone() else { return Ok(manifest) };
-        let text = serde_json::to_string_pretty(&manifest)
-            .map_err(|e| FileError::at("write", &beside)(std::io::Error::other(e)))?;
-        files::replace(&beside.join("manifest.json"), text.as_bytes())?;
-        check_target(&self.target)?;
-        let failed = |e| FileError::at("replace", &self.target)(e);
-        if self.target.exists() {
-            // Moved away first, so that there is no moment with half a dump under the name.
-            let old = files::beside(&self.target).map_err(failed)?;
-            fs::rename(&self.target, &old).map_err(failed)?;
-            if let Err(error) = fs::rename(&beside, &self.target) {
-                let _ = fs::rename(&old, &self.target);
-                return Err(failed(error).into());
-            }
-            fs::remove_dir_all(&old).map_err(FileError::at("remove", &old))?;
-        } else {
-            fs::rename(&beside, &self.target).map_err(failed)?;
-        }
-        self.beside = None;
+        // Strings and numbers always have a JSON form.
+        let text = serde_json::to_string_pretty(&manifest).unwrap_or_default();
+        self.folder.file("manifest.json", text.as_bytes())?;
+        self.folder.finish()?;
         Ok(manifest)
     }
 }
 
-impl Drop for DumpWriter {
-    fn drop(&mut self) {
-        if let Some(beside) = self.beside.take() {
-            // Nothing can be done about a folder that cannot be removed.
-            let _ = fs::remove_dir_all(beside);
-        }
+/// Whether dumps may take the place of a folder: of nothing, of an empty folder, of earlier dumps that hold nothing else.
+///
+/// # Errors
+/// It is no folder, or something would be lost.
+pub fn check_target(dir: &Path) -> Result<(), DumpError> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(FileError::at("use as a folder", dir)(e).into()),
+    };
+    let mut names = BTreeSet::new();
+    for entry in entries {
+        names.insert(entry.map_err(FileError::at("read", dir))?.file_name());
     }
-}
-
-/// A dump may take the place of nothing, of an empty folder and of an earlier dump.
-fn check_target(dir: &Path) -> Result<(), DumpError> {
-    match fs::read_dir(dir) {
-        Ok(mut entries) => {
-            if entries.next().is_none() || dir.join("manifest.json").is_file() {
-                Ok(())
-            } else {
-                Err(DumpError::NotADump { path: dir.to_path_buf() })
+    if names.is_empty() {
+        return Ok(());
+    }
+    if Dump::is_dump(dir) {
+        for entry in Dump::open(dir)?.manifest.tensors {
+            names.remove(entry.file.as_ref() as &std::ffi::OsStr);
+            if let Some(real) = entry.dequantized {
+                names.remove(real.as_ref() as &std::ffi::OsStr);
             }
         }
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(e) => Err(FileError::at("use as a folder", dir)(e).into()),
+        names.remove("manifest.json".as_ref() as &std::ffi::OsStr);
+        return match names.pop_first() {
+            Some(name) => Err(DumpError::More { path: dir.join(name) }),
+            None => Ok(()),
+        };
     }
-}
-
-/// The folder's real path: links resolved as far as they exist, so that renaming replaces the folder, not the link.
-fn absolute(dir: &Path) -> Result<PathBuf, DumpError> {
-    match fs::canonicalize(dir) {
-        Ok(path) => Ok(path),
-        Err(_) => Ok(std::path::absolute(dir).map_err(FileError::at("use as a folder", dir))?),
+    for name in names {
+        let inside = dir.join(name);
+        if !Dump::is_dump(&inside) {
+            return Err(DumpError::NotADump { path: dir.to_path_buf() });
+        }
+        check_target(&inside)?;
     }
+    Ok(())
 }
 
 fn plan(meta: &Meta, selection: &Selection) -> Result<BTreeMap<String, Planned>, DumpError> {

@@ -1,19 +1,24 @@
 //! Files: read with a bound, written beside and renamed, so that no reader ever sees half a file and a failed run
-//! leaves nothing behind.
+//! leaves nothing behind. What changes the file system goes through one thin layer, [`operation`], where tests make the
+//! n-th operation fail or the process end.
 
+mod folder;
 mod guard;
+mod identity;
+pub mod operation;
+mod write;
 
+pub use folder::Folder;
 pub use guard::{Panicked, guarded, is_guarded, quiet};
+pub use identity::Identity;
+pub use write::{Batch, Staged, replace, replace_with, try_place};
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// Most bytes read from a pipe, which tells no length.
 const STREAM_LIMIT: u64 = 1 << 28;
-
-/// Longest name that stands in the name of its temporary file; most systems end names at 255 bytes.
-const LONGEST_BESIDE: usize = 200;
 
 /// A file operation that failed, with the path.
 #[derive(Debug, thiserror::Error)]
@@ -107,7 +112,7 @@ fn read_bounded(file: fs::File, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     if about.is_file() {
         let len = about.len().min(limit);
-        bytes.try_reserve_exact(usize::try_from(len).unwrap_or(usize::MAX))?;
+        operation::reserve(&mut bytes, usize::try_from(len).unwrap_or(usize::MAX))?;
         // A file that grows while it is read must not make the read endless.
         file.take(len).read_to_end(&mut bytes)?;
         return Ok(bytes);
@@ -140,95 +145,4 @@ pub fn text(path: &Path, bytes: Vec<u8>) -> Result<String, FileError> {
             source: io::Error::new(io::ErrorKind::InvalidData, why),
         }
     })
-}
-
-/// Writes a file beside its place and renames it: afterwards the path holds all of `bytes` or what it held before.
-/// Devices and pipes are written directly.
-///
-/// # Errors
-/// The folder does not exist, is read-only, is full …
-pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    replace_with(path, |out| out.write_all(bytes))
-}
-
-/// [`replace`] for content that is written piece by piece, however long it is.
-///
-/// # Errors
-/// As [`replace`], and what `write` returns; then the path holds what it held before.
-pub fn replace_with(
-    path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> Result<(), FileError> {
-    replace_file(path, write).map_err(FileError::at("write", path))
-}
-
-fn replace_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let write = |file: fs::File| {
-        let mut out = io::BufWriter::new(file);
-        write(&mut out)?;
-        out.flush()
-    };
-    // A link stays a link: what it points to is replaced.
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    match fs::metadata(&target) {
-        Ok(about) if about.is_dir() => {
-            return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder, a file name is needed"));
-        }
-        Ok(about) if !about.is_file() => {
-            return write(fs::OpenOptions::new().write(true).open(&target)?);
-        }
-        _ => {}
-    }
-    let beside = beside(&target)?;
-    let written = fs::File::create_new(&beside).and_then(write);
-    match written.and_then(|()| fs::rename(&beside, &target)) {
-        Ok(()) => Ok(()),
-        Err(error) => {
-            // The first error matters; a leftover that cannot be removed has the same cause.
-            let _ = fs::remove_file(&beside);
-            Err(error)
-        }
-    }
-}
-
-/// A name in the same folder that no other run uses and nothing exists under.
-pub(crate) fn beside(target: &Path) -> io::Result<PathBuf> {
-    let Some(name) = target.file_name() else {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path has no file name"));
-    };
-    for attempt in 0..1000 {
-        let mut candidate = std::ffi::OsString::from(".");
-        // With the rest, a name that is nearly as long as names may be would be too long.
-        if name.len() <= LONGEST_BESIDE {
-            candidate.push(name);
-        } else {
-            candidate.push(format!("{:016x}", xxhash_rust::xxh3::xxh3_64(name.as_encoded_bytes())));
-        }
-        candidate.push(format!(".{}-{attempt}.tmp", std::process::id()));
-        let path = target.with_file_name(candidate);
-        if fs::symlink_metadata(&path).is_err() {
-            return Ok(path);
-        }
-    }
-    Err(io::Error::new(io::ErrorKind::AlreadyExists, "a thousand temporary files of this name exist"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_failed_write_leaves_the_old_file_and_nothing_else() {
-        let dir = std::env::temp_dir().join(format!("rcar-iss-files-{}", std::process::id()));
-        fs::create_dir_all(dir.join("sub")).unwrap();
-        let path = dir.join("a.bin");
-        replace(&path, b"one").unwrap();
-        replace(&path, b"two").unwrap();
-        assert_eq!(read(&path).unwrap(), b"two");
-        let error = replace(&dir.join("sub"), b"x").unwrap_err().to_string();
-        assert!(error.contains("folder"), "{error}");
-        assert!(replace(&dir.join("no/such.bin"), b"x").is_err());
-        assert_eq!(fs::read_dir(&dir).unwrap().count(), 2);
-        fs::remove_dir_all(&dir).unwrap();
-    }
 }

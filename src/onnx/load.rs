@@ -37,6 +37,8 @@ pub enum LoadError {
 pub struct LoadedModel {
     /// The message; external data has been brought in.
     pub model: ModelProto,
+    /// The files that external data came from.
+    pub data: Vec<PathBuf>,
 }
 
 impl LoadedModel {
@@ -55,7 +57,9 @@ impl LoadedModel {
     pub fn at(path: &Path, bytes: Vec<u8>) -> Result<LoadedModel, LoadError> {
         let mut loaded = LoadedModel::from_bytes(bytes)?;
         if let Some(graph) = &mut loaded.model.graph {
-            bring_in_all(graph, &mut Beside::of(path))?;
+            let mut beside = Beside::of(path);
+            bring_in_all(graph, &mut beside)?;
+            loaded.data = beside.read.into_keys().collect();
         }
         Ok(loaded)
     }
@@ -69,7 +73,7 @@ impl LoadedModel {
         if model.graph.is_none() {
             return Err(LoadError::NoGraph);
         }
-        Ok(LoadedModel { model })
+        Ok(LoadedModel { model, data: Vec::new() })
     }
 
     /// The graph; [`LoadedModel::from_bytes`] refuses models without one.

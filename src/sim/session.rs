@@ -1,5 +1,7 @@
 //! Running a loaded program.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
 use super::clock::cost::Cost;
 use super::clock::{ClockReport, EventClock};
 use super::control::{self, ControlCore, Sink};
@@ -178,8 +180,16 @@ impl<'a> Session<'a> {
         if let Some(pool) = workers {
             pool.begin(&self.memory, watched);
         }
-        let result = self.place(inputs).and_then(|()| self.execute(host, observer, replace, watched));
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            self.place(inputs).and_then(|()| self.execute(host, observer, replace, watched))
+        }));
         let wraps = self.pool.as_mut().map_or(0, Pool::end);
+        let result = result.unwrap_or_else(|panic| {
+            // An engine, a host or an observer gave up. Whoever catches it may use the session again: workers have
+            // ended, and loads that were left out are not made up for on half a run.
+            self.left = false;
+            resume_unwind(panic)
+        });
         result.map(|summary| RunSummary { wraps: summary.wraps + wraps, ..summary })
     }
 

@@ -1,15 +1,14 @@
 //! Writing a trace while a program runs.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::encode::{Last, encode};
 use super::{Executed, Header, LayerName, MAGIC, Range, Record, TraceError};
-use crate::files::beside;
+use crate::files::Staged;
 use crate::isa::Queue;
 use crate::sim::access::{dram_bytes, for_each_region};
 use crate::sim::clock::{OpTiming, cost};
@@ -36,13 +35,12 @@ pub(super) struct Chunk {
     pub(super) layers: Vec<u32>,
 }
 
-/// Watches a run and writes its trace. The file appears under its name when [`TraceWriter::finish`] is called.
+/// Watches a run and writes its trace. The file appears under its name when [`TraceWriter::finish`] is called; dropped
+/// without that, it leaves nothing behind.
 pub struct TraceWriter<'a> {
     loaded: &'a Loaded,
     timings: Vec<OpTiming>,
-    path: PathBuf,
-    part: PathBuf,
-    out: BufWriter<File>,
+    out: Staged,
     offset: u64,
     seq: u64,
     issued: [u64; 4],
@@ -61,8 +59,7 @@ impl<'a> TraceWriter<'a> {
     /// # Errors
     /// The file cannot be written.
     pub fn create(path: &Path, loaded: &'a Loaded) -> Result<TraceWriter<'a>, TraceError> {
-        let part = beside(path)?;
-        let mut out = BufWriter::with_capacity(1 << 20, File::create(&part)?);
+        let mut out = Staged::create(path)?;
         let (program, machine) = (loaded.program(), loaded.machine());
         let header = Header {
             version: VERSION,
@@ -87,8 +84,6 @@ impl<'a> TraceWriter<'a> {
         Ok(TraceWriter {
             loaded,
             timings: loaded.timeline().map_err(damaged)?,
-            path: path.into(),
-            part,
             out,
             offset: 16 + header.len() as u64,
             seq: 0,
@@ -116,8 +111,7 @@ impl<'a> TraceWriter<'a> {
         self.out.write_all(&index)?;
         self.out.write_all(&self.offset.to_le_bytes())?;
         self.out.write_all(&(index.len() as u64).to_le_bytes())?;
-        self.out.flush()?;
-        std::fs::rename(&self.part, &self.path)?;
+        self.out.finish()?;
         Ok((self.seq, self.offset + index.len() as u64 + 16))
     }
 
@@ -176,13 +170,6 @@ fn touched(op: &QueueOp, memory: &Memory) -> (Vec<Range>, Option<(u64, u64)>) {
     });
     let wrote = (bytes > 0).then(|| (bytes, hash.digest()));
     (ranges, wrote)
-}
-
-impl Drop for TraceWriter<'_> {
-    /// A trace that was not finished leaves no file.
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.part);
-    }
 }
 
 impl Observer for TraceWriter<'_> {

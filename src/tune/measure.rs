@@ -34,7 +34,7 @@ impl Candidate {
         import: &ImportOptions,
         compile: &CompileOptions,
     ) -> Result<Candidate, TuneError> {
-        let loaded = LoadedModel { model: model.clone() };
+        let loaded = LoadedModel { model: model.clone(), data: Vec::new() };
         let graph = onnx::import(&loaded, import).map_err(|e| TuneError::Compile(e.to_string()))?.graph;
         let program = compiler::compile(&graph, machine, compile)
             .map_err(|e| TuneError::Compile(e.to_string()))?

@@ -18,6 +18,7 @@ mod graphs;
 mod isa;
 mod kernels;
 mod numbers;
+mod outputs;
 mod pruned;
 mod quantize;
 mod quantize_cli;

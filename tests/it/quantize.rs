@@ -51,7 +51,7 @@ fn quantized(choice: &Choice, n: usize) -> (Cleaned, Places, ModelProto) {
 
 /// Outputs on the simulator, as floats.
 fn simulated(model: &ModelProto, inputs: &[Input]) -> Vec<f32> {
-    let loaded = LoadedModel { model: model.clone() };
+    let loaded = LoadedModel { model: model.clone(), data: Vec::new() };
     let graph =
         onnx::import(&loaded, &ImportOptions { host: false, ..ImportOptions::default() }).unwrap().graph;
     let machine = Machine::named("rcn-m").unwrap();

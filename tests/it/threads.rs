@@ -1,12 +1,16 @@
 //! One run on several threads: the same bytes, wraps and cycles for any number of them.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
+use rcar_iss::isa::Space;
 use rcar_iss::machine::Machine;
 use rcar_iss::program::{Meta, Role};
 use rcar_iss::sim::engine::Engine;
 use rcar_iss::sim::engine::fast::Fast;
-use rcar_iss::sim::{GRAIN, Limits, Loaded, Memory, Observer, Sees, Session};
+use rcar_iss::sim::op::QueueOp;
+use rcar_iss::sim::{FaultKind, GRAIN, Limits, Loaded, Memory, Observer, Sees, Session};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Digests of all tensors at the end of their layers.
@@ -76,5 +80,86 @@ fn a_host_layer_that_fails_ends_the_run_on_all_threads() {
     // Workers wait for the next run again.
     for _ in 0..20 {
         assert_eq!(fault(&mut session), alone);
+    }
+}
+
+/// The fast engine, until the instruction at which it panics; again from the next run on.
+struct Panics {
+    fast: Fast,
+    /// Instructions until the panic, of all workers together.
+    left: Arc<AtomicI64>,
+}
+
+impl Panics {
+    fn count(&self) {
+        if self.left.fetch_sub(1, Ordering::Relaxed) == 0 {
+            // Not `panic!`: the hook would print it.
+            std::panic::resume_unwind(Box::new("the engine gave up"));
+        }
+    }
+}
+
+impl Engine for Panics {
+    fn reset(&mut self) {
+        self.fast.reset();
+    }
+
+    fn defined(&mut self, space: Space, start: i64, len: usize) {
+        self.fast.defined(space, start, len);
+    }
+
+    fn changed(&mut self, range: (i64, i64)) {
+        self.fast.changed(range);
+    }
+
+    fn reads_constants(&self) -> bool {
+        self.fast.reads_constants()
+    }
+
+    fn execute(&mut self, op: &QueueOp, memory: &mut Memory) -> Result<u64, FaultKind> {
+        self.count();
+        self.fast.execute(op, memory)
+    }
+
+    fn execute_pair(&mut self, pair: [&QueueOp; 2], memory: &mut Memory) -> Result<u64, FaultKind> {
+        self.count();
+        self.fast.execute_pair(pair, memory)
+    }
+
+    fn execute_tall(&mut self, pair: [&QueueOp; 2], memory: &mut Memory) -> Option<u64> {
+        self.count();
+        self.fast.execute_tall(pair, memory)
+    }
+}
+
+#[test]
+fn an_engine_that_panics_leaves_no_state_behind() {
+    let machine = Machine::named("rcn-s").unwrap();
+    let program = crate::removal::compile("digit_cnn/model.onnx", &machine);
+    let loaded = Loaded::new(Arc::new(program), &machine, Limits::default()).unwrap();
+    let meta = &loaded.program().meta;
+    let input = meta.tensors.iter().find(|t| t.role == Role::Input).unwrap();
+    let bytes: Vec<u8> = (0..input.shape.iter().product::<u64>() as u32)
+        .flat_map(|i| ((i * 7919 % 255) as f32 / 64.0 - 2.0).to_le_bytes())
+        .collect();
+    let given = [(input.name.as_str(), bytes.as_slice())];
+    let output = meta.tensors.iter().find(|t| t.role == Role::Output).unwrap();
+    let mut whole = Session::with_engine(&loaded, Box::new(Fast::new()));
+    let expected = (whole.run(&given, &mut (), &mut ()).unwrap(), whole.tensor(output));
+    for threads in [1, 3] {
+        let left = Arc::new(AtomicI64::new(0));
+        let engine =
+            || -> Box<dyn Engine + Send> { Box::new(Panics { fast: Fast::new(), left: Arc::clone(&left) }) };
+        let mut session = Session::with_threads(&loaded, threads, 1, &engine);
+        let mut panics = 0;
+        for at in 0..60 {
+            left.store(at * 3, Ordering::Relaxed);
+            let run = AssertUnwindSafe(|| session.run(&given, &mut (), &mut ()));
+            panics += u32::from(catch_unwind(run).is_err());
+            left.store(i64::MAX, Ordering::Relaxed);
+            let found = (session.run(&given, &mut (), &mut ()).unwrap(), session.tensor(output));
+            assert!(found == expected, "{threads} threads: after a panic at {at} the next run differs");
+        }
+        assert!(panics >= 10, "{threads} threads: only {panics} runs panicked");
     }
 }

@@ -199,7 +199,10 @@ pub fn import(model: &LoadedModel, options: &ImportOptions) -> Result<Imported, 
             Pass::Done(imported) => return Ok(imported),
             Pass::Branches(branches) => {
                 let graph = Some(branch::inlined(model.graph(), &branches)?);
-                flat = Some(LoadedModel { model: ModelProto { graph, ..model.model.clone() } });
+                flat = Some(LoadedModel {
+                    model: ModelProto { graph, ..model.model.clone() },
+                    data: Vec::new(),
+                });
             }
         }
     }

@@ -122,9 +122,10 @@ impl State {
         match second {
             Some(second) if piece.paired => {
                 hands.memory.exchange_accumulators(&mut hands.sums);
-                let result = hands.engine.execute_pair([first, second], &mut hands.memory);
+                let Hands { engine, memory, .. } = hands;
+                let result = catch_unwind(AssertUnwindSafe(|| engine.execute_pair([first, second], memory)));
                 hands.memory.exchange_accumulators(&mut hands.sums);
-                self.note(first, result);
+                self.note(first, result.unwrap_or_else(|panic| resume_unwind(panic)));
             }
             _ => {
                 for op in [Some(first), second].into_iter().flatten() {
@@ -260,6 +261,8 @@ impl Pool {
         shared.limit.store(0, Ordering::Relaxed);
         shared.wraps.store(0, Ordering::Relaxed);
         shared.broken.store(false, Ordering::Relaxed);
+        lock(&shared.failed).take();
+        lock(&shared.panic).take();
         self.hands.begin();
         let mut gate = lock(&shared.gate);
         gate.run += 1;

@@ -1,0 +1,233 @@
+//! What a command reads and where it writes: an output that is also an input, or two outputs that are one file, are refused
+//! before anything is written, whatever they are called and however they are linked. `-` is standard output.
+//!
+//! Outputs are declared first ([`writes`], [`replaces`]), and tried; every file that the command reads says so
+//! ([`reads`]). A conflict shows whichever comes first. A process runs one command, so the account is the process's.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::failure::Failure;
+use crate::files::{self, Batch, Identity};
+
+/// Stands for standard output.
+const STDOUT: &str = "-";
+
+/// Files of the command of this process.
+static ACCOUNT: Mutex<Account> = Mutex::new(Account { inputs: BTreeMap::new(), outputs: Vec::new() });
+
+struct Account {
+    /// What was read, as it was called.
+    inputs: BTreeMap<Identity, PathBuf>,
+    outputs: Vec<Output>,
+}
+
+struct Output {
+    /// The option, and what was typed.
+    option: String,
+    path: PathBuf,
+    /// None for devices and pipes, which may be input and output.
+    identity: Option<Identity>,
+    /// Everything below it is replaced, too.
+    folder: bool,
+}
+
+fn account() -> MutexGuard<'static, Account> {
+    // Maps and lists are not left half changed.
+    ACCOUNT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether a path stands for standard output.
+pub(super) fn is_stdout(path: &Path) -> bool {
+    path == Path::new(STDOUT)
+}
+
+/// Whether an output of this command goes to standard output, so that the report must not.
+pub(super) fn stdout_taken() -> bool {
+    account().outputs.iter().any(|o| is_stdout(&o.path))
+}
+
+/// Declares that the command will write a file, and tries whether it can.
+///
+/// # Errors
+/// It is an input or another output, or cannot be written.
+pub(super) fn writes(option: &str, path: &Path) -> Result<(), Failure> {
+    declare(option, path, false)?;
+    if is_stdout(path) { Ok(()) } else { Ok(files::try_place(path)?) }
+}
+
+/// Declares that the command will write a file into a folder that it makes if there is none; whether it can is not
+/// tried.
+///
+/// # Errors
+/// It is an input or another output.
+pub(super) fn writes_in_folder(option: &str, path: &Path) -> Result<(), Failure> {
+    declare(option, path, false)
+}
+
+/// Declares that the command will replace a folder, with all that is in it, and tries whether it can be made.
+///
+/// # Errors
+/// Something in it is an input, it is an output itself, or nothing can be written where it lies.
+pub(super) fn replaces(option: &str, path: &Path) -> Result<(), Failure> {
+    is_folder(option, path)?;
+    declare(option, path, true)?;
+    try_folder(path)
+}
+
+/// A folder, not standard output.
+///
+/// # Errors
+/// It is `-`.
+pub(super) fn is_folder(option: &str, path: &Path) -> Result<(), Failure> {
+    if is_stdout(path) {
+        return Err(Failure::usage(format!("{option} -: a folder is needed, standard output is none")));
+    }
+    Ok(())
+}
+
+/// A file of its own, not standard output: what is written there must be sought in, or appears only at the end.
+///
+/// # Errors
+/// It is `-`.
+pub(super) fn is_file(option: &str, path: &Path) -> Result<(), Failure> {
+    if is_stdout(path) {
+        return Err(Failure::usage(format!("{option} -: a file is needed, standard output is none")));
+    }
+    Ok(())
+}
+
+/// Tries whether a folder can be made or filled.
+///
+/// # Errors
+/// Nothing can be written where it lies.
+pub(super) fn try_folder(path: &Path) -> Result<(), Failure> {
+    let existing =
+        path.ancestors().find(|p| p.exists() && !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !existing.is_dir() {
+        return Err(Failure::file(existing, &"it is a file, a folder is needed"));
+    }
+    Ok(files::try_place(&existing.join("rcar-iss"))?)
+}
+
+fn declare(option: &str, path: &Path, folder: bool) -> Result<(), Failure> {
+    let identity = if is_stdout(path) { None } else { Identity::of(path) };
+    let new = Output { option: option.into(), path: path.into(), identity, folder };
+    let mut account = account();
+    if let Some(other) = account.outputs.iter().find(|o| same(o, &new)) {
+        return Err(Failure::usage(format!(
+            "{} {} and {} {} are the same file",
+            other.option,
+            other.path.display(),
+            new.option,
+            new.path.display()
+        ))
+        .help("give each output a name of its own"));
+    }
+    for (identity, input) in &account.inputs {
+        if takes(&new, identity, input) {
+            return Err(conflict(&new, input));
+        }
+    }
+    account.outputs.push(new);
+    Ok(())
+}
+
+fn same(a: &Output, b: &Output) -> bool {
+    is_stdout(&a.path) && is_stdout(&b.path) || a.identity.is_some() && a.identity == b.identity
+}
+
+/// Whether an output takes the place of an input.
+fn takes(output: &Output, identity: &Identity, input: &Path) -> bool {
+    if output.identity.as_ref() == Some(identity) {
+        return true;
+    }
+    output.folder
+        && input
+            .canonicalize()
+            .ok()
+            .zip(output.path.canonicalize().ok())
+            .is_some_and(|(i, o)| i.starts_with(o))
+}
+
+fn conflict(output: &Output, input: &Path) -> Failure {
+    let Output { option, path, .. } = output;
+    let what = format!("{option} {}", path.display());
+    let why = if output.folder && path != input {
+        format!("the folder is replaced, and this command reads '{}' in it", input.display())
+    } else if path == input {
+        "this command reads it, too".to_string()
+    } else {
+        format!("this command reads it, too, as '{}'", input.display())
+    };
+    Failure::usage(what).why(&why).help("choose another place; nothing was written")
+}
+
+/// Declares that the command reads a file; of a folder, what is in it.
+///
+/// # Errors
+/// It is one of the outputs.
+pub(super) fn reads(path: &Path) -> Result<(), Failure> {
+    read_below(path, 2)
+}
+
+fn read_below(path: &Path, depth: usize) -> Result<(), Failure> {
+    if path.is_dir() {
+        if depth > 0
+            && let Ok(entries) = std::fs::read_dir(path)
+        {
+            // What cannot be listed cannot be read either, which is reported where it is read.
+            for entry in entries.flatten() {
+                read_below(&entry.path(), depth - 1)?;
+            }
+        }
+        return Ok(());
+    }
+    let Some(identity) = Identity::of(path) else { return Ok(()) };
+    let mut account = account();
+    if let Some(output) = account.outputs.iter().find(|o| takes(o, &identity, path)) {
+        return Err(conflict(output, path));
+    }
+    account.inputs.insert(identity, path.into());
+    Ok(())
+}
+
+/// Writes one output.
+///
+/// # Errors
+/// It cannot be written.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    if is_stdout(path) { stdout(bytes) } else { Ok(files::replace(path, bytes)?) }
+}
+
+/// Writes one output among others that belong together.
+///
+/// # Errors
+/// It cannot be written.
+pub(super) fn stage(batch: &mut Batch, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    if is_stdout(path) { stdout(bytes) } else { Ok(batch.file(path, bytes)?) }
+}
+
+/// Writes to standard output. A reader that went away (`| head`) is no error.
+///
+/// # Errors
+/// The disk that it goes to is full …
+pub(super) fn stdout(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    written(out.write_all(bytes).and_then(|()| out.flush()))
+}
+
+/// What writing to standard output came to.
+///
+/// # Errors
+/// As [`stdout`].
+pub(super) fn written(result: std::io::Result<()>) -> Result<(), Failure> {
+    match result {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(super::failure::INPUT, "cannot write to standard output").why(&e))
+        }
+        _ => Ok(()),
+    }
+}
