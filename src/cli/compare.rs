@@ -6,13 +6,14 @@ use std::sync::Arc;
 use super::args::CompareArgs;
 use super::failure::{Failure, NO};
 use super::progress::Progress;
-use super::{Report, format, input, reference, source};
+use super::{Report, effect, format, input, reference, source};
 use crate::analysis::{self, Comparison, Errors, Inputs, LayerComparison, PERFECT_STEPS};
 use crate::profile::Profile;
 use crate::sim::{Limits, Loaded};
 use crate::{files, report};
 
 pub(super) fn run(args: &CompareArgs) -> Result<Report, Failure> {
+    effect::compare(args)?;
     let mut model = args.sides.model.clone();
     if source::kind_of(&args.file)? == source::Kind::Model && model.graph.observe.is_empty() {
         model.graph.observe.push("all".into());
@@ -20,10 +21,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<Report, Failure> {
     let (program, machine) = source::program(&args.file, &model)?;
     let inputs = input::read(&program.meta, &args.sides.input)?;
     let given = reference::given(&args.sides.reference)?;
-    let bound = given
-        .reference
-        .bind(&program.meta, &given.map, given.layout)
-        .map_err(analysis::CompareError::from)?;
+    let bound = given.bind(&program.meta)?;
     let loaded = Loaded::new(Arc::new(program), &machine, Limits::default())
         .map_err(|e| Failure::load(&args.file, &e))?;
     let threads = args.sides.threads.or(std::thread::available_parallelism().ok());

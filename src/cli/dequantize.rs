@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::args::DequantizeArgs;
 use super::failure::Failure;
-use super::{Report, format, given, source};
+use super::{Report, effect, format, given, source};
 use crate::dump::{self, Dump};
 use crate::files;
 use crate::program::TensorEntry;
@@ -22,6 +22,7 @@ struct Real {
 }
 
 pub(super) fn run(args: &DequantizeArgs) -> Result<Report, Failure> {
+    effect::dequantize(args)?;
     let mut written = Vec::new();
     if args.path.is_dir() && !Dump::is_dump(&args.path) {
         for dir in dumps_below(&args.path)? {

@@ -8,10 +8,9 @@ use super::args::DiagnoseArgs;
 use super::compare::decibels;
 use super::failure::{Failure, NO};
 use super::progress::Progress;
-use super::{Report, format, given, input, model, reference, source};
+use super::{Report, effect, format, given, input, model, reference, source};
 use crate::analysis::{
-    self, Case, Cause, CompareError, Comparison, Diagnosis, Finding, FloatWeights, How, Inputs, Reference,
-    Thresholds,
+    self, Case, Cause, Comparison, Diagnosis, Finding, FloatWeights, How, Inputs, Reference, Thresholds,
 };
 use crate::quantize;
 use crate::sim::{Limits, Loaded};
@@ -28,7 +27,14 @@ pub(super) fn run(args: &DiagnoseArgs) -> Result<Report, Failure> {
         Some(path) => toml::from_str(&given::read_text(path)?).map_err(|e| Failure::file(path, &e))?,
         None => Thresholds::default(),
     };
+    thresholds.check().map_err(|why| match &args.thresholds {
+        Some(path) => Failure::file(path, &why),
+        None => Failure::usage(why),
+    })?;
     let mut options = args.sides.model.clone();
+    if !options.graph.observe.is_empty() {
+        return Err(effect::none("--observe", &"diagnose keeps every tensor"));
+    }
     options.graph.observe = vec!["all".into()];
     let compiled = model::compile(&args.model_file, &options)?;
     let program = Arc::new(compiled.compiled.program);
@@ -45,7 +51,7 @@ pub(super) fn run(args: &DiagnoseArgs) -> Result<Report, Failure> {
         }
         Reference::Files { .. } => FloatWeights::default(),
     };
-    let bound = given.reference.bind(&program.meta, &given.map, given.layout).map_err(CompareError::from)?;
+    let bound = given.bind(&program.meta)?;
     let loaded = Loaded::new(Arc::clone(&program), &compiled.machine, Limits::default())
         .map_err(|e| Failure::load(&args.model_file, &e))?;
     let threads = args.sides.threads.or(std::thread::available_parallelism().ok()).map_or(1, NonZero::get);

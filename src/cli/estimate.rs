@@ -7,13 +7,15 @@ use serde_json::json;
 
 use super::args::{EstimateArgs, ModelArgs};
 use super::failure::Failure;
-use super::{Report, format, machines, roofline, source};
+use super::{Report, effect, format, machines, roofline, source};
 use crate::machine::Machine;
 use crate::profile::{Method, Profile, UNITS};
 use crate::sim::clock::{Cause, Causes, ControlCycles, UnitCycles};
 use crate::sim::{Limits, Loaded};
 
 pub(super) fn run(args: &EstimateArgs) -> Result<Report, Failure> {
+    let model = source::kind_of(&args.file)? == source::Kind::Model;
+    check(args, model)?;
     let machines: Vec<Option<String>> = if args.machine.is_empty() {
         vec![None]
     } else if args.machine.iter().any(|m| m == "all") {
@@ -21,7 +23,7 @@ pub(super) fn run(args: &EstimateArgs) -> Result<Report, Failure> {
     } else {
         args.machine.iter().cloned().map(Some).collect()
     };
-    let profiles = if !args.exact && source::kind_of(&args.file)? == source::Kind::Model {
+    let profiles = if !args.exact && model {
         closed_form(args, &machines)?
     } else {
         let mut profiles = Vec::new();
@@ -43,6 +45,25 @@ pub(super) fn run(args: &EstimateArgs) -> Result<Report, Failure> {
         several => side_by_side(several),
     };
     Ok(Report::fine(text))
+}
+
+fn check(args: &EstimateArgs, model: bool) -> Result<(), Failure> {
+    if args.exact && !model {
+        return Err(effect::none("--exact", &"the cycles of a program are always those of the clock"));
+    }
+    for (at, name) in args.machine.iter().enumerate() {
+        if args.machine.len() > 1 && args.machine.iter().any(|m| m == "all") && name != "all" {
+            return Err(effect::none(
+                &format!("--machine {name}"),
+                &"`--machine all` names every machine that is shipped",
+            )
+            .help("leave one of the two out; a machine file needs a call of its own, or names beside it"));
+        }
+        if args.machine[..at].contains(name) {
+            return Err(effect::none(&format!("--machine {name}"), &"it is named before"));
+        }
+    }
+    Ok(())
 }
 
 fn closed_form(args: &EstimateArgs, machines: &[Option<String>]) -> Result<Vec<Profile>, Failure> {

@@ -29,6 +29,12 @@ pub(super) fn of(program: &Program, given: Option<&str>) -> Result<Machine, Fail
                 .help("give its machine file with --machine FILE")
         })?,
     };
+    if let Some(typed) = given.filter(|_| found.name != id.name) {
+        let why = format!("the program is for the machine {}, this is {}", id.name, found.name);
+        return Err(Failure::usage(format!("--machine {typed}: the machine does not match the program"))
+            .why(&why)
+            .help("leave it out, or compile the model for this machine"));
+    }
     let hash = format!("{:016x}", found.hash());
     if found.name != id.name || hash != id.hash {
         let why = format!(

@@ -23,6 +23,7 @@ mod dequantize;
 mod diagnose;
 mod diff;
 mod disasm;
+mod effect;
 mod engine;
 mod estimate;
 mod failure;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::args::{ModelArgs, ShapeArgs};
 use super::failure::{Failure, UNSUPPORTED};
-use super::{format, given, machines, sidecar};
+use super::{effect, format, given, machines, sidecar};
 use crate::compiler::estimate::Estimate;
 use crate::compiler::{self, CompileError, CompileOptions, Compiled};
 use crate::graph::Graph;
@@ -24,12 +24,16 @@ pub(super) struct Model {
 }
 
 fn profile(args: &ModelArgs) -> Profile {
-    Profile::ALL.into_iter().find(|p| p.name() == args.graph.numeric).unwrap_or_default()
+    let named = args.graph.numeric.as_deref();
+    Profile::ALL.into_iter().find(|p| Some(p.name()) == named).unwrap_or_default()
 }
 
 /// Import options from what was typed.
 pub(super) fn import_options(args: &ModelArgs) -> Result<ImportOptions, Failure> {
     let observe = if args.graph.observe.iter().any(|o| o == "all") {
+        if let Some(other) = args.graph.observe.iter().find(|o| *o != "all") {
+            return Err(effect::none(&format!("--observe {other}"), &"--observe all keeps every tensor"));
+        }
         Observe::All
     } else if args.graph.observe.is_empty() {
         Observe::Nothing
@@ -52,7 +56,10 @@ pub(super) fn graph_options(args: &ShapeArgs) -> Result<ImportOptions, Failure> 
         let Some((name, dims)) = parsed else {
             return Err(Failure::usage(format!("--shape {option}")).help("write NAME=1x3x224x224"));
         };
-        shapes.insert(name, dims);
+        if dims.contains(&0) {
+            return Err(effect::wrong("--shape", option, "an extent is at least 1"));
+        }
+        effect::once(&mut shapes, "--shape", name, dims)?;
     }
     let mut symbols = BTreeMap::new();
     for option in &args.dim {
@@ -61,7 +68,7 @@ pub(super) fn graph_options(args: &ShapeArgs) -> Result<ImportOptions, Failure> 
         let Some((name, extent)) = parsed.filter(|(_, n)| *n > 0) else {
             return Err(Failure::usage(format!("--dim {option}")).help("write NAME=NUMBER, like height=320"));
         };
-        symbols.insert(name, extent);
+        effect::once(&mut symbols, "--dim", name, extent)?;
     }
     Ok(ImportOptions { shapes, symbols, ..ImportOptions::default() })
 }
@@ -96,6 +103,7 @@ pub(super) fn import(path: &Path, args: &ModelArgs) -> Result<(Imported, Compile
     let options = import_options(args)?;
     let side = sidecar::find(path)?;
     let model = load(path)?;
+    effect::extents(model.graph(), &options)?;
     let mut imported = onnx::import(&model, &options).map_err(|e| import_failure(path, &e))?;
     if imported.graph.name.is_empty() {
         imported.graph.name = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());

@@ -21,9 +21,14 @@ pub(super) fn of(meta: &Meta) -> impl Iterator<Item = &TensorEntry> {
     meta.tensors.iter().filter(|t| t.role == Role::Output)
 }
 
-/// The five greatest elements, if the output looks like a classifier's: one axis longer than 1.
+/// Whether the output looks like a classifier's: one axis longer than 1.
+pub(super) fn has_classes(tensor: &TensorEntry) -> bool {
+    tensor.shape.iter().filter(|d| **d > 1).count() == 1
+}
+
+/// The five greatest elements of a classifier's output.
 pub(super) fn best(tensor: &TensorEntry, bytes: &[u8]) -> Vec<Class> {
-    if tensor.shape.iter().filter(|d| **d > 1).count() != 1 {
+    if !has_classes(tensor) {
         return Vec::new();
     }
     let values = real(tensor, bytes);

@@ -14,7 +14,7 @@ use super::input::{self, Inputs};
 use super::outputs::{self, Class};
 use super::progress::Progress;
 use super::widths::{self, Widths};
-use super::{Report, estimate, format, kernels, sidecar, source, trace};
+use super::{Report, effect, estimate, format, kernels, sidecar, source, trace};
 use crate::dump::{DumpWriter, Selection};
 use crate::host::RtenHost;
 use crate::profile::Profile;
@@ -37,9 +37,22 @@ struct Finished {
 }
 
 pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
+    if args.engine == EngineArg::Reference && args.kernels.kernels.is_some() {
+        return Err(effect::none(
+            "--kernels",
+            &"the reference engine has no kernels; this is for --engine fast",
+        ));
+    }
     let (mut program, machine) = source::program(&args.file, &args.model)?;
+    if args.output.is_some() && outputs::of(&program.meta).next().is_none() {
+        return Err(effect::none("--output", &"the program has no outputs"));
+    }
+    if args.dump_layers.is_some() && program.meta.tensors.is_empty() {
+        return Err(effect::none("--dump-layers", &"the program names no tensors"));
+    }
     if let Some(path) = &args.labels {
         let labels = sidecar::labels(path)?;
+        effect::labels(&program.meta, labels.len())?;
         program
             .meta
             .tensors
@@ -49,13 +62,19 @@ pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
     }
     let defaults = Limits::default();
     let limits = Limits {
-        instructions: args.max_instructions.unwrap_or(defaults.instructions),
+        instructions: args.max_instructions.map_or(defaults.instructions, std::num::NonZero::get),
         macs: args.max_macs.unwrap_or(defaults.macs),
         bytes: args.max_bytes.unwrap_or(defaults.bytes),
         unordered: args.max_unordered.unwrap_or(defaults.unordered),
         comparisons: args.max_comparisons.unwrap_or(defaults.comparisons),
     };
     let inputs = input::read(&program.meta, &args.input)?;
+    if let Some(threads) = args.threads.filter(|n| n.get() > 1)
+        && (inputs.runs, args.engine) == (1, EngineArg::Reference)
+    {
+        let why = "the reference engine works on one thread for each input, and there is one";
+        return Err(effect::none(&format!("--threads {threads}"), &why));
+    }
     if args.trace.is_some() && inputs.runs > 1 {
         return Err(Failure::usage(format!("--trace needs one input, there are {}", inputs.runs))
             .help("give an array without the leading dimension, or one picture"));
