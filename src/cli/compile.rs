@@ -8,7 +8,7 @@ use serde_json::json;
 use super::args::CompileArgs;
 use super::failure::Failure;
 use super::model::{self, Model};
-use super::{Report, format, source};
+use super::{Report, effect, format, source};
 use crate::compiler;
 use crate::files;
 use crate::graph::text;
@@ -18,6 +18,12 @@ pub(super) fn run(args: &CompileArgs) -> Result<Report, Failure> {
         return Err(Failure::usage(format!("'{}' is no ONNX model", args.model_file.display()))
             .help("`rcar-iss asm` assembles text; a program file is compiled already"));
     }
+    effect::apart(&[
+        ("--output", Some(args.output.as_path())),
+        ("--emit-asm", args.emit_asm.as_deref()),
+        ("--emit-graph", args.emit_graph.as_deref()),
+        ("--emit-tiles", args.emit_tiles.as_deref()),
+    ])?;
     let model = model::compile(&args.model_file, &args.model)?;
     let program = &model.compiled.program;
     if let Some(path) = &args.emit_graph {

@@ -218,8 +218,17 @@ pub(super) fn compare(args: &CompareArgs) -> Result<(), Failure> {
     if let Some(db) = args.fail_under.filter(|db| !db.is_finite()) {
         return Err(wrong("--fail-under", &db, "it must be a number of decibels: nothing is less than that"));
     }
-    if args.csv.is_some() && args.csv == args.report {
-        return Err(Failure::usage("--csv and --report name the same file").help("give them different names"));
+    apart(&[("--csv", args.csv.as_deref()), ("--report", args.report.as_deref())])
+}
+
+/// Options that name files to write name different ones.
+pub(super) fn apart(files: &[(&str, Option<&Path>)]) -> Result<(), Failure> {
+    for (at, (option, path)) in files.iter().enumerate() {
+        let same = files[..at].iter().find(|(_, other)| path.is_some() && other == path);
+        if let Some((other, _)) = same {
+            let what = format!("{other} and {option} name the same file");
+            return Err(Failure::usage(what).help("give them different names"));
+        }
     }
     Ok(())
 }

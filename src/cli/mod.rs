@@ -28,6 +28,7 @@ mod engine;
 mod estimate;
 mod failure;
 mod feed;
+mod finite;
 mod format;
 mod given;
 mod info;

@@ -117,6 +117,19 @@ pub(super) fn import(path: &Path, args: &ModelArgs) -> Result<(Imported, Compile
             return Err(Failure::file(file, &why));
         }
     }
+    for (name, how) in &side.preprocess {
+        let input =
+            imported.graph.inputs.iter().map(|id| imported.graph.tensor(*id)).find(|t| t.name == *name);
+        let Some([_, second, .., last]) = input.map(|t| t.shape.as_slice()) else { continue };
+        for (key, values) in [("mean", &how.mean), ("std", &how.std)] {
+            if ![1, *second, *last].contains(&values.len()) {
+                let file = side.path.as_deref().unwrap_or(path);
+                let n = values.len();
+                let why = format!("{key} of input '{name}' has {n} values, the input {second} channels");
+                return Err(Failure::file(file, &why).help("write one number, or one for each channel"));
+            }
+        }
+    }
     let options = CompileOptions {
         preprocess: side.preprocess,
         labels: side.labels,

@@ -289,7 +289,9 @@ fn no_node(name: &str) -> Failure {
 
 pub(super) fn failure(path: &Path, error: &QuantizeError) -> Failure {
     match error {
-        QuantizeError::Input { .. } | QuantizeError::NoInputs => Failure::new(INPUT, error.to_string()),
+        QuantizeError::Input { .. } | QuantizeError::NoInputs | QuantizeError::NotFinite { .. } => {
+            Failure::new(INPUT, error.to_string())
+        }
         QuantizeError::NoSuchNode(name) => no_node(name),
         QuantizeError::NoSuchTensor(_) => Failure::usage(error.to_string()),
         _ => Failure::new(UNSUPPORTED, format!("'{}' cannot be quantized", path.display())).why(error),

@@ -10,11 +10,12 @@ use serde_json::json;
 
 use super::args::{EngineArg, RunArgs};
 use super::failure::{Failure, ILLEGAL, INPUT};
+use super::finite::{self, NotFinite};
 use super::input::{self, Inputs};
 use super::outputs::{self, Class};
 use super::progress::Progress;
 use super::widths::{self, Widths};
-use super::{Report, effect, estimate, format, kernels, sidecar, source, trace};
+use super::{Report, effect, estimate, format, kernels, machines, sidecar, source, trace};
 use crate::dump::{DumpWriter, Selection};
 use crate::host::RtenHost;
 use crate::profile::Profile;
@@ -90,10 +91,11 @@ pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
         Some(dir) => outputs::write(dir, &loaded.program().meta, &runs)?,
         None => Vec::new(),
     };
+    let not_finite = finite::of(&loaded.program().meta, &inputs);
     let text = if args.json {
-        json(args, &loaded, &widths, &finished, &files)
+        json(args, &loaded, &widths, &finished, (&files, &not_finite))
     } else {
-        text(args, &loaded, &widths, &inputs, &finished, seconds)
+        text(args, &loaded, &widths, (&inputs, &not_finite), &finished, seconds)
     };
     Ok(Report { text, status: widths.status() })
 }
@@ -240,7 +242,13 @@ fn classes(program: &Program, run: &Finished) -> Vec<(String, Vec<Class>)> {
     named.map(|(t, bytes)| (t.name.clone(), outputs::best(t, bytes))).collect()
 }
 
-fn json(args: &RunArgs, loaded: &Loaded, widths: &Widths, finished: &[Finished], files: &[String]) -> String {
+fn json(
+    args: &RunArgs,
+    loaded: &Loaded,
+    widths: &Widths,
+    finished: &[Finished],
+    (files, not_finite): (&[String], &[NotFinite]),
+) -> String {
     let program = loaded.program();
     let clock = loaded.clock();
     let layers: Vec<_> = program
@@ -284,6 +292,7 @@ fn json(args: &RunArgs, loaded: &Loaded, widths: &Widths, finished: &[Finished],
         "units": { "dmain": clock.units[0], "dmaout": clock.units[1], "mac": clock.units[2], "vec": clock.units[3] },
         "layers": layers,
         "files": files,
+        "not_finite_inputs": not_finite,
         "wrong_widths": widths.wrong,
         "runs": runs,
         "profile": args.profile.then(|| Profile::of(loaded)),
@@ -295,7 +304,7 @@ fn text(
     args: &RunArgs,
     loaded: &Loaded,
     widths: &Widths,
-    inputs: &Inputs,
+    (inputs, not_finite): (&Inputs, &[NotFinite]),
     finished: &[Finished],
     seconds: f64,
 ) -> String {
@@ -340,6 +349,7 @@ fn text(
     for bound in &inputs.bound {
         let _ = writeln!(text, "input {}: {}", bound.name, bound.from);
     }
+    text.push_str(&finite::text(not_finite));
     if finished.len() > LISTED_RUNS {
         text.push_str(&histogram(program, finished));
     } else {
@@ -464,5 +474,6 @@ fn totals(loaded: &Loaded) -> String {
         .map(|(name, u)| format!("{name} {:.1}%", busy(u.causes[Cause::Busy])))
         .collect();
     let _ = writeln!(text, "busy: {}", parts.join(", "));
+    text.push_str(machines::scaling([machine.clock_mhz]));
     text
 }
