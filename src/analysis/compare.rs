@@ -8,12 +8,12 @@ use super::errors::{Errors, Sums};
 use super::format::{Format, RangeSums, RangeUse};
 use super::matching::{Matching, Unmatched};
 use super::picture::Picture;
-use super::reference::{Bound, ReferenceError, Values};
+use super::reference::{Bound, Misfit, ReferenceError, Values};
 use super::runs::each_run;
 use super::trial::real;
 use crate::host::RtenHost;
 use crate::isa::{EType, Space, TensorDesc};
-use crate::profile;
+use crate::profile::{self, Profile};
 use crate::program::{Bits, Meta, Role, TensorEntry};
 use crate::sim::{EngineKind, Loaded, Memory, Observer, OpKind, QueueOp, RunError, Sees, Session};
 
@@ -26,6 +26,9 @@ pub enum CompareError {
     /// The run.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// The reference is of another number of inputs.
+    #[error("the reference is of other inputs: {0}")]
+    Inputs(Misfit),
     /// No tensor has a reference.
     #[error("no tensor of the program has a reference: {example}")]
     Nothing {
@@ -61,6 +64,25 @@ pub struct Comparison {
     pub unmatched: Vec<Unmatched>,
     /// Reference tensors that belong to no tensor: those inside a layer, and what the program does not compute.
     pub unused: Vec<String>,
+    /// What users should know of the reference, one sentence each.
+    pub remarks: Vec<String>,
+}
+
+impl Comparison {
+    /// Shows the cycles of another program of the same network, laid onto the layers of this one: a program that keeps
+    /// every tensor takes longer than that which is used.
+    pub fn charge(&mut self, profile: &Profile) {
+        self.cycles = profile.cycles;
+        for layer in &mut self.layers {
+            layer.cycles = profile.layers.get(layer.index).map_or(0, |row| row.cycles);
+        }
+    }
+
+    /// Whether a value of any tensor or reference is NaN.
+    #[must_use]
+    pub fn has_nan(&self) -> bool {
+        self.layers.iter().any(|l| l.accumulated.nan + l.isolated.nan > 0)
+    }
 }
 
 /// One tensor of the program and its reference.
@@ -80,7 +102,7 @@ pub struct LayerComparison {
     pub host: bool,
     /// A result of the network.
     pub output: bool,
-    /// Its share of the cycles.
+    /// Its share of the cycles; 0 where it is part of the layer after it once no tensor is kept.
     pub cycles: u64,
     /// The widths that it was executed with.
     pub bits: Option<Bits>,
@@ -163,7 +185,7 @@ impl Measured {
 #[derive(Debug, Default)]
 struct OneRun {
     tensors: BTreeMap<String, Measured>,
-    refused: BTreeMap<String, String>,
+    refused: BTreeMap<String, Misfit>,
     /// Greatest accumulator of each layer, and the bits of its type.
     accumulators: BTreeMap<u32, (u64, u32)>,
 }
@@ -221,9 +243,11 @@ fn finish(
 ) -> Result<Comparison, CompareError> {
     let meta = &loaded.program().meta;
     let mut matching: Matching = reference.matching.clone();
-    for (tensor, reason) in std::mem::take(&mut total.refused) {
+    let refused = std::mem::take(&mut total.refused);
+    let other_inputs = refused.values().find(|m| matches!(m, Misfit::Inputs { .. })).cloned();
+    for (tensor, misfit) in refused {
         total.tensors.remove(&tensor);
-        matching.refuse(meta, &tensor, reason);
+        matching.refuse(meta, &tensor, misfit.to_string());
     }
     let widths = profile::widths(loaded);
     let clock = loaded.clock();
@@ -262,6 +286,9 @@ fn finish(
             picture: measured.picture,
         });
     }
+    if let (Some(misfit), true) = (other_inputs, layers.is_empty()) {
+        return Err(CompareError::Inputs(misfit));
+    }
     if layers.is_empty() {
         let example =
             matching.unmatched.first().map_or_else(|| "it has no layers".into(), |u| u.reason.clone());
@@ -276,6 +303,7 @@ fn finish(
         layers,
         unmatched: matching.unmatched,
         unused: matching.unused,
+        remarks: reference.remarks.clone(),
     })
 }
 

@@ -25,6 +25,8 @@ use crate::program::Meta;
 pub struct Case<'a> {
     /// The network with every tensor kept, as it was compared.
     pub graph: &'a Graph,
+    /// The network without that: what is used, and has the comparison's cycles.
+    pub plain: &'a Graph,
     /// Its machine.
     pub machine: &'a Machine,
     /// The comparison.
@@ -99,7 +101,7 @@ fn suspects(case: &Case<'_>, rows: &BTreeMap<&str, &LayerComparison>, t: &Thresh
     for (at, node) in graph.nodes.iter().enumerate() {
         let Some(output) = node.outputs.first() else { continue };
         let Some(row) = rows.get(graph.tensor(*output).name.as_str()) else { continue };
-        if row.isolated.sqnr_db >= t.suspicious_db {
+        if row.isolated.sqnr_db >= t.suspicious_db || row.isolated.nan > 0 {
             continue;
         }
         let judged = |id: &TensorId| {
@@ -314,8 +316,14 @@ fn finish(
         ordinary,
         findings,
         inherited,
-        skipped: found.skipped,
+        skipped: not_numbers(case.comparison).chain(found.skipped).collect(),
     })
+}
+
+/// Layers of which no experiment can say anything.
+fn not_numbers(comparison: &Comparison) -> impl Iterator<Item = String> {
+    let nan = comparison.layers.iter().filter(|l| l.isolated.nan > 0);
+    nan.map(|l| format!("{}: {} values of the reference or the result are NaN", l.layer, l.isolated.nan))
 }
 
 fn empty(cause: Cause, graph: &Graph, node: usize) -> Finding {
@@ -375,8 +383,12 @@ fn range_finding(
         }
     }
     if cause == Cause::Range {
-        let sixteen = price::with_sixteen_bits(case.graph, case.machine, &finding.tensors, ranges);
-        finding.price = sixteen.map(|sixteen| Price { now: case.comparison.cycles, sixteen });
+        // A tensor that fusion removes has a price only where it is kept.
+        let kept = case.plain.tensors.iter().any(|t| finding.tensors.contains(&t.name));
+        let graph = if kept { case.plain } else { case.graph };
+        let now = if kept { Some(case.comparison.cycles) } else { price::cycles(graph, case.machine) };
+        let sixteen = price::with_sixteen_bits(graph, case.machine, &finding.tensors, ranges);
+        finding.price = now.zip(sixteen).map(|(now, sixteen)| Price { now, sixteen });
     }
     finding
 }
@@ -458,7 +470,7 @@ fn inherited(comparison: &Comparison, findings: &[Finding], t: &Thresholds) -> V
     let faulty: BTreeMap<&str, f64> = findings.iter().map(|f| (f.layer.as_str(), worst(f))).collect();
     let mut list = Vec::new();
     for row in &comparison.layers {
-        let low = row.accumulated.sqnr_db < t.inherited_db;
+        let low = row.accumulated.sqnr_db < t.inherited_db && row.accumulated.nan == 0;
         if !low || faulty.contains_key(row.layer.as_str()) || row.isolated.sqnr_db < t.suspicious_db {
             continue;
         }

@@ -5,16 +5,22 @@ use serde::Serialize;
 /// What stands for a ratio without noise, or without signal, in decibels.
 pub const NO_NOISE_DB: f64 = 200.0;
 
+/// What stands for a ratio of values of which some are NaN, in decibels: below all ratios that exist, so that it never passes
+/// for agreement.
+pub const NAN_DB: f64 = -300.0;
+
 /// The error of a perfect quantizer in steps, root mean square: `1/√12`.
 pub const PERFECT_STEPS: f64 = 0.288_675_134_594_812_9;
 
-/// Sums over pairs of a reference value and a value. Pairs with an infinity or NaN are counted apart.
+/// Sums over pairs of a reference value and a value. Pairs with NaN, or with an infinity on one side, are counted apart.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Sums {
     /// Pairs.
     pub count: u64,
-    /// Pairs left out because one of the two is not finite.
-    pub not_finite: u64,
+    /// Pairs left out because one of the two is NaN.
+    pub nan: u64,
+    /// Pairs left out because one of the two is infinite, and the other is not the same.
+    pub infinite: u64,
     /// Σ reference².
     pub signal: f64,
     /// Σ (value − reference)².
@@ -32,8 +38,12 @@ pub struct Sums {
 impl Sums {
     /// Adds one pair.
     pub fn add(&mut self, reference: f32, value: f32) {
+        if reference.is_nan() || value.is_nan() {
+            self.nan += 1;
+            return;
+        }
         if !reference.is_finite() || !value.is_finite() {
-            self.not_finite += 1;
+            self.infinite += u64::from(reference != value);
             return;
         }
         let (r, v) = (f64::from(reference), f64::from(value));
@@ -58,7 +68,8 @@ impl Sums {
     /// Adds the sums of other pairs.
     pub fn merge(&mut self, other: &Sums) {
         self.count += other.count;
-        self.not_finite += other.not_finite;
+        self.nan += other.nan;
+        self.infinite += other.infinite;
         self.signal += other.signal;
         self.noise += other.noise;
         self.power += other.power;
@@ -67,9 +78,12 @@ impl Sums {
         self.greatest = self.greatest.max(other.greatest);
     }
 
-    /// Signal to noise in decibels.
+    /// Signal to noise in decibels; [`NAN_DB`] if a value is NaN, or if infinities are all that differs.
     #[must_use]
     pub fn sqnr_db(&self) -> f64 {
+        if self.nan > 0 || (self.infinite > 0 && self.noise <= 0.0) {
+            return NAN_DB;
+        }
         decibels(self.signal, self.noise)
     }
 
@@ -80,9 +94,18 @@ impl Sums {
         let norm = (self.signal * self.power).sqrt();
         Errors {
             sqnr_db: self.sqnr_db(),
-            cosine: if norm > 0.0 { (self.product / norm).clamp(-1.0, 1.0) } else { 1.0 },
+            // Nothing has the direction of a vector with NaN, or of one that is zero where the other is not.
+            cosine: if self.nan > 0 || (norm <= 0.0 && self.noise > 0.0) {
+                0.0
+            } else if norm > 0.0 {
+                (self.product / norm).clamp(-1.0, 1.0)
+            } else {
+                1.0
+            },
             max_abs: self.greatest,
             mean_abs: self.absolute / count,
+            nan: self.nan,
+            infinite: self.infinite,
             rms_steps: scale.map(|s| (self.noise / count).sqrt() / f64::from(s)),
         }
     }
@@ -100,10 +123,15 @@ pub fn decibels(signal: f64, noise: f64) -> f64 {
 /// Errors of a tensor against its reference.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Errors {
-    /// Signal to quantization noise, `10·log₁₀(Σr² / Σ(v−r)²)` (dB); 200 where there is no error.
+    /// Signal to quantization noise, `10·log₁₀(Σr² / Σ(v−r)²)` (dB); 200 where there is no error, [`NAN_DB`] where values are
+    /// NaN.
     pub sqnr_db: f64,
     /// Cosine of the angle between both, as vectors.
     pub cosine: f64,
+    /// Pairs in which a value is NaN; the other figures leave them out.
+    pub nan: u64,
+    /// Pairs in which one value is infinite and the other is not; the other figures leave them out.
+    pub infinite: u64,
     /// Greatest error.
     pub max_abs: f64,
     /// Mean of the absolute errors.
@@ -117,12 +145,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_no_number_never_agrees() {
+        let nan = Sums::of(&[3.0, f32::NAN], &[3.0, f32::NAN]);
+        assert_eq!((nan.sqnr_db(), nan.errors(None).cosine, nan.nan), (NAN_DB, 0.0, 1));
+        let clipped = Sums::of(&[f32::NEG_INFINITY, 1.0], &[-128.0, 1.0]);
+        assert_eq!((clipped.sqnr_db(), clipped.infinite), (NAN_DB, 1), "it is not exact");
+        let noisy = Sums::of(&[f32::NEG_INFINITY, 1.0], &[-128.0, 1.5]);
+        assert!(noisy.sqnr_db() > 5.0 && noisy.infinite == 1, "the others still have a ratio");
+        let both = Sums::of(&[f32::INFINITY, 1.0], &[f32::INFINITY, 1.0]);
+        assert_eq!((both.sqnr_db(), both.infinite), (NO_NOISE_DB, 0));
+        assert_eq!(Sums::of(&[0.0, 0.0], &[1.0, 0.0]).errors(None).cosine, 0.0);
+        assert_eq!(Sums::of(&[0.0, 0.0], &[0.0, 0.0]).errors(None).cosine, 1.0);
+    }
+
+    #[test]
     fn the_figures_are_those_of_the_definitions() {
-        let sums = Sums::of(&[3.0, 4.0, f32::NAN], &[3.0, 4.5, 1.0]);
+        let sums = Sums::of(&[3.0, 4.0, f32::INFINITY], &[3.0, 4.5, 1.0]);
         let e = sums.errors(Some(0.5));
         assert!((e.sqnr_db - 20.0).abs() < 1e-9, "{e:?}");
         assert!((e.cosine - (9.0 + 18.0) / (5.0 * (9.0_f64 + 20.25).sqrt())).abs() < 1e-12);
-        assert_eq!((e.max_abs, e.mean_abs, sums.not_finite), (0.5, 0.25, 1));
+        assert_eq!((e.max_abs, e.mean_abs, sums.infinite), (0.5, 0.25, 1));
         assert!((e.rms_steps.unwrap() - (0.125_f64).sqrt() / 0.5).abs() < 1e-12);
         assert_eq!(Sums::of(&[1.0], &[1.0]).sqnr_db(), NO_NOISE_DB);
     }

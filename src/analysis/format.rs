@@ -125,7 +125,7 @@ impl RangeSums {
         }
         if let Some(f) = format {
             self.used.resize((f.codes[1] - f.codes[0]) as usize + 1, false);
-            for v in values {
+            for v in values.iter().filter(|v| !v.is_nan()) {
                 if let Some(used) = self.used.get_mut((f.quantize(*v) - f.codes[0]) as usize) {
                     *used = true;
                 }

@@ -3,7 +3,7 @@
 /// The order of axes of a reference from elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RefLayout {
-    /// Told by the shape; where both fit, as ONNX has it.
+    /// Told by the shape. Where both fit, callers say by [`Axes`] of other tensors which is meant; else as ONNX has it.
     #[default]
     Auto,
     /// Channels second, as ONNX and PyTorch have it.
@@ -32,6 +32,38 @@ pub fn arrange(
         // A flattened tensor or a single row has no channels to turn.
         RefLayout::Nhwc if same && last.is_none() => Ok(values.to_vec()),
         _ => Err(format!("the reference has shape {found:?}, the tensor {wanted:?}")),
+    }
+}
+
+/// What a shape says of the order of axes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Axes {
+    /// Channels second: it fits so only.
+    Second,
+    /// Channels last: it fits so only.
+    Last,
+    /// It fits both ways, and the values differ.
+    Either,
+    /// Nothing: it fits both ways and the values are the same, or it does not fit.
+    Unsaid,
+}
+
+/// What the shape of one array says; it may hold several inputs along its first axis.
+#[must_use]
+pub fn axes(found: &[usize], wanted: &[usize]) -> Axes {
+    let [_, channels, space @ ..] = wanted else { return Axes::Unsaid };
+    let Some(last) = channels_last(wanted) else { return Axes::Unsaid };
+    if *channels == 1 || space.iter().all(|d| *d == 1) {
+        return Axes::Unsaid;
+    }
+    // A first axis of its own is the batch, or several of them.
+    let rest = if found.len() == wanted.len() { 1 } else { 0 };
+    let fits = |wanted: &[usize]| squeezed(&found[rest..]) == squeezed(&wanted[rest..]);
+    match (fits(wanted), fits(&last)) {
+        (true, true) => Axes::Either,
+        (true, false) => Axes::Second,
+        (false, true) => Axes::Last,
+        (false, false) => Axes::Unsaid,
     }
 }
 
@@ -74,6 +106,21 @@ mod tests {
         assert_eq!(arrange(&turned, &[2, 1, 3], &wanted, RefLayout::Auto).unwrap(), turned);
         assert!(arrange(&last, &[1, 3, 1, 2], &[1, 2, 2, 2], RefLayout::Auto).is_err());
         assert!(arrange(&last, &[1, 1, 3, 2], &wanted, RefLayout::Nchw).is_err());
+    }
+
+    #[test]
+    fn a_shape_says_the_order_where_channels_differ_from_the_image() {
+        let axes = |found: &[usize]| axes(found, &[1, 3, 16, 16]);
+        assert_eq!((axes(&[1, 3, 16, 16]), axes(&[1, 16, 16, 3])), (Axes::Second, Axes::Last));
+        assert_eq!((axes(&[5, 16, 16, 3]), axes(&[16, 16, 3])), (Axes::Last, Axes::Last), "stacked, or one");
+        assert_eq!(axes(&[1, 3, 8, 8]), Axes::Unsaid);
+        assert_eq!(super::axes(&[1, 16, 16, 16], &[1, 16, 16, 16]), Axes::Either);
+        assert_eq!(
+            super::axes(&[1, 1, 16, 16], &[1, 1, 16, 16]),
+            Axes::Unsaid,
+            "one channel is alike both ways"
+        );
+        assert_eq!(super::axes(&[1, 10], &[1, 10]), Axes::Unsaid);
     }
 
     #[test]

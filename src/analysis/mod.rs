@@ -28,11 +28,11 @@ pub use diagnose::{Case, diagnose};
 pub use diagnosis::{
     Beyond, CalibrationRange, Diagnosis, Evidence, Finding, How, Inherited, Price, WideChannel,
 };
-pub use errors::{Errors, NO_NOISE_DB, PERFECT_STEPS, Sums, decibels};
+pub use errors::{Errors, NAN_DB, NO_NOISE_DB, PERFECT_STEPS, Sums, decibels};
 pub use format::{Format, RangeSums, RangeUse};
-pub use layout::{RefLayout, arrange};
+pub use layout::{Axes, RefLayout, arrange, axes};
 pub use matching::{Matching, Offer, Unmatched, float_name};
 pub use picture::{BINS, Element, Histogram, Picture};
-pub use reference::{Bound, Reference, ReferenceError, Values};
+pub use reference::{Bound, Misfit, Reference, ReferenceError, Values};
 pub use verdict::{Cause, TensorTrial, Thresholds, WeightTrial, judge_tensor, judge_weights};
 pub use weights::FloatWeights;

@@ -75,8 +75,9 @@ impl Picture {
         // A cast saturates, so values outside fall into the outermost bins.
         let bin = |v: f32| (((v - bounds[0]) / width) as usize).min(BINS - 1);
         for index in 0..count {
-            histogram.reference[bin(reference[index])] += 1;
-            histogram.value[bin(value[index])] += 1;
+            // NaN lies in no bin.
+            histogram.reference[bin(reference[index])] += u64::from(!reference[index].is_nan());
+            histogram.value[bin(value[index])] += u64::from(!value[index].is_nan());
         }
         Picture { elements, worst, histogram: Some(histogram) }
     }

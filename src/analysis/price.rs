@@ -50,7 +50,12 @@ pub(super) fn with_sixteen_bits(
     let mut wide = graph.clone();
     let formats = set.iter().map(|id| (graph.tensor(*id).name.clone(), format)).collect();
     reformat(&mut wide, &formats).ok()?;
-    let compiled = compiler::compile(&wide, machine, &CompileOptions::default()).ok()?;
+    cycles(&wide, machine)
+}
+
+/// Cycles of a network; none where it cannot be compiled.
+pub(super) fn cycles(graph: &Graph, machine: &Machine) -> Option<u64> {
+    let compiled = compiler::compile(graph, machine, &CompileOptions::default()).ok()?;
     let loaded = Loaded::new(Arc::new(compiled.program), machine, Limits::default()).ok()?;
     Some(loaded.clock().total)
 }

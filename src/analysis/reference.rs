@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::layout::{RefLayout, arrange};
+use super::layout::{Axes, RefLayout, arrange, axes};
 use super::matching::{Matching, Offer};
 use crate::dump;
 use crate::float::{Collected, Engine, Stream, Threads};
@@ -28,6 +28,22 @@ pub enum ReferenceError {
     /// The map is wrong.
     #[error("{0}")]
     Map(String),
+}
+
+/// Why an array of a reference cannot stand for a tensor.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Misfit {
+    /// It is of another number of inputs.
+    #[error("the reference holds {held} input{}, {given} {} given", if *.held == 1 { "" } else { "s" }, if *.given == 1 { "is" } else { "are" })]
+    Inputs {
+        /// How many it holds.
+        held: usize,
+        /// How many there are.
+        given: usize,
+    },
+    /// Its shape or type does not fit.
+    #[error("{0}")]
+    Array(String),
 }
 
 /// A reference whose tensors are known by name, not by value yet.
@@ -118,6 +134,7 @@ impl Reference {
         layout: RefLayout,
     ) -> Result<Bound<'_>, ReferenceError> {
         let matching = Matching::of(meta, &self.offer(), map).map_err(ReferenceError::Map)?;
+        let mut remarks = Vec::new();
         let source = match self {
             Reference::Network { model, engine } => {
                 let inputs = given_inputs(model.graph());
@@ -126,10 +143,48 @@ impl Reference {
                     .map_err(ReferenceError::Network)?;
                 Source::Network { stream: Box::new(stream), inputs: renamed(meta, &inputs)? }
             }
-            Reference::Files { runs, .. } => Source::Files { runs, layout },
+            Reference::Files { runs, .. } => {
+                let (told, remark) = told(meta, &matching, runs, layout)?;
+                remarks.extend(remark);
+                Source::Files { runs, layout, told }
+            }
         };
-        Ok(Bound { matching, source, library: self.library() })
+        Ok(Bound { matching, source, library: self.library(), remarks })
     }
+}
+
+/// The order of axes of arrays whose shape fits both ways: that which all other arrays have. A remark says whose order
+/// stays untold.
+fn told(
+    meta: &Meta,
+    matching: &Matching,
+    runs: &[BTreeMap<String, Place>],
+    layout: RefLayout,
+) -> Result<(RefLayout, Option<String>), ReferenceError> {
+    let (RefLayout::Auto, Some(places)) = (layout, runs.first()) else { return Ok((layout, None)) };
+    let (mut second, mut last, mut either) = (0, 0, Vec::new());
+    let mut archives = BTreeMap::new();
+    for tensor in &meta.tensors {
+        let Some(place) = matching.pairs.get(&tensor.name).and_then(|name| places.get(name)) else {
+            continue;
+        };
+        match axes(&read(place, &mut archives)?.shape, &shape(tensor)) {
+            Axes::Second => second += 1,
+            Axes::Last => last += 1,
+            Axes::Either => either.push(tensor.name.as_str()),
+            Axes::Unsaid => {}
+        }
+    }
+    if either.is_empty() || (second > 0) != (last > 0) {
+        return Ok((if last > 0 { RefLayout::Nhwc } else { RefLayout::Nchw }, None));
+    }
+    let others = if last > 0 { "the others have both orders" } else { "no other tensor says it" };
+    let remark = format!(
+        "the order of axes of {} cannot be told from the shape, and {others}: taken as channels second; \
+         --reference-layout nchw or nhwc says it",
+        either.join(", ")
+    );
+    Ok((RefLayout::Nchw, Some(remark)))
 }
 
 /// The network's name for each input of the program.
@@ -188,17 +243,27 @@ pub struct Bound<'a> {
     pub matching: Matching,
     /// What computed the values.
     pub library: String,
+    /// What users should know of it, one sentence each.
+    pub remarks: Vec<String>,
     source: Source<'a>,
 }
 
 #[derive(Debug)]
 enum Source<'a> {
-    Network { stream: Box<Stream>, inputs: BTreeMap<String, String> },
-    Files { runs: &'a [BTreeMap<String, Place>], layout: RefLayout },
+    Network {
+        stream: Box<Stream>,
+        inputs: BTreeMap<String, String>,
+    },
+    /// `told` is the order of axes where a shape does not say it.
+    Files {
+        runs: &'a [BTreeMap<String, Place>],
+        layout: RefLayout,
+        told: RefLayout,
+    },
 }
 
 /// Reference values of one input, by the program's tensor, in the tensor's shape; or why there are none.
-pub type Values = BTreeMap<String, Result<Vec<f32>, String>>;
+pub type Values = BTreeMap<String, Result<Vec<f32>, Misfit>>;
 
 impl Bound<'_> {
     /// The reference values of one input. `run` counts the inputs; files may hold all of `runs` stacked.
@@ -228,11 +293,16 @@ impl Bound<'_> {
                 for found in seen.tensors {
                     for tensor in by_reference.get(found.name.as_str()).into_iter().flatten() {
                         let made = arrange(&found.values, &found.shape, &shape(tensor), RefLayout::Nchw);
-                        values.insert(tensor.name.clone(), made);
+                        values.insert(tensor.name.clone(), made.map_err(Misfit::Array));
                     }
                 }
             }
-            Source::Files { runs: folders, layout } => {
+            Source::Files { runs: folders, layout, told } => {
+                if folders.len() != 1 && folders.len() != runs {
+                    let misfit = Misfit::Inputs { held: folders.len(), given: runs };
+                    let all = by_reference.values().flatten().map(|t| t.name.clone());
+                    return Ok(all.map(|name| (name, Err(misfit.clone()))).collect());
+                }
                 let folder = if folders.len() == 1 { 0 } else { run };
                 let Some(places) = folders.get(folder) else { return Ok(values) };
                 let mut archives = BTreeMap::new();
@@ -241,7 +311,7 @@ impl Bound<'_> {
                     let array = read(place, &mut archives)?;
                     let part = if folders.len() == 1 { (run, runs) } else { (0, 1) };
                     for tensor in tensors {
-                        values.insert(tensor.name.clone(), cut(&array, tensor, part, *layout));
+                        values.insert(tensor.name.clone(), cut(&array, tensor, part, (*layout, *told)));
                     }
                 }
             }
@@ -295,26 +365,82 @@ fn cut(
     array: &TensorData,
     tensor: &TensorEntry,
     (run, runs): (usize, usize),
-    layout: RefLayout,
-) -> Result<Vec<f32>, String> {
+    (layout, told): (RefLayout, RefLayout),
+) -> Result<Vec<f32>, Misfit> {
     let b = &array.bytes;
     let all: Vec<f32> = match array.element {
         Element::F32 => b.as_chunks().0.iter().map(|v| f32::from_le_bytes(*v)).collect(),
         Element::F64 => b.as_chunks().0.iter().map(|v| f64::from_le_bytes(*v) as f32).collect(),
-        other => return Err(format!("the reference holds {}, floats are expected", other.numpy_name())),
+        other => {
+            let found = other.numpy_name();
+            return Err(Misfit::Array(format!("the reference holds {found}, floats are expected")));
+        }
     };
     let wanted = shape(tensor);
     let size: usize = wanted.iter().product();
-    if all.len() == size && runs > 1 {
-        return Err(format!("the reference holds one input, {runs} are given"));
-    }
-    if all.len() == size {
-        return arrange(&all, &array.shape, &wanted, layout);
-    }
+    let held = if size > 0 && all.len().is_multiple_of(size) { all.len() / size } else { 0 };
     let mut part = array.shape.clone();
     match part.first_mut() {
-        Some(first) if all.len() == size * runs && *first % runs == 0 => *first /= runs,
-        _ => return Err(format!("the reference has shape {:?}, the tensor {wanted:?}", array.shape)),
+        _ if held == 1 => {}
+        Some(first) if held > 1 && first.is_multiple_of(held) => *first /= held,
+        _ => {
+            let why = format!("the reference has shape {:?}, the tensor {wanted:?}", array.shape);
+            return Err(Misfit::Array(why));
+        }
     }
-    arrange(&all[run * size..(run + 1) * size], &part, &wanted, layout)
+    let order = if layout == RefLayout::Auto && axes(&part, &wanted) == Axes::Either { told } else { layout };
+    let at = if held == runs { run * size } else { 0 };
+    let values = arrange(&all[at..at + size], &part, &wanted, order).map_err(Misfit::Array)?;
+    // Only what fits otherwise is of other inputs.
+    if held == runs { Ok(values) } else { Err(Misfit::Inputs { held, given: runs }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tensor(name: &str, shape: [u64; 4]) -> TensorEntry {
+        TensorEntry { name: name.into(), shape: shape.to_vec(), layer: Some(0), ..TensorEntry::default() }
+    }
+
+    /// A folder with tensors of numbers that count up, by name and shape.
+    fn folder(name: &str, tensors: &[(&str, [usize; 4])]) -> PathBuf {
+        let dir = std::env::temp_dir().join(format!("rcar-iss-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        for (name, shape) in tensors {
+            let bytes = (0..shape.iter().product()).flat_map(|i: usize| (i as f32).to_le_bytes()).collect();
+            let data = TensorData { element: Element::F32, shape: shape.to_vec(), bytes };
+            tensor_file::write(&dir.join(format!("{name}.npy")), &data).unwrap();
+        }
+        dir
+    }
+
+    /// The first values of "cube", whose channels are as many as its rows and columns, and what is remarked.
+    fn cube(name: &str, others: &[(&str, [usize; 4])], layout: RefLayout) -> (Vec<f32>, Vec<String>) {
+        let dir = folder(name, &[&[("cube", [1, 4, 4, 4])], others].concat());
+        let reference = Reference::files(&dir).unwrap();
+        let tensors =
+            vec![tensor("cube", [1, 4, 4, 4]), tensor("b", [1, 3, 4, 4]), tensor("c", [1, 5, 2, 2])];
+        let meta = Meta { tensors, ..Meta::default() };
+        let bound = reference.bind(&meta, &BTreeMap::new(), layout).unwrap();
+        let values = bound.values(&meta, (0, 1), &[]).unwrap();
+        std::fs::remove_dir_all(&dir).unwrap();
+        (values["cube"].as_ref().unwrap()[..3].to_vec(), bound.remarks)
+    }
+
+    #[test]
+    fn a_shape_that_fits_both_ways_has_the_order_of_the_others() {
+        let (second, last) = (vec![0.0, 1.0, 2.0], vec![0.0, 4.0, 8.0]);
+        let none = Vec::<String>::new();
+        assert_eq!(cube("last", &[("b", [1, 4, 4, 3])], RefLayout::Auto), (last.clone(), none.clone()));
+        assert_eq!(cube("second", &[("b", [1, 3, 4, 4])], RefLayout::Auto), (second.clone(), none.clone()));
+        assert_eq!(cube("told", &[], RefLayout::Nhwc), (last, none));
+        let (values, remarks) = cube("alone", &[], RefLayout::Auto);
+        assert_eq!((values, remarks.len()), (second.clone(), 1));
+        assert!(remarks[0].contains("cube") && remarks[0].contains("--reference-layout"), "{remarks:?}");
+        let both = [("b", [1, 4, 4, 3]), ("c", [1, 5, 2, 2])];
+        let (values, remarks) = cube("both", &both, RefLayout::Auto);
+        assert_eq!((values, remarks.len()), (second, 1));
+        assert!(remarks[0].contains("both orders"), "{remarks:?}");
+    }
 }

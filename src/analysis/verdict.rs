@@ -41,6 +41,32 @@ impl Default for Thresholds {
     }
 }
 
+impl Thresholds {
+    /// Whether they can be compared with anything.
+    ///
+    /// # Errors
+    /// Which one is no number.
+    pub fn check(&self) -> Result<(), String> {
+        let all = [
+            ("suspicious_db", self.suspicious_db),
+            ("bad_db", self.bad_db),
+            ("gain_db", self.gain_db),
+            ("repaired", self.repaired),
+            ("weights_db", self.weights_db),
+            ("weights_gain_db", self.weights_gain_db),
+            ("inherited_db", self.inherited_db),
+            ("wide_channel", self.wide_channel),
+        ];
+        match all.into_iter().find(|(_, value)| !value.is_finite()) {
+            Some((name, value)) => Err(format!("{name} = {value}: it must be a number")),
+            None if !(0.0..=1.0).contains(&self.repaired) => {
+                Err(format!("repaired = {}: it is a share, 0 to 1", self.repaired))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
 /// SQNR of one layer with one of its input tensors in different formats, everything else in 16 bits (dB).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct TensorTrial {

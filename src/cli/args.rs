@@ -194,7 +194,7 @@ pub(super) struct KernelArgs {
 #[command(
     after_help = "Examples:\n  rcar-iss bench net.rcn --input x.npy\n  rcar-iss bench net.onnx --input x.npy --profile\n  \
                   rcar-iss bench net.onnx --input x.npy --kernels portable --json\n\n\
-                  A repetition executes the program on the first input, computes its clock anew, and reads the outputs; loading \
+                  A repetition executes the program on the input, computes its clock anew, and reads the outputs; loading \
                   and compiling are not part of it."
 )]
 pub(super) struct BenchArgs {
@@ -258,7 +258,7 @@ pub(super) struct InfoArgs {
     #[arg(required_unless_present = "host")]
     pub(super) program: Option<PathBuf>,
     /// Show what this computer offers to the fast engine
-    #[arg(long, conflicts_with = "program")]
+    #[arg(long, conflicts_with_all = ["program", "layers", "tensors", "provenance", "machine", "expect_bits"])]
     pub(super) host: bool,
     /// List the layers
     #[arg(long)]
@@ -298,7 +298,7 @@ pub(super) struct ModelArgs {
 }
 
 /// What of a model is compiled, and how.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(super) struct GraphArgs {
     /// Keep this tensor where fusion would remove it; `all` keeps every one
     #[arg(long, value_name = "TENSOR")]
@@ -316,9 +316,26 @@ pub(super) struct GraphArgs {
     #[arg(long)]
     pub(super) dense_weights: bool,
     /// Rounding of requantizations, sums and products: `onnx` as ONNX Runtime, `q31` with integer multipliers as TOSA's
-    /// RESCALE, `q31double` with its double rounding
-    #[arg(long, value_name = "PROFILE", default_value = "onnx", value_parser = profiles())]
-    pub(super) numeric: String,
+    /// RESCALE, `q31double` with its double rounding [default: onnx]
+    #[arg(long, value_name = "PROFILE", value_parser = profiles())]
+    pub(super) numeric: Option<String>,
+}
+
+impl GraphArgs {
+    /// The options that were typed.
+    pub(super) fn typed(&self) -> Vec<&'static str> {
+        // Without `..`: an option that is new has to say here whether it was typed.
+        let GraphArgs { observe, shape, dim, no_host, dense_weights, numeric } = self;
+        let all = [
+            (!observe.is_empty(), "--observe"),
+            (!shape.is_empty(), "--shape"),
+            (!dim.is_empty(), "--dim"),
+            (*no_host, "--no-host"),
+            (*dense_weights, "--dense-weights"),
+            (numeric.is_some(), "--numeric"),
+        ];
+        all.into_iter().filter(|(typed, _)| *typed).map(|(_, name)| name).collect()
+    }
 }
 
 #[derive(Debug, Args)]
@@ -412,7 +429,7 @@ pub(super) struct RunArgs {
     pub(super) labels: Option<PathBuf>,
     /// End a program after so many instructions
     #[arg(long, value_name = "N")]
-    pub(super) max_instructions: Option<u64>,
+    pub(super) max_instructions: Option<std::num::NonZeroU64>,
     /// End a program after so many multiply-accumulates
     #[arg(long, value_name = "N")]
     pub(super) max_macs: Option<u64>,

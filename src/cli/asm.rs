@@ -22,7 +22,7 @@ pub(super) fn assemble(path: &Path) -> Result<Program, Failure> {
 }
 
 pub(super) fn run(args: &AsmArgs) -> Result<Report, Failure> {
-    places::writes("-o", &args.output)?;
+    places::writes("--output", &args.output)?;
     let program = assemble(&args.source)?;
     let bytes = program.to_bytes().map_err(|e| Failure::program(&args.source, e))?;
     places::write(&args.output, &bytes)?;

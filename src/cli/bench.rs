@@ -25,6 +25,12 @@ pub(super) fn run(args: &BenchArgs) -> Result<Report, Failure> {
     let level = kernels::level(&args.kernels)?;
     let (program, machine) = source::program(&args.file, &args.model)?;
     let inputs = input::read(&program.meta, &args.input)?;
+    if inputs.runs > 1 {
+        let why = format!("bench runs on one input, {} are given", inputs.runs);
+        return Err(Failure::usage("--input")
+            .why(&why)
+            .help("give one array or picture; `rcar-iss run` times many"));
+    }
     let begin = now();
     let loaded = Loaded::new(Arc::new(program), &machine, Limits::default())
         .map_err(|e| Failure::load(&args.file, &e))?;

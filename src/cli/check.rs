@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::args::CheckArgs;
 use super::failure::{Failure, UNSUPPORTED};
-use super::{Report, format, model, source};
+use super::{Report, effect, format, model, source};
 use crate::isa::Unit;
 use crate::onnx::{self, ImportError, NodeRow, NodeStatus};
 use crate::program::Program;
@@ -19,6 +19,12 @@ pub(super) fn run(args: &CheckArgs) -> Result<Report, Failure> {
 }
 
 fn check_program(args: &CheckArgs) -> Result<Report, Failure> {
+    if args.all {
+        return Err(effect::none(
+            "--all",
+            &"a program has no ONNX nodes; `rcar-iss info --layers` lists its layers",
+        ));
+    }
     let (program, machine) = source::program(&args.file, &args.model)?;
     model::prepare_hosts(&program)?;
     let loaded = Loaded::new(Arc::new(program), &machine, Limits::default())
@@ -47,7 +53,9 @@ fn check_program(args: &CheckArgs) -> Result<Report, Failure> {
 
 fn check_model(args: &CheckArgs) -> Result<Report, Failure> {
     let loaded = model::load(&args.file)?;
-    let imported = onnx::import(&loaded, &model::import_options(&args.model)?);
+    let options = model::import_options(&args.model)?;
+    effect::extents(loaded.graph(), &options)?;
+    let imported = onnx::import(&loaded, &options);
     let (rows, hosts) = match imported {
         Ok(imported) => (imported.rows, model::hosts(&imported.graph)),
         Err(ImportError::Unsupported { rows }) => (rows, String::new()),

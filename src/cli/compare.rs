@@ -1,12 +1,13 @@
 //! `rcar-iss compare`: a quantized network against its float reference, layer by layer.
 
 use std::fmt::Write;
+use std::path::Path;
 use std::sync::Arc;
 
-use super::args::CompareArgs;
+use super::args::{CompareArgs, ModelArgs};
 use super::failure::{Failure, NO};
 use super::progress::Progress;
-use super::{Report, format, input, places, reference, source};
+use super::{Report, effect, finite, format, input, places, reference, source};
 use crate::analysis::{self, Comparison, Errors, Inputs, LayerComparison, PERFECT_STEPS};
 use crate::files::Batch;
 use crate::profile::Profile;
@@ -14,20 +15,19 @@ use crate::report;
 use crate::sim::{Limits, Loaded};
 
 pub(super) fn run(args: &CompareArgs) -> Result<Report, Failure> {
+    effect::compare(args)?;
     for (option, path) in [("--csv", &args.csv), ("--report", &args.report)] {
         path.iter().try_for_each(|path| places::writes(option, path))?;
     }
     let mut model = args.sides.model.clone();
-    if source::kind_of(&args.file)? == source::Kind::Model && model.graph.observe.is_empty() {
+    let is_model = source::kind_of(&args.file)? == source::Kind::Model;
+    if is_model && model.graph.observe.is_empty() {
         model.graph.observe.push("all".into());
     }
     let (program, machine) = source::program(&args.file, &model)?;
     let inputs = input::read(&program.meta, &args.sides.input)?;
     let given = reference::given(&args.sides.reference)?;
-    let bound = given
-        .reference
-        .bind(&program.meta, &given.map, given.layout)
-        .map_err(analysis::CompareError::from)?;
+    let bound = given.bind(&program.meta)?;
     let loaded = Loaded::new(Arc::new(program), &machine, Limits::default())
         .map_err(|e| Failure::load(&args.file, &e))?;
     let threads = args.sides.threads.or(std::thread::available_parallelism().ok());
@@ -37,13 +37,19 @@ pub(super) fn run(args: &CompareArgs) -> Result<Report, Failure> {
             progress.step();
         });
     progress.finish();
-    let comparison = result?;
+    let mut comparison = result?;
+    let profile = if is_model {
+        plain(&args.file, &args.sides.model)?.told_by(&loaded.program().meta.layers)
+    } else {
+        Profile::of(&loaded)
+    };
+    comparison.charge(&profile);
+    let not_finite = finite::of(&loaded.program().meta, &inputs);
     let mut written = Batch::new();
     if let Some(path) = &args.csv {
         places::stage(&mut written, path, csv(&comparison).as_bytes())?;
     }
     if let Some(path) = &args.report {
-        let profile = Profile::of(&loaded);
         let page = report::html(&comparison, &profile, &loaded.program().meta)
             .map_err(|e| Failure::new(NO, e.to_string()))?;
         places::stage(&mut written, path, page.as_bytes())?;
@@ -52,12 +58,25 @@ pub(super) fn run(args: &CompareArgs) -> Result<Report, Failure> {
     let failed = args.fail_under.map(|least| below(&comparison, least)).unwrap_or_default();
     let text = if args.sides.json {
         let mut value = serde_json::to_value(&comparison).map_err(|e| Failure::new(NO, e.to_string()))?;
+        value["not_finite_inputs"] = serde_json::json!(not_finite);
         value["fail_under"] = serde_json::json!({ "least_db": args.fail_under, "failed": failed });
         format!("{value:#}\n")
     } else {
-        text(args, &comparison, &failed)
+        text(args, &comparison, &failed) + &finite::text(&not_finite)
     };
-    Ok(Report { text, status: if failed.is_empty() { 0 } else { NO } })
+    // What is no number agrees with nothing.
+    let status = if failed.is_empty() && !comparison.has_nan() { 0 } else { NO };
+    Ok(Report { text, status })
+}
+
+/// The profile of a model's program as it is used: without tensors that are kept only to be looked at.
+pub(super) fn plain(path: &Path, args: &ModelArgs) -> Result<Profile, Failure> {
+    let mut args = args.clone();
+    args.graph.observe.clear();
+    let (program, machine) = source::program(path, &args)?;
+    let loaded =
+        Loaded::new(Arc::new(program), &machine, Limits::default()).map_err(|e| Failure::load(path, &e))?;
+    Ok(Profile::of(&loaded))
 }
 
 /// Outputs with a lower ratio, in words; without a comparable output, all tensors count.
@@ -65,12 +84,22 @@ fn below(comparison: &Comparison, least: f64) -> Vec<String> {
     let outputs = comparison.layers.iter().any(|l| l.output);
     let judged = comparison.layers.iter().filter(|l| l.output || !outputs);
     let low = judged.filter(|l| l.accumulated.sqnr_db < least);
-    low.map(|l| format!("\"{}\" has {:.2} dB, less than {least}", l.tensor, l.accumulated.sqnr_db)).collect()
+    let sentence = |l: &LayerComparison| match l.accumulated.nan {
+        0 => format!("\"{}\" has {:.2} dB, less than {least}", l.tensor, l.accumulated.sqnr_db),
+        nan => format!("\"{}\" has {nan} values that are NaN here or in the reference", l.tensor),
+    };
+    low.map(sentence).collect()
 }
 
 /// Decibels; the value that stands for no error is not a number to print.
 pub(super) fn decibels(db: f64) -> String {
-    if db >= analysis::NO_NOISE_DB { "exact".into() } else { format!("{db:.1}") }
+    if db >= analysis::NO_NOISE_DB {
+        "exact".into()
+    } else if db <= analysis::NAN_DB {
+        "NaN".into()
+    } else {
+        format!("{db:.1}")
+    }
 }
 
 fn percent(share: f64) -> String {
@@ -126,9 +155,10 @@ fn text(args: &CompareArgs, c: &Comparison, failed: &[String]) -> String {
     );
     let _ = writeln!(
         text,
-        "\n{} on {}, {} {}; SQNR in dB, steps: root mean square error in quantization steps (a perfect quantizer has {PERFECT_STEPS:.2}), headroom in bits",
+        "\n{} on {}: {} cycles; {} {}; SQNR in dB, steps: root mean square error in quantization steps (a perfect quantizer has {PERFECT_STEPS:.2}), headroom in bits",
         c.program,
         c.machine,
+        format::grouped(c.cycles),
         c.inputs,
         if c.inputs == 1 { "input" } else { "inputs" }
     );
@@ -146,6 +176,17 @@ fn text(args: &CompareArgs, c: &Comparison, failed: &[String]) -> String {
             decibels(l.accumulated.sqnr_db),
             l.accumulated.cosine
         );
+    }
+    for l in c.layers.iter().filter(|l| l.accumulated.nan + l.accumulated.infinite > 0) {
+        let _ = writeln!(
+            text,
+            "warning: tensor \"{}\": {} on one side or both; what is no number agrees with nothing",
+            l.tensor,
+            finite::words(l.accumulated.nan, l.accumulated.infinite)
+        );
+    }
+    for remark in &c.remarks {
+        let _ = writeln!(text, "warning: {remark}");
     }
     if !c.unmatched.is_empty() {
         let _ = writeln!(text, "\n{} tensors have no reference:", c.unmatched.len());
@@ -179,7 +220,7 @@ fn csv(c: &Comparison) -> String {
     let mut text = String::from(
         "index,layer,kind,tensor,reference,dtype,sqnr_db,cosine,max_abs,mean_abs,rms_steps,isolated_sqnr_db,\
          isolated_cosine,isolated_max_abs,isolated_mean_abs,isolated_rms_steps,rounding_sqnr_db,clip_low,clip_high,\
-         utilization,headroom_bits,cycles\n",
+         utilization,headroom_bits,cycles,nan,infinite\n",
     );
     let optional = |v: Option<f64>| v.map_or_else(String::new, |v| v.to_string());
     for l in &c.layers {
@@ -201,6 +242,8 @@ fn csv(c: &Comparison) -> String {
             optional(l.range.utilization),
             optional(l.headroom_bits),
             l.cycles.to_string(),
+            a.nan.to_string(),
+            a.infinite.to_string(),
         ];
         let _ = writeln!(
             text,

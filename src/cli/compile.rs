@@ -14,7 +14,7 @@ use crate::files::Batch;
 use crate::graph::text;
 
 pub(super) fn run(args: &CompileArgs) -> Result<Report, Failure> {
-    places::writes("-o", &args.output)?;
+    places::writes("--output", &args.output)?;
     let emitted = [
         ("--emit-graph", &args.emit_graph),
         ("--emit-tiles", &args.emit_tiles),

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::args::DequantizeArgs;
 use super::failure::Failure;
-use super::{Report, format, given, places, source};
+use super::{Report, effect, format, given, places, source};
 use crate::dump::{self, Dump};
 use crate::files::Batch;
 use crate::program::TensorEntry;
@@ -23,12 +23,13 @@ struct Real {
 }
 
 pub(super) fn run(args: &DequantizeArgs) -> Result<Report, Failure> {
+    effect::dequantize(args)?;
     if args.path.is_dir() {
         places::reads(&args.path)?;
     }
     let form = Form::of(args);
     if form != Form::Folder {
-        places::writes("-o", &args.output)?;
+        places::writes("--output", &args.output)?;
     }
     let found = if !args.path.is_dir() {
         vec![of_file(args)?]
@@ -199,9 +200,9 @@ fn write(args: &DequantizeArgs, form: Form, found: &[Real]) -> Result<Vec<(Strin
         Form::Folder => {
             let extension = if args.csv { "csv" } else { "npy" };
             let file = |real: &Real| output.join(format!("{}.{extension}", real.stem));
-            places::writes_in_folder("-o", output)?;
+            places::writes_in_folder("--output", output)?;
             for real in found {
-                places::writes_in_folder("-o", &file(real))?;
+                places::writes_in_folder("--output", &file(real))?;
             }
             places::try_folder(output)?;
             let mut batch = Batch::new();

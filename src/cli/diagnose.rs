@@ -5,13 +5,13 @@ use std::num::NonZero;
 use std::sync::Arc;
 
 use super::args::DiagnoseArgs;
-use super::compare::decibels;
+use super::compare::{self, decibels};
 use super::failure::{Failure, NO};
+use super::finite::NotFinite;
 use super::progress::Progress;
-use super::{Report, format, given, input, model, reference, source};
+use super::{Report, effect, finite, format, given, input, model, reference, source};
 use crate::analysis::{
-    self, Case, Cause, CompareError, Comparison, Diagnosis, Finding, FloatWeights, How, Inputs, Reference,
-    Thresholds,
+    self, Case, Cause, Comparison, Diagnosis, Finding, FloatWeights, How, Inputs, Reference, Thresholds,
 };
 use crate::quantize;
 use crate::sim::{Limits, Loaded};
@@ -28,7 +28,14 @@ pub(super) fn run(args: &DiagnoseArgs) -> Result<Report, Failure> {
         Some(path) => toml::from_str(&given::read_text(path)?).map_err(|e| Failure::file(path, &e))?,
         None => Thresholds::default(),
     };
+    thresholds.check().map_err(|why| match &args.thresholds {
+        Some(path) => Failure::file(path, &why),
+        None => Failure::usage(why),
+    })?;
     let mut options = args.sides.model.clone();
+    if !options.graph.observe.is_empty() {
+        return Err(effect::none("--observe", &"diagnose keeps every tensor"));
+    }
     options.graph.observe = vec!["all".into()];
     let compiled = model::compile(&args.model_file, &options)?;
     let program = Arc::new(compiled.compiled.program);
@@ -37,6 +44,11 @@ pub(super) fn run(args: &DiagnoseArgs) -> Result<Report, Failure> {
         [] => None,
         given => Some(input::read(&program.meta, given)?),
     };
+    let not_finite = finite::of(&program.meta, &inputs);
+    finite::without_nan(&not_finite)?;
+    if let Some(images) = &calibration {
+        finite::without_nan(&finite::of(&program.meta, images))?;
+    }
     let given = reference::given(&args.sides.reference)?;
     let weights = match &given.reference {
         Reference::Network { model, .. } => {
@@ -45,16 +57,20 @@ pub(super) fn run(args: &DiagnoseArgs) -> Result<Report, Failure> {
         }
         Reference::Files { .. } => FloatWeights::default(),
     };
-    let bound = given.reference.bind(&program.meta, &given.map, given.layout).map_err(CompareError::from)?;
+    let bound = given.bind(&program.meta)?;
     let loaded = Loaded::new(Arc::clone(&program), &compiled.machine, Limits::default())
         .map_err(|e| Failure::load(&args.model_file, &e))?;
     let threads = args.sides.threads.or(std::thread::available_parallelism().ok()).map_or(1, NonZero::get);
     let progress = Progress::new(inputs.runs() as u64, "inputs");
     let comparison = analysis::compare(&loaded, &bound, &inputs, threads, &|| progress.step());
     progress.finish();
-    let comparison = comparison?;
+    let mut comparison = comparison?;
+    let (plain, _) = model::import(&args.model_file, &args.sides.model)?;
+    comparison
+        .charge(&compare::plain(&args.model_file, &args.sides.model)?.told_by(&loaded.program().meta.layers));
     let case = Case {
         graph: &compiled.imported.graph,
+        plain: &plain.graph,
         machine: &compiled.machine,
         comparison: &comparison,
         reference: &bound,
@@ -68,16 +84,21 @@ pub(super) fn run(args: &DiagnoseArgs) -> Result<Report, Failure> {
     let diagnosis = analysis::diagnose(&case, &thresholds, &|| progress.step());
     progress.finish();
     let diagnosis = diagnosis?;
-    let status = if diagnosis.findings.is_empty() { 0 } else { NO };
+    let status = if diagnosis.findings.is_empty() && !comparison.has_nan() { 0 } else { NO };
     let text = if args.sides.json {
-        json(&inputs, &comparison, &diagnosis)?
+        json(&inputs, &comparison, &diagnosis, &not_finite)?
     } else {
-        text(args, &inputs, &comparison, &diagnosis)
+        finite::text(&not_finite) + &text(args, &inputs, &comparison, &diagnosis)
     };
     Ok(Report { text, status })
 }
 
-fn json(inputs: &input::Inputs, comparison: &Comparison, diagnosis: &Diagnosis) -> Result<String, Failure> {
+fn json(
+    inputs: &input::Inputs,
+    comparison: &Comparison,
+    diagnosis: &Diagnosis,
+    not_finite: &[NotFinite],
+) -> Result<String, Failure> {
     let failed = |e: serde_json::Error| Failure::new(NO, e.to_string());
     let mut value = serde_json::to_value(diagnosis).map_err(failed)?;
     let outputs = comparison.layers.iter().filter(|l| l.output);
@@ -85,6 +106,9 @@ fn json(inputs: &input::Inputs, comparison: &Comparison, diagnosis: &Diagnosis) 
         .map(|l| serde_json::json!({ "tensor": l.tensor, "sqnr_db": l.accumulated.sqnr_db, "cosine": l.accumulated.cosine }))
         .collect();
     value["outputs"] = outputs.into();
+    value["cycles"] = comparison.cycles.into();
+    value["remarks"] = serde_json::json!(comparison.remarks);
+    value["not_finite_inputs"] = serde_json::json!(not_finite);
     value["input_names"] = (0..inputs.runs).map(|i| inputs.label(i)).collect::<Vec<_>>().into();
     value["reference_library"] = comparison.reference_library.as_str().into();
     Ok(format!("{value:#}\n"))
@@ -113,7 +137,10 @@ fn text(args: &DiagnoseArgs, inputs: &input::Inputs, comparison: &Comparison, d:
             comparison.reference_library
         );
     }
-    if d.findings.is_empty() {
+    for remark in &comparison.remarks {
+        let _ = writeln!(text, "warning: {remark}");
+    }
+    if d.findings.is_empty() && !comparison.has_nan() {
         text.push_str("no layer is at fault\n");
     }
     let poor =

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::args::{DiffArgs, GraphArgs, ModelArgs};
 use super::failure::Failure;
-use super::{Report, format, given, source, trace};
+use super::{Report, effect, format, given, source, trace};
 use crate::profile::Profile;
 use crate::sim::{Limits, Loaded};
 use crate::trace::{MAGIC, Record, TraceReader, first_difference, summarize};
@@ -37,8 +37,19 @@ pub(super) fn run(args: &DiffArgs) -> Result<Report, Failure> {
         }
     }
     let (sides, values) = match traces.as_mut_slice() {
-        [] => ([program(args, &args.a)?, program(args, &args.b)?], None),
+        [] => {
+            let models =
+                [source::kind_of(&args.a)?, source::kind_of(&args.b)?].map(|k| k == source::Kind::Model);
+            if models == [false; 2] {
+                effect::for_models(&args.graph, &args.a, "a program")?;
+            }
+            ([program(args, (&args.a, models[0]))?, program(args, (&args.b, models[1]))?], None)
+        }
         [a, b] => {
+            let why = "traces are of programs that have run; this is for ONNX models";
+            if let Some(option) = args.machine.iter().map(|_| "--machine").chain(args.graph.typed()).next() {
+                return Err(effect::none(option, &why));
+            }
             let failed = |e| trace::failure(&args.a, &e);
             let sides = [of_trace(a).map_err(failed)?, of_trace(b).map_err(failed)?];
             let same = a.header.code == b.header.code;
@@ -63,9 +74,10 @@ fn is_trace(path: &std::path::Path) -> Result<bool, Failure> {
     Ok(given::head(path, MAGIC.len())? == MAGIC)
 }
 
-fn program(args: &DiffArgs, path: &std::path::Path) -> Result<Side, Failure> {
-    let graph: &GraphArgs = &args.graph;
-    let model = ModelArgs { machine: args.machine.clone(), graph: graph.clone() };
+/// A side; options for models are for those sides that are models.
+fn program(args: &DiffArgs, (path, is_model): (&std::path::Path, bool)) -> Result<Side, Failure> {
+    let graph = if is_model { args.graph.clone() } else { GraphArgs::default() };
+    let model = ModelArgs { machine: args.machine.clone(), graph };
     let (program, machine) = source::program(path, &model)?;
     let loaded =
         Loaded::new(Arc::new(program), &machine, Limits::default()).map_err(|e| Failure::load(path, &e))?;

@@ -8,7 +8,7 @@ use crate::program::{Program, text};
 
 pub(super) fn run(args: &DisasmArgs) -> Result<Report, Failure> {
     if let Some(path) = &args.output {
-        places::writes("-o", path)?;
+        places::writes("--output", path)?;
     }
     let program = source::read_program(&args.program)?;
     let listing = match &args.layer {

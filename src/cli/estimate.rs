@@ -7,13 +7,16 @@ use serde_json::json;
 
 use super::args::{EstimateArgs, ModelArgs};
 use super::failure::Failure;
-use super::{Report, format, machines, places, roofline, source};
+use super::{Report, effect, format, machines, places, roofline, source};
+use crate::isa::Queue;
 use crate::machine::Machine;
-use crate::profile::{Method, Profile, UNITS};
-use crate::sim::clock::{Cause, Causes, ControlCycles, UnitCycles};
+use crate::profile::{Method, Profile, Row};
+use crate::sim::clock::{Cause, ControlCycles, UnitCycles, awaited, unit};
 use crate::sim::{Limits, Loaded};
 
 pub(super) fn run(args: &EstimateArgs) -> Result<Report, Failure> {
+    let model = source::kind_of(&args.file)? == source::Kind::Model;
+    check(args, model)?;
     if let Some(path) = &args.plot {
         places::writes("--plot", path)?;
     }
@@ -24,7 +27,7 @@ pub(super) fn run(args: &EstimateArgs) -> Result<Report, Failure> {
     } else {
         args.machine.iter().cloned().map(Some).collect()
     };
-    let profiles = if !args.exact && source::kind_of(&args.file)? == source::Kind::Model {
+    let profiles = if !args.exact && model {
         closed_form(args, &machines)?
     } else {
         let mut profiles = Vec::new();
@@ -48,6 +51,25 @@ pub(super) fn run(args: &EstimateArgs) -> Result<Report, Failure> {
     Ok(Report::fine(text))
 }
 
+fn check(args: &EstimateArgs, model: bool) -> Result<(), Failure> {
+    if args.exact && !model {
+        return Err(effect::none("--exact", &"the cycles of a program are always those of the clock"));
+    }
+    for (at, name) in args.machine.iter().enumerate() {
+        if args.machine.len() > 1 && args.machine.iter().any(|m| m == "all") && name != "all" {
+            return Err(effect::none(
+                &format!("--machine {name}"),
+                &"`--machine all` names every machine that is shipped",
+            )
+            .help("leave one of the two out; a machine file needs a call of its own, or names beside it"));
+        }
+        if args.machine[..at].contains(name) {
+            return Err(effect::none(&format!("--machine {name}"), &"it is named before"));
+        }
+    }
+    Ok(())
+}
+
 fn closed_form(args: &EstimateArgs, machines: &[Option<String>]) -> Result<Vec<Profile>, Failure> {
     let named = machines.iter().map(|m| machines::named(m.as_deref().unwrap_or("rcn-m")));
     let machines = named.collect::<Result<Vec<Machine>, Failure>>()?;
@@ -67,7 +89,7 @@ fn percent(part: f64) -> String {
 /// The profile of a program as tables: layers, units, totals.
 pub(super) fn table(p: &Profile) -> String {
     let header = [
-        "#", "layer", "kind", "cycles", "share", "least", "bound", "MACs", "of peak", "DRAM in", "out",
+        "#", "layer", "kind", "cycles", "share", "alone", "bound", "MACs", "of peak", "DRAM in", "out",
         "MAC/B", "waits",
     ];
     let mut rows = Vec::new();
@@ -89,14 +111,14 @@ pub(super) fn table(p: &Profile) -> String {
             if l.host { format!("{} (host)", l.kind) } else { l.kind.clone() },
             format::grouped(l.cycles),
             percent(l.share),
-            format::grouped(l.least),
+            format::grouped(l.alone),
             l.bound.name().into(),
             if l.macs == 0 { String::new() } else { format::grouped(l.macs) },
             if no_macs { String::new() } else { percent(l.mac_utilization) },
             format::bytes(l.bytes[0]),
             format::bytes(l.bytes[1]),
             if no_macs { String::new() } else { l.intensity.map_or("-".into(), |x| format!("{x:.1}")) },
-            waits(&l.units),
+            waits(l),
         ]);
     }
     if p.outside[1] > 0 {
@@ -105,14 +127,14 @@ pub(super) fn table(p: &Profile) -> String {
     let mut text = format::table(&header, &[0, 3, 4, 5, 7, 8, 9, 10, 11], rows);
     text.push('\n');
     match (&p.units, &p.control) {
-        (Some(units), Some(control)) => text.push_str(&unit_table(p.cycles, units, control)),
+        (Some(units), Some(control)) => text.push_str(&unit_table(p, units, control)),
         _ => {
             let _ = writeln!(text, "{CLOSED_FORM}");
         }
     }
     let _ = writeln!(
         text,
-        "\n{} on {}: {} cycles = {} at {} MHz, {:.1} frames/s; {:.3} TOPS, {} of the array's peak",
+        "\n{} on {}: {} cycles = {} at {} MHz, {:.1} frames/s; {:.3} TOPS, {} of the array's peak; DRAM {:.1} GB/s",
         p.program,
         p.machine,
         format::grouped(p.cycles),
@@ -121,40 +143,56 @@ pub(super) fn table(p: &Profile) -> String {
         p.frames_per_second,
         p.tops,
         percent(p.mac_utilization),
+        p.dram_gb_per_second,
     );
+    let times = |least: u64| p.cycles as f64 / least.max(1) as f64;
     let _ = writeln!(
         text,
-        "at least {} cycles if every layer took its largest bound (MAC, VEC, or compulsory DRAM traffic): {:.2} times that",
+        "at least {} cycles, the work of the busiest of MAC, VEC and DRAM channel: {:.2} times that; {} if layers did not \
+         overlap and each took its largest bound alone: {:.2} times that",
         format::grouped(p.least),
-        p.cycles as f64 / p.least.max(1) as f64,
+        times(p.least),
+        format::grouped(p.alone),
+        times(p.alone),
     );
+    text.push_str(machines::scaling([p.clock_mhz]));
     text
 }
 
 /// The two largest things that MAC and VEC waited for in a layer.
-fn waits(units: &[Causes; 4]) -> String {
-    let mut list: Vec<(u64, &str, Cause)> = Vec::new();
-    for (name, causes) in ["MAC", "VEC"].into_iter().zip(&units[2..]) {
-        list.extend(causes.iter().filter(|(c, _)| *c != Cause::Busy).map(|(c, n)| (n, name, c)));
+fn waits(row: &Row) -> String {
+    let Some(waits) = &row.waits else { return String::new() };
+    let mut list: Vec<(u64, String)> = Vec::new();
+    for queue in [Queue::Mac, Queue::Vec] {
+        let causes = row.units[queue.index()].iter();
+        let others = causes.filter(|(c, _)| *c != Cause::Busy && !c.is_condition());
+        list.extend(others.map(|(c, n)| (n, format!("{} waits for {}", unit(queue), c.waited_for()))));
+        let orders = waits[queue.index()].iter();
+        let text = |other| format!("{} waits for {}: {}", unit(queue), unit(other), awaited(queue, other));
+        list.extend(orders.map(|(other, n)| (n, text(other))));
     }
-    list.sort_by_key(|(n, ..)| std::cmp::Reverse(*n));
-    let texts =
-        list.iter().take(2).map(|(n, unit, c)| format!("{unit} {} {}", c.name(), format::grouped(*n)));
-    texts.collect::<Vec<_>>().join(", ")
+    list.sort_by_key(|(n, _)| std::cmp::Reverse(*n));
+    let texts = list.iter().take(2).map(|(n, text)| format!("{text} ({})", format::grouped(*n)));
+    texts.collect::<Vec<_>>().join("; ")
 }
 
 /// What the units did in all cycles.
-fn unit_table(cycles: u64, units: &[UnitCycles; 4], c: &ControlCycles) -> String {
-    let mut header = vec!["unit", "instructions"];
-    header.extend(Cause::ALL.map(Cause::name));
-    let rows = UNITS.iter().zip(units).map(|(name, unit)| {
-        let mut row = vec![(*name).to_string(), format::grouped(unit.instructions)];
-        row.extend(Cause::ALL.map(|c| percent(unit.causes[c] as f64 / cycles.max(1) as f64)));
+fn unit_table(p: &Profile, units: &[UnitCycles; 4], c: &ControlCycles) -> String {
+    let share = |n: u64| percent(n as f64 / p.cycles.max(1) as f64);
+    let mut header = vec!["unit", "instructions", "busy", "waits for an instruction"];
+    header.extend(Queue::ALL.map(unit));
+    let others = [Cause::Bank, Cause::DramLatency, Cause::Outstanding, Cause::DramBusy];
+    header.extend(["bank port", "DRAM answer", "transfers in flight", "DRAM channel"]);
+    let waits = p.waits.unwrap_or_default();
+    let rows = Queue::ALL.into_iter().zip(units).map(|(queue, cycles)| {
+        let mut row = vec![unit(queue).to_string(), format::grouped(cycles.instructions)];
+        row.extend([Cause::Busy, Cause::NothingIssued].map(|c| share(cycles.causes[c])));
+        row.extend(Queue::ALL.map(|other| share(waits[queue.index()][other])));
+        row.extend(others.map(|c| share(cycles.causes[c])));
         row
     });
     let right: Vec<usize> = (1..header.len()).collect();
     let mut text = format::table(&header, &right, rows.collect());
-    let share = |n: u64| percent(n as f64 / cycles.max(1) as f64);
     let _ = writeln!(
         text,
         "control core: busy {}, constant load {}, queue full {}, fence {}, halted {}",
@@ -194,6 +232,7 @@ fn side_by_side(profiles: &[Profile]) -> String {
         "out",
         "least",
         "times least",
+        "times alone",
     ];
     let rows = profiles.iter().map(|p| {
         vec![
@@ -207,9 +246,11 @@ fn side_by_side(profiles: &[Profile]) -> String {
             format::bytes(p.bytes[1]),
             format::grouped(p.least),
             format!("{:.2}", p.cycles as f64 / p.least.max(1) as f64),
+            format!("{:.2}", p.cycles as f64 / p.alone.max(1) as f64),
         ]
     });
-    text.push_str(&format::table(&header, &[1, 2, 3, 4, 5, 6, 7, 8, 9], rows.collect()));
+    text.push_str(&format::table(&header, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], rows.collect()));
+    text.push_str(machines::scaling(profiles.iter().map(|p| p.clock_mhz)));
     if profiles.iter().any(|p| p.method == Method::ClosedForm) {
         let _ = writeln!(text, "{CLOSED_FORM}");
     }

@@ -113,6 +113,9 @@ impl From<CompareError> for Failure {
             CompareError::Run(RunError::Fault(fault)) => {
                 Failure::new(ILLEGAL, "the program").why(&fault).fault(fault)
             }
+            CompareError::Inputs(misfit) => Failure::new(INPUT, "--reference").why(&misfit).help(
+                "give the inputs of which the reference was dumped, in the same order, stacked or one folder each",
+            ),
             CompareError::Nothing { .. } => Failure::new(INPUT, error.to_string())
                 .help("reference tensors are matched by name; --map FILE says which belongs to which"),
             other => Failure::new(INPUT, "the reference").why(&other),

@@ -1,5 +1,6 @@
 //! Inputs for a float network, read one by one when they are needed: pictures, arrays, folders of either.
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -36,19 +37,21 @@ struct Port {
 pub(super) struct Feed {
     ports: Vec<Port>,
     count: usize,
+    /// Samples before a limit.
+    given: usize,
 }
 
 /// How pictures become inputs: what was typed, else what the sidecar says.
 fn preprocess(args: &PictureArgs, known: Option<&Preprocess>) -> Option<Preprocess> {
     if args.mean.is_empty() && args.std.is_empty() {
         let mut how = known.cloned()?;
-        how.resize = args.resize.or(how.resize);
+        how.resize = args.resize.map(NonZero::get).or(how.resize);
         how.bgr |= args.bgr;
         return Some(how);
     }
     let list = |given: &[f32], default: f32| if given.is_empty() { vec![default] } else { given.to_vec() };
     Some(Preprocess {
-        resize: args.resize.or(known.and_then(|k| k.resize)),
+        resize: args.resize.map(NonZero::get).or(known.and_then(|k| k.resize)),
         mean: list(&args.mean, 0.0),
         std: list(&args.std, 1.0),
         bgr: args.bgr || known.is_some_and(|k| k.bgr),
@@ -108,13 +111,31 @@ impl Feed {
                 format!("input '{}' has {} of them, another {count}", odd.tensor.name, odd.samples.len());
             return Err(Failure::new(INPUT, "inputs differ in number").why(&why));
         }
-        Ok(Feed { ports, count })
+        Ok(Feed { ports, count, given: count })
     }
 
     /// Takes only the first `limit` samples.
     pub(super) fn limited(mut self, limit: Option<usize>) -> Feed {
         self.count = self.count.min(limit.unwrap_or(self.count));
         self
+    }
+
+    /// How many samples were given, those beyond the limit too.
+    pub(super) fn given(&self) -> usize {
+        self.given
+    }
+
+    /// The inputs of the network.
+    pub(super) fn tensors(&self) -> impl Iterator<Item = &TensorEntry> {
+        self.ports.iter().map(|p| &p.tensor)
+    }
+
+    /// The files that hold one sample.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        self.ports.iter().flat_map(|p| &p.samples).filter_map(|s| match s {
+            Sample::File(path) => Some(path.as_path()),
+            Sample::Part { .. } => None,
+        })
     }
 
     /// What the samples are called: file names, with a number where a file holds several.

@@ -47,6 +47,20 @@ impl Inputs {
     }
 }
 
+impl Inputs {
+    /// Whether an input has other values in each run.
+    pub(super) fn varies(&self, name: &str) -> bool {
+        self.bound.iter().any(|b| b.name == name && b.samples.len() > 1)
+    }
+
+    /// What one run's values of an input are called.
+    pub(super) fn label_of(&self, name: &str, run: usize) -> String {
+        let bound = self.bound.iter().find(|b| b.name == name);
+        let label = bound.and_then(|b| b.labels.get(if b.samples.len() > 1 { run } else { 0 }));
+        label.cloned().unwrap_or_else(|| run.to_string())
+    }
+}
+
 impl crate::analysis::Inputs for Inputs {
     fn runs(&self) -> usize {
         self.runs

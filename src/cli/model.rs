@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::args::{ModelArgs, ShapeArgs};
 use super::failure::{Failure, UNSUPPORTED};
-use super::{format, given, machines, places, sidecar};
+use super::{effect, format, given, machines, places, sidecar};
 use crate::compiler::estimate::Estimate;
 use crate::compiler::{self, CompileError, CompileOptions, Compiled};
 use crate::graph::Graph;
@@ -24,12 +24,16 @@ pub(super) struct Model {
 }
 
 fn profile(args: &ModelArgs) -> Profile {
-    Profile::ALL.into_iter().find(|p| p.name() == args.graph.numeric).unwrap_or_default()
+    let named = args.graph.numeric.as_deref();
+    Profile::ALL.into_iter().find(|p| Some(p.name()) == named).unwrap_or_default()
 }
 
 /// Import options from what was typed.
 pub(super) fn import_options(args: &ModelArgs) -> Result<ImportOptions, Failure> {
     let observe = if args.graph.observe.iter().any(|o| o == "all") {
+        if let Some(other) = args.graph.observe.iter().find(|o| *o != "all") {
+            return Err(effect::none(&format!("--observe {other}"), &"--observe all keeps every tensor"));
+        }
         Observe::All
     } else if args.graph.observe.is_empty() {
         Observe::Nothing
@@ -52,7 +56,10 @@ pub(super) fn graph_options(args: &ShapeArgs) -> Result<ImportOptions, Failure> 
         let Some((name, dims)) = parsed else {
             return Err(Failure::usage(format!("--shape {option}")).help("write NAME=1x3x224x224"));
         };
-        shapes.insert(name, dims);
+        if dims.contains(&0) {
+            return Err(effect::wrong("--shape", option, "an extent is at least 1"));
+        }
+        effect::once(&mut shapes, "--shape", name, dims)?;
     }
     let mut symbols = BTreeMap::new();
     for option in &args.dim {
@@ -61,7 +68,7 @@ pub(super) fn graph_options(args: &ShapeArgs) -> Result<ImportOptions, Failure> 
         let Some((name, extent)) = parsed.filter(|(_, n)| *n > 0) else {
             return Err(Failure::usage(format!("--dim {option}")).help("write NAME=NUMBER, like height=320"));
         };
-        symbols.insert(name, extent);
+        effect::once(&mut symbols, "--dim", name, extent)?;
     }
     Ok(ImportOptions { shapes, symbols, ..ImportOptions::default() })
 }
@@ -98,6 +105,7 @@ pub(super) fn import(path: &Path, args: &ModelArgs) -> Result<(Imported, Compile
     let options = import_options(args)?;
     let side = sidecar::find(path)?;
     let model = load(path)?;
+    effect::extents(model.graph(), &options)?;
     let mut imported = onnx::import(&model, &options).map_err(|e| import_failure(path, &e))?;
     if imported.graph.name.is_empty() {
         imported.graph.name = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
@@ -109,6 +117,19 @@ pub(super) fn import(path: &Path, args: &ModelArgs) -> Result<(Imported, Compile
             let file = side.path.as_deref().unwrap_or(path);
             let why = format!("it describes input '{name}', the model's inputs are {}", inputs.join(", "));
             return Err(Failure::file(file, &why));
+        }
+    }
+    for (name, how) in &side.preprocess {
+        let input =
+            imported.graph.inputs.iter().map(|id| imported.graph.tensor(*id)).find(|t| t.name == *name);
+        let Some([_, second, .., last]) = input.map(|t| t.shape.as_slice()) else { continue };
+        for (key, values) in [("mean", &how.mean), ("std", &how.std)] {
+            if ![1, *second, *last].contains(&values.len()) {
+                let file = side.path.as_deref().unwrap_or(path);
+                let n = values.len();
+                let why = format!("{key} of input '{name}' has {n} values, the input {second} channels");
+                return Err(Failure::file(file, &why).help("write one number, or one for each channel"));
+            }
         }
     }
     let options = CompileOptions {

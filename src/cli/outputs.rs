@@ -23,9 +23,14 @@ pub(super) fn of(meta: &Meta) -> impl Iterator<Item = &TensorEntry> {
     meta.tensors.iter().filter(|t| t.role == Role::Output)
 }
 
-/// The five greatest elements, if the output looks like a classifier's: one axis longer than 1.
+/// Whether the output looks like a classifier's: one axis longer than 1.
+pub(super) fn has_classes(tensor: &TensorEntry) -> bool {
+    tensor.shape.iter().filter(|d| **d > 1).count() == 1
+}
+
+/// The five greatest elements of a classifier's output.
 pub(super) fn best(tensor: &TensorEntry, bytes: &[u8]) -> Vec<Class> {
-    if tensor.shape.iter().filter(|d| **d > 1).count() != 1 {
+    if !has_classes(tensor) {
         return Vec::new();
     }
     let values = real(tensor, bytes);
@@ -61,9 +66,9 @@ fn files(meta: &Meta) -> impl Iterator<Item = (&TensorEntry, String)> {
 
 /// Declares the files that [`write`] will write, and tries whether it can.
 pub(super) fn declare(dir: &Path, meta: &Meta) -> Result<(), Failure> {
-    places::is_folder("-o", dir)?;
-    places::writes_in_folder("-o", dir)?;
-    files(meta).try_for_each(|(_, file)| places::writes_in_folder("-o", &dir.join(file)))?;
+    places::is_folder("--output", dir)?;
+    places::writes_in_folder("--output", dir)?;
+    files(meta).try_for_each(|(_, file)| places::writes_in_folder("--output", &dir.join(file)))?;
     places::try_folder(dir)
 }
 

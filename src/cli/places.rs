@@ -117,14 +117,9 @@ fn declare(option: &str, path: &Path, folder: bool) -> Result<(), Failure> {
     let new = Output { option: option.into(), path: path.into(), identity, folder };
     let mut account = account();
     if let Some(other) = account.outputs.iter().find(|o| same(o, &new)) {
-        return Err(Failure::usage(format!(
-            "{} {} and {} {} are the same file",
-            other.option,
-            other.path.display(),
-            new.option,
-            new.path.display()
-        ))
-        .help("give each output a name of its own"));
+        let what = format!("{} and {} name the same file", other.option, new.option);
+        let why = format!("{} and {}", other.path.display(), new.path.display());
+        return Err(Failure::usage(what).why(&why).help("give each output a name of its own"));
     }
     for (identity, input) in &account.inputs {
         if takes(&new, identity, input) {

@@ -1,6 +1,6 @@
 //! `rcar-iss quantize`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use super::args::{CalibrationArgs, QuantizeArgs};
 use super::failure::{Failure, INPUT, UNSUPPORTED};
 use super::feed::Feed;
 use super::progress::Progress;
-use super::{Report, engine, format, given, machines, model, places, sidecar};
+use super::{Report, effect, engine, format, given, machines, model, places, sidecar};
 use crate::compiler::CompileOptions;
 use crate::files::Batch;
 use crate::float::Engine;
@@ -88,23 +88,34 @@ impl Costs {
 
 pub(super) fn run(args: &QuantizeArgs) -> Result<Report, Failure> {
     let calibration = beside(&args.output, "calibration.json");
-    places::is_file("-o", &args.output)?;
-    places::writes("-o", &args.output)?;
+    places::is_file("--output", &args.output)?;
+    places::writes("--output", &args.output)?;
     places::writes("the calibration", &calibration)?;
     let mut settings = settings(&args.how)?;
+    effect::calibration(&args.how, settings.bias_correction || args.bias_correction, None)?;
     settings.bits = args.bits.unwrap_or(settings.bits);
     settings.weight_bits = args.weight_bits.unwrap_or(settings.weight_bits);
     settings.bias_correction |= args.bias_correction;
+    let mut typed = BTreeMap::new();
     for option in &args.layer {
         let Some((name, width)) = option.rsplit_once('=') else {
             return Err(Failure::usage(format!("--layer {option}")).help("write NAME=a16w8 or NAME=a16w16"));
         };
+        effect::once(&mut typed, "--layer", name.to_string(), width.to_string())?;
+        if settings.skip.contains(name) {
+            return Err(effect::none(&format!("--layer {option}"), &"--skip leaves this node in float"));
+        }
+        if width == format!("a{}w{}", settings.bits, settings.weight_bits) {
+            return Err(effect::none(&format!("--layer {option}"), &"all layers have this width"));
+        }
         settings.layers.insert(name.into(), width.into());
     }
     let pruning = match args.prune {
-        Some(share) if (0.0..=1.0).contains(&share) => {
-            Some(Pruning { share, per_layer: args.prune_per_layer, block: block(&args.prune_block)? })
-        }
+        Some(share) if (0.0..=1.0).contains(&share) => Some(Pruning {
+            share,
+            per_layer: args.prune_per_layer,
+            block: block(args.prune_block.as_deref().unwrap_or("16x16"))?,
+        }),
         Some(share) => return Err(Failure::usage(format!("--prune {share}: it is a share, 0 to 1"))),
         None => None,
     };
@@ -162,13 +173,20 @@ pub(super) fn prepare(
     }
     let mut places = Places::of(&graph, &settings.skip);
     let options = model::graph_options(&args.shapes)?;
-    let engine = engine::chosen(&args.engine.float_engine)?;
+    effect::extents(float.graph.as_ref().unwrap_or(&graph), &options)?;
+    let engine = engine::chosen(args.engine.wanted())?;
     let threads = args.threads.or(std::thread::available_parallelism().ok()).map_or(1, NonZero::get);
     let feed = if args.calib.is_empty() {
         None
     } else {
         let feed = Feed::of(path, &float, &args.calib, &args.pictures, &options)?;
-        Some(feed.limited(args.limit))
+        effect::pictures(&args.pictures, &feed)?;
+        let limit = args.limit.map(NonZero::get);
+        if let Some(limit) = limit.filter(|l| *l > feed.count()) {
+            let why = format!("there are {} calibration inputs", feed.count());
+            return Err(effect::none(&format!("--limit {limit}"), &why));
+        }
+        Some(feed.limited(limit))
     };
     let sidecar = sidecar::plan(path, output, feed.iter().flat_map(Feed::preprocess))?;
     sidecar.declare()?;
@@ -281,7 +299,9 @@ fn no_node(name: &str) -> Failure {
 
 pub(super) fn failure(path: &Path, error: &QuantizeError) -> Failure {
     match error {
-        QuantizeError::Input { .. } | QuantizeError::NoInputs => Failure::new(INPUT, error.to_string()),
+        QuantizeError::Input { .. } | QuantizeError::NoInputs | QuantizeError::NotFinite { .. } => {
+            Failure::new(INPUT, error.to_string())
+        }
         QuantizeError::NoSuchNode(name) => no_node(name),
         QuantizeError::NoSuchTensor(_) => Failure::usage(error.to_string()),
         _ => Failure::new(UNSUPPORTED, format!("'{}' cannot be quantized", path.display())).why(error),

@@ -1,20 +1,22 @@
 //! `--reference`, `--map` and `--reference-layout`: float references for compare and diagnose.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use super::args::{LayoutArg, ReferenceArgs};
 use super::failure::Failure;
-use super::{engine, given, model, places};
-use crate::analysis::{CompareError, RefLayout, Reference};
+use super::{effect, engine, given, model, places};
+use crate::analysis::{Bound, CompareError, Matching, RefLayout, Reference};
+use crate::program::Meta;
 
 /// A reference as it was given, not matched yet.
 pub(super) struct Given {
     pub(super) reference: Reference,
-    pub(super) map: BTreeMap<String, String>,
-    pub(super) layout: RefLayout,
+    map: BTreeMap<String, String>,
+    map_file: Option<PathBuf>,
+    layout: RefLayout,
 }
 
 #[derive(Debug, Deserialize)]
@@ -27,19 +29,35 @@ pub(super) fn given(args: &ReferenceArgs) -> Result<Given, Failure> {
     let path = args.reference.as_path();
     let files = path.is_dir() || path.extension().is_some_and(|e| e == "npz");
     places::reads(path)?;
+    effect::reference(args, files)?;
     let reference = if files {
         Reference::files(path).map_err(CompareError::from)?
     } else {
-        let engine = engine::chosen(&args.engine.float_engine)?;
+        let engine = engine::chosen(args.engine.wanted())?;
         Reference::Network { model: Box::new(model::load(path)?), engine }
     };
     let map = args.map.as_deref().map_or(Ok(BTreeMap::new()), map)?;
     let layout = match args.reference_layout {
-        LayoutArg::Auto => RefLayout::Auto,
-        LayoutArg::Nchw => RefLayout::Nchw,
-        LayoutArg::Nhwc => RefLayout::Nhwc,
+        None | Some(LayoutArg::Auto) => RefLayout::Auto,
+        Some(LayoutArg::Nchw) => RefLayout::Nchw,
+        Some(LayoutArg::Nhwc) => RefLayout::Nhwc,
     };
-    Ok(Given { reference, map, layout })
+    Ok(Given { reference, map, map_file: args.map.clone(), layout })
+}
+
+impl Given {
+    /// The reference, matched with a program.
+    pub(super) fn bind(&self, meta: &Meta) -> Result<Bound<'_>, Failure> {
+        let bound = self.reference.bind(meta, &self.map, self.layout).map_err(CompareError::from)?;
+        if let Some(path) = &self.map_file {
+            let plain = Matching::of(meta, &self.reference.offer(), &BTreeMap::new());
+            if plain.is_ok_and(|plain| plain.pairs == bound.matching.pairs) {
+                let why = "the names say all that it says";
+                return Err(effect::none(&format!("--map {}", path.display()), &why));
+            }
+        }
+        Ok(bound)
+    }
 }
 
 fn map(path: &Path) -> Result<BTreeMap<String, String>, Failure> {

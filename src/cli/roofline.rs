@@ -27,8 +27,8 @@ pub(super) fn write(path: &Path, profiles: &[Profile]) -> Result<(), Failure> {
 }
 
 /// Multiply-accumulates a byte, and tera-operations a second, of a layer that has both.
-fn point(row: &Row) -> Option<(f64, f64)> {
-    row.intensity.filter(|x| *x > 0.0 && row.tops > 0.0).map(|x| (x, row.tops))
+fn point(p: &Profile, row: &Row) -> Option<(f64, f64)> {
+    row.roofline(p).map(|[x, y]| (x, y))
 }
 
 /// Tera-operations a second that a machine reaches at an intensity.
@@ -44,7 +44,8 @@ fn draw<B: DrawingBackend<ErrorType = std::io::Error>>(
     profiles: &[Profile],
 ) -> Drawn {
     area.fill(&WHITE)?;
-    let points: Vec<(f64, f64)> = profiles.iter().flat_map(|p| p.layers.iter().filter_map(point)).collect();
+    let points: Vec<(f64, f64)> =
+        profiles.iter().flat_map(|p| p.layers.iter().filter_map(|l| point(p, l))).collect();
     let least = |f: &dyn Fn(&(f64, f64)) -> f64| points.iter().map(f).fold(f64::MAX, f64::min);
     let most_x = points.iter().map(|p| p.0).fold(1000.0, f64::max) * 5.0;
     let (least_x, least_y) = (least(&|p| p.0).min(0.5), least(&|p| p.1).min(0.01) / 2.0);
@@ -69,10 +70,10 @@ fn draw<B: DrawingBackend<ErrorType = std::io::Error>>(
         let name = format!("{}, {:.2} TOPS at most", p.machine, roof(p, f64::MAX));
         let end = (ridge.clamp(least_x, most_x), roof(p, f64::MAX) * 1.4);
         chart.draw_series([Text::new(name, end, ("sans-serif", 13).into_font().color(colour))])?;
-        let mut rows: Vec<&Row> = p.layers.iter().filter(|l| point(l).is_some()).collect();
+        let mut rows: Vec<&Row> = p.layers.iter().filter(|l| point(p, l).is_some()).collect();
         rows.sort_by_key(|l| std::cmp::Reverse(l.cycles));
         for (rank, row) in rows.into_iter().enumerate() {
-            let Some(at) = point(row) else { continue };
+            let Some(at) = point(p, row) else { continue };
             // The area of a point is the layer's share of the cycles.
             let radius = (2.0 + 30.0 * row.share.sqrt()) as i32;
             chart.draw_series([Circle::new(at, radius, colour.mix(0.45).filled())])?;

@@ -10,11 +10,12 @@ use serde_json::json;
 
 use super::args::{EngineArg, RunArgs};
 use super::failure::{Failure, ILLEGAL, INPUT};
+use super::finite::{self, NotFinite};
 use super::input::{self, Inputs};
 use super::outputs::{self, Class};
 use super::progress::Progress;
 use super::widths::{self, Widths};
-use super::{Report, estimate, format, kernels, places, sidecar, source, trace};
+use super::{Report, effect, estimate, format, kernels, machines, places, sidecar, source, trace};
 use crate::dump::{self, DumpStack, DumpWriter, Selection};
 use crate::host::RtenHost;
 use crate::profile::Profile;
@@ -37,6 +38,12 @@ struct Finished {
 }
 
 pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
+    if args.engine == EngineArg::Reference && args.kernels.kernels.is_some() {
+        return Err(effect::none(
+            "--kernels",
+            &"the reference engine has no kernels; this is for --engine fast",
+        ));
+    }
     if let Some(dir) = &args.dump_layers {
         places::replaces("--dump-layers", dir)?;
         dump::check_target(dir)?;
@@ -46,11 +53,18 @@ pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
         places::writes("--trace", path)?;
     }
     let (mut program, machine) = source::program(&args.file, &args.model)?;
+    if args.output.is_some() && outputs::of(&program.meta).next().is_none() {
+        return Err(effect::none("--output", &"the program has no outputs"));
+    }
+    if args.dump_layers.is_some() && program.meta.tensors.is_empty() {
+        return Err(effect::none("--dump-layers", &"the program names no tensors"));
+    }
     if let Some(dir) = &args.output {
         outputs::declare(dir, &program.meta)?;
     }
     if let Some(path) = &args.labels {
         let labels = sidecar::labels(path)?;
+        effect::labels(&program.meta, labels.len())?;
         program
             .meta
             .tensors
@@ -60,13 +74,19 @@ pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
     }
     let defaults = Limits::default();
     let limits = Limits {
-        instructions: args.max_instructions.unwrap_or(defaults.instructions),
+        instructions: args.max_instructions.map_or(defaults.instructions, std::num::NonZero::get),
         macs: args.max_macs.unwrap_or(defaults.macs),
         bytes: args.max_bytes.unwrap_or(defaults.bytes),
         unordered: args.max_unordered.unwrap_or(defaults.unordered),
         comparisons: args.max_comparisons.unwrap_or(defaults.comparisons),
     };
     let inputs = input::read(&program.meta, &args.input)?;
+    if let Some(threads) = args.threads.filter(|n| n.get() > 1)
+        && (inputs.runs, args.engine) == (1, EngineArg::Reference)
+    {
+        let why = "the reference engine works on one thread for each input, and there is one";
+        return Err(effect::none(&format!("--threads {threads}"), &why));
+    }
     if args.trace.is_some() && inputs.runs > 1 {
         return Err(Failure::usage(format!("--trace needs one input, there are {}", inputs.runs))
             .help("give an array without the leading dimension, or one picture"));
@@ -82,10 +102,11 @@ pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
         Some(dir) => outputs::write(dir, &loaded.program().meta, &runs)?,
         None => Vec::new(),
     };
+    let not_finite = finite::of(&loaded.program().meta, &inputs);
     let text = if args.json {
-        json(args, &loaded, &widths, &finished, &files)
+        json(args, &loaded, &widths, &finished, (&files, &not_finite))
     } else {
-        text(args, &loaded, &widths, &inputs, &finished, seconds)
+        text(args, &loaded, &widths, (&inputs, &not_finite), &finished, seconds)
     };
     Ok(Report { text, status: widths.status() })
 }
@@ -242,7 +263,13 @@ fn classes(program: &Program, run: &Finished) -> Vec<(String, Vec<Class>)> {
     named.map(|(t, bytes)| (t.name.clone(), outputs::best(t, bytes))).collect()
 }
 
-fn json(args: &RunArgs, loaded: &Loaded, widths: &Widths, finished: &[Finished], files: &[String]) -> String {
+fn json(
+    args: &RunArgs,
+    loaded: &Loaded,
+    widths: &Widths,
+    finished: &[Finished],
+    (files, not_finite): (&[String], &[NotFinite]),
+) -> String {
     let program = loaded.program();
     let clock = loaded.clock();
     let layers: Vec<_> = program
@@ -286,6 +313,7 @@ fn json(args: &RunArgs, loaded: &Loaded, widths: &Widths, finished: &[Finished],
         "units": { "dmain": clock.units[0], "dmaout": clock.units[1], "mac": clock.units[2], "vec": clock.units[3] },
         "layers": layers,
         "files": files,
+        "not_finite_inputs": not_finite,
         "wrong_widths": widths.wrong,
         "runs": runs,
         "profile": args.profile.then(|| Profile::of(loaded)),
@@ -297,7 +325,7 @@ fn text(
     args: &RunArgs,
     loaded: &Loaded,
     widths: &Widths,
-    inputs: &Inputs,
+    (inputs, not_finite): (&Inputs, &[NotFinite]),
     finished: &[Finished],
     seconds: f64,
 ) -> String {
@@ -342,6 +370,7 @@ fn text(
     for bound in &inputs.bound {
         let _ = writeln!(text, "input {}: {}", bound.name, bound.from);
     }
+    text.push_str(&finite::text(not_finite));
     if finished.len() > LISTED_RUNS {
         text.push_str(&histogram(program, finished));
     } else {
@@ -466,5 +495,6 @@ fn totals(loaded: &Loaded) -> String {
         .map(|(name, u)| format!("{name} {:.1}%", busy(u.causes[Cause::Busy])))
         .collect();
     let _ = writeln!(text, "busy: {}", parts.join(", "));
+    text.push_str(machines::scaling([machine.clock_mhz]));
     text
 }

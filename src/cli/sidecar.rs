@@ -140,7 +140,7 @@ pub(super) fn plan<'a>(
     }
     if let Some(text) = here.filter(|_| !stale) {
         let odd = |why: &dyn std::fmt::Display| {
-            Failure::usage(format!("-o {}: '{}' stands beside it", output.display(), path.display()))
+            Failure::usage(format!("--output {}: '{}' stands beside it", output.display(), path.display()))
                 .why(&why)
                 .help("choose another output, or move that file away")
         };

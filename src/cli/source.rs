@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::args::ModelArgs;
 use super::failure::Failure;
-use super::{given, machines};
+use super::{effect, given, machines};
 use crate::machine::Machine;
 use crate::program::{Program, elf};
 
@@ -42,13 +42,13 @@ pub(super) fn kind_of(path: &Path) -> Result<Kind, Failure> {
 pub(super) fn program(path: &Path, args: &ModelArgs) -> Result<(Program, Machine), Failure> {
     match kind_of(path)? {
         Kind::Program => {
-            only_for_models(args, "a program file")?;
+            effect::for_models(&args.graph, path, "a program file")?;
             let program = read_program(path)?;
             let machine = machines::of(&program, args.machine.as_deref())?;
             Ok((program, machine))
         }
         Kind::Assembly => {
-            only_for_models(args, "assembly text")?;
+            effect::for_models(&args.graph, path, "assembly text")?;
             let program = super::asm::assemble(path)?;
             let machine = machines::of(&program, args.machine.as_deref())?;
             Ok((program, machine))
@@ -58,12 +58,4 @@ pub(super) fn program(path: &Path, args: &ModelArgs) -> Result<(Program, Machine
             Ok((model.compiled.program, model.machine))
         }
     }
-}
-
-fn only_for_models(args: &ModelArgs, what: &str) -> Result<(), Failure> {
-    if args.graph.observe.is_empty() && args.graph.shape.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::usage(format!("--observe and --shape are for ONNX models, this is {what}"))
-        .help("compile the model again with them"))
 }

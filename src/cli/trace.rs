@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::args::{TraceArgs, TraceFormat};
 use super::failure::{Failure, INPUT};
-use super::{Outcome, Report, format, places};
+use super::{Outcome, Report, effect, format, places};
 use crate::files;
 use crate::isa::{Queue, Space};
 use crate::trace::export::{Format, export};
@@ -13,7 +13,7 @@ use crate::trace::{Filter, TraceError, TraceReader};
 
 pub(super) fn run(args: &TraceArgs) -> Result<Outcome, Failure> {
     if let Some(path) = &args.output {
-        places::writes("-o", path)?;
+        places::writes("--output", path)?;
     }
     places::reads(&args.file)?;
     let failed = |e: TraceError| failure(&args.file, &e);
@@ -105,14 +105,30 @@ fn filter(args: &TraceArgs, trace: &TraceReader) -> Result<Filter, Failure> {
                 .help("units are control, dmain, dmaout, mac and vec")
         })?);
     }
+    if args.writes.is_some() && !units.is_empty() && units.iter().all(|u| *u == 0) {
+        return Err(Failure::usage("--writes with --unit control")
+            .why(&"the control core writes no memory: nothing can match")
+            .help("leave one of the two out"));
+    }
     let pc = args.pc.as_deref().map(|t| range(t, "--pc")).transpose()?;
+    let cycles = args.cycles.as_deref().map(|t| range(t, "--cycles")).transpose()?;
+    let (words, end) = (trace.header.code.len() as u64, trace.end());
+    for (option, found, most, what) in [
+        ("--pc", pc, words, format!("the program has {words} instructions")),
+        ("--cycles", cycles, end, format!("the trace ends after {end} cycles")),
+    ] {
+        if found.is_some_and(|[from, _]| from >= most) {
+            let text = if option == "--pc" { &args.pc } else { &args.cycles };
+            return Err(effect::wrong(option, &text.as_deref().unwrap_or_default(), &what));
+        }
+    }
     let narrow = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
     Ok(Filter {
         layers: chosen,
         units: (!units.is_empty()).then_some(units),
         pc: pc.map(|[from, to]| [narrow(from), narrow(to)]),
-        cycles: args.cycles.as_deref().map(|t| range(t, "--cycles")).transpose()?,
-        writes: args.writes.as_deref().map(address).transpose()?,
+        cycles,
+        writes: args.writes.as_deref().map(|text| address(text, trace.header.spm_bytes)).transpose()?,
     })
 }
 
@@ -127,20 +143,31 @@ fn number(text: &str) -> Option<u64> {
 fn range(text: &str, option: &str) -> Result<[u64; 2], Failure> {
     let bounds = match text.split_once("..") {
         Some((a, b)) => number(a).zip(if b.is_empty() { Some(u64::MAX) } else { number(b) }),
-        None => number(text).map(|n| (n, if option == "--pc" { n } else { n + 1 })),
+        None => number(text).map(|n| (n, if option == "--pc" { n } else { n.saturating_add(1) })),
     };
     let wrong =
         || Failure::usage(format!("{option} '{text}' is no range")).help("write it like 100..200, or 100..");
-    bounds.map(|(a, b)| [a, b]).ok_or_else(wrong)
+    let [a, b] = bounds.map(|(a, b)| [a, b]).ok_or_else(wrong)?;
+    // Cycles leave out the end, places of the code have it.
+    if a > b || (option == "--cycles" && a == b) {
+        let why = if a > b { "it ends before it begins" } else { "it is empty: the end is left out" };
+        return Err(effect::wrong(option, &text, why).help("write it like 100..200, or 100.."));
+    }
+    Ok([a, b])
 }
 
 /// `[spm:]0x400`.
-fn address(text: &str) -> Result<(Space, i64), Failure> {
+fn address(text: &str, spm_bytes: u64) -> Result<(Space, i64), Failure> {
     let (space, at) = text.split_once(':').unwrap_or(("spm", text));
     let space = Space::ALL.into_iter().find(|s| s.name() == space);
     let at = number(at).and_then(|n| i64::try_from(n).ok());
-    space.zip(at).ok_or_else(|| {
+    let (space, at) = space.zip(at).ok_or_else(|| {
         Failure::usage(format!("--writes '{text}' is no address"))
             .help("write it like spm:0x400, dram:8192 or acc:0")
-    })
+    })?;
+    if space == Space::Spm && at as u64 >= spm_bytes {
+        let why = format!("the scratchpad has {spm_bytes} bytes");
+        return Err(effect::wrong("--writes", &text, &why));
+    }
+    Ok((space, at))
 }

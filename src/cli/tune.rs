@@ -1,6 +1,7 @@
 //! `rcar-iss tune`.
 
 use std::fmt::Write;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -12,7 +13,7 @@ use super::failure::{Failure, INPUT, NO, UNSUPPORTED};
 use super::feed::Feed;
 use super::progress::Progress;
 use super::quantize::{self as command, Prepared, beside};
-use super::{Report, format, given, machines, model, pareto, places, sidecar};
+use super::{Report, effect, format, given, machines, model, pareto, places, sidecar};
 use crate::compiler::CompileOptions;
 use crate::files::{self, Batch};
 use crate::float::Engine;
@@ -30,15 +31,17 @@ pub(super) fn run(args: &TuneArgs) -> Result<Report, Failure> {
     Written::of(&args.output).declare(&args.output, &kept)?;
     let machine = machines::named(&args.machine)?;
     let max_cycles = args.max_cycles.as_deref().map(percent).transpose()?;
+    check(args)?;
     let settings = command::settings(&args.how)?;
+    chooses(&settings)?;
     if settings.bias_correction {
         return Err(Failure::usage("bias_correction in --config: tune does not know it").help(
             "the correction depends on the widths: add it to OUT.recipe.toml and run quantize with that",
         ));
     }
     let prepared = command::prepare((&args.model_file, &args.output), &args.how, settings, None)?;
-    let inputs = measured_inputs(args, &prepared)?;
-    let labels = args.labels.as_deref().map(|path| labels(path, inputs.len())).transpose()?;
+    let (inputs, given) = measured_inputs(args, &prepared)?;
+    let labels = args.labels.as_deref().map(|path| labels(path, (inputs.len(), given))).transpose()?;
     let side = sidecar::find(&args.model_file)?;
     let preprocess = prepared.feed.iter().flat_map(Feed::preprocess).map(|(n, p)| (n.to_string(), p.clone()));
     let compile = CompileOptions {
@@ -82,6 +85,36 @@ pub(super) fn run(args: &TuneArgs) -> Result<Report, Failure> {
     Ok(Report { text, status: if tuned.reached { 0 } else { NO } })
 }
 
+/// What was typed, before anything is read.
+fn check(args: &TuneArgs) -> Result<(), Failure> {
+    effect::calibration(&args.how, false, Some(!args.inputs.is_empty()))?;
+    if let Some(share) = args.target_top1.filter(|s| !(0.0..=1.0).contains(s)) {
+        return Err(effect::wrong("--target-top1", &share, "it is a share of the inputs, 0 to 1"));
+    }
+    if let Some(db) = args.target_sqnr.filter(|db| !db.is_finite()) {
+        return Err(effect::wrong("--target-sqnr", &db, "it must be a number of decibels"));
+    }
+    Ok(())
+}
+
+/// Settings of widths are what tune looks for.
+fn chooses(settings: &Settings) -> Result<(), Failure> {
+    let plain = Settings::default();
+    let tensor = settings.tensors.values().any(|t| t.bits.is_some());
+    let found = [
+        ((settings.bits, settings.weight_bits) != (plain.bits, plain.weight_bits), "bits"),
+        (!settings.layers.is_empty(), "[layers]"),
+        (tensor, "bits of [tensors]"),
+    ];
+    match found.iter().find(|(there, _)| *there) {
+        Some((_, what)) => {
+            Err(effect::none(&format!("{what} in --config"), &"tune chooses all widths itself")
+                .help("leave it out; `rcar-iss quantize --config` takes it"))
+        }
+        None => Ok(()),
+    }
+}
+
 /// `+20%` → 0.2.
 fn percent(text: &str) -> Result<f64, Failure> {
     let number = text.trim_start_matches('+').trim_end_matches('%').parse::<f64>();
@@ -94,7 +127,11 @@ fn percent(text: &str) -> Result<f64, Failure> {
     }
 }
 
-fn measured_inputs(args: &TuneArgs, prepared: &Prepared) -> Result<Vec<Input>, Failure> {
+/// Inputs on which models are measured when nobody says how many.
+const SAMPLES: usize = 16;
+
+/// The inputs to measure on, and how many there were to choose from.
+fn measured_inputs(args: &TuneArgs, prepared: &Prepared) -> Result<(Vec<Input>, usize), Failure> {
     let own;
     let feed = if args.inputs.is_empty() {
         prepared.feed.as_ref()
@@ -102,18 +139,23 @@ fn measured_inputs(args: &TuneArgs, prepared: &Prepared) -> Result<Vec<Input>, F
         let float = model::load(&args.model_file)?.model;
         let options = model::graph_options(&args.how.shapes)?;
         own = Feed::of(&args.model_file, &float, &args.inputs, &args.how.pictures, &options)?;
+        effect::pictures(&args.how.pictures, &own)?;
         Some(&own)
     };
     let Some(feed) = feed else {
         return Err(Failure::usage("inputs to measure on are missing").help("give --inputs, or --calib"));
     };
-    (0..feed.count().min(args.samples.max(1)))
-        .map(|at| feed.read(at).map_err(|why| Failure::new(INPUT, why)))
-        .collect()
+    let samples = args.samples.map_or(SAMPLES.min(feed.count()), NonZero::get);
+    if samples > feed.count() {
+        let why = format!("there are {} inputs to measure on", feed.count());
+        return Err(effect::none(&format!("--samples {samples}"), &why));
+    }
+    let read = (0..samples).map(|at| feed.read(at).map_err(|why| Failure::new(INPUT, why)));
+    Ok((read.collect::<Result<_, _>>()?, feed.given()))
 }
 
-/// The first `count` labels of a file.
-fn labels(path: &Path, count: usize) -> Result<Vec<usize>, Failure> {
+/// The labels of the first `count` of all `given` inputs. The file has one for each of those, or of these.
+fn labels(path: &Path, (count, given): (usize, usize)) -> Result<Vec<usize>, Failure> {
     let array = super::feed::array(path, given::read(path)?, &["y", "labels"])?;
     let size = array.element.bytes();
     let signed = matches!(array.element, Element::S8 | Element::S16 | Element::S32 | Element::S64);
@@ -126,8 +168,10 @@ fn labels(path: &Path, count: usize) -> Result<Vec<usize>, Failure> {
     let float = matches!(array.element, Element::F32 | Element::F64);
     let all: Option<Vec<usize>> = array.bytes.chunks_exact(size).map(value).collect();
     match all.filter(|_| !float) {
-        Some(all) if all.len() >= count => Ok(all[..count].to_vec()),
-        Some(all) => Err(Failure::file(path, &format!("{} labels for {count} inputs", all.len()))),
+        Some(all) if all.len() == count || all.len() == given => Ok(all[..count].to_vec()),
+        Some(all) => Err(Failure::usage(format!("--labels {}", path.display()))
+            .why(&format!("{} labels for {given} inputs", all.len()))
+            .help("give one label for each input, in their order")),
         None => Err(Failure::file(path, &"labels are integers from 0")
             .help("save them with array.astype(numpy.int64)")),
     }
@@ -259,8 +303,8 @@ impl Written {
 
     /// Declares all files, that of the measurements too.
     fn declare(&self, output: &Path, kept: &Path) -> Result<(), Failure> {
-        places::is_file("-o", output)?;
-        places::writes("-o", output)?;
+        places::is_file("--output", output)?;
+        places::writes("--output", output)?;
         let beside = [&self.program, &self.plot, &self.recipe, &self.calibration];
         beside.into_iter().try_for_each(|path| places::writes("beside it:", path))?;
         places::writes("beside it:", kept)

@@ -1,10 +1,13 @@
 //! The proof of widths: what every layer was executed with, against what was asked for.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::args::WidthArgs;
+use super::effect;
 use super::failure::{Failure, NO};
 use crate::profile::{self, LayerWidths};
+use crate::program::Bits;
 use crate::sim::Loaded;
 
 /// Widths of all layers, and what of them is not as wanted.
@@ -48,6 +51,7 @@ pub(super) fn of(loaded: &Loaded, args: &WidthArgs) -> Result<Widths, Failure> {
             ));
         }
     }
+    let mut expected: BTreeMap<String, String> = BTreeMap::new();
     for option in &args.expect_bits {
         let named = option
             .rsplit_once('=')
@@ -56,6 +60,11 @@ pub(super) fn of(loaded: &Loaded, args: &WidthArgs) -> Result<Widths, Failure> {
             return Err(Failure::usage(format!("--expect-bits {option}: no such layer"))
                 .help("write LAYER=16x8; `rcar-iss info --layers` lists the layers"));
         };
+        if !are_bits(bits) {
+            return Err(effect::wrong("--expect-bits", option, "no layer can be executed with such bits")
+                .help("write bits like 16x8, 8, 8+16 or f32; `rcar-iss info --layers` shows those of each layer"));
+        }
+        effect::once(&mut expected, "--expect-bits", layer.layer.clone(), bits.to_string())?;
         let executed = layer.executed.as_ref();
         if !executed.is_some_and(|e| e.operands == bits || e.to_string() == bits) {
             let found = executed.map_or_else(|| "no instruction".into(), ToString::to_string);
@@ -66,4 +75,11 @@ pub(super) fn of(loaded: &Loaded, args: &WidthArgs) -> Result<Widths, Failure> {
         }
     }
     Ok(Widths { layers, wrong })
+}
+
+/// Whether a text has the form of [`Bits`](crate::program::Bits), with or without the result.
+fn are_bits(text: &str) -> bool {
+    let one = |part: &str| part == Bits::FLOAT || matches!(part, "8" | "16" | "32" | "64");
+    let (operands, result) = text.split_once(" to ").unwrap_or((text, "8"));
+    operands.split(['x', '+']).all(one) && one(result)
 }

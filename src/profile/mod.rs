@@ -14,7 +14,7 @@ use crate::compiler::estimate::Estimate;
 use crate::machine::Machine;
 use crate::program::{Layer, Least};
 use crate::sim::Loaded;
-use crate::sim::clock::{Cause, Causes, ControlCycles, UnitCycles};
+use crate::sim::clock::{Cause, Causes, ControlCycles, UnitCycles, Waits};
 
 /// The names of the units, in the order of [`ClockReport::units`](crate::sim::clock::ClockReport::units).
 pub const UNITS: [&str; 4] = ["dmain", "dmaout", "mac", "vec"];
@@ -86,12 +86,21 @@ pub struct Row {
     pub tops: f64,
     /// What bounds it.
     pub bound: Bound,
-    /// Cycles that it takes at least: the largest of its three bounds.
-    pub least: u64,
+    /// Cycles that it would take at least if nothing ran beside it: the largest of its three bounds. Layers overlap, so
+    /// that its share of the total can be less.
+    pub alone: u64,
+    /// Least cycles of the MAC array, of the vector unit, and bytes of the DRAM channel: what they have to do for it,
+    /// however it is tiled.
+    pub work: [u64; 3],
+    /// Multiply-accumulates that the array executes for it, without padding and skipped blocks.
+    pub executed_macs: u64,
     /// Queue instructions.
     pub instructions: u64,
     /// What units did for its instructions and waited for: dmain, dmaout, mac, vec.
     pub units: [Causes; 4],
+    /// Whom its instructions waited for, by the unit that waited; the closed form does not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits: Option<[Waits; 4]>,
 }
 
 /// A whole program.
@@ -109,6 +118,8 @@ pub struct Profile {
     pub macs_per_cycle: u64,
     /// Bytes a cycle that the DRAM channel moves at most.
     pub dram_bytes_per_cycle: u32,
+    /// The same in 10⁹ bytes a second: it scales with the clock.
+    pub dram_gb_per_second: f64,
     /// All cycles.
     pub cycles: u64,
     /// One inference, in seconds.
@@ -123,8 +134,11 @@ pub struct Profile {
     pub tops: f64,
     /// Bytes read from and written to DRAM.
     pub bytes: [u64; 2],
-    /// Sum of the layers' least cycles.
+    /// A lower bound of all cycles: the work of the busiest of array, vector unit and DRAM channel, which do one thing at a
+    /// time.
     pub least: u64,
+    /// Cycles if layers did not overlap and each took what it takes alone.
+    pub alone: u64,
     /// Before the first layer, and after the last.
     pub outside: [u64; 2],
     /// Layers in program order.
@@ -135,6 +149,9 @@ pub struct Profile {
     /// The units: dmain, dmaout, mac, vec; the closed form does not know.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub units: Option<[UnitCycles; 4]>,
+    /// Whom the units waited for; the closed form does not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits: Option<[Waits; 4]>,
 }
 
 impl Profile {
@@ -146,6 +163,8 @@ impl Profile {
         let layers: Vec<Row> = layers
             .map(|(layer, c)| Row {
                 instructions: c.instructions,
+                executed_macs: layer.macs.min(c.macs),
+                waits: Some(c.waits),
                 ..row(layer, machine, clock.total, c.cycles, [c.bytes_in, c.bytes_out], c.units)
             })
             .collect();
@@ -153,6 +172,7 @@ impl Profile {
             outside: [clock.prologue, clock.epilogue],
             control: Some(clock.control),
             units: Some(clock.units),
+            waits: Some(clock.waits),
             ..Profile::of_rows(&program.meta.name, Method::Clock, machine, clock.total, layers)
         }
     }
@@ -176,6 +196,8 @@ impl Profile {
         let seconds = cycles as f64 / (f64::from(machine.clock_mhz) * 1e6);
         let macs = layers.iter().filter(|l| !l.host).map(|l| l.macs).sum();
         let bytes = [0, 1].map(|i| layers.iter().map(|l| l.bytes[i]).sum());
+        let [mac, vec, dram] = [0, 1, 2].map(|i| layers.iter().map(|l| l.work[i]).sum::<u64>());
+        let dram = dram.div_ceil(machine.dram.bytes_per_cycle.into());
         Profile {
             program: name.into(),
             method,
@@ -183,6 +205,7 @@ impl Profile {
             clock_mhz: machine.clock_mhz,
             macs_per_cycle: machine.macs_per_cycle(),
             dram_bytes_per_cycle: machine.dram.bytes_per_cycle,
+            dram_gb_per_second: f64::from(machine.dram.bytes_per_cycle) * f64::from(machine.clock_mhz) / 1e3,
             cycles,
             seconds,
             frames_per_second: ratio(1.0, seconds),
@@ -190,12 +213,75 @@ impl Profile {
             mac_utilization: utilization(macs, cycles, machine),
             tops: tops(macs, cycles, machine),
             bytes,
-            least: layers.iter().map(|l| l.least).sum(),
+            least: mac.max(vec).max(dram),
+            alone: layers.iter().map(|l| l.alone).sum(),
             outside: [0, 0],
             layers,
             control: None,
             units: None,
+            waits: None,
         }
+    }
+
+    /// The same profile, told by the layers of another program of the same network in which fusion removed less. A layer's
+    /// row stands at the last of those that came from its ONNX nodes; the others have no cycles of their own.
+    #[must_use]
+    pub fn told_by(&self, layers: &[Layer]) -> Profile {
+        let mut rows: Vec<Row> = layers.iter().map(silent).collect();
+        for row in &self.layers {
+            let same =
+                |l: &Layer| l.name == row.name || l.onnx_nodes.iter().any(|n| row.onnx_nodes.contains(n));
+            let Some((layer, at)) = layers.iter().zip(&mut rows).rev().find(|(l, _)| same(l)) else {
+                continue;
+            };
+            let before = (at.cycles, at.share);
+            *at = Row { name: layer.name.clone(), kind: layer.kind.clone(), ..row.clone() };
+            // Two layers of this program can be one there.
+            (at.cycles, at.share) = (at.cycles + before.0, at.share + before.1);
+        }
+        Profile { layers: rows, ..self.clone() }
+    }
+}
+
+/// A row without cycles.
+fn silent(layer: &Layer) -> Row {
+    Row {
+        name: layer.name.clone(),
+        kind: layer.kind.clone(),
+        host: layer.host,
+        onnx_nodes: layer.onnx_nodes.clone(),
+        cycles: 0,
+        share: 0.0,
+        macs: layer.macs,
+        mac_utilization: 0.0,
+        bytes: [0, 0],
+        intensity: None,
+        tops: 0.0,
+        bound: Bound::None,
+        alone: 0,
+        work: [0; 3],
+        executed_macs: 0,
+        instructions: 0,
+        units: Default::default(),
+        waits: None,
+    }
+}
+
+impl Row {
+    /// Where the layer stands in a roofline: multiply-accumulates for each byte of DRAM traffic, and tera-operations a
+    /// second in the time that its busiest unit takes. Its share of the total can be less, where it runs beside others: so
+    /// much the machine does not do. None without traffic, or without products.
+    #[must_use]
+    pub fn roofline(&self, profile: &Profile) -> Option<[f64; 2]> {
+        let bytes = self.bytes[0] + self.bytes[1];
+        if self.host || self.executed_macs == 0 || bytes == 0 {
+            return None;
+        }
+        let busy = self.units.map(|u| u[Cause::Busy]).into_iter().max().unwrap_or(0);
+        let channel = bytes.div_ceil(profile.dram_bytes_per_cycle.max(1).into());
+        let cycles = self.cycles.max(busy).max(channel);
+        let tops = ratio(2.0 * self.executed_macs as f64, cycles as f64) * f64::from(profile.clock_mhz) / 1e6;
+        Some([self.executed_macs as f64 / bytes as f64, tops])
     }
 }
 
@@ -211,11 +297,11 @@ fn tops(macs: u64, cycles: u64, machine: &Machine) -> f64 {
     ratio(2.0 * macs as f64, cycles as f64) * f64::from(machine.clock_mhz) * 1e6 / 1e12
 }
 
-/// The largest of a layer's three bounds, in cycles.
-#[must_use]
-pub fn least_cycles(least: &Least, machine: &Machine) -> u64 {
-    let dram = least.dram_bytes.div_ceil(machine.dram.bytes_per_cycle.into());
-    least.mac_cycles.max(least.vec_cycles).max(dram)
+/// What array, vector unit and DRAM channel have to do for a layer at least: cycles, cycles, bytes. The bounds of the compiler
+/// are for any tiling of the layer as the graph has it; where the program needs less, because it leaves out zero blocks of
+/// weights or puts a result in the place of an operand, that is the bound.
+fn work(least: &Least, [_, _, mac, vec]: [u64; 4], bytes: [u64; 2]) -> [u64; 3] {
+    [least.mac_cycles.min(mac), least.vec_cycles.min(vec), least.dram_bytes.min(bytes[0] + bytes[1])]
 }
 
 fn row(
@@ -237,6 +323,7 @@ fn row(
         _ => Bound::Dram,
     };
     let traffic = bytes[0] + bytes[1];
+    let work = work(&layer.least, busy, bytes);
     Row {
         name: layer.name.clone(),
         kind: layer.kind.clone(),
@@ -250,8 +337,11 @@ fn row(
         intensity: (traffic > 0).then(|| layer.macs as f64 / traffic as f64),
         tops: if layer.host { 0.0 } else { tops(layer.macs, cycles, machine) },
         bound,
-        least: least_cycles(&layer.least, machine),
+        alone: work[0].max(work[1]).max(work[2].div_ceil(machine.dram.bytes_per_cycle.into())),
+        work,
+        executed_macs: if layer.host { 0 } else { layer.macs },
         instructions: 0,
         units,
+        waits: None,
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::layout::layered;
 use crate::analysis::{
-    ChannelErrors, Comparison, Element, Format, LayerComparison, NO_NOISE_DB, PERFECT_STEPS,
+    ChannelErrors, Comparison, Element, Format, LayerComparison, NAN_DB, NO_NOISE_DB, PERFECT_STEPS,
 };
 use crate::profile::Profile;
 use crate::program::{Meta, Role};
@@ -21,6 +21,8 @@ const CHANNELS: usize = 2048;
 pub(super) struct Data<'a> {
     /// What stands for a ratio without noise (dB).
     exact_db: f64,
+    /// What stands for a ratio of values that are NaN (dB).
+    nan_db: f64,
     /// Error of a perfect quantizer in steps.
     perfect_steps: f64,
     cycles: u64,
@@ -39,8 +41,8 @@ struct Node<'a> {
     /// Column and rank.
     at: [f64; 2],
     cycles: u64,
-    /// Cycles that it takes at least.
-    least: u64,
+    /// Cycles that it would take alone, at least.
+    alone: u64,
     bound: &'static str,
     /// Why it has no entry.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -124,23 +126,24 @@ impl<'a> Data<'a> {
         let layout = layered(inputs.len() + meta.layers.len(), &edges);
         let input = |name: &&'a str| (*name, "input", 0, 0, "-");
         let layer = |l: &'a crate::profile::Row| {
-            (l.name.as_str(), l.kind.as_str(), l.cycles, l.least, l.bound.name())
+            (l.name.as_str(), l.kind.as_str(), l.cycles, l.alone, l.bound.name())
         };
         let all = inputs.iter().map(input).chain(profile.layers.iter().map(layer));
         let reasons: BTreeMap<&str, &str> =
             comparison.unmatched.iter().map(|u| (u.layer.as_str(), u.reason.as_str())).collect();
         let node =
-            |((name, kind, cycles, least, bound), at): ((&'a str, &'a str, u64, u64, _), &[f64; 2])| Node {
+            |((name, kind, cycles, alone, bound), at): ((&'a str, &'a str, u64, u64, _), &[f64; 2])| Node {
                 name,
                 kind,
                 at: *at,
                 cycles,
-                least,
+                alone,
                 bound,
                 reason: reasons.get(name).copied(),
             };
         Data {
             exact_db: NO_NOISE_DB,
+            nan_db: NAN_DB,
             perfect_steps: PERFECT_STEPS,
             cycles: comparison.cycles,
             width: layout.width,
@@ -199,9 +202,15 @@ fn pairs(elements: &[Element], format: Option<&Format>) -> Pairs {
     }
 }
 
-/// Root mean square error of a channel, from its signal and its ratio.
+/// Root mean square error of a channel, from its signal and its ratio; all of the signal where values are NaN.
 fn noise(c: &ChannelErrors, db: f64) -> f64 {
-    if db >= NO_NOISE_DB { 0.0 } else { c.rms * 10.0_f64.powf(-db / 20.0) }
+    if db >= NO_NOISE_DB {
+        0.0
+    } else if db <= NAN_DB {
+        c.rms
+    } else {
+        c.rms * 10.0_f64.powf(-db / 20.0)
+    }
 }
 
 fn channels(all: &[ChannelErrors]) -> Channels {

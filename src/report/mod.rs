@@ -9,7 +9,7 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment};
 use serde::Serialize;
 
-use crate::analysis::{Comparison, LayerComparison, NO_NOISE_DB, Unmatched};
+use crate::analysis::{Comparison, LayerComparison, NAN_DB, NO_NOISE_DB, Unmatched};
 use crate::profile::Profile;
 use crate::program::Meta;
 
@@ -41,6 +41,7 @@ struct Head<'a> {
     outputs: Vec<Output<'a>>,
     unmatched: &'a [Unmatched],
     unused: &'a [String],
+    remarks: &'a [String],
     version: &'static str,
     style: &'static str,
     script: String,
@@ -58,7 +59,13 @@ fn output(layer: &LayerComparison) -> Output<'_> {
     let db = layer.accumulated.sqnr_db;
     Output {
         tensor: &layer.tensor,
-        sqnr: if db >= NO_NOISE_DB { "exact".into() } else { format!("{db:.1} dB") },
+        sqnr: if db >= NO_NOISE_DB {
+            "exact".into()
+        } else if db <= NAN_DB {
+            "NaN".into()
+        } else {
+            format!("{db:.1} dB")
+        },
         cosine: format!("{:.6}", layer.accumulated.cosine),
     }
 }
@@ -79,6 +86,7 @@ pub fn html(comparison: &Comparison, profile: &Profile, meta: &Meta) -> Result<S
         outputs: comparison.layers.iter().filter(|l| l.output).map(output).collect(),
         unmatched: &comparison.unmatched,
         unused: &comparison.unused,
+        remarks: &comparison.remarks,
         version: env!("CARGO_PKG_VERSION"),
         style: STYLE,
         script: SCRIPTS.concat(),

@@ -12,7 +12,7 @@
   const data = JSON.parse(find("data").textContent);
   const { entries, nodes } = data;
   const kindNow = () => document.querySelector("input[name=kind]:checked").value;
-  const decibels = (db) => (db >= data.exact_db ? "exact" : db.toFixed(1));
+  const decibels = (db) => (db >= data.exact_db ? "exact" : db <= data.nan_db ? "NaN" : db.toFixed(1));
   const percent = (share) => (share === 0 ? "0" : (share * 100).toFixed(2) + "%");
   const whole = (n) => n.toLocaleString("en-US");
 
@@ -273,7 +273,7 @@
     }
     if (entry.headroom_bits !== null) facts.push(["accumulator headroom", entry.headroom_bits.toFixed(1) + " bits"]);
     const share = data.cycles ? ((node.cycles / data.cycles) * 100).toFixed(1) : "0";
-    facts.push(["cycles", `${whole(node.cycles)} (${share}%), at least ${whole(node.least)}; bound by ${node.bound}`]);
+    facts.push(["cycles", `${whole(node.cycles)} (${share}%), alone at least ${whole(node.alone)}; bound by ${node.bound}`]);
     fill(find("facts"), facts);
     const lines = entry.worst.map((w) => [
       indices(w.index, entry.shape),

@@ -60,6 +60,12 @@ fn damaged(reason: impl Into<String>, offset: u64) -> TraceError {
 }
 
 impl TraceReader {
+    /// The cycle after the last that a record reaches.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.index.iter().map(|c| c.cycles[1]).max().unwrap_or(0)
+    }
+
     /// Opens a trace file and checks header and index.
     ///
     /// # Errors

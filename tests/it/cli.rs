@@ -174,7 +174,7 @@ fn errors_say_what_where_and_what_to_do() {
     assert!(!Path::new(&at("bad.rcn")).exists(), "a failed command leaves no output");
     fine(&["compile", &digit(), "-o", &at("m.rcn")]);
     fails(
-        3,
+        2,
         &["run", &at("m.rcn"), "--input", &seven(), "--machine", "rcn-l"],
         &["the machine does not match", "rcn-m"],
     );

@@ -67,7 +67,7 @@ fn the_threshold_decides_the_status() {
     assert!(text.contains("library: rten") && text.contains("output \"output\""), "{text}");
     fails(1, &[&args[..], &["90"]].concat(), &["\"output\" has", "less than 90"]);
     let table = fs::read_to_string(&csv).unwrap();
-    assert_eq!((table.lines().count(), table.lines().next().unwrap().split(',').count()), (12, 22));
+    assert_eq!((table.lines().count(), table.lines().next().unwrap().split(',').count()), (12, 24));
     // Of a program file what it keeps can be compared.
     let program = dir.join("p.rcn");
     fine(&["compile", &model, "-o", program.to_str().unwrap()]);
@@ -153,6 +153,109 @@ fn files_of_a_framework_serve_as_reference() {
         &[&args[..], &["--reference-layout", "nchw"]].concat(),
         &["maxpool_3_o_quantized", "the reference has shape [1, 14, 14, 32]"],
     );
+}
+
+/// Cycles are those of the program that is used; it need not keep what is compared.
+#[test]
+fn cycles_are_those_of_the_program_without_observing() {
+    let (model, seven, float) = (digit("model.onnx"), digit("seven.png"), digit("float.onnx"));
+    let number = |v: &Value| v.as_u64().unwrap();
+    let run = |more: &[&str]| -> Value {
+        let args = [&["run", &model, "--input", &seven, "--json"], more].concat();
+        serde_json::from_str(&fine(&args)).unwrap()
+    };
+    let (plain, observed) = (run(&[]), run(&["--observe", "all"]));
+    assert!(number(&plain["cycles"]) < number(&observed["cycles"]), "observing costs nothing here");
+    let report = compared(&[&float]);
+    assert_eq!(report["cycles"], plain["cycles"]);
+    let layers = report["layers"].as_array().unwrap();
+    let sum: u64 = layers.iter().map(|l| number(&l["cycles"])).sum();
+    let outside = number(&plain["prologue"]) + number(&plain["epilogue"]);
+    assert_eq!(sum + outside, number(&plain["cycles"]), "every layer's cycles stand somewhere");
+    let text = fine(&["compare", &model, "--reference", &float, "--input", &seven]);
+    let grouped =
+        format!("{},{:03} cycles", number(&plain["cycles"]) / 1000, number(&plain["cycles"]) % 1000);
+    assert!(text.contains(&grouped), "{grouped}: {text}");
+    let args = ["diagnose", &model, "--reference", &float, "--input", &seven, "--json"];
+    let diagnosis: Value = serde_json::from_str(&fine(&args)).unwrap();
+    assert_eq!(diagnosis["cycles"], plain["cycles"]);
+}
+
+/// A NaN in an input, or in a reference, is told and never counts as agreement.
+#[test]
+fn what_is_no_number_is_reported() {
+    let dir = crate::scratch("compare-nan");
+    let (model, float) = (digit("model.onnx"), digit("float.onnx"));
+    let write = |name: &str, shape: &[usize], value: &dyn Fn(usize) -> f32| {
+        let bytes = (0..shape.iter().product()).flat_map(|i| value(i).to_le_bytes()).collect();
+        let tensor = TensorData { element: Element::F32, shape: shape.to_vec(), bytes };
+        let path = dir.join(name);
+        tensor_file::write(&path, &tensor).unwrap();
+        path.display().to_string()
+    };
+    let nan = write("nan.npy", &[1, 1, 28, 28], &|i| if i % 2 == 0 { f32::NAN } else { 0.5 });
+    let says = ["input \"input\" from nan.npy: of 784 values 392 are NaN"];
+    fails(0, &["run", &model, "--input", &nan], &says);
+    let run: Value = serde_json::from_str(&fine(&["run", &model, "--input", &nan, "--json"])).unwrap();
+    assert_eq!(run["not_finite_inputs"][0]["nan"], 392);
+    fails(1, &["compare", &model, "--reference", &float, "--input", &nan], &says);
+    fails(3, &["diagnose", &model, "--reference", &float, "--input", &nan], &says);
+    fails(
+        3,
+        &["quantize", &float, "--calib", &nan, "-o", &dir.join("q.onnx").display().to_string()],
+        &["not finite"],
+    );
+    // A dump in which one value of ten is NaN: no threshold is so low that it is met.
+    let seven = digit("seven.png");
+    fs::create_dir(dir.join("dump")).unwrap();
+    write("dump/output.npy", &[1, 10], &|i| if i == 3 { f32::NAN } else { 0.0 });
+    let dump = dir.join("dump").display().to_string();
+    let args = ["compare", &model, "--reference", &dump, "--input", &seven, "--fail-under", "-250"];
+    fails(
+        1,
+        &args,
+        &[
+            "tensor \"output\": 1 is NaN on one side",
+            "output \"output\": NaN dB",
+            "\"output\" has 1 values that are NaN",
+        ],
+    );
+    let args = ["diagnose", &model, "--reference", &dump, "--input", &seven];
+    fails(1, &args, &["not examined", "1 values of the reference or the result are NaN"]);
+}
+
+#[test]
+fn a_dump_of_other_inputs_is_called_that() {
+    let dir = crate::scratch("compare-inputs");
+    let (model, seven) = (digit("model.onnx"), digit("seven.png"));
+    let dump = framework_dump(&dir);
+    let one = &dump["output"];
+    let stack = TensorData { shape: vec![3, 10], bytes: one.bytes.repeat(3), ..one.clone() };
+    for (folder, tensor) in [("stack", &stack), ("each/0", one), ("each/1", one)] {
+        fs::create_dir_all(dir.join(folder)).unwrap();
+        tensor_file::write(&dir.join(folder).join("output.npy"), tensor).unwrap();
+    }
+    let at = |name: &str| dir.join(name).display().to_string();
+    let run = |reference: &str, inputs: usize| {
+        let inputs = ["--input", seven.as_str()].repeat(inputs);
+        [&["compare", &model, "--reference", reference], &inputs[..]]
+            .concat()
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
+    let fails = |reference: &str, inputs, says: &str| {
+        let args = run(&at(reference), inputs);
+        fails(3, &args.iter().map(String::as_str).collect::<Vec<_>>(), &[says]);
+    };
+    fails("stack", 1, "the reference holds 3 inputs, 1 is given");
+    fails("stack", 2, "the reference holds 3 inputs, 2 are given");
+    fails("each", 1, "the reference holds 2 inputs, 1 is given");
+    fails("each", 3, "the reference holds 2 inputs, 3 are given");
+    for (reference, inputs) in [("stack", 3), ("each", 2)] {
+        let args = run(&at(reference), inputs);
+        fine(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    }
 }
 
 #[test]

@@ -36,6 +36,7 @@ mod time_cli;
 mod trace;
 mod tune;
 mod tutorial;
+mod usage;
 mod weights;
 
 /// A fresh empty folder for one test.

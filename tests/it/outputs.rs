@@ -1,5 +1,5 @@
-//! Nothing is lost: every command that writes, with each of its file operations failing, killed at up to 50 of them, with a
-//! full standard output, and with each output being each input. The commands stand in `tests/outputs/commands.toml`.
+//! Nothing is lost: every command that writes, with its file operations failing, killed in between, with a full standard
+//! output, and with each output being each input. The commands stand in `tests/outputs/commands.toml`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,8 +9,9 @@ use std::process::{Command, Output, Stdio};
 
 use serde::Deserialize;
 
-/// Instants at which a command is killed.
-const KILLS: u64 = 50;
+/// Faults of a kind, and instants at which a command is killed. `RCN_FAULTS=all` tries every operation and 50 instants.
+const TRIED: u64 = 4;
+const KILLS: u64 = 10;
 /// Operations at the end of a long run among which faults are tried.
 const LAST: u64 = 40;
 
@@ -140,8 +141,9 @@ impl Scene<'_> {
     }
 
     /// Which operations are tried.
-    fn instants(&self, count: u64, most: u64) -> Vec<u64> {
-        let (first, most) = match self.writer.most {
+    fn instants(&self, count: u64, (some, all): (u64, u64)) -> Vec<u64> {
+        let most = if std::env::var_os("RCN_FAULTS").is_some() { all } else { some };
+        let (first, most) = match self.writer.most.map(|m| m.min(most)) {
             Some(most) => (count.saturating_sub(LAST) + 1, most),
             None => (1, most),
         };
@@ -235,7 +237,7 @@ fn a_failing_file_operation_loses_nothing() {
     every_command("fail", |scene, wrong| {
         for kind in ["create", "write", "sync", "rename", "remove", "folder", "allocate"] {
             let count = operations(&scene.run(Some(&format!("fail:{kind}:0"))));
-            for at in scene.instants(count, u64::MAX) {
+            for at in scene.instants(count, (TRIED, u64::MAX)) {
                 let fault = format!("fail:{kind}:{at}");
                 let out = scene.run(Some(&fault));
                 let found = files(&scene.work);
@@ -264,7 +266,7 @@ fn a_failing_file_operation_loses_nothing() {
 fn a_killed_command_loses_nothing() {
     every_command("kill", |scene, wrong| {
         let count = operations(&scene.run(Some("kill:any:0")));
-        for at in scene.instants(count, KILLS) {
+        for at in scene.instants(count, (KILLS, 50)) {
             let fault = format!("kill:any:{at}");
             let out = scene.run(Some(&fault));
             let mut problems = scene.whole(&files(&scene.work), true);

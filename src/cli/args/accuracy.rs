@@ -16,9 +16,9 @@ pub(in crate::cli) struct ReferenceArgs {
     /// TOML file with a table [tensors]: "tensor or layer of the program" = "reference tensor"
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) map: Option<PathBuf>,
-    /// Order of axes in reference files
-    #[arg(long, value_enum, default_value_t = LayoutArg::Auto)]
-    pub(in crate::cli) reference_layout: LayoutArg,
+    /// Order of axes in reference files [default: auto]
+    #[arg(long, value_enum)]
+    pub(in crate::cli) reference_layout: Option<LayoutArg>,
     #[command(flatten)]
     pub(in crate::cli) engine: EngineArgs,
 }
@@ -26,7 +26,7 @@ pub(in crate::cli) struct ReferenceArgs {
 /// Order of axes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(in crate::cli) enum LayoutArg {
-    /// Told by the shape
+    /// Told by the shapes; where channels, height and width are alike, by the shapes of the other tensors
     Auto,
     /// Channels second: ONNX, PyTorch
     Nchw,
@@ -57,7 +57,7 @@ pub(in crate::cli) struct SidesArgs {
     after_help = "Examples:\n  rcar-iss compare q.onnx --reference float.onnx --input photos/ --report q.html\n  \
                   rcar-iss compare net.rcn --reference float.onnx --input x.npy --fail-under 25\n  \
                   rcar-iss compare q.onnx --reference tf_dump/ --map names.toml --reference-layout nhwc --input x.npy\n\n\
-                  Of a model every tensor is kept (--observe all); cycles are then those of a program that keeps them.\n\
+                  Of a model every tensor is kept (--observe all); cycles are those of the program without that.\n\
                   accumulated: as the network runs. isolated: each layer alone, on the quantized reference of its inputs."
 )]
 pub(in crate::cli) struct CompareArgs {

@@ -7,7 +7,14 @@ use clap::Args;
 pub(in crate::cli) struct EngineArgs {
     /// Library that runs the float network: auto, rten, onnxruntime, or the path of a libonnxruntime. auto: the one that
     /// ORT_DYLIB_PATH names, else rten. onnxruntime: ORT_DYLIB_PATH, else that of an installed Python package, else the
-    /// system's
-    #[arg(long, value_name = "NAME|PATH", default_value = "auto")]
-    pub(in crate::cli) float_engine: String,
+    /// system's [default: auto]
+    #[arg(long, value_name = "NAME|PATH")]
+    pub(in crate::cli) float_engine: Option<String>,
+}
+
+impl EngineArgs {
+    /// The library that is wanted.
+    pub(in crate::cli) fn wanted(&self) -> &str {
+        self.float_engine.as_deref().unwrap_or("auto")
+    }
 }

@@ -1,5 +1,6 @@
 //! Options of `quantize` and `tune`.
 
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -21,14 +22,14 @@ pub(in crate::cli) struct ShapeArgs {
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct PictureArgs {
     /// Subtracted from pixels of 0 to 255: one number, or one for each channel
-    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', allow_negative_numbers = true)]
     pub(in crate::cli) mean: Vec<f32>,
     /// Divides what is left: one number, or one for each channel
-    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', allow_negative_numbers = true)]
     pub(in crate::cli) std: Vec<f32>,
     /// Short side before the centre is cut out
     #[arg(long, value_name = "PIXELS")]
-    pub(in crate::cli) resize: Option<u32>,
+    pub(in crate::cli) resize: Option<NonZeroU32>,
     /// Channels are blue, green, red
     #[arg(long)]
     pub(in crate::cli) bgr: bool,
@@ -71,9 +72,9 @@ pub(in crate::cli) struct QuantizeArgs {
     /// The same share in every layer, instead of the least blocks of the network
     #[arg(long, requires = "prune")]
     pub(in crate::cli) prune_per_layer: bool,
-    /// Output and input channels of a block
-    #[arg(long, value_name = "OUTxIN", default_value = "16x16")]
-    pub(in crate::cli) prune_block: String,
+    /// Output and input channels of a block [default: 16x16]
+    #[arg(long, value_name = "OUTxIN", requires = "prune")]
+    pub(in crate::cli) prune_block: Option<String>,
     /// The report as JSON
     #[arg(long)]
     pub(in crate::cli) json: bool,
@@ -90,7 +91,7 @@ pub(in crate::cli) struct CalibrationArgs {
     pub(in crate::cli) calibration: Option<PathBuf>,
     /// Only the first N calibration inputs
     #[arg(long, value_name = "N")]
-    pub(in crate::cli) limit: Option<usize>,
+    pub(in crate::cli) limit: Option<NonZeroUsize>,
     /// Ranges of activations: minmax, percentile[:P], entropy or mse [default: minmax]
     #[arg(long, value_name = "METHOD")]
     pub(in crate::cli) method: Option<String>,
@@ -124,7 +125,7 @@ pub(in crate::cli) struct CalibrationArgs {
     pub(in crate::cli) engine: EngineArgs,
     /// Threads [default: all]
     #[arg(long, value_name = "N")]
-    pub(in crate::cli) threads: Option<std::num::NonZeroUsize>,
+    pub(in crate::cli) threads: Option<NonZeroUsize>,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -142,7 +143,7 @@ pub(in crate::cli) struct TuneArgs {
     pub(in crate::cli) how: CalibrationArgs,
     /// Signal-to-noise ratio that the outputs must have [default: 20 dB more than everything in 8 bits, or 1 dB less than
     /// everything in 16, whichever is less]
-    #[arg(long, value_name = "DB", conflicts_with = "target_top1")]
+    #[arg(long, value_name = "DB", conflicts_with = "target_top1", allow_negative_numbers = true)]
     pub(in crate::cli) target_sqnr: Option<f64>,
     /// Share of labelled inputs whose class must be right, 0 to 1
     #[arg(long, value_name = "SHARE", requires = "labels")]
@@ -153,9 +154,9 @@ pub(in crate::cli) struct TuneArgs {
     /// Inputs on which whole models are measured [default: the calibration inputs]
     #[arg(long, value_name = "[NAME=]PATH")]
     pub(in crate::cli) inputs: Vec<String>,
-    /// Measure on the first N of them
-    #[arg(long, value_name = "N", default_value_t = 16)]
-    pub(in crate::cli) samples: usize,
+    /// Measure on the first N of them [default: 16, or all if there are fewer]
+    #[arg(long, value_name = "N")]
+    pub(in crate::cli) samples: Option<NonZeroUsize>,
     /// Cycles above those of 8 bits, like +20%
     #[arg(long, value_name = "+P%")]
     pub(in crate::cli) max_cycles: Option<String>,

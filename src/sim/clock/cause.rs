@@ -4,6 +4,8 @@ use std::ops::{AddAssign, Index, IndexMut};
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use crate::isa::Queue;
+
 /// What a unit does in a cycle, or the first thing that keeps it from working (rule C6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
@@ -38,7 +40,7 @@ impl Cause {
         Cause::DramBusy,
     ];
 
-    /// Name in `--json`, traces and tables.
+    /// Name in `--json` and in files.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -51,6 +53,98 @@ impl Cause {
             Cause::Outstanding => "outstanding",
             Cause::DramBusy => "dram_busy",
         }
+    }
+
+    /// What is waited for, or done, for people.
+    #[must_use]
+    pub const fn waited_for(self) -> &'static str {
+        match self {
+            Cause::Busy => "busy",
+            Cause::NothingIssued => "an instruction",
+            Cause::Condition1 => "the first condition",
+            Cause::Condition2 => "the second condition",
+            Cause::Bank => "a bank's port",
+            Cause::DramLatency => "DRAM to answer",
+            Cause::Outstanding => "a transfer to end: no more may be in flight",
+            Cause::DramBusy => "the DRAM channel",
+        }
+    }
+
+    /// Whether it is a wait for other instructions, which [`Waits`] tells apart by queue.
+    #[must_use]
+    pub const fn is_condition(self) -> bool {
+        matches!(self, Cause::Condition1 | Cause::Condition2)
+    }
+}
+
+/// What an instruction of one queue waits for when it waits for another, in words. Names of data are those of compiled
+/// programs; of others they say what such an order is for.
+#[must_use]
+pub const fn awaited(waiting: Queue, other: Queue) -> &'static str {
+    match (waiting, other) {
+        (Queue::Mac, Queue::Dmain) => "the tile's operands",
+        (Queue::Mac, Queue::Vec) => "free accumulators, or operands that VEC makes",
+        (Queue::Mac | Queue::Vec, Queue::Dmaout) => "a buffer that is still written out",
+        (Queue::Vec, Queue::Mac) => "the tile's sums",
+        (Queue::Vec, Queue::Dmain) => "the tile's operands and tables",
+        (Queue::Dmain, Queue::Mac) => "a buffer that the array still reads",
+        (Queue::Dmain, Queue::Vec) => "a buffer that VEC still uses",
+        (Queue::Dmain, Queue::Dmaout) => "a tensor that is still written out",
+        (Queue::Dmaout, Queue::Mac) => "the tile's sums",
+        (Queue::Dmaout, Queue::Vec) => "the tile's results",
+        (Queue::Dmaout, Queue::Dmain) => "data that are still brought",
+        // Instructions of one queue that overlap (DMA) may wait for each other.
+        (Queue::Dmain, Queue::Dmain)
+        | (Queue::Dmaout, Queue::Dmaout)
+        | (Queue::Mac, Queue::Mac)
+        | (Queue::Vec, Queue::Vec) => "its own earlier instruction",
+    }
+}
+
+/// The name of a unit in sentences.
+#[must_use]
+pub const fn unit(queue: Queue) -> &'static str {
+    match queue {
+        Queue::Dmain => "DMA-in",
+        Queue::Dmaout => "DMA-out",
+        Queue::Mac => "MAC",
+        Queue::Vec => "VEC",
+    }
+}
+
+/// Cycles in which a unit's next instruction waited for instructions of each queue: the parts of [`Cause::Condition1`] and
+/// [`Cause::Condition2`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Waits([u64; 4]);
+
+impl Waits {
+    /// The queues that were waited for, with their cycles.
+    pub fn iter(&self) -> impl Iterator<Item = (Queue, u64)> + '_ {
+        Queue::ALL.into_iter().map(|q| (q, self[q])).filter(|(_, n)| *n > 0)
+    }
+}
+
+impl Index<Queue> for Waits {
+    type Output = u64;
+
+    fn index(&self, queue: Queue) -> &u64 {
+        &self.0[queue.index()]
+    }
+}
+
+impl IndexMut<Queue> for Waits {
+    fn index_mut(&mut self, queue: Queue) -> &mut u64 {
+        &mut self.0[queue.index()]
+    }
+}
+
+impl Serialize for Waits {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(Queue::ALL.len()))?;
+        for queue in Queue::ALL {
+            map.serialize_entry(queue.name(), &self[queue])?;
+        }
+        map.end()
     }
 }
 

@@ -291,6 +291,9 @@ impl<'m> EventClock<'m> {
         let cycles = to - self.at;
         for (slot, (cause, answers)) in self.judged.into_iter().enumerate() {
             self.report.units[slot].causes[cause] += cycles;
+            if cause.is_condition() {
+                self.count_wait(slot, cause, cycles);
+            }
             let causes = match (answers, slot) {
                 (Answers::InUnit(i), 0 | 1) => self.dma[slot].flights.get_mut(i).map(|f| &mut f.causes),
                 (Answers::InUnit(_), _) => self.running[slot - 2].as_mut().map(|r| &mut r.causes),
@@ -301,6 +304,17 @@ impl<'m> EventClock<'m> {
             }
         }
         self.at = to;
+    }
+
+    /// Whom the next instruction of a queue waits for.
+    fn count_wait(&mut self, slot: usize, cause: Cause, cycles: u64) {
+        let Some(head) = self.lanes[slot].waiting.front() else { return };
+        let (queue, _) = head.tickets[usize::from(cause == Cause::Condition2)];
+        let passage = head.passage;
+        self.report.waits[slot][queue] += cycles;
+        if let Some(row) = self.layers.row(&mut self.report, passage) {
+            row.waits[slot][queue] += cycles;
+        }
     }
 
     /// Cycle `t` up to the control core's turn, in the order of rule C1.

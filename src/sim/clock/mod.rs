@@ -14,7 +14,7 @@ pub mod ports;
 mod report;
 pub mod segments;
 
-pub use cause::{Cause, Causes};
+pub use cause::{Cause, Causes, Waits, awaited, unit};
 pub use event::EventClock;
 pub use report::{ClockReport, ControlCycles, LayerCycles, UnitCycles};
 

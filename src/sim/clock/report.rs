@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::cause::Causes;
+use super::cause::{Causes, Waits};
 
 /// Cycles of a whole run.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -21,6 +21,8 @@ pub struct ClockReport {
     pub control: ControlCycles,
     /// The units: dmain, dmaout, mac, vec.
     pub units: [UnitCycles; 4],
+    /// Whom the units' next instructions waited for, in the same order.
+    pub waits: [Waits; 4],
 }
 
 /// One layer.
@@ -41,6 +43,8 @@ pub struct LayerCycles {
     /// What the units did for its instructions, and what they waited for: dmain, dmaout, mac, vec. Loads of constants
     /// that were issued early count here too, so a row's sum is not its `cycles`.
     pub units: [Causes; 4],
+    /// Whom its instructions waited for, by the unit that waited.
+    pub waits: [Waits; 4],
 }
 
 /// Cycles of the control core by cause; they sum to the total.

@@ -5,7 +5,7 @@ use std::io::Write;
 use serde_json::{Map, Value, json};
 
 use super::each;
-use crate::sim::clock::Cause;
+use crate::sim::clock::{Cause, awaited, unit};
 use crate::trace::{Executed, Filter, Record, TraceError, TraceReader};
 
 pub(super) fn text(trace: &mut TraceReader, filter: &Filter, out: &mut impl Write) -> Result<(), TraceError> {
@@ -49,16 +49,27 @@ fn change(r: &Record) -> String {
             let at = at.map_or(String::new(), |x| format!("{} {:#x}..{:#x}", x.space.name(), x.start, x.end));
             parts.push(format!("{at}: {bytes} bytes, xxh3 {digest:016x}"));
         }
-        let waits: Vec<String> = waits(e).map(|(c, n)| format!("{} {n}", c.name())).collect();
+        let waits: Vec<String> = waits(e).collect();
         if !waits.is_empty() {
-            parts.push(format!("waited: {}", waits.join(", ")));
+            parts.push(format!("waited for {}", waits.join(", ")));
         }
     }
     parts.join("; ")
 }
 
-fn waits(e: &Executed) -> impl Iterator<Item = (Cause, u64)> + '_ {
-    e.causes.iter().filter(|(c, _)| *c != Cause::Busy)
+/// What an instruction waited for, with the cycles.
+fn waits(e: &Executed) -> impl Iterator<Item = String> + '_ {
+    e.causes.iter().filter(|(c, _)| *c != Cause::Busy).map(|(cause, cycles)| {
+        let ticket = match cause {
+            Cause::Condition1 => e.tickets[0],
+            Cause::Condition2 => e.tickets[1],
+            _ => None,
+        };
+        match ticket {
+            Some((queue, _)) => format!("{}: {} {cycles}", unit(queue), awaited(e.queue, queue)),
+            None => format!("{} {cycles}", cause.waited_for()),
+        }
+    })
 }
 
 pub(super) fn json(trace: &mut TraceReader, filter: &Filter, out: &mut impl Write) -> Result<(), TraceError> {

@@ -1,0 +1,245 @@
+//! Options that can do nothing for what was given, or that contradict each other. A command refuses them: who types an
+//! option relies on it, and would take figures for what they are not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::path::Path;
+
+use super::args::{CalibrationArgs, CompareArgs, DequantizeArgs, GraphArgs, PictureArgs, ReferenceArgs};
+use super::failure::Failure;
+use super::feed::Feed;
+use super::{given, outputs};
+use crate::image;
+use crate::onnx::proto::{GraphProto, tensor_shape_proto::dimension::Value as Dim, type_proto::Value};
+use crate::onnx::{ImportOptions, given_inputs};
+use crate::program::{Meta, TensorEntry};
+
+/// An option that changes nothing, and why.
+pub(super) fn none(option: &str, why: &impl Display) -> Failure {
+    Failure::usage(format!("{option} has no effect")).why(why).help("leave it out")
+}
+
+/// An option whose value cannot be meant.
+pub(super) fn wrong(option: &str, value: &impl Display, why: &str) -> Failure {
+    Failure::usage(format!("{option} {value}")).why(&why)
+}
+
+/// The first option that was typed though it does nothing.
+fn first(typed: &[(bool, &str)], why: &str) -> Result<(), Failure> {
+    typed.iter().find(|(typed, _)| *typed).map_or(Ok(()), |(_, option)| Err(none(option, &why)))
+}
+
+/// Options that say how a model is compiled, given with what is no model.
+pub(super) fn for_models(args: &GraphArgs, path: &Path, what: &str) -> Result<(), Failure> {
+    let typed = args.typed();
+    if typed.is_empty() {
+        return Ok(());
+    }
+    let has = if typed.len() == 1 { "has" } else { "have" };
+    let why = format!("'{}' is {what}; this is for ONNX models", path.display());
+    Err(Failure::usage(format!("{} {has} no effect", typed.join(", ")))
+        .why(&why)
+        .help("compile the model again with it, or leave it out"))
+}
+
+/// Adds a pair to what options gave so far; the same name may come again only with the same value.
+pub(super) fn once<T: PartialEq>(
+    known: &mut BTreeMap<String, T>,
+    option: &str,
+    name: String,
+    value: T,
+) -> Result<(), Failure> {
+    match known.get(&name) {
+        Some(before) if *before != value => Err(Failure::usage(format!("{option} {name}=…"))
+            .why(&format!("it is given twice for '{name}', with different values"))
+            .help("give it once")),
+        _ => {
+            known.insert(name, value);
+            Ok(())
+        }
+    }
+}
+
+/// A list of names, or that there are none.
+fn listed<'a>(names: impl IntoIterator<Item = &'a str>, nothing: &str) -> String {
+    let names: BTreeSet<String> = names.into_iter().map(|n| format!("'{n}'")).collect();
+    if names.is_empty() { nothing.into() } else { names.into_iter().collect::<Vec<_>>().join(", ") }
+}
+
+/// `--shape` and `--dim` name inputs and extents that the model has and leaves open.
+pub(super) fn extents(graph: &GraphProto, options: &ImportOptions) -> Result<(), Failure> {
+    let inputs = given_inputs(graph);
+    for name in options.shapes.keys().filter(|name| !inputs.contains(name)) {
+        let why = format!("the model has no input '{name}'");
+        let there = listed(inputs.iter().map(String::as_str), "none");
+        return Err(none(&format!("--shape {name}=…"), &why).help(format!("its inputs are {there}")));
+    }
+    let mut open: BTreeMap<&str, bool> = BTreeMap::new();
+    for info in graph.input.iter().filter(|i| inputs.iter().any(|n| n == i.name())) {
+        let Some(Value::TensorType(t)) = info.r#type.as_ref().and_then(|t| t.value.as_ref()) else {
+            continue;
+        };
+        let shaped = options.shapes.contains_key(info.name());
+        for d in t.shape.iter().flat_map(|s| &s.dim) {
+            if let Some(Dim::DimParam(p)) = &d.value {
+                *open.entry(p).or_default() |= !shaped;
+            }
+        }
+    }
+    for name in options.symbols.keys() {
+        let option = format!("--dim {name}=…");
+        match open.get(name.as_str()) {
+            Some(true) => {}
+            Some(false) => return Err(none(&option, &"--shape gives all inputs that have this extent")),
+            None => {
+                let why = format!("no input of the model has an extent named '{name}'");
+                let there = listed(open.keys().copied(), "none: all its extents are numbers");
+                return Err(none(&option, &why).help(format!("its open extents are {there}")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a single network's class names are for.
+pub(super) fn labels(meta: &Meta, count: usize) -> Result<(), Failure> {
+    let classes: Vec<u64> =
+        outputs::of(meta).filter(|t| outputs::has_classes(t)).map(|t| t.shape.iter().product()).collect();
+    if classes.is_empty() {
+        return Err(none("--labels", &"no output of the network is a list of classes"));
+    }
+    if classes.contains(&(count as u64)) {
+        return Ok(());
+    }
+    let found: Vec<String> = classes.iter().map(ToString::to_string).collect();
+    let why = format!("the file has {count} names, the network {} classes", found.join(" and "));
+    Err(Failure::usage("--labels").why(&why).help("give one name for each class"))
+}
+
+/// Options of calibration that need calibration inputs, or have nothing to do with saved statistics. `corrects`: biases are
+/// corrected on the calibration inputs. `measured`: the network is run in any case, and whether other inputs are given for
+/// that.
+pub(super) fn calibration(
+    args: &CalibrationArgs,
+    corrects: bool,
+    measured: Option<bool>,
+) -> Result<(), Failure> {
+    numbers("--mean", &args.pictures.mean, false)?;
+    numbers("--std", &args.pictures.std, true)?;
+    let inputs = !args.calib.is_empty();
+    first(&[(args.limit.is_some() && !inputs, "--limit")], "there are no calibration inputs (--calib)")?;
+    if !inputs && measured != Some(true) {
+        first(&pictures_typed(&args.pictures), "there are no inputs that could be pictures (--calib)")?;
+    }
+    if args.calibration.is_some() && measured.is_none() {
+        let unused = "the ranges come from --calibration";
+        first(&[(inputs && !corrects, "--calib")], unused)?;
+        first(
+            &[
+                (args.threads.is_some() && !inputs, "--threads"),
+                (args.engine.float_engine.is_some() && !inputs, "--float-engine"),
+            ],
+            "nothing is run: the ranges come from --calibration",
+        )?;
+    }
+    Ok(())
+}
+
+fn pictures_typed(p: &PictureArgs) -> [(bool, &'static str); 5] {
+    [
+        (!p.mean.is_empty(), "--mean"),
+        (!p.std.is_empty(), "--std"),
+        (p.resize.is_some(), "--resize"),
+        (p.bgr, "--bgr"),
+        (p.nhwc, "--nhwc"),
+    ]
+}
+
+/// Values for channels are numbers.
+fn numbers(option: &str, values: &[f32], divides: bool) -> Result<(), Failure> {
+    match values.iter().find(|v| !v.is_finite() || (divides && **v <= 0.0)) {
+        Some(v) if divides => Err(wrong(option, v, "pixels are divided by it: it must be a number above 0")),
+        Some(v) => Err(wrong(option, v, "it must be a number")),
+        None => Ok(()),
+    }
+}
+
+/// Options for pictures against the inputs that take them.
+pub(super) fn pictures(args: &PictureArgs, feed: &Feed) -> Result<(), Failure> {
+    // [1, C, H, W], or with --nhwc [1, H, W, C].
+    let channels = |t: &TensorEntry| match t.shape[..] {
+        [_, _, _, last] if args.nhwc => Some(last as usize),
+        [_, second, _, _] => Some(second as usize),
+        _ => None,
+    };
+    let taking: Vec<(&TensorEntry, usize)> =
+        feed.tensors().filter(|t| t.dtype == "f32").filter_map(|t| Some((t, channels(t)?))).collect();
+    if taking.is_empty() {
+        return first(&pictures_typed(args), "no input of the model takes pictures");
+    }
+    for (option, values) in [("--mean", &args.mean), ("--std", &args.std)] {
+        if values.len() > 1 && taking.iter().all(|(_, c)| *c != values.len()) {
+            let (tensor, channels) = taking[0];
+            let s = if channels == 1 { "" } else { "s" };
+            let why =
+                format!("{} values, but input '{}' has {channels} channel{s}", values.len(), tensor.name);
+            return Err(Failure::usage(option).why(&why).help("give one number, or one for each channel"));
+        }
+    }
+    if taking.iter().all(|(t, _)| t.preprocess.is_none()) {
+        let why = "nothing says how pictures are normalized";
+        first(&[(args.resize.is_some(), "--resize"), (args.bgr, "--bgr")], why)
+            .map_err(|f| f.help("add --mean and --std, or a MODEL.toml beside the model"))?;
+    }
+    first(&[(args.bgr && taking.iter().all(|(_, c)| *c != 3), "--bgr")], "no input has three channels")?;
+    if args.nhwc {
+        let mut any = false;
+        for file in feed.files() {
+            any |= image::is_image(&given::head(file, 16)?);
+        }
+        first(&[(!any, "--nhwc")], "none of the inputs is a picture; arrays are taken as they are")?;
+    }
+    Ok(())
+}
+
+/// Options of a reference that is not what they are for.
+pub(super) fn reference(args: &ReferenceArgs, files: bool) -> Result<(), Failure> {
+    if files {
+        let why = "the reference is read from files; no float network is run";
+        first(&[(args.engine.float_engine.is_some(), "--float-engine")], why)
+    } else {
+        let why = "the reference is a float network, whose order of axes is known; this is for files";
+        first(&[(args.reference_layout.is_some(), "--reference-layout")], why)
+    }
+}
+
+/// What `compare` is asked to judge and to write.
+pub(super) fn compare(args: &CompareArgs) -> Result<(), Failure> {
+    if let Some(db) = args.fail_under.filter(|db| !db.is_finite()) {
+        return Err(wrong("--fail-under", &db, "it must be a number of decibels: nothing is less than that"));
+    }
+    Ok(())
+}
+
+/// `dequantize`: what is for one file, and what is for folders.
+pub(super) fn dequantize(args: &DequantizeArgs) -> Result<(), Failure> {
+    if let Some(scale) = args.scale.filter(|s| !(s.is_finite() && *s > 0.0)) {
+        return Err(wrong("--scale", &scale, "a scale is a number above 0"));
+    }
+    if args.path.is_dir() {
+        let why = "a folder of dumps says itself what its integers stand for; this is for a single file";
+        first(
+            &[
+                (args.program.is_some(), "--program"),
+                (args.scale.is_some(), "--scale"),
+                (args.zero_point.is_some(), "--zero-point"),
+            ],
+            why,
+        )?;
+    } else if args.path.is_file() {
+        first(&[(!args.layer.is_empty(), "--layer")], "a single file holds one tensor")?;
+    }
+    let ending = args.output.extension().and_then(|e| e.to_str()).unwrap_or_default();
+    let why = format!("the ending of '{}' says what is written", args.output.display());
+    first(&[(args.csv && matches!(ending, "npz" | "npy" | "csv"), "--csv")], &why)
+}
