@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::layout::{RefLayout, arrange};
-use super::matching::{Matching, Offer};
+use super::matching::{MapError, Matching, Offer};
 use crate::dump;
 use crate::float::{Collected, Engine, Stream, Threads};
 use crate::onnx::{LoadedModel, float_network, given_inputs};
@@ -26,8 +26,8 @@ pub enum ReferenceError {
     #[error("the float network: {0}")]
     Network(String),
     /// The map is wrong.
-    #[error("{0}")]
-    Map(String),
+    #[error(transparent)]
+    Map(#[from] MapError),
 }
 
 /// A reference whose tensors are known by name, not by value yet.
@@ -93,6 +93,7 @@ impl Reference {
             Reference::Files { runs, .. } => Offer {
                 names: runs.iter().flat_map(|r| r.keys().cloned()).collect(),
                 clamped: BTreeMap::new(),
+                nodes: BTreeMap::new(),
                 files: true,
             },
         }
@@ -117,7 +118,7 @@ impl Reference {
         map: &BTreeMap<String, String>,
         layout: RefLayout,
     ) -> Result<Bound<'_>, ReferenceError> {
-        let matching = Matching::of(meta, &self.offer(), map).map_err(ReferenceError::Map)?;
+        let matching = Matching::of(meta, &self.offer(), map)?;
         let source = match self {
             Reference::Network { model, engine } => {
                 let inputs = given_inputs(model.graph());
@@ -297,12 +298,8 @@ fn cut(
     (run, runs): (usize, usize),
     layout: RefLayout,
 ) -> Result<Vec<f32>, String> {
-    let b = &array.bytes;
-    let all: Vec<f32> = match array.element {
-        Element::F32 => b.as_chunks().0.iter().map(|v| f32::from_le_bytes(*v)).collect(),
-        Element::F64 => b.as_chunks().0.iter().map(|v| f64::from_le_bytes(*v) as f32).collect(),
-        other => return Err(format!("the reference holds {}, floats are expected", other.numpy_name())),
-    };
+    let found = array.element.numpy_name();
+    let all = array.floats().ok_or_else(|| format!("the reference holds {found}, floats are expected"))?;
     let wanted = shape(tensor);
     let size: usize = wanted.iter().product();
     if all.len() == size && runs > 1 {

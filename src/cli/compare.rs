@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::args::CompareArgs;
 use super::failure::{Failure, NO};
+use super::picture::Pictures;
 use super::progress::Progress;
 use super::{Report, format, input, reference, source};
 use crate::analysis::{self, Comparison, Errors, Inputs, LayerComparison, PERFECT_STEPS};
@@ -18,7 +19,8 @@ pub(super) fn run(args: &CompareArgs) -> Result<Report, Failure> {
         model.graph.observe.push("all".into());
     }
     let (program, machine) = source::program(&args.file, &model)?;
-    let inputs = input::read(&program.meta, &args.sides.input)?;
+    let pictures = Pictures { typed: &args.sides.pictures, model: &args.file };
+    let inputs = input::read(&program.meta, &args.sides.input, &pictures)?;
     let given = reference::given(&args.sides.reference)?;
     let bound = given
         .reference

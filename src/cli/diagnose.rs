@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::args::DiagnoseArgs;
 use super::compare::decibels;
 use super::failure::{Failure, NO};
+use super::picture::Pictures;
 use super::progress::Progress;
 use super::{Report, format, given, input, model, reference, source};
 use crate::analysis::{
@@ -32,10 +33,11 @@ pub(super) fn run(args: &DiagnoseArgs) -> Result<Report, Failure> {
     options.graph.observe = vec!["all".into()];
     let compiled = model::compile(&args.model_file, &options)?;
     let program = Arc::new(compiled.compiled.program);
-    let inputs = input::read(&program.meta, &args.sides.input)?;
+    let pictures = Pictures { typed: &args.sides.pictures, model: &args.model_file };
+    let inputs = input::read(&program.meta, &args.sides.input, &pictures)?;
     let calibration = match &args.calib[..] {
         [] => None,
-        given => Some(input::read(&program.meta, given)?),
+        given => Some(input::read(&program.meta, given, &pictures)?),
     };
     let given = reference::given(&args.sides.reference)?;
     let weights = match &given.reference {

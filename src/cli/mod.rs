@@ -19,23 +19,30 @@ mod bench;
 mod check;
 mod compare;
 mod compile;
+mod content;
 mod dequantize;
 mod diagnose;
 mod diff;
+mod describe;
 mod disasm;
 mod engine;
 mod estimate;
 mod failure;
 mod feed;
+mod folder;
 mod format;
 mod given;
 mod info;
 mod input;
 mod kernels;
 mod machines;
+mod manual;
 mod model;
+mod nearest;
+mod opsets;
 mod outputs;
 mod pareto;
+mod picture;
 mod progress;
 mod quantize;
 mod reference;
@@ -50,7 +57,7 @@ mod widths;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches;
 
 use args::{Cli, Command};
 use failure::Failure;
@@ -87,8 +94,11 @@ pub fn main() -> ExitCode {
             print(panic);
         }
     }));
-    let cli = Cli::parse();
-    logging(cli.verbose);
+    let cli = Cli::from_arg_matches(&args::command().get_matches()).unwrap_or_else(|e| e.exit());
+    logging(cli.verbose, cli.quiet);
+    if cli.quiet {
+        progress::silence();
+    }
     let json = cli.command.json();
     let outcome = match dispatch(cli.command) {
         Ok(Outcome::Stream(stream)) => {
@@ -114,6 +124,10 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(command: Command) -> Result<Outcome, Failure> {
+    if command.stdin_files() > 1 {
+        return Err(Failure::usage("'-' is given for more than one file")
+            .why(&"standard input gives its bytes only once"));
+    }
     let report = match command {
         Command::Check(args) => check::run(&args),
         Command::Compile(args) => compile::run(&args),
@@ -130,12 +144,14 @@ fn dispatch(command: Command) -> Result<Outcome, Failure> {
         Command::Dequantize(args) => dequantize::run(&args),
         Command::Quantize(args) => quantize::run(&args),
         Command::Tune(args) => tune::run(&args),
+        Command::Completions(args) => manual::completions(&args),
+        Command::Man(args) => manual::man(&args),
     };
     report.map(Outcome::Report)
 }
 
-/// `-v` shows what is done, `-vv` how; `RUST_LOG` may say more.
-fn logging(verbose: u8) {
+/// `-v` shows what is done, `-vv` how; `RUST_LOG` may say more. With `--quiet` nothing is said at all.
+fn logging(verbose: u8, quiet: bool) {
     use tracing_subscriber::EnvFilter;
     let level = match verbose {
         0 => "warn",
@@ -143,7 +159,8 @@ fn logging(verbose: u8) {
         2 => "rcar_iss=debug",
         _ => "rcar_iss=trace",
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let spoken = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let filter = if quiet { EnvFilter::new("off") } else { spoken };
     let stderr_is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
     tracing_subscriber::fmt()
         .with_env_filter(filter)

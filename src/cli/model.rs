@@ -1,6 +1,6 @@
 //! ONNX models: read, imported and compiled in memory, for every command that takes one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -13,6 +13,7 @@ use crate::graph::Graph;
 use crate::host::RtenHost;
 use crate::isa::Profile;
 use crate::machine::Machine;
+use crate::onnx::proto::GraphProto;
 use crate::onnx::{self, ImportError, ImportOptions, Imported, LoadedModel, NodeRow, NodeStatus, Observe};
 use crate::program::Program;
 
@@ -66,6 +67,31 @@ pub(super) fn graph_options(args: &ShapeArgs) -> Result<ImportOptions, Failure> 
     Ok(ImportOptions { shapes, symbols, ..ImportOptions::default() })
 }
 
+/// Whether the extents that were given are of inputs and of names that the model has.
+pub(super) fn check_extents(graph: &GraphProto, options: &ImportOptions) -> Result<(), Failure> {
+    let inputs = onnx::given_inputs(graph);
+    let known = || inputs.iter().map(String::as_str);
+    if let Some(name) = options.shapes.keys().find(|name| !inputs.contains(name)) {
+        return Err(Failure::usage(format!("--shape {name}=…: the model has no input '{name}'"))
+            .help(format!("its inputs are {}", known().collect::<Vec<_>>().join(", ")))
+            .nearest(name, known()));
+    }
+    let infos = graph.input.iter().chain(&graph.output).chain(&graph.value_info);
+    let symbols: BTreeSet<&str> = infos.flat_map(onnx::named_extents).collect();
+    if let Some(name) = options.symbols.keys().find(|name| !symbols.contains(name.as_str())) {
+        let list = symbols.iter().copied().collect::<Vec<_>>().join(", ");
+        let help = if list.is_empty() {
+            "it names none; --shape gives the shape of an input".to_string()
+        } else {
+            format!("it names {list}")
+        };
+        return Err(Failure::usage(format!("--dim {name}=…: the model names no extent '{name}'"))
+            .help(help)
+            .nearest(name, symbols));
+    }
+    Ok(())
+}
+
 /// Reads an ONNX file.
 pub(super) fn load(path: &Path) -> Result<LoadedModel, Failure> {
     LoadedModel::at(path, given::read(path)?).map_err(|e| match e {
@@ -74,12 +100,15 @@ pub(super) fn load(path: &Path) -> Result<LoadedModel, Failure> {
     })
 }
 
-/// The failure of an import.
-pub(super) fn import_failure(path: &Path, error: &ImportError) -> Failure {
+/// The failure of the import of a graph.
+pub(super) fn import_failure(path: &Path, graph: &GraphProto, error: &ImportError) -> Failure {
     match error {
         ImportError::Malformed { .. } => Failure::file(path, error),
-        ImportError::NoSuchTensor { .. } => {
-            Failure::usage(error.to_string()).help("`rcar-iss check MODEL --all` lists the nodes")
+        ImportError::NoSuchTensor { name } => {
+            let tensors = graph.node.iter().flat_map(|n| &n.output).map(String::as_str);
+            Failure::usage(error.to_string())
+                .help("`rcar-iss check MODEL --all` lists the nodes")
+                .nearest(name, tensors.chain(graph.input.iter().map(|i| i.name())))
         }
         ImportError::Unsupported { rows } => Failure::new(UNSUPPORTED, format!("'{}'", path.display()))
             .why(&format!("{error}\n{}", unsupported(rows)))
@@ -94,21 +123,17 @@ fn compile_failure(path: &Path, error: &CompileError) -> Failure {
 /// Imports an ONNX file, and says how it is to be compiled.
 pub(super) fn import(path: &Path, args: &ModelArgs) -> Result<(Imported, CompileOptions), Failure> {
     let options = import_options(args)?;
-    let side = sidecar::find(path)?;
     let model = load(path)?;
-    let mut imported = onnx::import(&model, &options).map_err(|e| import_failure(path, &e))?;
+    check_extents(model.graph(), &options)?;
+    let mut imported =
+        onnx::import(&model, &options).map_err(|e| import_failure(path, model.graph(), &e))?;
     if imported.graph.name.is_empty() {
-        imported.graph.name = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
+        let stem = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
+        imported.graph.name = if given::is_stdin(path) { "stdin".into() } else { stem };
     }
-    for name in side.preprocess.keys() {
-        let inputs: Vec<&str> =
-            imported.graph.inputs.iter().map(|id| imported.graph.tensor(*id).name.as_str()).collect();
-        if !inputs.contains(&name.as_str()) {
-            let file = side.path.as_deref().unwrap_or(path);
-            let why = format!("it describes input '{name}', the model's inputs are {}", inputs.join(", "));
-            return Err(Failure::file(file, &why));
-        }
-    }
+    let inputs: Vec<&str> =
+        imported.graph.inputs.iter().map(|id| imported.graph.tensor(*id).name.as_str()).collect();
+    let side = sidecar::find(path).about(&inputs);
     let options = CompileOptions {
         preprocess: side.preprocess,
         labels: side.labels,
@@ -148,8 +173,11 @@ pub(super) fn prepare_hosts(program: &Program) -> Result<(), Failure> {
     let mut host = RtenHost::new();
     for (model, entry) in program.host_models.iter().zip(&program.meta.hosts) {
         host.prepare(model).map_err(|why| {
-            let what = format!("the host layer with {} cannot run", entry.op_types.join(", "));
-            Failure::new(UNSUPPORTED, what).why(&why)
+            let layer = program.meta.layers.get(entry.layer as usize);
+            let name = layer.map_or("?", |l| l.name.as_str());
+            let what = format!("host layer \"{name}\" with {} cannot run", entry.op_types.join(", "));
+            let nodes = layer.map(|l| l.onnx_nodes.join(", ")).unwrap_or_default();
+            Failure::new(UNSUPPORTED, what).why(&format!("{why} (ONNX nodes {nodes})"))
         })?;
     }
     Ok(())

@@ -151,7 +151,10 @@ pub(super) fn prepare(
     let mut clean = quantize::clean(&float).map_err(|e| failure(path, &e))?;
     let graph = clean.model.graph.clone().unwrap_or_default();
     if let Some(name) = settings.skip.iter().find(|s| graph.node.iter().all(|n| n.name() != s.as_str())) {
-        return Err(no_node(name));
+        return Err(no_node(name).nearest(name, graph.node.iter().map(|n| n.name())));
+    }
+    if let Some(name) = settings.layers.keys().find(|l| graph.node.iter().all(|n| n.name() != l.as_str())) {
+        return Err(no_node(name).nearest(name, graph.node.iter().map(|n| n.name())));
     }
     let mut places = Places::of(&graph, &settings.skip);
     let options = model::graph_options(&args.shapes)?;
@@ -314,7 +317,10 @@ pub(super) fn write_sidecar(
     feed: Option<&Feed>,
 ) -> Result<Option<PathBuf>, Failure> {
     let path = output.with_extension("toml");
-    let Some(feed) = feed.filter(|_| !path.exists() && !output.with_file_name("model.toml").exists()) else {
+    let theirs = output.with_file_name("model.toml");
+    // One that is not ours, beside the model, does not say how pictures become inputs.
+    let said = path.exists() || theirs.exists() && sidecar::read_beside(output).is_ok();
+    let Some(feed) = feed.filter(|_| !said) else {
         return Ok(None);
     };
     let mut inputs = toml::Table::new();
@@ -342,7 +348,7 @@ pub(super) fn write_sidecar(
         return Ok(None);
     }
     let mut whole = toml::Table::new();
-    let labels = sidecar::find(float)?.labels;
+    let labels = sidecar::find(float).labels;
     if !labels.is_empty() {
         whole.insert("labels".into(), labels.into());
     }

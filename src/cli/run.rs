@@ -12,6 +12,7 @@ use super::args::{EngineArg, RunArgs};
 use super::failure::{Failure, ILLEGAL, INPUT};
 use super::input::{self, Inputs};
 use super::outputs::{self, Class};
+use super::picture::Pictures;
 use super::progress::Progress;
 use super::widths::{self, Widths};
 use super::{Report, estimate, format, kernels, sidecar, source, trace};
@@ -55,7 +56,11 @@ pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
         unordered: args.max_unordered.unwrap_or(defaults.unordered),
         comparisons: args.max_comparisons.unwrap_or(defaults.comparisons),
     };
-    let inputs = input::read(&program.meta, &args.input)?;
+    let inputs = input::read(
+        &program.meta,
+        &args.input,
+        &Pictures { typed: &args.pictures, model: &args.file },
+    )?;
     if args.trace.is_some() && inputs.runs > 1 {
         return Err(Failure::usage(format!("--trace needs one input, there are {}", inputs.runs))
             .help("give an array without the leading dimension, or one picture"));
@@ -72,7 +77,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
         None => Vec::new(),
     };
     let text = if args.json {
-        json(args, &loaded, &widths, &finished, &files)
+        json(args, &loaded, &widths, &inputs, &finished, &files)
     } else {
         text(args, &loaded, &widths, &inputs, &finished, seconds)
     };
@@ -156,6 +161,7 @@ fn one(
             Selection::Named(args.dump_layer.clone())
         };
         let mut dump = DumpWriter::create(&dir, meta, &selection, args.dequantize)?;
+        dump.name_input(&inputs.label(at));
         for (tensor, (_, bytes)) in meta.tensors.iter().filter(|t| t.role == Role::Input).zip(&values) {
             dump.tensor(tensor, bytes)?;
         }
@@ -221,7 +227,14 @@ fn classes(program: &Program, run: &Finished) -> Vec<(String, Vec<Class>)> {
     named.map(|(t, bytes)| (t.name.clone(), outputs::best(t, bytes))).collect()
 }
 
-fn json(args: &RunArgs, loaded: &Loaded, widths: &Widths, finished: &[Finished], files: &[String]) -> String {
+fn json(
+    args: &RunArgs,
+    loaded: &Loaded,
+    widths: &Widths,
+    inputs: &Inputs,
+    finished: &[Finished],
+    files: &[String],
+) -> String {
     let program = loaded.program();
     let clock = loaded.clock();
     let layers: Vec<_> = program
@@ -239,7 +252,8 @@ fn json(args: &RunArgs, loaded: &Loaded, widths: &Widths, finished: &[Finished],
         .collect();
     let runs: Vec<_> = finished
         .iter()
-        .map(|f| {
+        .enumerate()
+        .map(|(at, f)| {
             let outputs: Vec<_> = outputs::of(&program.meta)
                 .zip(&f.outputs)
                 .map(|(t, bytes)| {
@@ -250,7 +264,7 @@ fn json(args: &RunArgs, loaded: &Loaded, widths: &Widths, finished: &[Finished],
                     })
                 })
                 .collect();
-            json!({ "instructions": f.summary.instructions, "wraps": f.summary.wraps, "outputs": outputs })
+            json!({ "input": inputs.label(at), "instructions": f.summary.instructions, "wraps": f.summary.wraps, "outputs": outputs })
         })
         .collect();
     let value = json!({
@@ -325,7 +339,8 @@ fn text(
         text.push_str(&histogram(program, finished));
     } else {
         for (i, run) in finished.iter().enumerate() {
-            text.push_str(&run_text(program, run, (finished.len() > 1).then_some(i)));
+            let name = (finished.len() > 1).then(|| inputs.label(i));
+            text.push_str(&run_text(program, run, name.as_deref()));
         }
     }
     if let Some(dir) = &args.output {
@@ -340,10 +355,10 @@ fn text(
     text
 }
 
-fn run_text(program: &Program, run: &Finished, number: Option<usize>) -> String {
+fn run_text(program: &Program, run: &Finished, input: Option<&str>) -> String {
     let mut text = String::new();
-    if let Some(n) = number {
-        let _ = writeln!(text, "run {n}:");
+    if let Some(input) = input {
+        let _ = writeln!(text, "{input}:");
     }
     for (tensor, (name, best)) in outputs::of(&program.meta).zip(classes(program, run)) {
         let _ = writeln!(text, "output {name}: {} {}", tensor.dtype, format::shape(&tensor.shape));

@@ -37,7 +37,7 @@ pub(super) fn run(args: &TuneArgs) -> Result<Report, Failure> {
     let prepared = command::prepare(&args.model_file, &args.how, settings, None)?;
     let inputs = measured_inputs(args, &prepared)?;
     let labels = args.labels.as_deref().map(|path| labels(path, inputs.len())).transpose()?;
-    let side = sidecar::find(&args.model_file)?;
+    let side = sidecar::find(&args.model_file);
     let preprocess = prepared.feed.iter().flat_map(Feed::preprocess).map(|(n, p)| (n.to_string(), p.clone()));
     let compile = CompileOptions {
         preprocess: preprocess.collect(),
@@ -113,7 +113,7 @@ fn measured_inputs(args: &TuneArgs, prepared: &Prepared) -> Result<Vec<Input>, F
 
 /// The first `count` labels of a file.
 fn labels(path: &Path, count: usize) -> Result<Vec<usize>, Failure> {
-    let array = super::feed::array(path, given::read(path)?, &["y", "labels"])?;
+    let array = super::content::array(path, given::read(path)?, &["y", "labels"])?;
     let size = array.element.bytes();
     let signed = matches!(array.element, Element::S8 | Element::S16 | Element::S32 | Element::S64);
     let value = |chunk: &[u8]| {
@@ -122,7 +122,7 @@ fn labels(path: &Path, count: usize) -> Result<Vec<usize>, Failure> {
         wide[..size].copy_from_slice(chunk);
         usize::try_from(u64::from_le_bytes(wide)).ok().filter(|_| !negative)
     };
-    let float = matches!(array.element, Element::F32 | Element::F64);
+    let float = array.element.is_float();
     let all: Option<Vec<usize>> = array.bytes.chunks_exact(size).map(value).collect();
     match all.filter(|_| !float) {
         Some(all) if all.len() >= count => Ok(all[..count].to_vec()),

@@ -19,12 +19,13 @@ pub(in crate::cli) struct ShapeArgs {
 
 /// How pictures become inputs; without these, as MODEL.toml beside the model says.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Pictures")]
 pub(in crate::cli) struct PictureArgs {
     /// Subtracted from pixels of 0 to 255: one number, or one for each channel
-    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', allow_hyphen_values = true)]
     pub(in crate::cli) mean: Vec<f32>,
     /// Divides what is left: one number, or one for each channel
-    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', allow_hyphen_values = true)]
     pub(in crate::cli) std: Vec<f32>,
     /// Short side before the centre is cut out
     #[arg(long, value_name = "PIXELS")]
@@ -157,7 +158,7 @@ pub(in crate::cli) struct TuneArgs {
     #[arg(long, value_name = "N", default_value_t = 16)]
     pub(in crate::cli) samples: usize,
     /// Cycles above those of 8 bits, like +20%
-    #[arg(long, value_name = "+P%")]
+    #[arg(long, value_name = "+P%", allow_hyphen_values = true)]
     pub(in crate::cli) max_cycles: Option<String>,
     /// Machine: rcn-s, rcn-m, rcn-l or a machine file
     #[arg(long, value_name = "NAME|FILE", default_value = "rcn-m")]
