@@ -465,8 +465,10 @@ pub(super) struct RunArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  rcar-iss completions bash > ~/.local/share/bash-completion/completions/rcar-iss\n  \
-                        rcar-iss completions fish -o ~/.config/fish/completions/rcar-iss.fish")]
+#[command(
+    after_help = "Examples:\n  rcar-iss completions bash > ~/.local/share/bash-completion/completions/rcar-iss\n  \
+                        rcar-iss completions fish -o ~/.config/fish/completions/rcar-iss.fish"
+)]
 pub(super) struct CompletionsArgs {
     /// Shell
     pub(super) shell: clap_complete::Shell,

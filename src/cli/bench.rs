@@ -25,11 +25,8 @@ type Spent = BTreeMap<(Option<u32>, &'static str), (u64, f64)>;
 pub(super) fn run(args: &BenchArgs) -> Result<Report, Failure> {
     let level = kernels::level(&args.kernels)?;
     let (program, machine) = source::program(&args.file, &args.model)?;
-    let inputs = input::read(
-        &program.meta,
-        &args.input,
-        &Pictures { typed: &args.pictures, model: &args.file },
-    )?;
+    let inputs =
+        input::read(&program.meta, &args.input, &Pictures { typed: &args.pictures, model: &args.file })?;
     let begin = now();
     let loaded = Loaded::new(Arc::new(program), &machine, Limits::default())
         .map_err(|e| Failure::load(&args.file, &e))?;

@@ -10,7 +10,7 @@ use super::args::CheckArgs;
 use super::failure::{Failure, UNSUPPORTED};
 use super::{Report, format, model, opsets, source};
 use crate::isa::Unit;
-use crate::onnx::{self, ImportError, OPSETS, NodeRow, NodeStatus};
+use crate::onnx::{self, ImportError, NodeRow, NodeStatus, OPSETS};
 use crate::program::Program;
 use crate::sim::{Limits, Loaded};
 

@@ -41,13 +41,14 @@ pub(super) fn run(args: &CompareArgs) -> Result<Report, Failure> {
     }
     if let Some(path) = &args.report {
         let profile = Profile::of(&loaded);
-        let page = report::html(&comparison, &profile, &loaded.program().meta)
+        let page = report::html(&comparison, &profile, &loaded.program().meta, &inputs.labels())
             .map_err(|e| Failure::new(NO, e.to_string()))?;
         files::replace(path, page.as_bytes())?;
     }
     let failed = args.fail_under.map(|least| below(&comparison, least)).unwrap_or_default();
     let text = if args.sides.json {
         let mut value = serde_json::to_value(&comparison).map_err(|e| Failure::new(NO, e.to_string()))?;
+        value["input_names"] = inputs.labels().into();
         value["fail_under"] = serde_json::json!({ "least_db": args.fail_under, "failed": failed });
         format!("{value:#}\n")
     } else {

@@ -42,13 +42,12 @@ fn is_array(bytes: &[u8]) -> bool {
 /// A file that can be no input: what it is, against what its name says.
 fn neither(path: &Path, bytes: &[u8]) -> Failure {
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
-    let called = if Format::EXTENSIONS.contains(&extension.as_str())
-        || matches!(extension.as_str(), "npy" | "npz")
-    {
-        format!("no .{extension} file in spite of its name: ")
-    } else {
-        "neither a picture that is read nor a .npy or .npz file: ".into()
-    };
+    let called =
+        if Format::EXTENSIONS.contains(&extension.as_str()) || matches!(extension.as_str(), "npy" | "npz") {
+            format!("no .{extension} file in spite of its name: ")
+        } else {
+            "neither a picture that is read nor a .npy or .npz file: ".into()
+        };
     let what = match image::foreign(bytes) {
         Some(what) => format!("it is {what}"),
         None => {

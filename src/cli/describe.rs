@@ -81,18 +81,14 @@ impl Description {
 
     fn json(&self, model: &ModelProto) -> String {
         let infos = |list: &[ValueInfoProto], wanted: &dyn Fn(&str) -> bool| -> Vec<Value> {
-            let one = |i: &ValueInfoProto| {
-                json!({ "name": i.name(), "type": element(i), "shape": extents(i) })
-            };
+            let one =
+                |i: &ValueInfoProto| json!({ "name": i.name(), "type": element(i), "shape": extents(i) });
             list.iter().filter(|i| wanted(i.name())).map(one).collect()
         };
         let graph = model.graph.clone().unwrap_or_default();
         let given = given_inputs(&graph);
-        let constants: BTreeMap<&str, Value> = self
-            .constants
-            .iter()
-            .map(|(t, (n, b))| (*t, json!({ "tensors": n, "bytes": b })))
-            .collect();
+        let constants: BTreeMap<&str, Value> =
+            self.constants.iter().map(|(t, (n, b))| (*t, json!({ "tensors": n, "bytes": b }))).collect();
         let value = json!({
             "model": graph.name(),
             "producer": model.producer_name(),
@@ -113,7 +109,8 @@ impl Description {
 /// `x: float32 1x3xheightxwidth`.
 fn value(info: &ValueInfoProto) -> String {
     let shape = extents(info).map_or("of any shape".into(), |dims| {
-        if dims.is_empty() { "scalar".into() } else { dims.join("x") }
+        let numbers = dims.iter().all(|d| d.parse::<i64>().is_ok());
+        if dims.is_empty() { "scalar".into() } else { dims.join(if numbers { "x" } else { " x " }) }
     });
     format!("{}: {} {shape}", info.name(), element(info))
 }

@@ -87,7 +87,7 @@ fn json(inputs: &input::Inputs, comparison: &Comparison, diagnosis: &Diagnosis) 
         .map(|l| serde_json::json!({ "tensor": l.tensor, "sqnr_db": l.accumulated.sqnr_db, "cosine": l.accumulated.cosine }))
         .collect();
     value["outputs"] = outputs.into();
-    value["input_names"] = (0..inputs.runs).map(|i| inputs.label(i)).collect::<Vec<_>>().into();
+    value["input_names"] = inputs.labels().into();
     value["reference_library"] = comparison.reference_library.as_str().into();
     Ok(format!("{value:#}\n"))
 }

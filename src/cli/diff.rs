@@ -40,12 +40,12 @@ pub(super) fn run(args: &DiffArgs) -> Result<Report, Failure> {
     }
     let (sides, values) = match traces.as_mut_slice() {
         [] => {
-                if args.machine.len() > 2 {
-                    return Err(Failure::usage("--machine is given more than twice")
-                        .help("once for both files, or once for each"));
-                }
-                ([program(args, &args.a, 0)?, program(args, &args.b, 1)?], None)
+            if args.machine.len() > 2 {
+                return Err(Failure::usage("--machine is given more than twice")
+                    .help("once for both files, or once for each"));
             }
+            ([program(args, &args.a, 0)?, program(args, &args.b, 1)?], None)
+        }
         [a, b] => {
             let failed = |e| trace::failure(&args.a, &e);
             let sides = [of_trace(a).map_err(failed)?, of_trace(b).map_err(failed)?];
@@ -120,7 +120,12 @@ fn of_trace(trace: &mut TraceReader) -> Result<Side, crate::trace::TraceError> {
         cycles: r.cycles,
         bytes: r.bytes,
     });
-    Ok(Side { what: format!("{} ({})", header.program, header.machine), total, layers: layers.collect(), content: None })
+    Ok(Side {
+        what: format!("{} ({})", header.program, header.machine),
+        total,
+        layers: layers.collect(),
+        content: None,
+    })
 }
 
 /// Layers of both sides that share an ONNX node (or, without nodes, the name); each by its index.

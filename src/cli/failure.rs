@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::nearest;
-use crate::analysis::{MapError, CompareError, ReferenceError};
+use crate::analysis::{CompareError, MapError, ReferenceError};
 use crate::dump::DumpError;
 use crate::files::FileError;
 use crate::image::ImageError;

@@ -44,11 +44,7 @@ pub(super) fn members(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     }
     let pictures = listed(&left_out, true);
     if !pictures.is_empty() {
-        tracing::warn!(
-            "'{}': {pictures} left out: pictures of {} are read",
-            folder.display(),
-            Format::NAMES
-        );
+        tracing::warn!("'{}': {pictures} left out: pictures of {} are read", folder.display(), Format::NAMES);
     }
     Ok(found)
 }

@@ -93,7 +93,9 @@ fn plain(rows: &[Vec<String>], right: &[usize]) -> String {
 /// Spaces between columns.
 const GAP: usize = 2;
 /// Text is not folded into columns narrower than this.
-const NARROW: usize = 12;
+const NARROW: usize = 8;
+/// Words longer than this may be cut.
+const LONG: usize = 18;
 
 /// A table in lines of `width`: long texts are folded; if that is not enough, columns that have no room follow below, after
 /// the first columns again, which say what a row is about.
@@ -104,12 +106,19 @@ fn folded(rows: &[Vec<String>], right: &[usize], width: usize) -> String {
         .collect();
     let is_text = |c: &usize| !right.contains(c);
     let line = |chosen: &[usize], widths: &[usize]| chosen.iter().map(|c| widths[*c] + GAP).sum::<usize>();
+    // Words stay whole, if they are not too long for that.
+    let least: Vec<usize> = (0..columns)
+        .map(|c| {
+            let words = rows.iter().filter_map(|r| r.get(c)).map(|t| longest_word(t)).max().unwrap_or(0);
+            words.clamp(NARROW, LONG).min(natural[c])
+        })
+        .collect();
     // Takes from the longest text until all fits, or nothing can be taken any more.
     let shrunk = |chosen: &[usize]| {
         let mut widths = natural.clone();
         while line(chosen, &widths) > width {
-            let longest = chosen.iter().copied().filter(is_text).max_by_key(|c| widths[*c]);
-            let Some(longest) = longest.filter(|c| widths[*c] > NARROW) else { break };
+            let shrinkable = chosen.iter().copied().filter(|c| is_text(c) && widths[*c] > least[*c]);
+            let Some(longest) = shrinkable.max_by_key(|c| widths[*c]) else { break };
             widths[longest] -= 1;
         }
         widths
@@ -128,7 +137,8 @@ fn folded(rows: &[Vec<String>], right: &[usize], width: usize) -> String {
         return part(&all);
     }
     // Up to the first text: the number and the name of what a row is about.
-    let key: Vec<usize> = all.iter().copied().take(all.iter().position(|c| is_text(c)).map_or(1, |p| p + 1)).collect();
+    let key: Vec<usize> =
+        all.iter().copied().take(all.iter().position(|c| is_text(c)).map_or(1, |p| p + 1)).collect();
     let mut parts = Vec::new();
     let mut chosen = key.clone();
     for column in all.into_iter().skip(key.len()) {
@@ -144,18 +154,29 @@ fn folded(rows: &[Vec<String>], right: &[usize], width: usize) -> String {
     parts.join("\n")
 }
 
+/// Whether a text may be broken behind a character.
+fn separates(c: char) -> bool {
+    matches!(c, ' ' | '/' | '_' | ',' | ':')
+}
+
+fn longest_word(text: &str) -> usize {
+    text.split_inclusive(separates).map(|word| word.trim_end().chars().count()).max().unwrap_or(0)
+}
+
 /// A text in lines of at most `width` characters, broken behind what separates the parts of names and lists, if possible.
 fn wrapped(text: &str, width: usize) -> String {
     let mut lines = Vec::new();
     let mut rest: Vec<char> = text.chars().collect();
     while rest.len() > width.max(1) {
         let room = &rest[..width.max(1)];
-        let behind = room.iter().rposition(|c| matches!(c, ' ' | '/' | '_' | ',' | '.' | ':' | '-'));
-        // A separator near the begin would leave lines half empty.
-        let at = behind.map(|p| p + 1).filter(|p| *p > width / 3).unwrap_or(width.max(1));
+        // A space that ends the line takes no room.
+        let fits = rest.get(room.len()) == Some(&' ');
+        let behind =
+            if fits { Some(room.len()) } else { room.iter().rposition(|c| separates(*c)).map(|p| p + 1) };
+        let at = behind.unwrap_or(room.len());
         let tail = rest.split_off(at);
         lines.push(rest.iter().collect::<String>().trim_end().to_string());
-        rest = tail;
+        rest = if tail.first() == Some(&' ') { tail[1..].to_vec() } else { tail };
     }
     lines.push(rest.iter().collect());
     lines.join("\n")

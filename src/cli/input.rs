@@ -4,9 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use super::content::{self, Content};
-use super::failure::{Failure, INPUT};
+use super::failure::{Failure, INPUT, USAGE};
 use super::picture::Pictures;
-use super::{folder, format, given, nearest};
+use super::{folder, format, given};
 use crate::dump::file_name;
 use crate::program::{Meta, Role, TensorEntry};
 use crate::tensor_file::{Element, Npz, TensorData};
@@ -73,10 +73,8 @@ pub(super) struct Source {
 
 /// Reads and checks all inputs of a program.
 pub(super) fn read(meta: &Meta, options: &[String], pictures: &Pictures<'_>) -> Result<Inputs, Failure> {
-    let own = |t: &TensorEntry| TensorEntry {
-        preprocess: pictures.preprocess(t.preprocess.as_ref()),
-        ..t.clone()
-    };
+    let own =
+        |t: &TensorEntry| TensorEntry { preprocess: pictures.preprocess(t.preprocess.as_ref()), ..t.clone() };
     let tensors: Vec<TensorEntry> = meta.tensors.iter().filter(|t| t.role == Role::Input).map(own).collect();
     let wanted: Vec<&TensorEntry> = tensors.iter().collect();
     let mut bound = Vec::new();
@@ -122,9 +120,21 @@ pub(super) fn sources(wanted: &[&TensorEntry], options: &[String]) -> Result<Vec
             continue;
         }
         let mut of_each: Vec<Vec<PathBuf>> = wanted.iter().map(|_| Vec::new()).collect();
+        let folder = path.is_dir();
+        let mut nobody = None;
         for file in files {
-            let owners = owners(wanted, &file, option)?;
-            owners.into_iter().for_each(|at| of_each[at].push(file.clone()));
+            match owners(wanted, &file, option) {
+                Ok(owners) => owners.into_iter().for_each(|at| of_each[at].push(file.clone())),
+                // A folder may hold more than the inputs: what a network gave for them, for one.
+                Err(failure) if folder && failure.status == USAGE => {
+                    tracing::info!(file = %file.display(), "called like no input, passed over");
+                    nobody = nobody.or(Some(failure));
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        if let Some(failure) = nobody.filter(|_| of_each.iter().all(Vec::is_empty)) {
+            return Err(failure);
         }
         for (sources, files) in found.iter_mut().zip(of_each).filter(|(_, files)| !files.is_empty()) {
             sources.push(Source { given: path.clone(), files });
@@ -184,7 +194,7 @@ fn owners(wanted: &[&TensorEntry], file: &Path, option: &str) -> Result<Vec<usiz
     };
     if found.is_empty() {
         let why = format!("there are {}, and '{}' is called like none", names(wanted), file.display());
-        return Err(Failure::usage(format!("'{option}': which input?")).why(&why).help(
+        return Err(Failure::usage(format!("'{option}' does not say which input it is for")).why(&why).help(
             "write NAME=FILE, or give an .npz with arrays, or a folder with .npy files, that are called like the inputs",
         ));
     }
@@ -280,7 +290,8 @@ fn typed(tensor: &TensorEntry, path: &Path, array: TensorData) -> Result<TensorD
     let made = array.to(wanted).map_err(|e| {
         let why = format!("input '{}' takes {}, {e}", tensor.name, wanted.numpy_name());
         let help = if found == Element::U8 && wanted == Element::F32 {
-            "save values as float32; if they are pixels, say with --mean and --std how they become values".into()
+            "save values as float32; if they are pixels, say with --mean and --std how they become values"
+                .into()
         } else {
             format!("save it with array.astype(numpy.{})", wanted.numpy_name())
         };
@@ -318,7 +329,8 @@ fn shape_help(wanted: &[u64], found: &[u64]) -> String {
         && [a, b, d] == [c, h, w]
         && *n > 0
     {
-        return "its channels are second, the input's are last: save it with array.transpose(0, 2, 3, 1)".into();
+        return "its channels are second, the input's are last: save it with array.transpose(0, 2, 3, 1)"
+            .into();
     }
     match wanted.split_first() {
         Some((1, rest)) if !rest.is_empty() && rest == found => {
@@ -376,16 +388,24 @@ mod tests {
     fn a_wrong_type_or_shape_says_expected_found_and_what_to_do() {
         let ids = TensorEntry { dtype: "s64".into(), ..entry(&[1, 3]) };
         let error = zeros(&ids, Element::F32, &[1, 3]).unwrap_err();
-        assert!(error.contains("takes int64, the array holds float32") && error.contains("astype(numpy.int64)"), "{error}");
+        assert!(
+            error.contains("takes int64, the array holds float32") && error.contains("astype(numpy.int64)"),
+            "{error}"
+        );
         let error = zeros(&entry(&[1, 3]), Element::U8, &[1, 3]).unwrap_err();
-        assert!(error.contains("takes float32, the array holds uint8") && error.contains("--mean"), "{error}");
+        assert!(
+            error.contains("takes float32, the array holds uint8") && error.contains("--mean"),
+            "{error}"
+        );
         for (wanted, found, says) in [
             (&[1, 3][..], &[3, 1][..], "Nx3 for N runs"),
             (&[1, 3, 4, 5], &[2, 4, 5, 3], "transpose(0, 3, 1, 2)"),
             (&[1, 4, 5, 3], &[1, 3, 4, 5], "transpose(0, 2, 3, 1)"),
             (&[1, 3, 4, 5], &[3, 4, 5], "array[numpy.newaxis]"),
         ] {
-            let error = zeros(&entry(wanted), Element::F32, &found.iter().map(|d| *d as usize).collect::<Vec<_>>()).unwrap_err();
+            let error =
+                zeros(&entry(wanted), Element::F32, &found.iter().map(|d| *d as usize).collect::<Vec<_>>())
+                    .unwrap_err();
             assert!(error.contains("has shape") && error.contains(says), "{error}");
         }
     }

@@ -31,7 +31,9 @@ pub(super) fn man(args: &ManArgs) -> Result<Report, Failure> {
         None => all,
         Some(name) => match all.get_subcommands().find(|c| c.get_name() == name) {
             // The page of a command is called like the command line that it is about.
-            Some(found) => found.clone().bin_name(format!("rcar-iss {name}")).display_name(format!("rcar-iss-{name}")),
+            Some(found) => {
+                found.clone().bin_name(format!("rcar-iss {name}")).display_name(format!("rcar-iss-{name}"))
+            }
             None => {
                 let known: Vec<&str> = all.get_subcommands().map(clap::Command::get_name).collect();
                 return Err(Failure::usage(format!("there is no command '{name}'"))
@@ -42,6 +44,8 @@ pub(super) fn man(args: &ManArgs) -> Result<Report, Failure> {
     };
     let mut page = Vec::new();
     clap_mangen::Man::new(wanted)
+        .source(format!("rcar-iss {}", env!("CARGO_PKG_VERSION")))
+        .manual("rcar-iss")
         .render(&mut page)
         .map_err(|e| Failure::new(super::failure::NO, format!("the manual page: {e}")))?;
     hand_out(page, args.output.as_deref())

@@ -21,9 +21,9 @@ mod compare;
 mod compile;
 mod content;
 mod dequantize;
+mod describe;
 mod diagnose;
 mod diff;
-mod describe;
 mod disasm;
 mod engine;
 mod estimate;
@@ -167,5 +167,8 @@ fn logging(verbose: u8, quiet: bool) {
         .with_writer(std::io::stderr)
         .with_ansi(stderr_is_terminal)
         .without_time()
+        .with_target(verbose > 1)
+        // A reader of stderr that went away is no error.
+        .log_internal_errors(false)
         .init();
 }

@@ -125,8 +125,7 @@ pub(super) fn import(path: &Path, args: &ModelArgs) -> Result<(Imported, Compile
     let options = import_options(args)?;
     let model = load(path)?;
     check_extents(model.graph(), &options)?;
-    let mut imported =
-        onnx::import(&model, &options).map_err(|e| import_failure(path, model.graph(), &e))?;
+    let mut imported = onnx::import(&model, &options).map_err(|e| import_failure(path, model.graph(), &e))?;
     if imported.graph.name.is_empty() {
         let stem = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
         imported.graph.name = if given::is_stdin(path) { "stdin".into() } else { stem };

@@ -49,10 +49,7 @@ mod tests {
         assert_eq!(nearest("Output", known), ["output"]);
         assert_eq!(nearest("conv1", known), ["conv1_quant", "/block/conv1/Conv"]);
         assert!(nearest("weights", known).is_empty() && nearest("x", ["y"]).is_empty());
-        assert_eq!(
-            question("conv2_quant", known).unwrap(),
-            "did you mean 'conv0_quant' or 'conv1_quant'?"
-        );
+        assert_eq!(question("conv2_quant", known).unwrap(), "did you mean 'conv0_quant' or 'conv1_quant'?");
         assert_eq!(question("weights", known), None);
     }
 }

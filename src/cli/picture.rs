@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::args::PictureArgs;
 use super::failure::Failure;
-use super::sidecar;
+use super::{given, sidecar};
 use crate::image;
 use crate::program::{Preprocess, TensorEntry};
 
@@ -49,7 +49,10 @@ impl Pictures<'_> {
         let refused = |e: image::ImageError| Failure::image(path, &e);
         let image::Picture { image, format, orientation } = image::decode(bytes).map_err(refused)?;
         let (width, height) = (image.width, image.height);
-        tracing::info!(file = %path.display(), %format, width, height, orientation, "picture");
+        tracing::info!(file = %path.display(), %format, width, height, "picture");
+        if orientation != 1 {
+            tracing::info!(file = %path.display(), "turned, as its EXIF orientation {orientation} says");
+        }
         let shape = self.planes(&tensor.shape);
         let size = match tensor.dtype.as_str() {
             "f32" => 4,
@@ -83,10 +86,16 @@ impl Pictures<'_> {
     }
 
     /// Pixels in the input's order → values, as for a picture.
-    pub(super) fn normalize(&self, tensor: &TensorEntry, pixels: &[u8], how: &Preprocess) -> Result<Vec<u8>, Failure> {
+    pub(super) fn normalize(
+        &self,
+        tensor: &TensorEntry,
+        pixels: &[u8],
+        how: &Preprocess,
+    ) -> Result<Vec<u8>, Failure> {
         self.check(tensor, how)?;
         let channels = self.channels(tensor);
-        let plane = if self.typed.nhwc { 1 } else { tensor.shape.iter().skip(2).product::<u64>().max(1) as usize };
+        let plane =
+            if self.typed.nhwc { 1 } else { tensor.shape.iter().skip(2).product::<u64>().max(1) as usize };
         let value = |(at, v): (usize, &u8)| {
             let channel = at / plane % channels;
             let mean = how.mean.get(channel).or(how.mean.first()).copied().unwrap_or(0.0);
@@ -124,7 +133,7 @@ impl Pictures<'_> {
                 let why = format!("it has {} numbers, the input {channels} channels", values.len());
                 return Err(Failure::usage(format!("{what} of input '{}'", tensor.name))
                     .why(&why)
-                    .help("give one number, or one for each channel"));
+                    .help("one number, or one for each channel"));
             }
         }
         if let Some(odd) = how.mean.iter().chain(&how.std).find(|v| !v.is_finite()) {
@@ -132,19 +141,25 @@ impl Pictures<'_> {
                 .why(&format!("{odd} is no number to compute with")));
         }
         if how.std.contains(&0.0) {
-            return Err(Failure::usage(format!("std of input '{}'", tensor.name))
-                .why(&"0 is nothing to divide by"));
+            return Err(
+                Failure::usage(format!("std of input '{}'", tensor.name)).why(&"0 is nothing to divide by")
+            );
         }
         Ok(())
     }
 
     /// Nobody says how pixels become values; perhaps because the sidecar cannot be used.
     fn unknown(&self, tensor: &TensorEntry, path: &Path) -> Failure {
-        let help = format!(
-            "give --mean and --std, or write them into {} beside the model, under [input.{}]",
-            self.model.with_extension("toml").file_name().unwrap_or_default().to_string_lossy(),
-            sidecar::key(&tensor.name)
-        );
+        let beside = self.model.with_extension("toml");
+        let help = if given::is_stdin(self.model) {
+            "give --mean and --std".into()
+        } else {
+            format!(
+                "give --mean and --std, or write them into {} beside the model, under [input.{}]",
+                beside.file_name().unwrap_or_default().to_string_lossy(),
+                sidecar::key(&tensor.name)
+            )
+        };
         let why = match sidecar::read_beside(self.model) {
             Err(failure) => {
                 format!(
@@ -178,7 +193,8 @@ impl Pictures<'_> {
 fn channels_last(values: &[u8], shape: &[u64], size: usize) -> Vec<u8> {
     let [_, channels, height, width] = *shape else { return values.to_vec() };
     let (channels, plane) = (channels as usize, (height * width) as usize);
-    let at = |i: usize| values.chunks_exact(size).nth(i % channels * plane + i / channels).unwrap_or_default();
+    let at =
+        |i: usize| values.chunks_exact(size).nth(i % channels * plane + i / channels).unwrap_or_default();
     (0..plane * channels).flat_map(at).copied().collect()
 }
 
@@ -216,7 +232,8 @@ mod tests {
 
     #[test]
     fn pixels_are_normalized_in_either_order() {
-        for (nhwc, shape, pixels) in [(false, [1, 2, 1, 2], [3, 5, 4, 8]), (true, [1, 1, 2, 2], [3, 4, 5, 8])] {
+        for (nhwc, shape, pixels) in [(false, [1, 2, 1, 2], [3, 5, 4, 8]), (true, [1, 1, 2, 2], [3, 4, 5, 8])]
+        {
             let typed = args(&[1.0, 2.0], &[2.0], nhwc);
             let pictures = Pictures { typed: &typed, model: Path::new("m.onnx") };
             let how = pictures.preprocess(None).unwrap();

@@ -56,11 +56,8 @@ pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
         unordered: args.max_unordered.unwrap_or(defaults.unordered),
         comparisons: args.max_comparisons.unwrap_or(defaults.comparisons),
     };
-    let inputs = input::read(
-        &program.meta,
-        &args.input,
-        &Pictures { typed: &args.pictures, model: &args.file },
-    )?;
+    let inputs =
+        input::read(&program.meta, &args.input, &Pictures { typed: &args.pictures, model: &args.file })?;
     if args.trace.is_some() && inputs.runs > 1 {
         return Err(Failure::usage(format!("--trace needs one input, there are {}", inputs.runs))
             .help("give an array without the leading dimension, or one picture"));

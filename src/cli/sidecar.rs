@@ -96,7 +96,7 @@ impl Sidecar {
 /// program's, and arrays do not need it. Pictures do: see [`read_beside`].
 pub(super) fn find(model: &Path) -> Sidecar {
     read_beside(model).unwrap_or_else(|failure| {
-        tracing::warn!("passed over, pictures and class names do without it: {}", failure.text());
+        tracing::warn!("{}; pictures and class names do without it", failure.text());
         Sidecar::default()
     })
 }

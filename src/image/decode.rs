@@ -99,16 +99,16 @@ impl From<png::DecodingError> for PngError {
 fn png_from(source: &mut Cursor<&[u8]>) -> Result<(Image, Orientation), PngError> {
     let own = |reason: String| PngError::Ours(refused(Format::Png, reason));
     let mut decoder = png::Decoder::new(source);
-    decoder.set_transformations(png::Transformations::EXPAND | png::Transformations::STRIP_16);
+    let indexed = decoder.read_header_info()?.color_type == png::ColorType::Indexed;
+    // Palettes are looked up here: files with one that ends inside a colour exist, and other decoders read them.
+    decoder.set_transformations(if indexed {
+        png::Transformations::IDENTITY
+    } else {
+        png::Transformations::EXPAND | png::Transformations::STRIP_16
+    });
     let mut reader = decoder.read_info()?;
     let (width, height) = (reader.info().width as usize, reader.info().height as usize);
     check_size(width, height).map_err(PngError::Ours)?;
-    // The decoder takes apart what is there in steps of three, and looks up pixels in 256 entries.
-    if let Some(palette) = &reader.info().palette
-        && (palette.is_empty() || !palette.len().is_multiple_of(3) || palette.len() > 3 * 256)
-    {
-        return Err(own(format!("its palette has {} bytes, no whole number of colours", palette.len())));
-    }
     let size = reader.output_buffer_size().ok_or_else(|| own("its size overflows".into()))?;
     let mut data = vec![0; size];
     let frame = reader.next_frame(&mut data)?;
@@ -116,6 +116,12 @@ fn png_from(source: &mut Cursor<&[u8]>) -> Result<(Image, Orientation), PngError
     reader.finish()?;
     let orientation = turned(reader.info().exif_metadata.as_deref());
     data.truncate(frame.buffer_size());
+    if indexed {
+        let palette = reader.info().palette.as_deref().unwrap_or_default();
+        let data = coloured(&data, frame.line_size, width, frame.bit_depth as usize, palette)
+            .ok_or_else(|| own("its palette holds no colour".into()))?;
+        return Ok((Image { width, height, channels: 3, data }, orientation));
+    }
     let (channels, keep) = match frame.color_type {
         png::ColorType::Grayscale => (1, 1),
         png::ColorType::GrayscaleAlpha => (2, 1),
@@ -124,6 +130,21 @@ fn png_from(source: &mut Cursor<&[u8]>) -> Result<(Image, Orientation), PngError
         png::ColorType::Indexed => return Err(own("its palette was not expanded".into())),
     };
     Ok((Image { width, height, channels: keep, data: kept(data, channels, keep) }, orientation))
+}
+
+/// The colours of rows of indices, the first pixel in the highest bits of a byte. An index behind the palette is black.
+fn coloured(rows: &[u8], line: usize, width: usize, bits: usize, palette: &[u8]) -> Option<Vec<u8>> {
+    let colours = palette.as_chunks::<3>().0;
+    if colours.is_empty() {
+        return None;
+    }
+    let each = 8 / bits.clamp(1, 8);
+    let pixel = |row: &[u8], x: usize| {
+        let byte = row.get(x / each).copied().unwrap_or(0);
+        let index = usize::from(byte) >> (8 - bits - x % each * bits) & ((1 << bits) - 1);
+        colours.get(index).copied().unwrap_or([0; 3])
+    };
+    Some(rows.chunks(line.max(1)).flat_map(|row| (0..width).flat_map(move |x| pixel(row, x))).collect())
 }
 
 /// The first `keep` of every `channels` samples.
@@ -146,8 +167,7 @@ fn jpeg(bytes: &[u8]) -> Result<(Image, Orientation), ImageError> {
         drop(decoder);
         return Err(refused_at(Format::Jpeg, &source, e));
     }
-    let (width, height) =
-        decoder.dimensions().ok_or_else(|| refused(Format::Jpeg, "it tells no size"))?;
+    let (width, height) = decoder.dimensions().ok_or_else(|| refused(Format::Jpeg, "it tells no size"))?;
     check_size(width, height)?;
     let grey = decoder.input_colorspace() == Some(ColorSpace::Luma);
     let (space, channels) = if grey { (ColorSpace::Luma, 1) } else { (ColorSpace::RGB, 3) };
@@ -278,7 +298,10 @@ mod tests {
         ];
         for (tag, (width, data)) in (1..).zip(turned) {
             let found = decode(&oriented(tag)).unwrap();
-            assert_eq!((found.orientation, found.image.width, &found.image.data[..]), (tag, width, &data[..]));
+            assert_eq!(
+                (found.orientation, found.image.width, &found.image.data[..]),
+                (tag, width, &data[..])
+            );
         }
         // What no camera writes turns nothing.
         assert_eq!(decode(&oriented(9)).unwrap().orientation, 1);
@@ -343,10 +366,18 @@ mod tests {
                 assert_eq!(image.data, [1, 2, 3, 40, 50, 60, 7, 8, 9, 40, 50, 60], "{bits:?} {trns:?}");
             }
         }
-        for bytes in [1, 4, 5, 3 * 256 + 1] {
+        for bytes in [1, 2] {
             let odd = paletted(png::BitDepth::Eight, &vec![9; bytes], &[], &[0; 4]);
             let error = decode(&odd).unwrap_err().to_string();
-            assert!(error.contains("PNG"), "{bytes}: {error}");
+            assert!(error.contains("no colour"), "{bytes}: {error}");
+        }
+        // What is left behind the last whole colour is none.
+        for bytes in [4, 5, 3 * 256 + 1] {
+            let odd = paletted(png::BitDepth::Eight, &vec![9; bytes], &[], &[0, 0, 1, 0]);
+            let image = decode(&odd).unwrap().image;
+            let second = if bytes < 6 { 0 } else { 9 };
+            assert_eq!(image.data[..3], [9; 3]);
+            assert_eq!(image.data[6..9], [second; 3], "{bytes}");
         }
     }
 

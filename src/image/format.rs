@@ -68,8 +68,8 @@ impl fmt::Display for Format {
 
 /// Extensions of pictures that are not read.
 pub const FOREIGN_EXTENSIONS: [&str; 22] = [
-    "heic", "heif", "avif", "jxl", "jp2", "j2k", "ppm", "pgm", "pbm", "pnm", "ico", "svg", "psd", "exr", "hdr",
-    "qoi", "dds", "tga", "dng", "raw", "cr2", "nef",
+    "heic", "heif", "avif", "jxl", "jp2", "j2k", "ppm", "pgm", "pbm", "pnm", "ico", "svg", "psd", "exr",
+    "hdr", "qoi", "dds", "tga", "dng", "raw", "cr2", "nef",
 ];
 
 /// Beginnings of files, and what they are.

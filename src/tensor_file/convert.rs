@@ -75,9 +75,7 @@ impl TensorData {
     pub fn floats(&self) -> Option<Vec<f32>> {
         let b = &self.bytes;
         Some(match self.element {
-            Element::F16 => {
-                b.as_chunks().0.iter().map(|v| half::f16::from_le_bytes(*v).to_f32()).collect()
-            }
+            Element::F16 => b.as_chunks().0.iter().map(|v| half::f16::from_le_bytes(*v).to_f32()).collect(),
             Element::F64 => b.as_chunks().0.iter().map(|v| f64::from_le_bytes(*v) as f32).collect(),
             Element::F32 => b.as_chunks().0.iter().map(|v| f32::from_le_bytes(*v)).collect(),
             _ => return None,
@@ -113,16 +111,25 @@ mod tests {
         assert_eq!(wide.bytes, [-1_i64, 7].map(i64::to_le_bytes).concat());
         assert_eq!(wide.to(Element::S8).unwrap().bytes, [255, 7]);
         let error = words.to(Element::U8).unwrap_err().to_string();
-        assert!(error.contains("int32") && error.contains("value -1 (element 0) is none of uint8"), "{error}");
+        assert!(
+            error.contains("int32") && error.contains("value -1 (element 0) is none of uint8"),
+            "{error}"
+        );
         let large = array(Element::U64, &u64::MAX.to_le_bytes());
-        assert!(matches!(large.to(Element::S64), Err(ConvertError::Range { value, .. }) if value == i128::from(u64::MAX)));
+        assert!(
+            matches!(large.to(Element::S64), Err(ConvertError::Range { value, .. }) if value == i128::from(u64::MAX))
+        );
     }
 
     #[test]
     fn floats_round_to_nearest_and_kinds_do_not_mix() {
         let double = array(Element::F64, &0.1_f64.to_le_bytes());
         assert_eq!(double.clone().to(Element::F32).unwrap().bytes, 0.1_f32.to_le_bytes());
-        for (from, to) in [(double, Element::S64), (array(Element::U8, &[1]), Element::F32), (array(Element::Bool, &[1]), Element::U8)] {
+        for (from, to) in [
+            (double, Element::S64),
+            (array(Element::U8, &[1]), Element::F32),
+            (array(Element::Bool, &[1]), Element::U8),
+        ] {
             let found = from.element;
             assert_eq!(from.to(to), Err(ConvertError::Kind { found }));
         }

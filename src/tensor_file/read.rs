@@ -136,9 +136,9 @@ fn header(bytes: &[u8]) -> Result<&[u8], TensorFileError> {
 /// Where the header says that elements are floats (`f`) or unsigned integers (`u`) of two bytes.
 fn words_at(bytes: &[u8], kind: u8) -> Option<usize> {
     let text = header(bytes).ok()?;
-    let at = text.windows(5).position(|w| {
-        matches!(w, [b'\'' | b'"', b'<' | b'>' | b'=', k, b'2', b'\'' | b'"'] if *k == kind)
-    })?;
+    let at = text
+        .windows(5)
+        .position(|w| matches!(w, [b'\'' | b'"', b'<' | b'>' | b'=', k, b'2', b'\'' | b'"'] if *k == kind))?;
     // The header's text is a part of the bytes.
     Some(text.as_ptr() as usize - bytes.as_ptr() as usize + at + 2)
 }

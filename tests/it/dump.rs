@@ -50,7 +50,7 @@ fn a_selection_names_layers_or_tensors() {
     };
     assert!(refused("CONV").contains("'CONV'"), "{}", refused("CONV"));
     assert!(refused("t").contains("--observe 't'"), "{}", refused("t"));
-    assert!(refused("zzz").contains("info --tensors"), "{}", refused("zzz"));
+    assert!(refused("zzz").contains("'zzz'"), "{}", refused("zzz"));
 }
 
 #[test]

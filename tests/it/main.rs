@@ -15,6 +15,7 @@ mod files;
 mod float_forms;
 mod floats;
 mod graphs;
+mod inputs_cli;
 mod isa;
 mod kernels;
 mod numbers;
@@ -36,6 +37,7 @@ mod trace;
 mod tune;
 mod tutorial;
 mod weights;
+mod words;
 
 /// A fresh empty folder for one test.
 fn scratch(name: &str) -> std::path::PathBuf {

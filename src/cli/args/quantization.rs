@@ -19,22 +19,33 @@ pub(in crate::cli) struct ShapeArgs {
 
 /// How pictures become inputs; without these, as MODEL.toml beside the model says.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Pictures")]
 pub(in crate::cli) struct PictureArgs {
     /// Subtracted from pixels of 0 to 255: one number, or one for each channel
-    #[arg(long, value_name = "N,…", value_delimiter = ',', allow_hyphen_values = true)]
+    #[arg(
+        help_heading = "Pictures",
+        long,
+        value_name = "N,…",
+        value_delimiter = ',',
+        allow_hyphen_values = true
+    )]
     pub(in crate::cli) mean: Vec<f32>,
     /// Divides what is left: one number, or one for each channel
-    #[arg(long, value_name = "N,…", value_delimiter = ',', allow_hyphen_values = true)]
+    #[arg(
+        help_heading = "Pictures",
+        long,
+        value_name = "N,…",
+        value_delimiter = ',',
+        allow_hyphen_values = true
+    )]
     pub(in crate::cli) std: Vec<f32>,
     /// Short side before the centre is cut out
-    #[arg(long, value_name = "PIXELS")]
+    #[arg(help_heading = "Pictures", long, value_name = "PIXELS")]
     pub(in crate::cli) resize: Option<u32>,
     /// Channels are blue, green, red
-    #[arg(long)]
+    #[arg(help_heading = "Pictures", long)]
     pub(in crate::cli) bgr: bool,
     /// The model's input is [1, H, W, C]
-    #[arg(long)]
+    #[arg(help_heading = "Pictures", long)]
     pub(in crate::cli) nhwc: bool,
 }
 
