@@ -153,7 +153,11 @@ fn listed(dir: &Path) -> Result<Vec<PathBuf>, ReferenceError> {
     let failed = |e: std::io::Error| ReferenceError::File { path: dir.to_path_buf(), reason: e.to_string() };
     let mut found = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(failed)? {
-        found.push(entry.map_err(failed)?.path());
+        let path = entry.map_err(failed)?.path();
+        // What is hidden was made by a system (`._x.npy`), not by a framework.
+        if !path.file_name().is_some_and(|n| n.as_encoded_bytes().starts_with(b".")) {
+            found.push(path);
+        }
     }
     found.sort();
     Ok(found)

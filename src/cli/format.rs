@@ -138,7 +138,7 @@ fn folded(rows: &[Vec<String>], right: &[usize], width: usize) -> String {
     }
     // Up to the first text: the number and the name of what a row is about.
     let key: Vec<usize> =
-        all.iter().copied().take(all.iter().position(|c| is_text(c)).map_or(1, |p| p + 1)).collect();
+        all.iter().copied().take(all.iter().position(is_text).map_or(1, |p| p + 1)).collect();
     let mut parts = Vec::new();
     let mut chosen = key.clone();
     for column in all.into_iter().skip(key.len()) {
@@ -156,7 +156,7 @@ fn folded(rows: &[Vec<String>], right: &[usize], width: usize) -> String {
 
 /// Whether a text may be broken behind a character.
 fn separates(c: char) -> bool {
-    matches!(c, ' ' | '/' | '_' | ',' | ':')
+    matches!(c, ' ' | '/' | '_')
 }
 
 fn longest_word(text: &str) -> usize {

@@ -7,6 +7,7 @@ use super::failure::Failure;
 use super::{given, sidecar};
 use crate::image;
 use crate::program::{Preprocess, TensorEntry};
+use crate::tensor_file::Element;
 
 /// What is said about pictures beside what a program or model says itself.
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +59,8 @@ impl Pictures<'_> {
             "f32" => 4,
             "u8" => 1,
             other => {
-                let why = format!("a picture cannot become input '{}' of type {other}", tensor.name);
+                let numpy = Element::from_name(other).map(Element::numpy_name).unwrap_or(other);
+                let why = format!("a picture cannot become input '{}' of type {numpy}", tensor.name);
                 return Err(Failure::file(path, &why).help("give a .npy file"));
             }
         };

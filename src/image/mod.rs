@@ -1,8 +1,9 @@
 //! Pictures as network inputs: PNG, JPEG, BMP, GIF, TIFF and WebP, resized, cropped and normalized as a
 //! [`Preprocess`] says.
 //!
-//! The same picture gives the same bits everywhere: JPEG is decoded by portable code (no SIMD variants), resizing is
-//! exact integer arithmetic ([`resize`]), and normalization is one f32 subtraction and one f32 division per value.
+//! The same picture gives the same bits everywhere: JPEG is decoded by portable code (no SIMD variants, unless it lies inside
+//! a TIFF), resizing is exact integer arithmetic ([`resize`]), and normalization is one f32 subtraction and one f32 division
+//! per value.
 //! Alpha is dropped, 16-bit samples keep their upper 8 bits, and a picture is turned as its EXIF orientation says.
 
 mod decode;

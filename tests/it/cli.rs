@@ -24,7 +24,12 @@ fn seven() -> String {
 
 fn rcar_iss(args: &[&str]) -> Output {
     // Which library runs float networks must not depend on who runs the tests.
-    Command::new(env!("CARGO_BIN_EXE_rcar-iss")).env_remove("ORT_DYLIB_PATH").args(args).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_rcar-iss"))
+        .env_remove("ORT_DYLIB_PATH")
+        .env_remove("COLUMNS")
+        .args(args)
+        .output()
+        .unwrap()
 }
 
 /// Runs a command that must succeed, and returns what it printed.
