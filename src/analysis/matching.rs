@@ -22,6 +22,29 @@ const SUFFIXES: [&str; 6] = [
     ".before_reshape",
 ];
 
+/// A name in a map that nothing has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MapError {
+    /// On the program's side.
+    #[error("the map names \"{name}\", which is no tensor, layer or ONNX node of the program{}", .removed.as_ref().map_or_else(String::new, |why| format!(": {why}")))]
+    Ours {
+        /// As the map has it.
+        name: String,
+        /// Why the program has no tensor of that name, if the model has one.
+        removed: Option<String>,
+        /// What the program has.
+        known: Vec<String>,
+    },
+    /// On the reference's side.
+    #[error("the map names \"{name}\", which the reference does not have")]
+    Theirs {
+        /// As the map has it.
+        name: String,
+        /// What the reference has.
+        known: Vec<String>,
+    },
+}
+
 /// The names that a reference offers.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Offer {
@@ -29,6 +52,8 @@ pub struct Offer {
     pub names: BTreeSet<String>,
     /// Tensors that are read by nothing but a Relu or Clip, and its result.
     pub clamped: BTreeMap<String, String>,
+    /// By the name of a node, its first output.
+    pub nodes: BTreeMap<String, String>,
     /// Names are those of files: characters that file names cannot have are replaced.
     pub files: bool,
 }
@@ -58,13 +83,21 @@ impl Offer {
             let only = readers.get(from.as_str()) == Some(&1) && !outputs.contains(from.as_str());
             only.then(|| (from.clone(), to.clone()))
         });
-        Offer { names, clamped: clamped.collect(), files: false }
+        let named = graph.node.iter().filter(|n| !n.name().is_empty());
+        let first = named.filter_map(|n| Some((n.name().to_string(), n.output.first()?.clone())));
+        let nodes = first.filter(|(_, output)| names.contains(output)).collect();
+        Offer { names, clamped: clamped.collect(), nodes, files: false }
     }
 
     fn find(&self, name: &str) -> Option<String> {
         let stem = file_name(name);
         let candidates = if self.files { vec![name, stem.as_str()] } else { vec![name] };
         candidates.into_iter().find(|c| self.names.contains(*c)).map(str::to_string)
+    }
+
+    /// A tensor by its own name, or by that of the node which computes it.
+    fn find_mapped(&self, name: &str) -> Option<String> {
+        self.find(name).or_else(|| self.nodes.get(name).cloned())
     }
 }
 
@@ -105,30 +138,36 @@ pub fn float_name(tensor: &str) -> &str {
 }
 
 impl Matching {
-    /// Matches a program's tensors with what a reference offers. `map` names the reference of a tensor or of a layer
-    /// where names do not say it.
+    /// Matches a program's tensors with what a reference offers. `map` names the reference of a tensor, a layer or an ONNX
+    /// node where names do not say it; on either side also by the names that the models have.
     ///
     /// # Errors
     /// The map names something that is on neither side.
-    pub fn of(meta: &Meta, offer: &Offer, map: &BTreeMap<String, String>) -> Result<Matching, String> {
+    pub fn of(meta: &Meta, offer: &Offer, map: &BTreeMap<String, String>) -> Result<Matching, MapError> {
         let is_layer = |t: &&TensorEntry| t.role != Role::Input;
         let known = meta.tensors.iter().map(|t| &t.name).chain(meta.removed.iter().map(|r| &r.tensor));
         let present: BTreeSet<&str> = known.map(|n| float_name(n)).collect();
         for (ours, theirs) in map {
-            if offer.find(theirs).is_none() {
-                return Err(format!("the map names \"{theirs}\", which the reference does not have"));
+            if offer.find_mapped(theirs).is_none() {
+                let known = offer.names.iter().chain(offer.nodes.keys()).cloned().collect();
+                return Err(MapError::Theirs { name: theirs.clone(), known });
             }
-            let named =
-                meta.tensors.iter().any(|t| t.name == *ours) || meta.layers.iter().any(|l| l.name == *ours);
-            if !named {
-                return Err(format!(
-                    "the map names \"{ours}\", which is no tensor and no layer of the program"
-                ));
+            if !meta.tensors.iter().any(|t| names_of(t, layer_of(meta, t)).any(|n| n == ours)) {
+                return Err(MapError::Ours {
+                    name: ours.clone(),
+                    removed: meta.removed.iter().find(|r| r.tensor == *ours).map(|r| r.reason.clone()),
+                    known: meta
+                        .tensors
+                        .iter()
+                        .flat_map(|t| names_of(t, layer_of(meta, t)))
+                        .map(str::to_string)
+                        .collect(),
+                });
             }
         }
         let mut matching = Matching::default();
         for tensor in meta.tensors.iter().filter(is_layer) {
-            let layer = tensor.layer.and_then(|l| meta.layers.get(l as usize));
+            let layer = layer_of(meta, tensor);
             match find(tensor, layer, offer, map, &present) {
                 Ok(name) => {
                     matching.pairs.insert(tensor.name.clone(), name);
@@ -149,13 +188,25 @@ impl Matching {
     pub fn refuse(&mut self, meta: &Meta, tensor: &str, reason: String) {
         self.pairs.remove(tensor);
         let entry = meta.tensors.iter().find(|t| t.name == tensor);
-        let layer = entry.and_then(|t| t.layer).and_then(|l| meta.layers.get(l as usize));
+        let layer = entry.and_then(|t| layer_of(meta, t));
         self.unmatched.push(Unmatched {
             layer: layer.map_or_else(String::new, |l| l.name.clone()),
             tensor: tensor.into(),
             reason,
         });
     }
+}
+
+fn layer_of<'a>(meta: &'a Meta, tensor: &TensorEntry) -> Option<&'a Layer> {
+    tensor.layer.and_then(|l| meta.layers.get(l as usize))
+}
+
+/// What a map may call a tensor, the closest name first: its own, its layer's, that of the float tensor which it was made
+/// from, those of the layer's ONNX nodes.
+fn names_of<'a>(tensor: &'a TensorEntry, layer: Option<&'a Layer>) -> impl Iterator<Item = &'a str> {
+    let nodes = layer.into_iter().flat_map(|l| &l.onnx_nodes).map(String::as_str);
+    let own = std::iter::once(tensor.name.as_str());
+    own.chain(layer.map(|l| l.name.as_str())).chain(std::iter::once(float_name(&tensor.name))).chain(nodes)
 }
 
 fn find(
@@ -165,8 +216,8 @@ fn find(
     map: &BTreeMap<String, String>,
     present: &BTreeSet<&str>,
 ) -> Result<String, String> {
-    let mapped = map.get(&tensor.name).or_else(|| map.get(&layer?.name));
-    if let Some(name) = mapped.and_then(|m| offer.find(m)) {
+    let mapped = names_of(tensor, layer).find_map(|name| map.get(name));
+    if let Some(name) = mapped.and_then(|m| offer.find_mapped(m)) {
         return Ok(name);
     }
     let base = float_name(&tensor.name);
@@ -188,6 +239,7 @@ fn find(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::program::RemovedEntry;
 
     fn tensor(name: &str) -> TensorEntry {
         TensorEntry { name: name.into(), layer: Some(0), ..TensorEntry::default() }
@@ -212,9 +264,11 @@ mod tests {
         let offer = Offer {
             names: ["conv_o", "relu_o", "add_o"].map(String::from).into(),
             clamped: [("conv_o".to_string(), "relu_o".to_string())].into(),
+            nodes: [("Add_7".to_string(), "add_o".to_string())].into(),
             files: false,
         };
-        let layers = vec![Layer { name: "conv".into(), ..Layer::default() }];
+        let nodes = vec!["/conv/Conv".into(), "/conv/Relu".into()];
+        let layers = vec![Layer { name: "conv".into(), onnx_nodes: nodes, ..Layer::default() }];
         let mut meta = Meta { layers, tensors: vec![tensor("conv_o_quantized")], ..Meta::default() };
         let matching = Matching::of(&meta, &offer, &BTreeMap::new()).unwrap();
         assert_eq!(matching.pairs["conv_o_quantized"], "relu_o");
@@ -223,10 +277,22 @@ mod tests {
         meta.tensors.push(tensor("relu_o_quantized"));
         let matching = Matching::of(&meta, &offer, &BTreeMap::new()).unwrap();
         assert_eq!(matching.pairs["conv_o_quantized"], "conv_o");
-        let map = [("conv".to_string(), "add_o".to_string())].into();
-        let matching = Matching::of(&meta, &offer, &map).unwrap();
-        assert_eq!(matching.pairs["conv_o_quantized"], "add_o");
+        // By the tensor's name, the layer's, the float tensor's or a node's; the reference by its tensor or node.
+        for ours in ["conv_o_quantized", "conv", "conv_o", "/conv/Relu"] {
+            for theirs in ["add_o", "Add_7"] {
+                let map = [(ours.to_string(), theirs.to_string())].into();
+                let matching = Matching::of(&meta, &offer, &map).unwrap();
+                assert_eq!(matching.pairs["conv_o_quantized"], "add_o", "{ours} {theirs}");
+            }
+        }
         let map = [("conv".to_string(), "other".to_string())].into();
-        assert!(Matching::of(&meta, &offer, &map).unwrap_err().contains("\"other\""));
+        let error = Matching::of(&meta, &offer, &map).unwrap_err();
+        assert!(matches!(&error, MapError::Theirs { name, .. } if name == "other"), "{error}");
+        let map = [("konv".to_string(), "add_o".to_string())].into();
+        let error = Matching::of(&meta, &offer, &map).unwrap_err();
+        assert!(matches!(&error, MapError::Ours { known, .. } if known.contains(&"conv".to_string())));
+        meta.removed.push(RemovedEntry { tensor: "konv".into(), reason: "fused".into() });
+        let error = Matching::of(&meta, &offer, &map).unwrap_err().to_string();
+        assert!(error.contains("konv") && error.contains(": fused"), "{error}");
     }
 }

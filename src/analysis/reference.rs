@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::layout::{Axes, RefLayout, arrange, axes};
-use super::matching::{Matching, Offer};
+use super::matching::{MapError, Matching, Offer};
 use crate::dump;
 use crate::float::{Collected, Engine, Stream, Threads};
 use crate::onnx::{LoadedModel, float_network, given_inputs};
@@ -26,8 +26,8 @@ pub enum ReferenceError {
     #[error("the float network: {0}")]
     Network(String),
     /// The map is wrong.
-    #[error("{0}")]
-    Map(String),
+    #[error(transparent)]
+    Map(#[from] MapError),
 }
 
 /// Why an array of a reference cannot stand for a tensor.
@@ -109,6 +109,7 @@ impl Reference {
             Reference::Files { runs, .. } => Offer {
                 names: runs.iter().flat_map(|r| r.keys().cloned()).collect(),
                 clamped: BTreeMap::new(),
+                nodes: BTreeMap::new(),
                 files: true,
             },
         }
@@ -133,7 +134,7 @@ impl Reference {
         map: &BTreeMap<String, String>,
         layout: RefLayout,
     ) -> Result<Bound<'_>, ReferenceError> {
-        let matching = Matching::of(meta, &self.offer(), map).map_err(ReferenceError::Map)?;
+        let matching = Matching::of(meta, &self.offer(), map)?;
         let mut remarks = Vec::new();
         let source = match self {
             Reference::Network { model, engine } => {
@@ -207,7 +208,11 @@ fn listed(dir: &Path) -> Result<Vec<PathBuf>, ReferenceError> {
     let failed = |e: std::io::Error| ReferenceError::File { path: dir.to_path_buf(), reason: e.to_string() };
     let mut found = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(failed)? {
-        found.push(entry.map_err(failed)?.path());
+        let path = entry.map_err(failed)?.path();
+        // What is hidden was made by a system (`._x.npy`), not by a framework.
+        if !path.file_name().is_some_and(|n| n.as_encoded_bytes().starts_with(b".")) {
+            found.push(path);
+        }
     }
     found.sort();
     Ok(found)
@@ -367,15 +372,10 @@ fn cut(
     (run, runs): (usize, usize),
     (layout, told): (RefLayout, RefLayout),
 ) -> Result<Vec<f32>, Misfit> {
-    let b = &array.bytes;
-    let all: Vec<f32> = match array.element {
-        Element::F32 => b.as_chunks().0.iter().map(|v| f32::from_le_bytes(*v)).collect(),
-        Element::F64 => b.as_chunks().0.iter().map(|v| f64::from_le_bytes(*v) as f32).collect(),
-        other => {
-            let found = other.numpy_name();
-            return Err(Misfit::Array(format!("the reference holds {found}, floats are expected")));
-        }
-    };
+    let found = array.element.numpy_name();
+    let all = array
+        .floats()
+        .ok_or_else(|| Misfit::Array(format!("the reference holds {found}, floats are expected")))?;
     let wanted = shape(tensor);
     let size: usize = wanted.iter().product();
     let held = if size > 0 && all.len().is_multiple_of(size) { all.len() / size } else { 0 };

@@ -3,11 +3,12 @@
 mod accuracy;
 mod engine;
 mod quantization;
+mod stdin;
 
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
 use crate::isa::Profile;
 use crate::sim::engine::fast::Level;
@@ -18,7 +19,7 @@ pub(super) use quantization::{CalibrationArgs, PictureArgs, QuantizeArgs, ShapeA
 #[derive(Debug, Parser)]
 #[command(
     name = "rcar-iss",
-    version,
+    version = super::manual::version(),
     about = "Compiles quantized ONNX networks to RCN, a modeled integer accelerator, and simulates them bit-exactly",
     after_help = "Exit status: 0 fine, 1 the answer is \"no\", 2 usage, 3 bad input file, 4 unsupported model, \
                   5 the program did something illegal.",
@@ -29,8 +30,21 @@ pub(super) struct Cli {
     /// Log to stderr what is done (-v), how (-vv) and everything (-vvv)
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(super) verbose: u8,
+    /// Say nothing on stderr but errors: no progress, no notes, no warnings
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
     #[command(subcommand)]
     pub(super) command: Command,
+}
+
+/// The command line as it is parsed, completed and described in the manual. Any option may have a negative number: one
+/// that makes no sense is refused by what the option means, not taken for an option of its own.
+pub(super) fn command() -> clap::Command {
+    let negative = |arg: clap::Arg| {
+        let valued = arg.get_action().takes_values() && !arg.is_positional();
+        if valued && !arg.is_allow_hyphen_values_set() { arg.allow_negative_numbers(true) } else { arg }
+    };
+    Cli::command().mut_subcommands(|command| command.mut_args(negative))
 }
 
 #[derive(Debug, Subcommand)]
@@ -53,7 +67,7 @@ pub(super) enum Command {
     Asm(AsmArgs),
     /// Print a program as assembly text
     Disasm(DisasmArgs),
-    /// Show what a program file holds
+    /// Show what a program file or an ONNX model holds
     Info(InfoArgs),
     /// Compare every layer with a float network, or with dumps of one
     Compare(CompareArgs),
@@ -65,6 +79,10 @@ pub(super) enum Command {
     Quantize(QuantizeArgs),
     /// Find the least that must have 16 bits for a network to be accurate enough, in the fewest cycles
     Tune(TuneArgs),
+    /// Write the completions of a shell
+    Completions(CompletionsArgs),
+    /// Write a manual page, as `man` reads it
+    Man(ManArgs),
 }
 
 impl Command {
@@ -83,7 +101,11 @@ impl Command {
             Command::Quantize(a) => a.json,
             Command::Tune(a) => a.json,
             Command::Diagnose(a) => a.sides.json,
-            Command::Asm(_) | Command::Disasm(_) | Command::Trace(_) => false,
+            Command::Asm(_)
+            | Command::Disasm(_)
+            | Command::Trace(_)
+            | Command::Completions(_)
+            | Command::Man(_) => false,
         }
     }
 }
@@ -125,18 +147,24 @@ pub(super) struct TraceArgs {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  rcar-iss diff before.rcn after.rcn\n  rcar-iss diff a.onnx b.onnx --machine rcn-s\n  \
-                  rcar-iss diff one.trace two.trace --json"
+                  rcar-iss diff net.onnx net.onnx --machine rcn-s --machine rcn-l\n  \
+                  rcar-iss diff one.trace two.trace --json\n\n\
+                  Of two programs the layers, their cycles and bytes, and what is executed are compared; of two traces of \
+                  one program also the values."
 )]
 pub(super) struct DiffArgs {
     /// Program, model or trace
     pub(super) a: PathBuf,
     /// The other one; two traces, or none
     pub(super) b: PathBuf,
-    /// Machine for models: rcn-s, rcn-m, rcn-l or a machine file
+    /// Machine for models, or machine file of programs: rcn-s, rcn-m, rcn-l or a machine file; given twice, one for each
     #[arg(long, value_name = "NAME|FILE")]
-    pub(super) machine: Option<String>,
+    pub(super) machine: Vec<String>,
     #[command(flatten)]
     pub(super) graph: GraphArgs,
+    /// Exit with status 1 if anything differs
+    #[arg(long)]
+    pub(super) exit_code: bool,
     /// The report as JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -202,9 +230,11 @@ pub(super) struct BenchArgs {
     pub(super) file: PathBuf,
     #[command(flatten)]
     pub(super) model: ModelArgs,
-    /// Input: .npy, .png or .jpg
+    /// Input: .npy, .npz or a picture
     #[arg(short, long, value_name = "[NAME=]FILE")]
     pub(super) input: Vec<String>,
+    #[command(flatten)]
+    pub(super) pictures: PictureArgs,
     /// Repetitions, after a first one
     #[arg(long, value_name = "N", default_value = "20")]
     pub(super) repeat: std::num::NonZeroUsize,
@@ -251,10 +281,11 @@ pub(super) struct DisasmArgs {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  rcar-iss info net.rcn --layers\n  rcar-iss info net.rcn --json\n  rcar-iss info --host"
+    after_help = "Examples:\n  rcar-iss info net.rcn --layers\n  rcar-iss info net.rcn --json\n  rcar-iss info net.onnx\n  \
+                  rcar-iss info --host"
 )]
 pub(super) struct InfoArgs {
-    /// Program file
+    /// Program file or ONNX model
     #[arg(required_unless_present = "host")]
     pub(super) program: Option<PathBuf>,
     /// Show what this computer offers to the fast engine
@@ -386,16 +417,19 @@ pub(super) struct CompileArgs {
 #[command(
     after_help = "Examples:\n  rcar-iss run net.onnx --input photo.jpg\n  rcar-iss run net.rcn --input data=x.npy -o out --dump-layers layers\n  \
                   rcar-iss run net.rcn --input digits.npy --json\n  rcar-iss run programs/copy.s\n\n\
-                  A stacked input (its first axis N times the model's) runs N times."
+                  A stacked input (its first axis N times the model's) runs N times. Several inputs may come from one .npz \
+                  whose arrays, or one folder whose .npy files, are called like them."
 )]
 pub(super) struct RunArgs {
     /// Program file, ONNX model or assembly text
     pub(super) file: PathBuf,
     #[command(flatten)]
     pub(super) model: ModelArgs,
-    /// Input: .npy, .png, .jpg or a folder of them; once for each input, or several times to stack
+    /// Input: .npy, .npz, a picture or a folder of them; once for each input, or several times to stack
     #[arg(short, long, value_name = "[NAME=]FILE")]
     pub(super) input: Vec<String>,
+    #[command(flatten)]
+    pub(super) pictures: PictureArgs,
     /// Write every output as .npy into this folder
     #[arg(short, long, value_name = "DIR")]
     pub(super) output: Option<PathBuf>,
@@ -445,6 +479,29 @@ pub(super) struct RunArgs {
     /// The report as JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  rcar-iss completions bash > ~/.local/share/bash-completion/completions/rcar-iss\n  \
+                        rcar-iss completions fish -o ~/.config/fish/completions/rcar-iss.fish"
+)]
+pub(super) struct CompletionsArgs {
+    /// Shell
+    pub(super) shell: clap_complete::Shell,
+    /// Write to a file instead of stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  rcar-iss man | man -l -\n  rcar-iss man run -o rcar-iss-run.1")]
+pub(super) struct ManArgs {
+    /// The page of this command [default: the page of them all]
+    pub(super) command: Option<String>,
+    /// Write to a file instead of stdout
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
 }
 
 /// Which engine.

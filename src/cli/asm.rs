@@ -16,7 +16,8 @@ pub(super) fn assemble(path: &Path) -> Result<Program, Failure> {
         Failure::new(INPUT, what).why(&e.render(&source, &path.display().to_string()))
     })?;
     if program.meta.name.is_empty() {
-        program.meta.name = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
+        let stem = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
+        program.meta.name = if given::is_stdin(path) { "stdin".into() } else { stem };
     }
     Ok(program)
 }

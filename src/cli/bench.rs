@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::args::BenchArgs;
 use super::failure::{Failure, ILLEGAL};
+use super::picture::Pictures;
 use super::{Report, format, input, kernels, outputs, places, source};
 use crate::host::RtenHost;
 use crate::isa::Space;
@@ -24,7 +25,8 @@ type Spent = BTreeMap<(Option<u32>, &'static str), (u64, f64)>;
 pub(super) fn run(args: &BenchArgs) -> Result<Report, Failure> {
     let level = kernels::level(&args.kernels)?;
     let (program, machine) = source::program(&args.file, &args.model)?;
-    let inputs = input::read(&program.meta, &args.input)?;
+    let inputs =
+        input::read(&program.meta, &args.input, &Pictures { typed: &args.pictures, model: &args.file })?;
     if inputs.runs > 1 {
         let why = format!("bench runs on one input, {} are given", inputs.runs);
         return Err(Failure::usage("--input")

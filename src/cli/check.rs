@@ -8,9 +8,9 @@ use serde_json::json;
 
 use super::args::CheckArgs;
 use super::failure::{Failure, UNSUPPORTED};
-use super::{Report, effect, format, model, source};
+use super::{Report, effect, format, model, opsets, source};
 use crate::isa::Unit;
-use crate::onnx::{self, ImportError, NodeRow, NodeStatus};
+use crate::onnx::{self, ImportError, NodeRow, NodeStatus, OPSETS};
 use crate::program::Program;
 use crate::sim::{Limits, Loaded};
 
@@ -59,7 +59,7 @@ fn check_model(args: &CheckArgs) -> Result<Report, Failure> {
     let (rows, hosts) = match imported {
         Ok(imported) => (imported.rows, model::hosts(&imported.graph)),
         Err(ImportError::Unsupported { rows }) => (rows, String::new()),
-        Err(other) => return Err(model::import_failure(&args.file, &other)),
+        Err(other) => return Err(model::import_failure(&args.file, loaded.graph(), &other)),
     };
     let unsupported_count = rows.iter().filter(|r| r.status == NodeStatus::Unsupported).count();
     // What imports may still fail to fit the machine.
@@ -91,7 +91,10 @@ fn check_model(args: &CheckArgs) -> Result<Report, Failure> {
             })
             .collect();
         let macs = macs.map(|(accelerator, host)| json!({ "accelerator": accelerator, "host": host }));
-        let value = json!({ "supported": status == 0, "nodes": list, "macs": macs, "problem": problem });
+        let value = json!({
+            "supported": status == 0, "nodes": list, "macs": macs, "problem": problem,
+            "opsets": opsets::as_json(&loaded.model), "supported_opsets": [OPSETS.start(), OPSETS.end()],
+        });
         format!("{value:#}\n")
     } else {
         let mut text = String::new();
@@ -115,6 +118,7 @@ fn check_model(args: &CheckArgs) -> Result<Report, Failure> {
             text.push_str(&model::unsupported(&rows));
             text.push('\n');
         }
+        text.push_str(&opsets::line(&loaded.model));
         text.push_str(&totals(&rows));
         text.push_str(&hosts);
         if let Some((accelerator, host)) = macs.filter(|(a, h)| a + h > 0) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::args::{CompareArgs, ModelArgs};
 use super::failure::{Failure, NO};
+use super::picture::Pictures;
 use super::progress::Progress;
 use super::{Report, effect, finite, format, input, places, reference, source};
 use crate::analysis::{self, Comparison, Errors, Inputs, LayerComparison, PERFECT_STEPS};
@@ -25,7 +26,8 @@ pub(super) fn run(args: &CompareArgs) -> Result<Report, Failure> {
         model.graph.observe.push("all".into());
     }
     let (program, machine) = source::program(&args.file, &model)?;
-    let inputs = input::read(&program.meta, &args.sides.input)?;
+    let pictures = Pictures { typed: &args.sides.pictures, model: &args.file };
+    let inputs = input::read(&program.meta, &args.sides.input, &pictures)?;
     let given = reference::given(&args.sides.reference)?;
     let bound = given.bind(&program.meta)?;
     let loaded = Loaded::new(Arc::new(program), &machine, Limits::default())
@@ -50,7 +52,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<Report, Failure> {
         places::stage(&mut written, path, csv(&comparison).as_bytes())?;
     }
     if let Some(path) = &args.report {
-        let page = report::html(&comparison, &profile, &loaded.program().meta)
+        let page = report::html(&comparison, &profile, &loaded.program().meta, &inputs.labels())
             .map_err(|e| Failure::new(NO, e.to_string()))?;
         places::stage(&mut written, path, page.as_bytes())?;
     }
@@ -59,6 +61,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<Report, Failure> {
     let text = if args.sides.json {
         let mut value = serde_json::to_value(&comparison).map_err(|e| Failure::new(NO, e.to_string()))?;
         value["not_finite_inputs"] = serde_json::json!(not_finite);
+        value["input_names"] = inputs.labels().into();
         value["fail_under"] = serde_json::json!({ "least_db": args.fail_under, "failed": failed });
         format!("{value:#}\n")
     } else {

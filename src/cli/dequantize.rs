@@ -81,7 +81,11 @@ fn of_dump(dir: &Path, args: &DequantizeArgs, before: &str) -> Result<Vec<Real>,
             return Err(Failure::usage(format!(
                 "no layer or tensor of '{}' is named '{name}'",
                 dir.display()
-            )));
+            ))
+            .nearest(
+                name,
+                entries.iter().flat_map(|e| e.layer.iter().chain([&e.tensor])).map(String::as_str),
+            ));
         }
     }
     let wanted = |e: &&dump::ManifestEntry| {

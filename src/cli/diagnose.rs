@@ -8,6 +8,7 @@ use super::args::DiagnoseArgs;
 use super::compare::{self, decibels};
 use super::failure::{Failure, NO};
 use super::finite::NotFinite;
+use super::picture::Pictures;
 use super::progress::Progress;
 use super::{Report, effect, finite, format, given, input, model, reference, source};
 use crate::analysis::{
@@ -39,10 +40,11 @@ pub(super) fn run(args: &DiagnoseArgs) -> Result<Report, Failure> {
     options.graph.observe = vec!["all".into()];
     let compiled = model::compile(&args.model_file, &options)?;
     let program = Arc::new(compiled.compiled.program);
-    let inputs = input::read(&program.meta, &args.sides.input)?;
+    let pictures = Pictures { typed: &args.sides.pictures, model: &args.model_file };
+    let inputs = input::read(&program.meta, &args.sides.input, &pictures)?;
     let calibration = match &args.calib[..] {
         [] => None,
-        given => Some(input::read(&program.meta, given)?),
+        given => Some(input::read(&program.meta, given, &pictures)?),
     };
     let not_finite = finite::of(&program.meta, &inputs);
     finite::without_nan(&not_finite)?;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::args::{DiffArgs, GraphArgs, ModelArgs};
-use super::failure::Failure;
-use super::{Report, effect, format, given, source, trace};
+use super::failure::{Failure, NO};
+use super::{Report, effect, format, given, machines, source, trace};
 use crate::profile::Profile;
 use crate::sim::{Limits, Loaded};
 use crate::trace::{MAGIC, Record, TraceReader, first_difference, summarize};
@@ -26,6 +26,8 @@ struct Side {
     what: String,
     total: u64,
     layers: Vec<Layer>,
+    /// Digests of the instructions and of the constants; traces know neither.
+    content: Option<[u64; 2]>,
 }
 
 pub(super) fn run(args: &DiffArgs) -> Result<Report, Failure> {
@@ -43,7 +45,11 @@ pub(super) fn run(args: &DiffArgs) -> Result<Report, Failure> {
             if models == [false; 2] {
                 effect::for_models(&args.graph, &args.a, "a program")?;
             }
-            ([program(args, (&args.a, models[0]))?, program(args, (&args.b, models[1]))?], None)
+            if args.machine.len() > 2 {
+                return Err(Failure::usage("--machine is given more than twice")
+                    .help("once for both files, or once for each"));
+            }
+            ([program(args, &args.a, 0)?, program(args, &args.b, 1)?], None)
         }
         [a, b] => {
             let why = "traces are of programs that have run; this is for ONNX models";
@@ -62,23 +68,43 @@ pub(super) fn run(args: &DiffArgs) -> Result<Report, Failure> {
         }
     };
     let rows = matched(&sides);
+    let differs = differ(&sides, &rows, values.as_ref());
     let text = if args.json {
-        as_json(&sides, &rows, values.as_ref())
+        as_json(&sides, &rows, values.as_ref(), differs)
     } else {
         as_text(&sides, &rows, values.as_ref())
     };
-    Ok(Report::fine(text))
+    Ok(Report { text, status: if differs && args.exit_code { NO } else { 0 } })
 }
 
 fn is_trace(path: &std::path::Path) -> Result<bool, Failure> {
     Ok(given::head(path, MAGIC.len())? == MAGIC)
 }
 
+/// The machine of one of two files: a model's by its place; a program's is the one that it was made for, whichever that is.
+fn machine_of(args: &DiffArgs, path: &std::path::Path, at: usize) -> Result<Option<String>, Failure> {
+    let given = args.machine.get(at).or(args.machine.first());
+    if source::kind_of(path)? == source::Kind::Model {
+        return Ok(given.cloned());
+    }
+    let program = match source::kind_of(path)? {
+        source::Kind::Assembly => super::asm::assemble(path)?,
+        _ => source::read_program(path)?,
+    };
+    let fits = args.machine.iter().find(|m| machines::of(&program, Some(m)).is_ok());
+    // A shipped one needs no name; of another the message says what is missing.
+    let shipped = machines::of(&program, None).is_ok();
+    Ok(fits.or(given.filter(|_| !shipped)).cloned())
+}
+
 /// A side; options for models are for those sides that are models.
-fn program(args: &DiffArgs, (path, is_model): (&std::path::Path, bool)) -> Result<Side, Failure> {
+fn program(args: &DiffArgs, path: &std::path::Path, at: usize) -> Result<Side, Failure> {
+    let is_model = source::kind_of(path)? == source::Kind::Model;
     let graph = if is_model { args.graph.clone() } else { GraphArgs::default() };
-    let model = ModelArgs { machine: args.machine.clone(), graph };
+    let model = ModelArgs { machine: machine_of(args, path, at)?, graph };
     let (program, machine) = source::program(path, &model)?;
+    let words: Vec<u8> = program.code.iter().flat_map(|w| w.to_le_bytes()).collect();
+    let content = [xxhash_rust::xxh3::xxh3_64(&words), xxhash_rust::xxh3::xxh3_64(&program.constants)];
     let loaded =
         Loaded::new(Arc::new(program), &machine, Limits::default()).map_err(|e| Failure::load(path, &e))?;
     let profile = Profile::of(&loaded);
@@ -92,6 +118,7 @@ fn program(args: &DiffArgs, (path, is_model): (&std::path::Path, bool)) -> Resul
         what: format!("{} ({})", path.display(), profile.machine),
         total: profile.cycles,
         layers: layers.collect(),
+        content: Some(content),
     })
 }
 
@@ -104,7 +131,12 @@ fn of_trace(trace: &mut TraceReader) -> Result<Side, crate::trace::TraceError> {
         cycles: r.cycles,
         bytes: r.bytes,
     });
-    Ok(Side { what: format!("{} ({})", header.program, header.machine), total, layers: layers.collect() })
+    Ok(Side {
+        what: format!("{} ({})", header.program, header.machine),
+        total,
+        layers: layers.collect(),
+        content: None,
+    })
 }
 
 /// Layers of both sides that share an ONNX node (or, without nodes, the name); each by its index.
@@ -129,6 +161,18 @@ fn matched([a, b]: &[Side; 2]) -> Vec<Row> {
     }
     rows.extend((0..taken.len()).filter(|j| !taken[*j]).map(|j| (None, Some(j))));
     rows
+}
+
+/// Whether anything that is compared is not the same.
+fn differ([a, b]: &[Side; 2], rows: &[Row], values: Option<&Values>) -> bool {
+    let layer = |side: &Side, i: Option<usize>| {
+        i.and_then(|i| side.layers.get(i)).map(|l| (l.name.clone(), l.cycles, l.bytes))
+    };
+    let values = values.is_some_and(|(first, _)| !matches!(first, Some(None)));
+    values
+        || a.total != b.total
+        || a.content != b.content
+        || rows.iter().any(|(i, j)| layer(a, *i) != layer(b, *j))
 }
 
 type Values = (Option<Option<(Record, Record)>>, Vec<String>);
@@ -169,6 +213,15 @@ fn as_text(sides: &[Side; 2], rows: &[Row], values: Option<&Values>) -> String {
         format::grouped(b.total),
         change(a.total, b.total)
     );
+    if let (Some([code, constants]), Some([other_code, other_constants])) = (a.content, b.content) {
+        let same = |same: bool| if same { "the same" } else { "different" };
+        let _ = writeln!(
+            text,
+            "instructions: {}, constants: {}",
+            same(code == other_code),
+            same(constants == other_constants)
+        );
+    }
     match values {
         None => {}
         Some((None, _)) => text.push_str("values: not compared, the traces are of different programs\n"),
@@ -194,7 +247,7 @@ fn as_text(sides: &[Side; 2], rows: &[Row], values: Option<&Values>) -> String {
     text
 }
 
-fn as_json(sides: &[Side; 2], rows: &[Row], values: Option<&Values>) -> String {
+fn as_json(sides: &[Side; 2], rows: &[Row], values: Option<&Values>, differs: bool) -> String {
     let layer = |side: &Side, i: Option<usize>| {
         i.and_then(|i| side.layers.get(i))
             .map(|l| json!({ "name": l.name, "onnx_nodes": l.nodes, "cycles": l.cycles, "bytes": l.bytes }))
@@ -208,6 +261,9 @@ fn as_json(sides: &[Side; 2], rows: &[Row], values: Option<&Values>) -> String {
         "a": { "what": sides[0].what, "cycles": sides[0].total },
         "b": { "what": sides[1].what, "cycles": sides[1].total },
         "layers": list,
+        "differs": differs,
+        "same_instructions": sides[0].content.zip(sides[1].content).map(|(a, b)| a[0] == b[0]),
+        "same_constants": sides[0].content.zip(sides[1].content).map(|(a, b)| a[1] == b[1]),
         "values_compared": first.is_some(),
         "first_difference": first.flatten(),
     });

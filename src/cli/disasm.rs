@@ -28,9 +28,9 @@ pub(super) fn run(args: &DisasmArgs) -> Result<Report, Failure> {
 fn layer(program: &Program, name: &str) -> Result<String, Failure> {
     let meta = &program.meta;
     let Some(id) = meta.layers.iter().position(|l| l.name == name) else {
-        return Err(
-            Failure::usage(format!("no layer is named '{name}'")).help("`rcar-iss info --layers` lists them")
-        );
+        return Err(Failure::usage(format!("no layer is named '{name}'"))
+            .help("`rcar-iss info --layers` lists them")
+            .nearest(name, meta.layers.iter().map(|l| l.name.as_str())));
     };
     let ranges = meta.provenance.iter().filter(|r| r.layer as usize == id);
     let lines = ranges.flat_map(|r| r.start..r.end).map(|pc| {

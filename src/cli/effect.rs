@@ -72,7 +72,9 @@ pub(super) fn extents(graph: &GraphProto, options: &ImportOptions) -> Result<(),
     for name in options.shapes.keys().filter(|name| !inputs.contains(name)) {
         let why = format!("the model has no input '{name}'");
         let there = listed(inputs.iter().map(String::as_str), "none");
-        return Err(none(&format!("--shape {name}=…"), &why).help(format!("its inputs are {there}")));
+        return Err(none(&format!("--shape {name}=…"), &why)
+            .help(format!("its inputs are {there}"))
+            .nearest(name, inputs.iter().map(String::as_str)));
     }
     let mut open: BTreeMap<&str, bool> = BTreeMap::new();
     for info in graph.input.iter().filter(|i| inputs.iter().any(|n| n == i.name())) {
@@ -94,7 +96,9 @@ pub(super) fn extents(graph: &GraphProto, options: &ImportOptions) -> Result<(),
             None => {
                 let why = format!("no input of the model has an extent named '{name}'");
                 let there = listed(open.keys().copied(), "none: all its extents are numbers");
-                return Err(none(&option, &why).help(format!("its open extents are {there}")));
+                return Err(none(&option, &why)
+                    .help(format!("its open extents are {there}"))
+                    .nearest(name, open.keys().copied()));
             }
         }
     }
@@ -145,7 +149,7 @@ pub(super) fn calibration(
     Ok(())
 }
 
-fn pictures_typed(p: &PictureArgs) -> [(bool, &'static str); 5] {
+pub(super) fn pictures_typed(p: &PictureArgs) -> [(bool, &'static str); 5] {
     [
         (!p.mean.is_empty(), "--mean"),
         (!p.std.is_empty(), "--std"),
@@ -195,7 +199,7 @@ pub(super) fn pictures(args: &PictureArgs, feed: &Feed) -> Result<(), Failure> {
     if args.nhwc {
         let mut any = false;
         for file in feed.files() {
-            any |= image::is_image(&given::head(file, 16)?);
+            any |= image::Format::of(&given::head(file, 16)?).is_some();
         }
         first(&[(!any, "--nhwc")], "none of the inputs is a picture; arrays are taken as they are")?;
     }

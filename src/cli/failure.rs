@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use crate::analysis::{CompareError, ReferenceError};
+use super::nearest;
+use crate::analysis::{CompareError, MapError, ReferenceError};
 use crate::dump::DumpError;
 use crate::files::FileError;
 use crate::image::ImageError;
@@ -54,6 +55,14 @@ impl Failure {
     pub(super) fn help(mut self, help: impl Into<String>) -> Failure {
         self.help = Some(help.into());
         self
+    }
+
+    /// Proposes names that are like one that nothing has; what was said to do stays where none is.
+    pub(super) fn nearest<'a>(self, wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Failure {
+        match nearest::question(wanted, known) {
+            Some(question) => self.help(question),
+            None => self,
+        }
     }
 
     /// What the program did.
@@ -109,7 +118,13 @@ impl From<FileError> for Failure {
 impl From<CompareError> for Failure {
     fn from(error: CompareError) -> Failure {
         match error {
-            CompareError::Reference(ReferenceError::Map(why)) => Failure::usage("--map").why(&why),
+            CompareError::Reference(ReferenceError::Map(error)) => {
+                let (MapError::Ours { name, known, .. } | MapError::Theirs { name, known }) = &error;
+                Failure::usage("--map")
+                    .why(&error)
+                    .help("`rcar-iss info P.rcn --layers --tensors` lists what a program has")
+                    .nearest(name, known.iter().map(String::as_str))
+            }
             CompareError::Run(RunError::Fault(fault)) => {
                 Failure::new(ILLEGAL, "the program").why(&fault).fault(fault)
             }
@@ -132,7 +147,13 @@ impl From<DumpError> for Failure {
             | DumpError::Elsewhere { .. } => INPUT,
             _ => USAGE,
         };
-        Failure::new(status, "layer dump").why(&error)
+        let failure = Failure::new(status, "layer dump").why(&error);
+        match &error {
+            DumpError::UnknownName { name, known } => failure
+                .help("`rcar-iss info --tensors` lists them")
+                .nearest(name, known.iter().map(String::as_str)),
+            _ => failure,
+        }
     }
 }
 

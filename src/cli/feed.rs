@@ -1,18 +1,18 @@
 //! Inputs for a float network, read one by one when they are needed: pictures, arrays, folders of either.
 
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::args::PictureArgs;
+use super::content::{self, Content};
 use super::failure::{Failure, INPUT};
-use super::{given, input, sidecar};
-use crate::image;
+use super::picture::Pictures;
+use super::{input, sidecar};
 use crate::onnx::proto::{ModelProto, ValueInfoProto};
 use crate::onnx::{ImportOptions, given_inputs};
 use crate::program::{Preprocess, Role, TensorEntry};
 use crate::quantize::{Input, Inputs};
-use crate::tensor_file::{self, Element, Npz, TensorData};
+use crate::tensor_file::{Element, TensorData};
 
 /// Where one sample comes from.
 #[derive(Debug, Clone)]
@@ -28,7 +28,6 @@ enum Sample {
 struct Port {
     /// As the network has it; pictures become this.
     tensor: TensorEntry,
-    nhwc: bool,
     samples: Vec<Sample>,
 }
 
@@ -39,23 +38,10 @@ pub(super) struct Feed {
     count: usize,
     /// Samples before a limit.
     given: usize,
-}
-
-/// How pictures become inputs: what was typed, else what the sidecar says.
-fn preprocess(args: &PictureArgs, known: Option<&Preprocess>) -> Option<Preprocess> {
-    if args.mean.is_empty() && args.std.is_empty() {
-        let mut how = known.cloned()?;
-        how.resize = args.resize.map(NonZero::get).or(how.resize);
-        how.bgr |= args.bgr;
-        return Some(how);
-    }
-    let list = |given: &[f32], default: f32| if given.is_empty() { vec![default] } else { given.to_vec() };
-    Some(Preprocess {
-        resize: args.resize.map(NonZero::get).or(known.and_then(|k| k.resize)),
-        mean: list(&args.mean, 0.0),
-        std: list(&args.std, 1.0),
-        bgr: args.bgr || known.is_some_and(|k| k.bgr),
-    })
+    /// What was typed about pictures.
+    typed: PictureArgs,
+    /// The network's file.
+    model: PathBuf,
 }
 
 impl Feed {
@@ -67,15 +53,17 @@ impl Feed {
         pictures: &PictureArgs,
         options: &ImportOptions,
     ) -> Result<Feed, Failure> {
-        let side = sidecar::find(path)?;
         let Some(graph) = &model.graph else { return Err(Failure::file(path, &"it has no graph")) };
+        super::effect::extents(graph, options)?;
         let names = given_inputs(graph);
+        let side = sidecar::find(path)?.about(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        let settings = Pictures { typed: pictures, model: path };
         let mut tensors = Vec::new();
         for info in graph.input.iter().filter(|i| names.iter().any(|n| n == i.name())) {
             let shape = options.shape_of(info).map_err(|why| {
                 Failure::usage(format!("input '{}' of '{}'", info.name(), path.display())).why(&why)
             })?;
-            let preprocess = preprocess(pictures, side.preprocess.get(info.name()));
+            let preprocess = settings.preprocess(side.preprocess.get(info.name()));
             tensors.push(TensorEntry {
                 name: info.name().into(),
                 role: Role::Input,
@@ -87,13 +75,10 @@ impl Feed {
         }
         let wanted: Vec<&TensorEntry> = tensors.iter().collect();
         let mut ports = Vec::new();
-        for tensor in &tensors {
+        for (tensor, sources) in tensors.iter().zip(input::sources(&wanted, given)?) {
             let mut samples = Vec::new();
-            for option in given {
-                let (name, file) = input::place(&wanted, option)?;
-                if name == tensor.name {
-                    find(tensor, &file, &mut samples)?;
-                }
+            for file in sources.iter().flat_map(|s| &s.files) {
+                find(tensor, file, &settings, &mut samples)?;
             }
             if samples.is_empty() {
                 return Err(Failure::usage(format!("no values are given for input '{}'", tensor.name)).help(
@@ -103,7 +88,7 @@ impl Feed {
                     ),
                 ));
             }
-            ports.push(Port { tensor: tensor.clone(), nhwc: pictures.nhwc, samples });
+            ports.push(Port { tensor: tensor.clone(), samples });
         }
         let count = ports.iter().map(|p| p.samples.len()).max().unwrap_or(0);
         if let Some(odd) = ports.iter().find(|p| p.samples.len() != count) {
@@ -111,7 +96,7 @@ impl Feed {
                 format!("input '{}' has {} of them, another {count}", odd.tensor.name, odd.samples.len());
             return Err(Failure::new(INPUT, "inputs differ in number").why(&why));
         }
-        Ok(Feed { ports, count, given: count })
+        Ok(Feed { ports, count, given: count, typed: pictures.clone(), model: path.into() })
     }
 
     /// Takes only the first `limit` samples.
@@ -176,17 +161,18 @@ fn file_name(path: &Path) -> String {
     path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned())
 }
 
-/// Appends the samples of a file or folder.
-fn find(tensor: &TensorEntry, path: &Path, samples: &mut Vec<Sample>) -> Result<(), Failure> {
-    if path.is_dir() {
-        return input::members(path)?.iter().try_for_each(|member| find(tensor, member, samples));
-    }
-    let bytes = given::read(path)?;
-    if image::is_image(&bytes) {
+/// Appends the samples of a file.
+fn find(
+    tensor: &TensorEntry,
+    path: &Path,
+    pictures: &Pictures<'_>,
+    samples: &mut Vec<Sample>,
+) -> Result<(), Failure> {
+    let Content::Array(array) = content::of(path, tensor)? else {
         samples.push(Sample::File(path.into()));
         return Ok(());
-    }
-    let parts = input::array_samples(tensor, path, array(path, bytes, &[&tensor.name, "x"])?)?;
+    };
+    let parts = input::array_samples(tensor, path, array, pictures)?;
     if parts.len() == 1 {
         samples.push(Sample::File(path.into()));
     } else {
@@ -197,59 +183,20 @@ fn find(tensor: &TensorEntry, path: &Path, samples: &mut Vec<Sample>) -> Result<
     Ok(())
 }
 
-/// The array of a `.npy` file; of an `.npz` the only one, or the first that has one of these names.
-pub(super) fn array(path: &Path, bytes: Vec<u8>, names: &[&str]) -> Result<TensorData, Failure> {
-    let refused = |e| Failure::tensor(path, e);
-    if !Npz::is_npz(&bytes) {
-        return tensor_file::parse(&bytes).map_err(refused);
-    }
-    let mut archive = Npz::open(bytes).map_err(refused)?;
-    let held = archive.names();
-    let found = match held.as_slice() {
-        [only] => Some(only),
-        _ => names.iter().find_map(|n| held.iter().find(|h| h == n)),
-    };
-    match found {
-        Some(name) => archive.array(name).map_err(refused),
-        None => Err(Failure::file(
-            path,
-            &format!("it holds {}, none of them named {}", held.join(", "), names.join(" or ")),
-        )),
-    }
-}
-
 impl Port {
-    fn read(&self, at: usize) -> Result<TensorData, Failure> {
+    fn read(&self, at: usize, pictures: &Pictures<'_>) -> Result<TensorData, Failure> {
         let bytes = match &self.samples[at] {
             Sample::Part { samples, at, .. } => samples[*at].clone(),
-            Sample::File(path) => {
-                let bytes = given::read(path)?;
-                if image::is_image(&bytes) {
-                    self.picture(path, &bytes)?
-                } else {
-                    let array = array(path, bytes, &[&self.tensor.name, "x"])?;
-                    input::array_samples(&self.tensor, path, array)?.swap_remove(0)
+            Sample::File(path) => match content::of(path, &self.tensor)? {
+                Content::Picture(bytes) => pictures.values(&self.tensor, path, &bytes)?,
+                Content::Array(array) => {
+                    input::array_samples(&self.tensor, path, array, pictures)?.swap_remove(0)
                 }
-            }
+            },
         };
         let shape = self.tensor.shape.iter().map(|d| *d as usize).collect();
         let element = Element::from_name(&self.tensor.dtype).unwrap_or(Element::F32);
         Ok(TensorData { element, shape, bytes })
-    }
-
-    fn picture(&self, path: &Path, bytes: &[u8]) -> Result<Vec<u8>, Failure> {
-        if !self.nhwc || self.tensor.dtype != "f32" {
-            return input::picture(&self.tensor, path, bytes);
-        }
-        let [n, h, w, c] = self.tensor.shape[..] else {
-            return Err(Failure::file(path, &"an input that is not [1, H, W, C] cannot take a picture"));
-        };
-        let planes = TensorEntry { shape: vec![n, c, h, w], ..self.tensor.clone() };
-        let values = input::picture(&planes, path, bytes)?;
-        let plane = (h * w) as usize;
-        let channels = c as usize;
-        let at = |i: usize| &values[(i % channels * plane + i / channels) * 4..][..4];
-        Ok((0..plane * channels).flat_map(at).copied().collect())
     }
 }
 
@@ -259,6 +206,8 @@ impl Inputs for Feed {
     }
 
     fn read(&self, at: usize) -> Result<Input, String> {
-        self.ports.iter().map(|p| Ok((p.tensor.name.clone(), p.read(at).map_err(|f| f.text())?))).collect()
+        let pictures = Pictures { typed: &self.typed, model: &self.model };
+        let read = |p: &Port| Ok((p.tensor.name.clone(), p.read(at, &pictures).map_err(|f| f.text())?));
+        self.ports.iter().map(read).collect()
     }
 }

@@ -51,11 +51,36 @@ pub(super) fn shape(dims: &[u64]) -> String {
     dims.iter().map(ToString::to_string).collect::<Vec<_>>().join("x")
 }
 
-/// A table with a header line; columns whose index is in `right` are right-aligned.
+/// `label` in a column of its own, the value beside it, folded below itself where lines are short.
+pub(super) fn entry(label: &str, value: &str) -> String {
+    const INDENT: usize = 12;
+    let room = width().map_or(usize::MAX, |w| w.saturating_sub(INDENT).max(20));
+    let folded = wrapped(value, room).replace('\n', &format!("\n{}", " ".repeat(INDENT)));
+    format!("{label:<11} {folded}")
+}
+
+/// Columns of the terminal that the report goes to; none if it goes to a file or pipe. `COLUMNS` says otherwise.
+fn width() -> Option<usize> {
+    let said = std::env::var("COLUMNS").ok().and_then(|c| c.trim().parse().ok()).filter(|c| *c > 0);
+    said.or_else(|| terminal_size::terminal_size_of(std::io::stdout()).map(|(w, _)| usize::from(w.0)))
+}
+
+/// A table with a header line; columns whose index is in `right` are right-aligned. Where lines are short it is folded.
 pub(super) fn table(header: &[&str], right: &[usize], rows: Vec<Vec<String>>) -> String {
+    let mut all = vec![header.iter().map(ToString::to_string).collect::<Vec<String>>()];
+    all.extend(rows);
+    match width() {
+        Some(width) => folded(&all, right, width),
+        None => plain(&all, right),
+    }
+}
+
+/// The first row is the header.
+fn plain(rows: &[Vec<String>], right: &[usize]) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(header.iter().map(ToString::to_string));
+    let Some((header, rows)) = rows.split_first() else { return String::new() };
+    table.set_header(header);
     table.add_rows(rows);
     for column in right {
         if let Some(column) = table.column_mut(*column) {
@@ -63,6 +88,98 @@ pub(super) fn table(header: &[&str], right: &[usize], rows: Vec<Vec<String>>) ->
         }
     }
     table.trim_fmt() + "\n"
+}
+
+/// Spaces between columns.
+const GAP: usize = 2;
+/// Text is not folded into columns narrower than this.
+const NARROW: usize = 8;
+/// Words longer than this may be cut.
+const LONG: usize = 18;
+
+/// A table in lines of `width`: long texts are folded; if that is not enough, columns that have no room follow below, after
+/// the first columns again, which say what a row is about.
+fn folded(rows: &[Vec<String>], right: &[usize], width: usize) -> String {
+    let columns = rows.first().map_or(0, Vec::len);
+    let natural: Vec<usize> = (0..columns)
+        .map(|c| rows.iter().filter_map(|r| r.get(c)).map(|t| t.chars().count()).max().unwrap_or(0))
+        .collect();
+    let is_text = |c: &usize| !right.contains(c);
+    let line = |chosen: &[usize], widths: &[usize]| chosen.iter().map(|c| widths[*c] + GAP).sum::<usize>();
+    // Words stay whole, if they are not too long for that.
+    let least: Vec<usize> = (0..columns)
+        .map(|c| {
+            let words = rows.iter().filter_map(|r| r.get(c)).map(|t| longest_word(t)).max().unwrap_or(0);
+            words.clamp(NARROW, LONG).min(natural[c])
+        })
+        .collect();
+    // Takes from the longest text until all fits, or nothing can be taken any more.
+    let shrunk = |chosen: &[usize]| {
+        let mut widths = natural.clone();
+        while line(chosen, &widths) > width {
+            let shrinkable = chosen.iter().copied().filter(|c| is_text(c) && widths[*c] > least[*c]);
+            let Some(longest) = shrinkable.max_by_key(|c| widths[*c]) else { break };
+            widths[longest] -= 1;
+        }
+        widths
+    };
+    let part = |chosen: &[usize]| {
+        let widths = shrunk(chosen);
+        let cells = |r: &Vec<String>| -> Vec<String> {
+            chosen.iter().map(|c| wrapped(r.get(*c).map_or("", String::as_str), widths[*c])).collect()
+        };
+        let aligned: Vec<usize> =
+            chosen.iter().enumerate().filter(|(_, c)| !is_text(c)).map(|(i, _)| i).collect();
+        plain(&rows.iter().map(cells).collect::<Vec<_>>(), &aligned)
+    };
+    let all: Vec<usize> = (0..columns).collect();
+    if line(&all, &shrunk(&all)) <= width {
+        return part(&all);
+    }
+    // Up to the first text: the number and the name of what a row is about.
+    let key: Vec<usize> =
+        all.iter().copied().take(all.iter().position(is_text).map_or(1, |p| p + 1)).collect();
+    let mut parts = Vec::new();
+    let mut chosen = key.clone();
+    for column in all.into_iter().skip(key.len()) {
+        let wider = [&chosen[..], &[column]].concat();
+        if chosen.len() > key.len() && line(&wider, &shrunk(&wider)) > width {
+            parts.push(part(&chosen));
+            chosen = [&key[..], &[column]].concat();
+        } else {
+            chosen = wider;
+        }
+    }
+    parts.push(part(&chosen));
+    parts.join("\n")
+}
+
+/// Whether a text may be broken behind a character.
+fn separates(c: char) -> bool {
+    matches!(c, ' ' | '/' | '_')
+}
+
+fn longest_word(text: &str) -> usize {
+    text.split_inclusive(separates).map(|word| word.trim_end().chars().count()).max().unwrap_or(0)
+}
+
+/// A text in lines of at most `width` characters, broken behind what separates the parts of names and lists, if possible.
+fn wrapped(text: &str, width: usize) -> String {
+    let mut lines = Vec::new();
+    let mut rest: Vec<char> = text.chars().collect();
+    while rest.len() > width.max(1) {
+        let room = &rest[..width.max(1)];
+        // A space that ends the line takes no room.
+        let fits = rest.get(room.len()) == Some(&' ');
+        let behind =
+            if fits { Some(room.len()) } else { room.iter().rposition(|c| separates(*c)).map(|p| p + 1) };
+        let at = behind.unwrap_or(room.len());
+        let tail = rest.split_off(at);
+        lines.push(rest.iter().collect::<String>().trim_end().to_string());
+        rest = if tail.first() == Some(&' ') { tail[1..].to_vec() } else { tail };
+    }
+    lines.push(rest.iter().collect());
+    lines.join("\n")
 }
 
 #[cfg(test)]
@@ -77,5 +194,41 @@ mod tests {
         assert_eq!(bytes(1536), "1.5 KiB");
         assert_eq!(time(1_500_000, 1000), "1.500 ms");
         assert_eq!(shape(&[1, 3]), "1x3");
+    }
+
+    fn rows(columns: usize) -> Vec<Vec<String>> {
+        let mut header: Vec<String> = vec!["#".into(), "layer".into()];
+        header.extend((0..columns).map(|c| format!("number {c}")));
+        let mut row: Vec<String> = vec!["12".into(), "/features/conv_2/Conv_output_0_quantized".into()];
+        row.extend((0..columns).map(|c| format!("{c},000,000")));
+        vec![header, row]
+    }
+
+    #[test]
+    fn tables_fit_into_lines_of_any_width() {
+        for columns in [0, 1, 3, 6, 14] {
+            let rows = rows(columns);
+            let right: Vec<usize> = std::iter::once(0).chain(2..columns + 2).collect();
+            for width in [40, 60, 80, 100, 400] {
+                let text = folded(&rows, &right, width);
+                assert!(text.lines().all(|l| l.chars().count() <= width), "{width}:\n{text}");
+                for c in 0..columns {
+                    assert!(text.contains(&format!("{c},000,000")), "{width}:\n{text}");
+                }
+                let together: String = text.split_whitespace().collect();
+                assert!(together.contains("number0") || columns == 0);
+            }
+            assert_eq!(folded(&rows, &right, 400), plain(&rows, &right));
+        }
+        // The name stands in front of every part.
+        let text = folded(&rows(14), &[0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15], 80);
+        assert!(text.matches("layer").count() >= 2, "{text}");
+    }
+
+    #[test]
+    fn long_texts_break_behind_separators() {
+        assert_eq!(wrapped("/features/conv_2/Conv_output", 16), "/features/\nconv_2/Conv_\noutput");
+        assert_eq!(wrapped("abcdefgh", 3), "abc\ndef\ngh");
+        assert_eq!(wrapped("", 3), "");
     }
 }

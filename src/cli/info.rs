@@ -1,4 +1,4 @@
-//! `rcar-iss info`: what a program file holds.
+//! `rcar-iss info`: what a program file holds; of a model, see [`describe`].
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -10,13 +10,16 @@ use serde_json::json;
 use super::args::InfoArgs;
 use super::failure::Failure;
 use super::widths::{self, Widths};
-use super::{Report, format, kernels, machines, source};
+use super::{Report, describe, format, kernels, machines, source};
 use crate::isa::Insn;
 use crate::program::{Layer, Meta, Program, Role, TensorEntry};
 use crate::sim::{Limits, Loaded};
 
 pub(super) fn run(args: &InfoArgs) -> Result<Report, Failure> {
     let Some(file) = &args.program else { return Ok(Report::fine(kernels::host(args.json))) };
+    if source::kind_of(file)? == source::Kind::Model {
+        return about_model(file, args);
+    }
     let program = source::read_program(file)?;
     let widths = executed(&program, args, file)?;
     let status = widths.as_ref().map_or(0, Widths::status);
@@ -42,6 +45,22 @@ pub(super) fn run(args: &InfoArgs) -> Result<Report, Failure> {
         text.push_str(&list);
     }
     Ok(Report { text, status })
+}
+
+/// What a model says about itself; it has no layers yet.
+fn about_model(file: &Path, args: &InfoArgs) -> Result<Report, Failure> {
+    let asked = [
+        ("--layers", args.layers),
+        ("--tensors", args.tensors),
+        ("--provenance", args.provenance),
+        ("--machine", args.machine.is_some()),
+        ("--expect-bits", !args.widths.expect_bits.is_empty()),
+    ];
+    if let Some((option, _)) = asked.into_iter().find(|(_, given)| *given) {
+        return Err(Failure::usage(format!("{option} is for program files, '{}' is none", file.display()))
+            .help("compile the model, and ask the program: `rcar-iss compile MODEL.onnx -o P.rcn`"));
+    }
+    Ok(Report::fine(describe::run(file, args.json)?))
 }
 
 /// The widths that the program executes; the reason, if it cannot be loaded here.
@@ -110,7 +129,7 @@ fn summary(program: &Program) -> String {
     }
     let mut text = String::new();
     for (label, value) in rows {
-        let _ = writeln!(text, "{label:<11} {value}");
+        let _ = writeln!(text, "{}", format::entry(label, &value));
     }
     text
 }

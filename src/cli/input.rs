@@ -3,11 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::failure::{Failure, INPUT};
-use super::{format, given};
-use crate::image;
-use crate::program::{Meta, Preprocess, Role, TensorEntry};
-use crate::tensor_file::{Element, TensorData};
+use super::content::{self, Content};
+use super::failure::{Failure, INPUT, USAGE};
+use super::picture::Pictures;
+use super::{folder, format, given};
+use crate::dump::file_name;
+use crate::program::{Meta, Role, TensorEntry};
+use crate::tensor_file::{Element, Npz, TensorData};
 
 /// Bytes of every input for every run.
 #[derive(Debug)]
@@ -45,6 +47,11 @@ impl Inputs {
         let varying = self.bound.iter().find(|b| b.samples.len() > 1).or(self.bound.first());
         varying.and_then(|b| b.labels.get(run)).cloned().unwrap_or_else(|| run.to_string())
     }
+
+    /// What all runs' inputs are called.
+    pub(super) fn labels(&self) -> Vec<String> {
+        (0..self.runs).map(|run| self.label(run)).collect()
+    }
 }
 
 impl Inputs {
@@ -71,22 +78,23 @@ impl crate::analysis::Inputs for Inputs {
     }
 }
 
-/// An input option split into name and file.
+/// What one option gives an input: the path that was typed, and the files of it that are this input's.
 #[derive(Debug)]
-struct Given<'a> {
-    tensor: &'a TensorEntry,
-    path: PathBuf,
+pub(super) struct Source {
+    given: PathBuf,
+    pub(super) files: Vec<PathBuf>,
 }
 
 /// Reads and checks all inputs of a program.
-pub(super) fn read(meta: &Meta, options: &[String]) -> Result<Inputs, Failure> {
-    let wanted: Vec<&TensorEntry> = meta.tensors.iter().filter(|t| t.role == Role::Input).collect();
-    let given: Vec<Given<'_>> = options.iter().map(|o| split(&wanted, o)).collect::<Result<_, _>>()?;
+pub(super) fn read(meta: &Meta, options: &[String], pictures: &Pictures<'_>) -> Result<Inputs, Failure> {
+    let own =
+        |t: &TensorEntry| TensorEntry { preprocess: pictures.preprocess(t.preprocess.as_ref()), ..t.clone() };
+    let tensors: Vec<TensorEntry> = meta.tensors.iter().filter(|t| t.role == Role::Input).map(own).collect();
+    let wanted: Vec<&TensorEntry> = tensors.iter().collect();
     let mut bound = Vec::new();
-    for tensor in &wanted {
-        let files: Vec<&Path> =
-            given.iter().filter(|g| g.tensor.name == tensor.name).map(|g| g.path.as_path()).collect();
-        if files.is_empty() {
+    let mut pixels = false;
+    for (tensor, sources) in wanted.iter().zip(sources(&wanted, options)?) {
+        if sources.is_empty() {
             let missing = format!("no value is given for input '{}'", tensor.name);
             return Err(Failure::usage(missing).help(format!(
                 "add --input {}=FILE ({})",
@@ -94,7 +102,10 @@ pub(super) fn read(meta: &Meta, options: &[String]) -> Result<Inputs, Failure> {
                 expects(tensor)
             )));
         }
-        bound.push(bind(tensor, &files)?);
+        bound.push(bind(tensor, &sources, pictures, &mut pixels)?);
+    }
+    if !pixels {
+        pictures.unused()?;
     }
     let runs = bound.iter().map(|b| b.samples.len()).max().unwrap_or(1);
     if let Some(odd) = bound.iter().find(|b| b.samples.len() != 1 && b.samples.len() != runs) {
@@ -105,59 +116,134 @@ pub(super) fn read(meta: &Meta, options: &[String]) -> Result<Inputs, Failure> {
 }
 
 /// What an input takes, for messages.
-fn expects(tensor: &TensorEntry) -> String {
+pub(super) fn expects(tensor: &TensorEntry) -> String {
     let numpy = Element::from_name(&tensor.dtype).map_or("?", Element::numpy_name);
-    let picture = if tensor.preprocess.is_some() { ", or a PNG or JPEG picture" } else { "" };
+    let picture = if tensor.preprocess.is_some() { ", or a picture" } else { "" };
     format!("a .npy of {numpy} {}{picture}", format::shape(&tensor.shape))
 }
 
-fn split<'a>(wanted: &[&'a TensorEntry], option: &str) -> Result<Given<'a>, Failure> {
-    // Names may hold '=', too: the longest that fits is meant.
-    let named =
-        wanted.iter().filter_map(|t| Some((t, option.strip_prefix(t.name.as_str())?.strip_prefix('=')?)));
-    if let Some((tensor, file)) = named.max_by_key(|(t, _)| t.name.len()) {
-        return Ok(Given { tensor, path: file.into() });
-    }
-    let names = || wanted.iter().map(|t| format!("'{}'", t.name)).collect::<Vec<_>>().join(", ");
-    let path = PathBuf::from(option);
-    match (wanted, option.split_once('=')) {
-        ([], _) => Err(Failure::usage(format!("--input {option}: the program has no inputs"))),
-        (_, Some((name, _))) if !path.exists() => {
-            Err(Failure::usage(format!("--input {option}: no input is named '{name}'"))
-                .why(&format!("there are {}", names())))
+/// What every input is given, in the order of `wanted`. Folders are taken apart. Without a name before it, a file is for the
+/// only input, or for that whose name it, or an array in it, has.
+pub(super) fn sources(wanted: &[&TensorEntry], options: &[String]) -> Result<Vec<Vec<Source>>, Failure> {
+    let mut found: Vec<Vec<Source>> = wanted.iter().map(|_| Vec::new()).collect();
+    for option in options {
+        let (only, path) = split(wanted, option)?;
+        let files = if path.is_dir() { folder::members(&path)? } else { vec![path.clone()] };
+        if let Some(only) = only {
+            found[only].push(Source { given: path, files });
+            continue;
         }
-        ([only], _) => Ok(Given { tensor: only, path }),
-        _ => Err(Failure::usage(format!("--input {option}: which input?"))
-            .why(&format!("the program has {}", names()))
-            .help("write --input NAME=FILE")),
+        let mut of_each: Vec<Vec<PathBuf>> = wanted.iter().map(|_| Vec::new()).collect();
+        let folder = path.is_dir();
+        let mut nobody = None;
+        for file in files {
+            match owners(wanted, &file, option) {
+                Ok(owners) => owners.into_iter().for_each(|at| of_each[at].push(file.clone())),
+                // A folder may hold more than the inputs: what a network gave for them, for one.
+                Err(failure) if folder && failure.status == USAGE => {
+                    tracing::info!(file = %file.display(), "called like no input, passed over");
+                    nobody = nobody.or(Some(failure));
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        if let Some(failure) = nobody.filter(|_| of_each.iter().all(Vec::is_empty)) {
+            return Err(failure);
+        }
+        for (sources, files) in found.iter_mut().zip(of_each).filter(|(_, files)| !files.is_empty()) {
+            sources.push(Source { given: path.clone(), files });
+        }
+    }
+    Ok(found)
+}
+
+fn names(wanted: &[&TensorEntry]) -> String {
+    wanted.iter().map(|t| format!("'{}'", t.name)).collect::<Vec<_>>().join(", ")
+}
+
+/// The input that an option is for, by its place; none if the file must say it.
+fn split(wanted: &[&TensorEntry], option: &str) -> Result<(Option<usize>, PathBuf), Failure> {
+    // Names may hold '=', too: the longest that fits is meant.
+    let named = wanted
+        .iter()
+        .enumerate()
+        .filter_map(|(at, t)| Some((at, t, option.strip_prefix(t.name.as_str())?.strip_prefix('=')?)));
+    let path = PathBuf::from(option);
+    match named.max_by_key(|(_, t, _)| t.name.len()) {
+        Some((_, _, "")) => {
+            return Err(Failure::usage(format!("'{option}': a file name is missing")));
+        }
+        Some((at, _, file)) => return Ok((Some(at), file.into())),
+        None => {}
+    }
+    match (wanted, option.split_once('=')) {
+        ([], _) => Err(Failure::usage(format!("'{option}': the network has no inputs"))),
+        (_, Some((name, _))) if !path.exists() => {
+            Err(Failure::usage(format!("'{option}': no input is named '{name}'"))
+                .why(&format!("there are {}", names(wanted)))
+                .nearest(name, wanted.iter().map(|t| t.name.as_str())))
+        }
+        ([_], _) => Ok((Some(0), path)),
+        _ => Ok((None, path)),
     }
 }
 
-/// Name of the input that an option is for, and its file.
-pub(super) fn place(wanted: &[&TensorEntry], option: &str) -> Result<(String, PathBuf), Failure> {
-    split(wanted, option).map(|given| (given.tensor.name.clone(), given.path))
+/// The inputs that a file without a name before it is for: of an archive those whose arrays it holds, of an array that whose
+/// name the file has.
+fn owners(wanted: &[&TensorEntry], file: &Path, option: &str) -> Result<Vec<usize>, Failure> {
+    let named = |name: &str| {
+        wanted.iter().position(|t| t.name == name).or(wanted.iter().position(|t| file_name(&t.name) == name))
+    };
+    let found: Vec<usize> = if Npz::is_npz(&given::head(file, 4)?) {
+        let archive = Npz::open(given::read(file)?).map_err(|e| Failure::tensor(file, e))?;
+        let held = archive.names();
+        let found: Vec<usize> = held.iter().filter_map(|name| named(name)).collect();
+        if found.is_empty() {
+            let why = format!("it holds {}; the inputs are {}", held.join(", "), names(wanted));
+            return Err(Failure::file(file, &why).help("name the arrays like the inputs, or write NAME=FILE"));
+        }
+        found
+    } else {
+        file.file_stem().and_then(|stem| named(&stem.to_string_lossy())).into_iter().collect()
+    };
+    if found.is_empty() {
+        let why = format!("there are {}, and '{}' is called like none", names(wanted), file.display());
+        return Err(Failure::usage(format!("'{option}' does not say which input it is for")).why(&why).help(
+            "write NAME=FILE, or give an .npz with arrays, or a folder with .npy files, that are called like the inputs",
+        ));
+    }
+    Ok(found)
 }
 
-fn bind(tensor: &TensorEntry, files: &[&Path]) -> Result<Bound, Failure> {
+fn bind(
+    tensor: &TensorEntry,
+    sources: &[Source],
+    pictures: &Pictures<'_>,
+    pixels: &mut bool,
+) -> Result<Bound, Failure> {
     let mut samples = Vec::new();
     let mut labels = Vec::new();
     let mut from = Vec::new();
-    for file in files {
+    for source in sources {
         let before = samples.len();
-        if file.is_dir() {
-            for member in members(file)? {
-                one(tensor, &member, &mut samples)?;
-                label(&member, samples.len(), &mut labels);
+        for file in &source.files {
+            match content::of(file, tensor)? {
+                Content::Picture(bytes) => {
+                    *pixels = true;
+                    samples.push(pictures.values(tensor, file, &bytes)?);
+                }
+                Content::Array(array) => {
+                    *pixels |= is_pixels(tensor, &array);
+                    samples.extend(array_samples(tensor, file, array, pictures)?);
+                }
             }
-        } else {
-            one(tensor, file, &mut samples)?;
             label(file, samples.len(), &mut labels);
         }
         let read = samples.len() - before;
         from.push(if read == 1 {
-            file.display().to_string()
+            source.given.display().to_string()
         } else {
-            format!("{} ({read} inputs)", file.display())
+            format!("{} ({read} inputs)", source.given.display())
         });
     }
     Ok(Bound { name: tensor.name.clone(), from: from.join(", "), samples, labels })
@@ -166,6 +252,7 @@ fn bind(tensor: &TensorEntry, files: &[&Path]) -> Result<Bound, Failure> {
 /// Names the samples up to `count` after the file that they came from.
 fn label(file: &Path, count: usize, labels: &mut Vec<String>) {
     let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
+    let name = if given::is_stdin(file) { "stdin".into() } else { name };
     let first = labels.len();
     if count == first + 1 {
         labels.push(name.into_owned());
@@ -174,63 +261,9 @@ fn label(file: &Path, count: usize, labels: &mut Vec<String>) {
     }
 }
 
-/// Arrays and pictures of a folder, by name.
-pub(super) fn members(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    super::places::reads(folder)?;
-    let unreadable = |e: std::io::Error| Failure::file(folder, &e);
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
-        if ["npy", "npz", "png", "jpg", "jpeg"].contains(&extension.as_str()) {
-            // A pipe would be waited for, and nobody named it.
-            if !path.is_file() {
-                return Err(Failure::file(&path, &"it is no regular file"));
-            }
-            found.push(path);
-        }
-    }
-    found.sort();
-    if found.is_empty() {
-        return Err(Failure::file(folder, &"the folder holds no .npy, .png or .jpg file"));
-    }
-    Ok(found)
-}
-
-/// Appends what one file holds.
-fn one(tensor: &TensorEntry, path: &Path, samples: &mut Vec<Vec<u8>>) -> Result<(), Failure> {
-    let bytes = given::read(path)?;
-    if image::is_image(&bytes) {
-        samples.push(picture(tensor, path, &bytes)?);
-        return Ok(());
-    }
-    let array = super::feed::array(path, bytes, &[&tensor.name, "x"])
-        .map_err(|f| f.help(format!("input '{}' takes {}", tensor.name, expects(tensor))))?;
-    samples.extend(array_samples(tensor, path, array)?);
-    Ok(())
-}
-
-pub(super) fn picture(tensor: &TensorEntry, path: &Path, bytes: &[u8]) -> Result<Vec<u8>, Failure> {
-    let refused = |e: image::ImageError| Failure::image(path, &e);
-    let decoded = image::decode(bytes).map_err(refused)?;
-    tracing::info!(file = %path.display(), width = decoded.width, height = decoded.height, "picture");
-    match (&tensor.preprocess, tensor.dtype.as_str()) {
-        (Some(how), "f32") => {
-            let values = image::to_input(decoded, &tensor.shape, how).map_err(refused)?;
-            Ok(values.into_iter().map(f32::to_le_bytes).collect::<Vec<_>>().into_flattened())
-        }
-        (None, "u8") => image::to_input_u8(decoded, &tensor.shape, &Preprocess::default()).map_err(refused),
-        (None, "f32") => Err(Failure::file(
-            path,
-            &format!("a picture, but the model does not say how input '{}' is normalized", tensor.name),
-        )
-        .help("give --mean and --std when compiling, or write them into model.toml beside the model")),
-        (_, dtype) => Err(Failure::file(
-            path,
-            &format!("a picture cannot become input '{}' of type {dtype}", tensor.name),
-        )
-        .help("give a .npy file")),
-    }
+/// Whether an array holds pixels that are still to be normalized.
+fn is_pixels(tensor: &TensorEntry, array: &TensorData) -> bool {
+    array.element == Element::U8 && tensor.dtype == "f32" && tensor.preprocess.is_some()
 }
 
 /// Cuts an array into runs: the shape itself, or N times its first extent. Arrays of `uint8` are pixels for a float
@@ -239,6 +272,7 @@ pub(super) fn array_samples(
     tensor: &TensorEntry,
     path: &Path,
     array: TensorData,
+    pictures: &Pictures<'_>,
 ) -> Result<Vec<Vec<u8>>, Failure> {
     let shape: Vec<u64> = array.shape.iter().map(|d| *d as u64).collect();
     let Some(count) = stacked(&tensor.shape, &shape) else {
@@ -248,21 +282,39 @@ pub(super) fn array_samples(
             format::shape(&tensor.shape),
             format::shape(&shape)
         );
-        return Err(Failure::file(path, &why).help(shape_help(&tensor.shape)));
+        return Err(Failure::file(path, &why).help(shape_help(&tensor.shape, &shape)));
     };
-    let pixels = array.element == Element::U8 && tensor.dtype == "f32" && tensor.preprocess.is_some();
-    if array.element.name() != tensor.dtype && !pixels {
-        let wanted = Element::from_name(&tensor.dtype).map_or("?", Element::numpy_name);
-        let found = array.element.numpy_name();
-        let why = format!("input '{}' takes {wanted}, the array holds {found}", tensor.name);
-        return Err(Failure::file(path, &why).help(format!("save it with array.astype(numpy.{wanted})")));
-    }
+    let pixels = is_pixels(tensor, &array);
+    let array = if pixels { array } else { typed(tensor, path, array)? };
     let size = array.bytes.len() / count.max(1);
-    let cut = array.bytes.chunks_exact(size.max(1)).map(<[u8]>::to_vec);
+    let cut = array.bytes.chunks_exact(size.max(1));
     match &tensor.preprocess {
-        Some(how) if pixels => Ok(cut.map(|sample| normalize(&sample, &tensor.shape, how)).collect()),
-        _ => Ok(cut.collect()),
+        Some(how) if pixels => cut.map(|sample| pictures.normalize(tensor, sample, how)).collect(),
+        _ => Ok(cut.map(<[u8]>::to_vec).collect()),
     }
+}
+
+/// The array in the input's element type.
+fn typed(tensor: &TensorEntry, path: &Path, array: TensorData) -> Result<TensorData, Failure> {
+    let Some(wanted) = Element::from_name(&tensor.dtype) else {
+        let why = format!("input '{}' has the unknown type {}", tensor.name, tensor.dtype);
+        return Err(Failure::file(path, &why));
+    };
+    let found = array.element;
+    let made = array.to(wanted).map_err(|e| {
+        let why = format!("input '{}' takes {}, {e}", tensor.name, wanted.numpy_name());
+        let help = if found == Element::U8 && wanted == Element::F32 {
+            "save values as float32; if they are pixels, say with --mean and --std how they become values"
+                .into()
+        } else {
+            format!("save it with array.astype(numpy.{})", wanted.numpy_name())
+        };
+        Failure::file(path, &why).help(help)
+    })?;
+    if found == Element::F64 {
+        tracing::warn!("'{}': float64 rounded to float32", path.display());
+    }
+    Ok(made)
 }
 
 /// How many runs an array holds; `None` if its shape does not fit. `[N, H, W]` stands for `[N, 1, H, W]`.
@@ -279,8 +331,25 @@ fn stacked(wanted: &[u64], found: &[u64]) -> Option<usize> {
     usize::try_from(stack / batch).ok()
 }
 
-fn shape_help(wanted: &[u64]) -> String {
+/// What to do with an array whose shape does not fit.
+fn shape_help(wanted: &[u64], found: &[u64]) -> String {
+    if let ([batch, c, h, w], [n, a, b, d]) = (wanted, found)
+        && [a, b, d] == [h, w, c]
+        && n % batch.max(&1) == 0
+    {
+        return "its channels are last: save it with array.transpose(0, 3, 1, 2)".into();
+    }
+    if let ([_, h, w, c], [n, a, b, d]) = (wanted, found)
+        && [a, b, d] == [c, h, w]
+        && *n > 0
+    {
+        return "its channels are second, the input's are last: save it with array.transpose(0, 2, 3, 1)"
+            .into();
+    }
     match wanted.split_first() {
+        Some((1, rest)) if !rest.is_empty() && rest == found => {
+            "the leading axis of extent 1 is missing: save it with array[numpy.newaxis]".into()
+        }
         Some((1, rest)) if !rest.is_empty() => {
             format!("give {} for one run, or Nx{} for N runs", format::shape(wanted), format::shape(rest))
         }
@@ -288,22 +357,11 @@ fn shape_help(wanted: &[u64]) -> String {
     }
 }
 
-/// Pixels in NCHW order → values, as for a picture.
-fn normalize(pixels: &[u8], shape: &[u64], how: &Preprocess) -> Vec<u8> {
-    let channels = shape.get(1).map_or(1, |c| usize::try_from(*c).unwrap_or(1)).max(1);
-    let plane = shape.iter().skip(2).product::<u64>().max(1) as usize;
-    let value = |(at, v): (usize, &u8)| {
-        let channel = at / plane % channels;
-        let mean = how.mean.get(channel).or(how.mean.first()).copied().unwrap_or(0.0);
-        let std = how.std.get(channel).or(how.std.first()).copied().unwrap_or(1.0);
-        ((f32::from(*v) - mean) / std).to_le_bytes()
-    };
-    pixels.iter().enumerate().flat_map(value).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::args::PictureArgs;
+    use crate::program::Preprocess;
 
     fn entry(shape: &[u64]) -> TensorEntry {
         TensorEntry {
@@ -327,25 +385,54 @@ mod tests {
         assert_eq!(stacked(&[], &[]), Some(1));
     }
 
+    fn no_pictures() -> PictureArgs {
+        PictureArgs { mean: Vec::new(), std: Vec::new(), resize: None, bgr: false, nhwc: false }
+    }
+
+    /// What an array of zeros of some type and shape becomes.
+    fn zeros(tensor: &TensorEntry, element: Element, shape: &[usize]) -> Result<Vec<Vec<u8>>, String> {
+        let bytes = vec![0; shape.iter().product::<usize>() * element.bytes()];
+        let array = TensorData { element, shape: shape.to_vec(), bytes };
+        let typed = no_pictures();
+        let pictures = Pictures { typed: &typed, model: Path::new("m.onnx") };
+        array_samples(tensor, Path::new("a.npy"), array, &pictures).map_err(|e| e.render())
+    }
+
     #[test]
     fn a_wrong_type_or_shape_says_expected_found_and_what_to_do() {
-        let array = |element, shape: &[usize]| TensorData {
-            element,
-            shape: shape.to_vec(),
-            bytes: vec![0; shape.iter().product::<usize>() * element.bytes()],
-        };
-        let path = Path::new("a.npy");
-        let error = array_samples(&entry(&[1, 3]), path, array(Element::F64, &[1, 3])).unwrap_err().render();
+        let ids = TensorEntry { dtype: "s64".into(), ..entry(&[1, 3]) };
+        let error = zeros(&ids, Element::F32, &[1, 3]).unwrap_err();
         assert!(
-            error.contains("takes float32, the array holds float64")
-                && error.contains("astype(numpy.float32)"),
+            error.contains("takes int64, the array holds float32") && error.contains("astype(numpy.int64)"),
             "{error}"
         );
-        let error = array_samples(&entry(&[1, 3]), path, array(Element::F32, &[3, 1])).unwrap_err().render();
+        let error = zeros(&entry(&[1, 3]), Element::U8, &[1, 3]).unwrap_err();
         assert!(
-            error.contains("has shape 1x3, the array 3x1") && error.contains("Nx3 for N runs"),
+            error.contains("takes float32, the array holds uint8") && error.contains("--mean"),
             "{error}"
         );
+        for (wanted, found, says) in [
+            (&[1, 3][..], &[3, 1][..], "Nx3 for N runs"),
+            (&[1, 3, 4, 5], &[2, 4, 5, 3], "transpose(0, 3, 1, 2)"),
+            (&[1, 4, 5, 3], &[1, 3, 4, 5], "transpose(0, 2, 3, 1)"),
+            (&[1, 3, 4, 5], &[3, 4, 5], "array[numpy.newaxis]"),
+        ] {
+            let error =
+                zeros(&entry(wanted), Element::F32, &found.iter().map(|d| *d as usize).collect::<Vec<_>>())
+                    .unwrap_err();
+            assert!(error.contains("has shape") && error.contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn integers_of_other_widths_and_other_floats_become_the_inputs_type() {
+        let ids = TensorEntry { dtype: "s64".into(), ..entry(&[1, 3]) };
+        for element in [Element::S32, Element::U8, Element::S64, Element::U32] {
+            assert_eq!(zeros(&ids, element, &[2, 3]).unwrap(), vec![vec![0; 24]; 2]);
+        }
+        for element in [Element::F16, Element::F64, Element::F32] {
+            assert_eq!(zeros(&entry(&[1, 3]), element, &[2, 3]).unwrap(), vec![vec![0; 12]; 2]);
+        }
     }
 
     #[test]
@@ -353,18 +440,22 @@ mod tests {
         let how = Preprocess { resize: None, mean: vec![1.0, 2.0], std: vec![2.0], bgr: false };
         let tensor = TensorEntry { preprocess: Some(how), ..entry(&[1, 2, 1, 1]) };
         let array = TensorData { element: Element::U8, shape: vec![2, 2, 1, 1], bytes: vec![3, 4, 5, 8] };
-        let samples = array_samples(&tensor, Path::new("a.npy"), array).unwrap();
+        let typed = no_pictures();
+        let pictures = Pictures { typed: &typed, model: Path::new("m.onnx") };
+        let samples = array_samples(&tensor, Path::new("a.npy"), array, &pictures).unwrap();
         assert_eq!(samples[0], [1.0_f32, 1.0].into_iter().flat_map(f32::to_le_bytes).collect::<Vec<_>>());
         assert_eq!(samples[1], [2.0_f32, 3.0].into_iter().flat_map(f32::to_le_bytes).collect::<Vec<_>>());
     }
 
     #[test]
     fn the_name_is_optional_with_one_input() {
-        let (x, y) = (entry(&[1]), TensorEntry { name: "y".into(), ..entry(&[1]) });
-        assert_eq!(split(&[&x], "a.npy").unwrap().path, Path::new("a.npy"));
-        assert_eq!(split(&[&x], "x=a.npy").unwrap().path, Path::new("a.npy"));
+        let (x, y) = (entry(&[1]), TensorEntry { name: "left".into(), ..entry(&[1]) });
+        assert_eq!(split(&[&x], "a.npy").unwrap(), (Some(0), "a.npy".into()));
+        assert_eq!(split(&[&x], "x=a.npy").unwrap(), (Some(0), "a.npy".into()));
+        assert_eq!(split(&[&x, &y], "a.npy").unwrap(), (None, "a.npy".into()));
         assert!(split(&[&x], "z=a.npy").unwrap_err().render().contains("no input is named 'z'"));
-        assert!(split(&[&x, &y], "a.npy").unwrap_err().render().contains("which input?"));
+        assert!(split(&[&x, &y], "lefft=a.npy").unwrap_err().render().contains("did you mean 'left'?"));
+        assert!(split(&[&x], "x=").unwrap_err().render().contains("missing"));
         assert!(split(&[], "a.npy").is_err());
     }
 }

@@ -19,7 +19,9 @@ mod bench;
 mod check;
 mod compare;
 mod compile;
+mod content;
 mod dequantize;
+mod describe;
 mod diagnose;
 mod diff;
 mod disasm;
@@ -29,15 +31,20 @@ mod estimate;
 mod failure;
 mod feed;
 mod finite;
+mod folder;
 mod format;
 mod given;
 mod info;
 mod input;
 mod kernels;
 mod machines;
+mod manual;
 mod model;
+mod nearest;
+mod opsets;
 mod outputs;
 mod pareto;
+mod picture;
 mod places;
 mod progress;
 mod quantize;
@@ -53,7 +60,7 @@ mod widths;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches;
 
 use args::{Cli, Command};
 use failure::Failure;
@@ -90,7 +97,7 @@ pub fn main() -> ExitCode {
             print(panic);
         }
     }));
-    let cli = match Cli::try_parse() {
+    let cli = match args::command().try_get_matches().and_then(|typed| Cli::from_arg_matches(&typed)) {
         Ok(cli) => cli,
         // Help, the version, and what is wrong with what was typed.
         Err(text) => {
@@ -99,7 +106,10 @@ pub fn main() -> ExitCode {
             return ended(places::written(shown).map(|()| status));
         }
     };
-    logging(cli.verbose);
+    logging(cli.verbose, cli.quiet);
+    if cli.quiet {
+        progress::silence();
+    }
     let json = cli.command.json();
     let done = injected().and_then(|()| dispatch(cli.command)).and_then(|outcome| match outcome {
         Outcome::Stream(stream) => stream(&mut std::io::stdout().lock()).map(|()| 0),
@@ -148,6 +158,10 @@ fn injected() -> Result<(), Failure> {
 }
 
 fn dispatch(command: Command) -> Result<Outcome, Failure> {
+    if command.stdin_files() > 1 {
+        return Err(Failure::usage("'-' is given for more than one file")
+            .why(&"standard input gives its bytes only once"));
+    }
     let report = match command {
         Command::Check(args) => check::run(&args),
         Command::Compile(args) => compile::run(&args),
@@ -164,12 +178,14 @@ fn dispatch(command: Command) -> Result<Outcome, Failure> {
         Command::Dequantize(args) => dequantize::run(&args),
         Command::Quantize(args) => quantize::run(&args),
         Command::Tune(args) => tune::run(&args),
+        Command::Completions(args) => manual::completions(&args),
+        Command::Man(args) => manual::man(&args),
     };
     report.map(Outcome::Report)
 }
 
-/// `-v` shows what is done, `-vv` how; `RUST_LOG` may say more.
-fn logging(verbose: u8) {
+/// `-v` shows what is done, `-vv` how; `RUST_LOG` may say more. With `--quiet` nothing is said at all.
+fn logging(verbose: u8, quiet: bool) {
     use tracing_subscriber::EnvFilter;
     let level = match verbose {
         0 => "warn",
@@ -177,12 +193,16 @@ fn logging(verbose: u8) {
         2 => "rcar_iss=debug",
         _ => "rcar_iss=trace",
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let spoken = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let filter = if quiet { EnvFilter::new("off") } else { spoken };
     let stderr_is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(stderr_is_terminal)
         .without_time()
+        .with_target(verbose > 1)
+        // A reader of stderr that went away is no error.
+        .log_internal_errors(false)
         .init();
 }

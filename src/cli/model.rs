@@ -13,6 +13,7 @@ use crate::graph::Graph;
 use crate::host::RtenHost;
 use crate::isa::Profile;
 use crate::machine::Machine;
+use crate::onnx::proto::GraphProto;
 use crate::onnx::{self, ImportError, ImportOptions, Imported, LoadedModel, NodeRow, NodeStatus, Observe};
 use crate::program::Program;
 
@@ -83,12 +84,15 @@ pub(super) fn load(path: &Path) -> Result<LoadedModel, Failure> {
     Ok(loaded)
 }
 
-/// The failure of an import.
-pub(super) fn import_failure(path: &Path, error: &ImportError) -> Failure {
+/// The failure of the import of a graph.
+pub(super) fn import_failure(path: &Path, graph: &GraphProto, error: &ImportError) -> Failure {
     match error {
         ImportError::Malformed { .. } => Failure::file(path, error),
-        ImportError::NoSuchTensor { .. } => {
-            Failure::usage(error.to_string()).help("`rcar-iss check MODEL --all` lists the nodes")
+        ImportError::NoSuchTensor { name } => {
+            let tensors = graph.node.iter().flat_map(|n| &n.output).map(String::as_str);
+            Failure::usage(error.to_string())
+                .help("`rcar-iss check MODEL --all` lists the nodes")
+                .nearest(name, tensors.chain(graph.input.iter().map(|i| i.name())))
         }
         ImportError::Unsupported { rows } => Failure::new(UNSUPPORTED, format!("'{}'", path.display()))
             .why(&format!("{error}\n{}", unsupported(rows)))
@@ -103,22 +107,16 @@ fn compile_failure(path: &Path, error: &CompileError) -> Failure {
 /// Imports an ONNX file, and says how it is to be compiled.
 pub(super) fn import(path: &Path, args: &ModelArgs) -> Result<(Imported, CompileOptions), Failure> {
     let options = import_options(args)?;
-    let side = sidecar::find(path)?;
     let model = load(path)?;
     effect::extents(model.graph(), &options)?;
-    let mut imported = onnx::import(&model, &options).map_err(|e| import_failure(path, &e))?;
+    let mut imported = onnx::import(&model, &options).map_err(|e| import_failure(path, model.graph(), &e))?;
     if imported.graph.name.is_empty() {
-        imported.graph.name = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
+        let stem = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
+        imported.graph.name = if given::is_stdin(path) { "stdin".into() } else { stem };
     }
-    for name in side.preprocess.keys() {
-        let inputs: Vec<&str> =
-            imported.graph.inputs.iter().map(|id| imported.graph.tensor(*id).name.as_str()).collect();
-        if !inputs.contains(&name.as_str()) {
-            let file = side.path.as_deref().unwrap_or(path);
-            let why = format!("it describes input '{name}', the model's inputs are {}", inputs.join(", "));
-            return Err(Failure::file(file, &why));
-        }
-    }
+    let inputs: Vec<&str> =
+        imported.graph.inputs.iter().map(|id| imported.graph.tensor(*id).name.as_str()).collect();
+    let side = sidecar::find(path)?.about(&inputs);
     for (name, how) in &side.preprocess {
         let input =
             imported.graph.inputs.iter().map(|id| imported.graph.tensor(*id)).find(|t| t.name == *name);
@@ -171,8 +169,11 @@ pub(super) fn prepare_hosts(program: &Program) -> Result<(), Failure> {
     let mut host = RtenHost::new();
     for (model, entry) in program.host_models.iter().zip(&program.meta.hosts) {
         host.prepare(model).map_err(|why| {
-            let what = format!("the host layer with {} cannot run", entry.op_types.join(", "));
-            Failure::new(UNSUPPORTED, what).why(&why)
+            let layer = program.meta.layers.get(entry.layer as usize);
+            let name = layer.map_or("?", |l| l.name.as_str());
+            let what = format!("host layer \"{name}\" with {} cannot run", entry.op_types.join(", "));
+            let nodes = layer.map(|l| l.onnx_nodes.join(", ")).unwrap_or_default();
+            Failure::new(UNSUPPORTED, what).why(&format!("{why} (ONNX nodes {nodes})"))
         })?;
     }
     Ok(())

@@ -1,14 +1,23 @@
 //! Progress on stderr, for anything that lasts over a second on a terminal.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// No bar appears any more.
+static SILENT: AtomicBool = AtomicBool::new(false);
+
+/// Shows no progress from now on.
+pub(super) fn silence() {
+    SILENT.store(true, Ordering::Relaxed);
+}
 
 /// A bar that appears after a second.
 pub(super) struct Progress {
     bar: ProgressBar,
     begin: Instant,
-    shown: std::sync::atomic::AtomicBool,
+    shown: AtomicBool,
 }
 
 impl Progress {
@@ -20,13 +29,12 @@ impl Progress {
             bar.set_style(style);
         }
         bar.set_prefix(what);
-        Progress { bar, begin: Instant::now(), shown: std::sync::atomic::AtomicBool::new(false) }
+        Progress { bar, begin: Instant::now(), shown: AtomicBool::new(SILENT.load(Ordering::Relaxed)) }
     }
 
     /// One step is done.
     pub(super) fn step(&self) {
-        use std::sync::atomic::Ordering::Relaxed;
-        if self.begin.elapsed() > Duration::from_secs(1) && !self.shown.swap(true, Relaxed) {
+        if self.begin.elapsed() > Duration::from_secs(1) && !self.shown.swap(true, Ordering::Relaxed) {
             self.bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(5));
         }
         self.bar.inc(1);

@@ -169,7 +169,10 @@ pub(super) fn prepare(
     let mut clean = quantize::clean(&float).map_err(|e| failure(path, &e))?;
     let graph = clean.model.graph.clone().unwrap_or_default();
     if let Some(name) = settings.skip.iter().find(|s| graph.node.iter().all(|n| n.name() != s.as_str())) {
-        return Err(no_node(name));
+        return Err(no_node(name).nearest(name, graph.node.iter().map(|n| n.name())));
+    }
+    if let Some(name) = settings.layers.keys().find(|l| graph.node.iter().all(|n| n.name() != l.as_str())) {
+        return Err(no_node(name).nearest(name, graph.node.iter().map(|n| n.name())));
     }
     let mut places = Places::of(&graph, &settings.skip);
     let options = model::graph_options(&args.shapes)?;

@@ -13,6 +13,7 @@ use super::failure::{Failure, ILLEGAL, INPUT};
 use super::finite::{self, NotFinite};
 use super::input::{self, Inputs};
 use super::outputs::{self, Class};
+use super::picture::Pictures;
 use super::progress::Progress;
 use super::widths::{self, Widths};
 use super::{Report, effect, estimate, format, kernels, machines, places, sidecar, source, trace};
@@ -80,7 +81,8 @@ pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
         unordered: args.max_unordered.unwrap_or(defaults.unordered),
         comparisons: args.max_comparisons.unwrap_or(defaults.comparisons),
     };
-    let inputs = input::read(&program.meta, &args.input)?;
+    let inputs =
+        input::read(&program.meta, &args.input, &Pictures { typed: &args.pictures, model: &args.file })?;
     if let Some(threads) = args.threads.filter(|n| n.get() > 1)
         && (inputs.runs, args.engine) == (1, EngineArg::Reference)
     {
@@ -104,7 +106,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
     };
     let not_finite = finite::of(&loaded.program().meta, &inputs);
     let text = if args.json {
-        json(args, &loaded, &widths, &finished, (&files, &not_finite))
+        json(args, &loaded, &widths, &inputs, &finished, (&files, &not_finite))
     } else {
         text(args, &loaded, &widths, (&inputs, &not_finite), &finished, seconds)
     };
@@ -198,6 +200,7 @@ fn one(
             Some(stack) => stack.dump(&format!("{at:06}"), meta, &selection, args.dequantize)?,
             None => DumpWriter::create(dir, meta, &selection, args.dequantize)?,
         };
+        dump.name_input(&inputs.label(at));
         for (tensor, (_, bytes)) in meta.tensors.iter().filter(|t| t.role == Role::Input).zip(&values) {
             dump.tensor(tensor, bytes)?;
         }
@@ -267,6 +270,7 @@ fn json(
     args: &RunArgs,
     loaded: &Loaded,
     widths: &Widths,
+    inputs: &Inputs,
     finished: &[Finished],
     (files, not_finite): (&[String], &[NotFinite]),
 ) -> String {
@@ -287,7 +291,8 @@ fn json(
         .collect();
     let runs: Vec<_> = finished
         .iter()
-        .map(|f| {
+        .enumerate()
+        .map(|(at, f)| {
             let outputs: Vec<_> = outputs::of(&program.meta)
                 .zip(&f.outputs)
                 .map(|(t, bytes)| {
@@ -298,7 +303,7 @@ fn json(
                     })
                 })
                 .collect();
-            json!({ "instructions": f.summary.instructions, "wraps": f.summary.wraps, "outputs": outputs })
+            json!({ "input": inputs.label(at), "instructions": f.summary.instructions, "wraps": f.summary.wraps, "outputs": outputs })
         })
         .collect();
     let value = json!({
@@ -375,7 +380,8 @@ fn text(
         text.push_str(&histogram(program, finished));
     } else {
         for (i, run) in finished.iter().enumerate() {
-            text.push_str(&run_text(program, run, (finished.len() > 1).then_some(i)));
+            let name = (finished.len() > 1).then(|| inputs.label(i));
+            text.push_str(&run_text(program, run, name.as_deref()));
         }
     }
     if let Some(dir) = &args.output {
@@ -390,10 +396,10 @@ fn text(
     text
 }
 
-fn run_text(program: &Program, run: &Finished, number: Option<usize>) -> String {
+fn run_text(program: &Program, run: &Finished, input: Option<&str>) -> String {
     let mut text = String::new();
-    if let Some(n) = number {
-        let _ = writeln!(text, "run {n}:");
+    if let Some(input) = input {
+        let _ = writeln!(text, "{input}:");
     }
     for (tensor, (name, best)) in outputs::of(&program.meta).zip(classes(program, run)) {
         let _ = writeln!(text, "output {name}: {} {}", tensor.dtype, format::shape(&tensor.shape));

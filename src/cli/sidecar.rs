@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::failure::Failure;
-use super::{given, places};
+use super::failure::{Failure, USAGE};
+use super::{given, nearest, places};
 use crate::files::{self, Batch};
 use crate::program::Preprocess;
 
@@ -73,12 +73,62 @@ impl Values {
     }
 }
 
-/// The sidecar of a model; empty if there is none.
+impl Sidecar {
+    /// What it says about these inputs. Others are reported: it may be that of another model.
+    pub(super) fn about(mut self, inputs: &[&str]) -> Sidecar {
+        let file = self.path.clone().unwrap_or_default();
+        self.preprocess.retain(|name, _| {
+            let known = inputs.contains(&name.as_str());
+            if !known {
+                let like = nearest::question(name, inputs.iter().copied());
+                let hint = like.map_or_else(String::new, |q| format!(" ({q})"));
+                let file = file.display();
+                let all = inputs.join(", ");
+                tracing::warn!("'{file}' describes input '{name}'{hint}; the model's inputs are {all}");
+            }
+            known
+        });
+        self
+    }
+}
+
+/// The sidecar of a model; empty if there is none, or if it cannot be used, which is reported: `model.toml` may be another
+/// program's, and arrays do not need it. Pictures do: see [`read_beside`].
+///
+/// # Errors
+/// It is an output of this command.
 pub(super) fn find(model: &Path) -> Result<Sidecar, Failure> {
+    match read_beside(model) {
+        Err(failure) if failure.status != USAGE => {
+            tracing::warn!("{}; pictures and class names do without it", failure.text());
+            Ok(Sidecar::default())
+        }
+        read => read,
+    }
+}
+
+/// The sidecar of a model; empty if there is none.
+///
+/// # Errors
+/// There is one that cannot be used.
+pub(super) fn read_beside(model: &Path) -> Result<Sidecar, Failure> {
+    if given::is_stdin(model) {
+        return Ok(Sidecar::default());
+    }
     let beside = [model.with_extension("toml"), model.with_file_name("model.toml")];
     match beside.into_iter().find(|p| p.is_file()) {
         Some(path) => read(path),
         None => Ok(Sidecar::default()),
+    }
+}
+
+/// A name as a key in TOML.
+pub(super) fn key(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if !name.is_empty() && name.chars().all(plain) {
+        name.into()
+    } else {
+        toml::Value::from(name).to_string()
     }
 }
 
@@ -89,7 +139,10 @@ fn read(path: PathBuf) -> Result<Sidecar, Failure> {
 }
 
 fn parse(path: PathBuf, text: &str) -> Result<Sidecar, Failure> {
-    let file: File = toml::from_str(text).map_err(|e| Failure::file(&path, &e))?;
+    let file: File = toml::from_str(text).map_err(|e| {
+        let line = e.span().map_or(0, |s| text[..s.start.min(text.len())].matches('\n').count()) + 1;
+        Failure::file(&path, &format!("no description of a model's inputs: line {line}: {}", e.message()))
+    })?;
     let labels = match file.labels {
         Some(Labels::File(name)) => {
             let path = path.with_file_name(name);

@@ -21,16 +21,23 @@ pub(super) enum Kind {
     Model,
 }
 
-/// Tells by content, and by name where content says nothing: ELF is a program, `.s` text assembly, the rest ONNX.
+/// Tells by content, and by name where content says nothing: ELF is a program, `.s` text assembly, the rest ONNX. Standard
+/// input has no name: text that comes from it is assembly.
 pub(super) fn kind(path: &Path, bytes: &[u8]) -> Kind {
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
     if bytes.starts_with(b"\x7fELF") || extension == "rcn" || elf::is_program_file(bytes) {
         Kind::Program
-    } else if matches!(extension, "s" | "S" | "asm") {
+    } else if matches!(extension, "s" | "S" | "asm") || given::is_stdin(path) && is_text(bytes) {
         Kind::Assembly
     } else {
         Kind::Model
     }
+}
+
+/// Whether a file begins as text does. ONNX models begin with a small number.
+fn is_text(bytes: &[u8]) -> bool {
+    let plain = |b: &u8| (b' '..=b'~').contains(b) || matches!(b, b'\n' | b'\r' | b'\t') || *b >= 0x80;
+    !bytes.is_empty() && bytes.iter().all(plain)
 }
 
 /// The first bytes of a file; what it is can be told from them.

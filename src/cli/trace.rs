@@ -76,19 +76,13 @@ fn filter(args: &TraceArgs, trace: &TraceReader) -> Result<Filter, Failure> {
             let found: Vec<u32> =
                 layers.iter().enumerate().filter(|(_, l)| matches(l)).map(|(i, _)| i as u32).collect();
             if found.is_empty() {
-                let close: Vec<&str> = layers
-                    .iter()
-                    .flat_map(|l| if of { l.onnx_nodes.iter().collect::<Vec<_>>() } else { vec![&l.name] })
-                    .filter(|n| n.contains(name.as_str()))
-                    .map(String::as_str)
-                    .take(5)
-                    .collect();
-                let hint = if close.is_empty() {
-                    "`rcar-iss info P.rcn --provenance` lists layers and nodes".to_string()
-                } else {
-                    format!("did you mean {}?", close.join(", "))
+                let of_layer = |l: &crate::trace::LayerName| {
+                    if of { l.onnx_nodes.clone() } else { vec![l.name.clone()] }
                 };
-                return Err(Failure::usage(format!("the trace has no {what} '{name}'")).help(hint));
+                let known: Vec<String> = layers.iter().flat_map(of_layer).collect();
+                return Err(Failure::usage(format!("the trace has no {what} '{name}'"))
+                    .help("`rcar-iss info P.rcn --provenance` lists layers and nodes")
+                    .nearest(name, known.iter().map(String::as_str)));
             }
             chosen.get_or_insert_default().extend(found);
         }

@@ -156,7 +156,7 @@ fn measured_inputs(args: &TuneArgs, prepared: &Prepared) -> Result<(Vec<Input>, 
 
 /// The labels of the first `count` of all `given` inputs. The file has one for each of those, or of these.
 fn labels(path: &Path, (count, given): (usize, usize)) -> Result<Vec<usize>, Failure> {
-    let array = super::feed::array(path, given::read(path)?, &["y", "labels"])?;
+    let array = super::content::array(path, given::read(path)?, &["y", "labels"])?;
     let size = array.element.bytes();
     let signed = matches!(array.element, Element::S8 | Element::S16 | Element::S32 | Element::S64);
     let value = |chunk: &[u8]| {
@@ -165,7 +165,7 @@ fn labels(path: &Path, (count, given): (usize, usize)) -> Result<Vec<usize>, Fai
         wide[..size].copy_from_slice(chunk);
         usize::try_from(u64::from_le_bytes(wide)).ok().filter(|_| !negative)
     };
-    let float = matches!(array.element, Element::F32 | Element::F64);
+    let float = array.element.is_float();
     let all: Option<Vec<usize>> = array.bytes.chunks_exact(size).map(value).collect();
     match all.filter(|_| !float) {
         Some(all) if all.len() == count || all.len() == given => Ok(all[..count].to_vec()),

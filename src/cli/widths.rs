@@ -57,8 +57,10 @@ pub(super) fn of(loaded: &Loaded, args: &WidthArgs) -> Result<Widths, Failure> {
             .rsplit_once('=')
             .and_then(|(name, bits)| Some((layers.iter().find(|l| l.layer == name)?, bits.trim())));
         let Some((layer, bits)) = named else {
+            let name = option.rsplit_once('=').map_or(option.as_str(), |(name, _)| name);
             return Err(Failure::usage(format!("--expect-bits {option}: no such layer"))
-                .help("write LAYER=16x8; `rcar-iss info --layers` lists the layers"));
+                .help("write LAYER=16x8; `rcar-iss info --layers` lists the layers")
+                .nearest(name, layers.iter().map(|l| l.layer.as_str())));
         };
         if !are_bits(bits) {
             return Err(effect::wrong("--expect-bits", option, "no layer can be executed with such bits")

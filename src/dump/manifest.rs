@@ -13,6 +13,9 @@ pub struct Manifest {
     /// Machine that it was built for.
     #[serde(default)]
     pub machine: String,
+    /// The file that the inputs came from, with a number if it holds several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
     /// One per dumped tensor, in the order of the tensor table.
     pub tensors: Vec<ManifestEntry>,
     /// ONNX values that have no tensor, and why.

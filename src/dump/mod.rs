@@ -75,12 +75,12 @@ pub enum DumpError {
         path: PathBuf,
     },
     /// A name that no layer and no tensor has.
-    #[error("no layer or tensor is named '{name}'{hint}")]
+    #[error("no layer or tensor is named '{name}'")]
     UnknownName {
         /// As asked for.
         name: String,
-        /// Similar names, or how to see them.
-        hint: String,
+        /// The names that there are.
+        known: Vec<String>,
     },
     /// A tensor that fusion removed.
     #[error(

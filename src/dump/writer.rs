@@ -95,10 +95,16 @@ impl DumpWriter {
         let manifest = Manifest {
             program: meta.name.clone(),
             machine: meta.machine.name.clone(),
+            input: None,
             tensors: Vec::new(),
             removed: meta.removed.clone(),
         };
         DumpWriter { folder, plan, entries: BTreeMap::new(), manifest, dequantize }
+    }
+
+    /// Says in the manifest which file the inputs came from.
+    pub fn name_input(&mut self, name: &str) {
+        self.manifest.input = Some(name.into());
     }
 
     /// Whether the selection holds this tensor.
@@ -236,16 +242,8 @@ fn unknown(meta: &Meta, name: &str) -> DumpError {
     if let Some(removed) = meta.removed.iter().find(|r| r.tensor == name) {
         return DumpError::Removed { name: name.into(), reason: removed.reason.clone() };
     }
-    let wanted = name.to_lowercase();
-    let all = meta.layers.iter().map(|l| l.name.as_str()).chain(meta.tensors.iter().map(|t| t.name.as_str()));
-    let similar: BTreeSet<&str> = all.filter(|n| n.to_lowercase().contains(&wanted)).collect();
-    let hint = if similar.is_empty() {
-        "; `rcar-iss info --tensors` lists them".to_string()
-    } else {
-        let shown: Vec<&str> = similar.into_iter().take(5).collect();
-        format!("; similar: {}", shown.join(", "))
-    };
-    DumpError::UnknownName { name: name.into(), hint }
+    let all = meta.layers.iter().map(|l| &l.name).chain(meta.tensors.iter().map(|t| &t.name));
+    DumpError::UnknownName { name: name.into(), known: all.cloned().collect() }
 }
 
 /// The names of the files that hold a program's tensors, without extension, in the order of the tensor table: plain, and

@@ -1,14 +1,17 @@
-//! Pictures as network inputs: PNG and JPEG, resized, cropped and normalized as a
+//! Pictures as network inputs: PNG, JPEG, BMP, GIF, TIFF and WebP, resized, cropped and normalized as a
 //! [`Preprocess`] says.
 //!
-//! The same picture gives the same bits everywhere: JPEG is decoded by portable code (no SIMD variants), resizing is
-//! exact integer arithmetic ([`resize`]), and normalization is one f32 subtraction and one f32 division per value.
-//! Alpha is dropped, 16-bit samples keep their upper 8 bits, EXIF orientation is not applied.
+//! The same picture gives the same bits everywhere: JPEG is decoded by portable code (no SIMD variants, unless it lies inside
+//! a TIFF), resizing is exact integer arithmetic ([`resize`]), and normalization is one f32 subtraction and one f32 division
+//! per value.
+//! Alpha is dropped, 16-bit samples keep their upper 8 bits, and a picture is turned as its EXIF orientation says.
 
 mod decode;
+mod format;
 mod resize;
 
-pub use decode::{decode, is_image};
+pub use decode::{Picture, decode};
+pub use format::{FOREIGN_EXTENSIONS, Format, foreign};
 pub use resize::resize;
 
 use crate::program::Preprocess;
@@ -29,14 +32,17 @@ pub struct Image {
 /// Why a picture cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImageError {
-    /// Neither PNG nor JPEG.
-    #[error("neither a PNG nor a JPEG file")]
-    Format,
+    /// No format that is read.
+    #[error("it is {found}; pictures of {} are read", Format::NAMES)]
+    Format {
+        /// What it is instead.
+        found: &'static str,
+    },
     /// The decoder refuses.
-    #[error("cannot decode the {format} picture: {reason}")]
+    #[error("the {format} picture is damaged, or of a kind that is not read: {reason}")]
     Decode {
-        /// `PNG` or `JPEG`.
-        format: &'static str,
+        /// By its first bytes.
+        format: Format,
         /// What the decoder says.
         reason: String,
     },
@@ -54,7 +60,8 @@ pub enum ImageError {
     },
     /// The input is no picture.
     #[error(
-        "an input of shape {shape:?} cannot take a picture: it must be [1, C, H, W] with C = 1 or 3; give a .npy file"
+        "an input of shape {shape:?} cannot take a picture: it must be [1, C, H, W] with C = 1 or 3; give a .npy file{}",
+        if matches!(shape[..], [1, _, _, 1 | 3]) { ", or say with --nhwc that channels are last" } else { "" }
     )]
     Shape {
         /// ONNX shape of the input.

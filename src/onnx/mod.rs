@@ -24,3 +24,19 @@ pub(crate) use names::Names;
 pub(crate) use portable::portable;
 pub(crate) use steps::steps;
 pub use steps::{float_network, given_inputs};
+
+/// The versions of ONNX's own operators that are compared with ONNX Runtime.
+pub const OPSETS: std::ops::RangeInclusive<i64> = 11..=23;
+
+/// The names that stand instead of numbers in the shape of a value.
+pub fn named_extents(info: &proto::ValueInfoProto) -> impl Iterator<Item = &str> {
+    use proto::tensor_shape_proto::dimension::Value;
+    let shape = match info.r#type.as_ref().and_then(|t| t.value.as_ref()) {
+        Some(proto::type_proto::Value::TensorType(tensor)) => tensor.shape.as_ref(),
+        _ => None,
+    };
+    shape.into_iter().flat_map(|s| &s.dim).filter_map(|d| match &d.value {
+        Some(Value::DimParam(name)) => Some(name.as_str()),
+        _ => None,
+    })
+}

@@ -26,6 +26,8 @@ pub(super) struct Data<'a> {
     /// Error of a perfect quantizer in steps.
     perfect_steps: f64,
     cycles: u64,
+    /// What the inputs are called.
+    names: &'a [String],
     width: f64,
     height: usize,
     nodes: Vec<Node<'a>>,
@@ -107,7 +109,12 @@ struct Channels {
 }
 
 impl<'a> Data<'a> {
-    pub(super) fn of(comparison: &'a Comparison, profile: &'a Profile, meta: &'a Meta) -> Data<'a> {
+    pub(super) fn of(
+        comparison: &'a Comparison,
+        profile: &'a Profile,
+        meta: &'a Meta,
+        names: &'a [String],
+    ) -> Data<'a> {
         let inputs: Vec<&str> =
             meta.tensors.iter().filter(|t| t.role == Role::Input).map(|t| t.name.as_str()).collect();
         let mut source: BTreeMap<&str, usize> = inputs.iter().enumerate().map(|(i, n)| (*n, i)).collect();
@@ -146,6 +153,7 @@ impl<'a> Data<'a> {
             nan_db: NAN_DB,
             perfect_steps: PERFECT_STEPS,
             cycles: comparison.cycles,
+            names,
             width: layout.width,
             height: layout.height,
             nodes: all.zip(&layout.nodes).map(node).collect(),

@@ -71,11 +71,17 @@ fn output(layer: &LayerComparison) -> Output<'_> {
 }
 
 /// The page for a comparison. `meta` and `profile` are of the program that was compared: they give the edges of the
-/// graph, the layers without a reference, and the cycles. The same arguments give the same bytes.
+/// graph, the layers without a reference, and the cycles; `names` says what the inputs are called. The same arguments
+/// give the same bytes.
 ///
 /// # Errors
 /// See [`ReportError`]; no comparison is known to cause one.
-pub fn html(comparison: &Comparison, profile: &Profile, meta: &Meta) -> Result<String, ReportError> {
+pub fn html(
+    comparison: &Comparison,
+    profile: &Profile,
+    meta: &Meta,
+    names: &[String],
+) -> Result<String, ReportError> {
     let head = Head {
         program: &comparison.program,
         machine: &comparison.machine,
@@ -90,7 +96,7 @@ pub fn html(comparison: &Comparison, profile: &Profile, meta: &Meta) -> Result<S
         version: env!("CARGO_PKG_VERSION"),
         style: STYLE,
         script: SCRIPTS.concat(),
-        data: in_script(&serde_json::to_string(&data::Data::of(comparison, profile, meta))?),
+        data: in_script(&serde_json::to_string(&data::Data::of(comparison, profile, meta, names))?),
     };
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);

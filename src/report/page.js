@@ -277,7 +277,7 @@
     fill(find("facts"), facts);
     const lines = entry.worst.map((w) => [
       indices(w.index, entry.shape),
-      String(w.input),
+      data.names[w.input] ?? String(w.input),
       short(w.reference),
       short(w.value),
       w.value === null || w.reference === null ? "" : short(w.value - w.reference),

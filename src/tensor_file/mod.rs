@@ -1,10 +1,12 @@
 //! Tensors as `.npy` files, and several of them as `.npz`: reading checks everything against the file's length before it
 //! allocates.
 
+mod convert;
 mod npz;
 mod read;
 mod write;
 
+pub use convert::ConvertError;
 pub use npz::{Npz, to_npz};
 pub use read::{parse, read};
 pub use write::{to_npy, write};
@@ -27,6 +29,12 @@ pub enum Element {
     S32,
     /// numpy `int64`.
     S64,
+    /// numpy `uint32`.
+    U32,
+    /// numpy `uint64`.
+    U64,
+    /// numpy `float16`.
+    F16,
     /// numpy `float32`.
     F32,
     /// numpy `float64`.
@@ -37,13 +45,16 @@ pub enum Element {
 
 impl Element {
     /// All, with the name in program tables and the name in numpy.
-    const NAMES: [(Element, &'static str, &'static str); 9] = [
+    const NAMES: [(Element, &'static str, &'static str); 12] = [
         (Element::U8, "u8", "uint8"),
         (Element::S8, "s8", "int8"),
         (Element::U16, "u16", "uint16"),
         (Element::S16, "s16", "int16"),
         (Element::S32, "s32", "int32"),
         (Element::S64, "s64", "int64"),
+        (Element::U32, "u32", "uint32"),
+        (Element::U64, "u64", "uint64"),
+        (Element::F16, "f16", "float16"),
         (Element::F32, "f32", "float32"),
         (Element::F64, "f64", "float64"),
         (Element::Bool, "bool", "bool"),
@@ -72,9 +83,9 @@ impl Element {
     pub fn bytes(self) -> usize {
         match self {
             Element::U8 | Element::S8 | Element::Bool => 1,
-            Element::U16 | Element::S16 => 2,
-            Element::S32 | Element::F32 => 4,
-            Element::S64 | Element::F64 => 8,
+            Element::U16 | Element::S16 | Element::F16 => 2,
+            Element::S32 | Element::U32 | Element::F32 => 4,
+            Element::S64 | Element::U64 | Element::F64 => 8,
         }
     }
 }
@@ -117,7 +128,9 @@ pub enum TensorFileError {
         reason: String,
     },
     /// An element type that is not read.
-    #[error("element type {found} is not supported; save it as float32, uint8, int8, uint16 or int16")]
+    #[error(
+        "element type {found} is not supported; floats of 16, 32 and 64 bits, integers of 8 to 64 bits and bool are"
+    )]
     Element {
         /// numpy's descriptor.
         found: String,

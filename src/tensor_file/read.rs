@@ -27,7 +27,16 @@ pub fn read(path: &Path) -> Result<TensorData, TensorFileError> {
 /// As [`read`].
 pub fn parse(bytes: &[u8]) -> Result<TensorData, TensorFileError> {
     check_header(bytes)?;
-    let attempts: [Attempt; 9] = [
+    let mut words = None;
+    if has_words(bytes, b'f') {
+        // The reader knows no half precision: its bits are read as integers.
+        let mut renamed = bytes.to_vec();
+        rename_words(&mut renamed, b'f', b'u');
+        words = Some(renamed);
+    }
+    let half = words.is_some();
+    let bytes = words.as_deref().unwrap_or(bytes);
+    let attempts: [Attempt; 11] = [
         |b| attempt(b, Element::F32, f32::to_le_bytes),
         |b| attempt(b, Element::U8, u8::to_le_bytes),
         |b| attempt(b, Element::S8, i8::to_le_bytes),
@@ -35,12 +44,15 @@ pub fn parse(bytes: &[u8]) -> Result<TensorData, TensorFileError> {
         |b| attempt(b, Element::S16, i16::to_le_bytes),
         |b| attempt(b, Element::S32, i32::to_le_bytes),
         |b| attempt(b, Element::S64, i64::to_le_bytes),
+        |b| attempt(b, Element::U32, u32::to_le_bytes),
+        |b| attempt(b, Element::U64, u64::to_le_bytes),
         |b| attempt(b, Element::F64, f64::to_le_bytes),
         |b| attempt(b, Element::Bool, |v: bool| [u8::from(v)]),
     ];
     let mut found = String::new();
     for attempt in attempts {
         match attempt(bytes)? {
+            Typed::Found(tensor) if half => return Ok(TensorData { element: Element::F16, ..tensor }),
             Typed::Found(tensor) => return Ok(tensor),
             Typed::Other(descriptor) => found = descriptor,
         }
@@ -121,6 +133,27 @@ fn header(bytes: &[u8]) -> Result<&[u8], TensorFileError> {
     bytes.get(at..at + length).ok_or_else(short)
 }
 
+/// Where the header says that elements are floats (`f`) or unsigned integers (`u`) of two bytes.
+fn words_at(bytes: &[u8], kind: u8) -> Option<usize> {
+    let text = header(bytes).ok()?;
+    let at = text
+        .windows(5)
+        .position(|w| matches!(w, [b'\'' | b'"', b'<' | b'>' | b'=', k, b'2', b'\'' | b'"'] if *k == kind))?;
+    // The header's text is a part of the bytes.
+    Some(text.as_ptr() as usize - bytes.as_ptr() as usize + at + 2)
+}
+
+fn has_words(bytes: &[u8], kind: u8) -> bool {
+    words_at(bytes, kind).is_some()
+}
+
+/// Calls elements of two bytes another kind in the header, which keeps its length.
+pub(super) fn rename_words(bytes: &mut [u8], from: u8, to: u8) {
+    if let Some(kind) = words_at(bytes, from).and_then(|at| bytes.get_mut(at)) {
+        *kind = to;
+    }
+}
+
 /// Keeps the parser of Python literals away from headers that nest deeply.
 fn check_header(bytes: &[u8]) -> Result<(), TensorFileError> {
     let brackets = header(bytes)?.iter().filter(|b| matches!(b, b'(' | b'[' | b'{')).count();
@@ -154,9 +187,7 @@ mod tests {
 
     #[test]
     fn what_is_written_reads_back() {
-        for element in
-            [Element::U8, Element::S8, Element::U16, Element::S16, Element::S32, Element::S64, Element::F32]
-        {
+        for element in Element::NAMES.map(|(element, _, _)| element) {
             let tensor = TensorData { element, shape: vec![3, 1, 2], bytes: vec![1; 6 * element.bytes()] };
             assert_eq!(parse(&to_npy(&tensor).unwrap()).unwrap(), tensor);
         }
@@ -166,6 +197,37 @@ mod tests {
         write(&path, &sample()).unwrap();
         assert_eq!(read(&path).unwrap(), sample());
         std::fs::remove_file(&path).unwrap();
+    }
+
+    /// A file as numpy writes it.
+    fn file(descriptor: &str, fortran: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+        let dictionary =
+            format!("{{'descr': '{descriptor}', 'fortran_order': {fortran}, 'shape': {shape}, }}");
+        let padded = format!("{dictionary:<117}\n");
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend((padded.len() as u16).to_le_bytes());
+        bytes.extend(padded.as_bytes());
+        bytes.extend(data);
+        bytes
+    }
+
+    #[test]
+    fn half_precision_and_other_orders_of_bytes_and_axes_are_read() {
+        // 1.0, -2.0, 0.5 and the least number above 0.
+        let halves = [0x3C00_u16, 0xC000, 0x3800, 0x0001];
+        let wanted = [1.0_f32, -2.0, 0.5, 2.0_f32.powi(-24)].map(f32::to_le_bytes).concat();
+        let big: Vec<u8> = halves.iter().flat_map(|h| h.to_be_bytes()).collect();
+        let little: Vec<u8> = halves.iter().flat_map(|h| h.to_le_bytes()).collect();
+        for (descriptor, data) in [("<f2", &little), (">f2", &big)] {
+            let read = parse(&file(descriptor, "False", "(2, 2)", data)).unwrap();
+            assert_eq!((read.element, &read.shape[..]), (Element::F16, &[2, 2][..]));
+            assert_eq!(read.to(Element::F32).unwrap().bytes, wanted, "{descriptor}");
+        }
+        let floats: Vec<u8> = [1.0_f32, 2.0, 3.0, 4.0].iter().flat_map(|v| v.to_be_bytes()).collect();
+        let turned = parse(&file(">f4", "True", "(2, 2)", &floats)).unwrap();
+        assert_eq!(turned.bytes, [1.0_f32, 3.0, 2.0, 4.0].map(f32::to_le_bytes).concat());
+        let error = parse(&file("<c8", "False", "(1,)", &[0; 8])).unwrap_err().to_string();
+        assert!(error.contains("<c8") && error.contains("floats of 16, 32 and 64 bits"), "{error}");
     }
 
     #[test]

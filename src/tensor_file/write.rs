@@ -29,6 +29,13 @@ pub fn to_npy(tensor: &TensorData) -> Result<Vec<u8>, TensorFileError> {
         Element::S16 => npy(tensor, values(b, i16::from_le_bytes)),
         Element::S32 => npy(tensor, values(b, i32::from_le_bytes)),
         Element::S64 => npy(tensor, values(b, i64::from_le_bytes)),
+        Element::U32 => npy(tensor, values(b, u32::from_le_bytes)),
+        Element::U64 => npy(tensor, values(b, u64::from_le_bytes)),
+        Element::F16 => {
+            let mut file = npy(tensor, values(b, u16::from_le_bytes))?;
+            super::read::rename_words(&mut file, b'u', b'f');
+            Ok(file)
+        }
         Element::F32 => npy(tensor, values(b, f32::from_le_bytes)),
         Element::F64 => npy(tensor, values(b, f64::from_le_bytes)),
         Element::Bool => npy(tensor, values(b, |[byte]| byte != 0)),

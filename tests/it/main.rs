@@ -15,6 +15,7 @@ mod files;
 mod float_forms;
 mod floats;
 mod graphs;
+mod inputs_cli;
 mod isa;
 mod kernels;
 mod numbers;
@@ -38,6 +39,7 @@ mod tune;
 mod tutorial;
 mod usage;
 mod weights;
+mod words;
 
 /// A fresh empty folder for one test.
 fn scratch(name: &str) -> std::path::PathBuf {

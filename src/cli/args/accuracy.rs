@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{EngineArgs, ModelArgs};
+use super::{EngineArgs, ModelArgs, PictureArgs};
 
 /// The float reference of a network.
 #[derive(Debug, Clone, Args)]
@@ -13,7 +13,7 @@ pub(in crate::cli) struct ReferenceArgs {
     /// Files hold all inputs stacked; or the folder holds one folder for each input
     #[arg(long, value_name = "FLOAT.onnx|DIR")]
     pub(in crate::cli) reference: PathBuf,
-    /// TOML file with a table [tensors]: "tensor or layer of the program" = "reference tensor"
+    /// TOML file with a table [tensors]: "tensor, layer or ONNX node" = "tensor or node of the reference"
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) map: Option<PathBuf>,
     /// Order of axes in reference files [default: auto]
@@ -41,9 +41,11 @@ pub(in crate::cli) struct SidesArgs {
     pub(in crate::cli) model: ModelArgs,
     #[command(flatten)]
     pub(in crate::cli) reference: ReferenceArgs,
-    /// Input: .npy, .png, .jpg or a folder of them; once for each input, or several times to stack
+    /// Input: .npy, .npz, a picture or a folder of them; once for each input, or several times to stack
     #[arg(short, long, value_name = "[NAME=]FILE")]
     pub(in crate::cli) input: Vec<String>,
+    #[command(flatten)]
+    pub(in crate::cli) pictures: PictureArgs,
     /// Threads [default: all]
     #[arg(long, value_name = "N")]
     pub(in crate::cli) threads: Option<std::num::NonZeroUsize>,
@@ -66,7 +68,7 @@ pub(in crate::cli) struct CompareArgs {
     #[command(flatten)]
     pub(in crate::cli) sides: SidesArgs,
     /// Exit with status 1 if an output of the network has a lower signal-to-noise ratio, in decibels
-    #[arg(long, value_name = "DB", allow_negative_numbers = true)]
+    #[arg(long, value_name = "DB")]
     pub(in crate::cli) fail_under: Option<f64>,
     /// Also write the table as comma-separated values
     #[arg(long, value_name = "FILE")]
@@ -120,7 +122,7 @@ pub(in crate::cli) struct DequantizeArgs {
     #[arg(long, value_name = "S", requires = "zero_point")]
     pub(in crate::cli) scale: Option<f32>,
     /// Zero point of a single file
-    #[arg(long, value_name = "Z", requires = "scale", allow_negative_numbers = true)]
+    #[arg(long, value_name = "Z", requires = "scale")]
     pub(in crate::cli) zero_point: Option<i32>,
     /// The report as JSON
     #[arg(long)]

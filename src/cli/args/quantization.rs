@@ -22,19 +22,31 @@ pub(in crate::cli) struct ShapeArgs {
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct PictureArgs {
     /// Subtracted from pixels of 0 to 255: one number, or one for each channel
-    #[arg(long, value_name = "N,…", value_delimiter = ',', allow_negative_numbers = true)]
+    #[arg(
+        help_heading = "Pictures",
+        long,
+        value_name = "N,…",
+        value_delimiter = ',',
+        allow_hyphen_values = true
+    )]
     pub(in crate::cli) mean: Vec<f32>,
     /// Divides what is left: one number, or one for each channel
-    #[arg(long, value_name = "N,…", value_delimiter = ',', allow_negative_numbers = true)]
+    #[arg(
+        help_heading = "Pictures",
+        long,
+        value_name = "N,…",
+        value_delimiter = ',',
+        allow_hyphen_values = true
+    )]
     pub(in crate::cli) std: Vec<f32>,
     /// Short side before the centre is cut out
-    #[arg(long, value_name = "PIXELS")]
+    #[arg(help_heading = "Pictures", long, value_name = "PIXELS")]
     pub(in crate::cli) resize: Option<NonZeroU32>,
     /// Channels are blue, green, red
-    #[arg(long)]
+    #[arg(help_heading = "Pictures", long)]
     pub(in crate::cli) bgr: bool,
     /// The model's input is [1, H, W, C]
-    #[arg(long)]
+    #[arg(help_heading = "Pictures", long)]
     pub(in crate::cli) nhwc: bool,
 }
 
@@ -158,7 +170,7 @@ pub(in crate::cli) struct TuneArgs {
     #[arg(long, value_name = "N")]
     pub(in crate::cli) samples: Option<NonZeroUsize>,
     /// Cycles above those of 8 bits, like +20%
-    #[arg(long, value_name = "+P%")]
+    #[arg(long, value_name = "+P%", allow_hyphen_values = true)]
     pub(in crate::cli) max_cycles: Option<String>,
     /// Machine: rcn-s, rcn-m, rcn-l or a machine file
     #[arg(long, value_name = "NAME|FILE", default_value = "rcn-m")]

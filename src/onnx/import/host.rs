@@ -312,6 +312,12 @@ impl<'a> Importer<'a> {
         let node = |i: &usize| {
             let mut node = self.nodes[*i].proto.clone();
             node.input.iter_mut().for_each(rename);
+            // Errors of the library name the node; one without a name is called as everywhere else. Values come first: the
+            // library has one list of names for both.
+            let own = &self.nodes[*i].name;
+            if node.name().is_empty() && !self.producers.contains_key(own.as_str()) {
+                node.name = Some(own.clone());
+            }
             node
         };
         let graph = GraphProto {

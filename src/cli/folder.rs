@@ -1,0 +1,79 @@
+//! Folders of inputs: which of their files are meant.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::failure::Failure;
+use super::places;
+use crate::image::{FOREIGN_EXTENSIONS, Format};
+
+/// Files that are no input, by extension, and whether they are pictures.
+type LeftOut = BTreeMap<String, (usize, bool)>;
+
+/// Arrays and pictures of a folder, by name. What is hidden (`.DS_Store`, `._photo.jpg`) was made by a system, not by the
+/// user; folders and other files are passed over.
+pub(super) fn members(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    places::reads(folder)?;
+    let unreadable = |e: std::io::Error| Failure::file(folder, &e);
+    let mut found = Vec::new();
+    let mut left_out = LeftOut::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.file_name().is_some_and(|n| n.as_encoded_bytes().starts_with(b".")) {
+            tracing::info!(file = %path.display(), "hidden, passed over");
+            continue;
+        }
+        if path.is_dir() {
+            tracing::info!(folder = %path.display(), "a folder inside, passed over");
+            continue;
+        }
+        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
+        if !is_input(&extension) {
+            tracing::info!(file = %path.display(), "neither array nor picture, passed over");
+            let picture = FOREIGN_EXTENSIONS.contains(&extension.as_str());
+            left_out.entry(extension).or_insert((0, picture)).0 += 1;
+            continue;
+        }
+        // A pipe would be waited for, and nobody named it.
+        if !path.is_file() {
+            return Err(Failure::file(&path, &"it is no regular file"));
+        }
+        found.push(path);
+    }
+    found.sort();
+    if found.is_empty() {
+        return Err(nothing(folder, &left_out));
+    }
+    let pictures = listed(&left_out, true);
+    if !pictures.is_empty() {
+        tracing::warn!("'{}': {pictures} left out: pictures of {} are read", folder.display(), Format::NAMES);
+    }
+    Ok(found)
+}
+
+fn is_input(extension: &str) -> bool {
+    matches!(extension, "npy" | "npz") || Format::EXTENSIONS.contains(&extension)
+}
+
+/// `3 .heic, 1 .txt`; only pictures, if asked for.
+fn listed(left_out: &LeftOut, pictures: bool) -> String {
+    let wanted = left_out.iter().filter(|(_, (_, picture))| *picture || !pictures);
+    let named = wanted.map(|(extension, (n, _))| {
+        if extension.is_empty() { format!("{n} without extension") } else { format!("{n} .{extension}") }
+    });
+    named.collect::<Vec<_>>().join(", ")
+}
+
+fn nothing(folder: &Path, left_out: &LeftOut) -> Failure {
+    let why = if left_out.is_empty() {
+        "the folder holds no files that can be inputs".to_string()
+    } else {
+        format!("the folder holds no files that can be inputs, but {}", listed(left_out, false))
+    };
+    let help = if left_out.values().any(|(_, picture)| *picture) {
+        format!("pictures of {} are read: convert the others", Format::NAMES)
+    } else {
+        format!("inputs are .npy, .npz and pictures ({})", Format::NAMES)
+    };
+    Failure::file(folder, &why).help(help)
+}

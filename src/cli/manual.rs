@@ -1,0 +1,62 @@
+//! What the command line says about itself: version, completions, manual pages.
+
+use std::path::Path;
+use std::sync::LazyLock;
+
+use super::Report;
+use super::args::{CompletionsArgs, ManArgs, command};
+use super::failure::Failure;
+use crate::files;
+use crate::isa::ISA_VERSION;
+
+/// Version of the program, the commit it was built from if that is known, and the version of the instruction set.
+pub(super) fn version() -> &'static str {
+    static VERSION: LazyLock<String> = LazyLock::new(|| {
+        let commit = option_env!("RCAR_ISS_COMMIT").map_or_else(String::new, |c| format!("commit {c}, "));
+        format!("{} ({commit}instruction set version {ISA_VERSION})", env!("CARGO_PKG_VERSION"))
+    });
+    &VERSION
+}
+
+pub(super) fn completions(args: &CompletionsArgs) -> Result<Report, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut command(), "rcar-iss", &mut script);
+    hand_out(script, args.output.as_deref())
+}
+
+pub(super) fn man(args: &ManArgs) -> Result<Report, Failure> {
+    let mut all = command();
+    all.build();
+    let wanted = match &args.command {
+        None => all,
+        Some(name) => match all.get_subcommands().find(|c| c.get_name() == name) {
+            // The page of a command is called like the command line that it is about.
+            Some(found) => {
+                found.clone().bin_name(format!("rcar-iss {name}")).display_name(format!("rcar-iss-{name}"))
+            }
+            None => {
+                let known: Vec<&str> = all.get_subcommands().map(clap::Command::get_name).collect();
+                return Err(Failure::usage(format!("there is no command '{name}'"))
+                    .help(format!("there are {}", known.join(", ")))
+                    .nearest(name, known));
+            }
+        },
+    };
+    let mut page = Vec::new();
+    clap_mangen::Man::new(wanted)
+        .source(format!("rcar-iss {}", env!("CARGO_PKG_VERSION")))
+        .manual("rcar-iss")
+        .render(&mut page)
+        .map_err(|e| Failure::new(super::failure::NO, format!("the manual page: {e}")))?;
+    hand_out(page, args.output.as_deref())
+}
+
+fn hand_out(text: Vec<u8>, output: Option<&Path>) -> Result<Report, Failure> {
+    match output {
+        Some(path) => {
+            files::replace(path, &text)?;
+            Ok(Report::fine(String::new()))
+        }
+        None => Ok(Report::fine(String::from_utf8_lossy(&text).into_owned())),
+    }
+}
