@@ -419,7 +419,8 @@ mod tests {
     fn cube(name: &str, others: &[(&str, [usize; 4])], layout: RefLayout) -> (Vec<f32>, Vec<String>) {
         let dir = folder(name, &[&[("cube", [1, 4, 4, 4])], others].concat());
         let reference = Reference::files(&dir).unwrap();
-        let tensors = vec![tensor("cube", [1, 4, 4, 4]), tensor("b", [1, 3, 4, 4]), tensor("c", [1, 5, 2, 2])];
+        let tensors =
+            vec![tensor("cube", [1, 4, 4, 4]), tensor("b", [1, 3, 4, 4]), tensor("c", [1, 5, 2, 2])];
         let meta = Meta { tensors, ..Meta::default() };
         let bound = reference.bind(&meta, &BTreeMap::new(), layout).unwrap();
         let values = bound.values(&meta, (0, 1), &[]).unwrap();
