@@ -69,7 +69,7 @@ fn listed<'a>(names: impl IntoIterator<Item = &'a str>, nothing: &str) -> String
 /// `--shape` and `--dim` name inputs and extents that the model has and leaves open.
 pub(super) fn extents(graph: &GraphProto, options: &ImportOptions) -> Result<(), Failure> {
     let inputs = given_inputs(graph);
-    for name in options.shapes.keys().filter(|name| !inputs.contains(name)) {
+    if let Some(name) = options.shapes.keys().find(|name| !inputs.contains(name)) {
         let why = format!("the model has no input '{name}'");
         let there = listed(inputs.iter().map(String::as_str), "none");
         return Err(none(&format!("--shape {name}=…"), &why)

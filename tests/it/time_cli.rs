@@ -62,6 +62,14 @@ fn least_cycles_are_a_lower_bound() {
                 let work = |i: usize| layers.iter().map(|l| l["work"][i].as_u64().unwrap()).sum::<u64>();
                 let channel = work(2).div_ceil(number("dram_bytes_per_cycle"));
                 assert_eq!(least, work(0).max(work(1)).max(channel), "{name} on {on}");
+                for l in layers.iter().filter(|l| l["host"] == false) {
+                    // The roof: no more products than the array makes in the cycles in which it works.
+                    let busy =
+                        l["units"].as_array().unwrap().iter().map(|u| u["busy"].as_u64().unwrap()).max();
+                    let time = busy.unwrap().max(l["cycles"].as_u64().unwrap());
+                    let macs = l["executed_macs"].as_u64().unwrap();
+                    assert!(macs <= number("macs_per_cycle") * time, "{name} on {on} {more:?}: {l}");
+                }
                 let alone: u64 = layers.iter().map(|l| l["alone"].as_u64().unwrap()).sum();
                 assert_eq!((alone, alone >= least), (number("alone"), true), "{name} on {on}");
             }
