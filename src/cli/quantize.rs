@@ -348,7 +348,8 @@ pub(super) fn write_sidecar(
         return Ok(None);
     }
     let mut whole = toml::Table::new();
-    let labels = sidecar::find(float).labels;
+    // That it cannot be used has been said where the inputs were found.
+    let labels = sidecar::read_beside(float).unwrap_or_default().labels;
     if !labels.is_empty() {
         whole.insert("labels".into(), labels.into());
     }
