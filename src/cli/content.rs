@@ -20,7 +20,7 @@ pub(super) enum Content {
 /// Reads a file for an input.
 pub(super) fn of(path: &Path, tensor: &TensorEntry) -> Result<Content, Failure> {
     let bytes = given::read(path)?;
-    if Format::of(&bytes).is_some() {
+    if image::is_image(&bytes) {
         return Ok(Content::Picture(bytes));
     }
     if !is_array(&bytes) {

@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn long_texts_break_behind_separators() {
-        assert_eq!(wrapped("/features/conv_2/Conv_output", 16), "/features/\nconv_2/Conv_\noutput");
+        assert_eq!(wrapped("/features/conv_2/Conv_output", 16), "/features/conv_\n2/Conv_output");
         assert_eq!(wrapped("abcdefgh", 3), "abc\ndef\ngh");
         assert_eq!(wrapped("", 3), "");
     }

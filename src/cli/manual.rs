@@ -3,10 +3,9 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
-use super::Report;
 use super::args::{CompletionsArgs, ManArgs, command};
 use super::failure::Failure;
-use crate::files;
+use super::{Report, places};
 use crate::isa::ISA_VERSION;
 
 /// Version of the program, the commit it was built from if that is known, and the version of the instruction set.
@@ -54,7 +53,8 @@ pub(super) fn man(args: &ManArgs) -> Result<Report, Failure> {
 fn hand_out(text: Vec<u8>, output: Option<&Path>) -> Result<Report, Failure> {
     match output {
         Some(path) => {
-            files::replace(path, &text)?;
+            places::writes("--output", path)?;
+            places::write(path, &text)?;
             Ok(Report::fine(String::new()))
         }
         None => Ok(Report::fine(String::from_utf8_lossy(&text).into_owned())),

@@ -184,7 +184,8 @@ pub(super) fn plan<'a>(
 ) -> Result<Planned, Failure> {
     let path = output.with_extension("toml");
     let wanted: BTreeMap<String, Preprocess> = preprocess.map(|(n, p)| (n.to_string(), p.clone())).collect();
-    let labels = find(float)?.labels;
+    // That it cannot be used has been said where the inputs were found.
+    let labels = read_beside(float).unwrap_or_default().labels;
     let here = if path.is_file() { Some(files::text(&path, files::read_regular(&path)?)?) } else { None };
     let stale = here.as_deref().is_some_and(is_ours);
     let kept = Planned { path: path.clone(), text: None, stale: false };
@@ -204,7 +205,7 @@ pub(super) fn plan<'a>(
         return Ok(kept);
     }
     if !stale
-        && let Ok(general) = find(output)
+        && let Ok(general) = read_beside(output)
         && general.preprocess == wanted
         && general.labels == labels
     {

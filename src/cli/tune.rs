@@ -42,7 +42,7 @@ pub(super) fn run(args: &TuneArgs) -> Result<Report, Failure> {
     let prepared = command::prepare((&args.model_file, &args.output), &args.how, settings, None)?;
     let (inputs, given) = measured_inputs(args, &prepared)?;
     let labels = args.labels.as_deref().map(|path| labels(path, (inputs.len(), given))).transpose()?;
-    let side = sidecar::find(&args.model_file)?;
+    let side = sidecar::read_beside(&args.model_file).unwrap_or_default();
     let preprocess = prepared.feed.iter().flat_map(Feed::preprocess).map(|(n, p)| (n.to_string(), p.clone()));
     let compile = CompileOptions {
         preprocess: preprocess.collect(),

@@ -66,6 +66,12 @@ impl fmt::Display for Format {
     }
 }
 
+/// Whether the bytes begin as a picture that is read does.
+#[must_use]
+pub fn is_image(bytes: &[u8]) -> bool {
+    Format::of(bytes).is_some()
+}
+
 /// Extensions of pictures that are not read.
 pub const FOREIGN_EXTENSIONS: [&str; 22] = [
     "heic", "heif", "avif", "jxl", "jp2", "j2k", "ppm", "pgm", "pbm", "pnm", "ico", "svg", "psd", "exr",

@@ -11,7 +11,7 @@ mod format;
 mod resize;
 
 pub use decode::{Picture, decode};
-pub use format::{FOREIGN_EXTENSIONS, Format, foreign};
+pub use format::{FOREIGN_EXTENSIONS, Format, foreign, is_image};
 pub use resize::resize;
 
 use crate::program::Preprocess;

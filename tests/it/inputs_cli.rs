@@ -10,6 +10,7 @@ use image::{DynamicImage, ImageFormat};
 use prost::Message;
 use rcar_iss::onnx::proto::{
     GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorShapeProto, TypeProto, ValueInfoProto,
+    tensor_proto::DataType,
     tensor_shape_proto::{Dimension, dimension},
     type_proto,
 };
@@ -278,7 +279,7 @@ fn how_pictures_become_values_may_be_typed() {
     fails(2, &["run", &model, "--input", &png, "--mean", "-1,2"], &["2 numbers, the input 1 channels"]);
     fails(2, &["run", &model, "--input", &png, "--std", "0"], &["nothing to divide by"]);
     let array = files.write("x.npy", &npy("<f4", "False", "(1, 1, 28, 28)", &[0; 4 * 784]));
-    assert!(said(&["run", &model, "--input", &array, "--bgr"]).contains("no input is one"));
+    fails(2, &["run", &model, "--input", &array, "--bgr"], &["--bgr has no effect", "no input is either"]);
 }
 
 #[test]
@@ -312,32 +313,42 @@ fn a_description_of_another_program_or_model_stops_pictures_only() {
     assert_eq!(json["runs"][0]["outputs"][0]["best"][0]["class"], 7);
 }
 
-/// `y = Relu(left + right)`, of shape `[1, 2, 3]` each.
-fn sum() -> Vec<u8> {
-    let value = |name: &str| {
-        let dim = |n| Dimension { value: Some(dimension::Value::DimValue(n)), ..Dimension::default() };
-        let shape = TensorShapeProto { dim: [1, 2, 3].map(dim).to_vec() };
-        let tensor = type_proto::Tensor { elem_type: Some(1), shape: Some(shape) };
-        let r#type = TypeProto { value: Some(type_proto::Value::TensorType(tensor)), ..TypeProto::default() };
-        ValueInfoProto { name: Some(name.into()), r#type: Some(r#type), ..ValueInfoProto::default() }
-    };
-    let node = |op: &str, inputs: &[&str], output: &str| NodeProto {
+/// An input or output of a graph.
+pub(crate) fn value(name: &str, element: DataType, dims: &[i64]) -> ValueInfoProto {
+    let dim = |n: &i64| Dimension { value: Some(dimension::Value::DimValue(*n)), ..Dimension::default() };
+    let shape = TensorShapeProto { dim: dims.iter().map(dim).collect() };
+    let tensor = type_proto::Tensor { elem_type: Some(element as i32), shape: Some(shape) };
+    let r#type = TypeProto { value: Some(type_proto::Value::TensorType(tensor)), ..TypeProto::default() };
+    ValueInfoProto { name: Some(name.into()), r#type: Some(r#type), ..ValueInfoProto::default() }
+}
+
+/// A node without a name.
+pub(crate) fn node(op: &str, inputs: &[&str], output: &str) -> NodeProto {
+    NodeProto {
         op_type: Some(op.into()),
-        name: Some(format!("{op}_0")),
         input: inputs.iter().map(ToString::to_string).collect(),
         output: vec![output.into()],
         ..NodeProto::default()
-    };
-    let graph = GraphProto {
+    }
+}
+
+/// The bytes of a model of opset 17.
+pub(crate) fn model(graph: GraphProto) -> Vec<u8> {
+    let opset = OperatorSetIdProto { version: Some(17), ..OperatorSetIdProto::default() };
+    ModelProto { ir_version: Some(8), graph: Some(graph), opset_import: vec![opset], ..ModelProto::default() }
+        .encode_to_vec()
+}
+
+/// `y = Relu(left + right)`, of shape `[1, 2, 3]` each.
+fn sum() -> Vec<u8> {
+    let value = |name: &str| value(name, DataType::Float, &[1, 2, 3]);
+    model(GraphProto {
         name: Some("sum".into()),
         node: vec![node("Add", &["left", "right"], "s"), node("Relu", &["s"], "y")],
         input: vec![value("left"), value("right")],
         output: vec![value("y")],
         ..GraphProto::default()
-    };
-    let opset = OperatorSetIdProto { version: Some(17), ..OperatorSetIdProto::default() };
-    ModelProto { ir_version: Some(8), graph: Some(graph), opset_import: vec![opset], ..ModelProto::default() }
-        .encode_to_vec()
+    })
 }
 
 fn array(runs: usize, first: f32) -> TensorData {

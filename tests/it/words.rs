@@ -60,7 +60,11 @@ fn names_with_a_slip_are_answered_with_those_that_were_meant() {
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         fails(2, &args, &["did you mean", meant]);
     }
-    fails(2, &["run", &model, "--input", &seven, "--dim", "n=1"], &["names no extent 'n'", "it names none"]);
+    fails(
+        2,
+        &["run", &model, "--input", &seven, "--dim", "n=1"],
+        &["no input of the model has an extent named 'n'", "all its extents are numbers"],
+    );
 }
 
 #[test]
@@ -71,7 +75,10 @@ fn a_map_may_use_the_names_of_either_model() {
     let compared = |reference: &str, pairs: &str| {
         fs::write(&map, format!("[tensors]\n{pairs}\n")).unwrap();
         let map = map.display().to_string();
-        let args = ["compare", &model, "--reference", reference, "--map", &map, "--input", &seven, "--json"];
+        let mut args = vec!["compare", &model, "--reference", reference, "--input", &seven, "--json"];
+        if !pairs.is_empty() {
+            args.extend(["--map", &map]);
+        }
         let report: Value = serde_json::from_str(&fine(&args)).unwrap();
         let layers = report["layers"].as_array().unwrap();
         layers.iter().find(|l| l["layer"] == "conv0").unwrap()["reference"].as_str().unwrap().to_string()
@@ -256,4 +263,68 @@ fn negative_numbers_are_values_of_options() {
     );
     fails(2, &["tune", &float, "--calib", &seven, "-o", &q, "--max-cycles", "-5%"], &["--max-cycles -5%"]);
     fails(2, &["run", &model, "--input", &seven, "--threads", "-1"], &["invalid value '-1'"]);
+}
+
+#[test]
+fn host_layers_that_fail_name_the_node() {
+    use crate::inputs_cli::{model, node, value};
+    use rcar_iss::onnx::proto::{GraphProto, TensorProto, tensor_proto::DataType};
+    use rcar_iss::tensor_file::{Element, TensorData, to_npy};
+    let dir = crate::scratch("words-host");
+    let write = |name: &str, bytes: &[u8]| {
+        fs::write(dir.join(name), bytes).unwrap();
+        dir.join(name).display().to_string()
+    };
+    let scalar = |name: &str, element: DataType, dims: &[i64], bytes: &[u8]| TensorProto {
+        name: Some(name.into()),
+        data_type: Some(element as i32),
+        dims: dims.to_vec(),
+        raw_data: Some(bytes.to_vec().into()),
+        ..TensorProto::default()
+    };
+    let ones = [1.0_f32; 3].map(f32::to_le_bytes).concat();
+    let mut graph = GraphProto {
+        name: Some("host".into()),
+        node: vec![
+            node("QuantizeLinear", &["x", "s", "z"], "xq"),
+            node("DequantizeLinear", &["xq", "s", "z"], "xf"),
+            node("LayerNormalization", &["xf", "ones"], "n"),
+            node("Gather", &["n", "ids"], "g"),
+            node("QuantizeLinear", &["g", "s", "z"], "gq"),
+            node("DequantizeLinear", &["gq", "s", "z"], "y"),
+        ],
+        initializer: vec![
+            scalar("s", DataType::Float, &[], &0.1_f32.to_le_bytes()),
+            scalar("z", DataType::Uint8, &[], &[0]),
+            scalar("ones", DataType::Float, &[3], &ones),
+        ],
+        input: vec![value("x", DataType::Float, &[4, 3]), value("ids", DataType::Int64, &[1, 2])],
+        output: vec![value("y", DataType::Float, &[1, 2, 3])],
+        ..GraphProto::default()
+    };
+    let array = |element, shape: &[usize], bytes: Vec<u8>| {
+        to_npy(&TensorData { element, shape: shape.to_vec(), bytes }).unwrap()
+    };
+    let x = write("x.npy", &array(Element::F32, &[4, 3], vec![0; 48]));
+    // Of 32 bits, which the input takes as it takes 64.
+    let ids = |at: i32| array(Element::S32, &[1, 2], [at, 0].map(i32::to_le_bytes).concat());
+    let (good, bad) = (write("ids.npy", &ids(3)), write("nine.npy", &ids(9)));
+    let (good, bad) = (format!("ids={good}"), format!("ids={bad}"));
+    for name in [None, Some("embed/lookup")] {
+        graph.node[3].name = name.map(str::to_string);
+        let path = write("host.onnx", &model(graph.clone()));
+        fine(&["run", &path, "--input", &x, "--input", &good]);
+        let says = format!("\"{}\" failed", name.unwrap_or("Gather_3"));
+        fails(5, &["run", &path, "--input", &x, "--input", &bad], &["layer \"LayerNormalization_2\"", &says]);
+    }
+    let floats = format!("ids={x}");
+    let path = dir.join("host.onnx").display().to_string();
+    fails(3, &["run", &path, "--input", &x, "--input", &floats], &["'ids' has shape 1x2, the array 4x3"]);
+    let typed = write("f.npy", &array(Element::F32, &[1, 2], vec![0; 8]));
+    let typed = format!("ids={typed}");
+    fails(
+        3,
+        &["run", &path, "--input", &x, "--input", &typed],
+        &["takes int64, the array holds float32", "numpy.int64"],
+    );
 }
