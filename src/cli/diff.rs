@@ -10,6 +10,7 @@ use super::args::{DiffArgs, GraphArgs, ModelArgs};
 use super::failure::{Failure, NO};
 use super::{Report, effect, format, given, machines, source, trace};
 use crate::profile::Profile;
+use crate::program::Program;
 use crate::sim::{Limits, Loaded};
 use crate::trace::{MAGIC, Record, TraceReader, first_difference, summarize};
 
@@ -44,6 +45,7 @@ pub(super) fn run(args: &DiffArgs) -> Result<Report, Failure> {
                 [source::kind_of(&args.a)?, source::kind_of(&args.b)?].map(|k| k == source::Kind::Model);
             if models == [false; 2] {
                 effect::for_models(&args.graph, &args.a, "a program")?;
+                check_machines(args)?;
             }
             if args.machine.len() > 2 {
                 return Err(Failure::usage("--machine is given more than twice")
@@ -81,16 +83,34 @@ fn is_trace(path: &std::path::Path) -> Result<bool, Failure> {
     Ok(given::head(path, MAGIC.len())? == MAGIC)
 }
 
+fn read(path: &std::path::Path) -> Result<Program, Failure> {
+    match source::kind_of(path)? {
+        source::Kind::Assembly => super::asm::assemble(path),
+        _ => source::read_program(path),
+    }
+}
+
+/// Of two programs, each `--machine` is one's.
+fn check_machines(args: &DiffArgs) -> Result<(), Failure> {
+    if args.machine.is_empty() {
+        return Ok(());
+    }
+    let programs = [read(&args.a)?, read(&args.b)?];
+    let other = args.machine.iter().find(|m| programs.iter().all(|p| machines::of(p, Some(m)).is_err()));
+    other.map_or(Ok(()), |machine| {
+        let of = programs.map(|p| p.meta.machine.name);
+        let why = format!("the programs are for {} and {}", of[0], of[1]);
+        Err(effect::none(&format!("--machine {machine}"), &why))
+    })
+}
+
 /// The machine of one of two files: a model's by its place; a program's is the one that it was made for, whichever that is.
 fn machine_of(args: &DiffArgs, path: &std::path::Path, at: usize) -> Result<Option<String>, Failure> {
     let given = args.machine.get(at).or(args.machine.first());
     if source::kind_of(path)? == source::Kind::Model {
         return Ok(given.cloned());
     }
-    let program = match source::kind_of(path)? {
-        source::Kind::Assembly => super::asm::assemble(path)?,
-        _ => source::read_program(path)?,
-    };
+    let program = read(path)?;
     let fits = args.machine.iter().find(|m| machines::of(&program, Some(m)).is_ok());
     // A shipped one needs no name; of another the message says what is missing.
     let shipped = machines::of(&program, None).is_ok();
