@@ -319,6 +319,8 @@ pub(super) struct GraphArgs {
     /// RESCALE, `q31double` with its double rounding
     #[arg(long, value_name = "PROFILE", default_value = "onnx", value_parser = profiles())]
     pub(super) numeric: String,
+    #[command(flatten)]
+    pub(super) engine: EngineArgs,
 }
 
 #[derive(Debug, Args)]

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::args::BenchArgs;
 use super::failure::{Failure, ILLEGAL};
 use super::{Report, format, input, kernels, outputs, source};
-use crate::host::RtenHost;
+use crate::host::FloatHost;
 use crate::isa::Space;
 use crate::sim::engine::Engine;
 use crate::sim::engine::fast::Fast;
@@ -39,7 +39,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<Report, Failure> {
     };
     let threads = sim::worthwhile(&loaded, args.threads.get());
     let mut session = Session::with_threads(&loaded, threads, GRAIN, &engine);
-    let mut host = RtenHost::new();
+    let mut host = FloatHost::new();
     let values: Vec<(&str, &[u8])> = inputs.bound.iter().map(|b| (b.name.as_str(), b.sample(0))).collect();
     let mut once = || -> Result<f64, Failure> {
         let begin = now();

@@ -19,7 +19,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<Report, Failure> {
     }
     let (program, machine) = source::program(&args.file, &model)?;
     let inputs = input::read(&program.meta, &args.sides.input)?;
-    let given = reference::given(&args.sides.reference)?;
+    let given = reference::given(&args.sides.reference, &args.sides.model.graph.engine)?;
     let bound = given
         .reference
         .bind(&program.meta, &given.map, given.layout)

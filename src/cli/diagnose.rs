@@ -37,7 +37,7 @@ pub(super) fn run(args: &DiagnoseArgs) -> Result<Report, Failure> {
         [] => None,
         given => Some(input::read(&program.meta, given)?),
     };
-    let given = reference::given(&args.sides.reference)?;
+    let given = reference::given(&args.sides.reference, &args.sides.model.graph.engine)?;
     let weights = match &given.reference {
         Reference::Network { model, .. } => {
             let clean = quantize::clean(&model.model).ok().and_then(|c| c.model.graph);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::args::{LayoutArg, ReferenceArgs};
+use super::args::{EngineArgs, LayoutArg, ReferenceArgs};
 use super::failure::Failure;
 use super::{engine, given, model};
 use crate::analysis::{CompareError, RefLayout, Reference};
@@ -23,13 +23,13 @@ struct Map {
     tensors: BTreeMap<String, String>,
 }
 
-pub(super) fn given(args: &ReferenceArgs) -> Result<Given, Failure> {
+pub(super) fn given(args: &ReferenceArgs, by: &EngineArgs) -> Result<Given, Failure> {
     let path = args.reference.as_path();
     let files = path.is_dir() || path.extension().is_some_and(|e| e == "npz");
     let reference = if files {
         Reference::files(path).map_err(CompareError::from)?
     } else {
-        let engine = engine::chosen(&args.engine.float_engine)?;
+        let engine = engine::chosen(&by.float_engine)?;
         Reference::Network { model: Box::new(model::load(path)?), engine }
     };
     let map = args.map.as_deref().map_or(Ok(BTreeMap::new()), map)?;

@@ -16,7 +16,7 @@ use super::progress::Progress;
 use super::widths::{self, Widths};
 use super::{Report, estimate, format, kernels, sidecar, source, trace};
 use crate::dump::{DumpWriter, Selection};
-use crate::host::RtenHost;
+use crate::host::FloatHost;
 use crate::profile::Profile;
 use crate::program::{Meta, Program, Role, TensorEntry};
 use crate::sim::clock::Cause;
@@ -96,7 +96,7 @@ fn run_all(args: &RunArgs, loaded: &Loaded, inputs: &Inputs) -> Result<Vec<Finis
             EngineKind::Fast => Session::with_threads(loaded, each, GRAIN, &|| Box::new(Fast::at(level))),
             reference => Session::new(loaded, reference),
         };
-        let mut host = RtenHost::new();
+        let mut host = FloatHost::new();
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             if at >= inputs.runs {
@@ -140,7 +140,7 @@ fn one(
     args: &RunArgs,
     loaded: &Loaded,
     session: &mut Session<'_>,
-    host: &mut RtenHost,
+    host: &mut FloatHost,
     inputs: &Inputs,
     at: usize,
     progress: &Progress,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::args::ModelArgs;
 use super::failure::Failure;
-use super::{given, machines};
+use super::{engine, given, machines};
 use crate::machine::Machine;
 use crate::program::{Program, elf};
 
@@ -38,8 +38,14 @@ pub(super) fn kind_of(path: &Path) -> Result<Kind, Failure> {
     Ok(kind(path, &given::head(path, 64)?))
 }
 
-/// A program, whatever it was made from, and the machine it is for.
+/// A program, whatever it was made from, and the machine it is for. What runs its host layers is loaded.
 pub(super) fn program(path: &Path, args: &ModelArgs) -> Result<(Program, Machine), Failure> {
+    let (program, machine) = made(path, args)?;
+    engine::for_hosts(path, &program, &args.graph.engine)?;
+    Ok((program, machine))
+}
+
+fn made(path: &Path, args: &ModelArgs) -> Result<(Program, Machine), Failure> {
     match kind_of(path)? {
         Kind::Program => {
             only_for_models(args, "a program file")?;

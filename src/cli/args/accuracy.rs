@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{EngineArgs, ModelArgs};
+use super::ModelArgs;
 
 /// The float reference of a network.
 #[derive(Debug, Clone, Args)]
@@ -19,8 +19,6 @@ pub(in crate::cli) struct ReferenceArgs {
     /// Order of axes in reference files
     #[arg(long, value_enum, default_value_t = LayoutArg::Auto)]
     pub(in crate::cli) reference_layout: LayoutArg,
-    #[command(flatten)]
-    pub(in crate::cli) engine: EngineArgs,
 }
 
 /// Order of axes.
