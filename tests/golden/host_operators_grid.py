@@ -787,6 +787,8 @@ for kind in ("u8", "s8"):
                 grid("QuantizeLinear", f"{kind}-{form}-{zero}", lambda rng, o, sh=shape, s=scale, z=z: [random(rng, "f32", sh, -9, 9), s, *z], axis=axis, since=since)
             grid("DequantizeLinear", f"{kind}-{form}-{zero}", lambda rng, o, sh=shape, s=scale, z=z, k=kind: [random(rng, k, sh, -9, 9), s, *z], axis=axis, since=since)
 grid("DequantizeLinear", "s32", lambda rng, o: [random(rng, "s32", (2, 3)), Const(0.05)])
+grid("DequantizeLinear", "s32-zero", lambda rng, o: [random(rng, "s32", (2, 3)), Const(0.05), Const(0, "s32")])
+grid("DequantizeLinear", "s32-channels", lambda rng, o: [random(rng, "s32", (3,)), Const([0.05, 0.1, 0.2]), Const([0, 0, 0], "s32")], axis=0, since=13)
 grid("QuantizeLinear", "special", lambda rng, o: [SPECIAL[:, 1:], Const(0.05), Const(3, "u8")])
 grid("QuantizeLinear", "ties", lambda rng, o: [np.array([0.5, 1.5, 2.5, -0.5, -1.5, -2.5], f), Const(1.0), Const(10, "u8")])
 grid("QuantizeLinear", "s16", lambda rng, o: [random(rng, "f32", (2, 3)), Const(0.05), Const(0, "s16")])

@@ -49,15 +49,15 @@ struct Entry {
     outputs: Vec<(String, Vec<usize>)>,
 }
 
-struct Case {
-    name: String,
-    model: ModelProto,
-    inputs: Vec<(String, TensorData)>,
-    outputs: Vec<Wanted>,
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) model: ModelProto,
+    pub(crate) inputs: Vec<(String, TensorData)>,
+    pub(crate) outputs: Vec<Wanted>,
 }
 
 /// What ONNX Runtime gives.
-struct Wanted {
+pub(crate) struct Wanted {
     kind: String,
     shape: Vec<usize>,
     bytes: Vec<u8>,
@@ -96,7 +96,7 @@ fn chosen() -> Option<String> {
     std::env::var("RCN_COMBINATION").ok()
 }
 
-fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let mut archive =
         zip::ZipArchive::new(std::fs::File::open(folder().join("host_operators.zip")).unwrap()).unwrap();
     let mut bytes = |name: &str| {
@@ -137,11 +137,10 @@ fn outcomes() -> &'static [Done] {
     static ALL: OnceLock<Vec<Done>> = OnceLock::new();
     ALL.get_or_init(|| {
         let cases = cases();
-        let machine = Machine::named("rcn-m").unwrap();
         let (next, found) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
         let work = || {
             while let Some(at) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|at| *at < cases.len()) {
-                let done = [Way::Host, Way::Folded, Way::Float].map(|way| done(&cases[at], way, &machine));
+                let done = [Way::Host, Way::Folded, Way::Float].map(|way| done(&cases[at], way));
                 found.lock().unwrap().insert(at, done);
             }
         };
@@ -155,10 +154,10 @@ fn outcomes() -> &'static [Done] {
     })
 }
 
-fn done(case: &Case, way: Way, machine: &Machine) -> Done {
+fn done(case: &Case, way: Way) -> Done {
     let run = || match way {
-        Way::Host => on_host(&case.model, &case.inputs, &case.outputs, machine),
-        Way::Folded => on_host(&folded(case), &[], &case.outputs, machine),
+        Way::Host => on_host(&case.model, &case.inputs, &case.outputs, &Engine::Rten),
+        Way::Folded => on_host(&folded(case), &[], &case.outputs, &Engine::Rten),
         Way::Float => as_network(case),
     };
     let outcome = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Outcome::Broken("it panics".into()));
@@ -195,18 +194,20 @@ fn folded(case: &Case) -> ModelProto {
 }
 
 /// Through import, compiler, program file, load and run.
-fn on_host(
+pub(crate) fn on_host(
     model: &ModelProto,
     inputs: &[(String, TensorData)],
     wanted: &[Wanted],
-    machine: &Machine,
+    engine: &Engine,
 ) -> Outcome {
     let model = LoadedModel { model: model.clone() };
-    let imported = match onnx::import(&model, &ImportOptions::default()) {
+    let machine = Machine::named("rcn-m").unwrap();
+    let options = ImportOptions { engine: engine.clone(), ..ImportOptions::default() };
+    let imported = match onnx::import(&model, &options) {
         Ok(imported) => imported,
         Err(e) => return refusal(&e),
     };
-    let compiled = match compiler::compile(&imported.graph, machine, &CompileOptions::default()) {
+    let compiled = match compiler::compile(&imported.graph, &machine, &CompileOptions::default()) {
         Ok(compiled) => compiled,
         Err(e) => return Outcome::Refused(format!("it does not compile: {e}")),
     };
@@ -221,7 +222,7 @@ fn on_host(
         Ok(program) => Arc::new(program),
         Err(e) => return Outcome::Broken(format!("the program file: {e}")),
     };
-    let loaded = match Loaded::new(Arc::clone(&program), machine, Limits::default()) {
+    let loaded = match Loaded::new(Arc::clone(&program), &machine, Limits::default()) {
         Ok(loaded) => loaded,
         Err(e) => return Outcome::Broken(format!("the load: {e}")),
     };

@@ -15,6 +15,7 @@ mod files;
 mod float_forms;
 mod floats;
 mod graphs;
+mod host_engine;
 mod host_operators;
 mod isa;
 mod kernels;

@@ -44,7 +44,7 @@ impl<'a> Importer<'a> {
         let fits = |name: &str| match self.values.get(name) {
             Some(Value::Tensor(id)) => {
                 let t = self.graph.tensor(*id);
-                t.quant.is_none() && (t.dtype.bytes() >= 4 || t.dtype == DType::Bool)
+                t.quant.is_none()
             }
             Some(Value::Failed(_) | Value::Exotic(_)) | None => false,
             Some(_) => true,

@@ -110,7 +110,7 @@ pub(super) const TABLE: &[Row] = &[
     on("CumSum", &[11, 14], NUMBERS).rest(INDEX).with(&[of("exclusive", &[0, 1]), of("reverse", &[0, 1])]),
     on("DepthToSpace", &[1, 11, 13], REAL).with(&[needed("blocksize"), words("mode", &["CRD", "DCR"])]),
     on("DequantizeLinear", &[10, 13, 19, 21, 23, 24, 25], S32 | U8 | S8)
-        .rest(F32 | U8 | S8)
+        .rest(F32 | S32 | U8 | S8)
         .with(&[any("axis"), any("block_size")]),
     on("Div", &[7, 13, 14], NUMBERS),
     on("Dropout", &[7, 10, 12, 13, 22], REAL).rest(F32 | BOOL).with(&[any("ratio"), any("seed")]),
