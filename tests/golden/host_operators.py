@@ -118,7 +118,9 @@ def answered(case):
             node = next(n for n in model.graph.node if f"y{i}" in n.output)
             node.output[list(node.output).index(f"y{i}")] = f"y{i}.cast"
             model.graph.node.append(helper.make_node("Cast", [f"y{i}.cast"], [f"y{i}"], name=f"y{i}.cast", to=to))
-            outputs[i] = o.astype(np.float32 if to == TensorProto.FLOAT else np.int64)
+        # Asked again: ONNX Runtime leaves out roundings between casts.
+        run = session(model, "DISABLE_ALL")
+        outputs = [np.asarray(o) for o in run.run(None, {**given, "q": np.arange(4, dtype=np.uint8)})[:-1]]
     for i, o in enumerate(outputs):
         model.graph.output[i].CopyFrom(helper.make_tensor_value_info(f"y{i}", KINDS[NAMES[o.dtype]][1], None))
     return {"name": case["name"], "model": model.SerializeToString(deterministic=True), "inputs": given, "outputs": outputs}, None

@@ -139,6 +139,9 @@ impl Row {
             return Err(format!("as of version {} of its operator set", asked.opset));
         };
         let mut lines = BTreeSet::from([format!("{name} of {definition}")]);
+        if let Some(i) = self.without.iter().find(|i| node.input.get(**i).is_some_and(|n| !n.is_empty())) {
+            return Err(format!("with its input {i}"));
+        }
         for (i, found) in asked.types.iter().enumerate() {
             let Some(found) = *found else { continue };
             if self.types(i) >> found as u32 & 1 == 0 {
@@ -168,9 +171,6 @@ impl Row {
                 return Err(format!("without {}", allowed.name));
             }
             lines.insert(format!("{name} without {}", allowed.name));
-        }
-        if let Some(i) = self.without.iter().find(|i| node.input.get(**i).is_some_and(|n| !n.is_empty())) {
-            return Err(format!("with its input {i}"));
         }
         let outputs = node.output.iter().rposition(|o| !o.is_empty()).map_or(0, |last| last + 1);
         if outputs > self.outputs {

@@ -66,6 +66,8 @@ struct Known {
     /// Extents of constants.
     constants: BTreeMap<String, Vec<i64>>,
     ranks: BTreeMap<String, usize>,
+    /// Sums of products, and sums of those: numbers where a network's inputs are.
+    sums: BTreeSet<String>,
 }
 
 impl Known {
@@ -76,6 +78,12 @@ impl Known {
 
     fn see(&mut self, node: &NodeProto) {
         let Some(output) = node.output.first() else { return };
+        if matches!(
+            node.op_type(),
+            "Conv" | "ConvTranspose" | "Gemm" | "MatMul" | "BatchNormalization" | "Add"
+        ) {
+            self.sums.insert(output.clone());
+        }
         if node.op_type() == "Constant"
             && let Some(tensor) = attribute(node, "value").and_then(|a| a.t.as_ref())
         {
@@ -141,6 +149,9 @@ impl Pass<'_> {
             let mut inner = node.attribute.iter_mut().flat_map(|a| a.g.iter_mut().chain(&mut a.graphs));
             inner.try_for_each(|g| self.graph(g, &known))?;
             known.see(&node);
+            if matches!(node.domain(), "" | "ai.onnx") {
+                self.changed |= flags(&mut node);
+            }
             let told = |why: String| format!("node \"{}\" ({}): {why}", node.name(), node.op_type());
             self.hold(&node).map_err(told)?;
             if matches!(node.domain(), "" | "ai.onnx") {
@@ -158,7 +169,6 @@ impl Pass<'_> {
                 let filled = windows::fill(&mut node, &known);
                 let wrong = |why: String| format!("node \"{}\" ({}): {why}", node.name(), node.op_type());
                 self.changed |= filled.map_err(wrong)?;
-                self.changed |= flags(&mut node);
             }
             graph.node.push(node);
         }
