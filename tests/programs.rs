@@ -36,7 +36,7 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use rcar_iss::dump::Manifest;
-use rcar_iss::host::RtenHost;
+use rcar_iss::host::FloatHost;
 use rcar_iss::isa::Space;
 use rcar_iss::machine::Machine;
 use rcar_iss::program::{Program, Role, TensorEntry, text};
@@ -277,7 +277,7 @@ fn run(
         inputs.push((&tensor.name, values.iter().flat_map(|v| encode(*v, &tensor.dtype)).collect()));
     }
     let given: Vec<(&str, &[u8])> = inputs.iter().map(|(n, b)| (*n, b.as_slice())).collect();
-    let summary = match session.run(&given, &mut RtenHost::new(), &mut ()) {
+    let summary = match session.run(&given, &mut FloatHost::new(), &mut ()) {
         Ok(summary) => summary,
         Err(RunError::Fault(fault)) => return faulted(&fault, expected),
         Err(e) => return Err(e.to_string()),

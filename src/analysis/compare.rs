@@ -11,7 +11,7 @@ use super::picture::Picture;
 use super::reference::{Bound, Misfit, ReferenceError, Values};
 use super::runs::each_run;
 use super::trial::real;
-use crate::host::RtenHost;
+use crate::host::FloatHost;
 use crate::isa::{EType, Space, TensorDesc};
 use crate::profile::{self, Profile};
 use crate::program::{Bits, Meta, Role, TensorEntry};
@@ -333,7 +333,7 @@ fn one_run(
     bounds: &BTreeMap<String, [f32; 2]>,
 ) -> Result<OneRun, CompareError> {
     let meta = &loaded.program().meta;
-    let mut host = RtenHost::new();
+    let mut host = FloatHost::new();
     let mut watch =
         Watch { meta, values, seen: BTreeMap::new(), accumulators: BTreeMap::new(), isolated: false };
     session.run(inputs, &mut host, &mut watch)?;

@@ -8,7 +8,7 @@ use crate::compiler::{self, CompileOptions};
 use crate::dump;
 use crate::graph::reformat::{alone, reformat, reweigh};
 use crate::graph::{Graph, Op, Weights};
-use crate::host::RtenHost;
+use crate::host::FloatHost;
 use crate::machine::Machine;
 use crate::numeric;
 use crate::program::{Role, TensorEntry};
@@ -65,7 +65,7 @@ impl Trial {
         }
         let given: Vec<(&str, &[u8])> = inputs.iter().map(|(n, b)| (*n, b.as_slice())).collect();
         let mut session = Session::new(&self.loaded, EngineKind::Fast);
-        session.run(&given, &mut RtenHost::new(), &mut ()).map_err(|e| e.to_string())?;
+        session.run(&given, &mut FloatHost::new(), &mut ()).map_err(|e| e.to_string())?;
         let output = meta.tensors.iter().find(|t| t.role == Role::Output).ok_or("it has no output")?;
         real(output, session.tensor(output)).ok_or_else(|| "its output has no real values".into())
     }

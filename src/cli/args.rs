@@ -350,13 +350,15 @@ pub(super) struct GraphArgs {
     /// RESCALE, `q31double` with its double rounding [default: onnx]
     #[arg(long, value_name = "PROFILE", value_parser = profiles())]
     pub(super) numeric: Option<String>,
+    #[command(flatten)]
+    pub(super) engine: EngineArgs,
 }
 
 impl GraphArgs {
-    /// The options that were typed.
+    /// The options for models that were typed.
     pub(super) fn typed(&self) -> Vec<&'static str> {
-        // Without `..`: an option that is new has to say here whether it was typed.
-        let GraphArgs { observe, shape, dim, no_host, dense_weights, numeric } = self;
+        // Without `..`: an option that is new has to say here whether it was typed. The engine is for programs, too.
+        let GraphArgs { observe, shape, dim, no_host, dense_weights, numeric, engine: _ } = self;
         let all = [
             (!observe.is_empty(), "--observe"),
             (!shape.is_empty(), "--shape"),

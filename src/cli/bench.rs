@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use super::args::BenchArgs;
 use super::failure::{Failure, ILLEGAL};
 use super::picture::Pictures;
-use super::{Report, format, input, kernels, outputs, places, source};
-use crate::host::RtenHost;
+use super::{Report, effect, format, input, kernels, outputs, places, source};
+use crate::host::FloatHost;
 use crate::isa::Space;
 use crate::sim::engine::Engine;
 use crate::sim::engine::fast::Fast;
@@ -24,7 +24,10 @@ type Spent = BTreeMap<(Option<u32>, &'static str), (u64, f64)>;
 
 pub(super) fn run(args: &BenchArgs) -> Result<Report, Failure> {
     let level = kernels::level(&args.kernels)?;
-    let (program, machine) = source::program(&args.file, &args.model)?;
+    let (program, machine) = source::executed(&args.file, &args.model)?;
+    if program.meta.hosts.is_empty() && source::kind_of(&args.file)? != source::Kind::Model {
+        effect::engine(&args.model.graph.engine, "the program has no host layers")?;
+    }
     let inputs =
         input::read(&program.meta, &args.input, &Pictures { typed: &args.pictures, model: &args.file })?;
     if inputs.runs > 1 {
@@ -47,7 +50,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<Report, Failure> {
     };
     let threads = sim::worthwhile(&loaded, args.threads.get());
     let mut session = Session::with_threads(&loaded, threads, GRAIN, &engine);
-    let mut host = RtenHost::new();
+    let mut host = FloatHost::new();
     let values: Vec<(&str, &[u8])> = inputs.bound.iter().map(|b| (b.name.as_str(), b.sample(0))).collect();
     let mut once = || -> Result<f64, Failure> {
         let begin = now();

@@ -25,10 +25,10 @@ pub(super) fn run(args: &CompareArgs) -> Result<Report, Failure> {
     if is_model && model.graph.observe.is_empty() {
         model.graph.observe.push("all".into());
     }
-    let (program, machine) = source::program(&args.file, &model)?;
+    let (program, machine) = source::executed(&args.file, &model)?;
     let pictures = Pictures { typed: &args.sides.pictures, model: &args.file };
     let inputs = input::read(&program.meta, &args.sides.input, &pictures)?;
-    let given = reference::given(&args.sides.reference)?;
+    let given = reference::given(&args.sides.reference, &args.sides.model.graph.engine, &program.meta)?;
     let bound = given.bind(&program.meta)?;
     let loaded = Loaded::new(Arc::new(program), &machine, Limits::default())
         .map_err(|e| Failure::load(&args.file, &e))?;

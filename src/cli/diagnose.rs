@@ -51,7 +51,7 @@ pub(super) fn run(args: &DiagnoseArgs) -> Result<Report, Failure> {
     if let Some(images) = &calibration {
         finite::without_nan(&finite::of(&program.meta, images))?;
     }
-    let given = reference::given(&args.sides.reference)?;
+    let given = reference::given(&args.sides.reference, &args.sides.model.graph.engine, &program.meta)?;
     let weights = match &given.reference {
         Reference::Network { model, .. } => {
             let clean = quantize::clean(&model.model).ok().and_then(|c| c.model.graph);

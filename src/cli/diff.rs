@@ -120,7 +120,8 @@ fn machine_of(args: &DiffArgs, path: &std::path::Path, at: usize) -> Result<Opti
 /// A side; options for models are for those sides that are models.
 fn program(args: &DiffArgs, path: &std::path::Path, at: usize) -> Result<Side, Failure> {
     let is_model = source::kind_of(path)? == source::Kind::Model;
-    let graph = if is_model { args.graph.clone() } else { GraphArgs::default() };
+    let engine = args.graph.engine.clone();
+    let graph = if is_model { args.graph.clone() } else { GraphArgs { engine, ..GraphArgs::default() } };
     let model = ModelArgs { machine: machine_of(args, path, at)?, graph };
     let (program, machine) = source::program(path, &model)?;
     let words: Vec<u8> = program.code.iter().flat_map(|w| w.to_le_bytes()).collect();

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::path::Path;
 
-use super::args::{CalibrationArgs, CompareArgs, DequantizeArgs, GraphArgs, PictureArgs, ReferenceArgs};
+use super::args::{
+    CalibrationArgs, CompareArgs, DequantizeArgs, EngineArgs, GraphArgs, PictureArgs, ReferenceArgs,
+};
 use super::failure::Failure;
 use super::feed::Feed;
 use super::{given, outputs};
@@ -206,11 +208,15 @@ pub(super) fn pictures(args: &PictureArgs, feed: &Feed) -> Result<(), Failure> {
     Ok(())
 }
 
+/// `--float-engine` where nothing is run by a library.
+pub(super) fn engine(args: &EngineArgs, why: &str) -> Result<(), Failure> {
+    first(&[(args.float_engine.is_some(), "--float-engine")], why)
+}
+
 /// Options of a reference that is not what they are for.
 pub(super) fn reference(args: &ReferenceArgs, files: bool) -> Result<(), Failure> {
     if files {
-        let why = "the reference is read from files; no float network is run";
-        first(&[(args.engine.float_engine.is_some(), "--float-engine")], why)
+        Ok(())
     } else {
         let why = "the reference is a float network, whose order of axes is known; this is for files";
         first(&[(args.reference_layout.is_some(), "--reference-layout")], why)

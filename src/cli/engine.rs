@@ -1,11 +1,13 @@
-//! `--float-engine`: which library runs the float network, and where ONNX Runtime is found.
+//! `--float-engine`: which library runs float networks and host layers, and where ONNX Runtime is found.
 
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::failure::{Failure, INPUT};
+use super::args::EngineArgs;
+use super::failure::{Failure, INPUT, UNSUPPORTED};
 use crate::float::{Engine, RuntimeError};
+use crate::program::Program;
 
 /// The variable that names the library, as other programs on top of ONNX Runtime have it.
 const VARIABLE: &str = "ORT_DYLIB_PATH";
@@ -22,6 +24,29 @@ pub(super) fn chosen(name: &str) -> Result<Engine, Failure> {
             load(&path, "--float-engine onnxruntime")
         }
         (path, _) => load(Path::new(path), &format!("--float-engine {path}")),
+    }
+}
+
+/// The engine that a model's host layers are compiled for: `rten` unless another is named, so that a program does not
+/// depend on a variable.
+pub(super) fn of_models(args: &EngineArgs) -> Result<Engine, Failure> {
+    match args.wanted() {
+        "auto" => Ok(Engine::Rten),
+        name => chosen(name),
+    }
+}
+
+/// Loads what the host layers of a program were compiled for.
+pub(super) fn for_hosts(path: &Path, program: &Program, args: &EngineArgs) -> Result<(), Failure> {
+    let Some(host) = program.meta.hosts.iter().find(|h| h.onnxruntime) else { return Ok(()) };
+    match chosen(args.wanted())? {
+        Engine::OnnxRuntime(_) => Ok(()),
+        Engine::Rten => {
+            let types = host.op_types.join(", ");
+            Err(Failure::new(UNSUPPORTED, format!("'{}'", path.display()))
+                .why(&format!("its host layer with {types} was compiled for ONNX Runtime, not for rten"))
+                .help("run it with --float-engine onnxruntime"))
+        }
     }
 }
 

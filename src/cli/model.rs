@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-use super::args::{ModelArgs, ShapeArgs};
+use super::args::{CalibrationArgs, ModelArgs, ShapeArgs};
 use super::failure::{Failure, UNSUPPORTED};
-use super::{effect, format, given, machines, places, sidecar};
+use super::{effect, engine, format, given, machines, places, sidecar};
 use crate::compiler::estimate::Estimate;
 use crate::compiler::{self, CompileError, CompileOptions, Compiled};
 use crate::graph::Graph;
-use crate::host::RtenHost;
+use crate::host::FloatHost;
 use crate::isa::Profile;
 use crate::machine::Machine;
 use crate::onnx::proto::GraphProto;
@@ -43,7 +43,8 @@ pub(super) fn import_options(args: &ModelArgs) -> Result<ImportOptions, Failure>
     };
     let extents = ShapeArgs { shape: args.graph.shape.clone(), dim: args.graph.dim.clone() };
     let given = graph_options(&extents)?;
-    Ok(ImportOptions { observe, host: !args.graph.no_host, profile: profile(args), ..given })
+    let engine = engine::of_models(&args.graph.engine)?;
+    Ok(ImportOptions { observe, host: !args.graph.no_host, engine, profile: profile(args), ..given })
 }
 
 /// Import options that give open extents.
@@ -72,6 +73,11 @@ pub(super) fn graph_options(args: &ShapeArgs) -> Result<ImportOptions, Failure> 
         effect::once(&mut symbols, "--dim", name, extent)?;
     }
     Ok(ImportOptions { shapes, symbols, ..ImportOptions::default() })
+}
+
+/// Import options of a network that was just quantized.
+pub(super) fn calibrated_options(args: &CalibrationArgs) -> Result<ImportOptions, Failure> {
+    Ok(ImportOptions { engine: engine::of_models(&args.engine)?, ..graph_options(&args.shapes)? })
 }
 
 /// Reads an ONNX file.
@@ -166,9 +172,9 @@ pub(super) fn compile(path: &Path, args: &ModelArgs) -> Result<Model, Failure> {
 
 /// Loads every host layer's model, so that an operator which the host cannot run is found before the program runs.
 pub(super) fn prepare_hosts(program: &Program) -> Result<(), Failure> {
-    let mut host = RtenHost::new();
+    let mut host = FloatHost::new();
     for (model, entry) in program.host_models.iter().zip(&program.meta.hosts) {
-        host.prepare(model).map_err(|why| {
+        host.prepare(entry, model).map_err(|why| {
             let layer = program.meta.layers.get(entry.layer as usize);
             let name = layer.map_or("?", |l| l.name.as_str());
             let what = format!("host layer \"{name}\" with {} cannot run", entry.op_types.join(", "));

@@ -73,7 +73,7 @@ impl Costs {
         let inputs: Vec<Input> = (0..sparse.len())
             .map(|at| feed.read(at).map_err(|why| Failure::new(INPUT, why)))
             .collect::<Result<_, _>>()?;
-        let import = model::graph_options(&args.how.shapes)?;
+        let import = model::calibrated_options(&args.how)?;
         let machine = machines::named(DEFAULT_MACHINE)?;
         // Every machine gives the same values.
         let found = Candidate::compile(model, &machine, &import, &CompileOptions::default())

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::args::{LayoutArg, ReferenceArgs};
+use super::args::{EngineArgs, LayoutArg, ReferenceArgs};
 use super::failure::Failure;
 use super::{effect, engine, given, model, places};
 use crate::analysis::{Bound, CompareError, Matching, RefLayout, Reference};
@@ -25,15 +25,19 @@ struct Map {
     tensors: BTreeMap<String, String>,
 }
 
-pub(super) fn given(args: &ReferenceArgs) -> Result<Given, Failure> {
+/// Reads the reference of a program's tensors.
+pub(super) fn given(args: &ReferenceArgs, by: &EngineArgs, meta: &Meta) -> Result<Given, Failure> {
     let path = args.reference.as_path();
     let files = path.is_dir() || path.extension().is_some_and(|e| e == "npz");
     places::reads(path)?;
     effect::reference(args, files)?;
+    if files && meta.hosts.is_empty() {
+        effect::engine(by, "the reference is read from files; no float network is run")?;
+    }
     let reference = if files {
         Reference::files(path).map_err(CompareError::from)?
     } else {
-        let engine = engine::chosen(args.engine.wanted())?;
+        let engine = engine::chosen(by.wanted())?;
         Reference::Network { model: Box::new(model::load(path)?), engine }
     };
     let map = args.map.as_deref().map_or(Ok(BTreeMap::new()), map)?;

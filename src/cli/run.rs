@@ -18,7 +18,7 @@ use super::progress::Progress;
 use super::widths::{self, Widths};
 use super::{Report, effect, estimate, format, kernels, machines, places, sidecar, source, trace};
 use crate::dump::{self, DumpStack, DumpWriter, Selection};
-use crate::host::RtenHost;
+use crate::host::FloatHost;
 use crate::profile::Profile;
 use crate::program::{Meta, Program, Role, TensorEntry};
 use crate::sim::clock::Cause;
@@ -53,7 +53,10 @@ pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
         places::is_file("--trace", path)?;
         places::writes("--trace", path)?;
     }
-    let (mut program, machine) = source::program(&args.file, &args.model)?;
+    let (mut program, machine) = source::executed(&args.file, &args.model)?;
+    if program.meta.hosts.is_empty() && source::kind_of(&args.file)? != source::Kind::Model {
+        effect::engine(&args.model.graph.engine, "the program has no host layers")?;
+    }
     if args.output.is_some() && outputs::of(&program.meta).next().is_none() {
         return Err(effect::none("--output", &"the program has no outputs"));
     }
@@ -134,7 +137,7 @@ fn run_all(args: &RunArgs, loaded: &Loaded, inputs: &Inputs) -> Result<Vec<Finis
             EngineKind::Fast => Session::with_threads(loaded, each, GRAIN, &|| Box::new(Fast::at(level))),
             reference => Session::new(loaded, reference),
         };
-        let mut host = RtenHost::new();
+        let mut host = FloatHost::new();
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             if at >= inputs.runs {
@@ -182,7 +185,7 @@ fn engine(args: &RunArgs) -> EngineKind {
 fn one(
     args: &RunArgs,
     loaded: &Loaded,
-    (session, host): (&mut Session<'_>, &mut RtenHost),
+    (session, host): (&mut Session<'_>, &mut FloatHost),
     inputs: &Inputs,
     at: usize,
     (stack, progress): (Option<&DumpStack>, &Progress),

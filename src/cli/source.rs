@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::args::ModelArgs;
 use super::failure::Failure;
-use super::{effect, given, machines};
+use super::{effect, engine, given, machines};
 use crate::machine::Machine;
 use crate::program::{Program, elf};
 
@@ -43,6 +43,14 @@ fn is_text(bytes: &[u8]) -> bool {
 /// The first bytes of a file; what it is can be told from them.
 pub(super) fn kind_of(path: &Path) -> Result<Kind, Failure> {
     Ok(kind(path, &given::head(path, 64)?))
+}
+
+/// A program that will be executed, whatever it was made from, and the machine it is for. What runs its host layers is
+/// loaded.
+pub(super) fn executed(path: &Path, args: &ModelArgs) -> Result<(Program, Machine), Failure> {
+    let (program, machine) = program(path, args)?;
+    engine::for_hosts(path, &program, &args.graph.engine)?;
+    Ok((program, machine))
 }
 
 /// A program, whatever it was made from, and the machine it is for.

@@ -67,7 +67,7 @@ pub(super) fn run(args: &TuneArgs) -> Result<Report, Failure> {
         labels: labels.as_deref(),
         engine: prepared.engine.clone(),
         machine: &machine,
-        import: model::graph_options(&args.how.shapes)?,
+        import: model::calibrated_options(&args.how)?,
         compile,
         goal,
         max_cycles,

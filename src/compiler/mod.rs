@@ -412,14 +412,15 @@ fn host_entry(graph: &Graph, index: usize, node: &Node, place: &impl Fn(TensorId
             address: place(*id).address as u64,
         }
     };
-    let (op_types, reason) = match &node.op {
-        Op::Host(h) => (h.op_types.clone(), h.reason.clone()),
-        _ => (Vec::new(), String::new()),
+    let (op_types, reason, onnxruntime) = match &node.op {
+        Op::Host(h) => (h.op_types.clone(), h.reason.clone(), h.onnxruntime),
+        _ => (Vec::new(), String::new(), false),
     };
     HostEntry {
         layer: index as u32,
         op_types,
         reason,
+        onnxruntime,
         inputs: node.inputs.iter().map(tensor).collect(),
         outputs: node.outputs.iter().map(tensor).collect(),
     }

@@ -9,12 +9,14 @@ mod network;
 mod onnxruntime;
 mod stream;
 mod stretches;
+mod whole;
 
 pub use engine::Engine;
 pub use network::{Collected, Kept, Network, Observer, Shown, Step};
 pub use onnxruntime::{Runtime, RuntimeError};
 pub use stream::Stream;
 pub use stretches::Threads;
+use whole::Whole;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -32,28 +34,44 @@ pub struct FloatRunner {
     /// By xxh3-128 of their bytes.
     models: BTreeMap<u128, Model>,
     pool: Option<Arc<ThreadPool>>,
+    /// What runs them instead of `rten`.
+    instead: Option<Whole>,
 }
 
 impl std::fmt::Debug for FloatRunner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "FloatRunner({} models)", self.models.len())
+        let models = self.instead.as_ref().map_or(self.models.len(), Whole::len);
+        write!(f, "FloatRunner({models} models)")
     }
 }
 
 impl FloatRunner {
-    /// A runtime without models.
+    /// A runtime without models, by `rten`.
     #[must_use]
     pub fn new() -> FloatRunner {
         FloatRunner::default()
     }
 
-    /// Loads a model if it is not loaded yet, so that an operator which `rten` does not know is found before the
+    /// The same by an engine.
+    #[must_use]
+    pub fn by(engine: &Engine) -> FloatRunner {
+        let instead = match engine {
+            Engine::Rten => None,
+            Engine::OnnxRuntime(runtime) => Some(Whole::new(runtime.clone())),
+        };
+        FloatRunner { instead, ..FloatRunner::default() }
+    }
+
+    /// Loads a model if it is not loaded yet, so that an operator which the library does not know is found before the
     /// program runs.
     ///
     /// # Errors
     /// The library's reason; it names the operator.
     pub fn prepare(&mut self, model: &[u8]) -> Result<(), String> {
-        self.loaded(model).map(|_| ())
+        match &mut self.instead {
+            Some(whole) => whole.loaded(model).map(|_| ()),
+            None => self.loaded(model).map(|_| ()),
+        }
     }
 
     /// Runs a model on named inputs and returns the named outputs in the order asked for.
@@ -80,6 +98,9 @@ impl FloatRunner {
         inputs: &[(&str, Borrowed<'_>)],
         outputs: &[&str],
     ) -> Result<Vec<TensorData>, String> {
+        if let Some(whole) = &mut self.instead {
+            return whole.run(model, inputs, outputs);
+        }
         let pool = Arc::clone(self.pool.get_or_insert_with(|| Arc::new(ThreadPool::with_num_threads(1))));
         let model = self.loaded(model)?;
         let mut values: Vec<(NodeId, ValueOrView<'_>)> = Vec::with_capacity(inputs.len());

@@ -90,6 +90,26 @@ impl Runtime {
         Ok(runtime)
     }
 
+    /// The one that this process has loaded, if it has.
+    #[must_use]
+    pub fn loaded() -> Option<Runtime> {
+        LOADED.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A session that gives the outputs of a model, node by node as it stands: an optimized graph leaves out casts, and with
+    /// them roundings.
+    pub(super) fn plain(&self, model: &[u8]) -> Result<Session, String> {
+        let session = || -> Result<Session, ort::Error> {
+            SessionBuilder::new(&self.environment)?
+                .with_optimization_level(GraphOptimizationLevel::Disable)?
+                .with_intra_threads(1)?
+                .with_inter_threads(1)?
+                .with_log_level(ort::logging::LogLevel::Fatal)?
+                .commit_from_memory(model)
+        };
+        session().map_err(refused)
+    }
+
     /// The file that was loaded.
     #[must_use]
     pub fn library(&self) -> &Path {
@@ -228,7 +248,7 @@ impl Sessions {
     }
 }
 
-fn refused(error: ort::Error) -> String {
+pub(super) fn refused(error: ort::Error) -> String {
     format!("ONNX Runtime: {}", first_line(&error.to_string()))
 }
 
@@ -237,9 +257,18 @@ fn first_line(text: &str) -> String {
 }
 
 fn value<'v>(name: &str, tensor: &'v TensorData) -> Result<SessionInputValue<'v>, String> {
-    let shape: Vec<i64> = tensor.shape.iter().map(|d| *d as i64).collect();
-    let b = &tensor.bytes;
-    let made = match tensor.element {
+    borrowed(name, tensor.element, &tensor.shape, &tensor.bytes)
+}
+
+/// A tensor as the library's.
+pub(super) fn borrowed<'v>(
+    name: &str,
+    element: Element,
+    shape: &[usize],
+    b: &'v [u8],
+) -> Result<SessionInputValue<'v>, String> {
+    let shape: Vec<i64> = shape.iter().map(|d| *d as i64).collect();
+    let made = match element {
         Element::F32 => {
             Tensor::from_array((shape, chunks(b, f32::from_le_bytes))).map(|t| t.into_dyn().into())
         }
@@ -250,7 +279,7 @@ fn value<'v>(name: &str, tensor: &'v TensorData) -> Result<SessionInputValue<'v>
             Tensor::from_array((shape, chunks(b, i64::from_le_bytes))).map(|t| t.into_dyn().into())
         }
         Element::S8 => Tensor::from_array((shape, chunks(b, i8::from_le_bytes))).map(|t| t.into_dyn().into()),
-        Element::U8 => TensorRef::from_array_view((shape, b.as_slice())).map(|t| t.into_dyn().into()),
+        Element::U8 => TensorRef::from_array_view((shape, b)).map(|t| t.into_dyn().into()),
         Element::Bool => {
             let flags: Vec<bool> = b.iter().map(|v| *v != 0).collect();
             Tensor::from_array((shape, flags)).map(|t| t.into_dyn().into())

@@ -196,6 +196,8 @@ pub struct HostGraph {
     pub op_types: Vec<String>,
     /// Why it runs on the host.
     pub reason: String,
+    /// Whether ONNX Runtime runs it, not `rten`.
+    pub onnxruntime: bool,
     /// Multiply-accumulates of its convolutions and matrix products.
     pub macs: u64,
 }

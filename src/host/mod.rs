@@ -2,35 +2,51 @@
 //!
 //! A host layer is an ONNX model inside the program file. Claims of bit-exactness stop at tensors behind one.
 
-use crate::float::{Borrowed, FloatRunner};
+use crate::float::{Borrowed, Engine, FloatRunner, Runtime};
 use crate::program::HostEntry;
 use crate::sim::{HostRuntime, HostValue};
 use crate::tensor_file::Element;
 
-/// Runs the host layers of programs.
+/// Runs the host layers of programs: by `rten`, or by ONNX Runtime those that were compiled for it.
 #[derive(Debug, Default)]
-pub struct RtenHost {
-    runner: FloatRunner,
+pub struct FloatHost {
+    rten: FloatRunner,
+    /// Made when a layer needs it.
+    onnxruntime: Option<FloatRunner>,
 }
 
-impl RtenHost {
+impl FloatHost {
     /// A runtime without models.
     #[must_use]
-    pub fn new() -> RtenHost {
-        RtenHost::default()
+    pub fn new() -> FloatHost {
+        FloatHost::default()
     }
 
-    /// Loads a model if it is not loaded yet, so that an operator which the library does not know is found before the
-    /// program runs.
+    /// Loads a layer's model if it is not loaded yet, so that an operator which the library does not know is found before
+    /// the program runs.
     ///
     /// # Errors
-    /// The library's reason; it names the operator.
-    pub fn prepare(&mut self, model: &[u8]) -> Result<(), String> {
-        self.runner.prepare(model)
+    /// The library's reason, which names the operator; or the layer needs ONNX Runtime, and this process has not loaded it.
+    pub fn prepare(&mut self, host: &HostEntry, model: &[u8]) -> Result<(), String> {
+        self.runner(host)?.prepare(model)
+    }
+
+    /// What runs a layer.
+    fn runner(&mut self, host: &HostEntry) -> Result<&mut FloatRunner, String> {
+        if !host.onnxruntime {
+            return Ok(&mut self.rten);
+        }
+        if self.onnxruntime.is_none() {
+            let Some(runtime) = Runtime::loaded() else {
+                return Err("it was compiled for ONNX Runtime, which is not loaded".into());
+            };
+            self.onnxruntime = Some(FloatRunner::by(&Engine::OnnxRuntime(runtime)));
+        }
+        self.onnxruntime.as_mut().ok_or_else(|| "ONNX Runtime is not loaded".into())
     }
 }
 
-impl HostRuntime for RtenHost {
+impl HostRuntime for FloatHost {
     fn call(
         &mut self,
         host: &HostEntry,
@@ -47,7 +63,7 @@ impl HostRuntime for RtenHost {
             })
             .collect::<Result<_, String>>()?;
         let wanted: Vec<&str> = host.outputs.iter().map(|t| t.name.as_str()).collect();
-        let results = self.runner.run_borrowed(model, &given, &wanted)?;
+        let results = self.runner(host)?.run_borrowed(model, &given, &wanted)?;
         let named = host.outputs.iter().zip(results).map(|(t, data)| {
             let mut value = HostValue {
                 name: t.name.clone(),

@@ -5,6 +5,7 @@
 //! measured against ONNX Runtime 1.32 (x86-64), whose integer operators they reproduce; `tests/golden/numeric.py`
 //! writes the stored expectations that the tests hold them to.
 
+pub mod half;
 mod lane;
 mod rescale;
 mod resize;

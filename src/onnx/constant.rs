@@ -18,8 +18,13 @@ pub(crate) enum Data {
     S8(Vec<i8>),
     U16(Vec<u16>),
     S16(Vec<i16>),
+    U32(Vec<u32>),
     S32(Vec<i32>),
+    /// Below 2^63.
+    U64(Vec<u64>),
     S64(Vec<i64>),
+    /// Bits of half precision.
+    F16(Vec<u16>),
     F32(Vec<f32>),
     F64(Vec<f64>),
     /// 0 or 1.
@@ -54,6 +59,19 @@ impl Constant {
                 |v| u8::from(v != 0),
             )?),
             DataType::Double => Data::F64(elements_of(raw, &t.double_data, f64::from_le_bytes, |v| v)?),
+            DataType::Float16 => {
+                Data::F16(elements_of(raw, &t.int32_data, u16::from_le_bytes, |v| v as u16)?)
+            }
+            DataType::Uint32 => {
+                Data::U32(elements_of(raw, &t.uint64_data, u32::from_le_bytes, |v| v as u32)?)
+            }
+            DataType::Uint64 => {
+                let values = elements_of(raw, &t.uint64_data, u64::from_le_bytes, |v| v)?;
+                if values.iter().any(|v| i64::try_from(*v).is_err()) {
+                    return Err("integers of 2^63 and more are not supported".into());
+                }
+                Data::U64(values)
+            }
             DataType::Int32 => Data::S32(elements_of(raw, &t.int32_data, i32::from_le_bytes, |v| v)?),
             DataType::Int64 => Data::S64(elements_of(raw, &t.int64_data, i64::from_le_bytes, |v| v)?),
             DataType::Float => Data::F32(elements_of(raw, &t.float_data, f32::from_le_bytes, |v| v)?),
@@ -73,9 +91,11 @@ impl Constant {
             Data::U16(v) => v.iter().map(|x| i64::from(*x)).collect(),
             Data::S16(v) => v.iter().map(|x| i64::from(*x)).collect(),
             Data::S32(v) => v.iter().map(|x| i64::from(*x)).collect(),
+            Data::U32(v) => v.iter().map(|x| i64::from(*x)).collect(),
+            Data::U64(v) => v.iter().map(|x| *x as i64).collect(),
             Data::S64(v) => v.clone(),
             Data::Bool(v) => v.iter().map(|x| i64::from(*x)).collect(),
-            Data::F32(_) | Data::F64(_) => return None,
+            Data::F16(_) | Data::F32(_) | Data::F64(_) => return None,
         })
     }
 
@@ -87,17 +107,29 @@ impl Constant {
         }
     }
 
-    /// The element type; doubles count as floats, since nothing but folding computes with them.
+    /// The element type. Doubles and halves count as floats and unsigned integers of 32 and 64 bits as signed ones, since
+    /// nothing but folding computes with them ([`folding_only`](Constant::folding_only)).
     pub(super) fn dtype(&self) -> DType {
         match self.data {
             Data::U8(_) => DType::U8,
             Data::S8(_) => DType::S8,
             Data::U16(_) => DType::U16,
             Data::S16(_) => DType::S16,
-            Data::S32(_) => DType::S32,
-            Data::S64(_) => DType::S64,
-            Data::F32(_) | Data::F64(_) => DType::F32,
+            Data::U32(_) | Data::S32(_) => DType::S32,
+            Data::U64(_) | Data::S64(_) => DType::S64,
+            Data::F16(_) | Data::F32(_) | Data::F64(_) => DType::F32,
             Data::Bool(_) => DType::Bool,
+        }
+    }
+
+    /// The name of an element type that no tensor has.
+    pub(super) fn folding_only(&self) -> Option<&'static str> {
+        match self.data {
+            Data::U32(_) => Some("u32"),
+            Data::U64(_) => Some("u64"),
+            Data::F16(_) => Some("f16"),
+            Data::F64(_) => Some("f64"),
+            _ => None,
         }
     }
 
@@ -108,6 +140,9 @@ impl Constant {
             Data::S8(v) => v.iter().map(|x| *x as u8).collect(),
             Data::U16(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
             Data::S16(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            Data::U32(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            Data::U64(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
+            Data::F16(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
             Data::S32(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
             Data::S64(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
             Data::F32(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
@@ -123,6 +158,9 @@ impl Constant {
             Data::S8(v) => Data::S8(at.map(|i| v[i]).collect()),
             Data::U16(v) => Data::U16(at.map(|i| v[i]).collect()),
             Data::S16(v) => Data::S16(at.map(|i| v[i]).collect()),
+            Data::U32(v) => Data::U32(at.map(|i| v[i]).collect()),
+            Data::U64(v) => Data::U64(at.map(|i| v[i]).collect()),
+            Data::F16(v) => Data::F16(at.map(|i| v[i]).collect()),
             Data::S32(v) => Data::S32(at.map(|i| v[i]).collect()),
             Data::S64(v) => Data::S64(at.map(|i| v[i]).collect()),
             Data::F32(v) => Data::F32(at.map(|i| v[i]).collect()),
@@ -138,6 +176,9 @@ impl Constant {
             Data::S8(_) => DataType::Int8,
             Data::U16(_) => DataType::Uint16,
             Data::S16(_) => DataType::Int16,
+            Data::U32(_) => DataType::Uint32,
+            Data::U64(_) => DataType::Uint64,
+            Data::F16(_) => DataType::Float16,
             Data::S32(_) => DataType::Int32,
             Data::S64(_) => DataType::Int64,
             Data::F32(_) => DataType::Float,
@@ -162,6 +203,9 @@ impl Data {
             (Data::S8(to), Data::S8(v)) => to.extend(&v[range]),
             (Data::U16(to), Data::U16(v)) => to.extend(&v[range]),
             (Data::S16(to), Data::S16(v)) => to.extend(&v[range]),
+            (Data::U32(to), Data::U32(v)) => to.extend(&v[range]),
+            (Data::U64(to), Data::U64(v)) => to.extend(&v[range]),
+            (Data::F16(to), Data::F16(v)) => to.extend(&v[range]),
             (Data::S32(to), Data::S32(v)) => to.extend(&v[range]),
             (Data::S64(to), Data::S64(v)) => to.extend(&v[range]),
             (Data::F32(to), Data::F32(v)) => to.extend(&v[range]),
@@ -177,6 +221,9 @@ impl Data {
             Data::S8(v) => v.len(),
             Data::U16(v) => v.len(),
             Data::S16(v) => v.len(),
+            Data::U32(v) => v.len(),
+            Data::U64(v) => v.len(),
+            Data::F16(v) => v.len(),
             Data::S32(v) => v.len(),
             Data::S64(v) => v.len(),
             Data::F32(v) => v.len(),

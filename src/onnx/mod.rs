@@ -22,6 +22,7 @@ pub use import::{ImportError, ImportOptions, Imported, NodeRow, NodeStatus, Obse
 pub use load::{LoadError, LoadedModel};
 pub(crate) use names::Names;
 pub(crate) use portable::portable;
+pub use portable::{held, leans_on};
 pub(crate) use steps::steps;
 pub use steps::{float_network, given_inputs};
 

@@ -250,6 +250,9 @@ pub struct HostEntry {
     pub op_types: Vec<String>,
     /// Why it runs on the host.
     pub reason: String,
+    /// Whether it was compiled for ONNX Runtime: its model holds what `rten` lacks, or would compute otherwise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub onnxruntime: bool,
     /// Tensors read, by ONNX name, with their places.
     pub inputs: Vec<HostTensor>,
     /// Tensors written.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use super::TuneError;
 use crate::compiler::{self, CompileOptions};
-use crate::host::RtenHost;
+use crate::host::FloatHost;
 use crate::machine::Machine;
 use crate::onnx::proto::ModelProto;
 use crate::onnx::{self, ImportOptions, LoadedModel};
@@ -66,7 +66,7 @@ impl Candidate {
         let results: Mutex<BTreeMap<usize, Result<_, TuneError>>> = Mutex::default();
         let worker = || {
             let mut session = Session::new(&self.loaded, EngineKind::Fast);
-            let mut host = RtenHost::new();
+            let mut host = FloatHost::new();
             loop {
                 let at = next.fetch_add(1, Ordering::Relaxed);
                 let Some(input) = inputs.get(at) else { return };
@@ -89,7 +89,7 @@ impl Candidate {
     fn one(
         &self,
         session: &mut Session<'_>,
-        host: &mut RtenHost,
+        host: &mut FloatHost,
         input: &Input,
     ) -> Result<BTreeMap<String, Vec<f32>>, TuneError> {
         let given: Vec<(&str, &[u8])> = input.iter().map(|(n, t)| (n.as_str(), t.bytes.as_slice())).collect();

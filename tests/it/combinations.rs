@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use rcar_iss::compiler::{self, CompileOptions};
-use rcar_iss::host::RtenHost;
+use rcar_iss::host::FloatHost;
 use rcar_iss::machine::Machine;
 use rcar_iss::onnx::{self, ImportError, ImportOptions, LoadedModel, NodeStatus};
 use rcar_iss::program::{Program, Role, TensorEntry};
@@ -70,7 +70,7 @@ enum Verdict {
 }
 
 /// What became of a combination.
-enum Outcome {
+pub(crate) enum Outcome {
     Fine,
     Refused(String),
     /// Refused, but no node or value is named.
@@ -161,7 +161,7 @@ fn file(path: &Path) -> Vec<Done> {
     all
 }
 
-fn size_of(kind: &str, shape: &[usize]) -> usize {
+pub(crate) fn size_of(kind: &str, shape: &[usize]) -> usize {
     let element = match kind {
         "u8" | "s8" | "bool" => 1,
         "u16" | "s16" | "f16" => 2,
@@ -192,9 +192,9 @@ fn one(
         Ok(compiled) => compiled,
         Err(e) => return Outcome::Refused(format!("it does not compile: {e}")),
     };
-    let mut host = RtenHost::new();
-    for model in &compiled.program.host_models {
-        if let Err(e) = host.prepare(model) {
+    let mut host = FloatHost::new();
+    for (model, entry) in compiled.program.host_models.iter().zip(&compiled.program.meta.hosts) {
+        if let Err(e) = host.prepare(entry, model) {
             return Outcome::Refused(format!("the host cannot run it: {e}"));
         }
     }
@@ -237,7 +237,7 @@ fn one(
     wrong.map_or(Outcome::Fine, Outcome::Wrong)
 }
 
-fn refusal(error: &ImportError) -> Outcome {
+pub(crate) fn refusal(error: &ImportError) -> Outcome {
     match error {
         ImportError::Unsupported { rows } => {
             let mut reasons: Vec<&str> = Vec::new();
@@ -296,7 +296,7 @@ fn differs(
 }
 
 /// Elements as numbers; integers of 64 bits lose their last bits.
-fn numbers(kind: &str, bytes: &[u8]) -> Vec<f64> {
+pub(crate) fn numbers(kind: &str, bytes: &[u8]) -> Vec<f64> {
     macro_rules! read {
         ($t:ty) => {
             bytes
@@ -315,8 +315,21 @@ fn numbers(kind: &str, bytes: &[u8]) -> Vec<f64> {
         "u64" => read!(u64),
         "s64" => read!(i64),
         "f32" => read!(f32),
+        "f16" => bytes.chunks_exact(2).map(|b| half(u16::from_le_bytes([b[0], b[1]]))).collect(),
         "f64" => read!(f64),
         _ => read!(u8),
+    }
+}
+
+/// A number of 16 bits: five of exponent, ten of fraction.
+fn half(bits: u16) -> f64 {
+    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
+    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f64::from(bits & 1023) / 1024.0);
+    sign * match exponent {
+        0 => fraction * 2f64.powi(-14),
+        31 if fraction == 0.0 => f64::INFINITY,
+        31 => f64::NAN,
+        e => (1.0 + fraction) * 2f64.powi(e - 15),
     }
 }
 

@@ -59,6 +59,7 @@ pub(crate) fn sample() -> Program {
                 tensor("y", Role::Output, Some(1), 16384),
             ],
             hosts: vec![HostEntry {
+                onnxruntime: true,
                 layer: 1,
                 op_types: vec!["Softmax".into()],
                 reason: "float".into(),

@@ -15,6 +15,8 @@ mod files;
 mod float_forms;
 mod floats;
 mod graphs;
+mod host_engine;
+mod host_operators;
 mod inputs_cli;
 mod isa;
 mod kernels;

@@ -74,8 +74,8 @@ fn a_tensor_that_nothing_computes_is_refused() {
 
 /// The library of an ONNX Runtime on this computer, as the command line finds it.
 #[expect(clippy::print_stderr, reason = "a test that does not run must say so")]
-fn installed() -> Option<PathBuf> {
-    let out = run(&crate::scratch("engine-found"), "onnxruntime");
+pub(crate) fn installed(folder: &str) -> Option<PathBuf> {
+    let out = run(&crate::scratch(folder), "onnxruntime");
     if !out.status.success() {
         let why = String::from_utf8_lossy(&out.stderr).into_owned();
         assert!(out.status.code() == Some(3) && why.contains("pip install onnxruntime"), "{why}");
@@ -102,7 +102,7 @@ fn run(dir: &Path, engine: &str) -> std::process::Output {
 
 #[test]
 fn onnx_runtime_shows_what_rten_shows() {
-    let Some(library) = installed() else { return };
+    let Some(library) = installed("engine-found-1") else { return };
     let engine = Engine::onnx_runtime(&library).unwrap();
     let network = network();
     let (ours, theirs) = (shown(&Engine::Rten, &network), shown(&engine, &network));

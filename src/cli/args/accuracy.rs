@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{EngineArgs, ModelArgs, PictureArgs};
+use super::{ModelArgs, PictureArgs};
 
 /// The float reference of a network.
 #[derive(Debug, Clone, Args)]
@@ -19,8 +19,6 @@ pub(in crate::cli) struct ReferenceArgs {
     /// Order of axes in reference files [default: auto]
     #[arg(long, value_enum)]
     pub(in crate::cli) reference_layout: Option<LayoutArg>,
-    #[command(flatten)]
-    pub(in crate::cli) engine: EngineArgs,
 }
 
 /// Order of axes.

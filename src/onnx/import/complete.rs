@@ -1,6 +1,6 @@
 //! Operator + output quantization = layer.
 
-use super::super::constant::{Constant, Data};
+use super::super::constant::Constant;
 use super::expr::{Expr, Format, range, table};
 use super::unary::{character, clamp};
 use super::value::{Pending, PendingKind, Real, Refusal, Value, unsupported};
@@ -411,8 +411,8 @@ impl<'a> Importer<'a> {
         if quant.is_some() && dtype.bytes() > 2 {
             return unsupported(format!("a constant operand of type {}", dtype.name()));
         }
-        if matches!(c.data, Data::F64(_)) {
-            return unsupported("a constant operand of doubles");
+        if let Some(element) = c.folding_only() {
+            return unsupported(format!("a constant operand of {element}"));
         }
         let key = (c.name.clone(), quant.map(|q| (q.scale.to_bits(), q.zero_point)));
         if let Some(known) = self.constants.get(&key)

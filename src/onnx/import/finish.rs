@@ -13,7 +13,13 @@ impl Importer<'_> {
     /// A model of which nothing is quantized does not become one host layer in silence.
     pub(super) fn refuse_floats(&mut self) {
         let accelerated = |n: &Node| !matches!(n.op, Op::Host(_));
-        if self.host.is_empty() || self.graph.nodes.iter().any(accelerated) {
+        // A Clip without bounds only bounds what is infinite: a network of that is as good as a copy.
+        let copies = |i: &usize| {
+            self.nodes[*i].op_type() == "Clip"
+                && self.nodes[*i].proto.input.iter().skip(1).all(String::is_empty)
+                && self.nodes[*i].proto.attribute.is_empty()
+        };
+        if self.host.keys().all(copies) || self.graph.nodes.iter().any(accelerated) {
             return;
         }
         for (i, n) in self.nodes.iter().enumerate().filter(|(i, _)| self.host.contains_key(i)) {

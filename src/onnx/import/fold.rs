@@ -6,6 +6,7 @@
 mod apply;
 mod arithmetic;
 mod convert;
+mod places;
 mod reduce;
 
 use std::rc::Rc;
@@ -13,16 +14,18 @@ use std::rc::Rc;
 use prost::Message;
 
 use super::super::constant::{Constant, Data};
+use super::super::proto::tensor_proto::DataType;
 use super::super::proto::{GraphProto, ModelProto};
 use super::Importer;
 use super::host::{is_quantized, named, value_info};
 use super::node::OnnxNode;
 use super::value::{ConstantReal, Refusal, Value, unsupported};
 use crate::float::FloatRunner;
-use crate::graph::{DType, Tensor};
+use crate::graph::Tensor;
 use crate::numeric;
 use crate::tensor_file::{Element, TensorData};
 pub(super) use apply::applied;
+use convert::{Numbers, element};
 
 /// A folded constant has at most so many elements: what is longer is a mistake, and would be in the program.
 pub(super) const MOST_ELEMENTS: usize = 1 << 25;
@@ -102,23 +105,30 @@ impl<'a> Importer<'a> {
         }
         let given: Vec<&Constant> = constants.iter().map(|(_, c)| &**c).collect();
         let results = match self.computed(n, &given)? {
-            Some(data) => vec![data],
+            Some(results) => results,
             None => self.evaluate(n, &constants)?,
         };
         Ok(Some(results.into_iter().map(|c| Value::Constant(Rc::new(c))).collect()))
     }
 
     /// What is computed here; none for functions of floats.
-    fn computed(&self, n: &OnnxNode<'a>, inputs: &[&Constant]) -> Result<Option<Constant>, Refusal> {
+    fn computed(&self, n: &OnnxNode<'a>, inputs: &[&Constant]) -> Result<Option<Vec<Constant>>, Refusal> {
         if !n.domain().is_empty() || n.proto.input.iter().any(String::is_empty) && n.op_type() != "Clip" {
             return Ok(None);
         }
-        let made = match arithmetic::computed(n, inputs)? {
-            Some(made) => Some(made),
-            None => reduce::computed(n, self.opset, inputs)?,
+        let mut made = arithmetic::computed(n, inputs)?.map(|one| vec![one]);
+        if made.is_none() {
+            made = reduce::computed(n, self.opset, inputs)?.map(|one| vec![one]);
+        }
+        if made.is_none() {
+            made = places::computed(n, inputs)?;
+        }
+        let named = |(name, (shape, data)): (&String, (Vec<usize>, Data))| Constant {
+            name: name.clone(),
+            shape,
+            data,
         };
-        let name = n.result()?.to_string();
-        Ok(made.map(|(shape, data)| Constant { name, shape, data }))
+        Ok(made.map(|all| n.proto.output.iter().zip(all).map(named).collect()))
     }
 
     /// Runs one node on constants.
@@ -159,13 +169,12 @@ impl<'a> Importer<'a> {
                 given.push((name, tensor));
             }
         }
-        super::super::portable::portable(&mut model).map_err(Refusal::Unsupported)?;
-        let results = FloatRunner::new()
+        self.in_words(&mut model)?;
+        let results = FloatRunner::by(&self.options.engine)
             .run(&model.encode_to_vec(), &given, &outputs)
             .map_err(|why| Refusal::Unsupported(format!("it depends on constants only, but: {why}")))?;
-        let wide = inputs.iter().any(|(_, c)| c.dtype() == DType::S64);
         let read = |(t, name): (TensorData, &&str)| {
-            Constant::from_tensor(name, t, wide)
+            Constant::from_tensor(name, t, self.element_types.get(*name).copied())
                 .ok_or_else(|| Refusal::Unsupported("its result is of another type".into()))
         };
         results.into_iter().zip(&outputs).map(read).collect()
@@ -176,19 +185,12 @@ impl<'a> Importer<'a> {
 fn by_library(n: &OnnxNode, inputs: &[(&str, Rc<Constant>)]) -> bool {
     let elements: Vec<usize> = inputs.iter().map(|(_, c)| c.shape.iter().product()).collect();
     let product = elements.iter().try_fold(1_usize, |a, b| a.checked_mul(*b));
-    let number = |i: usize| inputs.get(i).and_then(|(_, c)| c.integers()?.first().copied());
     let fits = match n.op_type() {
         "MatMul" | "Gemm" | "Einsum" | "Conv" => product.is_some_and(|p| p <= MOST_ELEMENTS),
-        "OneHot" => number(1).is_some_and(|depth| (0..=1 << 20).contains(&depth) && elements[0] <= 32),
         "BatchNormalization"
         | "InstanceNormalization"
         | "LayerNormalization"
         | "CumSum"
-        | "NonZero"
-        | "TopK"
-        | "Trilu"
-        | "GatherElements"
-        | "GatherND"
         | "ScatterElements"
         | "ScatterND"
         | "Softmax"
@@ -283,22 +285,30 @@ impl Constant {
                 let narrow = narrow.collect::<Option<Vec<i32>>>()?;
                 (Element::S32, narrow.into_iter().flat_map(i32::to_le_bytes).collect())
             }
-            Data::U16(_) | Data::S16(_) | Data::F64(_) => return None,
+            _ => return None,
         };
         Some(TensorData { element, shape: self.shape.clone(), bytes })
     }
 
-    fn from_tensor(name: &str, t: TensorData, wide: bool) -> Option<Constant> {
+    /// What the library computed, as the type that the operator gives: it has no wider integers than 32 bits, and no truth
+    /// values. None if the two do not fit.
+    fn from_tensor(name: &str, t: TensorData, kind: Option<DataType>) -> Option<Constant> {
         let data = match t.element {
             Element::F32 => Data::F32(t.bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
             Element::U8 => Data::U8(t.bytes),
             Element::S8 => Data::S8(t.bytes.iter().map(|b| *b as i8).collect()),
             Element::S32 => {
-                let values = t.bytes.as_chunks().0.iter().map(|b| i32::from_le_bytes(*b));
-                if wide { Data::S64(values.map(i64::from).collect()) } else { Data::S32(values.collect()) }
+                let values = t.bytes.as_chunks().0.iter().map(|b| i64::from(i32::from_le_bytes(*b)));
+                Numbers::Integers(values.collect()).cast(kind?)?
             }
+            Element::S64 => {
+                let values = t.bytes.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b));
+                Numbers::Integers(values.collect()).cast(kind?)?
+            }
+            Element::Bool => Data::Bool(t.bytes),
             _ => return None,
         };
-        Some(Constant { name: name.into(), shape: t.shape, data })
+        let made = Constant { name: name.into(), shape: t.shape, data };
+        kind.is_none_or(|kind| element(&made) == kind).then_some(made)
     }
 }

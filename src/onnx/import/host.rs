@@ -12,12 +12,14 @@ use std::sync::Arc;
 use prost::Message;
 
 use super::super::load::LoadedModel;
+use super::super::portable::portable;
 use super::super::proto::{GraphProto, ModelProto, TensorShapeProto, TypeProto, ValueInfoProto};
 use super::super::proto::{tensor_proto::DataType, tensor_shape_proto, type_proto};
 use super::node::OnnxNode;
 use super::order::topological;
 use super::value::{Real, Refusal, Value, unsupported};
 use super::{Fate, Importer, declared, dtype_of};
+use crate::float::Engine;
 use crate::graph::{DType, HostGraph, Node, Op, Tensor, TensorId};
 
 /// Whether a node's type says that it works on quantized values.
@@ -42,7 +44,7 @@ impl<'a> Importer<'a> {
         let fits = |name: &str| match self.values.get(name) {
             Some(Value::Tensor(id)) => {
                 let t = self.graph.tensor(*id);
-                t.quant.is_none() && (t.dtype.bytes() >= 4 || t.dtype == DType::Bool)
+                t.quant.is_none()
             }
             Some(Value::Failed(_) | Value::Exotic(_)) | None => false,
             Some(_) => true,
@@ -244,6 +246,7 @@ impl<'a> Importer<'a> {
                 model: Arc::from(host.encode_to_vec()),
                 op_types: repeats(members.iter().map(|i| self.nodes[*i].qualified_type())),
                 reason,
+                onnxruntime: matches!(self.options.engine, Engine::OnnxRuntime(_)),
                 macs,
             }),
             inputs: part.inputs.iter().map(|(_, id)| *id).collect(),
@@ -294,9 +297,16 @@ impl<'a> Importer<'a> {
     /// The model of an island, in words that the float library reads as ONNX means them.
     fn model_of(&self, island: &Island, outputs: Vec<ValueInfoProto>) -> Result<ModelProto, Refusal> {
         let mut model = self.written(island, outputs);
-        match super::super::portable::portable(&mut model) {
-            Ok(_) => Ok(model),
-            Err(why) => unsupported(why),
+        self.in_words(&mut model)?;
+        Ok(model)
+    }
+
+    /// Writes a model in words that the library which runs host layers reads as ONNX means them. Those of ONNX Runtime
+    /// are ONNX's own.
+    pub(super) fn in_words(&self, model: &mut ModelProto) -> Result<(), Refusal> {
+        match self.options.engine {
+            Engine::OnnxRuntime(_) => Ok(()),
+            Engine::Rten => portable(model).map(|_| ()).map_err(Refusal::Unsupported),
         }
     }
 

@@ -43,6 +43,7 @@ use super::load::LoadedModel;
 use super::proto::tensor_proto::DataType;
 use super::proto::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, ValueInfoProto};
 use super::schema;
+use crate::float::Engine;
 use crate::graph::fuse::{self, FuseOptions};
 use crate::graph::{Graph, Quant, TensorId};
 use crate::isa::Profile;
@@ -63,6 +64,8 @@ pub struct ImportOptions {
     pub symbols: BTreeMap<String, usize>,
     /// Whether operators that the accelerator does not have may run on the host.
     pub host: bool,
+    /// What runs host layers.
+    pub engine: Engine,
     /// How the machine will round, which decides what can be fused.
     pub profile: Profile,
 }
@@ -74,6 +77,7 @@ impl Default for ImportOptions {
             shapes: BTreeMap::new(),
             symbols: BTreeMap::new(),
             host: true,
+            engine: Engine::default(),
             profile: Profile::default(),
         }
     }

@@ -215,7 +215,10 @@ fn sizes(
         }
     };
     let total = sizes.iter().try_fold(0_usize, |sum, s| sum.checked_add(*s));
-    if sizes.len() != count || total != Some(extent) || sizes.contains(&0) {
+    if total == Some(extent) && sizes.contains(&0) {
+        return unsupported(format!("{extent} split into {sizes:?}: a part is empty"));
+    }
+    if sizes.len() != count || total != Some(extent) {
         return Err(Refusal::Malformed(format!("{extent} split into {sizes:?}")));
     }
     Ok(sizes)

@@ -240,6 +240,9 @@ impl<'a> Importer<'a> {
     /// Float weights that the model quantizes itself.
     fn quantize_constant(&mut self, n: &'a OnnxNode<'a>, c: &Constant) -> Result<Value, Refusal> {
         let Some(values) = c.floats() else {
+            if let Some(element) = c.folding_only() {
+                return unsupported(format!("it quantizes a constant of {element}"));
+            }
             return Err(Refusal::Malformed("it quantizes an integer constant".into()));
         };
         let (scale, zero, dtype) = self.scales(n, 1)?;

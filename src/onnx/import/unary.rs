@@ -82,8 +82,12 @@ pub(super) fn clip<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Resu
             _ => unsupported(format!("its {attribute} is not one constant number")),
         }
     };
-    let lo = bound(importer, 1, "min")?.unwrap_or(f32::NEG_INFINITY);
-    let hi = bound(importer, 2, "max")?.unwrap_or(f32::INFINITY);
+    // Only floats from outside can be infinite; ONNX Runtime bounds them by the largest numbers.
+    let open =
+        matches!(importer.value(n, 0)?, Value::Tensor(id) if importer.graph.tensor(*id).quant.is_none());
+    let most = if open { f32::MAX } else { f32::INFINITY };
+    let lo = bound(importer, 1, "min")?.unwrap_or(-most);
+    let hi = bound(importer, 2, "max")?.unwrap_or(most);
     importer.bounded(n, lo, hi)
 }
 

@@ -5,26 +5,59 @@
 //! the same inputs and outputs, and tells what has no other words and would be computed wrong. Only models on their way
 //! into that library go through here; files that this tool writes keep the nodes that they had.
 
+mod held;
 mod rewrite;
+mod table;
 mod windows;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::names::Names;
-use super::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, type_proto};
+use super::proto::tensor_proto::DataType;
+use super::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, type_proto};
+use super::schema::check_types;
+use held::Asked;
+pub use held::held;
 use rewrite::Written;
 
 /// Writes a model's nodes as the float library understands them. True if it changed one.
 ///
 /// # Errors
-/// What the library would compute wrong, with the node's name.
+/// What the library would compute wrong, or was not held to, with the node's name.
 pub(crate) fn portable(model: &mut ModelProto) -> Result<bool, String> {
-    let opset = model.opset_import.iter().find(|o| matches!(o.domain(), "" | "ai.onnx"));
-    let opset = opset.map_or(i64::MAX, |o| o.version());
+    let opset = version(&model.opset_import, "");
     let Some(graph) = &mut model.graph else { return Ok(false) };
-    let mut pass = Pass { opset, names: Names::of(graph), changed: false };
+    let types = check_types(graph, &model.opset_import).values;
+    let mut pass = Pass {
+        opset,
+        opsets: &model.opset_import,
+        types,
+        lines: BTreeSet::new(),
+        names: Names::of(graph),
+        changed: false,
+    };
     pass.graph(graph, &Known::default())?;
     Ok(pass.changed)
+}
+
+/// The lines of the table of what the float library is held to ([`held`]) that a model leans on; none if it is not held
+/// to all of it.
+#[must_use]
+pub fn leans_on(model: &ModelProto) -> Option<BTreeSet<String>> {
+    let mut graph = model.graph.clone()?;
+    let types = check_types(&graph, &model.opset_import).values;
+    let names = Names::of(&graph);
+    let (opset, opsets) = (version(&model.opset_import, ""), model.opset_import.as_slice());
+    let mut pass = Pass { opset, opsets, types, lines: BTreeSet::new(), names, changed: false };
+    pass.graph(&mut graph, &Known::default()).ok()?;
+    Some(pass.lines)
+}
+
+/// The version of an operator set that a model names; of ONNX's own, the newest if it names none.
+fn version(opsets: &[OperatorSetIdProto], domain: &str) -> i64 {
+    let own = |d: &str| if d == "ai.onnx" { String::new() } else { d.to_string() };
+    let found = opsets.iter().find(|o| own(o.domain()) == domain);
+    found.map_or(if domain.is_empty() { held::NEWEST } else { 1 }, |o| o.version())
 }
 
 /// What is known of values.
@@ -33,6 +66,8 @@ struct Known {
     /// Extents of constants.
     constants: BTreeMap<String, Vec<i64>>,
     ranks: BTreeMap<String, usize>,
+    /// Sums of products, and sums of those: numbers where a network's inputs are.
+    sums: BTreeSet<String>,
 }
 
 impl Known {
@@ -43,6 +78,12 @@ impl Known {
 
     fn see(&mut self, node: &NodeProto) {
         let Some(output) = node.output.first() else { return };
+        if matches!(
+            node.op_type(),
+            "Conv" | "ConvTranspose" | "Gemm" | "MatMul" | "BatchNormalization" | "Add"
+        ) {
+            self.sums.insert(output.clone());
+        }
         if node.op_type() == "Constant"
             && let Some(tensor) = attribute(node, "value").and_then(|a| a.t.as_ref())
         {
@@ -78,13 +119,18 @@ impl Known {
     }
 }
 
-struct Pass {
+struct Pass<'a> {
     opset: i64,
+    opsets: &'a [OperatorSetIdProto],
+    /// Element types of values.
+    types: BTreeMap<String, DataType>,
+    /// Lines of the table that the nodes so far lean on.
+    lines: BTreeSet<String>,
     names: Names,
     changed: bool,
 }
 
-impl Pass {
+impl Pass<'_> {
     fn graph(&mut self, graph: &mut GraphProto, outer: &Known) -> Result<(), String> {
         let mut known = outer.clone();
         for tensor in &graph.initializer {
@@ -104,9 +150,15 @@ impl Pass {
             inner.try_for_each(|g| self.graph(g, &known))?;
             known.see(&node);
             if matches!(node.domain(), "" | "ai.onnx") {
+                self.changed |= flags(&mut node);
+            }
+            let told = |why: String| format!("node \"{}\" ({}): {why}", node.name(), node.op_type());
+            self.hold(&node).map_err(told)?;
+            if matches!(node.domain(), "" | "ai.onnx") {
                 let wrong = |why: String| format!("node \"{}\" ({}): {why}", node.name(), node.op_type());
                 if let Some(written) =
-                    rewrite::rewritten(&node, self.opset, &known, &mut self.names).map_err(wrong)?
+                    rewrite::rewritten(&node, self.opset, &known, &self.types, &mut self.names)
+                        .map_err(wrong)?
                 {
                     let Written { nodes, initializers } = written;
                     graph.initializer.extend(initializers);
@@ -117,10 +169,21 @@ impl Pass {
                 let filled = windows::fill(&mut node, &known);
                 let wrong = |why: String| format!("node \"{}\" ({}): {why}", node.name(), node.op_type());
                 self.changed |= filled.map_err(wrong)?;
-                self.changed |= flags(&mut node);
             }
             graph.node.push(node);
         }
+        Ok(())
+    }
+}
+
+impl Pass<'_> {
+    /// Asks the table for a node.
+    fn hold(&mut self, node: &NodeProto) -> Result<(), String> {
+        let domain = if node.domain() == "ai.onnx" { "" } else { node.domain() };
+        let opset = if domain.is_empty() { self.opset } else { version(self.opsets, domain) };
+        let types = node.input.iter().map(|i| self.types.get(i).copied()).collect();
+        let made = node.output.iter().map(|o| self.types.get(o).copied()).collect();
+        self.lines.extend(held::judged(&Asked { node, opset, types, made })?);
         Ok(())
     }
 }

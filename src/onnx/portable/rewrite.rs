@@ -1,5 +1,7 @@
 //! Single nodes in other words.
 
+use std::collections::BTreeMap;
+
 use super::{Known, attribute, int};
 use crate::onnx::names::Names;
 use crate::onnx::proto::attribute_proto::AttributeType;
@@ -18,11 +20,60 @@ pub(super) fn rewritten(
     node: &NodeProto,
     opset: i64,
     known: &Known,
+    types: &BTreeMap<String, DataType>,
     names: &mut Names,
 ) -> Result<Option<Written>, String> {
     let mut by = Writer { names, of: node, nodes: Vec::new(), initializers: Vec::new() };
     let (Some(x), Some(y)) = (node.input.first(), node.output.first()) else { return Ok(None) };
+    let real = types.get(x).is_none_or(|t| matches!(t, DataType::Float | DataType::Double));
     match node.op_type() {
+        // The library takes what is no number for small; its Max and Min hand it on, but take more than twice the time.
+        // Behind a convolution all numbers are wrong then.
+        "Relu" | "Clip" if known.sums.contains(x) && (node.op_type() == "Relu" || bounded(node)) => {
+            return Ok(None);
+        }
+        "Relu" if real => {
+            let zero = by.number(0.0);
+            by.put("Max", &[x, &zero], y, vec![]);
+        }
+        // Bounds that are left out are the largest numbers, not infinity.
+        "Clip" if real => {
+            let mut bound = |at: usize, name: &str, default: f32| match node.input.get(at) {
+                Some(given) if !given.is_empty() => given.clone(),
+                _ => by.number(self::real(node, name, default)),
+            };
+            let (least, most) = (bound(1, "min", f32::MIN), bound(2, "max", f32::MAX));
+            let above = by.value("Max", &[x, &least]);
+            by.put("Min", &[&above, &most], y, vec![]);
+        }
+        // ln(1 + eˣ) where eˣ has no number: the larger of 0 and x, and ln(1 + e⁻|ˣ|).
+        "Softplus" => {
+            let zero = by.number(0.0);
+            let large = by.value("Max", &[x, &zero]);
+            let size = by.value("Abs", &[x]);
+            let down = by.value("Neg", &[&size]);
+            let small = by.value("Softplus", &[&down]);
+            by.put("Add", &[&large, &small], y, vec![]);
+        }
+        // ONNX Runtime begins with the least number, not with minus infinity.
+        "GlobalMaxPool" => {
+            let found = by.value("GlobalMaxPool", &[x]);
+            let least = by.number(f32::MIN);
+            by.put("Max", &[&found, &least], y, vec![]);
+        }
+        // A network that is trained no more drops nothing.
+        "Dropout" => by.put("Identity", &[x], y, vec![]),
+        "CastLike" => {
+            let Some(to) = node.input.get(1).and_then(|like| types.get(like)) else {
+                return Err("the type that it casts to is not known".into());
+            };
+            if *to == DataType::Bool {
+                let zero = by.is_zero(x);
+                by.put("Not", &[&zero], y, vec![]);
+            } else {
+                by.put("Cast", &[x], y, vec![whole("to", *to as i64)]);
+            }
+        }
         "BatchNormalization" if opset >= 14 && int(node, "training_mode", 0) != 0 => by.batch(opset)?,
         // A vector is a column of which the result has no axis; the library keeps the axis.
         "MatMul" if known.rank(node.input.get(1)) == Some(1) => {
@@ -48,14 +99,18 @@ pub(super) fn rewritten(
         }
         // λ · x above zero, λ · α · (eˣ − 1) below: Elu times a number. The numbers are those of the standard.
         "Selu" => {
-            let alpha = real(node, "alpha", 1.673_263_2);
+            let alpha = self::real(node, "alpha", 1.673_263_2);
             let elu = by.value_with("Elu", &[x], vec![float("alpha", alpha)]);
-            let gamma = by.number(real(node, "gamma", 1.050_701));
+            let gamma = by.number(self::real(node, "gamma", 1.050_701));
             by.put("Mul", &[&elu, &gamma], y, vec![]);
         }
         // α · (e^(x/α) − 1) below zero: Elu between two scalings.
         "Celu" => {
-            let alpha = by.number(real(node, "alpha", 1.0));
+            let alpha = self::real(node, "alpha", 1.0);
+            if alpha <= 0.0 {
+                return Err(format!("the float library was not held to ONNX Runtime with alpha={alpha}"));
+            }
+            let alpha = by.number(alpha);
             let small = by.value("Div", &[x, &alpha]);
             let elu = by.value("Elu", &[&small]);
             by.put("Mul", &[&elu, &alpha], y, vec![]);
@@ -73,15 +128,6 @@ pub(super) fn rewritten(
                 let shape = by.value("Shape", &[x]);
                 by.put("Reshape", &[&soft, &shape], y, vec![]);
             }
-        }
-        "Resize" if attribute(node, "mode").is_some_and(|a| a.s() == b"cubic") => {
-            return Err("the float library has no cubic interpolation".into());
-        }
-        "Resize" if int(node, "antialias", 0) != 0 => {
-            return Err("the float library has no antialiasing".into());
-        }
-        "ConvTranspose" if attribute(node, "output_shape").is_some() => {
-            return Err("the float library has no output_shape".into());
         }
         // Of equal extremes the first counts, or the last if an attribute says so; the library takes the last.
         "ArgMax" | "ArgMin" => {
@@ -122,16 +168,6 @@ pub(super) fn rewritten(
             let ones = by.value_with("OneHot", &[&index, &extent, &values], vec![whole("axis", axis)]);
             let shape = by.value("Shape", &[x]);
             by.put("Reshape", &[&ones, &shape], y, vec![]);
-        }
-        "LSTM" | "GRU" | "RNN"
-            if ["clip", "input_forget", "activations", "layout"]
-                .iter()
-                .any(|a| attribute(node, a).is_some()) =>
-        {
-            return Err("the float library has no clip, input_forget, activations or layout here".into());
-        }
-        "LSTM" | "GRU" | "RNN" if node.input.get(4).is_some_and(|i| !i.is_empty()) => {
-            return Err("the float library does not look at the lengths of sequences (sequence_lens)".into());
         }
         _ => return Ok(None),
     }
@@ -232,6 +268,14 @@ impl Writer<'_> {
         let axes = self.constant(vec![2], Data::S64(axes));
         self.value("ReduceMean", &[x, &axes])
     }
+}
+
+/// Whether a Clip has both bounds.
+fn bounded(node: &NodeProto) -> bool {
+    let given = |at: usize, name: &str| {
+        node.input.get(at).is_some_and(|i| !i.is_empty()) || attribute(node, name).is_some()
+    };
+    given(1, "min") && given(2, "max")
 }
 
 fn real(node: &NodeProto, name: &str, default: f32) -> f32 {

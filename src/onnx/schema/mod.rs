@@ -18,7 +18,8 @@ mod tests;
 use super::proto::{NodeProto, tensor_proto::DataType};
 pub(crate) use graph::check_types;
 use outputs::{element, output_types};
-use signature::{Kind, Parameter, TypeSet, at, counts, find, short};
+pub(crate) use signature::short;
+use signature::{Kind, Parameter, TypeSet, at, counts, find};
 
 /// What is known about an input of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

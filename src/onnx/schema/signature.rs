@@ -36,7 +36,7 @@ impl fmt::Display for TypeSet {
 }
 
 /// How the rest of the program calls an element type.
-pub(super) fn short(element: DataType) -> &'static str {
+pub(crate) fn short(element: DataType) -> &'static str {
     match element {
         DataType::Undefined => "undefined",
         DataType::Float => "f32",

@@ -859,6 +859,7 @@ impl Builder {
             ..TensorEntry::default()
         };
         let host = HostEntry {
+            onnxruntime: false,
             layer: 0,
             op_types: vec!["Test".into()],
             reason: "test".into(),

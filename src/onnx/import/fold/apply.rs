@@ -4,6 +4,7 @@ use super::super::super::constant::{Constant, Data};
 use super::super::value::{Refusal, unsupported};
 use super::bounded;
 use crate::graph::{MoveBox, Op};
+use crate::numeric::half;
 
 /// The elements of a constant moved as `op` moves those of a tensor; the result has this shape.
 ///
@@ -80,6 +81,9 @@ fn extended(data: &Data, last: i32) -> Data {
         Data::U16(v) => Data::U16(push(v, last as u16)),
         Data::S16(v) => Data::S16(push(v, last as i16)),
         Data::S32(v) => Data::S32(push(v, last)),
+        Data::U32(v) => Data::U32(push(v, last as u32)),
+        Data::U64(v) => Data::U64(push(v, last.max(0) as u64)),
+        Data::F16(v) => Data::F16(push(v, half::of_single(last as f32))),
         Data::S64(v) => Data::S64(push(v, last.into())),
         Data::F32(v) => Data::F32(push(v, last as f32)),
         Data::F64(v) => Data::F64(push(v, last.into())),

@@ -34,7 +34,19 @@ pub(super) fn computed(n: &OnnxNode, inputs: &[&Constant]) -> Result<Option<Made
             let (a, b) = pair()?;
             compared(n.op_type(), a, b)?
         }
-        "Neg" | "Abs" | "Not" | "Sign" => {
+        "BitwiseAnd" | "BitwiseOr" | "BitwiseXor" | "BitShift" => {
+            let (a, b) = pair()?;
+            match (Numbers::of(a), Numbers::of(b)) {
+                (Numbers::Integers(_), Numbers::Integers(_)) => folded(n, a, b)?,
+                _ => return Err(Refusal::Malformed(format!("{} of floats", n.op_type()))),
+            }
+        }
+        "CastLike" => {
+            let (a, b) = pair()?;
+            let data = Numbers::of(a).cast(element(b));
+            (a.shape.clone(), data.ok_or_else(|| Refusal::Unsupported("element type".into()))?)
+        }
+        "Neg" | "Abs" | "Not" | "Sign" | "BitwiseNot" => {
             let Some(data) = one(n.op_type(), inputs[0]) else { return Ok(None) };
             (inputs[0].shape.clone(), data)
         }
@@ -80,10 +92,19 @@ fn folded(n: &OnnxNode, a: &Constant, b: &Constant) -> Result<Made, Refusal> {
     if element(a) != element(b) {
         return Err(Refusal::Malformed(format!("{} of two element types", n.op_type())));
     }
+    if element(a) == DataType::Float16 {
+        // ONNX Runtime rounds, or does not, as the casts around it are.
+        return unsupported(format!("a {} of constants of half precision", n.op_type()));
+    }
     let op = n.op_type();
     let remainder_of_floats = n.int("fmod", 0) != 0;
     let numbers = match (Numbers::of(a), Numbers::of(b)) {
         (Numbers::Integers(x), Numbers::Integers(y)) => {
+            let op = match n.string("direction").as_deref() {
+                Some("LEFT") => "left",
+                Some(_) => "right",
+                None => op,
+            };
             let pairs = at.iter().zip(&bt).map(|(i, j)| integer(op, remainder_of_floats, x[*i], y[*j]));
             match pairs.collect::<Option<Vec<i64>>>() {
                 Some(v) => Numbers::Integers(v),
@@ -109,6 +130,12 @@ fn integer(op: &str, truncated: bool, x: i64, y: i64) -> Option<i64> {
         "Mul" => x.wrapping_mul(y),
         "Min" => x.min(y),
         "Max" => x.max(y),
+        "BitwiseAnd" => x & y,
+        "BitwiseOr" => x | y,
+        "BitwiseXor" => x ^ y,
+        // Of unsigned numbers.
+        "left" => x.checked_shl(u32::try_from(y).ok()?).unwrap_or(0),
+        "right" => ((x as u64).checked_shr(u32::try_from(y).ok()?).unwrap_or(0)) as i64,
         _ if y == 0 => return None,
         // Towards zero, as ONNX Runtime divides.
         "Div" => x.wrapping_div(y),
@@ -166,6 +193,7 @@ fn one(op: &str, c: &Constant) -> Option<Data> {
     let numbers = match (op, Numbers::of(c)) {
         ("Neg", Numbers::Integers(v)) => Numbers::Integers(v.into_iter().map(i64::wrapping_neg).collect()),
         ("Abs", Numbers::Integers(v)) => Numbers::Integers(v.into_iter().map(i64::wrapping_abs).collect()),
+        ("BitwiseNot", Numbers::Integers(v)) => Numbers::Integers(v.into_iter().map(|x| !x).collect()),
         ("Sign", Numbers::Integers(v)) => Numbers::Integers(v.into_iter().map(i64::signum).collect()),
         ("Not", Numbers::Integers(v)) => {
             Numbers::Integers(v.into_iter().map(|x| i64::from(x == 0)).collect())
@@ -199,8 +227,10 @@ fn clipped(n: &OnnxNode, inputs: &[&Constant]) -> Result<Made, Refusal> {
                 Some(Numbers::Integers(_)) => None,
                 None => n.float(attribute).map(f64::from),
             };
-            let least = number(least, "min").unwrap_or(f64::NEG_INFINITY);
-            let most = number(most, "max").unwrap_or(f64::INFINITY);
+            // The largest number of the type stands for no bound.
+            let limit = if element(x) == DataType::Double { f64::MAX } else { f64::from(f32::MAX) };
+            let least = number(least, "min").unwrap_or(-limit);
+            let most = number(most, "max").unwrap_or(limit);
             Numbers::Floats(
                 v.into_iter().map(|x| if x.is_nan() { x } else { x.max(least).min(most) }).collect(),
             )

@@ -2,6 +2,7 @@
 
 use super::super::super::constant::{Constant, Data};
 use super::super::super::proto::tensor_proto::DataType;
+use crate::numeric::half;
 
 /// The elements of a constant.
 pub(super) enum Numbers {
@@ -16,6 +17,7 @@ impl Numbers {
         match &c.data {
             Data::F32(v) => Numbers::Floats(v.iter().map(|x| f64::from(*x)).collect()),
             Data::F64(v) => Numbers::Floats(v.clone()),
+            Data::F16(v) => Numbers::Floats(v.iter().map(|x| f64::from(half::single(*x))).collect()),
             _ => Numbers::Integers(c.integers().unwrap_or_default()),
         }
     }
@@ -25,6 +27,9 @@ impl Numbers {
     pub(super) fn cast(self, to: DataType) -> Option<Data> {
         Some(match (self, to) {
             (n, DataType::Float) => Data::F32(n.floats().into_iter().map(|x| x as f32).collect()),
+            (n, DataType::Float16) => {
+                Data::F16(n.floats().into_iter().map(|x| half::of_single(x as f32)).collect())
+            }
             (n, DataType::Double) => Data::F64(n.floats()),
             (Numbers::Floats(v), DataType::Bool) => {
                 Data::Bool(v.iter().map(|x| u8::from(*x != 0.0)).collect())
@@ -36,6 +41,9 @@ impl Numbers {
                     DataType::Int8 => Data::S8(v.map(|x| x as i8).collect()),
                     DataType::Uint16 => Data::U16(v.map(|x| x as u16).collect()),
                     DataType::Int16 => Data::S16(v.map(|x| x as i16).collect()),
+                    DataType::Uint32 => Data::U32(v.map(|x| x as u32).collect()),
+                    // Negative numbers have no place below 2^63.
+                    DataType::Uint64 => Data::U64(v.map(|x| u64::try_from(x).ok()).collect::<Option<_>>()?),
                     DataType::Int32 => Data::S32(v.map(|x| x as i32).collect()),
                     DataType::Int64 => Data::S64(v.collect()),
                     DataType::Bool => Data::Bool(v.map(|x| u8::from(x != 0)).collect()),
@@ -67,6 +75,9 @@ pub(super) fn element(c: &Constant) -> DataType {
         Data::S8(_) => DataType::Int8,
         Data::U16(_) => DataType::Uint16,
         Data::S16(_) => DataType::Int16,
+        Data::U32(_) => DataType::Uint32,
+        Data::U64(_) => DataType::Uint64,
+        Data::F16(_) => DataType::Float16,
         Data::S32(_) => DataType::Int32,
         Data::S64(_) => DataType::Int64,
         Data::F32(_) => DataType::Float,

@@ -12,7 +12,16 @@ pub(super) fn computed(n: &OnnxNode, opset: i64, inputs: &[&Constant]) -> Result
     let op = n.op_type();
     let position = matches!(op, "ArgMax" | "ArgMin");
     let integers = x.integers().is_some();
-    let reduces = matches!(op, "ReduceSum" | "ReduceProd" | "ReduceMax" | "ReduceMin");
+    let reduces = matches!(
+        op,
+        "ReduceSum"
+            | "ReduceProd"
+            | "ReduceMax"
+            | "ReduceMin"
+            | "ReduceL1"
+            | "ReduceSumSquare"
+            | "ReduceMean"
+    );
     if !(position || reduces && integers) {
         return Ok(None);
     }
@@ -64,7 +73,8 @@ pub(super) fn computed(n: &OnnxNode, opset: i64, inputs: &[&Constant]) -> Result
         let better = |a: usize, b: usize| {
             let order = match &numbers {
                 Numbers::Integers(v) => v[a].cmp(&v[b]),
-                Numbers::Floats(v) => v[a].total_cmp(&v[b]),
+                // Zeros are equal. What is no number has no place among others.
+                Numbers::Floats(v) => v[a].partial_cmp(&v[b]).unwrap_or(std::cmp::Ordering::Equal),
             };
             let order = if op == "ArgMin" { order.reverse() } else { order };
             order.is_gt() || last && order.is_eq()
@@ -76,13 +86,20 @@ pub(super) fn computed(n: &OnnxNode, opset: i64, inputs: &[&Constant]) -> Result
         return Ok(Some((shape, Data::S64(rows.iter().map(best).collect()))));
     }
     let Numbers::Integers(v) = numbers else { return Ok(None) };
+    let term = |i: usize| match op {
+        "ReduceL1" => v[i].wrapping_abs(),
+        "ReduceSumSquare" => v[i].wrapping_mul(v[i]),
+        _ => v[i],
+    };
     let fold = |row: &Vec<usize>| {
-        row[1..].iter().fold(v[row[0]], |so_far, i| match op {
-            "ReduceSum" => so_far.wrapping_add(v[*i]),
+        let sum = row[1..].iter().fold(term(row[0]), |so_far, i| match op {
+            "ReduceSum" | "ReduceL1" | "ReduceSumSquare" | "ReduceMean" => so_far.wrapping_add(term(*i)),
             "ReduceProd" => so_far.wrapping_mul(v[*i]),
             "ReduceMax" => so_far.max(v[*i]),
             _ => so_far.min(v[*i]),
-        })
+        });
+        // Towards zero, as ONNX Runtime divides.
+        if op == "ReduceMean" { sum / row.len() as i64 } else { sum }
     };
     let made = Numbers::Integers(rows.iter().map(fold).collect());
     Ok(made.cast(element(x)).map(|data| (shape, data)))

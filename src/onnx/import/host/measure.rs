@@ -12,6 +12,7 @@ use super::{Island, named};
 use crate::float::FloatRunner;
 use crate::graph::{DType, TensorId};
 use crate::onnx::proto::ModelProto;
+use crate::onnx::schema::short;
 use crate::tensor_file::{Element, TensorData};
 
 /// What a host layer may read while its shapes are measured.
@@ -37,7 +38,11 @@ impl<'a> Importer<'a> {
         let found = self.on_zeros(&members, &[name])?;
         let Some(first) = found.into_iter().next() else { return unsupported("it has no result") };
         // The library knows neither 64 bits nor truth values; the operator's signature does.
-        let dtype = self.element_types.get(name).and_then(|t| dtype_of(*t as i32));
+        let known = self.element_types.get(name);
+        if let Some(other) = known.filter(|t| dtype_of(**t as i32).is_none()) {
+            return unsupported(format!("\"{name}\" is {}, which host layers do not give", short(*other)));
+        }
+        let dtype = known.and_then(|t| dtype_of(*t as i32));
         let dtype = match (dtype, first.element) {
             (Some(wide @ (DType::S64 | DType::Bool)), Element::S32) => Some(wide),
             (_, element) => DType::from_name(element.name()),
@@ -142,7 +147,7 @@ impl<'a> Importer<'a> {
             room -= bytes;
             given.push((name, TensorData { element, shape: t.shape.clone(), bytes: vec![0; bytes] }));
         }
-        let result = FloatRunner::new().run(&model.encode_to_vec(), &given, wanted);
+        let result = FloatRunner::by(&self.options.engine).run(&model.encode_to_vec(), &given, wanted);
         result.map_err(|why| Refusal::Unsupported(format!("the host cannot run it: {why}")))
     }
 
