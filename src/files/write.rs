@@ -260,7 +260,9 @@ impl Drop for Batch {
 
 /// Gives a name its new meaning: the file `beside`, or none.
 fn change(target: &Path, beside: Option<Beside>) -> io::Result<Option<Changed>> {
-    let before = if target.exists() {
+    let before = if target.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, "a folder has taken its place"));
+    } else if target.exists() {
         let second = self::beside(target)?;
         if operation::link(target, &second).is_err() {
             // A file system without links: for a moment there is no file under the name.

@@ -101,6 +101,21 @@ impl FloatRunner {
         if let Some(whole) = &mut self.instead {
             return whole.run(model, inputs, outputs);
         }
+        let results = self.results(model, inputs, outputs);
+        if results.is_err() {
+            // The library may have panicked in the middle: neither the model nor its threads are used again.
+            self.models.remove(&key(model));
+            self.pool = None;
+        }
+        results
+    }
+
+    fn results(
+        &mut self,
+        model: &[u8],
+        inputs: &[(&str, Borrowed<'_>)],
+        outputs: &[&str],
+    ) -> Result<Vec<TensorData>, String> {
         let pool = Arc::clone(self.pool.get_or_insert_with(|| Arc::new(ThreadPool::with_num_threads(1))));
         let model = self.loaded(model)?;
         let mut values: Vec<(NodeId, ValueOrView<'_>)> = Vec::with_capacity(inputs.len());
@@ -115,7 +130,7 @@ impl FloatRunner {
     }
 
     fn loaded(&mut self, bytes: &[u8]) -> Result<&Model, String> {
-        match self.models.entry(xxhash_rust::xxh3::xxh3_128(bytes)) {
+        match self.models.entry(key(bytes)) {
             Entry::Occupied(known) => Ok(known.into_mut()),
             Entry::Vacant(place) => {
                 // Operators are run one by one, as the model says: no rewriting.
@@ -132,13 +147,18 @@ impl FloatRunner {
 }
 
 /// Calls into the library, which panics on some models that nobody should have written, such as a normalization of
-/// nothing. Its own threads and memory are not looked at again after that.
+/// nothing. What it was called with is not to be used again after that.
 fn guarded<T>(call: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(|| crate::files::quiet(call))).unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<String>().map(String::as_str);
         let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it does not say why");
         Err(format!("the float library gave up on it: {said}"))
     })
+}
+
+/// What a model is kept under.
+fn key(model: &[u8]) -> u128 {
+    xxhash_rust::xxh3::xxh3_128(model)
 }
 
 fn node(model: &Model, name: &str) -> Result<NodeId, String> {

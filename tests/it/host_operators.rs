@@ -200,7 +200,7 @@ pub(crate) fn on_host(
     wanted: &[Wanted],
     engine: &Engine,
 ) -> Outcome {
-    let model = LoadedModel { model: model.clone() };
+    let model = LoadedModel { model: model.clone(), data: Vec::new() };
     let machine = Machine::named("rcn-m").unwrap();
     let options = ImportOptions { engine: engine.clone(), ..ImportOptions::default() };
     let imported = match onnx::import(&model, &options) {
