@@ -50,7 +50,7 @@ pub(super) fn run(args: &CompileArgs) -> Result<Report, Failure> {
 fn json(model: &Model, output: &Path) -> String {
     let meta = &model.compiled.program.meta;
     let value = json!({
-        "program": output,
+        "program": output.to_string_lossy(),
         "machine": meta.machine,
         "instructions": model.compiled.program.code.len(),
         "constant_bytes": model.compiled.program.constants.len(),

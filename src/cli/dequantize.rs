@@ -24,9 +24,6 @@ struct Real {
 
 pub(super) fn run(args: &DequantizeArgs) -> Result<Report, Failure> {
     effect::dequantize(args)?;
-    if args.path.is_dir() {
-        places::reads(&args.path)?;
-    }
     let form = Form::of(args);
     if form != Form::Folder {
         places::writes("--output", &args.output)?;
@@ -45,8 +42,10 @@ pub(super) fn run(args: &DequantizeArgs) -> Result<Report, Failure> {
     };
     let written = write(args, form, &found)?;
     let text = if args.json {
-        let list: Vec<_> =
-            written.iter().map(|(tensor, path)| json!({ "tensor": tensor, "file": path })).collect();
+        let list: Vec<_> = written
+            .iter()
+            .map(|(tensor, path)| json!({ "tensor": tensor, "file": path.to_string_lossy() }))
+            .collect();
         format!("{:#}\n", json!({ "written": list }))
     } else {
         format!("{} tensors written to {}\n", format::grouped(written.len() as u64), args.output.display())
@@ -76,6 +75,8 @@ fn dumps_below(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
 fn of_dump(dir: &Path, args: &DequantizeArgs, before: &str) -> Result<Vec<Real>, Failure> {
     let dump = Dump::open(dir)?;
     let entries = &dump.manifest.tensors;
+    places::reads(&dir.join("manifest.json"))?;
+    entries.iter().try_for_each(|e| places::reads(&dir.join(&e.file)))?;
     for name in &args.layer {
         if !entries.iter().any(|e| e.tensor == *name || e.layer.as_ref() == Some(name)) {
             return Err(Failure::usage(format!(
@@ -180,6 +181,8 @@ impl Form {
             "csv" => Form::Csv,
             _ if stdout && args.csv => Form::Csv,
             _ if stdout => Form::Npy,
+            // A device, a pipe, or a file that has no ending.
+            _ if !args.path.is_dir() && args.output.exists() && !args.output.is_dir() => Form::Npy,
             _ => Form::Folder,
         }
     }

@@ -36,7 +36,7 @@ pub(super) fn run(args: &DiffArgs) -> Result<Report, Failure> {
     let mut traces = Vec::new();
     for path in files {
         if is_trace(path)? {
-            traces.push(TraceReader::open(path).map_err(|e| trace::failure(path, &e))?);
+            traces.push(TraceReader::open(given::seekable(path)).map_err(|e| trace::failure(path, &e))?);
         }
     }
     let (sides, values) = match traces.as_mut_slice() {

@@ -13,7 +13,6 @@ type LeftOut = BTreeMap<String, (usize, bool)>;
 /// Arrays and pictures of a folder, by name. What is hidden (`.DS_Store`, `._photo.jpg`) was made by a system, not by the
 /// user; folders and other files are passed over.
 pub(super) fn members(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    places::reads(folder)?;
     let unreadable = |e: std::io::Error| Failure::file(folder, &e);
     let mut found = Vec::new();
     let mut left_out = LeftOut::new();
@@ -41,6 +40,7 @@ pub(super) fn members(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
         found.push(path);
     }
     found.sort();
+    found.iter().try_for_each(|file| places::reads(file))?;
     if found.is_empty() {
         return Err(nothing(folder, &left_out));
     }

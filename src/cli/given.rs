@@ -34,6 +34,11 @@ pub(super) fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 
+/// The path of a file that is read here and there: standard input must be one, then, not a pipe.
+pub(super) fn seekable(path: &Path) -> &Path {
+    if is_stdin(path) { Path::new("/dev/stdin") } else { path }
+}
+
 fn is_stream(path: &Path) -> bool {
     is_stdin(path) || files::is_stream(path)
 }
@@ -51,10 +56,11 @@ fn stdin(path: &Path) -> Result<Vec<u8>, FileError> {
 
 /// The whole content.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    // Standard input may be a file.
+    places::reads(if is_stdin(path) { Path::new("/dev/stdin") } else { path })?;
     if is_stream(path) {
         return Ok(stream(path)?.to_vec());
     }
-    places::reads(path)?;
     Ok(files::read(path)?)
 }
 

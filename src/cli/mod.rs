@@ -16,6 +16,7 @@
 mod args;
 mod asm;
 mod bench;
+mod beside;
 mod check;
 mod compare;
 mod compile;
@@ -113,7 +114,7 @@ pub fn main() -> ExitCode {
     let json = cli.command.json();
     let done = injected().and_then(|()| dispatch(cli.command)).and_then(|outcome| match outcome {
         Outcome::Stream(stream) => stream(&mut std::io::stdout().lock()).map(|()| 0),
-        Outcome::Report(report) => show(&report).map(|()| report.status),
+        Outcome::Report(report) => show(&report, cli.quiet).map(|()| report.status),
     });
     if let Err(failure) = &done
         && json
@@ -126,8 +127,11 @@ pub fn main() -> ExitCode {
 }
 
 /// Prints a report, beside an output that goes to stdout.
-fn show(report: &Report) -> Result<(), Failure> {
+fn show(report: &Report, quiet: bool) -> Result<(), Failure> {
     if places::stdout_taken() {
+        if quiet {
+            return Ok(());
+        }
         let _ = std::io::stderr().write_all(report.text.as_bytes());
         return Ok(());
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::failure::Failure;
 use super::places;
-use crate::dump;
+use crate::dump::{self, Dump};
 use crate::files::Batch;
 use crate::program::{Meta, Role, TensorEntry};
 use crate::tensor_file::{self, Element, TensorData};
@@ -67,6 +67,11 @@ fn files(meta: &Meta) -> impl Iterator<Item = (&TensorEntry, String)> {
 /// Declares the files that [`write`] will write, and tries whether it can.
 pub(super) fn declare(dir: &Path, meta: &Meta) -> Result<(), Failure> {
     places::is_folder("--output", dir)?;
+    if Dump::is_dump(dir) {
+        return Err(Failure::usage(format!("--output {}", dir.display()))
+            .why(&"the folder holds a dump, whose files would not be what it says any more")
+            .help("choose another folder"));
+    }
     places::writes_in_folder("--output", dir)?;
     files(meta).try_for_each(|(_, file)| places::writes_in_folder("--output", &dir.join(file)))?;
     places::try_folder(dir)

@@ -12,8 +12,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::failure::Failure;
 use crate::files::{self, Batch, Identity};
 
-/// Stands for standard output.
-const STDOUT: &str = "-";
+/// What stands for standard output.
+const STDOUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
 
 /// Files of the command of this process.
 static ACCOUNT: Mutex<Account> = Mutex::new(Account { inputs: BTreeMap::new(), outputs: Vec::new() });
@@ -28,6 +28,8 @@ struct Output {
     /// The option, and what was typed.
     option: String,
     path: PathBuf,
+    /// Where it lies, links resolved.
+    resolved: PathBuf,
     /// None for devices and pipes, which may be input and output.
     identity: Option<Identity>,
     /// Everything below it is replaced, too.
@@ -41,7 +43,7 @@ fn account() -> MutexGuard<'static, Account> {
 
 /// Whether a path stands for standard output.
 pub(super) fn is_stdout(path: &Path) -> bool {
-    path == Path::new(STDOUT)
+    STDOUT.iter().any(|name| path == Path::new(name))
 }
 
 /// Whether an output of this command goes to standard output, so that the report must not.
@@ -73,6 +75,12 @@ pub(super) fn writes_in_folder(option: &str, path: &Path) -> Result<(), Failure>
 /// Something in it is an input, it is an output itself, or nothing can be written where it lies.
 pub(super) fn replaces(option: &str, path: &Path) -> Result<(), Failure> {
     is_folder(option, path)?;
+    let place = files::resolved(path);
+    if std::env::current_dir().is_ok_and(|here| here.starts_with(&place)) {
+        return Err(Failure::usage(format!("{option} {}", path.display()))
+            .why(&"the folder is replaced, and this is the current one, or one that it lies in")
+            .help("choose another place; nothing was written"));
+    }
     declare(option, path, true)?;
     try_folder(path)
 }
@@ -99,6 +107,19 @@ pub(super) fn is_file(option: &str, path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A file that others are written beside.
+///
+/// # Errors
+/// It is `-`, a device or a pipe.
+pub(super) fn is_among(option: &str, path: &Path) -> Result<(), Failure> {
+    is_file(option, path)?;
+    if path.exists() && !path.is_file() && !path.is_dir() {
+        return Err(Failure::usage(format!("{option} {}", path.display()))
+            .why(&"other files are written beside it, so it must be a regular file"));
+    }
+    Ok(())
+}
+
 /// Tries whether a folder can be made or filled.
 ///
 /// # Errors
@@ -114,8 +135,19 @@ pub(super) fn try_folder(path: &Path) -> Result<(), Failure> {
 
 fn declare(option: &str, path: &Path, folder: bool) -> Result<(), Failure> {
     let identity = if is_stdout(path) { None } else { Identity::of(path) };
-    let new = Output { option: option.into(), path: path.into(), identity, folder };
+    let resolved = files::resolved(path);
+    let new = Output { option: option.into(), path: path.into(), resolved, identity, folder };
     let mut account = account();
+    if let Some(other) = account.outputs.iter().find(|o| within(o, &new) || within(&new, o)) {
+        let inner = if within(other, &new) { &new } else { other };
+        let why = format!(
+            "{} is replaced, with all that is in it",
+            if within(other, &new) { &other.option } else { &new.option }
+        );
+        return Err(Failure::usage(format!("{} {} lies in it", inner.option, inner.path.display()))
+            .why(&why)
+            .help("choose another place"));
+    }
     if let Some(other) = account.outputs.iter().find(|o| same(o, &new)) {
         let what = format!("{} and {} name the same file", other.option, new.option);
         let why = format!("{} and {}", other.path.display(), new.path.display());
@@ -134,17 +166,17 @@ fn same(a: &Output, b: &Output) -> bool {
     is_stdout(&a.path) && is_stdout(&b.path) || a.identity.is_some() && a.identity == b.identity
 }
 
+/// Whether an output lies in a folder that another one replaces.
+fn within(folder: &Output, inner: &Output) -> bool {
+    folder.folder && inner.resolved != folder.resolved && inner.resolved.starts_with(&folder.resolved)
+}
+
 /// Whether an output takes the place of an input.
 fn takes(output: &Output, identity: &Identity, input: &Path) -> bool {
     if output.identity.as_ref() == Some(identity) {
         return true;
     }
-    output.folder
-        && input
-            .canonicalize()
-            .ok()
-            .zip(output.path.canonicalize().ok())
-            .is_some_and(|(i, o)| i.starts_with(o))
+    output.folder && input.canonicalize().is_ok_and(|input| input.starts_with(&output.resolved))
 }
 
 fn conflict(output: &Output, input: &Path) -> Failure {
@@ -160,30 +192,19 @@ fn conflict(output: &Output, input: &Path) -> Failure {
     Failure::usage(what).why(&why).help("choose another place; nothing was written")
 }
 
-/// Declares that the command reads a file; of a folder, what is in it.
+/// Declares that the command reads a file.
 ///
 /// # Errors
-/// It is one of the outputs.
+/// It is one of the outputs, or what standard output goes to.
 pub(super) fn reads(path: &Path) -> Result<(), Failure> {
-    read_below(path, 2)
-}
-
-fn read_below(path: &Path, depth: usize) -> Result<(), Failure> {
-    if path.is_dir() {
-        if depth > 0
-            && let Ok(entries) = std::fs::read_dir(path)
-        {
-            // What cannot be listed cannot be read either, which is reported where it is read.
-            for entry in entries.flatten() {
-                read_below(&entry.path(), depth - 1)?;
-            }
-        }
-        return Ok(());
-    }
-    let Some(identity) = Identity::of(path) else { return Ok(()) };
+    let Some(identity) = Identity::of(path).filter(|_| !path.is_dir()) else { return Ok(()) };
     let mut account = account();
     if let Some(output) = account.outputs.iter().find(|o| takes(o, &identity, path)) {
         return Err(conflict(output, path));
+    }
+    if Identity::of(Path::new("/dev/stdout")).is_some_and(|stdout| stdout == identity) {
+        let why = format!("this command reads '{}', and standard output goes to it", path.display());
+        return Err(Failure::usage("standard output").why(&why).help("send it to another file"));
     }
     account.inputs.insert(identity, path.into());
     Ok(())
@@ -194,7 +215,14 @@ fn read_below(path: &Path, depth: usize) -> Result<(), Failure> {
 /// # Errors
 /// It cannot be written.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    if is_stdout(path) { stdout(bytes) } else { Ok(files::replace(path, bytes)?) }
+    if is_stdout(path) {
+        return stdout(bytes);
+    }
+    match files::replace(path, bytes) {
+        // A pipe whose reader went away.
+        Err(e) if e.source.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        done => Ok(done?),
+    }
 }
 
 /// Writes one output among others that belong together.

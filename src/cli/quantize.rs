@@ -12,11 +12,12 @@ use super::args::{CalibrationArgs, QuantizeArgs};
 use super::failure::{Failure, INPUT, UNSUPPORTED};
 use super::feed::Feed;
 use super::progress::Progress;
-use super::{Report, effect, engine, format, given, machines, model, places, sidecar};
+use super::{Report, beside, effect, engine, format, given, machines, model, places};
 use crate::compiler::CompileOptions;
 use crate::files::Batch;
 use crate::float::Engine;
 use crate::onnx::proto::ModelProto;
+use crate::program::Preprocess;
 use crate::quantize::{
     self, Calibration, Choice, Cleaned, Input, Inputs, Outputs, Parameters, Places, PrunedLayer, Pruning,
     QuantizeError, Record, Settings,
@@ -37,7 +38,9 @@ pub(super) struct Prepared {
     pub(super) choice: Choice,
     pub(super) inputs: Vec<String>,
     pub(super) feed: Option<Feed>,
-    pub(super) sidecar: sidecar::Planned,
+    /// How pictures become inputs, or became when the earlier statistics were made.
+    pub(super) pictures: BTreeMap<String, Preprocess>,
+    pub(super) sidecar: beside::Planned,
     pub(super) engine: Engine,
     pub(super) threads: usize,
     /// The library that computed what was seen; of earlier statistics the one that they name.
@@ -47,6 +50,21 @@ pub(super) struct Prepared {
     equalized: usize,
     /// Nodes whose biases were corrected.
     corrected: usize,
+}
+
+impl Prepared {
+    /// What calibration saw, and what was made of it.
+    pub(super) fn record(&self, choice: &Choice, parameters: &Parameters) -> Record {
+        let seen_by = (self.seen_by.as_str(), self.settings.equalize);
+        let record = Record::of(seen_by, self.inputs.clone(), &self.places, &self.seen, choice, parameters);
+        let one = |p: &Preprocess| quantize::Pictures {
+            resize: p.resize,
+            mean: p.mean.clone(),
+            std: p.std.clone(),
+            bgr: p.bgr,
+        };
+        Record { pictures: self.pictures.iter().map(|(name, p)| (name.clone(), one(p))).collect(), ..record }
+    }
 }
 
 /// What pruning did.
@@ -87,8 +105,8 @@ impl Costs {
 }
 
 pub(super) fn run(args: &QuantizeArgs) -> Result<Report, Failure> {
-    let calibration = beside(&args.output, "calibration.json");
-    places::is_file("--output", &args.output)?;
+    let calibration = with_ending(&args.output, "calibration.json");
+    places::is_among("--output", &args.output)?;
     places::writes("--output", &args.output)?;
     places::writes("the calibration", &calibration)?;
     let mut settings = settings(&args.how)?;
@@ -124,14 +142,7 @@ pub(super) fn run(args: &QuantizeArgs) -> Result<Report, Failure> {
         correct_biases(&args.model_file, &mut prepared)?;
     }
     let (model, parameters) = write(&args.model_file, &prepared, &prepared.choice)?;
-    let record = Record::of(
-        (&prepared.seen_by, prepared.settings.equalize),
-        prepared.inputs.clone(),
-        &prepared.places,
-        &prepared.seen,
-        &prepared.choice,
-        &parameters,
-    );
+    let record = prepared.record(&prepared.choice, &parameters);
     let mut written = Batch::new();
     prepared.sidecar.before(&mut written);
     written.file(&args.output, &model.encode_to_vec())?;
@@ -153,7 +164,7 @@ pub(super) fn to_json(record: &Record) -> String {
 }
 
 /// `dir/q.onnx` → `dir/q.calibration.json`.
-pub(super) fn beside(output: &Path, ending: &str) -> PathBuf {
+pub(super) fn with_ending(output: &Path, ending: &str) -> PathBuf {
     output.with_extension(ending)
 }
 
@@ -191,7 +202,13 @@ pub(super) fn prepare(
         }
         Some(feed.limited(limit))
     };
-    let sidecar = sidecar::plan(path, output, feed.iter().flat_map(Feed::preprocess))?;
+    let earlier = args.calibration.as_deref().map(|p| earlier(p, &settings)).transpose()?;
+    let pictures = match (&feed, &earlier) {
+        (Some(feed), _) => feed.preprocess().map(|(name, how)| (name.to_string(), how.clone())).collect(),
+        (None, Some(record)) => pictures(record),
+        (None, None) => BTreeMap::new(),
+    };
+    let sidecar = beside::plan(path, output, &pictures)?;
     sidecar.declare()?;
     let pruned = match (pruning, &feed) {
         (None, _) => None,
@@ -217,21 +234,8 @@ pub(super) fn prepare(
         (clean.model, equalized) = quantize::equalize(&clean.model);
         places = Places::of(clean.model.graph.as_ref().unwrap_or(&graph), &settings.skip);
     }
-    let (seen, inputs, seen_by) = match (&args.calibration, &feed) {
-        (Some(path), _) => {
-            let record: Record =
-                serde_json::from_str(&given::read_text(path)?).map_err(|e| Failure::file(path, &e))?;
-            if record.equalized != settings.equalize {
-                let [was, is] =
-                    [record.equalized, settings.equalize].map(|e| if e { "with" } else { "without" });
-                return Err(Failure::file(
-                    path,
-                    &format!("it was made {was} --equalize, this run is {is} it"),
-                )
-                .help("tensors have other ranges then: use the same option, or calibrate again"));
-            }
-            (record.statistics(), record.inputs.clone(), record.float_engine)
-        }
+    let (seen, inputs, seen_by) = match (earlier, &feed) {
+        (Some(record), _) => (record.statistics(), record.inputs, record.float_engine),
         (None, Some(feed)) => {
             let tensors: BTreeSet<String> = places.own().map(str::to_string).collect();
             let progress = Progress::new(feed.count() as u64, "calibrating");
@@ -255,6 +259,7 @@ pub(super) fn prepare(
         choice,
         inputs,
         feed,
+        pictures,
         sidecar,
         engine,
         threads,
@@ -263,6 +268,29 @@ pub(super) fn prepare(
         equalized,
         corrected: 0,
     })
+}
+
+/// The statistics of an earlier run.
+fn earlier(path: &Path, settings: &Settings) -> Result<Record, Failure> {
+    let record: Record =
+        serde_json::from_str(&given::read_text(path)?).map_err(|e| Failure::file(path, &e))?;
+    if record.equalized != settings.equalize {
+        let [was, is] = [record.equalized, settings.equalize].map(|e| if e { "with" } else { "without" });
+        return Err(Failure::file(path, &format!("it was made {was} --equalize, this run is {is} it"))
+            .help("tensors have other ranges then: use the same option, or calibrate again"));
+    }
+    Ok(record)
+}
+
+/// How pictures became inputs in an earlier run.
+fn pictures(record: &Record) -> BTreeMap<String, Preprocess> {
+    let one = |p: &quantize::Pictures| Preprocess {
+        resize: p.resize,
+        mean: p.mean.clone(),
+        std: p.std.clone(),
+        bgr: p.bgr,
+    };
+    record.pictures.iter().map(|(name, p)| (name.clone(), one(p))).collect()
 }
 
 /// Corrects the biases of the float network for the weights that will be written.
@@ -366,8 +394,8 @@ fn json(
         })
     });
     let value = json!({
-        "model": args.output,
-        "calibration": calibration,
+        "model": args.output.to_string_lossy(),
+        "calibration": calibration.to_string_lossy(),
         "inputs": p.inputs.len(),
         "float_engine": p.engine.name(),
         "tensors_8": with_bits(parameters, 1),

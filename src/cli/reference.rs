@@ -29,7 +29,7 @@ struct Map {
 pub(super) fn given(args: &ReferenceArgs, by: &EngineArgs, meta: &Meta) -> Result<Given, Failure> {
     let path = args.reference.as_path();
     let files = path.is_dir() || path.extension().is_some_and(|e| e == "npz");
-    places::reads(path)?;
+    reads_arrays(path, 2)?;
     effect::reference(args, files)?;
     if files && meta.hosts.is_empty() {
         effect::engine(by, "the reference is read from files; no float network is run")?;
@@ -62,6 +62,22 @@ impl Given {
         }
         Ok(bound)
     }
+}
+
+/// Declares the arrays of a reference, of a folder those in it and in folders in it.
+fn reads_arrays(path: &Path, depth: usize) -> Result<(), Failure> {
+    if !path.is_dir() {
+        return places::reads(path);
+    }
+    // What cannot be listed is reported where it is read.
+    for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
+        let inside = entry.path();
+        let array = inside.extension().is_some_and(|e| e == "npy" || e == "npz" || e == "json");
+        if array || depth > 1 && inside.is_dir() {
+            reads_arrays(&inside, depth - 1)?;
+        }
+    }
+    Ok(())
 }
 
 fn map(path: &Path) -> Result<BTreeMap<String, String>, Failure> {

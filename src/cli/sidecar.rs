@@ -16,9 +16,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::failure::{Failure, USAGE};
+use super::failure::Failure;
 use super::{given, nearest, places};
-use crate::files::{self, Batch};
+use crate::files;
 use crate::program::Preprocess;
 
 /// What a sidecar says, labels read.
@@ -92,18 +92,35 @@ impl Sidecar {
     }
 }
 
-/// The sidecar of a model; empty if there is none, or if it cannot be used, which is reported: `model.toml` may be another
+/// Why a sidecar does not serve.
+#[derive(Debug)]
+enum Trouble {
+    /// It cannot be read, or may not.
+    Unreadable(Failure),
+    /// It says something else; perhaps it is another program's.
+    Foreign(Failure),
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Failure {
+        match trouble {
+            Trouble::Unreadable(failure) | Trouble::Foreign(failure) => failure,
+        }
+    }
+}
+
+/// The sidecar of a model; empty if there is none, or if it is no sidecar, which is reported: `model.toml` may be another
 /// program's, and arrays do not need it. Pictures do: see [`read_beside`].
 ///
 /// # Errors
-/// It is an output of this command.
+/// It is an output of this command, or cannot be read.
 pub(super) fn find(model: &Path) -> Result<Sidecar, Failure> {
-    match read_beside(model) {
-        Err(failure) if failure.status != USAGE => {
+    match beside(model) {
+        Err(Trouble::Foreign(failure)) => {
             tracing::warn!("{}; pictures and class names do without it", failure.text());
             Ok(Sidecar::default())
         }
-        read => read,
+        read => Ok(read?),
     }
 }
 
@@ -112,14 +129,39 @@ pub(super) fn find(model: &Path) -> Result<Sidecar, Failure> {
 /// # Errors
 /// There is one that cannot be used.
 pub(super) fn read_beside(model: &Path) -> Result<Sidecar, Failure> {
+    Ok(beside(model)?)
+}
+
+fn beside(model: &Path) -> Result<Sidecar, Trouble> {
     if given::is_stdin(model) {
         return Ok(Sidecar::default());
     }
     let beside = [model.with_extension("toml"), model.with_file_name("model.toml")];
     match beside.into_iter().find(|p| p.is_file()) {
-        Some(path) => read(path),
+        Some(path) => {
+            let text = text(&path)?;
+            parse(path, &text)
+        }
         None => Ok(Sidecar::default()),
     }
+}
+
+/// The text of a file that nobody named on the command line.
+fn text(path: &Path) -> Result<String, Trouble> {
+    places::reads(path).map_err(Trouble::Unreadable)?;
+    let bytes = files::read_regular(path).map_err(|e| {
+        let missing = e.source.kind() == std::io::ErrorKind::NotFound;
+        if missing { Trouble::Foreign(e.into()) } else { Trouble::Unreadable(e.into()) }
+    })?;
+    files::text(path, bytes).map_err(|e| Trouble::Foreign(e.into()))
+}
+
+/// What a text says; `path` is where it stands.
+///
+/// # Errors
+/// It is no sidecar, or names labels that are none.
+pub(super) fn said(path: &Path, text: &str) -> Result<Sidecar, Failure> {
+    Ok(parse(path.to_path_buf(), text)?)
 }
 
 /// A name as a key in TOML.
@@ -132,22 +174,16 @@ pub(super) fn key(name: &str) -> String {
     }
 }
 
-fn read(path: PathBuf) -> Result<Sidecar, Failure> {
-    places::reads(&path)?;
-    let text = files::text(&path, files::read_regular(&path)?)?;
-    parse(path, &text)
-}
-
-fn parse(path: PathBuf, text: &str) -> Result<Sidecar, Failure> {
+fn parse(path: PathBuf, text: &str) -> Result<Sidecar, Trouble> {
     let file: File = toml::from_str(text).map_err(|e| {
         let line = e.span().map_or(0, |s| text[..s.start.min(text.len())].matches('\n').count()) + 1;
-        Failure::file(&path, &format!("no description of a model's inputs: line {line}: {}", e.message()))
+        let why = format!("no description of a model's inputs: line {line}: {}", e.message());
+        Trouble::Foreign(Failure::file(&path, &why))
     })?;
     let labels = match file.labels {
         Some(Labels::File(name)) => {
             let path = path.with_file_name(name);
-            places::reads(&path)?;
-            labels_in(&path, &files::text(&path, files::read_regular(&path)?)?)?
+            labels_in(&path, &self::text(&path)?).map_err(Trouble::Foreign)?
         }
         Some(Labels::List(names)) => names,
         None => Vec::new(),
@@ -156,119 +192,6 @@ fn parse(path: PathBuf, text: &str) -> Result<Sidecar, Failure> {
         (name, Preprocess { resize: i.resize, mean: i.mean.list(), std: i.std.list(), bgr: i.bgr })
     });
     Ok(Sidecar { preprocess: preprocess.collect(), labels, path: Some(path) })
-}
-
-/// What becomes of the sidecar beside a model that is written.
-#[derive(Debug, Default)]
-pub(super) struct Planned {
-    /// Where it lies.
-    path: PathBuf,
-    /// What it will say; none if there is nothing to say.
-    text: Option<String>,
-    /// One is there, which was written by this tool and belongs to the model that lies there now.
-    stale: bool,
-}
-
-/// How the line begins that this tool writes above a sidecar; the digest of what stands below it follows.
-const WRITTEN: &str = "# Written by rcar-iss with the model; ";
-
-/// Plans the sidecar of `output`, so that the pictures that it was calibrated with, and the classes of the float model, are
-/// said beside it. What a user wrote there stays, if it agrees.
-///
-/// # Errors
-/// A user's file that does not agree stands in its place.
-pub(super) fn plan<'a>(
-    float: &Path,
-    output: &Path,
-    preprocess: impl Iterator<Item = (&'a str, &'a Preprocess)>,
-) -> Result<Planned, Failure> {
-    let path = output.with_extension("toml");
-    let wanted: BTreeMap<String, Preprocess> = preprocess.map(|(n, p)| (n.to_string(), p.clone())).collect();
-    // That it cannot be used has been said where the inputs were found.
-    let labels = read_beside(float).unwrap_or_default().labels;
-    let here = if path.is_file() { Some(files::text(&path, files::read_regular(&path)?)?) } else { None };
-    let stale = here.as_deref().is_some_and(is_ours);
-    let kept = Planned { path: path.clone(), text: None, stale: false };
-    if wanted.is_empty() {
-        return Ok(Planned { stale, ..kept });
-    }
-    if let Some(text) = here.filter(|_| !stale) {
-        let odd = |why: &dyn std::fmt::Display| {
-            Failure::usage(format!("--output {}: '{}' stands beside it", output.display(), path.display()))
-                .why(&why)
-                .help("choose another output, or move that file away")
-        };
-        let said = parse(path.clone(), &text).map_err(|f| odd(&f.text()))?;
-        if said.preprocess != wanted {
-            return Err(odd(&"it says other preprocessing of pictures than the calibration uses"));
-        }
-        return Ok(kept);
-    }
-    if !stale
-        && let Ok(general) = read_beside(output)
-        && general.preprocess == wanted
-        && general.labels == labels
-    {
-        return Ok(kept);
-    }
-    Ok(Planned { path, text: Some(written(&wanted, &labels)), stale })
-}
-
-fn is_ours(text: &str) -> bool {
-    let line = text.split_once('\n');
-    line.is_some_and(|(first, rest)| first.starts_with(WRITTEN) && first.contains(&digest(rest)))
-}
-
-fn digest(text: &str) -> String {
-    format!("{:016x}", xxhash_rust::xxh3::xxh3_64(text.as_bytes()))
-}
-
-fn written(preprocess: &BTreeMap<String, Preprocess>, labels: &[String]) -> String {
-    // f32 → shortest text → f64, so that 0.1 stays 0.1.
-    let value = |v: &f32| toml::Value::Float(v.to_string().parse().unwrap_or(f64::from(*v)));
-    let list = |values: &[f32]| -> toml::Value { values.iter().map(value).collect::<Vec<_>>().into() };
-    let mut inputs = toml::Table::new();
-    for (name, how) in preprocess {
-        let mut table = toml::Table::new();
-        table.insert("mean".into(), list(&how.mean));
-        table.insert("std".into(), list(&how.std));
-        if let Some(resize) = how.resize {
-            table.insert("resize".into(), i64::from(resize).into());
-        }
-        if how.bgr {
-            table.insert("bgr".into(), true.into());
-        }
-        inputs.insert(name.clone(), table.into());
-    }
-    let mut whole = toml::Table::new();
-    if !labels.is_empty() {
-        whole.insert("labels".into(), labels.to_vec().into());
-    }
-    whole.insert("input".into(), inputs.into());
-    let body = whole.to_string();
-    format!("{WRITTEN}replaced with it unless changed by hand ({})\n{body}", digest(&body))
-}
-
-impl Planned {
-    /// Declares the file.
-    pub(super) fn declare(&self) -> Result<(), Failure> {
-        if self.text.is_some() || self.stale { places::writes("the sidecar", &self.path) } else { Ok(()) }
-    }
-
-    /// Takes a sidecar away that will not belong to the model: to be called before the model gets its name.
-    pub(super) fn before(&self, batch: &mut Batch) {
-        if self.stale {
-            batch.remove(&self.path);
-        }
-    }
-
-    /// Writes the new one: after the model, so that a process that is killed leaves no pair that does not belong together.
-    /// Gives its path, if there is one.
-    pub(super) fn after(&self, batch: &mut Batch) -> Result<Option<&Path>, Failure> {
-        let Some(text) = &self.text else { return Ok(None) };
-        batch.file(&self.path, text.as_bytes())?;
-        Ok(Some(&self.path))
-    }
 }
 
 /// Class names: a JSON list, or an object from class number to name.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::args::{TraceArgs, TraceFormat};
 use super::failure::{Failure, INPUT};
-use super::{Outcome, Report, effect, format, places};
+use super::{Outcome, Report, effect, format, given, places};
 use crate::files;
 use crate::isa::{Queue, Space};
 use crate::trace::export::{Format, export};
@@ -15,9 +15,9 @@ pub(super) fn run(args: &TraceArgs) -> Result<Outcome, Failure> {
     if let Some(path) = &args.output {
         places::writes("--output", path)?;
     }
-    places::reads(&args.file)?;
+    places::reads(given::seekable(&args.file))?;
     let failed = |e: TraceError| failure(&args.file, &e);
-    let mut trace = TraceReader::open(&args.file).map_err(failed)?;
+    let mut trace = TraceReader::open(given::seekable(&args.file)).map_err(failed)?;
     let filter = filter(args, &trace)?;
     let form = match args.format {
         TraceFormat::Text => Format::Text,

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use prost::Message;
 use serde_json::json;
@@ -12,7 +13,7 @@ use super::args::TuneArgs;
 use super::failure::{Failure, INPUT, NO, UNSUPPORTED};
 use super::feed::Feed;
 use super::progress::Progress;
-use super::quantize::{self as command, Prepared, beside};
+use super::quantize::{self as command, Prepared, with_ending};
 use super::{Report, effect, format, given, machines, model, pareto, places, sidecar};
 use crate::compiler::CompileOptions;
 use crate::files::{self, Batch};
@@ -27,7 +28,7 @@ const METHODS: [Method; 4] =
     [Method::MinMax, Method::Percentile(99.99), Method::Percentile(99.999), Method::Mse];
 
 pub(super) fn run(args: &TuneArgs) -> Result<Report, Failure> {
-    let kept = beside(&args.output, "tune.json");
+    let kept = with_ending(&args.output, "tune.json");
     Written::of(&args.output).declare(&args.output, &kept)?;
     let machine = machines::named(&args.machine)?;
     let max_cycles = args.max_cycles.as_deref().map(percent).transpose()?;
@@ -43,9 +44,8 @@ pub(super) fn run(args: &TuneArgs) -> Result<Report, Failure> {
     let (inputs, given) = measured_inputs(args, &prepared)?;
     let labels = args.labels.as_deref().map(|path| labels(path, (inputs.len(), given))).transpose()?;
     let side = sidecar::read_beside(&args.model_file).unwrap_or_default();
-    let preprocess = prepared.feed.iter().flat_map(Feed::preprocess).map(|(n, p)| (n.to_string(), p.clone()));
     let compile = CompileOptions {
-        preprocess: preprocess.collect(),
+        preprocess: prepared.pictures.clone(),
         labels: side.labels.clone(),
         ..CompileOptions::default()
     };
@@ -74,11 +74,9 @@ pub(super) fn run(args: &TuneArgs) -> Result<Report, Failure> {
         threads: prepared.threads,
     };
     let state = if args.fresh { State::default() } else { earlier(&kept) };
-    let watch = Keeper { path: kept.clone(), progress: Mutex::default(), failed: Mutex::default() };
+    let watch = Keeper { path: kept.clone(), progress: Mutex::default(), failed: AtomicBool::new(false) };
     let tuned = tune::tune(&task, state, &watch).map_err(|e| failure(&args.model_file, &e))?;
-    if let Some(failed) = watch.finish() {
-        return Err(failed);
-    }
+    watch.finish();
     let settings = recipe(&prepared, &tuned);
     let written = write(args, &prepared, &task, &tuned, &settings)?;
     let text = if args.json { json(args, &tuned, &written) } else { text(args, &prepared, &tuned, &written) };
@@ -220,7 +218,8 @@ fn earlier(path: &Path) -> State {
 struct Keeper {
     path: PathBuf,
     progress: Mutex<Option<Progress>>,
-    failed: Mutex<Option<Failure>>,
+    /// Measurements could not be kept, which has been said.
+    failed: AtomicBool,
 }
 
 impl Watch for Keeper {
@@ -242,19 +241,18 @@ impl Watch for Keeper {
         // Strings and numbers always have a JSON form.
         let text = serde_json::to_string_pretty(state).unwrap_or_default();
         if let Err(e) = files::replace(&self.path, text.as_bytes())
-            && let Ok(mut failed) = self.failed.lock()
+            && !self.failed.swap(true, Ordering::Relaxed)
         {
-            *failed = Some(e.into());
+            tracing::warn!("{e}: measurements are not kept, and a run that is broken off begins anew");
         }
     }
 }
 
 impl Keeper {
-    fn finish(self) -> Option<Failure> {
+    fn finish(self) {
         if let Some(progress) = self.progress.into_inner().ok().flatten() {
             progress.finish();
         }
-        self.failed.into_inner().ok().flatten()
     }
 }
 
@@ -294,16 +292,16 @@ struct Written {
 impl Written {
     fn of(output: &Path) -> Written {
         Written {
-            program: beside(output, "rcn"),
-            plot: beside(output, "svg"),
-            recipe: beside(output, "recipe.toml"),
-            calibration: beside(output, "calibration.json"),
+            program: with_ending(output, "rcn"),
+            plot: with_ending(output, "svg"),
+            recipe: with_ending(output, "recipe.toml"),
+            calibration: with_ending(output, "calibration.json"),
         }
     }
 
     /// Declares all files, that of the measurements too.
     fn declare(&self, output: &Path, kept: &Path) -> Result<(), Failure> {
-        places::is_file("--output", output)?;
+        places::is_among("--output", output)?;
         places::writes("--output", output)?;
         let beside = [&self.program, &self.plot, &self.recipe, &self.calibration];
         beside.into_iter().try_for_each(|path| places::writes("beside it:", path))?;
@@ -324,14 +322,7 @@ fn write(
         quantize::choose(&graph, &prepared.places, &prepared.seen, &tuned.choice).map_err(refused)?;
     let quantized: ModelProto =
         quantize::write(&prepared.clean.model, &prepared.places, &parameters).map_err(refused)?;
-    let record = quantize::Record::of(
-        (&prepared.seen_by, prepared.settings.equalize),
-        prepared.inputs.clone(),
-        &prepared.places,
-        &prepared.seen,
-        &tuned.choice,
-        &parameters,
-    );
+    let record = prepared.record(&tuned.choice, &parameters);
     let candidate = Candidate::compile(&quantized, task.machine, &task.import, &task.compile)
         .map_err(|e| failure(&args.model_file, &e))?;
     let written = Written::of(&args.output);
@@ -358,11 +349,11 @@ fn json(args: &TuneArgs, tuned: &Tuned, written: &Written) -> String {
         .map(|(item, noise, cycles)| json!({ "item": item, "noise": noise, "cycles": cycles }))
         .collect();
     let value = json!({
-        "model": args.output,
-        "program": written.program,
-        "plot": written.plot,
-        "recipe": written.recipe,
-        "calibration": written.calibration,
+        "model": args.output.to_string_lossy(),
+        "program": written.program.to_string_lossy(),
+        "plot": written.plot.to_string_lossy(),
+        "recipe": written.recipe.to_string_lossy(),
+        "calibration": written.calibration.to_string_lossy(),
         "target": tuned.target,
         "reached": tuned.reached,
         "plain": tuned.plain.point,

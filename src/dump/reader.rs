@@ -16,7 +16,7 @@ pub struct Dump {
 }
 
 impl Dump {
-    /// Whether a folder is a dump.
+    /// Whether a folder looks like a dump.
     #[must_use]
     pub fn is_dump(dir: &Path) -> bool {
         dir.join("manifest.json").is_file()

@@ -48,7 +48,7 @@ impl DumpStack {
     /// # Errors
     /// As [`DumpWriter::finish`].
     pub fn finish(self) -> Result<(), DumpError> {
-        Ok(self.folder.finish()?)
+        self.folder.finish(check_target)
     }
 }
 
@@ -163,7 +163,7 @@ impl DumpWriter {
         // Strings and numbers always have a JSON form.
         let text = serde_json::to_string_pretty(&manifest).unwrap_or_default();
         self.folder.file("manifest.json", text.as_bytes())?;
-        self.folder.finish()?;
+        self.folder.finish(check_target)?;
         Ok(manifest)
     }
 }

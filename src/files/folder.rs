@@ -1,6 +1,5 @@
 //! A folder that appears under its name as a whole.
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -64,9 +63,8 @@ impl Folder {
         let path = self.beside.as_ref().unwrap_or(&self.target).join(name);
         let shown = self.target.join(name);
         let write = || {
-            match fs::remove_file(&path) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-                _ => {}
+            if path.exists() {
+                operation::remove_file(&path)?;
             }
             Output::create(&path)?.write_all(bytes)
         };
@@ -75,24 +73,26 @@ impl Folder {
         Ok(())
     }
 
-    /// Gives the folder its name, once all its files are on the disk.
+    /// Gives the folder its name, once all its files are on the disk. What stands there now goes, if `goes` lets it.
     ///
     /// # Errors
-    /// A file cannot be brought to the disk, or the folder not be renamed; then what was there before is there again.
-    pub fn finish(mut self) -> Result<(), FileError> {
+    /// A file cannot be brought to the disk, the folder not be renamed, or what was there may not go; then that is there
+    /// again.
+    pub fn finish<E: From<FileError>>(mut self, goes: impl Fn(&Path) -> Result<(), E>) -> Result<(), E> {
         let target = self.target.clone();
-        self.put().map_err(FileError::at("replace", &target))
-    }
-
-    fn put(&mut self) -> io::Result<()> {
+        let failed = |e| FileError::at("replace", &target)(e);
         let Some(beside) = self.beside.clone() else { return Ok(()) };
-        for file in &self.files {
-            operation::sync_file(file)?;
-        }
-        operation::sync_folder(&beside);
-        let old = if self.target.exists() { Some(self.take_place(&beside)?) } else { None };
-        if old.is_none() {
-            operation::rename(&beside, &self.target)?;
+        self.sync(&beside).map_err(failed)?;
+        let old = if target.exists() { Some(self.take_place(&beside).map_err(failed)?) } else { None };
+        match &old {
+            // Looked at only now: whatever came while the folder was filled is in it.
+            Some(old) => {
+                if let Err(stays) = goes(old) {
+                    self.give_back(&beside, old).map_err(failed)?;
+                    return Err(stays);
+                }
+            }
+            None => operation::rename(&beside, &target).map_err(failed)?,
         }
         self.beside = None;
         self.around.clear();
@@ -100,12 +100,27 @@ impl Folder {
             // The new folder has its name: what is left of the old one is no reason to fail.
             let _ = operation::remove_folder(&old);
         }
-        operation::sync_folder(self.target.parent().unwrap_or(Path::new("")));
+        operation::sync_folder(target.parent().unwrap_or(Path::new("")));
         Ok(())
     }
-}
 
-impl Folder {
+    fn sync(&self, beside: &Path) -> io::Result<()> {
+        for file in &self.files {
+            operation::sync_file(file)?;
+        }
+        operation::sync_folder(beside);
+        Ok(())
+    }
+
+    /// Undoes [`take_place`](Folder::take_place).
+    fn give_back(&self, beside: &Path, old: &Path) -> io::Result<()> {
+        if old == beside {
+            return operation::exchange(old, &self.target);
+        }
+        operation::rename(&self.target, beside)?;
+        operation::rename(old, &self.target)
+    }
+
     /// Puts the new folder into the place of the old one, and says where that is now.
     fn take_place(&self, beside: &Path) -> io::Result<PathBuf> {
         if operation::exchange(beside, &self.target).is_ok() {

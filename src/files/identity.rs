@@ -30,10 +30,20 @@ impl Identity {
     }
 }
 
-/// The absolute path, links resolved as far as it exists.
+/// Links to nothing that are followed, one after the other.
+const MOST_LINKS: usize = 16;
+
+/// The absolute path, links resolved as far as it exists; of a link to nothing, what would be made there.
 #[must_use]
-pub(crate) fn resolved(path: &Path) -> PathBuf {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+pub fn resolved(path: &Path) -> PathBuf {
+    let mut absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    for _ in 0..MOST_LINKS {
+        let Ok(to) = fs::read_link(&absolute) else { break };
+        if absolute.exists() {
+            break;
+        }
+        absolute = absolute.parent().unwrap_or(Path::new("")).join(to);
+    }
     let mut rest = Vec::new();
     let mut known: &Path = &absolute;
     loop {
@@ -66,6 +76,8 @@ mod tests {
         assert_eq!(of("new/x"), of("sub/../new/x"));
         assert_ne!(of("new"), of("a"));
         assert_eq!(Identity::of(Path::new("/dev/null")), None);
+        std::os::unix::fs::symlink("new/x", dir.join("dangling")).unwrap();
+        assert_eq!(of("dangling"), of("new/x"));
         fs::remove_dir_all(&dir).unwrap();
     }
 }

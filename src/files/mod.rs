@@ -10,7 +10,7 @@ mod write;
 
 pub use folder::Folder;
 pub use guard::{Panicked, guarded, is_guarded, quiet};
-pub use identity::Identity;
+pub use identity::{Identity, resolved};
 pub use write::{Batch, Staged, replace, replace_with, try_place};
 
 use std::fs;

@@ -5,8 +5,8 @@ use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::FileError;
 use super::operation::{self, Output};
+use super::{FileError, identity};
 
 /// Longest name that stands in the name of its temporary file; most systems end names at 255 bytes.
 const LONGEST_BESIDE: usize = 200;
@@ -224,7 +224,8 @@ impl Batch {
                         None => continue,
                     }
                 }
-                Step::Remove(path) => (super::identity::resolved(&path), None),
+                // A link goes, not what it points to.
+                Step::Remove(path) => (path, None),
             });
         }
         let mut changed: Vec<Changed> = Vec::new();
@@ -325,7 +326,7 @@ struct Place {
 }
 
 fn place(path: &Path) -> io::Result<Place> {
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let target = identity::resolved(path);
     match fs::metadata(&target) {
         Ok(about) if about.is_dir() => {
             Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder, a file name is needed"))

@@ -43,7 +43,7 @@ pub use parameters::{Activation, ActivationFormat, Parameters, WeightFormat};
 pub use places::{Places, WeightPlace};
 pub use prune::{PrunedLayer, Pruning, prune};
 pub use range::{Method, range};
-pub use record::{Quantized, Record, TensorRecord};
+pub use record::{Pictures, Quantized, Record, TensorRecord};
 pub use settings::{SettingError, Settings, TensorSettings};
 pub use statistics::{Extreme, Statistics};
 pub use weights::rounded_weights;

@@ -19,10 +19,29 @@ pub struct Record {
     /// Whether the network was [equalized](super::equalize()) before: its tensors have other ranges then.
     #[serde(default)]
     pub equalized: bool,
+    /// How pictures became inputs, by input.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pictures: BTreeMap<String, Pictures>,
     /// Calibration inputs by number: file names, with the place in the file where one holds several.
     pub inputs: Vec<String>,
     /// By name of the float value.
     pub tensors: BTreeMap<String, TensorRecord>,
+}
+
+/// How pictures became an input: `(pixel − mean) / std` of values 0…255.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pictures {
+    /// Length of the short side before the centre was cut out; none: straight to H × W.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resize: Option<u32>,
+    /// One for each channel, or one for all.
+    pub mean: Vec<f32>,
+    /// One for each channel, or one for all.
+    pub std: Vec<f32>,
+    /// Channels were blue, green, red.
+    #[serde(default)]
+    pub bgr: bool,
 }
 
 /// What was seen of one tensor.
@@ -81,7 +100,13 @@ impl Record {
             };
             (name.clone(), record)
         });
-        Record { float_engine: float_engine.into(), equalized, inputs, tensors: tensors.collect() }
+        Record {
+            float_engine: float_engine.into(),
+            equalized,
+            pictures: BTreeMap::new(),
+            inputs,
+            tensors: tensors.collect(),
+        }
     }
 
     /// The statistics by tensor, to choose parameters again.

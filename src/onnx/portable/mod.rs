@@ -153,7 +153,7 @@ impl Pass<'_> {
                 self.changed |= flags(&mut node);
             }
             let told = |why: String| format!("node \"{}\" ({}): {why}", node.name(), node.op_type());
-            self.hold(&node).map_err(told)?;
+            self.hold(&node, &known).map_err(told)?;
             if matches!(node.domain(), "" | "ai.onnx") {
                 let wrong = |why: String| format!("node \"{}\" ({}): {why}", node.name(), node.op_type());
                 if let Some(written) =
@@ -178,10 +178,18 @@ impl Pass<'_> {
 
 impl Pass<'_> {
     /// Asks the table for a node.
-    fn hold(&mut self, node: &NodeProto) -> Result<(), String> {
+    fn hold(&mut self, node: &NodeProto, known: &Known) -> Result<(), String> {
         let domain = if node.domain() == "ai.onnx" { "" } else { node.domain() };
         let opset = if domain.is_empty() { self.opset } else { version(self.opsets, domain) };
-        let types = node.input.iter().map(|i| self.types.get(i).copied()).collect();
+        let read = |name: &String| match self.types.get(name).copied() {
+            // The library reads constants in half precision as f32, which loses nothing; only what it computes of them
+            // would not be rounded. A Cast computes nothing.
+            Some(DataType::Float16) if node.op_type() == "Cast" && known.constants.contains_key(name) => {
+                Some(DataType::Float)
+            }
+            other => other,
+        };
+        let types = node.input.iter().map(read).collect();
         let made = node.output.iter().map(|o| self.types.get(o).copied()).collect();
         self.lines.extend(held::judged(&Asked { node, opset, types, made })?);
         Ok(())
