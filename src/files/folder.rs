@@ -89,7 +89,8 @@ impl Folder {
             Some(old) => {
                 if let Err(stays) = goes(old) {
                     self.give_back(&beside, old).map_err(failed)?;
-                    return Err(stays);
+                    // Asked again, so that it names what stays where it is.
+                    return Err(goes(&target).err().unwrap_or(stays));
                 }
             }
             None => operation::rename(&beside, &target).map_err(failed)?,

@@ -91,3 +91,27 @@ fn file_names_are_plain_and_unique() {
     assert_eq!(files, ["a_b.npy", "A_b~2.npy", "_.._a_B.f32.npy"]);
     assert_eq!(fs::read_dir(&dir).unwrap().count(), 7);
 }
+
+/// What somebody puts into a dump's place while it is written is no dump, and stays.
+#[test]
+fn what_came_in_between_stays() {
+    let program = sample();
+    for before in [true, false] {
+        let dir = crate::scratch("dump-between").join("layers");
+        if before {
+            dump(&program, &dir, &Selection::All, false);
+        }
+        let mut writer = DumpWriter::create(&dir, &program.meta, &Selection::All, false).unwrap();
+        for tensor in &program.meta.tensors {
+            writer.tensor(tensor, &(120..132).collect::<Vec<u8>>()).unwrap();
+        }
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join("precious.txt"), "mine").unwrap();
+        let error = writer.finish().unwrap_err().to_string();
+        assert!(error.contains(if before { "precious.txt" } else { "no manifest.json" }), "{error}");
+        assert_eq!(fs::read_to_string(dir.join("precious.txt")).unwrap(), "mine");
+        assert_eq!(dir.join("manifest.json").exists(), before);
+        let beside = fs::read_dir(dir.parent().unwrap()).unwrap().count();
+        assert_eq!(beside, 1, "something is left beside it");
+    }
+}

@@ -397,3 +397,49 @@ fn an_output_that_is_an_input_is_refused() {
         }
     });
 }
+
+/// Standard input and standard output may be files, too; folders of inputs may be written into.
+#[test]
+fn redirected_files_are_inputs_and_folders_are_what_is_read_in_them() {
+    let dir = crate::scratch("outputs-redirected");
+    let copy = |from: &str, to: &str| {
+        fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("programs").join(from), dir.join(to)).unwrap();
+    };
+    copy("digit_cnn/model.onnx", "m.onnx");
+    copy("digit_cnn/model.toml", "m.toml");
+    copy("digit_cnn/seven.png", "seven.png");
+    let shell = |line: &str| {
+        let line = line.replace("iss ", &format!("'{}' ", env!("CARGO_BIN_EXE_rcar-iss")));
+        let out = Command::new("sh").current_dir(&dir).args(["-c", &line]).stdin(Stdio::null()).output();
+        let out = out.unwrap();
+        (out.status.code(), said(&out))
+    };
+    assert_eq!(
+        shell("iss compile m.onnx -o m.rcn && iss run m.rcn --input seven.png --trace t > log").0,
+        Some(0)
+    );
+    for line in [
+        "iss compile - -o m.onnx < m.onnx",
+        "iss compile /dev/stdin -o m.onnx < m.onnx",
+        "iss disasm - -o m.rcn < m.rcn",
+        "iss run m.rcn --input - --trace seven.png < seven.png",
+        "iss trace t --format csv >> t",
+    ] {
+        let before = files(&dir);
+        let (status, said) = shell(line);
+        assert_eq!(status, Some(2), "{line}: {said}");
+        assert!(files(&dir) == before, "{line}: files have changed");
+    }
+    for line in [
+        "iss run m.onnx --input . -o out --dump-layers layers",
+        "iss trace - --format csv < t > t.csv",
+        "iss compile m.onnx -o /dev/stdout 2> report | cat > m2.rcn && cmp m.rcn m2.rcn",
+        "iss compile m.onnx -o - -q 2> quiet > m2.rcn && cmp m.rcn m2.rcn && test ! -s quiet",
+        "iss compile m.onnx -o - | head -c1 > first",
+    ] {
+        for time in ["first", "second"] {
+            let (status, said) = shell(line);
+            assert_eq!(status, Some(0), "{line}, the {time} time: {said}");
+        }
+    }
+}

@@ -31,7 +31,12 @@ fn quantize_reads_a_picture_and_writes_the_same_bytes_twice() {
     }
     for ending in ["onnx", "calibration.json", "toml"] {
         let [a, b] = ["a", "b"].map(|n| std::fs::read(path(&format!("{n}.{ending}"))).unwrap());
-        assert_eq!(a, b, "{ending}");
+        // The sidecar's first line names its model.
+        let said = |bytes: &[u8]| match ending {
+            "toml" => bytes.split_inclusive(|b| *b == b'\n').skip(1).flatten().copied().collect(),
+            _ => bytes.to_vec(),
+        };
+        assert!(said(&a) == said(&b), "{ending}");
     }
     // The picture's preprocessing went along.
     let o = rcar(&["run", &path("a.onnx"), "--input", SEVEN, "--json"]);
@@ -57,6 +62,59 @@ fn quantize_reads_a_picture_and_writes_the_same_bytes_twice() {
     for word in ["blocks are zero", "pruning alone", "quantization alone", "both"] {
         assert!(text.contains(word), "{text}");
     }
+}
+
+/// `q.toml` says how pictures become inputs of `q.onnx`: of the one that lies there, whichever run wrote it.
+#[test]
+fn a_sidecar_belongs_to_the_model_beside_it() {
+    let dir = crate::scratch("quantize_sidecar");
+    let path = |name: &str| dir.join(name).to_string_lossy().into_owned();
+    std::fs::copy(FLOAT, path("f.onnx")).unwrap();
+    let array = rcar_iss::tensor_file::TensorData {
+        element: rcar_iss::tensor_file::Element::F32,
+        shape: vec![1, 1, 28, 28],
+        bytes: vec![0; 4 * 784],
+    };
+    rcar_iss::tensor_file::write(Path::new(&path("x.npy")), &array).unwrap();
+    let quantize = |more: &[&str]| rcar(&[&["quantize", &path("f.onnx")], more].concat());
+    let fine = |more: &[&str]| {
+        let o = quantize(more);
+        assert!(o.status.success(), "{more:?}: {}", stderr(&o));
+        stderr(&o)
+    };
+    let refused = |more: &[&str], says: &str| {
+        let o = quantize(more);
+        assert_eq!(o.status.code(), Some(2), "{more:?}");
+        assert!(stderr(&o).contains(says), "{more:?}: {}", stderr(&o));
+    };
+    let toml = |name: &str| std::fs::read_to_string(path(name)).unwrap();
+    let (q, mean) = (path("q.onnx"), |value: &'static str| ["--mean", value, "--std", "20"]);
+    let pictures = |value| [&["--calib", SEVEN, "-o", &q][..], &mean(value)].concat();
+    fine(&pictures("30"));
+    assert!(toml("q.toml").contains("30"));
+    // Its own is replaced, also by that of statistics that say what the pictures were.
+    fine(&pictures("40"));
+    assert!(toml("q.toml").contains("40"));
+    std::fs::rename(path("q.calibration.json"), path("seen.json")).unwrap();
+    fine(&["--calibration", &path("seen.json"), "-o", &path("other.onnx")]);
+    assert!(toml("other.toml").contains("40"));
+    // Arrays say nothing of pictures: what would not belong goes, and that is said.
+    assert!(fine(&["--calib", &path("x.npy"), "-o", &q]).contains("goes with the model"));
+    assert!(!Path::new(&path("q.toml")).exists());
+    // A user's own stays if it agrees, and stops what does not.
+    fine(&pictures("30"));
+    std::fs::write(path("q.toml"), toml("q.toml").replace("30", "31")).unwrap();
+    refused(&pictures("30"), "other preprocessing");
+    fine(&pictures("31"));
+    assert!(fine(&["--calib", &path("x.npy"), "-o", &q]).contains("stays beside the model"));
+    assert!(toml("q.toml").contains("31"));
+    // What belongs to another model, by its name or by a link, is not touched.
+    fine(&[&["--calib", SEVEN, "-o", &path("r.onnx")][..], &mean("30")].concat());
+    std::os::unix::fs::symlink("r.toml", path("s.toml")).unwrap();
+    refused(&[&["--calib", SEVEN, "-o", &path("s.onnx")][..], &mean("1")].concat(), "stands beside it");
+    refused(&[&["--calib", SEVEN, "-o", &path("r.foo")][..], &mean("1")].concat(), "stands beside it");
+    fine(&["--calib", &path("x.npy"), "-o", &path("s.onnx")]);
+    assert!(toml("r.toml").contains("30"));
 }
 
 #[test]
