@@ -259,8 +259,8 @@ pub(super) fn judged(asked: &Asked) -> Result<BTreeSet<String>, String> {
     }
     let what = why.map_or_else(|| "this operator".into(), |why| format!("this operator {why}"));
     Err(format!(
-        "the float library rten was not held to ONNX Runtime in {what}; --float-engine onnxruntime runs it where \
-         ONNX Runtime does"
+        "rten, the built-in float library, is not known to compute {what} as ONNX Runtime does; \
+         --float-engine onnxruntime uses that instead"
     ))
 }
 
