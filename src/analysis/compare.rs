@@ -78,10 +78,10 @@ impl Comparison {
         }
     }
 
-    /// Whether a value of any tensor or reference is NaN.
+    /// Whether a value of any tensor or reference is NaN, or infinite where the other is not.
     #[must_use]
-    pub fn has_nan(&self) -> bool {
-        self.layers.iter().any(|l| l.accumulated.nan + l.isolated.nan > 0)
+    pub fn not_finite(&self) -> bool {
+        self.layers.iter().any(|l| l.accumulated.not_finite() + l.isolated.not_finite() > 0)
     }
 }
 

@@ -101,7 +101,7 @@ fn suspects(case: &Case<'_>, rows: &BTreeMap<&str, &LayerComparison>, t: &Thresh
     for (at, node) in graph.nodes.iter().enumerate() {
         let Some(output) = node.outputs.first() else { continue };
         let Some(row) = rows.get(graph.tensor(*output).name.as_str()) else { continue };
-        if row.isolated.sqnr_db >= t.suspicious_db || row.isolated.nan > 0 {
+        if row.isolated.sqnr_db >= t.suspicious_db || row.isolated.not_finite() > 0 {
             continue;
         }
         let judged = |id: &TensorId| {
@@ -322,8 +322,12 @@ fn finish(
 
 /// Layers of which no experiment can say anything.
 fn not_numbers(comparison: &Comparison) -> impl Iterator<Item = String> {
-    let nan = comparison.layers.iter().filter(|l| l.isolated.nan > 0);
-    nan.map(|l| format!("{}: {} values of the reference or the result are NaN", l.layer, l.isolated.nan))
+    let odd = comparison.layers.iter().filter(|l| l.isolated.not_finite() > 0);
+    let sentence = |l: &LayerComparison| {
+        let count = l.isolated.not_finite();
+        format!("{}: {count} values of the reference or the result are NaN or infinite", l.layer)
+    };
+    odd.map(sentence)
 }
 
 fn empty(cause: Cause, graph: &Graph, node: usize) -> Finding {
@@ -470,7 +474,7 @@ fn inherited(comparison: &Comparison, findings: &[Finding], t: &Thresholds) -> V
     let faulty: BTreeMap<&str, f64> = findings.iter().map(|f| (f.layer.as_str(), worst(f))).collect();
     let mut list = Vec::new();
     for row in &comparison.layers {
-        let low = row.accumulated.sqnr_db < t.inherited_db && row.accumulated.nan == 0;
+        let low = row.accumulated.sqnr_db < t.inherited_db && row.accumulated.not_finite() == 0;
         if !low || faulty.contains_key(row.layer.as_str()) || row.isolated.sqnr_db < t.suspicious_db {
             continue;
         }

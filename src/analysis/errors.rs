@@ -5,7 +5,7 @@ use serde::Serialize;
 /// What stands for a ratio without noise, or without signal, in decibels.
 pub const NO_NOISE_DB: f64 = 200.0;
 
-/// What stands for a ratio of values of which some are NaN, in decibels: below all ratios that exist, so that it never passes
+/// What stands for a ratio of values of which some are no numbers, in decibels: below all ratios that exist, so that it never passes
 /// for agreement.
 pub const NAN_DB: f64 = -300.0;
 
@@ -78,10 +78,16 @@ impl Sums {
         self.greatest = self.greatest.max(other.greatest);
     }
 
-    /// Signal to noise in decibels; [`NAN_DB`] if a value is NaN, or if infinities are all that differs.
+    /// Pairs that are no numbers and do not agree.
+    #[must_use]
+    pub fn not_finite(&self) -> u64 {
+        self.nan + self.infinite
+    }
+
+    /// Signal to noise in decibels; [`NAN_DB`] if a value is NaN, or infinite where the other is not.
     #[must_use]
     pub fn sqnr_db(&self) -> f64 {
-        if self.nan > 0 || (self.infinite > 0 && self.noise <= 0.0) {
+        if self.not_finite() > 0 {
             return NAN_DB;
         }
         decibels(self.signal, self.noise)
@@ -94,8 +100,8 @@ impl Sums {
         let norm = (self.signal * self.power).sqrt();
         Errors {
             sqnr_db: self.sqnr_db(),
-            // Nothing has the direction of a vector with NaN, or of one that is zero where the other is not.
-            cosine: if self.nan > 0 || (norm <= 0.0 && self.noise > 0.0) {
+            // Nothing has the direction of a vector with what is no number, or of one that is zero where the other is not.
+            cosine: if self.not_finite() > 0 || (norm <= 0.0 && self.noise > 0.0) {
                 0.0
             } else if norm > 0.0 {
                 (self.product / norm).clamp(-1.0, 1.0)
@@ -124,7 +130,7 @@ pub fn decibels(signal: f64, noise: f64) -> f64 {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Errors {
     /// Signal to quantization noise, `10·log₁₀(Σr² / Σ(v−r)²)` (dB); 200 where there is no error, [`NAN_DB`] where values are
-    /// NaN.
+    /// no numbers.
     pub sqnr_db: f64,
     /// Cosine of the angle between both, as vectors.
     pub cosine: f64,
@@ -140,6 +146,14 @@ pub struct Errors {
     pub rms_steps: Option<f64>,
 }
 
+impl Errors {
+    /// Pairs that are no numbers and do not agree.
+    #[must_use]
+    pub fn not_finite(&self) -> u64 {
+        self.nan + self.infinite
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,7 +165,9 @@ mod tests {
         let clipped = Sums::of(&[f32::NEG_INFINITY, 1.0], &[-128.0, 1.0]);
         assert_eq!((clipped.sqnr_db(), clipped.infinite), (NAN_DB, 1), "it is not exact");
         let noisy = Sums::of(&[f32::NEG_INFINITY, 1.0], &[-128.0, 1.5]);
-        assert!(noisy.sqnr_db() > 5.0 && noisy.infinite == 1, "the others still have a ratio");
+        assert_eq!((noisy.sqnr_db(), noisy.errors(None).cosine, noisy.infinite), (NAN_DB, 0.0, 1));
+        let opposite = Sums::of(&[f32::NEG_INFINITY, 1.0], &[f32::INFINITY, 1.0]);
+        assert_eq!((opposite.sqnr_db(), opposite.infinite), (NAN_DB, 1));
         let both = Sums::of(&[f32::INFINITY, 1.0], &[f32::INFINITY, 1.0]);
         assert_eq!((both.sqnr_db(), both.infinite), (NO_NOISE_DB, 0));
         assert_eq!(Sums::of(&[0.0, 0.0], &[1.0, 0.0]).errors(None).cosine, 0.0);
@@ -160,11 +176,11 @@ mod tests {
 
     #[test]
     fn the_figures_are_those_of_the_definitions() {
-        let sums = Sums::of(&[3.0, 4.0, f32::INFINITY], &[3.0, 4.5, 1.0]);
+        let sums = Sums::of(&[3.0, 4.0, f32::INFINITY], &[3.0, 4.5, f32::INFINITY]);
         let e = sums.errors(Some(0.5));
         assert!((e.sqnr_db - 20.0).abs() < 1e-9, "{e:?}");
         assert!((e.cosine - (9.0 + 18.0) / (5.0 * (9.0_f64 + 20.25).sqrt())).abs() < 1e-12);
-        assert_eq!((e.max_abs, e.mean_abs, sums.infinite), (0.5, 0.25, 1));
+        assert_eq!((e.max_abs, e.mean_abs, sums.infinite), (0.5, 0.25, 0));
         assert!((e.rms_steps.unwrap() - (0.125_f64).sqrt() / 0.5).abs() < 1e-12);
         assert_eq!(Sums::of(&[1.0], &[1.0]).sqnr_db(), NO_NOISE_DB);
     }

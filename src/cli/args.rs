@@ -7,7 +7,7 @@ mod stdin;
 
 use std::path::PathBuf;
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValuesParser, ValueParser};
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
 use crate::isa::Profile;
@@ -40,9 +40,18 @@ pub(super) struct Cli {
 /// The command line as it is parsed, completed and described in the manual. Any option may have a negative number: one
 /// that makes no sense is refused by what the option means, not taken for an option of its own.
 pub(super) fn command() -> clap::Command {
+    let reals = [ValueParser::from(clap::value_parser!(f32)), clap::value_parser!(f64).into()];
+    let is_real = |arg: &clap::Arg| reals.iter().any(|r| r.type_id() == arg.get_value_parser().type_id());
     let negative = |arg: clap::Arg| {
         let valued = arg.get_action().takes_values() && !arg.is_positional();
-        if valued && !arg.is_allow_hyphen_values_set() { arg.allow_negative_numbers(true) } else { arg }
+        if valued && is_real(&arg) {
+            // `-inf` begins with a hyphen and is no number for clap.
+            arg.allow_hyphen_values(true)
+        } else if valued && !arg.is_allow_hyphen_values_set() {
+            arg.allow_negative_numbers(true)
+        } else {
+            arg
+        }
     };
     Cli::command().mut_subcommands(|command| command.mut_args(negative))
 }
@@ -128,13 +137,13 @@ pub(super) struct TraceArgs {
     #[arg(long, value_name = "UNIT")]
     pub(super) unit: Vec<String>,
     /// Only instructions at these places of the code, both ends included
-    #[arg(long, value_name = "A..B")]
+    #[arg(long, value_name = "A..B", allow_hyphen_values = true)]
     pub(super) pc: Option<String>,
     /// Only what is issued or active in these cycles
-    #[arg(long, value_name = "A..B")]
+    #[arg(long, value_name = "A..B", allow_hyphen_values = true)]
     pub(super) cycles: Option<String>,
     /// Only what writes this byte (between the lowest and highest byte of its destination)
-    #[arg(long, value_name = "[SPACE:]ADDRESS")]
+    #[arg(long, value_name = "[SPACE:]ADDRESS", allow_hyphen_values = true)]
     pub(super) writes: Option<String>,
     /// Form: perfetto opens in ui.perfetto.dev, konata in the Konata viewer; json is one object a line
     #[arg(long, value_enum, default_value_t = TraceFormat::Text)]

@@ -25,8 +25,8 @@ type Spent = BTreeMap<(Option<u32>, &'static str), (u64, f64)>;
 pub(super) fn run(args: &BenchArgs) -> Result<Report, Failure> {
     let level = kernels::level(&args.kernels)?;
     let (program, machine) = source::executed(&args.file, &args.model)?;
-    if program.meta.hosts.is_empty() && source::kind_of(&args.file)? != source::Kind::Model {
-        effect::engine(&args.model.graph.engine, "the program has no host layers")?;
+    if program.meta.hosts.is_empty() {
+        effect::engine(&args.model.graph.engine, "there are no host layers")?;
     }
     let inputs =
         input::read(&program.meta, &args.input, &Pictures { typed: &args.pictures, model: &args.file })?;
@@ -168,6 +168,7 @@ fn report(args: &BenchArgs, loaded: &Loaded, measured: &Measured) -> String {
         median * 1e3,
         least * 1e3
     );
+    text = format::prose(&text);
     if args.profile {
         text.push_str(&tables(spent, clock, runs, times.iter().sum(), &name));
     }

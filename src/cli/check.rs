@@ -118,9 +118,7 @@ fn check_model(args: &CheckArgs) -> Result<Report, Failure> {
             text.push_str(&model::unsupported(&rows));
             text.push('\n');
         }
-        text.push_str(&opsets::line(&loaded.model));
-        text.push_str(&totals(&rows));
-        text.push_str(&hosts);
+        text.push_str(&format::prose(&(opsets::line(&loaded.model) + &totals(&rows) + &hosts)));
         if let Some((accelerator, host)) = macs.filter(|(a, h)| a + h > 0) {
             let share = 100.0 * accelerator as f64 / (accelerator + host) as f64;
             let _ = writeln!(

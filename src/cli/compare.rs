@@ -22,6 +22,9 @@ pub(super) fn run(args: &CompareArgs) -> Result<Report, Failure> {
     }
     let mut model = args.sides.model.clone();
     let is_model = source::kind_of(&args.file)? == source::Kind::Model;
+    if is_model && model.graph.observe.iter().any(|o| o == "all") {
+        return Err(effect::none("--observe all", &"compare keeps every tensor of a model"));
+    }
     if is_model && model.graph.observe.is_empty() {
         model.graph.observe.push("all".into());
     }
@@ -68,7 +71,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<Report, Failure> {
         text(args, &comparison, &failed) + &finite::text(&not_finite)
     };
     // What is no number agrees with nothing.
-    let status = if failed.is_empty() && !comparison.has_nan() { 0 } else { NO };
+    let status = if failed.is_empty() && !comparison.not_finite() { 0 } else { NO };
     Ok(Report { text, status })
 }
 
@@ -87,9 +90,11 @@ fn below(comparison: &Comparison, least: f64) -> Vec<String> {
     let outputs = comparison.layers.iter().any(|l| l.output);
     let judged = comparison.layers.iter().filter(|l| l.output || !outputs);
     let low = judged.filter(|l| l.accumulated.sqnr_db < least);
-    let sentence = |l: &LayerComparison| match l.accumulated.nan {
-        0 => format!("\"{}\" has {:.2} dB, less than {least}", l.tensor, l.accumulated.sqnr_db),
-        nan => format!("\"{}\" has {nan} values that are NaN here or in the reference", l.tensor),
+    let sentence = |l: &LayerComparison| match (l.accumulated.nan, l.accumulated.infinite) {
+        (0, 0) => format!("\"{}\" has {:.2} dB, less than {least}", l.tensor, l.accumulated.sqnr_db),
+        (nan, infinite) => {
+            format!("\"{}\": {} here or in the reference", l.tensor, finite::words(nan, infinite))
+        }
     };
     low.map(sentence).collect()
 }
@@ -151,11 +156,12 @@ fn text(args: &CompareArgs, c: &Comparison, failed: &[String]) -> String {
         "codes",
         "headroom",
     ];
-    let mut text = format::table(
+    let table = format::table(
         &header,
         &[0, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14],
         c.layers.iter().map(row).collect(),
     );
+    let mut text = String::new();
     let _ = writeln!(
         text,
         "\n{} on {}: {} cycles; {} {}; SQNR in dB, steps: root mean square error in quantization steps (a perfect quantizer has {PERFECT_STEPS:.2}), headroom in bits",
@@ -180,14 +186,7 @@ fn text(args: &CompareArgs, c: &Comparison, failed: &[String]) -> String {
             l.accumulated.cosine
         );
     }
-    for l in c.layers.iter().filter(|l| l.accumulated.nan + l.accumulated.infinite > 0) {
-        let _ = writeln!(
-            text,
-            "warning: tensor \"{}\": {} on one side or both; what is no number agrees with nothing",
-            l.tensor,
-            finite::words(l.accumulated.nan, l.accumulated.infinite)
-        );
-    }
+    text.push_str(&finite::tensors(c));
     for remark in &c.remarks {
         let _ = writeln!(text, "warning: {remark}");
     }
@@ -208,7 +207,7 @@ fn text(args: &CompareArgs, c: &Comparison, failed: &[String]) -> String {
     for line in failed {
         let _ = writeln!(text, "--fail-under: {line}");
     }
-    text
+    table + &format::prose(&text)
 }
 
 /// The first few names.

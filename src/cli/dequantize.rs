@@ -153,6 +153,10 @@ fn of_file(args: &DequantizeArgs) -> Result<Real, Failure> {
             ..TensorEntry::default()
         }
     };
+    if integers.element.is_float() && args.scale.is_some() {
+        let why = format!("'{}' holds floats, which are values already", path.display());
+        return Err(effect::none("--scale", &why));
+    }
     let values = dump::dequantize(&integers, &like).unwrap_or_else(|| integers.clone());
     if values.element != Element::F32 {
         let why = format!("its elements are {}, which have no scale", integers.element.numpy_name());

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use super::args::DiagnoseArgs;
 use super::compare::{self, decibels};
 use super::failure::{Failure, NO};
-use super::finite::NotFinite;
 use super::picture::Pictures;
 use super::progress::Progress;
 use super::{Report, effect, finite, format, given, input, model, reference, source};
@@ -41,15 +40,10 @@ pub(super) fn run(args: &DiagnoseArgs) -> Result<Report, Failure> {
     let compiled = model::compile(&args.model_file, &options)?;
     let program = Arc::new(compiled.compiled.program);
     let pictures = Pictures { typed: &args.sides.pictures, model: &args.model_file };
-    let inputs = input::read(&program.meta, &args.sides.input, &pictures)?;
-    let calibration = match &args.calib[..] {
-        [] => None,
-        given => Some(input::read(&program.meta, given, &pictures)?),
-    };
-    let not_finite = finite::of(&program.meta, &inputs);
-    finite::without_nan(&not_finite)?;
+    let (inputs, calibration) = input::read_both(&program.meta, [&args.sides.input, &args.calib], &pictures)?;
+    finite::numbers(&finite::of(&program.meta, &inputs))?;
     if let Some(images) = &calibration {
-        finite::without_nan(&finite::of(&program.meta, images))?;
+        finite::numbers(&finite::of(&program.meta, images))?;
     }
     let given = reference::given(&args.sides.reference, &args.sides.model.graph.engine, &program.meta)?;
     let weights = match &given.reference {
@@ -86,31 +80,26 @@ pub(super) fn run(args: &DiagnoseArgs) -> Result<Report, Failure> {
     let diagnosis = analysis::diagnose(&case, &thresholds, &|| progress.step());
     progress.finish();
     let diagnosis = diagnosis?;
-    let status = if diagnosis.findings.is_empty() && !comparison.has_nan() { 0 } else { NO };
+    let status = if diagnosis.findings.is_empty() && !comparison.not_finite() { 0 } else { NO };
     let text = if args.sides.json {
-        json(&inputs, &comparison, &diagnosis, &not_finite)?
+        json(&inputs, &comparison, &diagnosis)?
     } else {
-        finite::text(&not_finite) + &text(args, &inputs, &comparison, &diagnosis)
+        format::prose(&text(args, &inputs, &comparison, &diagnosis))
     };
     Ok(Report { text, status })
 }
 
-fn json(
-    inputs: &input::Inputs,
-    comparison: &Comparison,
-    diagnosis: &Diagnosis,
-    not_finite: &[NotFinite],
-) -> Result<String, Failure> {
+fn json(inputs: &input::Inputs, comparison: &Comparison, diagnosis: &Diagnosis) -> Result<String, Failure> {
     let failed = |e: serde_json::Error| Failure::new(NO, e.to_string());
     let mut value = serde_json::to_value(diagnosis).map_err(failed)?;
     let outputs = comparison.layers.iter().filter(|l| l.output);
     let outputs: Vec<_> = outputs
-        .map(|l| serde_json::json!({ "tensor": l.tensor, "sqnr_db": l.accumulated.sqnr_db, "cosine": l.accumulated.cosine }))
+        .map(|l| serde_json::json!({ "tensor": l.tensor, "sqnr_db": l.accumulated.sqnr_db, "cosine": l.accumulated.cosine,
+            "nan": l.accumulated.nan, "infinite": l.accumulated.infinite }))
         .collect();
     value["outputs"] = outputs.into();
     value["cycles"] = comparison.cycles.into();
     value["remarks"] = serde_json::json!(comparison.remarks);
-    value["not_finite_inputs"] = serde_json::json!(not_finite);
     value["input_names"] = (0..inputs.runs).map(|i| inputs.label(i)).collect::<Vec<_>>().into();
     value["reference_library"] = comparison.reference_library.as_str().into();
     Ok(format!("{value:#}\n"))
@@ -139,14 +128,16 @@ fn text(args: &DiagnoseArgs, inputs: &input::Inputs, comparison: &Comparison, d:
             comparison.reference_library
         );
     }
+    text.push_str(&finite::tensors(comparison));
     for remark in &comparison.remarks {
         let _ = writeln!(text, "warning: {remark}");
     }
-    if d.findings.is_empty() && !comparison.has_nan() {
+    if d.findings.is_empty() && !comparison.not_finite() {
         text.push_str("no layer is at fault\n");
     }
-    let poor =
-        comparison.layers.iter().any(|l| l.output && l.accumulated.sqnr_db < d.thresholds.inherited_db);
+    let poor = comparison.layers.iter().any(|l| {
+        l.output && l.accumulated.not_finite() == 0 && l.accumulated.sqnr_db < d.thresholds.inherited_db
+    });
     if poor && d.findings.is_empty() {
         text.push_str(
             "the noise of many layers adds up; `rcar-iss tune` finds the fewest that must have 16 bits\n",

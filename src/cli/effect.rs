@@ -9,9 +9,7 @@ use super::args::{
     CalibrationArgs, CompareArgs, DequantizeArgs, EngineArgs, GraphArgs, PictureArgs, ReferenceArgs,
 };
 use super::failure::Failure;
-use super::feed::Feed;
-use super::{given, outputs};
-use crate::image;
+use super::outputs;
 use crate::onnx::proto::{GraphProto, tensor_shape_proto::dimension::Value as Dim, type_proto::Value};
 use crate::onnx::{ImportOptions, given_inputs};
 use crate::program::{Meta, TensorEntry};
@@ -130,16 +128,21 @@ pub(super) fn calibration(
     corrects: bool,
     measured: Option<bool>,
 ) -> Result<(), Failure> {
-    numbers("--mean", &args.pictures.mean, false)?;
-    numbers("--std", &args.pictures.std, true)?;
+    normalization(&args.pictures)?;
     let inputs = !args.calib.is_empty();
     first(&[(args.limit.is_some() && !inputs, "--limit")], "there are no calibration inputs (--calib)")?;
     if !inputs && measured != Some(true) {
         first(&pictures_typed(&args.pictures), "there are no inputs that could be pictures (--calib)")?;
     }
+    if args.calibration.is_some() {
+        let why = match measured {
+            Some(true) => "the ranges come from --calibration, and models are measured on --inputs",
+            _ => "the ranges come from --calibration",
+        };
+        let used = corrects || measured == Some(false);
+        first(&[(inputs && !used, "--calib")], why)?;
+    }
     if args.calibration.is_some() && measured.is_none() {
-        let unused = "the ranges come from --calibration";
-        first(&[(inputs && !corrects, "--calib")], unused)?;
         first(
             &[
                 (args.threads.is_some() && !inputs, "--threads"),
@@ -151,7 +154,7 @@ pub(super) fn calibration(
     Ok(())
 }
 
-pub(super) fn pictures_typed(p: &PictureArgs) -> [(bool, &'static str); 5] {
+fn pictures_typed(p: &PictureArgs) -> [(bool, &'static str); 5] {
     [
         (!p.mean.is_empty(), "--mean"),
         (!p.std.is_empty(), "--std"),
@@ -170,42 +173,51 @@ fn numbers(option: &str, values: &[f32], divides: bool) -> Result<(), Failure> {
     }
 }
 
-/// Options for pictures against the inputs that take them.
-pub(super) fn pictures(args: &PictureArgs, feed: &Feed) -> Result<(), Failure> {
-    // [1, C, H, W], or with --nhwc [1, H, W, C].
-    let channels = |t: &TensorEntry| match t.shape[..] {
-        [_, _, _, last] if args.nhwc => Some(last as usize),
-        [_, second, _, _] => Some(second as usize),
-        _ => None,
+/// Options for pictures, before an input is read.
+pub(super) fn normalization(args: &PictureArgs) -> Result<(), Failure> {
+    numbers("--mean", &args.mean, false)?;
+    numbers("--std", &args.std, true)
+}
+
+/// What the files of an input hold.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Held {
+    /// Pictures are among them.
+    pub(super) pictures: bool,
+    /// Arrays of pixels that are normalized are among them.
+    pub(super) pixels: bool,
+}
+
+/// Options for pictures against all inputs that a command reads.
+pub(super) fn pictures<'a>(
+    args: &PictureArgs,
+    inputs: impl Iterator<Item = (&'a TensorEntry, Held)>,
+) -> Result<(), Failure> {
+    let typed = pictures_typed(args);
+    let drawn: Vec<(&TensorEntry, Held)> = inputs.filter(|(_, h)| h.pictures || h.pixels).collect();
+    let Some((tensor, _)) = drawn.first() else {
+        return first(&typed, "it is for pictures and pixels, and no input is either");
     };
-    let taking: Vec<(&TensorEntry, usize)> =
-        feed.tensors().filter(|t| t.dtype == "f32").filter_map(|t| Some((t, channels(t)?))).collect();
-    if taking.is_empty() {
-        return first(&pictures_typed(args), "no input of the model takes pictures");
+    if drawn.iter().all(|(t, _)| t.dtype != "f32") {
+        let why = format!("input '{}' takes pixels as they are: its type is uint8", tensor.name);
+        first(&typed[..2], &why)?;
     }
-    for (option, values) in [("--mean", &args.mean), ("--std", &args.std)] {
-        if values.len() > 1 && taking.iter().all(|(_, c)| *c != values.len()) {
-            let (tensor, channels) = taking[0];
-            let s = if channels == 1 { "" } else { "s" };
-            let why =
-                format!("{} values, but input '{}' has {channels} channel{s}", values.len(), tensor.name);
-            return Err(Failure::usage(option).why(&why).help("give one number, or one for each channel"));
-        }
+    let shown = || drawn.iter().filter(|(_, h)| h.pictures).map(|(t, _)| *t);
+    if shown().next().is_none() {
+        let why = "none of the inputs is a picture; arrays of pixels have their size and order";
+        first(&typed[2..4], why)?;
     }
-    if taking.iter().all(|(t, _)| t.preprocess.is_none()) {
-        let why = "nothing says how pictures are normalized";
-        first(&[(args.resize.is_some(), "--resize"), (args.bgr, "--bgr")], why)
-            .map_err(|f| f.help("add --mean and --std, or a MODEL.toml beside the model"))?;
-    }
-    first(&[(args.bgr && taking.iter().all(|(_, c)| *c != 3), "--bgr")], "no input has three channels")?;
-    if args.nhwc {
-        let mut any = false;
-        for file in feed.files() {
-            any |= image::Format::of(&given::head(file, 16)?).is_some();
-        }
-        first(&[(!any, "--nhwc")], "none of the inputs is a picture; arrays are taken as they are")?;
-    }
-    Ok(())
+    // [1, C, H, W], or with --nhwc [1, H, W, C].
+    let coloured = |t: &TensorEntry| match t.shape[..] {
+        [_, _, _, last] if args.nhwc => last == 3,
+        [_, second, _, _] => second == 3,
+        _ => false,
+    };
+    first(&[(args.bgr && !shown().any(coloured), "--bgr")], "no input has three channels")?;
+    let several = |t: &TensorEntry| t.preprocess.as_ref().is_some_and(|h| h.mean.len().max(h.std.len()) > 1);
+    let ordered = shown().any(|t| t.shape.len() == 4) || drawn.iter().any(|(t, h)| h.pixels && several(t));
+    let why = "none of the inputs is a picture, and all channels of its pixels become values alike";
+    first(&[(args.nhwc && !ordered, "--nhwc")], why)
 }
 
 /// `--float-engine` where nothing is run by a library.

@@ -27,6 +27,7 @@ pub(super) fn run(args: &EstimateArgs) -> Result<Report, Failure> {
     } else {
         args.machine.iter().cloned().map(Some).collect()
     };
+    distinct(&args.machine)?;
     let profiles = if !args.exact && model {
         closed_form(args, &machines)?
     } else {
@@ -66,6 +67,20 @@ fn check(args: &EstimateArgs, model: bool) -> Result<(), Failure> {
         if args.machine[..at].contains(name) {
             return Err(effect::none(&format!("--machine {name}"), &"it is named before"));
         }
+    }
+    Ok(())
+}
+
+/// Refuses a machine that another option names already, by its name or in a file.
+fn distinct(names: &[String]) -> Result<(), Failure> {
+    let mut known: Vec<(&str, Machine)> = Vec::new();
+    for name in names.iter().filter(|name| names.len() > 1 && *name != "all") {
+        let machine = machines::named(name)?;
+        if let Some((before, _)) = known.iter().find(|(_, m)| *m == machine) {
+            let why = format!("it is the same machine as --machine {before}");
+            return Err(effect::none(&format!("--machine {name}"), &why));
+        }
+        known.push((name, machine));
     }
     Ok(())
 }
@@ -132,8 +147,9 @@ pub(super) fn table(p: &Profile) -> String {
             let _ = writeln!(text, "{CLOSED_FORM}");
         }
     }
+    let mut sums = String::new();
     let _ = writeln!(
-        text,
+        sums,
         "\n{} on {}: {} cycles = {} at {} MHz, {:.1} frames/s; {:.3} TOPS, {} of the array's peak; DRAM {:.1} GB/s",
         p.program,
         p.machine,
@@ -147,7 +163,7 @@ pub(super) fn table(p: &Profile) -> String {
     );
     let times = |least: u64| p.cycles as f64 / least.max(1) as f64;
     let _ = writeln!(
-        text,
+        sums,
         "at least {} cycles, the work of the busiest of MAC, VEC and DRAM channel: {:.2} times that; {} if layers did not \
          overlap and each took its largest bound alone: {:.2} times that",
         format::grouped(p.least),
@@ -155,8 +171,8 @@ pub(super) fn table(p: &Profile) -> String {
         format::grouped(p.alone),
         times(p.alone),
     );
-    text.push_str(machines::scaling([p.clock_mhz]));
-    text
+    sums.push_str(machines::scaling([p.clock_mhz]));
+    text + &format::prose(&sums)
 }
 
 /// The two largest things that MAC and VEC waited for in a layer.
@@ -192,17 +208,16 @@ fn unit_table(p: &Profile, units: &[UnitCycles; 4], c: &ControlCycles) -> String
         row
     });
     let right: Vec<usize> = (1..header.len()).collect();
-    let mut text = format::table(&header, &right, rows.collect());
-    let _ = writeln!(
-        text,
-        "control core: busy {}, constant load {}, queue full {}, fence {}, halted {}",
+    let text = format::table(&header, &right, rows.collect());
+    let core = format!(
+        "control core: busy {}, constant load {}, queue full {}, fence {}, halted {}\n",
         share(c.busy),
         share(c.constant_load),
         share(c.queue_full),
         share(c.fence),
         share(c.halted)
     );
-    text
+    text + &format::prose(&core)
 }
 
 /// Several machines beside each other.
@@ -250,7 +265,7 @@ fn side_by_side(profiles: &[Profile]) -> String {
         ]
     });
     text.push_str(&format::table(&header, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], rows.collect()));
-    text.push_str(machines::scaling(profiles.iter().map(|p| p.clock_mhz)));
+    text.push_str(&format::prose(machines::scaling(profiles.iter().map(|p| p.clock_mhz))));
     if profiles.iter().any(|p| p.method == Method::ClosedForm) {
         let _ = writeln!(text, "{CLOSED_FORM}");
     }

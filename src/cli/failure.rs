@@ -7,7 +7,7 @@ use crate::analysis::{CompareError, MapError, ReferenceError};
 use crate::dump::DumpError;
 use crate::files::FileError;
 use crate::image::ImageError;
-use crate::machine::MachineError;
+use crate::machine::{Machine, MachineError};
 use crate::program::elf::ProgramFileError;
 use crate::sim::{Fault, LoadError, RunError};
 use crate::tensor_file::TensorFileError;
@@ -119,11 +119,16 @@ impl From<CompareError> for Failure {
     fn from(error: CompareError) -> Failure {
         match error {
             CompareError::Reference(ReferenceError::Map(error)) => {
-                let (MapError::Ours { name, known, .. } | MapError::Theirs { name, known }) = &error;
-                Failure::usage("--map")
-                    .why(&error)
-                    .help("`rcar-iss info P.rcn --layers --tensors` lists what a program has")
-                    .nearest(name, known.iter().map(String::as_str))
+                let (name, known, help) = match &error {
+                    MapError::Ours { name, known, .. } => {
+                        (name, known, "`rcar-iss info P.rcn --layers --tensors` lists what a program has")
+                    }
+                    MapError::Theirs { name, known } => {
+                        (name, known, "write a tensor or node of the float network, or a file of the folder")
+                    }
+                };
+                let failure = Failure::usage("--map").why(&error).help(help);
+                failure.nearest(name, known.iter().map(String::as_str))
             }
             CompareError::Run(RunError::Fault(fault)) => {
                 Failure::new(ILLEGAL, "the program").why(&fault).fault(fault)
@@ -197,7 +202,9 @@ impl Failure {
 
     pub(super) fn machine(name: &str, error: &MachineError) -> Failure {
         match error {
-            MachineError::Unknown { .. } => Failure::usage(error.to_string()),
+            MachineError::Unknown { name, .. } => {
+                Failure::usage(error.to_string()).nearest(name, Machine::names())
+            }
             _ => Failure::new(INPUT, format!("machine file '{name}'")).why(error),
         }
     }

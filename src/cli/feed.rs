@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::args::PictureArgs;
 use super::content::{self, Content};
+use super::effect::{self, Held};
 use super::failure::{Failure, INPUT};
 use super::picture::Pictures;
 use super::{input, sidecar};
@@ -29,6 +30,7 @@ struct Port {
     /// As the network has it; pictures become this.
     tensor: TensorEntry,
     samples: Vec<Sample>,
+    held: Held,
 }
 
 /// Inputs of a float network.
@@ -54,7 +56,7 @@ impl Feed {
         options: &ImportOptions,
     ) -> Result<Feed, Failure> {
         let Some(graph) = &model.graph else { return Err(Failure::file(path, &"it has no graph")) };
-        super::effect::extents(graph, options)?;
+        effect::extents(graph, options)?;
         let names = given_inputs(graph);
         let side = sidecar::find(path)?.about(&names.iter().map(String::as_str).collect::<Vec<_>>());
         let settings = Pictures { typed: pictures, model: path };
@@ -76,9 +78,9 @@ impl Feed {
         let wanted: Vec<&TensorEntry> = tensors.iter().collect();
         let mut ports = Vec::new();
         for (tensor, sources) in tensors.iter().zip(input::sources(&wanted, given)?) {
-            let mut samples = Vec::new();
+            let (mut samples, mut held) = (Vec::new(), Held::default());
             for file in sources.iter().flat_map(|s| &s.files) {
-                find(tensor, file, &settings, &mut samples)?;
+                find(tensor, file, &settings, (&mut samples, &mut held))?;
             }
             if samples.is_empty() {
                 return Err(Failure::usage(format!("no values are given for input '{}'", tensor.name)).help(
@@ -88,7 +90,7 @@ impl Feed {
                     ),
                 ));
             }
-            ports.push(Port { tensor: tensor.clone(), samples });
+            ports.push(Port { tensor: tensor.clone(), samples, held });
         }
         let count = ports.iter().map(|p| p.samples.len()).max().unwrap_or(0);
         if let Some(odd) = ports.iter().find(|p| p.samples.len() != count) {
@@ -110,17 +112,9 @@ impl Feed {
         self.given
     }
 
-    /// The inputs of the network.
-    pub(super) fn tensors(&self) -> impl Iterator<Item = &TensorEntry> {
-        self.ports.iter().map(|p| &p.tensor)
-    }
-
-    /// The files that hold one sample.
-    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
-        self.ports.iter().flat_map(|p| &p.samples).filter_map(|s| match s {
-            Sample::File(path) => Some(path.as_path()),
-            Sample::Part { .. } => None,
-        })
+    /// The inputs of the network, and what their files hold.
+    pub(super) fn held(&self) -> impl Iterator<Item = (&TensorEntry, Held)> {
+        self.ports.iter().map(|p| (&p.tensor, p.held))
     }
 
     /// What the samples are called: file names, with a number where a file holds several.
@@ -166,12 +160,16 @@ fn find(
     tensor: &TensorEntry,
     path: &Path,
     pictures: &Pictures<'_>,
-    samples: &mut Vec<Sample>,
+    (samples, held): (&mut Vec<Sample>, &mut Held),
 ) -> Result<(), Failure> {
     let Content::Array(array) = content::of(path, tensor)? else {
+        // What every picture would be refused for is told before the first is decoded.
+        pictures.size(tensor, path)?;
+        held.pictures = true;
         samples.push(Sample::File(path.into()));
         return Ok(());
     };
+    held.pixels |= input::is_pixels(tensor, &array);
     let parts = input::array_samples(tensor, path, array, pictures)?;
     if parts.len() == 1 {
         samples.push(Sample::File(path.into()));

@@ -1,4 +1,4 @@
-//! Inputs that hold what is no number: every command that judges a network by them says so.
+//! Inputs and references that hold what is no number: every command that judges a network by them says so.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::failure::{Failure, INPUT};
 use super::input::Inputs;
-use crate::analysis::Inputs as _;
+use crate::analysis::{Comparison, Inputs as _};
 use crate::program::{Meta, Role};
 
 /// More inputs than this are counted, not listed.
@@ -49,9 +49,9 @@ pub(super) fn of(meta: &Meta, inputs: &Inputs) -> Vec<NotFinite> {
     found
 }
 
-/// Refuses inputs with NaN where nothing could be learned from a run on them.
-pub(super) fn without_nan(found: &[NotFinite]) -> Result<(), Failure> {
-    match found.iter().find(|f| f.nan > 0) {
+/// Refuses inputs that are no numbers where nothing could be learned from a run on them.
+pub(super) fn numbers(found: &[NotFinite]) -> Result<(), Failure> {
+    match found.first() {
         Some(f) => Err(Failure::new(INPUT, format!("input \"{}\" from {}", f.input, f.label))
             .why(&format!("of {} values {}; no integer stands for that", f.values, words(f.nan, f.infinite)))
             .help("leave it out, or write numbers in their place")),
@@ -64,6 +64,25 @@ pub(super) fn words(nan: u64, infinite: u64) -> String {
     let is = |n: u64| if n == 1 { "is" } else { "are" };
     let parts = [(nan, "NaN"), (infinite, "infinite")].into_iter().filter(|(n, _)| *n > 0);
     parts.map(|(n, what)| format!("{n} {} {what}", is(n))).collect::<Vec<_>>().join(" and ")
+}
+
+/// The compared tensors that are no numbers on a side, one line each.
+pub(super) fn tensors(comparison: &Comparison) -> String {
+    let mut text = String::new();
+    for l in &comparison.layers {
+        // A layer alone may give what the whole run does not.
+        let [run, alone] = [&l.accumulated, &l.isolated];
+        let errors = if run.not_finite() > 0 { run } else { alone };
+        if errors.not_finite() > 0 {
+            let _ = writeln!(
+                text,
+                "warning: tensor \"{}\": {} on one side or both; what is no number agrees with nothing",
+                l.tensor,
+                words(errors.nan, errors.infinite)
+            );
+        }
+    }
+    text
 }
 
 /// One line each.

@@ -59,6 +59,35 @@ pub(super) fn entry(label: &str, value: &str) -> String {
     format!("{label:<11} {folded}")
 }
 
+/// Sentences, folded between words where lines are short; what continues a line is indented below it.
+pub(super) fn prose(text: &str) -> String {
+    width().map_or_else(|| text.into(), |width| filled(text, width))
+}
+
+fn filled(text: &str, width: usize) -> String {
+    let mut filled = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        let (line, end) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
+        let indent = line.chars().take_while(|c| *c == ' ').count();
+        let mut column = 0;
+        for (at, word) in line.split(' ').enumerate() {
+            let length = word.chars().count();
+            if at > 0 && column > indent && column + 1 + length > width {
+                filled.push('\n');
+                filled.push_str(&" ".repeat(indent + GAP));
+                column = indent + GAP;
+            } else if at > 0 {
+                filled.push(' ');
+                column += 1;
+            }
+            filled.push_str(word);
+            column += length;
+        }
+        filled.push_str(end);
+    }
+    filled
+}
+
 /// Columns of the terminal that the report goes to; none if it goes to a file or pipe. `COLUMNS` says otherwise.
 fn width() -> Option<usize> {
     let said = std::env::var("COLUMNS").ok().and_then(|c| c.trim().parse().ok()).filter(|c| *c > 0);
@@ -223,6 +252,18 @@ mod tests {
         // The name stands in front of every part.
         let text = folded(&rows(14), &[0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15], 80);
         assert!(text.matches("layer").count() >= 2, "{text}");
+    }
+
+    #[test]
+    fn sentences_break_between_words() {
+        let text = "one two three four\n  five  six seven eight\n\nshort\n";
+        assert_eq!(
+            filled(text, 10),
+            "one two\n  three\n  four\n  five  six\n    seven\n    eight\n\nshort\n"
+        );
+        assert_eq!(filled(text, 80), text);
+        assert_eq!(filled("a/path/that/is/long and more", 10), "a/path/that/is/long\n  and more");
+        assert_eq!(filled("", 10), "");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::args::InfoArgs;
 use super::failure::Failure;
 use super::widths::{self, Widths};
-use super::{Report, describe, format, kernels, machines, source};
+use super::{Report, describe, effect, format, kernels, machines, source};
 use crate::isa::Insn;
 use crate::program::{Layer, Meta, Program, Role, TensorEntry};
 use crate::sim::{Limits, Loaded};
@@ -19,6 +19,13 @@ pub(super) fn run(args: &InfoArgs) -> Result<Report, Failure> {
     let Some(file) = &args.program else { return Ok(Report::fine(kernels::host(args.json))) };
     if source::kind_of(file)? == source::Kind::Model {
         return about_model(file, args);
+    }
+    if args.json {
+        let lists =
+            [(args.layers, "--layers"), (args.tensors, "--tensors"), (args.provenance, "--provenance")];
+        if let Some((_, option)) = lists.into_iter().find(|(typed, _)| *typed) {
+            return Err(effect::none(option, &"--json has all tables"));
+        }
     }
     let program = source::read_program(file)?;
     let widths = executed(&program, args, file)?;

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::content::{self, Content};
+use super::effect::{self, Held};
 use super::failure::{Failure, INPUT, USAGE};
 use super::picture::Pictures;
 use super::{folder, format, given};
@@ -31,6 +32,9 @@ pub(super) struct Bound {
     samples: Vec<Vec<u8>>,
     /// The file of each sample, with its number in a stack.
     labels: Vec<String>,
+    /// As the program has it; pictures become this.
+    tensor: TensorEntry,
+    held: Held,
 }
 
 impl Bound {
@@ -46,6 +50,11 @@ impl Inputs {
     pub(super) fn label(&self, run: usize) -> String {
         let varying = self.bound.iter().find(|b| b.samples.len() > 1).or(self.bound.first());
         varying.and_then(|b| b.labels.get(run)).cloned().unwrap_or_else(|| run.to_string())
+    }
+
+    /// The inputs, and what their files hold.
+    fn held(&self) -> impl Iterator<Item = (&TensorEntry, Held)> {
+        self.bound.iter().map(|b| (&b.tensor, b.held))
     }
 
     /// What all runs' inputs are called.
@@ -87,12 +96,31 @@ pub(super) struct Source {
 
 /// Reads and checks all inputs of a program.
 pub(super) fn read(meta: &Meta, options: &[String], pictures: &Pictures<'_>) -> Result<Inputs, Failure> {
+    let inputs = one_set(meta, options, pictures)?;
+    effect::pictures(pictures.typed, inputs.held())?;
+    Ok(inputs)
+}
+
+/// The same for two sets of inputs, of which the second may be left out: options for pictures are for either.
+pub(super) fn read_both(
+    meta: &Meta,
+    [options, others]: [&[String]; 2],
+    pictures: &Pictures<'_>,
+) -> Result<(Inputs, Option<Inputs>), Failure> {
+    let inputs = one_set(meta, options, pictures)?;
+    let others = if others.is_empty() { None } else { Some(one_set(meta, others, pictures)?) };
+    let held = inputs.held().chain(others.iter().flat_map(Inputs::held));
+    effect::pictures(pictures.typed, held)?;
+    Ok((inputs, others))
+}
+
+fn one_set(meta: &Meta, options: &[String], pictures: &Pictures<'_>) -> Result<Inputs, Failure> {
+    effect::normalization(pictures.typed)?;
     let own =
         |t: &TensorEntry| TensorEntry { preprocess: pictures.preprocess(t.preprocess.as_ref()), ..t.clone() };
     let tensors: Vec<TensorEntry> = meta.tensors.iter().filter(|t| t.role == Role::Input).map(own).collect();
     let wanted: Vec<&TensorEntry> = tensors.iter().collect();
     let mut bound = Vec::new();
-    let mut pixels = false;
     for (tensor, sources) in wanted.iter().zip(sources(&wanted, options)?) {
         if sources.is_empty() {
             let missing = format!("no value is given for input '{}'", tensor.name);
@@ -102,10 +130,7 @@ pub(super) fn read(meta: &Meta, options: &[String], pictures: &Pictures<'_>) -> 
                 expects(tensor)
             )));
         }
-        bound.push(bind(tensor, &sources, pictures, &mut pixels)?);
-    }
-    if !pixels {
-        pictures.unused()?;
+        bound.push(bind(tensor, &sources, pictures)?);
     }
     let runs = bound.iter().map(|b| b.samples.len()).max().unwrap_or(1);
     if let Some(odd) = bound.iter().find(|b| b.samples.len() != 1 && b.samples.len() != runs) {
@@ -215,12 +240,8 @@ fn owners(wanted: &[&TensorEntry], file: &Path, option: &str) -> Result<Vec<usiz
     Ok(found)
 }
 
-fn bind(
-    tensor: &TensorEntry,
-    sources: &[Source],
-    pictures: &Pictures<'_>,
-    pixels: &mut bool,
-) -> Result<Bound, Failure> {
+fn bind(tensor: &TensorEntry, sources: &[Source], pictures: &Pictures<'_>) -> Result<Bound, Failure> {
+    let mut held = Held::default();
     let mut samples = Vec::new();
     let mut labels = Vec::new();
     let mut from = Vec::new();
@@ -229,11 +250,11 @@ fn bind(
         for file in &source.files {
             match content::of(file, tensor)? {
                 Content::Picture(bytes) => {
-                    *pixels = true;
+                    held.pictures = true;
                     samples.push(pictures.values(tensor, file, &bytes)?);
                 }
                 Content::Array(array) => {
-                    *pixels |= is_pixels(tensor, &array);
+                    held.pixels |= is_pixels(tensor, &array);
                     samples.extend(array_samples(tensor, file, array, pictures)?);
                 }
             }
@@ -246,7 +267,8 @@ fn bind(
             format!("{} ({read} inputs)", source.given.display())
         });
     }
-    Ok(Bound { name: tensor.name.clone(), from: from.join(", "), samples, labels })
+    let (name, tensor) = (tensor.name.clone(), tensor.clone());
+    Ok(Bound { name, from: from.join(", "), samples, labels, tensor, held })
 }
 
 /// Names the samples up to `count` after the file that they came from.
@@ -262,7 +284,7 @@ fn label(file: &Path, count: usize, labels: &mut Vec<String>) {
 }
 
 /// Whether an array holds pixels that are still to be normalized.
-fn is_pixels(tensor: &TensorEntry, array: &TensorData) -> bool {
+pub(super) fn is_pixels(tensor: &TensorEntry, array: &TensorData) -> bool {
     array.element == Element::U8 && tensor.dtype == "f32" && tensor.preprocess.is_some()
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::args::PictureArgs;
 use super::failure::Failure;
-use super::{effect, given, sidecar};
+use super::{given, sidecar};
 use crate::image;
 use crate::program::{Preprocess, TensorEntry};
 use crate::tensor_file::Element;
@@ -49,26 +49,12 @@ impl Pictures<'_> {
             tracing::info!(file = %path.display(), "turned, as its EXIF orientation {orientation} says");
         }
         let shape = self.planes(&tensor.shape);
-        let size = match tensor.dtype.as_str() {
-            "f32" => 4,
-            "u8" => 1,
-            other => {
-                let numpy = Element::from_name(other).map(Element::numpy_name).unwrap_or(other);
-                let why = format!("a picture cannot become input '{}' of type {numpy}", tensor.name);
-                return Err(Failure::file(path, &why).help("give a .npy file"));
-            }
-        };
-        if size == 1 && (!self.typed.mean.is_empty() || !self.typed.std.is_empty()) {
-            let what = format!("--mean and --std: input '{}' takes pixels as they are", tensor.name);
-            return Err(Failure::usage(what).why(&"its type is uint8"));
-        }
+        let size = self.size(tensor, path)?;
         let values = match &tensor.preprocess {
             Some(how) if size == 4 => {
-                self.check(tensor, how)?;
                 let values = image::to_input(image, &shape, how).map_err(refused)?;
                 values.into_iter().map(f32::to_le_bytes).collect::<Vec<_>>().into_flattened()
             }
-            None if size == 4 => return Err(self.unknown(tensor, path)),
             how => {
                 let plain = Preprocess {
                     resize: self.typed.resize.map(NonZero::get).or(how.as_ref().and_then(|h| h.resize)),
@@ -79,6 +65,20 @@ impl Pictures<'_> {
             }
         };
         Ok(if self.typed.nhwc { channels_last(&values, &shape, size) } else { values })
+    }
+
+    /// Refuses a picture for an input that takes none, or of which nothing says how it is normalized; bytes of an element.
+    pub(super) fn size(&self, tensor: &TensorEntry, path: &Path) -> Result<usize, Failure> {
+        match (tensor.dtype.as_str(), &tensor.preprocess) {
+            ("u8", _) => Ok(1),
+            ("f32", None) => Err(self.unknown(tensor, path)),
+            ("f32", Some(how)) => self.check(tensor, how).map(|()| 4),
+            (other, _) => {
+                let numpy = Element::from_name(other).map(Element::numpy_name).unwrap_or(other);
+                let why = format!("a picture cannot become input '{}' of type {numpy}", tensor.name);
+                Err(Failure::file(path, &why).help("give a .npy file"))
+            }
+        }
     }
 
     /// Pixels in the input's order → values, as for a picture.
@@ -93,20 +93,10 @@ impl Pictures<'_> {
         let plane =
             if self.typed.nhwc { 1 } else { tensor.shape.iter().skip(2).product::<u64>().max(1) as usize };
         let value = |(at, v): (usize, &u8)| {
-            let channel = at / plane % channels;
-            let mean = how.mean.get(channel).or(how.mean.first()).copied().unwrap_or(0.0);
-            let std = how.std.get(channel).or(how.std.first()).copied().unwrap_or(1.0);
+            let (mean, std) = of_channel(how, at / plane % channels);
             ((f32::from(*v) - mean) / std).to_le_bytes()
         };
         Ok(pixels.iter().enumerate().flat_map(value).collect())
-    }
-
-    /// Refuses options that had nothing to work on.
-    pub(super) fn unused(&self) -> Result<(), Failure> {
-        let typed = effect::pictures_typed(self.typed).into_iter().find(|(typed, _)| *typed);
-        typed.map_or(Ok(()), |(_, option)| {
-            Err(effect::none(option, &"it is for pictures and pixels, and no input is either"))
-        })
     }
 
     fn channels(&self, tensor: &TensorEntry) -> usize {
@@ -122,25 +112,33 @@ impl Pictures<'_> {
         }
     }
 
-    /// One number or one for each channel, and none to divide by that gives nothing.
+    /// One number or one for each channel, and every pixel becomes a number.
     fn check(&self, tensor: &TensorEntry, how: &Preprocess) -> Result<(), Failure> {
         let channels = self.channels(tensor);
-        for (what, values) in [("mean", &how.mean), ("std", &how.std)] {
+        let typed = [!self.typed.mean.is_empty(), !self.typed.std.is_empty()];
+        for (what, values, typed) in [("mean", &how.mean, typed[0]), ("std", &how.std, typed[1])] {
+            let what = if typed { format!("--{what}") } else { format!("{what} of input '{}'", tensor.name) };
             if values.len() != 1 && values.len() != channels {
-                let why = format!("it has {} numbers, the input {channels} channels", values.len());
-                return Err(Failure::usage(format!("{what} of input '{}'", tensor.name))
-                    .why(&why)
-                    .help("one number, or one for each channel"));
+                let s = if channels == 1 { "" } else { "s" };
+                let why =
+                    format!("{} values, but input '{}' has {channels} channel{s}", values.len(), tensor.name);
+                return Err(Failure::usage(what).why(&why).help("give one number, or one for each channel"));
+            }
+            if let Some(odd) = values.iter().find(|v| !v.is_finite()) {
+                return Err(Failure::usage(what).why(&format!("{odd} is no number to compute with")));
             }
         }
-        if let Some(odd) = how.mean.iter().chain(&how.std).find(|v| !v.is_finite()) {
-            return Err(Failure::usage(format!("mean and std of input '{}'", tensor.name))
-                .why(&format!("{odd} is no number to compute with")));
-        }
-        if how.std.contains(&0.0) {
-            return Err(
-                Failure::usage(format!("std of input '{}'", tensor.name)).why(&"0 is nothing to divide by")
-            );
+        for channel in 0..channels {
+            let (mean, std) = of_channel(how, channel);
+            if std <= 0.0 || [0.0, 255.0].into_iter().any(|pixel| !((pixel - mean) / std).is_finite()) {
+                let what = if typed[1] { "--std".into() } else { format!("std of input '{}'", tensor.name) };
+                let why = if std > 0.0 {
+                    format!("with {std:?} pixels become values beyond single precision")
+                } else {
+                    format!("pixels are divided by it: it must be above 0, not {std}")
+                };
+                return Err(Failure::usage(what).why(&why));
+            }
         }
         Ok(())
     }
@@ -184,6 +182,12 @@ impl Pictures<'_> {
         };
         Failure::file(path, &why).help(help)
     }
+}
+
+/// What is subtracted from a channel, and what divides the rest.
+fn of_channel(how: &Preprocess, channel: usize) -> (f32, f32) {
+    let of = |values: &[f32], default| values.get(channel).or(values.first()).copied().unwrap_or(default);
+    (of(&how.mean, 0.0), of(&how.std, 1.0))
 }
 
 /// Values of `size` bytes from channels second, `[1, C, H, W]`, to channels last.
@@ -245,8 +249,10 @@ mod tests {
     fn numbers_that_do_not_fit_are_refused() {
         let shape = [1, 3, 1, 1];
         for (mean, std, says) in [
-            (&[1.0, 2.0][..], &[1.0][..], "2 numbers, the input 3 channels"),
-            (&[1.0], &[0.0], "nothing to divide by"),
+            (&[1.0, 2.0][..], &[1.0][..], "2 values, but input 'x' has 3 channels"),
+            (&[1.0], &[0.0], "above 0"),
+            (&[1.0], &[-2.0], "above 0"),
+            (&[1.0], &[1e-40], "beyond single precision"),
             (&[f32::NAN], &[1.0], "no number"),
         ] {
             let typed = args(mean, std, false);

@@ -120,15 +120,17 @@ pub(super) fn run(args: &QuantizeArgs) -> Result<Report, Failure> {
             return Err(Failure::usage(format!("--layer {option}")).help("write NAME=a16w8 or NAME=a16w16"));
         };
         effect::once(&mut typed, "--layer", name.to_string(), width.to_string())?;
-        if settings.skip.contains(name) {
-            return Err(effect::none(&format!("--layer {option}"), &"--skip leaves this node in float"));
+        let plain = width == format!("a{}w{}", settings.bits, settings.weight_bits);
+        // Only the width that the file gives a layer can be taken back.
+        if plain && settings.layers.get(name).is_some_and(|of_file| of_file != width) {
+            settings.layers.remove(name);
+        } else {
+            settings.layers.insert(name.into(), width.into());
         }
-        if width == format!("a{}w{}", settings.bits, settings.weight_bits) {
-            return Err(effect::none(&format!("--layer {option}"), &"all layers have this width"));
-        }
-        settings.layers.insert(name.into(), width.into());
     }
+    effective(&settings, &typed)?;
     let pruning = match args.prune {
+        Some(0.0) => return Err(effect::none("--prune 0", &"it sets no block to zero")),
         Some(share) if (0.0..=1.0).contains(&share) => Some(Pruning {
             share,
             per_layer: args.prune_per_layer,
@@ -137,7 +139,7 @@ pub(super) fn run(args: &QuantizeArgs) -> Result<Report, Failure> {
         Some(share) => return Err(Failure::usage(format!("--prune {share}: it is a share, 0 to 1"))),
         None => None,
     };
-    let mut prepared = prepare((&args.model_file, &args.output), &args.how, settings, pruning)?;
+    let mut prepared = prepare((&args.model_file, &args.output), &args.how, settings, pruning, None)?;
     if prepared.settings.bias_correction {
         correct_biases(&args.model_file, &mut prepared)?;
     }
@@ -158,6 +160,25 @@ pub(super) fn run(args: &QuantizeArgs) -> Result<Report, Failure> {
     Ok(Report::fine(text))
 }
 
+/// Refuses widths of layers that change nothing, whether they were typed or stand in the file.
+fn effective(settings: &Settings, typed: &BTreeMap<String, String>) -> Result<(), Failure> {
+    let plain = format!("a{}w{}", settings.bits, settings.weight_bits);
+    for (name, width) in &settings.layers {
+        let what = if typed.contains_key(name) {
+            format!("--layer {name}={width}")
+        } else {
+            format!("\"{name}\" = \"{width}\" of [layers] in --config")
+        };
+        if settings.skip.contains(name) {
+            return Err(effect::none(&what, &"--skip, or skip in --config, leaves this node in float"));
+        }
+        if *width == plain {
+            return Err(effect::none(&what, &"all layers have this width"));
+        }
+    }
+    Ok(())
+}
+
 pub(super) fn to_json(record: &Record) -> String {
     // Names and numbers always have a JSON form.
     serde_json::to_string(record).unwrap_or_default()
@@ -168,14 +189,18 @@ pub(super) fn with_ending(output: &Path, ending: &str) -> PathBuf {
     output.with_extension(ending)
 }
 
-/// Cleans, prunes and calibrates the model at `path`, which will be written at `output`.
+/// Cleans, prunes and calibrates the model at `path`, which will be written at `output`. `measured`: inputs on which it is
+/// measured afterwards.
 pub(super) fn prepare(
     (path, output): (&Path, &Path),
     args: &CalibrationArgs,
     settings: Settings,
     pruning: Option<Pruning>,
+    measured: Option<&Feed>,
 ) -> Result<Prepared, Failure> {
-    let choice = settings.choice().map_err(|e| Failure::usage(e.to_string()))?;
+    let choice = settings
+        .choice()
+        .map_err(|e| Failure::usage(e.to_string()).nearest(e.found(), e.known().iter().copied()))?;
     let float = model::load(path)?.model;
     let mut clean = quantize::clean(&float).map_err(|e| failure(path, &e))?;
     let graph = clean.model.graph.clone().unwrap_or_default();
@@ -186,6 +211,11 @@ pub(super) fn prepare(
         return Err(no_node(name).nearest(name, graph.node.iter().map(|n| n.name())));
     }
     let mut places = Places::of(&graph, &settings.skip);
+    if let Some(name) = settings.tensors.keys().find(|t| places.tensors.iter().all(|(known, _)| known != *t))
+    {
+        return Err(Failure::usage(QuantizeError::NoSuchTensor(name.clone()).to_string())
+            .nearest(name, places.tensors.iter().map(|(known, _)| known.as_str())));
+    }
     let options = model::graph_options(&args.shapes)?;
     effect::extents(float.graph.as_ref().unwrap_or(&graph), &options)?;
     let engine = engine::chosen(args.engine.wanted())?;
@@ -194,7 +224,6 @@ pub(super) fn prepare(
         None
     } else {
         let feed = Feed::of(path, &float, &args.calib, &args.pictures, &options)?;
-        effect::pictures(&args.pictures, &feed)?;
         let limit = args.limit.map(NonZero::get);
         if let Some(limit) = limit.filter(|l| *l > feed.count()) {
             let why = format!("there are {} calibration inputs", feed.count());
@@ -202,6 +231,9 @@ pub(super) fn prepare(
         }
         Some(feed.limited(limit))
     };
+    if feed.is_some() || measured.is_some() {
+        effect::pictures(&args.pictures, feed.iter().chain(measured).flat_map(Feed::held))?;
+    }
     let earlier = args.calibration.as_deref().map(|p| earlier(p, &settings)).transpose()?;
     let pictures = match (&feed, &earlier) {
         (Some(feed), _) => feed.preprocess().map(|(name, how)| (name.to_string(), how.clone())).collect(),
@@ -479,5 +511,5 @@ fn text(
     if let Some(path) = sidecar {
         let _ = writeln!(text, "preprocessing of pictures written to {}", path.display());
     }
-    text
+    format::prose(&text)
 }

@@ -54,8 +54,8 @@ pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
         places::writes("--trace", path)?;
     }
     let (mut program, machine) = source::executed(&args.file, &args.model)?;
-    if program.meta.hosts.is_empty() && source::kind_of(&args.file)? != source::Kind::Model {
-        effect::engine(&args.model.graph.engine, "the program has no host layers")?;
+    if program.meta.hosts.is_empty() {
+        effect::engine(&args.model.graph.engine, "there are no host layers")?;
     }
     if args.output.is_some() && outputs::of(&program.meta).next().is_none() {
         return Err(effect::none("--output", &"the program has no outputs"));
@@ -338,8 +338,9 @@ fn text(
     seconds: f64,
 ) -> String {
     let program = loaded.program();
-    let mut text =
+    let table =
         if args.profile { estimate::table(&Profile::of(loaded)) } else { layer_table(loaded, widths) };
+    let mut text = String::new();
     let all: u64 = program.meta.layers.iter().map(|l| l.macs).sum();
     if !args.profile {
         text.push_str(&totals(loaded));
@@ -396,7 +397,7 @@ fn text(
     if let Some(dir) = &args.dump_layers {
         let _ = writeln!(text, "layers written to {}", dir.display());
     }
-    text
+    table + &format::prose(&text)
 }
 
 fn run_text(program: &Program, run: &Finished, input: Option<&str>) -> String {

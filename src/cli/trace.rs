@@ -9,7 +9,7 @@ use super::{Outcome, Report, effect, format, given, places};
 use crate::files;
 use crate::isa::{Queue, Space};
 use crate::trace::export::{Format, export};
-use crate::trace::{Filter, TraceError, TraceReader};
+use crate::trace::{Filter, Header, TraceError, TraceReader};
 
 pub(super) fn run(args: &TraceArgs) -> Result<Outcome, Failure> {
     if let Some(path) = &args.output {
@@ -19,6 +19,7 @@ pub(super) fn run(args: &TraceArgs) -> Result<Outcome, Failure> {
     let failed = |e: TraceError| failure(&args.file, &e);
     let mut trace = TraceReader::open(given::seekable(&args.file)).map_err(failed)?;
     let filter = filter(args, &trace)?;
+    matches(&mut trace, &filter).map_err(failed)??;
     let form = match args.format {
         TraceFormat::Text => Format::Text,
         TraceFormat::Json => Format::Json,
@@ -65,6 +66,24 @@ pub(super) fn failure(path: &Path, e: &TraceError) -> Failure {
     }
 }
 
+/// Refuses conditions that no record fulfils together. That nothing writes an address is an answer, not a mistake.
+fn matches(trace: &mut TraceReader, filter: &Filter) -> Result<Result<(), Failure>, TraceError> {
+    let asked = Filter { writes: None, ..filter.clone() };
+    let mut any = asked == Filter::default();
+    if !any {
+        trace.read(&asked, &mut |_| {
+            any = true;
+            false
+        })?;
+    }
+    let refused = || {
+        Failure::usage("no record of the trace matches")
+            .why(&"nothing is of these layers and units, at these places and in these cycles")
+            .help("leave a condition out; `rcar-iss info P.rcn --provenance` lists layers and their instructions")
+    };
+    Ok(if any { Ok(()) } else { Err(refused()) })
+}
+
 fn filter(args: &TraceArgs, trace: &TraceReader) -> Result<Filter, Failure> {
     let layers = &trace.header.layers;
     let mut chosen: Option<Vec<u32>> = None;
@@ -97,6 +116,7 @@ fn filter(args: &TraceArgs, trace: &TraceReader) -> Result<Filter, Failure> {
         units.push(unit.ok_or_else(|| {
             Failure::usage(format!("there is no unit '{name}'"))
                 .help("units are control, dmain, dmaout, mac and vec")
+                .nearest(name, Queue::ALL.into_iter().map(Queue::name).chain(["control"]))
         })?);
     }
     if args.writes.is_some() && !units.is_empty() && units.iter().all(|u| *u == 0) {
@@ -122,14 +142,23 @@ fn filter(args: &TraceArgs, trace: &TraceReader) -> Result<Filter, Failure> {
         units: (!units.is_empty()).then_some(units),
         pc: pc.map(|[from, to]| [narrow(from), narrow(to)]),
         cycles,
-        writes: args.writes.as_deref().map(|text| address(text, trace.header.spm_bytes)).transpose()?,
+        writes: args.writes.as_deref().map(|text| address(text, &trace.header)).transpose()?,
     })
 }
 
+/// `1000`, `1,000` or `0x3e8`: commas stand before three digits each.
 fn number(text: &str) -> Option<u64> {
     match text.strip_prefix("0x") {
+        // Rust reads a sign, too.
+        Some(hex) if hex.starts_with('+') => None,
         Some(hex) => u64::from_str_radix(hex, 16).ok(),
-        None => text.replace(',', "").parse().ok(),
+        None => {
+            let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+            let (first, groups) = text.split_once(',').unwrap_or((text, ""));
+            let parted = first.len() <= 3 && groups.split(',').all(|g| g.len() == 3 && digits(g));
+            let well = digits(first) && (parted || !text.contains(','));
+            if well { text.replace(',', "").parse().ok() } else { None }
+        }
     }
 }
 
@@ -139,8 +168,10 @@ fn range(text: &str, option: &str) -> Result<[u64; 2], Failure> {
         Some((a, b)) => number(a).zip(if b.is_empty() { Some(u64::MAX) } else { number(b) }),
         None => number(text).map(|n| (n, if option == "--pc" { n } else { n.saturating_add(1) })),
     };
-    let wrong =
-        || Failure::usage(format!("{option} '{text}' is no range")).help("write it like 100..200, or 100..");
+    let wrong = || {
+        Failure::usage(format!("{option} '{text}' is no range"))
+            .help("write it like 100..200, or 100..: numbers from 0")
+    };
     let [a, b] = bounds.map(|(a, b)| [a, b]).ok_or_else(wrong)?;
     // Cycles leave out the end, places of the code have it.
     if a > b || (option == "--cycles" && a == b) {
@@ -150,8 +181,8 @@ fn range(text: &str, option: &str) -> Result<[u64; 2], Failure> {
     Ok([a, b])
 }
 
-/// `[spm:]0x400`.
-fn address(text: &str, spm_bytes: u64) -> Result<(Space, i64), Failure> {
+/// `[spm:]0x400`, inside its memory.
+fn address(text: &str, header: &Header) -> Result<(Space, i64), Failure> {
     let (space, at) = text.split_once(':').unwrap_or(("spm", text));
     let space = Space::ALL.into_iter().find(|s| s.name() == space);
     let at = number(at).and_then(|n| i64::try_from(n).ok());
@@ -159,8 +190,13 @@ fn address(text: &str, spm_bytes: u64) -> Result<(Space, i64), Failure> {
         Failure::usage(format!("--writes '{text}' is no address"))
             .help("write it like spm:0x400, dram:8192 or acc:0")
     })?;
-    if space == Space::Spm && at as u64 >= spm_bytes {
-        let why = format!("the scratchpad has {spm_bytes} bytes");
+    let (bytes, what) = match space {
+        Space::Spm => (header.spm_bytes, "the scratchpad has"),
+        Space::Acc => (header.acc_bytes, "the accumulators have"),
+        Space::Dram => (header.dram_bytes, "of DRAM the program uses"),
+    };
+    if at as u64 >= bytes {
+        let why = format!("{what} {bytes} bytes");
         return Err(effect::wrong("--writes", &text, &why));
     }
     Ok((space, at))

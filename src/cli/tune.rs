@@ -40,9 +40,14 @@ pub(super) fn run(args: &TuneArgs) -> Result<Report, Failure> {
             "the correction depends on the widths: add it to OUT.recipe.toml and run quantize with that",
         ));
     }
-    let prepared = command::prepare((&args.model_file, &args.output), &args.how, settings, None)?;
-    let (inputs, given) = measured_inputs(args, &prepared)?;
-    let labels = args.labels.as_deref().map(|path| labels(path, (inputs.len(), given))).transpose()?;
+    let own = own_inputs(args)?;
+    let files = (args.model_file.as_path(), args.output.as_path());
+    let prepared = command::prepare(files, &args.how, settings, None, own.as_ref())?;
+    let Some(feed) = own.as_ref().or(prepared.feed.as_ref()) else {
+        return Err(Failure::usage("inputs to measure on are missing").help("give --inputs, or --calib"));
+    };
+    let inputs = measured_inputs(args, feed)?;
+    let labels = args.labels.as_deref().map(|path| labels(path, inputs.len(), feed)).transpose()?;
     let side = sidecar::read_beside(&args.model_file).unwrap_or_default();
     let compile = CompileOptions {
         preprocess: prepared.pictures.clone(),
@@ -113,11 +118,13 @@ fn chooses(settings: &Settings) -> Result<(), Failure> {
     }
 }
 
-/// `+20%` → 0.2.
+/// `+20%` → 0.2; either sign may be left out.
 fn percent(text: &str) -> Result<f64, Failure> {
-    let number = text.trim_start_matches('+').trim_end_matches('%').parse::<f64>();
-    match number {
-        Ok(p) if p >= 0.0 && p.is_finite() => Ok(p / 100.0),
+    let number = text.strip_prefix('+').unwrap_or(text);
+    let number = number.strip_suffix('%').unwrap_or(number);
+    match number.parse::<f64>() {
+        // Rust reads a plus sign of its own.
+        Ok(p) if p >= 0.0 && p.is_finite() && !number.starts_with('+') => Ok(p / 100.0),
         _ => {
             Err(Failure::usage(format!("--max-cycles {text}"))
                 .help("write how many more are allowed, like +20%"))
@@ -128,32 +135,30 @@ fn percent(text: &str) -> Result<f64, Failure> {
 /// Inputs on which models are measured when nobody says how many.
 const SAMPLES: usize = 16;
 
-/// The inputs to measure on, and how many there were to choose from.
-fn measured_inputs(args: &TuneArgs, prepared: &Prepared) -> Result<(Vec<Input>, usize), Failure> {
-    let own;
-    let feed = if args.inputs.is_empty() {
-        prepared.feed.as_ref()
-    } else {
-        let float = model::load(&args.model_file)?.model;
-        let options = model::graph_options(&args.how.shapes)?;
-        own = Feed::of(&args.model_file, &float, &args.inputs, &args.how.pictures, &options)?;
-        effect::pictures(&args.how.pictures, &own)?;
-        Some(&own)
-    };
-    let Some(feed) = feed else {
-        return Err(Failure::usage("inputs to measure on are missing").help("give --inputs, or --calib"));
-    };
+/// What `--inputs` names.
+fn own_inputs(args: &TuneArgs) -> Result<Option<Feed>, Failure> {
+    if args.inputs.is_empty() {
+        return Ok(None);
+    }
+    let float = model::load(&args.model_file)?.model;
+    let options = model::graph_options(&args.how.shapes)?;
+    Feed::of(&args.model_file, &float, &args.inputs, &args.how.pictures, &options).map(Some)
+}
+
+/// The inputs to measure on.
+fn measured_inputs(args: &TuneArgs, feed: &Feed) -> Result<Vec<Input>, Failure> {
     let samples = args.samples.map_or(SAMPLES.min(feed.count()), NonZero::get);
     if samples > feed.count() {
         let why = format!("there are {} inputs to measure on", feed.count());
         return Err(effect::none(&format!("--samples {samples}"), &why));
     }
     let read = (0..samples).map(|at| feed.read(at).map_err(|why| Failure::new(INPUT, why)));
-    Ok((read.collect::<Result<_, _>>()?, feed.given()))
+    read.collect()
 }
 
-/// The labels of the first `count` of all `given` inputs. The file has one for each of those, or of these.
-fn labels(path: &Path, (count, given): (usize, usize)) -> Result<Vec<usize>, Failure> {
+/// The labels of the first `count` inputs. The file has one for each of those, or of all that are used, or of all that are
+/// given.
+fn labels(path: &Path, count: usize, feed: &Feed) -> Result<Vec<usize>, Failure> {
     let array = super::content::array(path, given::read(path)?, &["y", "labels"])?;
     let size = array.element.bytes();
     let signed = matches!(array.element, Element::S8 | Element::S16 | Element::S32 | Element::S64);
@@ -163,13 +168,25 @@ fn labels(path: &Path, (count, given): (usize, usize)) -> Result<Vec<usize>, Fai
         wide[..size].copy_from_slice(chunk);
         usize::try_from(u64::from_le_bytes(wide)).ok().filter(|_| !negative)
     };
+    if !matches!(array.shape[..], [_] | [_, 1]) {
+        let shape: Vec<u64> = array.shape.iter().map(|d| *d as u64).collect();
+        return Err(Failure::usage(format!("--labels {}", path.display()))
+            .why(&format!("the array has shape {}", format::shape(&shape)))
+            .help("labels have one axis, or Nx1: one class for each input"));
+    }
     let float = array.element.is_float();
     let all: Option<Vec<usize>> = array.bytes.chunks_exact(size).map(value).collect();
     match all.filter(|_| !float) {
-        Some(all) if all.len() == count || all.len() == given => Ok(all[..count].to_vec()),
-        Some(all) => Err(Failure::usage(format!("--labels {}", path.display()))
-            .why(&format!("{} labels for {given} inputs", all.len()))
-            .help("give one label for each input, in their order")),
+        Some(all) if [count, feed.count(), feed.given()].contains(&all.len()) => Ok(all[..count].to_vec()),
+        Some(all) => {
+            let given = match (feed.count(), feed.given()) {
+                (used, given) if used == given => format!("{given} inputs"),
+                (used, given) => format!("{given} inputs, of which {used} are used"),
+            };
+            Err(Failure::usage(format!("--labels {}", path.display()))
+                .why(&format!("{} labels for {given}", all.len()))
+                .help("give one label for each input, in their order"))
+        }
         None => Err(Failure::file(path, &"labels are integers from 0")
             .help("save them with array.astype(numpy.int64)")),
     }
@@ -260,6 +277,7 @@ fn failure(path: &Path, error: &TuneError) -> Failure {
     match error {
         TuneError::Quantize(e) => command::failure(path, e),
         TuneError::Compile(_) => Failure::new(UNSUPPORTED, format!("'{}'", path.display())).why(error),
+        TuneError::Label(_) => Failure::usage("--labels").why(error),
         TuneError::Run(_) => Failure::new(INPUT, format!("'{}'", path.display())).why(error),
     }
 }
@@ -418,6 +436,8 @@ fn text(args: &TuneArgs, prepared: &Prepared, tuned: &Tuned, written: &Written) 
         &[1, 2, 3, 4, 5],
         rows,
     ));
+    let tables = text;
+    let mut text = String::new();
     let verdict = if tuned.reached { "reached" } else { "NOT reached" };
     let _ = writeln!(
         text,
@@ -438,7 +458,7 @@ fn text(args: &TuneArgs, prepared: &Prepared, tuned: &Tuned, written: &Written) 
         written.plot.display(),
         written.recipe.display()
     );
-    text
+    tables + &format::prose(&text)
 }
 
 /// The nodes that a tensor lies between, or whose weights these are.

@@ -53,6 +53,11 @@ pub(super) fn of(loaded: &Loaded, args: &WidthArgs) -> Result<Widths, Failure> {
     }
     let mut expected: BTreeMap<String, String> = BTreeMap::new();
     for option in &args.expect_bits {
+        if layers.iter().any(|l| l.layer == *option) {
+            return Err(Failure::usage(format!("--expect-bits {option}: =BITS is missing")).help(format!(
+                "write {option}=16x8; `rcar-iss info --layers` shows the bits of each layer"
+            )));
+        }
         let named = option
             .rsplit_once('=')
             .and_then(|(name, bits)| Some((layers.iter().find(|l| l.layer == name)?, bits.trim())));

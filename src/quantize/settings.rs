@@ -91,20 +91,41 @@ pub struct SettingError {
     what: String,
     found: String,
     expected: &'static str,
+    known: &'static [&'static str],
 }
 
-fn wrong(what: impl Into<String>, found: impl ToString, expected: &'static str) -> SettingError {
-    SettingError { what: what.into(), found: found.to_string(), expected }
+impl SettingError {
+    /// What was set.
+    #[must_use]
+    pub fn found(&self) -> &str {
+        &self.found
+    }
+
+    /// Names that could have been meant; none for numbers.
+    #[must_use]
+    pub fn known(&self) -> &'static [&'static str] {
+        self.known
+    }
+}
+
+fn wrong(
+    what: impl Into<String>,
+    found: impl ToString,
+    expected: &'static str,
+    known: &'static [&'static str],
+) -> SettingError {
+    SettingError { what: what.into(), found: found.to_string(), expected, known }
 }
 
 fn method(name: &str) -> Result<Method, SettingError> {
     Method::from_name(name).ok_or_else(|| {
-        wrong("method", name, "minmax, percentile, percentile:P with P above 50, entropy or mse")
+        let expected = "minmax, percentile, percentile:P with P above 50, entropy or mse";
+        wrong("method", name, expected, &["minmax", "percentile", "entropy", "mse"])
     })
 }
 
 fn bits(what: &str, bits: u8) -> Result<u8, SettingError> {
-    if matches!(bits, 8 | 16) { Ok(bits) } else { Err(wrong(what, bits, "8 or 16")) }
+    if matches!(bits, 8 | 16) { Ok(bits) } else { Err(wrong(what, bits, "8 or 16", &[])) }
 }
 
 impl Settings {
@@ -116,7 +137,7 @@ impl Settings {
         let signed = match self.activations.as_str() {
             "u8" | "u16" => false,
             "s8" | "s16" => true,
-            other => return Err(wrong("activations", other, "u8 or s8")),
+            other => return Err(wrong("activations", other, "u8 or s8", &["u8", "s8"])),
         };
         let mut choice = Choice {
             method: method(&self.method)?,
@@ -128,8 +149,10 @@ impl Settings {
             ..Choice::default()
         };
         for (layer, width) in &self.layers {
-            let width = Width::from_name(width)
-                .ok_or_else(|| wrong(format!("width of layer {layer}"), width, "a8w8, a16w8 or a16w16"))?;
+            let width = Width::from_name(width).ok_or_else(|| {
+                let what = format!("width of layer {layer}");
+                wrong(what, width, "a8w8, a16w8 or a16w16", &["a8w8", "a16w8", "a16w16"])
+            })?;
             choice.layers.insert(layer.clone(), width);
         }
         for (tensor, settings) in &self.tensors {

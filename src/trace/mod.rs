@@ -62,6 +62,10 @@ pub struct Header {
     pub macs_per_cycle: u64,
     /// Bytes of the scratchpad.
     pub spm_bytes: u64,
+    /// Bytes of the accumulators.
+    pub acc_bytes: u64,
+    /// Bytes of DRAM that the program uses.
+    pub dram_bytes: u64,
     /// Layers in program order.
     pub layers: Vec<LayerName>,
     /// Instruction words, as hexadecimal numbers.

@@ -15,7 +15,7 @@ use crate::sim::clock::{OpTiming, cost};
 use crate::sim::{Loaded, Memory, Observer, QueueOp, Written};
 
 /// Version of the format.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// Records of a chunk: what a reader decodes at least.
 const CHUNK: u64 = 4096;
@@ -68,6 +68,8 @@ impl<'a> TraceWriter<'a> {
             clock_mhz: machine.clock_mhz,
             macs_per_cycle: machine.macs_per_cycle(),
             spm_bytes: machine.spm.bytes,
+            acc_bytes: machine.acc.bytes,
+            dram_bytes: program.meta.dram_bytes,
             layers: program
                 .meta
                 .layers

@@ -30,4 +30,7 @@ pub enum TuneError {
     /// A model does not run.
     #[error("{0}")]
     Run(String),
+    /// A label is no class of the network.
+    #[error("{0}")]
+    Label(String),
 }

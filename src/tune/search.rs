@@ -130,6 +130,9 @@ pub fn tune(task: &Task<'_>, state: State, watch: &dyn Watch) -> Result<Tuned, T
     let state =
         if state.key == task.key { state } else { State { key: task.key.clone(), ..State::default() } };
     let reference = float_run(&task.engine, task.clean, task.inputs)?;
+    if let Some(labels) = task.labels {
+        check_labels(&reference, labels)?;
+    }
     let mut search = Search { task, watch, reference, state: Mutex::new(state), methods: BTreeMap::new() };
     search.run()
 }
@@ -412,10 +415,30 @@ impl Search<'_> {
     }
 }
 
-/// The share of inputs whose largest output is their label. The first output with more than one value counts.
+/// What of a network's outputs says the class: the first one with more than one value.
+fn classes(outputs: &BTreeMap<String, Vec<f32>>) -> Option<&Vec<f32>> {
+    outputs.values().find(|v| v.len() > 1)
+}
+
+/// Refuses labels that no network could give.
+fn check_labels(reference: &Outputs, labels: &[usize]) -> Result<(), TuneError> {
+    for (at, (outputs, label)) in reference.iter().zip(labels).enumerate() {
+        match classes(outputs).map(Vec::len) {
+            Some(count) if *label < count => {}
+            Some(count) => {
+                let why = format!("input {at} has class {label}, the network has {count}, from 0");
+                return Err(TuneError::Label(why));
+            }
+            None => return Err(TuneError::Label("no output of the network is a list of classes".into())),
+        }
+    }
+    Ok(())
+}
+
+/// The share of inputs whose largest output is their label.
 fn top1(found: &Outputs, labels: &[usize]) -> f64 {
     let right = found.iter().zip(labels).filter(|(outputs, label)| {
-        let Some(values) = outputs.values().find(|v| v.len() > 1) else { return false };
+        let Some(values) = classes(outputs) else { return false };
         // Of equal ones the first.
         let best = (0..values.len()).rev().max_by(|a, b| values[*a].total_cmp(&values[*b]));
         best == Some(**label)

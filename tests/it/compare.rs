@@ -218,11 +218,25 @@ fn what_is_no_number_is_reported() {
         &[
             "tensor \"output\": 1 is NaN on one side",
             "output \"output\": NaN dB",
-            "\"output\" has 1 values that are NaN",
+            "\"output\": 1 is NaN here or in the reference",
         ],
     );
     let args = ["diagnose", &model, "--reference", &dump, "--input", &seven];
     fails(1, &args, &["not examined", "1 values of the reference or the result are NaN"]);
+    // Infinite values are as little: alone, and beside others that are not exact either.
+    for (folder, value) in [("positive", f32::INFINITY), ("negative", f32::NEG_INFINITY)] {
+        fs::create_dir(dir.join(folder)).unwrap();
+        write(&format!("{folder}/output.npy"), &[1, 10], &|i| if i == 3 { value } else { i as f32 });
+        let dump = dir.join(folder).display().to_string();
+        let sides = [&model, "--reference", &dump, "--input", &seven];
+        let says =
+            ["tensor \"output\": 1 is infinite on one side", "output \"output\": NaN dB, cosine 0.000000"];
+        fails(1, &[&["compare"], &sides[..]].concat(), &says);
+        let says = ["--fail-under: \"output\": 1 is infinite here or in the reference"];
+        fails(1, &[&["compare"], &sides[..], &["--fail-under", "-250"]].concat(), &says);
+        let says = ["tensor \"output\": 1 is infinite on one side", "not examined"];
+        fails(1, &[&["diagnose"], &sides[..]].concat(), &says);
+    }
 }
 
 #[test]

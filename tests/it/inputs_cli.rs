@@ -276,8 +276,12 @@ fn how_pictures_become_values_may_be_typed() {
         let out = Command::new(env!("CARGO_BIN_EXE_rcar-iss")).args(&args).output().unwrap();
         assert!(out.status.code().unwrap() < 2, "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
     }
-    fails(2, &["run", &model, "--input", &png, "--mean", "-1,2"], &["2 numbers, the input 1 channels"]);
-    fails(2, &["run", &model, "--input", &png, "--std", "0"], &["nothing to divide by"]);
+    fails(
+        2,
+        &["run", &model, "--input", &png, "--mean", "-1,2"],
+        &["2 values, but input 'input' has 1 channel"],
+    );
+    fails(2, &["run", &model, "--input", &png, "--std", "0"], &["above 0"]);
     let array = files.write("x.npy", &npy("<f4", "False", "(1, 1, 28, 28)", &[0; 4 * 784]));
     fails(2, &["run", &model, "--input", &array, "--bgr"], &["--bgr has no effect", "no input is either"]);
 }

@@ -108,7 +108,9 @@ pub(super) fn rewritten(
         "Celu" => {
             let alpha = self::real(node, "alpha", 1.0);
             if alpha <= 0.0 {
-                return Err(format!("the float library is not known to compute alpha={alpha} as ONNX Runtime does"));
+                return Err(format!(
+                    "the float library is not known to compute alpha={alpha} as ONNX Runtime does"
+                ));
             }
             let alpha = by.number(alpha);
             let small = by.value("Div", &[x, &alpha]);
