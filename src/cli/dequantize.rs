@@ -25,22 +25,7 @@ struct Real {
 pub(super) fn run(args: &DequantizeArgs) -> Result<Report, Failure> {
     effect::dequantize(args)?;
     let form = Form::of(args);
-    if form != Form::Folder {
-        places::writes("--output", &args.output)?;
-    }
-    let found = if !args.path.is_dir() {
-        vec![of_file(args)?]
-    } else if Dump::is_dump(&args.path) {
-        of_dump(&args.path, args, "")?
-    } else {
-        let mut found = Vec::new();
-        for dir in dumps_below(&args.path)? {
-            let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            found.extend(of_dump(&dir, args, &format!("{name}/"))?);
-        }
-        found
-    };
-    let written = write(args, form, &found)?;
+    let written = if form == Form::Folder { folder(args)? } else { one_file(args, form)? };
     let text = if args.json {
         let list: Vec<_> = written
             .iter()
@@ -51,6 +36,36 @@ pub(super) fn run(args: &DequantizeArgs) -> Result<Report, Failure> {
         format!("{} tensors written to {}\n", format::grouped(written.len() as u64), args.output.display())
     };
     Ok(Report::fine(text))
+}
+
+/// What is read at a time.
+enum Part {
+    File,
+    /// A dump, and what its tensors' names get in front.
+    Dump(PathBuf, String),
+}
+
+impl Part {
+    fn read(&self, args: &DequantizeArgs) -> Result<Vec<Real>, Failure> {
+        match self {
+            Part::File => Ok(vec![of_file(args)?]),
+            Part::Dump(dir, before) => of_dump(dir, args, before),
+        }
+    }
+}
+
+fn parts(args: &DequantizeArgs) -> Result<Vec<Part>, Failure> {
+    if !args.path.is_dir() {
+        return Ok(vec![Part::File]);
+    }
+    if Dump::is_dump(&args.path) {
+        return Ok(vec![Part::Dump(args.path.clone(), String::new())]);
+    }
+    let named = |dir: PathBuf| {
+        let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Part::Dump(dir, format!("{name}/"))
+    };
+    Ok(dumps_below(&args.path)?.into_iter().map(named).collect())
 }
 
 /// The dumps in a folder, by name: one for each stacked input.
@@ -192,42 +207,50 @@ impl Form {
     }
 }
 
-/// Writes the tensors; gives the file of each.
-fn write(args: &DequantizeArgs, form: Form, found: &[Real]) -> Result<Vec<(String, PathBuf)>, Failure> {
+/// Writes all tensors into one file; gives it for each.
+fn one_file(args: &DequantizeArgs, form: Form) -> Result<Vec<(String, PathBuf)>, Failure> {
     let output = args.output.as_path();
-    match form {
-        Form::Npz => {
-            let named = found.iter().map(|r| (r.stem.as_str(), &r.values));
-            let bytes = tensor_file::to_npz(named).map_err(|e| Failure::tensor(output, e))?;
-            places::write(output, &bytes)?;
-        }
-        Form::Npy | Form::Csv => {
-            let [one] = found else {
-                let what = format!("{} tensors do not fit into one file", found.len());
-                return Err(Failure::usage(what).help("give a folder or an .npz, or choose one with --layer"));
-            };
-            places::write(output, &content(output, one, form == Form::Csv)?)?;
-        }
-        Form::Folder => {
-            let extension = if args.csv { "csv" } else { "npy" };
-            let file = |real: &Real| output.join(format!("{}.{extension}", real.stem));
-            places::writes_in_folder("--output", output)?;
-            for real in found {
-                places::writes_in_folder("--output", &file(real))?;
-            }
-            places::try_folder(output)?;
-            let mut batch = Batch::new();
-            batch.folder(output)?;
-            for real in found {
-                let path = file(real);
-                batch.folder(path.parent().unwrap_or(output))?;
-                batch.file(&path, &content(&path, real, args.csv)?)?;
-            }
-            batch.finish()?;
-            return Ok(found.iter().map(|r| (r.tensor.clone(), file(r))).collect());
+    places::writes("--output", output)?;
+    let mut found = Vec::new();
+    for part in parts(args)? {
+        found.extend(part.read(args)?);
+    }
+    if form == Form::Npz {
+        let named = found.iter().map(|r| (r.stem.as_str(), &r.values));
+        let bytes = tensor_file::to_npz(named).map_err(|e| Failure::tensor(output, e))?;
+        places::write(output, &bytes)?;
+    } else {
+        let [one] = found.as_slice() else {
+            let what = format!("{} tensors do not fit into one file", found.len());
+            return Err(Failure::usage(what).help("give a folder or an .npz, or choose one with --layer"));
+        };
+        places::write(output, &content(output, one, form == Form::Csv)?)?;
+    }
+    Ok(found.into_iter().map(|r| (r.tensor, output.to_path_buf())).collect())
+}
+
+/// Writes a file for each tensor, dump by dump: all of them together may be more than memory holds.
+fn folder(args: &DequantizeArgs) -> Result<Vec<(String, PathBuf)>, Failure> {
+    let output = args.output.as_path();
+    let extension = if args.csv { "csv" } else { "npy" };
+    places::writes_in_folder("--output", output)?;
+    let mut batch = Batch::new();
+    let mut written = Vec::new();
+    for part in parts(args)? {
+        let found = part.read(args)?;
+        // Once it is known what is read: a file that is must be called that, not a place that is no folder.
+        places::try_folder(output)?;
+        batch.folder(output)?;
+        for real in found {
+            let path = output.join(format!("{}.{extension}", real.stem));
+            places::writes_in_folder("--output", &path)?;
+            batch.folder(path.parent().unwrap_or(output))?;
+            batch.file(&path, &content(&path, &real, args.csv)?)?;
+            written.push((real.tensor, path));
         }
     }
-    Ok(found.iter().map(|r| (r.tensor.clone(), output.to_path_buf())).collect())
+    batch.finish()?;
+    Ok(written)
 }
 
 fn content(path: &Path, real: &Real, csv: bool) -> Result<Vec<u8>, Failure> {

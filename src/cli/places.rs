@@ -16,12 +16,22 @@ use crate::files::{self, Batch, Identity};
 const STDOUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
 
 /// Files of the command of this process.
-static ACCOUNT: Mutex<Account> = Mutex::new(Account { inputs: BTreeMap::new(), outputs: Vec::new() });
+static ACCOUNT: Mutex<Account> = Mutex::new(Account {
+    inputs: BTreeMap::new(),
+    outputs: BTreeMap::new(),
+    replaced: Vec::new(),
+    stdout: None,
+});
 
 struct Account {
     /// What was read, as it was called.
     inputs: BTreeMap<Identity, PathBuf>,
-    outputs: Vec<Output>,
+    /// Files that are written; there may be thousands.
+    outputs: BTreeMap<Identity, Output>,
+    /// Folders that are replaced, with all that is in them.
+    replaced: Vec<Output>,
+    /// The option whose output goes to standard output.
+    stdout: Option<String>,
 }
 
 struct Output {
@@ -30,10 +40,6 @@ struct Output {
     path: PathBuf,
     /// Where it lies, links resolved.
     resolved: PathBuf,
-    /// None for devices and pipes, which may be input and output.
-    identity: Option<Identity>,
-    /// Everything below it is replaced, too.
-    folder: bool,
 }
 
 fn account() -> MutexGuard<'static, Account> {
@@ -48,7 +54,7 @@ pub(super) fn is_stdout(path: &Path) -> bool {
 
 /// Whether an output of this command goes to standard output, so that the report must not.
 pub(super) fn stdout_taken() -> bool {
-    account().outputs.iter().any(|o| is_stdout(&o.path))
+    account().stdout.is_some()
 }
 
 /// Declares that the command will write a file, and tries whether it can.
@@ -134,62 +140,71 @@ pub(super) fn try_folder(path: &Path) -> Result<(), Failure> {
 }
 
 fn declare(option: &str, path: &Path, folder: bool) -> Result<(), Failure> {
-    let identity = if is_stdout(path) { None } else { Identity::of(path) };
-    let resolved = files::resolved(path);
-    let new = Output { option: option.into(), path: path.into(), resolved, identity, folder };
     let mut account = account();
-    if let Some(other) = account.outputs.iter().find(|o| within(o, &new) || within(&new, o)) {
-        let inner = if within(other, &new) { &new } else { other };
-        let why = format!(
-            "{} is replaced, with all that is in it",
-            if within(other, &new) { &other.option } else { &new.option }
-        );
-        return Err(Failure::usage(format!("{} {} lies in it", inner.option, inner.path.display()))
-            .why(&why)
-            .help("choose another place"));
-    }
-    if let Some(other) = account.outputs.iter().find(|o| same(o, &new)) {
-        let what = format!("{} and {} name the same file", other.option, new.option);
-        let why = format!("{} and {}", other.path.display(), new.path.display());
-        return Err(Failure::usage(what).why(&why).help("give each output a name of its own"));
-    }
-    for (identity, input) in &account.inputs {
-        if takes(&new, identity, input) {
-            return Err(conflict(&new, input));
+    if is_stdout(path) {
+        if let Some(other) = account.stdout.replace(option.into()) {
+            return Err(same(&other, option, "standard output"));
         }
+        return Ok(());
     }
-    account.outputs.push(new);
+    // Devices and pipes may be input and output.
+    let Some(identity) = Identity::of(path) else { return Ok(()) };
+    let new = Output { option: option.into(), path: path.into(), resolved: files::resolved(path) };
+    let taken = account.outputs.get(&identity);
+    if let Some(other) = taken.or_else(|| account.replaced.iter().find(|o| o.resolved == new.resolved)) {
+        let both = format!("{} and {}", other.path.display(), new.path.display());
+        return Err(same(&other.option, option, &both));
+    }
+    if let Some(outer) = account.replaced.iter().find(|o| new.resolved.starts_with(&o.resolved)) {
+        return Err(inside(&new, outer));
+    }
+    if let Some(inner) = account.outputs.values().find(|o| folder && o.resolved.starts_with(&new.resolved)) {
+        return Err(inside(inner, &new));
+    }
+    if let Some(input) = account.inputs.get(&identity) {
+        return Err(conflict(&new, input, false));
+    }
+    if let Some(input) = account.inputs.values().find(|input| folder && lies_in(input, &new)) {
+        return Err(conflict(&new, input, true));
+    }
+    if folder {
+        account.replaced.push(new);
+    } else {
+        account.outputs.insert(identity, new);
+    }
     Ok(())
 }
 
-fn same(a: &Output, b: &Output) -> bool {
-    is_stdout(&a.path) && is_stdout(&b.path) || a.identity.is_some() && a.identity == b.identity
+fn same(option: &str, other: &str, names: &str) -> Failure {
+    Failure::usage(format!("{option} and {other} name the same file"))
+        .why(&names)
+        .help("give each output a name of its own")
 }
 
-/// Whether an output lies in a folder that another one replaces.
-fn within(folder: &Output, inner: &Output) -> bool {
-    folder.folder && inner.resolved != folder.resolved && inner.resolved.starts_with(&folder.resolved)
+/// An output in a folder that another one replaces.
+fn inside(inner: &Output, outer: &Output) -> Failure {
+    Failure::usage(format!("{} {}", inner.option, inner.path.display()))
+        .why(&format!("it lies in {}, which {} replaces", outer.path.display(), outer.option))
+        .help("choose another place; nothing was written")
 }
 
-/// Whether an output takes the place of an input.
-fn takes(output: &Output, identity: &Identity, input: &Path) -> bool {
-    if output.identity.as_ref() == Some(identity) {
-        return true;
-    }
-    output.folder && input.canonicalize().is_ok_and(|input| input.starts_with(&output.resolved))
+fn lies_in(input: &Path, folder: &Output) -> bool {
+    input.canonicalize().is_ok_and(|input| input.starts_with(&folder.resolved))
 }
 
-fn conflict(output: &Output, input: &Path) -> Failure {
+/// `within`: the input lies in the output, a folder that is replaced.
+fn conflict(output: &Output, input: &Path, within: bool) -> Failure {
     let Output { option, path, .. } = output;
-    let what = format!("{option} {}", path.display());
-    let why = if output.folder && path != input {
+    let why = if within {
         format!("the folder is replaced, and this command reads '{}' in it", input.display())
     } else if path == input {
         "this command reads it, too".to_string()
     } else {
         format!("this command reads it, too, as '{}'", input.display())
     };
-    Failure::usage(what).why(&why).help("choose another place; nothing was written")
+    Failure::usage(format!("{option} {}", path.display()))
+        .why(&why)
+        .help("choose another place; nothing was written")
 }
 
 /// Declares that the command reads a file.
@@ -199,8 +214,11 @@ fn conflict(output: &Output, input: &Path) -> Failure {
 pub(super) fn reads(path: &Path) -> Result<(), Failure> {
     let Some(identity) = Identity::of(path).filter(|_| !path.is_dir()) else { return Ok(()) };
     let mut account = account();
-    if let Some(output) = account.outputs.iter().find(|o| takes(o, &identity, path)) {
-        return Err(conflict(output, path));
+    if let Some(output) = account.outputs.get(&identity) {
+        return Err(conflict(output, path, false));
+    }
+    if let Some(output) = account.replaced.iter().find(|o| lies_in(path, o)) {
+        return Err(conflict(output, path, true));
     }
     if Identity::of(Path::new("/dev/stdout")).is_some_and(|stdout| stdout == identity) {
         let why = format!("this command reads '{}', and standard output goes to it", path.display());

@@ -151,7 +151,8 @@ pub struct Batch {
 
 #[derive(Debug)]
 enum Step {
-    Put(Staged),
+    /// A name, and the file that gets it.
+    Put(PathBuf, Beside),
     Remove(PathBuf),
 }
 
@@ -189,9 +190,15 @@ impl Batch {
     /// # Errors
     /// As [`Staged::create`]; also a full disk.
     pub fn file(&mut self, path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-        let mut staged = Staged::create(path)?;
-        staged.write_all(bytes).map_err(FileError::at("write", path))?;
-        self.steps.push(Step::Put(staged));
+        let written = || {
+            let mut staged = Staged::open(path)?;
+            staged.write_all(bytes)?;
+            // Closed at once: there may be more files than a process may have open.
+            staged.close()
+        };
+        if let (target, Some(beside)) = written().map_err(FileError::at("write", path))? {
+            self.steps.push(Step::Put(target, beside));
+        }
         Ok(())
     }
 
@@ -213,23 +220,13 @@ impl Batch {
     }
 
     fn put(&mut self) -> Result<(), FileError> {
-        let mut written = Vec::new();
+        let mut changed: Vec<Changed> = Vec::new();
         for step in std::mem::take(&mut self.steps) {
-            written.push(match step {
-                Step::Put(staged) => {
-                    let path = staged.target.clone();
-                    let (target, beside) = staged.close().map_err(FileError::at("write", &path))?;
-                    match beside {
-                        Some(beside) => (target, Some(beside)),
-                        None => continue,
-                    }
-                }
+            let (target, beside) = match step {
+                Step::Put(target, beside) => (target, Some(beside)),
                 // A link goes, not what it points to.
                 Step::Remove(path) => (path, None),
-            });
-        }
-        let mut changed: Vec<Changed> = Vec::new();
-        for (target, beside) in written {
+            };
             match change(&target, beside) {
                 Ok(change) => changed.extend(change),
                 Err(error) => {
