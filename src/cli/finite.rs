@@ -32,21 +32,24 @@ pub(super) fn of(meta: &Meta, inputs: &Inputs) -> Vec<NotFinite> {
     let mut found: Vec<NotFinite> = Vec::new();
     for run in 0..inputs.runs {
         for (name, bytes) in inputs.sample(run) {
-            let (mut nan, mut infinite) = (0, 0);
-            if floats(name) {
-                for v in bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)) {
-                    nan += u64::from(v.is_nan());
-                    infinite += u64::from(v.is_infinite());
-                }
-            }
             // An input that serves all runs is told once.
-            if nan + infinite > 0 && (run == 0 || inputs.varies(name)) {
-                let (input, label) = (name.to_string(), inputs.label_of(name, run));
-                found.push(NotFinite { input, label, nan, infinite, values: bytes.len() as u64 / 4 });
+            if floats(name) && (run == 0 || inputs.varies(name)) {
+                found.extend(among(name, bytes, || inputs.label_of(name, run)));
             }
         }
     }
     found
+}
+
+/// One input of floats, if it has NaN or infinities.
+pub(super) fn among(name: &str, bytes: &[u8], label: impl FnOnce() -> String) -> Option<NotFinite> {
+    let (mut nan, mut infinite) = (0, 0);
+    for v in bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)) {
+        nan += u64::from(v.is_nan());
+        infinite += u64::from(v.is_infinite());
+    }
+    let values = bytes.len() as u64 / 4;
+    (nan + infinite > 0).then(|| NotFinite { input: name.into(), label: label(), nan, infinite, values })
 }
 
 /// Refuses inputs that are no numbers where nothing could be learned from a run on them.

@@ -72,7 +72,8 @@ fn filled(text: &str, width: usize) -> String {
         let mut column = 0;
         for (at, word) in line.split(' ').enumerate() {
             let length = word.chars().count();
-            if at > 0 && column > indent && column + 1 + length > width {
+            if length > 0 && column > indent && column + 1 + length > width {
+                filled.truncate(filled.trim_end_matches(' ').len());
                 filled.push('\n');
                 filled.push_str(&" ".repeat(indent + GAP));
                 column = indent + GAP;
@@ -259,7 +260,7 @@ mod tests {
         let text = "one two three four\n  five  six seven eight\n\nshort\n";
         assert_eq!(
             filled(text, 10),
-            "one two\n  three\n  four\n  five  six\n    seven\n    eight\n\nshort\n"
+            "one two\n  three\n  four\n  five\n    six\n    seven\n    eight\n\nshort\n"
         );
         assert_eq!(filled(text, 80), text);
         assert_eq!(filled("a/path/that/is/long and more", 10), "a/path/that/is/long\n  and more");

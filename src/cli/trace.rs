@@ -201,3 +201,22 @@ fn address(text: &str, header: &Header) -> Result<(Space, i64), Failure> {
     }
     Ok((space, at))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commas_part_three_digits_each() {
+        for (text, value) in
+            [("0", 0), ("1000", 1000), ("1,000", 1000), ("12,345,678", 12_345_678), ("0x3e8", 1000)]
+        {
+            assert_eq!(number(text), Some(value), "{text}");
+        }
+        for text in
+            ["", ",", "1,", ",000", "1,2", "1000,000", "1,0000", "1,,000", "+1", "-1", "0x", "0x+1", "1,+00"]
+        {
+            assert_eq!(number(text), None, "{text}");
+        }
+    }
+}

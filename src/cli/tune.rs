@@ -14,7 +14,7 @@ use super::failure::{Failure, INPUT, NO, UNSUPPORTED};
 use super::feed::Feed;
 use super::progress::Progress;
 use super::quantize::{self as command, Prepared, with_ending};
-use super::{Report, effect, format, given, machines, model, pareto, places, sidecar};
+use super::{Report, effect, finite, format, given, machines, model, pareto, places, sidecar};
 use crate::compiler::CompileOptions;
 use crate::files::{self, Batch};
 use crate::float::Engine;
@@ -153,7 +153,14 @@ fn measured_inputs(args: &TuneArgs, feed: &Feed) -> Result<Vec<Input>, Failure> 
         return Err(effect::none(&format!("--samples {samples}"), &why));
     }
     let read = (0..samples).map(|at| feed.read(at).map_err(|why| Failure::new(INPUT, why)));
-    read.collect()
+    let inputs: Vec<Input> = read.collect::<Result<_, _>>()?;
+    let label = |at: usize| feed.names().get(at).cloned().unwrap_or_default();
+    for (at, input) in inputs.iter().enumerate() {
+        let floats = input.iter().filter(|(_, t)| t.element == Element::F32);
+        let found: Vec<_> = floats.filter_map(|(n, t)| finite::among(n, &t.bytes, || label(at))).collect();
+        finite::numbers(&found)?;
+    }
+    Ok(inputs)
 }
 
 /// The labels of the first `count` inputs. The file has one for each of those, or of all that are used, or of all that are
@@ -469,4 +476,19 @@ fn layers(prepared: &Prepared, item: &Item) -> String {
     let from = graph.node.iter().find(|n| n.output.contains(name)).map_or_else(|| "input".into(), named);
     let to: Vec<String> = graph.node.iter().filter(|n| n.input.contains(name)).map(named).collect();
     format!("{from} → {}", if to.is_empty() { "output".into() } else { to.join(", ") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_of_cycles_has_one_sign_of_each_kind() {
+        for text in ["+20%", "20%", "+20", "20"] {
+            assert_eq!(percent(text).unwrap(), 0.2, "{text}");
+        }
+        for text in ["++20%", "+20%%", "-20%", "%", "+", "", "+inf%", "+nan", "2 0%"] {
+            assert!(percent(text).is_err(), "{text}");
+        }
+    }
 }

@@ -70,12 +70,8 @@ fn a_sidecar_belongs_to_the_model_beside_it() {
     let dir = crate::scratch("quantize_sidecar");
     let path = |name: &str| dir.join(name).to_string_lossy().into_owned();
     std::fs::copy(FLOAT, path("f.onnx")).unwrap();
-    let array = rcar_iss::tensor_file::TensorData {
-        element: rcar_iss::tensor_file::Element::F32,
-        shape: vec![1, 1, 28, 28],
-        bytes: vec![0; 4 * 784],
-    };
-    rcar_iss::tensor_file::write(Path::new(&path("x.npy")), &array).unwrap();
+    let array = TensorData { element: Element::F32, shape: vec![1, 1, 28, 28], bytes: vec![0; 4 * 784] };
+    tensor_file::write(Path::new(&path("x.npy")), &array).unwrap();
     let quantize = |more: &[&str]| rcar(&[&["quantize", &path("f.onnx")], more].concat());
     let fine = |more: &[&str]| {
         let o = quantize(more);
