@@ -49,7 +49,7 @@ pub fn try_place(path: &Path) -> Result<(), FileError> {
     tried().map_err(FileError::at("write", path))
 }
 
-/// A file that is being written. Dropped without [`put`](Staged::put) it leaves what was there before.
+/// A file that is being written. Dropped without [`finish`](Staged::finish) it leaves what was there before.
 #[derive(Debug)]
 pub struct Staged {
     out: BufWriter<Output>,
