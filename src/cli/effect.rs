@@ -227,12 +227,8 @@ pub(super) fn engine(args: &EngineArgs, why: &str) -> Result<(), Failure> {
 
 /// Options of a reference that is not what they are for.
 pub(super) fn reference(args: &ReferenceArgs, files: bool) -> Result<(), Failure> {
-    if files {
-        Ok(())
-    } else {
-        let why = "the reference is a float network, whose order of axes is known; this is for files";
-        first(&[(args.reference_layout.is_some(), "--reference-layout")], why)
-    }
+    let why = "the reference is a float network, whose order of axes is known; this is for files";
+    first(&[(!files && args.reference_layout.is_some(), "--reference-layout")], why)
 }
 
 /// What `compare` is asked to judge and to write.

@@ -28,6 +28,7 @@ mod quantize_cli;
 mod quantize_values;
 mod races;
 mod random;
+mod refused;
 mod removal;
 mod report;
 mod small;
