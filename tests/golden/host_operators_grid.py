@@ -756,6 +756,15 @@ for direction in ("forward", "reverse", "bidirectional"):
     grid("GRU", f"reset-{direction}", recurrent("GRU", d, h=True), outputs=2, hidden_size=4, direction=direction, linear_before_reset=1)
     grid("GRU", f"reset-{direction}-activations", recurrent("GRU", d, bias=False), outputs=1, hidden_size=4, direction=direction, linear_before_reset=1, activations=["Sigmoid", "Tanh"] * d)
 grid("GRU", "reset-lengths", recurrent("GRU", lengths=[2, 3]), outputs=2, hidden_size=4, linear_before_reset=1)
+for direction in ("forward", "reverse", "bidirectional"):
+    d = 2 if direction == "bidirectional" else 1
+    for lengths in ([2, 3], [0, 1], [3, 3]):
+        n = "".join(map(str, lengths))
+        gru = {"hidden_size": 4, "linear_before_reset": 1, "direction": direction}
+        grid("GRU", f"lengths{n}-{direction}", recurrent("GRU", d, lengths=lengths, h=True), outputs=2, **gru)
+        grid("LSTM", f"lengths{n}-{direction}", recurrent("LSTM", d, lengths=lengths, h=True, c=True), outputs=2, hidden_size=4, direction=direction)
+    grid("GRU", f"lengths-{direction}-activations", recurrent("GRU", d, bias=False, lengths=[2, 3]), outputs=1, activations=["Sigmoid", "Tanh"] * d, **gru)
+    grid("LSTM", f"lengths-{direction}-activations", recurrent("LSTM", d, bias=False, lengths=[2, 3]), outputs=1, hidden_size=4, direction=direction, activations=["Sigmoid", "Tanh", "Tanh"] * d)
 grid("GRU", "reset-layout0", recurrent("GRU"), outputs=2, hidden_size=4, linear_before_reset=1, layout=0, since=14)
 grid("Attention", "truth", lambda rng, o: [*[random(rng, "f32", (1, 2, 3, 4), -1, 1) for _ in "qkv"], np.tril(np.ones((3, 3), bool))])
 for form, outputs, more in (("bare", 1, {}), ("sums", 4, {"epsilon": 1e-5})):

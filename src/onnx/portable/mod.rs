@@ -6,11 +6,12 @@
 //! into that library go through here; files that this tool writes keep the nodes that they had.
 
 mod held;
+mod lengths;
 mod rewrite;
 mod table;
 mod windows;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::names::Names;
 use super::proto::tensor_proto::DataType;
@@ -28,14 +29,7 @@ pub(crate) fn portable(model: &mut ModelProto) -> Result<bool, String> {
     let opset = version(&model.opset_import, "");
     let Some(graph) = &mut model.graph else { return Ok(false) };
     let types = check_types(graph, &model.opset_import).values;
-    let mut pass = Pass {
-        opset,
-        opsets: &model.opset_import,
-        types,
-        lines: BTreeSet::new(),
-        names: Names::of(graph),
-        changed: false,
-    };
+    let mut pass = Pass::over(graph, opset, &model.opset_import, types);
     pass.graph(graph, &Known::default())?;
     Ok(pass.changed)
 }
@@ -46,9 +40,8 @@ pub(crate) fn portable(model: &mut ModelProto) -> Result<bool, String> {
 pub fn leans_on(model: &ModelProto) -> Option<BTreeSet<String>> {
     let mut graph = model.graph.clone()?;
     let types = check_types(&graph, &model.opset_import).values;
-    let names = Names::of(&graph);
-    let (opset, opsets) = (version(&model.opset_import, ""), model.opset_import.as_slice());
-    let mut pass = Pass { opset, opsets, types, lines: BTreeSet::new(), names, changed: false };
+    let opset = version(&model.opset_import, "");
+    let mut pass = Pass::over(&graph, opset, &model.opset_import, types);
     pass.graph(&mut graph, &Known::default()).ok()?;
     Some(pass.lines)
 }
@@ -126,11 +119,25 @@ struct Pass<'a> {
     types: BTreeMap<String, DataType>,
     /// Lines of the table that the nodes so far lean on.
     lines: BTreeSet<String>,
+    /// Values that a node reads or that leave a graph.
+    read: BTreeSet<String>,
     names: Names,
     changed: bool,
 }
 
-impl Pass<'_> {
+impl<'a> Pass<'a> {
+    fn over(
+        graph: &GraphProto,
+        opset: i64,
+        opsets: &'a [OperatorSetIdProto],
+        types: BTreeMap<String, DataType>,
+    ) -> Pass<'a> {
+        let mut read = BTreeSet::new();
+        reads(graph, &mut read);
+        let names = Names::of(graph);
+        Pass { opset, opsets, types, lines: BTreeSet::new(), read, names, changed: false }
+    }
+
     fn graph(&mut self, graph: &mut GraphProto, outer: &Known) -> Result<(), String> {
         let mut known = outer.clone();
         for tensor in &graph.initializer {
@@ -144,13 +151,20 @@ impl Pass<'_> {
                 known.ranks.insert(info.name().into(), shape.dim.len());
             }
         }
-        let nodes = std::mem::take(&mut graph.node);
-        for mut node in nodes {
+        let mut nodes: VecDeque<NodeProto> = std::mem::take(&mut graph.node).into();
+        while let Some(mut node) = nodes.pop_front() {
             let mut inner = node.attribute.iter_mut().flat_map(|a| a.g.iter_mut().chain(&mut a.graphs));
             inner.try_for_each(|g| self.graph(g, &known))?;
             known.see(&node);
             if matches!(node.domain(), "" | "ai.onnx") {
                 self.changed |= flags(&mut node);
+                if let Some(written) = lengths::rewritten(&node, self.opset, &self.read, &mut self.names) {
+                    graph.initializer.extend(written.initializers);
+                    // What it is written as is held, too.
+                    written.nodes.into_iter().rev().for_each(|n| nodes.push_front(n));
+                    self.changed = true;
+                    continue;
+                }
             }
             let told = |why: String| format!("node \"{}\" ({}): {why}", node.name(), node.op_type());
             self.hold(&node, &known).map_err(told)?;
@@ -193,6 +207,15 @@ impl Pass<'_> {
         let made = node.output.iter().map(|o| self.types.get(o).copied()).collect();
         self.lines.extend(held::judged(&Asked { node, opset, types, made })?);
         Ok(())
+    }
+}
+
+/// Collects what the nodes of a graph read, those of the graphs inside them included, and what leaves them.
+fn reads(graph: &GraphProto, read: &mut BTreeSet<String>) {
+    read.extend(graph.output.iter().map(|o| o.name().to_string()));
+    for node in &graph.node {
+        read.extend(node.input.iter().filter(|i| !i.is_empty()).cloned());
+        node.attribute.iter().flat_map(|a| a.g.iter().chain(&a.graphs)).for_each(|g| reads(g, read));
     }
 }
 

@@ -15,6 +15,12 @@ pub(super) struct Written {
     pub(super) initializers: Vec<TensorProto>,
 }
 
+impl From<Writer<'_>> for Written {
+    fn from(by: Writer<'_>) -> Written {
+        Written { nodes: by.nodes, initializers: by.initializers }
+    }
+}
+
 /// Writes one node as others, if the library would misread it.
 pub(super) fn rewritten(
     node: &NodeProto,
@@ -23,7 +29,7 @@ pub(super) fn rewritten(
     types: &BTreeMap<String, DataType>,
     names: &mut Names,
 ) -> Result<Option<Written>, String> {
-    let mut by = Writer { names, of: node, nodes: Vec::new(), initializers: Vec::new() };
+    let mut by = Writer::of(node, names);
     let (Some(x), Some(y)) = (node.input.first(), node.output.first()) else { return Ok(None) };
     let real = types.get(x).is_none_or(|t| matches!(t, DataType::Float | DataType::Double));
     match node.op_type() {
@@ -173,19 +179,24 @@ pub(super) fn rewritten(
         }
         _ => return Ok(None),
     }
-    Ok(Some(Written { nodes: by.nodes, initializers: by.initializers }))
+    Ok(Some(by.into()))
 }
 
-struct Writer<'a> {
+/// Writes nodes that stand for another one.
+pub(super) struct Writer<'a> {
     names: &'a mut Names,
     of: &'a NodeProto,
     nodes: Vec<NodeProto>,
     initializers: Vec<TensorProto>,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
+    pub(super) fn of(node: &'a NodeProto, names: &'a mut Names) -> Writer<'a> {
+        Writer { names, of: node, nodes: Vec::new(), initializers: Vec::new() }
+    }
+
     /// Adds a node with a given result.
-    fn put(&mut self, op: &str, inputs: &[&str], output: &str, attribute: Vec<AttributeProto>) {
+    pub(super) fn put(&mut self, op: &str, inputs: &[&str], output: &str, attribute: Vec<AttributeProto>) {
         self.nodes.push(NodeProto {
             input: inputs.iter().map(|i| (*i).to_string()).collect(),
             output: vec![output.into()],
@@ -198,18 +209,18 @@ impl Writer<'_> {
     }
 
     /// Adds a node; returns the name of its result.
-    fn value_with(&mut self, op: &str, inputs: &[&str], attribute: Vec<AttributeProto>) -> String {
+    pub(super) fn value_with(&mut self, op: &str, inputs: &[&str], attribute: Vec<AttributeProto>) -> String {
         let stem = self.of.output.first().map_or("", String::as_str);
         let output = self.names.own(&format!("{stem}.{op}"));
         self.put(op, inputs, &output, attribute);
         output
     }
 
-    fn value(&mut self, op: &str, inputs: &[&str]) -> String {
+    pub(super) fn value(&mut self, op: &str, inputs: &[&str]) -> String {
         self.value_with(op, inputs, vec![])
     }
 
-    fn constant(&mut self, shape: Vec<usize>, data: Data) -> String {
+    pub(super) fn constant(&mut self, shape: Vec<usize>, data: Data) -> String {
         let stem = self.of.output.first().map_or("", String::as_str);
         let name = self.names.own(&format!("{stem}.constant"));
         self.initializers.push(Constant { name: String::new(), shape, data }.to_proto(&name));
@@ -284,7 +295,7 @@ fn real(node: &NodeProto, name: &str, default: f32) -> f32 {
     attribute(node, name).and_then(|a| a.f).unwrap_or(default)
 }
 
-fn whole(name: &str, value: i64) -> AttributeProto {
+pub(super) fn whole(name: &str, value: i64) -> AttributeProto {
     AttributeProto {
         name: Some(name.into()),
         r#type: Some(AttributeType::Int as i32),
