@@ -11,12 +11,12 @@ use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput};
-use rcar_iss::isa::{EType, QuantDesc, Queue, Space, TensorDesc, WindowDesc};
-use rcar_iss::sim::engine::Engine;
-use rcar_iss::sim::engine::fast::{Fast, Level};
-use rcar_iss::sim::op::ConvOp;
-use rcar_iss::sim::validate::Memories;
-use rcar_iss::sim::{Memory, OpKind, QueueOp};
+use rcar_iss::kernels::aligned::Aligned;
+use rcar_iss::kernels::cpu::Level;
+use rcar_iss::kernels::dense::{self, Lists, Start, Tile};
+use rcar_iss::kernels::epilogue::{Bounds, Epilogue, Scale};
+use rcar_iss::kernels::peak;
+use rcar_iss::kernels::view::{View, ViewMut};
 use rten_gemm::{GemmExecutor, GemmInputA, GemmInputB, GemmOptions};
 use rten_tensor::NdTensor;
 use rten_tensor::prelude::*;
@@ -58,67 +58,72 @@ const NETWORKS: [(&str, &[Layer]); 2] = [
     ),
 ];
 
-const SPM: u64 = 16 << 20;
-const WEIGHTS: i64 = 4 << 20;
-const MULTIPLIERS: i64 = 14 << 20;
-const RESULT: i64 = 15 << 20;
 /// Bytes of accumulators of a tile, as many as a compiled program's have.
 const TILE: u32 = 128 << 10;
 
-fn tensor(space: Space, etype: EType, base: i64, dims: [u32; 4]) -> TensorDesc {
-    let size = etype.bytes() as i64;
-    let [_, b, c, d] = dims.map(i64::from);
-    TensorDesc {
-        base,
-        dims,
-        strides: [b * c * d * size, c * d * size, d * size, size],
-        zero_point: 0,
-        space,
-        etype,
-        lanes: 1,
-    }
+/// A tile of a layer, its requantization included, as an engine gives it to the kernels.
+struct Product {
+    src: Aligned<u8>,
+    weights: Aligned<u8>,
+    sums: Vec<i32>,
+    multipliers: Vec<f32>,
+    taps: Vec<usize>,
+    step: [usize; 2],
+    extent: [usize; 2],
+    quads: usize,
+    oc: usize,
+    macs: u64,
 }
 
-/// A tile of a layer: its operations and how many multiply-accumulates they are.
-fn tile(&(extent, ic, oc, k): &Layer) -> ([QueueOp; 2], u64) {
-    let oc = oc.min(256);
-    let rows = (TILE / (extent * oc * 4)).clamp(1, extent);
-    let taps = u32::from(k);
-    let dst = tensor(Space::Acc, EType::S32, 0, [1, rows, extent, oc]);
-    let conv = ConvOp {
-        dst,
-        src: tensor(Space::Spm, EType::U8, 0, [1, rows + taps - 1, extent + taps - 1, ic]),
-        weights: TensorDesc {
-            strides: [0; 4],
-            ..tensor(Space::Spm, EType::S8, WEIGHTS, [oc, taps, taps, ic])
-        },
-        bias: None,
-        accumulate: false,
-        window: WindowDesc { kernel: [k; 2], stride: [1; 2], dilation: [1; 2], pads: [0; 4] },
-        origin: [0; 2],
-        pruned: None,
-    };
-    let mut quant = QuantDesc::from_bytes(&[0; QuantDesc::BYTES]).unwrap();
-    (quant.lo, quant.hi, quant.table) = (0, 255, MULTIPLIERS);
-    quant.mode = rcar_iss::isa::QuantMode::Channel;
-    let to = tensor(Space::Spm, EType::U8, RESULT, dst.dims);
-    let op = |queue, kind| QueueOp { seq: 0, pc: 0, queue, kind, tickets: [None; 2], layer: None };
-    let macs = u64::from(rows * extent) * u64::from(oc * taps * taps * ic);
-    ([op(Queue::Mac, OpKind::Conv(conv)), op(Queue::Vec, OpKind::Requant { dst: to, src: dst, quant })], macs)
-}
-
-fn memory() -> Memory {
-    let sizes = Memories { dram: 64, writable: 64, spm: SPM, acc: 1 << 20 };
-    let mut m = Memory::new([0_u8; 64][..].into(), &sizes);
-    for (i, b) in m.write(Space::Spm, 0, SPM as usize).iter_mut().enumerate() {
-        *b = (i * 31 % 251) as u8;
+impl Product {
+    fn of(&(extent, ic, oc, k): &Layer) -> Product {
+        let oc = oc.min(256);
+        let rows = (TILE / (extent * oc * 4)).clamp(1, extent);
+        let macs = u64::from(rows * extent) * u64::from(oc * ic) * u64::from(k).pow(2);
+        let [rows, columns, ic, oc, k] = [rows, extent, ic, oc, k.into()].map(|n| n as usize);
+        let filled = |len: usize| {
+            let mut bytes = Aligned::default();
+            bytes.room(len).iter_mut().enumerate().for_each(|(i, b)| *b = (i * 31 % 251) as u8);
+            bytes
+        };
+        let row = (columns + k - 1) * ic;
+        // The taps of a row follow each other without gaps: one tap with more channels.
+        let taps = (0..k).map(|y| y * row).collect();
+        Product {
+            src: filled((rows + k - 1) * row),
+            weights: filled(oc * k * k * ic),
+            sums: vec![0; oc],
+            multipliers: vec![1e-4; oc.next_multiple_of(64)],
+            taps,
+            step: [row, ic],
+            extent: [rows, columns],
+            quads: k * ic / 4,
+            oc,
+            macs,
+        }
     }
-    m.write(Space::Spm, MULTIPLIERS, 1024)
-        .as_chunks_mut()
-        .0
-        .iter_mut()
-        .for_each(|b| *b = 1e-4_f32.to_le_bytes());
-    m
+
+    fn tile<'a>(&'a self, to: &'a mut [u8]) -> Tile<'a> {
+        let bounds = Bounds { zero_point: 0, clamp: [0, 255] };
+        let scale = Scale { multipliers: &self.multipliers, small: true, bounds, signed: false, guard: None };
+        Tile {
+            src: View::from(&*self.src),
+            first: 0,
+            step: self.step,
+            extent: self.extent,
+            taps: &self.taps,
+            quads: self.quads,
+            weights: &self.weights,
+            weight_sums: &self.sums,
+            oc: self.oc,
+            zeros: [0, 0],
+            start: Start::Zero,
+            epilogue: Epilogue::Bytes(scale),
+            dst: ViewMut::from(to),
+            target: 0,
+            stride: [self.extent[1] * self.oc, self.oc],
+        }
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "real time is what is measured")]
@@ -149,10 +154,10 @@ fn measure(c: &mut Criterion, group: &str, name: &str, macs: u64, mut f: impl Fn
 fn main() {
     let mut c = Criterion::default().configure_from_args().without_plots();
     let level = Level::detect();
-    let peak = level.spin(1000).map(|macs| {
+    let peak = peak::products(level, 1000).map(|macs| {
         macs as f64
             / measure(&mut c, "peak", "VPDPBUSD", macs, || {
-                std::hint::black_box(level.spin(1000));
+                std::hint::black_box(peak::products(level, 1000));
             })
     });
     let library = GemmExecutor::<u8, i8, i32>::default();
@@ -165,24 +170,22 @@ fn main() {
         let share = peak.map_or(String::new(), |p| format!(" ({:.0} %)", 100.0 * rate / p));
         format!(" {:.0}{share} |", rate / 1e9)
     };
-    let mut memory = memory();
+    let (mut lists, mut results) = (Lists::default(), Aligned::<u8>::default());
     for (network, layers) in NETWORKS {
         for layer in layers {
             let (extent, ic, oc, k) = *layer;
             let name = format!("{extent}² · {ic} → {oc}, {k} × {k}");
             table += &format!("| {network} | {name} |");
-            let (ops, macs) = tile(layer);
+            let product = Product::of(layer);
+            let (macs, pixels) = (product.macs, product.extent.iter().product::<usize>());
+            let to = results.room(pixels * product.oc);
             for level in [Some(level), vnni].into_iter().flatten() {
-                let mut engine = Fast::at(level);
                 let seconds = measure(&mut c, network, &format!("{name}, {}", level.name()), macs, || {
-                    // As a session executes them: nothing else reads these sums.
-                    engine.execute_pair([&ops[0], &ops[1]], &mut memory).unwrap();
+                    dense::run(&mut product.tile(to), level, &mut lists).unwrap();
                 });
                 table += &rate(macs, seconds);
             }
-            let OpKind::Conv(conv) = &ops[0].kind else { continue };
-            let [n, depth] = [conv.dst.dims[3] as usize, usize::from(k).pow(2) * ic as usize];
-            let pixels = (conv.dst.dims[1] * conv.dst.dims[2]) as usize;
+            let [n, depth] = [product.oc, usize::from(k).pow(2) * ic as usize];
             let a = NdTensor::<u8, 2>::full([pixels, depth], 7);
             let b = NdTensor::<i8, 2>::full([depth, n], -3);
             let packed = library.prepack_b(b.view());

@@ -10,10 +10,11 @@ use std::sync::Arc;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rcar_iss::compiler::{self, CompileOptions};
 use rcar_iss::graph::Graph;
+use rcar_iss::kernels::cpu::Level;
 use rcar_iss::machine::Machine;
 use rcar_iss::onnx::{self, ImportOptions, LoadedModel};
 use rcar_iss::program::{Program, Role, text};
-use rcar_iss::sim::engine::fast::{Fast, Level};
+use rcar_iss::sim::engine::fast::Fast;
 use rcar_iss::sim::{EngineKind, GRAIN, Limits, Loaded, Session};
 
 fn machine() -> Machine {

@@ -14,6 +14,7 @@ pub mod graph;
 pub mod host;
 pub mod image;
 pub mod isa;
+pub mod kernels;
 pub mod machine;
 pub mod numeric;
 pub mod onnx;

@@ -11,7 +11,7 @@ use clap::builder::{PossibleValuesParser, ValueParser};
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
 use crate::isa::Profile;
-use crate::sim::engine::fast::Level;
+use crate::kernels::cpu::Level;
 pub(super) use accuracy::{CompareArgs, DequantizeArgs, DiagnoseArgs, LayoutArg, ReferenceArgs};
 pub(super) use engine::EngineArgs;
 pub(super) use quantization::{CalibrationArgs, PictureArgs, QuantizeArgs, ShapeArgs, TuneArgs};

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::args::KernelArgs;
 use super::failure::Failure;
-use crate::sim::engine::fast::Level;
+use crate::kernels::cpu::Level;
 
 /// The level that was asked for, or the best one.
 pub(super) fn level(args: &KernelArgs) -> Result<Level, Failure> {

@@ -8,6 +8,8 @@
 use super::shared::Shared;
 use super::validate::Memories;
 use crate::isa::Space;
+use crate::kernels::copy::copy_runs;
+use crate::kernels::view::{View, ViewMut};
 use crate::program::{Constants, TensorEntry};
 
 /// DRAM, scratchpad and accumulators of one run.
@@ -18,6 +20,17 @@ pub struct Memory {
     dram: Shared,
     spm: Shared,
     acc: Shared,
+}
+
+/// The memories that kernels work on.
+#[derive(Debug)]
+pub struct Views<'a> {
+    /// The scratchpad.
+    pub spm: ViewMut<'a>,
+    /// The accumulators.
+    pub acc: ViewMut<'a>,
+    /// The constants.
+    pub constants: &'a [u8],
 }
 
 impl Memory {
@@ -69,98 +82,53 @@ impl Memory {
     /// Bytes of a memory from `start` on; empty if the range is not inside it.
     #[must_use]
     pub fn read(&self, space: Space, start: i64, len: usize) -> &[u8] {
-        let (bytes, at) = match space {
-            Space::Dram if (start as u64) < self.writable => (&*self.constants, start),
-            Space::Dram => (&*self.dram, start - self.writable as i64),
-            Space::Spm => (&*self.spm, start),
-            Space::Acc => (&*self.acc, start),
-        };
+        let (bytes, at) = self.source(space, start);
         usize::try_from(at).ok().and_then(|at| bytes.get(at..at.checked_add(len)?)).unwrap_or_default()
     }
 
     /// The same for writing; empty for constants.
     pub fn write(&mut self, space: Space, start: i64, len: usize) -> &mut [u8] {
+        let writable = self.writable as i64;
         let (bytes, at) = match space {
-            Space::Dram => (&mut *self.dram, start - self.writable as i64),
-            Space::Spm => (&mut *self.spm, start),
-            Space::Acc => (&mut *self.acc, start),
+            Space::Dram => (&mut self.dram, start - writable),
+            Space::Spm => (&mut self.spm, start),
+            Space::Acc => (&mut self.acc, start),
         };
-        usize::try_from(at).ok().and_then(|at| bytes.get_mut(at..at.checked_add(len)?)).unwrap_or_default()
+        let range = usize::try_from(at).ok().and_then(|at| Some(at..at.checked_add(len)?));
+        range.and_then(|range| bytes.view_mut().slice(range)).unwrap_or_default()
     }
 
-    /// The scratchpad and the accumulators, whole.
-    pub fn spm_and_acc(&mut self) -> (&mut [u8], &mut [u8]) {
-        (&mut self.spm, &mut self.acc)
+    /// The part of a memory that an address lies in, and where in it.
+    fn source(&self, space: Space, address: i64) -> (View<'_>, i64) {
+        match space {
+            Space::Dram if (address as u64) < self.writable => (View::from(&*self.constants), address),
+            Space::Dram => (self.dram.view(), address - self.writable as i64),
+            Space::Spm => (self.spm.view(), address),
+            Space::Acc => (self.acc.view(), address),
+        }
     }
 
-    /// The same, and the constants.
-    pub fn all(&mut self) -> (&mut [u8], &mut [u8], &[u8]) {
-        (&mut self.spm, &mut self.acc, &self.constants)
+    /// What products and element-wise kernels work on, whole.
+    pub fn views(&mut self) -> Views<'_> {
+        Views { spm: self.spm.view_mut(), acc: self.acc.view_mut(), constants: &self.constants }
     }
 
     /// Copies `n` runs of `len` bytes between memories, or inside one; source and target of a run do not overlap, or
     /// are the same. `from` and `to` are space, address and step from run to run. Constants cannot be written.
     pub fn copy_runs(&mut self, from: (Space, i64, i64), to: (Space, i64, i64), n: i64, len: i64) {
-        let from_constants = from.0 == Space::Dram && (from.1 as u64) < self.writable;
-        let origin = |space, constants: bool| {
-            if space == Space::Dram && !constants { self.writable as i64 } else { 0 }
+        let (Ok(n), Ok(len)) = (usize::try_from(n), usize::try_from(len)) else { return };
+        let writable = self.writable as i64;
+        let (source, read) = self.source(from.0, from.1);
+        let (mut target, write) = match to.0 {
+            // SAFETY: this holder is borrowed for writing, so no other borrower has views of its memories. Where source and
+            // target are one memory, the kernel makes no slices of either.
+            Space::Dram => (unsafe { self.dram.second_view() }, to.1 - writable),
+            // SAFETY: as above.
+            Space::Spm => (unsafe { self.spm.second_view() }, to.1),
+            // SAFETY: as above.
+            Space::Acc => (unsafe { self.acc.second_view() }, to.1),
         };
-        let (mut read, mut write) = (from.1 - origin(from.0, from_constants), to.1 - origin(to.0, false));
-        let len = len as usize;
-        let (source, target): (&[u8], &mut [u8]) = match (from.0, to.0) {
-            (Space::Dram, Space::Spm) if from_constants => (&self.constants, &mut self.spm),
-            (Space::Dram, Space::Spm) => (&self.dram, &mut self.spm),
-            (Space::Spm, Space::Dram) => (&self.spm, &mut self.dram),
-            (Space::Acc, Space::Spm) => (&self.acc, &mut self.spm),
-            (Space::Spm, Space::Spm) => {
-                let bytes: &mut [u8] = &mut self.spm;
-                let last = |at: i64, step: i64| at + step * (n - 1) + len as i64;
-                let (end, end_to) = (last(read, from.2), last(write, to.2));
-                if len == 1 && from.2 > 0 && to.2 > 0 && read.min(write) >= 0 && n > 0 {
-                    // A change of layout: the two sides lie apart, so no element need be looked up.
-                    let halves = if end <= write {
-                        bytes
-                            .split_at_mut_checked(write as usize)
-                            .map(|(low, high)| (&low[read as usize..], high))
-                    } else if end_to <= read {
-                        bytes
-                            .split_at_mut_checked(read as usize)
-                            .map(|(low, high)| (&*high, &mut low[write as usize..]))
-                    } else {
-                        None
-                    };
-                    if let Some((from_bytes, to_bytes)) = halves {
-                        let targets = to_bytes.iter_mut().step_by(to.2 as usize).take(n as usize);
-                        if from.2 == 1 {
-                            targets.zip(from_bytes).for_each(|(t, s)| *t = *s);
-                        } else {
-                            targets
-                                .zip(from_bytes.iter().step_by(from.2 as usize))
-                                .for_each(|(t, s)| *t = *s);
-                        }
-                        return;
-                    }
-                }
-                for _ in 0..n {
-                    let at = read as usize;
-                    if at + len <= self.spm.len() && write as usize + len <= self.spm.len() {
-                        self.spm.copy_within(at..at + len, write as usize);
-                    }
-                    read += from.2;
-                    write += to.2;
-                }
-                return;
-            }
-            _ => return,
-        };
-        let [from, to] = [(read, from.2), (write, to.2)];
-        // Single elements are moved by one instruction, not by a call, if their length is known here.
-        match len {
-            1 => copy_each(source, target, from, to, n, 1),
-            2 => copy_each(source, target, from, to, n, 2),
-            4 => copy_each(source, target, from, to, n, 4),
-            _ => copy_each(source, target, from, to, n, len),
-        }
+        copy_runs(source, target.lend(), [(read, from.2), (write, to.2)], n, len);
     }
 
     /// The elements of a tensor in row-major order of its ONNX shape.
@@ -231,18 +199,5 @@ fn runs(tensor: &TensorEntry, axes: &[(u64, i64)], f: &mut impl FnMut(i64, usize
         let Some(axis) = (0..outer).rev().find(|a| index[*a] + 1 < axes[*a].0) else { return };
         index[axis] += 1;
         index[axis + 1..].fill(0);
-    }
-}
-
-/// Copies `n` runs of `len` bytes, as far as they lie inside; places are the first byte and the step from run to run.
-#[inline(always)]
-fn copy_each(source: &[u8], target: &mut [u8], mut from: (i64, i64), mut to: (i64, i64), n: i64, len: usize) {
-    for _ in 0..n {
-        let (s, t) = (from.0 as usize, to.0 as usize);
-        if let (Some(s), Some(t)) = (source.get(s..s + len), target.get_mut(t..t + len)) {
-            t.copy_from_slice(s);
-        }
-        from.0 += from.1;
-        to.0 += to.1;
     }
 }

@@ -4,8 +4,9 @@
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use rcar_iss::isa::{EType, QuantDesc, Queue, Space, TensorDesc, WindowDesc};
+use rcar_iss::kernels::cpu::Level;
 use rcar_iss::sim::engine::Engine;
-use rcar_iss::sim::engine::fast::{Fast, Level};
+use rcar_iss::sim::engine::fast::Fast;
 use rcar_iss::sim::engine::reference::Reference;
 use rcar_iss::sim::op::ConvOp;
 use rcar_iss::sim::validate::Memories;

@@ -19,6 +19,7 @@ mod host_engine;
 mod host_operators;
 mod inputs_cli;
 mod isa;
+mod kernel_calls;
 mod kernels;
 mod numbers;
 mod outputs;

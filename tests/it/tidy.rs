@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("isa", &[]),
     ("numeric", &["isa"]),
+    ("kernels", &["isa", "numeric"]),
     ("files", &[]),
     ("pages", &[]),
     ("graph", &["isa", "numeric"]),
@@ -19,7 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("onnx", &["files", "float", "graph", "isa", "numeric", "tensor_file"]),
     ("quantize", &["float", "graph", "isa", "numeric", "onnx", "tensor_file"]),
     ("compiler", &["graph", "isa", "machine", "numeric", "program"]),
-    ("sim", &["isa", "machine", "numeric", "pages", "program"]),
+    ("sim", &["isa", "kernels", "machine", "numeric", "pages", "program"]),
     ("profile", &["compiler", "machine", "program", "sim"]),
     ("trace", &["files", "isa", "sim"]),
     ("dump", &["files", "program", "tensor_file"]),
@@ -57,6 +58,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "host",
             "image",
             "isa",
+            "kernels",
             "machine",
             "onnx",
             "profile",
@@ -201,16 +203,31 @@ fn unsafe_code_stands_in_kernels_and_is_explained() {
         for (number, line) in text.lines().enumerate() {
             let code = line.split("//").next().unwrap_or_default();
             if code.contains("unsafe {")
-                && path != "src/sim/engine/fast/level.rs"
                 && !["src/pages/mod.rs", "src/sim/shared.rs", "src/sim/memory.rs", "src/sim/parallel/pool.rs"]
                     .contains(&path.as_str())
-                && !path.starts_with("src/sim/engine/fast/simd/")
+                && !path.starts_with("src/kernels/")
             {
                 wrong.push(format!("{path}:{}", number + 1));
             }
         }
     }
     none("unsafe code outside the kernels and what workers share", &wrong);
+}
+
+#[test]
+fn kernels_know_no_descriptor_and_no_simulator() {
+    let types =
+        ["TensorDesc", "QuantDesc", "WindowDesc", "QueueOp", "OpKind", "ConvOp", "Insn", "Memory", "Space"];
+    let mut wrong = Vec::new();
+    for (path, text) in files("src/kernels", ".rs") {
+        for (number, line) in text.lines().enumerate().filter(|(_, l)| !l.trim_start().starts_with("//")) {
+            let mut words = line.split(|c: char| !c.is_alphanumeric());
+            if words.any(|w| types.contains(&w)) {
+                wrong.push(format!("{path}:{}: {}", number + 1, line.trim()));
+            }
+        }
+    }
+    none("kernels take slices, extents and strides only", &wrong);
 }
 
 #[test]

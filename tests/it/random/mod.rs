@@ -14,11 +14,12 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
 use rcar_iss::isa::{Opcode, Space};
+use rcar_iss::kernels::cpu::Level;
 use rcar_iss::machine::Machine;
 use rcar_iss::program::{HostEntry, Program};
 use rcar_iss::sim::clock::ClockReport;
 use rcar_iss::sim::engine::Engine;
-use rcar_iss::sim::engine::fast::{Fast, Level};
+use rcar_iss::sim::engine::fast::Fast;
 use rcar_iss::sim::{
     EngineKind, Fault, FaultKind, HostRuntime, HostValue, Limits, LoadError, Loaded, Observer, RunError,
     Session,

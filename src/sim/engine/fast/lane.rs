@@ -3,8 +3,10 @@
 use super::rows::{
     Elements, Piece, for_pieces, for_rows, pad_lanes, read, read_float_piece, read_floats, row_address, write,
 };
-use super::{Level, Scratch, kernels};
-use crate::isa::{EType, Float1, Float2, Fold, QuantDesc, TensorDesc};
+use super::scratch::Scratch;
+use crate::isa::{EType, Float1, Float2, Fold, QuantDesc, Space, TensorDesc};
+use crate::kernels::cpu::Level;
+use crate::kernels::float::{self, Floats};
 use crate::numeric;
 use crate::sim::memory::Memory;
 
@@ -39,7 +41,7 @@ pub(super) fn float1(
     let Elements { dims, of: [to, from] } = Elements::new(dst.dims, [dst, src]);
     for_pieces(dims, |piece| {
         read_float_piece(m, &from, piece, &mut s.floats);
-        kernels::float1(level, &mut s.floats, op);
+        float::portable::float1(level, &mut s.floats, op);
         write_floats(m, &to, piece.address(&to), &s.floats);
     });
     super::rows::pad(m, dst);
@@ -56,34 +58,27 @@ pub(super) fn float2(
 ) {
     let Elements { dims, of: [to, a, b] } = Elements::new(dst.dims, [dst, a, b]);
     for_pieces(dims, |piece| {
-        if fast_float2(level, m, [&to, &a, &b], piece, op) {
+        if by_rows(level, m, [&to, &a, &b], piece, op) {
             return;
         }
         read_float_piece(m, &a, piece, &mut s.floats);
         read_float_piece(m, &b, piece, &mut s.multipliers);
-        kernels::float2(level, &mut s.floats, &s.multipliers, op);
+        float::portable::float2(level, &mut s.floats, &s.multipliers, op);
         write_floats(m, &to, piece.address(&to), &s.floats);
     });
     super::rows::pad(m, dst);
 }
 
 /// A function of two elements, where a kernel can; false, and nothing done, if not.
-fn fast_float2(level: Level, m: &mut Memory, of: [&TensorDesc; 3], piece: Piece, op: Float2) -> bool {
-    #[cfg(target_arch = "x86_64")]
-    if matches!(level, Level::Avx512Vnni(_) | Level::Amx(_))
-        && of.iter().all(|d| d.space == crate::isa::Space::Spm && matches!(d.strides[3], 0 | 4))
-        && of[0].strides[3] == 4
-    {
-        use super::simd::floats::{Floats, float2};
-        let floats = |d: &TensorDesc| {
-            Some(Floats { at: usize::try_from(piece.address(d)).ok()?, one: d.strides[3] == 0 })
-        };
-        if let [Some(to), Some(a), Some(b)] = of.map(floats) {
-            return float2(m.spm_and_acc().0, to.at, [a, b], piece.n, op);
-        }
+fn by_rows(level: Level, m: &mut Memory, of: [&TensorDesc; 3], piece: Piece, op: Float2) -> bool {
+    let fits = |d: &TensorDesc| d.space == Space::Spm && matches!(d.strides[3], 0 | 4);
+    if !of.into_iter().all(fits) || of[0].strides[3] != 4 {
+        return false;
     }
-    let _ = (level, m, of, piece, op);
-    false
+    let floats =
+        |d: &TensorDesc| Some(Floats { at: usize::try_from(piece.address(d)).ok()?, one: d.strides[3] == 0 });
+    let [Some(to), Some(a), Some(b)] = of.map(floats) else { return false };
+    float::float2(level, m.views().spm, to.at, [a, b], piece.n, op)
 }
 
 /// One element for each row.

@@ -1,88 +1,20 @@
-//! The MAC array.
+//! The MAC array on any CPU.
 //!
-//! Activations and weights are widened to 16 bits with their zero points subtracted: differences of bytes fit, and taps
-//! in the padding become rows of zeros. Weights are laid out `[oc/16][tap][ic][16]`, so that the inner loop multiplies
-//! one activation with 16 weights.
+//! Activations and weights are widened to 16 bits with their zero points subtracted: differences of bytes fit, and the
+//! padding becomes zeros. Weights are laid out `[oc/16][tap][ic][16]`, so that the inner loop multiplies one activation with
+//! 16 weights.
 
-use super::kernels::{self, OC, PIXELS};
+use super::image::Image;
 use super::rows::{pad, read, row_address, write};
-use super::{Level, Scratch};
+use super::scratch::Scratch;
 use crate::isa::blocks::{BLOCK, BLOCK_ELEMENTS, in_block};
 use crate::isa::{BlockGrid, EType, Space, TensorDesc};
+use crate::kernels::accumulate::accumulate;
+use crate::kernels::cpu::Level;
+use crate::kernels::dense::portable::{OC, PIXELS, dot};
+use crate::kernels::depthwise::portable::multiply_add;
 use crate::sim::memory::Memory;
 use crate::sim::op::{ConvOp, Pruned};
-
-/// The part of the image that a tile may touch.
-pub(super) struct Region {
-    /// First row and column.
-    pub(super) first: [i64; 2],
-    /// Rows and columns.
-    pub(super) extent: [i64; 2],
-    /// Elements of a pixel.
-    depth: usize,
-}
-
-impl Region {
-    pub(super) fn of(c: &ConvOp, depth: usize) -> Region {
-        let mut region = Region { first: [0; 2], extent: [0; 2], depth };
-        for axis in 0..2 {
-            let w = &c.window;
-            let begin = c.origin[axis] * i64::from(w.stride[axis]) - i64::from(w.pads[axis]);
-            let reach = i64::from(c.dst.dims[axis + 1] - 1) * i64::from(w.stride[axis])
-                + i64::from(w.kernel[axis] - 1) * i64::from(w.dilation[axis]);
-            region.first[axis] = begin.max(0);
-            region.extent[axis] =
-                ((begin + reach + 1).min(c.src.dims[axis + 1].into()) - region.first[axis]).max(0);
-        }
-        region
-    }
-
-    /// Where a pixel's elements begin in the widened buffer; the zeros at its end for padding.
-    pub(super) fn offset(&self, c: &ConvOp, out: [i64; 2], k: [i64; 2]) -> usize {
-        let mut at = [0; 2];
-        for axis in 0..2 {
-            let w = &c.window;
-            let input = (c.origin[axis] + out[axis]) * i64::from(w.stride[axis]) - i64::from(w.pads[axis])
-                + k[axis] * i64::from(w.dilation[axis]);
-            if input < 0 || input >= i64::from(c.src.dims[axis + 1]) {
-                return self.zeros();
-            }
-            at[axis] = input - self.first[axis];
-        }
-        (at[0] * self.extent[1] + at[1]) as usize * self.depth
-    }
-
-    pub(super) fn zeros(&self) -> usize {
-        (self.extent[0] * self.extent[1]) as usize * self.depth
-    }
-}
-
-/// Widens the region of `src` to `to`, each pixel rounded up to `depth` elements with zeros; one pixel of zeros behind.
-fn widen_region(m: &Memory, src: &TensorDesc, r: &Region, values: &mut Vec<i32>, to: &mut Vec<i16>) {
-    let n = src.dims[3] as usize;
-    to.clear();
-    to.resize(r.zeros() + r.depth, 0);
-    let dense = src.strides[3] == 1 && src.strides[2] == n as i64 && n == r.depth;
-    for y in 0..r.extent[0] {
-        let line = (y * r.extent[1]) as usize * r.depth;
-        let address = row_address(src, [0, r.first[0] + y, r.first[1]]);
-        if dense {
-            let len = r.extent[1] as usize * n;
-            widen(m.read(src.space, address, len), src, &mut to[line..line + len]);
-            continue;
-        }
-        for x in 0..r.extent[1] {
-            let at = line + x as usize * r.depth;
-            let pixel = address + x * src.strides[2];
-            if src.strides[3] == 1 {
-                widen(m.read(src.space, pixel, n), src, &mut to[at..at + n]);
-            } else {
-                read(m, src, pixel, n, values);
-                to[at..at + n].iter_mut().zip(&*values).for_each(|(t, v)| *t = (v - src.zero_point) as i16);
-            }
-        }
-    }
-}
 
 fn widen(bytes: &[u8], d: &TensorDesc, to: &mut [i16]) {
     let zero = d.zero_point as i16;
@@ -150,8 +82,11 @@ fn widen_blocks(m: &Memory, d: &TensorDesc, pruned: &Pruned, to: &mut Vec<i16>) 
 pub(super) fn conv(level: Level, s: &mut Scratch, m: &mut Memory, c: &ConvOp) -> u64 {
     let [oc, kh, kw, ic] = c.weights.dims.map(|n| n as usize);
     let depth = ic.next_multiple_of(4);
-    let region = Region::of(c, depth);
-    widen_region(m, &c.src, &region, &mut s.a, &mut s.activations);
+    let image = Image::of(c);
+    image.differences(m, c, depth, &mut s.a, &mut s.activations, |v| v as i16);
+    let row = image.extent[1] as usize * depth;
+    Image::taps(c, [row, depth], false, &mut s.taps);
+    let step = [row * usize::from(c.window.stride[0]), depth * usize::from(c.window.stride[1])];
     match &c.pruned {
         None => widen_packed(m, &c.weights, &mut s.weights),
         Some(pruned) => widen_blocks(m, &c.weights, pruned, &mut s.weights),
@@ -167,20 +102,17 @@ pub(super) fn conv(level: Level, s: &mut Scratch, m: &mut Memory, c: &ConvOp) ->
             [pixel / cols, pixel % cols]
         };
         let positions: [[i64; 2]; PIXELS] = std::array::from_fn(position);
+        let first = positions.map(|[y, x]| y as usize * step[0] + x as usize * step[1]);
         s.offsets.clear();
-        for ky in 0..kh as i64 {
-            for kx in 0..kw as i64 {
-                s.offsets.push(positions.map(|p| region.offset(c, p, [ky, kx])));
-            }
-        }
+        s.offsets.extend(s.taps.iter().map(|tap| first.map(|f| f + tap)));
         for (chunk, weights) in s.weights.chunks_exact(per_chunk).enumerate() {
-            let sums = kernels::dot(level, &s.activations, &s.offsets, depth, weights);
+            let sums = dot(level, &s.activations, &s.offsets, depth, weights);
             let first = chunk * OC;
             let n = (oc - first).min(OC);
             for (p, sums) in sums.iter().enumerate().take((pixels - at) as usize) {
                 let [y, x] = positions[p];
-                let target = Target { dst: &c.dst, bias: c.bias.as_ref(), accumulate: c.accumulate };
-                wraps += target.finish(level, m, &mut s.b, [y, x], first, &sums[..n]);
+                let to = Accumulators { dst: &c.dst, bias: c.bias.as_ref(), accumulate: c.accumulate };
+                wraps += to.add(level, m, &mut s.b, [y, x], first, &sums[..n]);
             }
         }
         at += PIXELS as i64;
@@ -192,8 +124,11 @@ pub(super) fn conv(level: Level, s: &mut Scratch, m: &mut Memory, c: &ConvOp) ->
 /// Depthwise convolution.
 pub(super) fn depthwise(level: Level, s: &mut Scratch, m: &mut Memory, c: &ConvOp) -> u64 {
     let [_, kh, kw, channels] = c.weights.dims.map(|n| n as usize);
-    let region = Region::of(c, channels);
-    widen_region(m, &c.src, &region, &mut s.a, &mut s.activations);
+    let image = Image::of(c);
+    image.differences(m, c, channels, &mut s.a, &mut s.activations, |v| v as i16);
+    let row = image.extent[1] as usize * channels;
+    Image::taps(c, [row, channels], false, &mut s.taps);
+    let step = [row * usize::from(c.window.stride[0]), channels * usize::from(c.window.stride[1])];
     s.weights.clear();
     for ky in 0..kh as i64 {
         for kx in 0..kw as i64 {
@@ -202,19 +137,18 @@ pub(super) fn depthwise(level: Level, s: &mut Scratch, m: &mut Memory, c: &ConvO
         }
     }
     let [_, rows, cols, _] = c.dst.dims.map(i64::from);
-    let target = Target { dst: &c.dst, bias: c.bias.as_ref(), accumulate: c.accumulate };
+    let to = Accumulators { dst: &c.dst, bias: c.bias.as_ref(), accumulate: c.accumulate };
     let mut wraps = 0;
     for y in 0..rows {
         for x in 0..cols {
             s.a.clear();
             s.a.resize(channels, 0);
-            for (tap, w) in s.weights.chunks_exact(channels).enumerate() {
-                let at = region.offset(c, [y, x], [(tap / kw) as i64, (tap % kw) as i64]);
-                if at != region.zeros() {
-                    kernels::multiply_add(level, &mut s.a, &s.activations[at..at + channels], w);
-                }
+            let first = y as usize * step[0] + x as usize * step[1];
+            for (tap, w) in s.taps.iter().zip(s.weights.chunks_exact(channels)) {
+                let at = first + tap;
+                multiply_add(level, &mut s.a, &s.activations[at..at + channels], w);
             }
-            wraps += target.finish(level, m, &mut s.b, [y, x], 0, &s.a);
+            wraps += to.add(level, m, &mut s.b, [y, x], 0, &s.a);
         }
     }
     pad(m, &c.dst);
@@ -245,16 +179,16 @@ pub(super) fn matmul(
             s.weights[((o / OC) * k + i) * OC + o % OC] = (v - b.zero_point) as i16;
         }
     }
-    let target = Target { dst, bias, accumulate };
+    let to = Accumulators { dst, bias, accumulate };
     let mut wraps = 0;
     for row in (0..rows).step_by(PIXELS) {
         let offsets = [std::array::from_fn(|p| (row + p).min(rows - 1) * k)];
         for (chunk, weights) in s.weights.chunks_exact(k * OC).enumerate() {
-            let sums = kernels::dot(level, &s.activations, &offsets, k, weights);
+            let sums = dot(level, &s.activations, &offsets, k, weights);
             let first = chunk * OC;
             let n = (cols - first).min(OC);
             for (p, sums) in sums.iter().enumerate().take(rows - row) {
-                wraps += target.finish(level, m, &mut s.b, [0, (row + p) as i64], first, &sums[..n]);
+                wraps += to.add(level, m, &mut s.b, [0, (row + p) as i64], first, &sums[..n]);
             }
         }
     }
@@ -262,16 +196,16 @@ pub(super) fn matmul(
     wraps
 }
 
-/// Where sums go.
-struct Target<'a> {
+/// Where sums go, and what they are added to.
+struct Accumulators<'a> {
     dst: &'a TensorDesc,
     bias: Option<&'a TensorDesc>,
     accumulate: bool,
 }
 
-impl Target<'_> {
+impl Accumulators<'_> {
     /// Adds the sums of channels from `first` on to the start values of a pixel; counts wraps.
-    fn finish(
+    fn add(
         &self,
         level: Level,
         m: &mut Memory,
@@ -290,14 +224,14 @@ impl Target<'_> {
                 return 0;
             }
         }
-        wraps += kernels::accumulate(level, start, sums);
+        wraps += accumulate(level, start, sums);
         write(m, self.dst, at, start);
         wraps
     }
 }
 
-/// Sums of a reduction, which has no kernel.
-pub(super) fn finish_row(
+/// Adds the sums of a reduction to the accumulators.
+pub(super) fn add_row(
     level: Level,
     m: &mut Memory,
     start: &mut Vec<i32>,
@@ -305,7 +239,7 @@ pub(super) fn finish_row(
     accumulate: bool,
     sums: &[i32],
 ) -> u64 {
-    let wraps = Target { dst, bias: None, accumulate }.finish(level, m, start, [0, 0], 0, sums);
+    let wraps = Accumulators { dst, bias: None, accumulate }.add(level, m, start, [0, 0], 0, sums);
     pad(m, dst);
     wraps
 }

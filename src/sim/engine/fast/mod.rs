@@ -1,35 +1,33 @@
 //! The fast engine: the same bytes as the [reference](super::reference), in rows instead of elements.
 //!
-//! Operands are brought into contiguous rows (`rows.rs`), kernels work on those, so they vectorize and need no care for
-//! strides. Sums are two's complement and the compiler of a program bounds them (see the manual's numbers), so their
-//! order is free; float arithmetic is [`numeric`](crate::numeric)'s, element by element, in the reference's order.
-//!
-//! Most kernels are safe code, compiled for several instruction sets (`level.rs`), of which one is chosen when the engine is
-//! made. Products of bytes (`bytes.rs`) and of words with bytes (`words.rs`), and the roundings that follow them, have kernels
-//! of their own in `simd`.
+//! It turns descriptors into places, extents and strides, and calls [`kernels`](crate::kernels) of the level that was chosen when
+//! it was made. Where a kernel takes whole tiles or rows of a memory, it gets them (`bytes.rs` and `words` for products,
+//! `vector.rs` and `lane.rs` for what follows); elsewhere operands are brought into contiguous rows (`rows.rs`), which need no care
+//! for strides (`mac.rs`, `wide.rs`). Sums are two's complement and the compiler of a program bounds them (see the manual's
+//! numbers), so their order is free; float arithmetic is [`numeric`](crate::numeric)'s, element by element, in the reference's
+//! order.
 
-#![cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "what only kernels of x86-64 use so far"))]
-
-mod aligned;
 mod bytes;
-mod kernels;
+mod fused;
+mod image;
 mod lane;
-mod level;
 mod mac;
 mod moves;
+mod multipliers;
 mod rows;
+mod scratch;
 mod sides;
-mod simd;
 mod vector;
 mod weights;
 mod wide;
 #[cfg(target_arch = "x86_64")]
 mod words;
 
-pub use level::{Level, LevelError, Proof};
-
+use self::fused::Fused;
+use self::scratch::Scratch;
 use super::Engine;
 use crate::isa::Space;
+use crate::kernels::cpu::Level;
 use crate::sim::access::{Region, padded_dims};
 use crate::sim::fault::FaultKind;
 use crate::sim::memory::Memory;
@@ -43,22 +41,6 @@ pub struct Fast {
     products: bytes::Products,
     #[cfg(target_arch = "x86_64")]
     words: words::Words,
-}
-
-/// Buffers that are kept from one operation to the next.
-#[derive(Debug, Default)]
-struct Scratch {
-    activations: Vec<i16>,
-    weights: Vec<i16>,
-    offsets: Vec<[usize; 4]>,
-    a: Vec<i32>,
-    b: Vec<i32>,
-    sums: Vec<i64>,
-    floats: Vec<f32>,
-    multipliers: Vec<f32>,
-    bytes: Vec<u8>,
-    #[cfg(target_arch = "x86_64")]
-    words: simd::words::Multipliers,
 }
 
 impl Fast {
@@ -81,14 +63,18 @@ impl Fast {
     }
 
     /// Products of 16 by 8 bits, or what a requantization makes of their sums, by kernels of their own; none if there are none.
-    fn words(&mut self, op: &QueueOp, memory: &mut Memory, then: Option<bytes::Then<'_>>) -> Option<u64> {
+    fn words(&mut self, op: &QueueOp, memory: &mut Memory, fused: Option<Fused<'_>>) -> Option<u64> {
         #[cfg(target_arch = "x86_64")]
-        match &op.kind {
-            OpKind::Conv(c) => return words::conv(self.level, &mut self.words, memory, c, then),
-            OpKind::Depthwise(c) => return words::depthwise(self.level, &mut self.words, memory, c, then),
-            _ => {}
+        {
+            let (level, words) = (self.level, &mut self.words);
+            if let OpKind::Conv(c) = &op.kind {
+                return words::conv(level, words, memory, c, fused);
+            }
+            if let OpKind::Depthwise(c) = &op.kind {
+                return words::depthwise(level, words, memory, c, fused);
+            }
         }
-        let _ = (op, memory, then);
+        let _ = (op, memory, fused);
         None
     }
 }
@@ -130,12 +116,12 @@ impl Engine for Fast {
             return None;
         }
         let OpKind::Requant { dst, quant, .. } = &pair[1].kind else { return None };
-        let then = Some(bytes::Then { dst, quant });
+        let fused = Some(Fused { dst, quant });
         let (level, products) = (self.level, &mut self.products);
         let wraps = match &pair[0].kind {
-            _ if pair[0].kind.dst().is_some_and(wide::is_wide) => self.words(pair[0], memory, then)?,
-            OpKind::Conv(c) => bytes::conv(level, products, memory, c, then)?,
-            OpKind::Depthwise(c) => bytes::depthwise(level, products, memory, c, then)?,
+            _ if pair[0].kind.dst().is_some_and(wide::is_wide) => self.words(pair[0], memory, fused)?,
+            OpKind::Conv(c) => bytes::conv(level, products, memory, c, fused)?,
+            OpKind::Depthwise(c) => bytes::depthwise(level, products, memory, c, fused)?,
             _ => return None,
         };
         self.changed(Region::Box(dst, padded_dims(dst)).span().unwrap_or_default());

@@ -1,8 +1,10 @@
 //! DMA and stores.
 
 use super::rows::{fill as fill_row, for_rows, pad as pad_all, row_address};
-use super::{Level, Scratch, kernels};
+use super::scratch::Scratch;
 use crate::isa::{TensorDesc, WindowDesc};
+use crate::kernels::cpu::Level;
+use crate::kernels::pack::portable as pack;
 use crate::sim::access::padded_dims;
 use crate::sim::memory::Memory;
 
@@ -39,7 +41,7 @@ fn interleave(level: Level, s: &mut Scratch, m: &mut Memory, dst: &TensorDesc, s
         }
         let to = m.write(dst.space, row_address(dst, at), bytes * 4);
         let planes = [0, 1, 2, 3].map(|i| &s.bytes[i * bytes..(i + 1) * bytes]);
-        kernels::interleave(level, planes, size, to);
+        pack::interleave(level, planes, size, to);
     });
     true
 }

@@ -1,7 +1,8 @@
 //! Rows: the innermost extent of a tensor as a contiguous slice.
 
-use super::{Level, kernels};
 use crate::isa::{EType, TensorDesc};
+use crate::kernels::cpu::Level;
+use crate::kernels::pack::portable as pack;
 use crate::sim::access::padded_dims;
 use crate::sim::memory::Memory;
 
@@ -89,11 +90,6 @@ impl<const N: usize> Elements<N> {
     }
 }
 
-/// Bytes of `n` elements that follow each other; the whole reach of strided ones.
-fn reach(stride: i64, n: usize, size: usize) -> usize {
-    (n as i64 - 1).unsigned_abs() as usize * stride.unsigned_abs() as usize + size
-}
-
 /// Reads a piece of integers into `to`, which is resized.
 pub(super) fn read_piece(level: Level, m: &Memory, d: &TensorDesc, piece: Piece, to: &mut Vec<i32>) {
     let (start, n, size) = (piece.address(d), piece.n, d.etype.bytes());
@@ -102,7 +98,7 @@ pub(super) fn read_piece(level: Level, m: &Memory, d: &TensorDesc, piece: Piece,
         to.resize(n, to.first().copied().unwrap_or(0));
     } else if d.strides[3] == size as i64 && size <= 2 {
         to.resize(n, 0);
-        kernels::widen(level, m.read(d.space, start, n * size), d.etype, to);
+        pack::widen(level, m.read(d.space, start, n * size), d.etype, to);
     } else {
         read(m, d, start, n, to);
     }
@@ -112,7 +108,7 @@ pub(super) fn read_piece(level: Level, m: &Memory, d: &TensorDesc, piece: Piece,
 pub(super) fn write_piece(level: Level, m: &mut Memory, d: &TensorDesc, piece: Piece, values: &[i32]) {
     let (start, size) = (piece.address(d), d.etype.bytes());
     if d.strides[3] == size as i64 && size <= 2 {
-        kernels::narrow(level, m.write(d.space, start, values.len() * size), size, values);
+        pack::narrow(level, m.write(d.space, start, values.len() * size), size, values);
     } else {
         write(m, d, start, values);
     }
@@ -142,17 +138,15 @@ pub(super) fn read(m: &Memory, d: &TensorDesc, start: i64, n: usize, to: &mut Ve
             _ => to.extend(bytes.as_chunks().0.iter().map(|b| i32::from_le_bytes(*b))),
         }
     } else {
-        let low = start + (d.strides[3] * (n as i64 - 1)).min(0);
-        let bytes = m.read(d.space, low, reach(d.strides[3], n, size));
         let element = |i: usize| {
-            let at = (start - low + d.strides[3] * i as i64) as usize;
-            let b = &bytes[at..at + size];
-            match d.etype {
-                EType::U8 => i32::from(b[0]),
-                EType::S8 => i32::from(b[0] as i8),
-                EType::U16 => i32::from(u16::from_le_bytes([b[0], b[1]])),
-                EType::S16 => i32::from(i16::from_le_bytes([b[0], b[1]])),
-                _ => i32::from_le_bytes([b[0], b[1], b[2], b[3]]),
+            let b = m.read(d.space, start + d.strides[3] * i as i64, size);
+            match (d.etype, b) {
+                (EType::U8, [b]) => i32::from(*b),
+                (EType::S8, [b]) => i32::from(*b as i8),
+                (EType::U16, [a, b]) => i32::from(u16::from_le_bytes([*a, *b])),
+                (EType::S16, [a, b]) => i32::from(i16::from_le_bytes([*a, *b])),
+                (_, [a, b, c, d]) => i32::from_le_bytes([*a, *b, *c, *d]),
+                _ => 0,
             }
         };
         to.extend((0..n).map(element));
@@ -262,27 +256,15 @@ fn fill_with(to: &mut [u8], size: usize, element: [u8; 8]) {
 
 /// Writes the zero point into the padding lanes of all rows.
 pub(super) fn pad(m: &mut Memory, d: &TensorDesc) {
-    let (n, padded, size) = (d.dims[3] as usize, padded_dims(d)[3] as usize, d.etype.bytes());
+    let (n, padded, size) = (d.dims[3], padded_dims(d)[3], d.etype.bytes());
     if n == padded {
         return;
     }
-    let columns = d.dims[2] as usize;
-    let Ok(pitch) = usize::try_from(d.strides[2]) else {
-        return for_rows(d.dims, |at| pad_lanes(m, d, row_address(d, at)));
-    };
     if d.strides[3] != size as i64 {
         return for_rows(d.dims, |at| pad_lanes(m, d, row_address(d, at)));
     }
     let mut zero = [0_u8; 8];
     zero[..4].copy_from_slice(&d.zero_point.to_le_bytes());
-    let (first, len) = (n * size, (padded - n) * size);
-    for_rows([d.dims[0], d.dims[1], 1, 1], |at| {
-        // All lanes of a line of pixels at once.
-        let line = m.write(d.space, row_address(d, at) + first as i64, (columns - 1) * pitch + len);
-        for x in 0..columns {
-            if let Some(to) = line.get_mut(x * pitch..x * pitch + len) {
-                fill_with(to, size, zero);
-            }
-        }
-    });
+    let (first, len) = (n as usize * size, (padded - n) as usize * size);
+    for_rows(d.dims, |at| fill_with(m.write(d.space, row_address(d, at) + first as i64, len), size, zero));
 }

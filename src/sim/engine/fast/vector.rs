@@ -1,47 +1,27 @@
 //! The vector unit, row by row.
 
-use super::kernels::{self, Sum};
 use super::lane::write_floats;
-#[cfg(target_arch = "x86_64")]
-use super::rows::Piece;
+use super::multipliers::{multipliers, rescales};
 use super::rows::{
-    Elements, PIECE, for_pieces, for_rows, pad_lanes, read, read_float_piece, read_piece, read_wide,
+    Elements, PIECE, Piece, for_pieces, for_rows, pad_lanes, read, read_float_piece, read_piece, read_wide,
     row_address, write, write_piece,
 };
-use super::{Level, Scratch};
+use super::scratch::Scratch;
 use crate::isa::{EType, QuantDesc, QuantMode, Space, TensorDesc, WindowDesc};
-use crate::numeric::{self, AddRescales, Average, Rescale};
-use crate::sim::memory::Memory;
+use crate::kernels::cpu::Level;
+use crate::kernels::elementwise::{Combine, Operand, combine};
+use crate::kernels::epilogue::Bounds;
+use crate::kernels::line::Line;
+use crate::kernels::lookup::look_up;
+use crate::kernels::{elementwise, reduce, requantize};
+use crate::numeric::{self, AddRescales, Average};
+use crate::sim::memory::{Memory, Views};
 
 /// Writes a row and its padding lanes.
 fn put(m: &mut Memory, dst: &TensorDesc, at: [i64; 3], values: &[i32]) {
     let start = row_address(dst, at);
     write(m, dst, start, values);
     pad_lanes(m, dst, start);
-}
-
-/// The multipliers of `n` channels.
-pub(super) fn multipliers(m: &Memory, q: &QuantDesc, n: usize, to: &mut Vec<f32>) {
-    to.clear();
-    match q.mode {
-        QuantMode::Tensor => to.resize(n, q.m0),
-        QuantMode::Channel => {
-            let bytes = m.read(Space::Spm, q.table, 4 * n);
-            to.extend(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)));
-        }
-    }
-}
-
-/// Multipliers and shifts of `n` channels in the q31 profiles.
-fn rescales(m: &Memory, q: &QuantDesc, n: usize) -> Vec<Rescale> {
-    if q.mode == QuantMode::Tensor {
-        return vec![q.rescales()[0]; n];
-    }
-    let entry = |b: &[u8; 8]| {
-        let [m0, m1, m2, m3, shift, ..] = *b;
-        Rescale { multiplier: i32::from_le_bytes([m0, m1, m2, m3]), shift }
-    };
-    m.read(Space::Spm, q.table, 8 * n).as_chunks().0.iter().map(entry).collect()
 }
 
 /// ACC → 8 or 16 bits.
@@ -68,7 +48,7 @@ pub(super) fn requant(
     }
     multipliers(m, q, n, &mut s.multipliers);
     let exact = src.etype == EType::S64 || dst.etype.bytes() == 2;
-    if fast_requant(level, s, m, dst, src, q, exact) {
+    if level.has_avx512() && by_rows(level, s, m, dst, src, q, exact) {
         return;
     }
     for_rows(dst.dims, |at| {
@@ -80,14 +60,14 @@ pub(super) fn requant(
             s.a.extend(each.map(|(acc, f)| numeric::requantize_wide(*acc, *f, zero_point, clamp)));
         } else {
             read(m, src, start, n, &mut s.a);
-            kernels::requantize(level, &mut s.a, &s.multipliers, zero_point, clamp);
+            requantize::portable::requantize(level, &mut s.a, &s.multipliers, zero_point, clamp);
         }
         put(m, dst, at, &s.a);
     });
 }
 
 /// ACC → 8 or 16 bits, where a kernel for whole rows can; false if not. The multipliers are in `s`.
-fn fast_requant(
+fn by_rows(
     level: Level,
     s: &mut Scratch,
     m: &mut Memory,
@@ -96,55 +76,44 @@ fn fast_requant(
     q: &QuantDesc,
     exact: bool,
 ) -> bool {
-    #[cfg(target_arch = "x86_64")]
-    if matches!(level, Level::Avx512Vnni(_) | Level::Amx(_))
-        && src.space == Space::Acc
-        && src.strides[3] == src.etype.bytes() as i64
-        && dst.space == Space::Spm
-        && dst.strides[3] == dst.etype.bytes() as i64
-        && dst.dims[..3].iter().all(|n| *n > 0)
-    {
-        use super::simd::finish::Bounds;
-        use super::simd::round::{Line, requantize};
-        if exact && s.words.take(&s.multipliers).is_none() {
-            return false;
-        }
-        let bounds = Bounds { zero_point: q.zero_point, clamp: [q.lo, q.hi] };
-        // The longer of the inner extents is the kernel's loop over rows.
-        let inner = if dst.dims[2] == 1 && dst.dims[1] > 1 { 1 } else { 2 };
-        let rows = dst.dims[inner] as usize;
-        let mut outer = dst.dims;
-        outer[inner] = 1;
-        let mut done = true;
-        for_rows(outer, |at| {
-            let line = |d: &TensorDesc| {
-                let first = usize::try_from(row_address(d, at)).ok()?;
-                Some(Line { first, stride: usize::try_from(d.strides[inner]).ok()? })
-            };
-            let (spm, acc) = m.spm_and_acc();
-            done &= match (line(src), line(dst)) {
-                (Some(from), Some(to)) if exact => {
-                    let (acc, dst) = ((&*acc, from, src.etype.bytes()), (spm, to, dst.etype.bytes()));
-                    super::simd::words::requantize(acc, dst, rows, &s.words, bounds)
-                }
-                (Some(from), Some(to)) => requantize(
-                    (acc, from),
-                    (spm, to),
-                    rows,
-                    &s.multipliers,
-                    (bounds, dst.etype == EType::S8),
-                    &mut s.floats,
-                ),
-                _ => false,
-            };
-        });
-        if done {
-            super::rows::pad(m, dst);
-        }
-        return done;
+    let sizes = [src, dst].map(|d| d.etype.bytes());
+    let dense = [src, dst].iter().zip(sizes).all(|(d, size)| d.strides[3] == size as i64);
+    if !dense || src.space != Space::Acc || dst.space != Space::Spm || dst.dims[..3].contains(&0) {
+        return false;
     }
-    let _ = (level, s, m, dst, src, q, exact);
-    false
+    if exact && s.by.take(&s.multipliers).is_none() {
+        return false;
+    }
+    let bounds = Bounds { zero_point: q.zero_point, clamp: [q.lo, q.hi] };
+    // The longer of the inner extents is the kernel's loop over rows.
+    let inner = if dst.dims[2] == 1 && dst.dims[1] > 1 { 1 } else { 2 };
+    let rows = dst.dims[inner] as usize;
+    let mut outer = dst.dims;
+    outer[inner] = 1;
+    let mut done = true;
+    for_rows(outer, |at| {
+        let line = |d: &TensorDesc| {
+            let first = usize::try_from(row_address(d, at)).ok()?;
+            Some(Line { first, stride: usize::try_from(d.strides[inner]).ok()? })
+        };
+        let (Some(from), Some(to)) = (line(src), line(dst)) else {
+            done = false;
+            return;
+        };
+        let Views { spm, acc, .. } = m.views();
+        done &= if exact {
+            let (acc, spm) = ((acc.into(), from, sizes[0]), (spm, to, sizes[1]));
+            requantize::wide_rows(level, acc, spm, rows, &s.by, bounds)
+        } else {
+            let kind = (bounds, dst.etype == EType::S8);
+            let (acc, spm) = ((acc.into(), from), (spm, to));
+            requantize::rows(level, acc, spm, rows, &s.multipliers, kind, &mut s.floats)
+        };
+    });
+    if done {
+        super::rows::pad(m, dst);
+    }
+    done
 }
 
 /// QLinearAdd.
@@ -157,7 +126,7 @@ pub(super) fn add(
     q: &QuantDesc,
 ) {
     let (e, clamp) = (Elements::new(dst.dims, [dst, a, b]), [q.lo, q.hi]);
-    if q.doubles().is_none() && fast_combine(level, m, &e, clamp, Sum::Add([q.m0, q.m1, q.c])) {
+    if q.doubles().is_none() && combined(level, m, &e, clamp, Combine::Add([q.m0, q.m1, q.c])) {
         return super::rows::pad(m, dst);
     }
     for_pieces(e.dims, |piece| {
@@ -172,7 +141,7 @@ pub(super) fn add(
                 *x = by.add(p, r, wide, double, q.zero_point, clamp);
             }
         } else {
-            kernels::add(level, &mut s.a, &s.b, [q.m0, q.m1, q.c], clamp);
+            elementwise::portable::add(level, &mut s.a, &s.b, [q.m0, q.m1, q.c], clamp);
         }
         write_piece(level, m, to, piece, &s.a);
     });
@@ -190,7 +159,7 @@ pub(super) fn mul(
 ) {
     let (e, clamp) = (Elements::new(dst.dims, [dst, a, b]), [q.lo, q.hi]);
     let zeros = [a.zero_point, b.zero_point];
-    if q.doubles().is_none() && fast_combine(level, m, &e, clamp, Sum::Mul(zeros, q.m0, q.zero_point)) {
+    if q.doubles().is_none() && combined(level, m, &e, clamp, Combine::Mul(zeros, q.m0, q.zero_point)) {
         return super::rows::pad(m, dst);
     }
     for_pieces(e.dims, |piece| {
@@ -204,7 +173,7 @@ pub(super) fn mul(
                 *x = numeric::requantize_q31(product, by, double, q.zero_point, clamp);
             }
         } else {
-            kernels::mul(level, &mut s.a, &s.b, zeros, q.m0, q.zero_point, clamp);
+            elementwise::portable::mul(level, &mut s.a, &s.b, zeros, q.m0, q.zero_point, clamp);
         }
         write_piece(level, m, to, piece, &s.a);
     });
@@ -212,36 +181,36 @@ pub(super) fn mul(
 }
 
 /// Whether a tensor is in the scratchpad, and its rows lie without gaps.
-#[cfg(target_arch = "x86_64")]
 fn rows_lie_dense(d: &TensorDesc) -> bool {
     d.space == Space::Spm && d.strides[3] == d.etype.bytes() as i64
 }
 
-/// Where a piece begins.
-#[cfg(target_arch = "x86_64")]
-fn places<const N: usize>(
-    of: [&TensorDesc; N],
-    piece: Piece,
-) -> Result<[usize; N], std::num::TryFromIntError> {
+/// Where a piece begins; none if kernels for whole rows do not take the tensors.
+fn places<const N: usize>(of: [&TensorDesc; N], piece: Piece) -> Option<[usize; N]> {
     let mut to = [0; N];
     for (to, d) in to.iter_mut().zip(of) {
-        *to = usize::try_from(piece.address(d))?;
+        *to = usize::try_from(piece.address(d)).ok().filter(|_| rows_lie_dense(d))?;
     }
-    Ok(to)
+    Some(to)
+}
+
+/// An operand for kernels that work on elements of 8 or 16 bits in the scratchpad, if it is one.
+fn operand(d: &TensorDesc) -> Option<Operand> {
+    let size = d.etype.bytes();
+    if d.space != Space::Spm || size > 2 || !(d.strides[3] == size as i64 || d.strides[3] == 0) {
+        return None;
+    }
+    let mut strides = [0; 3];
+    for (to, from) in strides.iter_mut().zip(d.strides) {
+        *to = usize::try_from(from).ok()?;
+    }
+    Some(Operand { at: usize::try_from(d.base).ok()?, strides, etype: d.etype, one: d.strides[3] == 0 })
 }
 
 /// Sums or products, where a kernel can; false, and nothing done, if not.
-fn fast_combine(level: Level, m: &mut Memory, e: &Elements<3>, clamp: [i32; 2], sum: Sum) -> bool {
-    #[cfg(target_arch = "x86_64")]
-    if matches!(level, Level::Avx512Vnni(_) | Level::Amx(_)) {
-        use super::simd::combine::{Operand, combine};
-        if let [Some(to), Some(a), Some(b)] = e.of.each_ref().map(Operand::of) {
-            let dims = e.dims.map(|n| n as usize);
-            return combine(m.spm_and_acc().0, dims, to, [a, b], sum, clamp);
-        }
-    }
-    let _ = (level, m, e, clamp, sum);
-    false
+fn combined(level: Level, m: &mut Memory, e: &Elements<3>, clamp: [i32; 2], sum: Combine) -> bool {
+    let [Some(to), Some(a), Some(b)] = e.of.each_ref().map(operand) else { return false };
+    combine(level, m.views().spm, e.dims.map(|n| n as usize), to, [a, b], sum, clamp)
 }
 
 /// Table.
@@ -255,7 +224,7 @@ pub(super) fn lut(
 ) {
     read(m, table, table.base, 256, &mut s.b);
     let e = Elements::new(dst.dims, [dst, src]);
-    if fast_look_up(level, m, &e, &s.b) {
+    if looked_up(level, m, &e, &s.b) {
         return super::rows::pad(m, dst);
     }
     let [to, from] = &e.of;
@@ -279,18 +248,10 @@ pub(super) fn lut(
 }
 
 /// Table entries of bytes, where a kernel can; false, and nothing done, if not.
-fn fast_look_up(level: Level, m: &mut Memory, e: &Elements<2>, table: &[i32]) -> bool {
-    #[cfg(target_arch = "x86_64")]
-    if matches!(level, Level::Avx512Vnni(_) | Level::Amx(_)) {
-        use super::simd::combine::Operand;
-        let table: [u8; 256] = std::array::from_fn(|i| table[i] as u8);
-        if let [Some(to), Some(from)] = e.of.each_ref().map(Operand::of) {
-            let dims = e.dims.map(|n| n as usize);
-            return super::simd::table::look_up(m.spm_and_acc().0, dims, [to, from], &table);
-        }
-    }
-    let _ = (level, m, e, table);
-    false
+fn looked_up(level: Level, m: &mut Memory, e: &Elements<2>, table: &[i32]) -> bool {
+    let [Some(to), Some(from)] = e.of.each_ref().map(operand) else { return false };
+    let table: [u8; 256] = std::array::from_fn(|i| table[i] as u8);
+    look_up(level, m.views().spm, e.dims.map(|n| n as usize), [to, from], &table)
 }
 
 /// Rows of the input that the window of an output position touches, in row-major order.
@@ -326,7 +287,7 @@ pub(super) fn max_pool(
             s.bytes.resize(n, least as u8);
             taps(src, w, [origin[0] + y, origin[1] + x], |[iy, ix]| {
                 let tap = m.read(src.space, row_address(src, [0, iy, ix]), n);
-                kernels::max_bytes(level, &mut s.bytes, tap, signed);
+                reduce::max_bytes(level, &mut s.bytes, tap, signed);
             });
             let start = row_address(dst, [a, y, x]);
             m.write(dst.space, start, n).copy_from_slice(&s.bytes);
@@ -339,7 +300,7 @@ pub(super) fn max_pool(
         s.a.resize(n, least);
         taps(src, w, [origin[0] + y, origin[1] + x], |[iy, ix]| {
             read(m, src, row_address(src, [0, iy, ix]), n, &mut s.b);
-            kernels::max(level, &mut s.a, &s.b);
+            reduce::max(level, &mut s.a, &s.b);
         });
         put(m, dst, [a, y, x], &s.a);
     });
@@ -365,7 +326,7 @@ pub(super) fn avg_pool(level: Level, s: &mut Scratch, m: &mut Memory, p: &Pool) 
         let mut count = 0;
         taps(p.src, w, [p.origin[0] + y, p.origin[1] + x], |[iy, ix]| {
             read(m, p.src, row_address(p.src, [0, iy, ix]), n, &mut s.b);
-            kernels::average(level, &mut averages, &s.b, q.m0, p.src.zero_point);
+            reduce::average(level, &mut averages, &s.b, q.m0, p.src.zero_point);
             count += 1;
         });
         if p.include_pad {
@@ -394,13 +355,13 @@ pub(super) fn rsum(
         let start = row_address(src, at);
         if bytes {
             let row = m.read(src.space, start, n);
-            kernels::sum_bytes(level, &mut s.a, row, src.etype == EType::S8, src.zero_point);
+            reduce::sum_bytes(level, &mut s.a, row, src.etype == EType::S8, src.zero_point);
         } else {
             read(m, src, start, n, &mut s.b);
-            kernels::sum(level, &mut s.a, &s.b, src.zero_point);
+            reduce::sum(level, &mut s.a, &s.b, src.zero_point);
         }
     });
-    super::mac::finish_row(level, m, &mut s.b, dst, accumulate, &s.a)
+    super::mac::add_row(level, m, &mut s.b, dst, accumulate, &s.a)
 }
 
 /// f32 → integers.
@@ -414,22 +375,15 @@ pub(super) fn quantize(
 ) {
     let Elements { dims, of: [to, from] } = Elements::new(dst.dims, [dst, src]);
     for_pieces(dims, |piece| {
-        #[cfg(target_arch = "x86_64")]
-        if matches!(level, Level::Avx512Vnni(_) | Level::Amx(_))
-            && rows_lie_dense(&to)
-            && rows_lie_dense(&from)
-            && let Ok(places) = places([&to, &from], piece)
+        let bounds = Bounds { zero_point: q.zero_point, clamp: [q.lo, q.hi] };
+        if let Some(places) = places([&to, &from], piece)
+            && requantize::quantize(level, m.views().spm, places, (piece.n, to.etype.bytes()), q.m0, bounds)
         {
-            use super::simd::finish::Bounds;
-            use super::simd::round::quantize;
-            let bounds = Bounds { zero_point: q.zero_point, clamp: [q.lo, q.hi] };
-            if quantize(m.spm_and_acc().0, places, (piece.n, to.etype.bytes()), q.m0, bounds) {
-                return;
-            }
+            return;
         }
         read_float_piece(m, &from, piece, &mut s.floats);
         s.a.resize(piece.n, 0);
-        kernels::quantize(level, &mut s.a, &s.floats, q.m0, q.zero_point, [q.lo, q.hi]);
+        requantize::portable::quantize(level, &mut s.a, &s.floats, q.m0, q.zero_point, [q.lo, q.hi]);
         write_piece(level, m, &to, piece, &s.a);
     });
     super::rows::pad(m, dst);
@@ -451,17 +405,10 @@ pub(super) fn dequantize(
     let [to, from] = &e.of;
     for_pieces(e.dims, |piece| {
         let by = &s.multipliers[if one { 0 } else { piece.first }..];
-        #[cfg(target_arch = "x86_64")]
-        if matches!(level, Level::Avx512Vnni(_) | Level::Amx(_))
-            && rows_lie_dense(to)
-            && rows_lie_dense(from)
-            && let Some(by) = by.get(..piece.n)
-            && let Ok(places) = places([to, from], piece)
+        if let (Some(by), Some(places)) = (by.get(..piece.n), places([to, from], piece))
+            && requantize::dequantize(level, m.views().spm, places, from.etype, from.zero_point, by)
         {
-            use super::simd::round::dequantize;
-            if dequantize(m.spm_and_acc().0, places, from.etype, from.zero_point, by) {
-                return;
-            }
+            return;
         }
         s.floats.clear();
         if src.space == Space::Acc {
@@ -470,7 +417,7 @@ pub(super) fn dequantize(
         } else {
             read_piece(level, m, from, piece, &mut s.a);
             s.floats.resize(piece.n, 0.0);
-            kernels::dequantize(level, &mut s.floats, &s.a, src.zero_point, by);
+            requantize::portable::dequantize(level, &mut s.floats, &s.a, src.zero_point, by);
         }
         write_floats(m, to, piece.address(to), &s.floats);
     });

@@ -1,41 +1,62 @@
-//! Weights made ready for the kernels of `simd`: signed, with their sums, and remembered until the scratchpad changes there.
-//! Those in the constants never change, so what is made of them is remembered for good.
+//! Weights made ready for kernels: packed as they take them, with their sums, and remembered until the scratchpad changes
+//! there. Those in the constants never change, so what is made of them is remembered for good.
 
 use std::collections::BTreeMap;
 
-use super::Level;
-use super::aligned::Aligned;
 use crate::isa::blocks::{BLOCK, BLOCK_ELEMENTS};
 use crate::isa::{BlockGrid, EType, Space, TensorDesc};
+use crate::kernels::aligned::Aligned;
+use crate::kernels::cpu::Level;
+use crate::kernels::pack::sum_quads;
+use crate::sim::access::Region;
 use crate::sim::memory::Memory;
 use crate::sim::op::Pruned;
 
-/// Depthwise weights in the order of the kernel for columns, or of the one for taps, and `Σ(w − zw)` of each channel.
-#[derive(Debug, Default)]
-pub(super) struct Made<W, S> {
-    pub(super) weights: Aligned<W>,
-    pub(super) sums: Vec<S>,
+/// Whether two ranges of bytes have one in common.
+pub(super) fn meet(a: (i64, i64), b: (i64, i64)) -> bool {
+    a.0 < b.1 && b.0 < a.1
 }
 
-/// What depthwise weights were made ready: those, and whether for the kernel for columns.
-pub(super) type Wanted = (TensorDesc, bool);
+/// Depthwise weights in the order of a kernel, and `Σ(w − zw)` of each channel.
+#[derive(Debug)]
+struct Packed<W> {
+    weights: Aligned<W>,
+    sums: Vec<i32>,
+}
 
-/// What was made of the last depthwise weights, and of all those in the constants, by address.
-#[derive(Debug, Default)]
-pub(super) struct Kept<W, S> {
+impl<W: Copy + Default> Default for Packed<W> {
+    fn default() -> Self {
+        Packed { weights: Aligned::default(), sums: Vec::new() }
+    }
+}
+
+/// What depthwise weights are packed for: those, and whether for the kernel that goes by columns.
+type Key = (TensorDesc, bool);
+
+/// Depthwise weights, packed: the last product's, and all those in the constants, by address.
+#[derive(Debug)]
+pub(super) struct DepthwiseWeights<W> {
     /// Of what; none if the scratchpad has changed there.
-    pub(super) of: Option<Wanted>,
-    /// The bytes of the scratchpad that it was made from.
+    of: Option<Key>,
+    /// The bytes of the scratchpad that they were packed from.
     range: (i64, i64),
-    pub(super) made: Made<W, S>,
-    constants: BTreeMap<i64, (Wanted, Made<W, S>)>,
+    present: Packed<W>,
+    constants: BTreeMap<i64, (Key, Packed<W>)>,
+    differences: Vec<i16>,
 }
 
-impl<W: Default, S: Default> Kept<W, S> {
-    /// The engine forgets everything but constants.
+impl<W: Copy + Default> Default for DepthwiseWeights<W> {
+    fn default() -> Self {
+        let (of, range, present) = (None, (0, 0), Packed::default());
+        DepthwiseWeights { of, range, present, constants: BTreeMap::new(), differences: Vec::new() }
+    }
+}
+
+impl<W: Copy + Default> DepthwiseWeights<W> {
+    /// Forgets everything but constants.
     pub(super) fn reset(&mut self) {
         if let Some(known) = self.of.take().filter(|of| of.0.space == Space::Dram) {
-            self.constants.insert(known.0.base, (known, std::mem::take(&mut self.made)));
+            self.constants.insert(known.0.base, (known, std::mem::take(&mut self.present)));
         }
     }
 
@@ -46,137 +67,122 @@ impl<W: Default, S: Default> Kept<W, S> {
         }
     }
 
-    /// Whether what is wanted is there. Else it is to be made, and then [`of`](Kept::of) says so; none if weights are not
-    /// next to each other.
-    pub(super) fn holds(&mut self, wanted: Wanted) -> Option<bool> {
-        if self.of == Some(wanted) {
-            return Some(true);
+    /// In the order of the kernel.
+    pub(super) fn packed(&self) -> &[W] {
+        &self.present.weights
+    }
+
+    /// `Σ(w − zw)` of each channel.
+    pub(super) fn sums(&self) -> &[i32] {
+        &self.present.sums
+    }
+
+    /// Whether these are the present weights.
+    pub(super) fn are(&self, d: &TensorDesc, columns: bool) -> bool {
+        self.of == Some((*d, columns))
+    }
+
+    /// Makes weights the present ones: `pack` brings those without their zero point, `[tap][channel]`, into the kernel's order, and
+    /// says whether the kernel takes them. None if it does not, or if weights do not follow each other.
+    pub(super) fn ready(
+        &mut self,
+        m: &Memory,
+        d: &TensorDesc,
+        columns: bool,
+        pack: impl FnOnce(&[i16], usize, &mut Aligned<W>) -> bool,
+    ) -> Option<()> {
+        if self.are(d, columns) {
+            return Some(());
         }
         self.reset();
-        let d = wanted.0;
-        if d.strides[3] != 1 || d.dims[3] == 0 {
+        let [_, kh, kw, channels] = d.dims.map(|n| n as usize);
+        if d.strides[3] != 1 || channels == 0 {
             return None;
         }
         self.range = (0, 0);
         if d.space != Space::Dram {
-            self.range = crate::sim::access::Region::Box(&d, d.dims).span()?;
-        } else if let Some((known, made)) = self.constants.remove(&d.base).filter(|(of, _)| *of == wanted) {
-            (self.of, self.made) = (Some(known), made);
-            return Some(true);
+            self.range = Region::Box(d, d.dims).span()?;
+        } else if let Some((known, packed)) =
+            self.constants.remove(&d.base).filter(|(of, _)| *of == (*d, columns))
+        {
+            (self.of, self.present) = (Some(known), packed);
+            return Some(());
         }
-        Some(false)
+        self.differences.clear();
+        self.present.sums.clear();
+        self.present.sums.resize(channels, 0);
+        let (signed, zero) = (d.etype == EType::S8, d.zero_point as i16);
+        for y in 0..kh as i64 {
+            for x in 0..kw as i64 {
+                let row = m.read(d.space, d.base + y * d.strides[1] + x * d.strides[2], channels);
+                for (w, sum) in row.iter().zip(&mut self.present.sums) {
+                    let w = if signed { i16::from(*w as i8) } else { i16::from(*w) } - zero;
+                    *sum = sum.wrapping_add(w.into());
+                    self.differences.push(w);
+                }
+            }
+        }
+        pack(&self.differences, channels, &mut self.present.weights).then_some(())?;
+        self.of = Some((*d, columns));
+        Some(())
     }
 }
 
-/// Depthwise weights made ready: signed and interleaved, with their sums.
+/// Packed weights of dense products made ready: signed, with their sums.
 #[derive(Debug, Default)]
-pub(super) struct Interleaved {
-    differences: Vec<i16>,
-    plain: Vec<u8>,
-    pub(super) kept: Kept<u8, i32>,
-}
-
-/// Weights made ready: signed, with their sums.
-#[derive(Debug, Default)]
-pub(super) struct Ready {
+pub(super) struct DenseWeights {
     /// Of what; none if the scratchpad has changed there.
-    pub(super) of: Option<(TensorDesc, Option<Pruned>)>,
+    of: Option<(TensorDesc, Option<Pruned>)>,
     /// The bytes of the scratchpad that they were made from.
     range: (i64, i64),
-    /// Signed weights, if they are not those in the scratchpad.
-    pub(super) signed: Option<Aligned<u8>>,
+    /// Signed weights, if they are not those that lie there.
+    signed: Option<Aligned<u8>>,
     /// `Σ(w − zw)` of each channel.
-    pub(super) sums: Vec<i32>,
+    sums: Vec<i32>,
     /// The same of weights in the constants, by address: all that such weights need.
     constants: BTreeMap<i64, (TensorDesc, Vec<i32>)>,
 }
 
-/// Whether two ranges of bytes have one in common.
-fn meet(a: (i64, i64), b: (i64, i64)) -> bool {
-    a.0 < b.1 && b.0 < a.1
+/// Bytes of packed weights.
+fn packed_bytes(d: &TensorDesc) -> usize {
+    let [oc, kh, kw, ic] = d.dims.map(|n| n as usize);
+    oc.next_multiple_of(16) * kh * kw * ic.next_multiple_of(4)
 }
 
-impl Ready {
+impl DenseWeights {
+    /// Forgets the present ones.
+    pub(super) fn reset(&mut self) {
+        self.of = None;
+    }
+
     /// Bytes of the scratchpad change.
     pub(super) fn changed(&mut self, range: (i64, i64)) {
         if meet(self.range, range) {
             self.of = None;
         }
     }
-}
 
-#[cfg(target_arch = "x86_64")]
-impl Interleaved {
-    /// Makes weights ready, unless they are those of the last product; `columns` for square kernels, in the order of columns,
-    /// where differences that do not fit a byte have the rest in a second set of weights. None if the other order has such, or
-    /// one does not fit two bytes.
-    pub(super) fn ready(&mut self, level: Level, m: &Memory, d: &TensorDesc, columns: bool) -> Option<()> {
-        let wanted = (*d, columns);
-        if self.kept.holds(wanted)? {
-            return Some(());
-        }
-        let [_, kh, kw, channels] = d.dims.map(|n| n as usize);
-        self.differences.clear();
-        self.kept.made.sums.clear();
-        self.kept.made.sums.resize(channels, 0);
-        self.plain.clear();
-        let (signed, zero) = (d.etype == EType::S8, d.zero_point as i16);
-        // Such weights are their own differences.
-        let plain = signed && zero == 0;
-        for y in 0..kh as i64 {
-            for x in 0..kw as i64 {
-                let row = m.read(d.space, d.base + y * d.strides[1] + x * d.strides[2], channels);
-                if plain {
-                    self.plain.extend_from_slice(row);
-                    super::kernels::sum_bytes(level, &mut self.kept.made.sums, row, true, 0);
-                    continue;
-                }
-                let value = |w: &u8| if signed { i16::from(*w as i8) } else { i16::from(*w) };
-                let begin = self.differences.len();
-                self.differences.extend(row.iter().map(|w| value(w) - zero));
-                let row = &self.differences[begin..];
-                self.kept.made.sums.iter_mut().zip(row).for_each(|(sum, w)| *sum += i32::from(*w));
-            }
-        }
-        if matches!(level, Level::Avx2(_) | Level::AvxVnni(_)) {
-            if plain {
-                self.differences.extend(self.plain.iter().map(|w| i16::from(*w as i8)));
-            }
-            columns.then_some(())?;
-            let vnni = matches!(level, Level::AvxVnni(_));
-            let weights = super::simd::ymm::columns::interleave(&self.differences, kh, channels, vnni);
-            self.kept.made.weights.copy(&weights);
-            self.kept.of = Some(wanted);
-            return Some(());
-        }
-        // Two bytes make up each difference between −256 and 254; the one that is left is for others.
-        if self.differences.contains(&255) {
-            return None;
-        }
-        let first = |w: &i16| (*w).clamp(-128, 127) as i8;
-        self.plain.extend(self.differences.iter().map(|w| first(w) as u8));
-        let fit = self.differences.iter().all(|w| (-128..=127).contains(w));
-        if columns {
-            let set = super::simd::columns::set_bytes(kh, channels);
-            let sets = self.kept.made.weights.room(if fit { set } else { 2 * set });
-            let (one, other) = sets.split_at_mut(set);
-            super::simd::columns::interleave(level, &self.plain, kh, channels, one);
-            if !fit {
-                self.plain.clear();
-                self.plain.extend(self.differences.iter().map(|w| (w - i16::from(first(w))) as u8));
-                super::simd::columns::interleave(level, &self.plain, kh, channels, other);
-            }
-        } else {
-            fit.then_some(())?;
-            self.kept.made.weights.copy(&super::simd::depthwise::interleave(&self.plain, channels));
-        }
-        self.kept.of = Some(wanted);
-        Some(())
+    /// Signed weights, if they are not those that lie there.
+    pub(super) fn signed(&self) -> Option<&[u8]> {
+        self.signed.as_deref()
     }
-}
 
-impl Ready {
-    /// Makes weights ready, unless they are those of the last product.
+    /// `Σ(w − zw)` of each channel.
+    pub(super) fn sums(&self) -> &[i32] {
+        &self.sums
+    }
+
+    /// Whether these are the present weights.
+    pub(super) fn are(&self, d: &TensorDesc, pruned: Option<Pruned>) -> bool {
+        self.of == Some((*d, pruned))
+    }
+
+    /// Bytes of the present weights.
+    pub(super) fn bytes(&self) -> usize {
+        self.of.map_or(0, |(d, _)| packed_bytes(&d))
+    }
+
+    /// Makes weights the present ones; none if they do not lie where they should.
     pub(super) fn ready(
         &mut self,
         level: Level,
@@ -199,7 +205,7 @@ impl Ready {
         }
         let [oc, kh, kw, ic] = d.dims.map(|n| n as usize);
         let (taps, quads) = (kh * kw, ic.div_ceil(4));
-        let total = oc.next_multiple_of(16) * taps * quads * 4;
+        let total = packed_bytes(d);
         let flip = if d.etype == EType::U8 { 0x80 } else { 0 };
         let zero = (d.zero_point as u8) ^ flip;
         self.signed = match pruned {
@@ -234,7 +240,7 @@ impl Ready {
             let (block, later) = rest.split_at(width * taps * quads * 4);
             rest = later;
             let sums = &mut self.sums[first..first + width];
-            add_up(level, block, sums);
+            sum_quads(level, block, sums);
             sums.iter_mut().for_each(|s| *s -= lost);
         }
         if constant {
@@ -246,16 +252,6 @@ impl Ready {
         self.of = Some(of);
         Some(())
     }
-}
-
-/// Adds signed packed weights of a block, rows of `sums.len()` channels, up for each channel.
-fn add_up(level: Level, block: &[u8], sums: &mut [i32]) {
-    #[cfg(target_arch = "x86_64")]
-    if matches!(level, Level::Avx512Vnni(_) | Level::Amx(_)) {
-        super::simd::vnni::sums(block, sums);
-        return;
-    }
-    super::kernels::sum_quads(level, block, sums);
 }
 
 /// Writes the zero point to the input channels beyond the last one: programs may leave anything there.
@@ -281,7 +277,7 @@ fn unpruned(m: &Memory, d: &TensorDesc, pruned: &Pruned, flip: u8, zero: u8) -> 
     let [oc, kh, kw, ic] = d.dims.map(|n| n as usize);
     let (taps, quads) = (kh * kw, ic.div_ceil(4));
     let mut to = Aligned::default();
-    to.room(oc.next_multiple_of(16) * taps * quads * 4).fill(zero);
+    to.room(packed_bytes(d)).fill(zero);
     let mask = m.read(Space::Dram, pruned.mask, pruned.mask_bytes);
     let stream = m.read(d.space, d.base, pruned.blocks as usize * BLOCK_ELEMENTS);
     for ([o, tap, i], bytes) in BlockGrid::of(d.dims).present(mask).zip(stream.chunks_exact(BLOCK_ELEMENTS)) {

@@ -2,12 +2,17 @@
 //!
 //! The same rows as in `mac.rs`, without its register blocks: one activation times a row of weights.
 
-use super::kernels;
-use super::mac::Region;
+use super::image::Image;
 use super::rows::{pad, read, read_wide, row_address, write_wide};
-use super::{Level, Scratch};
+use super::scratch::Scratch;
 use crate::isa::blocks::{BLOCK, BLOCK_ELEMENTS, in_block};
 use crate::isa::{BlockGrid, Space, TensorDesc};
+use crate::kernels::accumulate::accumulate_wide;
+use crate::kernels::cpu::Level;
+use crate::kernels::dense::portable::scale_add_wide;
+use crate::kernels::depthwise::portable::{multiply_add_wide, multiply_add_words};
+use crate::kernels::pack::portable::widen;
+use crate::kernels::reduce::sum_wide;
 use crate::sim::memory::Memory;
 use crate::sim::op::{ConvOp, Pruned};
 
@@ -22,45 +27,28 @@ fn differences(m: &Memory, d: &TensorDesc, start: i64, n: usize, row: &mut Vec<i
     to.extend(row.iter().map(|v| v - d.zero_point));
 }
 
-/// The region of the source that a tile touches, pixel after pixel; one pixel of zeros behind.
-fn activations(m: &Memory, src: &TensorDesc, r: &Region, row: &mut Vec<i32>) -> Vec<i32> {
-    let n = src.dims[3] as usize;
-    let mut to = Vec::with_capacity(r.zeros() + n);
-    for y in 0..r.extent[0] {
-        for x in 0..r.extent[1] {
-            let pixel = row_address(src, [0, r.first[0] + y, r.first[1] + x]);
-            differences(m, src, pixel, n, row, &mut to);
-        }
-    }
-    to.resize(r.zeros() + n, 0);
-    to
-}
-
 /// Dense convolution.
 pub(super) fn conv(level: Level, s: &mut Scratch, m: &mut Memory, c: &ConvOp) -> u64 {
-    let [oc, kh, kw, ic] = c.weights.dims.map(|n| n as usize);
-    let region = Region::of(c, ic);
-    let activations = activations(m, &c.src, &region, &mut s.a);
+    let [oc, _, _, ic] = c.weights.dims.map(|n| n as usize);
+    let (image, mut activations) = (Image::of(c), Vec::new());
+    image.differences(m, c, ic, &mut s.a, &mut activations, |v| v);
+    let row = image.extent[1] as usize * ic;
+    Image::taps(c, [row, ic], false, &mut s.taps);
     let weights = match &c.pruned {
         None => packed(m, &c.weights, &mut s.a),
         Some(pruned) => blocks(m, &c.weights, pruned, &mut s.a),
     };
-    let tap = |ky: usize, kx: usize| &weights[(ky * kw + kx) * ic * oc..][..ic * oc];
     let mut wraps = 0;
     let mut sums = vec![0_i64; oc];
-    each_pixel(c, |y, x| {
+    each_pixel(c, [row, ic], |y, x, first| {
         sums.fill(0);
-        for ky in 0..kh {
-            for kx in 0..kw {
-                let at = region.offset(c, [y, x], [ky as i64, kx as i64]);
-                if at != region.zeros() {
-                    for (a, w) in activations[at..at + ic].iter().zip(tap(ky, kx).chunks_exact(oc)) {
-                        kernels::scale_add_wide(level, &mut sums, *a, w);
-                    }
-                }
+        for (tap, weights) in s.taps.iter().zip(weights.chunks_exact(ic * oc)) {
+            let at = first + tap;
+            for (a, w) in activations[at..at + ic].iter().zip(weights.chunks_exact(oc)) {
+                scale_add_wide(level, &mut sums, *a, w);
             }
         }
-        wraps += finish(level, m, &c.dst, c.bias.as_ref(), c.accumulate, [y, x], &sums);
+        wraps += add(level, m, &c.dst, c.bias.as_ref(), c.accumulate, [y, x], &sums);
     });
     pad(m, &c.dst);
     wraps
@@ -69,8 +57,10 @@ pub(super) fn conv(level: Level, s: &mut Scratch, m: &mut Memory, c: &ConvOp) ->
 /// Depthwise convolution.
 pub(super) fn depthwise(level: Level, s: &mut Scratch, m: &mut Memory, c: &ConvOp) -> u64 {
     let [_, kh, kw, channels] = c.weights.dims.map(|n| n as usize);
-    let region = Region::of(c, channels);
-    let activations = activations(m, &c.src, &region, &mut s.a);
+    let (image, mut activations) = (Image::of(c), Vec::new());
+    image.differences(m, c, channels, &mut s.a, &mut activations, |v| v);
+    let row = image.extent[1] as usize * channels;
+    Image::taps(c, [row, channels], false, &mut s.taps);
     let mut weights = Vec::new();
     for ky in 0..kh as i64 {
         for kx in 0..kw as i64 {
@@ -83,27 +73,23 @@ pub(super) fn depthwise(level: Level, s: &mut Scratch, m: &mut Memory, c: &ConvO
     // Products of 16 and 8 bits are below 2^24: 127 of them fit 32 bits.
     let short = c.weights.etype.bytes() == 1 && c.src.etype.bytes() <= 2 && kh * kw <= 127;
     let mut words = vec![0_i32; channels];
-    each_pixel(c, |y, x| {
+    each_pixel(c, [row, channels], |y, x, first| {
         if short {
             words.fill(0);
-            for (tap, w) in weights.chunks_exact(channels).enumerate() {
-                let at = region.offset(c, [y, x], [(tap / kw) as i64, (tap % kw) as i64]);
-                if at != region.zeros() {
-                    kernels::multiply_add_words(level, &mut words, &activations[at..at + channels], w);
-                }
+            for (tap, w) in s.taps.iter().zip(weights.chunks_exact(channels)) {
+                let at = first + tap;
+                multiply_add_words(level, &mut words, &activations[at..at + channels], w);
             }
             sums.iter_mut().zip(&words).for_each(|(s, w)| *s = i64::from(*w));
-            wraps += finish(level, m, &c.dst, c.bias.as_ref(), c.accumulate, [y, x], &sums);
+            wraps += add(level, m, &c.dst, c.bias.as_ref(), c.accumulate, [y, x], &sums);
             return;
         }
         sums.fill(0);
-        for (tap, w) in weights.chunks_exact(channels).enumerate() {
-            let at = region.offset(c, [y, x], [(tap / kw) as i64, (tap % kw) as i64]);
-            if at != region.zeros() {
-                kernels::multiply_add_wide(level, &mut sums, &activations[at..at + channels], w);
-            }
+        for (tap, w) in s.taps.iter().zip(weights.chunks_exact(channels)) {
+            let at = first + tap;
+            multiply_add_wide(level, &mut sums, &activations[at..at + channels], w);
         }
-        wraps += finish(level, m, &c.dst, c.bias.as_ref(), c.accumulate, [y, x], &sums);
+        wraps += add(level, m, &c.dst, c.bias.as_ref(), c.accumulate, [y, x], &sums);
     });
     pad(m, &c.dst);
     wraps
@@ -132,9 +118,9 @@ pub(super) fn matmul(
         differences(m, a, row_address(a, [0, 0, row]), k, &mut s.a, &mut left);
         sums.fill(0);
         for (x, line) in left.iter().zip(right.chunks_exact(cols)) {
-            kernels::scale_add_wide(level, &mut sums, *x, line);
+            scale_add_wide(level, &mut sums, *x, line);
         }
-        wraps += finish(level, m, dst, bias, accumulate, [0, row], &sums);
+        wraps += add(level, m, dst, bias, accumulate, [0, row], &sums);
     }
     pad(m, dst);
     wraps
@@ -155,21 +141,24 @@ pub(super) fn sum(
         let start = row_address(src, at);
         if src.strides[3] == 2 && src.etype.bytes() == 2 {
             s.a.resize(n, 0);
-            kernels::widen(level, m.read(src.space, start, n * 2), src.etype, &mut s.a);
+            widen(level, m.read(src.space, start, n * 2), src.etype, &mut s.a);
         } else {
             read(m, src, start, n, &mut s.a);
         }
-        kernels::sum_wide(level, &mut sums, &s.a, src.zero_point);
+        sum_wide(level, &mut sums, &s.a, src.zero_point);
     });
-    let wraps = finish(level, m, dst, None, accumulate, [0, 0], &sums);
+    let wraps = add(level, m, dst, None, accumulate, [0, 0], &sums);
     pad(m, dst);
     wraps
 }
 
-fn each_pixel(c: &ConvOp, mut f: impl FnMut(i64, i64)) {
-    for y in 0..i64::from(c.dst.dims[1]) {
-        for x in 0..i64::from(c.dst.dims[2]) {
-            f(y, x);
+/// Calls `f(y, x, first)` for every output pixel; `first` is where its window begins in an image whose rows and pixels have so
+/// many elements.
+fn each_pixel(c: &ConvOp, [row, pixel]: [usize; 2], mut f: impl FnMut(i64, i64, usize)) {
+    let step = [row * usize::from(c.window.stride[0]), pixel * usize::from(c.window.stride[1])];
+    for y in 0..c.dst.dims[1] {
+        for x in 0..c.dst.dims[2] {
+            f(y.into(), x.into(), y as usize * step[0] + x as usize * step[1]);
         }
     }
 }
@@ -219,7 +208,7 @@ fn blocks(m: &Memory, d: &TensorDesc, pruned: &Pruned, row: &mut Vec<i32>) -> Ve
 }
 
 /// Adds the sums of a pixel to its start values; counts wraps.
-pub(super) fn finish(
+fn add(
     level: Level,
     m: &mut Memory,
     dst: &TensorDesc,
@@ -238,7 +227,7 @@ pub(super) fn finish(
             return 0;
         }
     }
-    let wraps = kernels::accumulate_wide(level, &mut start, sums);
+    let wraps = accumulate_wide(level, &mut start, sums);
     write_wide(m, dst, at, &start);
     wraps
 }

@@ -1,15 +1,18 @@
 //! Dense products: two products of bytes, of the low and the high ones.
 
-use super::super::bytes::{Image, Then};
-use super::super::sides::{Sides, Sources};
-use super::super::simd::finish::Finish;
-use super::super::simd::join::{Start, Sums};
-use super::super::simd::planes;
-use super::super::simd::round::Line;
-use super::super::simd::tile::{Start as NoStart, Tile};
-use super::super::{Level, kernels};
-use super::{Target, Words, bias, pad, suits};
+use super::products::{Epilogue, Words, are_words, bias, pad};
 use crate::isa::EType;
+use crate::kernels::cpu::Level;
+use crate::kernels::dense::{self, Start as NoStart, Tile};
+use crate::kernels::epilogue::Epilogue as OfBytes;
+use crate::kernels::line::Line;
+use crate::kernels::pack::portable::split as split_words;
+use crate::kernels::view::{View, ViewMut};
+use crate::kernels::words::planes;
+use crate::kernels::words::sums::{Start, Sums};
+use crate::sim::engine::fast::fused::Fused;
+use crate::sim::engine::fast::image::{Image, follow};
+use crate::sim::engine::fast::sides::{Sides, Sources};
 use crate::sim::memory::Memory;
 use crate::sim::op::ConvOp;
 
@@ -27,9 +30,9 @@ struct Planes {
 impl Planes {
     fn of(c: &ConvOp, image: &Image) -> Option<Planes> {
         let least = c.src.dims[3].next_multiple_of(4) as usize;
-        // Whole rows can be split at once if not much lies between pixels.
+        // Whole rows can be split at once.
         let pitch = usize::try_from(c.src.strides[2]).ok()?;
-        let at_once = pitch.is_multiple_of(8) && (least..=2 * least).contains(&(pitch / 2));
+        let at_once = pitch.is_multiple_of(8) && follow(&c.src, 2 * least);
         let pixel = if at_once { pitch / 2 } else { least };
         let [rows, columns] = image.extent.map(|n| n as usize);
         let row = columns * pixel;
@@ -51,17 +54,15 @@ impl Planes {
         let flip = if d.etype == EType::S16 { 0x80 } else { 0 };
         let [begin, end] = image.columns(c);
         let pitch = usize::try_from(d.strides[2]).ok()?;
-        let [left, middle] = [begin, end - begin].map(|n| n as usize * pixel);
+        let [left, middle] = [begin, end - begin].map(|n| n * pixel);
         let (low, high) = to.split_at_mut_checked(self.plane)?;
         let lines = low.chunks_exact_mut(self.row).zip(high.chunks_exact_mut(self.row));
         for (y, (low, high)) in lines.take(image.extent[0] as usize).enumerate() {
-            let iy = image.first[0] + y as i64;
-            if iy < 0 || iy >= i64::from(d.dims[1]) || middle == 0 {
+            let Some(start) = image.line(c, y) else {
                 low.fill(zero as u8);
                 high.fill((zero >> 8) as u8);
                 continue;
-            }
-            let start = d.base + iy * d.strides[1] + (image.first[1] + begin) * d.strides[2];
+            };
             let from = sources.from(start)?;
             for (line, zero) in [(&mut *low, zero as u8), (&mut *high, (zero >> 8) as u8)] {
                 line[..left].fill(zero);
@@ -71,16 +72,17 @@ impl Planes {
             if pitch == 2 * pixel {
                 // Channels that the image does not have meet weights that count for nothing.
                 let len = middle - (pixel - n);
-                kernels::split(level, from.get(..2 * len)?, &mut low[..len], &mut high[..len], flip);
+                split_words(level, from.get(0..2 * len)?, &mut low[..len], &mut high[..len], flip);
                 continue;
             }
-            if pitch == 2 * n && planes::spread(from, n, [&mut *low, &mut *high], flip) {
+            let words = from.get(0..middle / pixel * n * 2).unwrap_or_default();
+            if pitch == 2 * n && planes::spread(words, n, [&mut *low, &mut *high], flip) {
                 continue;
             }
             for (x, (low, high)) in low.chunks_exact_mut(pixel).zip(high.chunks_exact_mut(pixel)).enumerate()
             {
                 let from = from.get(x * pitch..x * pitch + n * 2)?;
-                kernels::split(level, from, &mut low[..n], &mut high[..n], flip);
+                split_words(level, from, &mut low[..n], &mut high[..n], flip);
             }
         }
         Some(())
@@ -88,55 +90,49 @@ impl Planes {
 }
 
 /// The dense convolution, or what a requantization makes of its sums; none if kernels cannot.
-pub(in super::super) fn conv(
+pub(in crate::sim::engine::fast) fn conv(
     level: Level,
     s: &mut Words,
     m: &mut Memory,
     c: &ConvOp,
-    then: Option<Then<'_>>,
+    fused: Option<Fused<'_>>,
 ) -> Option<u64> {
     // Sums of the products of bytes fit 32 bits: 65,793 · 255 · 128 < 2^31.
     let reduction = c.weights.dims[1..].iter().map(|n| u64::from(*n)).product::<u64>();
-    if !suits(level, c, then) || reduction > 65_000 {
+    if !are_words(level, c, fused) || reduction > 65_000 {
         return None;
     }
     let [oc, kh, kw, ic] = c.weights.dims.map(|n| n as usize);
     let operands = &mut s.operands[0];
-    if s.weights.of != Some((c.weights, c.pruned)) {
+    if !s.weights.are(&c.weights, c.pruned) {
         operands.of = None;
     }
     s.weights.ready(level, m, &c.weights, c.pruned.as_ref())?;
     // Signed ones are turned to unsigned ones, the zero point with them.
     let zero = c.src.zero_point + if c.src.etype == EType::S16 { 0x8000 } else { 0 };
-    let sums = s.weights.sums[..oc].iter().map(|sum| i64::from(*sum));
-    operands.ready(m, c, zero.into(), then, sums, reduction)?;
+    let sums = s.weights.sums()[..oc].iter().map(|sum| i64::from(*sum));
+    operands.ready(m, c, zero.into(), fused, sums, reduction)?;
     let w = &c.window;
-    let image = Image::of(c, ic);
+    let image = Image::of(c);
     let planes = Planes::of(c, &image)?;
-    let to = then.map_or(&c.dst, |t| t.dst);
-    let Sides { dst, first, sources } = Sides::of(m, &c.dst, then.map(|t| t.dst))?;
+    let to = fused.map_or(&c.dst, |t| t.dst);
+    let Sides { mut dst, first, sources } = Sides::of(m, &c.dst, fused.map(|t| t.dst))?;
     // Sixteen pixels behind the last one may be read, for nothing.
     let room = 2 * planes.plane + 16 * usize::from(w.stride[1]) * planes.pixel + 64;
     planes.split(level, c, &image, &sources, zero as u16, s.image.room(room))?;
     // The taps of a row follow each other without gaps: one tap with more channels.
     let quads = ic.div_ceil(4);
     let merged = w.dilation[1] == 1 && planes.pixel == quads * 4;
-    s.taps.clear();
-    for y in 0..kh {
-        for x in 0..if merged { 1 } else { kw } {
-            let along = x * usize::from(w.dilation[1]) * planes.pixel;
-            s.taps.push(y * usize::from(w.dilation[0]) * planes.row + along);
-        }
-    }
+    Image::taps(c, [planes.row, planes.pixel], merged, &mut s.taps);
     let start = match &c.bias {
         _ if c.accumulate => Start::Accumulate,
         Some(_) if !s.operands[0].biased => Start::Bias(bias(c, &sources, oc)?),
         _ => Start::Zero,
     };
-    let target = Target::of(&s.operands[0], start, then);
-    let packed = match &s.weights.signed {
+    let epilogue = Epilogue::of(&s.operands[0], start, fused);
+    let packed = match s.weights.signed() {
         Some(signed) => signed,
-        None => sources.weights(&c.weights)?,
+        None => sources.weights(&c.weights, s.weights.bytes())?,
     };
     let zw = c.weights.zero_point - if c.weights.etype == EType::U8 { 128 } else { 0 };
     let stride = [to.strides[1] as usize, to.strides[2] as usize];
@@ -159,39 +155,39 @@ pub(in super::super) fn conv(
             let plane = extent[0] * row;
             let sums = s.sums.room(2 * plane);
             let mut tile = Tile {
-                src: &s.image[from..],
+                src: View::from(&s.image[from..]),
                 first: 0,
                 step,
                 extent,
                 taps: &s.taps,
                 quads: quads * if merged { kw } else { 1 },
                 weights: packed,
-                weight_sums: &s.weights.sums,
+                weight_sums: s.weights.sums(),
                 oc: pitch,
                 zeros: [0, zw],
                 start: NoStart::Zero,
-                finish: Finish::Sums,
-                dst: sums,
+                epilogue: OfBytes::Sums,
+                dst: ViewMut::from(sums),
                 target: 0,
                 stride: [row, pitch * 4],
             };
             if extent[0] == 1 {
                 // The planes are two rows.
                 (tile.step[0], tile.extent[0]) = (planes.plane, 2);
-                tile.run(level, &mut s.lists)?;
+                dense::run(&mut tile, level, &mut s.lists)?;
             } else {
-                tile.run(level, &mut s.lists)?;
+                dense::run(&mut tile, level, &mut s.lists)?;
                 (tile.first, tile.target) = (planes.plane, plane);
-                tile.run(level, &mut s.lists)?;
+                dense::run(&mut tile, level, &mut s.lists)?;
             }
             let (low, high) = s.sums.split_at(plane);
             for i in 0..extent[0] {
                 let line = Line { first: first + (y + i) * stride[0] + x * stride[1], stride: stride[1] };
                 let sums = Sums { low: &low[i * row..], high: Some(&high[i * row..]), pitch };
-                wraps += target.store((&mut *dst, line), sums, extent[1])?;
+                wraps += epilogue.store((dst.lend(), line), sums, extent[1])?;
             }
         }
     }
-    pad(m, c, then);
+    pad(m, c, fused);
     Some(wraps)
 }

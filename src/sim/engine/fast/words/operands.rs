@@ -1,58 +1,13 @@
 //! What depends on weights, biases and quantizations only, made ready and remembered until the scratchpad changes there: a layer
 //! is many small tiles.
 
-use super::super::bytes::Then;
-use super::super::simd::columns_words;
-use super::super::simd::depthwise_words;
-use super::super::simd::words::Multipliers;
-use super::super::weights::Kept;
 use crate::isa::{EType, QuantDesc, QuantMode, TensorDesc};
+use crate::kernels::requantize::Multipliers;
+use crate::sim::engine::fast::fused::Fused;
+use crate::sim::engine::fast::multipliers::multipliers;
+use crate::sim::engine::fast::weights::meet;
 use crate::sim::memory::Memory;
 use crate::sim::op::ConvOp;
-
-/// Whether two ranges of bytes have one in common.
-fn meet(a: (i64, i64), b: (i64, i64)) -> bool {
-    a.0 < b.1 && b.0 < a.1
-}
-
-/// Depthwise weights made ready: interleaved, with their sums.
-#[derive(Debug, Default)]
-pub(super) struct Interleaved {
-    plain: Vec<i16>,
-    pub(super) kept: Kept<i16, i64>,
-}
-
-impl Interleaved {
-    /// Makes weights ready, unless they are those of the last product; `columns` for square kernels, in the order of columns.
-    pub(super) fn ready(&mut self, m: &Memory, d: &TensorDesc, columns: bool) -> Option<()> {
-        let wanted = (*d, columns);
-        if self.kept.holds(wanted)? {
-            return Some(());
-        }
-        let [_, kh, kw, channels] = d.dims.map(|n| n as usize);
-        self.plain.clear();
-        self.kept.made.sums.clear();
-        self.kept.made.sums.resize(channels, 0);
-        let zero = d.zero_point as i16;
-        for y in 0..kh as i64 {
-            for x in 0..kw as i64 {
-                let row = m.read(d.space, d.base + y * d.strides[1] + x * d.strides[2], channels);
-                for (w, sum) in row.iter().zip(&mut self.kept.made.sums) {
-                    let value = if d.etype == EType::S8 { i16::from(*w as i8) } else { i16::from(*w) };
-                    *sum += i64::from(value - zero);
-                    self.plain.push(value - zero);
-                }
-            }
-        }
-        self.kept.made.weights.copy(&if columns {
-            columns_words::interleave(&self.plain, kh, channels)
-        } else {
-            depthwise_words::interleave(&self.plain, channels)
-        });
-        self.kept.of = Some(wanted);
-        Some(())
-    }
-}
 
 /// What the operands of each channel were made from, beside the weights: the bias, the zero point of activations and the
 /// requantization.
@@ -89,11 +44,11 @@ impl Operands {
         m: &Memory,
         c: &ConvOp,
         zero: i64,
-        then: Option<Then<'_>>,
+        fused: Option<Fused<'_>>,
         sums: impl Iterator<Item = i64>,
         reduction: u64,
     ) -> Option<()> {
-        let of = (c.bias, zero, then.map(|t| *t.quant));
+        let of = (c.bias, zero, fused.map(|t| *t.quant));
         if self.of == Some(of) {
             return Some(());
         }
@@ -112,8 +67,8 @@ impl Operands {
                 self.add.iter_mut().zip(bias).for_each(|(a, b)| *a += i64::from_le_bytes(*b));
             }
         }
-        if let Some(t) = then {
-            super::super::vector::multipliers(m, t.quant, n, &mut self.single);
+        if let Some(t) = fused {
+            multipliers(m, t.quant, n, &mut self.single);
             self.multipliers.take(&self.single)?;
             if t.quant.mode == QuantMode::Channel {
                 self.ranges[1] = (t.quant.table, t.quant.table + 4 * n as i64);

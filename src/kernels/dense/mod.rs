@@ -1,0 +1,46 @@
+//! Dense products of bytes: [`run`] computes a [tile](Tile) with the best kernel of a level. `avx512` multiplies a few pixels with
+//! up to 64 channels in registers, `amx` 32 pixels with 32 channels in matrix tiles, `avx2` a few pixels with 16 channels on 256
+//! bits, `neon` on 128; all read activations where they lie. `portable` is what the engine's own loops are made of where
+//! there is no such kernel.
+
+#[cfg(target_arch = "x86_64")]
+mod amx;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+pub mod portable;
+mod tile;
+
+pub use tile::{Lists, Place, Start, Tile};
+
+use super::cpu::Level;
+use super::epilogue::Epilogue;
+
+/// Computes a tile; gives how many accumulations wrapped. None if no kernel of the level can, or if bytes were stored and an
+/// accumulation wrapped: the bytes are right then, but not counted.
+pub fn run(tile: &mut Tile<'_>, level: Level, lists: &mut Lists) -> Option<u64> {
+    if !tile.fits() || !tile.can_finish(level) {
+        return None;
+    }
+    let plain = tile.plain();
+    tile.initial(level, plain, &mut lists.init);
+    let wraps = match level {
+        #[cfg(target_arch = "x86_64")]
+        Level::Amx(_) if amx::suits(tile) => amx::run(tile, plain, lists),
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512Vnni(_) | Level::Amx(_) => avx512::run(tile, plain, lists),
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2(_) | Level::AvxVnni(_) => avx2::run(tile, level, plain, lists),
+        #[cfg(target_arch = "aarch64")]
+        Level::NeonDot(_) => neon::run(tile, level, plain, lists),
+        _ => return None,
+    };
+    match tile.epilogue {
+        Epilogue::Bytes(_) => (wraps == 0).then_some(0),
+        Epilogue::Sums if plain => Some(wraps + tile.wraps(level)),
+        Epilogue::Sums => Some(wraps),
+    }
+}

@@ -1,0 +1,74 @@
+//! A depthwise tile of bytes with kernels of 3 × 3 and 5 × 5, in the form that its kernels share.
+
+use crate::kernels::epilogue::Epilogue;
+use crate::kernels::view::{View, ViewMut};
+
+/// A depthwise tile: `dst[y][x][c] = init[c] + Σ(i, j) a[y·s + i][x·s + j][c] · w[i][j][c]`.
+#[derive(Debug)]
+pub struct Columns<'a> {
+    /// Activations.
+    pub src: View<'a>,
+    /// Where the image's first pixel begins.
+    pub first: usize,
+    /// Bytes from a row and from a pixel of the image to the next.
+    pub pitch: [usize; 2],
+    /// Rows and columns of the image.
+    pub image: [usize; 2],
+    /// Row and column of the image under the upper left corner of the first window; negative in the padding.
+    pub corner: [i64; 2],
+    /// What is turned in an activation so that it is unsigned.
+    pub flip: u8,
+    /// The zero point then.
+    pub zero: u8,
+    /// Output rows and columns.
+    pub extent: [usize; 2],
+    /// Height and width of the kernel.
+    pub kernel: usize,
+    /// Its step.
+    pub stride: [usize; 2],
+    /// From [`pack`](super::pack).
+    pub weights: &'a [u8],
+    /// Channels of all.
+    pub channels: usize,
+    /// Start values, up to a multiple of 64 channels.
+    pub init: &'a [i32],
+    /// What is stored.
+    pub epilogue: Epilogue<'a>,
+    /// Where it is stored.
+    pub dst: ViewMut<'a>,
+    /// Where that of pixel (0, 0) begins.
+    pub target: usize,
+    /// Bytes from an output row and an output pixel to the next, in `dst`.
+    pub step: [usize; 2],
+}
+
+/// A row of the image: where its first pixel begins, and how far the next one is; a row of padding stands still.
+pub(super) type Row = (*const u8, usize);
+
+impl Columns<'_> {
+    /// Whether image and targets lie inside, and the operands of each channel are there.
+    pub(super) fn fits(&self) -> bool {
+        let end = |first: usize, rows: usize, pitch: [usize; 2], columns: usize, len: usize| {
+            first + (rows - 1) * pitch[0] + (columns - 1) * pitch[1] + len
+        };
+        let [height, width] = self.image;
+        self.extent.iter().chain(&self.image).all(|n| *n > 0)
+            && matches!(self.kernel, 3 | 5)
+            && end(self.first, height, self.pitch, width, self.channels) <= self.src.len()
+            && end(
+                self.target,
+                self.extent[0],
+                self.step,
+                self.extent[1],
+                self.channels * self.epilogue.bytes(),
+            ) <= self.dst.len()
+            && self.epilogue.serves(self.channels)
+            && self.init.len() >= self.channels.next_multiple_of(64)
+    }
+
+    /// Where the row of the image begins that is the `i`th of the windows of an output line; none if it is padding.
+    pub(super) fn row(&self, y: usize, i: usize) -> Option<usize> {
+        let at = self.corner[0] + (y * self.stride[0] + i) as i64;
+        (0..self.image[0] as i64).contains(&at).then(|| self.first + at as usize * self.pitch[0])
+    }
+}

@@ -1,0 +1,18 @@
+//! Rows of an image.
+
+/// The rows of an image line: where they begin, and how far the next one is.
+#[derive(Debug, Clone, Copy)]
+pub struct Line {
+    /// The first byte of the first one.
+    pub first: usize,
+    /// Bytes from one to the next.
+    pub stride: usize,
+}
+
+impl Line {
+    /// Whether `rows` rows of `bytes` bytes lie inside `len` bytes.
+    #[must_use]
+    pub fn fits(&self, rows: usize, bytes: usize, len: usize) -> bool {
+        rows > 0 && self.first + (rows - 1) * self.stride + bytes <= len
+    }
+}

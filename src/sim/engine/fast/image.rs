@@ -1,0 +1,151 @@
+//! The part of an image that the taps of a tile reach.
+
+use super::rows::read;
+use super::sides::Sources;
+use crate::isa::{TensorDesc, WindowDesc};
+use crate::kernels::aligned::Aligned;
+use crate::sim::access::padded_dims;
+use crate::sim::memory::Memory;
+use crate::sim::op::ConvOp;
+
+/// Rows and columns that the taps of a tile reach, padding included.
+pub(super) struct Image {
+    pub(super) first: [i64; 2],
+    pub(super) extent: [i64; 2],
+}
+
+impl Image {
+    pub(super) fn of(c: &ConvOp) -> Image {
+        let WindowDesc { kernel, stride, dilation, pads } = c.window;
+        let axis = |a: usize| {
+            let first = c.origin[a] * i64::from(stride[a]) - i64::from(pads[a]);
+            let reach = i64::from(c.dst.dims[a + 1] - 1) * i64::from(stride[a])
+                + i64::from(kernel[a] - 1) * i64::from(dilation[a]);
+            (first, reach + 1)
+        };
+        let (y, x) = (axis(0), axis(1));
+        Image { first: [y.0, x.0], extent: [y.1, x.1] }
+    }
+
+    /// Whether nothing of it is padding.
+    pub(super) fn inside(&self, c: &ConvOp) -> bool {
+        (0..2).all(|a| self.first[a] >= 0 && self.first[a] + self.extent[a] <= i64::from(c.src.dims[a + 1]))
+    }
+
+    /// Address of its first pixel, which must not be padding.
+    pub(super) fn start(&self, c: &ConvOp) -> i64 {
+        c.src.base + self.first[0] * c.src.strides[1] + self.first[1] * c.src.strides[2]
+    }
+
+    /// The columns of it that are not padding.
+    pub(super) fn columns(&self, c: &ConvOp) -> [usize; 2] {
+        let begin = (-self.first[1]).clamp(0, self.extent[1]);
+        [begin, (i64::from(c.src.dims[2]) - self.first[1]).clamp(begin, self.extent[1])].map(|n| n as usize)
+    }
+
+    /// Address of the first pixel of one of its rows that is not padding; none if all are.
+    pub(super) fn line(&self, c: &ConvOp, y: usize) -> Option<i64> {
+        let d = &c.src;
+        let iy = self.first[0] + y as i64;
+        let [begin, end] = self.columns(c);
+        ((0..i64::from(d.dims[1])).contains(&iy) && begin < end)
+            .then(|| d.base + iy * d.strides[1] + (self.first[1] + begin as i64) * d.strides[2])
+    }
+
+    /// Where each tap of a window lies from its first pixel's first element, in an image whose rows and pixels have so many;
+    /// with `merged`, the taps of a row are one.
+    pub(super) fn taps(c: &ConvOp, [row, pixel]: [usize; 2], merged: bool, to: &mut Vec<usize>) {
+        let w = &c.window;
+        to.clear();
+        for y in 0..usize::from(w.kernel[0]) {
+            for x in 0..if merged { 1 } else { usize::from(w.kernel[1]) } {
+                to.push(y * usize::from(w.dilation[0]) * row + x * usize::from(w.dilation[1]) * pixel);
+            }
+        }
+    }
+
+    /// Its elements without their zero point, pixels of `depth` elements; zeros for padding and for what is missing of a pixel.
+    pub(super) fn differences<T: Copy + Default>(
+        &self,
+        m: &Memory,
+        c: &ConvOp,
+        depth: usize,
+        row: &mut Vec<i32>,
+        to: &mut Vec<T>,
+        narrow: impl Fn(i32) -> T,
+    ) {
+        let (d, n) = (&c.src, c.src.dims[3] as usize);
+        let [rows, columns] = self.extent.map(|n| n as usize);
+        let [begin, end] = self.columns(c);
+        let size = d.etype.bytes() as i64;
+        // Pixels that follow each other are read at once.
+        let together = if (d.strides[3], d.strides[2]) == (size, n as i64 * size) { end - begin } else { 1 };
+        to.clear();
+        to.resize(rows * columns * depth, T::default());
+        for (y, line) in to.chunks_exact_mut(columns * depth).enumerate() {
+            let Some(start) = self.line(c, y) else { continue };
+            for x in (begin..end).step_by(together) {
+                read(m, d, start + (x - begin) as i64 * d.strides[2], together * n, row);
+                let pixels = line[x * depth..].chunks_exact_mut(depth);
+                for (to, from) in pixels.zip(row.chunks_exact(n)) {
+                    to.iter_mut().zip(from).for_each(|(to, v)| *to = narrow(v - d.zero_point));
+                }
+            }
+        }
+    }
+
+    /// Copies it, pixels of `depth` bytes at least, padding and what is missing of a pixel as zero points; `flip` changes every
+    /// byte of the image. Gives the bytes from pixel to pixel.
+    pub(super) fn copy(
+        &self,
+        c: &ConvOp,
+        sources: &Sources<'_>,
+        depth: usize,
+        (flip, zero): (u8, u8),
+        to: &mut Aligned<u8>,
+    ) -> Option<usize> {
+        let d = &c.src;
+        let (n, pitch) = (d.dims[3] as usize, usize::try_from(d.strides[2]).ok()?);
+        let at_once = follow(d, depth);
+        let pixel = if at_once { pitch } else { depth };
+        let [rows, columns] = self.extent.map(|n| n as usize);
+        // Sixteen pixels behind the last one may be read, for nothing.
+        to.room(rows * columns * pixel + 16 * usize::from(c.window.stride[1]) * pixel + 64);
+        let [begin, end] = self.columns(c);
+        for (y, line) in to.chunks_exact_mut(columns * pixel).take(rows).enumerate() {
+            let Some(start) = self.line(c, y) else {
+                line.fill(zero);
+                continue;
+            };
+            let (left, rest) = line.split_at_mut(begin * pixel);
+            let (middle, right) = rest.split_at_mut((end - begin) * pixel);
+            left.fill(zero);
+            right.fill(zero);
+            let from = sources.from(start)?;
+            if at_once {
+                let len = middle.len() - (pixel - n);
+                let (from, middle) = (from.get(0..len)?, &mut middle[..len]);
+                if flip == 0 {
+                    middle.copy_from_slice(from);
+                } else {
+                    middle.iter_mut().zip(from).for_each(|(t, f)| *t = f ^ flip);
+                }
+            } else {
+                for (x, to) in middle.chunks_exact_mut(pixel).enumerate() {
+                    let from = from.get(x * pitch..x * pitch + n)?;
+                    to[..n].iter_mut().zip(from).for_each(|(t, f)| *t = f ^ flip);
+                    to[n..].fill(zero);
+                }
+            }
+        }
+        Some(pixel)
+    }
+}
+
+/// Whether pixels of an image follow each other without gaps but their own padding lanes, and with them have so many bytes, or
+/// little more: then whole rows can be taken at once, and nobody else writes between pixels.
+pub(super) fn follow(d: &TensorDesc, bytes: usize) -> bool {
+    let size = d.etype.bytes();
+    let padded = padded_dims(d)[3] as usize * size;
+    d.strides[2] == padded as i64 && (bytes..2 * bytes).contains(&padded)
+}

@@ -1,0 +1,289 @@
+//! Kernels called by themselves, on slices: every level of this CPU against plain sums. `kernels.rs` holds them against the
+//! reference engine in the place where the fast one calls them.
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use rcar_iss::kernels::aligned::Aligned;
+use rcar_iss::kernels::cpu::Level;
+use rcar_iss::kernels::dense::{self, Lists, Start, Tile};
+use rcar_iss::kernels::depthwise::{self, Columns, Taps};
+use rcar_iss::kernels::elementwise::{self, Combine, Operand};
+use rcar_iss::kernels::epilogue::{Bounds, Epilogue, Scale};
+use rcar_iss::kernels::view::{View, ViewMut};
+use rcar_iss::{isa::EType, numeric};
+
+/// Bytes from a seed, extremes more often than others.
+fn bytes(seed: u64, len: usize) -> Vec<u8> {
+    let mut state = seed | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 24) as u8
+    };
+    (0..len).map(|_| if next() < 40 { [0, 127, 128, 255][usize::from(next() % 4)] } else { next() }).collect()
+}
+
+fn sum(start: i32, products: impl Iterator<Item = i64>) -> i32 {
+    (i64::from(start) + products.sum::<i64>()) as i32
+}
+
+fn run<S: Strategy>(cases: u32, strategy: S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
+    TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() })
+        .run(&strategy, test)
+        .unwrap_or_else(|e| panic!("{e}"));
+}
+
+/// What a level makes of a place: all bytes beside the results must stay what they were.
+fn compare(level: Level, got: &[u8], expected: &[u8]) -> Result<(), TestCaseError> {
+    let first = got.iter().zip(expected).position(|(g, e)| g != e);
+    prop_assert_eq!(first, None, "{}: {} bytes, the first that differs", level.name(), got.len());
+    Ok(())
+}
+
+/// Sums as bytes, one pixel after the other at a step.
+fn stored(sums: &[Vec<i32>], [pitch, first]: [usize; 2], scale: Option<&Scale<'_>>) -> Vec<u8> {
+    let mut to = vec![0xee; first + sums.len() * pitch + 64];
+    for (p, sums) in sums.iter().enumerate() {
+        for (o, sum) in sums.iter().enumerate() {
+            let at = first + p * pitch;
+            match scale {
+                None => to[at + o * 4..at + o * 4 + 4].copy_from_slice(&sum.to_le_bytes()),
+                Some(s) => {
+                    let Bounds { zero_point, clamp } = s.bounds;
+                    to[at + o] = numeric::requantize(*sum, s.multipliers[o], zero_point, clamp) as u8;
+                }
+            }
+        }
+    }
+    to
+}
+
+#[test]
+fn dense_products_are_sums_of_products() {
+    let shape = (1..4_usize, 1..20_usize, 1..4_usize, 1..40_usize, 1..150_usize);
+    run(96, (shape, any::<u64>(), -128..128_i32, 0..256_i32, any::<bool>()), |case| {
+        let ((rows, columns, taps, quads, oc), seed, zw, za, round) = case;
+        let (pixel, padded) = (quads * 4 + seed as usize % 3 * 4, oc.next_multiple_of(16));
+        let row = columns * pixel;
+        let taps: Vec<usize> = (0..taps).map(|t| t * row + t % 2 * pixel).collect();
+        let src = bytes(seed, (rows + taps.len()) * row + pixel);
+        let mut weights = Aligned::default();
+        weights.copy(&bytes(seed ^ 77, padded * taps.len() * quads * 4));
+        // [block of 64][tap][quad][channel of the block][4]
+        let weight = |o: usize, tap: usize, i: usize| {
+            let (block, width) = (o / 64 * 64, (padded - o / 64 * 64).min(64));
+            let before = block * taps.len() * quads * 4;
+            weights[before + ((tap * quads + i / 4) * width + o % 64) * 4 + i % 4] as i8
+        };
+        let each = |o: usize| (0..taps.len()).flat_map(move |t| (0..quads * 4).map(move |i| (o, t, i)));
+        let weight_sums: Vec<i32> = (0..oc)
+            .map(|o| sum(0, each(o).map(|(o, t, i)| i64::from(weight(o, t, i)) - i64::from(zw))))
+            .collect();
+        let bias = bytes(seed ^ 99, oc * 2);
+        let bias: Vec<[u8; 4]> =
+            bias.as_chunks::<2>().0.iter().map(|b| i32::from(i16::from_le_bytes(*b)).to_le_bytes()).collect();
+        let mut sums = Vec::new();
+        for p in 0..rows * columns {
+            let at = p / columns * row + p % columns * pixel;
+            sums.push(
+                (0..oc)
+                    .map(|o| {
+                        let products = each(o).map(|(o, t, i)| {
+                            (i64::from(src[at + taps[t] + i]) - i64::from(za))
+                                * (i64::from(weight(o, t, i)) - i64::from(zw))
+                        });
+                        sum(i32::from_le_bytes(bias[o]), products)
+                    })
+                    .collect(),
+            );
+        }
+        let multipliers: Vec<f32> = (0..oc.next_multiple_of(64)).map(|o| 0.001 / (1.0 + o as f32)).collect();
+        let bounds = Bounds { zero_point: 3, clamp: [0, 250] };
+        let scale = Scale { multipliers: &multipliers, small: true, bounds, signed: false, guard: None };
+        let scale = round.then_some(&scale);
+        let pitch = if round { oc } else { oc * 4 } + 8;
+        let expected = stored(&sums, [pitch, 4], scale);
+        for level in Level::available() {
+            let mut to = vec![0xee; expected.len()];
+            let mut tile = Tile {
+                src: View::from(&src[..]),
+                first: 0,
+                step: [row, pixel],
+                extent: [rows, columns],
+                taps: &taps,
+                quads,
+                weights: &weights,
+                weight_sums: &weight_sums,
+                oc,
+                zeros: [za, zw],
+                start: Start::Bias(&bias),
+                epilogue: scale.map_or(Epilogue::Sums, |s| Epilogue::Bytes(*s)),
+                dst: ViewMut::from(&mut to[..]),
+                target: 4,
+                stride: [columns * pitch, pitch],
+            };
+            let done = dense::run(&mut tile, level, &mut Lists::default());
+            if level == Level::Portable {
+                prop_assert_eq!(done, None, "there is no portable kernel for tiles");
+                continue;
+            }
+            prop_assert_eq!(done, Some(0), "{}", level.name());
+            compare(level, &to, &expected)?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn depthwise_products_are_sums_of_products() {
+    let shape = (1..4_usize, 1..20_usize, 1..150_usize, prop_oneof![Just(3_usize), Just(5)], 1..3_usize);
+    run(96, (shape, any::<u64>(), 0..256_i32, -2..3_i64, any::<bool>()), |case| {
+        let ((rows, columns, channels, kernel, stride), seed, za, corner, by_columns) = case;
+        // Windows inside the image where padding is not for the kernel.
+        let corner = if by_columns { corner.min(1) } else { 0 };
+        let [height, width] =
+            [rows, columns].map(|n| (n - 1) * stride + kernel + if by_columns { 0 } else { 1 });
+        let pixel = channels + seed as usize % 5;
+        let src = bytes(seed, height * width * pixel);
+        let weights: Vec<i16> =
+            bytes(seed ^ 5, kernel * kernel * channels).iter().map(|b| i16::from(*b as i8)).collect();
+        let init: Vec<i32> = (0..channels.next_multiple_of(64))
+            .map(|c| if c < channels { c as i32 * 1000 - 500 } else { 0 })
+            .collect();
+        let at = |y: i64, x: i64, c: usize| {
+            let inside = (0..height as i64).contains(&y) && (0..width as i64).contains(&x);
+            if inside { i64::from(src[(y as usize * width + x as usize) * pixel + c]) } else { i64::from(za) }
+        };
+        let mut sums = Vec::new();
+        for p in 0..rows * columns {
+            let [y, x] = [p / columns, p % columns].map(|n| (n * stride) as i64 + corner);
+            sums.push(
+                (0..channels)
+                    .map(|c| {
+                        sum(
+                            init[c],
+                            (0..kernel * kernel).map(|t| {
+                                at(y + (t / kernel) as i64, x + (t % kernel) as i64, c)
+                                    * i64::from(weights[t * channels + c])
+                            }),
+                        )
+                    })
+                    .collect::<Vec<_>>(),
+            );
+        }
+        let pitch = channels * 4 + 12;
+        let expected = stored(&sums, [pitch, 8], None);
+        for level in Level::available() {
+            let mut packed = Aligned::default();
+            let square = by_columns.then_some(kernel);
+            if !depthwise::pack(level, &weights, square, channels, &mut packed) {
+                let none = if by_columns {
+                    level.has_avx512() || level.is_avx2()
+                } else {
+                    depthwise::has_taps(level)
+                };
+                prop_assert!(!none, "{}: weights are not taken", level.name());
+                continue;
+            }
+            let mut to = vec![0xee; expected.len()];
+            let (src, dst) = (View::from(&src[..]), ViewMut::from(&mut to[..]));
+            let (extent, step) = ([rows, columns], [columns * pitch, pitch]);
+            let done = if by_columns {
+                let mut tile = Columns {
+                    src,
+                    first: 0,
+                    pitch: [width * pixel, pixel],
+                    image: [height, width],
+                    corner: [corner; 2],
+                    flip: 0,
+                    zero: za as u8,
+                    extent,
+                    kernel,
+                    stride: [stride; 2],
+                    weights: &packed,
+                    channels,
+                    init: &init,
+                    epilogue: Epilogue::Sums,
+                    dst,
+                    target: 8,
+                    step,
+                };
+                depthwise::run_columns(&mut tile, level, &mut Aligned::default())
+            } else {
+                let taps: Vec<usize> =
+                    (0..kernel * kernel).map(|t| (t / kernel * width + t % kernel) * pixel).collect();
+                let mut tile = Taps {
+                    src,
+                    first: 0,
+                    step: [stride * width * pixel, stride * pixel],
+                    extent,
+                    taps: &taps,
+                    weights: &packed,
+                    channels,
+                    init: &init,
+                    dst,
+                    target: 8,
+                    stride: step,
+                };
+                depthwise::run_taps(&mut tile, level)
+            };
+            prop_assert!(done, "{}", level.name());
+            compare(level, &to, &expected)?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn element_wise_kernels_agree_with_the_portable_ones() {
+    run(
+        96,
+        (1..5_usize, 1..200_usize, any::<u64>(), any::<[bool; 3]>()),
+        |(rows, n, seed, [signed, add, one])| {
+            let memory = bytes(seed, 3 * rows * (n + 9));
+            let etype = if signed { EType::S8 } else { EType::U8 };
+            let clamp = etype.int_range().unwrap();
+            let operand =
+                |i: usize, one| Operand { at: i * rows * (n + 9), strides: [0, 0, n + 9], etype, one };
+            let value = |at: usize| if signed { i32::from(memory[at] as i8) } else { i32::from(memory[at]) };
+            let (combine, zeros) = if add {
+                (Combine::Add([0.3, 0.9, 1.25]), [0; 2])
+            } else {
+                (Combine::Mul([3, -2], 0.01, 7), [3, -2])
+            };
+            let mut expected = memory.clone();
+            for row in 0..rows {
+                for i in 0..n {
+                    let at = |o: usize, i: usize| (o * rows + row) * (n + 9) + i;
+                    let (a, b) = (value(at(1, i)), value(at(2, if one { 0 } else { i })));
+                    expected[at(0, i)] = match combine {
+                        Combine::Add([p, q, c]) => numeric::add(a, b, p, q, c, clamp),
+                        Combine::Mul(_, m, zero) => {
+                            numeric::mul_operands(a - zeros[0], b - zeros[1], m, zero, clamp)
+                        }
+                    } as u8;
+                }
+            }
+            for level in Level::available() {
+                let mut to = memory.clone();
+                let from = [operand(1, false), operand(2, one)];
+                let view = ViewMut::from(&mut to[..]);
+                let done = elementwise::combine(
+                    level,
+                    view,
+                    [1, 1, rows, n],
+                    operand(0, false),
+                    from,
+                    combine,
+                    clamp,
+                );
+                prop_assert_eq!(done, level.has_avx512(), "{}", level.name());
+                if done {
+                    compare(level, &to, &expected)?;
+                }
+            }
+            Ok(())
+        },
+    );
+}
