@@ -93,7 +93,7 @@ unsafe fn bytes<const SIGNED: bool, const ADD: bool>(
         let (by, zeros) = factors(sum);
         let [p, q, r] = [_mm512_set1_ps(by[0]), _mm512_set1_ps(by[1]), _mm512_set1_ps(by[2])];
         let sign = [0, 1].map(|i| if from[i].etype == EType::S8 { 0x80 } else { 0 });
-        let less = [_mm512_set1_epi32(zeros[0] + sign[0]), _mm512_set1_epi32(zeros[1] + sign[1])];
+        let offsets = [_mm512_set1_epi32(zeros[0] + sign[0]), _mm512_set1_epi32(zeros[1] + sign[1])];
         for row in 0..rows {
             let at = [0, 1].map(|o| base.add(from[o].at + row * from[o].strides[2]));
             let to = base.add(to.at + row * to.strides[2]);
@@ -110,8 +110,8 @@ unsafe fn bytes<const SIGNED: bool, const ADD: bool>(
                 }
                 let mut results = [_mm512_setzero_si512(); 4];
                 for (v, result) in results.iter_mut().enumerate() {
-                    let x = _mm512_cvtepi32_ps(_mm512_sub_epi32(each[0][v], less[0]));
-                    let y = _mm512_cvtepi32_ps(_mm512_sub_epi32(each[1][v], less[1]));
+                    let x = _mm512_cvtepi32_ps(_mm512_sub_epi32(each[0][v], offsets[0]));
+                    let y = _mm512_cvtepi32_ps(_mm512_sub_epi32(each[1][v], offsets[1]));
                     let sum = if ADD {
                         _mm512_fmadd_ps(x, p, _mm512_fmadd_ps(y, q, r))
                     } else {
@@ -162,20 +162,20 @@ unsafe fn words<const SIGNED: bool, const ADD: bool>(
         let [p, q, r] = [_mm512_set1_ps(by[0]), _mm512_set1_ps(by[1]), _mm512_set1_ps(by[2])];
         // Signed ones are turned to unsigned ones.
         let sign = if SIGNED { 0x8000 } else { 0 };
-        let less = [_mm512_set1_epi32(zeros[0] + sign), _mm512_set1_epi32(zeros[1] + sign)];
+        let offsets = [_mm512_set1_epi32(zeros[0] + sign), _mm512_set1_epi32(zeros[1] + sign)];
         for row in 0..rows {
             let at = [0, 1].map(|o| base.add(from[o].at + row * from[o].strides[2]));
             let to = base.add(to.at + row * to.strides[2]).cast::<i16>();
             let mut each = [[_mm512_setzero_ps(); 2]; 2];
             for (o, each) in each.iter_mut().enumerate().filter(|(o, _)| from[*o].one) {
                 let all = _mm512_set1_epi16(at[o].cast::<i16>().read_unaligned());
-                *each = operands::<SIGNED, ADD>(all, less[o]);
+                *each = operands::<SIGNED, ADD>(all, offsets[o]);
             }
             for i in (0..n).step_by(32) {
                 let mask = if n - i >= 32 { u32::MAX } else { (1 << (n - i)) - 1 };
                 for (o, each) in each.iter_mut().enumerate().filter(|(o, _)| !from[*o].one) {
                     let all = _mm512_maskz_loadu_epi16(mask, at[o].cast::<i16>().add(i));
-                    *each = operands::<SIGNED, ADD>(all, less[o]);
+                    *each = operands::<SIGNED, ADD>(all, offsets[o]);
                 }
                 let mut results = [_mm512_setzero_si512(); 2];
                 for (v, result) in results.iter_mut().enumerate() {
@@ -204,11 +204,11 @@ unsafe fn words<const SIGNED: bool, const ADD: bool>(
     }
 }
 
-/// The words of each 128 bits as two times four floats, without their zero points. Signed words are made unsigned first, and `less`
+/// The words of each 128 bits as two times four floats, without their zero points. Signed words are made unsigned first, and `offsets`
 /// is to take that into account.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
-fn operands<const SIGNED: bool, const ADD: bool>(mut all: __m512i, less: __m512i) -> [__m512; 2] {
+fn operands<const SIGNED: bool, const ADD: bool>(mut all: __m512i, offsets: __m512i) -> [__m512; 2] {
     let none = _mm512_setzero_si512();
     if SIGNED {
         all = _mm512_xor_si512(all, _mm512_set1_epi16(i16::MIN));
@@ -216,7 +216,7 @@ fn operands<const SIGNED: bool, const ADD: bool>(mut all: __m512i, less: __m512i
     let mut parts = [_mm512_unpacklo_epi16(all, none), _mm512_unpackhi_epi16(all, none)];
     if SIGNED || !ADD {
         for part in &mut parts {
-            *part = _mm512_sub_epi32(*part, less);
+            *part = _mm512_sub_epi32(*part, offsets);
         }
     }
     [_mm512_cvtepi32_ps(parts[0]), _mm512_cvtepi32_ps(parts[1])]
@@ -243,7 +243,7 @@ unsafe fn mixed<const ADD: bool>(
         let types = [a.etype, b.etype];
         let (by, zeros) = factors(sum);
         let [p, q, r] = [_mm512_set1_ps(by[0]), _mm512_set1_ps(by[1]), _mm512_set1_ps(by[2])];
-        let less = [_mm512_set1_epi32(zeros[0]), _mm512_set1_epi32(zeros[1])];
+        let offsets = [_mm512_set1_epi32(zeros[0]), _mm512_set1_epi32(zeros[1])];
         for row in 0..rows {
             let [from_a, from_b] = [base.add(a.at + row * a.strides[2]), base.add(b.at + row * b.strides[2])];
             let to = base.add(to.at + row * to.strides[2]);
@@ -263,8 +263,8 @@ unsafe fn mixed<const ADD: bool>(
                     let second = _mm512_fmadd_ps(_mm512_cvtepi32_ps(y), q, r);
                     _mm512_fmadd_ps(_mm512_cvtepi32_ps(x), p, second)
                 } else {
-                    let x = _mm512_cvtepi32_ps(_mm512_sub_epi32(x, less[0]));
-                    let y = _mm512_cvtepi32_ps(_mm512_sub_epi32(y, less[1]));
+                    let x = _mm512_cvtepi32_ps(_mm512_sub_epi32(x, offsets[0]));
+                    let y = _mm512_cvtepi32_ps(_mm512_sub_epi32(y, offsets[1]));
                     _mm512_add_ps(_mm512_mul_ps(_mm512_mul_ps(x, y), p), q)
                 };
                 let rounded = _mm512_cvtps_epi32(_mm512_min_ps(_mm512_max_ps(sum, lo), hi));

@@ -99,16 +99,16 @@ impl Rounding {
     }
 
     /// Requantizes `n` rows of `V` vectors of sums, and stores the bytes of each row that `mask` selects. Gives the lanes in
-    /// which a guarded sum has wrapped. With `LESS`, that much is taken from all sums of a row first.
+    /// which a guarded sum has wrapped. With `TERMS`, that much is taken from all sums of a row first.
     ///
     /// # Safety
     /// The CPU has the features. `V` vectors can be read at the places of `channels`, and of every row of sums up to the next
     /// multiple of four rows, which are `stride` sums from each other; targets take the bytes of the mask.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-    pub(crate) unsafe fn rows<const V: usize, const LESS: bool>(
+    pub(crate) unsafe fn rows<const V: usize, const TERMS: bool>(
         self,
         (sums, stride): (*const i32, usize),
-        less: &[i32; 16],
+        terms: &[i32; 16],
         channels: Channels,
         targets: impl Targets,
         n: usize,
@@ -116,13 +116,13 @@ impl Rounding {
     ) -> u16 {
         // SAFETY: as the function says.
         unsafe {
-            let operands = ((sums, stride), less, channels, targets, n, mask);
+            let operands = ((sums, stride), terms, channels, targets, n, mask);
             match self.needs {
-                Needs::Nothing => self.some_rows::<V, LESS, { Needs::Nothing as u8 }>(operands),
-                Needs::ZeroPoint => self.some_rows::<V, LESS, { Needs::ZeroPoint as u8 }>(operands),
-                Needs::Bounds => self.some_rows::<V, LESS, { Needs::Bounds as u8 }>(operands),
+                Needs::Nothing => self.some_rows::<V, TERMS, { Needs::Nothing as u8 }>(operands),
+                Needs::ZeroPoint => self.some_rows::<V, TERMS, { Needs::ZeroPoint as u8 }>(operands),
+                Needs::Bounds => self.some_rows::<V, TERMS, { Needs::Bounds as u8 }>(operands),
                 Needs::LargeMultipliers => {
-                    self.some_rows::<V, LESS, { Needs::LargeMultipliers as u8 }>(operands)
+                    self.some_rows::<V, TERMS, { Needs::LargeMultipliers as u8 }>(operands)
                 }
             }
         }
@@ -133,9 +133,9 @@ impl Rounding {
     /// # Safety
     /// As of [`rows`](Rounding::rows).
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-    unsafe fn some_rows<const V: usize, const LESS: bool, const NEEDS: u8>(
+    unsafe fn some_rows<const V: usize, const TERMS: bool, const NEEDS: u8>(
         self,
-        ((sums, stride), less, channels, targets, n, mask): Rows<'_, impl Targets>,
+        ((sums, stride), terms, channels, targets, n, mask): Rows<'_, impl Targets>,
     ) -> u16 {
         // SAFETY: as the function says.
         unsafe {
@@ -152,8 +152,8 @@ impl Rounding {
                 for (i, r) in r.iter_mut().enumerate().take(together * V) {
                     let (row, v) = (row + i / V, i % V);
                     let mut of = _mm512_loadu_si512(sums.add(row * stride + v * 16).cast());
-                    if LESS {
-                        of = _mm512_sub_epi32(of, _mm512_set1_epi32(less[row % 16]));
+                    if TERMS {
+                        of = _mm512_sub_epi32(of, _mm512_set1_epi32(terms[row % 16]));
                     }
                     *r = if NEEDS == Needs::LargeMultipliers as u8 {
                         self.scaled(of, by[v])
@@ -201,14 +201,14 @@ impl Rounding {
         targets: impl Targets,
         rows: usize,
     ) -> bool {
-        let (less, mask) = (&[0; 16], if n == 64 { u64::MAX } else { (1 << n) - 1 });
+        let (terms, mask) = (&[0; 16], if n == 64 { u64::MAX } else { (1 << n) - 1 });
         // SAFETY: as the function says.
         let wrapped = unsafe {
             match n.div_ceil(16) {
-                1 => self.rows::<1, false>(sums, less, channels, targets, rows, mask),
-                2 => self.rows::<2, false>(sums, less, channels, targets, rows, mask),
-                3 => self.rows::<3, false>(sums, less, channels, targets, rows, mask),
-                _ => self.rows::<4, false>(sums, less, channels, targets, rows, mask),
+                1 => self.rows::<1, false>(sums, terms, channels, targets, rows, mask),
+                2 => self.rows::<2, false>(sums, terms, channels, targets, rows, mask),
+                3 => self.rows::<3, false>(sums, terms, channels, targets, rows, mask),
+                _ => self.rows::<4, false>(sums, terms, channels, targets, rows, mask),
             }
         };
         wrapped != 0

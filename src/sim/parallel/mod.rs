@@ -10,4 +10,6 @@ mod bands;
 mod order;
 pub(super) mod pool;
 mod schedule;
+#[cfg(test)]
+mod sound;
 mod split;
