@@ -8,7 +8,7 @@ use super::control::{ControlCore, Sink};
 use super::defined::Defined;
 use super::fault::{Fault, FaultKind};
 use super::memory::{cover, dtype_bytes};
-use super::op::QueueOp;
+use super::op::{OpKind, QueueOp, dma_op, mac_op};
 use super::race::RaceChecker;
 use super::stream::{Step, Stream, Walk};
 use super::validate::{self, Memories};
@@ -398,12 +398,26 @@ pub(super) fn watchdog(
         *bytes += elements(access::padded_dims(dst)) * dst.etype.bytes() as u64;
     }
     match &op.kind {
-        crate::sim::op::OpKind::MaxPool { dst, window, .. }
-        | crate::sim::op::OpKind::AvgPool { dst, window, .. } => {
+        OpKind::MaxPool { dst, window, .. } | OpKind::AvgPool { dst, window, .. } => {
             *macs += elements(dst.dims) * u64::from(window.kernel[0]) * u64::from(window.kernel[1]);
         }
-        crate::sim::op::OpKind::Rsum { src, .. } => *bytes += elements(src.dims),
-        _ => {}
+        OpKind::Rsum { src, .. } => *bytes += elements(src.dims),
+        // The products, or what is written, tell how long these take.
+        OpKind::Nop
+        | dma_op!()
+        | mac_op!()
+        | OpKind::Requant { .. }
+        | OpKind::Store { .. }
+        | OpKind::Add { .. }
+        | OpKind::Mul { .. }
+        | OpKind::Lut { .. }
+        | OpKind::Quantize { .. }
+        | OpKind::Dequantize { .. }
+        | OpKind::F1 { .. }
+        | OpKind::F2 { .. }
+        | OpKind::Fold { .. }
+        | OpKind::Softmax { .. }
+        | OpKind::Resize { .. } => {}
     }
     if *macs > limits.macs {
         return Err(FaultKind::Watchdog {

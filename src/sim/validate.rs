@@ -4,7 +4,7 @@
 
 use super::access::{self, Row, padded_dims, span};
 use super::fault::FaultKind;
-use super::op::{ConvOp, OpKind, QueueOp};
+use super::op::{ConvOp, OpKind, QueueOp, mac_op};
 use crate::isa::{EType, Profile, QuantDesc, QuantMode, Space, TensorDesc, WindowDesc};
 use crate::machine::Machine;
 
@@ -452,7 +452,21 @@ fn overlap(kind: &OpKind) -> Result<(), FaultKind> {
         OpKind::DmaCopy { src, .. } | OpKind::Lut { src, .. } => vec![src],
         OpKind::Quantize { src, .. } | OpKind::Dequantize { src, .. } | OpKind::F1 { src, .. } => vec![src],
         OpKind::Add { a, b, .. } | OpKind::Mul { a, b, .. } | OpKind::F2 { a, b, .. } => vec![a, b],
-        _ => vec![],
+        // Between memories, or more than one element makes one of the result.
+        OpKind::Nop
+        | mac_op!()
+        | OpKind::DmaIn { .. }
+        | OpKind::DmaPad { .. }
+        | OpKind::DmaFill { .. }
+        | OpKind::DmaOut { .. }
+        | OpKind::Requant { .. }
+        | OpKind::Store { .. }
+        | OpKind::MaxPool { .. }
+        | OpKind::AvgPool { .. }
+        | OpKind::Rsum { .. }
+        | OpKind::Fold { .. }
+        | OpKind::Softmax { .. }
+        | OpKind::Resize { .. } => vec![],
     };
     let (lo, hi) = span(dst, padded_dims(dst));
     let mut written: Option<Vec<(i64, i64)>> = None;

@@ -34,6 +34,7 @@ mod report;
 mod small;
 mod stepped;
 mod stream;
+mod table;
 mod threads;
 mod tidy;
 mod time_cli;

@@ -700,7 +700,47 @@ impl Builder {
                 let queue = self.random.pick(&Queue::ALL);
                 self.push(Insn::Qnop { queue, wait });
             }
-            _ => self.control(opcode),
+            Opcode::Nop
+            | Opcode::Li
+            | Opcode::Add
+            | Opcode::Sub
+            | Opcode::Mul
+            | Opcode::And
+            | Opcode::Or
+            | Opcode::Xor
+            | Opcode::Sll
+            | Opcode::Srl
+            | Opcode::Sra
+            | Opcode::Slt
+            | Opcode::Min
+            | Opcode::Max
+            | Opcode::Addi
+            | Opcode::Muli
+            | Opcode::Andi
+            | Opcode::Mini
+            | Opcode::Maxi
+            | Opcode::Beq
+            | Opcode::Bne
+            | Opcode::Blt
+            | Opcode::Bge
+            | Opcode::Jal
+            | Opcode::Jalr
+            | Opcode::LdD
+            | Opcode::LdW
+            | Opcode::TdescLoad
+            | Opcode::TdescSet
+            | Opcode::TdescAdd
+            | Opcode::TdescMov
+            | Opcode::QdescLoad
+            | Opcode::QdescSet
+            | Opcode::WdescLoad
+            | Opcode::WdescSet
+            | Opcode::LayerBegin
+            | Opcode::LayerEnd
+            | Opcode::Mark
+            | Opcode::Fence
+            | Opcode::Host
+            | Opcode::Halt => self.control(opcode),
         }
     }
 
