@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+mod code;
+mod wildcards;
+
 /// What each folder of `src` may use. Data flows one way; there is no circle.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("isa", &[]),
@@ -72,8 +75,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// Written by generators.
-const GENERATED: &[&str] =
-    &["src/isa/kinds.rs", "src/isa/generated.rs", "src/onnx/proto.rs", "src/onnx/schema/generated.rs"];
+const GENERATED: &[&str] = &[
+    "src/isa/kinds.rs",
+    "src/isa/generated.rs",
+    "src/sim/op/kind.rs",
+    "src/onnx/proto.rs",
+    "src/onnx/schema/generated.rs",
+];
 
 /// Files that may be longer than the limit, and why.
 const LONG: &[(&str, &str)] = &[
