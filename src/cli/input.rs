@@ -127,7 +127,7 @@ fn one_set(meta: &Meta, options: &[String], pictures: &Pictures<'_>) -> Result<I
             return Err(Failure::usage(missing).help(format!(
                 "add --input {}=FILE ({})",
                 tensor.name,
-                expects(tensor)
+                content::expects(tensor)
             )));
         }
         bound.push(bind(tensor, &sources, pictures)?);
@@ -138,13 +138,6 @@ fn one_set(meta: &Meta, options: &[String], pictures: &Pictures<'_>) -> Result<I
         return Err(Failure::new(INPUT, "stacked inputs differ in number").why(&why));
     }
     Ok(Inputs { bound, runs })
-}
-
-/// What an input takes, for messages.
-pub(super) fn expects(tensor: &TensorEntry) -> String {
-    let numpy = Element::from_name(&tensor.dtype).map_or("?", Element::numpy_name);
-    let picture = if tensor.preprocess.is_some() { ", or a picture" } else { "" };
-    format!("a .npy of {numpy} {}{picture}", format::shape(&tensor.shape))
 }
 
 /// What every input is given, in the order of `wanted`. Folders are taken apart. Without a name before it, a file is for the

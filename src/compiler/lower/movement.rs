@@ -4,7 +4,7 @@
 //! lie as they should moves nothing.
 
 use super::super::CompileError;
-use super::super::storage::{Storage, canonical};
+use super::super::storage::Storage;
 use super::super::tile::{Buffer, Code, Expr, Stmt, TileOp, View};
 use super::{Lowering, Nest, Spm, dram_view, exprs, packed_strides, spm_view, too_large};
 use crate::graph::{Lut, MoveAxis, MoveBox, Node};
@@ -480,20 +480,6 @@ fn refine(a: &[(i64, i64)], b: &[(i64, i64)]) -> Option<Vec<[i64; 3]>> {
         out.reverse();
         out
     })
-}
-
-/// Whether a reshape can be another view of the same memory: its own layout would be exactly this one.
-pub(in crate::compiler) fn same_elements(src: &Storage, dst: &Storage) -> bool {
-    src.same_memory(dst)
-}
-
-/// Whether a matrix product can read this image as if it were flattened.
-pub(in crate::compiler) fn flattens(src: &Storage, flat_shape: &[usize]) -> bool {
-    let (dims, _) = canonical(flat_shape);
-    flat_shape.len() == 2
-        && src.onnx_order == [0, 3, 1, 2]
-        && dims[0] == src.dims[0]
-        && dims[3] == src.dims[1] * src.dims[2] * src.dims[3]
 }
 
 #[cfg(test)]
