@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::storage::{flattens, Storage, TENSOR_BASE, next_multiple};
+use super::storage::{Storage, TENSOR_BASE, flattens, next_multiple};
 use crate::graph::{DType, Graph, Node, Op, TensorId};
 use crate::isa::Space;
 use crate::machine::Machine;

@@ -3,8 +3,8 @@
 //! Each says for every axis of the result which element of the input it reads; runs of constant step become the loops of
 //! copied boxes.
 
-use super::Importer;
 use super::expr::Expr;
+use super::importer::Importer;
 use super::movement::axis;
 use super::node::OnnxNode;
 use super::value::{Refusal, Value, unsupported};

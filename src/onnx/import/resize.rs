@@ -1,7 +1,7 @@
 //! Resize and Upsample: nearest elements are moved, linear interpolation is an operator.
 
-use super::Importer;
 use super::expr::Expr;
+use super::importer::Importer;
 use super::node::OnnxNode;
 use super::pick::{gathered, listable};
 use super::value::{PendingKind, Real, Refusal, Value, unsupported};

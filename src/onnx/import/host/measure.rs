@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use prost::Message;
 
 use super::super::Importer;
-use super::super::dtype_of;
+use super::super::declared::dtype_of;
 use super::super::node::OnnxNode;
 use super::super::value::{Refusal, Value, unsupported};
 use super::{Island, named};
