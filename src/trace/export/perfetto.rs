@@ -9,7 +9,7 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
-use super::each;
+use super::each::each;
 use crate::isa::{Queue, Space};
 use crate::trace::{Executed, Filter, Record, TraceError, TraceReader};
 
