@@ -37,7 +37,7 @@ pub(super) fn of(path: &Path, tensor: &TensorEntry) -> Result<Content, Failure> 
 
 /// What an input takes, for messages.
 pub(super) fn expects(tensor: &TensorEntry) -> String {
-    let numpy = Element::from_name(&tensor.dtype).map_or("?", Element::numpy_name);
+    let numpy = Element::from(tensor.dtype).numpy_name();
     let picture = if tensor.preprocess.is_some() { ", or a picture" } else { "" };
     format!("a .npy of {numpy} {}{picture}", format::shape(&tensor.shape))
 }

@@ -323,7 +323,7 @@ fn tensor_entries(
                     Role::Layer
                 },
                 layer: links.maker(id).and_then(|i| u32::try_from(i).ok()),
-                dtype: t.dtype.name().into(),
+                dtype: t.dtype,
                 shape: t.shape.iter().map(|d| *d as u64).collect(),
                 scale: t.quant.map(|q| q.scale),
                 zero_point: t.quant.map(|q| q.zero_point),
@@ -344,7 +344,7 @@ fn host_entry(graph: &Graph, index: usize, node: &Node, place: &impl Fn(TensorId
         let t = graph.tensor(*id);
         HostTensor {
             name: t.name.clone(),
-            dtype: t.dtype.name().into(),
+            dtype: t.dtype,
             shape: t.shape.iter().map(|d| *d as u64).collect(),
             address: place(*id).address as u64,
         }

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::{Dump, DumpError, Manifest, ManifestEntry, Selection, dequantize};
 use crate::files::{FileError, Folder};
 use crate::program::{Layer, Meta, TensorEntry};
-use crate::tensor_file::{self, Element, TensorData};
+use crate::tensor_file::{self, TensorData};
 
 /// Longest stem of a file name.
 const MAX_STEM: usize = 100;
@@ -122,7 +122,7 @@ impl DumpWriter {
         let Some(planned) = self.plan.get(&tensor.name) else { return Ok(()) };
         let failed = |source| DumpError::Tensor { tensor: tensor.name.clone(), source };
         let data = TensorData {
-            element: Element::from_name(&tensor.dtype).unwrap_or(Element::U8),
+            element: tensor.dtype.into(),
             shape: tensor.shape.iter().map(|d| usize::try_from(*d).unwrap_or(usize::MAX)).collect(),
             bytes: bytes.to_vec(),
         };
@@ -141,7 +141,7 @@ impl DumpWriter {
             onnx_nodes: layer.map_or_else(Vec::new, |l| l.onnx_nodes.clone()),
             file,
             dequantized,
-            dtype: tensor.dtype.clone(),
+            dtype: tensor.dtype,
             shape: tensor.shape.clone(),
             scale: tensor.scale,
             zero_point: tensor.zero_point,

@@ -1,5 +1,7 @@
 //! A tensor in memory, as a file holds it.
 
+use crate::dtype::DType;
+
 /// Element type of an array in a file. Wider than what the machine computes with, so that messages can name what was
 /// found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +67,12 @@ impl Element {
         Element::NAMES.iter().find(|(_, n, _)| *n == name).map(|(e, _, _)| *e)
     }
 
+    /// The same as an element type of tables, where those have it.
+    #[must_use]
+    pub fn dtype(self) -> Option<DType> {
+        DType::from_name(self.name())
+    }
+
     /// Size of one element.
     #[must_use]
     pub fn bytes(self) -> usize {
@@ -93,5 +101,29 @@ impl TensorData {
     #[must_use]
     pub fn elements(&self) -> usize {
         self.bytes.len() / self.element.bytes()
+    }
+}
+
+impl From<DType> for Element {
+    fn from(dtype: DType) -> Element {
+        match dtype {
+            DType::U8 => Element::U8,
+            DType::S8 => Element::S8,
+            DType::U16 => Element::U16,
+            DType::S16 => Element::S16,
+            DType::S32 => Element::S32,
+            DType::S64 => Element::S64,
+            DType::F32 => Element::F32,
+            DType::Bool => Element::Bool,
+        }
+    }
+}
+
+#[test]
+fn tables_and_files_call_elements_alike() {
+    for dtype in DType::ALL {
+        let element = Element::from(dtype);
+        assert_eq!((element.name(), element.bytes()), (dtype.name(), dtype.bytes()));
+        assert_eq!(element.dtype(), Some(dtype));
     }
 }

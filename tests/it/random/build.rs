@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use rcar_iss::dtype::DType;
 use rcar_iss::isa::{
     AvgFlags, BlockGrid, Cond, EType, Float1, Float2, Fold, Insn, MacFlags, Opcode, Profile, QField, QReg,
     QuantDesc, QuantMode, Queue, RedFlags, Space, TField, TReg, TensorDesc, Unit, WField, WReg, Wait,
@@ -879,7 +880,7 @@ impl Builder {
         self.constants.resize(WRITABLE as usize, 0);
         let operand = |address: i64| HostTensor {
             name: "x".into(),
-            dtype: "u8".into(),
+            dtype: DType::U8,
             shape: vec![16],
             address: address as u64,
         };
@@ -888,7 +889,7 @@ impl Builder {
         let input = TensorEntry {
             name: "x".into(),
             role: Role::Input,
-            dtype: "u8".into(),
+            dtype: DType::U8,
             shape: vec![16],
             place: rcar_iss::program::Place {
                 address: WRITABLE as u64,
