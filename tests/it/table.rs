@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use rcar_iss::isa::{EType, Insn, Opcode, QuantMode, Space, TensorDesc, kinds::Timing};
+use rcar_iss::isa::{EType, Insn, Opcode, QuantMode, Space, TensorDesc, kinds::Timing, limits};
 use rcar_iss::machine::Machine;
 use rcar_iss::program::Program;
 use rcar_iss::sim::access::{Region, for_each_region, padded_dims, span};
@@ -261,6 +261,16 @@ fn compare(program: &Program, machine: &Machine, seen: &mut BTreeSet<Opcode>) ->
     };
     let mut sink = Compare { machine, memories, code: &code, loads: 0, syncs: 0, seen };
     ControlCore::new(program, &code, machine, 100_000).run(&mut sink).is_ok()
+}
+
+#[test]
+fn the_manual_names_the_limits() {
+    let does = include_str!("../../isa/rcn.toml");
+    let line = does.lines().find(|l| l.contains("KH·KW·IC ≤")).unwrap();
+    let power = limits::MAX_WIDE_REDUCTION.ilog2();
+    assert_eq!(limits::MAX_WIDE_REDUCTION, 1 << power);
+    let limit = format!("KH·KW·IC ≤ {} for s32, 2^{power} for s64", limits::MAX_REDUCTION);
+    assert!(line.contains(&limit), "{limit}");
 }
 
 #[test]

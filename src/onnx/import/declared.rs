@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::proto::{ValueInfoProto, tensor_proto::DataType, tensor_shape_proto, type_proto};
 use crate::graph::DType;
+use crate::graph::verify::MOST_ELEMENTS;
 
 /// Extents that the user gives.
 pub(super) struct Given<'a> {
@@ -58,7 +59,7 @@ pub(super) fn declared(info: &ValueInfoProto, given: &Given) -> Result<(Vec<usiz
         }
     }
     match dims.iter().try_fold(1_usize, |n, d| n.checked_mul(*d)) {
-        Some(n) if n <= 1 << 31 => Ok((dims, elem)),
+        Some(n) if n <= MOST_ELEMENTS => Ok((dims, elem)),
         _ => Err(format!("its shape {dims:?} has more than 2^31 elements")),
     }
 }

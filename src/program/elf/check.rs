@@ -3,12 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::super::{HostEntry, HostTensor, Meta, Place, PlaceMemory, Preprocess, Program, Role, TensorEntry};
+use crate::isa::limits::MAX_SPM;
 
 /// Largest rank of a tensor.
 const MAX_RANK: usize = 16;
-
-/// The largest scratchpad that a machine may have.
-const MAX_SPM: u64 = 1 << 30;
 
 type Checked = Result<(), String>;
 

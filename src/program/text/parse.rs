@@ -11,6 +11,7 @@ use super::super::{CodeRange, HostEntry, Layer, MachineId, Place, Program, Remov
 use super::data::{self, Data};
 use crate::dtype::DType;
 use crate::isa::asm::{self, Expected, Number, Parsed};
+use crate::isa::limits::MAX_EXTENT;
 use crate::isa::{ISA_VERSION, Insn};
 use crate::machine::Machine;
 
@@ -370,7 +371,7 @@ impl<'a> Assembler<'a> {
         let (after, dtype) = asm::name(rest).map_err(|_| wanted())?;
         let dtype = DType::from_name(dtype).ok_or_else(wanted)?;
         let rest = after;
-        let (rest, shape) = data::extents(rest, 1, 1 << 24)?;
+        let (rest, shape) = data::extents(rest, 1, MAX_EXTENT.into())?;
         let rest = match rest.strip_prefix("at") {
             Some(rest) => rest.trim_start(),
             None => return Err(failure(rest, "`at` and an address are expected here")),
