@@ -7,6 +7,7 @@
 pub mod analysis;
 pub mod cli;
 pub mod compiler;
+pub mod dtype;
 pub mod dump;
 pub mod files;
 pub mod float;

@@ -35,6 +35,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use rcar_iss::dtype::DType;
 use rcar_iss::dump::Manifest;
 use rcar_iss::host::FloatHost;
 use rcar_iss::isa::Space;
@@ -64,7 +65,7 @@ struct Expectation {
 struct Content {
     space: String,
     address: i64,
-    r#type: String,
+    r#type: DType,
     values: Vec<i64>,
 }
 
@@ -274,7 +275,7 @@ fn run(
     for tensor in program.meta.tensors.iter().filter(|t| t.role == Role::Input) {
         let values =
             expected.input.get(&tensor.name).ok_or(format!("input {} has no values", tensor.name))?;
-        inputs.push((&tensor.name, values.iter().flat_map(|v| encode(*v, &tensor.dtype)).collect()));
+        inputs.push((&tensor.name, values.iter().flat_map(|v| encode(*v, tensor.dtype)).collect()));
     }
     let given: Vec<(&str, &[u8])> = inputs.iter().map(|(n, b)| (*n, b.as_slice())).collect();
     let summary = match session.run(&given, &mut FloatHost::new(), &mut ()) {
@@ -291,16 +292,16 @@ fn run(
     for (name, values) in &expected.output {
         let find = |t: &&TensorEntry| t.name == *name;
         let tensor = program.meta.tensors.iter().find(find).ok_or(format!("there is no tensor {name}"))?;
-        compare(&format!("output {name}"), &session.tensor(tensor), &tensor.dtype, values)?;
+        compare(&format!("output {name}"), &session.tensor(tensor), tensor.dtype, values)?;
     }
     for content in &expected.memory {
         let space = Space::ALL.into_iter().find(|s| s.name() == content.space).ok_or("unknown space")?;
-        let size = encode(0, &content.r#type).len();
+        let size = encode(0, content.r#type).len();
         let bytes = session.memory().read(space, content.address, size * content.values.len());
         compare(
             &format!("{} at {:#x}", content.space, content.address),
             bytes,
-            &content.r#type,
+            content.r#type,
             &content.values,
         )?;
     }
@@ -329,18 +330,15 @@ fn faulted(fault: &Fault, expected: &Expectation) -> Result<(), String> {
     if wrong.is_empty() { Ok(()) } else { Err(format!("{fault}{wrong}")) }
 }
 
-fn encode(value: i64, dtype: &str) -> Vec<u8> {
+fn encode(value: i64, dtype: DType) -> Vec<u8> {
     match dtype {
-        "u8" | "s8" => value.to_le_bytes()[..1].to_vec(),
-        "u16" | "s16" => value.to_le_bytes()[..2].to_vec(),
-        "s64" => value.to_le_bytes().to_vec(),
-        "f32" => (value as f32).to_le_bytes().to_vec(),
-        _ => value.to_le_bytes()[..4].to_vec(),
+        DType::F32 => (value as f32).to_le_bytes().to_vec(),
+        _ => value.to_le_bytes()[..dtype.bytes()].to_vec(),
     }
 }
 
 /// Names the first element that differs.
-fn compare(what: &str, found: &[u8], dtype: &str, values: &[i64]) -> Result<(), String> {
+fn compare(what: &str, found: &[u8], dtype: DType, values: &[i64]) -> Result<(), String> {
     let want: Vec<u8> = values.iter().flat_map(|v| encode(*v, dtype)).collect();
     if found == want {
         return Ok(());

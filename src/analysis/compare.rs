@@ -11,6 +11,7 @@ use super::picture::Picture;
 use super::reference::{Bound, Misfit, ReferenceError, Values};
 use super::runs::each_run;
 use super::trial::real;
+use crate::dtype::DType;
 use crate::host::FloatHost;
 use crate::isa::{EType, Space, TensorDesc};
 use crate::profile::{self, Profile};
@@ -111,7 +112,7 @@ pub struct LayerComparison {
     /// Name of the reference tensor.
     pub reference: String,
     /// Element type.
-    pub dtype: String,
+    pub dtype: DType,
     /// ONNX shape.
     pub shape: Vec<u64>,
     /// Quantization; none for floats.
@@ -271,7 +272,7 @@ fn finish(
             bits: widths.get(index as usize).and_then(|w| w.executed.clone()),
             tensor: tensor.name.clone(),
             reference: matching.pairs.get(&tensor.name).cloned().unwrap_or_default(),
-            dtype: tensor.dtype.clone(),
+            dtype: tensor.dtype,
             shape: tensor.shape.clone(),
             format,
             accumulated: measured.accumulated.errors(scale),

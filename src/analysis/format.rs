@@ -22,7 +22,7 @@ impl Format {
     /// The format of a program's tensor; none for floats and raw accumulators.
     #[must_use]
     pub fn of(tensor: &TensorEntry) -> Option<Format> {
-        let (lo, hi) = DType::from_name(&tensor.dtype)?.int_range()?;
+        let (lo, hi) = tensor.dtype.int_range()?;
         let codes = [i32::try_from(lo).ok()?, i32::try_from(hi).ok()?];
         (codes != [i32::MIN, i32::MAX]).then_some(())?;
         Some(Format { scale: tensor.scale?, zero_point: tensor.zero_point?, codes })

@@ -9,7 +9,7 @@ use crate::dump;
 use crate::float::{Collected, Engine, Stream, Threads};
 use crate::onnx::{LoadedModel, float_network, given_inputs};
 use crate::program::{Meta, Role, TensorEntry};
-use crate::tensor_file::{self, Element, Npz, TensorData};
+use crate::tensor_file::{self, Npz, TensorData};
 
 /// Why a reference cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -339,9 +339,7 @@ fn floats<'n>(
     for (name, bytes) in inputs {
         let entry = meta.tensors.iter().find(|t| t.name == *name && t.role == Role::Input);
         let (Some(theirs), Some(entry)) = (renamed.get(*name), entry) else { continue };
-        let element = Element::from_name(&entry.dtype)
-            .ok_or_else(|| ReferenceError::Network(format!("input \"{name}\" has no known type")))?;
-        let data = TensorData { element, shape: shape(entry), bytes: bytes.to_vec() };
+        let data = TensorData { element: entry.dtype.into(), shape: shape(entry), bytes: bytes.to_vec() };
         given.push((theirs.as_str(), dump::dequantize(&data, entry).unwrap_or(data)));
     }
     Ok(given)
@@ -398,6 +396,7 @@ fn cut(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tensor_file::Element;
 
     fn tensor(name: &str, shape: [u64; 4]) -> TensorEntry {
         TensorEntry { name: name.into(), shape: shape.to_vec(), layer: Some(0), ..TensorEntry::default() }

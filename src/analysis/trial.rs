@@ -74,7 +74,7 @@ impl Trial {
 /// Real values of a tensor's bytes; none for types that have none.
 pub(super) fn real(tensor: &TensorEntry, bytes: Vec<u8>) -> Option<Vec<f32>> {
     let shape = tensor.shape.iter().map(|d| *d as usize).collect();
-    let data = TensorData { element: Element::from_name(&tensor.dtype)?, shape, bytes };
+    let data = TensorData { element: tensor.dtype.into(), shape, bytes };
     let data = dump::dequantize(&data, tensor).unwrap_or(data);
     let floats = data.bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b));
     (data.element == Element::F32).then(|| floats.collect())

@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod engine;
+mod model;
 mod quantization;
 mod stdin;
 
@@ -10,16 +11,16 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, ValueParser};
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand};
 
-use crate::isa::Profile;
 use crate::kernels::cpu::Level;
 pub(super) use accuracy::{CompareArgs, DequantizeArgs, DiagnoseArgs, LayoutArg, ReferenceArgs};
 pub(super) use engine::EngineArgs;
+pub(super) use model::{GraphArgs, ModelArgs};
 pub(super) use quantization::{CalibrationArgs, PictureArgs, QuantizeArgs, ShapeArgs, TuneArgs};
 
 #[derive(Debug, Parser)]
 #[command(
     name = "rcar-iss",
-    version = super::manual::version(),
+    version = super::version::version(),
     about = "Compiles quantized ONNX networks to RCN, a modeled integer accelerator, and simulates them bit-exactly",
     after_help = "Exit status: 0 fine, 1 the answer is \"no\", 2 usage, 3 bad input file, 4 unsupported model, \
                   5 the program did something illegal.",
@@ -327,59 +328,6 @@ pub(super) struct WidthArgs {
     pub(super) expect_bits: Vec<String>,
 }
 
-/// How an ONNX model becomes a program.
-#[derive(Debug, Clone, Args)]
-pub(super) struct ModelArgs {
-    /// Machine: rcn-s, rcn-m, rcn-l or a machine file [default: rcn-m, or the one that the program is for]
-    #[arg(long, value_name = "NAME|FILE")]
-    pub(super) machine: Option<String>,
-    #[command(flatten)]
-    pub(super) graph: GraphArgs,
-}
-
-/// What of a model is compiled, and how.
-#[derive(Debug, Clone, Default, Args)]
-pub(super) struct GraphArgs {
-    /// Keep this tensor where fusion would remove it; `all` keeps every one
-    #[arg(long, value_name = "TENSOR")]
-    pub(super) observe: Vec<String>,
-    /// Shape of an input that the model leaves open, like data=1x3x224x224
-    #[arg(long, value_name = "NAME=SHAPE")]
-    pub(super) shape: Vec<String>,
-    /// Extent that the model gives a name instead of a number, like height=320
-    #[arg(long, value_name = "NAME=NUMBER")]
-    pub(super) dim: Vec<String>,
-    /// Refuse operators that the accelerator does not have, instead of running them on the host
-    #[arg(long)]
-    pub(super) no_host: bool,
-    /// Keep the zero blocks of pruned weights, which the MAC array otherwise skips where that pays
-    #[arg(long)]
-    pub(super) dense_weights: bool,
-    /// Rounding of requantizations, sums and products: `onnx` as ONNX Runtime, `q31` with integer multipliers as TOSA's
-    /// RESCALE, `q31double` with its double rounding [default: onnx]
-    #[arg(long, value_name = "PROFILE", value_parser = profiles())]
-    pub(super) numeric: Option<String>,
-    #[command(flatten)]
-    pub(super) engine: EngineArgs,
-}
-
-impl GraphArgs {
-    /// The options for models that were typed.
-    pub(super) fn typed(&self) -> Vec<&'static str> {
-        // Without `..`: an option that is new has to say here whether it was typed. The engine is for programs, too.
-        let GraphArgs { observe, shape, dim, no_host, dense_weights, numeric, engine: _ } = self;
-        let all = [
-            (!observe.is_empty(), "--observe"),
-            (!shape.is_empty(), "--shape"),
-            (!dim.is_empty(), "--dim"),
-            (*no_host, "--no-host"),
-            (*dense_weights, "--dense-weights"),
-            (numeric.is_some(), "--numeric"),
-        ];
-        all.into_iter().filter(|(typed, _)| *typed).map(|(_, name)| name).collect()
-    }
-}
-
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  rcar-iss check net.onnx\n  rcar-iss check net.onnx --all --json\n  rcar-iss check net.rcn"
@@ -522,9 +470,4 @@ pub(super) enum EngineArg {
     Reference,
     /// The default
     Fast,
-}
-
-/// The names of the numeric profiles.
-fn profiles() -> PossibleValuesParser {
-    PossibleValuesParser::new(Profile::ALL.map(Profile::name))
 }

@@ -123,7 +123,7 @@ fn row(l: &LayerComparison) -> Vec<String> {
         l.index.to_string(),
         l.layer.clone(),
         l.kind.clone(),
-        l.dtype.clone(),
+        l.dtype.to_string(),
         decibels(l.accumulated.sqnr_db),
         decibels(l.isolated.sqnr_db),
         format!("{:.5}", l.accumulated.cosine),

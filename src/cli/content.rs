@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use super::failure::Failure;
-use super::{given, nearest};
+use super::{format, given, nearest};
 use crate::dump::file_name;
 use crate::image::{self, Format};
 use crate::program::TensorEntry;
-use crate::tensor_file::{self, Npz, TensorData};
+use crate::tensor_file::{self, Element, Npz, TensorData};
 
 /// The content of a file for one input.
 pub(super) enum Content {
@@ -27,12 +27,19 @@ pub(super) fn of(path: &Path, tensor: &TensorEntry) -> Result<Content, Failure> 
         return Err(neither(path, &bytes).help(format!(
             "input '{}' takes {}; pictures may be {}",
             tensor.name,
-            super::input::expects(tensor),
+            expects(tensor),
             Format::NAMES
         )));
     }
     let stem = file_name(&tensor.name);
     array(path, bytes, &[&tensor.name, &stem, "x"]).map(Content::Array)
+}
+
+/// What an input takes, for messages.
+pub(super) fn expects(tensor: &TensorEntry) -> String {
+    let numpy = Element::from(tensor.dtype).numpy_name();
+    let picture = if tensor.preprocess.is_some() { ", or a picture" } else { "" };
+    format!("a .npy of {numpy} {}{picture}", format::shape(&tensor.shape))
 }
 
 fn is_array(bytes: &[u8]) -> bool {

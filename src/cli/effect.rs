@@ -10,6 +10,7 @@ use super::args::{
 };
 use super::failure::Failure;
 use super::outputs;
+use crate::dtype::DType;
 use crate::onnx::proto::{GraphProto, tensor_shape_proto::dimension::Value as Dim, type_proto::Value};
 use crate::onnx::{ImportOptions, given_inputs};
 use crate::program::{Meta, TensorEntry};
@@ -198,7 +199,7 @@ pub(super) fn pictures<'a>(
     let Some((tensor, _)) = drawn.first() else {
         return first(&typed, "it is for pictures and pixels, and no input is either");
     };
-    if drawn.iter().all(|(t, _)| t.dtype != "f32") {
+    if drawn.iter().all(|(t, _)| t.dtype != DType::F32) {
         let why = format!("input '{}' takes pixels as they are: its type is uint8", tensor.name);
         first(&typed[..2], &why)?;
     }

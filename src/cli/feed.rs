@@ -9,11 +9,12 @@ use super::effect::{self, Held};
 use super::failure::{Failure, INPUT};
 use super::picture::Pictures;
 use super::{input, sidecar};
+use crate::dtype::DType;
 use crate::onnx::proto::{ModelProto, ValueInfoProto};
 use crate::onnx::{ImportOptions, given_inputs};
 use crate::program::{Preprocess, Role, TensorEntry};
 use crate::quantize::{Input, Inputs};
-use crate::tensor_file::{Element, TensorData};
+use crate::tensor_file::TensorData;
 
 /// Where one sample comes from.
 #[derive(Debug, Clone)]
@@ -69,7 +70,7 @@ impl Feed {
             tensors.push(TensorEntry {
                 name: info.name().into(),
                 role: Role::Input,
-                dtype: element(info).name().into(),
+                dtype: declared(info),
                 shape: shape.iter().map(|d| *d as u64).collect(),
                 preprocess,
                 ..TensorEntry::default()
@@ -135,19 +136,19 @@ impl Feed {
 }
 
 /// The element type of a network's input; of one that the libraries do not have, or that is not told, f32.
-fn element(info: &ValueInfoProto) -> Element {
+fn declared(info: &ValueInfoProto) -> DType {
     use crate::onnx::proto::tensor_proto::DataType;
     use crate::onnx::proto::type_proto::Value;
     let Some(Value::TensorType(tensor)) = info.r#type.as_ref().and_then(|t| t.value.as_ref()) else {
-        return Element::F32;
+        return DType::F32;
     };
     match DataType::try_from(tensor.elem_type()) {
-        Ok(DataType::Int64) => Element::S64,
-        Ok(DataType::Int32) => Element::S32,
-        Ok(DataType::Int8) => Element::S8,
-        Ok(DataType::Uint8) => Element::U8,
-        Ok(DataType::Bool) => Element::Bool,
-        _ => Element::F32,
+        Ok(DataType::Int64) => DType::S64,
+        Ok(DataType::Int32) => DType::S32,
+        Ok(DataType::Int8) => DType::S8,
+        Ok(DataType::Uint8) => DType::U8,
+        Ok(DataType::Bool) => DType::Bool,
+        _ => DType::F32,
     }
 }
 
@@ -193,8 +194,7 @@ impl Port {
             },
         };
         let shape = self.tensor.shape.iter().map(|d| *d as usize).collect();
-        let element = Element::from_name(&self.tensor.dtype).unwrap_or(Element::F32);
-        Ok(TensorData { element, shape, bytes })
+        Ok(TensorData { element: self.tensor.dtype.into(), shape, bytes })
     }
 }
 

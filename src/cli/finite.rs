@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::failure::{Failure, INPUT};
 use super::input::Inputs;
 use crate::analysis::{Comparison, Inputs as _};
+use crate::dtype::DType;
 use crate::program::{Meta, Role};
 
 /// More inputs than this are counted, not listed.
@@ -27,7 +28,7 @@ pub(super) struct NotFinite {
 pub(super) fn of(meta: &Meta, inputs: &Inputs) -> Vec<NotFinite> {
     let floats = |name: &str| {
         let entry = meta.tensors.iter().find(|t| t.role == Role::Input && t.name == name);
-        entry.is_some_and(|t| t.dtype == "f32")
+        entry.is_some_and(|t| t.dtype == DType::F32)
     };
     let mut found: Vec<NotFinite> = Vec::new();
     for run in 0..inputs.runs {

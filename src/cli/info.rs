@@ -211,7 +211,7 @@ fn tensors(program: &Program) -> String {
         vec![
             t.name.clone(),
             role.to_string(),
-            t.dtype.clone(),
+            t.dtype.to_string(),
             format::shape(&t.shape),
             t.scale.map_or_else(String::new, |s| s.to_string()),
             t.zero_point.map_or_else(String::new, |z| z.to_string()),

@@ -8,6 +8,7 @@ use super::effect::{self, Held};
 use super::failure::{Failure, INPUT, USAGE};
 use super::picture::Pictures;
 use super::{folder, format, given};
+use crate::dtype::DType;
 use crate::dump::file_name;
 use crate::program::{Meta, Role, TensorEntry};
 use crate::tensor_file::{Element, Npz, TensorData};
@@ -127,7 +128,7 @@ fn one_set(meta: &Meta, options: &[String], pictures: &Pictures<'_>) -> Result<I
             return Err(Failure::usage(missing).help(format!(
                 "add --input {}=FILE ({})",
                 tensor.name,
-                expects(tensor)
+                content::expects(tensor)
             )));
         }
         bound.push(bind(tensor, &sources, pictures)?);
@@ -138,13 +139,6 @@ fn one_set(meta: &Meta, options: &[String], pictures: &Pictures<'_>) -> Result<I
         return Err(Failure::new(INPUT, "stacked inputs differ in number").why(&why));
     }
     Ok(Inputs { bound, runs })
-}
-
-/// What an input takes, for messages.
-pub(super) fn expects(tensor: &TensorEntry) -> String {
-    let numpy = Element::from_name(&tensor.dtype).map_or("?", Element::numpy_name);
-    let picture = if tensor.preprocess.is_some() { ", or a picture" } else { "" };
-    format!("a .npy of {numpy} {}{picture}", format::shape(&tensor.shape))
 }
 
 /// What every input is given, in the order of `wanted`. Folders are taken apart. Without a name before it, a file is for the
@@ -285,7 +279,7 @@ fn label(file: &Path, count: usize, labels: &mut Vec<String>) {
 
 /// Whether an array holds pixels that are still to be normalized.
 pub(super) fn is_pixels(tensor: &TensorEntry, array: &TensorData) -> bool {
-    array.element == Element::U8 && tensor.dtype == "f32" && tensor.preprocess.is_some()
+    array.element == Element::U8 && tensor.dtype == DType::F32 && tensor.preprocess.is_some()
 }
 
 /// Cuts an array into runs: the shape itself, or N times its first extent. Arrays of `uint8` are pixels for a float
@@ -318,10 +312,7 @@ pub(super) fn array_samples(
 
 /// The array in the input's element type.
 fn typed(tensor: &TensorEntry, path: &Path, array: TensorData) -> Result<TensorData, Failure> {
-    let Some(wanted) = Element::from_name(&tensor.dtype) else {
-        let why = format!("input '{}' has the unknown type {}", tensor.name, tensor.dtype);
-        return Err(Failure::file(path, &why));
-    };
+    let wanted = Element::from(tensor.dtype);
     let found = array.element;
     let made = array.to(wanted).map_err(|e| {
         let why = format!("input '{}' takes {}, {e}", tensor.name, wanted.numpy_name());
@@ -389,7 +380,7 @@ mod tests {
         TensorEntry {
             name: "x".into(),
             role: Role::Input,
-            dtype: "f32".into(),
+            dtype: DType::F32,
             shape: shape.to_vec(),
             ..Default::default()
         }
@@ -422,7 +413,7 @@ mod tests {
 
     #[test]
     fn a_wrong_type_or_shape_says_expected_found_and_what_to_do() {
-        let ids = TensorEntry { dtype: "s64".into(), ..entry(&[1, 3]) };
+        let ids = TensorEntry { dtype: DType::S64, ..entry(&[1, 3]) };
         let error = zeros(&ids, Element::F32, &[1, 3]).unwrap_err();
         assert!(
             error.contains("takes int64, the array holds float32") && error.contains("astype(numpy.int64)"),
@@ -448,7 +439,7 @@ mod tests {
 
     #[test]
     fn integers_of_other_widths_and_other_floats_become_the_inputs_type() {
-        let ids = TensorEntry { dtype: "s64".into(), ..entry(&[1, 3]) };
+        let ids = TensorEntry { dtype: DType::S64, ..entry(&[1, 3]) };
         for element in [Element::S32, Element::U8, Element::S64, Element::U32] {
             assert_eq!(zeros(&ids, element, &[2, 3]).unwrap(), vec![vec![0; 24]; 2]);
         }

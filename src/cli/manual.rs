@@ -1,21 +1,10 @@
-//! What the command line says about itself: version, completions, manual pages.
+//! What the command line says about itself: completions, manual pages.
 
 use std::path::Path;
-use std::sync::LazyLock;
 
 use super::args::{CompletionsArgs, ManArgs, command};
 use super::failure::Failure;
 use super::{Report, places};
-use crate::isa::ISA_VERSION;
-
-/// Version of the program, the commit it was built from if that is known, and the version of the instruction set.
-pub(super) fn version() -> &'static str {
-    static VERSION: LazyLock<String> = LazyLock::new(|| {
-        let commit = option_env!("RCAR_ISS_COMMIT").map_or_else(String::new, |c| format!("commit {c}, "));
-        format!("{} ({commit}instruction set version {ISA_VERSION})", env!("CARGO_PKG_VERSION"))
-    });
-    &VERSION
-}
 
 pub(super) fn completions(args: &CompletionsArgs) -> Result<Report, Failure> {
     let mut script = Vec::new();

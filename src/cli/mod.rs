@@ -43,6 +43,7 @@ mod manual;
 mod model;
 mod nearest;
 mod opsets;
+mod outcome;
 mod outputs;
 mod pareto;
 mod picture;
@@ -56,6 +57,7 @@ mod sidecar;
 mod source;
 mod trace;
 mod tune;
+mod version;
 mod widths;
 
 use std::io::Write;
@@ -65,27 +67,7 @@ use clap::FromArgMatches;
 
 use args::{Cli, Command};
 use failure::Failure;
-
-/// What a command has to say, and its exit status.
-struct Report {
-    text: String,
-    status: u8,
-}
-
-/// What comes of a command.
-enum Outcome {
-    Report(Report),
-    /// Writes what is too long to be held in memory.
-    Stream(Stream),
-}
-
-type Stream = Box<dyn FnOnce(&mut dyn Write) -> Result<(), Failure>>;
-
-impl Report {
-    fn fine(text: String) -> Report {
-        Report { text, status: 0 }
-    }
-}
+use outcome::{Outcome, Report};
 
 /// Runs the command line of this process.
 #[must_use]

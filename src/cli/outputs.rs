@@ -44,7 +44,7 @@ pub(super) fn best(tensor: &TensorEntry, bytes: &[u8]) -> Vec<Class> {
 /// Real values of a tensor.
 fn real(tensor: &TensorEntry, bytes: &[u8]) -> Vec<f32> {
     let data = TensorData {
-        element: Element::from_name(&tensor.dtype).unwrap_or(Element::U8),
+        element: tensor.dtype.into(),
         shape: tensor.shape.iter().map(|d| *d as usize).collect(),
         bytes: bytes.to_vec(),
     };
@@ -90,7 +90,7 @@ pub(super) fn write(dir: &Path, meta: &Meta, runs: &[Vec<Vec<u8>>]) -> Result<Ve
             None => {}
         }
         let bytes = runs.iter().flat_map(|outputs| outputs[i].iter().copied()).collect();
-        let element = Element::from_name(&tensor.dtype).unwrap_or(Element::U8);
+        let element = tensor.dtype.into();
         let path = dir.join(&file);
         let array = tensor_file::to_npy(&TensorData { element, shape, bytes });
         written.file(&path, &array.map_err(|e| Failure::tensor(&path, e))?)?;

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::args::PictureArgs;
 use super::failure::Failure;
 use super::{given, sidecar};
+use crate::dtype::DType;
 use crate::image;
 use crate::program::{Preprocess, TensorEntry};
 use crate::tensor_file::Element;
@@ -69,12 +70,12 @@ impl Pictures<'_> {
 
     /// Refuses a picture for an input that takes none, or of which nothing says how it is normalized; bytes of an element.
     pub(super) fn size(&self, tensor: &TensorEntry, path: &Path) -> Result<usize, Failure> {
-        match (tensor.dtype.as_str(), &tensor.preprocess) {
-            ("u8", _) => Ok(1),
-            ("f32", None) => Err(self.unknown(tensor, path)),
-            ("f32", Some(how)) => self.check(tensor, how).map(|()| 4),
+        match (tensor.dtype, &tensor.preprocess) {
+            (DType::U8, _) => Ok(1),
+            (DType::F32, None) => Err(self.unknown(tensor, path)),
+            (DType::F32, Some(how)) => self.check(tensor, how).map(|()| 4),
             (other, _) => {
-                let numpy = Element::from_name(other).map(Element::numpy_name).unwrap_or(other);
+                let numpy = Element::from(other).numpy_name();
                 let why = format!("a picture cannot become input '{}' of type {numpy}", tensor.name);
                 Err(Failure::file(path, &why).help("give a .npy file"))
             }
@@ -208,11 +209,11 @@ mod tests {
         PictureArgs { mean: mean.to_vec(), std: std.to_vec(), resize: None, bgr: false, nhwc }
     }
 
-    fn entry(dtype: &str, shape: &[u64]) -> TensorEntry {
+    fn entry(dtype: DType, shape: &[u64]) -> TensorEntry {
         TensorEntry {
             name: "x".into(),
             role: Role::Input,
-            dtype: dtype.into(),
+            dtype,
             shape: shape.to_vec(),
             ..TensorEntry::default()
         }
@@ -238,7 +239,7 @@ mod tests {
             let typed = args(&[1.0, 2.0], &[2.0], nhwc);
             let pictures = Pictures { typed: &typed, model: Path::new("m.onnx") };
             let how = pictures.preprocess(None).unwrap();
-            let values = pictures.normalize(&entry("f32", &shape), &pixels, &how).unwrap();
+            let values = pictures.normalize(&entry(DType::F32, &shape), &pixels, &how).unwrap();
             let wanted = if nhwc { [1.0_f32, 1.0, 2.0, 3.0] } else { [1.0, 2.0, 1.0, 3.0] };
             assert_eq!(values, wanted.map(f32::to_le_bytes).concat());
         }
@@ -258,7 +259,7 @@ mod tests {
             let typed = args(mean, std, false);
             let pictures = Pictures { typed: &typed, model: Path::new("m.onnx") };
             let how = pictures.preprocess(None).unwrap();
-            let error = pictures.normalize(&entry("f32", &shape), &[0; 3], &how).unwrap_err().render();
+            let error = pictures.normalize(&entry(DType::F32, &shape), &[0; 3], &how).unwrap_err().render();
             assert!(error.contains(says), "{error}");
         }
     }

@@ -3,8 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::lower::{flattens, same_elements};
-use super::storage::{Storage, TENSOR_BASE, next_multiple};
+use super::storage::{Storage, TENSOR_BASE, flattens, next_multiple};
 use crate::graph::{DType, Graph, Node, Op, TensorId};
 use crate::isa::Space;
 use crate::machine::Machine;
@@ -43,7 +42,7 @@ pub fn plan(graph: &Graph, machine: &Machine, crowded: &BTreeSet<usize>) -> Plan
             let wanted = own(*id);
             let source = node.inputs.first().and_then(|i| storage.get(i).map(|s| (*i, s.clone())));
             let alias = match (&node.op, source) {
-                (Op::Reshape, Some((from, s))) if same_elements(&s, &wanted) => {
+                (Op::Reshape, Some((from, s))) if s.same_memory(&wanted) => {
                     // Its own extents over the source's memory.
                     Some((from, wanted.clone()))
                 }

@@ -11,6 +11,7 @@ mod buffers;
 mod constants;
 mod cost;
 mod emit;
+mod error;
 pub mod estimate;
 mod forward;
 mod lower;
@@ -32,74 +33,10 @@ use crate::program::{
     TensorEntry,
 };
 use constants::Constants;
+pub use error::CompileError;
 use lower::Lowering;
 use storage::{Storage, TENSOR_BASE, next_multiple};
 use tile::{Stmt, TileLayer};
-
-/// Why a graph cannot be compiled for a machine.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CompileError {
-    /// The operator or this form of it has no lowering.
-    #[error("{node}: {reason}")]
-    Unsupported {
-        /// Layer.
-        node: String,
-        /// What is missing.
-        reason: String,
-    },
-    /// Not even the smallest tile fits.
-    #[error(
-        "{node}: its smallest tile needs {need} bytes of {what}, the machine has {have}; choose a larger machine"
-    )]
-    DoesNotFit {
-        /// Layer.
-        node: String,
-        /// Which memory.
-        what: String,
-        /// Bytes needed.
-        need: u64,
-        /// Bytes there are.
-        have: u64,
-    },
-    /// The machine rounds otherwise.
-    #[error("machine {machine} does not have the numeric profile {profile}; it has {known}")]
-    Profile {
-        /// Asked for.
-        profile: &'static str,
-        /// Machine.
-        machine: String,
-        /// Its profiles.
-        known: String,
-    },
-    /// The graph breaks its own rules; the verifier finds this first.
-    #[error("{node}: {reason}")]
-    Malformed {
-        /// Layer.
-        node: String,
-        /// Which rule.
-        reason: String,
-    },
-    /// A limit of the encoding.
-    #[error("the program needs more {what} than an instruction can hold")]
-    TooBig {
-        /// Of what.
-        what: &'static str,
-    },
-    /// The network needs more DRAM than the machine has.
-    #[error("the network needs {need} bytes of DRAM, the machine has {have}; choose a larger machine")]
-    Dram {
-        /// Bytes needed.
-        need: u64,
-        /// Bytes there are.
-        have: u64,
-    },
-    /// A defect of the compiler.
-    #[error("compiler defect: {what}; please report it with the model")]
-    Internal {
-        /// What went wrong.
-        what: &'static str,
-    },
-}
 
 /// What a user can say beside the graph.
 #[derive(Debug, Clone, Default)]
@@ -386,7 +323,7 @@ fn tensor_entries(
                     Role::Layer
                 },
                 layer: links.maker(id).and_then(|i| u32::try_from(i).ok()),
-                dtype: t.dtype.name().into(),
+                dtype: t.dtype,
                 shape: t.shape.iter().map(|d| *d as u64).collect(),
                 scale: t.quant.map(|q| q.scale),
                 zero_point: t.quant.map(|q| q.zero_point),
@@ -407,7 +344,7 @@ fn host_entry(graph: &Graph, index: usize, node: &Node, place: &impl Fn(TensorId
         let t = graph.tensor(*id);
         HostTensor {
             name: t.name.clone(),
-            dtype: t.dtype.name().into(),
+            dtype: t.dtype,
             shape: t.shape.iter().map(|d| *d as u64).collect(),
             address: place(*id).address as u64,
         }

@@ -164,6 +164,15 @@ pub fn next_multiple(value: i64, step: i64) -> i64 {
     (value + step - 1) / step * step
 }
 
+/// Whether a matrix product can read this image as if it were flattened.
+pub(super) fn flattens(src: &Storage, flat_shape: &[usize]) -> bool {
+    let (dims, _) = canonical(flat_shape);
+    flat_shape.len() == 2
+        && src.onnx_order == [0, 3, 1, 2]
+        && dims[0] == src.dims[0]
+        && dims[3] == src.dims[1] * src.dims[2] * src.dims[3]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::dtype::DType;
 use crate::program::RemovedEntry;
 
 /// `manifest.json`.
@@ -37,8 +38,8 @@ pub struct ManifestEntry {
     /// `.npy` of real values, with `--dequantize`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dequantized: Option<String>,
-    /// `u8`, `s8` … `f32`.
-    pub dtype: String,
+    /// Element type.
+    pub dtype: DType,
     /// ONNX shape.
     pub shape: Vec<u64>,
     /// Scale; none for floats.

@@ -6,11 +6,13 @@
 
 mod manifest;
 mod reader;
+mod real;
 mod writer;
 
 pub use manifest::{Manifest, ManifestEntry};
 pub use reader::Dump;
-pub use writer::{DumpStack, DumpWriter, check_target, dequantize, file_name, file_names};
+pub use real::dequantize;
+pub use writer::{DumpStack, DumpWriter, check_target, file_name, file_names};
 
 use std::path::PathBuf;
 

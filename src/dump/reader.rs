@@ -47,7 +47,7 @@ impl Dump {
         }
         let data = tensor_file::read(&self.dir.join(&entry.file)).map_err(failed)?;
         let shape: Vec<u64> = data.shape.iter().map(|d| *d as u64).collect();
-        if data.element.name() != entry.dtype || shape != entry.shape {
+        if data.element != entry.dtype.into() || shape != entry.shape {
             return Err(DumpError::Changed { tensor: entry.tensor.clone(), file: entry.file.clone() });
         }
         Ok(data)

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use super::{Dump, DumpError, Manifest, ManifestEntry, Selection};
+use super::{Dump, DumpError, Manifest, ManifestEntry, Selection, dequantize};
 use crate::files::{FileError, Folder};
 use crate::program::{Layer, Meta, TensorEntry};
-use crate::tensor_file::{self, Element, TensorData};
+use crate::tensor_file::{self, TensorData};
 
 /// Longest stem of a file name.
 const MAX_STEM: usize = 100;
@@ -122,7 +122,7 @@ impl DumpWriter {
         let Some(planned) = self.plan.get(&tensor.name) else { return Ok(()) };
         let failed = |source| DumpError::Tensor { tensor: tensor.name.clone(), source };
         let data = TensorData {
-            element: Element::from_name(&tensor.dtype).unwrap_or(Element::U8),
+            element: tensor.dtype.into(),
             shape: tensor.shape.iter().map(|d| usize::try_from(*d).unwrap_or(usize::MAX)).collect(),
             bytes: bytes.to_vec(),
         };
@@ -141,7 +141,7 @@ impl DumpWriter {
             onnx_nodes: layer.map_or_else(Vec::new, |l| l.onnx_nodes.clone()),
             file,
             dequantized,
-            dtype: tensor.dtype.clone(),
+            dtype: tensor.dtype,
             shape: tensor.shape.clone(),
             scale: tensor.scale,
             zero_point: tensor.zero_point,
@@ -284,21 +284,4 @@ fn file_stem(name: &str, taken: &mut BTreeSet<String>) -> String {
     taken.insert(unique.to_lowercase());
     taken.insert(format!("{}.f32", unique.to_lowercase()));
     unique
-}
-
-/// `scale · (q − zero_point)` in f32; `None` for what is not quantized.
-#[must_use]
-pub fn dequantize(data: &TensorData, tensor: &TensorEntry) -> Option<TensorData> {
-    let (scale, zero_point) = (tensor.scale?, i64::from(tensor.zero_point?));
-    let b = &data.bytes;
-    let integers: Vec<i64> = match data.element {
-        Element::U8 => b.iter().map(|v| i64::from(*v)).collect(),
-        Element::S8 => b.iter().map(|v| i64::from(v.cast_signed())).collect(),
-        Element::U16 => b.as_chunks().0.iter().map(|v| i64::from(u16::from_le_bytes(*v))).collect(),
-        Element::S16 => b.as_chunks().0.iter().map(|v| i64::from(i16::from_le_bytes(*v))).collect(),
-        Element::S32 => b.as_chunks().0.iter().map(|v| i64::from(i32::from_le_bytes(*v))).collect(),
-        _ => return None,
-    };
-    let real = integers.into_iter().flat_map(|q| ((q - zero_point) as f32 * scale).to_le_bytes()).collect();
-    Some(TensorData { element: Element::F32, shape: data.shape.clone(), bytes: real })
 }

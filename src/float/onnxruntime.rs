@@ -16,7 +16,7 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{Session, SessionInputValue};
 use ort::value::{Tensor, TensorElementType, TensorRef};
 
-use super::chunks;
+use super::convert::chunks;
 use super::network::{Network, Observer, Order, Shown};
 use crate::tensor_file::{Element, TensorData};
 

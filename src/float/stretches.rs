@@ -7,8 +7,8 @@ use std::sync::Arc;
 use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView};
 use rten_tensor::{AsView, Layout};
 
+use super::convert::{guarded, node, value};
 use super::network::{Network, Observer, Shown};
-use super::{guarded, value};
 use crate::tensor_file::TensorData;
 
 /// Tensors shown in one stretch.
@@ -72,7 +72,7 @@ impl Stretches {
     ) -> Result<(), String> {
         let mut live: BTreeMap<u32, (NodeId, Value)> = BTreeMap::new();
         for (name, tensor) in inputs {
-            let id = super::node(&self.model, name)?;
+            let id = node(&self.model, name)?;
             live.insert(id.as_u32(), (id, value(name, tensor)?));
         }
         for stretch in &self.stretches {
@@ -120,7 +120,7 @@ fn stretches(model: &Model, network: &Network, wanted: &BTreeSet<String>) -> Res
     let mut alive: Vec<&str> = inputs.iter().map(String::as_str).collect();
     let mut outputs = Vec::new();
     for name in shown_inputs {
-        outputs.push((name.clone(), super::node(model, name)?, true));
+        outputs.push((name.clone(), node(model, name)?, true));
     }
     let mut shown = 0;
     for at in 0..last_wanted {
@@ -133,13 +133,13 @@ fn stretches(model: &Model, network: &Network, wanted: &BTreeSet<String>) -> Res
         for name in written {
             let keep = read_after(name, at + 1);
             if keep || wanted.contains(name) {
-                outputs.push((name.clone(), super::node(model, name)?, wanted.contains(name)));
+                outputs.push((name.clone(), node(model, name)?, wanted.contains(name)));
                 alive.push(name);
             }
         }
         let mut done = Vec::new();
         for name in alive.extract_if(.., |name| !read_after(name, at + 1)) {
-            done.push(super::node(model, name)?);
+            done.push(node(model, name)?);
         }
         made.push(Stretch { outputs: std::mem::take(&mut outputs), done });
         (begin, shown) = (at + 1, 0);

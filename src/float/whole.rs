@@ -6,8 +6,8 @@ use std::collections::btree_map::Entry;
 use ort::session::{Session, SessionInputValue};
 use ort::value::DynValue;
 
+use super::convert::{Borrowed, bytes};
 use super::onnxruntime::{Runtime, borrowed, refused};
-use super::{Borrowed, bytes};
 use crate::tensor_file::{Element, TensorData};
 
 /// Sessions of one ONNX Runtime, by xxh3-128 of their models.

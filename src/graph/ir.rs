@@ -4,78 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::dtype::DType;
 use crate::isa::{Float1, Float2};
 use crate::numeric::Linear;
-
-/// Element type of a tensor. Names and semantics follow ONNX (`u8` = UINT8 …).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum DType {
-    /// Unsigned 8 bits.
-    U8,
-    /// Signed 8 bits.
-    S8,
-    /// Unsigned 16 bits.
-    U16,
-    /// Signed 16 bits.
-    S16,
-    /// Signed 32 bits (bias, raw accumulators).
-    S32,
-    /// Signed 64 bits (bias in 16-bit modes).
-    S64,
-    /// IEEE single.
-    F32,
-    /// Truth values, 0 and 1 in a byte each. Only host layers compute with them.
-    Bool,
-}
-
-impl DType {
-    /// Size of one element in bytes.
-    #[must_use]
-    pub fn bytes(self) -> usize {
-        match self {
-            DType::U8 | DType::S8 | DType::Bool => 1,
-            DType::U16 | DType::S16 => 2,
-            DType::S32 | DType::F32 => 4,
-            DType::S64 => 8,
-        }
-    }
-
-    /// Smallest and largest representable integer; `None` for floats and truth values.
-    #[must_use]
-    pub fn int_range(self) -> Option<(i64, i64)> {
-        Some(match self {
-            DType::U8 => (0, 255),
-            DType::S8 => (-128, 127),
-            DType::U16 => (0, 65535),
-            DType::S16 => (-32768, 32767),
-            DType::S32 => (i64::from(i32::MIN), i64::from(i32::MAX)),
-            DType::S64 => (i64::MIN, i64::MAX),
-            DType::F32 | DType::Bool => return None,
-        })
-    }
-
-    /// The name used in text forms and dumps: `u8`, `s8`, `u16`, `s16`, `s32`, `s64`, `f32`, `bool`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            DType::U8 => "u8",
-            DType::S8 => "s8",
-            DType::U16 => "u16",
-            DType::S16 => "s16",
-            DType::S32 => "s32",
-            DType::S64 => "s64",
-            DType::F32 => "f32",
-            DType::Bool => "bool",
-        }
-    }
-
-    /// Inverse of [`DType::name`].
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<DType> {
-        use DType::{Bool, F32, S8, S16, S32, S64, U8, U16};
-        [U8, S8, U16, S16, S32, S64, F32, Bool].into_iter().find(|d| d.name() == name)
-    }
-}
 
 /// Per-tensor quantization of an activation: `real = scale · (q − zero_point)` (ONNX QuantizeLinear).
 #[derive(Debug, Clone, Copy, PartialEq)]

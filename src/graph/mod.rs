@@ -14,4 +14,5 @@ pub mod reformat;
 pub mod text;
 pub mod verify;
 
+pub use crate::dtype::DType;
 pub use ir::*;

@@ -18,7 +18,7 @@ pub struct VerifyError {
 }
 
 /// The most elements of a tensor: a run walks through them all.
-const MOST_ELEMENTS: usize = 1 << 31;
+pub const MOST_ELEMENTS: usize = 1 << 31;
 
 type Checked = Result<(), String>;
 

@@ -2,6 +2,7 @@
 //!
 //! A host layer is an ONNX model inside the program file. Claims of bit-exactness stop at tensors behind one.
 
+use crate::dtype::DType;
 use crate::float::{Borrowed, Engine, FloatRunner, Runtime};
 use crate::program::HostEntry;
 use crate::sim::{HostRuntime, HostValue};
@@ -56,35 +57,35 @@ impl HostRuntime for FloatHost {
         let given: Vec<(&str, Borrowed<'_>)> = inputs
             .iter()
             .map(|v| {
-                let element =
-                    Element::from_name(&v.dtype).ok_or_else(|| format!("unknown type {}", v.dtype))?;
                 let shape = v.shape.iter().map(|d| *d as usize).collect();
-                Ok((v.name.as_str(), Borrowed { element, shape, bytes: &v.bytes }))
+                (v.name.as_str(), Borrowed { element: v.dtype.into(), shape, bytes: &v.bytes })
             })
-            .collect::<Result<_, String>>()?;
+            .collect();
         let wanted: Vec<&str> = host.outputs.iter().map(|t| t.name.as_str()).collect();
         let results = self.runner(host)?.run_borrowed(model, &given, &wanted)?;
         let named = host.outputs.iter().zip(results).map(|(t, data)| {
-            let mut value = HostValue {
-                name: t.name.clone(),
-                dtype: data.element.name().into(),
-                shape: data.shape.iter().map(|d| *d as u64).collect(),
-                bytes: data.bytes,
+            let (dtype, bytes) = match (t.dtype, data.element) {
+                // The library computes 64-bit integers in 32 bits.
+                (DType::S64, Element::S32) => {
+                    let narrow = data.bytes.as_chunks().0.iter();
+                    let wide = narrow.flat_map(|b| i64::from(i32::from_le_bytes(*b)).to_le_bytes());
+                    (DType::S64, wide.collect())
+                }
+                // And truth values, too: all but zero are true.
+                (DType::Bool, Element::S32) => {
+                    let words = data.bytes.as_chunks::<4>().0.iter();
+                    (DType::Bool, words.map(|b| u8::from(*b != [0; 4])).collect())
+                }
+                (wanted, found) => match found.dtype() {
+                    Some(dtype) => (dtype, data.bytes),
+                    None => {
+                        return Err(format!("output \"{}\" is {} instead of {wanted}", t.name, found.name()));
+                    }
+                },
             };
-            // The library computes 64-bit integers in 32 bits.
-            if t.dtype == "s64" && value.dtype == "s32" {
-                let wide = value.bytes.as_chunks().0.iter();
-                value.bytes = wide.flat_map(|b| i64::from(i32::from_le_bytes(*b)).to_le_bytes()).collect();
-                value.dtype = "s64".into();
-            }
-            // And truth values, too: all but zero are true.
-            if t.dtype == "bool" && value.dtype == "s32" {
-                let words = value.bytes.as_chunks::<4>().0.iter();
-                value.bytes = words.map(|b| u8::from(*b != [0; 4])).collect();
-                value.dtype = "bool".into();
-            }
-            value
+            let shape = data.shape.iter().map(|d| *d as u64).collect();
+            Ok(HostValue { name: t.name.clone(), dtype, shape, bytes })
         });
-        Ok(named.collect())
+        named.collect()
     }
 }

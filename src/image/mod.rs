@@ -7,118 +7,18 @@
 //! Alpha is dropped, 16-bit samples keep their upper 8 bits, and a picture is turned as its EXIF orientation says.
 
 mod decode;
+mod error;
 mod format;
+mod pixels;
 mod resize;
 
 pub use decode::{Picture, decode};
+pub use error::ImageError;
 pub use format::{FOREIGN_EXTENSIONS, Format, foreign, is_image};
+pub use pixels::Image;
 pub use resize::resize;
 
 use crate::program::Preprocess;
-
-/// An 8-bit picture, row by row, channels interleaved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Image {
-    /// Pixels in a row.
-    pub width: usize,
-    /// Rows.
-    pub height: usize,
-    /// 1 (grey) or 3 (red, green, blue).
-    pub channels: usize,
-    /// `width · height · channels` values.
-    pub data: Vec<u8>,
-}
-
-/// Why a picture cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ImageError {
-    /// No format that is read.
-    #[error("it is {found}; pictures of {} are read", Format::NAMES)]
-    Format {
-        /// What it is instead.
-        found: &'static str,
-    },
-    /// The decoder refuses.
-    #[error("the {format} picture is damaged, or of a kind that is not read: {reason}")]
-    Decode {
-        /// By its first bytes.
-        format: Format,
-        /// What the decoder says.
-        reason: String,
-    },
-    /// More pixels than are worth decoding for a network input.
-    #[error(
-        "the picture has {width} x {height} pixels; at most {limit} in all are read: scale it down first"
-    )]
-    TooLarge {
-        /// Pixels in a row.
-        width: usize,
-        /// Rows.
-        height: usize,
-        /// Most pixels.
-        limit: usize,
-    },
-    /// The input is no picture.
-    #[error(
-        "an input of shape {shape:?} cannot take a picture: it must be [1, C, H, W] with C = 1 or 3; give a .npy file{}",
-        if matches!(shape[..], [1, _, _, 1 | 3]) { ", or say with --nhwc that channels are last" } else { "" }
-    )]
-    Shape {
-        /// ONNX shape of the input.
-        shape: Vec<u64>,
-    },
-    /// The crop is larger than the resized picture.
-    #[error(
-        "after resizing the picture has {found_w} x {found_h} pixels, fewer than the input's {want_w} x {want_h}: raise resize"
-    )]
-    Crop {
-        /// Width after resizing.
-        found_w: usize,
-        /// Height after resizing.
-        found_h: usize,
-        /// Width of the input.
-        want_w: usize,
-        /// Height of the input.
-        want_h: usize,
-    },
-}
-
-impl Image {
-    /// The picture with `channels` (1 or 3): grey is `(299·R + 587·G + 114·B + 500) / 1000`, colour from grey repeats it.
-    #[must_use]
-    pub fn with_channels(self, channels: usize) -> Image {
-        let data = match (self.channels, channels) {
-            (3, 1) => {
-                let grey = |p: &[u8; 3]| {
-                    let sum = 299 * u32::from(p[0]) + 587 * u32::from(p[1]) + 114 * u32::from(p[2]) + 500;
-                    // At most 255 500 / 1000.
-                    (sum / 1000) as u8
-                };
-                self.data.as_chunks::<3>().0.iter().map(grey).collect()
-            }
-            (1, 3) => self.data.iter().flat_map(|v| [*v; 3]).collect(),
-            _ => self.data,
-        };
-        Image { data, channels, ..self }
-    }
-
-    /// The middle `width × height` pixels; `None` if the picture is smaller. Of an odd remainder the left and upper
-    /// part is the smaller.
-    #[must_use]
-    pub fn centre_crop(&self, width: usize, height: usize) -> Option<Image> {
-        let left = self.width.checked_sub(width)? / 2;
-        let top = self.height.checked_sub(height)? / 2;
-        let row = self.width * self.channels;
-        let data = self
-            .data
-            .chunks_exact(row.max(1))
-            .skip(top)
-            .take(height)
-            .flat_map(|r| r.iter().skip(left * self.channels).take(width * self.channels).copied())
-            .collect();
-        Some(Image { width, height, channels: self.channels, data })
-    }
-}
 
 /// The input `[1, C, H, W]` of a network from a picture, as f32 in NCHW order: resize, crop, `(v − mean) / std`.
 ///

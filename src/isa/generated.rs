@@ -1540,6 +1540,86 @@ static INFO: [OpcodeInfo; 134] = [
     },
 ];
 
+/// A pattern: every instruction of the control core.
+macro_rules! control_insn {
+    () => {
+        $crate::isa::Insn::Nop { .. }
+            | $crate::isa::Insn::Li { .. }
+            | $crate::isa::Insn::Add { .. }
+            | $crate::isa::Insn::Sub { .. }
+            | $crate::isa::Insn::Mul { .. }
+            | $crate::isa::Insn::And { .. }
+            | $crate::isa::Insn::Or { .. }
+            | $crate::isa::Insn::Xor { .. }
+            | $crate::isa::Insn::Sll { .. }
+            | $crate::isa::Insn::Srl { .. }
+            | $crate::isa::Insn::Sra { .. }
+            | $crate::isa::Insn::Slt { .. }
+            | $crate::isa::Insn::Min { .. }
+            | $crate::isa::Insn::Max { .. }
+            | $crate::isa::Insn::Addi { .. }
+            | $crate::isa::Insn::Muli { .. }
+            | $crate::isa::Insn::Andi { .. }
+            | $crate::isa::Insn::Mini { .. }
+            | $crate::isa::Insn::Maxi { .. }
+            | $crate::isa::Insn::Beq { .. }
+            | $crate::isa::Insn::Bne { .. }
+            | $crate::isa::Insn::Blt { .. }
+            | $crate::isa::Insn::Bge { .. }
+            | $crate::isa::Insn::Jal { .. }
+            | $crate::isa::Insn::Jalr { .. }
+            | $crate::isa::Insn::LdD { .. }
+            | $crate::isa::Insn::LdW { .. }
+            | $crate::isa::Insn::TdescLoad { .. }
+            | $crate::isa::Insn::TdescSet { .. }
+            | $crate::isa::Insn::TdescAdd { .. }
+            | $crate::isa::Insn::TdescMov { .. }
+            | $crate::isa::Insn::QdescLoad { .. }
+            | $crate::isa::Insn::QdescSet { .. }
+            | $crate::isa::Insn::WdescLoad { .. }
+            | $crate::isa::Insn::WdescSet { .. }
+            | $crate::isa::Insn::LayerBegin { .. }
+            | $crate::isa::Insn::LayerEnd { .. }
+            | $crate::isa::Insn::Mark { .. }
+            | $crate::isa::Insn::Fence { .. }
+            | $crate::isa::Insn::Host { .. }
+            | $crate::isa::Insn::Halt { .. }
+    };
+}
+pub(crate) use control_insn;
+
+/// A pattern: every instruction for a queue.
+macro_rules! queue_insn {
+    () => {
+        $crate::isa::Insn::Qnop { .. }
+            | $crate::isa::Insn::DmaIn { .. }
+            | $crate::isa::Insn::DmaPad { .. }
+            | $crate::isa::Insn::DmaFill { .. }
+            | $crate::isa::Insn::DmaCopy { .. }
+            | $crate::isa::Insn::DmaOut { .. }
+            | $crate::isa::Insn::MacConv { .. }
+            | $crate::isa::Insn::MacPruned { .. }
+            | $crate::isa::Insn::MacDw { .. }
+            | $crate::isa::Insn::MacMatmul { .. }
+            | $crate::isa::Insn::VecRequant { .. }
+            | $crate::isa::Insn::VecStore { .. }
+            | $crate::isa::Insn::VecAdd { .. }
+            | $crate::isa::Insn::VecMul { .. }
+            | $crate::isa::Insn::VecLut { .. }
+            | $crate::isa::Insn::VecMaxpool { .. }
+            | $crate::isa::Insn::VecAvgpool { .. }
+            | $crate::isa::Insn::VecRsum { .. }
+            | $crate::isa::Insn::VecQuant { .. }
+            | $crate::isa::Insn::VecDequant { .. }
+            | $crate::isa::Insn::VecF1 { .. }
+            | $crate::isa::Insn::VecF2 { .. }
+            | $crate::isa::Insn::VecFold { .. }
+            | $crate::isa::Insn::VecSoftmax { .. }
+            | $crate::isa::Insn::VecResize { .. }
+    };
+}
+pub(crate) use queue_insn;
+
 /// An instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Insn {
@@ -2291,7 +2371,7 @@ impl Insn {
             Self::VecFold { wait, .. } => *wait,
             Self::VecSoftmax { wait, .. } => *wait,
             Self::VecResize { wait, .. } => *wait,
-            _ => Wait::NONE,
+            control_insn!() => Wait::NONE,
         }
     }
 
@@ -2324,8 +2404,11 @@ impl Insn {
             Self::VecFold { wait, .. } => *wait = conds,
             Self::VecSoftmax { wait, .. } => *wait = conds,
             Self::VecResize { wait, .. } => *wait = conds,
-            _ if conds == Wait::NONE => {}
-            _ => return None,
+            control_insn!() => {
+                if conds != Wait::NONE {
+                    return None;
+                }
+            }
         }
         Some(self)
     }
@@ -2333,13 +2416,34 @@ impl Insn {
     /// The queue that executes it; none for control instructions.
     #[must_use]
     pub fn queue(&self) -> Option<Queue> {
-        match self {
-            Self::Qnop { queue, .. } => Some(*queue),
-            other => match other.opcode().info().unit {
-                Unit::Queue(queue) => Some(queue),
-                _ => None,
-            },
-        }
+        Some(match self {
+            Self::Qnop { queue, .. } => *queue,
+            Self::DmaIn { .. } => Queue::Dmain,
+            Self::DmaPad { .. } => Queue::Dmain,
+            Self::DmaFill { .. } => Queue::Dmain,
+            Self::DmaCopy { .. } => Queue::Dmain,
+            Self::DmaOut { .. } => Queue::Dmaout,
+            Self::MacConv { .. } => Queue::Mac,
+            Self::MacPruned { .. } => Queue::Mac,
+            Self::MacDw { .. } => Queue::Mac,
+            Self::MacMatmul { .. } => Queue::Mac,
+            Self::VecRequant { .. } => Queue::Vec,
+            Self::VecStore { .. } => Queue::Vec,
+            Self::VecAdd { .. } => Queue::Vec,
+            Self::VecMul { .. } => Queue::Vec,
+            Self::VecLut { .. } => Queue::Vec,
+            Self::VecMaxpool { .. } => Queue::Vec,
+            Self::VecAvgpool { .. } => Queue::Vec,
+            Self::VecRsum { .. } => Queue::Vec,
+            Self::VecQuant { .. } => Queue::Vec,
+            Self::VecDequant { .. } => Queue::Vec,
+            Self::VecF1 { .. } => Queue::Vec,
+            Self::VecF2 { .. } => Queue::Vec,
+            Self::VecFold { .. } => Queue::Vec,
+            Self::VecSoftmax { .. } => Queue::Vec,
+            Self::VecResize { .. } => Queue::Vec,
+            control_insn!() => return None,
+        })
     }
 
     /// The instruction word.

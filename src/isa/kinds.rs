@@ -732,3 +732,37 @@ pub enum Timing {
     /// `vec.latency_cycles + D0 · D1 · D2 · ceil(D3 / vec.lanes) · KH · KW`: one tap a lane and cycle
     VecWindow,
 }
+
+impl Timing {
+    /// Cycles, as the manual has them.
+    #[must_use]
+    pub fn formula(self) -> &'static str {
+        match self {
+            Self::ConstLoad => "control.const_load_cycles",
+            Self::Control => "1",
+            Self::DmaIn => "dram.read_latency_cycles + SEGMENTS",
+            Self::DmaLocal => "ceil(bytes / spm.bytes_per_cycle)",
+            Self::DmaOut => "SEGMENTS + dram.write_latency_cycles",
+            Self::MacConv => {
+                "mac.fill_cycles + ceil(OC / mac.oc_lanes) · ceil(PIXELS / mac.pixel_lanes) · WIDTH · KH · KW · ceil(IC / mac.ic_lanes) + mac.drain_cycles"
+            }
+            Self::MacDepthwise => {
+                "mac.fill_cycles + ceil(C / mac.oc_lanes) · ceil(PIXELS / mac.pixel_lanes) · WIDTH · ceil(KH · KW / mac.ic_lanes) + mac.drain_cycles"
+            }
+            Self::MacMatmul => {
+                "mac.fill_cycles + ceil(N / mac.oc_lanes) · ceil(M / mac.pixel_lanes) · WIDTH · ceil(K / mac.ic_lanes) + mac.drain_cycles"
+            }
+            Self::MacPruned => {
+                "mac.fill_cycles + STEPS · ceil(PIXELS / mac.pixel_lanes) · WIDTH + mac.drain_cycles"
+            }
+            Self::Qnop => "1",
+            Self::Sync => "1",
+            Self::VecMap => "vec.latency_cycles + D0 · D1 · D2 · ceil(D3 / vec.lanes)",
+            Self::VecReduce => "vec.latency_cycles + H · W · ceil(C / vec.lanes)",
+            Self::VecResize => "vec.latency_cycles + 4 · D0 · D1 · D2 · ceil(D3 / vec.lanes)",
+            Self::VecRows => "vec.latency_cycles + D0 · D1 · D2 · ceil(S3 / vec.lanes)",
+            Self::VecSoftmax => "vec.latency_cycles + 3 · D0 · D1 · D2 · ceil(D3 / vec.lanes)",
+            Self::VecWindow => "vec.latency_cycles + D0 · D1 · D2 · ceil(D3 / vec.lanes) · KH · KW",
+        }
+    }
+}

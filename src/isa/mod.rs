@@ -3,7 +3,7 @@
 //! `isa/rcn.toml` is the only list of instructions; [`kinds`] and [`generated`] come from it: registers, flags and other
 //! parts of operands, [`Insn`] with its encoder and decoder, the descriptor records, and a table of
 //! [`OpcodeInfo`](operand::OpcodeInfo). [`disasm`] prints by that table and [`asm`] parses by it; neither names an
-//! instruction. [`blocks`] is the order of pruned weights.
+//! instruction. [`blocks`] is the order of pruned weights, [`limits`] bounds that hold for every machine.
 
 pub mod asm;
 pub mod blocks;
@@ -15,6 +15,7 @@ pub mod generated;
 #[allow(missing_docs, rustdoc::broken_intra_doc_links, clippy::all, clippy::pedantic, reason = "generated")]
 #[rustfmt::skip]
 pub mod kinds;
+pub mod limits;
 pub mod operand;
 
 pub use blocks::BlockGrid;

@@ -1,6 +1,7 @@
 //! What a machine file must satisfy, and how it is told that it does not.
 
 use super::Machine;
+use crate::isa::limits::{MAX_ACC, MAX_SPM};
 use crate::isa::{ISA_VERSION, Profile};
 
 /// Why a machine file is refused.
@@ -141,10 +142,9 @@ pub(super) fn check(m: &Machine) -> Result<(), MachineError> {
             return Err(MachineError::Field { field, value: banks.into(), rule: "must be at most 64" });
         }
     }
-    for (field, bytes, banks, limit) in [
-        ("acc.bytes", m.acc.bytes, m.acc.banks, 1_u64 << 28),
-        ("spm.bytes", m.spm.bytes, m.spm.banks, 1 << 30),
-    ] {
+    for (field, bytes, banks, limit) in
+        [("acc.bytes", m.acc.bytes, m.acc.banks, MAX_ACC), ("spm.bytes", m.spm.bytes, m.spm.banks, MAX_SPM)]
+    {
         if bytes < 4096 || bytes > limit || !bytes.is_multiple_of(u64::from(banks) * 64) {
             let rule = "must be at least 4096, at most 2^28 (acc) or 2^30 (spm), and a multiple of 64 bytes in each bank";
             return Err(MachineError::Field { field, value: bytes, rule });

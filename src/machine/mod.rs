@@ -6,134 +6,11 @@
 //! program file.
 
 mod check;
+mod fields;
 pub mod timing;
 
-use serde::{Deserialize, Serialize};
-
 pub use check::MachineError;
-
-/// A modeled accelerator. Field names carry their units; the comments in `isa/machines/rcn-m.toml` and the ISA manual
-/// explain them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Machine {
-    /// Name, as in `--machine rcn-m`.
-    pub name: String,
-    /// Version of the instruction set that it executes.
-    pub isa_version: u32,
-    /// Clock frequency; turns cycles into time.
-    pub clock_mhz: u32,
-    /// Rounding profiles that the vector unit supports (`onnx`, `q31`, `q31double`).
-    pub profiles: Vec<String>,
-    /// The MAC array.
-    pub mac: Mac,
-    /// The vector unit.
-    pub vec: Vector,
-    /// Accumulator memory.
-    pub acc: Acc,
-    /// Scratchpad memory.
-    pub spm: Spm,
-    /// Main memory.
-    pub dram: Dram,
-    /// DMA queues.
-    pub dma: Dma,
-    /// Control core.
-    pub control: Control,
-}
-
-/// The MAC array: `oc_lanes · ic_lanes · pixel_lanes` multiply-accumulates of 8×8 bits a cycle.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Mac {
-    /// Output channels at once.
-    pub oc_lanes: u32,
-    /// Products summed per output and cycle.
-    pub ic_lanes: u32,
-    /// Output pixels at once.
-    pub pixel_lanes: u32,
-    /// Cycles before the first product.
-    pub fill_cycles: u32,
-    /// Cycles after the last product.
-    pub drain_cycles: u32,
-    /// Instructions that wait in the queue at most.
-    pub queue_depth: u32,
-}
-
-/// The vector unit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Vector {
-    /// Elements a cycle.
-    pub lanes: u32,
-    /// Cycles before the first result.
-    pub latency_cycles: u32,
-    /// Instructions that wait in the queue at most.
-    pub queue_depth: u32,
-}
-
-/// Accumulator memory; one tile takes at most half of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Acc {
-    /// Size.
-    pub bytes: u64,
-    /// Contiguous banks of equal size.
-    pub banks: u32,
-}
-
-/// Scratchpad memory.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Spm {
-    /// Size.
-    pub bytes: u64,
-    /// Contiguous banks of equal size.
-    pub banks: u32,
-    /// Rate of fills and of copies inside the scratchpad.
-    pub bytes_per_cycle: u32,
-}
-
-/// Main memory and its channel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Dram {
-    /// Size of the address space.
-    pub bytes: u64,
-    /// Rate of the channel.
-    pub bytes_per_cycle: u32,
-    /// Latency of a DMA-in instruction before its first segment.
-    pub read_latency_cycles: u32,
-    /// Latency of a DMA-out instruction after its last segment.
-    pub write_latency_cycles: u32,
-    /// Every segment is rounded out to bursts of this size (a power of two).
-    pub burst_bytes: u32,
-    /// Largest segment moved under one grant of the channel.
-    pub grant_bytes: u32,
-    /// Size of a row (a power of two).
-    pub row_bytes: u32,
-    /// Cost of each change of row inside a segment.
-    pub row_miss_cycles: u32,
-    /// DMA instructions of one queue that may have started and not ended.
-    pub outstanding: u32,
-}
-
-/// Queues of the DMA units.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Dma {
-    /// DMA-in instructions that wait at most.
-    pub in_queue_depth: u32,
-    /// DMA-out instructions that wait at most.
-    pub out_queue_depth: u32,
-}
-
-/// Control core.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Control {
-    /// Duration of scalar and descriptor loads from the constants.
-    pub const_load_cycles: u32,
-}
+pub use fields::{Acc, Control, Dma, Dram, Mac, Machine, Spm, Vector};
 
 /// The machines that ship with the program: name and TOML text.
 const SHIPPED: [(&str, &str); 3] = [
@@ -168,18 +45,5 @@ impl Machine {
     #[must_use]
     pub fn names() -> Vec<&'static str> {
         SHIPPED.iter().map(|(n, _)| *n).collect()
-    }
-
-    /// Identifies the machine: xxh3-64 of its fields in canonical form (comments and order of keys do not count).
-    #[must_use]
-    pub fn hash(&self) -> u64 {
-        let canonical = serde_json::to_vec(self).unwrap_or_default();
-        xxhash_rust::xxh3::xxh3_64(&canonical)
-    }
-
-    /// Multiply-accumulates of 8×8 bits a cycle at full use.
-    #[must_use]
-    pub fn macs_per_cycle(&self) -> u64 {
-        u64::from(self.mac.oc_lanes) * u64::from(self.mac.ic_lanes) * u64::from(self.mac.pixel_lanes)
     }
 }

@@ -4,6 +4,7 @@
 //! library in plain arithmetic and rounded to f32, so that every machine gives the same bits. A NaN result is always the
 //! same one.
 
+use super::rounding::round;
 use crate::isa::{Float1, Float2, Fold};
 
 /// Every NaN as the one with the bits `0x7fc00000`. In integers: the compiler takes one NaN for as good as another, and would
@@ -112,7 +113,7 @@ pub fn softmax_sum(entries: impl Iterator<Item = f32>) -> f32 {
 #[inline]
 #[must_use]
 pub fn softmax_value(e: f32, m: f32, sum: f32, zero_point: i32, clamp: [i32; 2]) -> i32 {
-    super::round(e * m / sum, [clamp[0] - zero_point, clamp[1] - zero_point]) + zero_point
+    round(e * m / sum, [clamp[0] - zero_point, clamp[1] - zero_point]) + zero_point
 }
 
 #[cfg(test)]

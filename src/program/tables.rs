@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::dtype::DType;
 use crate::isa::Space;
 
 /// All tables.
@@ -160,8 +161,8 @@ pub struct TensorEntry {
     /// The layer at whose end it lies complete; none for inputs.
     #[serde(default)]
     pub layer: Option<u32>,
-    /// `u8`, `s8`, `u16`, `s16`, `s32`, `s64` or `f32`.
-    pub dtype: String,
+    /// Element type.
+    pub dtype: DType,
     /// ONNX shape.
     pub shape: Vec<u64>,
     /// Scale; none for floats.
@@ -266,7 +267,7 @@ pub struct HostTensor {
     /// ONNX name.
     pub name: String,
     /// Element type.
-    pub dtype: String,
+    pub dtype: DType,
     /// ONNX shape.
     pub shape: Vec<u64>,
     /// Where it lies; row-major without gaps.

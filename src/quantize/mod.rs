@@ -13,6 +13,7 @@ mod cleanup;
 mod constants;
 mod counters;
 mod equalize;
+mod error;
 mod exact;
 mod fidelity;
 mod gemm;
@@ -37,6 +38,7 @@ pub use choose::{Choice, Width, choose};
 pub use cleanup::{Cleaned, clean};
 pub use counters::Counters;
 pub use equalize::equalize;
+pub use error::QuantizeError;
 pub use fidelity::{Outputs, float_outputs, sqnr};
 pub use histogram::{BINS, Histogram};
 pub use parameters::{Activation, ActivationFormat, Parameters, WeightFormat};
@@ -48,49 +50,3 @@ pub use settings::{SettingError, Settings, TensorSettings};
 pub use statistics::{Extreme, Statistics};
 pub use weights::rounded_weights;
 pub use write::write;
-
-/// Why a network cannot be quantized.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum QuantizeError {
-    /// The model is not a float network as it is needed.
-    #[error("{0}")]
-    Model(String),
-    /// The opset is too old.
-    #[error(
-        "its opset is {found}, the quantized form needs {needed}, and some of its operators differ there: export it with opset {needed} or later"
-    )]
-    Opset {
-        /// Of the model.
-        found: i64,
-        /// Needed.
-        needed: i64,
-    },
-    /// The float library cannot run it.
-    #[error("{0}")]
-    Float(String),
-    /// There is nothing to calibrate with.
-    #[error("there are no calibration inputs")]
-    NoInputs,
-    /// A calibration input cannot be used.
-    #[error("calibration input {at}: {why}")]
-    Input {
-        /// Which, from 0.
-        at: usize,
-        /// Why.
-        why: String,
-    },
-    /// A tensor holds infinities or what is no number.
-    #[error("on calibration input {at} tensor \"{tensor}\" holds values that are not finite")]
-    NotFinite {
-        /// Name of the value.
-        tensor: String,
-        /// Which input, from 0.
-        at: usize,
-    },
-    /// No tensor of this name.
-    #[error("the model has no quantized tensor \"{0}\"")]
-    NoSuchTensor(String),
-    /// No node of this name.
-    #[error("the model has no node \"{0}\"")]
-    NoSuchNode(String),
-}

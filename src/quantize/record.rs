@@ -64,7 +64,7 @@ pub struct TensorRecord {
 #[serde(deny_unknown_fields)]
 pub struct Quantized {
     /// `u8`, `s8`, `u16`, `s16`.
-    pub dtype: String,
+    pub dtype: DType,
     /// Real value of one step.
     pub scale: f32,
     /// Integer of zero.
@@ -86,7 +86,7 @@ impl Record {
     ) -> Record {
         let tensors = seen.iter().map(|(name, statistics)| {
             let quantized = parameters.activations.get(name).map(|a| Quantized {
-                dtype: a.dtype.name().into(),
+                dtype: a.dtype,
                 scale: a.scale,
                 zero_point: a.zero_point,
                 range: a.range(),
@@ -118,10 +118,8 @@ impl Record {
     /// The parameters that were chosen.
     #[must_use]
     pub fn parameters(&self) -> BTreeMap<String, super::Activation> {
-        let of = |q: &Quantized| {
-            let dtype = DType::from_name(&q.dtype)?;
-            Some(super::Activation { dtype, scale: q.scale, zero_point: q.zero_point })
-        };
-        self.tensors.iter().filter_map(|(n, t)| Some((n.clone(), of(t.quantized.as_ref()?)?))).collect()
+        let of =
+            |q: &Quantized| super::Activation { dtype: q.dtype, scale: q.scale, zero_point: q.zero_point };
+        self.tensors.iter().filter_map(|(n, t)| Some((n.clone(), of(t.quantized.as_ref()?)))).collect()
     }
 }

@@ -5,7 +5,7 @@
 //! union of their taps inside the image; writers include padding lanes, readers do not. Its span is the interval from
 //! the lowest to the highest of these bytes.
 
-use super::op::{ConvOp, OpKind};
+use super::op::{ConvOp, OpKind, dma_op, mac_op, vec_op};
 use crate::isa::blocks::BLOCK_ELEMENTS;
 use crate::isa::{Profile, QuantDesc, QuantMode, Space, TensorDesc, WindowDesc};
 
@@ -160,7 +160,7 @@ pub fn weights(kind: &OpKind) -> Option<Region<'_>> {
             (len > 0).then_some(Region::Run(row))
         }
         OpKind::Depthwise(c) => Some(whole(&c.weights)),
-        _ => None,
+        OpKind::Matmul { .. } | OpKind::Nop | dma_op!() | vec_op!() => None,
     }
 }
 
@@ -308,7 +308,7 @@ pub fn dram_bytes(kind: &OpKind) -> u64 {
             bytes(src, [src.dims[0], inside(0), inside(1), src.dims[3]])
         }
         OpKind::DmaOut { dst, .. } => bytes(dst, padded_dims(dst)),
-        _ => 0,
+        OpKind::Nop | OpKind::DmaFill { .. } | OpKind::DmaCopy { .. } | mac_op!() | vec_op!() => 0,
     }
 }
 

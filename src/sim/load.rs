@@ -7,8 +7,8 @@ use super::clock::{ClockReport, EventClock, OpTiming};
 use super::control::{ControlCore, Sink};
 use super::defined::Defined;
 use super::fault::{Fault, FaultKind};
-use super::memory::{cover, dtype_bytes};
-use super::op::QueueOp;
+use super::memory::cover;
+use super::op::{OpKind, QueueOp, dma_op, mac_op};
 use super::race::RaceChecker;
 use super::stream::{Step, Stream, Walk};
 use super::validate::{self, Memories};
@@ -142,7 +142,7 @@ impl Loaded {
             return Err(LoadError::Refused(text));
         }
         for tensor in program.meta.tensors.iter().filter(|t| t.place.memory == PlaceMemory::Spm) {
-            let size = dtype_bytes(&tensor.dtype);
+            let size = tensor.dtype.bytes();
             let mut end = 0;
             cover(tensor, &mut |start, run| end = end.max(start + (run * size) as i64));
             if end > sizes.spm as i64 {
@@ -248,7 +248,7 @@ impl Loaded {
     fn initial(&self) -> Defined {
         let mut defined = Defined::new(&self.sizes, self.program.constants.len());
         for tensor in self.program.meta.tensors.iter().filter(|t| t.role == Role::Input) {
-            let size = dtype_bytes(&tensor.dtype) as i64;
+            let size = tensor.dtype.bytes() as i64;
             cover(tensor, &mut |start, run| defined.define(Space::Dram, start, run as i64 * size));
         }
         defined
@@ -272,9 +272,9 @@ fn check_machine(program: &Program, machine: &Machine) -> Result<(), LoadError> 
     Ok(())
 }
 
-/// Size of a host operand; none if its type is unknown or its size absurd.
+/// Size of a host operand; none if it is absurd.
 pub(super) fn host_bytes(t: &crate::program::HostTensor) -> Option<u64> {
-    let size = dtype_bytes(&t.dtype) as u64;
+    let size = t.dtype.bytes() as u64;
     let bytes = t.shape.iter().try_fold(size, |n, d| n.checked_mul(*d))?;
     (bytes > 0).then_some(bytes)
 }
@@ -287,7 +287,7 @@ pub(super) fn complete(
 ) -> Result<(), FaultKind> {
     let meta = &program.meta;
     for t in meta.tensors.iter().filter(|t| t.layer == Some(layer)) {
-        let size = dtype_bytes(&t.dtype) as i64;
+        let size = t.dtype.bytes() as i64;
         let mut lowest: Option<i64> = None;
         let space = t.place.memory.space();
         cover(t, &mut |start, run| {
@@ -398,12 +398,26 @@ pub(super) fn watchdog(
         *bytes += elements(access::padded_dims(dst)) * dst.etype.bytes() as u64;
     }
     match &op.kind {
-        crate::sim::op::OpKind::MaxPool { dst, window, .. }
-        | crate::sim::op::OpKind::AvgPool { dst, window, .. } => {
+        OpKind::MaxPool { dst, window, .. } | OpKind::AvgPool { dst, window, .. } => {
             *macs += elements(dst.dims) * u64::from(window.kernel[0]) * u64::from(window.kernel[1]);
         }
-        crate::sim::op::OpKind::Rsum { src, .. } => *bytes += elements(src.dims),
-        _ => {}
+        OpKind::Rsum { src, .. } => *bytes += elements(src.dims),
+        // The products, or what is written, tell how long these take.
+        OpKind::Nop
+        | dma_op!()
+        | mac_op!()
+        | OpKind::Requant { .. }
+        | OpKind::Store { .. }
+        | OpKind::Add { .. }
+        | OpKind::Mul { .. }
+        | OpKind::Lut { .. }
+        | OpKind::Quantize { .. }
+        | OpKind::Dequantize { .. }
+        | OpKind::F1 { .. }
+        | OpKind::F2 { .. }
+        | OpKind::Fold { .. }
+        | OpKind::Softmax { .. }
+        | OpKind::Resize { .. } => {}
     }
     if *macs > limits.macs {
         return Err(FaultKind::Watchdog {

@@ -134,7 +134,7 @@ impl Memory {
     /// The elements of a tensor in row-major order of its ONNX shape.
     #[must_use]
     pub fn gather(&self, tensor: &TensorEntry) -> Vec<u8> {
-        let size = dtype_bytes(&tensor.dtype);
+        let size = tensor.dtype.bytes();
         let mut out = Vec::new();
         let space = tensor.place.memory.space();
         walk(tensor, &mut |address, run| out.extend_from_slice(self.read(space, address, run * size)));
@@ -143,7 +143,7 @@ impl Memory {
 
     /// Writes elements, row-major, to the place of a tensor; `bytes` has the tensor's size.
     pub fn scatter(&mut self, tensor: &TensorEntry, bytes: &[u8]) {
-        let size = dtype_bytes(&tensor.dtype);
+        let size = tensor.dtype.bytes();
         let mut rest = bytes;
         walk(tensor, &mut |address, run| {
             let (now, later) = rest.split_at((run * size).min(rest.len()));
@@ -153,18 +153,6 @@ impl Memory {
             }
             rest = later;
         });
-    }
-}
-
-/// Bytes of an element; 0 for unknown names, which loading refuses.
-#[must_use]
-pub fn dtype_bytes(name: &str) -> usize {
-    match name {
-        "u8" | "s8" | "bool" => 1,
-        "u16" | "s16" => 2,
-        "s32" | "f32" => 4,
-        "s64" => 8,
-        _ => 0,
     }
 }
 
@@ -185,7 +173,7 @@ pub fn cover(tensor: &TensorEntry, f: &mut impl FnMut(i64, usize)) {
 }
 
 fn runs(tensor: &TensorEntry, axes: &[(u64, i64)], f: &mut impl FnMut(i64, usize)) {
-    let size = dtype_bytes(&tensor.dtype) as i64;
+    let size = tensor.dtype.bytes() as i64;
     let mut outer = axes.len();
     let mut run = 1_i64;
     while outer > 0 && (axes[outer - 1].0 == 1 || axes[outer - 1].1 == run * size) {

@@ -8,13 +8,14 @@ use super::control::{self, ControlCore, Sink};
 use super::engine::{Engine, EngineKind};
 use super::fault::{Fault, FaultKind};
 use super::load::{self, Loaded, host_bytes};
-use super::memory::{Memory, cover, dtype_bytes};
+use super::memory::{Memory, cover};
 use super::observer::{Observer, Sees};
 use super::op::QueueOp;
 use super::parallel::pool::Pool;
 use super::stream::{Step, Stream, Walk};
 use super::validate;
 use super::written::Written;
+use crate::dtype::DType;
 use crate::isa::Space;
 use crate::program::{HostEntry, PlaceMemory, Role, TensorEntry};
 
@@ -24,7 +25,7 @@ pub struct HostValue {
     /// ONNX name.
     pub name: String,
     /// Element type, as in the tensor table.
-    pub dtype: String,
+    pub dtype: DType,
     /// ONNX shape.
     pub shape: Vec<u64>,
     /// Row-major, little endian.
@@ -200,12 +201,12 @@ impl<'a> Session<'a> {
             let given = inputs.iter().find(|(name, _)| *name == tensor.name).map(|(_, bytes)| *bytes);
             let wrong = |reason| RunError::Input { name: tensor.name.clone(), reason };
             let bytes = given.ok_or_else(|| wrong("it was not given".into()))?;
-            let size = tensor.shape.iter().product::<u64>() as usize * dtype_bytes(&tensor.dtype);
+            let size = tensor.shape.iter().product::<u64>() as usize * tensor.dtype.bytes();
             if bytes.len() != size {
                 return Err(wrong(format!("{} bytes instead of {size}", bytes.len())));
             }
             self.memory.scatter(tensor, bytes);
-            let element = dtype_bytes(&tensor.dtype);
+            let element = tensor.dtype.bytes();
             let engine = &mut self.engine;
             cover(tensor, &mut |start, run| engine.defined(Space::Dram, start, run * element));
         }
@@ -411,7 +412,7 @@ impl<O: Observer> Execution<'_, O> {
             .map(|t| {
                 let len = host_bytes(t).unwrap_or(0) as usize;
                 let bytes = self.memory.read(Space::Dram, t.address as i64, len).to_vec();
-                HostValue { name: t.name.clone(), dtype: t.dtype.clone(), shape: t.shape.clone(), bytes }
+                HostValue { name: t.name.clone(), dtype: t.dtype, shape: t.shape.clone(), bytes }
             })
             .collect();
         let outputs = self.host.call(entry, model, &inputs).map_err(failed)?;

@@ -74,9 +74,10 @@ pub(super) fn find(steps: &[Step], issued: &[Issued], pairs: &[bool]) -> Vec<Opt
 fn below(first: &[QueueOp; 2], second: [&QueueOp; 2]) -> Option<[QueueOp; 2]> {
     let mut pair = first.clone();
     let [product, rounding] = &mut pair;
-    let (a, b) = match (&mut product.kind, &second[0].kind) {
-        (OpKind::Conv(a), OpKind::Conv(b)) | (OpKind::Depthwise(a), OpKind::Depthwise(b)) => (a, b),
-        _ => return None,
+    let ((OpKind::Conv(a), OpKind::Conv(b)) | (OpKind::Depthwise(a), OpKind::Depthwise(b))) =
+        (&mut product.kind, &second[0].kind)
+    else {
+        return None;
     };
     let (
         OpKind::Requant { dst, src, quant },

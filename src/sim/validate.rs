@@ -4,16 +4,11 @@
 
 use super::access::{self, Row, padded_dims, span};
 use super::fault::FaultKind;
-use super::op::{ConvOp, OpKind, QueueOp};
+use super::op::{ConvOp, OpKind, QueueOp, mac_op};
+use crate::isa::limits::{MAX_EXTENT, MAX_SUM, max_reduction};
 use crate::isa::{EType, Profile, QuantDesc, QuantMode, Space, TensorDesc, WindowDesc};
 use crate::machine::Machine;
 
-/// Longest sum of 8×8-bit products that fits 32 bits: `⌊(2^31 − 1) / 255²⌋`.
-pub const MAX_REDUCTION: u64 = 33_025;
-/// Longest sum of products with an operand of 16 bits: far below what 64 bits hold.
-pub const MAX_WIDE_REDUCTION: u64 = 1 << 30;
-/// Largest extent of a tensor operand.
-pub const MAX_EXTENT: u32 = 1 << 24;
 /// Most elements of one operand, and most multiply-accumulates of one instruction.
 const MAX_ELEMENTS: u64 = 1 << 30;
 const MAX_MACS: u64 = 1 << 40;
@@ -235,8 +230,7 @@ fn operands(kind: &OpKind) -> Result<(), FaultKind> {
                 "a reduction turns [1, H, W, C] into [1, 1, 1, C]",
             )?;
             let length = u64::from(src.dims[1]) * u64::from(src.dims[2]);
-            // 2^31 / 255: the sum of so many differences fits 32 bits.
-            let limit = 8_421_504;
+            let limit = MAX_SUM;
             if length > limit { Err(FaultKind::ReductionTooLong { length, limit }) } else { Ok(()) }
         }
         OpKind::Quantize { dst, src, quant } => {
@@ -350,7 +344,7 @@ fn start_values(bias: Option<&TensorDesc>, dst: &TensorDesc) -> Result<(), Fault
 }
 
 fn reduction(length: u64, dst: &TensorDesc) -> Result<(), FaultKind> {
-    let limit = if dst.etype == EType::S64 { MAX_WIDE_REDUCTION } else { MAX_REDUCTION };
+    let limit = max_reduction(dst.etype);
     if length > limit {
         return Err(FaultKind::ReductionTooLong { length, limit });
     }
@@ -452,7 +446,21 @@ fn overlap(kind: &OpKind) -> Result<(), FaultKind> {
         OpKind::DmaCopy { src, .. } | OpKind::Lut { src, .. } => vec![src],
         OpKind::Quantize { src, .. } | OpKind::Dequantize { src, .. } | OpKind::F1 { src, .. } => vec![src],
         OpKind::Add { a, b, .. } | OpKind::Mul { a, b, .. } | OpKind::F2 { a, b, .. } => vec![a, b],
-        _ => vec![],
+        // Between memories, or more than one element makes one of the result.
+        OpKind::Nop
+        | mac_op!()
+        | OpKind::DmaIn { .. }
+        | OpKind::DmaPad { .. }
+        | OpKind::DmaFill { .. }
+        | OpKind::DmaOut { .. }
+        | OpKind::Requant { .. }
+        | OpKind::Store { .. }
+        | OpKind::MaxPool { .. }
+        | OpKind::AvgPool { .. }
+        | OpKind::Rsum { .. }
+        | OpKind::Fold { .. }
+        | OpKind::Softmax { .. }
+        | OpKind::Resize { .. } => vec![],
     };
     let (lo, hi) = span(dst, padded_dims(dst));
     let mut written: Option<Vec<(i64, i64)>> = None;

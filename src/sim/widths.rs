@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::op::{OpKind, QueueOp};
-use crate::isa::{EType, Queue, Space, TensorDesc};
+use super::op::{OpKind, QueueOp, dma_op, mac_op, vec_op};
+use crate::isa::{EType, Space, TensorDesc};
 use crate::program::Bits;
 
 /// Element types that the instructions of one layer met.
@@ -24,19 +24,20 @@ impl Widths {
     /// Adds one executed operation.
     pub(super) fn note(&mut self, op: &QueueOp) {
         let bits = |t: &TensorDesc| t.etype.bytes() as u32 * 8;
-        match (&op.kind, op.queue) {
-            (OpKind::Nop, _) => {}
-            (OpKind::Conv(c) | OpKind::Depthwise(c), _) => {
+        let kind = &op.kind;
+        match kind {
+            OpKind::Nop => {}
+            OpKind::Conv(c) | OpKind::Depthwise(c) => {
                 self.products.insert((bits(&c.src), bits(&c.weights)));
             }
-            (OpKind::Matmul { a, b, .. }, _) => {
+            OpKind::Matmul { a, b, .. } => {
                 self.products.insert((bits(a), bits(b)));
             }
-            (kind, Queue::Vec) => {
+            vec_op!() => {
                 self.read.extend(sources(kind).filter(|s| s.space != Space::Acc).map(|s| s.etype));
                 self.written.extend(kind.dst().filter(|d| d.space != Space::Acc).map(|d| d.etype));
             }
-            (kind, _) => self.moved.extend(kind.dst().map(|d| d.etype)),
+            dma_op!() => self.moved.extend(kind.dst().map(|d| d.etype)),
         }
     }
 
@@ -65,23 +66,27 @@ fn names(types: &BTreeSet<EType>) -> String {
     integers.iter().map(ToString::to_string).collect::<Vec<_>>().join("+")
 }
 
-/// The tensors that a vector instruction computes with; its tables are none of them.
+/// The tensors that an instruction computes with; its tables are none of them.
 fn sources(kind: &OpKind) -> impl Iterator<Item = &TensorDesc> {
-    let (a, b) = match kind {
-        OpKind::Add { a, b, .. } | OpKind::Mul { a, b, .. } | OpKind::F2 { a, b, .. } => (Some(a), Some(b)),
-        OpKind::Requant { src, .. }
-        | OpKind::Store { src, .. }
-        | OpKind::Lut { src, .. }
-        | OpKind::MaxPool { src, .. }
-        | OpKind::AvgPool { src, .. }
-        | OpKind::Rsum { src, .. }
-        | OpKind::Quantize { src, .. }
-        | OpKind::Dequantize { src, .. }
-        | OpKind::F1 { src, .. }
-        | OpKind::Fold { src, .. }
-        | OpKind::Softmax { src, .. }
-        | OpKind::Resize { src, .. } => (Some(src), None),
-        _ => (None, None),
+    let tables = match kind {
+        OpKind::Lut { .. } | OpKind::Softmax { .. } => 1,
+        OpKind::Resize { .. } => 2,
+        OpKind::Nop
+        | dma_op!()
+        | mac_op!()
+        | OpKind::Requant { .. }
+        | OpKind::Store { .. }
+        | OpKind::Add { .. }
+        | OpKind::Mul { .. }
+        | OpKind::MaxPool { .. }
+        | OpKind::AvgPool { .. }
+        | OpKind::Rsum { .. }
+        | OpKind::Quantize { .. }
+        | OpKind::Dequantize { .. }
+        | OpKind::F1 { .. }
+        | OpKind::F2 { .. }
+        | OpKind::Fold { .. } => 0,
     };
-    a.into_iter().chain(b)
+    // They stand behind the others.
+    kind.reads().take(kind.reads().count() - tables)
 }

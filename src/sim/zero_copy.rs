@@ -13,7 +13,6 @@ use super::op::{OpKind, QueueOp};
 use super::stream::{Issued, Step};
 use crate::isa::{EType, Space, TensorDesc};
 use crate::program::{PlaceMemory, TensorEntry};
-use crate::sim::memory::dtype_bytes;
 
 /// Bytes that are looked at as one.
 const CELL: i64 = 64;
@@ -152,7 +151,7 @@ impl Cells {
         if tensor.place.memory != PlaceMemory::Spm {
             return;
         }
-        let size = dtype_bytes(&tensor.dtype) as i64;
+        let size = tensor.dtype.bytes() as i64;
         cover(tensor, &mut |start, run| {
             let len = run as i64 * size;
             self.read(start, len);

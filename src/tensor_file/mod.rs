@@ -2,147 +2,15 @@
 //! allocates.
 
 mod convert;
+mod data;
+mod error;
 mod npz;
 mod read;
 mod write;
 
 pub use convert::ConvertError;
+pub use data::{Element, TensorData};
+pub use error::TensorFileError;
 pub use npz::{Npz, to_npz};
 pub use read::{parse, read};
 pub use write::{to_npy, write};
-
-use crate::files::FileError;
-
-/// Element type of an array in a file. Wider than what the machine computes with, so that messages can name what was
-/// found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Element {
-    /// numpy `uint8`.
-    U8,
-    /// numpy `int8`.
-    S8,
-    /// numpy `uint16`.
-    U16,
-    /// numpy `int16`.
-    S16,
-    /// numpy `int32`.
-    S32,
-    /// numpy `int64`.
-    S64,
-    /// numpy `uint32`.
-    U32,
-    /// numpy `uint64`.
-    U64,
-    /// numpy `float16`.
-    F16,
-    /// numpy `float32`.
-    F32,
-    /// numpy `float64`.
-    F64,
-    /// numpy `bool`.
-    Bool,
-}
-
-impl Element {
-    /// All, with the name in program tables and the name in numpy.
-    const NAMES: [(Element, &'static str, &'static str); 12] = [
-        (Element::U8, "u8", "uint8"),
-        (Element::S8, "s8", "int8"),
-        (Element::U16, "u16", "uint16"),
-        (Element::S16, "s16", "int16"),
-        (Element::S32, "s32", "int32"),
-        (Element::S64, "s64", "int64"),
-        (Element::U32, "u32", "uint32"),
-        (Element::U64, "u64", "uint64"),
-        (Element::F16, "f16", "float16"),
-        (Element::F32, "f32", "float32"),
-        (Element::F64, "f64", "float64"),
-        (Element::Bool, "bool", "bool"),
-    ];
-
-    /// The name in program tables: `u8`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        Element::NAMES.iter().find(|(e, _, _)| *e == self).map_or("?", |(_, name, _)| name)
-    }
-
-    /// The name in numpy: `uint8`.
-    #[must_use]
-    pub fn numpy_name(self) -> &'static str {
-        Element::NAMES.iter().find(|(e, _, _)| *e == self).map_or("?", |(_, _, name)| name)
-    }
-
-    /// Inverse of [`Element::name`].
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Element> {
-        Element::NAMES.iter().find(|(_, n, _)| *n == name).map(|(e, _, _)| *e)
-    }
-
-    /// Size of one element.
-    #[must_use]
-    pub fn bytes(self) -> usize {
-        match self {
-            Element::U8 | Element::S8 | Element::Bool => 1,
-            Element::U16 | Element::S16 | Element::F16 => 2,
-            Element::S32 | Element::U32 | Element::F32 => 4,
-            Element::S64 | Element::U64 | Element::F64 => 8,
-        }
-    }
-}
-
-/// A dense tensor: row-major, little-endian.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TensorData {
-    /// Element type.
-    pub element: Element,
-    /// Extents; empty for a scalar.
-    pub shape: Vec<usize>,
-    /// `product(shape) · element.bytes()` bytes.
-    pub bytes: Vec<u8>,
-}
-
-impl TensorData {
-    /// Number of elements.
-    #[must_use]
-    pub fn elements(&self) -> usize {
-        self.bytes.len() / self.element.bytes()
-    }
-}
-
-/// Why a tensor file cannot be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum TensorFileError {
-    /// The operating system refuses.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// Not a `.npy` file, or a broken one.
-    #[error("not a valid .npy file: {reason}")]
-    Npy {
-        /// What is wrong.
-        reason: String,
-    },
-    /// Not a `.npz` file, or a broken one.
-    #[error("not a valid .npz file: {reason}")]
-    Npz {
-        /// What is wrong.
-        reason: String,
-    },
-    /// An element type that is not read.
-    #[error(
-        "element type {found} is not supported; floats of 16, 32 and 64 bits, integers of 8 to 64 bits and bool are"
-    )]
-    Element {
-        /// numpy's descriptor.
-        found: String,
-    },
-    /// Number of bytes and shape differ.
-    #[error("{bytes} bytes do not fill shape {shape:?} of {element}")]
-    Length {
-        /// Bytes given.
-        bytes: usize,
-        /// Shape.
-        shape: Vec<usize>,
-        /// Element type.
-        element: &'static str,
-    },
-}

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use super::TuneError;
 use crate::compiler::{self, CompileOptions};
+use crate::dtype::DType;
 use crate::host::FloatHost;
 use crate::machine::Machine;
 use crate::onnx::proto::ModelProto;
@@ -95,7 +96,7 @@ impl Candidate {
         let given: Vec<(&str, &[u8])> = input.iter().map(|(n, t)| (n.as_str(), t.bytes.as_slice())).collect();
         session.run(&given, host, &mut ()).map_err(|e| TuneError::Run(e.to_string()))?;
         let outputs =
-            self.program().meta.tensors.iter().filter(|t| t.role == Role::Output && t.dtype == "f32");
+            self.program().meta.tensors.iter().filter(|t| t.role == Role::Output && t.dtype == DType::F32);
         Ok(outputs
             .map(|t| {
                 let values =

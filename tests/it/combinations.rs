@@ -268,7 +268,7 @@ fn differs(
         return Some(format!("there is no output {name}"));
     };
     let found_shape: Vec<usize> = tensor.shape.iter().map(|d| *d as usize).collect();
-    if tensor.dtype != *kind {
+    if tensor.dtype.name() != kind {
         return Some(format!("{name} is {}, expected {kind}", tensor.dtype));
     }
     if found_shape != *shape {

@@ -4,6 +4,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use rcar_iss::dtype::DType;
 use rcar_iss::program::{
     CodeRange, HostEntry, HostTensor, Layer, MachineId, Meta, Place, Preprocess, Program, RemovedEntry, Role,
     TensorEntry,
@@ -23,7 +24,7 @@ pub(crate) fn sample() -> Program {
         name: name.into(),
         role,
         layer,
-        dtype: "u8".into(),
+        dtype: DType::U8,
         shape: vec![1, 3, 2, 2],
         scale: Some(0.123_456_79),
         zero_point: Some(128),
@@ -36,12 +37,8 @@ pub(crate) fn sample() -> Program {
         }),
         labels: if role == Role::Output { vec!["cat".into(), "dög".into()] } else { Vec::new() },
     };
-    let operand = |name: &str, address| HostTensor {
-        name: name.into(),
-        dtype: "f32".into(),
-        shape: vec![1, 4],
-        address,
-    };
+    let operand =
+        |name: &str, address| HostTensor { name: name.into(), dtype: DType::F32, shape: vec![1, 4], address };
     Program {
         meta: Meta {
             name: "sample".into(),
@@ -160,6 +157,17 @@ proptest! {
     }
 }
 
+#[test]
+fn element_types_are_names_in_the_file_and_unknown_ones_are_refused() {
+    let json = serde_json::to_string(&sample().meta).unwrap();
+    assert_eq!(json.matches(r#""dtype":"u8""#).count(), 3, "{json}");
+    assert_eq!(serde_json::from_str::<Meta>(&json).unwrap(), sample().meta);
+    let error =
+        serde_json::from_str::<Meta>(&json.replace(r#""dtype":"u8""#, r#""dtype":"u9""#)).unwrap_err();
+    let expect = "unknown element type 'u9' (u8, s8, u16, s16, s32, s64, f32, bool)";
+    assert!(error.to_string().contains(expect), "{error}");
+}
+
 /// One change to a good program, and a part of the message that names it.
 #[track_caller]
 fn check_refused(change: impl FnOnce(&mut Program), expect: &str) {
@@ -174,10 +182,6 @@ fn inconsistent_tables_are_named() {
     check_refused(|p| p.meta.provenance[0].layer = 9, "layer 9: there are 2 layers");
     check_refused(|p| p.meta.provenance[1].start = 2, "ascend");
     check_refused(|p| p.meta.provenance[1].end = 6, "the code has 5 instructions");
-    check_refused(
-        |p| p.meta.tensors[1].dtype = "u9".into(),
-        "tensor 'conv/out:0': unknown element type 'u9'",
-    );
     check_refused(|p| p.meta.tensors[1].name = "x".into(), "two tensors are named 'x'");
     check_refused(|p| p.meta.tensors[0].place.address = 4096, "outside the writable DRAM");
     check_refused(|p| p.meta.tensors[0].place.strides[1] = i64::MIN, "outside the writable DRAM");

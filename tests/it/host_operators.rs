@@ -240,7 +240,7 @@ pub(crate) fn on_host(
             return Outcome::Wrong(format!("there is no output {name}"));
         };
         let shape: Vec<usize> = t.shape.iter().map(|d| *d as usize).collect();
-        if t.dtype != want.kind {
+        if t.dtype.name() != want.kind {
             return Outcome::Wrong(format!("{name} is {}, expected {}", t.dtype, want.kind));
         }
         if let Some(wrong) = differs(&name, &shape, &session.tensor(t), &want.kind, want) {

@@ -35,6 +35,7 @@ mod report;
 mod small;
 mod stepped;
 mod stream;
+mod table;
 mod threads;
 mod tidy;
 mod time_cli;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::code::{Code, Numbers};
 use super::registers::{Scalars, ZERO};
-use super::{Code, Numbers};
 use crate::compiler::CompileError;
 use crate::compiler::constants::Constants;
 use crate::compiler::sync::Conditions;

@@ -5,6 +5,7 @@
 //! them. Loops become loops, and conditions come from [`sync`](super::sync).
 
 mod block;
+mod code;
 mod registers;
 
 use super::CompileError;
@@ -13,36 +14,8 @@ use super::sync;
 use super::tile::{Stmt, TileLayer};
 use crate::isa::Insn;
 use crate::program::CodeRange;
-
-/// Emitted code with what listings and tables need.
-#[derive(Debug, Default)]
-pub(super) struct Code {
-    pub(super) insns: Vec<Insn>,
-    /// Comments, by instruction.
-    pub(super) comments: Vec<(usize, String)>,
-    pub(super) provenance: Vec<CodeRange>,
-}
-
-impl Code {
-    pub(super) fn push(&mut self, insn: Insn) {
-        self.insns.push(insn);
-    }
-
-    pub(super) fn comment(&mut self, text: impl Into<String>) {
-        self.comments.push((self.insns.len(), text.into()));
-    }
-
-    pub(super) fn here(&self) -> usize {
-        self.insns.len()
-    }
-}
-
-/// Numbers of the next operation and the next loop in the text.
-#[derive(Debug, Default)]
-struct Numbers {
-    op: usize,
-    number: usize,
-}
+pub(super) use code::Code;
+use code::Numbers;
 
 /// Emits all layers, in order, and the final `halt`.
 pub(super) fn emit(layers: &[TileLayer], constants: &mut Constants) -> Result<Code, CompileError> {

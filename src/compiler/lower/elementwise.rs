@@ -8,6 +8,7 @@ use super::super::storage::{Storage, lane_block, next_multiple};
 use super::super::tile::{Buffer, Code, Expr, Quant, Stmt, TileOp, View};
 use super::{Lowering, Nest, dram_view, exprs, load_constants, packed_strides, spm_view, too_large};
 use crate::graph::{Lut, Node, TensorId};
+use crate::isa::limits::MAX_EXTENT;
 use crate::isa::{EType, Space};
 use crate::machine::Machine;
 use crate::numeric::{AddCoefficients, MulCoefficients};
@@ -223,7 +224,7 @@ impl MapLayout {
         room: i64,
         machine: &Machine,
     ) -> Option<[i64; 4]> {
-        let mut most = dst.dims.map(|d| d.min(1 << 24));
+        let mut most = dst.dims.map(|d| d.min(MAX_EXTENT.into()));
         let row = most[..3] == [1; 3];
         let streams = sources.iter().any(|s| s.storage.space == Space::Dram) || dst.space == Space::Dram;
         let segment = i64::from(machine.dram.grant_bytes);
@@ -383,7 +384,7 @@ fn align(s: &Storage, shape: &[usize], dst: &Storage, out_shape: &[usize]) -> Op
 /// the row: nothing depends on what they hold.
 fn flatten(sources: &[Operand], dst: &Storage) -> Option<(Vec<Operand>, Storage)> {
     let n = dst.bytes / dst.etype.bytes() as i64;
-    if n > 1 << 24 && n != dst.dims.iter().product::<i64>() {
+    if n > MAX_EXTENT.into() && n != dst.dims.iter().product::<i64>() {
         return None;
     }
     let line = |s: &Storage| {

@@ -7,10 +7,8 @@ use super::mac::finishing;
 use super::movement::steps;
 use super::{Lowering, Nest, spm_view, too_large};
 use crate::graph::Node;
+use crate::isa::limits::max_reduction;
 use crate::isa::{EType, Space};
-
-/// Longest reduction of one instruction with operands of 8 bits, and with wider ones.
-const MAX_REDUCTION: [i64; 2] = [33_025, 1 << 30];
 
 /// An operand as a stack of matrices in DRAM.
 struct Matrix {
@@ -101,7 +99,7 @@ impl Lowering<'_> {
         let fits = |t: Tile| {
             bytes(t).iter().map(|b| next_multiple(*b, 64)).sum::<i64>() <= self.room
                 && t.m * t.n * sums.bytes() as i64 <= self.machine.acc.bytes as i64 / 2
-                && t.k <= MAX_REDUCTION[usize::from(wide)]
+                && t.k <= max_reduction(sums) as i64
         };
         let mut tile = extents;
         let half = |n: i64| (n + 1) / 2;

@@ -17,8 +17,6 @@ mod softmax;
 mod tiling;
 mod transposed;
 
-pub(super) use movement::{flattens, same_elements};
-
 use std::collections::BTreeMap;
 
 use super::CompileError;

@@ -4,10 +4,11 @@
 //! lie as they should moves nothing.
 
 use super::super::CompileError;
-use super::super::storage::{Storage, canonical};
+use super::super::storage::Storage;
 use super::super::tile::{Buffer, Code, Expr, Stmt, TileOp, View};
 use super::{Lowering, Nest, Spm, dram_view, exprs, packed_strides, spm_view, too_large};
 use crate::graph::{Lut, MoveAxis, MoveBox, Node};
+use crate::isa::limits::MAX_EXTENT;
 use crate::isa::{EType, Space};
 
 /// The same box of elements in two places.
@@ -135,7 +136,7 @@ impl Lowering<'_> {
         let local = |dims| spm_view(buffer, dst.etype, buffer.start.into(), dims, [0, 0, 0, size], value, 1);
         let mut body = vec![Stmt::Op(TileOp::new(Code::DmaFill, vec![local(line(room.into()))]))];
         let mut nest = Nest::default();
-        body.extend(nest.tiles(0, dst.dims[0], 1 << 24, |nest, a, na| {
+        body.extend(nest.tiles(0, dst.dims[0], MAX_EXTENT.into(), |nest, a, na| {
             nest.tiles(0, n, room, |_, c, nc| {
                 let dims = [na, dst.dims[1].into(), dst.dims[2].into(), nc];
                 let to = dram_view(dst, [a, 0.into(), 0.into(), c], dims.clone(), value);
@@ -223,7 +224,7 @@ impl Lowering<'_> {
         let view = |dims, strides| spm_view(buffer, dst.etype, buffer.start.into(), dims, strides, zero, 1);
         let [a, b, c, _] = dst.dims;
         let mut nest = Nest::default();
-        let stores = nest.tiles(0, a, 1 << 24, |_, first, count| {
+        let stores = nest.tiles(0, a, MAX_EXTENT.into(), |_, first, count| {
             let dims = [count, b.into(), c.into(), pad.into()];
             let to = View {
                 space: dst.space,
@@ -279,7 +280,7 @@ impl Lowering<'_> {
         let mut tile = vec![1; axes.len()];
         let mut used = size;
         for (i, [extent, ..]) in axes.iter().enumerate().rev() {
-            let mut take = (room / used).clamp(1, *extent).min(1 << 24);
+            let mut take = (room / used).clamp(1, *extent).min(MAX_EXTENT.into());
             if row.is_some() && i + 1 == axes.len() {
                 if take < *extent {
                     return Err(full(extent * size * buffers));
@@ -480,20 +481,6 @@ fn refine(a: &[(i64, i64)], b: &[(i64, i64)]) -> Option<Vec<[i64; 3]>> {
         out.reverse();
         out
     })
-}
-
-/// Whether a reshape can be another view of the same memory: its own layout would be exactly this one.
-pub(in crate::compiler) fn same_elements(src: &Storage, dst: &Storage) -> bool {
-    src.same_memory(dst)
-}
-
-/// Whether a matrix product can read this image as if it were flattened.
-pub(in crate::compiler) fn flattens(src: &Storage, flat_shape: &[usize]) -> bool {
-    let (dims, _) = canonical(flat_shape);
-    flat_shape.len() == 2
-        && src.onnx_order == [0, 3, 1, 2]
-        && dims[0] == src.dims[0]
-        && dims[3] == src.dims[1] * src.dims[2] * src.dims[3]
 }
 
 #[cfg(test)]

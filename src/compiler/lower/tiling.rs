@@ -9,6 +9,7 @@ use super::super::buffers::Apart;
 use super::super::constants::packed_bytes;
 use super::super::cost::{Runs, under_way};
 use super::super::storage::next_multiple;
+use crate::isa::limits::{MAX_REDUCTION, MAX_WIDE_REDUCTION};
 use crate::machine::{Machine, timing};
 
 /// What a MAC layer computes, in machine terms.
@@ -63,11 +64,6 @@ pub(super) struct MacTile {
     /// Input rows that the next tile needs as well are carried over to it inside the scratchpad.
     pub(super) carry: bool,
 }
-
-/// Longest reduction of one instruction, so that the sum of 8×8-bit products fits 32 bits.
-const MAX_REDUCTION: i64 = 33_025;
-/// The same with operands of 16 bits.
-const MAX_WIDE_REDUCTION: i64 = 1 << 30;
 
 impl MacShape {
     /// Input rows and columns that a tile needs at most.
@@ -175,7 +171,7 @@ impl MacShape {
     }
 
     fn longest_reduction(&self) -> i64 {
-        if self.sizes[2] == 8 { MAX_WIDE_REDUCTION } else { MAX_REDUCTION }
+        (if self.sizes[2] == 8 { MAX_WIDE_REDUCTION } else { MAX_REDUCTION }) as i64
     }
 
     fn channel_total(&self) -> i64 {

@@ -3,7 +3,7 @@
 //! `clamp(sat(rne(…)))` with the same quantization on both sides rounds once in either form, so every rounding that the
 //! model prescribes stays.
 
-use super::{Work, same_quant};
+use super::work::{Work, same_quant};
 use crate::graph::{DType, Lut, MacEpilogue, Op, TensorId};
 
 /// Fuses what can be fused, unless the tensor in between is wanted, or read by others.

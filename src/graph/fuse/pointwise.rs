@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::Work;
+use super::work::Work;
 use crate::graph::{DType, Graph, Lut, Op, TensorId};
 use crate::isa::Profile;
 use crate::numeric::{self, AddCoefficients, MulCoefficients};

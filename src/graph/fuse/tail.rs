@@ -1,7 +1,7 @@
 //! A table behind a convolution or matrix product becomes its tail: the tile is looked up where it lies, before it
 //! leaves the scratchpad.
 
-use super::Work;
+use super::work::Work;
 use crate::graph::{MacEpilogue, Op, Tail};
 
 pub(super) fn fuse(work: &mut Work<'_, '_>) {

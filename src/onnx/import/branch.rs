@@ -7,12 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::proto::{GraphProto, NodeProto};
+use super::importer::{Branches, Importer};
 use super::node::OnnxNode;
+use super::outcome::ImportError;
 use super::value::{Refusal, Value, unsupported};
-use super::{ImportError, Importer};
-
-/// Output of an If node, which says whether its first branch is taken.
-pub(super) type Branches = BTreeMap<String, bool>;
 
 impl<'a> Importer<'a> {
     /// Notes the branch of an If; its results are not known in this pass.

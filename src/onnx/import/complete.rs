@@ -2,9 +2,10 @@
 
 use super::super::constant::Constant;
 use super::expr::{Expr, Format, range, table};
+use super::importer::{Importer, same_quant};
+use super::node::OnnxNode;
 use super::unary::{character, clamp};
 use super::value::{Pending, PendingKind, Real, Refusal, Value, unsupported};
-use super::{Importer, OnnxNode, same_quant};
 use crate::graph::{DType, LaneStep, MacEpilogue, Op, Quant, Tensor, TensorId, Weights};
 use crate::isa::Float2;
 use crate::numeric;

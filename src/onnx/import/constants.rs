@@ -4,10 +4,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::super::constant::{Constant, Data};
-use super::Importer;
+use super::constant_real::ConstantReal;
 use super::expr::Expr;
+use super::importer::Importer;
 use super::node::OnnxNode;
-use super::value::{ConstantReal, Real, Refusal, Value, unsupported};
+use super::value::{Real, Refusal, Value, unsupported};
 use crate::graph::{DType, Op, Quant, Tensor, TensorId, Weights};
 use crate::isa::Float2;
 use crate::numeric;

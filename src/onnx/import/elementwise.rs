@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use super::Importer;
 use super::expr::{Expr, Format, map};
+use super::importer::Importer;
 use super::node::OnnxNode;
 use super::value::{PendingKind, Real, Refusal, Value, absorb, unsupported};
 use crate::graph::{DType, Quant, Tensor, TensorId};

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::super::constant::Constant;
-use super::value::ConstantReal;
+use super::constant_real::ConstantReal;
 use crate::graph::{DType, Lut, Quant, TensorId};
 use crate::isa::{Float1, Float2};
 use crate::numeric;
@@ -199,23 +199,6 @@ impl Parts<'_> {
 impl From<f32> for Expr {
     fn from(x: f32) -> Expr {
         Expr::Number(x)
-    }
-}
-
-impl ConstantReal {
-    /// Its only element: the integer and the float; none if there are several.
-    pub(super) fn number(&self) -> Option<(i32, f32)> {
-        let [q] = self.constant.integers()?[..] else { return None };
-        let q = i32::try_from(q).ok()?;
-        Some((q, numeric::dequantize(q, self.scale[0], self.zero_point[0])))
-    }
-
-    /// Its quantization, if it has one for all elements.
-    pub(super) fn quant(&self) -> Option<Quant> {
-        match (&self.scale[..], &self.zero_point[..]) {
-            ([scale], [zero_point, ..]) => Some(Quant { scale: *scale, zero_point: *zero_point }),
-            _ => None,
-        }
     }
 }
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::super::constant::Constant;
+use super::importer::{Fate, Importer};
 use super::node::OnnxNode;
+use super::outcome::{NodeRow, NodeStatus};
 use super::value::{Refusal, Value};
-use super::{Fate, Importer, NodeRow, NodeStatus};
 use crate::graph::fuse::Fused;
 use crate::graph::{DType, Node, Op, Removed, Tensor, TensorId};
 

@@ -5,6 +5,7 @@
 
 mod apply;
 mod arithmetic;
+mod bound;
 mod convert;
 mod places;
 mod reduce;
@@ -16,29 +17,18 @@ use prost::Message;
 use super::super::constant::{Constant, Data};
 use super::super::proto::tensor_proto::DataType;
 use super::super::proto::{GraphProto, ModelProto};
-use super::Importer;
+use super::constant_real::ConstantReal;
 use super::host::{is_quantized, named, value_info};
+use super::importer::{Fate, Importer};
 use super::node::OnnxNode;
-use super::value::{ConstantReal, Refusal, Value, unsupported};
+use super::value::{Refusal, Value, unsupported};
 use crate::float::FloatRunner;
 use crate::graph::Tensor;
 use crate::numeric;
 use crate::tensor_file::{Element, TensorData};
 pub(super) use apply::applied;
+pub(super) use bound::{MOST_ELEMENTS, bounded};
 use convert::{Numbers, element};
-
-/// A folded constant has at most so many elements: what is longer is a mistake, and would be in the program.
-pub(super) const MOST_ELEMENTS: usize = 1 << 25;
-
-/// The number of elements of a shape, if a constant may have it.
-pub(super) fn bounded(shape: &[usize]) -> Result<usize, Refusal> {
-    match shape.iter().try_fold(1_usize, |n, d| n.checked_mul(*d)) {
-        Some(n) if n <= MOST_ELEMENTS => Ok(n),
-        _ => unsupported(format!(
-            "a constant of shape {shape:?} is too large; {MOST_ELEMENTS} elements are the most"
-        )),
-    }
-}
 
 impl ConstantReal {
     /// The floats themselves.
@@ -259,7 +249,7 @@ pub(super) fn shape<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Res
         }
         _ => return unsupported("the shape of its input is unknown"),
     };
-    importer.mark(n.index, super::Fate::Folded("a constant".into()));
+    importer.mark(n.index, Fate::Folded("a constant".into()));
     let all: Vec<i64> = shape.iter().map(|d| *d as i64).collect();
     let name = n.result()?.to_string();
     if n.op_type() == "Size" {

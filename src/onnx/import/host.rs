@@ -15,10 +15,11 @@ use super::super::load::LoadedModel;
 use super::super::portable::portable;
 use super::super::proto::{GraphProto, ModelProto, TensorShapeProto, TypeProto, ValueInfoProto};
 use super::super::proto::{tensor_proto::DataType, tensor_shape_proto, type_proto};
+use super::declared::{declared, dtype_of};
+use super::importer::{Fate, Guest, Importer};
 use super::node::OnnxNode;
 use super::order::topological;
 use super::value::{Real, Refusal, Value, unsupported};
-use super::{Fate, Importer, declared, dtype_of};
 use crate::float::Engine;
 use crate::graph::{DType, HostGraph, Node, Op, Tensor, TensorId};
 
@@ -29,13 +30,6 @@ pub(super) fn is_quantized(n: &OnnxNode) -> bool {
         || t.starts_with("QLinear")
         || t.starts_with("QGemm")
         || t.ends_with("Integer")
-}
-
-/// A host node.
-#[derive(Debug, Clone)]
-pub(super) struct Guest {
-    level: u32,
-    reason: String,
 }
 
 impl<'a> Importer<'a> {

@@ -1,8 +1,8 @@
 //! Tensors and layers as they are added to the graph, with names that nothing else has.
 
+use super::importer::{Fate, Importer, same_quant};
 use super::node::OnnxNode;
 use super::value::Refusal;
-use super::{Fate, Importer, same_quant};
 use crate::graph::{Node, Op, Quant, Tensor, TensorId};
 
 impl<'a> Importer<'a> {

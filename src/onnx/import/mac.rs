@@ -1,9 +1,9 @@
 //! Conv, ConvTranspose and Gemm in both forms.
 
 use super::super::constant::Constant;
-use super::Importer;
 use super::constants::{Bias, differ, integer_bias, real_bias, weights};
 use super::expr::{Expr, Format};
+use super::importer::Importer;
 use super::node::OnnxNode;
 use super::value::{Pending, PendingKind, Refusal, Value, unsupported};
 use super::window;

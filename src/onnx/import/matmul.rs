@@ -1,7 +1,7 @@
 //! MatMul: with constant weights a Gemm over rows, else a product of two tensors.
 
-use super::Importer;
 use super::constants::{differ, weights};
+use super::importer::Importer;
 use super::mac::product;
 use super::node::OnnxNode;
 use super::value::{Moved, Pending, PendingKind, Refusal, Value, unsupported};

@@ -5,10 +5,13 @@ use std::rc::Rc;
 
 use super::super::constant::Constant;
 use super::super::proto::tensor_proto::DataType;
+use super::constant_real::ConstantReal;
+use super::declared::dtype_of;
 use super::expr::Expr;
+use super::fold;
+use super::importer::{Fate, Importer, same_quant};
 use super::node::OnnxNode;
-use super::value::{ConstantReal, Moved, PendingKind, Real, Refusal, Value, absorb, unsupported};
-use super::{Importer, fold};
+use super::value::{Moved, PendingKind, Real, Refusal, Value, absorb, unsupported};
 use crate::graph::{Op, Quant, Tensor, TensorId};
 
 /// Identity, and Dropout at inference.
@@ -30,7 +33,7 @@ pub(super) fn identity<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> 
             absorb(&mut moved.nodes, &[n.index])?;
             *p = Rc::new(moved);
         }
-        _ => importer.mark(n.index, super::Fate::Folded("changes nothing".into())),
+        _ => importer.mark(n.index, Fate::Folded("changes nothing".into())),
     }
     Ok(value)
 }
@@ -300,8 +303,7 @@ pub(super) fn concat<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Re
     let t = importer.graph.tensor(p.inputs[0]).clone();
     let same = |id: &TensorId| {
         let other = importer.graph.tensor(*id);
-        other.dtype == t.dtype
-            && matches!((other.quant, t.quant), (Some(a), Some(b)) if super::same_quant(a, b))
+        other.dtype == t.dtype && matches!((other.quant, t.quant), (Some(a), Some(b)) if same_quant(a, b))
     };
     let unscaled = |id: &TensorId| {
         let other = importer.graph.tensor(*id);
@@ -394,7 +396,7 @@ fn joined_constants(importer: &Importer, n: &OnnxNode) -> Result<Option<Value>, 
         return Ok(None);
     }
     let common = quants[0].as_ref().and_then(|c| c.quant());
-    let alike = |c: &Option<Rc<ConstantReal>>| matches!((c.as_ref().and_then(|c| c.quant()), common), (Some(a), Some(b)) if super::same_quant(a, b));
+    let alike = |c: &Option<Rc<ConstantReal>>| matches!((c.as_ref().and_then(|c| c.quant()), common), (Some(a), Some(b)) if same_quant(a, b));
     let quantized = quants.iter().all(alike);
     if !quantized {
         for (part, c) in parts.iter_mut().zip(&quants) {
@@ -440,7 +442,7 @@ pub(super) fn cast<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Resu
     };
     let t = importer.graph.tensor(id);
     let (dtype, shape) = (t.dtype, t.shape.clone());
-    if super::dtype_of(to) == Some(dtype) {
+    if dtype_of(to) == Some(dtype) {
         return identity(importer, n);
     }
     let sums = importer.sums.get(&id).cloned();

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::proto::{AttributeProto, GraphProto, NodeProto, OperatorSetIdProto};
-use super::ImportError;
 use super::order::topological;
+use super::outcome::ImportError;
 use super::value::Refusal;
 
 /// A node with its place in topological order.

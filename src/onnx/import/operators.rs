@@ -1,10 +1,9 @@
 //! The operators that are understood: one line each.
 
+use super::importer::Importer;
 use super::node::OnnxNode;
 use super::value::{Refusal, Value};
-use super::{
-    Importer, elementwise, fold, mac, matmul, movement, pick, pool, quantizers, resize, select, unary,
-};
+use super::{elementwise, fold, mac, matmul, movement, pick, pool, quantizers, resize, select, unary};
 
 type One = for<'a> fn(&mut Importer<'a>, &'a OnnxNode<'a>) -> Result<Value, Refusal>;
 type Many = for<'a> fn(&mut Importer<'a>, &'a OnnxNode<'a>) -> Result<Vec<Value>, Refusal>;

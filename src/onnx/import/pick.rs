@@ -3,12 +3,13 @@
 //! Each says for every axis of the result which element of the input it reads; runs of constant step become the loops of
 //! copied boxes.
 
-use super::Importer;
 use super::expr::Expr;
+use super::importer::Importer;
 use super::movement::axis;
 use super::node::OnnxNode;
 use super::value::{Refusal, Value, unsupported};
 use crate::graph::{DType, MoveAxis, MoveBox, Op};
+use crate::isa::limits::MAX_EXTENT;
 use crate::numeric;
 
 /// How an axis of the output reads the input.
@@ -103,7 +104,7 @@ fn bounded(op: Op) -> Result<Op, Refusal> {
 
 /// Refuses extents of which no list can be made: the machine has none beyond 2^24.
 pub(super) fn listable(shape: &[usize]) -> Result<(), Refusal> {
-    match shape.iter().find(|d| **d > 1 << 24) {
+    match shape.iter().find(|d| **d > MAX_EXTENT as usize) {
         Some(d) => unsupported(format!("an extent of {d}; 2^24 is the most")),
         None => Ok(()),
     }

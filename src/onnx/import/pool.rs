@@ -1,7 +1,7 @@
 //! Pools in both forms.
 
-use super::Importer;
 use super::expr::Expr;
+use super::importer::Importer;
 use super::mac::image;
 use super::mac::result_shape;
 use super::node::OnnxNode;

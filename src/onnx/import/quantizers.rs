@@ -3,11 +3,13 @@
 use std::rc::Rc;
 
 use super::super::constant::{Constant, Data};
+use super::constant_real::ConstantReal;
 use super::constants::Scales;
+use super::declared::dtype_of;
 use super::expr::{Expr, Format, range};
+use super::importer::{Fate, Importer, same_quant};
 use super::node::OnnxNode;
-use super::value::{ConstantReal, Real, Refusal, Value, unsupported};
-use super::{Importer, same_quant};
+use super::value::{Real, Refusal, Value, unsupported};
 use crate::graph::{DType, Op, Quant, Tensor};
 use crate::numeric;
 
@@ -93,7 +95,7 @@ pub(super) fn dequantize<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -
 fn output_type(n: &OnnxNode, zero_point: Option<DType>) -> Result<DType, Refusal> {
     let named = match n.int("output_dtype", 0) {
         0 => None,
-        code => match super::dtype_of(code as i32) {
+        code => match dtype_of(code as i32) {
             Some(dtype) if dtype.int_range().is_some() => Some(dtype),
             _ => return unsupported(format!("quantizing to element type {code} is not implemented")),
         },
@@ -130,7 +132,7 @@ pub(super) fn quantize<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> 
     if let Some(shape) = importer.failed_shape(n, 0) {
         // Everything behind a quantizer can be examined again.
         let (quant, dtype) = target(importer, n)?;
-        importer.fates[n.index] = super::Fate::Unreached;
+        importer.fates[n.index] = Fate::Unreached;
         let name = n.result()?.into();
         return Ok(Value::Tensor(importer.tensor(Tensor { name, shape, dtype, quant: Some(quant) })));
     }
@@ -169,8 +171,7 @@ pub(super) fn quantize<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> 
                     if real.unnamed && t.name != name {
                         importer.give_name(id, name, n.index);
                     } else {
-                        importer
-                            .mark(n.index, super::Fate::Folded("the same quantization as its input".into()));
+                        importer.mark(n.index, Fate::Folded("the same quantization as its input".into()));
                     }
                     return Ok(Value::Tensor(id));
                 }
@@ -233,7 +234,7 @@ impl<'a> Importer<'a> {
             let layer = &mut self.graph.nodes[producer];
             layer.onnx_nodes.push(label);
             let layer = layer.name.clone();
-            self.mark(node, super::Fate::Fused(layer));
+            self.mark(node, Fate::Fused(layer));
         }
     }
 

@@ -1,11 +1,12 @@
 //! Resize and Upsample: nearest elements are moved, linear interpolation is an operator.
 
-use super::Importer;
 use super::expr::Expr;
+use super::importer::Importer;
 use super::node::OnnxNode;
 use super::pick::{gathered, listable};
 use super::value::{PendingKind, Real, Refusal, Value, unsupported};
 use crate::graph::{Op, Tensor};
+use crate::isa::limits::MAX_EXTENT;
 use crate::numeric::{Coordinates, linear, nearest};
 
 /// Factors and extents of the result, for all axes.
@@ -61,7 +62,9 @@ fn target(
     } else {
         return Err(Refusal::Malformed("it has neither scales nor sizes".into()));
     }
-    if out.iter().any(|d| *d == 0 || *d > 1 << 24) || scales.iter().any(|s| !s.is_normal() || *s <= 0.0) {
+    if out.iter().any(|d| *d == 0 || *d > MAX_EXTENT as usize)
+        || scales.iter().any(|s| !s.is_normal() || *s <= 0.0)
+    {
         return Err(Refusal::Malformed(format!("{shape:?} resized to {out:?} by {scales:?}")));
     }
     Ok((scales, out))

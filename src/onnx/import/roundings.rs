@@ -1,7 +1,7 @@
 //! Results that the machine does not round in one step: by way of floats, or of another element type.
 
-use super::Importer;
 use super::expr::{Format, range};
+use super::importer::Importer;
 use super::value::{Pending, Refusal, Value, unsupported};
 use crate::graph::{DType, LaneStep, Op, Quant, Tensor, TensorId};
 use crate::isa::Float2;

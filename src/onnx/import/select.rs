@@ -3,9 +3,9 @@
 use std::rc::Rc;
 
 use super::super::constant::{Constant, Data};
-use super::Importer;
 use super::elementwise::broadcast;
 use super::expr::Expr;
+use super::importer::Importer;
 use super::node::OnnxNode;
 use super::value::{Real, Refusal, Value, unsupported};
 use crate::numeric::float1;

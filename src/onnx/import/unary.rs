@@ -1,8 +1,8 @@
 //! Importing functions of one tensor. On an 8-bit tensor each is a table of 256 entries; right after an operator, Relu and
 //! Clip are the clamp of its output.
 
-use super::Importer;
 use super::expr::{Expr, map, range, table};
+use super::importer::Importer;
 use super::node::OnnxNode;
 use super::value::{Moved, Pending, PendingKind, Real, Refusal, Value, absorb, unsupported};
 use crate::graph::{Op, Tensor, TensorId};

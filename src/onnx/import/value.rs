@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::super::constant::Constant;
+use super::constant_real::ConstantReal;
 use super::expr::Expr;
 use crate::graph::{Op, TensorId, Weights, Window};
 use crate::numeric::Linear;
@@ -78,18 +79,6 @@ impl Real {
             _ => None,
         }
     }
-}
-
-/// `(constant − zero_point)·scale`, per tensor or along one axis.
-#[derive(Debug, Clone)]
-pub(super) struct ConstantReal {
-    pub(super) constant: Rc<Constant>,
-    pub(super) scale: Vec<f32>,
-    pub(super) zero_point: Vec<i32>,
-    /// Axis of the scales, where there are several.
-    pub(super) axis: usize,
-    /// The DequantizeLinear.
-    pub(super) node: usize,
 }
 
 /// An operator whose output quantization is not known yet.

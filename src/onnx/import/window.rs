@@ -3,6 +3,7 @@
 use super::node::OnnxNode;
 use super::value::{Refusal, unsupported};
 use crate::graph::Window;
+use crate::isa::limits::MAX_EXTENT;
 
 /// A window over an image, and the extents of the result.
 pub(super) struct Placed {
@@ -59,7 +60,7 @@ pub(super) fn transposed(
     let same = matches!(auto.as_str(), "SAME_UPPER" | "SAME_LOWER");
     if same || n.has("output_shape") {
         let out = match n.ints("output_shape") {
-            Some(list) if list.iter().any(|d| *d < 1 || *d > 1 << 24) => {
+            Some(list) if list.iter().any(|d| *d < 1 || *d > MAX_EXTENT.into()) => {
                 return Err(Refusal::Malformed(format!("output_shape is {list:?}")));
             }
             Some([.., h, w]) => [*h as usize, *w as usize],

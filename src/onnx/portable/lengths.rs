@@ -7,8 +7,8 @@
 
 use std::collections::BTreeSet;
 
+use super::attributes::{attribute, int};
 use super::rewrite::{Writer, Written, whole};
-use super::{attribute, int};
 use crate::onnx::Data;
 use crate::onnx::names::Names;
 use crate::onnx::proto::tensor_proto::DataType;

@@ -5,21 +5,26 @@
 //! the same inputs and outputs, and tells what has no other words and would be computed wrong. Only models on their way
 //! into that library go through here; files that this tool writes keep the nodes that they had.
 
+mod attributes;
 mod held;
+mod known;
 mod lengths;
 mod rewrite;
+mod row;
 mod table;
+mod types;
 mod windows;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::names::Names;
 use super::proto::tensor_proto::DataType;
-use super::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, type_proto};
+use super::proto::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, type_proto};
 use super::schema::check_types;
-use held::Asked;
 pub use held::held;
+use known::Known;
 use rewrite::Written;
+use row::Asked;
 
 /// Writes a model's nodes as the float library understands them. True if it changed one.
 ///
@@ -50,66 +55,7 @@ pub fn leans_on(model: &ModelProto) -> Option<BTreeSet<String>> {
 fn version(opsets: &[OperatorSetIdProto], domain: &str) -> i64 {
     let own = |d: &str| if d == "ai.onnx" { String::new() } else { d.to_string() };
     let found = opsets.iter().find(|o| own(o.domain()) == domain);
-    found.map_or(if domain.is_empty() { held::NEWEST } else { 1 }, |o| o.version())
-}
-
-/// What is known of values.
-#[derive(Clone, Default)]
-struct Known {
-    /// Extents of constants.
-    constants: BTreeMap<String, Vec<i64>>,
-    ranks: BTreeMap<String, usize>,
-    /// Sums of products, and sums of those: numbers where a network's inputs are.
-    sums: BTreeSet<String>,
-}
-
-impl Known {
-    fn rank(&self, name: Option<&String>) -> Option<usize> {
-        let name = name?;
-        self.constants.get(name).map(Vec::len).or_else(|| self.ranks.get(name).copied())
-    }
-
-    fn see(&mut self, node: &NodeProto) {
-        let Some(output) = node.output.first() else { return };
-        if matches!(
-            node.op_type(),
-            "Conv" | "ConvTranspose" | "Gemm" | "MatMul" | "BatchNormalization" | "Add"
-        ) {
-            self.sums.insert(output.clone());
-        }
-        if node.op_type() == "Constant"
-            && let Some(tensor) = attribute(node, "value").and_then(|a| a.t.as_ref())
-        {
-            self.constants.insert(output.clone(), tensor.dims.clone());
-        } else if let Some(rank) = self.rank_of(node) {
-            self.ranks.entry(output.clone()).or_insert(rank);
-        }
-    }
-
-    /// The rank of what a node computes. It need not be known of every operator: this is for weights that are computed.
-    fn rank_of(&self, node: &NodeProto) -> Option<usize> {
-        let of = |at: usize| self.rank(node.input.get(at));
-        match node.op_type() {
-            "QuantizeLinear" | "DequantizeLinear" | "Cast" | "Identity" | "Transpose" | "Relu" | "Clip"
-            | "Tanh" | "Sigmoid" | "Sqrt" | "Neg" | "Abs" | "Exp" | "Sign" | "BatchNormalization"
-            | "Conv" | "ConvTranspose" | "MaxPool" | "AveragePool" | "Pad" | "Slice" | "Concat"
-            | "Softmax" | "Tile" => of(0),
-            "Add" | "Sub" | "Mul" | "Div" | "Pow" => Some(of(0)?.max(of(1)?)),
-            "Reshape" => match self.constants.get(node.input.get(1)?)?[..] {
-                [rank] => usize::try_from(rank).ok(),
-                _ => None,
-            },
-            "Unsqueeze" => {
-                let listed = attribute(node, "axes").map(|a| a.ints.len());
-                let axes = listed.or_else(|| match self.constants.get(node.input.get(1)?)?[..] {
-                    [axes] => usize::try_from(axes).ok(),
-                    _ => None,
-                });
-                Some(of(0)? + axes?)
-            }
-            _ => None,
-        }
-    }
+    found.map_or(if domain.is_empty() { row::NEWEST } else { 1 }, |o| o.version())
 }
 
 struct Pass<'a> {
@@ -229,21 +175,4 @@ fn flags(node: &mut NodeProto) -> bool {
         }
     }
     changed
-}
-
-fn attribute<'n>(node: &'n NodeProto, name: &str) -> Option<&'n AttributeProto> {
-    node.attribute.iter().find(|a| a.name() == name)
-}
-
-fn int(node: &NodeProto, name: &str, default: i64) -> i64 {
-    attribute(node, name).and_then(|a| a.i).unwrap_or(default)
-}
-
-fn ints(name: &str, values: Vec<i64>) -> AttributeProto {
-    AttributeProto {
-        name: Some(name.into()),
-        r#type: Some(super::proto::attribute_proto::AttributeType::Ints as i32),
-        ints: values,
-        ..AttributeProto::default()
-    }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Known, attribute, int};
+use super::attributes::{attribute, int, ints};
+use super::known::Known;
 use crate::onnx::names::Names;
 use crate::onnx::proto::attribute_proto::AttributeType;
 use crate::onnx::proto::tensor_proto::DataType;
@@ -87,7 +88,7 @@ pub(super) fn rewritten(
             let column = by.value("Reshape", &[&node.input[1], &shape]);
             let product = by.value("MatMul", &[x, &column]);
             if opset < 13 {
-                by.put("Squeeze", &[&product], y, vec![super::ints("axes", vec![-1])]);
+                by.put("Squeeze", &[&product], y, vec![ints("axes", vec![-1])]);
             } else {
                 let last = by.constant(vec![1], Data::S64(vec![-1]));
                 by.put("Squeeze", &[&product, &last], y, vec![]);
@@ -276,7 +277,7 @@ impl<'a> Writer<'a> {
     fn mean(&mut self, x: &str, opset: i64) -> String {
         let axes = vec![0, 2];
         if opset < 18 {
-            return self.value_with("ReduceMean", &[x], vec![super::ints("axes", axes)]);
+            return self.value_with("ReduceMean", &[x], vec![ints("axes", axes)]);
         }
         let axes = self.constant(vec![2], Data::S64(axes));
         self.value("ReduceMean", &[x, &axes])

@@ -3,28 +3,8 @@
 //! To add to it: a case in `tests/golden/host_operators_grid.py`, the archive anew, and the row. The test names the lines that
 //! lean on no case, and the cases that are wrong.
 
-use super::held::{Allowed, Row, any, must, needed, of, on, word, words};
-use crate::onnx::proto::tensor_proto::DataType;
-
-const fn bit(t: DataType) -> u32 {
-    1 << t as u32
-}
-
-const NONE: u32 = 0;
-const F32: u32 = bit(DataType::Float);
-const F64: u32 = bit(DataType::Double);
-const S32: u32 = bit(DataType::Int32);
-const S64: u32 = bit(DataType::Int64);
-const BOOL: u32 = bit(DataType::Bool);
-const U8: u32 = bit(DataType::Uint8);
-const S8: u32 = bit(DataType::Int8);
-/// The library has single precision for both.
-const REAL: u32 = F32 | F64;
-const INDEX: u32 = S32 | S64;
-const NUMBERS: u32 = REAL | INDEX;
-const WIDE: u32 = NUMBERS | BOOL;
-/// Every element type that the library has. Half precision is none: it is f32 there, and rounds later.
-pub(super) const ALL: u32 = WIDE | U8 | S8;
+use super::row::{Allowed, Row, any, must, needed, of, on, word, words};
+use super::types::{ALL, BOOL, F32, INDEX, NONE, NUMBERS, REAL, S8, S32, S64, U8, WIDE};
 
 const REDUCTION: &[Allowed] = &[any("axes"), of("keepdims", &[0, 1]), of("noop_with_empty_axes", &[0, 1])];
 

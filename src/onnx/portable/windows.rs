@@ -1,6 +1,7 @@
 //! Convolutions and pools: attributes that may be left out.
 
-use super::{Known, attribute, int, ints};
+use super::attributes::{attribute, int, ints};
+use super::known::Known;
 use crate::onnx::proto::NodeProto;
 
 /// The most elements that padding and steps may add for one that is there.

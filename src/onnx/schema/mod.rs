@@ -7,8 +7,10 @@
 //! writes it); [`check`] holds one node against it, [`output_types`] says what the node's outputs then are, and
 //! [`check_types`] follows the types through a whole graph. What has no signature here, or no known type, passes.
 
+mod find;
 #[rustfmt::skip]
 mod generated;
+mod given;
 mod graph;
 mod outputs;
 mod signature;
@@ -16,21 +18,12 @@ mod signature;
 mod tests;
 
 use super::proto::{NodeProto, tensor_proto::DataType};
+use find::find;
+pub(crate) use given::Given;
 pub(crate) use graph::check_types;
 use outputs::{element, output_types};
 pub(crate) use signature::short;
-use signature::{Kind, Parameter, TypeSet, at, counts, find};
-
-/// What is known about an input of a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Given {
-    /// It has no name.
-    LeftOut,
-    /// Its type is not known, or it is no tensor.
-    Unknown,
-    /// It is a tensor of this element type.
-    Tensor(DataType),
-}
+use signature::{Kind, Parameter, TypeSet, at, counts};
 
 /// How a node breaks its operator's signature.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,8 +1,9 @@
 //! The element types of a node's outputs.
 
 use super::super::proto::{AttributeProto, NodeProto, tensor_proto::DataType};
-use super::Given;
-use super::signature::{at, find};
+use super::find::find;
+use super::given::Given;
+use super::signature::at;
 
 /// The element type of each output of a node: that of the inputs which share its type variable, else the only one that
 /// is allowed, else what ONNX's inference makes of the attributes. None where that is unknown, and for operators that

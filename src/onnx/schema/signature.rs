@@ -3,7 +3,6 @@
 use std::fmt;
 
 use super::super::proto::tensor_proto::DataType;
-use super::generated;
 
 /// Element types: bit `n` stands for the one that ONNX numbers `n`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +98,7 @@ pub(super) struct Signature {
     pub(super) operator: &'static str,
     pub(super) since: i64,
     /// It was taken out of the operator set.
-    gone: bool,
+    pub(super) gone: bool,
     pub(super) inputs: &'static [Parameter],
     pub(super) outputs: &'static [Parameter],
 }
@@ -145,17 +144,6 @@ pub(super) const fn operator(
 
 pub(super) const fn gone(operator: &'static str, since: i64) -> Signature {
     Signature { operator, since, gone: true, inputs: &[], outputs: &[] }
-}
-
-/// The signature of an operator in this version of its operator set.
-pub(super) fn find(domain: &str, operator: &str, opset: i64) -> Option<&'static Signature> {
-    let table = match domain {
-        "" | "ai.onnx" => generated::ONNX,
-        "com.microsoft" => generated::MICROSOFT,
-        _ => return None,
-    };
-    let end = table.partition_point(|s| (s.operator, s.since) <= (operator, opset));
-    table[..end].last().filter(|s| s.operator == operator && !s.gone)
 }
 
 /// The parameter at a position of the node's list: the last may stand for many.

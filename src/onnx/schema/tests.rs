@@ -7,8 +7,9 @@ use super::super::proto::{
     AttributeProto, GraphProto, NodeProto, OperatorSetIdProto, TensorProto, TypeProto, ValueInfoProto,
     type_proto,
 };
+use super::find::find;
 use super::generated::{MICROSOFT, ONNX};
-use super::signature::{Kind, find};
+use super::signature::Kind;
 use super::{Given, check, check_types, output_types};
 
 const MS: &str = "com.microsoft";

@@ -3,12 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::super::{HostEntry, HostTensor, Meta, Place, PlaceMemory, Preprocess, Program, Role, TensorEntry};
+use crate::isa::limits::MAX_SPM;
 
 /// Largest rank of a tensor.
 const MAX_RANK: usize = 16;
-
-/// The largest scratchpad that a machine may have.
-const MAX_SPM: u64 = 1 << 30;
 
 type Checked = Result<(), String>;
 
@@ -66,19 +64,6 @@ fn provenance(meta: &Meta, words: usize) -> Checked {
     Ok(())
 }
 
-/// Bytes of an element; the names are those of the tables.
-fn element_bytes(dtype: &str) -> Result<u64, String> {
-    Ok(match dtype {
-        "u8" | "s8" | "bool" => 1,
-        "u16" | "s16" => 2,
-        "s32" | "f32" => 4,
-        "s64" => 8,
-        other => {
-            return Err(format!("unknown element type '{other}' (u8, s8, u16, s16, s32, s64, f32, bool)"));
-        }
-    })
-}
-
 /// Number of elements; every extent at least 1.
 fn elements(shape: &[u64]) -> Result<u64, String> {
     if shape.len() > MAX_RANK {
@@ -91,7 +76,7 @@ fn elements(shape: &[u64]) -> Result<u64, String> {
 }
 
 fn tensor_entry(meta: &Meta, tensor: &TensorEntry, writable: u64) -> Checked {
-    let bytes = element_bytes(&tensor.dtype)?;
+    let bytes = tensor.dtype.bytes() as u64;
     let count = elements(&tensor.shape)?;
     if elements(&tensor.place.dims)? != count {
         return Err(format!("place {:?} and shape {:?} differ in elements", tensor.place.dims, tensor.shape));
@@ -173,8 +158,8 @@ fn host_entry(meta: &Meta, host: &HostEntry, writable: u64) -> Checked {
 }
 
 fn host_tensor(meta: &Meta, tensor: &HostTensor, writable: u64) -> Checked {
-    let bytes = element_bytes(&tensor.dtype)?
-        .checked_mul(elements(&tensor.shape)?)
+    let bytes = elements(&tensor.shape)?
+        .checked_mul(tensor.dtype.bytes() as u64)
         .and_then(|n| tensor.address.checked_add(n));
     match bytes {
         Some(end) if tensor.address >= writable && end <= meta.dram_bytes => Ok(()),

@@ -7,9 +7,8 @@ use object::elf::{self, FileHeader64};
 use object::read::elf::{FileHeader, SectionHeader};
 
 use super::super::Program;
-use super::{
-    CHECKSUM, CODE, CONST, E_MACHINE, FORMAT_VERSION, HOST, META, ProgramFileError, WORD_BYTES, checksum,
-};
+use super::error::ProgramFileError;
+use super::layout::{CHECKSUM, CODE, CONST, E_MACHINE, FORMAT_VERSION, HOST, META, WORD_BYTES, checksum};
 
 /// Sections that a program file has; a reader of hostile headers looks at no more than a few.
 const MAX_SECTIONS: usize = 64;

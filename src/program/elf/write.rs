@@ -5,9 +5,8 @@ use object::elf;
 use object::write::elf::{FileHeader, ProgramHeader, SectionHeader, Writer};
 
 use super::super::Program;
-use super::{
-    CHECKSUM, CODE, CONST, E_MACHINE, FORMAT_VERSION, HOST, META, ProgramFileError, WORD_BYTES, checksum,
-};
+use super::error::ProgramFileError;
+use super::layout::{CHECKSUM, CODE, CONST, E_MACHINE, FORMAT_VERSION, HOST, META, WORD_BYTES, checksum};
 
 /// A section to write: name, content, alignment, flags, entry size.
 struct Part {

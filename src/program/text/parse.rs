@@ -9,7 +9,9 @@ use nom::Err;
 
 use super::super::{CodeRange, HostEntry, Layer, MachineId, Place, Program, RemovedEntry, Role, TensorEntry};
 use super::data::{self, Data};
+use crate::dtype::DType;
 use crate::isa::asm::{self, Expected, Number, Parsed};
+use crate::isa::limits::MAX_EXTENT;
 use crate::isa::{ISA_VERSION, Insn};
 use crate::machine::Machine;
 
@@ -364,8 +366,12 @@ impl<'a> Assembler<'a> {
             _ => return Err(failure(start, "a role is expected here: input, output or layer")),
         };
         let rest = rest.trim_start();
-        let (rest, dtype) = asm::name(rest).map_err(|_| failure(rest, "an element type is expected here"))?;
-        let (rest, shape) = data::extents(rest, 1, 1 << 24)?;
+        let wanted =
+            || failure(rest, "an element type is expected here: u8, s8, u16, s16, s32, s64, f32 or bool");
+        let (after, dtype) = asm::name(rest).map_err(|_| wanted())?;
+        let dtype = DType::from_name(dtype).ok_or_else(wanted)?;
+        let rest = after;
+        let (rest, shape) = data::extents(rest, 1, MAX_EXTENT.into())?;
         let rest = match rest.strip_prefix("at") {
             Some(rest) => rest.trim_start(),
             None => return Err(failure(rest, "`at` and an address are expected here")),
@@ -379,12 +385,7 @@ impl<'a> Assembler<'a> {
             rest = after;
         }
         end_of_line(rest)?;
-        let size: i64 = match dtype {
-            "u8" | "s8" | "bool" => 1,
-            "u16" | "s16" => 2,
-            "s64" => 8,
-            _ => 4,
-        };
+        let size = dtype.bytes() as i64;
         let dims: Vec<u64> = shape.iter().map(|d| *d as u64).collect();
         let mut strides = vec![size; dims.len()];
         for i in (1..dims.len()).rev() {
@@ -395,7 +396,7 @@ impl<'a> Assembler<'a> {
             name: name.into(),
             role,
             layer,
-            dtype: dtype.into(),
+            dtype,
             shape: dims.clone(),
             place: Place { dims, strides, ..Place::default() },
             ..TensorEntry::default()

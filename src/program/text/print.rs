@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::super::Program;
-use crate::isa::{Insn, Profile, QuantDesc, TensorDesc, WindowDesc, disasm};
+use crate::isa::{Insn, Profile, QuantDesc, TensorDesc, WindowDesc, XReg, disasm};
 
 /// Bytes of constants in a line.
 const LINE: usize = 32;
@@ -124,43 +124,44 @@ fn labels(insns: &[Option<Insn>]) -> BTreeSet<i64> {
     set
 }
 
-/// What a descriptor load with a fixed address loads.
+/// What a descriptor load with a fixed address loads; no other instruction needs words.
 fn explained(insn: &Insn, constants: &[u8]) -> Option<String> {
-    let record = |imm: i32, n: usize| {
-        let at = usize::try_from(imm).ok()?;
+    let record = |rs1: &XReg, imm: &i32, n: usize| {
+        let at = usize::try_from(*imm).ok().filter(|_| rs1.index() == 0)?;
         constants.get(at..at.checked_add(n)?)
     };
-    match insn {
-        Insn::TdescLoad { rs1, imm, .. } if rs1.index() == 0 => {
-            let d = TensorDesc::from_bytes(record(*imm, TensorDesc::BYTES)?).ok()?;
-            let packed = d.strides == [0; 4];
-            let strides = if packed { "packed".to_string() } else { format!("strides {:?}", d.strides) };
-            Some(format!("{} {} {:?} at {:#x}, {strides}", d.space.name(), d.etype.name(), d.dims, d.base))
-        }
-        Insn::QdescLoad { rs1, imm, .. } if rs1.index() == 0 => {
-            let d = QuantDesc::from_bytes(record(*imm, QuantDesc::BYTES)?).ok()?;
-            if d.profile != Profile::Onnx {
-                let by = d.rescales().map(|r| format!("{}>>{}", r.multiplier, r.shift)).join(" ");
-                let profile = d.profile.name();
-                return Some(format!(
-                    "{:?} {profile} zp {} clamp {}…{} {by}",
-                    d.mode, d.zero_point, d.lo, d.hi
-                ));
-            }
-            Some(format!(
-                "{:?} zp {} clamp {}…{} m {} {} c {}",
-                d.mode, d.zero_point, d.lo, d.hi, d.m0, d.m1, d.c
-            ))
-        }
-        Insn::WdescLoad { rs1, imm, .. } if rs1.index() == 0 => {
-            let d = WindowDesc::from_bytes(record(*imm, WindowDesc::BYTES)?).ok()?;
-            Some(format!(
-                "kernel {:?} stride {:?} dilation {:?} pads {:?}",
-                d.kernel, d.stride, d.dilation, d.pads
-            ))
-        }
-        _ => None,
+    if let Insn::TdescLoad { rs1, imm, .. } = insn {
+        let d = TensorDesc::from_bytes(record(rs1, imm, TensorDesc::BYTES)?).ok()?;
+        let packed = d.strides == [0; 4];
+        let strides = if packed { "packed".to_string() } else { format!("strides {:?}", d.strides) };
+        return Some(format!(
+            "{} {} {:?} at {:#x}, {strides}",
+            d.space.name(),
+            d.etype.name(),
+            d.dims,
+            d.base
+        ));
     }
+    if let Insn::QdescLoad { rs1, imm, .. } = insn {
+        let d = QuantDesc::from_bytes(record(rs1, imm, QuantDesc::BYTES)?).ok()?;
+        if d.profile != Profile::Onnx {
+            let by = d.rescales().map(|r| format!("{}>>{}", r.multiplier, r.shift)).join(" ");
+            let profile = d.profile.name();
+            return Some(format!("{:?} {profile} zp {} clamp {}…{} {by}", d.mode, d.zero_point, d.lo, d.hi));
+        }
+        return Some(format!(
+            "{:?} zp {} clamp {}…{} m {} {} c {}",
+            d.mode, d.zero_point, d.lo, d.hi, d.m0, d.m1, d.c
+        ));
+    }
+    if let Insn::WdescLoad { rs1, imm, .. } = insn {
+        let d = WindowDesc::from_bytes(record(rs1, imm, WindowDesc::BYTES)?).ok()?;
+        return Some(format!(
+            "kernel {:?} stride {:?} dilation {:?} pads {:?}",
+            d.kernel, d.stride, d.dilation, d.pads
+        ));
+    }
+    None
 }
 
 /// Data as `.hex` lines, long runs of zeros as `.zero`.

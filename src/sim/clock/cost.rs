@@ -7,7 +7,7 @@ use super::segments::Segments;
 use crate::isa::{Queue, TensorDesc};
 use crate::machine::{Machine, timing};
 use crate::sim::access::{dram_bytes, padded_dims};
-use crate::sim::op::{ConvOp, OpKind, QueueOp, Ticket};
+use crate::sim::op::{ConvOp, OpKind, QueueOp, Ticket, dma_op, mac_op, vec_op};
 
 /// How an instruction occupies its unit.
 #[derive(Debug, Clone)]
@@ -73,7 +73,7 @@ impl Cost {
         let latency = match kind {
             OpKind::DmaIn { .. } | OpKind::DmaPad { .. } => [m.dram.read_latency_cycles, 0],
             OpKind::DmaOut { .. } => [0, m.dram.write_latency_cycles],
-            _ => [0, 0],
+            OpKind::Nop | OpKind::DmaFill { .. } | OpKind::DmaCopy { .. } | mac_op!() | vec_op!() => [0, 0],
         };
         Cost { ports: Ports::of(kind, m), work, latency, macs: macs(kind), dram_bytes: dram_bytes(kind) }
     }
@@ -148,6 +148,6 @@ pub fn macs(kind: &OpKind) -> u64 {
         }
         OpKind::Depthwise(c) => outputs(&c.dst) * u64::from(c.weights.dims[1]) * u64::from(c.weights.dims[2]),
         OpKind::Matmul { dst, a, .. } => outputs(dst) * u64::from(a.dims[3]),
-        _ => 0,
+        OpKind::Nop | dma_op!() | vec_op!() => 0,
     }
 }

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use super::cause::Causes;
 use super::cost::Work;
-use super::event::Waiting;
 use super::ports::Ports;
+use super::waiting::Waiting;
 
 /// Where an instruction is on its way.
 #[derive(Debug, Clone, Copy)]

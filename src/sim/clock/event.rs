@@ -9,36 +9,10 @@ use super::dma::{DmaUnit, Flight, Stage};
 use super::layers::{Layers, PassageId};
 use super::ports::Ports;
 use super::report::{ClockReport, LayerCycles};
+use super::waiting::{Started, Waiting};
 use crate::isa::Queue;
 use crate::machine::Machine;
 use crate::sim::op::QueueOp;
-
-/// An instruction that was issued and has not ended.
-#[derive(Debug, Clone)]
-pub(super) struct Waiting {
-    pub(super) seq: u64,
-    issue: u64,
-    /// Queues waited for, and how many of their instructions must have ended; 0 where there is no condition.
-    tickets: [(Queue, u64); 2],
-    passage: Option<PassageId>,
-    pub(super) latency: [u32; 2],
-    pub(super) ports: Ports,
-    pub(super) work: Work,
-}
-
-/// What is kept of an instruction until it ends.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Started {
-    pub(super) seq: u64,
-    issue: u64,
-    passage: Option<PassageId>,
-}
-
-impl Waiting {
-    pub(super) fn started(&self) -> Started {
-        Started { seq: self.seq, issue: self.issue, passage: self.passage }
-    }
-}
 
 /// An instruction that the MAC array or the vector unit executes.
 #[derive(Debug, Clone)]

@@ -13,6 +13,7 @@ mod layers;
 pub mod ports;
 mod report;
 pub mod segments;
+mod waiting;
 
 pub use cause::{Cause, Causes, Waits, awaited, unit};
 pub use event::EventClock;

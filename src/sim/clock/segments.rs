@@ -8,7 +8,7 @@
 use crate::isa::TensorDesc;
 use crate::machine::Dram;
 use crate::sim::access::padded_dims;
-use crate::sim::op::OpKind;
+use crate::sim::op::{OpKind, mac_op, vec_op};
 
 /// The segments of one instruction, in order; yields cycles of the channel.
 #[derive(Debug, Clone)]
@@ -74,7 +74,7 @@ impl Segments {
                 Some(Segments::new(src, [src.dims[0], inside(0), inside(1), src.dims[3]], dram))
             }
             OpKind::DmaOut { dst, .. } => Some(Segments::new(dst, padded_dims(dst), dram)),
-            _ => None,
+            OpKind::Nop | OpKind::DmaFill { .. } | OpKind::DmaCopy { .. } | mac_op!() | vec_op!() => None,
         }
     }
 

@@ -8,10 +8,11 @@ mod scalars;
 
 use super::fault::{Fault, FaultKind};
 use super::masks::Masks;
-use super::op::QueueOp;
+use super::op::{QueueOp, Registers};
 use super::written::{RegisterFile, Written};
 use crate::isa::{
     Insn, QField, QReg, QuantDesc, TField, TReg, TensorDesc, WField, WReg, WindowDesc, XReg, disasm,
+    queue_insn,
 };
 use crate::machine::Machine;
 use crate::program::Program;
@@ -92,6 +93,11 @@ pub(super) fn fault(
         insn: code.get(pc).map(|i| disasm::disassemble(i).into()),
         layer: open.or_else(|| program.layer_of(pc)).map(|l| l.name.as_str().into()),
     }
+}
+
+/// An instruction where it cannot be: no program gets there.
+fn misplaced(reason: &str) -> FaultKind {
+    FaultKind::IllegalOperand { reason: reason.into() }
 }
 
 /// Bytes of the constants.
@@ -189,104 +195,145 @@ impl<'a> ControlCore<'a> {
 
     /// An instruction that is not scalar.
     fn step(&mut self, insn: &Insn, sink: &mut impl Sink) -> Result<Next, FaultKind> {
-        let mut load = false;
-        match *insn {
+        let load = match *insn {
             Insn::TdescLoad { td, rs1, imm } => {
-                load = true;
-                let address = self.get(rs1).wrapping_add(imm.into());
+                let address = self.scalar(rs1).wrapping_add(imm.into());
                 let bytes = constant::<{ TensorDesc::BYTES }>(self.program, address, 8)?;
                 let desc = TensorDesc::from_bytes(&bytes);
                 self.t[td.index()] = Some(desc.map_err(|error| FaultKind::BadDescriptor { address, error })?);
                 self.wrote(RegisterFile::Tensor, td.index(), address);
+                true
             }
-            Insn::TdescSet { td, rs1, field } => self.set_tensor_field(td, field, self.get(rs1), false)?,
-            Insn::TdescAdd { td, rs1, field } => self.set_tensor_field(td, field, self.get(rs1), true)?,
+            Insn::TdescSet { td, rs1, field } => {
+                self.set_tensor_field(td, field, self.scalar(rs1), false)?;
+                false
+            }
+            Insn::TdescAdd { td, rs1, field } => {
+                self.set_tensor_field(td, field, self.scalar(rs1), true)?;
+                false
+            }
             Insn::TdescMov { td, ts } => {
                 self.t[td.index()] = Some(self.tensor(ts)?);
                 self.wrote(RegisterFile::Tensor, td.index(), ts.index() as i64);
+                false
             }
             Insn::QdescLoad { qd, rs1, imm } => {
-                load = true;
-                let address = self.get(rs1).wrapping_add(imm.into());
+                let address = self.scalar(rs1).wrapping_add(imm.into());
                 let bytes = constant::<{ QuantDesc::BYTES }>(self.program, address, 8)?;
                 let desc = QuantDesc::from_bytes(&bytes);
                 self.q[qd.index()] = Some(desc.map_err(|error| FaultKind::BadDescriptor { address, error })?);
                 self.wrote(RegisterFile::Quant, qd.index(), address);
+                true
             }
-            Insn::QdescSet { qd, rs1, field } => self.set_quant_field(qd, field, self.get(rs1))?,
+            Insn::QdescSet { qd, rs1, field } => {
+                self.set_quant_field(qd, field, self.scalar(rs1))?;
+                false
+            }
             Insn::WdescLoad { wd, rs1, imm } => {
-                load = true;
-                let address = self.get(rs1).wrapping_add(imm.into());
+                let address = self.scalar(rs1).wrapping_add(imm.into());
                 let bytes = constant::<{ WindowDesc::BYTES }>(self.program, address, 8)?;
                 let desc = WindowDesc::from_bytes(&bytes);
                 self.w[wd.index()] = Some(desc.map_err(|error| FaultKind::BadDescriptor { address, error })?);
                 self.wrote(RegisterFile::Window, wd.index(), address);
+                true
             }
-            Insn::WdescSet { wd, rs1, field } => self.set_window_field(wd, field, self.get(rs1))?,
-            _ => return self.mark_or_issue(insn, sink),
-        }
+            Insn::WdescSet { wd, rs1, field } => {
+                self.set_window_field(wd, field, self.scalar(rs1))?;
+                false
+            }
+            Insn::LayerBegin { id } => return self.begin_layer(id, sink),
+            Insn::LayerEnd { id } => return self.end_layer(id, sink),
+            Insn::Fence => {
+                self.tell(sink);
+                sink.fence();
+                return Ok(Next::Go);
+            }
+            Insn::Host { id } => return self.host(id, sink),
+            Insn::Halt => return self.halt(sink),
+            queue_insn!() => {
+                self.tell(sink);
+                self.issue(insn, sink)?;
+                return Ok(Next::Go);
+            }
+            Insn::Nop
+            | Insn::Mark { .. }
+            | Insn::Li { .. }
+            | Insn::Add { .. }
+            | Insn::Sub { .. }
+            | Insn::Mul { .. }
+            | Insn::And { .. }
+            | Insn::Or { .. }
+            | Insn::Xor { .. }
+            | Insn::Sll { .. }
+            | Insn::Srl { .. }
+            | Insn::Sra { .. }
+            | Insn::Slt { .. }
+            | Insn::Min { .. }
+            | Insn::Max { .. }
+            | Insn::Addi { .. }
+            | Insn::Muli { .. }
+            | Insn::Andi { .. }
+            | Insn::Mini { .. }
+            | Insn::Maxi { .. }
+            | Insn::Beq { .. }
+            | Insn::Bne { .. }
+            | Insn::Blt { .. }
+            | Insn::Bge { .. }
+            | Insn::Jal { .. }
+            | Insn::Jalr { .. }
+            | Insn::LdD { .. }
+            | Insn::LdW { .. } => return Err(misplaced("the step loop left out a scalar instruction")),
+        };
         self.untold[usize::from(load)] += 1;
         Ok(Next::Go)
     }
 
-    /// What the sink must see at its place among the control instructions.
-    fn mark_or_issue(&mut self, insn: &Insn, sink: &mut impl Sink) -> Result<Next, FaultKind> {
+    fn end_layer(&mut self, id: u32, sink: &mut impl Sink) -> Result<Next, FaultKind> {
         self.tell(sink);
-        match *insn {
-            Insn::LayerBegin { id } => {
-                self.begin_layer(id)?;
-                sink.layer_begin(id);
-            }
-            Insn::LayerEnd { id } => {
-                if self.layer != Some(id) {
-                    let open = self.layer.map_or("none".into(), |l| l.to_string());
-                    let reason = format!("layer.end {id}, but the open layer is {open}");
-                    return Err(FaultKind::LayerMarker { reason });
-                }
-                sink.layer_end(id)?;
-                self.layer = None;
-            }
-            Insn::Fence => sink.fence(),
-            Insn::Host { id } => {
-                let count = self.program.meta.hosts.len();
-                if id as usize >= count {
-                    return Err(FaultKind::UnknownHost { id, count });
-                }
-                sink.host(id, self.pc as u32)?;
-            }
-            Insn::Halt => {
-                if let Some(open) = self.layer {
-                    return Err(FaultKind::LayerMarker {
-                        reason: format!("halt while layer {open} is open"),
-                    });
-                }
-                sink.halt();
-                return Ok(Next::Halt);
-            }
-            _ => self.issue(insn, sink)?,
+        if self.layer != Some(id) {
+            let open = self.layer.map_or("none".into(), |l| l.to_string());
+            let reason = format!("layer.end {id}, but the open layer is {open}");
+            return Err(FaultKind::LayerMarker { reason });
         }
+        sink.layer_end(id)?;
+        self.layer = None;
         Ok(Next::Go)
     }
 
-    fn get(&self, x: XReg) -> i64 {
-        self.x[x.index()]
+    fn host(&mut self, id: u32, sink: &mut impl Sink) -> Result<Next, FaultKind> {
+        self.tell(sink);
+        let count = self.program.meta.hosts.len();
+        if id as usize >= count {
+            return Err(FaultKind::UnknownHost { id, count });
+        }
+        sink.host(id, self.pc as u32)?;
+        Ok(Next::Go)
+    }
+
+    fn halt(&mut self, sink: &mut impl Sink) -> Result<Next, FaultKind> {
+        self.tell(sink);
+        if let Some(open) = self.layer {
+            return Err(FaultKind::LayerMarker { reason: format!("halt while layer {open} is open") });
+        }
+        sink.halt();
+        Ok(Next::Halt)
     }
 
     fn wrote(&mut self, file: RegisterFile, number: usize, value: i64) {
         self.written = Some(Written { file, number: number as u8, value });
     }
 
-    fn begin_layer(&mut self, id: u32) -> Result<(), FaultKind> {
-        let reason = if id as usize >= self.program.meta.layers.len() {
-            format!(
-                "layer {id} is not in the layer table, which has {} entries",
-                self.program.meta.layers.len()
-            )
+    fn begin_layer(&mut self, id: u32, sink: &mut impl Sink) -> Result<Next, FaultKind> {
+        self.tell(sink);
+        let count = self.program.meta.layers.len();
+        let reason = if id as usize >= count {
+            format!("layer {id} is not in the layer table, which has {count} entries")
         } else if let Some(open) = self.layer {
             format!("layer.begin {id} while layer {open} is open")
         } else {
             self.layer = Some(id);
-            return Ok(());
+            sink.layer_begin(id);
+            return Ok(Next::Go);
         };
         Err(FaultKind::LayerMarker { reason })
     }
@@ -360,17 +407,5 @@ impl<'a> ControlCore<'a> {
             WField::Pr => desc.pads[3] = pad.map_err(|_| bad)?,
         }
         Ok(())
-    }
-
-    fn tensor(&self, t: TReg) -> Result<TensorDesc, FaultKind> {
-        self.t[t.index()].ok_or_else(|| FaultKind::UnsetDescriptor { register: t.to_string() })
-    }
-
-    fn quant(&self, q: QReg) -> Result<QuantDesc, FaultKind> {
-        self.q[q.index()].ok_or_else(|| FaultKind::UnsetDescriptor { register: q.to_string() })
-    }
-
-    fn window(&self, w: WReg) -> Result<WindowDesc, FaultKind> {
-        self.w[w.index()].ok_or_else(|| FaultKind::UnsetDescriptor { register: w.to_string() })
     }
 }

@@ -1,7 +1,7 @@
 //! The step loop: scalar instructions, as many as follow each other.
 
 use super::{ControlCore, RegisterFile, constant};
-use crate::isa::{Insn, XReg};
+use crate::isa::{Insn, XReg, queue_insn};
 use crate::sim::fault::FaultKind;
 
 impl ControlCore<'_> {
@@ -92,7 +92,20 @@ impl ControlCore<'_> {
                     next = usize::try_from(target).unwrap_or(usize::MAX);
                     (rd, pc as i64 + 1)
                 }
-                _ => break,
+                Insn::TdescLoad { .. }
+                | Insn::TdescSet { .. }
+                | Insn::TdescAdd { .. }
+                | Insn::TdescMov { .. }
+                | Insn::QdescLoad { .. }
+                | Insn::QdescSet { .. }
+                | Insn::WdescLoad { .. }
+                | Insn::WdescSet { .. }
+                | Insn::LayerBegin { .. }
+                | Insn::LayerEnd { .. }
+                | Insn::Fence
+                | Insn::Host { .. }
+                | Insn::Halt
+                | queue_insn!() => break,
             };
             x[to.slot()] = value;
             x[0] = 0;

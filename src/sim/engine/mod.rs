@@ -4,13 +4,14 @@
 //! by default. They are byte-equal on every program.
 
 pub mod fast;
+mod kind;
 pub mod reference;
 
 use super::fault::FaultKind;
-use super::load::Loaded;
 use super::memory::Memory;
 use super::op::QueueOp;
 use crate::isa::Space;
+pub use kind::EngineKind;
 
 /// Executes operations.
 pub trait Engine {
@@ -52,37 +53,5 @@ pub trait Engine {
     /// accumulators. None if it cannot: what it has written then, the tiles themselves write again.
     fn execute_tall(&mut self, _pair: [&QueueOp; 2], _memory: &mut Memory) -> Option<u64> {
         None
-    }
-}
-
-/// Which engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum EngineKind {
-    /// Plain loops.
-    Reference,
-    /// The default.
-    #[default]
-    Fast,
-}
-
-impl EngineKind {
-    /// An engine for a program.
-    #[must_use]
-    pub fn make(self, loaded: &Loaded) -> Box<dyn Engine + Send> {
-        match self {
-            EngineKind::Reference => {
-                Box::new(reference::Reference::new(loaded.sizes, loaded.program.constants.len()))
-            }
-            EngineKind::Fast => Box::new(fast::Fast::new()),
-        }
-    }
-
-    /// `reference` or `fast`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            EngineKind::Reference => "reference",
-            EngineKind::Fast => "fast",
-        }
     }
 }

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::split;
 use crate::isa::Space;
-use crate::sim::op::{OpKind, QueueOp};
+use crate::sim::op::{OpKind, QueueOp, dma_op};
 use crate::sim::stream::Stream;
 
 /// By how many of its rows, one in so many and at least one, a band may be longer or shorter than the others: so much that
@@ -40,7 +40,22 @@ pub(super) fn rows(op: &QueueOp) -> Option<Range<u32>> {
     let (dst, origin) = match &op.kind {
         OpKind::Conv(c) | OpKind::Depthwise(c) => (&c.dst, c.origin),
         OpKind::MaxPool { dst, origin, .. } | OpKind::AvgPool { dst, origin, .. } => (dst, *origin),
-        _ => return None,
+        OpKind::Nop
+        | dma_op!()
+        | OpKind::Matmul { .. }
+        | OpKind::Requant { .. }
+        | OpKind::Store { .. }
+        | OpKind::Add { .. }
+        | OpKind::Mul { .. }
+        | OpKind::Lut { .. }
+        | OpKind::Rsum { .. }
+        | OpKind::Quantize { .. }
+        | OpKind::Dequantize { .. }
+        | OpKind::F1 { .. }
+        | OpKind::F2 { .. }
+        | OpKind::Fold { .. }
+        | OpKind::Softmax { .. }
+        | OpKind::Resize { .. } => return None,
     };
     let first = u32::try_from(origin[0]).ok()?;
     Some(first..first.checked_add(dst.dims[1])?)
@@ -63,7 +78,23 @@ impl Bands {
                     layer.travels |= src.space == Space::Dram && src.base >= writable
                 }
                 OpKind::Nop | OpKind::Requant { .. } | OpKind::MaxPool { .. } | OpKind::AvgPool { .. } => {}
-                _ => layer.travels = true,
+                OpKind::DmaPad { .. }
+                | OpKind::DmaFill { .. }
+                | OpKind::DmaCopy { .. }
+                | OpKind::DmaOut { .. }
+                | OpKind::Matmul { .. }
+                | OpKind::Store { .. }
+                | OpKind::Add { .. }
+                | OpKind::Mul { .. }
+                | OpKind::Lut { .. }
+                | OpKind::Rsum { .. }
+                | OpKind::Quantize { .. }
+                | OpKind::Dequantize { .. }
+                | OpKind::F1 { .. }
+                | OpKind::F2 { .. }
+                | OpKind::Fold { .. }
+                | OpKind::Softmax { .. }
+                | OpKind::Resize { .. } => layer.travels = true,
             }
         }
         Bands(layers)

@@ -10,7 +10,7 @@ use super::split;
 use crate::isa::{Queue, Space};
 use crate::sim::access::{Region, for_each_region, for_each_row, padded_dims};
 use crate::sim::memory::Memory;
-use crate::sim::op::{OpKind, QueueOp};
+use crate::sim::op::{OpKind, QueueOp, dma_op, vec_op};
 use crate::sim::stream::{Issued, Stream};
 
 /// What the clock costs for each instruction, as work of a product: the thread that computes it gets less else.
@@ -211,7 +211,7 @@ fn in_bands(ops: &[&QueueOp], bounds: &[u32], rows: &Range<u32>) -> Vec<(usize, 
 fn alike(stream: &Stream, a: &Tile, b: &Tile) -> bool {
     let operands = |tile: &Tile| match &stream.issued[tile.unit.seq].executed().kind {
         OpKind::Conv(c) | OpKind::Depthwise(c) => Some((c.src, c.weights)),
-        _ => None,
+        OpKind::Matmul { .. } | OpKind::Nop | dma_op!() | vec_op!() => None,
     };
     operands(a) == operands(b)
 }
@@ -249,14 +249,18 @@ struct Loads {
 impl Loads {
     /// Who gets a unit that is not cut, though it could be cut into so many parts; none if it is cut.
     fn alone(&mut self, stream: &Stream, unit: &Unit, parts: usize, least: usize) -> Option<usize> {
-        match &stream.issued[unit.seq].executed().kind {
-            OpKind::Conv(c) if parts == 1 => Some(self.loaded.get(&c.weights.base).copied().unwrap_or(least)),
-            OpKind::DmaIn { dst, .. } if parts == 1 || for_a_pixel(stream, unit.seq, dst.base) => {
-                self.loaded.insert(dst.base, least);
-                Some(least)
-            }
-            _ => (parts == 1).then_some(least),
+        let kind = &stream.issued[unit.seq].executed().kind;
+        if let OpKind::DmaIn { dst, .. } = kind
+            && (parts == 1 || for_a_pixel(stream, unit.seq, dst.base))
+        {
+            self.loaded.insert(dst.base, least);
+            return Some(least);
         }
+        let loader = match kind {
+            OpKind::Conv(c) => self.loaded.get(&c.weights.base).copied(),
+            OpKind::Depthwise(_) | OpKind::Matmul { .. } | OpKind::Nop | dma_op!() | vec_op!() => None,
+        };
+        (parts == 1).then(|| loader.unwrap_or(least))
     }
 }
 
@@ -265,8 +269,8 @@ fn for_a_pixel(stream: &Stream, seq: usize, weights: i64) -> bool {
     let near = stream.issued.iter().skip(seq + 1).take(NEAR);
     near.map(|i| &i.executed().kind)
         .find_map(|kind| match kind {
-            OpKind::Conv(c) if c.weights.base == weights => Some(c.dst.dims[1] * c.dst.dims[2] == 1),
-            _ => None,
+            OpKind::Conv(c) => (c.weights.base == weights).then(|| c.dst.dims[1] * c.dst.dims[2] == 1),
+            OpKind::Depthwise(_) | OpKind::Matmul { .. } | OpKind::Nop | dma_op!() | vec_op!() => None,
         })
         .unwrap_or(false)
 }

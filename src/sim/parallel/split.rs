@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::isa::{QuantMode, TensorDesc};
 use crate::sim::access::padded_dims;
 use crate::sim::clock::cost::macs;
-use crate::sim::op::{OpKind, QueueOp};
+use crate::sim::op::{OpKind, QueueOp, dma_op};
 
 /// Roughly how long an operation takes, in multiply-accumulates of a dense convolution.
 pub(super) fn work(kind: &OpKind) -> u64 {
@@ -18,7 +18,21 @@ pub(super) fn work(kind: &OpKind) -> u64 {
         OpKind::MaxPool { dst, window, .. } | OpKind::AvgPool { dst, window, .. } => {
             elements(dst) * 16 * u64::from(window.kernel[0]) * u64::from(window.kernel[1])
         }
-        _ => kind.dst().map_or(0, |d| elements(d) * d.etype.bytes() as u64 * 32),
+        OpKind::Nop
+        | dma_op!()
+        | OpKind::Requant { .. }
+        | OpKind::Store { .. }
+        | OpKind::Add { .. }
+        | OpKind::Mul { .. }
+        | OpKind::Lut { .. }
+        | OpKind::Rsum { .. }
+        | OpKind::Quantize { .. }
+        | OpKind::Dequantize { .. }
+        | OpKind::F1 { .. }
+        | OpKind::F2 { .. }
+        | OpKind::Fold { .. }
+        | OpKind::Softmax { .. }
+        | OpKind::Resize { .. } => kind.dst().map_or(0, |d| elements(d) * d.etype.bytes() as u64 * 32),
     }
 }
 
@@ -67,7 +81,17 @@ fn axis(kind: &OpKind, parts: u32) -> Option<usize> {
         | OpKind::Mul { .. }
         | OpKind::Lut { .. }
         | OpKind::Quantize { .. } => (0..3, true),
-        _ => return None,
+        // They stay whole. `dma.pad` writes a border of other rows than it reads; sums and tables of positions belong to
+        // all rows; the f32 lane is short.
+        OpKind::Nop
+        | OpKind::DmaPad { .. }
+        | OpKind::Matmul { .. }
+        | OpKind::Rsum { .. }
+        | OpKind::F1 { .. }
+        | OpKind::F2 { .. }
+        | OpKind::Fold { .. }
+        | OpKind::Softmax { .. }
+        | OpKind::Resize { .. } => return None,
     };
     let long = |axis: &usize| dst.dims[*axis] >= parts;
     let even =
@@ -111,7 +135,16 @@ fn part(op: &QueueOp, axis: usize, from: u32, n: u32) -> QueueOp {
             cut(a);
             cut(b);
         }
-        _ => {}
+        // What [`axis`] does not cut.
+        OpKind::Nop
+        | OpKind::DmaPad { .. }
+        | OpKind::Matmul { .. }
+        | OpKind::Rsum { .. }
+        | OpKind::F1 { .. }
+        | OpKind::F2 { .. }
+        | OpKind::Fold { .. }
+        | OpKind::Softmax { .. }
+        | OpKind::Resize { .. } => {}
     }
     op
 }

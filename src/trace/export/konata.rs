@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use super::each;
+use super::each::each;
 use crate::trace::{Filter, TraceError, TraceReader};
 
 pub(super) fn write(

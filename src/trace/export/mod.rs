@@ -1,5 +1,6 @@
 //! A trace in other forms.
 
+mod each;
 mod konata;
 mod perfetto;
 mod table;
@@ -40,18 +41,4 @@ pub fn export(
         Format::Perfetto => perfetto::write(trace, filter, out),
         Format::Konata => konata::write(trace, filter, out),
     }
-}
-
-/// Calls `f` for every wanted record until it fails.
-fn each(
-    trace: &mut TraceReader,
-    filter: &Filter,
-    mut f: impl FnMut(&super::Record) -> std::io::Result<()>,
-) -> Result<(), TraceError> {
-    let mut result = Ok(());
-    trace.read(filter, &mut |record| {
-        result = f(record);
-        result.is_ok()
-    })?;
-    Ok(result?)
 }

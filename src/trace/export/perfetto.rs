@@ -9,7 +9,8 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
-use super::each;
+use super::each::each;
+use crate::isa::limits::MAX_SPM;
 use crate::isa::{Queue, Space};
 use crate::trace::{Executed, Filter, Record, TraceError, TraceReader};
 
@@ -24,9 +25,6 @@ const CONTROL: u64 = 2;
 fn tracks(queue: Queue) -> u64 {
     1000 * (1 + queue.index() as u64)
 }
-
-/// The largest scratchpad that a machine may have.
-const MAX_SPM: u64 = 1 << 30;
 
 #[derive(Default)]
 struct State {

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde_json::{Map, Value, json};
 
-use super::each;
+use super::each::each;
 use crate::sim::clock::{Cause, awaited, unit};
 use crate::trace::{Executed, Filter, Record, TraceError, TraceReader};
 

@@ -1,7 +1,8 @@
-//! Generates `src/isa/kinds.rs`, `src/isa/generated.rs` and `isa/MANUAL.md` from `isa/rcn.toml`, and checks that the
-//! committed files are fresh. `RCN_BLESS=1 cargo test --test it generated` rewrites them.
+//! Generates `src/isa/kinds.rs`, `src/isa/generated.rs`, `src/sim/op/kind.rs` and `isa/MANUAL.md` from `isa/rcn.toml`, and
+//! checks that the committed files are fresh. `RCN_BLESS=1 cargo test --test it generated` rewrites them.
 
 mod manual;
+mod operation;
 mod rust;
 mod table;
 
@@ -33,6 +34,7 @@ fn generated_rust_is_fresh() {
     let table = table::load();
     ensure("src/isa/kinds.rs", &rust::kinds(&table));
     ensure("src/isa/generated.rs", &rust::generate(&table));
+    ensure("src/sim/op/kind.rs", &operation::generate(&table));
 }
 
 #[test]

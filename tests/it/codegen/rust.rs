@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::table::{DescField, Descriptor, Field, Insn, Kind, Table};
 
-const HEAD: &str =
+pub(super) const HEAD: &str =
     "// Generated from isa/rcn.toml by `RCN_BLESS=1 cargo test --test it generated`. Do not edit.\n\n";
 
 /// `src/isa/kinds.rs`: what operands are made of. It stands on nothing.
@@ -40,12 +40,28 @@ pub(super) fn generate(t: &Table) -> String {
         descriptor(&mut out, d);
     }
     opcode(&mut out, t);
+    for (name, what, control) in
+        [("control_insn", "of the control core", true), ("queue_insn", "for a queue", false)]
+    {
+        let group = t.insn.iter().filter(|i| (i.unit == "control") == control);
+        let list = group.map(|i| format!("$crate::isa::Insn::{} {{ .. }}", i.variant()));
+        patterns(&mut out, name, &format!("every instruction {what}"), list);
+    }
     instruction(&mut out, t);
     format_source(&out)
 }
 
+/// A macro that stands for a pattern: one of these.
+pub(super) fn patterns(out: &mut String, name: &str, what: &str, list: impl Iterator<Item = String>) {
+    let list = list.collect::<Vec<_>>().join(" | ");
+    let _ = write!(
+        out,
+        "/// A pattern: {what}.\nmacro_rules! {name} {{\n() => {{ {list} }};\n}}\npub(crate) use {name};\n\n"
+    );
+}
+
 /// rustfmt, so that the committed file passes `cargo fmt --check`.
-fn format_source(source: &str) -> String {
+pub(super) fn format_source(source: &str) -> String {
     use std::io::Write as _;
     let mut child = std::process::Command::new("rustfmt")
         .args(["--edition", "2024", "--emit", "stdout", "--quiet", "--config-path"])
@@ -218,7 +234,12 @@ fn timing(out: &mut String, t: &Table) {
         let variant: String = name.split('_').map(camel).collect();
         let _ = writeln!(out, "/// `{}`: {}\n{variant},", class.formula, class.doc);
     }
-    out.push_str("}\n\n");
+    out.push_str("}\n\nimpl Timing {\n/// Cycles, as the manual has them.\n#[must_use]\npub fn formula(self) -> &'static str {\nmatch self {\n");
+    for (name, class) in &t.timing {
+        let variant: String = name.split('_').map(camel).collect();
+        let _ = writeln!(out, "Self::{variant} => {:?},", class.formula);
+    }
+    out.push_str("}\n}\n}\n\n");
 }
 
 fn opcode(out: &mut String, t: &Table) {
@@ -330,15 +351,19 @@ fn instruction(out: &mut String, t: &Table) {
     for i in t.insn.iter().filter(|i| i.unit != "control") {
         let _ = writeln!(out, "Self::{} {{ wait, .. }} => *wait,", i.variant());
     }
-    out.push_str("_ => Wait::NONE,\n}\n}\n\n/// The instruction with other conditions; none if it takes no conditions and some are given.\n#[must_use]\npub fn with_wait(mut self, conds: Wait) -> Option<Self> {\nmatch &mut self {\n");
+    out.push_str("control_insn!() => Wait::NONE,\n}\n}\n\n/// The instruction with other conditions; none if it takes no conditions and some are given.\n#[must_use]\npub fn with_wait(mut self, conds: Wait) -> Option<Self> {\nmatch &mut self {\n");
     for i in t.insn.iter().filter(|i| i.unit != "control") {
         let _ = writeln!(out, "Self::{} {{ wait, .. }} => *wait = conds,", i.variant());
     }
-    out.push_str("_ if conds == Wait::NONE => {}\n_ => return None,\n}\nSome(self)\n}\n\n/// The queue that executes it; none for control instructions.\n#[must_use]\npub fn queue(&self) -> Option<Queue> {\nmatch self {\n");
-    for i in t.insn.iter().filter(|i| i.unit == "queue") {
-        let _ = writeln!(out, "Self::{} {{ queue, .. }} => Some(*queue),", i.variant());
+    out.push_str("control_insn!() => if conds != Wait::NONE { return None },\n}\nSome(self)\n}\n\n/// The queue that executes it; none for control instructions.\n#[must_use]\npub fn queue(&self) -> Option<Queue> {\nSome(match self {\n");
+    for i in t.insn.iter().filter(|i| i.unit != "control") {
+        let (field, queue) = match i.unit.as_str() {
+            "queue" => ("queue, ", "*queue".to_string()),
+            named => ("", format!("Queue::{}", camel(named))),
+        };
+        let _ = writeln!(out, "Self::{} {{ {field}.. }} => {queue},", i.variant());
     }
-    out.push_str("other => match other.opcode().info().unit {\nUnit::Queue(queue) => Some(queue),\n_ => None,\n},\n}\n}\n\n");
+    out.push_str("control_insn!() => return None,\n})\n}\n\n");
 
     out.push_str("/// The instruction word.\n#[must_use]\npub fn encode(&self) -> u128 {\nmatch *self {\n");
     for i in &t.insn {

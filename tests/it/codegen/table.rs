@@ -131,6 +131,10 @@ pub(super) struct Insn {
     pub format: String,
     pub unit: String,
     pub timing: String,
+    #[serde(default)]
+    pub op: String,
+    #[serde(default)]
+    pub record: String,
     pub syntax: String,
     #[serde(default)]
     pub reads: Vec<String>,
@@ -217,6 +221,13 @@ fn check(t: &Table) {
         let queue = ["dmain", "dmaout", "mac", "vec", "queue"].contains(&i.unit.as_str());
         assert!(queue || i.unit == "control", "{}: unknown unit {}", i.mnemonic, i.unit);
         assert_eq!(queue, format.fields.contains_key("cond0"), "{}: conditions belong to queues", i.mnemonic);
+        assert_eq!(
+            queue,
+            !i.op.is_empty(),
+            "{}: queue instructions, and no others, name an `op`",
+            i.mnemonic
+        );
+        assert!(i.writes.len() <= 1, "{}: writes more than one tensor", i.mnemonic);
     }
     assert!(t.format.keys().all(|f| formats.contains(f)), "a format is not used");
     assert!(t.timing.keys().all(|f| timings.contains(f)), "a timing class is not used");

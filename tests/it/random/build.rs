@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use rcar_iss::dtype::DType;
 use rcar_iss::isa::{
     AvgFlags, BlockGrid, Cond, EType, Float1, Float2, Fold, Insn, MacFlags, Opcode, Profile, QField, QReg,
     QuantDesc, QuantMode, Queue, RedFlags, Space, TField, TReg, TensorDesc, Unit, WField, WReg, Wait,
@@ -700,7 +701,47 @@ impl Builder {
                 let queue = self.random.pick(&Queue::ALL);
                 self.push(Insn::Qnop { queue, wait });
             }
-            _ => self.control(opcode),
+            Opcode::Nop
+            | Opcode::Li
+            | Opcode::Add
+            | Opcode::Sub
+            | Opcode::Mul
+            | Opcode::And
+            | Opcode::Or
+            | Opcode::Xor
+            | Opcode::Sll
+            | Opcode::Srl
+            | Opcode::Sra
+            | Opcode::Slt
+            | Opcode::Min
+            | Opcode::Max
+            | Opcode::Addi
+            | Opcode::Muli
+            | Opcode::Andi
+            | Opcode::Mini
+            | Opcode::Maxi
+            | Opcode::Beq
+            | Opcode::Bne
+            | Opcode::Blt
+            | Opcode::Bge
+            | Opcode::Jal
+            | Opcode::Jalr
+            | Opcode::LdD
+            | Opcode::LdW
+            | Opcode::TdescLoad
+            | Opcode::TdescSet
+            | Opcode::TdescAdd
+            | Opcode::TdescMov
+            | Opcode::QdescLoad
+            | Opcode::QdescSet
+            | Opcode::WdescLoad
+            | Opcode::WdescSet
+            | Opcode::LayerBegin
+            | Opcode::LayerEnd
+            | Opcode::Mark
+            | Opcode::Fence
+            | Opcode::Host
+            | Opcode::Halt => self.control(opcode),
         }
     }
 
@@ -839,7 +880,7 @@ impl Builder {
         self.constants.resize(WRITABLE as usize, 0);
         let operand = |address: i64| HostTensor {
             name: "x".into(),
-            dtype: "u8".into(),
+            dtype: DType::U8,
             shape: vec![16],
             address: address as u64,
         };
@@ -848,7 +889,7 @@ impl Builder {
         let input = TensorEntry {
             name: "x".into(),
             role: Role::Input,
-            dtype: "u8".into(),
+            dtype: DType::U8,
             shape: vec![16],
             place: rcar_iss::program::Place {
                 address: WRITABLE as u64,

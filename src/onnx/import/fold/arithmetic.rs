@@ -5,7 +5,7 @@ use super::super::super::proto::tensor_proto::DataType;
 use super::super::elementwise::broadcast;
 use super::super::node::OnnxNode;
 use super::super::value::{Refusal, unsupported};
-use super::bounded;
+use super::bound::{MOST_ELEMENTS, bounded};
 use super::convert::{Numbers, element};
 
 /// Shape and elements of a result.
@@ -276,7 +276,7 @@ fn range(inputs: &[&Constant]) -> Result<Made, Refusal> {
         return Err(Refusal::Malformed("start, limit and delta are not single numbers".into()));
     };
     let count = ((to.0 - from.0) / step.0).ceil().max(0.0);
-    if step.0 == 0.0 || count.is_nan() || count > super::MOST_ELEMENTS as f64 {
+    if step.0 == 0.0 || count.is_nan() || count > MOST_ELEMENTS as f64 {
         return unsupported(format!("a range of {count} elements"));
     }
     let count = count as usize;

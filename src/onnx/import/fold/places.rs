@@ -4,7 +4,7 @@ use super::super::super::constant::{Constant, Data};
 use super::super::node::OnnxNode;
 use super::super::value::{Refusal, unsupported};
 use super::arithmetic::Made;
-use super::bounded;
+use super::bound::bounded;
 use super::convert::{Numbers, element};
 
 /// What the node computes; none if it is no operator of this file, or does arithmetic with what it moves.

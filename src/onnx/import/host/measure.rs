@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use prost::Message;
 
 use super::super::Importer;
-use super::super::dtype_of;
+use super::super::declared::dtype_of;
 use super::super::node::OnnxNode;
 use super::super::value::{Refusal, Value, unsupported};
 use super::{Island, named};
@@ -45,7 +45,7 @@ impl<'a> Importer<'a> {
         let dtype = known.and_then(|t| dtype_of(*t as i32));
         let dtype = match (dtype, first.element) {
             (Some(wide @ (DType::S64 | DType::Bool)), Element::S32) => Some(wide),
-            (_, element) => DType::from_name(element.name()),
+            (_, element) => element.dtype(),
         };
         match dtype {
             Some(dtype) => Ok((first.shape, dtype)),
@@ -139,7 +139,7 @@ impl<'a> Importer<'a> {
         let mut room = MOST_BYTES;
         for (name, id) in &part.inputs {
             let t = self.graph.tensor(*id);
-            let element = Element::from_name(t.dtype.name()).unwrap_or(Element::F32);
+            let element = Element::from(t.dtype);
             let elements = t.shape.iter().try_fold(t.dtype.bytes(), |n, d| n.checked_mul(*d));
             let Some(bytes) = elements.filter(|n| *n <= room) else {
                 return unsupported(format!("\"{name}\" of shape {:?} is too large for the host", t.shape));

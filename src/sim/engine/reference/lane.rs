@@ -1,6 +1,6 @@
 //! The f32 lane, softmax and resize.
 
-use super::{Access, for_each};
+use super::access::{Access, for_each};
 use crate::isa::{EType, Float1, Float2, Fold, QuantDesc, TensorDesc};
 use crate::numeric;
 

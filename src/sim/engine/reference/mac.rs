@@ -1,6 +1,6 @@
 //! The MAC array: `start + Σ (a − za)(w − zw)`.
 
-use super::{Access, for_each};
+use super::access::{Access, for_each};
 use crate::isa::{BlockGrid, EType, Space, TensorDesc};
 use crate::numeric;
 use crate::sim::op::{ConvOp, Pruned};

@@ -1,6 +1,6 @@
 //! DMA: copies, padding, fills.
 
-use super::{Access, address, for_each};
+use super::access::{Access, address, for_each};
 use crate::isa::{TensorDesc, WindowDesc};
 
 /// `dst[i] ← src[i]`.

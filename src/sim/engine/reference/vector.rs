@@ -1,7 +1,7 @@
 //! The vector unit.
 
+use super::access::{Access, for_each};
 use super::mac::finish;
-use super::{Access, for_each};
 use crate::isa::{EType, QuantDesc, QuantMode, Space, TensorDesc, WindowDesc};
 use crate::numeric::{self, AddRescales, Average, Rescale};
 

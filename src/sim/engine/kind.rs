@@ -1,0 +1,37 @@
+//! Which engine.
+
+use super::Engine;
+use super::{fast, reference};
+use crate::sim::load::Loaded;
+
+/// Which engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EngineKind {
+    /// Plain loops.
+    Reference,
+    /// The default.
+    #[default]
+    Fast,
+}
+
+impl EngineKind {
+    /// An engine for a program.
+    #[must_use]
+    pub fn make(self, loaded: &Loaded) -> Box<dyn Engine + Send> {
+        match self {
+            EngineKind::Reference => {
+                Box::new(reference::Reference::new(loaded.sizes, loaded.program.constants.len()))
+            }
+            EngineKind::Fast => Box::new(fast::Fast::new()),
+        }
+    }
+
+    /// `reference` or `fast`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            EngineKind::Reference => "reference",
+            EngineKind::Fast => "fast",
+        }
+    }
+}

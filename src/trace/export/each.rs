@@ -1,0 +1,17 @@
+//! The records that are wanted.
+
+use super::super::{Filter, Record, TraceError, TraceReader};
+
+/// Calls `f` for every wanted record until it fails.
+pub(super) fn each(
+    trace: &mut TraceReader,
+    filter: &Filter,
+    mut f: impl FnMut(&Record) -> std::io::Result<()>,
+) -> Result<(), TraceError> {
+    let mut result = Ok(());
+    trace.read(filter, &mut |record| {
+        result = f(record);
+        result.is_ok()
+    })?;
+    Ok(result?)
+}
