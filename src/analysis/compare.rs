@@ -336,7 +336,7 @@ fn one_run(
     let meta = &loaded.program().meta;
     let mut host = FloatHost::new();
     let mut watch =
-        Watch { meta, values, seen: BTreeMap::new(), accumulators: BTreeMap::new(), isolated: false };
+        Recorder { meta, values, seen: BTreeMap::new(), accumulators: BTreeMap::new(), isolated: false };
     session.run(inputs, &mut host, &mut watch)?;
     let accumulated = std::mem::take(&mut watch.seen);
     watch.isolated = true;
@@ -429,7 +429,7 @@ fn channel_axis(meta: &Meta, tensor: &TensorEntry) -> (usize, usize) {
 }
 
 /// Takes the real values of matched tensors, and the greatest accumulators.
-struct Watch<'a> {
+struct Recorder<'a> {
     meta: &'a Meta,
     values: &'a Values,
     seen: BTreeMap<String, Vec<f32>>,
@@ -438,7 +438,7 @@ struct Watch<'a> {
     isolated: bool,
 }
 
-impl Observer for Watch<'_> {
+impl Observer for Recorder<'_> {
     const SEES: Sees = Sees::Operations;
 
     fn layer_end(&mut self, layer: u32, memory: &Memory) {

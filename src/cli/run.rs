@@ -192,7 +192,7 @@ fn one(
 ) -> Result<Finished, Failure> {
     let meta = &loaded.program().meta;
     let values: Vec<(&str, &[u8])> = inputs.bound.iter().map(|b| (b.name.as_str(), b.sample(at))).collect();
-    let mut watch = Watch { meta, dump: None, failed: None, progress };
+    let mut watch = LayerDumps { meta, dump: None, failed: None, progress };
     if let Some(dir) = &args.dump_layers {
         let selection = if args.dump_layer.is_empty() {
             Selection::All
@@ -238,14 +238,14 @@ fn one(
 }
 
 /// Dumps tensors at the end of their layer, and counts layers.
-struct Watch<'a> {
+struct LayerDumps<'a> {
     meta: &'a Meta,
     dump: Option<DumpWriter>,
     failed: Option<Failure>,
     progress: &'a Progress,
 }
 
-impl Observer for Watch<'_> {
+impl Observer for LayerDumps<'_> {
     const SEES: Sees = Sees::Layers;
 
     fn layer_end(&mut self, layer: u32, memory: &Memory) {

@@ -21,7 +21,7 @@ use crate::float::Engine;
 use crate::onnx::proto::ModelProto;
 use crate::quantize::{self, Input, Inputs, Method, Settings, TensorSettings};
 use crate::tensor_file::Element;
-use crate::tune::{self, Candidate, Goal, Item, State, Task, TuneError, Tuned, Watch};
+use crate::tune::{self, Candidate, Goal, Item, Reporter, State, Task, TuneError, Tuned};
 
 /// Methods that tensors in 8 bits choose from.
 const METHODS: [Method; 4] =
@@ -246,7 +246,7 @@ struct Keeper {
     failed: AtomicBool,
 }
 
-impl Watch for Keeper {
+impl Reporter for Keeper {
     fn begin(&self, what: &'static str, steps: usize) {
         if let Ok(mut progress) = self.progress.lock() {
             if let Some(old) = progress.take() {

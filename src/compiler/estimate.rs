@@ -90,7 +90,7 @@ const CONTROL: i64 = 5;
 
 impl Cost {
     fn of(layer: &TileLayer, machine: &Machine) -> Cost {
-        let mut walk = Walk { machine, vars: BTreeMap::new(), cost: Cost::default() };
+        let mut walk = Counter { machine, vars: BTreeMap::new(), cost: Cost::default() };
         walk.list(&layer.body, 1, true);
         walk.cost
     }
@@ -124,13 +124,13 @@ impl Before {
     }
 }
 
-struct Walk<'a> {
+struct Counter<'a> {
     machine: &'a Machine,
     vars: BTreeMap<Var, i64>,
     cost: Cost,
 }
 
-impl Walk<'_> {
+impl Counter<'_> {
     /// Adds statements that are executed `times` times; `entry`: this is the first trip of all loops around.
     fn list(&mut self, body: &[Stmt], times: i64, entry: bool) {
         for s in body {
@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn a_transfer_without_gaps_is_one_run() {
         let machine = Machine::named("rcn-m").unwrap();
-        let walk = Walk { machine: &machine, vars: BTreeMap::new(), cost: Cost::default() };
+        let walk = Counter { machine: &machine, vars: BTreeMap::new(), cost: Cost::default() };
         let buffer = super::super::tile::Buffer::new(0, 0);
         let mut view = View {
             space: crate::isa::Space::Dram,

@@ -27,7 +27,7 @@ pub(super) struct Conditions {
 pub(super) fn conditions(layers: &[Vec<&[Stmt]>]) -> Conditions {
     let mut assumed = Extra::default();
     loop {
-        let mut walk = Walk::new(&assumed);
+        let mut walk = Unrolled::new(&assumed);
         for block in layers.iter().flatten() {
             walk.block(block);
         }
@@ -127,7 +127,7 @@ struct Issued {
 }
 
 #[derive(Default)]
-struct Lane {
+struct QueueOrder {
     issued: u64,
     clock: Clock,
     entries: VecDeque<Issued>,
@@ -191,9 +191,9 @@ impl Found {
     }
 }
 
-struct Walk<'a> {
+struct Unrolled<'a> {
     extra: &'a Extra,
-    lanes: [Lane; 4],
+    lanes: [QueueOrder; 4],
     vars: BTreeMap<Var, i64>,
     open: Vec<Open>,
     /// Numbers of the next operation and loop in the text.
@@ -202,9 +202,9 @@ struct Walk<'a> {
     found: Found,
 }
 
-impl<'a> Walk<'a> {
-    fn new(extra: &'a Extra) -> Walk<'a> {
-        Walk {
+impl<'a> Unrolled<'a> {
+    fn new(extra: &'a Extra) -> Unrolled<'a> {
+        Unrolled {
             extra,
             lanes: Default::default(),
             vars: BTreeMap::new(),

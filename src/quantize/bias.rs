@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use super::QuantizeError;
-use super::calibrate::{Inputs, Walk};
+use super::calibrate::{FloatRuns, Inputs};
 use super::network::{Floats, Network};
 use super::parameters::Parameters;
 use super::places::{Places, WeightPlace};
@@ -52,7 +52,7 @@ pub fn correct_biases(
     }
     let stream =
         Stream::load(engine, onnx::float_network(&doubled), &wanted).map_err(QuantizeError::Float)?;
-    let shifts = measured(&Walk { stream: &stream, inputs, threads, step })?;
+    let shifts = measured(&FloatRuns { stream: &stream, inputs, threads, step })?;
     let Some(graph) = &mut model.graph else { return Ok((model, 0)) };
     let mut corrected = 0;
     for error in &errors {
@@ -141,9 +141,9 @@ impl InOrder {
     }
 }
 
-fn measured(walk: &Walk<'_>) -> Result<Means, QuantizeError> {
+fn measured(runs: &FloatRuns<'_>) -> Result<Means, QuantizeError> {
     let ordered = Mutex::new(InOrder::default());
-    walk.run(&Sums::default, &|_, _| (), &|at, sums: &mut Sums| {
+    runs.run(&Sums::default, &|_, _| (), &|at, sums: &mut Sums| {
         // A poisoned lock means that another worker panicked: its panic is what the user sees.
         if let Ok(mut ordered) = ordered.lock() {
             ordered.take(at, std::mem::take(&mut sums.means));

@@ -58,9 +58,9 @@ pub fn calibrate(
         return Err(QuantizeError::NoInputs);
     }
     let stream = Stream::load(engine, onnx::float_network(model), tensors).map_err(QuantizeError::Float)?;
-    let walk = Walk { stream: &stream, inputs, threads, step };
+    let runs = FloatRuns { stream: &stream, inputs, threads, step };
     let masks = Arc::new(Masks::of(model));
-    let workers = walk.run(
+    let workers = runs.run(
         &|| Own { masks: Arc::clone(&masks), ..Own::default() },
         &|at, own: &mut Own| own.at = at,
         &|at, own: &mut Own| match own.odd.take() {
@@ -81,7 +81,7 @@ pub fn calibrate(
 }
 
 /// A network run over inputs on several threads.
-pub(super) struct Walk<'a> {
+pub(super) struct FloatRuns<'a> {
     pub(super) stream: &'a Stream,
     pub(super) inputs: &'a dyn Inputs,
     pub(super) threads: usize,
@@ -89,7 +89,7 @@ pub(super) struct Walk<'a> {
     pub(super) step: &'a (dyn Fn() + Sync),
 }
 
-impl Walk<'_> {
+impl FloatRuns<'_> {
     /// Each thread has an observer of its own, made by `new`. `before` and `after` are called for each input.
     /// Of several errors that of the first input is told.
     pub(super) fn run<O: Observer>(

@@ -44,7 +44,7 @@ struct Entry {
 }
 
 #[derive(Debug, Clone, Default)]
-struct Lane {
+struct QueueHistory {
     issued: u64,
     /// Vector clocks of the last instructions, oldest first.
     clocks: VecDeque<Clock>,
@@ -52,7 +52,7 @@ struct Lane {
     entries: VecDeque<Entry>,
 }
 
-impl Lane {
+impl QueueHistory {
     /// The vector clock of the instruction `count`, with itself.
     fn clock(&self, queue: usize, count: u64) -> Clock {
         let back = (self.issued - count) as usize;
@@ -71,7 +71,7 @@ impl Lane {
 /// Follows a program's queue instructions in program order.
 #[derive(Debug, Clone, Default)]
 pub struct RaceChecker {
-    lanes: [Lane; 4],
+    lanes: [QueueHistory; 4],
     /// What precedes everything issued from now on.
     floor: Clock,
     /// First DRAM byte that can be written: below it nothing can race.

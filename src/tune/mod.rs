@@ -13,7 +13,7 @@ mod state;
 
 pub use item::Item;
 pub use measure::Candidate;
-pub use search::{Evaluation, Goal, Task, Tuned, Watch, tune};
+pub use search::{Evaluation, Goal, Reporter, Task, Tuned, tune};
 pub use state::{Point, State};
 
 use crate::quantize::QuantizeError;

@@ -102,21 +102,21 @@ pub struct Tuned {
 }
 
 /// What the search reports while it works, and where it keeps what it measured.
-pub trait Watch: Sync {
+pub trait Reporter: Sync {
     /// A part of the work begins, of so many steps.
     fn begin(&self, what: &'static str, steps: usize);
     /// A step is done; here is everything that is known.
     fn step(&self, state: &State);
 }
 
-impl Watch for () {
+impl Reporter for () {
     fn begin(&self, _: &'static str, _: usize) {}
     fn step(&self, _: &State) {}
 }
 
 struct Search<'a> {
     task: &'a Task<'a>,
-    watch: &'a dyn Watch,
+    watch: &'a dyn Reporter,
     reference: Outputs,
     state: Mutex<State>,
     methods: BTreeMap<String, Method>,
@@ -126,7 +126,7 @@ struct Search<'a> {
 ///
 /// # Errors
 /// A model cannot be quantized, compiled or run.
-pub fn tune(task: &Task<'_>, state: State, watch: &dyn Watch) -> Result<Tuned, TuneError> {
+pub fn tune(task: &Task<'_>, state: State, watch: &dyn Reporter) -> Result<Tuned, TuneError> {
     let state =
         if state.key == task.key { state } else { State { key: task.key.clone(), ..State::default() } };
     let reference = float_run(&task.engine, task.clean, task.inputs)?;

@@ -53,7 +53,7 @@ impl Matrix {
 
 /// Extents of a tile: rows, columns, reduction.
 #[derive(Clone, Copy)]
-struct Tile {
+struct Extents {
     m: i64,
     n: i64,
     k: i64,
@@ -66,8 +66,8 @@ struct Product {
     y: Matrix,
     sums: EType,
     quant: Quant,
-    extents: Tile,
-    tile: Tile,
+    extents: Extents,
+    tile: Extents,
     /// Left, right, result.
     buffers: [Buffer; 3],
 }
@@ -91,12 +91,12 @@ impl Lowering<'_> {
         let b = matrix(self.input(node, 1)?, 1)?;
         let y = matrix(self.output(node)?, 2)?;
         let extent = |i: usize, back: usize| shapes[i][shapes[i].len() - back] as i64;
-        let extents = Tile { m: extent(0, 2), n: extent(1, 1), k: extent(0, 1) };
+        let extents = Extents { m: extent(0, 2), n: extent(1, 1), k: extent(0, 1) };
         let wide = a.storage.etype.bytes() > 1 || b.storage.etype.bytes() > 1;
         let sums = if wide { EType::S64 } else { EType::S32 };
         let sizes = [&a, &b, &y].map(|m| m.storage.etype.bytes() as i64);
-        let bytes = |t: Tile| [t.m * t.k * sizes[0], t.k * t.n * sizes[1], t.m * t.n * sizes[2]];
-        let fits = |t: Tile| {
+        let bytes = |t: Extents| [t.m * t.k * sizes[0], t.k * t.n * sizes[1], t.m * t.n * sizes[2]];
+        let fits = |t: Extents| {
             bytes(t).iter().map(|b| next_multiple(*b, 64)).sum::<i64>() <= self.room
                 && t.m * t.n * sums.bytes() as i64 <= self.machine.acc.bytes as i64 / 2
                 && t.k <= max_reduction(sums) as i64
@@ -105,10 +105,10 @@ impl Lowering<'_> {
         let half = |n: i64| (n + 1) / 2;
         while !fits(tile) {
             tile = match tile {
-                Tile { m, n, .. } if m >= n && m > 16 => Tile { m: half(m), ..tile },
-                Tile { n, .. } if n > 16 => Tile { n: half(n), ..tile },
-                Tile { k, .. } if k > 64 => Tile { k: half(k), ..tile },
-                Tile { m, .. } if m > 1 => Tile { m: half(m), ..tile },
+                Extents { m, n, .. } if m >= n && m > 16 => Extents { m: half(m), ..tile },
+                Extents { n, .. } if n > 16 => Extents { n: half(n), ..tile },
+                Extents { k, .. } if k > 64 => Extents { k: half(k), ..tile },
+                Extents { m, .. } if m > 1 => Extents { m: half(m), ..tile },
                 _ => {
                     let need = bytes(tile).iter().sum();
                     return Err(too_large(node, "scratchpad", need, self.machine.spm.bytes));

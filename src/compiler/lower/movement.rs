@@ -297,7 +297,7 @@ impl Lowering<'_> {
         let first = spm.take(used).ok_or_else(|| full(used))?;
         let second = if middle.is_some() { Some(spm.take(used).ok_or_else(|| full(used))?) } else { None };
         let mut nest = Nest::default();
-        let mut walk = Walk {
+        let mut walk = CopyLoops {
             copy,
             axes: &axes,
             tile: &tile,
@@ -311,7 +311,7 @@ impl Lowering<'_> {
 }
 
 /// Builds the loops of a copy, outermost axis first.
-struct Walk<'a> {
+struct CopyLoops<'a> {
     copy: &'a Copy,
     axes: &'a [[i64; 3]],
     tile: &'a [i64],
@@ -321,7 +321,7 @@ struct Walk<'a> {
     to: Expr,
 }
 
-impl Walk<'_> {
+impl CopyLoops<'_> {
     fn axis(&mut self, nest: &mut Nest, index: usize, extents: Vec<Expr>) -> Result<Vec<Stmt>, CompileError> {
         let Some([extent, from, to]) = self.axes.get(index).copied() else {
             return Ok(self.step(&extents));

@@ -13,7 +13,7 @@ use crate::isa::limits::MAX_EXTENT;
 use crate::numeric;
 
 /// How an axis of the output reads the input.
-struct Piece {
+struct AxisPart {
     from: i64,
     to: i64,
     /// Extent, step in the input, step in the output.
@@ -22,7 +22,7 @@ struct Piece {
 
 /// Splits a list of input indices (negative ones are left out) into pieces of constant step; repetitions of elements,
 /// and of whole runs, are one piece.
-fn pieces(list: &[i64]) -> Vec<Piece> {
+fn pieces(list: &[i64]) -> Vec<AxisPart> {
     let arithmetic = |l: &[i64]| {
         let step = if l.len() > 1 { l[1] - l[0] } else { 1 };
         l.windows(2).all(|w| w[1] - w[0] == step).then_some(step)
@@ -30,7 +30,7 @@ fn pieces(list: &[i64]) -> Vec<Piece> {
     let n = list.len();
     if n > 0 && list.iter().all(|i| *i >= 0) {
         if let Some(step) = arithmetic(list) {
-            return vec![Piece { from: list[0], to: 0, loops: vec![(n, step, 1)] }];
+            return vec![AxisPart { from: list[0], to: 0, loops: vec![(n, step, 1)] }];
         }
         for r in (2..n).filter(|r| n.is_multiple_of(*r)) {
             let firsts: Vec<i64> = list.chunks(r).map(|c| c[0]).collect();
@@ -38,11 +38,11 @@ fn pieces(list: &[i64]) -> Vec<Piece> {
                 && let Some(step) = arithmetic(&firsts)
             {
                 let loops = vec![(n / r, step, r as i64), (r, 0, 1)];
-                return vec![Piece { from: list[0], to: 0, loops }];
+                return vec![AxisPart { from: list[0], to: 0, loops }];
             }
             if let (true, Some(step)) = (list.chunks(r).all(|c| c == &list[..r]), arithmetic(&list[..r])) {
                 let loops = vec![(n / r, 0, r as i64), (r, step, 1)];
-                return vec![Piece { from: list[0], to: 0, loops }];
+                return vec![AxisPart { from: list[0], to: 0, loops }];
             }
         }
     }
@@ -58,7 +58,7 @@ fn pieces(list: &[i64]) -> Vec<Piece> {
         while end < n && list[end] >= 0 && list[end] - list[end - 1] == step {
             end += 1;
         }
-        out.push(Piece { from: list[at], to: at as i64, loops: vec![(end - at, step, 1)] });
+        out.push(AxisPart { from: list[at], to: at as i64, loops: vec![(end - at, step, 1)] });
         at = end;
     }
     out

@@ -26,7 +26,7 @@ struct Running {
 
 /// A queue.
 #[derive(Debug, Clone, Default)]
-struct Lane {
+struct QueueState {
     waiting: VecDeque<Waiting>,
     depth: usize,
     /// Idle cycles that the next instruction to start will answer for.
@@ -56,7 +56,7 @@ pub struct EventClock<'m> {
     now: u64,
     /// The last cycle whose events have happened; causes are counted up to it.
     at: u64,
-    lanes: [Lane; 4],
+    lanes: [QueueState; 4],
     /// Instructions of each queue that have ended.
     ended: [u64; 4],
     /// MAC array and vector unit.
@@ -90,7 +90,7 @@ impl<'m> EventClock<'m> {
             machine,
             now: 0,
             at: 0,
-            lanes: depths.map(|d| Lane { depth: d as usize, ..Lane::default() }),
+            lanes: depths.map(|d| QueueState { depth: d as usize, ..QueueState::default() }),
             ended: [0; 4],
             running: [None, None],
             dma: Default::default(),

@@ -1,7 +1,8 @@
 //! The f32 lane, softmax and resize, row by row.
 
 use super::rows::{
-    Elements, Piece, for_pieces, for_rows, pad_lanes, read, read_float_piece, read_floats, row_address, write,
+    Elements, RowPart, for_pieces, for_rows, pad_lanes, read, read_float_piece, read_floats, row_address,
+    write,
 };
 use super::scratch::Scratch;
 use crate::isa::{EType, Float1, Float2, Fold, QuantDesc, Space, TensorDesc};
@@ -70,7 +71,7 @@ pub(super) fn float2(
 }
 
 /// A function of two elements, where a kernel can; false, and nothing done, if not.
-fn by_rows(level: Level, m: &mut Memory, of: [&TensorDesc; 3], piece: Piece, op: Float2) -> bool {
+fn by_rows(level: Level, m: &mut Memory, of: [&TensorDesc; 3], piece: RowPart, op: Float2) -> bool {
     let fits = |d: &TensorDesc| d.space == Space::Spm && matches!(d.strides[3], 0 | 4);
     if !of.into_iter().all(fits) || of[0].strides[3] != 4 {
         return false;

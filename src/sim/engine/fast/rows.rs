@@ -27,7 +27,7 @@ pub(super) const PIECE: usize = 1024;
 
 /// Part of a row.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Piece {
+pub(super) struct RowPart {
     /// The row.
     pub(super) row: [i64; 3],
     /// First element, and how many.
@@ -35,7 +35,7 @@ pub(super) struct Piece {
     pub(super) n: usize,
 }
 
-impl Piece {
+impl RowPart {
     /// Where it begins in a tensor.
     pub(super) fn address(&self, d: &TensorDesc) -> i64 {
         row_address(d, self.row) + self.first as i64 * d.strides[3]
@@ -43,11 +43,11 @@ impl Piece {
 }
 
 /// Calls `f` for every piece of every row.
-pub(super) fn for_pieces(dims: [u32; 4], mut f: impl FnMut(Piece)) {
+pub(super) fn for_pieces(dims: [u32; 4], mut f: impl FnMut(RowPart)) {
     let len = dims[3] as usize;
     for_rows(dims, |row| {
         for first in (0..len).step_by(PIECE) {
-            f(Piece { row, first, n: (len - first).min(PIECE) });
+            f(RowPart { row, first, n: (len - first).min(PIECE) });
         }
     });
 }
@@ -91,7 +91,7 @@ impl<const N: usize> Elements<N> {
 }
 
 /// Reads a piece of integers into `to`, which is resized.
-pub(super) fn read_piece(level: Level, m: &Memory, d: &TensorDesc, piece: Piece, to: &mut Vec<i32>) {
+pub(super) fn read_piece(level: Level, m: &Memory, d: &TensorDesc, piece: RowPart, to: &mut Vec<i32>) {
     let (start, n, size) = (piece.address(d), piece.n, d.etype.bytes());
     if d.strides[3] == 0 {
         read(m, d, start, 1, to);
@@ -105,7 +105,7 @@ pub(super) fn read_piece(level: Level, m: &Memory, d: &TensorDesc, piece: Piece,
 }
 
 /// Writes a piece of integers that fit the type.
-pub(super) fn write_piece(level: Level, m: &mut Memory, d: &TensorDesc, piece: Piece, values: &[i32]) {
+pub(super) fn write_piece(level: Level, m: &mut Memory, d: &TensorDesc, piece: RowPart, values: &[i32]) {
     let (start, size) = (piece.address(d), d.etype.bytes());
     if d.strides[3] == size as i64 && size <= 2 {
         pack::narrow(level, m.write(d.space, start, values.len() * size), size, values);
@@ -115,7 +115,7 @@ pub(super) fn write_piece(level: Level, m: &mut Memory, d: &TensorDesc, piece: P
 }
 
 /// Reads a piece of floats into `to`, which is resized.
-pub(super) fn read_float_piece(m: &Memory, d: &TensorDesc, piece: Piece, to: &mut Vec<f32>) {
+pub(super) fn read_float_piece(m: &Memory, d: &TensorDesc, piece: RowPart, to: &mut Vec<f32>) {
     if d.strides[3] == 0 {
         read_floats(m, d, piece.address(d), 1, to);
         to.resize(piece.n, to.first().copied().unwrap_or(0.0));

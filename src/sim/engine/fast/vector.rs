@@ -3,7 +3,7 @@
 use super::lane::write_floats;
 use super::multipliers::{multipliers, rescales};
 use super::rows::{
-    Elements, PIECE, Piece, for_pieces, for_rows, pad_lanes, read, read_float_piece, read_piece, read_wide,
+    Elements, PIECE, RowPart, for_pieces, for_rows, pad_lanes, read, read_float_piece, read_piece, read_wide,
     row_address, write, write_piece,
 };
 use super::scratch::Scratch;
@@ -186,7 +186,7 @@ fn rows_lie_dense(d: &TensorDesc) -> bool {
 }
 
 /// Where a piece begins; none if kernels for whole rows do not take the tensors.
-fn places<const N: usize>(of: [&TensorDesc; N], piece: Piece) -> Option<[usize; N]> {
+fn places<const N: usize>(of: [&TensorDesc; N], piece: RowPart) -> Option<[usize; N]> {
     let mut to = [0; N];
     for (to, d) in to.iter_mut().zip(of) {
         *to = usize::try_from(piece.address(d)).ok().filter(|_| rows_lie_dense(d))?;
