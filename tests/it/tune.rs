@@ -7,7 +7,7 @@ use rcar_iss::float::Engine;
 use rcar_iss::machine::Machine;
 use rcar_iss::onnx::ImportOptions;
 use rcar_iss::quantize::{self, Choice, Method, Places};
-use rcar_iss::tune::{self, Goal, State, Task, Watch};
+use rcar_iss::tune::{self, Goal, State, Task, Reporter};
 
 use crate::quantize::{float_model, inputs};
 
@@ -15,7 +15,7 @@ use crate::quantize::{float_model, inputs};
 #[derive(Default)]
 struct Keep(std::sync::Mutex<(State, usize)>);
 
-impl Watch for Keep {
+impl Reporter for Keep {
     fn begin(&self, _: &'static str, _: usize) {}
 
     fn step(&self, state: &State) {

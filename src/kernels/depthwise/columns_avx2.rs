@@ -5,10 +5,6 @@
 //! fit a byte, two rows are, as words.
 
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
-#![expect(
-    clippy::needless_range_loop,
-    reason = "where iterators are not inlined, sums leave their registers"
-)]
 
 use std::arch::x86_64::*;
 

@@ -1,10 +1,6 @@
 //! Requantization on 256 bits: what [`avx512`](super::avx512) does on 512, in the registers that hold the sums.
 
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
-#![expect(
-    clippy::needless_range_loop,
-    reason = "where iterators are not inlined, sums leave their registers"
-)]
 
 use std::arch::x86_64::*;
 
