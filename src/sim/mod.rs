@@ -44,7 +44,7 @@ mod zero_copy;
 
 pub use engine::EngineKind;
 pub use fault::{Fault, FaultKind};
-pub use load::{Limits, LoadError, Loaded};
+pub use load::{Decoded, Limits, LoadError, Loaded};
 pub use memory::Memory;
 pub use observer::{Observer, Sees};
 pub use op::{OpKind, QueueOp};

@@ -4,16 +4,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::clock::cost::Cost;
 use super::clock::{ClockReport, EventClock};
-use super::control::{self, ControlCore, Sink};
+use super::control::{self, Sink};
+use super::engine::reference::Reference;
 use super::engine::{Engine, EngineKind};
 use super::fault::{Fault, FaultKind};
-use super::load::{self, Loaded, host_bytes};
+use super::load::{Checks, Decoded, Loaded, complete, host_bytes};
 use super::memory::{Memory, cover, dtype_bytes};
 use super::observer::{Observer, Sees};
 use super::op::QueueOp;
 use super::parallel::pool::Pool;
 use super::stream::{Step, Stream, Walk};
-use super::validate;
 use super::written::Written;
 use crate::isa::Space;
 use crate::program::{HostEntry, PlaceMemory, Role, TensorEntry};
@@ -95,7 +95,9 @@ pub fn worthwhile(loaded: &Loaded, threads: usize) -> usize {
 
 /// Memories and an engine for one program; runs any number of inputs, one after the other.
 pub struct Session<'a> {
-    loaded: &'a Loaded,
+    decoded: &'a Decoded,
+    /// What the load knows of it; none: every operation is checked when it is executed.
+    loaded: Option<&'a Loaded>,
     memory: Memory,
     engine: Box<dyn Engine + Send>,
     /// Workers, if there is more than one thread.
@@ -108,14 +110,29 @@ impl<'a> Session<'a> {
     /// Allocates the memories.
     #[must_use]
     pub fn new(loaded: &'a Loaded, engine: EngineKind) -> Session<'a> {
-        Session::with_engine(loaded, engine.make(loaded))
+        Session::with_engine(loaded, engine.make(loaded.decoded()))
     }
 
     /// The same with an engine of one's own.
     #[must_use]
     pub fn with_engine(loaded: &'a Loaded, engine: Box<dyn Engine + Send>) -> Session<'a> {
-        let memory = Memory::new(loaded.program.constants.clone(), &loaded.sizes);
-        Session { loaded, memory, engine, pool: None, left: false }
+        Session::for_one_thread(loaded.decoded(), Some(loaded), engine)
+    }
+
+    /// A program that nobody has checked, with the reference engine, which then finds what a load would find, but for
+    /// races: each operation is checked before it is executed, and what it reads must have been written.
+    #[must_use]
+    pub fn of_decoded(decoded: &'a Decoded) -> Session<'a> {
+        Session::for_one_thread(decoded, None, Box::new(Reference::of(decoded)))
+    }
+
+    fn for_one_thread(
+        decoded: &'a Decoded,
+        loaded: Option<&'a Loaded>,
+        engine: Box<dyn Engine + Send>,
+    ) -> Session<'a> {
+        let memory = Memory::new(decoded.program.constants.clone(), &decoded.sizes);
+        Session { decoded, loaded, memory, engine, pool: None, left: false }
     }
 
     /// The same on several threads, each with an engine that `engine` makes; those must keep no account of written bytes.
@@ -195,7 +212,7 @@ impl<'a> Session<'a> {
 
     /// Writes the inputs to their places.
     fn place(&mut self, inputs: &[(&str, &[u8])]) -> Result<(), RunError> {
-        let meta = &self.loaded.program.meta;
+        let meta = &self.decoded.program.meta;
         for tensor in meta.tensors.iter().filter(|t| t.role == Role::Input) {
             let given = inputs.iter().find(|(name, _)| *name == tensor.name).map(|(_, bytes)| *bytes);
             let wrong = |reason| RunError::Input { name: tensor.name.clone(), reason };
@@ -220,22 +237,21 @@ impl<'a> Session<'a> {
         replace: &mut dyn FnMut(u32, &mut Memory),
         watched: bool,
     ) -> Result<RunSummary, RunError> {
-        let meta = &self.loaded.program.meta;
         self.left = false;
         let mut execution = Execution {
-            loaded: self.loaded,
+            decoded: self.decoded,
+            checks: self.loaded.is_none().then(|| Checks::new(self.decoded)),
             memory: &mut self.memory,
             engine: &mut *self.engine,
             host,
             observer,
             replace,
-            clock: EventClock::new(&self.loaded.machine, meta.layers.len()),
+            clock: self.decoded.new_clock(),
             at: 0,
             wraps: 0,
-            work: (0, 0),
         };
         if O::SEES < Sees::Everything
-            && let Some(stream) = &self.loaded.stream
+            && let Some(stream) = self.loaded.and_then(|l| l.stream.as_ref())
         {
             let mut time = Walk::new(stream);
             let pool = self.pool.as_mut().filter(|_| O::SEES < Sees::Operations);
@@ -246,13 +262,7 @@ impl<'a> Session<'a> {
             let instructions = stream.instructions;
             return Ok(RunSummary { wraps: execution.wraps, instructions, clock: execution.clock.report() });
         }
-        let core = ControlCore::new(
-            &self.loaded.program,
-            &self.loaded.code,
-            &self.loaded.machine,
-            self.loaded.limits.instructions,
-        );
-        let instructions = core.run(&mut execution)?;
+        let instructions = self.decoded.core().run(&mut execution)?;
         Ok(RunSummary { wraps: execution.wraps, instructions, clock: execution.clock.report() })
     }
 
@@ -270,7 +280,7 @@ impl<'a> Session<'a> {
     #[must_use]
     pub fn memory(&mut self) -> &Memory {
         if std::mem::take(&mut self.left) {
-            for op in self.loaded.stream.iter().flat_map(|s| &s.left) {
+            for op in self.loaded.and_then(|l| l.stream.as_ref()).iter().flat_map(|s| &s.left) {
                 // Loads have no faults left: their addresses were checked.
                 let _: Result<u64, FaultKind> = self.engine.execute(op, &mut self.memory);
             }
@@ -283,7 +293,9 @@ impl<'a> Session<'a> {
 const CLOCK_AT_ONCE: usize = 4;
 
 struct Execution<'a, O: Observer> {
-    loaded: &'a Loaded,
+    decoded: &'a Decoded,
+    /// For a program that was not loaded.
+    checks: Option<Checks<'a>>,
     memory: &'a mut Memory,
     engine: &'a mut dyn Engine,
     host: &'a mut dyn HostRuntime,
@@ -293,8 +305,6 @@ struct Execution<'a, O: Observer> {
     /// The cycle of the present instruction.
     at: u64,
     wraps: u64,
-    /// Multiply-accumulates and bytes, for the watchdog.
-    work: (u64, u64),
 }
 
 impl<O: Observer> Execution<'_, O> {
@@ -307,9 +317,9 @@ impl<O: Observer> Execution<'_, O> {
         time: &mut Walk<'_>,
         (watched, instead): (bool, bool),
     ) -> Result<(), Fault> {
-        let loaded = self.loaded;
+        let decoded = self.decoded;
         let fault =
-            |pc: u32, layer, kind| control::fault(&loaded.program, &loaded.code, pc as usize, layer, kind);
+            |pc: u32, layer, kind| control::fault(&decoded.program, &decoded.code, pc as usize, layer, kind);
         let executed = |seq: usize| {
             let issued = &stream.issued[seq];
             if instead { issued.executed() } else { &issued.op }
@@ -392,7 +402,7 @@ impl<O: Observer> Execution<'_, O> {
 
     /// Calls a host layer.
     fn call(&mut self, id: u32) -> Result<(), FaultKind> {
-        let program = &self.loaded.program;
+        let program = &self.decoded.program;
         let (Some(entry), Some(model)) =
             (program.meta.hosts.get(id as usize), program.host_models.get(id as usize))
         else {
@@ -448,12 +458,9 @@ impl<O: Observer> Sink for Execution<'_, O> {
     }
 
     fn issue(&mut self, op: &QueueOp) -> Result<(), FaultKind> {
-        // The stream is the one that was checked at load; checking it again would only cost time.
-        if !self.loaded.checked {
-            validate::check(op, &self.loaded.machine, &self.loaded.sizes)?;
-            load::watchdog(op, &mut self.work.0, &mut self.work.1, &self.loaded.limits)?;
-        }
-        self.execute(op, &Cost::of(&op.kind, &self.loaded.machine))
+        // What was checked at load is the same stream; checking it again would only cost time.
+        self.checks.as_mut().map_or(Ok(()), |checks| checks.check(op))?;
+        self.execute(op, &Cost::of(&op.kind, &self.decoded.machine))
     }
 
     fn layer_begin(&mut self, layer: u32) {
@@ -465,9 +472,9 @@ impl<O: Observer> Sink for Execution<'_, O> {
     fn layer_end(&mut self, layer: u32) -> Result<(), FaultKind> {
         self.at = self.clock.now();
         self.clock.layer_end();
-        if !self.loaded.checked {
+        if self.checks.is_some() {
             let engine = &*self.engine;
-            load::complete(&self.loaded.program, layer, |space, start, len| {
+            complete(&self.decoded.program, layer, |space, start, len| {
                 engine.undefined(space, start, len as usize)
             })?;
         }

@@ -7,7 +7,7 @@ pub mod fast;
 pub mod reference;
 
 use super::fault::FaultKind;
-use super::load::Loaded;
+use super::load::Decoded;
 use super::memory::Memory;
 use super::op::QueueOp;
 use crate::isa::Space;
@@ -68,11 +68,9 @@ pub enum EngineKind {
 impl EngineKind {
     /// An engine for a program.
     #[must_use]
-    pub fn make(self, loaded: &Loaded) -> Box<dyn Engine + Send> {
+    pub fn make(self, decoded: &Decoded) -> Box<dyn Engine + Send> {
         match self {
-            EngineKind::Reference => {
-                Box::new(reference::Reference::new(loaded.sizes, loaded.program.constants.len()))
-            }
+            EngineKind::Reference => Box::new(reference::Reference::of(decoded)),
             EngineKind::Fast => Box::new(fast::Fast::new()),
         }
     }
