@@ -8,6 +8,7 @@
 #![allow(clippy::print_stdout, reason = "the table is the result")]
 
 use std::cell::RefCell;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput};
@@ -15,6 +16,7 @@ use rcar_iss::isa::{EType, QuantDesc, Queue, Space, TensorDesc, WindowDesc};
 use rcar_iss::sim::engine::Engine;
 use rcar_iss::sim::engine::fast::{Fast, Level};
 use rcar_iss::sim::op::ConvOp;
+use rcar_iss::sim::plan::Unit;
 use rcar_iss::sim::validate::Memories;
 use rcar_iss::sim::{Memory, OpKind, QueueOp};
 use rten_gemm::{GemmExecutor, GemmInputA, GemmInputB, GemmOptions};
@@ -172,11 +174,12 @@ fn main() {
             let name = format!("{extent}² · {ic} → {oc}, {k} × {k}");
             table += &format!("| {network} | {name} |");
             let (ops, macs) = tile(layer);
+            let fused = Unit::Fused(ops.clone().map(Arc::new));
             for level in [Some(level), vnni].into_iter().flatten() {
                 let mut engine = Fast::at(level);
                 let seconds = measure(&mut c, network, &format!("{name}, {}", level.name()), macs, || {
                     // As a session executes them: nothing else reads these sums.
-                    engine.execute_pair([&ops[0], &ops[1]], &mut memory).unwrap();
+                    engine.execute_unit(&fused, &mut memory).unwrap();
                 });
                 table += &rate(macs, seconds);
             }

@@ -30,17 +30,14 @@ mod masks;
 pub mod memory;
 pub mod observer;
 pub mod op;
-mod pairs;
 mod parallel;
+pub mod plan;
 pub mod race;
 pub mod session;
 mod shared;
-mod stream;
-mod tiles;
 pub mod validate;
 pub mod widths;
 mod written;
-mod zero_copy;
 
 pub use engine::EngineKind;
 pub use fault::{Fault, FaultKind};

@@ -13,7 +13,8 @@ use super::memory::{Memory, cover, dtype_bytes};
 use super::observer::{Observer, Sees};
 use super::op::QueueOp;
 use super::parallel::pool::Pool;
-use super::stream::{Step, Stream, Walk};
+use super::plan::Unit;
+use super::plan::record::{Record, Replay, Step};
 use super::written::Written;
 use crate::isa::Space;
 use crate::program::{HostEntry, PlaceMemory, Role, TensorEntry};
@@ -102,7 +103,7 @@ pub struct Session<'a> {
     engine: Box<dyn Engine + Send>,
     /// Workers, if there is more than one thread.
     pool: Option<Pool>,
-    /// The last run has [left](super::zero_copy) loads to be executed.
+    /// The last run has [left](super::plan::Plan::left) loads to be executed.
     left: bool,
 }
 
@@ -148,8 +149,8 @@ impl<'a> Session<'a> {
         engine: &dyn Fn() -> Box<dyn Engine + Send>,
     ) -> Session<'a> {
         let mut session = Session::with_engine(loaded, engine());
-        if let Some(stream) = loaded.stream.as_ref().filter(|_| threads > 1) {
-            session.pool = Pool::new(stream, &session.memory, threads, grain, engine);
+        if let Some(plan) = loaded.plan.as_ref().filter(|_| threads > 1) {
+            session.pool = Pool::new(plan, &session.memory, threads, grain, engine);
         }
         session
     }
@@ -251,15 +252,21 @@ impl<'a> Session<'a> {
             wraps: 0,
         };
         if O::SEES < Sees::Everything
-            && let Some(stream) = self.loaded.and_then(|l| l.stream.as_ref())
+            && let Some(plan) = self.loaded.and_then(|l| l.plan.as_deref())
         {
-            let mut time = Walk::new(stream);
-            let pool = self.pool.as_mut().filter(|_| O::SEES < Sees::Operations);
-            let instead = O::SEES < Sees::Operations && execution.engine.reads_constants();
-            self.left = instead || pool.is_some();
-            execution.follow(stream, pool, &mut time, (watched, instead))?;
+            let workers = self.pool.as_mut().filter(|_| O::SEES < Sees::Operations);
+            let way = match workers {
+                Some(pool) => Way::Threads(pool),
+                None if O::SEES < Sees::Operations && execution.engine.optimizes() => {
+                    Way::Optimized(&plan.optimized)
+                }
+                None => Way::AsWritten,
+            };
+            self.left = !matches!(way, Way::AsWritten);
+            let mut time = Replay::new(&plan.as_written);
+            execution.follow(&plan.as_written, way, &mut time, watched)?;
             time.go(&mut execution.clock, usize::MAX);
-            let instructions = stream.instructions;
+            let instructions = plan.as_written.instructions;
             return Ok(RunSummary { wraps: execution.wraps, instructions, clock: execution.clock.report() });
         }
         let instructions = self.decoded.core().run(&mut execution)?;
@@ -280,7 +287,7 @@ impl<'a> Session<'a> {
     #[must_use]
     pub fn memory(&mut self) -> &Memory {
         if std::mem::take(&mut self.left) {
-            for op in self.loaded.and_then(|l| l.stream.as_ref()).iter().flat_map(|s| &s.left) {
+            for op in self.loaded.and_then(|l| l.plan.as_deref()).iter().flat_map(|plan| &plan.left) {
                 // Loads have no faults left: their addresses were checked.
                 let _: Result<u64, FaultKind> = self.engine.execute(op, &mut self.memory);
             }
@@ -291,6 +298,16 @@ impl<'a> Session<'a> {
 
 /// Queue instructions that the clock follows at a time while the thread has nothing else to do.
 const CLOCK_AT_ONCE: usize = 4;
+
+/// Who executes a plan, and what of it.
+enum Way<'p> {
+    /// Instruction by instruction.
+    AsWritten,
+    /// The units that are left.
+    Optimized(&'p [Unit]),
+    /// Workers, who share the units among them.
+    Threads(&'p mut Pool),
+}
 
 struct Execution<'a, O: Observer> {
     decoded: &'a Decoded,
@@ -308,32 +325,26 @@ struct Execution<'a, O: Observer> {
 }
 
 impl<O: Observer> Execution<'_, O> {
-    /// Computes the values of what the control pass recorded. The clock, which needs none, follows later, or, with a
-    /// pool, whenever this thread would have to wait.
+    /// Computes the values of what the control pass recorded. The clock, which needs none, follows later, or, with
+    /// several threads, whenever this one would have to wait. `watched`: somebody looks at memory when a layer ends.
     fn follow(
         &mut self,
-        stream: &Stream,
-        mut pool: Option<&mut Pool>,
-        time: &mut Walk<'_>,
-        (watched, instead): (bool, bool),
+        record: &Record,
+        mut way: Way<'_>,
+        time: &mut Replay<'_>,
+        watched: bool,
     ) -> Result<(), Fault> {
         let decoded = self.decoded;
         let fault =
             |pc: u32, layer, kind| control::fault(&decoded.program, &decoded.code, pc as usize, layer, kind);
-        let executed = |seq: usize| {
-            let issued = &stream.issued[seq];
-            if instead { issued.executed() } else { &issued.op }
-        };
         let (mut issued, mut layer) = (0, None);
-        // Instructions before this one are executed.
-        let mut done = 0;
-        for step in &stream.steps {
+        for step in &record.steps {
             let meets = match step {
                 Step::Host { .. } | Step::Halt => true,
                 Step::LayerBegin(_) | Step::LayerEnd(_) => watched,
-                _ => false,
+                Step::Control { .. } | Step::Issue(_) | Step::Fence => false,
             };
-            if let Some(pool) = &mut pool
+            if let Way::Threads(pool) = &mut way
                 && meets
             {
                 let clock = &mut self.clock;
@@ -342,35 +353,29 @@ impl<O: Observer> Execution<'_, O> {
             }
             match *step {
                 Step::Issue(n) => {
-                    if pool.is_none() {
-                        let mut seq = done.max(issued);
-                        while seq < issued + n {
-                            let op = executed(seq);
-                            if instead
-                                && let Some(tall) = &stream.tall[seq]
-                                && let Some(wraps) =
-                                    self.engine.execute_tall([&tall.pair[0], &tall.pair[1]], self.memory)
+                    let from = issued;
+                    issued += n;
+                    match &mut way {
+                        Way::Threads(_) => {}
+                        Way::Optimized(rest) => {
+                            while let Some((unit, later)) = rest.split_first()
+                                && unit.seq() < issued
                             {
-                                self.wraps += wraps;
-                                seq = tall.end;
-                                continue;
-                            }
-                            let pair = O::SEES < Sees::Operations && stream.pairs[seq];
-                            let wraps = if pair {
-                                seq += 1;
-                                self.engine.execute_pair([op, executed(seq)], self.memory)
-                            } else {
-                                self.engine.execute(op, self.memory)
-                            };
-                            seq += 1;
-                            self.wraps += wraps.map_err(|kind| fault(op.pc, layer, kind))?;
-                            if O::SEES >= Sees::Operations {
-                                self.observer.op(op, self.memory);
+                                let wraps = self.engine.execute_unit(unit, self.memory);
+                                self.wraps += wraps.map_err(|kind| fault(unit.first().pc, layer, kind))?;
+                                *rest = later;
                             }
                         }
-                        done = seq;
+                        Way::AsWritten => {
+                            for op in &record.ops[from..issued] {
+                                let wraps = self.engine.execute(op, self.memory);
+                                self.wraps += wraps.map_err(|kind| fault(op.pc, layer, kind))?;
+                                if O::SEES >= Sees::Operations {
+                                    self.observer.op(op, self.memory);
+                                }
+                            }
+                        }
                     }
-                    issued += n;
                 }
                 Step::LayerBegin(id) => {
                     layer = Some(id);

@@ -15,7 +15,8 @@ pub use limits::Limits;
 
 use super::clock::{ClockReport, EventClock, OpTiming};
 use super::fault::Fault;
-use super::stream::{Stream, Walk};
+use super::plan::Plan;
+use super::plan::record::{Record, Replay};
 use super::widths::Widths;
 use crate::isa::Insn;
 use crate::machine::Machine;
@@ -28,8 +29,8 @@ pub struct Loaded {
     decoded: Decoded,
     clock: ClockReport,
     widths: Vec<Widths>,
-    /// What it executes; none if that is too long to be kept.
-    pub(super) stream: Option<Arc<Stream>>,
+    /// What runs execute; none if that is too long to be kept: every run steps through the program then.
+    pub(super) plan: Option<Arc<Plan>>,
 }
 
 impl Loaded {
@@ -47,19 +48,16 @@ impl Loaded {
     /// # Errors
     /// The first fault.
     pub fn of(decoded: Decoded) -> Result<Loaded, Fault> {
-        let Found { clock, widths, record, instructions } = control_pass(&decoded)?;
-        let tensors = &decoded.program.meta.tensors;
-        let stream = record.map(|s| Arc::new(s.finish(instructions, tensors, &decoded.sizes)));
-        Ok(Loaded { decoded, clock, widths, stream })
+        let Found { clock, widths, record } = control_pass(&decoded)?;
+        let plan = record.map(|record| Arc::new(plan(&decoded, Arc::new(record), false)));
+        Ok(Loaded { decoded, clock, widths, plan })
     }
 
     /// The same, but runs leave in the accumulators what the program leaves there, for those who look. Else sums that nothing
     /// but the requantization behind their product reads may never be stored.
     #[must_use]
     pub fn keep_accumulators(mut self) -> Loaded {
-        if let Some(stream) = &mut self.stream {
-            Arc::make_mut(stream).keep_accumulators(&self.decoded.sizes);
-        }
+        self.plan = self.plan.map(|known| Arc::new(plan(&self.decoded, Arc::clone(&known.as_written), true)));
         self
     }
 
@@ -105,8 +103,8 @@ impl Loaded {
     /// None for a program that [`Loaded::new`] accepted.
     pub fn clock_anew(&self) -> Result<ClockReport, Fault> {
         let mut clock = self.decoded.new_clock();
-        if let Some(stream) = &self.stream {
-            Walk::new(stream).go(&mut clock, usize::MAX);
+        if let Some(plan) = &self.plan {
+            Replay::new(&plan.as_written).go(&mut clock, usize::MAX);
             return Ok(clock.report());
         }
         self.decoded.time(clock).map(EventClock::report)
@@ -117,11 +115,15 @@ impl Loaded {
     /// # Errors
     /// None for a program that [`Loaded::new`] accepted.
     pub fn timeline(&self) -> Result<Vec<OpTiming>, Fault> {
-        let Some(stream) = &self.stream else { return self.decoded.timeline() };
+        let Some(plan) = &self.plan else { return self.decoded.timeline() };
         let mut clock = self.decoded.new_clock().recording();
-        Walk::new(stream).go(&mut clock, usize::MAX);
+        Replay::new(&plan.as_written).go(&mut clock, usize::MAX);
         let mut timings = clock.ended();
         timings.sort_unstable_by_key(|t| t.seq);
         Ok(timings)
     }
+}
+
+fn plan(decoded: &Decoded, record: Arc<Record>, sums: bool) -> Plan {
+    Plan::new(record, &decoded.program.meta.tensors, &decoded.sizes, sums)
 }

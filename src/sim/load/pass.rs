@@ -8,8 +8,8 @@ use crate::sim::control::Sink;
 use crate::sim::defined::Defined;
 use crate::sim::fault::{Fault, FaultKind};
 use crate::sim::op::QueueOp;
+use crate::sim::plan::record::{Record, Recorder, Step};
 use crate::sim::race::RaceChecker;
-use crate::sim::stream::{Step, Stream};
 use crate::sim::widths::Widths;
 
 /// What a control pass finds out.
@@ -18,9 +18,7 @@ pub(super) struct Found {
     /// By layer.
     pub(super) widths: Vec<Widths>,
     /// What the program executes, if that is not too long.
-    pub(super) record: Option<Stream>,
-    /// Instructions retired.
-    pub(super) instructions: u64,
+    pub(super) record: Option<Record>,
 }
 
 /// Checks every operation that a program will execute, what they read, and their order.
@@ -36,14 +34,14 @@ pub(super) fn control_pass(decoded: &Decoded) -> Result<Found, Fault> {
         defined,
         clock: decoded.new_clock(),
         races: RaceChecker::new(decoded.sizes.writable),
-        stream: Some(Stream::default()),
+        recorder: Recorder::new(),
         widths: vec![Widths::default(); decoded.program.meta.layers.len()],
     };
     let instructions = decoded.core().run(&mut pass)?;
-    let ControlPass { clock, widths, stream, .. } = pass;
+    let ControlPass { clock, widths, recorder, .. } = pass;
     let clock = clock.report();
     debug_assert!(clock.adds_up(), "causes must sum to the total");
-    Ok(Found { clock, widths, record: stream, instructions })
+    Ok(Found { clock, widths, record: recorder.finish(instructions) })
 }
 
 /// Scalars and descriptors only: checks every operation, and what it reads, runs the clock, and records what it sees.
@@ -53,18 +51,11 @@ struct ControlPass<'a> {
     defined: Defined,
     clock: EventClock<'a>,
     races: RaceChecker,
-    /// The record, as long as it is not too long.
-    stream: Option<Stream>,
+    recorder: Recorder,
     widths: Vec<Widths>,
 }
 
 impl ControlPass<'_> {
-    fn record(&mut self, step: Step) {
-        if self.stream.as_mut().is_some_and(|s| !s.push(step)) {
-            self.stream = None;
-        }
-    }
-
     fn race(&mut self, op: &QueueOp) -> Result<(), FaultKind> {
         self.races.issue(op).map_err(|mut kind| {
             if let FaultKind::Race { other, .. } = &mut kind {
@@ -94,7 +85,7 @@ impl ControlPass<'_> {
 impl Sink for ControlPass<'_> {
     fn control(&mut self, plain: u64, loads: u64) {
         self.clock.control(plain, loads);
-        self.record(Step::Control { plain, loads });
+        self.recorder.step(Step::Control { plain, loads });
     }
 
     fn issue(&mut self, op: &QueueOp) -> Result<(), FaultKind> {
@@ -103,9 +94,7 @@ impl Sink for ControlPass<'_> {
         self.race(op)?;
         let cost = Cost::of(&op.kind, &self.decoded.machine);
         self.clock.issue(op, &cost);
-        if self.stream.as_mut().is_some_and(|s| !s.issue(op, cost)) {
-            self.stream = None;
-        }
+        self.recorder.issue(op, cost);
         if let Some(widths) = op.layer.and_then(|l| self.widths.get_mut(l as usize)) {
             widths.note(op);
         }
@@ -114,12 +103,12 @@ impl Sink for ControlPass<'_> {
 
     fn layer_begin(&mut self, layer: u32) {
         self.clock.layer_begin(layer);
-        self.record(Step::LayerBegin(layer));
+        self.recorder.step(Step::LayerBegin(layer));
     }
 
     fn layer_end(&mut self, layer: u32) -> Result<(), FaultKind> {
         self.clock.layer_end();
-        self.record(Step::LayerEnd(layer));
+        self.recorder.step(Step::LayerEnd(layer));
         let defined = &self.defined;
         complete(&self.decoded.program, layer, |space, start, len| defined.first_undefined(space, start, len))
     }
@@ -127,13 +116,13 @@ impl Sink for ControlPass<'_> {
     fn fence(&mut self) {
         self.races.fence();
         self.clock.fence();
-        self.record(Step::Fence);
+        self.recorder.step(Step::Fence);
     }
 
     fn host(&mut self, id: u32, pc: u32) -> Result<(), FaultKind> {
         self.races.fence();
         self.clock.fence();
-        self.record(Step::Host { id, pc });
+        self.recorder.step(Step::Host { id, pc });
         let Some(host) = self.decoded.program.meta.hosts.get(id as usize) else { return Ok(()) };
         for t in &host.inputs {
             let bytes = host_bytes(t).unwrap_or(0) as i64;
@@ -149,6 +138,6 @@ impl Sink for ControlPass<'_> {
 
     fn halt(&mut self) {
         self.clock.halt();
-        self.record(Step::Halt);
+        self.recorder.step(Step::Halt);
     }
 }
