@@ -15,7 +15,7 @@ use rcar_iss::machine::Machine;
 use rcar_iss::onnx::{self, ImportOptions, LoadedModel};
 use rcar_iss::program::{Program, Role, text};
 use rcar_iss::sim::engine::fast::Fast;
-use rcar_iss::sim::{EngineKind, GRAIN, Limits, Loaded, Session};
+use rcar_iss::sim::{Decoded, EngineKind, GRAIN, Limits, Loaded, Session};
 
 fn machine() -> Machine {
     Machine::named("rcn-m").unwrap()
@@ -49,13 +49,13 @@ fn step_loop(c: &mut Criterion) {
     let source = ".code\n li x1, 250000\nloop:\n addi x2, x2, 1\n add x3, x3, x2\n xor x4, x3, x2\n blt x2, x1, loop\n halt\n";
     let program = Arc::new(text::assemble(source).unwrap());
     let machine = machine();
-    let loaded = Loaded::new(Arc::clone(&program), &machine, Limits::default()).unwrap();
+    let decoded = Decoded::new(Arc::clone(&program), &machine, Limits::default()).unwrap();
     let mut group = c.benchmark_group("step loop");
     group.throughput(Throughput::Elements(1_000_000));
     group.bench_function("scalar instructions, load", |b| {
         b.iter(|| Loaded::new(Arc::clone(&program), &machine, Limits::default()).unwrap());
     });
-    group.bench_function("scalar instructions, timeline", |b| b.iter(|| loaded.timeline().unwrap()));
+    group.bench_function("scalar instructions, timeline", |b| b.iter(|| decoded.timeline().unwrap()));
     group.finish();
 }
 

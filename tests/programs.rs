@@ -41,7 +41,7 @@ use rcar_iss::host::FloatHost;
 use rcar_iss::isa::Space;
 use rcar_iss::machine::Machine;
 use rcar_iss::program::{Program, Role, TensorEntry, text};
-use rcar_iss::sim::{EngineKind, Fault, FaultKind, Limits, LoadError, Loaded, RunError, Session};
+use rcar_iss::sim::{Decoded, EngineKind, Fault, FaultKind, Limits, LoadError, Loaded, RunError, Session};
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
@@ -260,17 +260,21 @@ fn run(
     // The fast engine's faults come from the load; the reference engine finds its own, but for races: engines execute
     // in program order.
     let race = expected.fault.as_ref().is_some_and(|f| f.kind == "race");
-    let loaded = match engine {
-        EngineKind::Fast => Loaded::new(program.clone(), machine, limits).map(Loaded::keep_accumulators),
-        EngineKind::Reference if race => Loaded::new(program.clone(), machine, limits),
-        EngineKind::Reference => Loaded::without_definedness(program.clone(), machine, limits),
-    };
-    let loaded = match loaded {
-        Ok(loaded) => loaded,
+    let decoded = match Decoded::new(program.clone(), machine, limits) {
+        Ok(decoded) => decoded,
         Err(LoadError::Fault(fault)) => return faulted(&fault, expected),
         Err(e) => return Err(e.to_string()),
     };
-    let mut session = Session::new(&loaded, engine);
+    let loaded;
+    let mut session = if engine == EngineKind::Reference && !race {
+        Session::of_decoded(&decoded)
+    } else {
+        loaded = match Loaded::of(decoded) {
+            Ok(loaded) => loaded.keep_accumulators(),
+            Err(fault) => return faulted(&fault, expected),
+        };
+        Session::new(&loaded, engine)
+    };
     let mut inputs: Vec<(&str, Vec<u8>)> = Vec::new();
     for tensor in program.meta.tensors.iter().filter(|t| t.role == Role::Input) {
         let values =

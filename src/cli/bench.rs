@@ -17,6 +17,7 @@ use crate::isa::Space;
 use crate::sim::engine::Engine;
 use crate::sim::engine::fast::Fast;
 use crate::sim::op::{OpKind, QueueOp};
+use crate::sim::plan::Unit;
 use crate::sim::{self, FaultKind, GRAIN, Limits, Loaded, Memory, Session};
 
 /// Seconds by layer (none: before the first) and instruction.
@@ -240,8 +241,8 @@ impl Engine for Timed {
         self.fast.changed(range);
     }
 
-    fn reads_constants(&self) -> bool {
-        self.fast.reads_constants()
+    fn optimizes(&self) -> bool {
+        self.fast.optimizes()
     }
 
     fn execute(&mut self, op: &QueueOp, memory: &mut Memory) -> Result<u64, FaultKind> {
@@ -253,23 +254,19 @@ impl Engine for Timed {
         result
     }
 
-    fn execute_pair(&mut self, pair: [&QueueOp; 2], memory: &mut Memory) -> Result<u64, FaultKind> {
+    fn execute_unit(&mut self, unit: &Unit, memory: &mut Memory) -> Result<u64, FaultKind> {
+        if let Unit::One(op) = unit {
+            return self.execute(op, memory);
+        }
         let begin = now();
-        let result = self.fast.execute_pair(pair, memory);
-        self.add(pair[0], pair_name(pair[0]), begin.elapsed().as_secs_f64());
+        let result = self.fast.execute_unit(unit, memory);
+        self.add(unit.first(), fused_name(unit.first()), begin.elapsed().as_secs_f64());
         result
-    }
-
-    fn execute_tall(&mut self, pair: [&QueueOp; 2], memory: &mut Memory) -> Option<u64> {
-        let begin = now();
-        let wraps = self.fast.execute_tall(pair, memory)?;
-        self.add(pair[0], pair_name(pair[0]), begin.elapsed().as_secs_f64());
-        Some(wraps)
     }
 }
 
 /// What a product and its requantization are called; tiles that are executed as one count once.
-fn pair_name(product: &QueueOp) -> &'static str {
+fn fused_name(product: &QueueOp) -> &'static str {
     if matches!(product.kind, OpKind::Depthwise(_)) {
         "mac.dw + vec.requant"
     } else {

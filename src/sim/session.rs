@@ -4,16 +4,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::clock::cost::Cost;
 use super::clock::{ClockReport, EventClock};
-use super::control::{self, ControlCore, Sink};
+use super::control::{self, Sink};
+use super::engine::reference::Reference;
 use super::engine::{Engine, EngineKind};
 use super::fault::{Fault, FaultKind};
-use super::load::{self, Loaded, host_bytes};
+use super::load::{Checks, Decoded, Loaded, complete, host_bytes};
 use super::memory::{Memory, cover};
 use super::observer::{Observer, Sees};
 use super::op::QueueOp;
 use super::parallel::pool::Pool;
-use super::stream::{Step, Stream, Walk};
-use super::validate;
+use super::plan::Unit;
+use super::plan::record::{Record, Replay, Step};
 use super::written::Written;
 use crate::dtype::DType;
 use crate::isa::Space;
@@ -96,12 +97,14 @@ pub fn worthwhile(loaded: &Loaded, threads: usize) -> usize {
 
 /// Memories and an engine for one program; runs any number of inputs, one after the other.
 pub struct Session<'a> {
-    loaded: &'a Loaded,
+    decoded: &'a Decoded,
+    /// What the load knows of it; none: every operation is checked when it is executed.
+    loaded: Option<&'a Loaded>,
     memory: Memory,
     engine: Box<dyn Engine + Send>,
     /// Workers, if there is more than one thread.
     pool: Option<Pool>,
-    /// The last run has [left](super::zero_copy) loads to be executed.
+    /// The last run has [left](super::plan::Plan::left) loads to be executed.
     left: bool,
 }
 
@@ -109,14 +112,29 @@ impl<'a> Session<'a> {
     /// Allocates the memories.
     #[must_use]
     pub fn new(loaded: &'a Loaded, engine: EngineKind) -> Session<'a> {
-        Session::with_engine(loaded, engine.make(loaded))
+        Session::with_engine(loaded, engine.make(loaded.decoded()))
     }
 
     /// The same with an engine of one's own.
     #[must_use]
     pub fn with_engine(loaded: &'a Loaded, engine: Box<dyn Engine + Send>) -> Session<'a> {
-        let memory = Memory::new(loaded.program.constants.clone(), &loaded.sizes);
-        Session { loaded, memory, engine, pool: None, left: false }
+        Session::for_one_thread(loaded.decoded(), Some(loaded), engine)
+    }
+
+    /// A program that nobody has checked, with the reference engine, which then finds what a load would find, but for
+    /// races: each operation is checked before it is executed, and what it reads must have been written.
+    #[must_use]
+    pub fn of_decoded(decoded: &'a Decoded) -> Session<'a> {
+        Session::for_one_thread(decoded, None, Box::new(Reference::of(decoded)))
+    }
+
+    fn for_one_thread(
+        decoded: &'a Decoded,
+        loaded: Option<&'a Loaded>,
+        engine: Box<dyn Engine + Send>,
+    ) -> Session<'a> {
+        let memory = Memory::new(decoded.program.constants.clone(), &decoded.sizes);
+        Session { decoded, loaded, memory, engine, pool: None, left: false }
     }
 
     /// The same on several threads, each with an engine that `engine` makes; those must keep no account of written bytes.
@@ -132,8 +150,8 @@ impl<'a> Session<'a> {
         engine: &dyn Fn() -> Box<dyn Engine + Send>,
     ) -> Session<'a> {
         let mut session = Session::with_engine(loaded, engine());
-        if let Some(stream) = loaded.stream.as_ref().filter(|_| threads > 1) {
-            session.pool = Pool::new(stream, &session.memory, threads, grain, engine);
+        if let Some(plan) = loaded.plan.as_ref().filter(|_| threads > 1) {
+            session.pool = Pool::new(plan, &session.memory, threads, grain, engine);
         }
         session
     }
@@ -196,7 +214,7 @@ impl<'a> Session<'a> {
 
     /// Writes the inputs to their places.
     fn place(&mut self, inputs: &[(&str, &[u8])]) -> Result<(), RunError> {
-        let meta = &self.loaded.program.meta;
+        let meta = &self.decoded.program.meta;
         for tensor in meta.tensors.iter().filter(|t| t.role == Role::Input) {
             let given = inputs.iter().find(|(name, _)| *name == tensor.name).map(|(_, bytes)| *bytes);
             let wrong = |reason| RunError::Input { name: tensor.name.clone(), reason };
@@ -221,39 +239,38 @@ impl<'a> Session<'a> {
         replace: &mut dyn FnMut(u32, &mut Memory),
         watched: bool,
     ) -> Result<RunSummary, RunError> {
-        let meta = &self.loaded.program.meta;
         self.left = false;
         let mut execution = Execution {
-            loaded: self.loaded,
+            decoded: self.decoded,
+            checks: self.loaded.is_none().then(|| Checks::new(self.decoded)),
             memory: &mut self.memory,
             engine: &mut *self.engine,
             host,
             observer,
             replace,
-            clock: EventClock::new(&self.loaded.machine, meta.layers.len()),
+            clock: self.decoded.new_clock(),
             at: 0,
             wraps: 0,
-            work: (0, 0),
         };
         if O::SEES < Sees::Everything
-            && let Some(stream) = &self.loaded.stream
+            && let Some(plan) = self.loaded.and_then(|l| l.plan.as_deref())
         {
-            let mut time = Walk::new(stream);
-            let pool = self.pool.as_mut().filter(|_| O::SEES < Sees::Operations);
-            let instead = O::SEES < Sees::Operations && execution.engine.reads_constants();
-            self.left = instead || pool.is_some();
-            execution.follow(stream, pool, &mut time, (watched, instead))?;
+            let workers = self.pool.as_mut().filter(|_| O::SEES < Sees::Operations);
+            let way = match workers {
+                Some(pool) => Way::Threads(pool),
+                None if O::SEES < Sees::Operations && execution.engine.optimizes() => {
+                    Way::Optimized(&plan.optimized)
+                }
+                None => Way::AsWritten,
+            };
+            self.left = !matches!(way, Way::AsWritten);
+            let mut time = Replay::new(&plan.as_written);
+            execution.follow(&plan.as_written, way, &mut time, watched)?;
             time.go(&mut execution.clock, usize::MAX);
-            let instructions = stream.instructions;
+            let instructions = plan.as_written.instructions;
             return Ok(RunSummary { wraps: execution.wraps, instructions, clock: execution.clock.report() });
         }
-        let core = ControlCore::new(
-            &self.loaded.program,
-            &self.loaded.code,
-            &self.loaded.machine,
-            self.loaded.limits.instructions,
-        );
-        let instructions = core.run(&mut execution)?;
+        let instructions = self.decoded.core().run(&mut execution)?;
         Ok(RunSummary { wraps: execution.wraps, instructions, clock: execution.clock.report() })
     }
 
@@ -271,7 +288,7 @@ impl<'a> Session<'a> {
     #[must_use]
     pub fn memory(&mut self) -> &Memory {
         if std::mem::take(&mut self.left) {
-            for op in self.loaded.stream.iter().flat_map(|s| &s.left) {
+            for op in self.loaded.and_then(|l| l.plan.as_deref()).iter().flat_map(|plan| &plan.left) {
                 // Loads have no faults left: their addresses were checked.
                 let _: Result<u64, FaultKind> = self.engine.execute(op, &mut self.memory);
             }
@@ -283,8 +300,20 @@ impl<'a> Session<'a> {
 /// Queue instructions that the clock follows at a time while the thread has nothing else to do.
 const CLOCK_AT_ONCE: usize = 4;
 
+/// Who executes a plan, and what of it.
+enum Way<'p> {
+    /// Instruction by instruction.
+    AsWritten,
+    /// The units that are left.
+    Optimized(&'p [Unit]),
+    /// Workers, who share the units among them.
+    Threads(&'p mut Pool),
+}
+
 struct Execution<'a, O: Observer> {
-    loaded: &'a Loaded,
+    decoded: &'a Decoded,
+    /// For a program that was not loaded.
+    checks: Option<Checks<'a>>,
     memory: &'a mut Memory,
     engine: &'a mut dyn Engine,
     host: &'a mut dyn HostRuntime,
@@ -294,37 +323,29 @@ struct Execution<'a, O: Observer> {
     /// The cycle of the present instruction.
     at: u64,
     wraps: u64,
-    /// Multiply-accumulates and bytes, for the watchdog.
-    work: (u64, u64),
 }
 
 impl<O: Observer> Execution<'_, O> {
-    /// Computes the values of what the control pass recorded. The clock, which needs none, follows later, or, with a
-    /// pool, whenever this thread would have to wait.
+    /// Computes the values of what the control pass recorded. The clock, which needs none, follows later, or, with
+    /// several threads, whenever this one would have to wait. `watched`: somebody looks at memory when a layer ends.
     fn follow(
         &mut self,
-        stream: &Stream,
-        mut pool: Option<&mut Pool>,
-        time: &mut Walk<'_>,
-        (watched, instead): (bool, bool),
+        record: &Record,
+        mut way: Way<'_>,
+        time: &mut Replay<'_>,
+        watched: bool,
     ) -> Result<(), Fault> {
-        let loaded = self.loaded;
+        let decoded = self.decoded;
         let fault =
-            |pc: u32, layer, kind| control::fault(&loaded.program, &loaded.code, pc as usize, layer, kind);
-        let executed = |seq: usize| {
-            let issued = &stream.issued[seq];
-            if instead { issued.executed() } else { &issued.op }
-        };
+            |pc: u32, layer, kind| control::fault(&decoded.program, &decoded.code, pc as usize, layer, kind);
         let (mut issued, mut layer) = (0, None);
-        // Instructions before this one are executed.
-        let mut done = 0;
-        for step in &stream.steps {
+        for step in &record.steps {
             let meets = match step {
                 Step::Host { .. } | Step::Halt => true,
                 Step::LayerBegin(_) | Step::LayerEnd(_) => watched,
-                _ => false,
+                Step::Control { .. } | Step::Issue(_) | Step::Fence => false,
             };
-            if let Some(pool) = &mut pool
+            if let Way::Threads(pool) = &mut way
                 && meets
             {
                 let clock = &mut self.clock;
@@ -333,35 +354,29 @@ impl<O: Observer> Execution<'_, O> {
             }
             match *step {
                 Step::Issue(n) => {
-                    if pool.is_none() {
-                        let mut seq = done.max(issued);
-                        while seq < issued + n {
-                            let op = executed(seq);
-                            if instead
-                                && let Some(tall) = &stream.tall[seq]
-                                && let Some(wraps) =
-                                    self.engine.execute_tall([&tall.pair[0], &tall.pair[1]], self.memory)
+                    let from = issued;
+                    issued += n;
+                    match &mut way {
+                        Way::Threads(_) => {}
+                        Way::Optimized(rest) => {
+                            while let Some((unit, later)) = rest.split_first()
+                                && unit.seq() < issued
                             {
-                                self.wraps += wraps;
-                                seq = tall.end;
-                                continue;
-                            }
-                            let pair = O::SEES < Sees::Operations && stream.pairs[seq];
-                            let wraps = if pair {
-                                seq += 1;
-                                self.engine.execute_pair([op, executed(seq)], self.memory)
-                            } else {
-                                self.engine.execute(op, self.memory)
-                            };
-                            seq += 1;
-                            self.wraps += wraps.map_err(|kind| fault(op.pc, layer, kind))?;
-                            if O::SEES >= Sees::Operations {
-                                self.observer.op(op, self.memory);
+                                let wraps = self.engine.execute_unit(unit, self.memory);
+                                self.wraps += wraps.map_err(|kind| fault(unit.first().pc, layer, kind))?;
+                                *rest = later;
                             }
                         }
-                        done = seq;
+                        Way::AsWritten => {
+                            for op in &record.ops[from..issued] {
+                                let wraps = self.engine.execute(op, self.memory);
+                                self.wraps += wraps.map_err(|kind| fault(op.pc, layer, kind))?;
+                                if O::SEES >= Sees::Operations {
+                                    self.observer.op(op, self.memory);
+                                }
+                            }
+                        }
                     }
-                    issued += n;
                 }
                 Step::LayerBegin(id) => {
                     layer = Some(id);
@@ -393,7 +408,7 @@ impl<O: Observer> Execution<'_, O> {
 
     /// Calls a host layer.
     fn call(&mut self, id: u32) -> Result<(), FaultKind> {
-        let program = &self.loaded.program;
+        let program = &self.decoded.program;
         let (Some(entry), Some(model)) =
             (program.meta.hosts.get(id as usize), program.host_models.get(id as usize))
         else {
@@ -449,12 +464,9 @@ impl<O: Observer> Sink for Execution<'_, O> {
     }
 
     fn issue(&mut self, op: &QueueOp) -> Result<(), FaultKind> {
-        // The stream is the one that was checked at load; checking it again would only cost time.
-        if !self.loaded.checked {
-            validate::check(op, &self.loaded.machine, &self.loaded.sizes)?;
-            load::watchdog(op, &mut self.work.0, &mut self.work.1, &self.loaded.limits)?;
-        }
-        self.execute(op, &Cost::of(&op.kind, &self.loaded.machine))
+        // What was checked at load is the same stream; checking it again would only cost time.
+        self.checks.as_mut().map_or(Ok(()), |checks| checks.check(op))?;
+        self.execute(op, &Cost::of(&op.kind, &self.decoded.machine))
     }
 
     fn layer_begin(&mut self, layer: u32) {
@@ -466,9 +478,9 @@ impl<O: Observer> Sink for Execution<'_, O> {
     fn layer_end(&mut self, layer: u32) -> Result<(), FaultKind> {
         self.at = self.clock.now();
         self.clock.layer_end();
-        if !self.loaded.checked {
+        if self.checks.is_some() {
             let engine = &*self.engine;
-            load::complete(&self.loaded.program, layer, |space, start, len| {
+            complete(&self.decoded.program, layer, |space, start, len| {
                 engine.undefined(space, start, len as usize)
             })?;
         }

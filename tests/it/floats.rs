@@ -130,7 +130,7 @@ fn every_nan_has_the_same_bits_in_every_engine() {
             session.run(&[], &mut (), &mut ()).unwrap();
             session.memory().read(Space::Spm, RESULTS as i64, len).to_vec()
         };
-        let reference = left(EngineKind::Reference.make(&loaded));
+        let reference = left(EngineKind::Reference.make(loaded.decoded()));
         let of_floats = (floats + 1) * STEP;
         for (at, word) in reference[..of_floats].as_chunks::<4>().0.iter().enumerate() {
             let value = f32::from_le_bytes(*word);

@@ -1,6 +1,8 @@
 //! Every kernel level of this CPU against the reference engine, operation by operation: shapes, strides, zero points,
 //! types, extremes. The bytes of all memories and the wrapped accumulations must be equal.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use rcar_iss::isa::{EType, QuantDesc, Queue, Space, TensorDesc, WindowDesc};
@@ -9,6 +11,7 @@ use rcar_iss::sim::engine::Engine;
 use rcar_iss::sim::engine::fast::Fast;
 use rcar_iss::sim::engine::reference::Reference;
 use rcar_iss::sim::op::ConvOp;
+use rcar_iss::sim::plan::Unit;
 use rcar_iss::sim::validate::Memories;
 use rcar_iss::sim::{Memory, OpKind, QueueOp};
 
@@ -51,7 +54,8 @@ fn op(kind: OpKind) -> QueueOp {
 /// A product and its requantization as one, on every level, against the two on the reference engine: the scratchpad must be
 /// equal, and the wraps.
 fn pair_agrees([first, second]: [OpKind; 2], before: &Memory) -> Result<(), TestCaseError> {
-    let pair = [op(first), op(second)];
+    let pair = [first, second].map(|kind| Arc::new(op(kind)));
+    let fused = Unit::Fused(pair.clone());
     let failed = |e: rcar_iss::sim::FaultKind| TestCaseError::fail(e.to_string());
     let mut expected = before.clone();
     let mut reference = Reference::new(sizes(), 64);
@@ -68,7 +72,7 @@ fn pair_agrees([first, second]: [OpKind; 2], before: &Memory) -> Result<(), Test
         for _ in 0..2 {
             memory.write(Space::Spm, 0, SPM).copy_from_slice(before.read(Space::Spm, 0, SPM));
             engine.changed((0, 64));
-            let got = engine.execute_pair([&pair[0], &pair[1]], &mut memory).map_err(failed)?;
+            let got = engine.execute_unit(&fused, &mut memory).map_err(failed)?;
             prop_assert_eq!(wraps, got, "{}: wraps", level.name());
             let (e, g) = (expected.read(Space::Spm, 0, SPM), memory.read(Space::Spm, 0, SPM));
             let first = e.iter().zip(g).position(|(a, b)| a != b);

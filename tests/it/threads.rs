@@ -10,6 +10,7 @@ use rcar_iss::program::{Meta, Role};
 use rcar_iss::sim::engine::Engine;
 use rcar_iss::sim::engine::fast::Fast;
 use rcar_iss::sim::op::QueueOp;
+use rcar_iss::sim::plan::Unit;
 use rcar_iss::sim::{FaultKind, GRAIN, Limits, Loaded, Memory, Observer, Sees, Session};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -112,8 +113,8 @@ impl Engine for Panics {
         self.fast.changed(range);
     }
 
-    fn reads_constants(&self) -> bool {
-        self.fast.reads_constants()
+    fn optimizes(&self) -> bool {
+        self.fast.optimizes()
     }
 
     fn execute(&mut self, op: &QueueOp, memory: &mut Memory) -> Result<u64, FaultKind> {
@@ -121,14 +122,9 @@ impl Engine for Panics {
         self.fast.execute(op, memory)
     }
 
-    fn execute_pair(&mut self, pair: [&QueueOp; 2], memory: &mut Memory) -> Result<u64, FaultKind> {
+    fn execute_unit(&mut self, unit: &Unit, memory: &mut Memory) -> Result<u64, FaultKind> {
         self.count();
-        self.fast.execute_pair(pair, memory)
-    }
-
-    fn execute_tall(&mut self, pair: [&QueueOp; 2], memory: &mut Memory) -> Option<u64> {
-        self.count();
-        self.fast.execute_tall(pair, memory)
+        self.fast.execute_unit(unit, memory)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::{fast, reference};
-use crate::sim::load::Loaded;
+use crate::sim::load::Decoded;
 
 /// Which engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,11 +17,9 @@ pub enum EngineKind {
 impl EngineKind {
     /// An engine for a program.
     #[must_use]
-    pub fn make(self, loaded: &Loaded) -> Box<dyn Engine + Send> {
+    pub fn make(self, decoded: &Decoded) -> Box<dyn Engine + Send> {
         match self {
-            EngineKind::Reference => {
-                Box::new(reference::Reference::new(loaded.sizes, loaded.program.constants.len()))
-            }
+            EngineKind::Reference => Box::new(reference::Reference::of(decoded)),
             EngineKind::Fast => Box::new(fast::Fast::new()),
         }
     }

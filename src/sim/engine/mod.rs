@@ -10,6 +10,7 @@ pub mod reference;
 use super::fault::FaultKind;
 use super::memory::Memory;
 use super::op::QueueOp;
+use super::plan::Unit;
 use crate::isa::Space;
 pub use kind::EngineKind;
 
@@ -29,8 +30,9 @@ pub trait Engine {
     /// Bytes of the scratchpad were changed by an operation that another engine has executed on the same memory.
     fn changed(&mut self, _range: (i64, i64)) {}
 
-    /// Whether products may read their weights in the constants.
-    fn reads_constants(&self) -> bool {
+    /// Whether it executes what was [optimized](Unit): weights are read in the constants then, and loads left out. An
+    /// engine that others are held against executes what a program says.
+    fn optimizes(&self) -> bool {
         false
     }
 
@@ -40,18 +42,34 @@ pub trait Engine {
     /// The reference engine reports reads of bytes that were never written.
     fn execute(&mut self, op: &QueueOp, memory: &mut Memory) -> Result<u64, FaultKind>;
 
-    /// Executes a product and the requantization that alone reads its sums, so that those need not be stored: whatever the
-    /// accumulators then hold, the program writes before it reads them.
+    /// Executes a unit of a plan. An engine that has no kernel for it, as one without any, executes its
+    /// [parts](Engine::execute_parts).
     ///
     /// # Errors
     /// As [`execute`](Engine::execute).
-    fn execute_pair(&mut self, pair: [&QueueOp; 2], memory: &mut Memory) -> Result<u64, FaultKind> {
-        Ok(self.execute(pair[0], memory)? + self.execute(pair[1], memory)?)
+    fn execute_unit(&mut self, unit: &Unit, memory: &mut Memory) -> Result<u64, FaultKind> {
+        self.execute_parts(unit, memory)
     }
 
-    /// Executes a product and its requantization that stand for those of several tiles: its sums may be more than there are
-    /// accumulators. None if it cannot: what it has written then, the tiles themselves write again.
-    fn execute_tall(&mut self, _pair: [&QueueOp; 2], _memory: &mut Memory) -> Option<u64> {
-        None
+    /// Executes what a unit was made of: the tiles of a merged one, the instructions of others.
+    ///
+    /// # Errors
+    /// As [`execute`](Engine::execute).
+    fn execute_parts(&mut self, unit: &Unit, memory: &mut Memory) -> Result<u64, FaultKind> {
+        let mut wraps = 0;
+        match unit {
+            Unit::One(op) => wraps += self.execute(op, memory)?,
+            Unit::Fused(ops) => {
+                for op in ops {
+                    wraps += self.execute(op, memory)?;
+                }
+            }
+            Unit::Merged(merged) => {
+                for tile in &merged.tiles {
+                    wraps += self.execute_unit(tile, memory)?;
+                }
+            }
+        }
+        Ok(wraps)
     }
 }

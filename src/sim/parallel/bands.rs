@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::split;
 use crate::isa::Space;
 use crate::sim::op::{OpKind, QueueOp, dma_op};
-use crate::sim::stream::Stream;
+use crate::sim::plan::Unit;
 
 /// By how many of its rows, one in so many and at least one, a band may be longer or shorter than the others: so much that
 /// workers end at the same time, so little that they keep their rows from layer to layer.
@@ -22,9 +22,9 @@ struct Layer {
     /// Rows of its images.
     rows: u32,
     work: u64,
-    /// Products, and those whose sums nothing else reads.
+    /// Products, and those that are fused with their requantization.
     products: u32,
-    paired: u32,
+    fused: u32,
     /// Tiles travel from or to DRAM, or go through several instructions: they share buffers.
     travels: bool,
     /// Where bands begin, once that is decided, and the number of rows.
@@ -62,17 +62,17 @@ pub(super) fn rows(op: &QueueOp) -> Option<Range<u32>> {
 }
 
 impl Bands {
-    /// Looks at the layers of a record whose DRAM can be written from an address on.
-    pub(super) fn of(stream: &Stream, writable: i64) -> Bands {
+    /// Looks at the layers of a plan whose DRAM can be written from an address on.
+    pub(super) fn of(units: &[&Unit], writable: i64) -> Bands {
         let mut layers: BTreeMap<u32, Layer> = BTreeMap::new();
-        for (seq, op) in stream.issued.iter().map(|i| i.executed()).enumerate() {
+        for (unit, op) in units.iter().flat_map(|unit| unit.ops().iter().map(move |op| (unit, op))) {
             let Some(layer) = op.layer.map(|l| layers.entry(l).or_default()) else { continue };
             layer.work += split::work(&op.kind);
             layer.rows = layer.rows.max(rows(op).map_or(0, |r| r.end));
             match &op.kind {
                 OpKind::Conv(_) | OpKind::Depthwise(_) => {
                     layer.products += 1;
-                    layer.paired += u32::from(stream.pairs[seq]);
+                    layer.fused += u32::from(unit.keeps_sums());
                 }
                 OpKind::DmaIn { src, .. } => {
                     layer.travels |= src.space == Space::Dram && src.base >= writable
@@ -104,8 +104,8 @@ impl Bands {
     /// each worker has done before.
     pub(super) fn bounds(&mut self, layer: Option<u32>, work: &[u64]) -> Option<&[u32]> {
         let layer = self.0.get_mut(&layer?)?;
-        // The last product at each place of the accumulators is no pair.
-        let apart = !layer.travels && layer.paired + 4 >= layer.products;
+        // Where accumulators are kept, the last product at each place is not fused.
+        let apart = !layer.travels && layer.fused + 4 >= layer.products;
         if !apart || (layer.rows as usize) < 2 * work.len() {
             return None;
         }

@@ -8,21 +8,21 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
-use super::schedule::{Piece, Schedule, keeps};
+use super::schedule::{Schedule, Task, keeps};
 use crate::isa::Space;
 use crate::sim::engine::Engine;
 use crate::sim::fault::FaultKind;
 use crate::sim::memory::Memory;
 use crate::sim::op::QueueOp;
+use crate::sim::plan::Plan;
 use crate::sim::shared::Shared;
-use crate::sim::stream::Stream;
 
 /// A worker that has looked this often for something to do, some 3 µs, offers its core to others before it looks again:
 /// whom it waits for may have none. Sleeping would be worse: who is waited for then waits itself, so that soon every step takes
 /// as long as a nap.
 const SPINS: u32 = 64;
 
-/// How many of its pieces a worker has executed, on a cache line of its own.
+/// How many of its tasks a worker has executed, on a cache line of its own.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 struct Done(AtomicU32);
@@ -63,22 +63,21 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What a worker works with.
-struct Hands {
-    /// Its number.
+/// A thread's own part of a run.
+struct Worker {
     number: usize,
     engine: Box<dyn Engine + Send>,
     memory: Memory,
-    /// Accumulators of its own for sums that only the next instruction reads: pairs need not wait for each other because
-    /// a program has them share a place.
+    /// Accumulators of its own for sums that only the next instruction reads: fused products need not wait for each other
+    /// because a program has them share a place.
     sums: Shared,
-    /// Pieces that it has executed.
+    /// Tasks that it has executed.
     at: usize,
     /// Instructions whose writes the engine knows of.
     seen: usize,
 }
 
-impl Hands {
+impl Worker {
     fn begin(&mut self) {
         self.engine.reset();
         (self.at, self.seen) = (0, 0);
@@ -92,47 +91,41 @@ impl State {
         stops.unwrap_or(&self.free)
     }
 
-    /// Executes a worker's next piece, if it comes before the barrier. None if it does not, false if the piece waits
-    /// for another worker.
-    fn one(&self, hands: &mut Hands) -> Option<bool> {
-        let piece = self.schedule().workers[hands.number].get(hands.at)?;
-        if piece.seq >= self.limit.load(Ordering::Acquire) {
+    /// Executes a worker's next task, if it comes before the barrier. None if it does not, false if the task waits for
+    /// another worker.
+    fn one(&self, worker: &mut Worker) -> Option<bool> {
+        let task = self.schedule().workers[worker.number].get(worker.at)?;
+        if task.seq >= self.limit.load(Ordering::Acquire) {
             return None;
         }
-        let mut waits = self.schedule().waits(piece).iter();
-        if !waits.all(|w| self.done[w.worker as usize].0.load(Ordering::Acquire) >= w.pieces) {
+        let mut waits = self.schedule().waits(task).iter();
+        if !waits.all(|w| self.done[w.worker as usize].0.load(Ordering::Acquire) >= w.tasks) {
             return Some(false);
         }
-        self.execute(hands, piece);
-        hands.at += 1;
-        self.done[hands.number].0.store(hands.at as u32, Ordering::Release);
+        self.execute(worker, task);
+        worker.at += 1;
+        self.done[worker.number].0.store(worker.at as u32, Ordering::Release);
         Some(true)
     }
 
-    fn execute(&self, hands: &mut Hands, piece: &Piece) {
+    fn execute(&self, worker: &mut Worker, task: &Task) {
         // An engine may have kept something of what it read before: it must know what others have written since. What
-        // they write later in program order is not what this piece reads, or they would wait for it.
-        let [Some(first), second] = self.schedule().ops(piece) else { return };
+        // they write later in program order is not what this task reads, or they would wait for it.
+        let first = task.unit.first();
         if keeps(first) {
-            for range in self.schedule().writes(hands.seen..piece.seq).iter().filter(|(lo, hi)| lo < hi) {
-                hands.engine.changed(*range);
+            for range in self.schedule().writes(worker.seen..task.seq).iter().filter(|(lo, hi)| lo < hi) {
+                worker.engine.changed(*range);
             }
-            hands.seen = hands.seen.max(piece.seq);
+            worker.seen = worker.seen.max(task.seq);
         }
-        match second {
-            Some(second) if piece.paired => {
-                hands.memory.exchange_accumulators(&mut hands.sums);
-                let Hands { engine, memory, .. } = hands;
-                let result = catch_unwind(AssertUnwindSafe(|| engine.execute_pair([first, second], memory)));
-                hands.memory.exchange_accumulators(&mut hands.sums);
-                self.note(first, result.unwrap_or_else(|panic| resume_unwind(panic)));
-            }
-            _ => {
-                for op in [Some(first), second].into_iter().flatten() {
-                    let result = hands.engine.execute(op, &mut hands.memory);
-                    self.note(op, result);
-                }
-            }
+        let Worker { engine, memory, sums, .. } = worker;
+        if task.unit.keeps_sums() {
+            memory.exchange_accumulators(sums);
+            let result = catch_unwind(AssertUnwindSafe(|| engine.execute_unit(&task.unit, memory)));
+            memory.exchange_accumulators(sums);
+            self.note(first, result.unwrap_or_else(|panic| resume_unwind(panic)));
+        } else {
+            self.note(first, engine.execute_unit(&task.unit, memory));
         }
     }
 
@@ -150,11 +143,11 @@ impl State {
     }
 
     /// Works as long as the run goes on.
-    fn work(&self, hands: &mut Hands) {
-        hands.begin();
+    fn work(&self, worker: &mut Worker) {
+        worker.begin();
         let mut idle = 0;
         while self.open.load(Ordering::Acquire) {
-            if self.one(hands) == Some(true) {
+            if self.one(worker) == Some(true) {
                 idle = 0;
             } else {
                 pause(&mut idle);
@@ -163,7 +156,7 @@ impl State {
     }
 
     /// The life of a worker.
-    fn serve(&self, hands: &mut Hands) {
+    fn serve(&self, worker: &mut Worker) {
         let mut run = 0;
         loop {
             let mut gate = lock(&self.gate);
@@ -176,7 +169,7 @@ impl State {
             run = gate.run;
             self.inside.fetch_add(1, Ordering::AcqRel);
             drop(gate);
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.work(hands))) {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.work(worker))) {
                 lock(&self.panic).get_or_insert(panic);
                 self.broken.store(true, Ordering::Release);
             }
@@ -192,26 +185,27 @@ fn pause(idle: &mut u32) {
 
 /// Workers for the runs of one session.
 pub(in crate::sim) struct Pool {
-    stream: Arc<Stream>,
+    plan: Arc<Plan>,
     grain: u64,
     shared: Arc<State>,
-    hands: Hands,
-    workers: Vec<JoinHandle<()>>,
+    /// The part of the thread that runs a program.
+    own: Worker,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Pool {
-    /// Workers for a record, the calling thread one of them; none if the system gives no threads. `engine` makes engines
-    /// that keep no account of written bytes; instructions are cut into parts of at least `grain` work
+    /// Workers for a plan, the calling thread one of them; none if the system gives no threads. `engine` makes engines
+    /// that keep no account of written bytes; units are cut into parts of at least `grain` work
     /// (multiply-accumulates of a convolution).
     pub(in crate::sim) fn new(
-        stream: &Arc<Stream>,
+        plan: &Arc<Plan>,
         memory: &Memory,
         threads: usize,
         grain: u64,
         engine: &dyn Fn() -> Box<dyn Engine + Send>,
     ) -> Option<Pool> {
         let shared = Arc::new(State {
-            free: Schedule::new(stream, memory, threads, grain, false),
+            free: Schedule::new(plan, memory, threads, grain, false),
             stops: OnceLock::new(),
             stopping: AtomicBool::new(false),
             done: (0..threads).map(|_| Done::default()).collect(),
@@ -225,25 +219,24 @@ impl Pool {
             failed: Mutex::default(),
             panic: Mutex::default(),
         });
-        let hands = |number| {
-            // SAFETY: workers touch memory only while they execute a piece for which all that it waits for has been done:
-            // every earlier piece of another worker that touches one of its bytes, one of the two writing (`Schedule`
-            // goes through the bytes of all operations). A later one waits for this piece. `done` orders them: released
-            // when a piece has been executed, acquired before the next. Parts of one instruction write different bytes,
-            // and read none that another part writes; nor do tiles whose order is free. The accumulators of pairs are
+        let worker = |number| {
+            // SAFETY: workers touch memory only while they execute a task for which all that it waits for has been done:
+            // every earlier task of another worker that touches one of its bytes, one of the two writing (`Schedule`
+            // goes through the bytes of all operations). A later one waits for this task. `done` orders them: released
+            // when a task has been executed, acquired before the next. Parts of one instruction write different bytes,
+            // and read none that another part writes; nor do tiles whose order is free. The accumulators of fused products are
             // the worker's own. The session touches memory before the first call of `run_to`, after `end`, and between
             // the return of `run_to` and the next call, which raises the limit.
             let memory = unsafe { memory.alias() };
             let sums = Shared::zeros(memory.size(Space::Acc) as usize);
-            Hands { number, engine: engine(), memory, sums, at: 0, seen: 0 }
+            Worker { number, engine: engine(), memory, sums, at: 0, seen: 0 }
         };
         let last = threads.checked_sub(1)?;
-        let mut pool =
-            Pool { stream: Arc::clone(stream), grain, hands: hands(last), shared, workers: Vec::new() };
+        let mut pool = Pool { plan: Arc::clone(plan), grain, own: worker(last), shared, threads: Vec::new() };
         for number in 0..last {
-            let (shared, mut hands) = (Arc::clone(&pool.shared), hands(number));
-            let worker = std::thread::Builder::new().name(format!("rcn-{number}"));
-            pool.workers.push(worker.spawn(move || shared.serve(&mut hands)).ok()?);
+            let (shared, mut worker) = (Arc::clone(&pool.shared), worker(number));
+            let thread = std::thread::Builder::new().name(format!("rcn-{number}"));
+            pool.threads.push(thread.spawn(move || shared.serve(&mut worker)).ok()?);
         }
         Some(pool)
     }
@@ -253,8 +246,8 @@ impl Pool {
     pub(in crate::sim) fn begin(&mut self, memory: &Memory, stops: bool) {
         let shared = &*self.shared;
         if stops {
-            let Pool { stream, grain, .. } = self;
-            shared.stops.get_or_init(|| Schedule::new(stream, memory, shared.done.len(), *grain, true));
+            let Pool { plan, grain, .. } = self;
+            shared.stops.get_or_init(|| Schedule::new(plan, memory, shared.done.len(), *grain, true));
         }
         shared.stopping.store(stops, Ordering::Release);
         shared.done.iter().for_each(|done| done.0.store(0, Ordering::Relaxed));
@@ -263,7 +256,7 @@ impl Pool {
         shared.broken.store(false, Ordering::Relaxed);
         lock(&shared.failed).take();
         lock(&shared.panic).take();
-        self.hands.begin();
+        self.own.begin();
         let mut gate = lock(&shared.gate);
         gate.run += 1;
         gate.open = true;
@@ -294,7 +287,7 @@ impl Pool {
                 }
                 return lock(&self.shared.failed).take().map_or(Ok(()), Err);
             }
-            match shared.one(&mut self.hands) {
+            match shared.one(&mut self.own) {
                 Some(true) => {
                     idle = 0;
                     continue;
@@ -332,9 +325,9 @@ impl Drop for Pool {
         lock(&self.shared.gate).quit = true;
         self.end();
         self.shared.bell.notify_all();
-        for worker in self.workers.drain(..) {
+        for thread in self.threads.drain(..) {
             // Its panic was passed on when it happened.
-            let _ = worker.join();
+            let _ = thread.join();
         }
     }
 }

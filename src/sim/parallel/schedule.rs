@@ -2,115 +2,97 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
 
 use super::bands::{self, Bands};
-use super::order::{Unit, order};
+use super::order::order;
 use super::split;
 use crate::isa::{Queue, Space};
 use crate::sim::access::{Region, for_each_region, for_each_row, padded_dims};
 use crate::sim::memory::Memory;
 use crate::sim::op::{OpKind, QueueOp, dma_op, vec_op};
-use crate::sim::stream::{Issued, Stream};
+use crate::sim::plan::cells::Cells;
+use crate::sim::plan::{Plan, Unit};
 
 /// What the clock costs for each instruction, as work of a product: the thread that computes it gets less else.
 const CLOCK_WORK: u64 = 50_000;
 
-/// Bytes that are looked at as one, to find out who touched them.
-const CELL: u64 = 64;
+/// Bytes of a cell.
+const CELL: i64 = 64;
 
 /// Weights are loaded at most so many instructions before the product that needs them.
 const NEAR: usize = 40;
 
-/// Wait until a worker has executed so many of its pieces.
+/// Wait until a worker has executed so many of its tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Wait {
     pub(super) worker: u32,
-    pub(super) pieces: u32,
+    pub(super) tasks: u32,
 }
 
-/// A part of an instruction, or of a product and the requantization behind it; or all of them.
+/// What a worker executes at once: a unit, or a part of one.
 #[derive(Debug)]
-pub(super) struct Piece {
-    /// Number of the first instruction among all queue instructions.
+pub(super) struct Task {
+    pub(super) unit: Unit,
+    /// Number of its first instruction in the record.
     pub(super) seq: usize,
-    /// Instructions: one or two.
-    len: usize,
-    /// The first among all parts; none if the instructions are not cut.
-    part: Option<usize>,
-    /// The two are [a pair](crate::sim::pairs).
-    pub(super) paired: bool,
     waits: Range<usize>,
 }
 
-/// The pieces of every worker, in the order in which it executes them.
+/// The tasks of every worker, in the order in which it executes them.
 #[derive(Debug)]
 pub(super) struct Schedule {
-    stream: Arc<Stream>,
-    pub(super) workers: Vec<Vec<Piece>>,
-    parts: Vec<QueueOp>,
+    pub(super) workers: Vec<Vec<Task>>,
     waits: Vec<Wait>,
-    /// Bytes of the scratchpad that each instruction writes.
+    /// Bytes of the scratchpad that each instruction of the record writes, as far as it is executed.
     writes: Vec<(i64, i64)>,
 }
 
 impl Schedule {
-    /// The schedule of a record for so many workers, the last of which also computes the clock. An instruction is cut
-    /// into parts of at least `grain` work. `layers`: runs stop at the ends of layers.
-    pub(super) fn new(
-        stream: &Arc<Stream>,
-        memory: &Memory,
-        workers: usize,
-        grain: u64,
-        layers: bool,
-    ) -> Schedule {
+    /// The schedule of a plan for so many workers, the last of which also computes the clock. A unit is cut into parts of
+    /// at least `grain` work. `layers`: runs stop at the ends of layers.
+    pub(super) fn new(plan: &Plan, memory: &Memory, workers: usize, grain: u64, layers: bool) -> Schedule {
+        // What is merged for one thread would leave little to share.
+        let units: Vec<&Unit> = plan.optimized.iter().flat_map(Unit::tiles).collect();
         let mut schedule = Schedule {
-            stream: Arc::clone(stream),
             workers: (0..workers).map(|_| Vec::new()).collect(),
-            parts: Vec::new(),
             waits: Vec::new(),
-            writes: stream.issued.iter().map(|i| scratchpad(i.executed())).collect(),
+            writes: writes(&units, plan.as_written.ops.len()),
         };
         let mut waits =
             Waits { touched: Touched::new(memory, workers), waited: vec![vec![0; workers]; workers] };
-        let mut bands = Bands::of(stream, memory.writable() as i64);
+        let mut bands = Bands::of(&units, memory.writable() as i64);
         let mut loads = Loads::default();
         // Work so far.
         let mut work = vec![0; workers];
         let mut tiles = Vec::new();
-        for unit in order(stream, memory, layers) {
-            let ops: Vec<&QueueOp> =
-                stream.issued[unit.seq..unit.seq + unit.len].iter().map(Issued::executed).collect();
-            let Some(op) = ops.first() else { continue };
+        for index in order(&units, &plan.as_written.gaps(), memory, layers) {
+            let (unit, op) = (units[index], units[index].first());
             if let Some(last) = work.last_mut() {
-                *last += CLOCK_WORK * ops.len() as u64;
+                let before = index.checked_sub(1).map_or(0, |before| units[before].end());
+                *last += CLOCK_WORK * (unit.end() - before) as u64;
             }
-            if matches!(op.kind, OpKind::Nop) {
-                continue;
-            }
-            let paired = ops.len() == 2 && stream.pairs[unit.seq];
-            let rows = bands::rows(op).filter(|_| paired || op.queue != Queue::Mac);
+            let rows = bands::rows(op).filter(|_| unit.keeps_sums() || op.queue != Queue::Mac);
             let bounds = rows.and_then(|rows| Some((bands.bounds(op.layer, &work)?, rows)));
-            let banded = paired && bounds.is_some();
+            let banded = unit.keeps_sums() && bounds.is_some();
             let parts = match bounds {
-                Some((bounds, rows)) => in_bands(&ops, bounds, &rows),
+                Some((bounds, rows)) => in_bands(unit, bounds, &rows),
                 None => {
-                    let whole: u64 = ops.iter().map(|op| split::work(&op.kind)).sum();
+                    let whole: u64 = unit.ops().iter().map(|op| split::work(&op.kind)).sum();
                     let wanted = usize::try_from(whole / grain.max(1)).unwrap_or(workers).min(workers);
-                    let cut = split::split(&ops, wanted);
+                    let cut = split::split(unit, wanted);
                     // What is not cut goes to whom has done least, its weights too; parts always to the same workers.
                     let least = (0..workers).min_by_key(|w| work[*w]).unwrap_or(0);
-                    match loads.alone(stream, &unit, cut.len(), least) {
-                        Some(worker) => vec![(worker, ops.iter().map(|op| (*op).clone()).collect())],
+                    match loads.alone(&units, index, cut.len(), least) {
+                        Some(worker) => vec![(worker, unit.clone())],
                         None => cut.into_iter().enumerate().collect(),
                     }
                 }
             };
             for (worker, part) in &parts {
-                work[*worker] += part.iter().map(|op| split::work(&op.kind)).sum::<u64>();
+                work[*worker] += part.ops().iter().map(|op| split::work(&op.kind)).sum::<u64>();
             }
-            let tile = Tile { unit, paired, parts };
-            if !banded || tiles.first().is_some_and(|first| !alike(stream, first, &tile)) {
+            let tile = Shared { unit, parts };
+            if !banded || tiles.first().is_some_and(|first| !alike(first, &tile)) {
                 schedule.push(&mut waits, &std::mem::take(&mut tiles));
             }
             tiles.push(tile);
@@ -124,62 +106,44 @@ impl Schedule {
 
     /// Appends tiles of one product, or one unit. The last worker takes its tiles from below, so that what neighbours need of each
     /// other's bands is not needed before the end of a layer.
-    fn push(&mut self, waits: &mut Waits, tiles: &[Tile]) {
+    fn push(&mut self, waits: &mut Waits, tiles: &[Shared<'_>]) {
         let backwards = tiles.len() > 1;
-        if backwards && !apart(&self.stream, tiles) {
+        if backwards && !apart(tiles) {
             tiles.chunks(1).for_each(|tile| self.push(waits, tile));
             return;
         }
         let last = self.workers.len().saturating_sub(1);
-        let mut pieces: Vec<(usize, usize, usize)> = Vec::new();
-        for (t, tile) in tiles.iter().enumerate() {
-            pieces.extend(tile.parts.iter().enumerate().map(|(p, (worker, _))| (*worker, t, p)));
-        }
-        if backwards {
-            let (mine, others): (Vec<_>, Vec<_>) =
-                pieces.into_iter().partition(|(worker, ..)| *worker == last);
-            pieces = others.into_iter().chain(mine.into_iter().rev()).collect();
-        }
+        let all = tiles.iter().flat_map(|tile| &tile.parts);
+        let parts: Vec<&(usize, Unit)> = if backwards {
+            let (mine, others): (Vec<_>, Vec<_>) = all.partition(|(worker, _)| *worker == last);
+            others.into_iter().chain(mine.into_iter().rev()).collect()
+        } else {
+            all.collect()
+        };
         // Parts of one instruction touch nothing of each other: all of them wait before one is counted.
-        let waiting: Vec<Range<usize>> = pieces
+        let waiting: Vec<Range<usize>> = parts
             .iter()
-            .map(|(worker, t, p)| {
+            .map(|(worker, unit)| {
                 let from = self.waits.len();
-                waits.of(*worker, &tiles[*t].parts[*p].1, tiles[*t].paired, from, &mut self.waits);
+                waits.of(*worker, unit, from, &mut self.waits);
                 from..self.waits.len()
             })
             .collect();
-        for ((worker, t, p), waiting) in pieces.into_iter().zip(waiting) {
-            let Tile { unit, paired, parts } = &tiles[t];
-            let part = (parts.len() > 1).then_some(self.parts.len());
-            if parts.len() > 1 {
-                self.parts.extend(parts[p].1.iter().cloned());
-            }
-            let (seq, len, paired) = (unit.seq, unit.len, *paired);
-            self.workers[worker].push(Piece { seq, len, part, paired, waits: waiting });
-            waits.touched.touch(worker, self.workers[worker].len() as u32, &parts[p].1, paired);
+        for ((worker, unit), waiting) in parts.into_iter().zip(waiting) {
+            let tasks = &mut self.workers[*worker];
+            tasks.push(Task { unit: unit.clone(), seq: unit.seq(), waits: waiting });
+            waits.touched.touch(*worker, tasks.len() as u32, unit);
         }
     }
 
-    /// What a piece does: one or two instructions.
-    pub(super) fn ops(&self, piece: &Piece) -> [Option<&QueueOp>; 2] {
-        [0, 1].map(|i| {
-            if i >= piece.len {
-                return None;
-            }
-            let whole = self.stream.issued.get(piece.seq + i).map(Issued::executed);
-            piece.part.and_then(|part| self.parts.get(part + i)).or(whole)
-        })
-    }
-
     /// What it must wait for.
-    pub(super) fn waits(&self, piece: &Piece) -> &[Wait] {
-        self.waits.get(piece.waits.clone()).unwrap_or_default()
+    pub(super) fn waits(&self, task: &Task) -> &[Wait] {
+        self.waits.get(task.waits.clone()).unwrap_or_default()
     }
 
-    /// How many pieces of a worker belong to the first `seq` instructions.
+    /// How many tasks of a worker belong to the first `seq` instructions.
     pub(super) fn before(&self, worker: usize, seq: usize) -> u32 {
-        self.workers[worker].partition_point(|p| p.seq < seq) as u32
+        self.workers[worker].partition_point(|task| task.seq < seq) as u32
     }
 
     /// The bytes of the scratchpad that some instructions write.
@@ -193,23 +157,36 @@ pub(super) fn keeps(op: &QueueOp) -> bool {
     op.queue == Queue::Mac
 }
 
-/// A unit and its parts, with whose they are.
-struct Tile {
-    unit: Unit,
-    paired: bool,
-    parts: Vec<(usize, Vec<QueueOp>)>,
+/// The bytes of the scratchpad that each of so many instructions writes.
+fn writes(units: &[&Unit], instructions: usize) -> Vec<(i64, i64)> {
+    let mut writes = vec![(0, 0); instructions];
+    for op in units.iter().flat_map(|unit| unit.ops()) {
+        let dst = op.kind.dst().filter(|d| d.space == Space::Spm);
+        if let Some(span) = dst.and_then(|d| Region::Box(d, padded_dims(d)).span())
+            && let Some(writes) = writes.get_mut(op.seq as usize)
+        {
+            *writes = span;
+        }
+    }
+    writes
 }
 
-/// The parts of instructions in each worker's band; `rows` are theirs.
-fn in_bands(ops: &[&QueueOp], bounds: &[u32], rows: &Range<u32>) -> Vec<(usize, Vec<QueueOp>)> {
+/// A unit and its parts, with whose they are.
+struct Shared<'p> {
+    unit: &'p Unit,
+    parts: Vec<(usize, Unit)>,
+}
+
+/// The parts of a unit in each worker's band; `rows` are its own.
+fn in_bands(unit: &Unit, bounds: &[u32], rows: &Range<u32>) -> Vec<(usize, Unit)> {
     let inside = |bound: u32| bound.clamp(rows.start, rows.end) - rows.start;
     let bands = bounds.iter().zip(bounds.iter().skip(1)).map(|(from, to)| inside(*from)..inside(*to));
-    bands.enumerate().filter(|(_, r)| !r.is_empty()).map(|(w, r)| (w, split::rows(ops, r))).collect()
+    bands.enumerate().filter(|(_, r)| !r.is_empty()).map(|(w, r)| (w, split::rows(unit, r))).collect()
 }
 
-/// Whether two pairs are products of the same image and the same weights.
-fn alike(stream: &Stream, a: &Tile, b: &Tile) -> bool {
-    let operands = |tile: &Tile| match &stream.issued[tile.unit.seq].executed().kind {
+/// Whether two units are products of the same image and the same weights.
+fn alike(a: &Shared<'_>, b: &Shared<'_>) -> bool {
+    let operands = |tile: &Shared<'_>| match &tile.unit.first().kind {
         OpKind::Conv(c) | OpKind::Depthwise(c) => Some((c.src, c.weights)),
         OpKind::Matmul { .. } | OpKind::Nop | dma_op!() | vec_op!() => None,
     };
@@ -217,21 +194,19 @@ fn alike(stream: &Stream, a: &Tile, b: &Tile) -> bool {
 }
 
 /// Whether no tile writes what another one reads or writes: then their order is free.
-fn apart(stream: &Stream, tiles: &[Tile]) -> bool {
+fn apart(tiles: &[Shared<'_>]) -> bool {
     let (mut read, mut written) = (Vec::new(), Vec::new());
-    for tile in tiles {
-        for issued in &stream.issued[tile.unit.seq..tile.unit.seq + tile.unit.len] {
-            let _: Result<(), ()> = for_each_region(&issued.executed().kind, &mut |region, writes| {
-                match region.span() {
-                    // Pairs have accumulators of their own.
-                    _ if region.space() == Space::Acc => {}
-                    Some(span) if writes => written.push((region.space() as u8, span.0, span.1)),
-                    Some(span) => read.push((region.space() as u8, span.0, span.1)),
-                    None => {}
-                }
-                Ok(())
-            });
-        }
+    for op in tiles.iter().flat_map(|tile| tile.unit.ops()) {
+        let _: Result<(), ()> = for_each_region(&op.kind, &mut |region, writes| {
+            match region.span() {
+                // Fused products have accumulators of their own.
+                _ if region.space() == Space::Acc => {}
+                Some(span) if writes => written.push((region.space() as u8, span.0, span.1)),
+                Some(span) => read.push((region.space() as u8, span.0, span.1)),
+                None => {}
+            }
+            Ok(())
+        });
     }
     written.sort_unstable();
     let whole = |w: &[(u8, i64, i64)]| Some((w.first()?.0, w.first()?.1, w.iter().map(|w| w.2).max()?));
@@ -248,10 +223,10 @@ struct Loads {
 
 impl Loads {
     /// Who gets a unit that is not cut, though it could be cut into so many parts; none if it is cut.
-    fn alone(&mut self, stream: &Stream, unit: &Unit, parts: usize, least: usize) -> Option<usize> {
-        let kind = &stream.issued[unit.seq].executed().kind;
+    fn alone(&mut self, units: &[&Unit], index: usize, parts: usize, least: usize) -> Option<usize> {
+        let kind = &units[index].first().kind;
         if let OpKind::DmaIn { dst, .. } = kind
-            && (parts == 1 || for_a_pixel(stream, unit.seq, dst.base))
+            && (parts == 1 || for_a_pixel(units, index, dst.base))
         {
             self.loaded.insert(dst.base, least);
             return Some(least);
@@ -265,9 +240,11 @@ impl Loads {
 }
 
 /// Whether the next product with weights at this address computes one pixel: such a product cannot be cut.
-fn for_a_pixel(stream: &Stream, seq: usize, weights: i64) -> bool {
-    let near = stream.issued.iter().skip(seq + 1).take(NEAR);
-    near.map(|i| &i.executed().kind)
+fn for_a_pixel(units: &[&Unit], index: usize, weights: i64) -> bool {
+    let last = units[index].seq() + NEAR;
+    let near =
+        units.iter().skip(index + 1).flat_map(|unit| unit.ops()).take_while(|op| op.seq as usize <= last);
+    near.map(|op| &op.kind)
         .find_map(|kind| match kind {
             OpKind::Conv(c) => (c.weights.base == weights).then(|| c.dst.dims[1] * c.dst.dims[2] == 1),
             OpKind::Depthwise(_) | OpKind::Matmul { .. } | OpKind::Nop | dma_op!() | vec_op!() => None,
@@ -275,12 +252,7 @@ fn for_a_pixel(stream: &Stream, seq: usize, weights: i64) -> bool {
         .unwrap_or(false)
 }
 
-fn scratchpad(op: &QueueOp) -> (i64, i64) {
-    let dst = op.kind.dst().filter(|d| d.space == Space::Spm);
-    dst.and_then(|d| Region::Box(d, padded_dims(d)).span()).unwrap_or((0, 0))
-}
-
-/// What pieces must wait for.
+/// What tasks must wait for.
 struct Waits {
     touched: Touched,
     /// For whom each worker has waited already.
@@ -288,13 +260,13 @@ struct Waits {
 }
 
 impl Waits {
-    /// Appends what a worker's piece must wait for to `waits`, those of the piece from `from` on.
-    fn of(&mut self, worker: usize, ops: &[QueueOp], paired: bool, from: usize, waits: &mut Vec<Wait>) {
+    /// Appends what a worker's task must wait for to `waits`, those of the task from `from` on.
+    fn of(&mut self, worker: usize, unit: &Unit, from: usize, waits: &mut Vec<Wait>) {
         let waited = &mut self.waited[worker];
-        self.touched.before(worker, ops, paired, &mut |other, pieces| {
-            if waited[other] < pieces {
-                waited[other] = pieces;
-                let wait = Wait { worker: other as u32, pieces };
+        self.touched.before(worker, unit, &mut |other, tasks| {
+            if waited[other] < tasks {
+                waited[other] = tasks;
+                let wait = Wait { worker: other as u32, tasks };
                 match waits[from..].iter_mut().find(|w| w.worker == wait.worker) {
                     Some(known) => *known = wait,
                     None => waits.push(wait),
@@ -304,18 +276,18 @@ impl Waits {
     }
 }
 
-/// The last pieces of every worker that read and wrote each cell of the memories, counted from 1.
+/// The last tasks of every worker that read and wrote each cell of the memories, counted from 1.
 struct Touched {
     workers: usize,
     /// First DRAM byte that can be written.
     writable: i64,
     /// By memory; for each cell and worker the last that wrote, and the last that read.
-    cells: [Vec<[u32; 2]>; 3],
+    cells: [Cells<[u32; 2], CELL>; 3],
 }
 
 impl Touched {
     fn new(memory: &Memory, workers: usize) -> Touched {
-        let cells = |space| vec![[0; 2]; memory.size(space).div_ceil(CELL) as usize * workers];
+        let cells = |space| Cells::with(memory.size(space), workers, [0; 2]);
         Touched {
             workers,
             writable: memory.writable() as i64,
@@ -323,47 +295,42 @@ impl Touched {
         }
     }
 
-    /// Calls `f` with the cells that an operation touches, all workers of each; and whether it writes them. Pairs have
+    /// Calls `f` with the cells that a unit touches, all workers of each; and whether it writes them. Fused products have
     /// accumulators of their own.
-    fn each(&mut self, op: &QueueOp, paired: bool, f: &mut impl FnMut(&mut [[u32; 2]], bool)) {
-        let _: Result<(), ()> = for_each_row(&op.kind, &mut |row, writes| {
-            if paired && row.space == Space::Acc {
-                return Ok(());
-            }
-            let (cells, begin) = match row.space {
-                Space::Dram => (&mut self.cells[0], row.start - self.writable),
-                Space::Spm => (&mut self.cells[1], row.start),
-                Space::Acc => (&mut self.cells[2], row.start),
-            };
-            // Constants never change.
-            let end = (begin + row.len).max(0) as u64;
-            let (first, last) = (begin.max(0) as u64 / CELL, end.div_ceil(CELL));
-            let range = first as usize * self.workers..last as usize * self.workers;
-            for cell in cells.get_mut(range).unwrap_or_default().chunks_exact_mut(self.workers) {
-                f(cell, writes);
-            }
-            Ok(())
-        });
-    }
-
-    /// Calls `f(other, pieces)` for what must precede a piece of a worker.
-    fn before(&mut self, worker: usize, ops: &[QueueOp], paired: bool, f: &mut impl FnMut(usize, u32)) {
-        for op in ops {
-            self.each(op, paired, &mut |cell, writes| {
-                for (other, [wrote, read]) in cell.iter().enumerate().filter(|(other, _)| *other != worker) {
-                    let last = if writes { *wrote.max(read) } else { *wrote };
-                    if last > 0 {
-                        f(other, last);
-                    }
+    fn each(&mut self, unit: &Unit, f: &mut impl FnMut(&mut [[u32; 2]], bool)) {
+        for op in unit.ops() {
+            let _: Result<(), ()> = for_each_row(&op.kind, &mut |row, writes| {
+                if unit.keeps_sums() && row.space == Space::Acc {
+                    return Ok(());
                 }
+                let (cells, begin) = match row.space {
+                    // Constants never change.
+                    Space::Dram => (&mut self.cells[0], row.start - self.writable),
+                    Space::Spm => (&mut self.cells[1], row.start),
+                    Space::Acc => (&mut self.cells[2], row.start),
+                };
+                for cell in cells.of_mut((begin, begin + row.len)).chunks_exact_mut(self.workers) {
+                    f(cell, writes);
+                }
+                Ok(())
             });
         }
     }
 
-    /// A worker's piece of this number is these operations.
-    fn touch(&mut self, worker: usize, piece: u32, ops: &[QueueOp], paired: bool) {
-        for op in ops {
-            self.each(op, paired, &mut |cell, writes| cell[worker][usize::from(!writes)] = piece);
-        }
+    /// Calls `f(other, tasks)` for what must precede a task of a worker.
+    fn before(&mut self, worker: usize, unit: &Unit, f: &mut impl FnMut(usize, u32)) {
+        self.each(unit, &mut |cell, writes| {
+            for (other, [wrote, read]) in cell.iter().enumerate().filter(|(other, _)| *other != worker) {
+                let last = if writes { *wrote.max(read) } else { *wrote };
+                if last > 0 {
+                    f(other, last);
+                }
+            }
+        });
+    }
+
+    /// A worker's task of this number is this unit.
+    fn touch(&mut self, worker: usize, task: u32, unit: &Unit) {
+        self.each(unit, &mut |cell, writes| cell[worker][usize::from(!writes)] = task);
     }
 }

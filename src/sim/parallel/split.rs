@@ -6,6 +6,7 @@ use crate::isa::{QuantMode, TensorDesc};
 use crate::sim::access::padded_dims;
 use crate::sim::clock::cost::macs;
 use crate::sim::op::{OpKind, QueueOp, dma_op};
+use crate::sim::plan::Unit;
 
 /// Roughly how long an operation takes, in multiply-accumulates of a dense convolution.
 pub(super) fn work(kind: &OpKind) -> u64 {
@@ -36,28 +37,27 @@ pub(super) fn work(kind: &OpKind) -> u64 {
     }
 }
 
-/// Parts of instructions that follow each other and have results of the same extents, the second one's operand being the
-/// first one's result; at most `parts`, or only the instructions themselves if they cannot be cut. Each has as many instructions as
-/// there were.
-pub(super) fn split(ops: &[&QueueOp], parts: usize) -> Vec<Vec<QueueOp>> {
-    let whole = || vec![ops.iter().map(|op| (*op).clone()).collect()];
-    let Some(first) = ops.first().filter(|_| parts > 1) else { return whole() };
-    let (Some(dst), Some(axis)) = (first.kind.dst(), axis(&first.kind, parts as u32)) else { return whole() };
+/// Parts of a unit that is not merged, whose instructions have results of the same extents; at most `parts`, or only the
+/// unit itself if it cannot be cut.
+pub(super) fn split(unit: &Unit, parts: usize) -> Vec<Unit> {
+    let kind = &unit.first().kind;
+    let axis = if parts > 1 { axis(kind, parts as u32) } else { None };
+    let (Some(dst), Some(axis)) = (kind.dst(), axis) else { return vec![unit.clone()] };
     // Inside the innermost extent parts begin at vectors.
-    let unit = if axis == 3 { 64 } else { 1 };
+    let grain = if axis == 3 { 64 } else { 1 };
     let extent = dst.dims[axis];
-    let each = extent.div_ceil(parts as u32).next_multiple_of(unit);
+    let each = extent.div_ceil(parts as u32).next_multiple_of(grain);
     let firsts = (0..extent).step_by(each as usize);
-    firsts.map(|from| cut(ops, axis, from, each.min(extent - from))).collect()
+    firsts.map(|from| cut(unit, axis, from, each.min(extent - from))).collect()
 }
 
-/// Those rows of the results of such instructions.
-pub(super) fn rows(ops: &[&QueueOp], rows: Range<u32>) -> Vec<QueueOp> {
-    cut(ops, 1, rows.start, rows.end - rows.start)
+/// Those rows of a unit's results.
+pub(super) fn rows(unit: &Unit, rows: Range<u32>) -> Unit {
+    cut(unit, 1, rows.start, rows.end - rows.start)
 }
 
-fn cut(ops: &[&QueueOp], axis: usize, from: u32, n: u32) -> Vec<QueueOp> {
-    ops.iter().map(|op| part(op, axis, from, n)).collect()
+fn cut(unit: &Unit, axis: usize, from: u32, n: u32) -> Unit {
+    unit.map(|op| part(op, axis, from, n))
 }
 
 /// Along which extent of the result an operation can be cut: the outermost that gives parts of much the same length, or

@@ -21,8 +21,7 @@ use rcar_iss::sim::clock::ClockReport;
 use rcar_iss::sim::engine::Engine;
 use rcar_iss::sim::engine::fast::Fast;
 use rcar_iss::sim::{
-    EngineKind, Fault, FaultKind, HostRuntime, HostValue, Limits, LoadError, Loaded, Observer, RunError,
-    Session,
+    Decoded, Fault, FaultKind, HostRuntime, HostValue, Limits, Loaded, Observer, RunError, Session,
 };
 
 /// Adds one to every byte.
@@ -74,22 +73,26 @@ fn run<O: Observer>(
     engine: Box<dyn Engine + Send>,
     observer: &mut O,
 ) -> Result<Left, Fault> {
-    leaves(loaded, &mut Session::with_engine(loaded, engine), observer)
+    leaves(loaded.decoded(), &mut Session::with_engine(loaded, engine), observer)
 }
 
 /// What a run of a session leaves.
-fn leaves<O: Observer>(loaded: &Loaded, session: &mut Session<'_>, observer: &mut O) -> Result<Left, Fault> {
+fn leaves<O: Observer>(
+    decoded: &Decoded,
+    session: &mut Session<'_>,
+    observer: &mut O,
+) -> Result<Left, Fault> {
     let input: Vec<u8> = (0..16).collect();
     let summary = session.run(&[("x", &input)], &mut Host, observer).map_err(|e| match e {
         RunError::Fault(fault) => fault,
         RunError::Input { .. } => panic!("{e}"),
     })?;
-    let program = loaded.program();
+    let program = decoded.program();
     let mut memory = |space: Space, start: u64, bytes: u64| {
         session.memory().read(space, start as i64, bytes as usize).to_vec()
     };
     let base = program.writable_base();
-    let machine = loaded.machine();
+    let machine = decoded.machine();
     Ok(Left {
         wraps: summary.wraps,
         instructions: summary.instructions,
@@ -106,13 +109,12 @@ fn leaves<O: Observer>(loaded: &Loaded, session: &mut Session<'_>, observer: &mu
 fn check(program: Program, machine: &Machine, seen: &mut BTreeSet<u8>) -> Result<bool, String> {
     let program = Arc::new(program);
     let limits = Limits { instructions: 100_000, macs: 100_000_000, bytes: 100_000_000, ..Limits::default() };
-    let unchecked =
-        Loaded::without_definedness(program.clone(), machine, limits).map_err(|e| e.to_string())?;
-    let reference = run(&unchecked, EngineKind::Reference.make(&unchecked), &mut ());
-    match (Loaded::new(program, machine, limits), reference) {
-        (Err(LoadError::Fault(load)), Err(run)) if load == run => Ok(false),
+    let decoded = Decoded::new(program, machine, limits).map_err(|e| e.to_string())?;
+    let reference = leaves(&decoded, &mut Session::of_decoded(&decoded), &mut ());
+    match (Loaded::of(decoded), reference) {
+        (Err(load), Err(run)) if load == run => Ok(false),
         // Only the load looks for races: the engines execute in program order.
-        (Err(LoadError::Fault(Fault { kind: FaultKind::Race { .. }, .. })), _) => Ok(false),
+        (Err(Fault { kind: FaultKind::Race { .. }, .. }), _) => Ok(false),
         (Err(load), Err(run)) => Err(format!("the load reports {load}\nthe reference engine {run}")),
         (Err(load), Ok(_)) => Err(format!("the load reports {load}, the reference engine nothing")),
         (Ok(_), Err(run)) => Err(format!("the reference engine reports {run}, the load nothing")),
@@ -145,7 +147,7 @@ fn check(program: Program, machine: &Machine, seen: &mut BTreeSet<u8>) -> Result
                 let mut session = Session::with_threads(loaded, threads, 1, &engine);
                 // The second run finds workers that have waited, and memory that is not zero.
                 for run in 0..2 {
-                    let left = leaves(loaded, &mut session, &mut ()).map_err(|e| e.to_string())?;
+                    let left = leaves(loaded.decoded(), &mut session, &mut ()).map_err(|e| e.to_string())?;
                     let left = if kept { left } else { left.without_accumulators(&reference) };
                     if run == 0
                         && let Some(what) = difference(&reference, &left)

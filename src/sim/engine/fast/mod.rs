@@ -32,6 +32,7 @@ use crate::sim::access::{Region, padded_dims};
 use crate::sim::fault::FaultKind;
 use crate::sim::memory::Memory;
 use crate::sim::op::{OpKind, QueueOp};
+use crate::sim::plan::Unit;
 
 /// Rows and vectors. Tracks no definedness: that is decided at load.
 #[derive(Debug)]
@@ -79,6 +80,29 @@ impl Fast {
     }
 }
 
+impl Fast {
+    /// A product and its requantization as one, without storing sums; none if there is no kernel for the two, or if a sum
+    /// wrapped: what is written then, the two write again apart.
+    fn fused(&mut self, [product, requantization]: [&QueueOp; 2], memory: &mut Memory) -> Option<u64> {
+        if !self.level.requantizes() {
+            return None;
+        }
+        let OpKind::Requant { dst, quant, .. } = &requantization.kind else { return None };
+        let fused = Some(Fused { dst, quant });
+        let wraps = if product.kind.dst().is_some_and(wide::is_wide) {
+            self.words(product, memory, fused)?
+        } else if let OpKind::Conv(c) = &product.kind {
+            bytes::conv(self.level, &mut self.products, memory, c, fused)?
+        } else if let OpKind::Depthwise(c) = &product.kind {
+            bytes::depthwise(self.level, &mut self.products, memory, c, fused)?
+        } else {
+            return None;
+        };
+        self.changed(Region::Box(dst, padded_dims(dst)).span().unwrap_or_default());
+        Some(wraps)
+    }
+}
+
 impl Default for Fast {
     fn default() -> Fast {
         Fast::new()
@@ -94,7 +118,7 @@ impl Engine for Fast {
 
     fn defined(&mut self, _: Space, _: i64, _: usize) {}
 
-    fn reads_constants(&self) -> bool {
+    fn optimizes(&self) -> bool {
         true
     }
 
@@ -104,28 +128,12 @@ impl Engine for Fast {
         self.words.changed(range);
     }
 
-    fn execute_pair(&mut self, pair: [&QueueOp; 2], memory: &mut Memory) -> Result<u64, FaultKind> {
-        match self.execute_tall(pair, memory) {
-            Some(wraps) => Ok(wraps),
-            None => Ok(self.execute(pair[0], memory)? + self.execute(pair[1], memory)?),
-        }
-    }
-
-    fn execute_tall(&mut self, pair: [&QueueOp; 2], memory: &mut Memory) -> Option<u64> {
-        if !self.level.requantizes() {
-            return None;
-        }
-        let OpKind::Requant { dst, quant, .. } = &pair[1].kind else { return None };
-        let fused = Some(Fused { dst, quant });
-        let (level, products) = (self.level, &mut self.products);
-        let wraps = match &pair[0].kind {
-            _ if pair[0].kind.dst().is_some_and(wide::is_wide) => self.words(pair[0], memory, fused)?,
-            OpKind::Conv(c) => bytes::conv(level, products, memory, c, fused)?,
-            OpKind::Depthwise(c) => bytes::depthwise(level, products, memory, c, fused)?,
-            _ => return None,
+    fn execute_unit(&mut self, unit: &Unit, memory: &mut Memory) -> Result<u64, FaultKind> {
+        let fused = match unit.ops() {
+            [product, requantization] => self.fused([product, requantization], memory),
+            _ => None,
         };
-        self.changed(Region::Box(dst, padded_dims(dst)).span().unwrap_or_default());
-        Some(wraps)
+        fused.map_or_else(|| self.execute_parts(unit, memory), Ok)
     }
 
     fn execute(&mut self, op: &QueueOp, memory: &mut Memory) -> Result<u64, FaultKind> {

@@ -1,6 +1,7 @@
 //! Memory as one operation sees it, with the map of written bytes.
 
 use crate::isa::{EType, Space, TensorDesc};
+use crate::sim::load::Decoded;
 use crate::sim::memory::Memory;
 use crate::sim::validate::Memories;
 
@@ -20,6 +21,12 @@ impl Reference {
         let map = |n: u64| vec![false; usize::try_from(n).unwrap_or(0)];
         let written = [map(sizes.dram.saturating_sub(sizes.writable)), map(sizes.spm), map(sizes.acc)];
         Reference { sizes, constants, written }
+    }
+
+    /// An engine for a program.
+    #[must_use]
+    pub fn of(decoded: &Decoded) -> Reference {
+        Reference::new(decoded.sizes, decoded.program.constants.len())
     }
 }
 

@@ -1,0 +1,129 @@
+//! Loading: everything that can be known about a program before it runs.
+//!
+//! A program is [`Decoded`] when its tables and instruction words are legal, and [`Loaded`] when the control pass has been
+//! through all that it does. Only the latter has a clock and a plan.
+
+mod decoded;
+mod limits;
+mod pass;
+
+use std::sync::Arc;
+
+pub(super) use decoded::{Checks, complete, host_bytes};
+pub use decoded::{Decoded, LoadError};
+pub use limits::Limits;
+
+use super::clock::{ClockReport, EventClock, OpTiming};
+use super::fault::Fault;
+use super::plan::Plan;
+use super::plan::record::{Record, Replay};
+use super::widths::Widths;
+use crate::isa::Insn;
+use crate::machine::Machine;
+use crate::program::Program;
+use pass::{Found, control_pass};
+
+/// A program that passed every check: it can be run any number of times, by several threads.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    decoded: Decoded,
+    clock: ClockReport,
+    widths: Vec<Widths>,
+    /// What runs execute; none if that is too long to be kept: every run steps through the program then.
+    pub(super) plan: Option<Arc<Plan>>,
+}
+
+impl Loaded {
+    /// Checks a program for a machine: tables, every instruction word, and in one control pass every operation that it
+    /// will execute, what they read, and the clock.
+    ///
+    /// # Errors
+    /// [`LoadError::Refused`] for tables, [`LoadError::Fault`] for what the program does.
+    pub fn new(program: Arc<Program>, machine: &Machine, limits: Limits) -> Result<Loaded, LoadError> {
+        Ok(Loaded::of(Decoded::new(program, machine, limits)?)?)
+    }
+
+    /// Checks what a program does.
+    ///
+    /// # Errors
+    /// The first fault.
+    pub fn of(decoded: Decoded) -> Result<Loaded, Fault> {
+        let Found { clock, widths, record } = control_pass(&decoded)?;
+        let plan = record.map(|record| Arc::new(plan(&decoded, Arc::new(record), false)));
+        Ok(Loaded { decoded, clock, widths, plan })
+    }
+
+    /// The same, but runs leave in the accumulators what the program leaves there, for those who look. Else sums that nothing
+    /// but the requantization behind their product reads may never be stored.
+    #[must_use]
+    pub fn keep_accumulators(mut self) -> Loaded {
+        self.plan = self.plan.map(|known| Arc::new(plan(&self.decoded, Arc::clone(&known.as_written), true)));
+        self
+    }
+
+    /// The program as it was decoded.
+    #[must_use]
+    pub fn decoded(&self) -> &Decoded {
+        &self.decoded
+    }
+
+    /// The program.
+    #[must_use]
+    pub fn program(&self) -> &Program {
+        self.decoded.program()
+    }
+
+    /// The machine.
+    #[must_use]
+    pub fn machine(&self) -> &Machine {
+        self.decoded.machine()
+    }
+
+    /// Decoded instructions.
+    #[must_use]
+    pub fn code(&self) -> &[Insn] {
+        self.decoded.code()
+    }
+
+    /// The cycles of a run. They do not depend on inputs.
+    #[must_use]
+    pub fn clock(&self) -> &ClockReport {
+        &self.clock
+    }
+
+    /// The widths that the instructions of each layer were executed with, by layer. They do not depend on inputs.
+    #[must_use]
+    pub fn widths(&self) -> &[Widths] {
+        &self.widths
+    }
+
+    /// The clock of a run, computed once more, as every run does.
+    ///
+    /// # Errors
+    /// None for a program that [`Loaded::new`] accepted.
+    pub fn clock_anew(&self) -> Result<ClockReport, Fault> {
+        let mut clock = self.decoded.new_clock();
+        if let Some(plan) = &self.plan {
+            Replay::new(&plan.as_written).go(&mut clock, usize::MAX);
+            return Ok(clock.report());
+        }
+        self.decoded.time(clock).map(EventClock::report)
+    }
+
+    /// Issue, start, end and causes of every queue instruction, in program order.
+    ///
+    /// # Errors
+    /// None for a program that [`Loaded::new`] accepted.
+    pub fn timeline(&self) -> Result<Vec<OpTiming>, Fault> {
+        let Some(plan) = &self.plan else { return self.decoded.timeline() };
+        let mut clock = self.decoded.new_clock().recording();
+        Replay::new(&plan.as_written).go(&mut clock, usize::MAX);
+        let mut timings = clock.ended();
+        timings.sort_unstable_by_key(|t| t.seq);
+        Ok(timings)
+    }
+}
+
+fn plan(decoded: &Decoded, record: Arc<Record>, sums: bool) -> Plan {
+    Plan::new(record, &decoded.program.meta.tensors, &decoded.sizes, sums)
+}

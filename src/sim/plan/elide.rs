@@ -1,0 +1,293 @@
+//! Weights that products read in the constants, where they lie, instead of in the scratchpad, where a program loads them.
+//!
+//! Constants never change. So where all weights of a product come from one load that brought them as they are, the product may
+//! read their source; and a load whose bytes nothing else reads need not be executed. Decided by who wrote each cell of the
+//! scratchpad last. Observers of layers see every byte of a layer's tensors. What loads would have left in the scratchpad at the end
+//! of a run is brought there if somebody looks.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use super::cells::Cells;
+use super::record::{Record, Step};
+use crate::isa::{EType, Space, TensorDesc};
+use crate::program::{PlaceMemory, TensorEntry};
+use crate::sim::access::{self, Region, Row, for_each_region, padded_dims};
+use crate::sim::memory::cover;
+use crate::sim::op::{OpKind, QueueOp};
+use crate::sim::validate::Memories;
+
+/// Bytes of a cell.
+const CELL: i64 = 64;
+
+/// No load of constants has written a cell last.
+const NOBODY: u32 = u32::MAX;
+
+/// What is left of a record.
+pub(super) struct Elided {
+    /// What is executed, in the record's order: without loads that nobody needs and instructions that do nothing.
+    pub(super) ops: Vec<Arc<QueueOp>>,
+    /// Loads of what the scratchpad holds at the end and nothing has brought there.
+    pub(super) left: Vec<QueueOp>,
+}
+
+/// Leaves loads out of a record whose layers leave these tensors, in memories of these sizes.
+pub(super) fn elide(record: &Record, tensors: &[TensorEntry], sizes: &Memories) -> Elided {
+    let all = &record.ops;
+    let mut loads = Loads {
+        last: Cells::new(sizes.spm, NOBODY),
+        loads: all.iter().map(|op| Load::of(op, sizes.writable as i64)).collect(),
+        needed: vec![false; all.len()],
+        whole: vec![true; all.len()],
+    };
+    let mut ops = Vec::with_capacity(all.len());
+    let mut rest = all.iter();
+    for step in &record.steps {
+        match *step {
+            Step::Issue(n) => {
+                for op in rest.by_ref().take(n) {
+                    let op = loads.lent(op).map_or_else(|| Arc::clone(op), Arc::new);
+                    loads.pass(&op);
+                    ops.push(op);
+                }
+            }
+            Step::LayerEnd(id) => {
+                for tensor in tensors.iter().filter(|t| t.layer == Some(id)) {
+                    loads.seen(tensor);
+                }
+            }
+            _ => {}
+        }
+    }
+    ops.retain(|op| op.kind != OpKind::Nop && !loads.is_elided(op));
+    Elided { ops, left: loads.left(all) }
+}
+
+/// A load of constants as they are, from the beginning of a cell on.
+#[derive(Debug, Clone, Copy)]
+struct Load {
+    from: i64,
+    to: i64,
+    len: i64,
+}
+
+impl Load {
+    fn of(op: &QueueOp, writable: i64) -> Option<Load> {
+        let OpKind::DmaIn { dst, src } = &op.kind else { return None };
+        let (to, from) = (run(Region::Box(dst, padded_dims(dst)))?, run(Region::Box(src, src.dims))?);
+        let constant = from.space == Space::Dram && from.start >= 0 && from.start + from.len <= writable;
+        let same = to.len == from.len && dst.etype.bytes() == src.etype.bytes() && to.space == Space::Spm;
+        // Rows that begin in a line of the constants as in one of the scratchpad: kernels are as fast there.
+        let aligned = to.start % CELL == 0 && from.start % CELL == 0 && to.start >= 0;
+        (constant && same && aligned).then_some(Load { from: from.start, to: to.start, len: to.len })
+    }
+}
+
+/// The only row of a region.
+fn run(region: Region<'_>) -> Option<Row> {
+    let mut rows = (None, 0);
+    let Ok(()) = region.rows::<Infallible>(&mut |row| {
+        rows = (Some(row), rows.1 + 1);
+        Ok(())
+    });
+    rows.0.filter(|_| rows.1 == 1)
+}
+
+/// Who has loaded each cell of the scratchpad, and which loads must be executed.
+struct Loads {
+    last: Cells<u32, CELL>,
+    /// By number of the instruction.
+    loads: Vec<Option<Load>>,
+    needed: Vec<bool>,
+    /// Whether nobody has written what a load has brought.
+    whole: Vec<bool>,
+}
+
+impl Loads {
+    /// The product that reads its weights in the constants; none if they do not all come from one load.
+    fn lent(&self, op: &QueueOp) -> Option<QueueOp> {
+        let weights = access::weights(&op.kind).filter(|w| w.space() == Space::Spm)?;
+        let (begin, end) = weights.span()?;
+        let owner = *self.last.at(begin)?.0 as usize;
+        let load = self.loads.get(owner)?.filter(|l| self.whole[owner] && end <= l.to + l.len)?;
+        let mut op = op.clone();
+        let (OpKind::Conv(c) | OpKind::Depthwise(c)) = &mut op.kind else { return None };
+        c.weights.base += load.from - load.to;
+        c.weights.space = Space::Dram;
+        Some(op)
+    }
+
+    /// Notes what an instruction reads and writes.
+    fn pass(&mut self, op: &QueueOp) {
+        let Ok(()) = for_each_region::<Infallible>(&op.kind, &mut |region, writes| {
+            if region.space() != Space::Spm {
+                return Ok(());
+            }
+            region.rows(&mut |row| {
+                if writes {
+                    self.write(row.start, row.len, op.seq as usize);
+                } else {
+                    self.read(row.start, row.len);
+                }
+                Ok(())
+            })
+        });
+    }
+
+    /// Somebody may look at a tensor, or give it other values.
+    fn seen(&mut self, tensor: &TensorEntry) {
+        if tensor.place.memory != PlaceMemory::Spm {
+            return;
+        }
+        let size = tensor.dtype.bytes() as i64;
+        cover(tensor, &mut |start, run| {
+            let len = run as i64 * size;
+            self.read(start, len);
+            self.write(start, len, NOBODY as usize);
+        });
+    }
+
+    fn read(&mut self, start: i64, len: i64) {
+        for owner in self.last.of((start, start + len)) {
+            if let Some(needed) = self.needed.get_mut(*owner as usize) {
+                *needed = true;
+            }
+        }
+    }
+
+    fn write(&mut self, start: i64, len: i64, seq: usize) {
+        // Who has loaded more of a cell than is written has left something there.
+        for byte in [start, start + len - 1] {
+            let Some((owner, (begin, end))) = self.last.at(byte) else { continue };
+            let Some(Some(load)) = self.loads.get(*owner as usize) else { continue };
+            if start > begin || start + len < end.min(load.to + load.len) {
+                self.needed[*owner as usize] = true;
+            }
+        }
+        let owner = if self.loads.get(seq).is_some_and(Option::is_some) { seq as u32 } else { NOBODY };
+        for cell in self.last.of_mut((start, start + len)) {
+            if let Some(whole) = self.whole.get_mut(*cell as usize) {
+                *whole = false;
+            }
+            *cell = owner;
+        }
+    }
+
+    /// Whether an instruction is a load that nobody needs.
+    fn is_elided(&self, op: &QueueOp) -> bool {
+        let seq = op.seq as usize;
+        self.loads.get(seq).is_some_and(Option::is_some) && !self.needed[seq]
+    }
+
+    /// Loads of the cells whose last owners are not executed.
+    fn left(&self, all: &[Arc<QueueOp>]) -> Vec<QueueOp> {
+        let mut left = Vec::new();
+        for (owner, (start, end)) in self.last.runs() {
+            let owner = *owner as usize;
+            let (Some(Some(load)), Some(op)) = (self.loads.get(owner), all.get(owner)) else { continue };
+            let OpKind::DmaIn { dst, src } = &op.kind else { continue };
+            if self.needed[owner] {
+                continue;
+            }
+            let n = end.min(load.to + load.len) - start;
+            let bytes = |d: &TensorDesc, base| TensorDesc {
+                base,
+                dims: [1, 1, 1, n as u32],
+                strides: [0, 0, 0, 1],
+                etype: EType::U8,
+                lanes: 1,
+                ..*d
+            };
+            let kind = OpKind::DmaIn { dst: bytes(dst, start), src: bytes(src, start - load.to + load.from) };
+            left.push(QueueOp { kind, ..QueueOp::clone(op) });
+        }
+        left
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::examples::{BYTES, Build, RESULTS, SIZES, WEIGHTS, bytes, load, product};
+    use super::*;
+
+    /// What is executed of a record, and what is left.
+    fn elided(build: Build) -> (Vec<OpKind>, Vec<OpKind>) {
+        elided_with(build, &[])
+    }
+
+    fn elided_with(build: Build, tensors: &[TensorEntry]) -> (Vec<OpKind>, Vec<OpKind>) {
+        let Elided { ops, left } = elide(&build.record(), tensors, &SIZES);
+        (ops.iter().map(|op| op.kind).collect(), left.into_iter().map(|op| op.kind).collect())
+    }
+
+    /// The product with weights at an address of the constants.
+    fn in_constants(base: i64) -> OpKind {
+        let mut lent = product(0, 0);
+        if let OpKind::Conv(c) = &mut lent {
+            (c.weights.base, c.weights.space) = (base, Space::Dram);
+        }
+        lent
+    }
+
+    #[test]
+    fn weights_are_read_in_the_constants_and_the_load_is_left_for_the_end() {
+        let all = load(WEIGHTS, 128, BYTES);
+        let (ops, left) = elided(Build::new().ops([OpKind::Nop, all, product(0, 0), product(0, 1)]));
+        let OpKind::Conv(mut second) = product(0, 1) else { panic!("a product") };
+        (second.weights.base, second.weights.space) = (128, Space::Dram);
+        assert_eq!(ops, [in_constants(128), OpKind::Conv(second)]);
+        let [OpKind::DmaIn { dst, src }] = left[..] else { panic!("{left:?}") };
+        assert_eq!((dst.base, src.base, dst.dims), (WEIGHTS, 128, [1, 1, 1, BYTES as u32]));
+    }
+
+    #[test]
+    fn a_load_that_somebody_else_reads_is_executed() {
+        let (all, from) = (load(WEIGHTS, 128, BYTES), bytes(Space::Spm, WEIGHTS + 70, 1));
+        let copy = OpKind::DmaCopy { dst: bytes(Space::Spm, RESULTS, 1), src: from };
+        let (ops, left) = elided(Build::new().ops([all, product(0, 0), copy]));
+        assert_eq!((ops, left), (vec![all, in_constants(128), copy], vec![]));
+    }
+
+    #[test]
+    fn what_was_overwritten_is_neither_read_in_the_constants_nor_left() {
+        let all = load(WEIGHTS, 128, BYTES);
+        // A byte of the weights: the rest must be there.
+        let fill = OpKind::DmaFill { dst: bytes(Space::Spm, WEIGHTS + 70, 1) };
+        let (ops, left) = elided(Build::new().ops([all, fill, product(0, 0)]));
+        assert_eq!((ops, left), (vec![all, fill, product(0, 0)], vec![]));
+        // All of them, after they were read.
+        let fill = OpKind::DmaFill { dst: bytes(Space::Spm, WEIGHTS, BYTES) };
+        let (ops, left) = elided(Build::new().ops([all, product(0, 0), fill]));
+        assert_eq!((ops, left), (vec![in_constants(128), fill], vec![]));
+    }
+
+    #[test]
+    fn only_one_aligned_load_from_the_constants_lends_weights() {
+        let half = BYTES / 2;
+        let cases: [&[OpKind]; 4] = [
+            &[load(WEIGHTS, 0, half), load(WEIGHTS + half, half, half)],
+            &[load(WEIGHTS, 96, BYTES)],
+            &[load(WEIGHTS - 32, 0, BYTES + 32)],
+            &[load(WEIGHTS, SIZES.writable as i64, BYTES)],
+        ];
+        for loads in cases {
+            let all = [loads, &[product(0, 0)]].concat();
+            assert_eq!(elided(Build::new().ops(all.clone())), (all, vec![]));
+        }
+    }
+
+    #[test]
+    fn weights_that_are_a_tensor_of_a_layer_are_brought_where_it_ends() {
+        let tensor: TensorEntry = serde_json::from_value(serde_json::json!({
+            "name": "w", "layer": 3, "dtype": "u8", "shape": [64],
+            "place": {"memory": "spm", "address": WEIGHTS + 64, "dims": [64], "strides": [1]},
+        }))
+        .unwrap();
+        let all = load(WEIGHTS, 128, BYTES);
+        let after = |layer| Build::new().ops([all]).step(Step::LayerEnd(layer)).ops([product(0, 0)]);
+        // Who looks may have given it other values.
+        let tensors = [tensor];
+        assert_eq!(elided_with(after(3), &tensors), (vec![all, product(0, 0)], vec![]));
+        assert_eq!(elided_with(after(2), &tensors).0, [in_constants(128)]);
+    }
+}
