@@ -8,13 +8,10 @@ use serde_json::{Value, json};
 
 use super::failure::Failure;
 use super::{format, model, opsets};
-use crate::onnx::given_inputs;
 use crate::onnx::proto::tensor_proto::DataType;
 use crate::onnx::proto::tensor_shape_proto::dimension::Value as Extent;
 use crate::onnx::proto::{GraphProto, ModelProto, TensorProto, ValueInfoProto, type_proto};
-
-/// Operators that multiply by weights.
-const PRODUCTS: [&str; 4] = ["Conv", "ConvTranspose", "Gemm", "MatMul"];
+use crate::onnx::{Role, given_inputs, role};
 
 /// What is told of a model.
 struct Description {
@@ -202,7 +199,7 @@ fn form(graph: &GraphProto, operators: &BTreeMap<String, usize>) -> &'static str
     let dequantized: BTreeSet<&String> =
         graph.node.iter().filter(|n| n.op_type() == "DequantizeLinear").flat_map(|n| &n.output).collect();
     let fed = |n: &&crate::onnx::proto::NodeProto| n.input.iter().any(|i| dequantized.contains(i));
-    let qdq = graph.node.iter().filter(|n| PRODUCTS.contains(&n.op_type())).any(|n| fed(&n));
+    let qdq = graph.node.iter().filter(|n| role(n) == Some(Role::Product)).any(|n| fed(&n));
     let whole = any(&|op| op.starts_with("QLinear") || op == "QGemm" || op == "QAttention");
     let dynamic = any(&|op| op.starts_with("Dynamic") || op == "ConvInteger" || op == "MatMulInteger");
     match (whole, qdq, dynamic) {

@@ -31,17 +31,34 @@ pub(crate) enum Data {
     Bool(Vec<u8>),
 }
 
+/// Why an initializer is not read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ConstantError {
+    /// Its element type is none that we read: that matters only to the node that reads it.
+    #[error("element type {0} is not supported")]
+    ElementType(&'static str),
+    /// It breaks ONNX's rules, or is beyond what is read.
+    #[error("{0}")]
+    Content(String),
+}
+
+impl From<String> for ConstantError {
+    fn from(reason: String) -> ConstantError {
+        ConstantError::Content(reason)
+    }
+}
+
 impl Constant {
     /// Reads an initializer.
-    pub(crate) fn read(t: &TensorProto) -> Result<Constant, String> {
+    pub(crate) fn read(t: &TensorProto) -> Result<Constant, ConstantError> {
         if !t.external_data.is_empty() {
-            return Err("its data lies in another file; load the model by its path".into());
+            return Err("its data lies in another file; load the model by its path".to_string().into());
         }
         let mut shape = Vec::new();
         let mut elements = 1_usize;
         for d in &t.dims {
             let d = usize::try_from(*d).map_err(|_| format!("it has the extent {d}"))?;
-            elements = elements.checked_mul(d).ok_or("its size overflows")?;
+            elements = elements.checked_mul(d).ok_or_else(|| "its size overflows".to_string())?;
             shape.push(d);
         }
         let kind = DataType::try_from(t.data_type())
@@ -68,17 +85,17 @@ impl Constant {
             DataType::Uint64 => {
                 let values = elements_of(raw, &t.uint64_data, u64::from_le_bytes, |v| v)?;
                 if values.iter().any(|v| i64::try_from(*v).is_err()) {
-                    return Err("integers of 2^63 and more are not supported".into());
+                    return Err("integers of 2^63 and more are not supported".to_string().into());
                 }
                 Data::U64(values)
             }
             DataType::Int32 => Data::S32(elements_of(raw, &t.int32_data, i32::from_le_bytes, |v| v)?),
             DataType::Int64 => Data::S64(elements_of(raw, &t.int64_data, i64::from_le_bytes, |v| v)?),
             DataType::Float => Data::F32(elements_of(raw, &t.float_data, f32::from_le_bytes, |v| v)?),
-            other => return Err(format!("element type {} is not supported", other.as_str_name())),
+            other => return Err(ConstantError::ElementType(other.as_str_name())),
         };
         if data.len() != elements {
-            return Err(format!("it has {} elements, its shape {shape:?} says {elements}", data.len()));
+            return Err(format!("it has {} elements, its shape {shape:?} says {elements}", data.len()).into());
         }
         Ok(Constant { name: t.name().to_string(), shape, data })
     }

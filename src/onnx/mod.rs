@@ -10,6 +10,7 @@ pub mod import;
 pub mod load;
 mod names;
 mod portable;
+mod role;
 #[allow(clippy::all, clippy::pedantic, missing_docs, unreachable_pub, rustdoc::all, reason = "generated")]
 #[rustfmt::skip]
 pub mod proto;
@@ -17,12 +18,14 @@ mod schema;
 mod steps;
 
 pub(crate) use constant::{Constant, Data};
-pub(crate) use import::defect;
-pub use import::{ImportError, ImportOptions, Imported, NodeRow, NodeStatus, Observe, import};
+pub use import::{ImportError, ImportOptions, Imported, NodeRow, NodeStatus, Observe, import, operators};
+pub(crate) use import::{defect, role};
 pub use load::{LoadError, LoadedModel};
 pub(crate) use names::Names;
 pub(crate) use portable::portable;
 pub use portable::{held, leans_on};
+pub use role::Role;
+pub(crate) use role::is_quantized;
 pub(crate) use steps::steps;
 pub use steps::{float_network, given_inputs};
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::network::{Floats, Network, attribute, float, int};
 use super::{QuantizeError, constants, gemm};
+use crate::onnx::is_quantized;
 use crate::onnx::proto::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use crate::onnx::{Constant, Names, defect};
 
@@ -28,7 +29,7 @@ pub fn clean(model: &ModelProto) -> Result<Cleaned, QuantizeError> {
     let Some(mut graph) = model.graph.take() else {
         return Err(QuantizeError::Model("it has no graph".into()));
     };
-    if let Some(node) = graph.node.iter().find(|n| is_quantized(n)) {
+    if let Some(node) = graph.node.iter().find(|n| is_quantized(n.op_type())) {
         return Err(QuantizeError::Model(format!(
             "node \"{}\" is {}: it is quantized already, the float network is needed",
             node.name(),
@@ -55,18 +56,6 @@ pub fn clean(model: &ModelProto) -> Result<Cleaned, QuantizeError> {
     forget_unused(&mut graph);
     model.graph = Some(graph);
     Ok(Cleaned { model, removed })
-}
-
-fn is_quantized(node: &NodeProto) -> bool {
-    matches!(
-        node.op_type(),
-        "QuantizeLinear"
-            | "DequantizeLinear"
-            | "DynamicQuantizeLinear"
-            | "ConvInteger"
-            | "MatMulInteger"
-            | "QGemm"
-    ) || node.op_type().starts_with("QLinear")
 }
 
 /// An output that no node, input or initializer has: libraries do not all survive it.

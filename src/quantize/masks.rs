@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::network::{Network, int};
 use super::parameters::{Activation, ActivationFormat, Parameters};
-use super::places::{MOVES, Places};
+use super::places::Places;
 use crate::onnx::proto::{GraphProto, ModelProto, NodeProto};
+use crate::onnx::{Role, role};
 
 /// How far below the largest of its row a masked score is counted.
 const DEEP: f32 = 16.0;
@@ -84,7 +85,7 @@ impl Masks {
                 "Add" | "Sub" | "Mul" | "Max" | "Min" | "Sum" | "Concat" => &node.input[..],
                 "Where" => node.input.get(1..).unwrap_or_default(),
                 "Cast" | "Log" | "Trilu" => node.input.get(..1).unwrap_or_default(),
-                op if MOVES.contains(&op) => node.input.get(..1).unwrap_or_default(),
+                _ if role(node) == Some(Role::Move) => node.input.get(..1).unwrap_or_default(),
                 _ => continue,
             };
             from.extend(inputs.iter().filter(|i| masks.open.insert((*i).clone())));
@@ -163,7 +164,7 @@ pub(super) fn cut(graph: &GraphProto, places: &Places, given: &Given<'_>, parame
         for node in readers.iter().map(|at| &graph.node[*at]) {
             let output = node.output.first().map_or("", String::as_str);
             let of = match source.get(output) {
-                Some(_) if MOVES.contains(&node.op_type()) => limits.get(output).copied(),
+                Some(_) if role(node) == Some(Role::Move) => limits.get(output).copied(),
                 Some(_) => range(output).and_then(|r| saturating(node, name, r, range)),
                 None => None,
             };

@@ -9,74 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::exact::{Exact, exact};
 use super::network::{Network, int};
 use crate::onnx::proto::{GraphProto, NodeProto};
-
-/// Functions of one tensor.
-const FUNCTIONS: &[&str] = &[
-    "Abs",
-    "Ceil",
-    "Clip",
-    "Cos",
-    "Elu",
-    "Erf",
-    "Exp",
-    "Floor",
-    "Gelu",
-    "HardSigmoid",
-    "HardSwish",
-    "LeakyRelu",
-    "Log",
-    "Mish",
-    "Neg",
-    "QuickGelu",
-    "Reciprocal",
-    "Relu",
-    "Round",
-    "Selu",
-    "Sigmoid",
-    "Sin",
-    "Softplus",
-    "Softsign",
-    "Sqrt",
-    "Swish",
-    "Tanh",
-];
-/// Operators of two tensors, element by element.
-const PAIRS: &[&str] = &["Add", "Sub", "Mul", "Div", "Min", "Max", "Pow", "Sum"];
-/// Operators whose results are values of their first input.
-pub(super) const MOVES: &[&str] = &[
-    "MaxPool",
-    "GlobalMaxPool",
-    "ReduceMax",
-    "Reshape",
-    "Flatten",
-    "Transpose",
-    "Squeeze",
-    "Unsqueeze",
-    "Slice",
-    "Gather",
-    "Split",
-    "DepthToSpace",
-    "SpaceToDepth",
-    "Expand",
-    "Tile",
-    "Identity",
-    "Dropout",
-    "Pad",
-    "Resize",
-    "Upsample",
-];
-/// Other operators of the accelerator.
-const OTHERS: &[&str] = &[
-    "AveragePool",
-    "GlobalAveragePool",
-    "ReduceMean",
-    "ReduceSum",
-    "Concat",
-    "Softmax",
-    "PRelu",
-    "BatchNormalization",
-    "MatMul",
-];
+use crate::onnx::{Role, role};
 
 /// A node with constant weights.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,7 +84,7 @@ impl Places {
                     for input in node
                         .input
                         .iter()
-                        .filter(|i| PAIRS.contains(&node.op_type()) && network.rank(i).is_some())
+                        .filter(|i| role(node) == Some(Role::Pair) && network.rank(i).is_some())
                     {
                         if let Some(beside) = beside {
                             places.constants.push((input.clone(), node.name().into(), beside.clone()));
@@ -189,46 +122,41 @@ enum Kind {
 
 fn kind(network: &Network, node: &NodeProto, skip: &BTreeSet<String>) -> Kind {
     let op = node.op_type();
-    let domain = node.domain();
-    let ours =
-        matches!(domain, "" | "ai.onnx") || (domain == "com.microsoft" && matches!(op, "Gelu" | "QuickGelu"));
     let float = node.input.first().is_some_and(|i| network.is_float(i));
     // In training mode a BatchNormalization measures what it reads, and a Dropout drops some of it.
     let trains = op == "BatchNormalization" && int(node, "training_mode", 0) != 0
         || op == "Dropout" && node.input.get(2).is_some_and(|i| !i.is_empty());
-    if skip.contains(node.name()) || !ours || !float || trains {
-        return Kind::Float;
-    }
+    let role = role(node).filter(|_| !skip.contains(node.name()) && float && !trains);
     let constant = |i: usize| node.input.get(i).is_none_or(|n| n.is_empty() || network.is_constant(n));
-    if FUNCTIONS.contains(&op) {
-        return if op == "Clip" && !(constant(1) && constant(2)) { Kind::Float } else { Kind::Function };
-    }
-    if PAIRS.contains(&op) {
-        let tensors = node.input.iter().filter(|i| !network.is_number(i)).count();
-        return match (tensors, node.input.len()) {
-            (0, _) => Kind::Float,
-            (1, _) => Kind::Function,
-            (2, 2) if node.input.iter().all(|i| !network.is_constant(i)) => Kind::Pair,
-            _ => Kind::Operator,
-        };
-    }
-    if MOVES.contains(&op) {
-        return if op == "Resize" && mode(node) == "cubic" { Kind::Float } else { Kind::Move };
-    }
     let rank = |i: usize| node.input.get(i).and_then(|n| network.rank(n));
-    match op {
-        "Conv" if rank(1).is_some() && constant(2) => Kind::Weights(Some(0)),
-        "ConvTranspose" if rank(1).is_some() && constant(2) => {
-            Kind::Weights((int(node, "group", 1) == 1).then_some(1))
+    match role {
+        Some(Role::Function) if op == "Clip" && !(constant(1) && constant(2)) => Kind::Float,
+        Some(Role::Function) => Kind::Function,
+        Some(Role::Pair) => {
+            let tensors = node.input.iter().filter(|i| !network.is_number(i)).count();
+            match (tensors, node.input.len()) {
+                (0, _) => Kind::Float,
+                (1, _) => Kind::Function,
+                (2, 2) if node.input.iter().all(|i| !network.is_constant(i)) => Kind::Pair,
+                _ => Kind::Operator,
+            }
         }
-        "Gemm" if rank(1).is_some() && constant(2) && int(node, "transA", 0) == 0 => {
-            Kind::Weights(Some(usize::from(int(node, "transB", 0) == 0)))
-        }
-        "MatMul" if rank(1) == Some(2) => Kind::Weights(Some(1)),
-        "MatMul" if rank(1).is_some() => Kind::Float,
-        "Conv" | "ConvTranspose" | "Gemm" => Kind::Float,
-        _ if OTHERS.contains(&op) => Kind::Operator,
-        _ => Kind::Float,
+        Some(Role::Move) if op == "Resize" && mode(node) == "cubic" => Kind::Float,
+        Some(Role::Move) => Kind::Move,
+        Some(Role::Product) => match op {
+            "Conv" if rank(1).is_some() && constant(2) => Kind::Weights(Some(0)),
+            "ConvTranspose" if rank(1).is_some() && constant(2) => {
+                Kind::Weights((int(node, "group", 1) == 1).then_some(1))
+            }
+            "Gemm" if rank(1).is_some() && constant(2) && int(node, "transA", 0) == 0 => {
+                Kind::Weights(Some(usize::from(int(node, "transB", 0) == 0)))
+            }
+            "MatMul" if rank(1) == Some(2) => Kind::Weights(Some(1)),
+            "MatMul" if rank(1).is_none() => Kind::Operator,
+            _ => Kind::Float,
+        },
+        Some(Role::Whole) => Kind::Operator,
+        Some(Role::Plain | Role::Quantized) | None => Kind::Float,
     }
 }
 
@@ -299,7 +227,7 @@ fn is_bounded(network: &Network, kinds: &[Kind], name: &str) -> bool {
     let node = &network.graph.node[writer];
     let operator = match kinds[writer] {
         Kind::Weights(_) | Kind::Pair => true,
-        Kind::Operator => PAIRS.contains(&node.op_type()) || node.op_type() == "MatMul",
+        Kind::Operator => matches!(role(node), Some(Role::Pair | Role::Product)),
         _ => false,
     };
     let [reader] = network.readers(name) else { return false };

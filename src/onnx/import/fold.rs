@@ -17,8 +17,9 @@ use prost::Message;
 use super::super::constant::{Constant, Data};
 use super::super::proto::tensor_proto::DataType;
 use super::super::proto::{GraphProto, ModelProto};
+use super::super::role::is_quantized;
 use super::constant_real::ConstantReal;
-use super::host::{is_quantized, named, value_info};
+use super::host::{named, value_info};
 use super::importer::{Fate, Importer};
 use super::node::OnnxNode;
 use super::value::{Refusal, Value, unsupported};
@@ -82,7 +83,7 @@ impl<'a> Importer<'a> {
         let inputs: Vec<&'a str> =
             n.proto.input.iter().map(String::as_str).filter(|s| !s.is_empty()).collect();
         let own = moves(n.op_type()) && n.domain().is_empty();
-        if inputs.is_empty() || is_quantized(n) || n.op_type() == "If" || own {
+        if inputs.is_empty() || is_quantized(n.op_type()) || n.op_type() == "If" || own {
             return Ok(None);
         }
         let mut constants = Vec::new();

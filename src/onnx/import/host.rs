@@ -15,6 +15,7 @@ use super::super::load::LoadedModel;
 use super::super::portable::portable;
 use super::super::proto::{GraphProto, ModelProto, TensorShapeProto, TypeProto, ValueInfoProto};
 use super::super::proto::{tensor_proto::DataType, tensor_shape_proto, type_proto};
+use super::super::role::is_quantized;
 use super::declared::{declared, dtype_of};
 use super::importer::{Fate, Guest, Importer};
 use super::node::OnnxNode;
@@ -22,15 +23,6 @@ use super::order::topological;
 use super::value::{Real, Refusal, Value, unsupported};
 use crate::float::Engine;
 use crate::graph::{DType, HostGraph, Node, Op, Tensor, TensorId};
-
-/// Whether a node's type says that it works on quantized values.
-pub(super) fn is_quantized(n: &OnnxNode) -> bool {
-    let t = n.op_type();
-    t.ends_with("uantizeLinear")
-        || t.starts_with("QLinear")
-        || t.starts_with("QGemm")
-        || t.ends_with("Integer")
-}
 
 impl<'a> Importer<'a> {
     /// Whether a node can run on the host: it is a float operator whose inputs the host can have.
@@ -47,7 +39,7 @@ impl<'a> Importer<'a> {
             |name: &str| !matches!(self.values.get(name), Some(Value::Constant(_) | Value::ConstantReal(_)));
         let inputs: Vec<&str> = n.proto.input.iter().map(String::as_str).filter(|i| !i.is_empty()).collect();
         self.options.host
-            && !is_quantized(n)
+            && !is_quantized(n.op_type())
             && !n.has_graphs()
             && inputs.iter().all(|i| fits(i))
             && inputs.iter().any(|i| moving(i))

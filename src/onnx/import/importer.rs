@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::super::constant::Constant;
+use super::super::constant::{Constant, ConstantError};
 use super::super::load::LoadedModel;
 use super::super::proto::tensor_proto::DataType;
 use super::super::proto::{GraphProto, OperatorSetIdProto, ValueInfoProto};
@@ -121,17 +121,13 @@ impl<'a> Importer<'a> {
             sums: BTreeMap::new(),
         };
         for t in &proto.initializer {
-            let constant = Constant::read(t).map_err(|reason| ImportError::Malformed {
-                place: format!("initializer \"{}\"", t.name()),
-                reason,
-            });
-            // An initializer of an exotic type matters only to the node that reads it.
-            let value = match constant {
+            let value = match Constant::read(t) {
                 Ok(c) => Value::Constant(Rc::new(c)),
-                Err(ImportError::Malformed { reason, .. }) if reason.contains("is not supported") => {
-                    Value::Exotic(reason)
+                Err(e @ ConstantError::ElementType(_)) => Value::Exotic(e.to_string()),
+                Err(ConstantError::Content(reason)) => {
+                    let place = format!("initializer \"{}\"", t.name());
+                    return Err(ImportError::Malformed { place, reason });
                 }
-                Err(e) => return Err(e),
             };
             importer.values.insert(t.name(), value);
         }

@@ -1,5 +1,7 @@
-//! The operators that are understood: one line each.
+//! The operators that are understood: one line each. What `quantize` does with them, and `docs/operators.md`, follow from it.
 
+use super::super::proto::NodeProto;
+use super::super::role::Role::{self, Function, Move, Pair, Plain, Product, Quantized, Whole};
 use super::importer::Importer;
 use super::node::OnnxNode;
 use super::value::{Refusal, Value};
@@ -19,6 +21,7 @@ enum Import {
 pub(super) struct Operator {
     domain: &'static str,
     name: &'static str,
+    role: Role,
     import: Import,
 }
 
@@ -39,114 +42,124 @@ impl Operator {
 const ONNX: &str = "";
 const MICROSOFT: &str = "com.microsoft";
 
-const fn op(domain: &'static str, name: &'static str, import: One) -> Operator {
-    Operator { domain, name, import: Import::One(import) }
+const fn op(domain: &'static str, name: &'static str, role: Role, import: One) -> Operator {
+    Operator { domain, name, role, import: Import::One(import) }
 }
 
-const fn many(domain: &'static str, name: &'static str, import: Many) -> Operator {
-    Operator { domain, name, import: Import::Many(import) }
+const fn many(domain: &'static str, name: &'static str, role: Role, import: Many) -> Operator {
+    Operator { domain, name, role, import: Import::Many(import) }
 }
 
 #[rustfmt::skip]
 const OPERATORS: &[Operator] = &[
-    op(ONNX,      "Abs",                        unary::function),
-    op(ONNX,      "Add",                        elementwise::operator),
-    op(ONNX,      "AveragePool",                pool::average),
-    op(ONNX,      "BatchNormalization",         select::batch_normalization),
-    op(ONNX,      "Cast",                       movement::cast),
-    op(ONNX,      "Ceil",                       unary::function),
-    op(ONNX,      "Clip",                       unary::clip),
-    op(ONNX,      "Concat",                     movement::concat),
-    op(ONNX,      "Constant",                   quantizers::constant),
-    op(ONNX,      "Conv",                       mac::conv),
-    op(ONNX,      "ConvInteger",                mac::conv_integer),
-    op(ONNX,      "ConvTranspose",              mac::conv_transpose),
-    op(ONNX,      "Cos",                        unary::function),
-    op(ONNX,      "DepthToSpace",               pick::depth_to_space),
-    op(ONNX,      "DequantizeLinear",           quantizers::dequantize),
-    op(MICROSOFT, "DequantizeLinear",           quantizers::dequantize),
-    op(ONNX,      "Div",                        elementwise::operator),
-    op(ONNX,      "Dropout",                    movement::identity),
-    op(ONNX,      "Elu",                        unary::function),
-    op(ONNX,      "Erf",                        unary::function),
-    op(ONNX,      "Exp",                        unary::function),
-    op(ONNX,      "Expand",                     pick::expand),
-    op(ONNX,      "Flatten",                    movement::flatten),
-    op(ONNX,      "Floor",                      unary::function),
-    op(ONNX,      "Gather",                     pick::gather),
-    op(ONNX,      "Gelu",                       unary::function),
-    op(MICROSOFT, "Gelu",                       unary::function),
-    op(ONNX,      "Gemm",                       mac::gemm),
-    op(ONNX,      "GlobalAveragePool",          pool::global_average),
-    op(ONNX,      "GlobalMaxPool",              pool::global_max),
-    op(ONNX,      "HardSigmoid",                unary::function),
-    op(ONNX,      "HardSwish",                  unary::function),
-    op(ONNX,      "Identity",                   movement::identity),
-    op(ONNX,      "LeakyRelu",                  unary::function),
-    op(ONNX,      "Log",                        unary::function),
-    op(ONNX,      "MatMul",                     matmul::matmul),
-    op(ONNX,      "MatMulInteger",              matmul::matmul_integer),
-    op(ONNX,      "Max",                        elementwise::operator),
-    op(ONNX,      "MaxPool",                    pool::max),
-    op(ONNX,      "Min",                        elementwise::operator),
-    op(ONNX,      "Mish",                       unary::function),
-    op(ONNX,      "Mul",                        elementwise::operator),
-    op(ONNX,      "Neg",                        unary::function),
-    op(ONNX,      "Pad",                        pick::pad),
-    op(ONNX,      "Pow",                        elementwise::operator),
-    op(ONNX,      "PRelu",                      unary::prelu),
-    op(ONNX,      "QLinearConv",                mac::qlinear_conv),
-    op(ONNX,      "QLinearMatMul",              matmul::qlinear_matmul),
-    op(ONNX,      "QuantizeLinear",             quantizers::quantize),
-    op(MICROSOFT, "QuantizeLinear",             quantizers::quantize),
-    op(ONNX,      "Reciprocal",                 unary::function),
-    op(ONNX,      "ReduceMax",                  pool::reduce),
-    op(ONNX,      "ReduceMean",                 pool::reduce),
-    op(ONNX,      "ReduceSum",                  pool::reduce),
-    op(ONNX,      "Relu",                       unary::relu),
-    op(ONNX,      "Reshape",                    movement::reshape),
-    op(ONNX,      "Resize",                     resize::resize),
-    op(ONNX,      "Round",                      unary::function),
-    op(ONNX,      "Selu",                       unary::function),
-    op(ONNX,      "Shape",                      fold::shape),
-    op(ONNX,      "Sigmoid",                    unary::function),
-    op(ONNX,      "Sin",                        unary::function),
-    op(ONNX,      "Size",                       fold::shape),
-    op(ONNX,      "Slice",                      pick::slice),
-    op(ONNX,      "Softmax",                    unary::softmax),
-    op(ONNX,      "Softplus",                   unary::function),
-    op(ONNX,      "Softsign",                   unary::function),
-    op(ONNX,      "SpaceToDepth",               pick::space_to_depth),
-    many(ONNX,    "Split",                      pick::split),
-    op(ONNX,      "Sqrt",                       unary::function),
-    op(ONNX,      "Squeeze",                    movement::squeeze),
-    op(ONNX,      "Sub",                        elementwise::operator),
-    op(ONNX,      "Sum",                        elementwise::operator),
-    op(ONNX,      "Swish",                      unary::function),
-    op(ONNX,      "Tanh",                       unary::function),
-    op(ONNX,      "Tile",                       pick::tile),
-    op(ONNX,      "Transpose",                  movement::transpose),
-    op(ONNX,      "Unsqueeze",                  movement::unsqueeze),
-    op(ONNX,      "Upsample",                   resize::resize),
-    op(MICROSOFT, "QGemm",                      mac::qgemm),
-    op(MICROSOFT, "QLinearAdd",                 elementwise::qlinear),
-    op(MICROSOFT, "QLinearAveragePool",         pool::qlinear_average),
-    op(MICROSOFT, "QLinearConcat",              movement::qlinear_concat),
-    op(MICROSOFT, "QLinearGlobalAveragePool",   pool::qlinear_global_average),
-    op(MICROSOFT, "QLinearLeakyRelu",           unary::qlinear),
-    op(MICROSOFT, "QLinearMul",                 elementwise::qlinear),
-    op(MICROSOFT, "QLinearSigmoid",             unary::qlinear),
-    op(MICROSOFT, "QLinearSoftmax",             unary::qlinear_softmax),
-    op(MICROSOFT, "QLinearWhere",               select::qlinear_where),
-    op(MICROSOFT, "QuickGelu",                  unary::function),
+    op(ONNX,      "Abs",                        Function,  unary::function),
+    op(ONNX,      "Add",                        Pair,      elementwise::operator),
+    op(ONNX,      "AveragePool",                Whole,     pool::average),
+    op(ONNX,      "BatchNormalization",         Whole,     select::batch_normalization),
+    op(ONNX,      "Cast",                       Plain,     movement::cast),
+    op(ONNX,      "Ceil",                       Function,  unary::function),
+    op(ONNX,      "Clip",                       Function,  unary::clip),
+    op(ONNX,      "Concat",                     Whole,     movement::concat),
+    op(ONNX,      "Constant",                   Plain,     quantizers::constant),
+    op(ONNX,      "Conv",                       Product,   mac::conv),
+    op(ONNX,      "ConvInteger",                Quantized, mac::conv_integer),
+    op(ONNX,      "ConvTranspose",              Product,   mac::conv_transpose),
+    op(ONNX,      "Cos",                        Function,  unary::function),
+    op(ONNX,      "DepthToSpace",               Move,      pick::depth_to_space),
+    op(ONNX,      "DequantizeLinear",           Quantized, quantizers::dequantize),
+    op(MICROSOFT, "DequantizeLinear",           Quantized, quantizers::dequantize),
+    op(ONNX,      "Div",                        Pair,      elementwise::operator),
+    op(ONNX,      "Dropout",                    Move,      movement::identity),
+    op(ONNX,      "Elu",                        Function,  unary::function),
+    op(ONNX,      "Erf",                        Function,  unary::function),
+    op(ONNX,      "Exp",                        Function,  unary::function),
+    op(ONNX,      "Expand",                     Move,      pick::expand),
+    op(ONNX,      "Flatten",                    Move,      movement::flatten),
+    op(ONNX,      "Floor",                      Function,  unary::function),
+    op(ONNX,      "Gather",                     Move,      pick::gather),
+    op(ONNX,      "Gelu",                       Function,  unary::function),
+    op(MICROSOFT, "Gelu",                       Function,  unary::function),
+    op(ONNX,      "Gemm",                       Product,   mac::gemm),
+    op(ONNX,      "GlobalAveragePool",          Whole,     pool::global_average),
+    op(ONNX,      "GlobalMaxPool",              Move,      pool::global_max),
+    op(ONNX,      "HardSigmoid",                Function,  unary::function),
+    op(ONNX,      "HardSwish",                  Function,  unary::function),
+    op(ONNX,      "Identity",                   Move,      movement::identity),
+    op(ONNX,      "LeakyRelu",                  Function,  unary::function),
+    op(ONNX,      "Log",                        Function,  unary::function),
+    op(ONNX,      "MatMul",                     Product,   matmul::matmul),
+    op(ONNX,      "MatMulInteger",              Quantized, matmul::matmul_integer),
+    op(ONNX,      "Max",                        Pair,      elementwise::operator),
+    op(ONNX,      "MaxPool",                    Move,      pool::max),
+    op(ONNX,      "Min",                        Pair,      elementwise::operator),
+    op(ONNX,      "Mish",                       Function,  unary::function),
+    op(ONNX,      "Mul",                        Pair,      elementwise::operator),
+    op(ONNX,      "Neg",                        Function,  unary::function),
+    op(ONNX,      "Pad",                        Move,      pick::pad),
+    op(ONNX,      "Pow",                        Pair,      elementwise::operator),
+    op(ONNX,      "PRelu",                      Whole,     unary::prelu),
+    op(ONNX,      "QLinearConv",                Quantized, mac::qlinear_conv),
+    op(ONNX,      "QLinearMatMul",              Quantized, matmul::qlinear_matmul),
+    op(ONNX,      "QuantizeLinear",             Quantized, quantizers::quantize),
+    op(MICROSOFT, "QuantizeLinear",             Quantized, quantizers::quantize),
+    op(ONNX,      "Reciprocal",                 Function,  unary::function),
+    op(ONNX,      "ReduceMax",                  Move,      pool::reduce),
+    op(ONNX,      "ReduceMean",                 Whole,     pool::reduce),
+    op(ONNX,      "ReduceSum",                  Whole,     pool::reduce),
+    op(ONNX,      "Relu",                       Function,  unary::relu),
+    op(ONNX,      "Reshape",                    Move,      movement::reshape),
+    op(ONNX,      "Resize",                     Move,      resize::resize),
+    op(ONNX,      "Round",                      Function,  unary::function),
+    op(ONNX,      "Selu",                       Function,  unary::function),
+    op(ONNX,      "Shape",                      Plain,     fold::shape),
+    op(ONNX,      "Sigmoid",                    Function,  unary::function),
+    op(ONNX,      "Sin",                        Function,  unary::function),
+    op(ONNX,      "Size",                       Plain,     fold::shape),
+    op(ONNX,      "Slice",                      Move,      pick::slice),
+    op(ONNX,      "Softmax",                    Whole,     unary::softmax),
+    op(ONNX,      "Softplus",                   Function,  unary::function),
+    op(ONNX,      "Softsign",                   Function,  unary::function),
+    op(ONNX,      "SpaceToDepth",               Move,      pick::space_to_depth),
+    many(ONNX,    "Split",                      Move,      pick::split),
+    op(ONNX,      "Sqrt",                       Function,  unary::function),
+    op(ONNX,      "Squeeze",                    Move,      movement::squeeze),
+    op(ONNX,      "Sub",                        Pair,      elementwise::operator),
+    op(ONNX,      "Sum",                        Pair,      elementwise::operator),
+    op(ONNX,      "Swish",                      Function,  unary::function),
+    op(ONNX,      "Tanh",                       Function,  unary::function),
+    op(ONNX,      "Tile",                       Move,      pick::tile),
+    op(ONNX,      "Transpose",                  Move,      movement::transpose),
+    op(ONNX,      "Unsqueeze",                  Move,      movement::unsqueeze),
+    op(ONNX,      "Upsample",                   Move,      resize::resize),
+    op(MICROSOFT, "QGemm",                      Quantized, mac::qgemm),
+    op(MICROSOFT, "QLinearAdd",                 Quantized, elementwise::qlinear),
+    op(MICROSOFT, "QLinearAveragePool",         Quantized, pool::qlinear_average),
+    op(MICROSOFT, "QLinearConcat",              Quantized, movement::qlinear_concat),
+    op(MICROSOFT, "QLinearGlobalAveragePool",   Quantized, pool::qlinear_global_average),
+    op(MICROSOFT, "QLinearLeakyRelu",           Quantized, unary::qlinear),
+    op(MICROSOFT, "QLinearMul",                 Quantized, elementwise::qlinear),
+    op(MICROSOFT, "QLinearSigmoid",             Quantized, unary::qlinear),
+    op(MICROSOFT, "QLinearSoftmax",             Quantized, unary::qlinear_softmax),
+    op(MICROSOFT, "QLinearWhere",               Quantized, select::qlinear_where),
+    op(MICROSOFT, "QuickGelu",                  Function,  unary::function),
 ];
+
+fn named(domain: &str, name: &str) -> Option<&'static Operator> {
+    let domain = if domain == "ai.onnx" { ONNX } else { domain };
+    OPERATORS.iter().find(|o| o.name == name && o.domain == domain)
+}
 
 /// The operator of a node.
 pub(super) fn find(n: &OnnxNode) -> Option<&'static Operator> {
-    OPERATORS.iter().find(|o| o.name == n.op_type() && o.domain == n.domain())
+    named(n.domain(), n.op_type())
 }
 
-/// Domain and name of every operator that is understood, for listings.
-pub fn supported() -> impl Iterator<Item = (&'static str, &'static str)> {
-    OPERATORS.iter().map(|o| (o.domain, o.name))
+/// What a node's operator is to a quantized network; none if it is not understood.
+pub(crate) fn role(node: &NodeProto) -> Option<Role> {
+    named(node.domain(), node.op_type()).map(|o| o.role)
+}
+
+/// Domain, name and role of every operator that is understood.
+pub fn operators() -> impl Iterator<Item = (&'static str, &'static str, Role)> {
+    OPERATORS.iter().map(|o| (o.domain, o.name, o.role))
 }

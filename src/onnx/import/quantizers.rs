@@ -17,7 +17,7 @@ use crate::numeric;
 pub(super) fn constant<'a>(_: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
     let data = |shape: Vec<usize>, data| Constant { name: n.output().unwrap_or("").to_string(), shape, data };
     let c = if let Some(t) = n.tensor("value") {
-        Constant::read(t).map_err(Refusal::Unsupported)?
+        Constant::read(t).map_err(|e| Refusal::Unsupported(e.to_string()))?
     } else if let Some(v) = n.float("value_float") {
         data(vec![], Data::F32(vec![v]))
     } else if n.has("value_int") {

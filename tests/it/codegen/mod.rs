@@ -1,8 +1,9 @@
-//! Generates `src/isa/kinds.rs`, `src/isa/generated.rs`, `src/sim/op/kind.rs` and `isa/MANUAL.md` from `isa/rcn.toml`, and
-//! checks that the committed files are fresh. `RCN_BLESS=1 cargo test --test it generated` rewrites them.
+//! Generates `src/isa/kinds.rs`, `src/isa/generated.rs`, `src/sim/op/kind.rs` and `isa/MANUAL.md` from `isa/rcn.toml`,
+//! `docs/operators.md` from the importer's table, and checks that the committed files are fresh. `RCN_BLESS=1 cargo test --test it generated` rewrites them.
 
 mod manual;
 mod operation;
+mod operators;
 mod rust;
 mod table;
 
@@ -35,6 +36,17 @@ fn generated_rust_is_fresh() {
     ensure("src/isa/kinds.rs", &rust::kinds(&table));
     ensure("src/isa/generated.rs", &rust::generate(&table));
     ensure("src/sim/op/kind.rs", &operation::generate(&table));
+}
+
+#[test]
+fn generated_list_of_operators_is_fresh() {
+    ensure("docs/operators.md", &operators::generate());
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    assert_eq!(
+        operators::unknown_in(&readme),
+        Vec::<String>::new(),
+        "README.md names what is not understood"
+    );
 }
 
 #[test]

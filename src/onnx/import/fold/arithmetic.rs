@@ -298,7 +298,7 @@ fn filled(n: &OnnxNode, inputs: &[&Constant]) -> Result<Made, Refusal> {
     let count = bounded(&shape)?;
     let value = match n.tensor("value") {
         None => Constant { name: String::new(), shape: vec![1], data: Data::F32(vec![0.0]) },
-        Some(t) => Constant::read(t).map_err(Refusal::Unsupported)?,
+        Some(t) => Constant::read(t).map_err(|e| Refusal::Unsupported(e.to_string()))?,
     };
     if value.data.len() != 1 {
         return Err(Refusal::Malformed("its value is not one number".into()));

@@ -7,11 +7,13 @@ use prost::Message;
 use super::super::Importer;
 use super::super::declared::dtype_of;
 use super::super::node::OnnxNode;
+use super::super::operators::role;
 use super::super::value::{Refusal, Value, unsupported};
 use super::{Island, named};
 use crate::float::FloatRunner;
 use crate::graph::{DType, TensorId};
 use crate::onnx::proto::ModelProto;
+use crate::onnx::role::Role;
 use crate::onnx::schema::short;
 use crate::tensor_file::{Element, TensorData};
 
@@ -188,8 +190,7 @@ impl<'a> Importer<'a> {
 
     /// Multiply-accumulates of an island.
     pub(super) fn host_macs(&mut self, members: &BTreeSet<usize>) -> Result<u64, Refusal> {
-        let multiplies =
-            |i: &&usize| matches!(self.nodes[**i].op_type(), "Conv" | "ConvTranspose" | "Gemm" | "MatMul");
+        let multiplies = |i: &&usize| role(self.nodes[**i].proto) == Some(Role::Product);
         let macs: Vec<usize> = members.iter().filter(multiplies).copied().collect();
         if macs.is_empty() {
             return Ok(0);
