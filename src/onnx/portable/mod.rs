@@ -17,6 +17,7 @@ use super::names::Names;
 use super::proto::tensor_proto::DataType;
 use super::proto::{AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, type_proto};
 use super::schema::check_types;
+use super::{Constant, Data};
 use held::Asked;
 pub use held::held;
 use rewrite::Written;
@@ -59,6 +60,8 @@ struct Known {
     /// Extents of constants.
     constants: BTreeMap<String, Vec<i64>>,
     ranks: BTreeMap<String, usize>,
+    /// The least and the greatest of constants that are scales: of floats, finite ones.
+    scales: BTreeMap<String, [f32; 2]>,
     /// Sums of products, and sums of those: numbers where a network's inputs are.
     sums: BTreeSet<String>,
 }
@@ -67,6 +70,24 @@ impl Known {
     fn rank(&self, name: Option<&String>) -> Option<usize> {
         let name = name?;
         self.constants.get(name).map(Vec::len).or_else(|| self.ranks.get(name).copied())
+    }
+
+    /// Notes the values of constants that quantizers of a graph have as scales.
+    fn scales(&mut self, graph: &GraphProto) {
+        let mut wanted = BTreeSet::new();
+        quantizers(graph, &mut wanted);
+        let constants = graph.node.iter().filter(|n| n.op_type() == "Constant");
+        let values =
+            constants.filter_map(|n| Some((n.output.first()?.as_str(), attribute(n, "value")?.t.as_ref()?)));
+        let initializers = graph.initializer.iter().map(|t| (t.name(), t));
+        for (name, tensor) in initializers.chain(values).filter(|(name, _)| wanted.contains(name)) {
+            let Ok(Constant { data: Data::F32(scales), .. }) = Constant::read(tensor) else { continue };
+            let least = scales.iter().copied().fold(f32::INFINITY, f32::min);
+            let most = scales.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            if scales.iter().all(|s| s.is_finite()) && !scales.is_empty() {
+                self.scales.insert(name.into(), [least, most]);
+            }
+        }
     }
 
     fn see(&mut self, node: &NodeProto) {
@@ -143,6 +164,7 @@ impl<'a> Pass<'a> {
         for tensor in &graph.initializer {
             known.constants.insert(tensor.name().into(), tensor.dims.clone());
         }
+        known.scales(graph);
         for info in graph.input.iter().chain(&graph.output).chain(&graph.value_info) {
             use type_proto::Value::TensorType;
             if let Some(TensorType(t)) = info.r#type.as_ref().and_then(|t| t.value.as_ref())
@@ -207,6 +229,16 @@ impl Pass<'_> {
         let made = node.output.iter().map(|o| self.types.get(o).copied()).collect();
         self.lines.extend(held::judged(&Asked { node, opset, types, made })?);
         Ok(())
+    }
+}
+
+/// Collects the scales of a graph's quantizers, those of the graphs inside its nodes included.
+fn quantizers<'g>(graph: &'g GraphProto, scales: &mut BTreeSet<&'g str>) {
+    for node in &graph.node {
+        if node.op_type() == "QuantizeLinear" {
+            scales.extend(node.input.get(1).map(String::as_str));
+        }
+        node.attribute.iter().flat_map(|a| a.g.iter().chain(&a.graphs)).for_each(|g| quantizers(g, scales));
     }
 }
 
