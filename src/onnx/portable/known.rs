@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::attributes::attribute;
-use crate::onnx::proto::NodeProto;
+use crate::onnx::proto::{GraphProto, NodeProto};
+use crate::onnx::{Constant, Data};
 
 /// What is known of values.
 #[derive(Clone, Default)]
@@ -11,6 +12,8 @@ pub(super) struct Known {
     /// Extents of constants.
     pub(super) constants: BTreeMap<String, Vec<i64>>,
     pub(super) ranks: BTreeMap<String, usize>,
+    /// The least and the greatest of constants that are scales: of floats, finite ones.
+    pub(super) scales: BTreeMap<String, [f32; 2]>,
     /// Sums of products, and sums of those: numbers where a network's inputs are.
     pub(super) sums: BTreeSet<String>,
 }
@@ -19,6 +22,24 @@ impl Known {
     pub(super) fn rank(&self, name: Option<&String>) -> Option<usize> {
         let name = name?;
         self.constants.get(name).map(Vec::len).or_else(|| self.ranks.get(name).copied())
+    }
+
+    /// Notes the values of constants that quantizers of a graph have as scales.
+    pub(super) fn scales(&mut self, graph: &GraphProto) {
+        let mut wanted = BTreeSet::new();
+        quantizers(graph, &mut wanted);
+        let constants = graph.node.iter().filter(|n| n.op_type() == "Constant");
+        let values =
+            constants.filter_map(|n| Some((n.output.first()?.as_str(), attribute(n, "value")?.t.as_ref()?)));
+        let initializers = graph.initializer.iter().map(|t| (t.name(), t));
+        for (name, tensor) in initializers.chain(values).filter(|(name, _)| wanted.contains(name)) {
+            let Ok(Constant { data: Data::F32(scales), .. }) = Constant::read(tensor) else { continue };
+            let least = scales.iter().copied().fold(f32::INFINITY, f32::min);
+            let most = scales.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            if scales.iter().all(|s| s.is_finite()) && !scales.is_empty() {
+                self.scales.insert(name.into(), [least, most]);
+            }
+        }
     }
 
     pub(super) fn see(&mut self, node: &NodeProto) {
@@ -61,5 +82,15 @@ impl Known {
             }
             _ => None,
         }
+    }
+}
+
+/// Collects the scales of a graph's quantizers, those of the graphs inside its nodes included.
+fn quantizers<'g>(graph: &'g GraphProto, scales: &mut BTreeSet<&'g str>) {
+    for node in &graph.node {
+        if node.op_type() == "QuantizeLinear" {
+            scales.extend(node.input.get(1).map(String::as_str));
+        }
+        node.attribute.iter().flat_map(|a| a.g.iter().chain(&a.graphs)).for_each(|g| quantizers(g, scales));
     }
 }

@@ -89,6 +89,7 @@ impl<'a> Pass<'a> {
         for tensor in &graph.initializer {
             known.constants.insert(tensor.name().into(), tensor.dims.clone());
         }
+        known.scales(graph);
         for info in graph.input.iter().chain(&graph.output).chain(&graph.value_info) {
             use type_proto::Value::TensorType;
             if let Some(TensorType(t)) = info.r#type.as_ref().and_then(|t| t.value.as_ref())

@@ -10,6 +10,11 @@ use crate::onnx::proto::tensor_proto::DataType;
 use crate::onnx::proto::{AttributeProto, NodeProto, TensorProto};
 use crate::onnx::{Constant, Data};
 
+/// Quanta beyond all that a type of 16 bits has, and inside 32 bits.
+const FAR: f32 = (1_u32 << 30) as f32;
+/// How far the scales of channels may be from each other, so that what is far of the least is beyond the type of all.
+const LIKE: f32 = (1_u32 << 12) as f32;
+
 /// What a node is written as.
 pub(super) struct Written {
     pub(super) nodes: Vec<NodeProto>,
@@ -67,6 +72,25 @@ pub(super) fn rewritten(
             let found = by.value("GlobalMaxPool", &[x]);
             let least = by.number(f32::MIN);
             by.put("Max", &[&found, &least], y, vec![]);
+        }
+        // The library rounds to 32 bits before it adds the zero point, which wraps for what is very large. Multiples of a
+        // scale so large are the last of a type's values either way.
+        "QuantizeLinear" => {
+            let Some([least, most]) = node.input.get(1).and_then(|scale| known.scales.get(scale)) else {
+                return Err("the float library needs its scale as a constant".into());
+            };
+            if !(*least > 0.0 && *most <= least * LIKE) {
+                return Err(format!(
+                    "the float library is not known to compute scales from {least} to {most} as ONNX Runtime does"
+                ));
+            }
+            let bound = (least * FAR).min(f32::MAX);
+            let [low, high] = [-bound, bound].map(|b| by.number(b));
+            let above = by.value("Max", &[x, &low]);
+            let inside = by.value("Min", &[&above, &high]);
+            let others = node.input[1..].iter().map(String::as_str);
+            let inputs: Vec<&str> = std::iter::once(inside.as_str()).chain(others).collect();
+            by.put("QuantizeLinear", &inputs, y, node.attribute.clone());
         }
         // A network that is trained no more drops nothing.
         "Dropout" => by.put("Identity", &[x], y, vec![]),
@@ -196,24 +220,39 @@ impl<'a> Writer<'a> {
         Writer { names, of: node, nodes: Vec::new(), initializers: Vec::new() }
     }
 
-    /// Adds a node with a given result.
+    /// Adds the node with the result of the one that is rewritten. Errors of the library name the node that the user knows.
     pub(super) fn put(&mut self, op: &str, inputs: &[&str], output: &str, attribute: Vec<AttributeProto>) {
+        let name = self.of.name.clone();
+        self.add(name, op, inputs, output, attribute);
+    }
+
+    fn add(
+        &mut self,
+        name: Option<String>,
+        op: &str,
+        inputs: &[&str],
+        output: &str,
+        attribute: Vec<AttributeProto>,
+    ) {
         self.nodes.push(NodeProto {
             input: inputs.iter().map(|i| (*i).to_string()).collect(),
             output: vec![output.into()],
-            // Errors of the library name the node that the user knows.
-            name: self.of.name.clone(),
+            name,
             op_type: Some(op.into()),
             attribute,
             ..NodeProto::default()
         });
     }
 
-    /// Adds a node; returns the name of its result.
+    /// Adds a node on the way there; returns the name of its result. The library shows no name that two nodes have.
     pub(super) fn value_with(&mut self, op: &str, inputs: &[&str], attribute: Vec<AttributeProto>) -> String {
         let stem = self.of.output.first().map_or("", String::as_str);
         let output = self.names.own(&format!("{stem}.{op}"));
-        self.put(op, inputs, &output, attribute);
+        let name = self.of.name();
+        // What is refused of the operator is refused of the user's node.
+        let name =
+            if op == self.of.op_type() { name.into() } else { self.names.own(&format!("{name}.{op}")) };
+        self.add(Some(name), op, inputs, &output, attribute);
         output
     }
 
