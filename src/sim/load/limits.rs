@@ -56,7 +56,27 @@ impl Work {
                 self.macs += elements(dst.dims) * u64::from(window.kernel[0]) * u64::from(window.kernel[1]);
             }
             OpKind::Rsum { src, .. } => self.bytes += elements(src.dims),
-            _ => {}
+            OpKind::Nop
+            | OpKind::DmaIn { .. }
+            | OpKind::DmaPad { .. }
+            | OpKind::DmaFill { .. }
+            | OpKind::DmaCopy { .. }
+            | OpKind::DmaOut { .. }
+            | OpKind::Conv(_)
+            | OpKind::Depthwise(_)
+            | OpKind::Matmul { .. }
+            | OpKind::Requant { .. }
+            | OpKind::Store { .. }
+            | OpKind::Add { .. }
+            | OpKind::Mul { .. }
+            | OpKind::Lut { .. }
+            | OpKind::Quantize { .. }
+            | OpKind::Dequantize { .. }
+            | OpKind::F1 { .. }
+            | OpKind::F2 { .. }
+            | OpKind::Fold { .. }
+            | OpKind::Softmax { .. }
+            | OpKind::Resize { .. } => {}
         }
         if self.macs > limits.macs {
             return Err(FaultKind::Watchdog {

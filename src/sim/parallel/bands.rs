@@ -40,7 +40,26 @@ pub(super) fn rows(op: &QueueOp) -> Option<Range<u32>> {
     let (dst, origin) = match &op.kind {
         OpKind::Conv(c) | OpKind::Depthwise(c) => (&c.dst, c.origin),
         OpKind::MaxPool { dst, origin, .. } | OpKind::AvgPool { dst, origin, .. } => (dst, *origin),
-        _ => return None,
+        OpKind::Nop
+        | OpKind::DmaIn { .. }
+        | OpKind::DmaPad { .. }
+        | OpKind::DmaFill { .. }
+        | OpKind::DmaCopy { .. }
+        | OpKind::DmaOut { .. }
+        | OpKind::Matmul { .. }
+        | OpKind::Requant { .. }
+        | OpKind::Store { .. }
+        | OpKind::Add { .. }
+        | OpKind::Mul { .. }
+        | OpKind::Lut { .. }
+        | OpKind::Rsum { .. }
+        | OpKind::Quantize { .. }
+        | OpKind::Dequantize { .. }
+        | OpKind::F1 { .. }
+        | OpKind::F2 { .. }
+        | OpKind::Fold { .. }
+        | OpKind::Softmax { .. }
+        | OpKind::Resize { .. } => return None,
     };
     let first = u32::try_from(origin[0]).ok()?;
     Some(first..first.checked_add(dst.dims[1])?)
@@ -63,7 +82,23 @@ impl Bands {
                     layer.travels |= src.space == Space::Dram && src.base >= writable
                 }
                 OpKind::Nop | OpKind::Requant { .. } | OpKind::MaxPool { .. } | OpKind::AvgPool { .. } => {}
-                _ => layer.travels = true,
+                OpKind::DmaPad { .. }
+                | OpKind::DmaFill { .. }
+                | OpKind::DmaCopy { .. }
+                | OpKind::DmaOut { .. }
+                | OpKind::Matmul { .. }
+                | OpKind::Store { .. }
+                | OpKind::Add { .. }
+                | OpKind::Mul { .. }
+                | OpKind::Lut { .. }
+                | OpKind::Rsum { .. }
+                | OpKind::Quantize { .. }
+                | OpKind::Dequantize { .. }
+                | OpKind::F1 { .. }
+                | OpKind::F2 { .. }
+                | OpKind::Fold { .. }
+                | OpKind::Softmax { .. }
+                | OpKind::Resize { .. } => layer.travels = true,
             }
         }
         Bands(layers)
