@@ -91,7 +91,7 @@ impl Schedule {
             for (worker, part) in &parts {
                 work[*worker] += part.ops().iter().map(|op| split::work(&op.kind)).sum::<u64>();
             }
-            let tile = Shared { unit, parts };
+            let tile = Dealt { unit, parts };
             if !banded || tiles.first().is_some_and(|first| !alike(first, &tile)) {
                 schedule.push(&mut waits, &std::mem::take(&mut tiles));
             }
@@ -106,7 +106,7 @@ impl Schedule {
 
     /// Appends tiles of one product, or one unit. The last worker takes its tiles from below, so that what neighbours need of each
     /// other's bands is not needed before the end of a layer.
-    fn push(&mut self, waits: &mut Waits, tiles: &[Shared<'_>]) {
+    fn push(&mut self, waits: &mut Waits, tiles: &[Dealt<'_>]) {
         let backwards = tiles.len() > 1;
         if backwards && !apart(tiles) {
             tiles.chunks(1).for_each(|tile| self.push(waits, tile));
@@ -172,7 +172,7 @@ fn writes(units: &[&Unit], instructions: usize) -> Vec<(i64, i64)> {
 }
 
 /// A unit and its parts, with whose they are.
-struct Shared<'p> {
+struct Dealt<'p> {
     unit: &'p Unit,
     parts: Vec<(usize, Unit)>,
 }
@@ -185,8 +185,8 @@ fn in_bands(unit: &Unit, bounds: &[u32], rows: &Range<u32>) -> Vec<(usize, Unit)
 }
 
 /// Whether two units are products of the same image and the same weights.
-fn alike(a: &Shared<'_>, b: &Shared<'_>) -> bool {
-    let operands = |tile: &Shared<'_>| match &tile.unit.first().kind {
+fn alike(a: &Dealt<'_>, b: &Dealt<'_>) -> bool {
+    let operands = |tile: &Dealt<'_>| match &tile.unit.first().kind {
         OpKind::Conv(c) | OpKind::Depthwise(c) => Some((c.src, c.weights)),
         OpKind::Matmul { .. } | OpKind::Nop | dma_op!() | vec_op!() => None,
     };
@@ -194,7 +194,7 @@ fn alike(a: &Shared<'_>, b: &Shared<'_>) -> bool {
 }
 
 /// Whether no tile writes what another one reads or writes: then their order is free.
-fn apart(tiles: &[Shared<'_>]) -> bool {
+fn apart(tiles: &[Dealt<'_>]) -> bool {
     let (mut read, mut written) = (Vec::new(), Vec::new());
     for op in tiles.iter().flat_map(|tile| tile.unit.ops()) {
         let _: Result<(), ()> = for_each_region(&op.kind, &mut |region, writes| {

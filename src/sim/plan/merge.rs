@@ -2,7 +2,7 @@
 //!
 //! A program cuts a layer into tiles for its accumulators. An engine that makes bytes of sums at once needs none, and a
 //! larger tile serves kernels better: weights are read once for all of its rows, and what they prepare they prepare once. Tiles
-//! that are merged are [fused](super::fuse), of the same image and weights, and lie below each other.
+//! that are merged are fused with their requantizations, of the same image and weights, and lie below each other.
 
 use std::convert::Infallible;
 use std::sync::Arc;

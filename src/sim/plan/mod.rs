@@ -1,9 +1,8 @@
 //! What a load prepares for runs: the program as it was written, and the same optimized.
 //!
-//! The control pass makes a [record] of what a program executes. Passes over it leave out [loads](elide) that nobody
-//! needs, [fuse] products with their requantizations and [merge] tiles; what they need to know about who wrote a byte last
-//! they note in [cells]. Values are the same. Neither the clock nor observers of instructions know of it: both follow
-//! the record.
+//! The control pass makes a `record` of what a program executes. Passes `elide` loads that nobody needs, `fuse` products
+//! with their requantizations and `merge` tiles; who wrote a byte last they note in `cells`. Values are the same. Neither
+//! the clock nor observers of instructions know of it: both follow the record.
 
 pub(super) mod cells;
 mod elide;
