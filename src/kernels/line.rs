@@ -1,5 +1,7 @@
 //! Rows of an image.
 
+use super::extent::fits;
+
 /// The rows of an image line: where they begin, and how far the next one is.
 #[derive(Debug, Clone, Copy)]
 pub struct Line {
@@ -13,6 +15,6 @@ impl Line {
     /// Whether `rows` rows of `bytes` bytes lie inside `len` bytes.
     #[must_use]
     pub fn fits(&self, rows: usize, bytes: usize, len: usize) -> bool {
-        rows > 0 && self.first + (rows - 1) * self.stride + bytes <= len
+        fits(self.first, &[(rows, self.stride)], bytes, len)
     }
 }

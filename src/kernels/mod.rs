@@ -2,7 +2,7 @@
 //! simulator, which turns its instructions into calls.
 //!
 //! A folder or file is a kind of work. Its `mod.rs` picks the best kernel of a [level](cpu::Level), and says if there is none;
-//! `portable` is safe code that the compiler vectorizes for several instruction sets ([`multiversion`]), the others are vector
+//! `portable` is safe code that the compiler vectorizes for several instruction sets (`multiversion.rs`), the others are vector
 //! kernels for one: `avx2`, `avx512`, `amx`, `neon`. All give the same bytes. A kernel checks once that all it will touch lies inside
 //! its [views](view), and does nothing if not.
 
@@ -18,6 +18,7 @@ pub mod dense;
 pub mod depthwise;
 pub mod elementwise;
 pub mod epilogue;
+pub mod extent;
 pub mod float;
 pub mod line;
 pub mod lookup;

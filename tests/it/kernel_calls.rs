@@ -287,3 +287,103 @@ fn element_wise_kernels_agree_with_the_portable_ones() {
         },
     );
 }
+
+/// Extents and steps that no caller should give, beside some that are fine.
+fn odd() -> impl Strategy<Value = usize> {
+    prop_oneof![0..4_usize, Just(1 << 40), Just(usize::MAX / 2), Just(usize::MAX - 3), Just(usize::MAX)]
+}
+
+#[test]
+fn odd_arguments_are_refused_and_nothing_is_done() {
+    let all = proptest::collection::vec(odd(), 16);
+    run(400, (all, any::<u64>(), any::<i64>()), |(n, seed, corner)| {
+        let (src, weights) = (bytes(seed, 600), bytes(seed ^ 3, 600));
+        let (sums, multipliers) = (vec![0_i32; 128], vec![0.5_f32; 128]);
+        let bounds = Bounds { zero_point: 0, clamp: [0, 255] };
+        let scale = Scale { multipliers: &multipliers, small: true, bounds, signed: false, guard: None };
+        let epilogue = if seed % 2 == 0 { Epilogue::Sums } else { Epilogue::Bytes(scale) };
+        let taps = [n[0], n[1]];
+        for level in Level::available() {
+            let mut to = vec![0xee; 300];
+            let mut tile = Tile {
+                src: View::from(&src[..]),
+                first: n[2],
+                step: [n[3], n[4]],
+                extent: [n[5], n[6]],
+                taps: &taps,
+                quads: n[7],
+                weights: &weights,
+                weight_sums: &sums,
+                oc: n[8],
+                zeros: [0, 0],
+                start: Start::Zero,
+                epilogue,
+                dst: ViewMut::from(&mut to[..]),
+                target: n[9],
+                stride: [n[10], n[11]],
+            };
+            if dense::run(&mut tile, level, &mut Lists::default()).is_none() {
+                compare(level, &to, &[0xee; 300])?;
+            }
+            let mut to = vec![0xee; 300];
+            let mut tile = Columns {
+                src: View::from(&src[..]),
+                first: n[2],
+                pitch: [n[3], n[4]],
+                image: [n[5], n[6]],
+                corner: [corner, corner >> 40],
+                flip: 0,
+                zero: 0,
+                extent: [n[12], n[13]],
+                kernel: if seed % 3 == 0 { n[14] } else { 3 },
+                stride: [n[15], n[7]],
+                weights: &weights,
+                channels: n[8],
+                init: &sums,
+                epilogue,
+                dst: ViewMut::from(&mut to[..]),
+                target: n[9],
+                step: [n[10], n[11]],
+            };
+            if !depthwise::run_columns(&mut tile, level, &mut Aligned::default()) {
+                compare(level, &to, &[0xee; 300])?;
+            }
+            let mut tile = Taps {
+                src: View::from(&src[..]),
+                first: n[2],
+                step: [n[3], n[4]],
+                extent: [n[5], n[6]],
+                taps: &taps,
+                weights: &weights,
+                channels: n[8],
+                init: &sums,
+                dst: ViewMut::from(&mut to[..]),
+                target: n[9],
+                stride: [n[10], n[11]],
+            };
+            let _ = depthwise::run_taps(&mut tile, level);
+            let operand = |i: usize| Operand {
+                at: n[i],
+                strides: [n[i + 1], n[i + 2], n[i + 3]],
+                etype: EType::U8,
+                one: n[i] == 1,
+            };
+            let dims = [n[0], n[1], n[2], n[3]];
+            let from = [operand(4), operand(8)];
+            let sum = Combine::Add([1.0; 3]);
+            let _ = elementwise::combine(
+                level,
+                ViewMut::from(&mut to[..]),
+                dims,
+                operand(12),
+                from,
+                sum,
+                [0, 255],
+            );
+            let differences: Vec<i16> = weights.iter().map(|b| i16::from(*b)).collect();
+            let square = (n[0] < 6).then_some(n[0]);
+            let _ = depthwise::pack(level, &differences, square, n[8], &mut Aligned::default());
+        }
+        Ok(())
+    });
+}

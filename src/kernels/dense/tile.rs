@@ -5,6 +5,7 @@ use crate::kernels::accumulate::{largest, start_values};
 use crate::kernels::aligned::Aligned;
 use crate::kernels::cpu::Level;
 use crate::kernels::epilogue::{Epilogue, may_wrap};
+use crate::kernels::extent::fits;
 use crate::kernels::pack::byte_sum;
 use crate::kernels::view::{View, ViewMut};
 use crate::numeric;
@@ -134,15 +135,18 @@ impl Tile<'_> {
 
     /// Whether all that will be read and written lies inside the slices.
     pub fn fits(&self) -> bool {
-        let last = |first: usize, step: [usize; 2]| {
-            first + (self.extent[0] - 1) * step[0] + (self.extent[1] - 1) * step[1]
-        };
-        let channels = self.oc.next_multiple_of(16);
-        self.extent.iter().all(|n| *n > 0)
-            && last(self.first, self.step) + self.reach() <= self.src.len()
-            && last(self.target, self.stride) + self.oc * self.epilogue.bytes() <= self.dst.len()
+        let [rows, columns] = self.extent;
+        let steps = |step: [usize; 2]| [(rows, step[0]), (columns, step[1])];
+        // Bytes of the weights of a channel; every later product of extents is bounded by them.
+        let channel = self.taps.len().checked_mul(self.quads).and_then(|n| n.checked_mul(4));
+        let packed = channel.and_then(|n| n.checked_mul(self.oc.checked_next_multiple_of(16)?));
+        let reach = self.taps.iter().max().and_then(|t| t.checked_add(self.quads * 4));
+        self.oc > 0
+            && self.quads > 0
+            && packed.is_some_and(|packed| packed <= self.weights.len())
+            && reach.is_some_and(|reach| fits(self.first, &steps(self.step), reach, self.src.len()))
+            && fits(self.target, &steps(self.stride), self.oc * self.epilogue.bytes(), self.dst.len())
             && self.epilogue.serves(self.oc)
-            && channels * self.taps.len() * self.quads * 4 <= self.weights.len()
             && self.weight_sums.len() >= self.oc
             && match self.start {
                 Start::Bias(b) => b.len() >= self.oc,

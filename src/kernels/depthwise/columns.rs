@@ -1,6 +1,7 @@
 //! A depthwise tile of bytes with kernels of 3 × 3 and 5 × 5, in the form that its kernels share.
 
 use crate::kernels::epilogue::Epilogue;
+use crate::kernels::extent::fits;
 use crate::kernels::view::{View, ViewMut};
 
 /// A depthwise tile: `dst[y][x][c] = init[c] + Σ(i, j) a[y·s + i][x·s + j][c] · w[i][j][c]`.
@@ -48,27 +49,21 @@ pub(super) type Row = (*const u8, usize);
 impl Columns<'_> {
     /// Whether image and targets lie inside, and the operands of each channel are there.
     pub(super) fn fits(&self) -> bool {
-        let end = |first: usize, rows: usize, pitch: [usize; 2], columns: usize, len: usize| {
-            first + (rows - 1) * pitch[0] + (columns - 1) * pitch[1] + len
-        };
-        let [height, width] = self.image;
-        self.extent.iter().chain(&self.image).all(|n| *n > 0)
+        let image = [(self.image[0], self.pitch[0]), (self.image[1], self.pitch[1])];
+        let results = [(self.extent[0], self.step[0]), (self.extent[1], self.step[1])];
+        let bytes = self.channels.saturating_mul(self.epilogue.bytes());
+        self.channels > 0
             && matches!(self.kernel, 3 | 5)
-            && end(self.first, height, self.pitch, width, self.channels) <= self.src.len()
-            && end(
-                self.target,
-                self.extent[0],
-                self.step,
-                self.extent[1],
-                self.channels * self.epilogue.bytes(),
-            ) <= self.dst.len()
+            && matches!(self.stride[1], 1 | 2)
+            && fits(self.first, &image, self.channels, self.src.len())
+            && fits(self.target, &results, bytes, self.dst.len())
             && self.epilogue.serves(self.channels)
             && self.init.len() >= self.channels.next_multiple_of(64)
     }
 
     /// Where the row of the image begins that is the `i`th of the windows of an output line; none if it is padding.
     pub(super) fn row(&self, y: usize, i: usize) -> Option<usize> {
-        let at = self.corner[0] + (y * self.stride[0] + i) as i64;
+        let at = self.corner[0].wrapping_add(y.wrapping_mul(self.stride[0]).wrapping_add(i) as i64);
         (0..self.image[0] as i64).contains(&at).then(|| self.first + at as usize * self.pitch[0])
     }
 }

@@ -69,6 +69,10 @@ pub fn pack(
     channels: usize,
     to: &mut Aligned<u8>,
 ) -> bool {
+    let whole = channels > 0 && weights.len().is_multiple_of(channels);
+    if !whole || columns.is_some_and(|kernel| weights.len() / channels != kernel * kernel) {
+        return false;
+    }
     match level {
         #[cfg(target_arch = "x86_64")]
         Level::Avx2(_) | Level::AvxVnni(_) => {

@@ -12,6 +12,7 @@ use std::arch::x86_64::{
 };
 
 use super::taps::Taps;
+use crate::kernels::extent::fits;
 /// The channel of byte 4·`lane` of vector `v` of 64 interleaved channels.
 fn order(v: usize, lane: usize) -> usize {
     lane / 4 * 16 + v * 4 + lane % 4
@@ -40,16 +41,13 @@ pub(super) fn interleave(weights: &[u8], channels: usize) -> Vec<u8> {
 
 /// Computes a tile; false if something lies outside.
 pub(super) fn run(t: &mut Taps<'_>) -> bool {
-    let last =
-        |first: usize, step: [usize; 2]| first + (t.extent[0] - 1) * step[0] + (t.extent[1] - 1) * step[1];
-    let reach = t.taps.iter().max().map_or(0, |tap| tap + t.channels);
+    let steps = |step: [usize; 2]| [(t.extent[0], step[0]), (t.extent[1], step[1])];
+    let reach = t.taps.iter().max().and_then(|tap| tap.checked_add(t.channels));
     let blocks = t.channels.div_ceil(64);
     let groups = t.taps.len().div_ceil(4);
-    let fits = t.extent.iter().all(|n| *n > 0)
-        && !t.taps.is_empty()
-        && last(t.first, t.step) + reach <= t.src.len()
-        && last(t.target, t.stride) + t.channels * 4 <= t.dst.len()
-        && t.weights.len() >= blocks * groups * 256
+    let fits = reach.is_some_and(|reach| fits(t.first, &steps(t.step), reach, t.src.len()))
+        && fits(t.target, &steps(t.stride), t.channels.saturating_mul(4), t.dst.len())
+        && blocks.checked_mul(groups * 256).is_some_and(|bytes| t.weights.len() >= bytes)
         && t.init.len() >= blocks * 64;
     if !fits {
         return false;

@@ -1,6 +1,7 @@
 //! Operands of operations on each element by itself.
 
 use crate::isa::EType;
+use crate::kernels::extent::fits;
 
 /// An operand or a result: rows of elements of 8 or 16 bits that follow each other, or of one element for all.
 #[derive(Debug, Clone, Copy)]
@@ -19,11 +20,8 @@ impl Operand {
     /// Whether all rows lie inside `len` bytes.
     pub fn inside(&self, dims: [usize; 4], len: usize) -> bool {
         let n = if self.one { 1 } else { dims[3] };
-        let mut end = self.at + n * self.etype.bytes();
-        for (n, stride) in dims.iter().zip(self.strides) {
-            end += (n - 1) * stride;
-        }
-        end <= len
+        let outer = [0, 1, 2].map(|axis| (dims[axis], self.strides[axis]));
+        fits(self.at, &outer, n.saturating_mul(self.etype.bytes()), len)
     }
 
     /// The same from a row on.

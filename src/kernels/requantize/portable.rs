@@ -1,4 +1,4 @@
-//! The roundings of [`numeric`](crate::numeric) for rows of elements.
+//! The roundings of [`numeric`] for rows of elements.
 
 use crate::kernels::multiversion::kernel;
 use crate::numeric;

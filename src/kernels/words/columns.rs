@@ -9,6 +9,7 @@
 use std::arch::x86_64::*;
 
 use crate::kernels::aligned::Aligned;
+use crate::kernels::extent::fits;
 use crate::kernels::view::View;
 
 /// Output rows of a depthwise tile: `Σ(i, j) (a[y·s + i][x·s + j][c] ^ flip) · w[i][j][c]`, the products of signed words.
@@ -64,12 +65,12 @@ impl Columns<'_> {
     /// Whether all that will be read lies inside the slices.
     pub(crate) fn fits(&self) -> bool {
         let [height, width] = self.image;
-        let whole = height > 0 && width > 0 && self.pixels > 0 && self.channels > 0;
-        whole
+        let image = [(height, self.pitch[0]), (width, self.pitch[1])];
+        self.pixels > 0
+            && self.channels > 0
             && matches!(self.kernel, 3 | 5)
             && matches!(self.stride[1], 1 | 2)
-            && (height - 1) * self.pitch[0] + (width - 1) * self.pitch[1] + self.channels * 2
-                <= self.src.len()
+            && fits(0, &image, self.channels * 2, self.src.len())
             && self.weights.len() >= self.channels.div_ceil(32) * block_words(self.kernel)
     }
 

@@ -12,6 +12,7 @@ use std::arch::x86_64::{
 };
 
 use crate::kernels::aligned::Aligned;
+use crate::kernels::extent::fits;
 use crate::kernels::view::View;
 
 /// Most taps whose sum fits 32 bits.
@@ -60,13 +61,10 @@ pub(crate) fn interleave(weights: &[i16], channels: usize) -> Vec<i16> {
 impl Taps<'_> {
     /// Whether all that will be read lies inside the slices, and sums fit.
     pub(crate) fn fits(&self) -> bool {
-        let last =
-            |extent: [usize; 2]| self.first + (extent[0] - 1) * self.step[0] + (extent[1] - 1) * self.step[1];
-        let reach = self.taps.iter().max().map_or(0, |t| t + self.channels * 2);
-        self.extent.iter().all(|n| *n > 0)
-            && !self.taps.is_empty()
-            && self.taps.len() <= TAPS
-            && last(self.extent) + reach <= self.src.len()
+        let steps = [(self.extent[0], self.step[0]), (self.extent[1], self.step[1])];
+        let reach = self.taps.iter().max().and_then(|t| t.checked_add(self.channels * 2));
+        self.taps.len() <= TAPS
+            && reach.is_some_and(|reach| fits(self.first, &steps, reach, self.src.len()))
             && self.weights.len() >= self.channels.div_ceil(32) * self.taps.len().div_ceil(2) * 64
     }
 

@@ -1,0 +1,32 @@
+//! Where what a kernel walks over ends.
+
+/// One past the last byte of runs of `len` bytes, the first of which begins at `first`; each of `steps` says how many runs there are
+/// along an extent, and how many bytes lie from one to the next. None if an extent is empty, or if that is no place in a memory.
+#[must_use]
+pub fn end(first: usize, steps: &[(usize, usize)], len: usize) -> Option<usize> {
+    steps.iter().try_fold(first.checked_add(len)?, |end, (n, step)| {
+        end.checked_add(n.checked_sub(1)?.checked_mul(*step)?).filter(|end| *end <= isize::MAX as usize)
+    })
+}
+
+/// The same, if it is inside so many bytes.
+#[must_use]
+pub fn fits(first: usize, steps: &[(usize, usize)], len: usize, bytes: usize) -> bool {
+    end(first, steps, len).is_some_and(|end| end <= bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_are_exact_and_never_wrap() {
+        assert_eq!(end(5, &[(3, 100), (2, 10)], 4), Some(5 + 200 + 10 + 4));
+        assert_eq!(end(5, &[], 4), Some(9));
+        assert!(fits(0, &[(4, 8)], 8, 32) && !fits(1, &[(4, 8)], 8, 32) && !fits(0, &[(0, 8)], 8, 32));
+        for steps in [[(3, usize::MAX / 2), (1, 0)], [(2, usize::MAX), (2, 1)], [(usize::MAX, 2), (1, 1)]] {
+            assert_eq!(end(1, &steps, 1), None, "{steps:?}");
+        }
+        assert_eq!(end(usize::MAX, &[(1, 1)], 1), None);
+    }
+}
