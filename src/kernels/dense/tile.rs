@@ -140,7 +140,7 @@ impl Tile<'_> {
         // Bytes of the weights of a channel; every later product of extents is bounded by them.
         let channel = self.taps.len().checked_mul(self.quads).and_then(|n| n.checked_mul(4));
         let packed = channel.and_then(|n| n.checked_mul(self.oc.checked_next_multiple_of(16)?));
-        let reach = self.taps.iter().max().and_then(|t| t.checked_add(self.quads * 4));
+        let reach = self.taps.iter().max().and_then(|t| t.checked_add(self.quads.checked_mul(4)?));
         self.oc > 0
             && self.quads > 0
             && packed.is_some_and(|packed| packed <= self.weights.len())

@@ -48,8 +48,11 @@ pub(super) fn interleave(weights: &[i16], kernel: usize, channels: usize, vnni: 
 pub(super) fn run(t: &mut Columns<'_>, vnni: bool) -> bool {
     let blocks = t.channels.div_ceil(BLOCK);
     let bytes = |rows| blocks * block_bytes(t.kernel, rows);
+    if !t.fits() {
+        return false;
+    }
     let quads = vnni && t.weights.len() == bytes(4);
-    if !t.fits() || !(quads || t.weights.len() == bytes(2)) {
+    if !quads && t.weights.len() != bytes(2) {
         return false;
     }
     let [_, width] = t.image;

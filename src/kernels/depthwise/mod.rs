@@ -70,7 +70,7 @@ pub fn pack(
     to: &mut Aligned<u8>,
 ) -> bool {
     let whole = channels > 0 && weights.len().is_multiple_of(channels);
-    if !whole || columns.is_some_and(|kernel| weights.len() / channels != kernel * kernel) {
+    if !whole || columns.is_some_and(|kernel| kernel.checked_mul(kernel) != Some(weights.len() / channels)) {
         return false;
     }
     match level {
