@@ -75,23 +75,7 @@ pub(super) fn rewritten(
         }
         // The library rounds to 32 bits before it adds the zero point, which wraps for what is very large. Multiples of a
         // scale so large are the last of a type's values either way.
-        "QuantizeLinear" => {
-            let Some([least, most]) = node.input.get(1).and_then(|scale| known.scales.get(scale)) else {
-                return Err("the float library needs its scale as a constant".into());
-            };
-            if !(*least > 0.0 && *most <= least * LIKE) {
-                return Err(format!(
-                    "the float library is not known to compute scales from {least} to {most} as ONNX Runtime does"
-                ));
-            }
-            let bound = (least * FAR).min(f32::MAX);
-            let [low, high] = [-bound, bound].map(|b| by.number(b));
-            let above = by.value("Max", &[x, &low]);
-            let inside = by.value("Min", &[&above, &high]);
-            let others = node.input[1..].iter().map(String::as_str);
-            let inputs: Vec<&str> = std::iter::once(inside.as_str()).chain(others).collect();
-            by.put("QuantizeLinear", &inputs, y, node.attribute.clone());
-        }
+        "QuantizeLinear" => by.quantizer(known, x, y)?,
         // A network that is trained no more drops nothing.
         "Dropout" => by.put("Identity", &[x], y, vec![]),
         "CastLike" => {
@@ -149,59 +133,11 @@ pub(super) fn rewritten(
             by.put("Mul", &[&elu, &alpha], y, vec![]);
         }
         // Before opset 13 all axes from the given one on were one row; the library has the later meaning.
-        "Softmax" | "LogSoftmax" if opset < 13 => {
-            let axis = int(node, "axis", 1);
-            let last = known.rank(Some(x)).is_some_and(|r| axis + 1 == r as i64) || axis == -1;
-            let last_axis = || vec![whole("axis", -1)];
-            if last {
-                by.put(node.op_type(), &[x], y, last_axis());
-            } else {
-                let flat = by.value_with("Flatten", &[x], vec![whole("axis", axis)]);
-                let soft = by.value_with(node.op_type(), &[&flat], last_axis());
-                let shape = by.value("Shape", &[x]);
-                by.put("Reshape", &[&soft, &shape], y, vec![]);
-            }
-        }
+        "Softmax" | "LogSoftmax" if opset < 13 => by.old_softmax(known, x, y),
         // Of equal extremes the first counts, or the last if an attribute says so; the library takes the last.
-        "ArgMax" | "ArgMin" => {
-            let mut kept = node.attribute.clone();
-            kept.retain(|a| a.name() != "select_last_index");
-            if int(node, "select_last_index", 0) != 0 {
-                by.put(node.op_type(), &[x], y, kept);
-            } else {
-                let axis = int(node, "axis", 0);
-                let [last, end, axis] =
-                    [-1, i64::from(i32::MIN), axis].map(|v| by.constant(vec![1], Data::S64(vec![v])));
-                let turned = by.value("Slice", &[x, &last, &end, &axis, &last]);
-                let found = by.value_with(node.op_type(), &[&turned], kept);
-                let shape = by.value("Shape", &[x]);
-                let extent = by.value("Gather", &[&shape, &axis]);
-                // The index counted from the other end.
-                let back = by.value("Add", &[&extent, &last]);
-                by.put("Sub", &[&back, &found], y, vec![]);
-            }
-        }
+        "ArgMax" | "ArgMin" => by.extreme(x, y),
         // One at the first of the largest elements; before opset 13 of all axes from the given one on.
-        "Hardmax" => {
-            let (axis, rows) = if opset < 13 {
-                let axis = int(node, "axis", 1);
-                (1, by.value_with("Flatten", &[x], vec![whole("axis", axis)]))
-            } else {
-                (int(node, "axis", -1), x.clone())
-            };
-            let at = by.constant(vec![1], Data::S64(vec![axis]));
-            let [last, end] = [-1, i64::from(i32::MIN)].map(|v| by.constant(vec![1], Data::S64(vec![v])));
-            let turned = by.value("Slice", &[&rows, &last, &end, &at, &last]);
-            let found = by.value_with("ArgMax", &[&turned], vec![whole("axis", axis), whole("keepdims", 0)]);
-            let all = by.value("Shape", &[&rows]);
-            let extent = by.value("Gather", &[&all, &at]);
-            let back = by.value("Add", &[&extent, &last]);
-            let index = by.value("Sub", &[&back, &found]);
-            let values = by.constant(vec![2], Data::F32(vec![0.0, 1.0]));
-            let ones = by.value_with("OneHot", &[&index, &extent, &values], vec![whole("axis", axis)]);
-            let shape = by.value("Shape", &[x]);
-            by.put("Reshape", &[&ones, &shape], y, vec![]);
-        }
+        "Hardmax" => by.hardmax(opset, x, y),
         _ => return Ok(None),
     }
     Ok(Some(by.into()))
@@ -275,6 +211,87 @@ impl<'a> Writer<'a> {
     fn is_zero(&mut self, x: &str) -> String {
         let opposite = self.value("Neg", &[x]);
         self.value("Equal", &[x, &opposite])
+    }
+
+    /// Multiples of a scale so large that they are the last of a type's values are bounded inside 32 bits.
+    fn quantizer(&mut self, known: &Known, x: &str, y: &str) -> Result<(), String> {
+        let node = self.of;
+        let Some([least, most]) = node.input.get(1).and_then(|scale| known.scales.get(scale)) else {
+            return Err("the float library needs its scale as a constant".into());
+        };
+        if !(*least > 0.0 && *most <= least * LIKE) {
+            return Err(format!(
+                "the float library is not known to compute scales from {least} to {most} as ONNX Runtime does"
+            ));
+        }
+        let bound = (least * FAR).min(f32::MAX);
+        let [low, high] = [-bound, bound].map(|b| self.number(b));
+        let above = self.value("Max", &[x, &low]);
+        let inside = self.value("Min", &[&above, &high]);
+        let others = node.input[1..].iter().map(String::as_str);
+        let inputs: Vec<&str> = std::iter::once(inside.as_str()).chain(others).collect();
+        self.put("QuantizeLinear", &inputs, y, node.attribute.clone());
+        Ok(())
+    }
+
+    /// All axes from the given one on are one row.
+    fn old_softmax(&mut self, known: &Known, x: &str, y: &str) {
+        let node = self.of;
+        let axis = int(node, "axis", 1);
+        let last = known.rank(node.input.first()).is_some_and(|r| axis + 1 == r as i64) || axis == -1;
+        let last_axis = || vec![whole("axis", -1)];
+        if last {
+            self.put(node.op_type(), &[x], y, last_axis());
+        } else {
+            let flat = self.value_with("Flatten", &[x], vec![whole("axis", axis)]);
+            let soft = self.value_with(node.op_type(), &[&flat], last_axis());
+            let shape = self.value("Shape", &[x]);
+            self.put("Reshape", &[&soft, &shape], y, vec![]);
+        }
+    }
+
+    /// The index of the first extreme, found as the last one of what is turned round.
+    fn extreme(&mut self, x: &str, y: &str) {
+        let node = self.of;
+        let mut kept = node.attribute.clone();
+        kept.retain(|a| a.name() != "select_last_index");
+        if int(node, "select_last_index", 0) != 0 {
+            self.put(node.op_type(), &[x], y, kept);
+        } else {
+            let axis = int(node, "axis", 0);
+            let [last, end, axis] =
+                [-1, i64::from(i32::MIN), axis].map(|v| self.constant(vec![1], Data::S64(vec![v])));
+            let turned = self.value("Slice", &[x, &last, &end, &axis, &last]);
+            let found = self.value_with(node.op_type(), &[&turned], kept);
+            let shape = self.value("Shape", &[x]);
+            let extent = self.value("Gather", &[&shape, &axis]);
+            // The index counted from the other end.
+            let back = self.value("Add", &[&extent, &last]);
+            self.put("Sub", &[&back, &found], y, vec![]);
+        }
+    }
+
+    /// One at the first of the largest elements of each row.
+    fn hardmax(&mut self, opset: i64, x: &str, y: &str) {
+        let node = self.of;
+        let (axis, rows) = if opset < 13 {
+            let axis = int(node, "axis", 1);
+            (1, self.value_with("Flatten", &[x], vec![whole("axis", axis)]))
+        } else {
+            (int(node, "axis", -1), x.to_string())
+        };
+        let at = self.constant(vec![1], Data::S64(vec![axis]));
+        let [last, end] = [-1, i64::from(i32::MIN)].map(|v| self.constant(vec![1], Data::S64(vec![v])));
+        let turned = self.value("Slice", &[&rows, &last, &end, &at, &last]);
+        let found = self.value_with("ArgMax", &[&turned], vec![whole("axis", axis), whole("keepdims", 0)]);
+        let all = self.value("Shape", &[&rows]);
+        let extent = self.value("Gather", &[&all, &at]);
+        let back = self.value("Add", &[&extent, &last]);
+        let index = self.value("Sub", &[&back, &found]);
+        let values = self.constant(vec![2], Data::F32(vec![0.0, 1.0]));
+        let ones = self.value_with("OneHot", &[&index, &extent, &values], vec![whole("axis", axis)]);
+        let shape = self.value("Shape", &[x]);
+        self.put("Reshape", &[&ones, &shape], y, vec![]);
     }
 
     /// A BatchNormalization whose mean and variance are those of what it reads. Channels stand along the second axis; all
