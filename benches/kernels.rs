@@ -179,7 +179,7 @@ fn main() {
             let product = Product::of(layer);
             let (macs, pixels) = (product.macs, product.extent.iter().product::<usize>());
             let to = results.room(pixels * product.oc);
-            for level in [Some(level), vnni].into_iter().flatten() {
+            for level in [Some(level), vnni].into_iter().flatten().filter(|l| l.requantizes()) {
                 let seconds = measure(&mut c, network, &format!("{name}, {}", level.name()), macs, || {
                     dense::run(&mut product.tile(to), level, &mut lists).unwrap();
                 });

@@ -17,9 +17,10 @@ impl<T: Copy + Default> Aligned<T> {
     /// Makes it so long; its contents may be anything.
     pub fn room(&mut self, len: usize) -> &mut [T] {
         let spare = LINE / size_of::<T>().max(1);
-        if self.room.len() < len + spare {
+        let room = len.saturating_add(spare);
+        if self.room.len() < room {
             self.room.clear();
-            self.room.resize(len + spare, T::default());
+            self.room.resize(room, T::default());
             self.first = self.room.as_ptr().align_offset(LINE).min(spare);
         }
         self.len = len;

@@ -12,6 +12,15 @@ pub struct Bounds {
     pub clamp: [i32; 2],
 }
 
+impl Bounds {
+    /// Whether results have 16 bits at most, as all kernels need.
+    #[must_use]
+    pub fn are_small(&self) -> bool {
+        let [least, most] = self.clamp;
+        [self.zero_point, least, most].iter().all(|v| v.unsigned_abs() < 1 << 17) && least <= most
+    }
+}
+
 /// How sums become bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Scale<'a> {
@@ -134,7 +143,8 @@ impl Epilogue<'_> {
             Epilogue::Sums => true,
             Epilogue::Bytes(s) => {
                 let all = channels.next_multiple_of(64);
-                s.multipliers.len() >= all
+                s.bounds.are_small()
+                    && s.multipliers.len() >= all
                     && s.guard.is_none_or(|g| g.bias.len() >= all && g.watched.len() >= all)
             }
         }

@@ -15,6 +15,13 @@ pub fn fits(first: usize, steps: &[(usize, usize)], len: usize, bytes: usize) ->
     end(first, steps, len).is_some_and(|end| end <= bytes)
 }
 
+/// Whether there are no more pixels than bytes: no list or buffer that is made for them is larger than memory. A step of 0 would
+/// let an extent be anything.
+#[must_use]
+pub fn few(extent: [usize; 2], bytes: usize) -> bool {
+    extent[0].checked_mul(extent[1]).is_some_and(|n| n <= bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,9 +2,9 @@
 
 /// Defines a kernel and its twins for AVX2 and AVX-512: `fn name(level, …)` picks one.
 macro_rules! kernel {
-    ($(#[$doc:meta])* pub fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
+    ($(#[$doc:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
         $(#[$doc])*
-        pub fn $name(level: $crate::kernels::cpu::Level, $($arg: $ty),*) $(-> $ret)? {
+        $vis fn $name(level: $crate::kernels::cpu::Level, $($arg: $ty),*) $(-> $ret)? {
             #[inline(always)]
             fn portable($($arg: $ty),*) $(-> $ret)? $body
 

@@ -21,7 +21,7 @@ impl<'a> View<'a> {
     /// `len` bytes from `start` on.
     ///
     /// # Safety
-    /// They can be read as long as the view lives, and nobody writes those among them that are read through it, from the
+    /// `start` is not null, and `len` at most `isize::MAX`. They can be read as long as the view lives, and nobody writes those among them that are read through it, from the
     /// time that they are until what was made of them is gone.
     #[must_use]
     pub unsafe fn new(start: *const u8, len: usize) -> View<'a> {
@@ -90,7 +90,7 @@ impl<'a> ViewMut<'a> {
     /// `len` bytes from `start` on.
     ///
     /// # Safety
-    /// They can be read and written as long as the view lives, and nobody else reads or writes those among them that are
+    /// `start` is not null, and `len` at most `isize::MAX`. They can be read and written as long as the view lives, and nobody else reads or writes those among them that are
     /// touched through it, from the time that they are until what was made of them is gone.
     #[must_use]
     pub unsafe fn new(start: *mut u8, len: usize) -> ViewMut<'a> {

@@ -56,17 +56,7 @@ impl Region<'_> {
         match *self {
             Region::Box(d, dims) => Some(span(d, dims)),
             Region::Run(row) => Some((row.start, row.start + row.len)),
-            Region::Taps { src, window, origin, tile } => {
-                let first_last = |axis: usize| {
-                    let mut all = touched(window, axis, origin[axis], tile[axis], src.dims[axis + 1]);
-                    let first = all.next()?;
-                    Some((first, all.next_back().unwrap_or(first)))
-                };
-                let ((top, bottom), (left, right)) = (first_last(0)?, first_last(1)?);
-                let [_, rows, columns, _] = src.strides;
-                let corner = TensorDesc { base: src.base + top * rows + left * columns, ..*src };
-                Some(span(&corner, [1, (bottom - top + 1) as u32, (right - left + 1) as u32, src.dims[3]]))
-            }
+            Region::Taps { .. } => self.touched_box().map(|(corner, dims)| span(&corner, dims)),
         }
     }
 
@@ -80,6 +70,33 @@ impl Region<'_> {
             Region::Run(row) => f(row),
             Region::Taps { src, window, origin, tile } => windowed(src, window, origin, tile, f),
         }
+    }
+}
+
+impl Region<'_> {
+    /// Calls `f` for every row of the smallest box that holds what is touched, padding lanes included: engines may read all of it
+    /// where taps leave something out. Stops at the first error.
+    ///
+    /// # Errors
+    /// Those of `f`.
+    pub fn rows_of_box<E>(&self, f: &mut impl FnMut(Row) -> Result<(), E>) -> Result<(), E> {
+        let Region::Taps { src, .. } = *self else { return self.rows(f) };
+        let Some((corner, dims)) = self.touched_box() else { return Ok(()) };
+        boxed(&corner, [dims[0], dims[1], dims[2], padded_dims(src)[3]], f)
+    }
+
+    /// The image from the first to the last row and column that taps touch; none if they all lie in the padding.
+    fn touched_box(&self) -> Option<(TensorDesc, [u32; 4])> {
+        let Region::Taps { src, window, origin, tile } = *self else { return None };
+        let first_last = |axis: usize| {
+            let mut all = touched(window, axis, origin[axis], tile[axis], src.dims[axis + 1]);
+            let first = all.next()?;
+            Some((first, all.next_back().unwrap_or(first)))
+        };
+        let ((top, bottom), (left, right)) = (first_last(0)?, first_last(1)?);
+        let [_, rows, columns, _] = src.strides;
+        let corner = TensorDesc { base: src.base + top * rows + left * columns, ..*src };
+        Some((corner, [1, (bottom - top + 1) as u32, (right - left + 1) as u32, src.dims[3]]))
     }
 }
 

@@ -11,7 +11,7 @@ mod avx2;
 mod avx512;
 #[cfg(target_arch = "aarch64")]
 mod neon;
-pub mod portable;
+pub(crate) mod portable;
 mod tile;
 
 pub use tile::{Lists, Place, Start, Tile};

@@ -3,14 +3,14 @@
 use crate::kernels::multiversion::kernel;
 
 /// Output channels that one call of [`dot`] computes.
-pub const OC: usize = 16;
+pub(crate) const OC: usize = 16;
 /// Pixels that one call of [`dot`] computes.
-pub const PIXELS: usize = 4;
+pub(crate) const PIXELS: usize = 4;
 
 kernel! {
     /// `sum[p][o] = Σ(tap, i) activations[offsets[tap][p] + i] · weights[tap][i][o]`, `k` values of `i`. The sums fit 32
     /// bits, so they are added in any order.
-    pub fn dot(
+    pub(crate) fn dot(
         activations: &[i16],
         offsets: &[[usize; PIXELS]],
         k: usize,
@@ -34,7 +34,7 @@ kernel! {
 
 kernel! {
     /// `sums[o] += a · w[o]`.
-    pub fn scale_add_wide(sums: &mut [i64], a: i32, w: &[i32]) -> () {
+    pub(crate) fn scale_add_wide(sums: &mut [i64], a: i32, w: &[i32]) -> () {
         for (s, w) in sums.iter_mut().zip(w) {
             *s = s.wrapping_add(i64::from(a) * i64::from(*w));
         }

@@ -5,7 +5,7 @@ use crate::kernels::accumulate::{largest, start_values};
 use crate::kernels::aligned::Aligned;
 use crate::kernels::cpu::Level;
 use crate::kernels::epilogue::{Epilogue, may_wrap};
-use crate::kernels::extent::fits;
+use crate::kernels::extent::{few, fits};
 use crate::kernels::pack::byte_sum;
 use crate::kernels::view::{View, ViewMut};
 use crate::numeric;
@@ -143,6 +143,7 @@ impl Tile<'_> {
         let reach = self.taps.iter().max().and_then(|t| t.checked_add(self.quads.checked_mul(4)?));
         self.oc > 0
             && self.quads > 0
+            && few(self.extent, self.dst.len())
             && packed.is_some_and(|packed| packed <= self.weights.len())
             && reach.is_some_and(|reach| fits(self.first, &steps(self.step), reach, self.src.len()))
             && fits(self.target, &steps(self.stride), self.oc * self.epilogue.bytes(), self.dst.len())

@@ -1,7 +1,7 @@
 //! A depthwise tile of bytes with kernels of 3 × 3 and 5 × 5, in the form that its kernels share.
 
 use crate::kernels::epilogue::Epilogue;
-use crate::kernels::extent::fits;
+use crate::kernels::extent::{few, fits};
 use crate::kernels::view::{View, ViewMut};
 
 /// A depthwise tile: `dst[y][x][c] = init[c] + Σ(i, j) a[y·s + i][x·s + j][c] · w[i][j][c]`.
@@ -53,6 +53,8 @@ impl Columns<'_> {
         let results = [(self.extent[0], self.step[0]), (self.extent[1], self.step[1])];
         let bytes = self.channels.saturating_mul(self.epilogue.bytes());
         self.channels > 0
+            && few(self.extent, self.dst.len())
+            && few(self.image, self.src.len())
             && matches!(self.kernel, 3 | 5)
             && matches!(self.stride[1], 1 | 2)
             && fits(self.first, &image, self.channels, self.src.len())

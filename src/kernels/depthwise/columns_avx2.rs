@@ -81,7 +81,7 @@ pub(super) fn run(t: &mut Columns<'_>, vnni: bool) -> bool {
                 *row = (copy.as_ptr(), BLOCK);
             }
             let rows_of = if quads { 4 } else { 2 };
-            let line = Line {
+            let line = OutputLine {
                 rows,
                 begin: t.corner[1],
                 width: width as i64,
@@ -108,7 +108,7 @@ pub(super) fn run(t: &mut Columns<'_>, vnni: bool) -> bool {
 }
 
 /// One line of outputs, up to sixteen channels.
-struct Line<'a> {
+struct OutputLine<'a> {
     rows: [Row; 5],
     /// Column of the image under the first window's left edge, and columns of the image.
     begin: i64,
@@ -124,7 +124,7 @@ struct Line<'a> {
     bytes: Option<(Scale<'a>, Channels)>,
 }
 
-impl Line<'_> {
+impl OutputLine<'_> {
     /// Gives whether a guarded sum has wrapped.
     ///
     /// # Safety
@@ -287,12 +287,12 @@ impl Store {
 /// Defines the walk along a line with the features that its products need.
 macro_rules! slide {
     ($name:ident, $column:ident, $add:ident, $padding:ident, $features:literal) => {
-        impl Line<'_> {
+        impl OutputLine<'_> {
             /// `K` is the kernel's size, `G` how many groups of rows it has, `A` how many outputs' windows hold a column at most (as
             /// many as the kernel has columns where the step is one).
             ///
             /// # Safety
-            /// As [`run`](Line::run) says.
+            /// As [`run`](OutputLine::run) says.
             #[target_feature(enable = $features)]
             unsafe fn $name<const K: usize, const G: usize, const A: usize>(&self) -> bool {
                 let stride = if A == K { 1 } else { 2 };

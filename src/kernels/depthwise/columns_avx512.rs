@@ -83,7 +83,7 @@ pub(super) fn run(t: &mut Columns<'_>, line: &mut Aligned<i32>) -> bool {
                 None => (t.dst.as_mut_ptr().wrapping_add(target), t.step[1]),
                 Some(_) => (line.as_mut_ptr().cast(), 256),
             };
-            let outputs = Line {
+            let outputs = OutputLine {
                 rows,
                 begin: t.corner[1],
                 width: t.image[1] as i64,
@@ -112,7 +112,7 @@ pub(super) fn run(t: &mut Columns<'_>, line: &mut Aligned<i32>) -> bool {
 }
 
 /// One line of outputs, up to 64 channels.
-struct Line {
+struct OutputLine {
     rows: [Row; 5],
     /// Column of the image under the first window's left edge, and columns of the image.
     begin: i64,
@@ -129,7 +129,7 @@ struct Line {
     n: usize,
 }
 
-impl Line {
+impl OutputLine {
     /// # Safety
     /// The CPU has AVX-512 VNNI. `n` bytes can be read at every column of every row, `n` values written for every pixel;
     /// weights and start values are whole. The kernel is 3 or 5.
@@ -149,7 +149,7 @@ impl Line {
     /// as the kernel has columns where the step is one).
     ///
     /// # Safety
-    /// As [`run`](Line::run) says.
+    /// As [`run`](OutputLine::run) says.
     unsafe fn slide<const K: usize, const G: usize, const A: usize>(&self) {
         // SAFETY: as the function says.
         unsafe {
@@ -169,7 +169,7 @@ impl Line {
     /// `V` is how many sixteens of channels there are; `TWO` whether there are more weights `second` bytes behind.
     ///
     /// # Safety
-    /// As [`run`](Line::run) says.
+    /// As [`run`](OutputLine::run) says.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
     unsafe fn slide_some<const K: usize, const G: usize, const A: usize, const V: usize, const TWO: bool>(
         &self,

@@ -12,7 +12,7 @@ use std::arch::x86_64::{
 };
 
 use super::taps::Taps;
-use crate::kernels::extent::fits;
+use crate::kernels::extent::{few, fits};
 /// The channel of byte 4·`lane` of vector `v` of 64 interleaved channels.
 fn order(v: usize, lane: usize) -> usize {
     lane / 4 * 16 + v * 4 + lane % 4
@@ -45,7 +45,8 @@ pub(super) fn run(t: &mut Taps<'_>) -> bool {
     let reach = t.taps.iter().max().and_then(|tap| tap.checked_add(t.channels));
     let blocks = t.channels.div_ceil(64);
     let groups = t.taps.len().div_ceil(4);
-    let fits = reach.is_some_and(|reach| fits(t.first, &steps(t.step), reach, t.src.len()))
+    let fits = few(t.extent, t.dst.len())
+        && reach.is_some_and(|reach| fits(t.first, &steps(t.step), reach, t.src.len()))
         && fits(t.target, &steps(t.stride), t.channels.saturating_mul(4), t.dst.len())
         && blocks.checked_mul(groups * 256).is_some_and(|bytes| t.weights.len() >= bytes)
         && t.init.len() >= blocks * 64;

@@ -21,7 +21,7 @@ pub(crate) fn combine(
     clamp: [i32; 2],
 ) -> bool {
     let all = [to, from[0], from[1]];
-    if to.one || dims.contains(&0) || all.iter().any(|o| !o.inside(dims, memory.len())) {
+    if to.one || all.iter().any(|o| o.etype.bytes() > 2 || !o.inside(dims, memory.len())) {
         return false;
     }
     let base = memory.as_mut_ptr();

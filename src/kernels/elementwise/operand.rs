@@ -25,7 +25,7 @@ impl Operand {
     }
 
     /// The same from a row on.
-    pub fn row(&self, row: [usize; 3]) -> Operand {
+    pub(in crate::kernels) fn row(&self, row: [usize; 3]) -> Operand {
         let offset: usize = row.iter().zip(self.strides).map(|(i, s)| i * s).sum();
         Operand { at: self.at + offset, ..*self }
     }

@@ -2,17 +2,18 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-pub mod portable;
+pub(crate) mod portable;
 
-pub use portable::byte_sum;
+pub(crate) use portable::byte_sum;
 
 use super::cpu::Level;
 
-/// Adds signed packed weights of a block, rows of four for each of `sums.len()` channels, 16, 32, 48 or 64, up for each channel.
+/// Sums of signed packed weights of a block, rows of four for each of 16, 32, 48 or 64 channels; nothing for other numbers.
 pub fn sum_quads(level: Level, block: &[u8], sums: &mut [i32]) {
-    if sums.is_empty() {
+    if !matches!(sums.len(), 16 | 32 | 48 | 64) {
         return;
     }
+    sums.fill(0);
     #[cfg(target_arch = "x86_64")]
     if level.has_avx512() {
         avx512::sum_quads(block, sums);

@@ -5,7 +5,7 @@ use crate::kernels::multiversion::kernel;
 
 kernel! {
     /// Integers of 8 or 16 bits.
-    pub fn widen(bytes: &[u8], etype: EType, to: &mut [i32]) -> () {
+    pub(crate) fn widen(bytes: &[u8], etype: EType, to: &mut [i32]) -> () {
         let words = bytes.as_chunks().0;
         match etype {
             EType::U8 => to.iter_mut().zip(bytes).for_each(|(t, b)| *t = i32::from(*b)),
@@ -18,7 +18,7 @@ kernel! {
 
 kernel! {
     /// Integers that fit 8 or 16 bits, to `size` bytes each.
-    pub fn narrow(bytes: &mut [u8], size: usize, values: &[i32]) -> () {
+    pub(crate) fn narrow(bytes: &mut [u8], size: usize, values: &[i32]) -> () {
         if size == 1 {
             bytes.iter_mut().zip(values).for_each(|(b, v)| *b = *v as u8);
         } else {
@@ -30,7 +30,7 @@ kernel! {
 
 kernel! {
     /// Words as their low and high bytes; `flip` changes the high ones.
-    pub fn split(words: &[u8], low: &mut [u8], high: &mut [u8], flip: u8) -> () {
+    pub(crate) fn split(words: &[u8], low: &mut [u8], high: &mut [u8], flip: u8) -> () {
         for ((l, h), w) in low.iter_mut().zip(high).zip(words.as_chunks::<2>().0) {
             let w = u16::from_le_bytes(*w);
             *l = w as u8;
@@ -41,7 +41,7 @@ kernel! {
 
 kernel! {
     /// Four rows of elements of one or two bytes, element by element: the first of each, then the second of each.
-    pub fn interleave(rows: [&[u8]; 4], size: usize, to: &mut [u8]) -> () {
+    pub(crate) fn interleave(rows: [&[u8]; 4], size: usize, to: &mut [u8]) -> () {
         let [a, b, c, d] = rows;
         if size == 1 {
             let rows = a.iter().zip(b).zip(c).zip(d);
@@ -60,14 +60,14 @@ kernel! {
 
 kernel! {
     /// The sum of unsigned bytes.
-    pub fn byte_sum(bytes: &[u8]) -> i32 {
+    pub(crate) fn byte_sum(bytes: &[u8]) -> i32 {
         bytes.iter().map(|b| i32::from(*b)).fold(0, i32::wrapping_add)
     }
 }
 
 kernel! {
     /// Adds signed packed weights, rows of four for each of `sums.len()` channels, up for each channel.
-    pub fn sum_quads(rows: &[u8], sums: &mut [i32]) -> () {
+    pub(crate) fn sum_quads(rows: &[u8], sums: &mut [i32]) -> () {
         for row in rows.chunks_exact(sums.len() * 4) {
             for (sum, w) in sums.iter_mut().zip(row.as_chunks::<4>().0) {
                 *sum += w.iter().map(|w| i32::from(*w as i8)).sum::<i32>();

@@ -80,7 +80,8 @@ pub(crate) fn requantize(
     bounds: Bounds,
 ) -> bool {
     let n = by.single.len();
-    if !(from.fits(rows, n * acc_size, acc.len()) && to.fits(rows, n * size, dst.len())) {
+    let known = matches!(acc_size, 4 | 8) && matches!(size, 1 | 2);
+    if !known || !from.fits(rows, n * acc_size, acc.len()) || !to.fits(rows, n * size, dst.len()) {
         return false;
     }
     let kernel = match (acc_size, size) {

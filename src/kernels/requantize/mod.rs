@@ -34,7 +34,7 @@ pub fn rows(
     repeated: &mut Vec<f32>,
 ) -> bool {
     #[cfg(target_arch = "x86_64")]
-    if level.has_avx512() {
+    if level.has_avx512() && bounds.are_small() {
         return avx512::requantize(acc, dst, rows, multipliers, (bounds, signed), repeated);
     }
     let _ = (level, acc, dst, rows, multipliers, bounds, signed, repeated);
@@ -52,7 +52,7 @@ pub fn wide_rows(
     bounds: Bounds,
 ) -> bool {
     #[cfg(target_arch = "x86_64")]
-    if level.has_avx512() {
+    if level.has_avx512() && bounds.are_small() {
         return avx512_wide::requantize(acc, dst, rows, by, bounds);
     }
     let _ = (level, acc, dst, rows, by, bounds);
@@ -70,7 +70,7 @@ pub fn quantize(
     bounds: Bounds,
 ) -> bool {
     #[cfg(target_arch = "x86_64")]
-    if level.has_avx512() {
+    if level.has_avx512() && bounds.are_small() {
         return avx512::quantize(memory, [to, from], (n, size), scale, bounds);
     }
     let _ = (level, memory, to, from, n, size, scale, bounds);

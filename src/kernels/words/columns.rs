@@ -14,7 +14,7 @@ use crate::kernels::view::View;
 
 /// Output rows of a depthwise tile: `Σ(i, j) (a[y·s + i][x·s + j][c] ^ flip) · w[i][j][c]`, the products of signed words.
 #[derive(Debug)]
-pub(crate) struct Columns<'a> {
+pub(crate) struct WordColumns<'a> {
     /// Activations from the image's first pixel on, and the bytes from a row and from a pixel to the next.
     pub(crate) src: View<'a>,
     pub(crate) pitch: [usize; 2],
@@ -61,7 +61,7 @@ pub(crate) fn interleave(weights: &[i16], kernel: usize, channels: usize) -> Vec
 /// A row of the image: where its first pixel begins, and how far the next one is; a row of padding stands still.
 type Row = (*const u8, usize);
 
-impl Columns<'_> {
+impl WordColumns<'_> {
     /// Whether all that will be read lies inside the slices.
     pub(crate) fn fits(&self) -> bool {
         let [height, width] = self.image;
@@ -79,13 +79,14 @@ impl Columns<'_> {
         self.channels.next_multiple_of(16)
     }
 
-    /// The sums of an output row of a tile that [`fits`](Columns::fits), pixel by pixel; false, and nothing done, if it does not.
+    /// The sums of an output row of a tile that [`fits`](WordColumns::fits), pixel by pixel; false, and nothing done, if it does not.
     pub(crate) fn row(&self, y: usize, to: &mut Aligned<u8>) -> bool {
         if !self.fits() {
             return false;
         }
         let [height, width] = self.image;
-        let to = to.room(self.pixels * self.pitch() * 4);
+        let Some(len) = self.pixels.checked_mul(self.pitch() * 4) else { return false };
+        let to = to.room(len);
         let padding = [self.zero; 32];
         for block in 0..self.channels.div_ceil(32) {
             let mut rows: [Row; 5] = [(padding.as_ptr().cast(), 0); 5];
@@ -98,7 +99,7 @@ impl Columns<'_> {
                     );
                 }
             }
-            let line = Line {
+            let line = OutputLine {
                 rows,
                 begin: self.corner[1],
                 width: width as i64,
@@ -119,7 +120,7 @@ impl Columns<'_> {
 }
 
 /// One line of outputs, up to 32 channels.
-struct Line {
+struct OutputLine {
     rows: [Row; 5],
     /// Column of the image under the first window's left edge, and columns of the image.
     begin: i64,
@@ -133,7 +134,7 @@ struct Line {
     n: usize,
 }
 
-impl Line {
+impl OutputLine {
     /// # Safety
     /// The CPU has AVX-512 VNNI. `n` words can be read at every column of every row, sums of whole sixteens of channels written for
     /// every pixel; weights are whole.
@@ -157,7 +158,7 @@ impl Line {
     /// as the kernel has columns where the step is one), `V` how many sixteens of channels there are.
     ///
     /// # Safety
-    /// As [`run`](Line::run) says.
+    /// As [`run`](OutputLine::run) says.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
     unsafe fn slide<const K: usize, const G: usize, const A: usize, const V: usize>(&self) {
         let stride = if A == K { 1 } else { 2 };

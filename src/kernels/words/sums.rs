@@ -1,4 +1,4 @@
-//! Sums of 32 bits as kernels of products of words leave them, pixel by pixel: made accumulators of 64 bits, or at once the
+//! WideSums of 32 bits as kernels of products of words leave them, pixel by pixel: made accumulators of 64 bits, or at once the
 //! results of the requantization that alone reads those.
 //!
 //! Rows of sums are as long as whole vectors, so that they are loaded without masks.
@@ -14,9 +14,9 @@ use crate::kernels::requantize::Multipliers;
 use crate::kernels::requantize::avx512_wide::Exact;
 use crate::kernels::view::ViewMut;
 
-/// Sums of some pixels: `low + 256·high`, 32 bits each.
+/// WideSums of some pixels: `low + 256·high`, 32 bits each.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Sums<'a> {
+pub(crate) struct WideSums<'a> {
     pub(crate) low: &'a [u8],
     /// None: nothing.
     pub(crate) high: Option<&'a [u8]>,
@@ -24,7 +24,7 @@ pub(crate) struct Sums<'a> {
     pub(crate) pitch: usize,
 }
 
-impl Sums<'_> {
+impl WideSums<'_> {
     /// Whether all sums of so many pixels and channels are there.
     fn fits(&self, pixels: usize, n: usize) -> bool {
         let bytes = pixels.checked_mul(self.pitch * 4);
@@ -39,7 +39,7 @@ impl Sums<'_> {
 
 /// What sums of 64 bits are added to.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Start<'a> {
+pub(crate) enum WideStart<'a> {
     /// Nothing.
     Zero,
     /// One value for each channel, little endian.
@@ -52,15 +52,15 @@ pub(crate) enum Start<'a> {
 /// wrapped, none if something lies outside.
 pub(crate) fn join(
     (mut to, line): (ViewMut<'_>, Line),
-    sums: Sums,
+    sums: WideSums,
     pixels: usize,
     add: &[i64],
-    start: Start,
+    start: WideStart,
 ) -> Option<u64> {
     let n = add.len();
     let start_fits = match start {
-        Start::Bias(b) => b.len() >= n,
-        Start::Zero | Start::Accumulate => true,
+        WideStart::Bias(b) => b.len() >= n,
+        WideStart::Zero | WideStart::Accumulate => true,
     };
     if !line.fits(pixels, n * 8, to.len()) || !sums.fits(pixels, n) || !start_fits {
         return None;
@@ -82,7 +82,7 @@ unsafe fn join_rows<const HIGH: bool>(
     ([low, high], pitch): ([*const i32; 2], usize),
     pixels: usize,
     add: &[i64],
-    start: Start,
+    start: WideStart,
 ) -> u64 {
     let n = add.len();
     let mut wraps = 0;
@@ -100,9 +100,9 @@ unsafe fn join_rows<const HIGH: bool>(
                     sum = _mm512_add_epi64(sum, _mm512_slli_epi64::<8>(high));
                 }
                 let from: *const i64 = match start {
-                    Start::Zero => std::ptr::null(),
-                    Start::Bias(b) => b.as_ptr().cast(),
-                    Start::Accumulate => to,
+                    WideStart::Zero => std::ptr::null(),
+                    WideStart::Bias(b) => b.as_ptr().cast(),
+                    WideStart::Accumulate => to,
                 };
                 if !from.is_null() {
                     let start = _mm512_maskz_loadu_epi64(mask, from.add(i));
@@ -144,7 +144,7 @@ const SMALL: u8 = 3;
 impl Results<'_> {
     /// `to[p][o] ← requantize_wide(sums[p][o] + add[o], by[o])` for so many pixels; false, and nothing done, if something lies
     /// outside.
-    pub(crate) fn store(&self, (mut to, line): (ViewMut<'_>, Line), sums: Sums, pixels: usize) -> bool {
+    pub(crate) fn store(&self, (mut to, line): (ViewMut<'_>, Line), sums: WideSums, pixels: usize) -> bool {
         let n = self.channels;
         let whole = n.next_multiple_of(16);
         let fits = line.fits(pixels, n * self.size, to.len())

@@ -20,7 +20,7 @@ pub(crate) const TAPS: usize = 127;
 
 /// A depthwise tile: `Σ tap (a[p·step + tap][c] ^ flip) · w[tap][c]`, the products of signed words.
 #[derive(Debug)]
-pub(crate) struct Taps<'a> {
+pub(crate) struct WordTaps<'a> {
     /// Activations, and where those of pixel (0, 0) begin.
     pub(crate) src: View<'a>,
     pub(crate) first: usize,
@@ -58,7 +58,7 @@ pub(crate) fn interleave(weights: &[i16], channels: usize) -> Vec<i16> {
     to
 }
 
-impl Taps<'_> {
+impl WordTaps<'_> {
     /// Whether all that will be read lies inside the slices, and sums fit.
     pub(crate) fn fits(&self) -> bool {
         let steps = [(self.extent[0], self.step[0]), (self.extent[1], self.step[1])];
@@ -73,7 +73,7 @@ impl Taps<'_> {
         self.channels.next_multiple_of(32)
     }
 
-    /// The sums of an output row of a tile that [`fits`](Taps::fits), pixel by pixel; false, and nothing done, if there is
+    /// The sums of an output row of a tile that [`fits`](WordTaps::fits), pixel by pixel; false, and nothing done, if there is
     /// no such row.
     pub(crate) fn row(&self, y: usize, to: &mut Aligned<u8>) -> bool {
         if y >= self.extent[0] || !self.fits() {
@@ -84,7 +84,8 @@ impl Taps<'_> {
         // Whole pairs; a tap that is not there is the first one again, with weights of zero.
         let mut taps = [[self.taps[0]; 2]; TAPS.div_ceil(2)];
         taps.as_flattened_mut()[..self.taps.len()].copy_from_slice(self.taps);
-        let to = to.room(self.extent[1] * self.pitch() * 4);
+        let Some(len) = self.extent[1].checked_mul(self.pitch() * 4) else { return false };
+        let to = to.room(len);
         let from = self.first + y * self.step[0];
         for block in 0..blocks {
             let n = (self.channels - block * 32).min(32);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::limits::{Limits, Work};
+use super::limits::{Limits, Totals};
 use crate::isa::{ISA_VERSION, Insn, Space};
 use crate::machine::Machine;
 use crate::program::{HostTensor, PlaceMemory, Program, Role};
@@ -148,12 +148,12 @@ impl Decoded {
 #[derive(Debug, Clone)]
 pub(in crate::sim) struct Checks<'a> {
     decoded: &'a Decoded,
-    work: Work,
+    work: Totals,
 }
 
 impl<'a> Checks<'a> {
     pub(in crate::sim) fn new(decoded: &'a Decoded) -> Checks<'a> {
-        Checks { decoded, work: Work::default() }
+        Checks { decoded, work: Totals::default() }
     }
 
     /// Checks the next operation.

@@ -35,12 +35,12 @@ impl Default for Limits {
 
 /// The work of a program so far.
 #[derive(Debug, Clone, Copy, Default)]
-pub(in crate::sim) struct Work {
+pub(in crate::sim) struct Totals {
     macs: u64,
     bytes: u64,
 }
 
-impl Work {
+impl Totals {
     /// Adds an operation.
     ///
     /// # Errors

@@ -72,7 +72,7 @@ impl Bands {
             match &op.kind {
                 OpKind::Conv(_) | OpKind::Depthwise(_) => {
                     layer.products += 1;
-                    layer.fused += u32::from(unit.keeps_sums());
+                    layer.fused += u32::from(unit.is_fused());
                 }
                 OpKind::DmaIn { src, .. } => {
                     layer.travels |= src.space == Space::Dram && src.base >= writable

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
-use super::schedule::{Schedule, Task, keeps};
+use super::schedule::{Schedule, Task, caches_weights};
 use crate::isa::Space;
 use crate::sim::engine::Engine;
 use crate::sim::fault::FaultKind;
@@ -112,14 +112,14 @@ impl State {
         // An engine may have kept something of what it read before: it must know what others have written since. What
         // they write later in program order is not what this task reads, or they would wait for it.
         let first = task.unit.first();
-        if keeps(first) {
+        if caches_weights(first) {
             for range in self.schedule().writes(worker.seen..task.seq).iter().filter(|(lo, hi)| lo < hi) {
                 worker.engine.changed(*range);
             }
             worker.seen = worker.seen.max(task.seq);
         }
         let Worker { engine, memory, sums, .. } = worker;
-        if task.unit.keeps_sums() {
+        if task.unit.is_fused() {
             memory.exchange_accumulators(sums);
             let result = catch_unwind(AssertUnwindSafe(|| engine.execute_unit(&task.unit, memory)));
             memory.exchange_accumulators(sums);
@@ -222,7 +222,7 @@ impl Pool {
         let worker = |number| {
             // SAFETY: workers touch memory only while they execute a task for which all that it waits for has been done:
             // every earlier task of another worker that touches one of its bytes, one of the two writing (`Schedule`
-            // goes through the bytes of all operations). A later one waits for this task. `done` orders them: released
+            // goes through the bytes of all operations, of images through those between taps, too). A later one waits for this task. `done` orders them: released
             // when a task has been executed, acquired before the next. Parts of one instruction write different bytes,
             // and read none that another part writes; nor do tiles whose order is free. The accumulators of fused products are
             // the worker's own. The session touches memory before the first call of `run_to`, after `end`, and between

@@ -7,7 +7,7 @@ use super::bands::{self, Bands};
 use super::order::order;
 use super::split;
 use crate::isa::{Queue, Space};
-use crate::sim::access::{Region, for_each_region, for_each_row, padded_dims};
+use crate::sim::access::{Region, for_each_region, padded_dims};
 use crate::sim::memory::Memory;
 use crate::sim::op::{OpKind, QueueOp, dma_op, vec_op};
 use crate::sim::plan::cells::Cells;
@@ -71,9 +71,9 @@ impl Schedule {
                 let before = index.checked_sub(1).map_or(0, |before| units[before].end());
                 *last += CLOCK_WORK * (unit.end() - before) as u64;
             }
-            let rows = bands::rows(op).filter(|_| unit.keeps_sums() || op.queue != Queue::Mac);
+            let rows = bands::rows(op).filter(|_| unit.is_fused() || op.queue != Queue::Mac);
             let bounds = rows.and_then(|rows| Some((bands.bounds(op.layer, &work)?, rows)));
-            let banded = unit.keeps_sums() && bounds.is_some();
+            let banded = unit.is_fused() && bounds.is_some();
             let parts = match bounds {
                 Some((bounds, rows)) => in_bands(unit, bounds, &rows),
                 None => {
@@ -153,7 +153,7 @@ impl Schedule {
 }
 
 /// Whether the engines keep something of what an instruction reads.
-pub(super) fn keeps(op: &QueueOp) -> bool {
+pub(super) fn caches_weights(op: &QueueOp) -> bool {
     op.queue == Queue::Mac
 }
 
@@ -299,20 +299,22 @@ impl Touched {
     /// accumulators of their own.
     fn each(&mut self, unit: &Unit, f: &mut impl FnMut(&mut [[u32; 2]], bool)) {
         for op in unit.ops() {
-            let _: Result<(), ()> = for_each_row(&op.kind, &mut |row, writes| {
-                if unit.keeps_sums() && row.space == Space::Acc {
+            let _: Result<(), ()> = for_each_region(&op.kind, &mut |region, writes| {
+                if unit.is_fused() && region.space() == Space::Acc {
                     return Ok(());
                 }
-                let (cells, begin) = match row.space {
-                    // Constants never change.
-                    Space::Dram => (&mut self.cells[0], row.start - self.writable),
-                    Space::Spm => (&mut self.cells[1], row.start),
-                    Space::Acc => (&mut self.cells[2], row.start),
-                };
-                for cell in cells.of_mut((begin, begin + row.len)).chunks_exact_mut(self.workers) {
-                    f(cell, writes);
-                }
-                Ok(())
+                region.rows_of_box(&mut |row| {
+                    let (cells, begin) = match row.space {
+                        // Constants never change.
+                        Space::Dram => (&mut self.cells[0], row.start - self.writable),
+                        Space::Spm => (&mut self.cells[1], row.start),
+                        Space::Acc => (&mut self.cells[2], row.start),
+                    };
+                    for cell in cells.of_mut((begin, begin + row.len)).chunks_exact_mut(self.workers) {
+                        f(cell, writes);
+                    }
+                    Ok(())
+                })
             });
         }
     }

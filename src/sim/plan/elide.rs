@@ -34,7 +34,7 @@ pub(super) struct Elided {
 /// Leaves loads out of a record whose layers leave these tensors, in memories of these sizes.
 pub(super) fn elide(record: &Record, tensors: &[TensorEntry], sizes: &Memories) -> Elided {
     let all = &record.ops;
-    let mut loads = Loads {
+    let mut loads = WeightLoads {
         last: Cells::new(sizes.spm, NOBODY),
         loads: all.iter().map(|op| Load::of(op, sizes.writable as i64)).collect(),
         needed: vec![false; all.len()],
@@ -94,7 +94,7 @@ fn run(region: Region<'_>) -> Option<Row> {
 }
 
 /// Who has loaded each cell of the scratchpad, and which loads must be executed.
-struct Loads {
+struct WeightLoads {
     last: Cells<u32, CELL>,
     /// By number of the instruction.
     loads: Vec<Option<Load>>,
@@ -103,7 +103,7 @@ struct Loads {
     whole: Vec<bool>,
 }
 
-impl Loads {
+impl WeightLoads {
     /// The product that reads its weights in the constants; none if they do not all come from one load.
     fn lent(&self, op: &QueueOp) -> Option<QueueOp> {
         let weights = access::weights(&op.kind).filter(|w| w.space() == Space::Spm)?;

@@ -55,14 +55,14 @@ fn find(ops: &[Arc<QueueOp>], gaps: &Gaps, acc_bytes: u64, sums: bool) -> Vec<bo
                 if writes {
                     write(&mut writers, bytes, index as u32, &mut fused);
                 } else {
-                    writers.of(bytes).iter().for_each(|writer| keep(*writer, &mut fused));
+                    writers.of(bytes).iter().for_each(|writer| unfuse(*writer, &mut fused));
                 }
                 Ok(())
             })
         });
     }
     if sums {
-        writers.runs().for_each(|(writer, _)| keep(*writer, &mut fused));
+        writers.runs().for_each(|(writer, _)| unfuse(*writer, &mut fused));
     }
     fused
 }
@@ -79,7 +79,7 @@ fn fit(first: &QueueOp, second: &QueueOp) -> bool {
 }
 
 /// The sums that an instruction has written are needed.
-fn keep(writer: u32, fused: &mut [bool]) {
+fn unfuse(writer: u32, fused: &mut [bool]) {
     if let Some(fused) = fused.get_mut(writer as usize) {
         *fused = false;
     }
@@ -92,8 +92,8 @@ fn write(writers: &mut Cells<u32, CELL>, (start, end): (i64, i64), index: u32, f
             && begin != edge
             && *writer != index
         {
-            keep(*writer, fused);
-            keep(index, fused);
+            unfuse(*writer, fused);
+            unfuse(index, fused);
         }
     }
     writers.of_mut((start, end)).fill(index);

@@ -79,7 +79,7 @@ impl Unit {
     }
 
     /// A product with its requantization, whose sums stay where nobody sees them.
-    pub(in crate::sim) fn keeps_sums(&self) -> bool {
+    pub(in crate::sim) fn is_fused(&self) -> bool {
         !matches!(self, Unit::One(_))
     }
 }

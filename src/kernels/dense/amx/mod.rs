@@ -46,7 +46,7 @@ impl Numbering {
         let [rows, columns] = t.extent;
         let (groups, group) = groups(columns);
         let by_row = Numbering { of: groups * group, total: rows * groups * group, group };
-        if rows > 1 && t.step[0].is_multiple_of(t.step[1]) {
+        if rows > 1 && t.step[1] > 0 && t.step[0].is_multiple_of(t.step[1]) {
             let of = t.step[0] / t.step[1];
             let (groups, group) = groups_of_pairs((rows - 1) * of + columns);
             let on = Numbering { of, total: groups * group, group };

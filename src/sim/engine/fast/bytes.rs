@@ -1,4 +1,4 @@
-//! Products of bytes for the kernels of `simd`: activations as they lie in the scratchpad where that is possible,
+//! Products of bytes for the kernels of tiles: activations as they lie in the scratchpad where that is possible,
 //! else a copy of the tile's image with its padding; weights as they are packed, turned to signed ones if need be. Sums go to
 //! the accumulators, or, if a requantization is given that alone reads them, become its bytes at once.
 
@@ -14,6 +14,7 @@ use crate::kernels::dense::{self, Lists, Place, Start, Tile};
 use crate::kernels::depthwise::{self, Columns, Taps};
 use crate::kernels::epilogue::{Epilogue, GuardRoom};
 use crate::kernels::view::View;
+use crate::sim::access::padded_dims;
 use crate::sim::memory::Memory;
 use crate::sim::op::ConvOp;
 
@@ -88,7 +89,9 @@ pub(super) fn conv(
     let image = Image::of(c);
     let (flip, za) = sign(&c.src);
     let pitch = c.src.strides[2] as usize;
-    let direct = flip == 0 && image.inside(c) && pitch >= quads * 4;
+    // Channels beyond the last one are read, too: they must be the pixel's own lanes.
+    let own = padded_dims(&c.src)[3] as usize >= quads * 4;
+    let direct = flip == 0 && own && image.inside(c) && pitch >= quads * 4;
     let (first, pixel, row) = if direct {
         (image.start(c), pitch, c.src.strides[1] as usize)
     } else {

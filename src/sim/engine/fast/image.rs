@@ -8,6 +8,9 @@ use crate::sim::access::padded_dims;
 use crate::sim::memory::Memory;
 use crate::sim::op::ConvOp;
 
+/// Most bytes of an image that are copied.
+const MOST_COPIED: usize = 1 << 28;
+
 /// Rows and columns that the taps of a tile reach, padding included.
 pub(super) struct Image {
     pub(super) first: [i64; 2],
@@ -25,6 +28,38 @@ impl Image {
         };
         let (y, x) = (axis(0), axis(1));
         Image { first: [y.0, x.0], extent: [y.1, x.1] }
+    }
+
+    /// The part of it that is not padding.
+    pub(super) fn inside_of(c: &ConvOp) -> Image {
+        let mut image = Image::of(c);
+        for axis in 0..2 {
+            let end = (image.first[axis] + image.extent[axis]).min(c.src.dims[axis + 1].into());
+            image.first[axis] = image.first[axis].max(0);
+            image.extent[axis] = (end - image.first[axis]).max(0);
+        }
+        image
+    }
+
+    /// Where what is read at a tap of an output pixel begins among [differences](Image::differences) of `depth` elements a pixel;
+    /// for taps in the padding, those of the pixel of zeros behind.
+    pub(super) fn offset(&self, c: &ConvOp, out: [i64; 2], tap: [i64; 2], depth: usize) -> usize {
+        let mut at = [0; 2];
+        for axis in 0..2 {
+            let w = &c.window;
+            let input = (c.origin[axis] + out[axis]) * i64::from(w.stride[axis]) - i64::from(w.pads[axis])
+                + tap[axis] * i64::from(w.dilation[axis]);
+            at[axis] = input - self.first[axis];
+            if at[axis] < 0 || at[axis] >= self.extent[axis] {
+                return self.zeros(depth);
+            }
+        }
+        (at[0] * self.extent[1] + at[1]) as usize * depth
+    }
+
+    /// Where the pixel of zeros begins.
+    pub(super) fn zeros(&self, depth: usize) -> usize {
+        (self.extent[0] * self.extent[1]) as usize * depth
     }
 
     /// Whether nothing of it is padding.
@@ -64,7 +99,8 @@ impl Image {
         }
     }
 
-    /// Its elements without their zero point, pixels of `depth` elements; zeros for padding and for what is missing of a pixel.
+    /// The elements of an image without padding less their zero point, pixels of `depth` elements, zeros for what is missing of a
+    /// pixel; one pixel of zeros behind.
     pub(super) fn differences<T: Copy + Default>(
         &self,
         m: &Memory,
@@ -75,17 +111,17 @@ impl Image {
         narrow: impl Fn(i32) -> T,
     ) {
         let (d, n) = (&c.src, c.src.dims[3] as usize);
-        let [rows, columns] = self.extent.map(|n| n as usize);
-        let [begin, end] = self.columns(c);
+        let columns = self.extent[1] as usize;
         let size = d.etype.bytes() as i64;
         // Pixels that follow each other are read at once.
-        let together = if (d.strides[3], d.strides[2]) == (size, n as i64 * size) { end - begin } else { 1 };
+        let together = if (d.strides[3], d.strides[2]) == (size, n as i64 * size) { columns } else { 1 };
         to.clear();
-        to.resize(rows * columns * depth, T::default());
-        for (y, line) in to.chunks_exact_mut(columns * depth).enumerate() {
+        to.resize(self.zeros(depth) + depth, T::default());
+        for y in 0..self.extent[0] as usize {
             let Some(start) = self.line(c, y) else { continue };
-            for x in (begin..end).step_by(together) {
-                read(m, d, start + (x - begin) as i64 * d.strides[2], together * n, row);
+            let line = &mut to[y * columns * depth..][..columns * depth];
+            for x in (0..columns).step_by(together) {
+                read(m, d, start + x as i64 * d.strides[2], together * n, row);
                 let pixels = line[x * depth..].chunks_exact_mut(depth);
                 for (to, from) in pixels.zip(row.chunks_exact(n)) {
                     to.iter_mut().zip(from).for_each(|(to, v)| *to = narrow(v - d.zero_point));
@@ -110,7 +146,8 @@ impl Image {
         let pixel = if at_once { pitch } else { depth };
         let [rows, columns] = self.extent.map(|n| n as usize);
         // Sixteen pixels behind the last one may be read, for nothing.
-        to.room(rows * columns * pixel + 16 * usize::from(c.window.stride[1]) * pixel + 64);
+        let spare = 16 * usize::from(c.window.stride[1]) * pixel + 64;
+        to.room(copied(rows, columns, pixel)? + spare);
         let [begin, end] = self.columns(c);
         for (y, line) in to.chunks_exact_mut(columns * pixel).take(rows).enumerate() {
             let Some(start) = self.line(c, y) else {
@@ -147,5 +184,10 @@ impl Image {
 pub(super) fn follow(d: &TensorDesc, bytes: usize) -> bool {
     let size = d.etype.bytes();
     let padded = padded_dims(d)[3] as usize * size;
-    d.strides[2] == padded as i64 && (bytes..2 * bytes).contains(&padded)
+    d.strides[2] == padded as i64 && (bytes..=2 * bytes).contains(&padded)
+}
+
+/// Bytes of a copied image; none if padding and dilation make it so large that kernels which skip padding are the better ones.
+pub(super) fn copied(rows: usize, columns: usize, pixel: usize) -> Option<usize> {
+    rows.checked_mul(columns)?.checked_mul(pixel).filter(|bytes| *bytes <= MOST_COPIED)
 }

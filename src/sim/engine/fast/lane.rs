@@ -1,8 +1,7 @@
 //! The f32 lane, softmax and resize, row by row.
 
 use super::rows::{
-    Elements, RowPart, for_pieces, for_rows, pad_lanes, read, read_float_piece, read_floats, row_address,
-    write,
+    Elements, RowPart, for_parts, for_rows, pad_lanes, read, read_float_part, read_floats, row_address, write,
 };
 use super::scratch::Scratch;
 use crate::isa::{EType, Float1, Float2, Fold, QuantDesc, Space, TensorDesc};
@@ -11,7 +10,7 @@ use crate::kernels::float::{self, Floats};
 use crate::numeric;
 use crate::sim::memory::Memory;
 
-/// Writes a piece of floats.
+/// Writes a part of floats.
 pub(super) fn write_floats(m: &mut Memory, d: &TensorDesc, start: i64, values: &[f32]) {
     if d.strides[3] == 4 {
         let bytes = m.write(d.space, start, values.len() * 4);
@@ -40,10 +39,10 @@ pub(super) fn float1(
     op: Float1,
 ) {
     let Elements { dims, of: [to, from] } = Elements::new(dst.dims, [dst, src]);
-    for_pieces(dims, |piece| {
-        read_float_piece(m, &from, piece, &mut s.floats);
+    for_parts(dims, |part| {
+        read_float_part(m, &from, part, &mut s.floats);
         float::portable::float1(level, &mut s.floats, op);
-        write_floats(m, &to, piece.address(&to), &s.floats);
+        write_floats(m, &to, part.address(&to), &s.floats);
     });
     super::rows::pad(m, dst);
 }
@@ -58,28 +57,28 @@ pub(super) fn float2(
     op: Float2,
 ) {
     let Elements { dims, of: [to, a, b] } = Elements::new(dst.dims, [dst, a, b]);
-    for_pieces(dims, |piece| {
-        if by_rows(level, m, [&to, &a, &b], piece, op) {
+    for_parts(dims, |part| {
+        if by_rows(level, m, [&to, &a, &b], part, op) {
             return;
         }
-        read_float_piece(m, &a, piece, &mut s.floats);
-        read_float_piece(m, &b, piece, &mut s.multipliers);
+        read_float_part(m, &a, part, &mut s.floats);
+        read_float_part(m, &b, part, &mut s.multipliers);
         float::portable::float2(level, &mut s.floats, &s.multipliers, op);
-        write_floats(m, &to, piece.address(&to), &s.floats);
+        write_floats(m, &to, part.address(&to), &s.floats);
     });
     super::rows::pad(m, dst);
 }
 
 /// A function of two elements, where a kernel can; false, and nothing done, if not.
-fn by_rows(level: Level, m: &mut Memory, of: [&TensorDesc; 3], piece: RowPart, op: Float2) -> bool {
+fn by_rows(level: Level, m: &mut Memory, of: [&TensorDesc; 3], part: RowPart, op: Float2) -> bool {
     let fits = |d: &TensorDesc| d.space == Space::Spm && matches!(d.strides[3], 0 | 4);
     if !of.into_iter().all(fits) || of[0].strides[3] != 4 {
         return false;
     }
     let floats =
-        |d: &TensorDesc| Some(Floats { at: usize::try_from(piece.address(d)).ok()?, one: d.strides[3] == 0 });
+        |d: &TensorDesc| Some(Floats { at: usize::try_from(part.address(d)).ok()?, one: d.strides[3] == 0 });
     let [Some(to), Some(a), Some(b)] = of.map(floats) else { return false };
-    float::float2(level, m.views().spm, to.at, [a, b], piece.n, op)
+    float::float2(level, m.views().spm, to.at, [a, b], part.n, op)
 }
 
 /// One element for each row.

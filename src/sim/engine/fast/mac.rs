@@ -82,11 +82,8 @@ fn widen_blocks(m: &Memory, d: &TensorDesc, pruned: &Pruned, to: &mut Vec<i16>) 
 pub(super) fn conv(level: Level, s: &mut Scratch, m: &mut Memory, c: &ConvOp) -> u64 {
     let [oc, kh, kw, ic] = c.weights.dims.map(|n| n as usize);
     let depth = ic.next_multiple_of(4);
-    let image = Image::of(c);
+    let image = Image::inside_of(c);
     image.differences(m, c, depth, &mut s.a, &mut s.activations, |v| v as i16);
-    let row = image.extent[1] as usize * depth;
-    Image::taps(c, [row, depth], false, &mut s.taps);
-    let step = [row * usize::from(c.window.stride[0]), depth * usize::from(c.window.stride[1])];
     match &c.pruned {
         None => widen_packed(m, &c.weights, &mut s.weights),
         Some(pruned) => widen_blocks(m, &c.weights, pruned, &mut s.weights),
@@ -102,9 +99,11 @@ pub(super) fn conv(level: Level, s: &mut Scratch, m: &mut Memory, c: &ConvOp) ->
             [pixel / cols, pixel % cols]
         };
         let positions: [[i64; 2]; PIXELS] = std::array::from_fn(position);
-        let first = positions.map(|[y, x]| y as usize * step[0] + x as usize * step[1]);
         s.offsets.clear();
-        s.offsets.extend(s.taps.iter().map(|tap| first.map(|f| f + tap)));
+        for tap in 0..kh * kw {
+            let tap = [tap / kw, tap % kw].map(|k| k as i64);
+            s.offsets.push(positions.map(|p| image.offset(c, p, tap, depth)));
+        }
         for (chunk, weights) in s.weights.chunks_exact(per_chunk).enumerate() {
             let sums = dot(level, &s.activations, &s.offsets, depth, weights);
             let first = chunk * OC;
@@ -124,11 +123,8 @@ pub(super) fn conv(level: Level, s: &mut Scratch, m: &mut Memory, c: &ConvOp) ->
 /// Depthwise convolution.
 pub(super) fn depthwise(level: Level, s: &mut Scratch, m: &mut Memory, c: &ConvOp) -> u64 {
     let [_, kh, kw, channels] = c.weights.dims.map(|n| n as usize);
-    let image = Image::of(c);
+    let image = Image::inside_of(c);
     image.differences(m, c, channels, &mut s.a, &mut s.activations, |v| v as i16);
-    let row = image.extent[1] as usize * channels;
-    Image::taps(c, [row, channels], false, &mut s.taps);
-    let step = [row * usize::from(c.window.stride[0]), channels * usize::from(c.window.stride[1])];
     s.weights.clear();
     for ky in 0..kh as i64 {
         for kx in 0..kw as i64 {
@@ -143,10 +139,11 @@ pub(super) fn depthwise(level: Level, s: &mut Scratch, m: &mut Memory, c: &ConvO
         for x in 0..cols {
             s.a.clear();
             s.a.resize(channels, 0);
-            let first = y as usize * step[0] + x as usize * step[1];
-            for (tap, w) in s.taps.iter().zip(s.weights.chunks_exact(channels)) {
-                let at = first + tap;
-                multiply_add(level, &mut s.a, &s.activations[at..at + channels], w);
+            for (tap, w) in s.weights.chunks_exact(channels).enumerate() {
+                let at = image.offset(c, [y, x], [tap / kw, tap % kw].map(|k| k as i64), channels);
+                if at != image.zeros(channels) {
+                    multiply_add(level, &mut s.a, &s.activations[at..at + channels], w);
+                }
             }
             wraps += to.add(level, m, &mut s.b, [y, x], 0, &s.a);
         }

@@ -23,7 +23,7 @@ pub(super) fn for_rows(dims: [u32; 4], mut f: impl FnMut([i64; 3])) {
 }
 
 /// Elements that are worked on at once: so many that loops are long, so few that they stay in the nearest cache.
-pub(super) const PIECE: usize = 1024;
+pub(super) const PART: usize = 1024;
 
 /// Part of a row.
 #[derive(Debug, Clone, Copy)]
@@ -42,12 +42,12 @@ impl RowPart {
     }
 }
 
-/// Calls `f` for every piece of every row.
-pub(super) fn for_pieces(dims: [u32; 4], mut f: impl FnMut(RowPart)) {
+/// Calls `f` for every part of every row.
+pub(super) fn for_parts(dims: [u32; 4], mut f: impl FnMut(RowPart)) {
     let len = dims[3] as usize;
     for_rows(dims, |row| {
-        for first in (0..len).step_by(PIECE) {
-            f(RowPart { row, first, n: (len - first).min(PIECE) });
+        for first in (0..len).step_by(PART) {
+            f(RowPart { row, first, n: (len - first).min(PART) });
         }
     });
 }
@@ -55,7 +55,7 @@ pub(super) fn for_pieces(dims: [u32; 4], mut f: impl FnMut(RowPart)) {
 /// Operands of an operation on each element by itself as long rows, if that is possible.
 #[derive(Debug)]
 pub(super) struct Elements<const N: usize> {
-    /// Extents for [`for_pieces`].
+    /// Extents for [`for_parts`].
     pub(super) dims: [u32; 4],
     /// The operands, with strides for these extents.
     pub(super) of: [TensorDesc; N],
@@ -90,9 +90,9 @@ impl<const N: usize> Elements<N> {
     }
 }
 
-/// Reads a piece of integers into `to`, which is resized.
-pub(super) fn read_piece(level: Level, m: &Memory, d: &TensorDesc, piece: RowPart, to: &mut Vec<i32>) {
-    let (start, n, size) = (piece.address(d), piece.n, d.etype.bytes());
+/// Reads a part of integers into `to`, which is resized.
+pub(super) fn read_part(level: Level, m: &Memory, d: &TensorDesc, part: RowPart, to: &mut Vec<i32>) {
+    let (start, n, size) = (part.address(d), part.n, d.etype.bytes());
     if d.strides[3] == 0 {
         read(m, d, start, 1, to);
         to.resize(n, to.first().copied().unwrap_or(0));
@@ -104,9 +104,9 @@ pub(super) fn read_piece(level: Level, m: &Memory, d: &TensorDesc, piece: RowPar
     }
 }
 
-/// Writes a piece of integers that fit the type.
-pub(super) fn write_piece(level: Level, m: &mut Memory, d: &TensorDesc, piece: RowPart, values: &[i32]) {
-    let (start, size) = (piece.address(d), d.etype.bytes());
+/// Writes a part of integers that fit the type.
+pub(super) fn write_part(level: Level, m: &mut Memory, d: &TensorDesc, part: RowPart, values: &[i32]) {
+    let (start, size) = (part.address(d), d.etype.bytes());
     if d.strides[3] == size as i64 && size <= 2 {
         pack::narrow(level, m.write(d.space, start, values.len() * size), size, values);
     } else {
@@ -114,13 +114,13 @@ pub(super) fn write_piece(level: Level, m: &mut Memory, d: &TensorDesc, piece: R
     }
 }
 
-/// Reads a piece of floats into `to`, which is resized.
-pub(super) fn read_float_piece(m: &Memory, d: &TensorDesc, piece: RowPart, to: &mut Vec<f32>) {
+/// Reads a part of floats into `to`, which is resized.
+pub(super) fn read_float_part(m: &Memory, d: &TensorDesc, part: RowPart, to: &mut Vec<f32>) {
     if d.strides[3] == 0 {
-        read_floats(m, d, piece.address(d), 1, to);
-        to.resize(piece.n, to.first().copied().unwrap_or(0.0));
+        read_floats(m, d, part.address(d), 1, to);
+        to.resize(part.n, to.first().copied().unwrap_or(0.0));
     } else {
-        read_floats(m, d, piece.address(d), piece.n, to);
+        read_floats(m, d, part.address(d), part.n, to);
     }
 }
 

@@ -7,7 +7,6 @@ use crate::kernels::requantize::Multipliers;
 pub(super) struct Scratch {
     pub(super) activations: Vec<i16>,
     pub(super) weights: Vec<i16>,
-    pub(super) taps: Vec<usize>,
     pub(super) offsets: Vec<[usize; 4]>,
     pub(super) a: Vec<i32>,
     pub(super) b: Vec<i32>,

@@ -3,8 +3,8 @@
 use super::lane::write_floats;
 use super::multipliers::{multipliers, rescales};
 use super::rows::{
-    Elements, PIECE, RowPart, for_pieces, for_rows, pad_lanes, read, read_float_piece, read_piece, read_wide,
-    row_address, write, write_piece,
+    Elements, PART, RowPart, for_parts, for_rows, pad_lanes, read, read_float_part, read_part, read_wide,
+    row_address, write, write_part,
 };
 use super::scratch::Scratch;
 use crate::isa::{EType, QuantDesc, QuantMode, Space, TensorDesc, WindowDesc};
@@ -129,10 +129,10 @@ pub(super) fn add(
     if q.doubles().is_none() && combined(level, m, &e, clamp, Combine::Add([q.m0, q.m1, q.c])) {
         return super::rows::pad(m, dst);
     }
-    for_pieces(e.dims, |piece| {
+    for_parts(e.dims, |part| {
         let [to, x, y] = &e.of;
-        read_piece(level, m, x, piece, &mut s.a);
-        read_piece(level, m, y, piece, &mut s.b);
+        read_part(level, m, x, part, &mut s.a);
+        read_part(level, m, y, part, &mut s.b);
         if let Some(double) = q.doubles() {
             let by = AddRescales { by: q.rescales() };
             let wide = a.etype.bytes() > 1 || b.etype.bytes() > 1;
@@ -143,7 +143,7 @@ pub(super) fn add(
         } else {
             elementwise::portable::add(level, &mut s.a, &s.b, [q.m0, q.m1, q.c], clamp);
         }
-        write_piece(level, m, to, piece, &s.a);
+        write_part(level, m, to, part, &s.a);
     });
     super::rows::pad(m, dst);
 }
@@ -162,10 +162,10 @@ pub(super) fn mul(
     if q.doubles().is_none() && combined(level, m, &e, clamp, Combine::Mul(zeros, q.m0, q.zero_point)) {
         return super::rows::pad(m, dst);
     }
-    for_pieces(e.dims, |piece| {
+    for_parts(e.dims, |part| {
         let [to, x, y] = &e.of;
-        read_piece(level, m, x, piece, &mut s.a);
-        read_piece(level, m, y, piece, &mut s.b);
+        read_part(level, m, x, part, &mut s.a);
+        read_part(level, m, y, part, &mut s.b);
         if let Some(double) = q.doubles() {
             let by = q.rescales()[0];
             for (x, y) in s.a.iter_mut().zip(&s.b) {
@@ -175,7 +175,7 @@ pub(super) fn mul(
         } else {
             elementwise::portable::mul(level, &mut s.a, &s.b, zeros, q.m0, q.zero_point, clamp);
         }
-        write_piece(level, m, to, piece, &s.a);
+        write_part(level, m, to, part, &s.a);
     });
     super::rows::pad(m, dst);
 }
@@ -185,11 +185,11 @@ fn rows_lie_dense(d: &TensorDesc) -> bool {
     d.space == Space::Spm && d.strides[3] == d.etype.bytes() as i64
 }
 
-/// Where a piece begins; none if kernels for whole rows do not take the tensors.
-fn places<const N: usize>(of: [&TensorDesc; N], piece: RowPart) -> Option<[usize; N]> {
+/// Where a part begins; none if kernels for whole rows do not take the tensors.
+fn places<const N: usize>(of: [&TensorDesc; N], part: RowPart) -> Option<[usize; N]> {
     let mut to = [0; N];
     for (to, d) in to.iter_mut().zip(of) {
-        *to = usize::try_from(piece.address(d)).ok().filter(|_| rows_lie_dense(d))?;
+        *to = usize::try_from(part.address(d)).ok().filter(|_| rows_lie_dense(d))?;
     }
     Some(to)
 }
@@ -231,18 +231,18 @@ pub(super) fn lut(
     if [to, from].iter().all(|d| d.etype.bytes() == 1 && d.strides[3] == 1) {
         // A byte is its own index, whatever its sign.
         let table: [u8; 256] = std::array::from_fn(|i| s.b[i] as u8);
-        for_pieces(e.dims, |piece| {
+        for_parts(e.dims, |part| {
             s.bytes.clear();
-            s.bytes.extend_from_slice(m.read(from.space, piece.address(from), piece.n));
+            s.bytes.extend_from_slice(m.read(from.space, part.address(from), part.n));
             let entries = s.bytes.iter().map(|b| table[usize::from(*b)]);
-            m.write(to.space, piece.address(to), piece.n).iter_mut().zip(entries).for_each(|(t, v)| *t = v);
+            m.write(to.space, part.address(to), part.n).iter_mut().zip(entries).for_each(|(t, v)| *t = v);
         });
         return super::rows::pad(m, dst);
     }
-    for_pieces(e.dims, |piece| {
-        read_piece(level, m, from, piece, &mut s.a);
+    for_parts(e.dims, |part| {
+        read_part(level, m, from, part, &mut s.a);
         s.a.iter_mut().for_each(|v| *v = s.b[(*v & 0xff) as usize]);
-        write_piece(level, m, to, piece, &s.a);
+        write_part(level, m, to, part, &s.a);
     });
     super::rows::pad(m, dst);
 }
@@ -374,17 +374,17 @@ pub(super) fn quantize(
     q: &QuantDesc,
 ) {
     let Elements { dims, of: [to, from] } = Elements::new(dst.dims, [dst, src]);
-    for_pieces(dims, |piece| {
+    for_parts(dims, |part| {
         let bounds = Bounds { zero_point: q.zero_point, clamp: [q.lo, q.hi] };
-        if let Some(places) = places([&to, &from], piece)
-            && requantize::quantize(level, m.views().spm, places, (piece.n, to.etype.bytes()), q.m0, bounds)
+        if let Some(places) = places([&to, &from], part)
+            && requantize::quantize(level, m.views().spm, places, (part.n, to.etype.bytes()), q.m0, bounds)
         {
             return;
         }
-        read_float_piece(m, &from, piece, &mut s.floats);
-        s.a.resize(piece.n, 0);
+        read_float_part(m, &from, part, &mut s.floats);
+        s.a.resize(part.n, 0);
         requantize::portable::quantize(level, &mut s.a, &s.floats, q.m0, q.zero_point, [q.lo, q.hi]);
-        write_piece(level, m, &to, piece, &s.a);
+        write_part(level, m, &to, part, &s.a);
     });
     super::rows::pad(m, dst);
 }
@@ -401,25 +401,25 @@ pub(super) fn dequantize(
     let one = q.mode == QuantMode::Tensor;
     let e =
         if one { Elements::new(dst.dims, [dst, src]) } else { Elements { dims: dst.dims, of: [*dst, *src] } };
-    multipliers(m, q, if one { PIECE } else { dst.dims[3] as usize }, &mut s.multipliers);
+    multipliers(m, q, if one { PART } else { dst.dims[3] as usize }, &mut s.multipliers);
     let [to, from] = &e.of;
-    for_pieces(e.dims, |piece| {
-        let by = &s.multipliers[if one { 0 } else { piece.first }..];
-        if let (Some(by), Some(places)) = (by.get(..piece.n), places([to, from], piece))
+    for_parts(e.dims, |part| {
+        let by = &s.multipliers[if one { 0 } else { part.first }..];
+        if let (Some(by), Some(places)) = (by.get(..part.n), places([to, from], part))
             && requantize::dequantize(level, m.views().spm, places, from.etype, from.zero_point, by)
         {
             return;
         }
         s.floats.clear();
         if src.space == Space::Acc {
-            read_wide(m, from, piece.address(from), piece.n, &mut s.sums);
+            read_wide(m, from, part.address(from), part.n, &mut s.sums);
             s.floats.extend(s.sums.iter().zip(by).map(|(v, f)| numeric::scale_sum(*v, *f)));
         } else {
-            read_piece(level, m, from, piece, &mut s.a);
-            s.floats.resize(piece.n, 0.0);
+            read_part(level, m, from, part, &mut s.a);
+            s.floats.resize(part.n, 0.0);
             requantize::portable::dequantize(level, &mut s.floats, &s.a, src.zero_point, by);
         }
-        write_floats(m, to, piece.address(to), &s.floats);
+        write_floats(m, to, part.address(to), &s.floats);
     });
     super::rows::pad(m, dst);
 }

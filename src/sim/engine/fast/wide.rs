@@ -29,21 +29,22 @@ fn differences(m: &Memory, d: &TensorDesc, start: i64, n: usize, row: &mut Vec<i
 
 /// Dense convolution.
 pub(super) fn conv(level: Level, s: &mut Scratch, m: &mut Memory, c: &ConvOp) -> u64 {
-    let [oc, _, _, ic] = c.weights.dims.map(|n| n as usize);
-    let (image, mut activations) = (Image::of(c), Vec::new());
+    let [oc, _, kw, ic] = c.weights.dims.map(|n| n as usize);
+    let (image, mut activations) = (Image::inside_of(c), Vec::new());
     image.differences(m, c, ic, &mut s.a, &mut activations, |v| v);
-    let row = image.extent[1] as usize * ic;
-    Image::taps(c, [row, ic], false, &mut s.taps);
     let weights = match &c.pruned {
         None => packed(m, &c.weights, &mut s.a),
         Some(pruned) => blocks(m, &c.weights, pruned, &mut s.a),
     };
     let mut wraps = 0;
     let mut sums = vec![0_i64; oc];
-    each_pixel(c, [row, ic], |y, x, first| {
+    each_pixel(c, |y, x| {
         sums.fill(0);
-        for (tap, weights) in s.taps.iter().zip(weights.chunks_exact(ic * oc)) {
-            let at = first + tap;
+        for (tap, weights) in weights.chunks_exact(ic * oc).enumerate() {
+            let at = image.offset(c, [y, x], [tap / kw, tap % kw].map(|k| k as i64), ic);
+            if at == image.zeros(ic) {
+                continue;
+            }
             for (a, w) in activations[at..at + ic].iter().zip(weights.chunks_exact(oc)) {
                 scale_add_wide(level, &mut sums, *a, w);
             }
@@ -57,10 +58,8 @@ pub(super) fn conv(level: Level, s: &mut Scratch, m: &mut Memory, c: &ConvOp) ->
 /// Depthwise convolution.
 pub(super) fn depthwise(level: Level, s: &mut Scratch, m: &mut Memory, c: &ConvOp) -> u64 {
     let [_, kh, kw, channels] = c.weights.dims.map(|n| n as usize);
-    let (image, mut activations) = (Image::of(c), Vec::new());
+    let (image, mut activations) = (Image::inside_of(c), Vec::new());
     image.differences(m, c, channels, &mut s.a, &mut activations, |v| v);
-    let row = image.extent[1] as usize * channels;
-    Image::taps(c, [row, channels], false, &mut s.taps);
     let mut weights = Vec::new();
     for ky in 0..kh as i64 {
         for kx in 0..kw as i64 {
@@ -73,11 +72,13 @@ pub(super) fn depthwise(level: Level, s: &mut Scratch, m: &mut Memory, c: &ConvO
     // Products of 16 and 8 bits are below 2^24: 127 of them fit 32 bits.
     let short = c.weights.etype.bytes() == 1 && c.src.etype.bytes() <= 2 && kh * kw <= 127;
     let mut words = vec![0_i32; channels];
-    each_pixel(c, [row, channels], |y, x, first| {
+    each_pixel(c, |y, x| {
+        let places = |tap: usize| image.offset(c, [y, x], [tap / kw, tap % kw].map(|k| k as i64), channels);
+        let taps = weights.chunks_exact(channels).enumerate().map(|(tap, w)| (places(tap), w));
+        let taps = taps.filter(|(at, _)| *at != image.zeros(channels));
         if short {
             words.fill(0);
-            for (tap, w) in s.taps.iter().zip(weights.chunks_exact(channels)) {
-                let at = first + tap;
+            for (at, w) in taps {
                 multiply_add_words(level, &mut words, &activations[at..at + channels], w);
             }
             sums.iter_mut().zip(&words).for_each(|(s, w)| *s = i64::from(*w));
@@ -85,8 +86,7 @@ pub(super) fn depthwise(level: Level, s: &mut Scratch, m: &mut Memory, c: &ConvO
             return;
         }
         sums.fill(0);
-        for (tap, w) in s.taps.iter().zip(weights.chunks_exact(channels)) {
-            let at = first + tap;
+        for (at, w) in taps {
             multiply_add_wide(level, &mut sums, &activations[at..at + channels], w);
         }
         wraps += add(level, m, &c.dst, c.bias.as_ref(), c.accumulate, [y, x], &sums);
@@ -152,13 +152,11 @@ pub(super) fn sum(
     wraps
 }
 
-/// Calls `f(y, x, first)` for every output pixel; `first` is where its window begins in an image whose rows and pixels have so
-/// many elements.
-fn each_pixel(c: &ConvOp, [row, pixel]: [usize; 2], mut f: impl FnMut(i64, i64, usize)) {
-    let step = [row * usize::from(c.window.stride[0]), pixel * usize::from(c.window.stride[1])];
-    for y in 0..c.dst.dims[1] {
-        for x in 0..c.dst.dims[2] {
-            f(y.into(), x.into(), y as usize * step[0] + x as usize * step[1]);
+/// Calls `f(y, x)` for every output pixel.
+fn each_pixel(c: &ConvOp, mut f: impl FnMut(i64, i64)) {
+    for y in 0..i64::from(c.dst.dims[1]) {
+        for x in 0..i64::from(c.dst.dims[2]) {
+            f(y, x);
         }
     }
 }

@@ -1,17 +1,17 @@
 //! Dense products: two products of bytes, of the low and the high ones.
 
-use super::products::{Epilogue, Words, are_words, bias, pad};
+use super::products::{WideEpilogue, Words, are_words, bias, pad};
 use crate::isa::EType;
 use crate::kernels::cpu::Level;
-use crate::kernels::dense::{self, Start as NoStart, Tile};
-use crate::kernels::epilogue::Epilogue as OfBytes;
+use crate::kernels::dense::{self, Start, Tile};
+use crate::kernels::epilogue::Epilogue;
 use crate::kernels::line::Line;
 use crate::kernels::pack::portable::split as split_words;
 use crate::kernels::view::{View, ViewMut};
 use crate::kernels::words::planes;
-use crate::kernels::words::sums::{Start, Sums};
+use crate::kernels::words::sums::{WideStart, WideSums};
 use crate::sim::engine::fast::fused::Fused;
-use crate::sim::engine::fast::image::{Image, follow};
+use crate::sim::engine::fast::image::{Image, copied, follow};
 use crate::sim::engine::fast::sides::{Sides, Sources};
 use crate::sim::memory::Memory;
 use crate::sim::op::ConvOp;
@@ -25,6 +25,8 @@ struct Planes {
     plane: usize,
     row: usize,
     pixel: usize,
+    /// Whole rows can be split at once: pixels follow each other without gaps but their own padding lanes.
+    at_once: bool,
 }
 
 impl Planes {
@@ -36,7 +38,8 @@ impl Planes {
         let pixel = if at_once { pitch / 2 } else { least };
         let [rows, columns] = image.extent.map(|n| n as usize);
         let row = columns * pixel;
-        Some(Planes { plane: (rows * row).next_multiple_of(64), row, pixel })
+        copied(rows, columns, pixel)?;
+        Some(Planes { plane: (rows * row).next_multiple_of(64), row, pixel, at_once })
     }
 
     /// Splits the image into them; `zero` as an unsigned word.
@@ -69,14 +72,16 @@ impl Planes {
                 line[left + middle..].fill(zero);
             }
             let (low, high) = (&mut low[left..left + middle], &mut high[left..left + middle]);
-            if pitch == 2 * pixel {
+            if self.at_once {
                 // Channels that the image does not have meet weights that count for nothing.
                 let len = middle - (pixel - n);
                 split_words(level, from.get(0..2 * len)?, &mut low[..len], &mut high[..len], flip);
                 continue;
             }
-            let words = from.get(0..middle / pixel * n * 2).unwrap_or_default();
-            if pitch == 2 * n && planes::spread(words, n, [&mut *low, &mut *high], flip) {
+            if pitch == 2 * n
+                && let Some(words) = from.get(0..middle / pixel * n * 2)
+                && planes::spread(words, n, [&mut *low, &mut *high], flip)
+            {
                 continue;
             }
             for (x, (low, high)) in low.chunks_exact_mut(pixel).zip(high.chunks_exact_mut(pixel)).enumerate()
@@ -125,11 +130,11 @@ pub(in crate::sim::engine::fast) fn conv(
     let merged = w.dilation[1] == 1 && planes.pixel == quads * 4;
     Image::taps(c, [planes.row, planes.pixel], merged, &mut s.taps);
     let start = match &c.bias {
-        _ if c.accumulate => Start::Accumulate,
-        Some(_) if !s.operands[0].biased => Start::Bias(bias(c, &sources, oc)?),
-        _ => Start::Zero,
+        _ if c.accumulate => WideStart::Accumulate,
+        Some(_) if !s.operands[0].biased => WideStart::Bias(bias(c, &sources, oc)?),
+        _ => WideStart::Zero,
     };
-    let epilogue = Epilogue::of(&s.operands[0], start, fused);
+    let epilogue = WideEpilogue::of(&s.operands[0], start, fused);
     let packed = match s.weights.signed() {
         Some(signed) => signed,
         None => sources.weights(&c.weights, s.weights.bytes())?,
@@ -165,8 +170,8 @@ pub(in crate::sim::engine::fast) fn conv(
                 weight_sums: s.weights.sums(),
                 oc: pitch,
                 zeros: [0, zw],
-                start: NoStart::Zero,
-                epilogue: OfBytes::Sums,
+                start: Start::Zero,
+                epilogue: Epilogue::Sums,
                 dst: ViewMut::from(sums),
                 target: 0,
                 stride: [row, pitch * 4],
@@ -183,7 +188,7 @@ pub(in crate::sim::engine::fast) fn conv(
             let (low, high) = s.sums.split_at(plane);
             for i in 0..extent[0] {
                 let line = Line { first: first + (y + i) * stride[0] + x * stride[1], stride: stride[1] };
-                let sums = Sums { low: &low[i * row..], high: Some(&high[i * row..]), pitch };
+                let sums = WideSums { low: &low[i * row..], high: Some(&high[i * row..]), pitch };
                 wraps += epilogue.store((dst.lend(), line), sums, extent[1])?;
             }
         }

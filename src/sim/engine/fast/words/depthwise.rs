@@ -1,16 +1,16 @@
 //! Depthwise products: words times words, two taps at a time.
 
-use super::products::{Epilogue, Words, are_words, pad};
+use super::products::{WideEpilogue, Words, are_words, pad};
 use crate::isa::EType;
 use crate::kernels::cpu::Level;
 use crate::kernels::depthwise;
 use crate::kernels::line::Line;
 use crate::kernels::view::View;
-use crate::kernels::words::columns::{self, Columns};
-use crate::kernels::words::sums::{Start, Sums};
-use crate::kernels::words::taps::{self, Taps};
+use crate::kernels::words::columns::{self, WordColumns};
+use crate::kernels::words::sums::{WideStart, WideSums};
+use crate::kernels::words::taps::{self, WordTaps};
 use crate::sim::engine::fast::fused::Fused;
-use crate::sim::engine::fast::image::Image;
+use crate::sim::engine::fast::image::{Image, copied};
 use crate::sim::engine::fast::sides::{Sides, Sources};
 use crate::sim::memory::Memory;
 use crate::sim::op::ConvOp;
@@ -55,8 +55,8 @@ pub(in crate::sim::engine::fast) fn depthwise(
     let stride = [to.strides[1] as usize, to.strides[2] as usize];
     let line = |y: usize| Line { first: first + y * stride[0], stride: stride[1] };
     if by_columns {
-        let epilogue = Epilogue::of(&s.operands[1], Start::Zero, fused);
-        let tile = Columns {
+        let epilogue = WideEpilogue::of(&s.operands[1], WideStart::Zero, fused);
+        let tile = WordColumns {
             src: sources.from(c.src.base)?,
             pitch: [c.src.strides[1] as usize, c.src.strides[2] as usize],
             image: [c.src.dims[1] as usize, c.src.dims[2] as usize],
@@ -74,7 +74,7 @@ pub(in crate::sim::engine::fast) fn depthwise(
         }
         for y in 0..rows {
             tile.row(y, &mut s.sums).then_some(())?;
-            let sums = Sums { low: &s.sums, high: None, pitch: tile.pitch() };
+            let sums = WideSums { low: &s.sums, high: None, pitch: tile.pitch() };
             epilogue.store((dst.lend(), line(y)), sums, pixels)?;
         }
         pad(m, c, fused);
@@ -88,8 +88,8 @@ pub(in crate::sim::engine::fast) fn depthwise(
         (pixel, pixel * image.extent[1] as usize)
     };
     Image::taps(c, [row, pixel], false, &mut s.taps);
-    let epilogue = Epilogue::of(&s.operands[1], Start::Zero, fused);
-    let tile = Taps {
+    let epilogue = WideEpilogue::of(&s.operands[1], WideStart::Zero, fused);
+    let tile = WordTaps {
         src: if direct { sources.from(image.start(c))? } else { View::from(&*s.image) },
         first: 0,
         flip: unsigned,
@@ -104,7 +104,7 @@ pub(in crate::sim::engine::fast) fn depthwise(
     }
     for y in 0..rows {
         tile.row(y, &mut s.sums).then_some(())?;
-        let sums = Sums { low: &s.sums, high: None, pitch: tile.pitch() };
+        let sums = WideSums { low: &s.sums, high: None, pitch: tile.pitch() };
         epilogue.store((dst.lend(), line(y)), sums, pixels)?;
     }
     pad(m, c, fused);
@@ -117,7 +117,7 @@ impl Words {
         let d = &c.src;
         let pixel = d.dims[3] as usize * 2;
         let [rows, columns] = image.extent.map(|n| n as usize);
-        self.image.room(rows * columns * pixel);
+        self.image.room(copied(rows, columns, pixel)?);
         let [begin, end] = image.columns(c);
         let pitch = usize::try_from(d.strides[2]).ok()?;
         let [left, middle] = [begin, end - begin].map(|n| n * pixel);

@@ -1,4 +1,4 @@
-//! Products of activations of 16 bits with weights of 8, for the kernels of `simd`.
+//! Products of activations of 16 bits with weights of 8, for the kernels of [`words`](crate::kernels::words).
 //!
 //! Dense ones are two products of bytes: `a = 256·high + low`, both unsigned, whose sums of 32 bits make one of 64. Depthwise
 //! ones multiply words, two taps at a time. Sums go to the accumulators, or, if a requantization is given that alone reads them,

@@ -7,7 +7,7 @@ use crate::kernels::cpu::Level;
 use crate::kernels::dense::Lists;
 use crate::kernels::line::Line;
 use crate::kernels::view::ViewMut;
-use crate::kernels::words::sums::{Results, Start, Sums, join};
+use crate::kernels::words::sums::{Results, WideStart, WideSums, join};
 use crate::sim::engine::fast::fused::Fused;
 use crate::sim::engine::fast::rows;
 use crate::sim::engine::fast::sides::Sources;
@@ -26,7 +26,7 @@ pub(in crate::sim::engine::fast) struct Words {
     pub(super) operands: [Operands; 2],
     /// Activations as the kernels take them: low and high bytes, or a copy with its padding.
     pub(super) image: Aligned<u8>,
-    /// Sums of a few rows.
+    /// WideSums of a few rows.
     pub(super) sums: Aligned<u8>,
 }
 
@@ -80,18 +80,22 @@ pub(super) fn pad(m: &mut Memory, c: &ConvOp, fused: Option<Fused<'_>>) {
 }
 
 /// What becomes of sums.
-pub(super) enum Epilogue<'a> {
+pub(super) enum WideEpilogue<'a> {
     /// Accumulators: what the sums of each channel lack, and what they are added to.
-    Accumulators(&'a [i64], Start<'a>),
+    Accumulators(&'a [i64], WideStart<'a>),
     Results(Results<'a>),
 }
 
-impl<'a> Epilogue<'a> {
+impl<'a> WideEpilogue<'a> {
     /// Results if there is a requantization. `start` is what sums are added to without one.
-    pub(super) fn of(operands: &'a Operands, start: Start<'a>, fused: Option<Fused<'_>>) -> Epilogue<'a> {
-        let Some(t) = fused else { return Epilogue::Accumulators(&operands.add, start) };
+    pub(super) fn of(
+        operands: &'a Operands,
+        start: WideStart<'a>,
+        fused: Option<Fused<'_>>,
+    ) -> WideEpilogue<'a> {
+        let Some(t) = fused else { return WideEpilogue::Accumulators(&operands.add, start) };
         let channels = operands.add.len();
-        Epilogue::Results(Results {
+        WideEpilogue::Results(Results {
             add: &operands.lacking,
             by: &operands.multipliers,
             bounds: t.bounds(),
@@ -102,10 +106,10 @@ impl<'a> Epilogue<'a> {
     }
 
     /// Stores the sums of so many pixels; gives how many additions wrapped.
-    pub(super) fn store(&self, to: (ViewMut<'_>, Line), sums: Sums<'_>, pixels: usize) -> Option<u64> {
+    pub(super) fn store(&self, to: (ViewMut<'_>, Line), sums: WideSums<'_>, pixels: usize) -> Option<u64> {
         match self {
-            Epilogue::Accumulators(add, start) => join(to, sums, pixels, add, *start),
-            Epilogue::Results(results) => results.store(to, sums, pixels).then_some(0),
+            WideEpilogue::Accumulators(add, start) => join(to, sums, pixels, add, *start),
+            WideEpilogue::Results(results) => results.store(to, sums, pixels).then_some(0),
         }
     }
 }
