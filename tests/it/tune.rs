@@ -7,7 +7,7 @@ use rcar_iss::float::Engine;
 use rcar_iss::machine::Machine;
 use rcar_iss::onnx::ImportOptions;
 use rcar_iss::quantize::{self, Choice, Method, Places};
-use rcar_iss::tune::{self, Goal, State, Task, Reporter};
+use rcar_iss::tune::{self, Goal, Reporter, State, Task};
 
 use crate::quantize::{float_model, inputs};
 
