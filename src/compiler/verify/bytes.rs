@@ -96,11 +96,11 @@ pub(super) fn touched(op: &TileOp, index: usize, trip: &Trip) -> (i64, i64) {
     (base + lo, base + hi)
 }
 
-/// Bytes of packed weights; those of pruned ones depend on the mask.
+/// Bytes of an operand whose strides are all zero: packed weights, of pruned ones what is certain, or one element for all.
 fn packed(op: &TileOp, view: &View, trip: &Trip) -> i64 {
     let [oc, kh, kw, ic] = view.dims.each_ref().map(|d| trip.value(d));
     let size = view.etype.bytes() as i64;
-    if op.code == Code::Pruned { size } else { packed_bytes(oc, kh * kw, ic) * size }
+    if op.code == Code::Conv { packed_bytes(oc, kh * kw, ic) * size } else { size }
 }
 
 /// The machine refuses destinations whose elements overlap; what is written is written once.
