@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::scope::At;
 use super::trips::operand;
-use crate::compiler::tile::{Buffer, Code, Stmt, TileOp};
-use crate::isa::Space;
+use crate::compiler::tile::{Buffer, Stmt, TileOp};
+use crate::isa::{EType, Space};
 
 type Id = (Space, i64);
 
@@ -56,17 +56,15 @@ pub(super) fn written_first(at: &At<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// A result that stays in a buffer is lost. The f32 lane may compute a step that its program does not use.
+/// A result that stays in a buffer is lost. The f32 lane may bring and compute what its program does not use.
 pub(super) fn read_later(at: &At<'_>) -> Result<(), String> {
     let list = in_order(at);
     let reads = |id: Id| {
         list.iter().any(|(_, op)| op.touches().any(|(space, b, writes)| !writes && (space, b.start) == id))
     };
     for (_, op) in &list {
-        if matches!(op.code, Code::F1(_) | Code::F2(_)) {
-            continue;
-        }
-        let Some(view) = op.views.first().filter(|v| at.is_buffer(v.space, &v.buffer)) else { continue };
+        let integers = op.views.first().filter(|v| v.etype != EType::F32);
+        let Some(view) = integers.filter(|v| at.is_buffer(v.space, &v.buffer)) else { continue };
         if !reads((view.space, view.buffer.start)) {
             return Err(format!(
                 "{} is the buffer at {} {}, which nothing reads",

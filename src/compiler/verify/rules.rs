@@ -55,7 +55,7 @@ pub const RULES: &[Rule] = &[
     rule("rescaled", "factors are in the form of the numeric profile", quantization::rescaled)
         .since(Fact::Rescaled),
     rule("written_first", "a buffer is written before it is read", lives::written_first),
-    rule("read_later", "a buffer that is written is read, but for steps of the f32 lane", lives::read_later),
+    rule("read_later", "a buffer that is written is read, but for values of the f32 lane", lives::read_later),
     rule("apart", "buffers in use at the same time share no byte", lives::apart).since(Fact::BuffersPlaced),
     rule(
         "sides",
