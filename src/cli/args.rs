@@ -364,7 +364,8 @@ pub(super) struct CompileArgs {
     /// Also write the integer graph as text
     #[arg(long, value_name = "FILE")]
     pub(super) emit_graph: Option<PathBuf>,
-    /// Also write the tiled operations as text
+    /// Also write the tiled operations as text; `after:NAME:FILE` writes them as they are after a pass, `after:NAME` to
+    /// standard output, and `after:list` lists the passes and does nothing else
     #[arg(long, value_name = "FILE")]
     pub(super) emit_tiles: Option<PathBuf>,
     /// The report as JSON

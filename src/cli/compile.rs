@@ -8,17 +8,23 @@ use serde_json::json;
 use super::args::CompileArgs;
 use super::failure::Failure;
 use super::model::{self, Model};
+use super::tiles::{self, Tiles};
 use super::{Report, format, places, source};
 use crate::compiler;
 use crate::files::Batch;
 use crate::graph::text;
 
 pub(super) fn run(args: &CompileArgs) -> Result<Report, Failure> {
+    let tiles = match args.emit_tiles.as_deref().map(tiles::asked).transpose()? {
+        Some(Tiles::List) => return Ok(Report::fine(tiles::list())),
+        Some(Tiles::After(passes, path)) => Some((passes, path)),
+        None => None,
+    };
     places::writes("--output", &args.output)?;
     let emitted = [
-        ("--emit-graph", &args.emit_graph),
-        ("--emit-tiles", &args.emit_tiles),
-        ("--emit-asm", &args.emit_asm),
+        ("--emit-graph", args.emit_graph.as_deref()),
+        ("--emit-tiles", tiles.as_ref().map(|(_, path)| path.as_path())),
+        ("--emit-asm", args.emit_asm.as_deref()),
     ];
     for (option, path) in emitted {
         path.iter().try_for_each(|path| places::writes(option, path))?;
@@ -33,8 +39,9 @@ pub(super) fn run(args: &CompileArgs) -> Result<Report, Failure> {
     if let Some(path) = &args.emit_graph {
         places::stage(&mut written, path, text::print(&model.imported.graph).as_bytes())?;
     }
-    if let Some(path) = &args.emit_tiles {
-        places::stage(&mut written, path, compiler::tile::print(&model.compiled.layers).as_bytes())?;
+    if let Some((passes, path)) = &tiles {
+        let layers = model::tiles(&args.model_file, &model, passes)?;
+        places::stage(&mut written, path, compiler::tile::print(&layers).as_bytes())?;
     }
     if let Some(path) = &args.emit_asm {
         let text = crate::program::text::disassemble_with_comments(program, &model.compiled.comments);

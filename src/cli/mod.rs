@@ -55,6 +55,7 @@ mod roofline;
 mod run;
 mod sidecar;
 mod source;
+mod tiles;
 mod trace;
 mod tune;
 mod version;

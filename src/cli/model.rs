@@ -8,6 +8,8 @@ use super::args::{CalibrationArgs, ModelArgs, ShapeArgs};
 use super::failure::{Failure, UNSUPPORTED};
 use super::{effect, engine, format, given, machines, places, sidecar};
 use crate::compiler::estimate::Estimate;
+use crate::compiler::pipeline::Pass;
+use crate::compiler::tile::TileLayer;
 use crate::compiler::{self, CompileError, CompileOptions, Compiled};
 use crate::graph::Graph;
 use crate::host::FloatHost;
@@ -20,6 +22,7 @@ use crate::program::Program;
 /// A model, imported and compiled.
 pub(super) struct Model {
     pub(super) imported: Imported,
+    pub(super) options: CompileOptions,
     pub(super) compiled: Compiled,
     pub(super) machine: Machine,
 }
@@ -167,7 +170,13 @@ pub(super) fn compile(path: &Path, args: &ModelArgs) -> Result<Model, Failure> {
         compiler::compile(&imported.graph, &machine, &options).map_err(|e| compile_failure(path, &e))?;
     prepare_hosts(&compiled.program)?;
     tracing::info!(layers = compiled.layers.len(), instructions = compiled.program.code.len(), "compiled");
-    Ok(Model { imported, compiled, machine })
+    Ok(Model { imported, options, compiled, machine })
+}
+
+/// The tiled operations of a model after some of the passes.
+pub(super) fn tiles(path: &Path, model: &Model, passes: &[Pass]) -> Result<Vec<TileLayer>, Failure> {
+    compiler::tiles(&model.imported.graph, &model.machine, &model.options, passes)
+        .map_err(|e| compile_failure(path, &e))
 }
 
 /// Loads every host layer's model, so that an operator which the host cannot run is found before the program runs.

@@ -1,5 +1,7 @@
 //! Why a graph cannot be compiled.
 
+use super::verify::Broken;
+
 /// Why a graph cannot be compiled for a machine.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CompileError {
@@ -57,6 +59,9 @@ pub enum CompileError {
         /// Bytes there are.
         have: u64,
     },
+    /// A defect of the compiler, found between passes; debug builds look for it.
+    #[error("compiler defect: {0}; please report it with the model")]
+    Broken(#[from] Broken),
     /// A defect of the compiler.
     #[error("compiler defect: {what}; please report it with the model")]
     Internal {

@@ -10,9 +10,12 @@ use std::collections::BTreeMap;
 
 use super::constants::{Constants, packed_bytes};
 use super::cost::{Runs, under_way};
+use super::pipeline::{PRICED_AFTER, up_to};
 use super::storage::TENSOR_BASE;
+use super::tables::layer_entry;
 use super::tile::{Code, Stmt, TileLayer, TileOp, Var, View};
-use super::{CompileError, CompileOptions, layer_entry, tiled};
+use super::tiled::tiled;
+use super::{CompileError, CompileOptions};
 use crate::graph::Graph;
 use crate::isa::Queue;
 use crate::machine::{Machine, timing};
@@ -49,7 +52,8 @@ pub fn estimate(
     machine: &Machine,
     options: &CompileOptions,
 ) -> Result<Estimate, CompileError> {
-    let tiled = tiled(graph, machine, options, Constants::hollow)?;
+    let passes = up_to(PRICED_AFTER).unwrap_or_default();
+    let tiled = tiled(graph, machine, options, Constants::hollow, passes)?;
     let costs: Vec<Cost> = tiled.layers.iter().map(|l| Cost::of(l, machine)).collect();
     let mut layers = Vec::with_capacity(costs.len());
     let mut before = Before::default();

@@ -33,6 +33,9 @@ pub struct Storage {
 /// Where DRAM addresses of tensors count from before the size of the constants is known.
 pub const TENSOR_BASE: i64 = 1 << 41;
 
+/// Where addresses of scratchpad buffers count from until they have a place.
+pub(super) const WORK_BASE: i64 = 1 << 40;
+
 /// Extents `[A, B, C, D]` of an ONNX shape, and the order in which they are row-major.
 /// Rank 4 is NCHW → `[N, H, W, C]`; rank 2 `[M, K]` → `[M, 1, 1, K]`; every other rank keeps its order, leading
 /// extents merged.

@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::tile::{Buffer, Stmt, TileOp, Var, View};
+use super::tile::{Buffer, Stmt, TileOp, Var, reach};
 use crate::isa::{Cond, Queue, Space};
 
 /// Conditions of a program. Operations and loops are numbered in the order in which they stand in the text.
@@ -352,11 +352,16 @@ impl<'a> Unrolled<'a> {
 
     fn touches(&self, op: &TileOp) -> Vec<Touch> {
         let mut touches = Vec::with_capacity(op.views.len() + 1);
-        let output = op.views.first();
         for (i, view) in op.views.iter().enumerate() {
-            let (lo, hi) = match (op.window, output) {
-                (Some(window), Some(output)) if i == 1 => self.taps(op, view, &window, output),
-                _ => self.span(view, view.dims.each_ref().map(|d| self.value(d))),
+            let lanes = i64::from(view.lanes).max(1);
+            let span = reach(op, i, lanes, &|e| self.value(e));
+            let (lo, hi) = match span {
+                Some((lo, hi)) => {
+                    let base = self.value(&view.buffer.address(&view.base));
+                    (base + lo, base + hi)
+                }
+                // Packed weights: their bytes are not those of a box.
+                None => self.side(&view.buffer),
             };
             touches.push(Touch { space: view.space, lo, hi, writes: i == 0 });
         }
@@ -371,42 +376,6 @@ impl<'a> Unrolled<'a> {
     fn side(&self, buffer: &Buffer) -> (i64, i64) {
         let lo = buffer.start + buffer.slot.map_or(0, |v| self.vars.get(&v).copied().unwrap_or(0));
         (lo, lo + buffer.bytes)
-    }
-
-    /// Where a box with these extents lies.
-    fn span(&self, view: &View, dims: [i64; 4]) -> (i64, i64) {
-        if view.strides == [0; 4] && dims.iter().product::<i64>() != 1 {
-            // Packed weights: their bytes are not those of a box.
-            return self.side(&view.buffer);
-        }
-        let lanes = i64::from(view.lanes).max(1);
-        let inner = (dims[3] + lanes - 1) / lanes * lanes;
-        let (mut lo, mut hi) = (0, view.etype.bytes() as i64);
-        for (n, stride) in [dims[0], dims[1], dims[2], inner].into_iter().zip(view.strides) {
-            let reach = (n - 1).max(0) * stride;
-            lo += reach.min(0);
-            hi += reach.max(0);
-        }
-        let base = self.value(&view.buffer.address(&view.base));
-        (base + lo, base + hi)
-    }
-
-    /// Where the taps of a tile lie inside the image.
-    fn taps(&self, op: &TileOp, view: &View, window: &crate::isa::WindowDesc, output: &View) -> (i64, i64) {
-        let mut dims = view.dims.each_ref().map(|d| self.value(d));
-        let mut offset = 0;
-        for axis in 0..2 {
-            let (stride, dilation) = (i64::from(window.stride[axis]), i64::from(window.dilation[axis]));
-            let first = self.value(&op.origin[axis]) * stride - i64::from(window.pads[axis]);
-            let tile = self.value(&output.dims[axis + 1]);
-            let last = first + (tile - 1) * stride + i64::from(window.kernel[axis] - 1) * dilation;
-            let extent = dims[axis + 1];
-            let (first, last) = (first.clamp(0, extent - 1), last.clamp(0, extent - 1));
-            offset += first * view.strides[axis + 1];
-            dims[axis + 1] = last - first + 1;
-        }
-        let (lo, hi) = self.span(view, dims);
-        (lo + offset, hi + offset)
     }
 }
 

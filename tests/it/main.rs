@@ -38,6 +38,7 @@ mod stream;
 mod table;
 mod threads;
 mod tidy;
+mod tiles;
 mod time_cli;
 mod trace;
 mod tune;

@@ -8,10 +8,11 @@ mod carry;
 mod nest;
 mod pruned;
 
+use super::super::CompileError;
 use super::super::constants::{pack_dense, pack_depthwise, packed_bytes};
+use super::super::passes::rescale;
 use super::super::storage::{Storage, canonical, etype, lane_block, next_multiple};
 use super::super::tile::{Buffer, Code, Quant, Stmt, TileOp, View};
-use super::super::{CompileError, profile};
 use super::tiling::{MacShape, MacTile};
 use super::{Lowering, too_large};
 use crate::graph::{MacEpilogue, Node, Weights, Window};
@@ -139,8 +140,8 @@ impl Lowering<'_> {
         };
         let mut shape = mac_shape(window, groups, weights, epilogue, &src, &dst);
         shape.alone = alone;
-        shape.entry = profile::entry_bytes(self.profile, dst.etype);
-        let multipliers = profile::table(&node.name, self.profile, dst.etype, &epilogue.multiplier)?;
+        shape.entry = rescale::entry_bytes(self.profile, dst.etype);
+        let multipliers = rescale::table(&node.name, self.profile, dst.etype, &epilogue.multiplier)?;
         let window = window_desc(node, window)?;
         let mut spm = self.spm();
         let full = |bytes| too_large(node, "scratchpad", bytes, self.machine.spm.bytes);

@@ -20,9 +20,8 @@ mod transposed;
 use std::collections::BTreeMap;
 
 use super::CompileError;
-use super::buffers::WORK_BASE;
 use super::constants::Constants;
-use super::storage::{Storage, next_multiple};
+use super::storage::{Storage, WORK_BASE, next_multiple};
 use super::tile::{Buffer, Code, Expr, Ranges, Stmt, TileLayer, TileOp, Var, View};
 use crate::graph::{Graph, Node, Op, TensorId};
 use crate::isa::{EType, Profile, Space};

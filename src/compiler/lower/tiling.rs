@@ -5,9 +5,9 @@
 //! out, everything if buffers cannot be double. It needs no exact clock: what it must get right is the order of
 //! candidates.
 
-use super::super::buffers::Apart;
 use super::super::constants::packed_bytes;
 use super::super::cost::{Runs, under_way};
+use super::super::passes::buffer_placement::Apart;
 use super::super::storage::next_multiple;
 use crate::isa::limits::{MAX_REDUCTION, MAX_WIDE_REDUCTION};
 use crate::machine::{Machine, timing};

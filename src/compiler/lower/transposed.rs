@@ -87,6 +87,7 @@ fn every(s: &Storage, first: [usize; 2], stride: [usize; 2]) -> Storage {
     for axis in 0..2 {
         let (first, stride) = (first[axis] as i64, stride[axis] as i64);
         out.address += first * s.strides[axis + 1];
+        out.bytes -= first * s.strides[axis + 1];
         out.dims[axis + 1] = (s.dims[axis + 1] - first + stride - 1) / stride;
         out.strides[axis + 1] *= stride;
     }

@@ -5,11 +5,13 @@
 //! [`print()`] and [`parse`] are its text form, so that tiling can be read and tested apart from both.
 
 pub mod expr;
+mod reach;
 mod text;
 
 use crate::isa::{EType, Float1, Float2, Profile, Queue, Space, WindowDesc};
 use crate::numeric::Rescale;
 pub use expr::{Expr, Ranges, Var};
+pub use reach::reach;
 pub use text::{TileTextError, parse, print};
 
 /// One layer, lowered to tiles.

@@ -1,18 +1,18 @@
 //! Numeric profiles: in the q31 ones, integer multipliers and shifts take the place of the f32 factors of requantizations,
 //! sums and products.
 
-use super::CompileError;
-use super::tile::{Code, Stmt, TileLayer, TileOp};
+use super::super::CompileError;
+use super::super::tile::{Code, Stmt, TileLayer, TileOp};
 use crate::isa::{EType, Profile};
 use crate::numeric::{AddRescales, Rescale};
 
 /// Bytes of a multiplier of one channel in the constants, where the result has type `to`.
-pub(super) fn entry_bytes(profile: Profile, to: EType) -> i64 {
+pub(in crate::compiler) fn entry_bytes(profile: Profile, to: EType) -> i64 {
     if profile == Profile::Onnx || to.int_range().is_none() { 4 } else { 8 }
 }
 
 /// The multipliers of channels as they lie in the constants.
-pub(super) fn table(
+pub(in crate::compiler) fn table(
     node: &str,
     profile: Profile,
     to: EType,
@@ -31,7 +31,7 @@ pub(super) fn table(
 }
 
 /// Brings the quantization operands of all operations that know the profile to it.
-pub(super) fn apply(layers: &mut [TileLayer], profile: Profile) -> Result<(), CompileError> {
+pub(in crate::compiler) fn apply(layers: &mut [TileLayer], profile: Profile) -> Result<(), CompileError> {
     if profile == Profile::Onnx {
         return Ok(());
     }

@@ -5,11 +5,11 @@
 //! does not care. Which axis stands where in two descriptors changes nothing else, as long as no padding lanes are
 //! written.
 
-use super::tile::{Code, Expr, Stmt, View};
+use super::super::tile::{Code, Expr, Stmt, View};
 use crate::isa::Space;
 
 /// Orders the axes of all transfers by their strides in DRAM.
-pub(super) fn along_dram(body: &mut [Stmt]) {
+pub(in crate::compiler) fn along_dram(body: &mut [Stmt]) {
     for s in body {
         match s {
             Stmt::Loop { body, .. } => along_dram(body),

@@ -13,14 +13,11 @@
 
 use std::collections::BTreeMap;
 
-use super::CompileError;
-use super::storage::next_multiple;
-use super::tile::{Buffer, Slot, Stmt, TileLayer, TileOp, Var};
+use super::super::CompileError;
+use super::super::storage::{WORK_BASE, next_multiple};
+use super::super::tile::{Buffer, Slot, Stmt, TileLayer, TileOp, Var};
 use crate::isa::{Queue, Space};
 use crate::machine::Machine;
-
-/// Where addresses of scratchpad buffers count from until they have a place.
-pub(super) const WORK_BASE: i64 = 1 << 40;
 
 /// A buffer is known by its memory and its first byte.
 type Id = (Space, i64);
@@ -59,7 +56,11 @@ struct Info {
 /// # Errors
 /// [`CompileError::Internal`] if a buffer whose trips leave something for the next one cannot be double: lowering has seen
 /// to it that it can.
-pub(super) fn arrange(layers: &mut [TileLayer], room: &[i64], machine: &Machine) -> Result<(), CompileError> {
+pub(in crate::compiler) fn arrange(
+    layers: &mut [TileLayer],
+    room: &[i64],
+    machine: &Machine,
+) -> Result<(), CompileError> {
     let mut cursors = [0; 3];
     for (index, (layer, room)) in layers.iter_mut().zip(room).enumerate() {
         let mut survey = Survey::default();
@@ -211,7 +212,7 @@ fn doubled(survey: &Survey, room: i64) -> BTreeMap<Id, Vec<usize>> {
 
 /// Which of VEC's operands, outputs and the array's operands have banks of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Apart {
+pub(in crate::compiler) enum Apart {
     /// No two share a bank.
     All,
     /// Those of the array; outputs and VEC's operands share banks.
@@ -224,7 +225,7 @@ pub(super) enum Apart {
 
 impl Apart {
     /// What can be had for buffers of so many bytes: VEC's operands, outputs, the rest.
-    pub(super) fn of(needs: [i64; 3], room: i64, bank: i64) -> Apart {
+    pub(in crate::compiler) fn of(needs: [i64; 3], room: i64, bank: i64) -> Apart {
         Apart::zones(needs, room, bank).0
     }
 

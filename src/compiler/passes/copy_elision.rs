@@ -4,15 +4,15 @@
 //! a copy inside it, and mostly a needless one: what reads the buffer can read the tensor with the tensor's strides, and
 //! what writes the buffer can write the tensor.
 
-use super::buffers::WORK_BASE;
-use super::tile::{Code, Stmt, TileOp, View};
+use super::super::storage::WORK_BASE;
+use super::super::tile::{Code, Stmt, TileOp, View};
 use crate::isa::Space;
 
 /// Leaves out the copies of a layer that can be left out.
-pub(super) fn forward(body: &mut Vec<Stmt>) {
+pub(in crate::compiler) fn elide(body: &mut Vec<Stmt>) {
     for s in body.iter_mut() {
         if let Stmt::Loop { body, .. } = s {
-            forward(body);
+            elide(body);
         }
     }
     let mut at = 0;

@@ -1,0 +1,163 @@
+//! The passes over tiled operations, in order, and the loop that runs them.
+//!
+//! Lowering leaves layers whose constants have places in DRAM, whose tensors count from
+//! [`TENSOR_BASE`](super::storage::TENSOR_BASE), and whose buffers have none yet. Each pass takes all layers and leaves them legal: where a
+//! pipeline checks (debug builds and tests), the rules of `verify` are held against every step.
+
+use std::collections::BTreeSet;
+
+use super::CompileError;
+use super::passes::{buffer_placement, copy_elision, dma_order, rescale, tensor_placement};
+pub use super::surroundings::Surroundings;
+use super::tile::TileLayer;
+use super::verify::{self, Fact, Footprint, Scope};
+
+/// A pass over the tiled operations.
+pub struct Pass {
+    /// What it is called.
+    pub name: &'static str,
+    /// What it does, in a line.
+    pub does: &'static str,
+    /// What holds from then on.
+    makes: Option<Fact>,
+    run: fn(&mut [TileLayer], &Surroundings<'_>) -> Result<(), CompileError>,
+}
+
+/// What lowering is called among the passes: it comes before all of them.
+pub const LOWERING: &str = "lowering";
+
+/// All passes, in the order in which they run.
+pub const PASSES: &[Pass] = &[
+    Pass {
+        name: "rescale",
+        does: "puts integer multipliers and shifts in the place of f32 factors, in the q31 profiles",
+        makes: Some(Fact::Rescaled),
+        run: |layers, around| rescale::apply(layers, around.profile),
+    },
+    Pass {
+        name: "copy_elision",
+        does: "leaves out copies between buffers and tensors that lie in the scratchpad",
+        makes: None,
+        run: |layers, _| {
+            layers.iter_mut().for_each(|l| copy_elision::elide(&mut l.body));
+            Ok(())
+        },
+    },
+    Pass {
+        name: "dma_order",
+        does: "turns transfers so that they go along DRAM",
+        makes: None,
+        run: |layers, _| {
+            layers.iter_mut().for_each(|l| dma_order::along_dram(&mut l.body));
+            Ok(())
+        },
+    },
+    Pass {
+        name: "buffer_placement",
+        does: "gives buffers their places in scratchpad and accumulators, and makes them double where there is room",
+        makes: Some(Fact::BuffersPlaced),
+        run: |layers, around| buffer_placement::arrange(layers, &around.room, around.machine),
+    },
+    Pass {
+        name: "tensor_placement",
+        does: "moves tensors in DRAM behind the constants",
+        makes: Some(Fact::TensorsPlaced),
+        run: |layers, around| {
+            tensor_placement::place(layers, around.constants);
+            Ok(())
+        },
+    },
+];
+
+/// The pass after which a layer's cost is known: the one behind it changes addresses in DRAM alone.
+pub(super) const PRICED_AFTER: &str = "buffer_placement";
+
+/// The passes up to the one of this name and it, none for [`LOWERING`]; `None` if there is no such pass.
+#[must_use]
+pub fn up_to(name: &str) -> Option<&'static [Pass]> {
+    if name == LOWERING {
+        return Some(&[]);
+    }
+    PASSES.iter().position(|p| p.name == name).and_then(|at| PASSES.get(..=at))
+}
+
+/// Tiled operations on their way.
+pub struct Pipeline<'a> {
+    around: Surroundings<'a>,
+    layers: Vec<TileLayer>,
+    facts: BTreeSet<Fact>,
+    checks: bool,
+}
+
+impl<'a> Pipeline<'a> {
+    /// Layers as `after` has left them, [`LOWERING`] or a pass. With `checks` every step is verified.
+    ///
+    /// # Errors
+    /// [`CompileError::Broken`]: they break a rule. [`CompileError::Internal`]: there is no such pass.
+    pub fn new(
+        layers: Vec<TileLayer>,
+        after: &'static str,
+        around: Surroundings<'a>,
+        checks: bool,
+    ) -> Result<Pipeline<'a>, CompileError> {
+        let done = up_to(after).ok_or(CompileError::Internal { what: "there is no such pass" })?;
+        let facts = done.iter().filter_map(|p| p.makes).collect();
+        let pipeline = Pipeline { around, layers, facts, checks };
+        pipeline.verify(after)?;
+        Ok(pipeline)
+    }
+
+    /// Runs passes.
+    ///
+    /// # Errors
+    /// Those of the passes; [`CompileError::Broken`]: one has left what breaks a rule.
+    pub fn run(&mut self, passes: &[Pass]) -> Result<(), CompileError> {
+        for pass in passes {
+            let before = self.footprints();
+            (pass.run)(&mut self.layers, &self.around)?;
+            self.after(pass, &before)?;
+        }
+        Ok(())
+    }
+
+    /// Goes on with `layers` as if a pass had left them: so tests see what is found behind a wrong one.
+    ///
+    /// # Errors
+    /// [`CompileError::Broken`]: they break a rule.
+    pub fn replace(&mut self, pass: &Pass, layers: Vec<TileLayer>) -> Result<(), CompileError> {
+        let before = self.footprints();
+        self.layers = layers;
+        self.after(pass, &before)
+    }
+
+    /// The layers as they are now.
+    #[must_use]
+    pub fn into_layers(self) -> Vec<TileLayer> {
+        self.layers
+    }
+
+    fn after(&mut self, pass: &Pass, before: &[Footprint]) -> Result<(), CompileError> {
+        self.facts.extend(pass.makes);
+        self.verify(pass.name)?;
+        if self.checks {
+            verify::same_results(pass.name, &self.layers, before, &self.footprints())?;
+        }
+        Ok(())
+    }
+
+    fn verify(&self, pass: &'static str) -> Result<(), CompileError> {
+        if self.checks {
+            verify::layers(pass, &self.layers, &self.scope())?;
+        }
+        Ok(())
+    }
+
+    fn footprints(&self) -> Vec<Footprint> {
+        if self.checks { verify::footprints(&self.layers, &self.scope()) } else { Vec::new() }
+    }
+
+    fn scope(&self) -> Scope<'_> {
+        let base = tensor_placement::base(&self.layers, self.around.constants);
+        Scope { around: &self.around, facts: &self.facts, base }
+    }
+}

@@ -1,0 +1,104 @@
+//! A graph as tiled operations: lowered node by node, then brought through the pipeline.
+
+use std::collections::BTreeSet;
+
+use super::bounds;
+use super::constants::Constants;
+use super::error::CompileError;
+use super::lower::Lowering;
+use super::memory;
+use super::options::CompileOptions;
+use super::pipeline::{LOWERING, Pass, Pipeline, Surroundings};
+use super::storage::Storage;
+use super::tile::TileLayer;
+use crate::graph::verify::verify;
+use crate::graph::{Graph, Op};
+use crate::machine::Machine;
+use crate::program::Least;
+
+/// All nodes as tiled operations.
+pub(super) struct Tiled {
+    pub(super) plan: memory::Plan,
+    pub(super) constants: Constants,
+    pub(super) layers: Vec<TileLayer>,
+    pub(super) least: Vec<Least>,
+}
+
+/// Lowers a graph and runs passes.
+pub(super) fn tiled(
+    graph: &Graph,
+    machine: &Machine,
+    options: &CompileOptions,
+    constants: fn(u32) -> Constants,
+    passes: &[Pass],
+) -> Result<Tiled, CompileError> {
+    if let Err(errors) = verify(graph) {
+        // One of them is enough: graphs of the importer have none.
+        let first = errors.into_iter().next();
+        let (node, reason) = first.map_or_else(Default::default, |e| (e.place, e.reason));
+        return Err(CompileError::Malformed { node, reason });
+    }
+    let profile = options.profile.name();
+    if !machine.profiles.iter().any(|p| p == profile) {
+        return Err(CompileError::Profile {
+            profile,
+            machine: machine.name.clone(),
+            known: machine.profiles.join(", "),
+        });
+    }
+    // A layer whose smallest tile does not fit beside resident tensors gets the scratchpad for itself.
+    let mut crowded = BTreeSet::new();
+    let mut tiled = loop {
+        match lower_all(graph, machine, options, &crowded, constants(machine.dram.grant_bytes)) {
+            Err((node, CompileError::DoesNotFit { .. })) if crowded.insert(node) => {}
+            Err((_, error)) => return Err(error),
+            Ok(tiled) => break tiled,
+        }
+    };
+    let around = Surroundings {
+        machine,
+        profile: options.profile,
+        room: tiled.plan.room.clone(),
+        constants: tiled.constants.len(),
+        tensors: tiled.plan.bytes,
+    };
+    let mut pipeline = Pipeline::new(tiled.layers, LOWERING, around, cfg!(debug_assertions))?;
+    pipeline.run(passes)?;
+    tiled.layers = pipeline.into_layers();
+    Ok(tiled)
+}
+
+/// Lowers all nodes; an error comes with the node's index.
+fn lower_all(
+    graph: &Graph,
+    machine: &Machine,
+    options: &CompileOptions,
+    crowded: &BTreeSet<usize>,
+    mut constants: Constants,
+) -> Result<Tiled, (usize, CompileError)> {
+    let mut plan = memory::plan(graph, machine, crowded);
+    for (id, data) in &graph.constants {
+        let address = constants.append_loaded(data);
+        plan.storage.insert(*id, Storage::row_major(graph.tensor(*id), address));
+    }
+    let mut lowering = Lowering {
+        graph,
+        machine,
+        storage: &plan.storage,
+        constants,
+        dense_weights: options.dense_weights,
+        profile: options.profile,
+        room: 0,
+    };
+    let (mut layers, mut least, mut hosts) = (Vec::new(), Vec::new(), 0);
+    for (index, node) in graph.nodes.iter().enumerate() {
+        lowering.room = plan.room[index];
+        let before = lowering.constants.len();
+        layers.push(lowering.layer(node, hosts).map_err(|e| (index, e))?);
+        hosts += u32::from(matches!(node.op, Op::Host(_)));
+        let constants = (lowering.constants.len() - before) as u64;
+        least.push(bounds::least(graph, node, &plan, machine, constants));
+    }
+    let constants = lowering.constants;
+    Ok(Tiled { plan, constants, layers, least })
+}
