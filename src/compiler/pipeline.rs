@@ -81,16 +81,27 @@ pub fn up_to(name: &str) -> Option<&'static [Pass]> {
     PASSES.iter().position(|p| p.name == name).and_then(|at| PASSES.get(..=at))
 }
 
+/// What is verified between passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checks {
+    /// Nothing.
+    None,
+    /// The rules that hold for the layers of any network: debug builds.
+    Sure,
+    /// All rules: cases.
+    All,
+}
+
 /// Tiled operations on their way.
 pub struct Pipeline<'a> {
     around: Surroundings<'a>,
     layers: Vec<TileLayer>,
     facts: BTreeSet<Fact>,
-    checks: bool,
+    checks: Checks,
 }
 
 impl<'a> Pipeline<'a> {
-    /// Layers as `after` has left them, [`LOWERING`] or a pass. With `checks` every step is verified.
+    /// Layers as `after` has left them, [`LOWERING`] or a pass. `checks` says what is verified at every step.
     ///
     /// # Errors
     /// [`CompileError::Broken`]: they break a rule. [`CompileError::Internal`]: there is no such pass.
@@ -98,7 +109,7 @@ impl<'a> Pipeline<'a> {
         layers: Vec<TileLayer>,
         after: &'static str,
         around: Surroundings<'a>,
-        checks: bool,
+        checks: Checks,
     ) -> Result<Pipeline<'a>, CompileError> {
         let done = up_to(after).ok_or(CompileError::Internal { what: "there is no such pass" })?;
         let facts = done.iter().filter_map(|p| p.makes).collect();
@@ -139,21 +150,21 @@ impl<'a> Pipeline<'a> {
     fn after(&mut self, pass: &Pass, before: &[Footprint]) -> Result<(), CompileError> {
         self.facts.extend(pass.makes);
         self.verify(pass.name)?;
-        if self.checks {
+        if self.checks != Checks::None {
             verify::same_results(pass.name, &self.layers, before, &self.footprints())?;
         }
         Ok(())
     }
 
     fn verify(&self, pass: &'static str) -> Result<(), CompileError> {
-        if self.checks {
-            verify::layers(pass, &self.layers, &self.scope())?;
+        if self.checks == Checks::None {
+            return Ok(());
         }
-        Ok(())
+        Ok(verify::layers(pass, &self.layers, &self.scope(), self.checks == Checks::All)?)
     }
 
     fn footprints(&self) -> Vec<Footprint> {
-        if self.checks { verify::footprints(&self.layers, &self.scope()) } else { Vec::new() }
+        if self.checks == Checks::None { Vec::new() } else { verify::footprints(&self.layers, &self.scope()) }
     }
 
     fn scope(&self) -> Scope<'_> {

@@ -8,7 +8,7 @@ use super::error::CompileError;
 use super::lower::Lowering;
 use super::memory;
 use super::options::CompileOptions;
-use super::pipeline::{LOWERING, Pass, Pipeline, Surroundings};
+use super::pipeline::{Checks, LOWERING, Pass, Pipeline, Surroundings};
 use super::storage::Storage;
 use super::tile::TileLayer;
 use crate::graph::verify::verify;
@@ -62,7 +62,8 @@ pub(super) fn tiled(
         constants: tiled.constants.len(),
         tensors: tiled.plan.bytes,
     };
-    let mut pipeline = Pipeline::new(tiled.layers, LOWERING, around, cfg!(debug_assertions))?;
+    let checks = if cfg!(debug_assertions) { Checks::Sure } else { Checks::None };
+    let mut pipeline = Pipeline::new(tiled.layers, LOWERING, around, checks)?;
     pipeline.run(passes)?;
     tiled.layers = pipeline.into_layers();
     Ok(tiled)

@@ -22,7 +22,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use rcar_iss::compiler::pipeline::{LOWERING, PASSES, Pass, Pipeline, Surroundings, up_to};
+use rcar_iss::compiler::pipeline::{Checks, LOWERING, PASSES, Pass, Pipeline, Surroundings, up_to};
 use rcar_iss::compiler::tile::{parse, print};
 use rcar_iss::compiler::{CompileError, RULES};
 use rcar_iss::isa::Profile;
@@ -99,7 +99,7 @@ impl Case {
             constants: self.constants,
             tensors: self.tensors,
         };
-        let mut pipeline = Pipeline::new(layers, self.after, around, true)?;
+        let mut pipeline = Pipeline::new(layers, self.after, around, Checks::All)?;
         for pass in &self.run {
             pipeline.run(std::slice::from_ref(*pass))?;
         }

@@ -32,8 +32,9 @@ fn open(at: &At<'_>, space: Space, buffer: &Buffer) -> (&'static str, i64, i64) 
     match space {
         Space::Dram if buffer.start < at.scope.tensors() => ("the constants", 0, around.constants as i64),
         Space::Dram => ("the tensors", at.scope.tensors(), at.scope.tensors() + around.tensors),
+        // What is resident may claim bytes beyond the end that nothing touches: loading refuses those that something does.
         Space::Spm if !at.is_buffer(space, buffer) => {
-            ("the scratchpad above the layer's part", at.room, around.machine.spm.bytes as i64)
+            ("the scratchpad above the layer's part", at.room, i64::MAX)
         }
         Space::Spm if placed => ("the layer's part of the scratchpad", 0, at.room),
         Space::Spm => ("the layer's part of the scratchpad", WORK_BASE, WORK_BASE + at.room),

@@ -13,16 +13,22 @@ pub struct Rule {
     pub says: &'static str,
     /// What must have been brought about before it holds.
     since: Option<Fact>,
+    /// It holds for layers of any network. Else it may be broken where nothing is wrong, and is asked of cases only.
+    sure: bool,
     holds: fn(&At<'_>) -> Result<(), String>,
 }
 
 const fn rule(name: &'static str, says: &'static str, holds: fn(&At<'_>) -> Result<(), String>) -> Rule {
-    Rule { name, says, since: None, holds }
+    Rule { name, says, since: None, sure: true, holds }
 }
 
 impl Rule {
     const fn since(self, fact: Fact) -> Rule {
         Rule { since: Some(fact), ..self }
+    }
+
+    const fn of_cases(self) -> Rule {
+        Rule { sure: false, ..self }
     }
 }
 
@@ -55,8 +61,13 @@ pub const RULES: &[Rule] = &[
     rule("rescaled", "factors are in the form of the numeric profile", quantization::rescaled)
         .since(Fact::Rescaled),
     rule("written_first", "a buffer is written before it is read", lives::written_first),
-    rule("read_later", "a buffer that is written is read, but for values of the f32 lane", lives::read_later),
-    rule("apart", "buffers in use at the same time share no byte", lives::apart).since(Fact::BuffersPlaced),
+    // Programs of the f32 lane may bring integers that no step of theirs uses.
+    rule("read_later", "a buffer that is written is read, but for values of the f32 lane", lives::read_later)
+        .of_cases(),
+    // A buffer is known by its address: one that takes the place of another seems to be that one, used for longer.
+    rule("apart", "buffers in use at the same time share no byte", lives::apart)
+        .since(Fact::BuffersPlaced)
+        .of_cases(),
     rule(
         "sides",
         "a double buffer has one distance between its sides, and a loop that changes them",
@@ -64,15 +75,16 @@ pub const RULES: &[Rule] = &[
     ),
 ];
 
-/// Holds all rules against all layers, as `pass` has left them.
+/// Holds rules against all layers, as `pass` has left them; not only the sure ones if `all`.
 pub(in crate::compiler) fn layers(
     pass: &'static str,
     layers: &[TileLayer],
     scope: &Scope<'_>,
+    all: bool,
 ) -> Result<(), Broken> {
     for (index, layer) in layers.iter().enumerate() {
         let at = At::new(layer, scope, index);
-        for rule in RULES.iter().filter(|r| r.since.is_none_or(|fact| scope.has(fact))) {
+        for rule in RULES.iter().filter(|r| (all || r.sure) && r.since.is_none_or(|fact| scope.has(fact))) {
             (rule.holds)(&at).map_err(|why| Broken {
                 pass,
                 layer: layer.name.clone(),
