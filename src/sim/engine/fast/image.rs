@@ -2,7 +2,7 @@
 
 use super::rows::read;
 use super::sides::Sources;
-use crate::isa::{TensorDesc, WindowDesc};
+use crate::isa::{EType, TensorDesc, WindowDesc};
 use crate::kernels::aligned::Aligned;
 use crate::sim::access::padded_dims;
 use crate::sim::memory::Memory;
@@ -121,8 +121,18 @@ impl Image {
             let Some(start) = self.line(c, y) else { continue };
             let line = &mut to[y * columns * depth..][..columns * depth];
             for x in (0..columns).step_by(together) {
-                read(m, d, start + x as i64 * d.strides[2], together * n, row);
+                let at = start + x as i64 * d.strides[2];
                 let pixels = line[x * depth..].chunks_exact_mut(depth);
+                // Bytes need no row of wider integers.
+                if (d.etype, d.strides[3]) == (EType::U8, 1) {
+                    for (to, from) in pixels.zip(m.read(d.space, at, together * n).chunks_exact(n)) {
+                        to.iter_mut()
+                            .zip(from)
+                            .for_each(|(to, v)| *to = narrow(i32::from(*v) - d.zero_point));
+                    }
+                    continue;
+                }
+                read(m, d, at, together * n, row);
                 for (to, from) in pixels.zip(row.chunks_exact(n)) {
                     to.iter_mut().zip(from).for_each(|(to, v)| *to = narrow(v - d.zero_point));
                 }
