@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use super::args::AsmArgs;
-use super::failure::{Failure, INPUT};
-use super::{Report, format, given, places};
+use super::{Report, given, places};
+use crate::explain::{Failure, INPUT};
 use crate::program::{Program, text};
+use crate::readable;
 
 /// Assembles a file.
 pub(super) fn assemble(path: &Path) -> Result<Program, Failure> {
@@ -30,8 +31,8 @@ pub(super) fn run(args: &AsmArgs) -> Result<Report, Failure> {
     Ok(Report::fine(format!(
         "{}: {} instructions, {} of constants, for {}\n",
         args.output.display(),
-        format::grouped(program.code.len() as u64),
-        format::bytes(program.constants.len() as u64),
+        readable::grouped(program.code.len() as u64),
+        readable::bytes(program.constants.len() as u64),
         program.meta.machine.name
     )))
 }

@@ -9,11 +9,12 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::args::BenchArgs;
-use super::failure::{Failure, ILLEGAL};
 use super::picture::Pictures;
-use super::{Report, effect, format, input, kernels, outputs, places, source};
+use super::{Report, effect, input, kernels, outputs, places, source};
+use crate::explain::{Failure, ILLEGAL};
 use crate::host::FloatHost;
 use crate::isa::Space;
+use crate::readable;
 use crate::sim::engine::Engine;
 use crate::sim::engine::fast::Fast;
 use crate::sim::op::{OpKind, QueueOp};
@@ -169,7 +170,7 @@ fn report(args: &BenchArgs, loaded: &Loaded, measured: &Measured) -> String {
         median * 1e3,
         least * 1e3
     );
-    text = format::prose(&text);
+    text = readable::prose(&text);
     if args.profile {
         text.push_str(&tables(spent, clock, runs, times.iter().sum(), &name));
     }
@@ -201,18 +202,18 @@ fn tables<'a>(
     insns.sort_by(|a, b| b.1.1.total_cmp(&a.1.1));
     let mut rows: Vec<_> = insns
         .into_iter()
-        .map(|(insn, (n, s))| row(insn, format::grouped((n as f64 / runs) as u64), s))
+        .map(|(insn, (n, s))| row(insn, readable::grouped((n as f64 / runs) as u64), s))
         .collect();
     rows.push(row("(clock)", String::new(), clock * runs));
     // What is left: also the watch itself, some 50 ns for each instruction.
     let rest = (total - executed - clock * runs).max(0.0);
     rows.push(row("(inputs, outputs, measuring)", String::new(), rest));
-    let mut text = format::table(&["instruction", "count", "ms", "share"], &[1, 2, 3], rows);
+    let mut text = readable::table(&["instruction", "count", "ms", "share"], &[1, 2, 3], rows);
     let mut layers: Vec<_> = by_layer.into_iter().collect();
     layers.sort_by(|a, b| b.1.total_cmp(&a.1));
     let rows = layers.into_iter().take(12).map(|(l, s)| row(name(l), String::new(), s)).collect();
     text.push('\n');
-    text.push_str(&format::table(&["layer", "", "ms", "share"], &[2, 3], rows));
+    text.push_str(&readable::table(&["layer", "", "ms", "share"], &[2, 3], rows));
     text
 }
 

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::failure::Failure;
 use super::{places, sidecar};
+use crate::explain::Failure;
 use crate::files::{self, Batch};
 use crate::program::Preprocess;
 

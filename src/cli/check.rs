@@ -7,11 +7,12 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::args::CheckArgs;
-use super::failure::{Failure, UNSUPPORTED};
-use super::{Report, effect, format, model, opsets, source};
+use super::{Report, effect, model, opsets, source};
+use crate::explain::{Failure, UNSUPPORTED};
 use crate::isa::Unit;
 use crate::onnx::{self, ImportError, NodeRow, NodeStatus, OPSETS};
 use crate::program::Program;
+use crate::readable;
 use crate::sim::{Limits, Loaded};
 
 pub(super) fn run(args: &CheckArgs) -> Result<Report, Failure> {
@@ -38,9 +39,9 @@ fn check_program(args: &CheckArgs) -> Result<Report, Failure> {
     let mut text = format!(
         "fine: {} executes {} instructions in {} cycles ({}) on {}, reads nothing undefined and stays inside its memories\n",
         args.file.display(),
-        format::grouped(clock.instructions),
-        format::grouped(clock.total),
-        format::time(clock.total, machine.clock_mhz),
+        readable::grouped(clock.instructions),
+        readable::grouped(clock.total),
+        readable::time(clock.total, machine.clock_mhz),
         machine.name
     );
     for host in &loaded.program().meta.hosts {
@@ -108,7 +109,7 @@ fn check_model(args: &CheckArgs) -> Result<Report, Failure> {
                     r.detail.clone(),
                 ]
             });
-            text.push_str(&format::table(
+            text.push_str(&readable::table(
                 &["node", "type", "status", "instructions", "layer or reason"],
                 &[],
                 cells.collect(),
@@ -118,13 +119,13 @@ fn check_model(args: &CheckArgs) -> Result<Report, Failure> {
             text.push_str(&model::unsupported(&rows));
             text.push('\n');
         }
-        text.push_str(&format::prose(&(opsets::line(&loaded.model) + &totals(&rows) + &hosts)));
+        text.push_str(&readable::prose(&(opsets::line(&loaded.model) + &totals(&rows) + &hosts)));
         if let Some((accelerator, host)) = macs.filter(|(a, h)| a + h > 0) {
             let share = 100.0 * accelerator as f64 / (accelerator + host) as f64;
             let _ = writeln!(
                 text,
                 "{} MACs, {share:.1}% of them on the accelerator",
-                format::short(accelerator + host)
+                readable::short(accelerator + host)
             );
         }
         if let Some(problem) = &problem {

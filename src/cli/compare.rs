@@ -5,13 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::args::{CompareArgs, ModelArgs};
-use super::failure::{Failure, NO};
 use super::picture::Pictures;
 use super::progress::Progress;
-use super::{Report, effect, finite, format, input, places, reference, source};
+use super::{Report, effect, finite, input, places, reference, source};
 use crate::analysis::{self, Comparison, Errors, Inputs, LayerComparison, PERFECT_STEPS};
+use crate::explain::{Failure, NO};
 use crate::files::Batch;
 use crate::profile::Profile;
+use crate::readable;
 use crate::report;
 use crate::sim::{Limits, Loaded};
 
@@ -156,7 +157,7 @@ fn text(args: &CompareArgs, c: &Comparison, failed: &[String]) -> String {
         "codes",
         "headroom",
     ];
-    let table = format::table(
+    let table = readable::table(
         &header,
         &[0, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14],
         c.layers.iter().map(row).collect(),
@@ -167,7 +168,7 @@ fn text(args: &CompareArgs, c: &Comparison, failed: &[String]) -> String {
         "\n{} on {}: {} cycles; {} {}; SQNR in dB, steps: root mean square error in quantization steps (a perfect quantizer has {PERFECT_STEPS:.2}), headroom in bits",
         c.program,
         c.machine,
-        format::grouped(c.cycles),
+        readable::grouped(c.cycles),
         c.inputs,
         if c.inputs == 1 { "input" } else { "inputs" }
     );
@@ -207,7 +208,7 @@ fn text(args: &CompareArgs, c: &Comparison, failed: &[String]) -> String {
     for line in failed {
         let _ = writeln!(text, "--fail-under: {line}");
     }
-    table + &format::prose(&text)
+    table + &readable::prose(&text)
 }
 
 /// The first few names.

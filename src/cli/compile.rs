@@ -6,13 +6,14 @@ use std::path::Path;
 use serde_json::json;
 
 use super::args::CompileArgs;
-use super::failure::Failure;
 use super::model::{self, Model};
 use super::tiles::{self, Tiles};
-use super::{Report, format, places, source};
+use super::{Report, places, source};
 use crate::compiler;
+use crate::explain::Failure;
 use crate::files::Batch;
 use crate::graph::text;
+use crate::readable;
 
 pub(super) fn run(args: &CompileArgs) -> Result<Report, Failure> {
     let tiles = match args.emit_tiles.as_deref().map(tiles::asked).transpose()? {
@@ -78,9 +79,9 @@ fn summary(model: &Model, output: &Path) -> String {
         "{}: {} layers, {} MACs, {} instructions, {} of constants, for {}",
         output.display(),
         program.meta.layers.len(),
-        format::short(macs),
-        format::grouped(program.code.len() as u64),
-        format::bytes(program.constants.len() as u64),
+        readable::short(macs),
+        readable::grouped(program.code.len() as u64),
+        readable::bytes(program.constants.len() as u64),
         model.machine.name
     );
     text.push_str(&model::hosts(&model.imported.graph));

@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use super::failure::Failure;
-use super::{format, given, nearest};
+use super::given;
 use crate::dump::file_name;
+use crate::explain::Failure;
+use crate::explain::nearest;
 use crate::image::{self, Format};
 use crate::program::TensorEntry;
+use crate::readable;
 use crate::tensor_file::{self, Element, Npz, TensorData};
 
 /// The content of a file for one input.
@@ -39,7 +41,7 @@ pub(super) fn of(path: &Path, tensor: &TensorEntry) -> Result<Content, Failure> 
 pub(super) fn expects(tensor: &TensorEntry) -> String {
     let numpy = Element::from(tensor.dtype).numpy_name();
     let picture = if tensor.preprocess.is_some() { ", or a picture" } else { "" };
-    format!("a .npy of {numpy} {}{picture}", format::shape(&tensor.shape))
+    format!("a .npy of {numpy} {}{picture}", readable::shape(&tensor.shape))
 }
 
 fn is_array(bytes: &[u8]) -> bool {

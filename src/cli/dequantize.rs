@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::args::DequantizeArgs;
-use super::failure::Failure;
-use super::{Report, effect, format, given, places, source};
+use super::{Report, effect, given, places, source};
 use crate::dump::{self, Dump};
+use crate::explain::Failure;
 use crate::files::Batch;
 use crate::program::TensorEntry;
+use crate::readable;
 use crate::tensor_file::{self, Element, TensorData};
 
 /// One tensor, before and after.
@@ -33,7 +34,7 @@ pub(super) fn run(args: &DequantizeArgs) -> Result<Report, Failure> {
             .collect();
         format!("{:#}\n", json!({ "written": list }))
     } else {
-        format!("{} tensors written to {}\n", format::grouped(written.len() as u64), args.output.display())
+        format!("{} tensors written to {}\n", readable::grouped(written.len() as u64), args.output.display())
     };
     Ok(Report::fine(text))
 }

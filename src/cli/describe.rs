@@ -6,12 +6,13 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::failure::Failure;
-use super::{format, model, opsets};
+use super::{model, opsets};
+use crate::explain::Failure;
 use crate::onnx::proto::tensor_proto::DataType;
 use crate::onnx::proto::tensor_shape_proto::dimension::Value as Extent;
 use crate::onnx::proto::{GraphProto, ModelProto, TensorProto, ValueInfoProto, type_proto};
 use crate::onnx::{Role, given_inputs, role};
+use crate::readable;
 
 /// What is told of a model.
 struct Description {
@@ -56,7 +57,7 @@ impl Description {
         let listed: Vec<String> = self.operators.iter().map(|(op, n)| format!("{n} {op}")).collect();
         let bytes: u64 = self.constants.values().map(|(_, b)| b).sum();
         let types: Vec<String> =
-            self.constants.iter().map(|(t, (n, b))| format!("{n} {t} {}", format::bytes(*b))).collect();
+            self.constants.iter().map(|(t, (n, b))| format!("{n} {t} {}", readable::bytes(*b))).collect();
         let mut rows = vec![
             ("model", graph.name().to_string()),
             ("producer", producer.trim().to_string()),
@@ -67,10 +68,10 @@ impl Description {
         rows.extend(self.inputs.iter().map(|i| ("input", i.clone())));
         rows.extend(self.outputs.iter().map(|o| ("output", o.clone())));
         rows.push(("nodes", format!("{nodes}: {}", listed.join(", "))));
-        rows.push(("constants", format!("{}: {}", format::bytes(bytes), types.join(", "))));
+        rows.push(("constants", format!("{}: {}", readable::bytes(bytes), types.join(", "))));
         let mut text = String::new();
         for (label, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
-            let _ = writeln!(text, "{}", format::entry(label, value));
+            let _ = writeln!(text, "{}", readable::entry(label, value));
         }
         text.push_str("`rcar-iss check` says what of it is supported\n");
         text

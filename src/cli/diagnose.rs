@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use super::args::DiagnoseArgs;
 use super::compare::{self, decibels};
-use super::failure::{Failure, NO};
 use super::picture::Pictures;
 use super::progress::Progress;
-use super::{Report, effect, finite, format, given, input, model, reference, source};
+use super::{Report, effect, finite, given, input, model, reference, source};
 use crate::analysis::{
     self, Case, Cause, Comparison, Diagnosis, Finding, FloatWeights, How, Inputs, Reference, Thresholds,
 };
+use crate::explain::{Failure, NO};
 use crate::quantize;
+use crate::readable;
 use crate::sim::{Limits, Loaded};
 
 /// More inherited layers than this are counted, not listed.
@@ -84,7 +85,7 @@ pub(super) fn run(args: &DiagnoseArgs) -> Result<Report, Failure> {
     let text = if args.sides.json {
         json(&inputs, &comparison, &diagnosis)?
     } else {
-        format::prose(&text(args, &inputs, &comparison, &diagnosis))
+        readable::prose(&text(args, &inputs, &comparison, &diagnosis))
     };
     Ok(Report { text, status })
 }
@@ -280,8 +281,8 @@ fn wide(comparison: &Comparison, f: &Finding, text: &mut String) {
             let _ = writeln!(
                 text,
                 "  in 16 bits the network takes {} cycles instead of {} ({more:+.1}%) on {}",
-                format::grouped(p.sixteen),
-                format::grouped(p.now),
+                readable::grouped(p.sixteen),
+                readable::grouped(p.now),
                 comparison.machine
             );
         }

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::args::{DiffArgs, GraphArgs, ModelArgs};
-use super::failure::{Failure, NO};
-use super::{Report, effect, format, given, machines, source, trace};
+use super::{Report, effect, given, machines, source, trace};
+use crate::explain::{Failure, NO};
 use crate::profile::Profile;
 use crate::program::Program;
+use crate::readable;
 use crate::sim::{Limits, Loaded};
 use crate::trace::{MAGIC, Record, TraceReader, first_difference, summarize};
 
@@ -202,7 +203,7 @@ fn change(a: u64, b: u64) -> String {
     let sign = if b < a { "-" } else { "+" };
     let percent =
         if a == 0 { String::new() } else { format!(" ({:+.1}%)", 100.0 * (b as f64 - a as f64) / a as f64) };
-    if a == b { "=".into() } else { format!("{sign}{}{percent}", format::grouped(a.abs_diff(b))) }
+    if a == b { "=".into() } else { format!("{sign}{}{percent}", readable::grouped(a.abs_diff(b))) }
 }
 
 fn as_text(sides: &[Side; 2], rows: &[Row], values: Option<&Values>) -> String {
@@ -210,7 +211,7 @@ fn as_text(sides: &[Side; 2], rows: &[Row], values: Option<&Values>) -> String {
     let cell = |side: &Side, i: Option<usize>| {
         i.and_then(|i| side.layers.get(i)).map_or((None, None), |l| (Some(l.cycles), Some(l.bytes)))
     };
-    let number = |n: Option<u64>| n.map_or("-".into(), format::grouped);
+    let number = |n: Option<u64>| n.map_or("-".into(), readable::grouped);
     let lines = rows.iter().map(|(i, j)| {
         let name = i.and_then(|i| a.layers.get(i)).or_else(|| j.and_then(|j| b.layers.get(j)));
         let ((ca, ba), (cb, bb)) = (cell(a, *i), cell(b, *j));
@@ -226,12 +227,12 @@ fn as_text(sides: &[Side; 2], rows: &[Row], values: Option<&Values>) -> String {
     });
     let header = ["layer", "ONNX node", "cycles A", "cycles B", "change", "bytes A", "bytes B"];
     let mut text = format!("A: {}\nB: {}\n\n", a.what, b.what);
-    text.push_str(&format::table(&header, &[2, 3, 4, 5, 6], lines.collect()));
+    text.push_str(&readable::table(&header, &[2, 3, 4, 5, 6], lines.collect()));
     let _ = writeln!(
         text,
         "\ntotal: {} and {} cycles, {}",
-        format::grouped(a.total),
-        format::grouped(b.total),
+        readable::grouped(a.total),
+        readable::grouped(b.total),
         change(a.total, b.total)
     );
     if let (Some([code, constants]), Some([other_code, other_constants])) = (a.content, b.content) {

@@ -1,8 +1,8 @@
 //! `rcar-iss disasm`.
 
 use super::args::DisasmArgs;
-use super::failure::Failure;
 use super::{Report, places, source};
+use crate::explain::Failure;
 use crate::isa::{Insn, disasm};
 use crate::program::{Program, text};
 

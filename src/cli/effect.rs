@@ -8,9 +8,9 @@ use std::path::Path;
 use super::args::{
     CalibrationArgs, CompareArgs, DequantizeArgs, EngineArgs, GraphArgs, PictureArgs, ReferenceArgs,
 };
-use super::failure::Failure;
 use super::outputs;
 use crate::dtype::DType;
+use crate::explain::Failure;
 use crate::onnx::proto::{GraphProto, tensor_shape_proto::dimension::Value as Dim, type_proto::Value};
 use crate::onnx::{ImportOptions, given_inputs};
 use crate::program::{Meta, TensorEntry};

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::args::EngineArgs;
-use super::failure::{Failure, INPUT, UNSUPPORTED};
+use crate::explain::{Failure, INPUT, UNSUPPORTED};
 use crate::float::{Engine, RuntimeError};
 use crate::program::Program;
 

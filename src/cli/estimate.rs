@@ -6,11 +6,12 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::args::{EstimateArgs, ModelArgs};
-use super::failure::Failure;
-use super::{Report, effect, format, machines, places, roofline, source};
+use super::{Report, effect, machines, places, roofline, source};
+use crate::explain::Failure;
 use crate::isa::Queue;
 use crate::machine::Machine;
 use crate::profile::{Method, Profile, Row};
+use crate::readable;
 use crate::sim::clock::{Cause, ControlCycles, UnitCycles, awaited, unit};
 use crate::sim::{Limits, Loaded};
 
@@ -111,7 +112,7 @@ pub(super) fn table(p: &Profile) -> String {
     let outside = |name: &str, cycles: u64| {
         let mut row = vec![String::new(); header.len()];
         row[1] = name.into();
-        row[3] = format::grouped(cycles);
+        row[3] = readable::grouped(cycles);
         row[4] = percent(cycles as f64 / p.cycles as f64);
         row
     };
@@ -124,14 +125,14 @@ pub(super) fn table(p: &Profile) -> String {
             i.to_string(),
             l.name.clone(),
             if l.host { format!("{} (host)", l.kind) } else { l.kind.clone() },
-            format::grouped(l.cycles),
+            readable::grouped(l.cycles),
             percent(l.share),
-            format::grouped(l.alone),
+            readable::grouped(l.alone),
             l.bound.name().into(),
-            if l.macs == 0 { String::new() } else { format::grouped(l.macs) },
+            if l.macs == 0 { String::new() } else { readable::grouped(l.macs) },
             if no_macs { String::new() } else { percent(l.mac_utilization) },
-            format::bytes(l.bytes[0]),
-            format::bytes(l.bytes[1]),
+            readable::bytes(l.bytes[0]),
+            readable::bytes(l.bytes[1]),
             if no_macs { String::new() } else { l.intensity.map_or("-".into(), |x| format!("{x:.1}")) },
             waits(l),
         ]);
@@ -139,7 +140,7 @@ pub(super) fn table(p: &Profile) -> String {
     if p.outside[1] > 0 {
         rows.push(outside("(epilogue)", p.outside[1]));
     }
-    let mut text = format::table(&header, &[0, 3, 4, 5, 7, 8, 9, 10, 11], rows);
+    let mut text = readable::table(&header, &[0, 3, 4, 5, 7, 8, 9, 10, 11], rows);
     text.push('\n');
     match (&p.units, &p.control) {
         (Some(units), Some(control)) => text.push_str(&unit_table(p, units, control)),
@@ -153,8 +154,8 @@ pub(super) fn table(p: &Profile) -> String {
         "\n{} on {}: {} cycles = {} at {} MHz, {:.1} frames/s; {:.3} TOPS, {} of the array's peak; DRAM {:.1} GB/s",
         p.program,
         p.machine,
-        format::grouped(p.cycles),
-        format::time(p.cycles, p.clock_mhz),
+        readable::grouped(p.cycles),
+        readable::time(p.cycles, p.clock_mhz),
         p.clock_mhz,
         p.frames_per_second,
         p.tops,
@@ -166,13 +167,13 @@ pub(super) fn table(p: &Profile) -> String {
         sums,
         "at least {} cycles, the work of the busiest of MAC, VEC and DRAM channel: {:.2} times that; {} if layers did not \
          overlap and each took its largest bound alone: {:.2} times that",
-        format::grouped(p.least),
+        readable::grouped(p.least),
         times(p.least),
-        format::grouped(p.alone),
+        readable::grouped(p.alone),
         times(p.alone),
     );
     sums.push_str(machines::scaling([p.clock_mhz]));
-    text + &format::prose(&sums)
+    text + &readable::prose(&sums)
 }
 
 /// The two largest things that MAC and VEC waited for in a layer.
@@ -188,7 +189,7 @@ fn waits(row: &Row) -> String {
         list.extend(orders.map(|(other, n)| (n, text(other))));
     }
     list.sort_by_key(|(n, _)| std::cmp::Reverse(*n));
-    let texts = list.iter().take(2).map(|(n, text)| format!("{text} ({})", format::grouped(*n)));
+    let texts = list.iter().take(2).map(|(n, text)| format!("{text} ({})", readable::grouped(*n)));
     texts.collect::<Vec<_>>().join("; ")
 }
 
@@ -201,14 +202,14 @@ fn unit_table(p: &Profile, units: &[UnitCycles; 4], c: &ControlCycles) -> String
     header.extend(["bank port", "DRAM answer", "transfers in flight", "DRAM channel"]);
     let waits = p.waits.unwrap_or_default();
     let rows = Queue::ALL.into_iter().zip(units).map(|(queue, cycles)| {
-        let mut row = vec![unit(queue).to_string(), format::grouped(cycles.instructions)];
+        let mut row = vec![unit(queue).to_string(), readable::grouped(cycles.instructions)];
         row.extend([Cause::Busy, Cause::NothingIssued].map(|c| share(cycles.causes[c])));
         row.extend(Queue::ALL.map(|other| share(waits[queue.index()][other])));
         row.extend(others.map(|c| share(cycles.causes[c])));
         row
     });
     let right: Vec<usize> = (1..header.len()).collect();
-    let text = format::table(&header, &right, rows.collect());
+    let text = readable::table(&header, &right, rows.collect());
     let core = format!(
         "control core: busy {}, constant load {}, queue full {}, fence {}, halted {}\n",
         share(c.busy),
@@ -217,7 +218,7 @@ fn unit_table(p: &Profile, units: &[UnitCycles; 4], c: &ControlCycles) -> String
         share(c.fence),
         share(c.halted)
     );
-    text + &format::prose(&core)
+    text + &readable::prose(&core)
 }
 
 /// Several machines beside each other.
@@ -229,12 +230,12 @@ fn side_by_side(profiles: &[Profile]) -> String {
         let mut row = vec![i.to_string(), l.name.clone(), l.kind.clone()];
         for p in profiles {
             let l = &p.layers[i];
-            row.extend([format::grouped(l.cycles), l.bound.name().to_string()]);
+            row.extend([readable::grouped(l.cycles), l.bound.name().to_string()]);
         }
         row
     });
     let right: Vec<usize> = [0].into_iter().chain((0..profiles.len()).map(|i| 3 + 2 * i)).collect();
-    let mut text = format::table(&header, &right, rows.collect());
+    let mut text = readable::table(&header, &right, rows.collect());
     text.push('\n');
     let header = [
         "machine",
@@ -252,20 +253,20 @@ fn side_by_side(profiles: &[Profile]) -> String {
     let rows = profiles.iter().map(|p| {
         vec![
             p.machine.clone(),
-            format::grouped(p.cycles),
-            format::time(p.cycles, p.clock_mhz),
+            readable::grouped(p.cycles),
+            readable::time(p.cycles, p.clock_mhz),
             format!("{:.1}", p.frames_per_second),
             format!("{:.3}", p.tops),
             percent(p.mac_utilization),
-            format::bytes(p.bytes[0]),
-            format::bytes(p.bytes[1]),
-            format::grouped(p.least),
+            readable::bytes(p.bytes[0]),
+            readable::bytes(p.bytes[1]),
+            readable::grouped(p.least),
             format!("{:.2}", p.cycles as f64 / p.least.max(1) as f64),
             format!("{:.2}", p.cycles as f64 / p.alone.max(1) as f64),
         ]
     });
-    text.push_str(&format::table(&header, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], rows.collect()));
-    text.push_str(&format::prose(machines::scaling(profiles.iter().map(|p| p.clock_mhz))));
+    text.push_str(&readable::table(&header, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], rows.collect()));
+    text.push_str(&readable::prose(machines::scaling(profiles.iter().map(|p| p.clock_mhz))));
     if profiles.iter().any(|p| p.method == Method::ClosedForm) {
         let _ = writeln!(text, "{CLOSED_FORM}");
     }

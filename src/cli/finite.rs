@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use super::failure::{Failure, INPUT};
 use super::input::Inputs;
 use crate::analysis::{Comparison, Inputs as _};
 use crate::dtype::DType;
+use crate::explain::{Failure, INPUT};
 use crate::program::{Meta, Role};
 
 /// More inputs than this are counted, not listed.

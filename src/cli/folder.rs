@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::failure::Failure;
 use super::places;
+use crate::explain::Failure;
 use crate::image::{FOREIGN_EXTENSIONS, Format};
 
 /// Files that are no input, by extension, and whether they are pictures.

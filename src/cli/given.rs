@@ -7,8 +7,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use super::failure::Failure;
 use super::places;
+use crate::explain::Failure;
 use crate::files::{self, FileError};
 
 /// Most bytes that standard input may give, as of other pipes.

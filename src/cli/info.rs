@@ -8,11 +8,12 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::args::InfoArgs;
-use super::failure::Failure;
 use super::widths::{self, Widths};
-use super::{Report, describe, effect, format, kernels, machines, source};
+use super::{Report, describe, effect, kernels, machines, source};
+use crate::explain::Failure;
 use crate::isa::Insn;
 use crate::program::{Layer, Meta, Program, Role, TensorEntry};
+use crate::readable;
 use crate::sim::{Limits, Loaded};
 
 pub(super) fn run(args: &InfoArgs) -> Result<Report, Failure> {
@@ -112,14 +113,14 @@ fn summary(program: &Program) -> String {
             "code",
             format!(
                 "{} instructions, {}",
-                format::grouped(program.code.len() as u64),
-                format::bytes(program.code.len() as u64 * 16)
+                readable::grouped(program.code.len() as u64),
+                readable::bytes(program.code.len() as u64 * 16)
             ),
         ),
-        ("constants", format::bytes(program.constants.len() as u64)),
-        ("DRAM", format!("{}, constants included", format::bytes(meta.dram_bytes))),
+        ("constants", readable::bytes(program.constants.len() as u64)),
+        ("DRAM", format!("{}, constants included", readable::bytes(meta.dram_bytes))),
         ("layers", kinds(&meta.layers)),
-        ("MACs", format::grouped(macs)),
+        ("MACs", readable::grouped(macs)),
     ];
     for (label, role) in [("input", Role::Input), ("output", Role::Output)] {
         rows.extend(meta.tensors.iter().filter(|t| t.role == role).map(|t| (label, tensor_line(t))));
@@ -136,7 +137,7 @@ fn summary(program: &Program) -> String {
     }
     let mut text = String::new();
     for (label, value) in rows {
-        let _ = writeln!(text, "{}", format::entry(label, &value));
+        let _ = writeln!(text, "{}", readable::entry(label, &value));
     }
     text
 }
@@ -154,7 +155,7 @@ fn kinds(layers: &[Layer]) -> String {
 }
 
 fn tensor_line(t: &TensorEntry) -> String {
-    let mut line = format!("{}: {} {}", t.name, t.dtype, format::shape(&t.shape));
+    let mut line = format!("{}: {} {}", t.name, t.dtype, readable::shape(&t.shape));
     if let (Some(scale), Some(zero)) = (t.scale, t.zero_point) {
         let _ = write!(line, ", scale {scale}, zero point {zero}");
     }
@@ -180,15 +181,15 @@ fn layers(program: &Program, widths: Option<&Widths>) -> String {
             i.to_string(),
             layer.name.clone(),
             if layer.host { format!("{} (host)", layer.kind) } else { layer.kind.clone() },
-            output.map_or_else(String::new, |t| format!("{} {}", t.dtype, format::shape(&t.shape))),
+            output.map_or_else(String::new, |t| format!("{} {}", t.dtype, readable::shape(&t.shape))),
             widths.map_or_else(String::new, |w| w.executed(i)),
-            format::grouped(layer.macs),
+            readable::grouped(layer.macs),
             layer.density().map_or_else(String::new, |d| format!("{:.1}%", d * 100.0)),
             if skips(program, i) { "skipped".into() } else { String::new() },
-            format::grouped(words.into()),
+            readable::grouped(words.into()),
         ]
     });
-    format::table(
+    readable::table(
         &["#", "layer", "kind", "output", "bits", "MACs", "density", "zero blocks", "instructions"],
         &[0, 5, 6, 8],
         rows.collect(),
@@ -212,13 +213,13 @@ fn tensors(program: &Program) -> String {
             t.name.clone(),
             role.to_string(),
             t.dtype.to_string(),
-            format::shape(&t.shape),
+            readable::shape(&t.shape),
             t.scale.map_or_else(String::new, |s| s.to_string()),
             t.zero_point.map_or_else(String::new, |z| z.to_string()),
             format!("{:#x}", t.place.address),
         ]
     });
-    let mut text = format::table(
+    let mut text = readable::table(
         &["tensor", "role", "type", "shape", "scale", "zero", "address"],
         &[4, 5, 6],
         rows.collect(),
@@ -226,7 +227,7 @@ fn tensors(program: &Program) -> String {
     if !meta.removed.is_empty() {
         text.push('\n');
         let rows = meta.removed.iter().map(|r| vec![r.tensor.clone(), r.reason.clone()]).collect();
-        text.push_str(&format::table(&["removed", "reason"], &[], rows));
+        text.push_str(&readable::table(&["removed", "reason"], &[], rows));
     }
     text
 }
@@ -241,5 +242,5 @@ fn provenance(program: &Program) -> String {
             layer.map_or_else(String::new, |l| l.onnx_nodes.join(" ")),
         ]
     });
-    format::table(&["instructions", "layer", "ONNX nodes"], &[], rows.collect())
+    readable::table(&["instructions", "layer", "ONNX nodes"], &[], rows.collect())
 }

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use super::content::{self, Content};
 use super::effect::{self, Held};
-use super::failure::{Failure, INPUT, USAGE};
 use super::picture::Pictures;
-use super::{folder, format, given};
+use super::{folder, given};
 use crate::dtype::DType;
 use crate::dump::file_name;
+use crate::explain::{Failure, INPUT, USAGE};
 use crate::program::{Meta, Role, TensorEntry};
+use crate::readable;
 use crate::tensor_file::{Element, Npz, TensorData};
 
 /// Bytes of every input for every run.
@@ -295,8 +296,8 @@ pub(super) fn array_samples(
         let why = format!(
             "input '{}' has shape {}, the array {}",
             tensor.name,
-            format::shape(&tensor.shape),
-            format::shape(&shape)
+            readable::shape(&tensor.shape),
+            readable::shape(&shape)
         );
         return Err(Failure::file(path, &why).help(shape_help(&tensor.shape, &shape)));
     };
@@ -364,9 +365,9 @@ fn shape_help(wanted: &[u64], found: &[u64]) -> String {
             "the leading axis of extent 1 is missing: save it with array[numpy.newaxis]".into()
         }
         Some((1, rest)) if !rest.is_empty() => {
-            format!("give {} for one run, or Nx{} for N runs", format::shape(wanted), format::shape(rest))
+            format!("give {} for one run, or Nx{} for N runs", readable::shape(wanted), readable::shape(rest))
         }
-        _ => format!("give {}", format::shape(wanted)),
+        _ => format!("give {}", readable::shape(wanted)),
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::args::KernelArgs;
-use super::failure::Failure;
+use crate::explain::Failure;
 use crate::kernels::cpu::Level;
 
 /// The level that was asked for, or the best one.

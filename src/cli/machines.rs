@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::failure::{Failure, INPUT};
 use super::given;
+use crate::explain::{Failure, INPUT};
 use crate::machine::Machine;
 use crate::program::Program;
 

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::args::{CompletionsArgs, ManArgs, command};
-use super::failure::Failure;
 use super::{Report, places};
+use crate::explain::Failure;
 
 pub(super) fn completions(args: &CompletionsArgs) -> Result<Report, Failure> {
     let mut script = Vec::new();
@@ -35,7 +35,7 @@ pub(super) fn man(args: &ManArgs) -> Result<Report, Failure> {
         .source(format!("rcar-iss {}", env!("CARGO_PKG_VERSION")))
         .manual("rcar-iss")
         .render(&mut page)
-        .map_err(|e| Failure::new(super::failure::NO, format!("the manual page: {e}")))?;
+        .map_err(|e| Failure::new(crate::explain::NO, format!("the manual page: {e}")))?;
     hand_out(page, args.output.as_deref())
 }
 

@@ -29,11 +29,9 @@ mod disasm;
 mod effect;
 mod engine;
 mod estimate;
-mod failure;
 mod feed;
 mod finite;
 mod folder;
-mod format;
 mod given;
 mod info;
 mod input;
@@ -41,7 +39,6 @@ mod kernels;
 mod machines;
 mod manual;
 mod model;
-mod nearest;
 mod opsets;
 mod outcome;
 mod outputs;
@@ -66,8 +63,8 @@ use std::process::ExitCode;
 
 use clap::FromArgMatches;
 
+use crate::explain::Failure;
 use args::{Cli, Command};
-use failure::Failure;
 use outcome::{Outcome, Report};
 
 /// Runs the command line of this process.
@@ -86,7 +83,7 @@ pub fn main() -> ExitCode {
         // Help, the version, and what is wrong with what was typed.
         Err(text) => {
             let shown = text.print().and_then(|()| std::io::stdout().flush());
-            let status = u8::try_from(text.exit_code()).unwrap_or(failure::USAGE);
+            let status = u8::try_from(text.exit_code()).unwrap_or(crate::explain::USAGE);
             return ended(places::written(shown).map(|()| status));
         }
     };

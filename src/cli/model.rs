@@ -5,12 +5,12 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::args::{CalibrationArgs, ModelArgs, ShapeArgs};
-use super::failure::{Failure, UNSUPPORTED};
-use super::{effect, engine, format, given, machines, places, sidecar};
+use super::{effect, engine, given, machines, places, sidecar};
 use crate::compiler::estimate::Estimate;
 use crate::compiler::pipeline::Pass;
 use crate::compiler::tile::TileLayer;
 use crate::compiler::{self, CompileError, CompileOptions, Compiled};
+use crate::explain::{Failure, UNSUPPORTED};
 use crate::graph::Graph;
 use crate::host::FloatHost;
 use crate::isa::Profile;
@@ -18,6 +18,7 @@ use crate::machine::Machine;
 use crate::onnx::proto::GraphProto;
 use crate::onnx::{self, ImportError, ImportOptions, Imported, LoadedModel, NodeRow, NodeStatus, Observe};
 use crate::program::Program;
+use crate::readable;
 
 /// A model, imported and compiled.
 pub(super) struct Model {
@@ -200,7 +201,7 @@ pub(super) fn unsupported(rows: &[NodeRow]) -> String {
         .iter()
         .filter(|r| r.status == NodeStatus::Unsupported)
         .map(|r| vec![r.name.clone(), r.op_type.clone(), r.detail.clone()]);
-    format::table(&["unsupported node", "type", "reason"], &[], cells.collect())
+    readable::table(&["unsupported node", "type", "reason"], &[], cells.collect())
 }
 
 /// One line for each host layer.

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::failure::Failure;
+use crate::explain::Failure;
 
 /// What a command has to say, and its exit status.
 pub(super) struct Report {

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::failure::Failure;
 use super::places;
 use crate::dump::{self, Dump};
+use crate::explain::Failure;
 use crate::files::Batch;
 use crate::program::{Meta, Role, TensorEntry};
 use crate::tensor_file::{self, Element, TensorData};

@@ -5,7 +5,7 @@ use std::path::Path;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::failure::Failure;
+use crate::explain::Failure;
 use crate::tune::{Point, Tuned};
 
 const SIZE: (u32, u32) = (900, 560);
@@ -60,7 +60,7 @@ fn draw<B: DrawingBackend<ErrorType = std::io::Error>>(
         .configure_mesh()
         .x_desc("cycles")
         .y_desc(if share { "top-1, %" } else { "SQNR at the outputs, dB" })
-        .x_label_formatter(&|v| super::format::grouped(*v as u64))
+        .x_label_formatter(&|v| crate::readable::grouped(*v as u64))
         .light_line_style(TRANSPARENT)
         .draw()?;
     chart.draw_series([PathElement::new(

@@ -4,9 +4,9 @@ use std::num::NonZero;
 use std::path::Path;
 
 use super::args::PictureArgs;
-use super::failure::Failure;
 use super::{given, sidecar};
 use crate::dtype::DType;
+use crate::explain::Failure;
 use crate::image;
 use crate::program::{Preprocess, TensorEntry};
 use crate::tensor_file::Element;

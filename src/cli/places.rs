@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::failure::Failure;
+use crate::explain::Failure;
 use crate::files::{self, Batch, Identity};
 
 /// What stands for standard output.
@@ -267,7 +267,7 @@ pub(super) fn stdout(bytes: &[u8]) -> Result<(), Failure> {
 pub(super) fn written(result: std::io::Result<()>) -> Result<(), Failure> {
     match result {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::new(super::failure::INPUT, "cannot write to standard output").why(&e))
+            Err(Failure::new(crate::explain::INPUT, "cannot write to standard output").why(&e))
         }
         _ => Ok(()),
     }

@@ -9,11 +9,11 @@ use prost::Message;
 use serde_json::json;
 
 use super::args::{CalibrationArgs, QuantizeArgs};
-use super::failure::{Failure, INPUT, UNSUPPORTED};
 use super::feed::Feed;
 use super::progress::Progress;
-use super::{Report, beside, effect, engine, format, given, machines, model, places};
+use super::{Report, beside, effect, engine, given, machines, model, places};
 use crate::compiler::CompileOptions;
+use crate::explain::{Failure, INPUT, UNSUPPORTED};
 use crate::files::Batch;
 use crate::float::Engine;
 use crate::onnx::proto::ModelProto;
@@ -22,6 +22,7 @@ use crate::quantize::{
     self, Calibration, Choice, Cleaned, Input, Inputs, Outputs, Parameters, Places, PrunedLayer, Pruning,
     QuantizeError, Record, Settings,
 };
+use crate::readable;
 use crate::tune::Candidate;
 
 /// Where a pruned network is executed.
@@ -465,8 +466,8 @@ fn text(
         let _ = writeln!(
             text,
             "pruning: {} of {} blocks are zero, in {} layers",
-            format::grouped(zero as u64),
-            format::grouped(all as u64),
+            readable::grouped(zero as u64),
+            readable::grouped(all as u64),
             pruned.layers.len(),
         );
     }
@@ -511,5 +512,5 @@ fn text(
     if let Some(path) = sidecar {
         let _ = writeln!(text, "preprocessing of pictures written to {}", path.display());
     }
-    format::prose(&text)
+    readable::prose(&text)
 }

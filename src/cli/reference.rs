@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::args::{EngineArgs, LayoutArg, ReferenceArgs};
-use super::failure::Failure;
 use super::{effect, engine, given, model, places};
 use crate::analysis::{Bound, CompareError, Matching, RefLayout, Reference};
+use crate::explain::Failure;
 use crate::program::Meta;
 
 /// A reference as it was given, not matched yet.

@@ -5,8 +5,8 @@ use std::path::Path;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::failure::Failure;
 use super::places;
+use crate::explain::Failure;
 use crate::profile::{Profile, Row};
 
 const SIZE: (u32, u32) = (1000, 620);

@@ -9,18 +9,19 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::args::{EngineArg, RunArgs};
-use super::failure::{Failure, ILLEGAL, INPUT};
 use super::finite::{self, NotFinite};
 use super::input::{self, Inputs};
 use super::outputs::{self, Class};
 use super::picture::Pictures;
 use super::progress::Progress;
 use super::widths::{self, Widths};
-use super::{Report, effect, estimate, format, kernels, machines, places, sidecar, source, trace};
+use super::{Report, effect, estimate, kernels, machines, places, sidecar, source, trace};
 use crate::dump::{self, DumpStack, DumpWriter, Selection};
+use crate::explain::{Failure, ILLEGAL, INPUT};
 use crate::host::FloatHost;
 use crate::profile::Profile;
 use crate::program::{Meta, Program, Role, TensorEntry};
+use crate::readable;
 use crate::sim::clock::Cause;
 use crate::sim::engine::fast::Fast;
 use crate::sim::{
@@ -351,7 +352,7 @@ fn text(
         let share = if macs == 0 {
             String::new()
         } else {
-            format!(" {} MACs ({:.1}% of all),", format::short(macs), 100.0 * macs as f64 / all as f64)
+            format!(" {} MACs ({:.1}% of all),", readable::short(macs), 100.0 * macs as f64 / all as f64)
         };
         let _ = writeln!(
             text,
@@ -364,14 +365,14 @@ fn text(
     text.push_str(&widths.text());
     let wraps: u64 = finished.iter().map(|f| f.summary.wraps).sum();
     if wraps > 0 {
-        let _ = writeln!(text, "{} accumulations wrapped around 32 bits", format::grouped(wraps));
+        let _ = writeln!(text, "{} accumulations wrapped around 32 bits", readable::grouped(wraps));
     }
     if finished.len() > 1 {
         let runs = finished.len() as f64;
         let _ = writeln!(
             text,
             "\n{} runs in {seconds:.2} s: {:.1} inferences/s, {:.1} GMAC/s",
-            format::grouped(finished.len() as u64),
+            readable::grouped(finished.len() as u64),
             runs / seconds,
             runs * all as f64 / seconds / 1e9
         );
@@ -397,7 +398,7 @@ fn text(
     if let Some(dir) = &args.dump_layers {
         let _ = writeln!(text, "layers written to {}", dir.display());
     }
-    table + &format::prose(&text)
+    table + &readable::prose(&text)
 }
 
 fn run_text(program: &Program, run: &Finished, input: Option<&str>) -> String {
@@ -406,7 +407,7 @@ fn run_text(program: &Program, run: &Finished, input: Option<&str>) -> String {
         let _ = writeln!(text, "{input}:");
     }
     for (tensor, (name, best)) in outputs::of(&program.meta).zip(classes(program, run)) {
-        let _ = writeln!(text, "output {name}: {} {}", tensor.dtype, format::shape(&tensor.shape));
+        let _ = writeln!(text, "output {name}: {} {}", tensor.dtype, readable::shape(&tensor.shape));
         let width = best.iter().map(|c| c.class.to_string().len()).max().unwrap_or(0);
         for c in &best {
             let label = c.label.as_deref().unwrap_or("");
@@ -432,7 +433,7 @@ fn histogram(program: &Program, finished: &[Finished]) -> String {
         let _ = writeln!(text, "output {}: best class, and how often", tensor.name);
         for (class, n) in count {
             let label = tensor.labels.get(class).map_or("", String::as_str);
-            let _ = writeln!(text, "  {class:>5}  {:>8}  {label}", format::grouped(n));
+            let _ = writeln!(text, "  {class:>5}  {:>8}  {label}", readable::grouped(n));
         }
     }
     text
@@ -447,7 +448,7 @@ fn layer_table(loaded: &Loaded, widths: &Widths) -> String {
     let plain = |name: &str, cycles: u64| {
         let mut row = vec![String::new(); 10];
         row[1] = name.into();
-        row[6] = format::grouped(cycles);
+        row[6] = readable::grouped(cycles);
         row[7] = format!("{:.1}%", percent(cycles, clock.total));
         row
     };
@@ -461,24 +462,24 @@ fn layer_table(loaded: &Loaded, widths: &Widths) -> String {
             i.to_string(),
             layer.name.clone(),
             if layer.host { format!("{} (host)", layer.kind) } else { layer.kind.clone() },
-            output.map_or_else(String::new, |t| format!("{} {}", t.dtype, format::shape(&t.shape))),
+            output.map_or_else(String::new, |t| format!("{} {}", t.dtype, readable::shape(&t.shape))),
             widths.executed(i),
-            if layer.macs == 0 { String::new() } else { format::grouped(layer.macs) },
-            format::grouped(cycles.cycles),
+            if layer.macs == 0 { String::new() } else { readable::grouped(layer.macs) },
+            readable::grouped(cycles.cycles),
             format!("{:.1}%", percent(cycles.cycles, clock.total)),
             if layer.macs == 0 || layer.host {
                 String::new()
             } else {
                 format!("{:.1}%", percent(layer.macs, peak))
             },
-            format::bytes(cycles.bytes_in + cycles.bytes_out),
+            readable::bytes(cycles.bytes_in + cycles.bytes_out),
         ]);
     }
     if clock.epilogue > 0 {
         rows.push(plain("(epilogue)", clock.epilogue));
     }
     let header = ["#", "layer", "kind", "output", "bits", "MACs", "cycles", "share", "of peak", "DRAM"];
-    format::table(&header, &[0, 5, 6, 7, 8, 9], rows)
+    readable::table(&header, &[0, 5, 6, 7, 8, 9], rows)
 }
 
 fn totals(loaded: &Loaded) -> String {
@@ -491,11 +492,11 @@ fn totals(loaded: &Loaded) -> String {
         "\n{} on {}: {} cycles = {} at {} MHz; {} instructions, {} MACs",
         loaded.program().meta.name,
         machine.name,
-        format::grouped(clock.total),
-        format::time(clock.total, machine.clock_mhz),
+        readable::grouped(clock.total),
+        readable::time(clock.total, machine.clock_mhz),
         machine.clock_mhz,
-        format::grouped(clock.instructions),
-        format::short(macs),
+        readable::grouped(clock.instructions),
+        readable::short(macs),
     );
     let busy = |cycles: u64| if clock.total == 0 { 0.0 } else { 100.0 * cycles as f64 / clock.total as f64 };
     let units = ["DMA-in", "DMA-out", "MAC", "VEC"];

@@ -16,8 +16,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::failure::Failure;
-use super::{given, nearest, places};
+use super::{given, places};
+use crate::explain::Failure;
+use crate::explain::nearest;
 use crate::files;
 use crate::program::Preprocess;
 

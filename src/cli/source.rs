@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::args::ModelArgs;
-use super::failure::Failure;
 use super::{effect, engine, given, machines};
+use crate::explain::Failure;
 use crate::machine::Machine;
 use crate::program::{Program, elf};
 

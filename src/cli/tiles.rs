@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::failure::Failure;
-use super::format;
 use crate::compiler::pipeline::{LOWERING, PASSES, Pass, up_to};
+use crate::explain::Failure;
+use crate::readable;
 
 /// What was asked for.
 pub(super) enum Tiles {
@@ -41,5 +41,5 @@ pub(super) fn asked(typed: &Path) -> Result<Tiles, Failure> {
 pub(super) fn list() -> String {
     let lowering = vec![LOWERING.to_string(), "turns each layer into loops of tiled operations".to_string()];
     let passes = PASSES.iter().map(|p| vec![p.name.to_string(), p.does.to_string()]);
-    format::table(&["pass", "what it does"], &[], [lowering].into_iter().chain(passes).collect())
+    readable::table(&["pass", "what it does"], &[], [lowering].into_iter().chain(passes).collect())
 }

@@ -4,10 +4,11 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use super::args::{TraceArgs, TraceFormat};
-use super::failure::{Failure, INPUT};
-use super::{Outcome, Report, effect, format, given, places};
+use super::{Outcome, Report, effect, given, places};
+use crate::explain::{Failure, INPUT};
 use crate::files;
 use crate::isa::{Queue, Space};
+use crate::readable;
 use crate::trace::export::{Format, export};
 use crate::trace::{Filter, Header, TraceError, TraceReader};
 
@@ -54,7 +55,7 @@ pub(super) fn run(args: &TraceArgs) -> Result<Outcome, Failure> {
     }
     written.map_err(|e| Failure::file(path, &e))?;
     let bytes = std::fs::metadata(path).map_err(|e| Failure::file(path, &e))?.len();
-    Ok(Outcome::Report(Report::fine(format!("{}: {}\n", path.display(), format::bytes(bytes)))))
+    Ok(Outcome::Report(Report::fine(format!("{}: {}\n", path.display(), readable::bytes(bytes)))))
 }
 
 /// A trace that cannot be written or read.

@@ -10,16 +10,17 @@ use prost::Message;
 use serde_json::json;
 
 use super::args::TuneArgs;
-use super::failure::{Failure, INPUT, NO, UNSUPPORTED};
 use super::feed::Feed;
 use super::progress::Progress;
 use super::quantize::{self as command, Prepared, with_ending};
-use super::{Report, effect, finite, format, given, machines, model, pareto, places, sidecar};
+use super::{Report, effect, finite, given, machines, model, pareto, places, sidecar};
 use crate::compiler::CompileOptions;
+use crate::explain::{Failure, INPUT, NO, UNSUPPORTED};
 use crate::files::{self, Batch};
 use crate::float::Engine;
 use crate::onnx::proto::ModelProto;
 use crate::quantize::{self, Input, Inputs, Method, Settings, TensorSettings};
+use crate::readable;
 use crate::tensor_file::Element;
 use crate::tune::{self, Candidate, Goal, Item, Reporter, State, Task, TuneError, Tuned};
 
@@ -178,7 +179,7 @@ fn labels(path: &Path, count: usize, feed: &Feed) -> Result<Vec<usize>, Failure>
     if !matches!(array.shape[..], [_] | [_, 1]) {
         let shape: Vec<u64> = array.shape.iter().map(|d| *d as u64).collect();
         return Err(Failure::usage(format!("--labels {}", path.display()))
-            .why(&format!("the array has shape {}", format::shape(&shape)))
+            .why(&format!("the array has shape {}", readable::shape(&shape)))
             .help("labels have one axis, or Nx1: one class for each input"));
     }
     let float = array.element.is_float();
@@ -402,10 +403,10 @@ fn text(args: &TuneArgs, prepared: &Prepared, tuned: &Tuned, written: &Written) 
                 item.text(),
                 layers(prepared, item),
                 format!("{:.2}", -10.0 * noise.log10()),
-                format::grouped(*cycles),
+                readable::grouped(*cycles),
             ]
         });
-        text.push_str(&format::table(
+        text.push_str(&readable::table(
             &["in 16 bits", "layers", "alone in 8, dB", "cycles"],
             &[2, 3],
             rows.collect(),
@@ -423,7 +424,7 @@ fn text(args: &TuneArgs, prepared: &Prepared, tuned: &Tuned, written: &Written) 
             bits,
             format!("{:.2}", p.sqnr),
             top1,
-            format::grouped(p.cycles),
+            readable::grouped(p.cycles),
             format!("{more:+.1}%"),
         ]
     };
@@ -438,7 +439,7 @@ fn text(args: &TuneArgs, prepared: &Prepared, tuned: &Tuned, written: &Written) 
         };
         rows.push(line(name, p));
     }
-    text.push_str(&format::table(
+    text.push_str(&readable::table(
         &["tried", "in 16 bits", "SQNR dB", "top-1", "cycles", "more"],
         &[1, 2, 3, 4, 5],
         rows,
@@ -453,7 +454,7 @@ fn text(args: &TuneArgs, prepared: &Prepared, tuned: &Tuned, written: &Written) 
         shown(tuned.best.value),
         raised.len(),
         tuned.order.len(),
-        format::grouped(tuned.best.point.cycles),
+        readable::grouped(tuned.best.point.cycles),
         100.0 * (tuned.best.point.cycles as f64 / tuned.plain.point.cycles as f64 - 1.0),
         100.0 * (tuned.best.point.cycles as f64 / tuned.wide.point.cycles as f64 - 1.0),
     );
@@ -465,7 +466,7 @@ fn text(args: &TuneArgs, prepared: &Prepared, tuned: &Tuned, written: &Written) 
         written.plot.display(),
         written.recipe.display()
     );
-    tables + &format::prose(&text)
+    tables + &readable::prose(&text)
 }
 
 /// The nodes that a tensor lies between, or whose weights these are.

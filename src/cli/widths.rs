@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::args::WidthArgs;
 use super::effect;
-use super::failure::{Failure, NO};
+use crate::explain::{Failure, NO};
 use crate::profile::{self, LayerWidths};
 use crate::program::Bits;
 use crate::sim::Loaded;

@@ -65,6 +65,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "tensor_file",
         ],
     ),
+    ("explain", &["analysis", "dump", "files", "image", "machine", "program", "sim", "tensor_file"]),
+    ("readable", &[]),
     ("report", &["analysis", "profile", "program"]),
     (
         "cli",

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::nearest;
+pub mod nearest;
+
 use crate::analysis::{CompareError, MapError, ReferenceError};
 use crate::dump::DumpError;
 use crate::files::FileError;
@@ -13,20 +14,21 @@ use crate::sim::{Fault, LoadError, RunError};
 use crate::tensor_file::TensorFileError;
 
 /// The answer is "no".
-pub(super) const NO: u8 = 1;
+pub const NO: u8 = 1;
 /// Wrong usage.
-pub(super) const USAGE: u8 = 2;
+pub const USAGE: u8 = 2;
 /// Bad input file.
-pub(super) const INPUT: u8 = 3;
+pub const INPUT: u8 = 3;
 /// Unsupported model.
-pub(super) const UNSUPPORTED: u8 = 4;
+pub const UNSUPPORTED: u8 = 4;
 /// The program did something illegal.
-pub(super) const ILLEGAL: u8 = 5;
+pub const ILLEGAL: u8 = 5;
 
 /// One clear message and an exit status.
 #[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) status: u8,
+pub struct Failure {
+    /// The exit status of a command that fails with it.
+    pub status: u8,
     what: String,
     why: Option<String>,
     help: Option<String>,
@@ -34,31 +36,37 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    pub(super) fn new(status: u8, what: impl Into<String>) -> Failure {
+    /// What failed.
+    pub fn new(status: u8, what: impl Into<String>) -> Failure {
         Failure { status, what: what.into(), why: None, help: None, fault: None }
     }
 
-    pub(super) fn usage(what: impl Into<String>) -> Failure {
+    /// Something was asked for that cannot be.
+    pub fn usage(what: impl Into<String>) -> Failure {
         Failure::new(USAGE, what)
     }
 
     /// A file that is not what it should be.
-    pub(super) fn file(path: &Path, why: &impl std::fmt::Display) -> Failure {
+    pub fn file(path: &Path, why: &impl std::fmt::Display) -> Failure {
         Failure::new(INPUT, format!("'{}'", path.display())).why(why)
     }
 
-    pub(super) fn why(mut self, why: &impl std::fmt::Display) -> Failure {
+    /// Says why.
+    #[must_use]
+    pub fn why(mut self, why: &impl std::fmt::Display) -> Failure {
         self.why = Some(why.to_string());
         self
     }
 
-    pub(super) fn help(mut self, help: impl Into<String>) -> Failure {
+    /// Says what to do next.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Failure {
         self.help = Some(help.into());
         self
     }
 
     /// Proposes names that are like one that nothing has; what was said to do stays where none is.
-    pub(super) fn nearest<'a>(self, wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Failure {
+    pub fn nearest<'a>(self, wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Failure {
         match nearest::question(wanted, known) {
             Some(question) => self.help(question),
             None => self,
@@ -66,13 +74,13 @@ impl Failure {
     }
 
     /// What the program did.
-    pub(super) fn fault(mut self, fault: Fault) -> Failure {
+    pub fn fault(mut self, fault: Fault) -> Failure {
         self.fault = Some(Box::new(fault));
         self
     }
 
     /// The failure for scripts.
-    pub(super) fn json(&self) -> String {
+    pub fn json(&self) -> String {
         let fault = self.fault.as_ref().map(|f| {
             serde_json::json!({
                 "kind": f.kind.name(), "pc": f.pc, "instruction": f.insn, "layer": f.layer,
@@ -86,14 +94,15 @@ impl Failure {
     }
 
     /// What and why, in one line.
-    pub(super) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         match &self.why {
             Some(why) => format!("{}: {}", self.what, why.trim_end()),
             None => self.what.clone(),
         }
     }
 
-    pub(super) fn render(&self) -> String {
+    /// The message for a terminal, ending in a new line.
+    pub fn render(&self) -> String {
         let mut text = format!("error: {}", self.what);
         if let Some(why) = &self.why {
             // A reason of several lines (a caret below assembly text) stands on its own.
@@ -172,26 +181,29 @@ impl From<ProgramFileError> for Failure {
 }
 
 impl Failure {
-    pub(super) fn program(path: &Path, error: ProgramFileError) -> Failure {
+    /// A program file that cannot be used.
+    pub fn program(path: &Path, error: ProgramFileError) -> Failure {
         match error {
             ProgramFileError::File(file) => file.into(),
             other => Failure::file(path, &other),
         }
     }
 
-    pub(super) fn tensor(path: &Path, error: TensorFileError) -> Failure {
+    /// A file of arrays that cannot be used.
+    pub fn tensor(path: &Path, error: TensorFileError) -> Failure {
         match error {
             TensorFileError::File(file) => file.into(),
             other => Failure::file(path, &other),
         }
     }
 
-    pub(super) fn image(path: &Path, error: &ImageError) -> Failure {
+    /// A picture that cannot be used.
+    pub fn image(path: &Path, error: &ImageError) -> Failure {
         Failure::file(path, error)
     }
 
     /// The failure of a load.
-    pub(super) fn load(path: &Path, error: &LoadError) -> Failure {
+    pub fn load(path: &Path, error: &LoadError) -> Failure {
         match error {
             LoadError::Refused(_) => Failure::file(path, error),
             LoadError::Fault(fault) => {
@@ -200,7 +212,8 @@ impl Failure {
         }
     }
 
-    pub(super) fn machine(name: &str, error: &MachineError) -> Failure {
+    /// A machine that cannot be used.
+    pub fn machine(name: &str, error: &MachineError) -> Failure {
         match error {
             MachineError::Unknown { name, .. } => {
                 Failure::usage(error.to_string()).nearest(name, Machine::names())

@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, Table, presets};
 
 /// 1234567 → `1,234,567`.
-pub(super) fn grouped(n: u64) -> String {
+pub fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() * 4 / 3 + 1);
     for (i, c) in digits.chars().enumerate() {
@@ -16,7 +16,7 @@ pub(super) fn grouped(n: u64) -> String {
 }
 
 /// 1234567 → `1.23 M`.
-pub(super) fn short(n: u64) -> String {
+pub fn short(n: u64) -> String {
     let value = n as f64;
     match n {
         0..10_000 => n.to_string(),
@@ -27,7 +27,7 @@ pub(super) fn short(n: u64) -> String {
 }
 
 /// 1536 → `1.5 KiB`.
-pub(super) fn bytes(n: u64) -> String {
+pub fn bytes(n: u64) -> String {
     let value = n as f64;
     match n {
         0..1024 => format!("{n} B"),
@@ -38,13 +38,13 @@ pub(super) fn bytes(n: u64) -> String {
 }
 
 /// Duration of `cycles` at `clock_mhz`.
-pub(super) fn time(cycles: u64, clock_mhz: u32) -> String {
+pub fn time(cycles: u64, clock_mhz: u32) -> String {
     let us = cycles as f64 / f64::from(clock_mhz.max(1));
     if us < 1000.0 { format!("{us:.2} us") } else { format!("{:.3} ms", us / 1000.0) }
 }
 
 /// `1x3x224x224`; `scalar` for rank 0.
-pub(super) fn shape(dims: &[u64]) -> String {
+pub fn shape(dims: &[u64]) -> String {
     if dims.is_empty() {
         return "scalar".into();
     }
@@ -52,7 +52,7 @@ pub(super) fn shape(dims: &[u64]) -> String {
 }
 
 /// `label` in a column of its own, the value beside it, folded below itself where lines are short.
-pub(super) fn entry(label: &str, value: &str) -> String {
+pub fn entry(label: &str, value: &str) -> String {
     const INDENT: usize = 12;
     let room = width().map_or(usize::MAX, |w| w.saturating_sub(INDENT).max(20));
     let folded = wrapped(value, room).replace('\n', &format!("\n{}", " ".repeat(INDENT)));
@@ -60,7 +60,7 @@ pub(super) fn entry(label: &str, value: &str) -> String {
 }
 
 /// Sentences, folded between words where lines are short; what continues a line is indented below it.
-pub(super) fn prose(text: &str) -> String {
+pub fn prose(text: &str) -> String {
     width().map_or_else(|| text.into(), |width| filled(text, width))
 }
 
@@ -96,7 +96,7 @@ fn width() -> Option<usize> {
 }
 
 /// A table with a header line; columns whose index is in `right` are right-aligned. Where lines are short it is folded.
-pub(super) fn table(header: &[&str], right: &[usize], rows: Vec<Vec<String>>) -> String {
+pub fn table(header: &[&str], right: &[usize], rows: Vec<Vec<String>>) -> String {
     let mut all = vec![header.iter().map(ToString::to_string).collect::<Vec<String>>()];
     all.extend(rows);
     match width() {

@@ -6,7 +6,7 @@ const PROPOSED: usize = 3;
 const LEAST_PART: usize = 3;
 
 /// The names that are most like `wanted`, the best first; none if nothing is like it.
-pub(super) fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+pub fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let lower = wanted.to_lowercase();
     let mut ranked: Vec<((usize, usize), &str)> =
         known.into_iter().filter_map(|name| Some((rank(&lower, &name.to_lowercase())?, name))).collect();
@@ -27,7 +27,7 @@ fn rank(wanted: &str, name: &str) -> Option<(usize, usize)> {
 }
 
 /// `did you mean 'a', 'b' or 'c'?`; nothing if no name is like it.
-pub(super) fn question<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub fn question<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let quoted: Vec<String> = nearest(wanted, known).into_iter().map(|name| format!("'{name}'")).collect();
     let (last, first) = quoted.split_last()?;
     Some(if first.is_empty() {
