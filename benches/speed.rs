@@ -14,8 +14,7 @@ use rcar_iss::kernels::cpu::Level;
 use rcar_iss::machine::Machine;
 use rcar_iss::onnx::{self, ImportOptions, LoadedModel};
 use rcar_iss::program::{Program, Role, text};
-use rcar_iss::sim::engine::fast::Fast;
-use rcar_iss::sim::{Decoded, EngineKind, GRAIN, Limits, Loaded, Session};
+use rcar_iss::sim::{Decoded, EngineKind, Limits, Loaded, Session};
 
 fn machine() -> Machine {
     Machine::named("rcn-m").unwrap()
@@ -86,7 +85,7 @@ window:  .wdesc kernel=[3, 3] pads=[1, 1, 1, 1]
     // Elements are multiply-accumulates.
     for level in Level::available() {
         group.bench_function(level.name(), |b| {
-            let mut session = Session::with_engine(&loaded, Box::new(Fast::at(level)));
+            let mut session = Session::builder(&loaded).kernels(level).build();
             b.iter(|| session.run(&[], &mut (), &mut ()).unwrap());
         });
     }
@@ -183,7 +182,7 @@ fn inference(c: &mut Criterion) {
         };
         group.bench_function(format!("{model}, clock"), |b| b.iter(|| loaded.clock_anew().unwrap()));
         group.bench_function(format!("{model}, fast, 2 threads"), |b| {
-            let mut session = Session::with_threads(&loaded, 2, GRAIN, &|| Box::new(Fast::new()));
+            let mut session = Session::builder(&loaded).threads(2).build();
             b.iter(|| session_run(&loaded, &mut session));
         });
         for engine in engines {

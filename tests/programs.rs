@@ -265,11 +265,10 @@ fn run(
         Err(LoadError::Fault(fault)) => return faulted(&fault, expected),
         Err(e) => return Err(e.to_string()),
     };
-    let loaded;
     let mut session = if engine == EngineKind::Reference && !race {
-        Session::of_decoded(&decoded)
+        Session::of_decoded(decoded)
     } else {
-        loaded = match Loaded::of(decoded) {
+        let loaded = match Loaded::of(decoded) {
             Ok(loaded) => loaded.keep_accumulators(),
             Err(fault) => return faulted(&fault, expected),
         };

@@ -327,7 +327,7 @@ fn in_order(meta: &Meta) -> Vec<&TensorEntry> {
 /// Both executions on one input.
 fn one_run(
     loaded: &Loaded,
-    session: &mut Session<'_>,
+    session: &mut Session,
     run: usize,
     inputs: &[(&str, &[u8])],
     values: &Values,
@@ -439,7 +439,9 @@ struct Recorder<'a> {
 }
 
 impl Observer for Recorder<'_> {
-    const SEES: Sees = Sees::Operations;
+    fn sees(&self) -> Sees {
+        Sees::Operations
+    }
 
     fn layer_end(&mut self, layer: u32, memory: &Memory) {
         for tensor in self.meta.tensors.iter().filter(|t| t.layer == Some(layer)) {

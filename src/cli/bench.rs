@@ -13,13 +13,10 @@ use super::picture::Pictures;
 use super::{Report, effect, input, kernels, outputs, places, source};
 use crate::explain::{Failure, ILLEGAL};
 use crate::host::FloatHost;
-use crate::isa::Space;
 use crate::readable;
-use crate::sim::engine::Engine;
-use crate::sim::engine::fast::Fast;
+use crate::sim::engine::{Probe, Work};
 use crate::sim::op::{OpKind, QueueOp};
-use crate::sim::plan::Unit;
-use crate::sim::{self, FaultKind, GRAIN, Limits, Loaded, Memory, Session};
+use crate::sim::{self, Limits, Loaded, Session};
 
 /// Seconds by layer (none: before the first) and instruction.
 type Spent = BTreeMap<(Option<u32>, &'static str), (u64, f64)>;
@@ -43,15 +40,14 @@ pub(super) fn run(args: &BenchArgs) -> Result<Report, Failure> {
         .map_err(|e| Failure::load(&args.file, &e))?;
     let load = begin.elapsed().as_secs_f64();
     let spent: Arc<Mutex<Spent>> = Arc::default();
-    let engine = || -> Box<dyn Engine + Send> {
-        let fast = Fast::at(level);
-        if !args.profile {
-            return Box::new(fast);
-        }
-        Box::new(Timed { fast, loaded: loaded.clone(), spent: Arc::clone(&spent) })
-    };
     let threads = sim::worthwhile(&loaded, args.threads.get());
-    let mut session = Session::with_threads(&loaded, threads, GRAIN, &engine);
+    let mut session = Session::builder(&loaded).threads(threads).kernels(level);
+    if args.profile {
+        let (loaded, spent) = (loaded.clone(), Arc::clone(&spent));
+        let timed = move || Timed { begin: now(), loaded: loaded.clone(), spent: Arc::clone(&spent) };
+        session = session.probe(move || Box::new(timed()));
+    }
+    let mut session = session.build();
     let mut host = FloatHost::new();
     let values: Vec<(&str, &[u8])> = inputs.bound.iter().map(|b| (b.name.as_str(), b.sample(0))).collect();
     let mut once = || -> Result<f64, Failure> {
@@ -222,47 +218,30 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// The fast engine with a watch beside it.
+/// Measures how long each piece of work takes.
 struct Timed {
-    fast: Fast,
+    begin: Instant,
     loaded: Loaded,
     spent: Arc<Mutex<Spent>>,
 }
 
-impl Engine for Timed {
-    fn reset(&mut self) {
-        self.fast.reset();
+impl Probe for Timed {
+    fn before(&mut self, _: Work<'_>) {
+        self.begin = now();
     }
 
-    fn defined(&mut self, space: Space, start: i64, len: usize) {
-        self.fast.defined(space, start, len);
-    }
-
-    fn changed(&mut self, range: (i64, i64)) {
-        self.fast.changed(range);
-    }
-
-    fn optimizes(&self) -> bool {
-        self.fast.optimizes()
-    }
-
-    fn execute(&mut self, op: &QueueOp, memory: &mut Memory) -> Result<u64, FaultKind> {
-        let begin = now();
-        let result = self.fast.execute(op, memory);
-        let time = begin.elapsed().as_secs_f64();
-        let insn = self.loaded.code().get(op.pc as usize).map_or("?", |i| i.opcode().info().mnemonic);
-        self.add(op, insn, time);
-        result
-    }
-
-    fn execute_unit(&mut self, unit: &Unit, memory: &mut Memory) -> Result<u64, FaultKind> {
-        if let Unit::One(op) = unit {
-            return self.execute(op, memory);
+    fn after(&mut self, work: Work<'_>) {
+        let time = self.begin.elapsed().as_secs_f64();
+        let op = work.first();
+        let insn = if work.is_one() {
+            self.loaded.code().get(op.pc as usize).map_or("?", |i| i.opcode().info().mnemonic)
+        } else {
+            fused_name(op)
+        };
+        if let Ok(mut spent) = self.spent.lock() {
+            let entry = spent.entry((op.layer, insn)).or_default();
+            *entry = (entry.0 + 1, entry.1 + time);
         }
-        let begin = now();
-        let result = self.fast.execute_unit(unit, memory);
-        self.add(unit.first(), fused_name(unit.first()), begin.elapsed().as_secs_f64());
-        result
     }
 }
 
@@ -272,14 +251,5 @@ fn fused_name(product: &QueueOp) -> &'static str {
         "mac.dw + vec.requant"
     } else {
         "mac.conv + vec.requant"
-    }
-}
-
-impl Timed {
-    fn add(&self, op: &QueueOp, insn: &'static str, time: f64) {
-        if let Ok(mut spent) = self.spent.lock() {
-            let entry = spent.entry((op.layer, insn)).or_default();
-            *entry = (entry.0 + 1, entry.1 + time);
-        }
     }
 }

@@ -23,10 +23,7 @@ use crate::profile::Profile;
 use crate::program::{Meta, Program, Role, TensorEntry};
 use crate::readable;
 use crate::sim::clock::Cause;
-use crate::sim::engine::fast::Fast;
-use crate::sim::{
-    self, EngineKind, GRAIN, Limits, Loaded, Memory, Observer, RunError, RunSummary, Sees, Session,
-};
+use crate::sim::{self, EngineKind, Limits, Loaded, Memory, Observer, RunError, RunSummary, Sees, Session};
 use crate::trace::TraceWriter;
 
 /// More runs than this are not listed one by one.
@@ -134,10 +131,7 @@ fn run_all(args: &RunArgs, loaded: &Loaded, inputs: &Inputs) -> Result<Vec<Finis
     let next = AtomicUsize::new(0);
     let results: Mutex<BTreeMap<usize, Result<Finished, Failure>>> = Mutex::default();
     let worker = || {
-        let mut session = match engine(args) {
-            EngineKind::Fast => Session::with_threads(loaded, each, GRAIN, &|| Box::new(Fast::at(level))),
-            reference => Session::new(loaded, reference),
-        };
+        let mut session = Session::builder(loaded).engine(engine(args)).kernels(level).threads(each).build();
         let mut host = FloatHost::new();
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
@@ -186,7 +180,7 @@ fn engine(args: &RunArgs) -> EngineKind {
 fn one(
     args: &RunArgs,
     loaded: &Loaded,
-    (session, host): (&mut Session<'_>, &mut FloatHost),
+    (session, host): (&mut Session, &mut FloatHost),
     inputs: &Inputs,
     at: usize,
     (stack, progress): (Option<&DumpStack>, &Progress),
@@ -247,7 +241,9 @@ struct LayerDumps<'a> {
 }
 
 impl Observer for LayerDumps<'_> {
-    const SEES: Sees = Sees::Layers;
+    fn sees(&self) -> Sees {
+        Sees::Layers
+    }
 
     fn layer_end(&mut self, layer: u32, memory: &Memory) {
         self.progress.step();

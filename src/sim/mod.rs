@@ -45,5 +45,5 @@ pub use load::{Decoded, Limits, LoadError, Loaded};
 pub use memory::Memory;
 pub use observer::{Observer, Sees};
 pub use op::{OpKind, QueueOp};
-pub use session::{GRAIN, HostRuntime, HostValue, RunError, RunSummary, Session, worthwhile};
+pub use session::{Builder, GRAIN, HostRuntime, HostValue, RunError, RunSummary, Session, worthwhile};
 pub use written::{RegisterFile, Written};

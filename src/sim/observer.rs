@@ -18,11 +18,13 @@ pub enum Sees {
 }
 
 /// Sees what a run does. All hooks have empty defaults; a run is generic over the observer, so what is not used costs
-/// nothing. Observing never changes values or cycles.
+/// nothing, and `&mut dyn Observer` is one, too. Observing never changes values or cycles.
 pub trait Observer {
-    /// What it has hooks for. A run spares what nobody sees: where not every instruction is seen, scalars are not
-    /// stepped through, and where layer ends are not seen either, several threads need not meet there.
-    const SEES: Sees = Sees::Everything;
+    /// What it has hooks for, the same during a run. A run spares what nobody sees: where not every instruction is seen,
+    /// scalars are not stepped through, and where layer ends are not seen either, several threads need not meet there.
+    fn sees(&self) -> Sees {
+        Sees::Everything
+    }
 
     /// A layer begins. Not called for the prologue.
     fn layer_begin(&mut self, _layer: u32) {}
@@ -39,12 +41,16 @@ pub trait Observer {
 
 /// Watches nothing.
 impl Observer for () {
-    const SEES: Sees = Sees::Nothing;
+    fn sees(&self) -> Sees {
+        Sees::Nothing
+    }
 }
 
 /// Both watch.
 impl<A: Observer, B: Observer> Observer for (A, B) {
-    const SEES: Sees = if (A::SEES as u8) < B::SEES as u8 { B::SEES } else { A::SEES };
+    fn sees(&self) -> Sees {
+        self.0.sees().max(self.1.sees())
+    }
 
     fn layer_begin(&mut self, layer: u32) {
         self.0.layer_begin(layer);
@@ -67,8 +73,10 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
     }
 }
 
-impl<A: Observer> Observer for &mut A {
-    const SEES: Sees = A::SEES;
+impl<A: Observer + ?Sized> Observer for &mut A {
+    fn sees(&self) -> Sees {
+        (**self).sees()
+    }
 
     fn layer_begin(&mut self, layer: u32) {
         (**self).layer_begin(layer);

@@ -89,7 +89,7 @@ impl Candidate {
 
     fn one(
         &self,
-        session: &mut Session<'_>,
+        session: &mut Session,
         host: &mut FloatHost,
         input: &Input,
     ) -> Result<BTreeMap<String, Vec<f32>>, TuneError> {

@@ -27,7 +27,9 @@ struct Compare<'a> {
 }
 
 impl Sink for Compare<'_> {
-    const RETIRES: bool = true;
+    fn retires(&self) -> bool {
+        true
+    }
 
     fn retire(&mut self, pc: u32, _: Option<Written>) {
         let opcode = self.code[pc as usize].opcode();

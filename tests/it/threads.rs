@@ -4,14 +4,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use rcar_iss::isa::Space;
 use rcar_iss::machine::Machine;
 use rcar_iss::program::{Meta, Role};
-use rcar_iss::sim::engine::Engine;
-use rcar_iss::sim::engine::fast::Fast;
-use rcar_iss::sim::op::QueueOp;
-use rcar_iss::sim::plan::Unit;
-use rcar_iss::sim::{FaultKind, GRAIN, Limits, Loaded, Memory, Observer, Sees, Session};
+use rcar_iss::sim::engine::{Probe, Work};
+use rcar_iss::sim::{EngineKind, GRAIN, Limits, Loaded, Memory, Observer, Sees, Session};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Digests of all tensors at the end of their layers.
@@ -21,7 +17,9 @@ struct Digests<'a> {
 }
 
 impl Observer for Digests<'_> {
-    const SEES: Sees = Sees::Layers;
+    fn sees(&self) -> Sees {
+        Sees::Layers
+    }
 
     fn layer_end(&mut self, layer: u32, memory: &Memory) {
         for tensor in self.meta.tensors.iter().filter(|t| t.layer == Some(layer)) {
@@ -51,8 +49,7 @@ fn shipped_networks_give_the_same_bytes_on_any_number_of_threads() {
             .collect();
         let given: Vec<(&str, &[u8])> = inputs.iter().map(|(n, b)| (*n, b.as_slice())).collect();
         let run = |threads: usize, grain: u64| {
-            let engine = || -> Box<dyn Engine + Send> { Box::new(Fast::new()) };
-            let mut session = Session::with_threads(&loaded, threads, grain, &engine);
+            let mut session = Session::builder(&loaded).threads(threads).grain(grain).build();
             let mut digests = Digests { meta, found: Vec::new() };
             let watched = session.run(&given, &mut (), &mut digests).unwrap();
             let free = session.run(&given, &mut (), &mut ()).unwrap();
@@ -74,57 +71,25 @@ fn a_host_layer_that_fails_ends_the_run_on_all_threads() {
     let program = rcar_iss::program::text::assemble(&std::fs::read_to_string(path).unwrap()).unwrap();
     let machine = Machine::named("rcn-m").unwrap();
     let loaded = Loaded::new(Arc::new(program), &machine, Limits::default()).unwrap();
-    let engine = || -> Box<dyn Engine + Send> { Box::new(Fast::new()) };
-    let fault = |session: &mut Session<'_>| session.run(&[], &mut (), &mut ()).unwrap_err();
-    let alone = fault(&mut Session::with_engine(&loaded, engine()));
-    let mut session = Session::with_threads(&loaded, 3, GRAIN, &engine);
+    let fault = |session: &mut Session| session.run(&[], &mut (), &mut ()).unwrap_err();
+    let alone = fault(&mut Session::new(&loaded, EngineKind::Fast));
+    let mut session = Session::builder(&loaded).threads(3).build();
     // Workers wait for the next run again.
     for _ in 0..20 {
         assert_eq!(fault(&mut session), alone);
     }
 }
 
-/// The fast engine, until the instruction at which it panics; again from the next run on.
-struct Panics {
-    fast: Fast,
-    /// Instructions until the panic, of all workers together.
-    left: Arc<AtomicI64>,
-}
+/// Panics at an instruction, as an engine may; again from the next run on. Counts the pieces of work until then, of all
+/// workers together.
+struct Panics(Arc<AtomicI64>);
 
-impl Panics {
-    fn count(&self) {
-        if self.left.fetch_sub(1, Ordering::Relaxed) == 0 {
+impl Probe for Panics {
+    fn before(&mut self, _: Work<'_>) {
+        if self.0.fetch_sub(1, Ordering::Relaxed) == 0 {
             // Not `panic!`: the hook would print it.
             std::panic::resume_unwind(Box::new("the engine gave up"));
         }
-    }
-}
-
-impl Engine for Panics {
-    fn reset(&mut self) {
-        self.fast.reset();
-    }
-
-    fn defined(&mut self, space: Space, start: i64, len: usize) {
-        self.fast.defined(space, start, len);
-    }
-
-    fn changed(&mut self, range: (i64, i64)) {
-        self.fast.changed(range);
-    }
-
-    fn optimizes(&self) -> bool {
-        self.fast.optimizes()
-    }
-
-    fn execute(&mut self, op: &QueueOp, memory: &mut Memory) -> Result<u64, FaultKind> {
-        self.count();
-        self.fast.execute(op, memory)
-    }
-
-    fn execute_unit(&mut self, unit: &Unit, memory: &mut Memory) -> Result<u64, FaultKind> {
-        self.count();
-        self.fast.execute_unit(unit, memory)
     }
 }
 
@@ -140,13 +105,15 @@ fn an_engine_that_panics_leaves_no_state_behind() {
         .collect();
     let given = [(input.name.as_str(), bytes.as_slice())];
     let output = meta.tensors.iter().find(|t| t.role == Role::Output).unwrap();
-    let mut whole = Session::with_engine(&loaded, Box::new(Fast::new()));
+    let mut whole = Session::new(&loaded, EngineKind::Fast);
     let expected = (whole.run(&given, &mut (), &mut ()).unwrap(), whole.tensor(output));
     for threads in [1, 3] {
         let left = Arc::new(AtomicI64::new(0));
-        let engine =
-            || -> Box<dyn Engine + Send> { Box::new(Panics { fast: Fast::new(), left: Arc::clone(&left) }) };
-        let mut session = Session::with_threads(&loaded, threads, 1, &engine);
+        let probe = {
+            let left = Arc::clone(&left);
+            move || -> Box<dyn Probe> { Box::new(Panics(Arc::clone(&left))) }
+        };
+        let mut session = Session::builder(&loaded).threads(threads).grain(1).probe(probe).build();
         let mut panics = 0;
         for at in 0..60 {
             left.store(at * 3, Ordering::Relaxed);

@@ -20,7 +20,9 @@ use crate::program::Program;
 /// Takes what the control core does. Every hook is called in program order; a fault ends the run.
 pub trait Sink {
     /// Whether [`Sink::retire`] is to be called; [`Sink::control`] then comes for one instruction at a time.
-    const RETIRES: bool = false;
+    fn retires(&self) -> bool {
+        false
+    }
     /// An instruction was executed, after the hooks that belong to it. Not called for one that faulted.
     fn retire(&mut self, _pc: u32, _written: Option<Written>) {}
     /// Control instructions other than the ones below were executed: `plain` ones, and `loads` that fetch from the
@@ -142,21 +144,18 @@ impl<'a> ControlCore<'a> {
     /// # Errors
     /// The first fault, of the core or of the sink.
     pub fn run<S: Sink>(mut self, sink: &mut S) -> Result<u64, Fault> {
-        match self.go(sink) {
+        let end = if sink.retires() { self.go::<S, true>(sink) } else { self.go::<S, false>(sink) };
+        match end {
             Ok(()) => Ok(self.retired),
             Err(kind) => Err(fault(self.program, self.code, self.pc, self.layer, kind)),
         }
     }
 
-    fn go<S: Sink>(&mut self, sink: &mut S) -> Result<(), FaultKind> {
+    fn go<S: Sink, const RETIRES: bool>(&mut self, sink: &mut S) -> Result<(), FaultKind> {
         let code = self.code;
         loop {
-            if S::RETIRES {
-                self.scalars::<true>()?;
-            } else {
-                self.scalars::<false>()?;
-            }
-            if S::RETIRES && self.untold != [0; 2] {
+            self.scalars::<RETIRES>()?;
+            if RETIRES && self.untold != [0; 2] {
                 self.tell(sink);
                 sink.retire(self.at as u32, self.written.take());
                 continue;
@@ -174,7 +173,7 @@ impl<'a> ControlCore<'a> {
             }
             self.retired += 1;
             let next = self.step(insn, sink)?;
-            if S::RETIRES {
+            if RETIRES {
                 self.tell(sink);
                 sink.retire(self.pc as u32, self.written.take());
             }

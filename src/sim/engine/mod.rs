@@ -5,6 +5,7 @@
 
 pub mod fast;
 mod kind;
+mod probe;
 pub mod reference;
 
 use super::fault::FaultKind;
@@ -13,6 +14,7 @@ use super::op::QueueOp;
 use super::plan::Unit;
 use crate::isa::Space;
 pub use kind::EngineKind;
+pub use probe::{Probe, Probed, Work};
 
 /// Executes operations.
 pub trait Engine {

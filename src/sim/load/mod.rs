@@ -23,12 +23,13 @@ use crate::machine::Machine;
 use crate::program::Program;
 use pass::{Found, control_pass};
 
-/// A program that passed every check: it can be run any number of times, by several threads.
+/// A program that passed every check: it can be run any number of times, by several threads. A clone is the same program
+/// once more, without a copy.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    decoded: Decoded,
-    clock: ClockReport,
-    widths: Vec<Widths>,
+    pub(super) decoded: Arc<Decoded>,
+    clock: Arc<ClockReport>,
+    widths: Arc<[Widths]>,
     /// What runs execute; none if that is too long to be kept: every run steps through the program then.
     pub(super) plan: Option<Arc<Plan>>,
 }
@@ -47,10 +48,11 @@ impl Loaded {
     ///
     /// # Errors
     /// The first fault.
-    pub fn of(decoded: Decoded) -> Result<Loaded, Fault> {
+    pub fn of(decoded: impl Into<Arc<Decoded>>) -> Result<Loaded, Fault> {
+        let decoded = decoded.into();
         let Found { clock, widths, record } = control_pass(&decoded)?;
         let plan = record.map(|record| Arc::new(plan(&decoded, Arc::new(record), false)));
-        Ok(Loaded { decoded, clock, widths, plan })
+        Ok(Loaded { decoded, clock: Arc::new(clock), widths: widths.into(), plan })
     }
 
     /// The same, but runs leave in the accumulators what the program leaves there, for those who look. Else sums that nothing

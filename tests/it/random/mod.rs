@@ -77,11 +77,7 @@ fn run<O: Observer>(
 }
 
 /// What a run of a session leaves.
-fn leaves<O: Observer>(
-    decoded: &Decoded,
-    session: &mut Session<'_>,
-    observer: &mut O,
-) -> Result<Left, Fault> {
+fn leaves<O: Observer>(decoded: &Decoded, session: &mut Session, observer: &mut O) -> Result<Left, Fault> {
     let input: Vec<u8> = (0..16).collect();
     let summary = session.run(&[("x", &input)], &mut Host, observer).map_err(|e| match e {
         RunError::Fault(fault) => fault,
@@ -110,7 +106,8 @@ fn check(program: Program, machine: &Machine, seen: &mut BTreeSet<u8>) -> Result
     let program = Arc::new(program);
     let limits = Limits { instructions: 100_000, macs: 100_000_000, bytes: 100_000_000, ..Limits::default() };
     let decoded = Decoded::new(program, machine, limits).map_err(|e| e.to_string())?;
-    let reference = leaves(&decoded, &mut Session::of_decoded(&decoded), &mut ());
+    let decoded = Arc::new(decoded);
+    let reference = leaves(&decoded, &mut Session::of_decoded(Arc::clone(&decoded)), &mut ());
     match (Loaded::of(decoded), reference) {
         (Err(load), Err(run)) if load == run => Ok(false),
         // Only the load looks for races: the engines execute in program order.
@@ -141,10 +138,9 @@ fn check(program: Program, machine: &Machine, seen: &mut BTreeSet<u8>) -> Result
             }
             // Every instruction that can be is cut into as many parts as there are threads.
             for threads in [1, 2, 3, 7] {
-                let engine = || -> Box<dyn Engine + Send> { Box::new(Fast::new()) };
                 let kept = threads % 2 == 1;
                 let loaded = if kept { &loaded } else { &fused };
-                let mut session = Session::with_threads(loaded, threads, 1, &engine);
+                let mut session = Session::builder(loaded).threads(threads).grain(1).build();
                 // The second run finds workers that have waited, and memory that is not zero.
                 for run in 0..2 {
                     let left = leaves(loaded.decoded(), &mut session, &mut ()).map_err(|e| e.to_string())?;

@@ -1,0 +1,11 @@
+//! Running a loaded program.
+//!
+//! A [`Session`] holds memories and engines from run to run. A run follows the record of the control pass (`execution.rs`), or
+//! steps through the program where somebody watches every instruction.
+
+mod execution;
+mod host;
+mod runs;
+
+pub use host::{HostRuntime, HostValue};
+pub use runs::{Builder, GRAIN, RunError, RunSummary, Session, worthwhile};
