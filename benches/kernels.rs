@@ -11,12 +11,12 @@ use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput};
-use rcar_iss::kernels::aligned::Aligned;
-use rcar_iss::kernels::cpu::Level;
-use rcar_iss::kernels::dense::{self, Lists, Start, Tile};
-use rcar_iss::kernels::epilogue::{Bounds, Epilogue, Scale};
-use rcar_iss::kernels::peak;
-use rcar_iss::kernels::view::{View, ViewMut};
+use rcar_iss::internals::kernels::aligned::Aligned;
+use rcar_iss::internals::kernels::cpu::Level;
+use rcar_iss::internals::kernels::dense::{self, Lists, Start, Tile};
+use rcar_iss::internals::kernels::epilogue::{Bounds, Epilogue, Scale};
+use rcar_iss::internals::kernels::peak;
+use rcar_iss::internals::kernels::view::{View, ViewMut};
 use rten_gemm::{GemmExecutor, GemmInputA, GemmInputB, GemmOptions};
 use rten_tensor::NdTensor;
 use rten_tensor::prelude::*;

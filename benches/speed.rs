@@ -8,13 +8,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use rcar_iss::compiler::{self, CompileOptions};
-use rcar_iss::graph::Graph;
-use rcar_iss::kernels::cpu::Level;
-use rcar_iss::machine::Machine;
-use rcar_iss::onnx::{self, ImportOptions, LoadedModel};
-use rcar_iss::program::{Program, Role, text};
-use rcar_iss::sim::{Decoded, EngineKind, Limits, Loaded, Session};
+use rcar_iss::internals::compiler::{self, CompileOptions};
+use rcar_iss::internals::graph::Graph;
+use rcar_iss::internals::kernels::cpu::Level;
+use rcar_iss::internals::machine::Machine;
+use rcar_iss::internals::onnx::{self, ImportOptions, LoadedModel};
+use rcar_iss::internals::program::{Program, Role, text};
+use rcar_iss::internals::sim::{Decoded, EngineKind, Limits, Loaded, Session};
 
 fn machine() -> Machine {
     Machine::named("rcn-m").unwrap()

@@ -1,5 +1,5 @@
-//! The command line of `rcar-iss`; everything is in [`rcar_iss::cli`].
+//! The command line of `rcar-iss`; everything is in [`rcar_iss::internals::cli`].
 
 fn main() -> std::process::ExitCode {
-    rcar_iss::cli::main()
+    rcar_iss::internals::cli::main()
 }

@@ -35,13 +35,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use rcar_iss::dtype::DType;
-use rcar_iss::dump::Manifest;
-use rcar_iss::host::FloatHost;
-use rcar_iss::isa::Space;
-use rcar_iss::machine::Machine;
-use rcar_iss::program::{Program, Role, TensorEntry, text};
-use rcar_iss::sim::{Decoded, EngineKind, Fault, FaultKind, Limits, LoadError, Loaded, RunError, Session};
+use rcar_iss::internals::dtype::DType;
+use rcar_iss::internals::dump::Manifest;
+use rcar_iss::internals::host::FloatHost;
+use rcar_iss::internals::isa::Space;
+use rcar_iss::internals::machine::Machine;
+use rcar_iss::internals::program::{Program, Role, TensorEntry, text};
+use rcar_iss::internals::sim::{
+    Decoded, EngineKind, Fault, FaultKind, Limits, LoadError, Loaded, RunError, Session,
+};
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
@@ -193,7 +195,7 @@ fn model_on(path: &Path, machine: &str) -> Result<(), Failed> {
 
 /// The elements of an array file.
 fn integers(path: &Path) -> Result<Vec<i64>, Failed> {
-    let data = rcar_iss::tensor_file::read(path)?;
+    let data = rcar_iss::internals::tensor_file::read(path)?;
     let size = data.bytes.len() / data.shape.iter().product::<usize>().max(1);
     let signed = data.element.name().starts_with('s');
     let one = |b: &[u8]| {

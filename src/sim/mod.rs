@@ -7,7 +7,7 @@
 //!
 //! ```no_run
 //! use std::sync::Arc;
-//! use rcar_iss::{machine::Machine, program::Program, sim::{EngineKind, Limits, Loaded, Session}};
+//! use rcar_iss::internals::{machine::Machine, program::Program, sim::{EngineKind, Limits, Loaded, Session}};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let (program, input): (Program, Vec<u8>) = todo_program();

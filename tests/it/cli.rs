@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use prost::Message;
-use rcar_iss::onnx::proto::{
+use rcar_iss::internals::onnx::proto::{
     AttributeProto, ModelProto, NodeProto, StringStringEntryProto, tensor_proto::DataLocation,
 };
-use rcar_iss::tensor_file;
+use rcar_iss::internals::tensor_file;
 use serde_json::Value;
 
 fn programs() -> PathBuf {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rcar_iss::machine::Machine;
-use rcar_iss::program::Program;
-use rcar_iss::sim::clock::Causes;
-use rcar_iss::sim::{Limits, Loaded};
+use rcar_iss::internals::machine::Machine;
+use rcar_iss::internals::program::Program;
+use rcar_iss::internals::sim::clock::Causes;
+use rcar_iss::internals::sim::{Limits, Loaded};
 
 use crate::stepped::{self, Cycles, Record, Stepped};
 
@@ -121,8 +121,8 @@ fn so_do_compiled_networks() {
     let machine = crate::graphs::tiny();
     for seed in 0..20 {
         let graph = crate::graphs::graph(seed);
-        let options = rcar_iss::compiler::CompileOptions::default();
-        if let Ok(compiled) = rcar_iss::compiler::compile(&graph, &machine, &options) {
+        let options = rcar_iss::internals::compiler::CompileOptions::default();
+        if let Ok(compiled) = rcar_iss::internals::compiler::compile(&graph, &machine, &options) {
             compare(compiled.program, &machine).unwrap();
         }
     }
@@ -160,7 +160,7 @@ fn each_constant_of_the_machine_changes_the_time_of_some_program() {
         programs.extend(event(&program, &machine).map(|e| (program, e)));
     }
     // Two tiles of the accumulator memory that share a bank are rare in random programs.
-    let banks = rcar_iss::program::text::assemble(include_str!("../../programs/banks.s")).unwrap();
+    let banks = rcar_iss::internals::program::text::assemble(include_str!("../../programs/banks.s")).unwrap();
     let mut banks = banks;
     banks.meta.machine = programs[0].0.meta.machine.clone();
     let banks = Arc::new(banks);

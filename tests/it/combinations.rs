@@ -15,12 +15,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use rcar_iss::compiler::{self, CompileOptions};
-use rcar_iss::host::FloatHost;
-use rcar_iss::machine::Machine;
-use rcar_iss::onnx::{self, ImportError, ImportOptions, LoadedModel, NodeStatus};
-use rcar_iss::program::{Program, Role, TensorEntry};
-use rcar_iss::sim::{EngineKind, Limits, Loaded, Session};
+use rcar_iss::internals::compiler::{self, CompileOptions};
+use rcar_iss::internals::host::FloatHost;
+use rcar_iss::internals::machine::Machine;
+use rcar_iss::internals::onnx::{self, ImportError, ImportOptions, LoadedModel, NodeStatus};
+use rcar_iss::internals::program::{Program, Role, TensorEntry};
+use rcar_iss::internals::sim::{EngineKind, Limits, Loaded, Session};
 use serde::Deserialize;
 
 /// How many of the combinations that ONNX Runtime runs must be accepted, in percent.

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use rcar_iss::float::{Collected, Engine, Stream, Threads};
-use rcar_iss::onnx::{LoadedModel, float_network};
-use rcar_iss::tensor_file::{self, Element, Npz, TensorData};
+use rcar_iss::internals::float::{Collected, Engine, Stream, Threads};
+use rcar_iss::internals::onnx::{LoadedModel, float_network};
+use rcar_iss::internals::tensor_file::{self, Element, Npz, TensorData};
 use serde_json::Value;
 
 use crate::cli::{fails, fine};

@@ -4,11 +4,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rcar_iss::compiler::{self, CompileOptions};
-use rcar_iss::machine::Machine;
-use rcar_iss::onnx::{self, ImportOptions, LoadedModel};
-use rcar_iss::program::{Program, text};
-use rcar_iss::sim::{EngineKind, Limits, Loaded, Session};
+use rcar_iss::internals::compiler::{self, CompileOptions};
+use rcar_iss::internals::machine::Machine;
+use rcar_iss::internals::onnx::{self, ImportOptions, LoadedModel};
+use rcar_iss::internals::program::{Program, text};
+use rcar_iss::internals::sim::{EngineKind, Limits, Loaded, Session};
 
 use crate::random::build::Random;
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use prost::Message;
-use rcar_iss::onnx::proto::{GraphProto, ModelProto, TensorProto};
+use rcar_iss::internals::onnx::proto::{GraphProto, ModelProto, TensorProto};
 use serde_json::Value;
 
 use crate::cli::{fails, fine};

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use rcar_iss::dump::{DumpWriter, Manifest, Selection};
-use rcar_iss::program::Program;
-use rcar_iss::tensor_file::{self, Element};
+use rcar_iss::internals::dump::{DumpWriter, Manifest, Selection};
+use rcar_iss::internals::program::Program;
+use rcar_iss::internals::tensor_file::{self, Element};
 
 use crate::elf::sample;
 

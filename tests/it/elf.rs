@@ -4,8 +4,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use rcar_iss::dtype::DType;
-use rcar_iss::program::{
+use rcar_iss::internals::dtype::DType;
+use rcar_iss::internals::program::{
     CodeRange, HostEntry, HostTensor, Layer, MachineId, Meta, Place, Preprocess, Program, RemovedEntry, Role,
     TensorEntry,
 };
@@ -76,12 +76,12 @@ fn a_program_reads_back_as_it_was() {
     for program in [
         sample(),
         Program::default(),
-        Program { constants: rcar_iss::program::Constants::default(), ..sample() },
+        Program { constants: rcar_iss::internals::program::Constants::default(), ..sample() },
     ] {
         let bytes = program.to_bytes().unwrap();
         assert_eq!(Program::from_bytes(&bytes).unwrap(), program);
         assert_eq!(program.to_bytes().unwrap(), bytes, "writing is deterministic");
-        assert!(rcar_iss::program::elf::is_program_file(&bytes));
+        assert!(rcar_iss::internals::program::elf::is_program_file(&bytes));
     }
 }
 

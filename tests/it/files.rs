@@ -8,12 +8,12 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use prost::Message;
-use rcar_iss::machine::Machine;
-use rcar_iss::onnx::proto::{ModelProto, StringStringEntryProto, tensor_proto::DataLocation};
-use rcar_iss::onnx::{LoadError, LoadedModel};
-use rcar_iss::program::{Program, text};
-use rcar_iss::sim::{FaultKind, Limits, Loaded};
-use rcar_iss::tensor_file;
+use rcar_iss::internals::machine::Machine;
+use rcar_iss::internals::onnx::proto::{ModelProto, StringStringEntryProto, tensor_proto::DataLocation};
+use rcar_iss::internals::onnx::{LoadError, LoadedModel};
+use rcar_iss::internals::program::{Program, text};
+use rcar_iss::internals::sim::{FaultKind, Limits, Loaded};
+use rcar_iss::internals::tensor_file;
 
 use crate::cli::{fails, fine};
 
@@ -277,7 +277,9 @@ fn numbers_at_the_end_of_their_range_are_refused_not_computed_with() {
             );
             let program = text::assemble(&source).unwrap_or_else(|e| panic!("{e}\n{source}"));
             let error = Loaded::new(Arc::new(program), &machine, Limits::default()).unwrap_err();
-            let rcar_iss::sim::LoadError::Fault(fault) = error else { panic!("{error}\n{source}") };
+            let rcar_iss::internals::sim::LoadError::Fault(fault) = error else {
+                panic!("{error}\n{source}")
+            };
             assert!(matches!(fault.kind, FaultKind::IllegalOperand { .. }), "{fault}\n{source}");
         }
     }
@@ -300,7 +302,8 @@ fn memory_that_a_program_names_but_does_not_touch_costs_nothing() {
     let program = text::assemble(source).unwrap();
     let loaded =
         Loaded::new(Arc::new(program), &Machine::named("rcn-l").unwrap(), Limits::default()).unwrap();
-    let mut session = rcar_iss::sim::Session::new(&loaded, rcar_iss::sim::EngineKind::Fast);
+    let mut session =
+        rcar_iss::internals::sim::Session::new(&loaded, rcar_iss::internals::sim::EngineKind::Fast);
     session.run(&[], &mut (), &mut ()).unwrap();
     // "Pages in memory" is the second number.
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();

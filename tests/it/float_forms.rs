@@ -3,7 +3,12 @@
 use crate::small::{Small, list, noise, real, tensor, whole};
 
 /// One operator on `x`.
-fn one(opset: i64, op: &str, x: &[usize], attribute: Vec<rcar_iss::onnx::proto::AttributeProto>) -> Small {
+fn one(
+    opset: i64,
+    op: &str,
+    x: &[usize],
+    attribute: Vec<rcar_iss::internals::onnx::proto::AttributeProto>,
+) -> Small {
     Small::new(opset, x, &[]).node(op, &["x"], &["y"], attribute)
 }
 
@@ -59,7 +64,7 @@ fn attributes_of_windows_may_be_left_out() {
 fn the_odd_row_of_padding_is_where_it_belongs() {
     let mut same = whole("auto_pad", 0);
     (same.i, same.s) = (None, Some(b"SAME_LOWER".to_vec()));
-    same.r#type = Some(rcar_iss::onnx::proto::attribute_proto::AttributeType::String as i32);
+    same.r#type = Some(rcar_iss::internals::onnx::proto::attribute_proto::AttributeType::String as i32);
     let x = tensor(&[1, 1, 1, 3], &[1.0, 2.0, 4.0]);
     let pool = |strides| {
         let attribute = vec![list("kernel_shape", &[1, 2]), list("strides", strides), same.clone()];
@@ -170,7 +175,7 @@ fn batch_normalization_in_training_measures_what_it_reads() {
 fn what_would_be_wrong_is_refused_by_name() {
     let mut mode = whole("mode", 0);
     (mode.i, mode.s) = (None, Some(b"cubic".to_vec()));
-    mode.r#type = Some(rcar_iss::onnx::proto::attribute_proto::AttributeType::String as i32);
+    mode.r#type = Some(rcar_iss::internals::onnx::proto::attribute_proto::AttributeType::String as i32);
     let resize = Small::new(17, &[1, 1, 4, 4], &[]).floats("s", &[4], &[1.0, 1.0, 2.0, 2.0]).node(
         "Resize",
         &["x", "", "s"],

@@ -4,13 +4,13 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use rcar_iss::isa::Space;
-use rcar_iss::kernels::cpu::Level;
-use rcar_iss::machine::Machine;
-use rcar_iss::program::text;
-use rcar_iss::sim::engine::Engine;
-use rcar_iss::sim::engine::fast::Fast;
-use rcar_iss::sim::{EngineKind, Limits, Loaded, Session};
+use rcar_iss::internals::isa::Space;
+use rcar_iss::internals::kernels::cpu::Level;
+use rcar_iss::internals::machine::Machine;
+use rcar_iss::internals::program::text;
+use rcar_iss::internals::sim::engine::Engine;
+use rcar_iss::internals::sim::engine::fast::Fast;
+use rcar_iss::internals::sim::{EngineKind, Limits, Loaded, Session};
 
 use crate::random::build::Random;
 

@@ -3,8 +3,8 @@
 use std::process::Command;
 
 use prost::Message;
-use rcar_iss::float::Engine;
-use rcar_iss::tensor_file::{self, Element, TensorData};
+use rcar_iss::internals::float::Engine;
+use rcar_iss::internals::tensor_file::{self, Element, TensorData};
 
 use crate::combinations::Outcome;
 use crate::host_operators::{cases, on_host};

@@ -18,18 +18,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use prost::Message;
-use rcar_iss::compiler::{self, CompileOptions};
-use rcar_iss::float::{Collected, Engine, Stream, Threads};
-use rcar_iss::host::FloatHost;
-use rcar_iss::machine::Machine;
-use rcar_iss::onnx::proto::{
+use rcar_iss::internals::compiler::{self, CompileOptions};
+use rcar_iss::internals::float::{Collected, Engine, Stream, Threads};
+use rcar_iss::internals::host::FloatHost;
+use rcar_iss::internals::machine::Machine;
+use rcar_iss::internals::onnx::proto::{
     AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, attribute_proto::AttributeType,
     tensor_proto::DataType, type_proto,
 };
-use rcar_iss::onnx::{self, ImportOptions, LoadedModel};
-use rcar_iss::program::{Program, Role};
-use rcar_iss::sim::{EngineKind, Limits, Loaded, Session};
-use rcar_iss::tensor_file::{Element, TensorData};
+use rcar_iss::internals::onnx::{self, ImportOptions, LoadedModel};
+use rcar_iss::internals::program::{Program, Role};
+use rcar_iss::internals::sim::{EngineKind, Limits, Loaded, Session};
+use rcar_iss::internals::tensor_file::{Element, TensorData};
 use serde::Deserialize;
 
 use crate::combinations::{Outcome, numbers, refusal, size_of};

@@ -8,13 +8,13 @@ use std::process::{Command, Output, Stdio};
 
 use image::{DynamicImage, ImageFormat};
 use prost::Message;
-use rcar_iss::onnx::proto::{
+use rcar_iss::internals::onnx::proto::{
     GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorShapeProto, TypeProto, ValueInfoProto,
     tensor_proto::DataType,
     tensor_shape_proto::{Dimension, dimension},
     type_proto,
 };
-use rcar_iss::tensor_file::{Element, TensorData, to_npy, to_npz};
+use rcar_iss::internals::tensor_file::{Element, TensorData, to_npy, to_npz};
 use serde_json::Value;
 
 use crate::cli::{fails, fine};

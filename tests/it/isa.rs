@@ -1,9 +1,9 @@
 //! Laws of the instruction set, over instructions made from the table.
 
 use proptest::prelude::*;
-use rcar_iss::isa::operand::Class;
-use rcar_iss::isa::{Cond, DecodeError, Insn, Opcode, Queue, Wait, asm, disasm};
-use rcar_iss::program::{MachineId, Meta, Program, text};
+use rcar_iss::internals::isa::operand::Class;
+use rcar_iss::internals::isa::{Cond, DecodeError, Insn, Opcode, Queue, Wait, asm, disasm};
+use rcar_iss::internals::program::{MachineId, Meta, Program, text};
 
 /// Bits of a field's values that mean something, from random ones.
 fn legal(class: Class, width: u32, random: u64) -> u64 {

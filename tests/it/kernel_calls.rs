@@ -3,16 +3,16 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use rcar_iss::kernels::aligned::Aligned;
-use rcar_iss::kernels::cpu::Level;
-use rcar_iss::kernels::dense::{self, Lists, Start, Tile};
-use rcar_iss::kernels::depthwise::{self, Columns, Taps};
-use rcar_iss::kernels::elementwise::{self, Combine, Operand};
-use rcar_iss::kernels::epilogue::{Bounds, Epilogue, Scale};
-use rcar_iss::kernels::line::Line;
-use rcar_iss::kernels::requantize::{self, Multipliers};
-use rcar_iss::kernels::view::{View, ViewMut};
-use rcar_iss::{isa::EType, numeric};
+use rcar_iss::internals::kernels::aligned::Aligned;
+use rcar_iss::internals::kernels::cpu::Level;
+use rcar_iss::internals::kernels::dense::{self, Lists, Start, Tile};
+use rcar_iss::internals::kernels::depthwise::{self, Columns, Taps};
+use rcar_iss::internals::kernels::elementwise::{self, Combine, Operand};
+use rcar_iss::internals::kernels::epilogue::{Bounds, Epilogue, Scale};
+use rcar_iss::internals::kernels::line::Line;
+use rcar_iss::internals::kernels::requantize::{self, Multipliers};
+use rcar_iss::internals::kernels::view::{View, ViewMut};
+use rcar_iss::internals::{isa::EType, numeric};
 
 /// Bytes from a seed, extremes more often than others.
 fn bytes(seed: u64, len: usize) -> Vec<u8> {

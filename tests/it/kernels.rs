@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use rcar_iss::isa::{EType, QuantDesc, Queue, Space, TensorDesc, WindowDesc};
-use rcar_iss::kernels::cpu::Level;
-use rcar_iss::sim::engine::Engine;
-use rcar_iss::sim::engine::fast::Fast;
-use rcar_iss::sim::engine::reference::Reference;
-use rcar_iss::sim::op::ConvOp;
-use rcar_iss::sim::plan::Unit;
-use rcar_iss::sim::validate::Memories;
-use rcar_iss::sim::{Memory, OpKind, QueueOp};
+use rcar_iss::internals::isa::{EType, QuantDesc, Queue, Space, TensorDesc, WindowDesc};
+use rcar_iss::internals::kernels::cpu::Level;
+use rcar_iss::internals::sim::engine::Engine;
+use rcar_iss::internals::sim::engine::fast::Fast;
+use rcar_iss::internals::sim::engine::reference::Reference;
+use rcar_iss::internals::sim::op::ConvOp;
+use rcar_iss::internals::sim::plan::Unit;
+use rcar_iss::internals::sim::validate::Memories;
+use rcar_iss::internals::sim::{Memory, OpKind, QueueOp};
 
 const SPM: usize = 1 << 18;
 const ACC: usize = 1 << 18;
@@ -56,7 +56,7 @@ fn op(kind: OpKind) -> QueueOp {
 fn pair_agrees([first, second]: [OpKind; 2], before: &Memory) -> Result<(), TestCaseError> {
     let pair = [first, second].map(|kind| Arc::new(op(kind)));
     let fused = Unit::Fused(pair.clone());
-    let failed = |e: rcar_iss::sim::FaultKind| TestCaseError::fail(e.to_string());
+    let failed = |e: rcar_iss::internals::sim::FaultKind| TestCaseError::fail(e.to_string());
     let mut expected = before.clone();
     let mut reference = Reference::new(sizes(), 64);
     reference.defined(Space::Spm, 0, SPM);
@@ -389,7 +389,7 @@ fn quant(s: &Shape, e: EType) -> QuantDesc {
     q.table = BIAS;
     // Half of them with a multiplier for each channel, which are any bytes.
     if s.picks[3] > 127 {
-        q.mode = rcar_iss::isa::QuantMode::Channel;
+        q.mode = rcar_iss::internals::isa::QuantMode::Channel;
     }
     q
 }
@@ -420,7 +420,7 @@ fn exact_requantization_agrees_on_every_level() {
             bytes.copy_from_slice(&v.to_le_bytes()[..size]);
         }
         let mut q = quant(&s, e);
-        q.mode = rcar_iss::isa::QuantMode::Channel;
+        q.mode = rcar_iss::internals::isa::QuantMode::Channel;
         // Powers of two, and any mantissa.
         for (i, b) in m.write(Space::Spm, BIAS, 4 * 70).chunks_exact_mut(4).enumerate() {
             let fraction = if i % 2 == 0 { 0 } else { u32::from_le_bytes([b[0], b[1], b[2], 0]) & 0x7f_ffff };
@@ -465,7 +465,7 @@ fn element_wise_operations_agree_on_every_level() {
             d
         };
         let mut q = quant(&s, pick(2));
-        q.mode = rcar_iss::isa::QuantMode::Tensor;
+        q.mode = rcar_iss::internals::isa::QuantMode::Tensor;
         let (a, b) = (operand(pick(0), 0, 2), operand(pick(1), SECOND, 3));
         let floats = [operand(EType::F32, 0, 2), operand(EType::F32, SECOND, 3)];
         let kind = match s.seed % 6 {
@@ -478,12 +478,12 @@ fn element_wise_operations_agree_on_every_level() {
                 OpKind::Dequantize { dst: result(EType::F32), src: a, quant: q }
             }
             4 => {
-                use rcar_iss::isa::Float1::{Abs, Ceil, Exp, Floor, Neg, Round, Sigmoid, Sqrt};
+                use rcar_iss::internals::isa::Float1::{Abs, Ceil, Exp, Floor, Neg, Round, Sigmoid, Sqrt};
                 let op = [Neg, Abs, Sqrt, Exp, Sigmoid, Floor, Ceil, Round][usize::from(s.picks[0] % 8)];
                 OpKind::F1 { dst: result(EType::F32), src: floats[0], op }
             }
             _ => {
-                use rcar_iss::isa::Float2::{Add, Div, Max, Min, Mul, Pow, Sub};
+                use rcar_iss::internals::isa::Float2::{Add, Div, Max, Min, Mul, Pow, Sub};
                 let op = [Add, Sub, Mul, Div, Min, Max, Pow][usize::from(s.picks[0] % 7)];
                 OpKind::F2 { dst: result(EType::F32), a: floats[0], b: floats[1], op }
             }
@@ -502,7 +502,7 @@ fn sums_products_tables_and_pools_agree_on_every_level() {
         let b = tensor(Space::Spm, pick(1), SECOND, dims, zero_point(pick(1), s.picks[2]));
         let dst = tensor(Space::Spm, pick(2), 1 << 16, dims, 1);
         let mut q = quant(&s, pick(2));
-        q.mode = rcar_iss::isa::QuantMode::Tensor;
+        q.mode = rcar_iss::internals::isa::QuantMode::Tensor;
         let kind = match s.picks[3] % 5 {
             0 => OpKind::Add { dst, a, b, quant: q },
             1 => OpKind::Mul { dst, a, b, quant: q },

@@ -1,6 +1,6 @@
 //! `src/numeric` against ONNX Runtime, case by case: `tests/golden/numeric.py` wrote the cases.
 
-use rcar_iss::numeric::{self, AddCoefficients, Average, MulCoefficients, Rescale};
+use rcar_iss::internals::numeric::{self, AddCoefficients, Average, MulCoefficients, Rescale};
 use serde_json::Value;
 
 const U8: [i32; 2] = [0, 255];

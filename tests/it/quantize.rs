@@ -5,14 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use prost::Message;
-use rcar_iss::compiler::{self, CompileOptions};
-use rcar_iss::float::{Engine, FloatRunner};
-use rcar_iss::machine::Machine;
-use rcar_iss::onnx::proto::ModelProto;
-use rcar_iss::onnx::{self, ImportOptions, LoadedModel};
-use rcar_iss::quantize::{self, Choice, Cleaned, Input, Method, Places, Width, surgery};
-use rcar_iss::sim::{EngineKind, Limits, Loaded, Session};
-use rcar_iss::tensor_file::{Element, TensorData};
+use rcar_iss::internals::compiler::{self, CompileOptions};
+use rcar_iss::internals::float::{Engine, FloatRunner};
+use rcar_iss::internals::machine::Machine;
+use rcar_iss::internals::onnx::proto::ModelProto;
+use rcar_iss::internals::onnx::{self, ImportOptions, LoadedModel};
+use rcar_iss::internals::quantize::{self, Choice, Cleaned, Input, Method, Places, Width, surgery};
+use rcar_iss::internals::sim::{EngineKind, Limits, Loaded, Session};
+use rcar_iss::internals::tensor_file::{Element, TensorData};
 
 pub(crate) fn float_model() -> ModelProto {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs/digit_cnn/float.onnx");

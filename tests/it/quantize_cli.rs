@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use rcar_iss::tensor_file::{self, Element, TensorData};
+use rcar_iss::internals::tensor_file::{self, Element, TensorData};
 
 fn rcar(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_rcar-iss"))
@@ -225,7 +225,7 @@ fn tune_reaches_a_share_of_right_classes() {
 fn inputs_of_integers_and_flags_are_read_as_such() {
     use crate::small::{Small, floats, noise};
     use prost::Message;
-    use rcar_iss::onnx::proto::type_proto::Value;
+    use rcar_iss::internals::onnx::proto::type_proto::Value;
 
     let dir = crate::scratch("quantize_integers");
     let path = |name: &str| dir.join(name).to_string_lossy().into_owned();

@@ -1,7 +1,7 @@
 //! Quantized networks compute what the float ones do, whatever form these have.
 
-use rcar_iss::onnx::proto::tensor_proto::DataType;
-use rcar_iss::quantize::{self, Choice, Method};
+use rcar_iss::internals::onnx::proto::tensor_proto::DataType;
+use rcar_iss::internals::quantize::{self, Choice, Method};
 
 use crate::small::{Small, definitions, fidelity, floats, list, noise, quantized, real, tensor, whole};
 
@@ -171,7 +171,7 @@ fn what_is_an_output_only_is_kept() {
         .floats("w", &[4, 4], &noise(8, 16))
         .floats("anchors", &[2], &[1.0, 2.0])
         .node("MatMul", &["x", "w"], &["y"], vec![]);
-    let output = rcar_iss::onnx::proto::ValueInfoProto {
+    let output = rcar_iss::internals::onnx::proto::ValueInfoProto {
         name: Some("anchors".into()),
         ..small.graph.output[0].clone()
     };

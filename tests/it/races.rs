@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use rcar_iss::isa::{Insn, Space, Wait};
-use rcar_iss::machine::Machine;
-use rcar_iss::program::Program;
-use rcar_iss::sim::access::{Row, for_each_row};
-use rcar_iss::sim::control::{ControlCore, Sink};
-use rcar_iss::sim::{Decoded, FaultKind, Limits, LoadError, Loaded, QueueOp};
+use rcar_iss::internals::isa::{Insn, Space, Wait};
+use rcar_iss::internals::machine::Machine;
+use rcar_iss::internals::program::Program;
+use rcar_iss::internals::sim::access::{Row, for_each_row};
+use rcar_iss::internals::sim::control::{ControlCore, Sink};
+use rcar_iss::internals::sim::{Decoded, FaultKind, Limits, LoadError, Loaded, QueueOp};
 
 use crate::random::build::{self, Random};
 
@@ -170,9 +170,9 @@ fn no_conditions_make_a_deadlock() {
         for word in &mut program.code {
             let insn = Insn::decode(*word).unwrap();
             let mut cond = || {
-                let queue = random.pick(&rcar_iss::isa::Queue::ALL);
+                let queue = random.pick(&rcar_iss::internals::isa::Queue::ALL);
                 let back = if random.within(0, 3) == 0 { random.within(0, 256) } else { random.within(0, 3) };
-                Some(rcar_iss::isa::Cond { queue, back: back as u8 })
+                Some(rcar_iss::internals::isa::Cond { queue, back: back as u8 })
             };
             if let Some(changed) = insn.with_wait(Wait([cond(), cond()])) {
                 *word = changed.encode();

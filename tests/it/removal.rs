@@ -4,12 +4,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rcar_iss::compiler::{self, CompileOptions};
-use rcar_iss::isa::{Insn, Queue};
-use rcar_iss::machine::Machine;
-use rcar_iss::onnx::{self, ImportOptions, LoadedModel, Observe};
-use rcar_iss::program::{Program, Role};
-use rcar_iss::sim::{EngineKind, Limits, Loaded, Memory, Observer, Session};
+use rcar_iss::internals::compiler::{self, CompileOptions};
+use rcar_iss::internals::isa::{Insn, Queue};
+use rcar_iss::internals::machine::Machine;
+use rcar_iss::internals::onnx::{self, ImportOptions, LoadedModel, Observe};
+use rcar_iss::internals::program::{Program, Role};
+use rcar_iss::internals::sim::{EngineKind, Limits, Loaded, Memory, Observer, Session};
 
 /// Compiles a model of `programs/` for a machine, everything observed.
 pub(crate) fn compile(model: &str, machine: &Machine) -> Program {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use prost::Message;
-use rcar_iss::onnx::proto::ModelProto;
+use rcar_iss::internals::onnx::proto::ModelProto;
 
 use crate::cli::fine;
 

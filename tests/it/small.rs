@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rcar_iss::float::{Collected, Engine, Stream, Threads};
-use rcar_iss::onnx::float_network;
-use rcar_iss::onnx::proto::attribute_proto::AttributeType;
-use rcar_iss::onnx::proto::tensor_proto::DataType;
-use rcar_iss::onnx::proto::{
+use rcar_iss::internals::float::{Collected, Engine, Stream, Threads};
+use rcar_iss::internals::onnx::float_network;
+use rcar_iss::internals::onnx::proto::attribute_proto::AttributeType;
+use rcar_iss::internals::onnx::proto::tensor_proto::DataType;
+use rcar_iss::internals::onnx::proto::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto,
     TypeProto, ValueInfoProto, tensor_shape_proto, type_proto,
 };
-use rcar_iss::quantize::{self, Choice, Input, Places, QuantizeError};
-use rcar_iss::tensor_file::{Element, TensorData};
+use rcar_iss::internals::quantize::{self, Choice, Input, Places, QuantizeError};
+use rcar_iss::internals::tensor_file::{Element, TensorData};
 
 /// A network under construction: input `x`, output `y`, both f32.
 pub(crate) struct Small {

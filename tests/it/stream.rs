@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rcar_iss::float::{Collected, Engine, FloatRunner, Kept, Network, Stream, Threads};
-use rcar_iss::onnx::{self, LoadedModel};
-use rcar_iss::quantize::{self, Places};
-use rcar_iss::tensor_file::{Element, TensorData};
+use rcar_iss::internals::float::{Collected, Engine, FloatRunner, Kept, Network, Stream, Threads};
+use rcar_iss::internals::onnx::{self, LoadedModel};
+use rcar_iss::internals::quantize::{self, Places};
+use rcar_iss::internals::tensor_file::{Element, TensorData};
 
 fn digit() -> TensorData {
     let pixel = |i: usize| ((i * 37 % 101) as f32 - 50.0) / 25.0;

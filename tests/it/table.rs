@@ -3,15 +3,15 @@
 
 use std::collections::BTreeSet;
 
-use rcar_iss::isa::{EType, Insn, Opcode, QuantMode, Space, TensorDesc, kinds::Timing, limits};
-use rcar_iss::machine::Machine;
-use rcar_iss::program::Program;
-use rcar_iss::sim::access::{Region, for_each_region, padded_dims, span};
-use rcar_iss::sim::clock::cost::{Cost, Work};
-use rcar_iss::sim::control::{ControlCore, Sink};
-use rcar_iss::sim::op::{OpKind, QueueOp};
-use rcar_iss::sim::validate::{self, Memories};
-use rcar_iss::sim::{FaultKind, Written};
+use rcar_iss::internals::isa::{EType, Insn, Opcode, QuantMode, Space, TensorDesc, kinds::Timing, limits};
+use rcar_iss::internals::machine::Machine;
+use rcar_iss::internals::program::Program;
+use rcar_iss::internals::sim::access::{Region, for_each_region, padded_dims, span};
+use rcar_iss::internals::sim::clock::cost::{Cost, Work};
+use rcar_iss::internals::sim::control::{ControlCore, Sink};
+use rcar_iss::internals::sim::op::{OpKind, QueueOp};
+use rcar_iss::internals::sim::validate::{self, Memories};
+use rcar_iss::internals::sim::{FaultKind, Written};
 
 use crate::random::build;
 

@@ -4,10 +4,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use rcar_iss::machine::Machine;
-use rcar_iss::program::{Meta, Role};
-use rcar_iss::sim::engine::{Probe, Work};
-use rcar_iss::sim::{EngineKind, GRAIN, Limits, Loaded, Memory, Observer, Sees, Session};
+use rcar_iss::internals::machine::Machine;
+use rcar_iss::internals::program::{Meta, Role};
+use rcar_iss::internals::sim::engine::{Probe, Work};
+use rcar_iss::internals::sim::{EngineKind, GRAIN, Limits, Loaded, Memory, Observer, Sees, Session};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Digests of all tensors at the end of their layers.
@@ -68,7 +68,8 @@ fn shipped_networks_give_the_same_bytes_on_any_number_of_threads() {
 #[test]
 fn a_host_layer_that_fails_ends_the_run_on_all_threads() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/programs/fault_host_failed.s");
-    let program = rcar_iss::program::text::assemble(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let program =
+        rcar_iss::internals::program::text::assemble(&std::fs::read_to_string(path).unwrap()).unwrap();
     let machine = Machine::named("rcn-m").unwrap();
     let loaded = Loaded::new(Arc::new(program), &machine, Limits::default()).unwrap();
     let fault = |session: &mut Session| session.run(&[], &mut (), &mut ()).unwrap_err();

@@ -17,16 +17,18 @@
 //! ```
 //!
 //! Behind `;; gives` stands what the passes leave, or `error:` with what is found. `RCN_BLESS=1 cargo test --test it tiles` writes
-//! that part. The form of the text is that of `--emit-tiles`; [`rcar_iss::compiler::tile::print`] says how it is read.
+//! that part. The form of the text is that of `--emit-tiles`; [`rcar_iss::internals::compiler::tile::print`] says how it is read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use rcar_iss::compiler::pipeline::{Checks, LOWERING, PASSES, Pass, Pipeline, Surroundings, up_to};
-use rcar_iss::compiler::tile::{parse, print};
-use rcar_iss::compiler::{CompileError, RULES};
-use rcar_iss::isa::Profile;
-use rcar_iss::machine::Machine;
+use rcar_iss::internals::compiler::pipeline::{
+    Checks, LOWERING, PASSES, Pass, Pipeline, Surroundings, up_to,
+};
+use rcar_iss::internals::compiler::tile::{parse, print};
+use rcar_iss::internals::compiler::{CompileError, RULES};
+use rcar_iss::internals::isa::Profile;
+use rcar_iss::internals::machine::Machine;
 
 const GIVES: &str = ";; gives\n";
 

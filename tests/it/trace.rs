@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rcar_iss::machine::Machine;
-use rcar_iss::program::Role;
-use rcar_iss::sim::{EngineKind, Limits, Loaded, Session};
-use rcar_iss::trace::export::{Format, export};
-use rcar_iss::trace::{Filter, Record, TraceReader, TraceWriter};
+use rcar_iss::internals::machine::Machine;
+use rcar_iss::internals::program::Role;
+use rcar_iss::internals::sim::{EngineKind, Limits, Loaded, Session};
+use rcar_iss::internals::trace::export::{Format, export};
+use rcar_iss::internals::trace::{Filter, Record, TraceReader, TraceWriter};
 
 /// Traces a run of the digit network; gives the program, its outputs and the file.
 fn traced(name: &str) -> (Loaded, Vec<Vec<u8>>, PathBuf) {
@@ -24,7 +24,7 @@ fn traced(name: &str) -> (Loaded, Vec<Vec<u8>>, PathBuf) {
     (loaded, outputs, path)
 }
 
-fn run(loaded: &Loaded, observer: &mut impl rcar_iss::sim::Observer) -> Vec<Vec<u8>> {
+fn run(loaded: &Loaded, observer: &mut impl rcar_iss::internals::sim::Observer) -> Vec<Vec<u8>> {
     let program = loaded.program();
     let input = program.meta.tensors.iter().find(|t| t.role == Role::Input).unwrap();
     let bytes = vec![0; input.shape.iter().product::<u64>() as usize * 4];

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use rcar_iss::compiler::CompileOptions;
-use rcar_iss::float::Engine;
-use rcar_iss::machine::Machine;
-use rcar_iss::onnx::ImportOptions;
-use rcar_iss::quantize::{self, Choice, Method, Places};
-use rcar_iss::tune::{self, Goal, Reporter, State, Task};
+use rcar_iss::internals::compiler::CompileOptions;
+use rcar_iss::internals::float::Engine;
+use rcar_iss::internals::machine::Machine;
+use rcar_iss::internals::onnx::ImportOptions;
+use rcar_iss::internals::quantize::{self, Choice, Method, Places};
+use rcar_iss::internals::tune::{self, Goal, Reporter, State, Task};
 
 use crate::quantize::{float_model, inputs};
 

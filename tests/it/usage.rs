@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use rcar_iss::tensor_file::{self, Element, TensorData};
+use rcar_iss::internals::tensor_file::{self, Element, TensorData};
 use serde::Deserialize;
 
 #[derive(Deserialize)]

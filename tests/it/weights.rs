@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rcar_iss::float::{Collected, Engine, Stream, Threads};
-use rcar_iss::onnx;
-use rcar_iss::onnx::proto::{GraphProto, ModelProto};
-use rcar_iss::quantize::{self, Calibration, Choice, Parameters, Places, WeightFormat};
+use rcar_iss::internals::float::{Collected, Engine, Stream, Threads};
+use rcar_iss::internals::onnx;
+use rcar_iss::internals::onnx::proto::{GraphProto, ModelProto};
+use rcar_iss::internals::quantize::{self, Calibration, Choice, Parameters, Places, WeightFormat};
 
 use crate::quantize::{float_model, inputs};
 

@@ -170,7 +170,7 @@ fn programs_for_two_machines_are_compared_and_scripts_may_ask_whether_they_diffe
 /// The digit network with one weight changed.
 fn changed_weight(dir: &Path) -> String {
     use prost::Message;
-    use rcar_iss::onnx::proto::ModelProto;
+    use rcar_iss::internals::onnx::proto::ModelProto;
     let mut model = ModelProto::decode(fs::read(digit("model.onnx")).unwrap().as_slice()).unwrap();
     let graph = model.graph.as_mut().unwrap();
     let weight = graph.initializer.iter_mut().find(|t| t.dims.len() == 4).unwrap();
@@ -269,8 +269,8 @@ fn negative_numbers_are_values_of_options() {
 #[test]
 fn host_layers_that_fail_name_the_node() {
     use crate::inputs_cli::{model, node, value};
-    use rcar_iss::onnx::proto::{GraphProto, TensorProto, tensor_proto::DataType};
-    use rcar_iss::tensor_file::{Element, TensorData, to_npy};
+    use rcar_iss::internals::onnx::proto::{GraphProto, TensorProto, tensor_proto::DataType};
+    use rcar_iss::internals::tensor_file::{Element, TensorData, to_npy};
     let dir = crate::scratch("words-host");
     let write = |name: &str, bytes: &[u8]| {
         fs::write(dir.join(name), bytes).unwrap();

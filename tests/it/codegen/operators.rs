@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use rcar_iss::onnx::{Role, operators};
+use rcar_iss::internals::onnx::{Role, operators};
 
 /// What the page says of a role.
 fn meaning(role: Role) -> &'static str {

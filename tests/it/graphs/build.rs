@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use rcar_iss::graph::{DType, Graph, Lut, MacEpilogue, Node, Op, Quant, Tensor, TensorId, Weights, Window};
-use rcar_iss::numeric;
+use rcar_iss::internals::graph::{
+    DType, Graph, Lut, MacEpilogue, Node, Op, Quant, Tensor, TensorId, Weights, Window,
+};
+use rcar_iss::internals::numeric;
 
 use crate::random::build::Random;
 

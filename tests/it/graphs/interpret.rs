@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::more;
-use rcar_iss::graph::{DType, Graph, MacEpilogue, Node, Op, Quant, TensorId, Weights, Window};
-use rcar_iss::numeric::{self, Average};
+use rcar_iss::internals::graph::{DType, Graph, MacEpilogue, Node, Op, Quant, TensorId, Weights, Window};
+use rcar_iss::internals::numeric::{self, Average};
 
 use super::rounding;
 

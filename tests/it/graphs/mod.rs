@@ -13,13 +13,13 @@ mod wider;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rcar_iss::compiler::{self, CompileError, CompileOptions, tile};
-use rcar_iss::graph::fuse::{self, FuseOptions};
-use rcar_iss::graph::{DType, Graph, TensorId, text, verify};
-use rcar_iss::isa::Profile;
-use rcar_iss::machine::Machine;
-use rcar_iss::program::{Program, TensorEntry};
-use rcar_iss::sim::{EngineKind, Limits, Loaded, Memory, Observer, Session};
+use rcar_iss::internals::compiler::{self, CompileError, CompileOptions, tile};
+use rcar_iss::internals::graph::fuse::{self, FuseOptions};
+use rcar_iss::internals::graph::{DType, Graph, TensorId, text, verify};
+use rcar_iss::internals::isa::Profile;
+use rcar_iss::internals::machine::Machine;
+use rcar_iss::internals::program::{Program, TensorEntry};
+use rcar_iss::internals::sim::{EngineKind, Limits, Loaded, Memory, Observer, Session};
 
 use crate::random::build::Random;
 
@@ -96,7 +96,7 @@ fn check(graph: &Graph, compiled: &Graph, machine: &Machine, seed: u64) -> Resul
         return Err(format!("the tiled operations differ after a trip through text:\n{printed}"));
     }
     if setting("RCN_GRAPH").is_some() {
-        println!("{printed}\n{}", rcar_iss::program::text::disassemble(&compiled.program));
+        println!("{printed}\n{}", rcar_iss::internals::program::text::disassemble(&compiled.program));
     }
     let program = Arc::new(compiled.program);
     let loaded = Loaded::new(program.clone(), machine, Limits::default()).map_err(|e| e.to_string())?;

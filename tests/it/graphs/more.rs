@@ -1,7 +1,7 @@
 //! The rest of the interpreter: float expressions, copies of boxes, softmax, interpolation, products.
 
-use rcar_iss::graph::{DType, LaneStep, MacEpilogue, MoveBox, Weights, Window};
-use rcar_iss::numeric::{self, Linear};
+use rcar_iss::internals::graph::{DType, LaneStep, MacEpilogue, MoveBox, Weights, Window};
+use rcar_iss::internals::numeric::{self, Linear};
 
 use super::interpret::{Values, View, broadcast_index, finish, range, weight};
 

@@ -2,9 +2,9 @@
 
 use std::cell::Cell;
 
-use rcar_iss::graph::Quant;
-use rcar_iss::isa::Profile;
-use rcar_iss::numeric::{self, AddCoefficients, AddRescales, MulCoefficients, Rescale};
+use rcar_iss::internals::graph::Quant;
+use rcar_iss::internals::isa::Profile;
+use rcar_iss::internals::numeric::{self, AddCoefficients, AddRescales, MulCoefficients, Rescale};
 
 thread_local! {
     static PROFILE: Cell<Profile> = const { Cell::new(Profile::Onnx) };

@@ -1,9 +1,9 @@
 //! More operators for random graphs: float expressions, copies of boxes, softmax, interpolation, products, transposed
 //! convolutions, tensors of 16 bits.
 
-use rcar_iss::graph::{DType, LaneStep, MoveAxis, MoveBox, Op, Tensor, TensorId, Window};
-use rcar_iss::isa::{Float1, Float2};
-use rcar_iss::numeric::{Coordinates, linear};
+use rcar_iss::internals::graph::{DType, LaneStep, MoveAxis, MoveBox, Op, Tensor, TensorId, Window};
+use rcar_iss::internals::isa::{Float1, Float2};
+use rcar_iss::internals::numeric::{Coordinates, linear};
 
 use super::build::GraphBuilder;
 

@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use rcar_iss::dtype::DType;
-use rcar_iss::isa::{
+use rcar_iss::internals::dtype::DType;
+use rcar_iss::internals::isa::{
     AvgFlags, BlockGrid, Cond, EType, Float1, Float2, Fold, Insn, MacFlags, Opcode, Profile, QField, QReg,
     QuantDesc, QuantMode, Queue, RedFlags, Space, TField, TReg, TensorDesc, Unit, WField, WReg, Wait,
     WindowDesc, XReg,
 };
-use rcar_iss::machine::Machine;
-use rcar_iss::program::{
+use rcar_iss::internals::machine::Machine;
+use rcar_iss::internals::program::{
     CodeRange, HostEntry, HostTensor, Layer, MachineId, Meta, Program, Role, TensorEntry,
 };
 
@@ -891,7 +891,7 @@ impl Builder {
             role: Role::Input,
             dtype: DType::U8,
             shape: vec![16],
-            place: rcar_iss::program::Place {
+            place: rcar_iss::internals::program::Place {
                 address: WRITABLE as u64,
                 dims: vec![16],
                 strides: vec![1],

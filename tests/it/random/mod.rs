@@ -13,14 +13,14 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
-use rcar_iss::isa::{Opcode, Space};
-use rcar_iss::kernels::cpu::Level;
-use rcar_iss::machine::Machine;
-use rcar_iss::program::{HostEntry, Program};
-use rcar_iss::sim::clock::ClockReport;
-use rcar_iss::sim::engine::Engine;
-use rcar_iss::sim::engine::fast::Fast;
-use rcar_iss::sim::{
+use rcar_iss::internals::isa::{Opcode, Space};
+use rcar_iss::internals::kernels::cpu::Level;
+use rcar_iss::internals::machine::Machine;
+use rcar_iss::internals::program::{HostEntry, Program};
+use rcar_iss::internals::sim::clock::ClockReport;
+use rcar_iss::internals::sim::engine::Engine;
+use rcar_iss::internals::sim::engine::fast::Fast;
+use rcar_iss::internals::sim::{
     Decoded, Fault, FaultKind, HostRuntime, HostValue, Limits, Loaded, Observer, RunError, Session,
 };
 
@@ -45,7 +45,7 @@ struct Retired<'a> {
 }
 
 impl Observer for Retired<'_> {
-    fn retire(&mut self, pc: u32, _: u64, _: Option<rcar_iss::sim::Written>) {
+    fn retire(&mut self, pc: u32, _: u64, _: Option<rcar_iss::internals::sim::Written>) {
         self.seen.insert(self.loaded.code()[pc as usize].opcode().info().opcode);
     }
 }
@@ -193,8 +193,9 @@ fn build(seed: u64, length: usize) -> (Program, Machine) {
 fn engines_agree_on_random_programs() {
     if let Some(seed) = setting("RCN_SEED") {
         let (program, machine) = build(seed, setting("RCN_LENGTH").unwrap_or(8) as usize);
-        let code = Program { constants: rcar_iss::program::Constants::default(), ..program.clone() };
-        println!("{}", rcar_iss::program::text::disassemble(&code));
+        let code =
+            Program { constants: rcar_iss::internals::program::Constants::default(), ..program.clone() };
+        println!("{}", rcar_iss::internals::program::text::disassemble(&code));
         check(program, &machine, &mut BTreeSet::new()).unwrap();
         return;
     }

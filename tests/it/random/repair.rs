@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use rcar_iss::isa::{Cond, Insn, Queue, Wait};
-use rcar_iss::machine::Machine;
-use rcar_iss::program::Program;
-use rcar_iss::sim::{FaultKind, Limits, LoadError, Loaded};
+use rcar_iss::internals::isa::{Cond, Insn, Queue, Wait};
+use rcar_iss::internals::machine::Machine;
+use rcar_iss::internals::program::Program;
+use rcar_iss::internals::sim::{FaultKind, Limits, LoadError, Loaded};
 
 use super::build::Random;
 

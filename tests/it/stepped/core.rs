@@ -1,10 +1,10 @@
 //! The control core: what it executes, in order. From the manual's text.
 
-use rcar_iss::isa::{
+use rcar_iss::internals::isa::{
     Insn, QField, QReg, QuantDesc, TField, TReg, TensorDesc, WField, WReg, WindowDesc, XReg,
 };
-use rcar_iss::machine::Machine;
-use rcar_iss::program::Program;
+use rcar_iss::internals::machine::Machine;
+use rcar_iss::internals::program::Program;
 
 use super::work::{Work, work};
 

@@ -6,8 +6,8 @@ mod work;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use rcar_iss::machine::Machine;
-use rcar_iss::program::Program;
+use rcar_iss::internals::machine::Machine;
+use rcar_iss::internals::program::Program;
 
 use self::core::{Action, Op, actions};
 use work::{Port, Time};

@@ -3,8 +3,10 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use rcar_iss::isa::{Insn, MacFlags, Profile, QuantDesc, QuantMode, RedFlags, Space, TensorDesc, WindowDesc};
-use rcar_iss::machine::Machine;
+use rcar_iss::internals::isa::{
+    Insn, MacFlags, Profile, QuantDesc, QuantMode, RedFlags, Space, TensorDesc, WindowDesc,
+};
+use rcar_iss::internals::machine::Machine;
 
 use super::core::Registers;
 
