@@ -1,8 +1,26 @@
 //! `rcar-iss`: compiler and bit-exact simulator for RCN, a modeled integer accelerator.
 //!
-//! The way of a network: [`onnx::import()`] → [`compiler::compile`] → [`sim::Loaded::new`] → [`sim::Session::run`]. Programs
-//! are [`program::Program`]s, files of them ELF, their text assembly; machines are [`machine::Machine`]s. `ARCHITECTURE.md`
-//! says how the parts depend on each other.
+//! From a quantized ONNX model to numbers and cycles:
+//!
+//! ```no_run
+//! use rcar_iss::options::{Compile, Import, Limits};
+//! use rcar_iss::{Machine, Model, Tensor};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let graph = Model::open("net.onnx")?.import(&Import::new())?;
+//! let program = graph.compile(&Machine::named("rcn-m")?, &Compile::new())?;
+//! let loaded = program.load(Limits::default())?;
+//! println!("{} cycles", loaded.cycles());
+//!
+//! let image = Tensor::new(&[1, 3, 224, 224], &vec![0.5_f32; 3 * 224 * 224])?;
+//! let outputs = loaded.session().run(&[("image", &image)])?;
+//! println!("{:?}", outputs["scores"].values::<f32>());
+//! # Ok(()) }
+//! ```
+//!
+//! Each step is a type that owns what it needs: a [`Model`] is imported to a [`Graph`], compiled for a [`Machine`] to a
+//! [`Program`], checked and timed as a [`Loaded`], and run in a [`Session`]. [`data`] is what goes in and comes out, [`options`] what
+//! may be said about the steps, [`observe`] what a run shows, [`error`] what may go wrong, a type for each stage.
 
 mod analysis;
 mod cli;
@@ -10,6 +28,7 @@ mod compiler;
 mod dtype;
 mod dump;
 mod explain;
+mod face;
 mod files;
 mod float;
 mod graph;
@@ -30,6 +49,47 @@ mod sim;
 mod tensor_file;
 mod trace;
 mod tune;
+
+pub use face::{Graph, Loaded, Model, Program, Session};
+pub use machine::Machine;
+pub use tensor_file::TensorData as Tensor;
+
+/// What goes into a run and comes out of it.
+pub mod data {
+    pub use crate::face::{Layer, Outputs, Port};
+    pub use crate::tensor_file::{Element, Npz, Number, parse, read, to_npy, to_npz, write};
+}
+
+/// What may be said about each step.
+pub mod options {
+    pub use crate::face::{Compile, Import, SessionBuilder};
+    pub use crate::float::Engine as FloatEngine;
+    pub use crate::isa::Profile as Rounding;
+    pub use crate::kernels::cpu::Level as Kernels;
+    pub use crate::sim::{EngineKind as Engine, Limits};
+}
+
+/// What a run shows: instructions, the ends of layers, cycles.
+pub mod observe {
+    pub use crate::isa::{Queue, Space};
+    pub use crate::profile::Profile;
+    pub use crate::sim::{Memory, Observer, QueueOp, RegisterFile, Sees, Written};
+}
+
+/// What may go wrong: a type for each stage.
+pub mod error {
+    pub use crate::compiler::CompileError;
+    pub use crate::explain::Failure as Explanation;
+    pub use crate::face::RunError;
+    pub use crate::files::FileError;
+    pub use crate::float::RuntimeError;
+    pub use crate::machine::MachineError;
+    pub use crate::onnx::{ImportError, LoadError as ModelError};
+    pub use crate::program::elf::ProgramFileError;
+    pub use crate::program::text::AsmErrors;
+    pub use crate::sim::{Fault, LoadError};
+    pub use crate::tensor_file::TensorFileError;
+}
 
 /// What this crate is made of, for its own command line, tests and benches. None of it is stable: it changes from one
 /// version to the next without notice.

@@ -6,6 +6,7 @@ mod data;
 mod error;
 mod npz;
 mod read;
+mod values;
 mod write;
 
 pub use convert::ConvertError;
@@ -13,4 +14,5 @@ pub use data::{Element, TensorData};
 pub use error::TensorFileError;
 pub use npz::{Npz, to_npz};
 pub use read::{parse, read};
+pub use values::Number;
 pub use write::{to_npy, write};

@@ -10,7 +10,9 @@ mod compare;
 mod damage;
 mod diagnose;
 mod dump;
+
 mod elf;
+mod face;
 mod files;
 mod float_forms;
 mod floats;

@@ -39,7 +39,7 @@ pub(crate) fn portable(model: &mut ModelProto) -> Result<bool, String> {
     Ok(pass.changed)
 }
 
-/// The lines of the table of what the float library is held to ([`held`]) that a model leans on; none if it is not held
+/// The lines of the table of what the float library is held to (`held`) that a model leans on; none if it is not held
 /// to all of it.
 #[must_use]
 pub fn leans_on(model: &ModelProto) -> Option<BTreeSet<String>> {

@@ -1,0 +1,50 @@
+//! The integer graph.
+
+use std::fmt;
+
+use super::{Compile, Program};
+use crate::compiler::{self, CompileError, CompileOptions};
+use crate::graph;
+use crate::machine::Machine;
+use crate::profile::Profile;
+
+/// The integer graph of a quantized model; its text (`Display`) shows operators, scales and zero points.
+#[derive(Debug, Clone)]
+pub struct Graph {
+    pub(super) graph: graph::Graph,
+    /// What the model and its import say about compilation.
+    pub(super) options: CompileOptions,
+}
+
+impl Graph {
+    /// The name of the network.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.graph.name
+    }
+
+    /// Compiles the graph for a machine.
+    ///
+    /// # Errors
+    /// The layer that cannot be compiled, and why.
+    pub fn compile(&self, machine: &Machine, options: &Compile) -> Result<Program, CompileError> {
+        let options = CompileOptions { dense_weights: options.dense_weights, ..self.options.clone() };
+        let program = compiler::compile(&self.graph, machine, &options)?.program;
+        Ok(Program::of(program, Some(machine.clone())))
+    }
+
+    /// Cycles by the closed form, without compiling: quick, for comparing machines.
+    ///
+    /// # Errors
+    /// The layer that cannot be compiled, and why.
+    pub fn estimate(&self, machine: &Machine) -> Result<Profile, CompileError> {
+        let estimate = compiler::estimate::estimate(&self.graph, machine, &self.options)?;
+        Ok(Profile::estimated(&self.graph.name, machine, &estimate))
+    }
+}
+
+impl fmt::Display for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&graph::text::print(&self.graph))
+    }
+}

@@ -1,0 +1,21 @@
+//! The library's face: what an embedder holds.
+//!
+//! Each step of a network's way is a type that owns what it needs and is made by the one before it: a [`Model`] is imported to a
+//! [`Graph`], compiled to a [`Program`], loaded as a [`Loaded`] and run in a [`Session`]. They are thin: what they do is done
+//! in the modules below, which may change; these may not.
+
+mod graph;
+mod loaded;
+mod model;
+mod options;
+mod outputs;
+mod program;
+mod session;
+
+pub use graph::Graph;
+pub use loaded::{Layer, Loaded, Port};
+pub use model::Model;
+pub use options::{Compile, Import};
+pub use outputs::Outputs;
+pub use program::Program;
+pub use session::{RunError, Session, SessionBuilder};

@@ -1,0 +1,104 @@
+//! A compiled program.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Loaded;
+use crate::machine::Machine;
+use crate::program;
+use crate::program::elf::ProgramFileError;
+use crate::program::text::{self, AsmErrors};
+use crate::sim::{self, Limits, LoadError};
+
+/// A compiled program: instructions, constants and tables. A clone is the same program once more, without a copy.
+#[derive(Debug, Clone)]
+pub struct Program {
+    program: Arc<program::Program>,
+    /// The one that it was compiled for, where that is known.
+    machine: Option<Machine>,
+}
+
+impl Program {
+    pub(super) fn of(program: program::Program, machine: Option<Machine>) -> Program {
+        Program { program: Arc::new(program), machine }
+    }
+
+    /// Opens a program file (ELF).
+    ///
+    /// # Errors
+    /// The file cannot be read, or is no program.
+    pub fn open(path: impl AsRef<Path>) -> Result<Program, ProgramFileError> {
+        Ok(Program::of(program::Program::read_file(path.as_ref())?, None))
+    }
+
+    /// A program file in memory.
+    ///
+    /// # Errors
+    /// The bytes are no program.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Program, ProgramFileError> {
+        Ok(Program::of(program::Program::from_bytes(bytes)?, None))
+    }
+
+    /// Assembles text.
+    ///
+    /// # Errors
+    /// What is wrong, with lines and columns.
+    pub fn assemble(source: &str) -> Result<Program, AsmErrors> {
+        Ok(Program::of(text::assemble(source)?, None))
+    }
+
+    /// The program as text; it can be [assembled](Program::assemble) again.
+    #[must_use]
+    pub fn disassemble(&self) -> String {
+        text::disassemble(&self.program)
+    }
+
+    /// Writes a program file.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), ProgramFileError> {
+        self.program.write_file(path.as_ref())
+    }
+
+    /// The program as a file in memory.
+    ///
+    /// # Errors
+    /// A table is too large for the format.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, ProgramFileError> {
+        self.program.to_bytes()
+    }
+
+    /// The name of the network.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.program.meta.name
+    }
+
+    /// The name of the machine that it was compiled for.
+    #[must_use]
+    pub fn machine(&self) -> &str {
+        &self.program.meta.machine.name
+    }
+
+    /// Checks everything that the program will do, and counts its cycles: on the machine that it was compiled for, or for one
+    /// that was opened from a file, on the shipped machine of that name.
+    ///
+    /// # Errors
+    /// The program does not fit the machine, or does something illegal: instruction, layer, and what.
+    pub fn load(&self, limits: Limits) -> Result<Loaded, LoadError> {
+        let machine = match &self.machine {
+            Some(machine) => machine.clone(),
+            None => Machine::named(self.machine()).map_err(|e| LoadError::Refused(e.to_string()))?,
+        };
+        self.load_on(&machine, limits)
+    }
+
+    /// The same on a machine from a file of one's own: the one that it was compiled for.
+    ///
+    /// # Errors
+    /// As [`Program::load`].
+    pub fn load_on(&self, machine: &Machine, limits: Limits) -> Result<Loaded, LoadError> {
+        Ok(Loaded(sim::Loaded::new(Arc::clone(&self.program), machine, limits)?))
+    }
+}

@@ -1,0 +1,213 @@
+//! The library's face: what an embedder holds, and the programs in `examples/`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rcar_iss::error::RunError;
+use rcar_iss::observe::{Memory, Observer, QueueOp, Sees};
+use rcar_iss::options::{Compile, Engine, Import, Limits};
+use rcar_iss::{Loaded, Machine, Model, Program, Session, Tensor};
+
+const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/programs/digit_cnn/model.onnx");
+
+/// The names that `src/lib.rs` gives to embedders, one on a line; those of a module behind its name.
+fn names(source: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut module: Option<&str> = None;
+    // Behind it stands what is for ourselves.
+    let face = source.split("#[doc(hidden)]").next().unwrap();
+    for line in face.lines() {
+        let text = line.trim();
+        if let Some(rest) = line.strip_prefix("pub mod ") {
+            module = rest.strip_suffix(" {");
+            found.push(module.unwrap_or(rest).to_string());
+        } else if line == "}" {
+            module = None;
+        } else if let Some(used) = text.strip_prefix("pub use ") {
+            let used = used.trim_end_matches(';');
+            let list = used.split_once('{').map_or(used, |(_, list)| list.trim_end_matches('}'));
+            for name in list.split(',').map(str::trim) {
+                let name = name.rsplit("::").next().unwrap_or(name);
+                let name = name.rsplit(" as ").next().unwrap_or(name);
+                found.push(module.map_or_else(|| name.to_string(), |m| format!("{m}::{name}")));
+            }
+        } else if text.starts_with("pub ") {
+            found.push(text.to_string());
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn the_face_is_what_it_is_said_to_be() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let source = std::fs::read_to_string(root.join("src/lib.rs")).unwrap();
+    let found = names(&source);
+    let path = root.join("tests/golden/face.txt");
+    let text = found.join("\n") + "\n";
+    if std::env::var_os("RCN_BLESS").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let known = std::fs::read_to_string(&path).unwrap();
+    let differs: Vec<&str> = text.lines().filter(|l| !known.lines().any(|k| k == *l)).collect();
+    let missing: Vec<&str> = known.lines().filter(|k| !text.lines().any(|l| l == *k)).collect();
+    assert!(
+        differs.is_empty() && missing.is_empty(),
+        "the library's face has changed: new {differs:?}, gone {missing:?}\n\
+         If embedders are to see that: RCN_BLESS=1 cargo test --test it face"
+    );
+    let top: Vec<&String> = found.iter().filter(|n| !n.contains("::")).collect();
+    let hidden = source.contains("#[doc(hidden)]\npub mod internals {");
+    assert!(top.len() <= 12 && hidden, "at most a dozen names beside the hidden `internals`, not {top:?}");
+}
+
+fn loaded(options: &Import) -> Loaded {
+    let graph = Model::open(MODEL).unwrap().import(options).unwrap();
+    let program = graph.compile(&Machine::named("rcn-s").unwrap(), &Compile::new()).unwrap();
+    program.load(Limits::default()).unwrap()
+}
+
+fn digit() -> Tensor {
+    let values: Vec<f32> = (0..784).map(|i| (i * 7919 % 255) as f32 / 255.0).collect();
+    Tensor::new(&[1, 1, 28, 28], &values).unwrap()
+}
+
+#[test]
+fn both_engines_give_every_tensor_alike_and_files_change_nothing() {
+    let loaded = loaded(&Import::new().keep_all());
+    let names: Vec<String> = loaded.tensors().into_iter().map(|t| t.name).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    assert!(names.len() > 10, "{names:?}");
+    let digit = digit();
+    let given = [("input", &digit)];
+    let all = loaded.session().run_for(&names, &given).unwrap();
+    assert_eq!(all.iter().map(|(name, _)| name).collect::<Vec<_>>(), names);
+    let mut reference = loaded.session_builder().engine(Engine::Reference).build();
+    assert!(reference.run_for(&names, &given).unwrap() == all, "the reference engine differs");
+    let outputs = loaded.session_builder().threads(2).build().run(&given).unwrap();
+    assert_eq!(outputs["output"], all["output"]);
+    assert_eq!(outputs["output"].values::<f32>().unwrap().len(), 10);
+
+    let machine = loaded.machine().clone();
+    let program = Model::open(MODEL).unwrap().import(&Import::new()).unwrap();
+    let program = program.compile(&machine, &Compile::new()).unwrap();
+    let text = Program::assemble(&program.disassemble()).unwrap();
+    let file = Program::from_bytes(&program.to_bytes().unwrap()).unwrap();
+    for again in [text, file] {
+        let again = again.load_on(&machine, Limits::default()).unwrap();
+        assert_eq!(again.session().run(&given).unwrap()["output"], outputs["output"]);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_an_input_is_said() {
+    let loaded = loaded(&Import::new());
+    let mut session = loaded.session();
+    let said = |result: Result<rcar_iss::data::Outputs, RunError>| result.unwrap_err().to_string();
+    let digit = digit();
+    let flat = Tensor::new(&[784], &digit.values::<f32>().unwrap()).unwrap();
+    let bytes = Tensor::new(&[1, 1, 28, 28], &[0_u8; 784]).unwrap();
+    assert_eq!(said(session.run(&[])), "no value is given for input 'input'");
+    assert_eq!(
+        said(session.run(&[("x", &digit), ("input", &digit)])),
+        "the network has no input 'x'; it has 'input'"
+    );
+    assert_eq!(
+        said(session.run(&[("input", &flat)])),
+        "input 'input' takes float32 [1, 1, 28, 28], float32 [784] is given"
+    );
+    assert_eq!(
+        said(session.run(&[("input", &bytes)])),
+        "input 'input' takes float32 [1, 1, 28, 28], uint8 [1, 1, 28, 28] is given"
+    );
+    assert_eq!(said(session.run_for(&["conv9"], &[("input", &digit)])), "the program has no tensor 'conv9'");
+    // A tensor that says a shape which its bytes do not fill.
+    let short = Tensor { bytes: vec![0; 4], ..digit.clone() };
+    assert_eq!(
+        said(session.run(&[("input", &short)])),
+        "input 'input' has 4 bytes, which do not fill float32 [1, 1, 28, 28]"
+    );
+    assert!(session.run(&[("input", &digit)]).is_ok(), "the session can be used again");
+}
+
+/// Counts instructions.
+struct Count(u64);
+
+impl Observer for Count {
+    fn sees(&self) -> Sees {
+        Sees::Operations
+    }
+
+    fn op(&mut self, _: &QueueOp, _: &Memory) {
+        self.0 += 1;
+    }
+}
+
+#[test]
+fn observers_may_be_trait_objects() {
+    let loaded = loaded(&Import::new());
+    let digit = digit();
+    let mut count = Count(0);
+    let observer: &mut dyn Observer = &mut count;
+    loaded.session().run_observed(&[("input", &digit)], observer).unwrap();
+    assert!(count.0 > 10);
+}
+
+#[test]
+fn sessions_may_be_sent_and_hold_what_they_need() {
+    fn is_sent<T: Send + 'static>(value: T) -> T {
+        value
+    }
+    let mut session: Session = is_sent(loaded(&Import::new()).session());
+    let digit = digit();
+    let here = session.run(&[("input", &digit)]).unwrap();
+    let there = std::thread::spawn(move || session.run(&[("input", &digit)]).unwrap());
+    assert_eq!(there.join().unwrap(), here);
+}
+
+/// The programs in `examples/`, which `cargo test` builds beside the tests.
+fn example(name: &str) -> Command {
+    let tests = std::env::current_exe().unwrap();
+    let program: PathBuf = tests.ancestors().nth(2).unwrap().join("examples").join(name);
+    assert!(
+        program.exists(),
+        "{} is not there: a whole `cargo test` builds it, or `cargo build --examples`",
+        program.display()
+    );
+    Command::new(program)
+}
+
+fn says(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{command:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
+    text
+}
+
+#[test]
+fn examples_are_short_and_do_what_they_say() {
+    let folder = tempfile();
+    for file in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")).unwrap() {
+        let file = file.unwrap().path();
+        let lines = std::fs::read_to_string(&file).unwrap().lines().count();
+        assert!(lines <= 40, "{}: {lines} lines", file.display());
+    }
+    assert!(says(example("run").arg(MODEL)).contains("output: f32 [1, 10] Some(["));
+    let [input, output] = ["input.npy", "out.npy"].map(|name| folder.join(name));
+    rcar_iss::data::write(&input, &digit()).unwrap();
+    says(example("dump_layer").arg(MODEL).arg(&input).arg("conv0_o_quantized").arg(&output));
+    assert_eq!(rcar_iss::data::read(&output).unwrap().shape, [1, 32, 28, 28]);
+    let cycles = says(example("two_machines").args([MODEL, "rcn-s", "rcn-l"]));
+    assert!(cycles.lines().any(|l| l.starts_with("all ")), "{cycles}");
+    let trace = says(example("mac_instructions").arg(MODEL));
+    assert!(trace.lines().count() > 3 && trace.lines().all(|l| l.contains("mac")), "{trace}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// A folder of its own.
+fn tempfile() -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("rcar-iss-face-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
