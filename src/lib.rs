@@ -76,18 +76,20 @@ pub mod observe {
     pub use crate::sim::{Memory, Observer, QueueOp, RegisterFile, Sees, Written};
 }
 
-/// What may go wrong: a type for each stage.
+/// What may go wrong: a type for each stage, and the kinds of mistakes of a stage.
 pub mod error {
-    pub use crate::compiler::CompileError;
+    pub use crate::compiler::CompileError as CompileKind;
     pub use crate::explain::Failure as Explanation;
-    pub use crate::face::RunError;
+    pub use crate::face::{
+        CompileError, ImportError, LoadError, MachineFile, OpenModel, ProgramFile, RunError,
+    };
     pub use crate::files::FileError;
     pub use crate::float::RuntimeError;
-    pub use crate::machine::MachineError;
-    pub use crate::onnx::{ImportError, LoadError as ModelError};
-    pub use crate::program::elf::ProgramFileError;
+    pub use crate::machine::MachineError as MachineKind;
+    pub use crate::onnx::{ImportError as ImportKind, LoadError as OpenModelKind};
+    pub use crate::program::elf::ProgramFileError as ProgramFileKind;
     pub use crate::program::text::AsmErrors;
-    pub use crate::sim::{Fault, LoadError};
+    pub use crate::sim::{Fault, LoadError as LoadKind};
     pub use crate::tensor_file::TensorFileError;
 }
 

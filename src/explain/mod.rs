@@ -51,6 +51,24 @@ impl Failure {
         Failure::new(INPUT, format!("'{}'", path.display())).why(why)
     }
 
+    /// What failed, and where.
+    #[must_use]
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// Why, if that is known.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        self.why.as_deref()
+    }
+
+    /// What to do next, if there is advice.
+    #[must_use]
+    pub fn advice(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
+
     /// Says why.
     #[must_use]
     pub fn why(mut self, why: &impl std::fmt::Display) -> Failure {

@@ -1,9 +1,11 @@
 //! The integer graph.
 
 use std::fmt;
+use std::path::PathBuf;
 
+use super::error;
 use super::{Compile, Program};
-use crate::compiler::{self, CompileError, CompileOptions};
+use crate::compiler::{self, CompileOptions};
 use crate::graph;
 use crate::machine::Machine;
 use crate::profile::Profile;
@@ -12,6 +14,8 @@ use crate::profile::Profile;
 #[derive(Debug, Clone)]
 pub struct Graph {
     pub(super) graph: graph::Graph,
+    /// The model's file, for messages.
+    pub(super) path: PathBuf,
     /// What the model and its import say about compilation.
     pub(super) options: CompileOptions,
 }
@@ -27,18 +31,21 @@ impl Graph {
     ///
     /// # Errors
     /// The layer that cannot be compiled, and why.
-    pub fn compile(&self, machine: &Machine, options: &Compile) -> Result<Program, CompileError> {
+    pub fn compile(&self, machine: &Machine, options: &Compile) -> Result<Program, error::Compile> {
         let options = CompileOptions { dense_weights: options.dense_weights, ..self.options.clone() };
-        let program = compiler::compile(&self.graph, machine, &options)?.program;
-        Ok(Program::of(program, Some(machine.clone())))
+        let program = compiler::compile(&self.graph, machine, &options)
+            .map_err(error::Compile::of(&self.path))?
+            .program;
+        Ok(Program::of(program, Some(machine.clone()), &self.path))
     }
 
     /// Cycles by the closed form, without compiling: quick, for comparing machines.
     ///
     /// # Errors
     /// The layer that cannot be compiled, and why.
-    pub fn estimate(&self, machine: &Machine) -> Result<Profile, CompileError> {
-        let estimate = compiler::estimate::estimate(&self.graph, machine, &self.options)?;
+    pub fn estimate(&self, machine: &Machine) -> Result<Profile, error::Compile> {
+        let estimate = compiler::estimate::estimate(&self.graph, machine, &self.options);
+        let estimate = estimate.map_err(error::Compile::of(&self.path))?;
         Ok(Profile::estimated(&self.graph.name, machine, &estimate))
     }
 }

@@ -1,14 +1,14 @@
 //! A compiled program.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Loaded;
+use super::error;
 use crate::machine::Machine;
 use crate::program;
-use crate::program::elf::ProgramFileError;
 use crate::program::text::{self, AsmErrors};
-use crate::sim::{self, Limits, LoadError};
+use crate::sim::{self, Limits};
 
 /// A compiled program: instructions, constants and tables. A clone is the same program once more, without a copy.
 #[derive(Debug, Clone)]
@@ -16,27 +16,33 @@ pub struct Program {
     program: Arc<program::Program>,
     /// The one that it was compiled for, where that is known.
     machine: Option<Machine>,
+    /// Where it came from, for messages.
+    path: PathBuf,
 }
 
 impl Program {
-    pub(super) fn of(program: program::Program, machine: Option<Machine>) -> Program {
-        Program { program: Arc::new(program), machine }
+    pub(super) fn of(program: program::Program, machine: Option<Machine>, path: &Path) -> Program {
+        Program { program: Arc::new(program), machine, path: path.to_path_buf() }
     }
 
     /// Opens a program file (ELF).
     ///
     /// # Errors
     /// The file cannot be read, or is no program.
-    pub fn open(path: impl AsRef<Path>) -> Result<Program, ProgramFileError> {
-        Ok(Program::of(program::Program::read_file(path.as_ref())?, None))
+    pub fn open(path: impl AsRef<Path>) -> Result<Program, error::ProgramFile> {
+        let path = path.as_ref();
+        let program = program::Program::read_file(path).map_err(error::ProgramFile::of(path))?;
+        Ok(Program::of(program, None, path))
     }
 
     /// A program file in memory.
     ///
     /// # Errors
     /// The bytes are no program.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Program, ProgramFileError> {
-        Ok(Program::of(program::Program::from_bytes(bytes)?, None))
+    pub fn from_bytes(bytes: &[u8]) -> Result<Program, error::ProgramFile> {
+        let path = Path::new("program");
+        let program = program::Program::from_bytes(bytes).map_err(error::ProgramFile::of(path))?;
+        Ok(Program::of(program, None, path))
     }
 
     /// Assembles text.
@@ -44,7 +50,7 @@ impl Program {
     /// # Errors
     /// What is wrong, with lines and columns.
     pub fn assemble(source: &str) -> Result<Program, AsmErrors> {
-        Ok(Program::of(text::assemble(source)?, None))
+        Ok(Program::of(text::assemble(source)?, None, Path::new("program")))
     }
 
     /// The program as text; it can be [assembled](Program::assemble) again.
@@ -57,16 +63,17 @@ impl Program {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), ProgramFileError> {
-        self.program.write_file(path.as_ref())
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), error::ProgramFile> {
+        let path = path.as_ref();
+        self.program.write_file(path).map_err(error::ProgramFile::of(path))
     }
 
     /// The program as a file in memory.
     ///
     /// # Errors
     /// A table is too large for the format.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, ProgramFileError> {
-        self.program.to_bytes()
+    pub fn to_bytes(&self) -> Result<Vec<u8>, error::ProgramFile> {
+        self.program.to_bytes().map_err(error::ProgramFile::of(&self.path))
     }
 
     /// The name of the network.
@@ -86,10 +93,11 @@ impl Program {
     ///
     /// # Errors
     /// The program does not fit the machine, or does something illegal: instruction, layer, and what.
-    pub fn load(&self, limits: Limits) -> Result<Loaded, LoadError> {
+    pub fn load(&self, limits: Limits) -> Result<Loaded, error::Load> {
         let machine = match &self.machine {
             Some(machine) => machine.clone(),
-            None => Machine::named(self.machine()).map_err(|e| LoadError::Refused(e.to_string()))?,
+            None => Machine::named(self.machine())
+                .map_err(|e| error::Load::of(&self.path)(sim::LoadError::Refused(e.to_string())))?,
         };
         self.load_on(&machine, limits)
     }
@@ -98,7 +106,8 @@ impl Program {
     ///
     /// # Errors
     /// As [`Program::load`].
-    pub fn load_on(&self, machine: &Machine, limits: Limits) -> Result<Loaded, LoadError> {
-        Ok(Loaded(sim::Loaded::new(Arc::clone(&self.program), machine, limits)?))
+    pub fn load_on(&self, machine: &Machine, limits: Limits) -> Result<Loaded, error::Load> {
+        let loaded = sim::Loaded::new(Arc::clone(&self.program), machine, limits);
+        Ok(Loaded(loaded.map_err(error::Load::of(&self.path))?))
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Loaded, Outputs};
+use crate::explain::{Failure, ILLEGAL, INPUT};
 use crate::host::FloatHost;
 use crate::kernels::cpu::Level;
 use crate::program::{Role, TensorEntry};
@@ -241,6 +242,19 @@ impl Observer for Keeper<'_> {
     fn layer_end(&mut self, layer: u32, memory: &Memory) {
         for entry in self.wanted.iter().filter(|t| t.layer == Some(layer)) {
             self.kept.insert(&entry.name, tensor(entry, memory.gather(entry)));
+        }
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Failure {
+        match &error {
+            RunError::Fault(fault) => Failure::new(ILLEGAL, "the program").why(fault).fault(fault.clone()),
+            RunError::NoSuchTensor { name, known } | RunError::NoSuchInput { name, known } => {
+                Failure::usage(error.to_string()).nearest(name, known.iter().map(String::as_str))
+            }
+            RunError::Missing { .. } => Failure::usage(error.to_string()),
+            RunError::Type { .. } | RunError::Length { .. } => Failure::new(INPUT, error.to_string()),
         }
     }
 }

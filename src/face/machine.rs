@@ -1,0 +1,22 @@
+//! Machines by name, or from a file.
+
+use std::path::Path;
+
+use super::error::MachineFile;
+use crate::files;
+use crate::machine::Machine;
+
+impl Machine {
+    /// A machine: of a file if the path is one or looks like one (`fast.toml`), else the shipped one of that name.
+    ///
+    /// # Errors
+    /// There is no such machine or file, or a field of the file is wrong.
+    pub fn open(name_or_path: impl AsRef<Path>) -> Result<Machine, MachineFile> {
+        let path = name_or_path.as_ref();
+        let looks_like_a_file = path.extension().is_some() || path.components().count() > 1;
+        if looks_like_a_file || path.is_file() {
+            return Machine::parse(&files::read_text(path)?).map_err(MachineFile::of(path));
+        }
+        Machine::named(&path.to_string_lossy()).map_err(MachineFile::of(path))
+    }
+}
