@@ -181,7 +181,10 @@ impl Image {
                 for (x, to) in middle.chunks_exact_mut(pixel).enumerate() {
                     let from = from.get(x * pitch..x * pitch + n)?;
                     to[..n].iter_mut().zip(from).for_each(|(t, f)| *t = f ^ flip);
-                    to[n..].fill(zero);
+                    // Most pixels miss nothing, and there are many of them.
+                    if n < pixel {
+                        to[n..].fill(zero);
+                    }
                 }
             }
         }
