@@ -34,11 +34,13 @@ mod float;
 mod graph;
 mod host;
 mod image;
+mod inputs;
 mod isa;
 mod kernels;
 mod machine;
 mod numeric;
 mod onnx;
+mod outputs;
 mod pages;
 mod profile;
 mod program;
@@ -120,11 +122,13 @@ pub mod internals {
         graph,
         host,
         image,
+        inputs,
         isa,
         kernels,
         machine,
         numeric,
         onnx,
+        outputs,
         pages,
         profile,
         program,

@@ -43,6 +43,14 @@ pub fn time(cycles: u64, clock_mhz: u32) -> String {
     if us < 1000.0 { format!("{us:.2} us") } else { format!("{:.3} ms", us / 1000.0) }
 }
 
+/// `3 are NaN and 1 is infinite`.
+#[must_use]
+pub fn not_finite(nan: u64, infinite: u64) -> String {
+    let is = |n: u64| if n == 1 { "is" } else { "are" };
+    let parts = [(nan, "NaN"), (infinite, "infinite")].into_iter().filter(|(n, _)| *n > 0);
+    parts.map(|(n, what)| format!("{n} {} {what}", is(n))).collect::<Vec<_>>().join(" and ")
+}
+
 /// `1x3x224x224`; `scalar` for rank 0.
 pub fn shape(dims: &[u64]) -> String {
     if dims.is_empty() {

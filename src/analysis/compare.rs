@@ -13,6 +13,7 @@ use super::runs::each_run;
 use super::trial::real;
 use crate::dtype::DType;
 use crate::host::FloatHost;
+use crate::inputs::{InputError, Samples, bytes_of};
 use crate::isa::{EType, Space, TensorDesc};
 use crate::profile::{self, Profile};
 use crate::program::{Bits, Meta, Role, TensorEntry};
@@ -27,6 +28,9 @@ pub enum CompareError {
     /// The run.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// An input cannot be read.
+    #[error(transparent)]
+    Sample(#[from] InputError),
     /// The reference is of another number of inputs.
     #[error("the reference is of other inputs: {0}")]
     Inputs(Misfit),
@@ -36,14 +40,6 @@ pub enum CompareError {
         /// The first one's reason.
         example: String,
     },
-}
-
-/// The inputs of all runs.
-pub trait Inputs: Sync {
-    /// How many runs.
-    fn runs(&self) -> usize;
-    /// Name and bytes of every input of one run, row-major little-endian.
-    fn sample(&self, run: usize) -> Vec<(&str, &[u8])>;
 }
 
 /// The result, in the order of the program's layers. All figures are over all inputs.
@@ -199,15 +195,17 @@ struct OneRun {
 pub fn compare(
     loaded: &Loaded,
     reference: &Bound<'_>,
-    inputs: &dyn Inputs,
+    inputs: &dyn Samples,
     threads: usize,
     done: &(dyn Fn() + Sync),
 ) -> Result<Comparison, CompareError> {
-    let runs = inputs.runs();
+    let runs = inputs.count();
     let one = |run: usize, bounds: &BTreeMap<String, [f32; 2]>| {
-        let values = reference.values(&loaded.program().meta, (run, runs), &inputs.sample(run))?;
+        let sample = inputs.read(run)?;
+        let given = bytes_of(&sample);
+        let values = reference.values(&loaded.program().meta, (run, runs), &given)?;
         let mut session = Session::new(loaded, EngineKind::Fast);
-        let made = one_run(loaded, &mut session, run, &inputs.sample(run), &values, bounds);
+        let made = one_run(loaded, &mut session, run, &given, &values, bounds);
         done();
         made
     };

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::compare::{CompareError, Comparison, Inputs, LayerComparison};
+use super::compare::{CompareError, Comparison, LayerComparison};
 use super::diagnosis::{CalibrationRange, Diagnosis, Evidence, Finding, Inherited, Price, WideChannel};
 use super::errors::Sums;
 use super::experiment::{Experiments, Kind};
@@ -18,6 +18,7 @@ use super::runs::each_run;
 use super::verdict::{Cause, TensorTrial, Thresholds, WeightTrial, judge_tensor, judge_weights};
 use super::weights::{FloatWeights, shared_scale};
 use crate::graph::{Graph, Op, TensorId};
+use crate::inputs::{Samples, bytes_of};
 use crate::machine::Machine;
 use crate::program::Meta;
 
@@ -36,9 +37,9 @@ pub struct Case<'a> {
     /// The tables of the compared program.
     pub meta: &'a Meta,
     /// The same inputs.
-    pub inputs: &'a dyn Inputs,
+    pub inputs: &'a dyn Samples,
     /// The images that the model was calibrated with, if they are known.
-    pub calibration: Option<&'a dyn Inputs>,
+    pub calibration: Option<&'a dyn Samples>,
     /// The float network's weights by name; empty if they are not known.
     pub weights: &'a FloatWeights,
     /// Threads.
@@ -63,10 +64,10 @@ pub fn diagnose(
     for suspect in &suspects {
         experiments.plan(suspect.node, &suspect.tensors, &suspect.output);
     }
-    let runs = case.inputs.runs();
+    let runs = case.inputs.count();
     let per_run = each_run(case.threads, 0..runs, |run| {
-        let sample = case.inputs.sample(run);
-        let values = case.reference.values(case.meta, (run, runs), &sample)?;
+        let sample = case.inputs.read(run)?;
+        let values = case.reference.values(case.meta, (run, runs), &bytes_of(&sample))?;
         let sums = experiments.run(&values);
         each();
         Ok::<_, CompareError>(sums)
@@ -139,13 +140,14 @@ fn ranges(
     rows: &BTreeMap<&str, &LayerComparison>,
     read: &BTreeSet<&str>,
 ) -> Result<BTreeMap<String, TensorRanges>, CompareError> {
-    let runs = case.inputs.runs();
+    let runs = case.inputs.count();
     let watched: Vec<&LayerComparison> = read.iter().filter_map(|t| rows.get(t).copied()).collect();
     if watched.is_empty() {
         return Ok(BTreeMap::new());
     }
     let per_run = each_run(case.threads, 0..runs, |run| {
-        let values = case.reference.values(case.meta, (run, runs), &case.inputs.sample(run))?;
+        let sample = case.inputs.read(run)?;
+        let values = case.reference.values(case.meta, (run, runs), &bytes_of(&sample))?;
         let one = |row: &&LayerComparison| {
             let Some(Ok(reference)) = values.get(&row.tensor) else { return None };
             Some((
@@ -312,7 +314,7 @@ fn finish(
     let ordinary = found.ordinary.into_iter().filter(|l| !at_fault(l)).collect();
     Ok(Diagnosis {
         thresholds: *t,
-        inputs: case.inputs.runs(),
+        inputs: case.inputs.count(),
         ordinary,
         findings,
         inherited,
@@ -430,9 +432,10 @@ fn calibration(case: &Case<'_>, findings: &mut [Finding]) -> Result<(), CompareE
     if wanted.is_empty() {
         return Ok(());
     }
-    let runs = images.runs();
+    let runs = images.count();
     let per_run = each_run(case.threads, 0..runs, |run| {
-        let values = case.reference.values(case.meta, (run, runs), &images.sample(run))?;
+        let sample = images.read(run)?;
+        let values = case.reference.values(case.meta, (run, runs), &bytes_of(&sample))?;
         let extremes = wanted.iter().filter_map(|name| {
             let Some(Ok(v)) = values.get(name) else { return None };
             let (lo, hi) =

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::dump::file_name;
 use crate::onnx::proto::GraphProto;
 use crate::program::{Layer, Meta, Role, TensorEntry};
+use crate::tensor_file::file_name;
 
 /// What quantizers append to the name of a tensor; a number may follow.
 const SUFFIXES: [&str; 6] = [

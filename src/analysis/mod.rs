@@ -23,7 +23,7 @@ mod trial;
 mod verdict;
 mod weights;
 
-pub use compare::{ChannelErrors, CompareError, Comparison, Inputs, LayerComparison, compare};
+pub use compare::{ChannelErrors, CompareError, Comparison, LayerComparison, compare};
 pub use diagnose::{Case, diagnose};
 pub use diagnosis::{
     Beyond, CalibrationRange, Diagnosis, Evidence, Finding, How, Inherited, Price, WideChannel,

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::args::AsmArgs;
 use super::{Report, given, places};
 use crate::explain::{Failure, INPUT};
+use crate::files;
 use crate::program::{Program, text};
 use crate::readable;
 
@@ -18,7 +19,7 @@ pub(super) fn assemble(path: &Path) -> Result<Program, Failure> {
     })?;
     if program.meta.name.is_empty() {
         let stem = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
-        program.meta.name = if given::is_stdin(path) { "stdin".into() } else { stem };
+        program.meta.name = if files::is_stdin(path) { "stdin".into() } else { stem };
     }
     Ok(program)
 }

@@ -9,10 +9,11 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::args::BenchArgs;
-use super::picture::Pictures;
-use super::{Report, effect, input, kernels, outputs, places, source};
+use super::{Report, effect, given, inputs, kernels, places, source};
 use crate::explain::{Failure, ILLEGAL};
 use crate::host::FloatHost;
+use crate::inputs::{Samples, bytes_of};
+use crate::outputs;
 use crate::readable;
 use crate::sim::engine::{Probe, Work};
 use crate::sim::op::{OpKind, QueueOp};
@@ -27,10 +28,9 @@ pub(super) fn run(args: &BenchArgs) -> Result<Report, Failure> {
     if program.meta.hosts.is_empty() {
         effect::engine(&args.model.graph.engine, "there are no host layers")?;
     }
-    let inputs =
-        input::read(&program.meta, &args.input, &Pictures { typed: &args.pictures, model: &args.file })?;
-    if inputs.runs > 1 {
-        let why = format!("bench runs on one input, {} are given", inputs.runs);
+    let inputs = inputs::of_program(&program.meta, &args.input, &args.pictures, &args.file)?;
+    if inputs.count() > 1 {
+        let why = format!("bench runs on one input, {} are given", inputs.count());
         return Err(Failure::usage("--input")
             .why(&why)
             .help("give one array or picture; `rcar-iss run` times many"));
@@ -49,7 +49,8 @@ pub(super) fn run(args: &BenchArgs) -> Result<Report, Failure> {
     }
     let mut session = session.build();
     let mut host = FloatHost::new();
-    let values: Vec<(&str, &[u8])> = inputs.bound.iter().map(|b| (b.name.as_str(), b.sample(0))).collect();
+    let sample = given::declared(inputs.read(0))?;
+    let values = bytes_of(&sample);
     let mut once = || -> Result<f64, Failure> {
         let begin = now();
         session

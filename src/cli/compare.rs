@@ -5,12 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::args::{CompareArgs, ModelArgs};
-use super::picture::Pictures;
 use super::progress::Progress;
-use super::{Report, effect, finite, input, places, reference, source};
-use crate::analysis::{self, Comparison, Errors, Inputs, LayerComparison, PERFECT_STEPS};
+use super::{Report, effect, finite, inputs, places, reference, source};
+use crate::analysis::{self, Comparison, Errors, LayerComparison, PERFECT_STEPS};
 use crate::explain::{Failure, NO};
 use crate::files::Batch;
+use crate::inputs::Samples;
 use crate::profile::Profile;
 use crate::readable;
 use crate::report;
@@ -30,14 +30,13 @@ pub(super) fn run(args: &CompareArgs) -> Result<Report, Failure> {
         model.graph.observe.push("all".into());
     }
     let (program, machine) = source::executed(&args.file, &model)?;
-    let pictures = Pictures { typed: &args.sides.pictures, model: &args.file };
-    let inputs = input::read(&program.meta, &args.sides.input, &pictures)?;
+    let inputs = inputs::of_program(&program.meta, &args.sides.input, &args.sides.pictures, &args.file)?;
     let given = reference::given(&args.sides.reference, &args.sides.model.graph.engine, &program.meta)?;
     let bound = given.bind(&program.meta)?;
     let loaded = Loaded::new(Arc::new(program), &machine, Limits::default())
         .map_err(|e| Failure::load(&args.file, &e))?;
     let threads = args.sides.threads.or(std::thread::available_parallelism().ok());
-    let progress = Progress::new(inputs.runs() as u64, "inputs");
+    let progress = Progress::new(inputs.count() as u64, "inputs");
     let result =
         analysis::compare(&loaded, &bound, &inputs, threads.map_or(1, std::num::NonZero::get), &|| {
             progress.step();
@@ -50,13 +49,13 @@ pub(super) fn run(args: &CompareArgs) -> Result<Report, Failure> {
         Profile::of(&loaded)
     };
     comparison.charge(&profile);
-    let not_finite = finite::of(&loaded.program().meta, &inputs);
+    let not_finite = inputs.not_finite()?;
     let mut written = Batch::new();
     if let Some(path) = &args.csv {
         places::stage(&mut written, path, csv(&comparison).as_bytes())?;
     }
     if let Some(path) = &args.report {
-        let page = report::html(&comparison, &profile, &loaded.program().meta, &inputs.labels())
+        let page = report::html(&comparison, &profile, &loaded.program().meta, &inputs.names())
             .map_err(|e| Failure::new(NO, e.to_string()))?;
         places::stage(&mut written, path, page.as_bytes())?;
     }
@@ -65,7 +64,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<Report, Failure> {
     let text = if args.sides.json {
         let mut value = serde_json::to_value(&comparison).map_err(|e| Failure::new(NO, e.to_string()))?;
         value["not_finite_inputs"] = serde_json::json!(not_finite);
-        value["input_names"] = inputs.labels().into();
+        value["input_names"] = inputs.names().into();
         value["fail_under"] = serde_json::json!({ "least_db": args.fail_under, "failed": failed });
         format!("{value:#}\n")
     } else {

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use super::args::DiagnoseArgs;
 use super::compare::{self, decibels};
-use super::picture::Pictures;
 use super::progress::Progress;
-use super::{Report, effect, finite, given, input, model, reference, source};
+use super::{Report, effect, finite, given, inputs, model, reference, source};
 use crate::analysis::{
-    self, Case, Cause, Comparison, Diagnosis, Finding, FloatWeights, How, Inputs, Reference, Thresholds,
+    self, Case, Cause, Comparison, Diagnosis, Finding, FloatWeights, How, Reference, Thresholds,
 };
 use crate::explain::{Failure, NO};
+use crate::inputs::{Feed, Samples};
 use crate::quantize;
 use crate::readable;
 use crate::sim::{Limits, Loaded};
@@ -40,11 +40,11 @@ pub(super) fn run(args: &DiagnoseArgs) -> Result<Report, Failure> {
     options.graph.observe = vec!["all".into()];
     let compiled = model::compile(&args.model_file, &options)?;
     let program = Arc::new(compiled.compiled.program);
-    let pictures = Pictures { typed: &args.sides.pictures, model: &args.model_file };
-    let (inputs, calibration) = input::read_both(&program.meta, [&args.sides.input, &args.calib], &pictures)?;
-    finite::numbers(&finite::of(&program.meta, &inputs))?;
-    if let Some(images) = &calibration {
-        finite::numbers(&finite::of(&program.meta, images))?;
+    let given = [&args.sides.input[..], &args.calib];
+    let (inputs, calibration) =
+        inputs::with_calibration(&program.meta, given, &args.sides.pictures, &args.model_file)?;
+    for feed in [&inputs].into_iter().chain(&calibration) {
+        inputs::numbers(feed.not_finite()?)?;
     }
     let given = reference::given(&args.sides.reference, &args.sides.model.graph.engine, &program.meta)?;
     let weights = match &given.reference {
@@ -58,7 +58,7 @@ pub(super) fn run(args: &DiagnoseArgs) -> Result<Report, Failure> {
     let loaded = Loaded::new(Arc::clone(&program), &compiled.machine, Limits::default())
         .map_err(|e| Failure::load(&args.model_file, &e))?;
     let threads = args.sides.threads.or(std::thread::available_parallelism().ok()).map_or(1, NonZero::get);
-    let progress = Progress::new(inputs.runs() as u64, "inputs");
+    let progress = Progress::new(inputs.count() as u64, "inputs");
     let comparison = analysis::compare(&loaded, &bound, &inputs, threads, &|| progress.step());
     progress.finish();
     let mut comparison = comparison?;
@@ -73,11 +73,11 @@ pub(super) fn run(args: &DiagnoseArgs) -> Result<Report, Failure> {
         reference: &bound,
         meta: &program.meta,
         inputs: &inputs,
-        calibration: calibration.as_ref().map(|c| c as &dyn Inputs),
+        calibration: calibration.as_ref().map(|c| c as &dyn Samples),
         weights: &weights,
         threads,
     };
-    let progress = Progress::new(inputs.runs() as u64, "inputs, experiments");
+    let progress = Progress::new(inputs.count() as u64, "inputs, experiments");
     let diagnosis = analysis::diagnose(&case, &thresholds, &|| progress.step());
     progress.finish();
     let diagnosis = diagnosis?;
@@ -90,7 +90,7 @@ pub(super) fn run(args: &DiagnoseArgs) -> Result<Report, Failure> {
     Ok(Report { text, status })
 }
 
-fn json(inputs: &input::Inputs, comparison: &Comparison, diagnosis: &Diagnosis) -> Result<String, Failure> {
+fn json(inputs: &Feed, comparison: &Comparison, diagnosis: &Diagnosis) -> Result<String, Failure> {
     let failed = |e: serde_json::Error| Failure::new(NO, e.to_string());
     let mut value = serde_json::to_value(diagnosis).map_err(failed)?;
     let outputs = comparison.layers.iter().filter(|l| l.output);
@@ -101,7 +101,7 @@ fn json(inputs: &input::Inputs, comparison: &Comparison, diagnosis: &Diagnosis) 
     value["outputs"] = outputs.into();
     value["cycles"] = comparison.cycles.into();
     value["remarks"] = serde_json::json!(comparison.remarks);
-    value["input_names"] = (0..inputs.runs).map(|i| inputs.label(i)).collect::<Vec<_>>().into();
+    value["input_names"] = inputs.names().into();
     value["reference_library"] = comparison.reference_library.as_str().into();
     Ok(format!("{value:#}\n"))
 }
@@ -116,7 +116,7 @@ fn verdict(cause: Cause) -> &'static str {
     }
 }
 
-fn text(args: &DiagnoseArgs, inputs: &input::Inputs, comparison: &Comparison, d: &Diagnosis) -> String {
+fn text(args: &DiagnoseArgs, inputs: &Feed, comparison: &Comparison, d: &Diagnosis) -> String {
     let mut text = String::new();
     for l in comparison.layers.iter().filter(|l| l.output) {
         let _ = writeln!(
@@ -178,7 +178,7 @@ fn range(r: Option<[f32; 2]>) -> String {
     r.map_or_else(|| "?".into(), |[lo, hi]| format!("[{lo:.4}, {hi:.4}]"))
 }
 
-fn finding(inputs: &input::Inputs, comparison: &Comparison, f: &Finding) -> String {
+fn finding(inputs: &Feed, comparison: &Comparison, f: &Finding) -> String {
     let mut text = format!("layer \"{}\": {}\n", f.layer, verdict(f.cause));
     if !f.tensors.is_empty() {
         let _ = writeln!(
@@ -231,14 +231,14 @@ fn finding(inputs: &input::Inputs, comparison: &Comparison, f: &Finding) -> Stri
     text
 }
 
-fn calibration(inputs: &input::Inputs, f: &Finding, text: &mut String) {
+fn calibration(inputs: &Feed, f: &Finding, text: &mut String) {
     if f.beyond.is_empty() {
         text.push_str(
             "  the range is wider than any of these inputs needs: calibrate with inputs like these\n",
         );
     } else {
         let shown = f.beyond.iter().take(6).map(|b| {
-            format!("{} ({}, {:.2}%)", inputs.label(b.input), range(Some(b.reached)), b.share * 100.0)
+            format!("{} ({}, {:.2}%)", inputs.name(b.input), range(Some(b.reached)), b.share * 100.0)
         });
         let more = if f.beyond.len() > 6 { ", …" } else { "" };
         let _ = writeln!(
@@ -249,7 +249,7 @@ fn calibration(inputs: &input::Inputs, f: &Finding, text: &mut String) {
         );
     }
     if !f.mend.is_empty() {
-        let names: Vec<String> = f.mend.iter().map(|i| inputs.label(*i)).collect();
+        let names: Vec<String> = f.mend.iter().map(|i| inputs.name(*i)).collect();
         let _ = writeln!(text, "  among the calibration images these would mend it: {}", names.join(", "));
     }
     if let Some(c) = &f.calibration {

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::args::{DiffArgs, GraphArgs, ModelArgs};
 use super::{Report, effect, given, machines, source, trace};
 use crate::explain::{Failure, NO};
+use crate::files;
 use crate::profile::Profile;
 use crate::program::Program;
 use crate::readable;
@@ -37,7 +38,7 @@ pub(super) fn run(args: &DiffArgs) -> Result<Report, Failure> {
     let mut traces = Vec::new();
     for path in files {
         if is_trace(path)? {
-            traces.push(TraceReader::open(given::seekable(path)).map_err(|e| trace::failure(path, &e))?);
+            traces.push(TraceReader::open(files::system_path(path)).map_err(|e| trace::failure(path, &e))?);
         }
     }
     let (sides, values) = match traces.as_mut_slice() {

@@ -8,12 +8,12 @@ use std::path::Path;
 use super::args::{
     CalibrationArgs, CompareArgs, DequantizeArgs, EngineArgs, GraphArgs, PictureArgs, ReferenceArgs,
 };
-use super::outputs;
 use crate::dtype::DType;
 use crate::explain::Failure;
+use crate::inputs::Held;
 use crate::onnx::proto::{GraphProto, tensor_shape_proto::dimension::Value as Dim, type_proto::Value};
 use crate::onnx::{ImportOptions, given_inputs};
-use crate::program::{Meta, TensorEntry};
+use crate::program::TensorEntry;
 
 /// An option that changes nothing, and why.
 pub(super) fn none(option: &str, why: &impl Display) -> Failure {
@@ -106,17 +106,15 @@ pub(super) fn extents(graph: &GraphProto, options: &ImportOptions) -> Result<(),
     Ok(())
 }
 
-/// What a single network's class names are for.
-pub(super) fn labels(meta: &Meta, count: usize) -> Result<(), Failure> {
-    let classes: Vec<u64> =
-        outputs::of(meta).filter(|t| outputs::has_classes(t)).map(|t| t.shape.iter().product()).collect();
-    if classes.is_empty() {
+/// What a single network's class names are for: `found` are the classes of its outputs.
+pub(super) fn classes(found: &[u64], count: usize) -> Result<(), Failure> {
+    if found.is_empty() {
         return Err(none("--labels", &"no output of the network is a list of classes"));
     }
-    if classes.contains(&(count as u64)) {
+    if found.contains(&(count as u64)) {
         return Ok(());
     }
-    let found: Vec<String> = classes.iter().map(ToString::to_string).collect();
+    let found: Vec<String> = found.iter().map(ToString::to_string).collect();
     let why = format!("the file has {count} names, the network {} classes", found.join(" and "));
     Err(Failure::usage("--labels").why(&why).help("give one name for each class"))
 }
@@ -178,15 +176,6 @@ fn numbers(option: &str, values: &[f32], divides: bool) -> Result<(), Failure> {
 pub(super) fn normalization(args: &PictureArgs) -> Result<(), Failure> {
     numbers("--mean", &args.mean, false)?;
     numbers("--std", &args.std, true)
-}
-
-/// What the files of an input hold.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Held {
-    /// Pictures are among them.
-    pub(super) pictures: bool,
-    /// Arrays of pixels that are normalized are among them.
-    pub(super) pixels: bool,
 }
 
 /// Options for pictures against all inputs that a command reads.

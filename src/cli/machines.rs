@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::given;
 use crate::explain::{Failure, INPUT};
+use crate::files;
 use crate::machine::Machine;
 use crate::program::Program;
 
@@ -11,7 +12,7 @@ use crate::program::Program;
 pub(super) fn named(name: &str) -> Result<Machine, Failure> {
     let path = Path::new(name);
     let looks_like_a_file = path.extension().is_some() || name.contains(std::path::MAIN_SEPARATOR);
-    if looks_like_a_file || given::is_stdin(path) || path.is_file() || crate::files::is_stream(path) {
+    if looks_like_a_file || files::is_stdin(path) || path.is_file() || files::is_stream(path) {
         let text = given::read_text(path)?;
         return Machine::parse(&text).map_err(|e| Failure::machine(name, &e));
     }

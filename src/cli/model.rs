@@ -5,12 +5,13 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::args::{CalibrationArgs, ModelArgs, ShapeArgs};
-use super::{effect, engine, given, machines, places, sidecar};
+use super::{effect, engine, given, inputs, machines, places};
 use crate::compiler::estimate::Estimate;
 use crate::compiler::pipeline::Pass;
 use crate::compiler::tile::TileLayer;
 use crate::compiler::{self, CompileError, CompileOptions, Compiled};
 use crate::explain::{Failure, UNSUPPORTED};
+use crate::files;
 use crate::graph::Graph;
 use crate::host::FloatHost;
 use crate::isa::Profile;
@@ -122,11 +123,11 @@ pub(super) fn import(path: &Path, args: &ModelArgs) -> Result<(Imported, Compile
     let mut imported = onnx::import(&model, &options).map_err(|e| import_failure(path, model.graph(), &e))?;
     if imported.graph.name.is_empty() {
         let stem = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
-        imported.graph.name = if given::is_stdin(path) { "stdin".into() } else { stem };
+        imported.graph.name = if files::is_stdin(path) { "stdin".into() } else { stem };
     }
-    let inputs: Vec<&str> =
+    let names: Vec<&str> =
         imported.graph.inputs.iter().map(|id| imported.graph.tensor(*id).name.as_str()).collect();
-    let side = sidecar::find(path)?.about(&inputs);
+    let side = inputs::sidecar(path, &names)?;
     for (name, how) in &side.preprocess {
         let input =
             imported.graph.inputs.iter().map(|id| imported.graph.tensor(*id)).find(|t| t.name == *name);
@@ -142,7 +143,7 @@ pub(super) fn import(path: &Path, args: &ModelArgs) -> Result<(Imported, Compile
     }
     let options = CompileOptions {
         preprocess: side.preprocess,
-        labels: side.labels,
+        labels: side.classes,
         dense_weights: args.graph.dense_weights,
         profile: profile(args),
     };

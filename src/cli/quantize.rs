@@ -9,18 +9,18 @@ use prost::Message;
 use serde_json::json;
 
 use super::args::{CalibrationArgs, QuantizeArgs};
-use super::feed::Feed;
 use super::progress::Progress;
-use super::{Report, beside, effect, engine, given, machines, model, places};
+use super::{Report, effect, engine, given, inputs, machines, model, places};
 use crate::compiler::CompileOptions;
 use crate::explain::{Failure, INPUT, UNSUPPORTED};
 use crate::files::Batch;
 use crate::float::Engine;
+use crate::inputs::{Feed, NextSidecar, Sample, Samples};
 use crate::onnx::proto::ModelProto;
 use crate::program::Preprocess;
 use crate::quantize::{
-    self, Calibration, Choice, Cleaned, Input, Inputs, Outputs, Parameters, Places, PrunedLayer, Pruning,
-    QuantizeError, Record, Settings,
+    self, Calibration, Choice, Cleaned, Outputs, Parameters, Places, PrunedLayer, Pruning, QuantizeError,
+    Record, Settings,
 };
 use crate::readable;
 use crate::tune::Candidate;
@@ -41,7 +41,7 @@ pub(super) struct Prepared {
     pub(super) feed: Option<Feed>,
     /// How pictures become inputs, or became when the earlier statistics were made.
     pub(super) pictures: BTreeMap<String, Preprocess>,
-    pub(super) sidecar: beside::Planned,
+    pub(super) sidecar: NextSidecar,
     pub(super) engine: Engine,
     pub(super) threads: usize,
     /// The library that computed what was seen; of earlier statistics the one that they name.
@@ -89,9 +89,8 @@ impl Costs {
     fn of(args: &QuantizeArgs, p: &Prepared, model: &ModelProto) -> Result<Option<Costs>, Failure> {
         let (Some(pruned), Some(feed)) = (&p.pruned, &p.feed) else { return Ok(None) };
         let [whole, sparse] = &pruned.outputs;
-        let inputs: Vec<Input> = (0..sparse.len())
-            .map(|at| feed.read(at).map_err(|why| Failure::new(INPUT, why)))
-            .collect::<Result<_, _>>()?;
+        let inputs: Vec<Sample> =
+            (0..sparse.len()).map(|at| given::declared(feed.read(at))).collect::<Result<_, _>>()?;
         let import = model::calibrated_options(&args.how)?;
         let machine = machines::named(DEFAULT_MACHINE)?;
         // Every machine gives the same values.
@@ -224,7 +223,7 @@ pub(super) fn prepare(
     let feed = if args.calib.is_empty() {
         None
     } else {
-        let feed = Feed::of(path, &float, &args.calib, &args.pictures, &options)?;
+        let feed = inputs::of_network(path, &float, ("--calib", &args.calib), &args.pictures, &options)?;
         let limit = args.limit.map(NonZero::get);
         if let Some(limit) = limit.filter(|l| *l > feed.count()) {
             let why = format!("there are {} calibration inputs", feed.count());
@@ -241,8 +240,8 @@ pub(super) fn prepare(
         (None, Some(record)) => pictures(record),
         (None, None) => BTreeMap::new(),
     };
-    let sidecar = beside::plan(path, output, &pictures)?;
-    sidecar.declare()?;
+    let sidecar = given::declared(NextSidecar::plan(path, output, &pictures, given::reader()))?;
+    sidecar.changes().map_or(Ok(()), |file| places::writes("the sidecar", file))?;
     let pruned = match (pruning, &feed) {
         (None, _) => None,
         (Some(pruning), Some(feed)) => {

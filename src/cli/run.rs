@@ -9,16 +9,17 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::args::{EngineArg, RunArgs};
-use super::finite::{self, NotFinite};
-use super::input::{self, Inputs};
-use super::outputs::{self, Class};
-use super::picture::Pictures;
 use super::progress::Progress;
 use super::widths::{self, Widths};
-use super::{Report, effect, estimate, kernels, machines, places, sidecar, source, trace};
+use super::{
+    Report, effect, estimate, finite, given, inputs, kernels, machines, outputs as files, places, source,
+    trace,
+};
 use crate::dump::{self, DumpStack, DumpWriter, Selection};
 use crate::explain::{Failure, ILLEGAL, INPUT};
 use crate::host::FloatHost;
+use crate::inputs::{Feed, NotFinite, Samples, bytes_of, read_classes};
+use crate::outputs::{self, Class};
 use crate::profile::Profile;
 use crate::program::{Meta, Program, Role, TensorEntry};
 use crate::readable;
@@ -28,6 +29,9 @@ use crate::trace::TraceWriter;
 
 /// More runs than this are not listed one by one.
 const LISTED_RUNS: usize = 20;
+
+/// So many of a classifier's classes are shown.
+const BEST: usize = 5;
 
 /// One finished run.
 struct Finished {
@@ -62,17 +66,11 @@ pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
         return Err(effect::none("--dump-layers", &"the program names no tensors"));
     }
     if let Some(dir) = &args.output {
-        outputs::declare(dir, &program.meta)?;
+        files::declare(dir, &program.meta)?;
     }
     if let Some(path) = &args.labels {
-        let labels = sidecar::labels(path)?;
-        effect::labels(&program.meta, labels.len())?;
-        program
-            .meta
-            .tensors
-            .iter_mut()
-            .filter(|t| t.role == Role::Output)
-            .for_each(|t| t.labels = labels.clone());
+        let names = given::declared(read_classes(path, given::reader()))?;
+        effect::classes(&outputs::name_classes(&mut program.meta, &names), names.len())?;
     }
     let defaults = Limits::default();
     let limits = Limits {
@@ -82,16 +80,15 @@ pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
         unordered: args.max_unordered.unwrap_or(defaults.unordered),
         comparisons: args.max_comparisons.unwrap_or(defaults.comparisons),
     };
-    let inputs =
-        input::read(&program.meta, &args.input, &Pictures { typed: &args.pictures, model: &args.file })?;
+    let inputs = inputs::of_program(&program.meta, &args.input, &args.pictures, &args.file)?;
     if let Some(threads) = args.threads.filter(|n| n.get() > 1)
-        && (inputs.runs, args.engine) == (1, EngineArg::Reference)
+        && (inputs.count(), args.engine) == (1, EngineArg::Reference)
     {
         let why = "the reference engine works on one thread for each input, and there is one";
         return Err(effect::none(&format!("--threads {threads}"), &why));
     }
-    if args.trace.is_some() && inputs.runs > 1 {
-        return Err(Failure::usage(format!("--trace needs one input, there are {}", inputs.runs))
+    if args.trace.is_some() && inputs.count() > 1 {
+        return Err(Failure::usage(format!("--trace needs one input, there are {}", inputs.count()))
             .help("give an array without the leading dimension, or one picture"));
     }
     let loaded =
@@ -102,10 +99,10 @@ pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
     let seconds = begin.elapsed().as_secs_f64();
     let runs: Vec<Vec<Vec<u8>>> = finished.iter().map(|f| f.outputs.clone()).collect();
     let files = match &args.output {
-        Some(dir) => outputs::write(dir, &loaded.program().meta, &runs)?,
+        Some(dir) => files::write(dir, &loaded.program().meta, &runs)?,
         None => Vec::new(),
     };
-    let not_finite = finite::of(&loaded.program().meta, &inputs);
+    let not_finite = inputs.not_finite()?;
     let text = if args.json {
         json(args, &loaded, &widths, &inputs, &finished, (&files, &not_finite))
     } else {
@@ -114,18 +111,18 @@ pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
     Ok(Report { text, status: widths.status() })
 }
 
-fn run_all(args: &RunArgs, loaded: &Loaded, inputs: &Inputs) -> Result<Vec<Finished>, Failure> {
+fn run_all(args: &RunArgs, loaded: &Loaded, inputs: &Feed) -> Result<Vec<Finished>, Failure> {
     let level = kernels::level(&args.kernels)?;
     let available = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let all = args.threads.map_or(available, std::num::NonZero::get);
-    let threads = all.min(inputs.runs);
+    let threads = all.min(inputs.count());
     // Inputs first: what runs by itself waits for nobody. To cut one input's tiles takes longer than a run.
     let each = if args.threads.is_some() { (all / threads.max(1)).max(1) } else { 1 };
     let each = sim::worthwhile(loaded, each);
     let layers = loaded.program().meta.layers.len().max(1);
-    let progress = Progress::new((inputs.runs * layers) as u64, "layers");
+    let progress = Progress::new((inputs.count() * layers) as u64, "layers");
     let stack = match &args.dump_layers {
-        Some(dir) if inputs.runs > 1 => Some(DumpStack::create(dir)?),
+        Some(dir) if inputs.count() > 1 => Some(DumpStack::create(dir)?),
         _ => None,
     };
     let next = AtomicUsize::new(0);
@@ -135,7 +132,7 @@ fn run_all(args: &RunArgs, loaded: &Loaded, inputs: &Inputs) -> Result<Vec<Finis
         let mut host = FloatHost::new();
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
-            if at >= inputs.runs {
+            if at >= inputs.count() {
                 return;
             }
             let result =
@@ -146,7 +143,7 @@ fn run_all(args: &RunArgs, loaded: &Loaded, inputs: &Inputs) -> Result<Vec<Finis
                 results.insert(at, result);
             }
             if failed {
-                next.store(inputs.runs, Ordering::Relaxed);
+                next.store(inputs.count(), Ordering::Relaxed);
                 return;
             }
         }
@@ -181,12 +178,13 @@ fn one(
     args: &RunArgs,
     loaded: &Loaded,
     (session, host): (&mut Session, &mut FloatHost),
-    inputs: &Inputs,
+    inputs: &Feed,
     at: usize,
     (stack, progress): (Option<&DumpStack>, &Progress),
 ) -> Result<Finished, Failure> {
     let meta = &loaded.program().meta;
-    let values: Vec<(&str, &[u8])> = inputs.bound.iter().map(|b| (b.name.as_str(), b.sample(at))).collect();
+    let sample = inputs.read(at)?;
+    let values = bytes_of(&sample);
     let mut watch = LayerDumps { meta, dump: None, failed: None, progress };
     if let Some(dir) = &args.dump_layers {
         let selection = if args.dump_layer.is_empty() {
@@ -198,7 +196,7 @@ fn one(
             Some(stack) => stack.dump(&format!("{at:06}"), meta, &selection, args.dequantize)?,
             None => DumpWriter::create(dir, meta, &selection, args.dequantize)?,
         };
-        dump.name_input(&inputs.label(at));
+        dump.name_input(&inputs.name(at));
         for (tensor, (_, bytes)) in meta.tensors.iter().filter(|t| t.role == Role::Input).zip(&values) {
             dump.tensor(tensor, bytes)?;
         }
@@ -263,14 +261,14 @@ impl Observer for LayerDumps<'_> {
 /// The best classes of every output of a run.
 fn classes(program: &Program, run: &Finished) -> Vec<(String, Vec<Class>)> {
     let named = outputs::of(&program.meta).zip(&run.outputs);
-    named.map(|(t, bytes)| (t.name.clone(), outputs::best(t, bytes))).collect()
+    named.map(|(t, bytes)| (t.name.clone(), outputs::best(t, bytes, BEST))).collect()
 }
 
 fn json(
     args: &RunArgs,
     loaded: &Loaded,
     widths: &Widths,
-    inputs: &Inputs,
+    inputs: &Feed,
     finished: &[Finished],
     (files, not_finite): (&[String], &[NotFinite]),
 ) -> String {
@@ -299,11 +297,11 @@ fn json(
                     json!({
                         "name": t.name,
                         "digest": format!("{:016x}", xxhash_rust::xxh3::xxh3_64(bytes)),
-                        "best": outputs::best(t, bytes),
+                        "best": outputs::best(t, bytes, BEST),
                     })
                 })
                 .collect();
-            json!({ "input": inputs.label(at), "instructions": f.summary.instructions, "wraps": f.summary.wraps, "outputs": outputs })
+            json!({ "input": inputs.name(at), "instructions": f.summary.instructions, "wraps": f.summary.wraps, "outputs": outputs })
         })
         .collect();
     let value = json!({
@@ -330,7 +328,7 @@ fn text(
     args: &RunArgs,
     loaded: &Loaded,
     widths: &Widths,
-    (inputs, not_finite): (&Inputs, &[NotFinite]),
+    (inputs, not_finite): (&Feed, &[NotFinite]),
     finished: &[Finished],
     seconds: f64,
 ) -> String {
@@ -373,15 +371,15 @@ fn text(
             runs * all as f64 / seconds / 1e9
         );
     }
-    for bound in &inputs.bound {
-        let _ = writeln!(text, "input {}: {}", bound.name, bound.from);
+    for (name, from) in inputs.sources() {
+        let _ = writeln!(text, "input {name}: {from}");
     }
     text.push_str(&finite::text(not_finite));
     if finished.len() > LISTED_RUNS {
         text.push_str(&histogram(program, finished));
     } else {
         for (i, run) in finished.iter().enumerate() {
-            let name = (finished.len() > 1).then(|| inputs.label(i));
+            let name = (finished.len() > 1).then(|| inputs.name(i));
             text.push_str(&run_text(program, run, name.as_deref()));
         }
     }
@@ -419,7 +417,7 @@ fn histogram(program: &Program, finished: &[Finished]) -> String {
     for (i, tensor) in outputs::of(&program.meta).enumerate() {
         let mut count: BTreeMap<usize, u64> = BTreeMap::new();
         for run in finished {
-            if let Some(first) = outputs::best(tensor, &run.outputs[i]).first() {
+            if let Some(first) = outputs::best(tensor, &run.outputs[i], 1).first() {
                 *count.entry(first.class).or_default() += 1;
             }
         }

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::args::ModelArgs;
 use super::{effect, engine, given, machines};
 use crate::explain::Failure;
+use crate::files;
 use crate::machine::Machine;
 use crate::program::{Program, elf};
 
@@ -27,7 +28,7 @@ pub(super) fn kind(path: &Path, bytes: &[u8]) -> Kind {
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
     if bytes.starts_with(b"\x7fELF") || extension == "rcn" || elf::is_program_file(bytes) {
         Kind::Program
-    } else if matches!(extension, "s" | "S" | "asm") || given::is_stdin(path) && is_text(bytes) {
+    } else if matches!(extension, "s" | "S" | "asm") || files::is_stdin(path) && is_text(bytes) {
         Kind::Assembly
     } else {
         Kind::Model

@@ -4,7 +4,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use super::args::{TraceArgs, TraceFormat};
-use super::{Outcome, Report, effect, given, places};
+use super::{Outcome, Report, effect, places};
 use crate::explain::{Failure, INPUT};
 use crate::files;
 use crate::isa::{Queue, Space};
@@ -16,9 +16,9 @@ pub(super) fn run(args: &TraceArgs) -> Result<Outcome, Failure> {
     if let Some(path) = &args.output {
         places::writes("--output", path)?;
     }
-    places::reads(given::seekable(&args.file))?;
+    places::reads(files::system_path(&args.file))?;
     let failed = |e: TraceError| failure(&args.file, &e);
-    let mut trace = TraceReader::open(given::seekable(&args.file)).map_err(failed)?;
+    let mut trace = TraceReader::open(files::system_path(&args.file)).map_err(failed)?;
     let filter = filter(args, &trace)?;
     matches(&mut trace, &filter).map_err(failed)??;
     let form = match args.format {

@@ -10,18 +10,17 @@ use prost::Message;
 use serde_json::json;
 
 use super::args::TuneArgs;
-use super::feed::Feed;
 use super::progress::Progress;
 use super::quantize::{self as command, Prepared, with_ending};
-use super::{Report, effect, finite, given, machines, model, pareto, places, sidecar};
+use super::{Report, effect, given, inputs, machines, model, pareto, places};
 use crate::compiler::CompileOptions;
 use crate::explain::{Failure, INPUT, NO, UNSUPPORTED};
 use crate::files::{self, Batch};
 use crate::float::Engine;
+use crate::inputs::{Feed, NotFinite, Sample, Samples, Sidecar, read_labels};
 use crate::onnx::proto::ModelProto;
-use crate::quantize::{self, Input, Inputs, Method, Settings, TensorSettings};
+use crate::quantize::{self, Method, Settings, TensorSettings};
 use crate::readable;
-use crate::tensor_file::Element;
 use crate::tune::{self, Candidate, Goal, Item, Reporter, State, Task, TuneError, Tuned};
 
 /// Methods that tensors in 8 bits choose from.
@@ -48,11 +47,15 @@ pub(super) fn run(args: &TuneArgs) -> Result<Report, Failure> {
         return Err(Failure::usage("inputs to measure on are missing").help("give --inputs, or --calib"));
     };
     let inputs = measured_inputs(args, feed)?;
-    let labels = args.labels.as_deref().map(|path| labels(path, inputs.len(), feed)).transpose()?;
-    let side = sidecar::read_beside(&args.model_file).unwrap_or_default();
+    let labels = args.labels.as_deref().map(|path| {
+        let counts = (feed.count(), feed.given());
+        given::declared(read_labels(path, inputs.len(), counts, given::reader()))
+    });
+    let labels = labels.transpose()?;
+    let side = Sidecar::beside(&args.model_file, given::reader()).unwrap_or_default();
     let compile = CompileOptions {
         preprocess: prepared.pictures.clone(),
-        labels: side.labels.clone(),
+        labels: side.classes,
         ..CompileOptions::default()
     };
     let goal = match (args.target_sqnr, args.target_top1) {
@@ -143,61 +146,24 @@ fn own_inputs(args: &TuneArgs) -> Result<Option<Feed>, Failure> {
     }
     let float = model::load(&args.model_file)?.model;
     let options = model::graph_options(&args.how.shapes)?;
-    Feed::of(&args.model_file, &float, &args.inputs, &args.how.pictures, &options).map(Some)
+    let given = ("--inputs", &args.inputs[..]);
+    inputs::of_network(&args.model_file, &float, given, &args.how.pictures, &options).map(Some)
 }
 
 /// The inputs to measure on.
-fn measured_inputs(args: &TuneArgs, feed: &Feed) -> Result<Vec<Input>, Failure> {
+fn measured_inputs(args: &TuneArgs, feed: &Feed) -> Result<Vec<Sample>, Failure> {
     let samples = args.samples.map_or(SAMPLES.min(feed.count()), NonZero::get);
     if samples > feed.count() {
         let why = format!("there are {} inputs to measure on", feed.count());
         return Err(effect::none(&format!("--samples {samples}"), &why));
     }
-    let read = (0..samples).map(|at| feed.read(at).map_err(|why| Failure::new(INPUT, why)));
-    let inputs: Vec<Input> = read.collect::<Result<_, _>>()?;
-    let label = |at: usize| feed.names().get(at).cloned().unwrap_or_default();
+    let read = (0..samples).map(|at| given::declared(feed.read(at)));
+    let inputs: Vec<Sample> = read.collect::<Result<_, _>>()?;
     for (at, input) in inputs.iter().enumerate() {
-        let floats = input.iter().filter(|(_, t)| t.element == Element::F32);
-        let found: Vec<_> = floats.filter_map(|(n, t)| finite::among(n, &t.bytes, || label(at))).collect();
-        finite::numbers(&found)?;
+        let odd = input.iter().filter_map(|(name, t)| NotFinite::among(name, t, || feed.name(at)));
+        inputs::numbers(odd.collect())?;
     }
     Ok(inputs)
-}
-
-/// The labels of the first `count` inputs. The file has one for each of those, or of all that are used, or of all that are
-/// given.
-fn labels(path: &Path, count: usize, feed: &Feed) -> Result<Vec<usize>, Failure> {
-    let array = super::content::array(path, given::read(path)?, &["y", "labels"])?;
-    let size = array.element.bytes();
-    let signed = matches!(array.element, Element::S8 | Element::S16 | Element::S32 | Element::S64);
-    let value = |chunk: &[u8]| {
-        let negative = signed && chunk.last().is_some_and(|top| *top > 127);
-        let mut wide = [0; 8];
-        wide[..size].copy_from_slice(chunk);
-        usize::try_from(u64::from_le_bytes(wide)).ok().filter(|_| !negative)
-    };
-    if !matches!(array.shape[..], [_] | [_, 1]) {
-        let shape: Vec<u64> = array.shape.iter().map(|d| *d as u64).collect();
-        return Err(Failure::usage(format!("--labels {}", path.display()))
-            .why(&format!("the array has shape {}", readable::shape(&shape)))
-            .help("labels have one axis, or Nx1: one class for each input"));
-    }
-    let float = array.element.is_float();
-    let all: Option<Vec<usize>> = array.bytes.chunks_exact(size).map(value).collect();
-    match all.filter(|_| !float) {
-        Some(all) if [count, feed.count(), feed.given()].contains(&all.len()) => Ok(all[..count].to_vec()),
-        Some(all) => {
-            let given = match (feed.count(), feed.given()) {
-                (used, given) if used == given => format!("{given} inputs"),
-                (used, given) => format!("{given} inputs, of which {used} are used"),
-            };
-            Err(Failure::usage(format!("--labels {}", path.display()))
-                .why(&format!("{} labels for {given}", all.len()))
-                .help("give one label for each input, in their order"))
-        }
-        None => Err(Failure::file(path, &"labels are integers from 0")
-            .help("save them with array.astype(numpy.int64)")),
-    }
 }
 
 /// Digest of all that the measurements depend on: network, settings, statistics, machine, inputs, labels, the libraries, and
@@ -205,7 +171,7 @@ fn labels(path: &Path, count: usize, feed: &Feed) -> Result<Vec<usize>, Failure>
 fn key(
     args: &TuneArgs,
     prepared: &Prepared,
-    inputs: &[Input],
+    inputs: &[Sample],
     machine: &crate::machine::Machine,
     labels: Option<&[usize]>,
 ) -> String {

@@ -12,7 +12,7 @@ mod writer;
 pub use manifest::{Manifest, ManifestEntry};
 pub use reader::Dump;
 pub use real::dequantize;
-pub use writer::{DumpStack, DumpWriter, check_target, file_name, file_names};
+pub use writer::{DumpStack, DumpWriter, check_target, file_names};
 
 use std::path::PathBuf;
 

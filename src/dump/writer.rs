@@ -7,10 +7,7 @@ use std::path::Path;
 use super::{Dump, DumpError, Manifest, ManifestEntry, Selection, dequantize};
 use crate::files::{FileError, Folder};
 use crate::program::{Layer, Meta, TensorEntry};
-use crate::tensor_file::{self, TensorData};
-
-/// Longest stem of a file name.
-const MAX_STEM: usize = 100;
+use crate::tensor_file::{self, TensorData, unique_file_name};
 
 /// Dumps of several inputs, a folder each, which appear together. Dropped without [`finish`](DumpStack::finish) it leaves
 /// nothing behind.
@@ -252,36 +249,5 @@ fn unknown(meta: &Meta, name: &str) -> DumpError {
 #[must_use]
 pub fn file_names(meta: &Meta) -> Vec<String> {
     let mut taken = BTreeSet::new();
-    meta.tensors.iter().map(|t| file_stem(&t.name, &mut taken)).collect()
-}
-
-/// A plain file name from a tensor name, without extension; other tensors are not known, so it may be one of theirs too.
-#[must_use]
-pub fn file_name(tensor: &str) -> String {
-    file_stem(tensor, &mut BTreeSet::new())
-}
-
-/// A file name from a tensor name: letters, digits, `.`, `-` and `_`; unique even where case does not count. A long name
-/// is cut, and keeps its digest.
-fn file_stem(name: &str, taken: &mut BTreeSet<String>) -> String {
-    let keep = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' };
-    let mut stem: String = name.chars().map(keep).take(MAX_STEM + 1).collect();
-    if stem.len() > MAX_STEM {
-        stem.truncate(MAX_STEM - 17);
-        stem.push_str(&format!("~{:016x}", xxhash_rust::xxh3::xxh3_64(name.as_bytes())));
-    }
-    if stem.is_empty() || stem.starts_with(['.', '-']) || stem.to_lowercase() == "manifest" {
-        stem.insert(0, '_');
-    }
-    let mut unique = stem.clone();
-    let mut number = 2;
-    // The float twin's name counts as taken too: tensors `a` and `a.f32` may both exist.
-    while taken.contains(&unique.to_lowercase()) || taken.contains(&format!("{}.f32", unique.to_lowercase()))
-    {
-        unique = format!("{stem}~{number}");
-        number += 1;
-    }
-    taken.insert(unique.to_lowercase());
-    taken.insert(format!("{}.f32", unique.to_lowercase()));
-    unique
+    meta.tensors.iter().map(|t| unique_file_name(&t.name, &mut taken)).collect()
 }

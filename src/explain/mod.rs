@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+mod inputs;
 pub mod nearest;
 
 use crate::analysis::{CompareError, MapError, ReferenceError};
@@ -163,6 +164,7 @@ impl From<CompareError> for Failure {
             CompareError::Inputs(misfit) => Failure::new(INPUT, "--reference").why(&misfit).help(
                 "give the inputs of which the reference was dumped, in the same order, stacked or one folder each",
             ),
+            CompareError::Sample(error) => error.into(),
             CompareError::Nothing { .. } => Failure::new(INPUT, error.to_string())
                 .help("reference tensors are matched by name; --map FILE says which belongs to which"),
             other => Failure::new(INPUT, "the reference").why(&other),

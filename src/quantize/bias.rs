@@ -10,12 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use super::QuantizeError;
-use super::calibrate::{FloatRuns, Inputs};
+use super::calibrate::FloatRuns;
 use super::network::{Floats, Network};
 use super::parameters::Parameters;
 use super::places::{Places, WeightPlace};
 use super::weights;
 use crate::float::{Engine, Observer, Shown, Stream};
+use crate::inputs::Samples;
 use crate::onnx::proto::{GraphProto, ModelProto, NodeProto, TensorProto};
 use crate::onnx::{self, Names};
 
@@ -31,7 +32,7 @@ type Means = BTreeMap<String, Vec<f64>>;
 pub fn correct_biases(
     clean: &ModelProto,
     (places, parameters): (&Places, &Parameters),
-    inputs: &dyn Inputs,
+    inputs: &dyn Samples,
     engine: &Engine,
     threads: usize,
     step: &(dyn Fn() + Sync),

@@ -9,34 +9,10 @@ use super::counters::Counters;
 use super::masks::Masks;
 use super::statistics::Statistics;
 use crate::float::{Engine, Observer, Shown, Stream, Threads};
+use crate::inputs::Samples;
 use crate::onnx;
 use crate::onnx::proto::ModelProto;
 use crate::tensor_file::TensorData;
-
-/// One calibration input: a value for each input of the network, by name.
-pub type Input = Vec<(String, TensorData)>;
-
-/// Where calibration inputs come from. They are asked for one by one, from several threads, so that only a few are in
-/// memory.
-pub trait Inputs: Sync {
-    /// How many there are.
-    fn count(&self) -> usize;
-    /// Reads one.
-    ///
-    /// # Errors
-    /// Why it cannot be read, for the user.
-    fn read(&self, at: usize) -> Result<Input, String>;
-}
-
-impl Inputs for Vec<Input> {
-    fn count(&self) -> usize {
-        self.len()
-    }
-
-    fn read(&self, at: usize) -> Result<Input, String> {
-        self.get(at).cloned().ok_or_else(|| format!("there is no input {at}"))
-    }
-}
 
 /// Statistics of tensors by name.
 pub type Calibration = BTreeMap<String, Statistics>;
@@ -49,7 +25,7 @@ pub type Calibration = BTreeMap<String, Statistics>;
 pub fn calibrate(
     model: &ModelProto,
     tensors: &BTreeSet<String>,
-    inputs: &dyn Inputs,
+    inputs: &dyn Samples,
     engine: &Engine,
     threads: usize,
     step: &(dyn Fn() + Sync),
@@ -83,7 +59,7 @@ pub fn calibrate(
 /// A network run over inputs on several threads.
 pub(super) struct FloatRuns<'a> {
     pub(super) stream: &'a Stream,
-    pub(super) inputs: &'a dyn Inputs,
+    pub(super) inputs: &'a dyn Samples,
     pub(super) threads: usize,
     /// Called after each input.
     pub(super) step: &'a (dyn Fn() + Sync),
@@ -140,7 +116,7 @@ impl FloatRuns<'_> {
     }
 
     fn one<O: Observer>(&self, pool: &Threads, at: usize, observer: O) -> Result<O, QuantizeError> {
-        let input = self.inputs.read(at).map_err(|why| QuantizeError::Input { at, why })?;
+        let input = self.inputs.read(at).map_err(|e| QuantizeError::Input { at, why: e.to_string() })?;
         let values: Vec<(&str, &TensorData)> = input.iter().map(|(n, t)| (n.as_str(), t)).collect();
         self.stream.run(pool, &values, observer).map_err(|why| QuantizeError::Input { at, why })
     }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::QuantizeError;
-use super::calibrate::Inputs;
 use crate::float::{Collected, Engine, Stream, Threads};
+use crate::inputs::Samples;
 use crate::onnx;
 use crate::onnx::proto::ModelProto;
 use crate::tensor_file::TensorData;
@@ -18,7 +18,7 @@ pub type Outputs = Vec<BTreeMap<String, Vec<f32>>>;
 /// An input cannot be read, or the network cannot run.
 pub fn float_outputs(
     model: &ModelProto,
-    inputs: &dyn Inputs,
+    inputs: &dyn Samples,
     count: usize,
     engine: &Engine,
     step: &(dyn Fn() + Sync),
@@ -29,7 +29,7 @@ pub fn float_outputs(
     let threads = Threads::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
     let mut all = Vec::new();
     for at in 0..count.min(inputs.count()) {
-        let input = inputs.read(at).map_err(|why| QuantizeError::Input { at, why })?;
+        let input = inputs.read(at).map_err(|e| QuantizeError::Input { at, why: e.to_string() })?;
         let values: Vec<(&str, &TensorData)> = input.iter().map(|(n, t)| (n.as_str(), t)).collect();
         let seen = stream
             .run(&threads, &values, Collected::default())

@@ -33,7 +33,7 @@ mod weights;
 mod write;
 
 pub use bias::correct_biases;
-pub use calibrate::{Calibration, Input, Inputs, calibrate};
+pub use calibrate::{Calibration, calibrate};
 pub use choose::{Choice, Width, choose};
 pub use cleanup::{Cleaned, clean};
 pub use counters::Counters;

@@ -4,6 +4,7 @@
 mod convert;
 mod data;
 mod error;
+mod name;
 mod npz;
 mod read;
 mod values;
@@ -12,6 +13,7 @@ mod write;
 pub use convert::ConvertError;
 pub use data::{Element, TensorData};
 pub use error::TensorFileError;
+pub use name::{file_name, unique_file_name};
 pub use npz::{Npz, to_npz};
 pub use read::{parse, read};
 pub use values::Number;

@@ -8,11 +8,12 @@ use super::TuneError;
 use crate::compiler::{self, CompileOptions};
 use crate::dtype::DType;
 use crate::host::FloatHost;
+use crate::inputs::Sample;
 use crate::machine::Machine;
 use crate::onnx::proto::ModelProto;
 use crate::onnx::{self, ImportOptions, LoadedModel};
 use crate::program::{Program, Role};
-use crate::quantize::{Input, Outputs};
+use crate::quantize::Outputs;
 use crate::sim::{EngineKind, Limits, Loaded, Session};
 
 /// A compiled model, ready to run.
@@ -62,7 +63,7 @@ impl Candidate {
     ///
     /// # Errors
     /// An input does not fit the program, or the program fails.
-    pub fn run(&self, inputs: &[Input], threads: usize) -> Result<Outputs, TuneError> {
+    pub fn run(&self, inputs: &[Sample], threads: usize) -> Result<Outputs, TuneError> {
         let next = AtomicUsize::new(0);
         let results: Mutex<BTreeMap<usize, Result<_, TuneError>>> = Mutex::default();
         let worker = || {
@@ -91,7 +92,7 @@ impl Candidate {
         &self,
         session: &mut Session,
         host: &mut FloatHost,
-        input: &Input,
+        input: &Sample,
     ) -> Result<BTreeMap<String, Vec<f32>>, TuneError> {
         let given: Vec<(&str, &[u8])> = input.iter().map(|(n, t)| (n.as_str(), t.bytes.as_slice())).collect();
         session.run(&given, host, &mut ()).map_err(|e| TuneError::Run(e.to_string()))?;

@@ -11,10 +11,11 @@ use super::sensitivity::{Bench, float_run};
 use super::state::{Point, State};
 use crate::compiler::CompileOptions;
 use crate::float::Engine;
+use crate::inputs::Sample;
 use crate::machine::Machine;
 use crate::onnx::ImportOptions;
 use crate::onnx::proto::ModelProto;
-use crate::quantize::{self, Calibration, Choice, Input, Method, Outputs, Places};
+use crate::quantize::{self, Calibration, Choice, Method, Outputs, Places};
 
 /// Inputs on which single items are measured.
 const FEW: usize = 4;
@@ -50,7 +51,7 @@ pub struct Task<'a> {
     /// Methods to choose from, for each tensor that stays in 8 bits.
     pub methods: Vec<Method>,
     /// Inputs on which whole models are measured.
-    pub inputs: &'a [Input],
+    pub inputs: &'a [Sample],
     /// The class of each input, for the metric top-1.
     pub labels: Option<&'a [usize]>,
     /// What runs the float network.

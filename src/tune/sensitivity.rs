@@ -6,10 +6,11 @@
 use super::TuneError;
 use super::item::Item;
 use crate::float::{Collected, Engine, Stream, Threads};
+use crate::inputs::Sample;
 use crate::onnx;
 use crate::onnx::proto::ModelProto;
 use crate::quantize::{
-    self, Activation, Calibration, Choice, Input, Method, Outputs, Parameters, Places, WeightFormat,
+    self, Activation, Calibration, Choice, Method, Outputs, Parameters, Places, WeightFormat,
 };
 use crate::tensor_file::TensorData;
 
@@ -21,7 +22,7 @@ pub(super) struct Bench<'a> {
     pub(super) seen: &'a Calibration,
     pub(super) choice: &'a Choice,
     /// Few inputs are enough here.
-    pub(super) inputs: &'a [Input],
+    pub(super) inputs: &'a [Sample],
     pub(super) reference: &'a Outputs,
 }
 
@@ -48,12 +49,16 @@ impl Bench<'_> {
 }
 
 /// Float outputs on one thread.
-pub(super) fn float_run(engine: &Engine, model: &ModelProto, inputs: &[Input]) -> Result<Outputs, TuneError> {
+pub(super) fn float_run(
+    engine: &Engine,
+    model: &ModelProto,
+    inputs: &[Sample],
+) -> Result<Outputs, TuneError> {
     let graph = model.graph.as_ref().ok_or_else(|| TuneError::Run("the model has no graph".into()))?;
     let wanted = graph.output.iter().map(|o| o.name().to_string()).collect();
     let stream = Stream::load(engine, onnx::float_network(model), &wanted).map_err(TuneError::Run)?;
     let threads = Threads::new(1);
-    let one = |input: &Input| {
+    let one = |input: &Sample| {
         let values: Vec<(&str, &TensorData)> = input.iter().map(|(n, t)| (n.as_str(), t)).collect();
         let seen = stream.run(&threads, &values, Collected::default()).map_err(TuneError::Run)?;
         Ok(seen.tensors.into_iter().map(|t| (t.name, t.values)).collect())

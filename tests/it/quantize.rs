@@ -7,10 +7,11 @@ use std::sync::Arc;
 use prost::Message;
 use rcar_iss::internals::compiler::{self, CompileOptions};
 use rcar_iss::internals::float::{Engine, FloatRunner};
+use rcar_iss::internals::inputs::Sample;
 use rcar_iss::internals::machine::Machine;
 use rcar_iss::internals::onnx::proto::ModelProto;
 use rcar_iss::internals::onnx::{self, ImportOptions, LoadedModel};
-use rcar_iss::internals::quantize::{self, Choice, Cleaned, Input, Method, Places, Width, surgery};
+use rcar_iss::internals::quantize::{self, Choice, Cleaned, Method, Places, Width, surgery};
 use rcar_iss::internals::sim::{EngineKind, Limits, Loaded, Session};
 use rcar_iss::internals::tensor_file::{Element, TensorData};
 
@@ -34,7 +35,7 @@ fn drawing(seed: usize) -> TensorData {
     TensorData { element: Element::F32, shape: vec![1, 1, 28, 28], bytes }
 }
 
-pub(crate) fn inputs(n: usize) -> Vec<Input> {
+pub(crate) fn inputs(n: usize) -> Vec<Sample> {
     (0..n).map(|i| vec![("input".to_string(), drawing(i))]).collect()
 }
 
@@ -50,7 +51,7 @@ fn quantized(choice: &Choice, n: usize) -> (Cleaned, Places, ModelProto) {
 }
 
 /// Outputs on the simulator, as floats.
-fn simulated(model: &ModelProto, inputs: &[Input]) -> Vec<f32> {
+fn simulated(model: &ModelProto, inputs: &[Sample]) -> Vec<f32> {
     let loaded = LoadedModel { model: model.clone(), data: Vec::new() };
     let graph =
         onnx::import(&loaded, &ImportOptions { host: false, ..ImportOptions::default() }).unwrap().graph;
@@ -67,7 +68,7 @@ fn simulated(model: &ModelProto, inputs: &[Input]) -> Vec<f32> {
     all
 }
 
-fn reference(inputs: &[Input]) -> Vec<f32> {
+fn reference(inputs: &[Sample]) -> Vec<f32> {
     let bytes = float_model().encode_to_vec();
     let mut runner = FloatRunner::new();
     let mut all = Vec::new();

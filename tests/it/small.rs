@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rcar_iss::internals::float::{Collected, Engine, Stream, Threads};
+use rcar_iss::internals::inputs::Sample;
 use rcar_iss::internals::onnx::float_network;
 use rcar_iss::internals::onnx::proto::attribute_proto::AttributeType;
 use rcar_iss::internals::onnx::proto::tensor_proto::DataType;
@@ -10,7 +11,7 @@ use rcar_iss::internals::onnx::proto::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto,
     TypeProto, ValueInfoProto, tensor_shape_proto, type_proto,
 };
-use rcar_iss::internals::quantize::{self, Choice, Input, Places, QuantizeError};
+use rcar_iss::internals::quantize::{self, Choice, Places, QuantizeError};
 use rcar_iss::internals::tensor_file::{Element, TensorData};
 
 /// A network under construction: input `x`, output `y`, both f32.
@@ -157,7 +158,7 @@ pub(crate) fn quantized(
     let graph = clean.model.graph.as_ref().unwrap();
     let places = Places::of(graph, &BTreeSet::new());
     let tensors: BTreeSet<String> = places.own().map(str::to_string).collect();
-    let inputs: Vec<Input> = vec![vec![("x".into(), x.clone())]];
+    let inputs: Vec<Sample> = vec![vec![("x".into(), x.clone())]];
     let seen = quantize::calibrate(&clean.model, &tensors, &inputs, &Engine::Rten, 1, &|| ())?;
     let parameters = quantize::choose(graph, &places, &seen, choice)?;
     Ok((quantize::write(&clean.model, &places, &parameters)?, places))

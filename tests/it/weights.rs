@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rcar_iss::internals::float::{Collected, Engine, Stream, Threads};
+use rcar_iss::internals::inputs::Sample;
 use rcar_iss::internals::onnx;
 use rcar_iss::internals::onnx::proto::{GraphProto, ModelProto};
 use rcar_iss::internals::quantize::{self, Calibration, Choice, Parameters, Places, WeightFormat};
@@ -14,7 +15,7 @@ fn computed(model: &ModelProto, names: &[&str], count: usize) -> Vec<BTreeMap<St
     let network = onnx::float_network(model);
     let wanted: BTreeSet<String> = names.iter().map(|n| (*n).to_string()).collect();
     let stream = Stream::load(&Engine::Rten, network, &wanted).unwrap();
-    let one = |input: &quantize::Input| {
+    let one = |input: &Sample| {
         let given = [(input[0].0.as_str(), &input[0].1)];
         let seen = stream.run(&Threads::new(1), &given, Collected::default()).unwrap();
         seen.tensors.into_iter().map(|t| (t.name, t.values)).collect()

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::EngineArgs;
+use crate::inputs::Pictures;
 
 /// Extents that a model leaves open.
 #[derive(Debug, Clone, Args)]
@@ -48,6 +49,15 @@ pub(in crate::cli) struct PictureArgs {
     /// The model's input is [1, H, W, C]
     #[arg(help_heading = "Pictures", long)]
     pub(in crate::cli) nhwc: bool,
+}
+
+impl PictureArgs {
+    /// The same for the library.
+    pub(in crate::cli) fn library(&self) -> Pictures {
+        let PictureArgs { mean, std, resize, bgr, nhwc } = self;
+        let resize = resize.map(NonZeroU32::get);
+        Pictures { mean: mean.clone(), std: std.clone(), resize, bgr: *bgr, nhwc: *nhwc }
+    }
 }
 
 #[derive(Debug, Clone, Args)]

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::places;
-use crate::explain::Failure;
+use super::error::{FileFault, InputError};
+use crate::files::Reader;
 use crate::image::{FOREIGN_EXTENSIONS, Format};
 
 /// Files that are no input, by extension, and whether they are pictures.
@@ -12,8 +12,8 @@ type LeftOut = BTreeMap<String, (usize, bool)>;
 
 /// Arrays and pictures of a folder, by name. What is hidden (`.DS_Store`, `._photo.jpg`) was made by a system, not by the
 /// user; folders and other files are passed over.
-pub(super) fn members(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let unreadable = |e: std::io::Error| Failure::file(folder, &e);
+pub(super) fn members(folder: &Path, reader: &Reader) -> Result<Vec<PathBuf>, InputError> {
+    let unreadable = |e: std::io::Error| InputError::of(folder, FileFault::Folder(e));
     let mut found = Vec::new();
     let mut left_out = LeftOut::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
@@ -35,14 +35,16 @@ pub(super) fn members(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
         }
         // A pipe would be waited for, and nobody named it.
         if !path.is_file() {
-            return Err(Failure::file(&path, &"it is no regular file"));
+            return Err(InputError::of(path, FileFault::Irregular));
         }
         found.push(path);
     }
     found.sort();
-    found.iter().try_for_each(|file| places::reads(file))?;
+    found.iter().for_each(|file| reader.note(file));
     if found.is_empty() {
-        return Err(nothing(folder, &left_out));
+        let pictures = left_out.values().any(|(_, picture)| *picture);
+        let fault = FileFault::Empty { left_out: listed(&left_out, false), pictures };
+        return Err(InputError::of(folder, fault));
     }
     let pictures = listed(&left_out, true);
     if !pictures.is_empty() {
@@ -62,18 +64,4 @@ fn listed(left_out: &LeftOut, pictures: bool) -> String {
         if extension.is_empty() { format!("{n} without extension") } else { format!("{n} .{extension}") }
     });
     named.collect::<Vec<_>>().join(", ")
-}
-
-fn nothing(folder: &Path, left_out: &LeftOut) -> Failure {
-    let why = if left_out.is_empty() {
-        "the folder holds no files that can be inputs".to_string()
-    } else {
-        format!("the folder holds no files that can be inputs, but {}", listed(left_out, false))
-    };
-    let help = if left_out.values().any(|(_, picture)| *picture) {
-        format!("pictures of {} are read: convert the others", Format::NAMES)
-    } else {
-        format!("inputs are .npy, .npz and pictures ({})", Format::NAMES)
-    };
-    Failure::file(folder, &why).help(help)
 }

@@ -2,14 +2,11 @@
 
 use std::path::Path;
 
-use super::given;
-use crate::dump::file_name;
-use crate::explain::Failure;
-use crate::explain::nearest;
+use super::error::{FileFault, InputError};
+use super::ports::Port;
+use crate::files::Reader;
 use crate::image::{self, Format};
-use crate::program::TensorEntry;
-use crate::readable;
-use crate::tensor_file::{self, Element, Npz, TensorData};
+use crate::tensor_file::{self, Npz, TensorData, file_name};
 
 /// The content of a file for one input.
 pub(super) enum Content {
@@ -20,36 +17,26 @@ pub(super) enum Content {
 }
 
 /// Reads a file for an input.
-pub(super) fn of(path: &Path, tensor: &TensorEntry) -> Result<Content, Failure> {
-    let bytes = given::read(path)?;
+pub(super) fn of(path: &Path, port: &Port, reader: &Reader) -> Result<Content, InputError> {
+    let bytes = reader.read(path)?;
     if image::is_image(&bytes) {
         return Ok(Content::Picture(bytes));
     }
+    let name = &port.tensor.name;
     if !is_array(&bytes) {
-        return Err(neither(path, &bytes).help(format!(
-            "input '{}' takes {}; pictures may be {}",
-            tensor.name,
-            expects(tensor),
-            Format::NAMES
-        )));
+        let wanted = Some(Box::new((name.clone(), port.takes())));
+        return Err(InputError::of(path, FileFault::Foreign { what: described(path, &bytes), wanted }));
     }
-    let stem = file_name(&tensor.name);
-    array(path, bytes, &[&tensor.name, &stem, "x"]).map(Content::Array)
-}
-
-/// What an input takes, for messages.
-pub(super) fn expects(tensor: &TensorEntry) -> String {
-    let numpy = Element::from(tensor.dtype).numpy_name();
-    let picture = if tensor.preprocess.is_some() { ", or a picture" } else { "" };
-    format!("a .npy of {numpy} {}{picture}", readable::shape(&tensor.shape))
+    let stem = file_name(name);
+    array(path, bytes, &[name, &stem, "x"]).map(Content::Array)
 }
 
 fn is_array(bytes: &[u8]) -> bool {
     bytes.starts_with(b"\x93NUMPY") || Npz::is_npz(bytes)
 }
 
-/// A file that can be no input: what it is, against what its name says.
-fn neither(path: &Path, bytes: &[u8]) -> Failure {
+/// What a file is that can be no input, against what its name says.
+fn described(path: &Path, bytes: &[u8]) -> String {
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
     let called =
         if Format::EXTENSIONS.contains(&extension.as_str()) || matches!(extension.as_str(), "npy" | "npz") {
@@ -64,14 +51,15 @@ fn neither(path: &Path, bytes: &[u8]) -> Failure {
             format!("its {} bytes begin with \"{begin}\"", bytes.len())
         }
     };
-    Failure::file(path, &format!("{called}{what}"))
+    format!("{called}{what}")
 }
 
 /// The array of a `.npy` file; of an `.npz` the only one, or the first that has one of these names.
-pub(super) fn array(path: &Path, bytes: Vec<u8>, names: &[&str]) -> Result<TensorData, Failure> {
-    let refused = |e| Failure::tensor(path, e);
+pub(super) fn array(path: &Path, bytes: Vec<u8>, names: &[&str]) -> Result<TensorData, InputError> {
+    let refused = |e| InputError::array(path, e);
     if !is_array(&bytes) {
-        return Err(neither(path, &bytes));
+        let fault = FileFault::Foreign { what: described(path, &bytes), wanted: None };
+        return Err(InputError::of(path, fault));
     }
     if !Npz::is_npz(&bytes) {
         return tensor_file::parse(&bytes).map_err(refused);
@@ -85,13 +73,8 @@ pub(super) fn array(path: &Path, bytes: Vec<u8>, names: &[&str]) -> Result<Tenso
     match found {
         Some(name) => archive.array(name).map_err(refused),
         None => {
-            let wanted = names.first().copied().unwrap_or_default();
-            let why = format!("it holds {}, none of them named {wanted}", held.join(", "));
-            let failure = Failure::file(path, &why);
-            Err(match nearest::question(wanted, held.iter().map(String::as_str)) {
-                Some(question) => failure.help(question),
-                None => failure,
-            })
+            let wanted = names.first().copied().unwrap_or_default().into();
+            Err(InputError::of(path, FileFault::NoArray { wanted, held }))
         }
     }
 }

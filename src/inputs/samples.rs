@@ -1,0 +1,50 @@
+//! Samples: what a network is run on, one after the other.
+
+use super::error::InputError;
+use crate::tensor_file::TensorData;
+
+/// A value for each input of a network, by name.
+pub type Sample = Vec<(String, TensorData)>;
+
+/// Where samples come from. They are asked for one by one, from several threads, so that only a few need be in memory.
+pub trait Samples: Sync {
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// What one is called in reports.
+    fn name(&self, at: usize) -> String {
+        at.to_string()
+    }
+
+    /// Reads one.
+    ///
+    /// # Errors
+    /// It cannot be read, or there is none.
+    fn read(&self, at: usize) -> Result<Sample, InputError>;
+}
+
+impl Samples for [Sample] {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn read(&self, at: usize) -> Result<Sample, InputError> {
+        self.get(at).cloned().ok_or(InputError::NoSample { at, count: self.len() })
+    }
+}
+
+impl Samples for Vec<Sample> {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn read(&self, at: usize) -> Result<Sample, InputError> {
+        self.as_slice().read(at)
+    }
+}
+
+/// A sample's names and bytes, row-major little-endian, as a session takes them.
+#[must_use]
+pub fn bytes_of(sample: &Sample) -> Vec<(&str, &[u8])> {
+    sample.iter().map(|(name, tensor)| (name.as_str(), tensor.bytes.as_slice())).collect()
+}

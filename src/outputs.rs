@@ -1,0 +1,126 @@
+//! What a network gave: its outputs as real values, best classes, arrays of all runs.
+
+use serde::Serialize;
+
+use crate::dump;
+use crate::program::{Meta, Role, TensorEntry};
+use crate::tensor_file::{Element, TensorData};
+
+/// A class and its value.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Class {
+    /// Its number.
+    pub class: usize,
+    /// Its name, if classes have names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// The output's real value for it.
+    pub value: f32,
+}
+
+/// The output tensors of a program.
+pub fn of(meta: &Meta) -> impl Iterator<Item = &TensorEntry> {
+    meta.tensors.iter().filter(|t| t.role == Role::Output)
+}
+
+/// The classes of an output that looks like a classifier's: one axis longer than 1.
+#[must_use]
+pub fn classes(tensor: &TensorEntry) -> Option<u64> {
+    (tensor.shape.iter().filter(|d| **d > 1).count() == 1).then(|| tensor.shape.iter().product())
+}
+
+/// Gives classes their names, in every output that has as many; the numbers of classes that the outputs have.
+pub fn name_classes(meta: &mut Meta, names: &[String]) -> Vec<u64> {
+    let mut found = Vec::new();
+    for tensor in meta.tensors.iter_mut().filter(|t| t.role == Role::Output) {
+        let Some(count) = classes(tensor) else { continue };
+        found.push(count);
+        if count == names.len() as u64 {
+            tensor.labels = names.to_vec();
+        }
+    }
+    found
+}
+
+/// The `most` greatest elements of a classifier's output, the greatest first; none of an output that is no classifier's.
+#[must_use]
+pub fn best(tensor: &TensorEntry, bytes: &[u8], most: usize) -> Vec<Class> {
+    if classes(tensor).is_none() {
+        return Vec::new();
+    }
+    let values = real(tensor, bytes);
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    // Equal values: the lower class first, as numpy's argmax has it.
+    order.sort_by(|a, b| values[*b].total_cmp(&values[*a]).then(a.cmp(b)));
+    let class = |i: usize| Class { class: i, label: tensor.labels.get(i).cloned(), value: values[i] };
+    order.into_iter().take(most).map(class).collect()
+}
+
+/// Real values of a tensor.
+#[must_use]
+pub fn real(tensor: &TensorEntry, bytes: &[u8]) -> Vec<f32> {
+    let shape = tensor.shape.iter().map(|d| *d as usize).collect();
+    let data = TensorData { element: tensor.dtype.into(), shape, bytes: bytes.to_vec() };
+    let data = dump::dequantize(&data, tensor).unwrap_or(data);
+    match data.element {
+        Element::F32 => data.bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
+        Element::S32 => data.bytes.as_chunks().0.iter().map(|b| i32::from_le_bytes(*b) as f32).collect(),
+        Element::S64 => data.bytes.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b) as f32).collect(),
+        Element::Bool => data.bytes.iter().map(|b| f32::from(u8::from(*b != 0))).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The outputs with the names of their files, without extension.
+pub fn named(meta: &Meta) -> impl Iterator<Item = (&TensorEntry, String)> {
+    meta.tensors.iter().zip(dump::file_names(meta)).filter(|(t, _)| t.role == Role::Output)
+}
+
+/// One output of all runs, stacked along its first axis.
+#[must_use]
+pub fn stacked(tensor: &TensorEntry, runs: &[&[u8]]) -> TensorData {
+    let mut shape: Vec<usize> = tensor.shape.iter().map(|d| *d as usize).collect();
+    match shape.first_mut() {
+        Some(batch) => *batch *= runs.len(),
+        None if runs.len() > 1 => shape.push(runs.len()),
+        None => {}
+    }
+    TensorData { element: tensor.dtype.into(), shape, bytes: runs.concat() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dtype::DType;
+
+    fn entry(shape: &[u64]) -> TensorEntry {
+        TensorEntry {
+            name: "y".into(),
+            role: Role::Output,
+            dtype: DType::U8,
+            shape: shape.to_vec(),
+            scale: Some(0.5),
+            zero_point: Some(2),
+            ..TensorEntry::default()
+        }
+    }
+
+    #[test]
+    fn the_best_classes_have_real_values_and_names_where_they_fit() {
+        let mut meta =
+            Meta { tensors: vec![entry(&[1, 3]), entry(&[2, 3]), entry(&[1, 4])], ..Meta::default() };
+        assert_eq!(name_classes(&mut meta, &["a".into(), "b".into(), "c".into()]), [3, 4]);
+        let found = best(&meta.tensors[0], &[4, 8, 8], 2);
+        let class = |class, label: &str| Class { class, label: Some(label.into()), value: 3.0 };
+        assert_eq!(found, [class(1, "b"), class(2, "c")]);
+        assert!(best(&meta.tensors[1], &[1; 6], 2).is_empty());
+        assert_eq!(best(&meta.tensors[2], &[1, 2, 3, 4], 1)[0].label, None);
+    }
+
+    #[test]
+    fn runs_stack_along_the_first_axis() {
+        assert_eq!(stacked(&entry(&[1, 3]), &[&[1, 2, 3], &[4, 5, 6]]).shape, [2, 3]);
+        assert_eq!(stacked(&entry(&[]), &[&[1], &[2]]).shape, [2]);
+        assert_eq!(stacked(&entry(&[]), &[&[1]]).shape, [0; 0]);
+    }
+}
