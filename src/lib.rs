@@ -5,8 +5,10 @@
 //! says how the parts depend on each other.
 
 pub mod analysis;
+pub mod batch;
 pub mod cli;
 pub mod compiler;
+pub mod document;
 pub mod dtype;
 pub mod dump;
 pub mod explain;

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::args::CheckArgs;
-use super::{Report, effect, model, opsets, source};
+use super::{Report, effect, model, source};
 use crate::explain::{Failure, UNSUPPORTED};
 use crate::isa::Unit;
-use crate::onnx::{self, ImportError, NodeRow, NodeStatus, OPSETS};
+use crate::onnx::{self, ImportError, NodeRow, NodeStatus, OPSETS, Opset};
 use crate::program::Program;
 use crate::readable;
+use crate::report;
 use crate::sim::{Limits, Loaded};
 
 pub(super) fn run(args: &CheckArgs) -> Result<Report, Failure> {
@@ -94,7 +95,7 @@ fn check_model(args: &CheckArgs) -> Result<Report, Failure> {
         let macs = macs.map(|(accelerator, host)| json!({ "accelerator": accelerator, "host": host }));
         let value = json!({
             "supported": status == 0, "nodes": list, "macs": macs, "problem": problem,
-            "opsets": opsets::as_json(&loaded.model), "supported_opsets": [OPSETS.start(), OPSETS.end()],
+            "opsets": Opset::of(&loaded.model), "supported_opsets": [OPSETS.start(), OPSETS.end()],
         });
         format!("{value:#}\n")
     } else {
@@ -119,7 +120,7 @@ fn check_model(args: &CheckArgs) -> Result<Report, Failure> {
             text.push_str(&model::unsupported(&rows));
             text.push('\n');
         }
-        text.push_str(&readable::prose(&(opsets::line(&loaded.model) + &totals(&rows) + &hosts)));
+        text.push_str(&readable::prose(&(report::opsets(&Opset::of(&loaded.model)) + &totals(&rows) + &hosts)));
         if let Some((accelerator, host)) = macs.filter(|(a, h)| a + h > 0) {
             let share = 100.0 * accelerator as f64 / (accelerator + host) as f64;
             let _ = writeln!(

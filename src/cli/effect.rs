@@ -8,12 +8,12 @@ use std::path::Path;
 use super::args::{
     CalibrationArgs, CompareArgs, DequantizeArgs, EngineArgs, GraphArgs, PictureArgs, ReferenceArgs,
 };
-use super::outputs;
 use crate::dtype::DType;
 use crate::explain::Failure;
 use crate::onnx::proto::{GraphProto, tensor_shape_proto::dimension::Value as Dim, type_proto::Value};
 use crate::onnx::{ImportOptions, given_inputs};
 use crate::program::{Meta, TensorEntry};
+use crate::report::classes;
 
 /// An option that changes nothing, and why.
 pub(super) fn none(option: &str, why: &impl Display) -> Failure {
@@ -108,15 +108,15 @@ pub(super) fn extents(graph: &GraphProto, options: &ImportOptions) -> Result<(),
 
 /// What a single network's class names are for.
 pub(super) fn labels(meta: &Meta, count: usize) -> Result<(), Failure> {
-    let classes: Vec<u64> =
-        outputs::of(meta).filter(|t| outputs::has_classes(t)).map(|t| t.shape.iter().product()).collect();
-    if classes.is_empty() {
+    let known: Vec<u64> =
+        meta.outputs().filter(|t| classes::has_classes(t)).map(|t| t.shape.iter().product()).collect();
+    if known.is_empty() {
         return Err(none("--labels", &"no output of the network is a list of classes"));
     }
-    if classes.contains(&(count as u64)) {
+    if known.contains(&(count as u64)) {
         return Ok(());
     }
-    let found: Vec<String> = classes.iter().map(ToString::to_string).collect();
+    let found: Vec<String> = known.iter().map(ToString::to_string).collect();
     let why = format!("the file has {count} names, the network {} classes", found.join(" and "));
     Err(Failure::usage("--labels").why(&why).help("give one name for each class"))
 }

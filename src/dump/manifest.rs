@@ -1,12 +1,13 @@
 //! The types of `manifest.json`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::dtype::DType;
 use crate::program::RemovedEntry;
 
 /// `manifest.json`.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema, Deserialize)]
 pub struct Manifest {
     /// Name of the program.
     #[serde(default)]
@@ -25,7 +26,7 @@ pub struct Manifest {
 }
 
 /// A dumped tensor.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema, Deserialize)]
 pub struct ManifestEntry {
     /// ONNX name.
     pub tensor: String,

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+mod batch;
 pub mod nearest;
+mod trace;
 
 use crate::analysis::{CompareError, MapError, ReferenceError};
 use crate::dump::DumpError;

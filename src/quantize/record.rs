@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::parameters::Parameters;
@@ -10,7 +11,7 @@ use super::statistics::Statistics;
 use crate::graph::DType;
 
 /// Everything that a calibration saw, and what was made of it. The same run gives the same text.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     /// The library that ran the float network.
@@ -29,7 +30,7 @@ pub struct Record {
 }
 
 /// How pictures became an input: `(pixel − mean) / std` of values 0…255.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pictures {
     /// Length of the short side before the centre was cut out; none: straight to H × W.
@@ -45,7 +46,7 @@ pub struct Pictures {
 }
 
 /// What was seen of one tensor.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TensorRecord {
     /// Extremes, which input set each, and the histogram.
@@ -60,7 +61,7 @@ pub struct TensorRecord {
 }
 
 /// Parameters of a tensor.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Quantized {
     /// `u8`, `s8`, `u16`, `s16`.

@@ -12,10 +12,12 @@ mod encode;
 pub mod export;
 mod reader;
 mod summary;
+mod wanted;
 mod writer;
 
 pub use reader::{Filter, TraceReader};
 pub use summary::{LayerSummary, first_difference, summarize};
+pub use wanted::{Ranged, Wanted, WantedError};
 pub use writer::TraceWriter;
 
 use serde::{Deserialize, Serialize};

@@ -10,6 +10,8 @@ mod wildcards;
 
 /// What each folder of `src` may use. Data flows one way; there is no circle.
 const MAY_USE: &[(&str, &[&str])] = &[
+    ("document", &[]),
+    ("readable", &[]),
     ("isa", &[]),
     ("dtype", &[]),
     ("numeric", &["isa"]),
@@ -22,7 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tensor_file", &["dtype", "files"]),
     ("float", &["files", "tensor_file"]),
     ("image", &["files", "program"]),
-    ("onnx", &["files", "float", "graph", "isa", "numeric", "tensor_file"]),
+    ("onnx", &["document", "files", "float", "graph", "isa", "numeric", "tensor_file"]),
     ("quantize", &["float", "graph", "isa", "numeric", "onnx", "tensor_file"]),
     ("compiler", &["graph", "isa", "machine", "numeric", "program"]),
     ("sim", &["dtype", "isa", "kernels", "machine", "numeric", "pages", "program"]),
@@ -65,16 +67,34 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "tensor_file",
         ],
     ),
-    ("explain", &["analysis", "dump", "files", "image", "machine", "program", "sim", "tensor_file"]),
-    ("readable", &[]),
-    ("report", &["analysis", "profile", "program"]),
+    (
+        "batch",
+        &["analysis", "dump", "host", "isa", "kernels", "program", "sim", "trace"],
+    ),
+    (
+        "report",
+        &[
+            "analysis", "batch", "document", "dtype", "dump", "isa", "kernels", "machine", "onnx", "profile",
+            "program", "readable", "sim", "tensor_file", "trace",
+        ],
+    ),
+    (
+        "explain",
+        &[
+            "analysis", "batch", "dump", "files", "image", "isa", "machine", "program", "sim",
+            "tensor_file", "trace",
+        ],
+    ),
     (
         "cli",
         &[
             "analysis",
+            "batch",
             "compiler",
+            "document",
             "dtype",
             "dump",
+            "explain",
             "files",
             "float",
             "graph",
@@ -87,6 +107,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "profile",
             "program",
             "quantize",
+            "readable",
             "report",
             "sim",
             "tensor_file",
