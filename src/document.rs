@@ -3,8 +3,8 @@
 //! `docs/json.md` says what users may rely on, `docs/schemas/` holds the JSON Schema of every kind, which [`schema`] makes
 //! from the Rust types.
 
-use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -101,11 +101,21 @@ pub fn read<T: Kind + DeserializeOwned>(text: &str) -> Result<T, DocumentError> 
     Ok(serde_json::from_value(value)?)
 }
 
+fn root<T: JsonSchema>() -> Schema {
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    settings.into_generator().into_root_schema_for::<T>()
+}
+
+/// The JSON Schema of what is no document but a part of one: it has no envelope.
+#[must_use]
+pub fn part<T: JsonSchema>() -> Value {
+    root::<T>().to_value()
+}
+
 /// The JSON Schema of a kind, as it is written.
 #[must_use]
 pub fn schema<T: Kind + JsonSchema>() -> Value {
-    let settings = SchemaSettings::draft2020_12().for_serialize();
-    let mut schema = settings.into_generator().into_root_schema_for::<T>();
+    let mut schema = root::<T>();
     let envelope = json!({
         "schema": { "const": name::<T>(), "description": "Kind and version of this document." },
         "tool": {

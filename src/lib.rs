@@ -28,6 +28,7 @@ pub mod program;
 pub mod quantize;
 pub mod readable;
 pub mod report;
+pub mod schemas;
 pub mod sim;
 pub mod tensor_file;
 pub mod trace;

@@ -98,7 +98,7 @@ pub fn main() -> ExitCode {
         && !places::stdout_taken()
     {
         // The failure itself goes to stderr; that stdout cannot take it is no second one.
-        let _ = places::stdout(failure.json().as_bytes());
+        let _ = places::stdout(crate::document::pretty(&failure.report()).as_bytes());
     }
     ended(done)
 }

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::document::Kind;
 use crate::dtype::DType;
 use crate::program::RemovedEntry;
 
@@ -23,6 +24,10 @@ pub struct Manifest {
     /// ONNX values that have no tensor, and why.
     #[serde(default)]
     pub removed: Vec<RemovedEntry>,
+}
+
+impl Kind for Manifest {
+    const KIND: &'static str = "dump";
 }
 
 /// A dumped tensor.

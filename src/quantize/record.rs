@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::parameters::Parameters;
 use super::places::Places;
 use super::statistics::Statistics;
+use crate::document::Kind;
 use crate::graph::DType;
 
 /// Everything that a calibration saw, and what was made of it. The same run gives the same text.
@@ -27,6 +28,10 @@ pub struct Record {
     pub inputs: Vec<String>,
     /// By name of the float value.
     pub tensors: BTreeMap<String, TensorRecord>,
+}
+
+impl Kind for Record {
+    const KIND: &'static str = "calibration";
 }
 
 /// How pictures became an input: `(pixel − mean) / std` of values 0…255.

@@ -10,6 +10,7 @@ use crate::document::Kind;
 use crate::profile::Profile;
 use crate::readable;
 use crate::sim::Loaded;
+use crate::trace::export::WroteBytes;
 use crate::trace::{Record, TraceError, TraceReader, first_difference, summarize};
 
 /// A layer of one side.
@@ -117,28 +118,6 @@ pub struct FirstDifference {
     pub b: Option<WroteBytes>,
 }
 
-/// What an instruction wrote to memory.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct WroteBytes {
-    /// Bytes.
-    pub bytes: u64,
-    /// xxh3-64 of them in order of address, 16 hexadecimal digits.
-    pub xxh3: String,
-}
-
-impl WroteBytes {
-    /// What a record says of it.
-    #[must_use]
-    pub fn of(record: &Record) -> Option<WroteBytes> {
-        let (bytes, digest) = record.executed.as_ref()?.wrote?;
-        Some(WroteBytes { bytes, xxh3: format!("{digest:016x}") })
-    }
-
-    fn text(wrote: Option<&WroteBytes>) -> String {
-        wrote.map_or("nothing".into(), |w| format!("{} bytes, xxh3 {}", w.bytes, w.xxh3))
-    }
-}
-
 /// What is compared of values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Values {
@@ -198,8 +177,8 @@ impl Difference {
             pc: x.pc,
             layer: x.layer.and_then(|l| a.header.layers.get(l as usize)).map(|l| l.name.clone()),
             instruction: a.disassembly().get(x.pc as usize).cloned().unwrap_or_default(),
-            a: WroteBytes::of(&x),
-            b: WroteBytes::of(&y),
+            a: wrote(&x),
+            b: wrote(&y),
         });
         Ok(Difference::of(sides.0, sides.1, Values::Compared, first))
     }
@@ -274,13 +253,21 @@ impl Difference {
                     first.pc,
                     first.layer.as_deref().unwrap_or("no layer"),
                     first.instruction,
-                    WroteBytes::text(first.a.as_ref()),
-                    WroteBytes::text(first.b.as_ref())
+                    bytes(first.a.as_ref()),
+                    bytes(first.b.as_ref())
                 );
             }
         }
         text
     }
+}
+
+fn wrote(record: &Record) -> Option<WroteBytes> {
+    record.executed.as_ref().and_then(WroteBytes::of)
+}
+
+fn bytes(wrote: Option<&WroteBytes>) -> String {
+    wrote.map_or("nothing".into(), |w| format!("{} bytes, xxh3 {}", w.bytes, w.xxh3))
 }
 
 fn matched(a: &[SideLayer], b: &[SideLayer]) -> Vec<LayerPair> {

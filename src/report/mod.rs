@@ -12,17 +12,25 @@ pub mod html;
 mod model;
 mod not_finite;
 mod program;
+mod quantization;
 mod run;
+mod support;
+mod written;
 
 pub use bench::{BenchReady, BenchReport, SpentRow};
 pub use comparison::{ComparisonReport, FailUnder, comparison_csv};
 pub use cycles::EstimateReport;
 pub use diagnosis::{DiagnosisReport, OutputErrors};
-pub use difference::{Difference, FirstDifference, LayerPair, Side, SideLayer, WroteBytes};
+pub use difference::{Difference, FirstDifference, LayerPair, Side, SideLayer};
 pub use host::HostReport;
 pub use model::{description, opsets};
 pub use not_finite::{NotFinite, words};
 pub use program::{ProgramReport, Tables};
+pub use quantization::{
+    PruneReport, PrunedWeights, QuantizeReport, RaisedItem, RemovedNode, TuneFiles, TuneReport,
+};
 pub use run::{
     HostLayer, RunDetails, RunInput, RunLayer, RunOutput, RunReport, RunRow, RunWritten, Shaped,
 };
+pub use support::{CheckedNode, CheckedStatus, MacsByPlace, ModelCheck, OpsetRange, ProgramCheck};
+pub use written::{CompileReport, DequantizeReport, WrittenTensor};

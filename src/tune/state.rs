@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::item::Item;
+use crate::document::Kind;
 
 /// Results of measurements, kept between runs. Only valid for the task whose key it has.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema, Deserialize)]
@@ -19,6 +20,10 @@ pub struct State {
     pub cycles: BTreeMap<String, Option<u64>>,
     /// Whole models, by the items that were raised.
     pub points: BTreeMap<String, Point>,
+}
+
+impl Kind for State {
+    const KIND: &'static str = "tune-state";
 }
 
 /// A model that was measured.

@@ -25,17 +25,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("float", &["files", "tensor_file"]),
     ("image", &["files", "program"]),
     ("onnx", &["document", "files", "float", "graph", "isa", "numeric", "tensor_file"]),
-    ("quantize", &["float", "graph", "isa", "numeric", "onnx", "tensor_file"]),
+    ("quantize", &["document", "float", "graph", "isa", "numeric", "onnx", "tensor_file"]),
     ("compiler", &["graph", "isa", "machine", "numeric", "program"]),
     ("sim", &["dtype", "isa", "kernels", "machine", "numeric", "pages", "program"]),
     ("profile", &["compiler", "machine", "program", "sim"]),
-    ("trace", &["files", "isa", "sim"]),
-    ("dump", &["dtype", "files", "program", "tensor_file"]),
+    ("trace", &["document", "files", "isa", "sim"]),
+    ("dump", &["document", "dtype", "files", "program", "tensor_file"]),
     ("host", &["dtype", "float", "program", "sim", "tensor_file"]),
     (
         "tune",
         &[
             "compiler",
+            "document",
             "dtype",
             "float",
             "host",
@@ -75,15 +76,19 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "report",
         &[
             "analysis", "batch", "document", "dtype", "dump", "isa", "kernels", "machine", "onnx", "profile",
-            "program", "readable", "sim", "tensor_file", "trace",
+            "program", "quantize", "readable", "sim", "tensor_file", "trace", "tune",
         ],
     ),
     (
         "explain",
         &[
-            "analysis", "batch", "dump", "files", "image", "isa", "machine", "program", "sim",
+            "analysis", "batch", "document", "dump", "files", "image", "isa", "machine", "program", "sim",
             "tensor_file", "trace",
         ],
+    ),
+    (
+        "schemas",
+        &["document", "dump", "explain", "onnx", "quantize", "report", "trace", "tune"],
     ),
     (
         "cli",
