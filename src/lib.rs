@@ -23,8 +23,10 @@
 //! may be said about the steps, [`observe`] what a run shows, [`error`] what may go wrong, a type for each stage.
 
 mod analysis;
+mod batch;
 mod cli;
 mod compiler;
+mod document;
 mod dtype;
 mod dump;
 mod explain;
@@ -47,6 +49,7 @@ mod program;
 mod quantize;
 mod readable;
 mod report;
+mod schemas;
 mod sim;
 mod tensor_file;
 mod trace;
@@ -112,8 +115,10 @@ pub mod internals {
 
     all!(
         analysis,
+        batch,
         cli,
         compiler,
+        document,
         dtype,
         dump,
         explain,
@@ -135,6 +140,7 @@ pub mod internals {
         quantize,
         readable,
         report,
+        schemas,
         sim,
         tensor_file,
         trace,

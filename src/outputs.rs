@@ -1,5 +1,6 @@
-//! What a network gave: its outputs as real values, best classes, arrays of all runs.
+//! What a network gave: its outputs as real values, and its best classes.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::dump;
@@ -7,14 +8,15 @@ use crate::program::{Meta, Role, TensorEntry};
 use crate::tensor_file::{Element, TensorData};
 
 /// A class and its value.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Class {
     /// Its number.
     pub class: usize,
     /// Its name, if classes have names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// The output's real value for it.
+    /// The output's real value for it; null where it is no number.
+    #[schemars(with = "Option<f32>")]
     pub value: f32,
 }
 
@@ -71,23 +73,6 @@ pub fn real(tensor: &TensorEntry, bytes: &[u8]) -> Vec<f32> {
     }
 }
 
-/// The outputs with the names of their files, without extension.
-pub fn named(meta: &Meta) -> impl Iterator<Item = (&TensorEntry, String)> {
-    meta.tensors.iter().zip(dump::file_names(meta)).filter(|(t, _)| t.role == Role::Output)
-}
-
-/// One output of all runs, stacked along its first axis.
-#[must_use]
-pub fn stacked(tensor: &TensorEntry, runs: &[&[u8]]) -> TensorData {
-    let mut shape: Vec<usize> = tensor.shape.iter().map(|d| *d as usize).collect();
-    match shape.first_mut() {
-        Some(batch) => *batch *= runs.len(),
-        None if runs.len() > 1 => shape.push(runs.len()),
-        None => {}
-    }
-    TensorData { element: tensor.dtype.into(), shape, bytes: runs.concat() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,12 +100,5 @@ mod tests {
         assert_eq!(found, [class(1, "b"), class(2, "c")]);
         assert!(best(&meta.tensors[1], &[1; 6], 2).is_empty());
         assert_eq!(best(&meta.tensors[2], &[1, 2, 3, 4], 1)[0].label, None);
-    }
-
-    #[test]
-    fn runs_stack_along_the_first_axis() {
-        assert_eq!(stacked(&entry(&[1, 3]), &[&[1, 2, 3], &[4, 5, 6]]).shape, [2, 3]);
-        assert_eq!(stacked(&entry(&[]), &[&[1], &[2]]).shape, [2]);
-        assert_eq!(stacked(&entry(&[]), &[&[1]]).shape, [0; 0]);
     }
 }

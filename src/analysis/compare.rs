@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::errors::{Errors, Sums};
@@ -43,7 +44,7 @@ pub enum CompareError {
 }
 
 /// The result, in the order of the program's layers. All figures are over all inputs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Comparison {
     /// Name of the program.
     pub program: String,
@@ -83,7 +84,7 @@ impl Comparison {
 }
 
 /// One tensor of the program and its reference.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct LayerComparison {
     /// Number of the layer.
     pub index: usize,
@@ -132,7 +133,7 @@ pub struct LayerComparison {
 }
 
 /// One channel of a tensor.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct ChannelErrors {
     /// SQNR as the network runs (dB).
     pub accumulated_db: f64,

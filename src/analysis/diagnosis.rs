@@ -1,11 +1,12 @@
 //! The result of a diagnosis, with the numbers behind it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::verdict::{Cause, TensorTrial, Thresholds, WeightTrial};
 
 /// How an experiment got its numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum How {
     /// The layer's instructions were executed.
@@ -17,7 +18,7 @@ pub enum How {
 }
 
 /// An experiment at one layer.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Evidence {
     /// The layer that was executed.
     pub layer: String,
@@ -32,7 +33,7 @@ pub struct Evidence {
 }
 
 /// An input beyond a tensor's range.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Beyond {
     /// Number of the input.
     pub input: usize,
@@ -43,7 +44,7 @@ pub struct Beyond {
 }
 
 /// What calibration images would have given.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct CalibrationRange {
     /// Least and greatest value over the calibration images.
     pub reached: [f32; 2],
@@ -52,7 +53,7 @@ pub struct CalibrationRange {
 }
 
 /// A channel that makes a range wide.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct WideChannel {
     /// Number.
     pub channel: usize,
@@ -63,7 +64,7 @@ pub struct WideChannel {
 }
 
 /// Cycles of the whole network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Price {
     /// As it is.
     pub now: u64,
@@ -72,7 +73,7 @@ pub struct Price {
 }
 
 /// A fault.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Finding {
     /// Why.
     pub cause: Cause,
@@ -107,7 +108,7 @@ pub struct Finding {
 }
 
 /// A layer that is fine alone, and bad as the network runs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Inherited {
     /// The layer.
     pub layer: String,
@@ -122,7 +123,7 @@ pub struct Inherited {
 }
 
 /// The result.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Diagnosis {
     /// What was judged by.
     pub thresholds: Thresholds,

@@ -1,5 +1,6 @@
 //! How far two tensors are apart: sums that can be added up over inputs, and the figures that follow from them.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What stands for a ratio without noise, or without signal, in decibels.
@@ -127,7 +128,7 @@ pub fn decibels(signal: f64, noise: f64) -> f64 {
 }
 
 /// Errors of a tensor against its reference.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Errors {
     /// Signal to quantization noise, `10·log₁₀(Σr² / Σ(v−r)²)` (dB); 200 where there is no error, [`NAN_DB`] where values are
     /// no numbers.

@@ -1,5 +1,6 @@
 //! The quantization of a tensor, and what of a reference it can hold.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::graph::reformat::Reformat;
@@ -8,7 +9,7 @@ use crate::numeric;
 use crate::program::TensorEntry;
 
 /// How a tensor is quantized: `real = scale · (q − zero_point)`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Format {
     /// Step.
     pub scale: f32,
@@ -162,7 +163,7 @@ impl RangeSums {
 }
 
 /// Range of a tensor and of its reference.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct RangeUse {
     /// Least and greatest value that the tensor can hold; none for floats.
     pub range: Option<[f32; 2]>,

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::onnx::proto::GraphProto;
@@ -102,7 +103,7 @@ impl Offer {
 }
 
 /// A tensor without a reference.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Unmatched {
     /// Layer that computes it.
     pub layer: String,

@@ -1,10 +1,11 @@
 //! From the numbers of the experiments to a cause. Nothing here runs anything.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// All that the judgement depends on. `bad_db` and `repaired` were frozen on one half of the networks of
 /// `tests/diagnose/study.py` and checked on the other; a gain of 6 dB is one bit.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Thresholds {
     /// A layer whose isolated SQNR is lower is looked at (dB).
@@ -68,7 +69,7 @@ impl Thresholds {
 }
 
 /// SQNR of one layer with one of its input tensors in different formats, everything else in 16 bits (dB).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct TensorTrial {
     /// The tensor's own format.
     pub as_is_db: f64,
@@ -79,7 +80,7 @@ pub struct TensorTrial {
 }
 
 /// SQNR of one layer with all activations in 16 bits and different weights (dB).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct WeightTrial {
     /// The weights as they are.
     pub as_is_db: f64,
@@ -90,7 +91,7 @@ pub struct WeightTrial {
 }
 
 /// Why a layer loses accuracy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// (a) The range does not fit the given inputs; an 8-bit range that fits repairs it.

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::Arc;
 
-use serde_json::json;
-
 use super::args::CheckArgs;
-use super::{Report, effect, model, opsets, source};
+use super::{Report, effect, model, source};
+use crate::document;
 use crate::explain::{Failure, UNSUPPORTED};
 use crate::isa::Unit;
-use crate::onnx::{self, ImportError, NodeRow, NodeStatus, OPSETS};
+use crate::onnx::{self, ImportError, NodeRow, NodeStatus, Opset};
 use crate::program::Program;
 use crate::readable;
+use crate::report::{self, CheckedNode, MacsByPlace, ModelCheck, OpsetRange, ProgramCheck};
 use crate::sim::{Limits, Loaded};
 
 pub(super) fn run(args: &CheckArgs) -> Result<Report, Failure> {
@@ -32,9 +32,7 @@ fn check_program(args: &CheckArgs) -> Result<Report, Failure> {
         .map_err(|e| Failure::load(&args.file, &e))?;
     let clock = loaded.clock();
     if args.json {
-        let hosts = &loaded.program().meta.hosts;
-        let value = json!({ "status": "fine", "machine": machine.name, "clock": clock, "hosts": hosts });
-        return Ok(Report::fine(format!("{value:#}\n")));
+        return Ok(Report::fine(document::pretty(&ProgramCheck::of(&loaded))));
     }
     let mut text = format!(
         "fine: {} executes {} instructions in {} cycles ({}) on {}, reads nothing undefined and stays inside its memories\n",
@@ -67,11 +65,11 @@ fn check_model(args: &CheckArgs) -> Result<Report, Failure> {
     let fits =
         if unsupported_count == 0 { model::compile(&args.file, &args.model).map(Some) } else { Ok(None) };
     let families = fits.as_ref().ok().and_then(Option::as_ref).map(|m| families(&m.compiled.program));
-    let family = |row: &NodeRow| -> String {
+    let family = |row: &NodeRow| -> Vec<String> {
         let layer =
             matches!(row.status, NodeStatus::Layer | NodeStatus::Fused).then_some(row.detail.as_str());
         let found = layer.and_then(|l| families.as_ref()?.get(l));
-        found.map_or_else(String::new, |list| list.iter().copied().collect::<Vec<_>>().join(" "))
+        found.into_iter().flatten().map(|m| (*m).to_string()).collect()
     };
     let macs = fits.as_ref().ok().and_then(Option::as_ref).map(|m| {
         let layers = &m.compiled.program.meta.layers;
@@ -82,21 +80,15 @@ fn check_model(args: &CheckArgs) -> Result<Report, Failure> {
         if unsupported_count > 0 { UNSUPPORTED } else { fits.as_ref().map_or_else(|f| f.status, |_| 0) };
     let problem = fits.as_ref().err().map(Failure::render);
     let text = if args.json {
-        let list: Vec<_> = rows
-            .iter()
-            .map(|r| {
-                json!({
-                    "node": r.name, "type": r.op_type, "status": word(r.status), "detail": r.detail,
-                    "instructions": family(r),
-                })
-            })
-            .collect();
-        let macs = macs.map(|(accelerator, host)| json!({ "accelerator": accelerator, "host": host }));
-        let value = json!({
-            "supported": status == 0, "nodes": list, "macs": macs, "problem": problem,
-            "opsets": opsets::as_json(&loaded.model), "supported_opsets": [OPSETS.start(), OPSETS.end()],
-        });
-        format!("{value:#}\n")
+        let report = ModelCheck {
+            supported: status == 0,
+            nodes: rows.iter().map(|r| CheckedNode::new(r, family(r))).collect(),
+            macs: macs.map(|(accelerator, host)| MacsByPlace { accelerator, host }),
+            problem,
+            opsets: Opset::of(&loaded.model),
+            supported_opsets: OpsetRange::supported(),
+        };
+        document::pretty(&report)
     } else {
         let mut text = String::new();
         if args.all {
@@ -105,7 +97,7 @@ fn check_model(args: &CheckArgs) -> Result<Report, Failure> {
                     r.name.clone(),
                     r.op_type.clone(),
                     word(r.status).to_string(),
-                    family(r),
+                    family(r).join(" "),
                     r.detail.clone(),
                 ]
             });
@@ -119,7 +111,9 @@ fn check_model(args: &CheckArgs) -> Result<Report, Failure> {
             text.push_str(&model::unsupported(&rows));
             text.push('\n');
         }
-        text.push_str(&readable::prose(&(opsets::line(&loaded.model) + &totals(&rows) + &hosts)));
+        text.push_str(&readable::prose(
+            &(report::opsets(&Opset::of(&loaded.model)) + &totals(&rows) + &hosts),
+        ));
         if let Some((accelerator, host)) = macs.filter(|(a, h)| a + h > 0) {
             let share = 100.0 * accelerator as f64 / (accelerator + host) as f64;
             let _ = writeln!(

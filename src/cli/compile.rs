@@ -3,17 +3,17 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use serde_json::json;
-
 use super::args::CompileArgs;
 use super::model::{self, Model};
 use super::tiles::{self, Tiles};
 use super::{Report, places, source};
 use crate::compiler;
+use crate::document;
 use crate::explain::Failure;
 use crate::files::Batch;
 use crate::graph::text;
 use crate::readable;
+use crate::report::CompileReport;
 
 pub(super) fn run(args: &CompileArgs) -> Result<Report, Failure> {
     let tiles = match args.emit_tiles.as_deref().map(tiles::asked).transpose()? {
@@ -51,23 +51,12 @@ pub(super) fn run(args: &CompileArgs) -> Result<Report, Failure> {
     let bytes = program.to_bytes().map_err(|e| Failure::program(&args.output, e))?;
     places::stage(&mut written, &args.output, &bytes)?;
     written.finish()?;
-    let text = if args.json { json(&model, &args.output) } else { summary(&model, &args.output) };
+    let text = if args.json {
+        document::pretty(&CompileReport::of(program, &args.output))
+    } else {
+        summary(&model, &args.output)
+    };
     Ok(Report::fine(text))
-}
-
-fn json(model: &Model, output: &Path) -> String {
-    let meta = &model.compiled.program.meta;
-    let value = json!({
-        "program": output.to_string_lossy(),
-        "machine": meta.machine,
-        "instructions": model.compiled.program.code.len(),
-        "constant_bytes": model.compiled.program.constants.len(),
-        "dram_bytes": meta.dram_bytes,
-        "layers": meta.layers,
-        "hosts": meta.hosts,
-        "removed": meta.removed,
-    });
-    format!("{value:#}\n")
 }
 
 fn summary(model: &Model, output: &Path) -> String {

@@ -3,15 +3,15 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
-
 use super::args::DequantizeArgs;
 use super::{Report, effect, given, places, source};
+use crate::document;
 use crate::dump::{self, Dump};
 use crate::explain::Failure;
 use crate::files::Batch;
 use crate::program::TensorEntry;
 use crate::readable;
+use crate::report::{DequantizeReport, WrittenTensor};
 use crate::tensor_file::{self, Element, TensorData};
 
 /// One tensor, before and after.
@@ -28,11 +28,11 @@ pub(super) fn run(args: &DequantizeArgs) -> Result<Report, Failure> {
     let form = Form::of(args);
     let written = if form == Form::Folder { folder(args)? } else { one_file(args, form)? };
     let text = if args.json {
-        let list: Vec<_> = written
-            .iter()
-            .map(|(tensor, path)| json!({ "tensor": tensor, "file": path.to_string_lossy() }))
-            .collect();
-        format!("{:#}\n", json!({ "written": list }))
+        let one = |(tensor, path): &(String, PathBuf)| WrittenTensor {
+            tensor: tensor.clone(),
+            file: path.to_string_lossy().into_owned(),
+        };
+        document::pretty(&DequantizeReport { written: written.iter().map(one).collect() })
     } else {
         format!("{} tensors written to {}\n", readable::grouped(written.len() as u64), args.output.display())
     };

@@ -19,16 +19,6 @@ pub(super) fn named(name: &str) -> Result<Machine, Failure> {
     Machine::named(name).map_err(|e| Failure::machine(name, &e))
 }
 
-/// What is to be said of cycles at clocks that no shipped machine has.
-pub(super) fn scaling(clocks: impl IntoIterator<Item = u32>) -> &'static str {
-    let shipped: Vec<u32> =
-        Machine::names().into_iter().filter_map(|n| Machine::named(n).ok()).map(|m| m.clock_mhz).collect();
-    if clocks.into_iter().all(|mhz| shipped.contains(&mhz)) {
-        return "";
-    }
-    "DRAM scales along with clock_mhz: its bandwidth and latencies are in cycles; change them too for the same memory\n"
-}
-
 /// The machine that a program was made for: the shipped one of that name, or the one given with `--machine`, if its
 /// hash is the program's.
 pub(super) fn of(program: &Program, given: Option<&str>) -> Result<Machine, Failure> {

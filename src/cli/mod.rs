@@ -20,14 +20,12 @@ mod check;
 mod compare;
 mod compile;
 mod dequantize;
-mod describe;
 mod diagnose;
 mod diff;
 mod disasm;
 mod effect;
 mod engine;
 mod estimate;
-mod finite;
 mod given;
 mod info;
 mod inputs;
@@ -35,9 +33,7 @@ mod kernels;
 mod machines;
 mod manual;
 mod model;
-mod opsets;
 mod outcome;
-mod outputs;
 mod pareto;
 mod places;
 mod progress;
@@ -95,7 +91,7 @@ pub fn main() -> ExitCode {
         && !places::stdout_taken()
     {
         // The failure itself goes to stderr; that stdout cannot take it is no second one.
-        let _ = places::stdout(failure.json().as_bytes());
+        let _ = places::stdout(crate::document::pretty(&failure.report()).as_bytes());
     }
     ended(done)
 }

@@ -6,12 +6,12 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 use prost::Message;
-use serde_json::json;
 
 use super::args::{CalibrationArgs, QuantizeArgs};
 use super::progress::Progress;
 use super::{Report, effect, engine, given, inputs, machines, model, places};
 use crate::compiler::CompileOptions;
+use crate::document;
 use crate::explain::{Failure, INPUT, UNSUPPORTED};
 use crate::files::Batch;
 use crate::float::Engine;
@@ -23,6 +23,7 @@ use crate::quantize::{
     Record, Settings,
 };
 use crate::readable;
+use crate::report::{PruneReport, PrunedWeights, QuantizeReport};
 use crate::tune::Candidate;
 
 /// Where a pruned network is executed.
@@ -148,7 +149,7 @@ pub(super) fn run(args: &QuantizeArgs) -> Result<Report, Failure> {
     let mut written = Batch::new();
     prepared.sidecar.before(&mut written);
     written.file(&args.output, &model.encode_to_vec())?;
-    written.file(&calibration, format!("{}\n", to_json(&record)).as_bytes())?;
+    written.file(&calibration, to_json(&record).as_bytes())?;
     let sidecar = prepared.sidecar.after(&mut written)?;
     written.finish()?;
     let costs = Costs::of(args, &prepared, &model)?;
@@ -180,8 +181,7 @@ fn effective(settings: &Settings, typed: &BTreeMap<String, String>) -> Result<()
 }
 
 pub(super) fn to_json(record: &Record) -> String {
-    // Names and numbers always have a JSON form.
-    serde_json::to_string(record).unwrap_or_default()
+    document::line(record)
 }
 
 /// `dir/q.onnx` → `dir/q.calibration.json`.
@@ -304,8 +304,7 @@ pub(super) fn prepare(
 
 /// The statistics of an earlier run.
 fn earlier(path: &Path, settings: &Settings) -> Result<Record, Failure> {
-    let record: Record =
-        serde_json::from_str(&given::read_text(path)?).map_err(|e| Failure::file(path, &e))?;
+    let record: Record = document::read(&given::read_text(path)?).map_err(|e| Failure::file(path, &e))?;
     if record.equalized != settings.equalize {
         let [was, is] = [record.equalized, settings.equalize].map(|e| if e { "with" } else { "without" });
         return Err(Failure::file(path, &format!("it was made {was} --equalize, this run is {is} it"))
@@ -411,35 +410,31 @@ fn json(
     calibration: &Path,
     costs: Option<&Costs>,
 ) -> String {
-    let pruned = p.pruned.as_ref().map(|pruned| {
-        let layers: Vec<_> = pruned
+    let pruned = p.pruned.as_ref().map(|pruned| PruneReport {
+        sqnr_db: costs.map(|c| c.pruning),
+        quantization_sqnr_db: costs.and_then(|c| c.quantization).map(|q| q[0]),
+        both_sqnr_db: costs.and_then(|c| c.quantization).map(|q| q[1]),
+        measured_on: costs.map(|c| c.inputs),
+        layers: pruned
             .layers
             .iter()
-            .map(|l| json!({ "node": l.node, "zero_blocks": l.blocks[0], "blocks": l.blocks[1] }))
-            .collect();
-        json!({
-            "sqnr_db": costs.map(|c| c.pruning),
-            "quantization_sqnr_db": costs.and_then(|c| c.quantization).map(|q| q[0]),
-            "both_sqnr_db": costs.and_then(|c| c.quantization).map(|q| q[1]),
-            "measured_on": costs.map(|c| c.inputs),
-            "layers": layers,
-        })
+            .map(|l| PrunedWeights { node: l.node.clone(), zero_blocks: l.blocks[0], blocks: l.blocks[1] })
+            .collect(),
     });
-    let value = json!({
-        "model": args.output.to_string_lossy(),
-        "calibration": calibration.to_string_lossy(),
-        "inputs": p.inputs.len(),
-        "float_engine": p.engine.name(),
-        "tensors_8": with_bits(parameters, 1),
-        "tensors_16": with_bits(parameters, 2),
-        "weights": parameters.weights.len(),
-        "settings": p.settings,
-        "removed": p.clean.removed,
-        "equalized_pairs": p.equalized,
-        "corrected_biases": p.corrected,
-        "pruned": pruned,
-    });
-    format!("{value:#}\n")
+    document::pretty(&QuantizeReport {
+        model: args.output.to_string_lossy().into_owned(),
+        calibration: calibration.to_string_lossy().into_owned(),
+        inputs: p.inputs.len(),
+        float_engine: p.engine.name().into(),
+        tensors_8: with_bits(parameters, 1),
+        tensors_16: with_bits(parameters, 2),
+        weights: parameters.weights.len(),
+        settings: p.settings.clone(),
+        removed: p.clean.removed.iter().map(Into::into).collect(),
+        equalized_pairs: p.equalized,
+        corrected_biases: p.corrected,
+        pruned,
+    })
 }
 
 fn text(

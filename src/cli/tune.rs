@@ -7,13 +7,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use prost::Message;
-use serde_json::json;
 
 use super::args::TuneArgs;
 use super::progress::Progress;
 use super::quantize::{self as command, Prepared, with_ending};
 use super::{Report, effect, given, inputs, machines, model, pareto, places};
 use crate::compiler::CompileOptions;
+use crate::document;
 use crate::explain::{Failure, INPUT, NO, UNSUPPORTED};
 use crate::files::{self, Batch};
 use crate::float::Engine;
@@ -21,6 +21,7 @@ use crate::inputs::{Feed, NotFinite, Sample, Samples, Sidecar, read_labels};
 use crate::onnx::proto::ModelProto;
 use crate::quantize::{self, Method, Settings, TensorSettings};
 use crate::readable;
+use crate::report::{TuneFiles, TuneReport};
 use crate::tune::{self, Candidate, Goal, Item, Reporter, State, Task, TuneError, Tuned};
 
 /// Methods that tensors in 8 bits choose from.
@@ -202,7 +203,8 @@ fn key(
 
 /// What an earlier run left; nothing if that cannot be read.
 fn earlier(path: &Path) -> State {
-    files::read_regular(path).ok().and_then(|t| serde_json::from_slice(&t).ok()).unwrap_or_default()
+    let text = files::read_regular(path).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    text.and_then(|text| document::read(&text).ok()).unwrap_or_default()
 }
 
 /// Shows progress, and writes the state after each step.
@@ -229,9 +231,7 @@ impl Reporter for Keeper {
         {
             progress.step();
         }
-        // Strings and numbers always have a JSON form.
-        let text = serde_json::to_string_pretty(state).unwrap_or_default();
-        if let Err(e) = files::replace(&self.path, text.as_bytes())
+        if let Err(e) = files::replace(&self.path, document::pretty(state).as_bytes())
             && !self.failed.swap(true, Ordering::Relaxed)
         {
             tracing::warn!("{e}: measurements are not kept, and a run that is broken off begins anew");
@@ -325,7 +325,7 @@ fn write(
     let mut batch = Batch::new();
     prepared.sidecar.before(&mut batch);
     batch.file(&args.output, &quantized.encode_to_vec())?;
-    batch.file(&written.calibration, format!("{}\n", command::to_json(&record)).as_bytes())?;
+    batch.file(&written.calibration, command::to_json(&record).as_bytes())?;
     batch.file(&written.recipe, settings.as_bytes())?;
     batch.file(&written.program, &program)?;
     batch.file(&written.plot, plot.as_bytes())?;
@@ -335,27 +335,15 @@ fn write(
 }
 
 fn json(args: &TuneArgs, tuned: &Tuned, written: &Written) -> String {
-    let order: Vec<_> = tuned
-        .order
-        .iter()
-        .map(|(item, noise, cycles)| json!({ "item": item, "noise": noise, "cycles": cycles }))
-        .collect();
-    let value = json!({
-        "model": args.output.to_string_lossy(),
-        "program": written.program.to_string_lossy(),
-        "plot": written.plot.to_string_lossy(),
-        "recipe": written.recipe.to_string_lossy(),
-        "calibration": written.calibration.to_string_lossy(),
-        "target": tuned.target,
-        "reached": tuned.reached,
-        "plain": tuned.plain.point,
-        "wide": tuned.wide.point,
-        "best": tuned.best.point,
-        "methods": tuned.methods.iter().map(|(t, m)| (t.clone(), m.name())).collect::<std::collections::BTreeMap<_, _>>(),
-        "order": order,
-        "tried": tuned.tried,
-    });
-    format!("{value:#}\n")
+    let name = |path: &Path| path.to_string_lossy().into_owned();
+    let files = TuneFiles {
+        model: name(&args.output),
+        program: name(&written.program),
+        plot: name(&written.plot),
+        recipe: name(&written.recipe),
+        calibration: name(&written.calibration),
+    };
+    document::pretty(&TuneReport::new(tuned, files))
 }
 
 fn text(args: &TuneArgs, prepared: &Prepared, tuned: &Tuned, written: &Written) -> String {

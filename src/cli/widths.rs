@@ -1,7 +1,6 @@
 //! The proof of widths: what every layer was executed with, against what was asked for.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use super::args::WidthArgs;
 use super::effect;
@@ -21,21 +20,6 @@ impl Widths {
     /// The status of a command that is otherwise fine.
     pub(super) fn status(&self) -> u8 {
         if self.wrong.is_empty() { 0 } else { NO }
-    }
-
-    /// The executed widths of a layer, for tables.
-    pub(super) fn executed(&self, layer: usize) -> String {
-        let bits = self.layers.get(layer).and_then(|l| l.executed.as_ref());
-        bits.map_or_else(String::new, ToString::to_string)
-    }
-
-    /// What is wrong, one line each.
-    pub(super) fn text(&self) -> String {
-        let mut text = String::new();
-        for line in &self.wrong {
-            let _ = writeln!(text, "widths: {line}");
-        }
-        text
     }
 }
 

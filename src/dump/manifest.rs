@@ -1,12 +1,14 @@
 //! The types of `manifest.json`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::document::Kind;
 use crate::dtype::DType;
 use crate::program::RemovedEntry;
 
 /// `manifest.json`.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema, Deserialize)]
 pub struct Manifest {
     /// Name of the program.
     #[serde(default)]
@@ -24,8 +26,12 @@ pub struct Manifest {
     pub removed: Vec<RemovedEntry>,
 }
 
+impl Kind for Manifest {
+    const KIND: &'static str = "dump";
+}
+
 /// A dumped tensor.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema, Deserialize)]
 pub struct ManifestEntry {
     /// ONNX name.
     pub tensor: String,

@@ -5,11 +5,13 @@
 //! it is empty, or holds earlier dumps and nothing else.
 
 mod manifest;
+mod outputs;
 mod reader;
 mod real;
 mod writer;
 
 pub use manifest::{Manifest, ManifestEntry};
+pub use outputs::{output_files, write_outputs};
 pub use reader::Dump;
 pub use real::dequantize;
 pub use writer::{DumpStack, DumpWriter, check_target, file_names};

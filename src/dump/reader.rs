@@ -3,6 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::{DumpError, Manifest, ManifestEntry, dequantize};
+use crate::document;
 use crate::files::{self, FileError};
 use crate::program::TensorEntry;
 use crate::tensor_file::{self, TensorData};
@@ -29,7 +30,7 @@ impl Dump {
     pub fn open(dir: &Path) -> Result<Dump, DumpError> {
         let path = dir.join("manifest.json");
         let text = files::text(&path, files::read_regular(&path)?)?;
-        let manifest = serde_json::from_str(&text)
+        let manifest = document::read(&text)
             .map_err(|e| FileError::at("understand", &path)(std::io::Error::other(e)))?;
         Ok(Dump { dir: dir.to_path_buf(), manifest })
     }

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::{Dump, DumpError, Manifest, ManifestEntry, Selection, dequantize};
+use crate::document;
 use crate::files::{FileError, Folder};
 use crate::program::{Layer, Meta, TensorEntry};
 use crate::tensor_file::{self, TensorData, unique_file_name};
@@ -157,9 +158,7 @@ impl DumpWriter {
     pub fn finish(mut self) -> Result<Manifest, DumpError> {
         let mut manifest = std::mem::take(&mut self.manifest);
         manifest.tensors = std::mem::take(&mut self.entries).into_values().collect();
-        // Strings and numbers always have a JSON form.
-        let text = serde_json::to_string_pretty(&manifest).unwrap_or_default();
-        self.folder.file("manifest.json", text.as_bytes())?;
+        self.folder.file("manifest.json", document::pretty(&manifest).as_bytes())?;
         self.folder.finish(check_target)?;
         Ok(manifest)
     }

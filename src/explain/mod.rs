@@ -2,10 +2,16 @@
 
 use std::path::Path;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
+mod batch;
 mod inputs;
 pub mod nearest;
+mod trace;
 
 use crate::analysis::{CompareError, MapError, ReferenceError};
+use crate::document::Kind;
 use crate::dump::DumpError;
 use crate::files::FileError;
 use crate::image::ImageError;
@@ -24,6 +30,40 @@ pub const INPUT: u8 = 3;
 pub const UNSUPPORTED: u8 = 4;
 /// The program did something illegal.
 pub const ILLEGAL: u8 = 5;
+
+/// A failure, for programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct FailureReport {
+    /// The exit status.
+    pub status: u8,
+    /// What failed.
+    pub error: String,
+    /// Why.
+    pub why: Option<String>,
+    /// What to do.
+    pub help: Option<String>,
+    /// What the program did that is illegal.
+    pub fault: Option<FaultReport>,
+}
+
+impl Kind for FailureReport {
+    const KIND: &'static str = "failure";
+}
+
+/// What a program did that is illegal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct FaultReport {
+    /// Name of the rule that it broke.
+    pub kind: String,
+    /// Index of the instruction word.
+    pub pc: u64,
+    /// Its text; none if it is no instruction.
+    pub instruction: Option<String>,
+    /// Its layer.
+    pub layer: Option<String>,
+    /// What is wrong, in a sentence.
+    pub reason: String,
+}
 
 /// One clear message and an exit status.
 #[derive(Debug)]
@@ -99,17 +139,22 @@ impl Failure {
     }
 
     /// The failure for scripts.
-    pub fn json(&self) -> String {
-        let fault = self.fault.as_ref().map(|f| {
-            serde_json::json!({
-                "kind": f.kind.name(), "pc": f.pc, "instruction": f.insn, "layer": f.layer,
-                "reason": f.kind.to_string(),
-            })
+    #[must_use]
+    pub fn report(&self) -> FailureReport {
+        let fault = self.fault.as_ref().map(|f| FaultReport {
+            kind: f.kind.name().into(),
+            pc: f.pc,
+            instruction: f.insn.as_deref().map(Into::into),
+            layer: f.layer.as_deref().map(Into::into),
+            reason: f.kind.to_string(),
         });
-        format!(
-            "{:#}\n",
-            serde_json::json!({ "status": self.status, "error": self.what, "help": self.help, "why": self.why, "fault": fault })
-        )
+        FailureReport {
+            status: self.status,
+            error: self.what.clone(),
+            why: self.why.clone(),
+            help: self.help.clone(),
+            fault,
+        }
     }
 
     /// What and why, in one line.

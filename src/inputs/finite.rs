@@ -1,12 +1,13 @@
 //! Inputs that hold what is no number: every command that judges a network by them says so.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::readable;
 use crate::tensor_file::{Element, TensorData};
 
 /// One input of one sample that has NaN or infinities.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, thiserror::Error)]
 #[error("input \"{input}\" from {label}: of {values} values {}; no integer stands for that", self.words())]
 pub struct NotFinite {
     /// The input.

@@ -6,6 +6,7 @@
 //! the result behind the two comment lines of the present file. No build script needs it.
 
 mod constant;
+mod describe;
 pub mod import;
 pub mod load;
 mod names;
@@ -18,6 +19,7 @@ mod schema;
 mod steps;
 
 pub(crate) use constant::{Constant, Data};
+pub use describe::{Constants, Declared, Description, Form, Opset};
 pub use import::{ImportError, ImportOptions, Imported, NodeRow, NodeStatus, Observe, import, operators};
 pub(crate) use import::{defect, role};
 pub use load::{LoadError, LoadedModel};

@@ -8,19 +8,17 @@ mod widths;
 
 pub use widths::{LayerWidths, widths};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::compiler::estimate::Estimate;
 use crate::machine::Machine;
 use crate::program::{Layer, Least};
 use crate::sim::Loaded;
-use crate::sim::clock::{Cause, Causes, ControlCycles, UnitCycles, Waits};
-
-/// The names of the units, in the order of [`ClockReport::units`](crate::sim::clock::ClockReport::units).
-pub const UNITS: [&str; 4] = ["dmain", "dmaout", "mac", "vec"];
+use crate::sim::clock::{Cause, Causes, ControlCycles, UnitCycles, Units, Waits};
 
 /// What keeps a layer from being faster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Bound {
     /// The array executes most of the time.
@@ -50,7 +48,7 @@ impl Bound {
 }
 
 /// Where the cycles of a profile come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
     /// From the clock of the compiled program: exact.
@@ -59,8 +57,19 @@ pub enum Method {
     ClosedForm,
 }
 
+/// What has to be done at least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
+pub struct Work {
+    /// Cycles of the MAC array.
+    pub mac_cycles: u64,
+    /// Cycles of the vector unit.
+    pub vec_cycles: u64,
+    /// Bytes over the DRAM channel.
+    pub dram_bytes: u64,
+}
+
 /// A layer.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Row {
     /// Its name.
     pub name: String,
@@ -78,8 +87,10 @@ pub struct Row {
     pub macs: u64,
     /// Share of the array's peak that they are, 0 to 1.
     pub mac_utilization: f64,
-    /// Bytes read from and written to DRAM.
-    pub bytes: [u64; 2],
+    /// Bytes read from DRAM.
+    pub bytes_in: u64,
+    /// Bytes written to DRAM.
+    pub bytes_out: u64,
     /// Multiply-accumulates for each byte of DRAM traffic; none without traffic.
     pub intensity: Option<f64>,
     /// Tera-operations a second, two for each multiply-accumulate.
@@ -89,22 +100,21 @@ pub struct Row {
     /// Cycles that it would take at least if nothing ran beside it: the largest of its three bounds. Layers overlap, so
     /// that its share of the total can be less.
     pub alone: u64,
-    /// Least cycles of the MAC array, of the vector unit, and bytes of the DRAM channel: what they have to do for it,
-    /// however it is tiled.
-    pub work: [u64; 3],
+    /// What array, vector unit and DRAM channel have to do for it, however it is tiled.
+    pub work: Work,
     /// Multiply-accumulates that the array executes for it, without padding and skipped blocks.
     pub executed_macs: u64,
     /// Queue instructions.
     pub instructions: u64,
-    /// What units did for its instructions and waited for: dmain, dmaout, mac, vec.
-    pub units: [Causes; 4],
+    /// What units did for its instructions and waited for.
+    pub units: Units<Causes>,
     /// Whom its instructions waited for, by the unit that waited; the closed form does not know.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub waits: Option<[Waits; 4]>,
+    pub waits: Option<Units<Waits>>,
 }
 
 /// A whole program.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Profile {
     /// Program.
     pub program: String,
@@ -132,26 +142,30 @@ pub struct Profile {
     pub mac_utilization: f64,
     /// Tera-operations a second.
     pub tops: f64,
-    /// Bytes read from and written to DRAM.
-    pub bytes: [u64; 2],
+    /// Bytes read from DRAM.
+    pub bytes_in: u64,
+    /// Bytes written to DRAM.
+    pub bytes_out: u64,
     /// A lower bound of all cycles: the work of the busiest of array, vector unit and DRAM channel, which do one thing at a
     /// time.
     pub least: u64,
     /// Cycles if layers did not overlap and each took what it takes alone.
     pub alone: u64,
-    /// Before the first layer, and after the last.
-    pub outside: [u64; 2],
+    /// Cycles before the first layer.
+    pub prologue: u64,
+    /// Cycles after the last layer.
+    pub epilogue: u64,
     /// Layers in program order.
     pub layers: Vec<Row>,
     /// The control core; the closed form does not know.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub control: Option<ControlCycles>,
-    /// The units: dmain, dmaout, mac, vec; the closed form does not know.
+    /// The units; the closed form does not know.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub units: Option<[UnitCycles; 4]>,
+    pub units: Option<Units<UnitCycles>>,
     /// Whom the units waited for; the closed form does not know.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub waits: Option<[Waits; 4]>,
+    pub waits: Option<Units<Waits>>,
 }
 
 impl Profile {
@@ -169,7 +183,8 @@ impl Profile {
             })
             .collect();
         Profile {
-            outside: [clock.prologue, clock.epilogue],
+            prologue: clock.prologue,
+            epilogue: clock.epilogue,
             control: Some(clock.control),
             units: Some(clock.units),
             waits: Some(clock.waits),
@@ -181,7 +196,7 @@ impl Profile {
     #[must_use]
     pub fn estimated(name: &str, machine: &Machine, estimate: &Estimate) -> Profile {
         let row = |l: &crate::compiler::estimate::LayerEstimate| {
-            let units = l.busy.map(|busy| {
+            let units = Units(l.busy).map(|busy| {
                 let mut causes = Causes::default();
                 causes[Cause::Busy] = busy;
                 causes
@@ -195,9 +210,8 @@ impl Profile {
     fn of_rows(name: &str, method: Method, machine: &Machine, cycles: u64, layers: Vec<Row>) -> Profile {
         let seconds = cycles as f64 / (f64::from(machine.clock_mhz) * 1e6);
         let macs = layers.iter().filter(|l| !l.host).map(|l| l.macs).sum();
-        let bytes = [0, 1].map(|i| layers.iter().map(|l| l.bytes[i]).sum());
-        let [mac, vec, dram] = [0, 1, 2].map(|i| layers.iter().map(|l| l.work[i]).sum::<u64>());
-        let dram = dram.div_ceil(machine.dram.bytes_per_cycle.into());
+        let sum = |of: fn(&Row) -> u64| layers.iter().map(of).sum::<u64>();
+        let dram = sum(|l| l.work.dram_bytes).div_ceil(machine.dram.bytes_per_cycle.into());
         Profile {
             program: name.into(),
             method,
@@ -212,10 +226,12 @@ impl Profile {
             macs,
             mac_utilization: utilization(macs, cycles, machine),
             tops: tops(macs, cycles, machine),
-            bytes,
-            least: mac.max(vec).max(dram),
-            alone: layers.iter().map(|l| l.alone).sum(),
-            outside: [0, 0],
+            bytes_in: sum(|l| l.bytes_in),
+            bytes_out: sum(|l| l.bytes_out),
+            least: sum(|l| l.work.mac_cycles).max(sum(|l| l.work.vec_cycles)).max(dram),
+            alone: sum(|l| l.alone),
+            prologue: 0,
+            epilogue: 0,
             layers,
             control: None,
             units: None,
@@ -254,15 +270,16 @@ fn silent(layer: &Layer) -> Row {
         share: 0.0,
         macs: layer.macs,
         mac_utilization: 0.0,
-        bytes: [0, 0],
+        bytes_in: 0,
+        bytes_out: 0,
         intensity: None,
         tops: 0.0,
         bound: Bound::None,
         alone: 0,
-        work: [0; 3],
+        work: Work::default(),
         executed_macs: 0,
         instructions: 0,
-        units: Default::default(),
+        units: Units::default(),
         waits: None,
     }
 }
@@ -273,11 +290,11 @@ impl Row {
     /// much the machine does not do. None without traffic, or without products.
     #[must_use]
     pub fn roofline(&self, profile: &Profile) -> Option<[f64; 2]> {
-        let bytes = self.bytes[0] + self.bytes[1];
+        let bytes = self.bytes_in + self.bytes_out;
         if self.host || self.executed_macs == 0 || bytes == 0 {
             return None;
         }
-        let busy = self.units.map(|u| u[Cause::Busy]).into_iter().max().unwrap_or(0);
+        let busy = self.units.iter().map(|(_, u)| u[Cause::Busy]).max().unwrap_or(0);
         let channel = bytes.div_ceil(profile.dram_bytes_per_cycle.max(1).into());
         let cycles = self.cycles.max(busy).max(channel);
         let tops = ratio(2.0 * self.executed_macs as f64, cycles as f64) * f64::from(profile.clock_mhz) / 1e6;
@@ -297,11 +314,15 @@ fn tops(macs: u64, cycles: u64, machine: &Machine) -> f64 {
     ratio(2.0 * macs as f64, cycles as f64) * f64::from(machine.clock_mhz) * 1e6 / 1e12
 }
 
-/// What array, vector unit and DRAM channel have to do for a layer at least: cycles, cycles, bytes. The bounds of the compiler
+/// What array, vector unit and DRAM channel have to do for a layer at least. The bounds of the compiler
 /// are for any tiling of the layer as the graph has it; where the program needs less, because it leaves out zero blocks of
 /// weights or puts a result in the place of an operand, that is the bound.
-fn work(least: &Least, [_, _, mac, vec]: [u64; 4], bytes: [u64; 2]) -> [u64; 3] {
-    [least.mac_cycles.min(mac), least.vec_cycles.min(vec), least.dram_bytes.min(bytes[0] + bytes[1])]
+fn work(least: &Least, [_, _, mac, vec]: [u64; 4], traffic: u64) -> Work {
+    Work {
+        mac_cycles: least.mac_cycles.min(mac),
+        vec_cycles: least.vec_cycles.min(vec),
+        dram_bytes: least.dram_bytes.min(traffic),
+    }
 }
 
 fn row(
@@ -309,10 +330,10 @@ fn row(
     machine: &Machine,
     total: u64,
     cycles: u64,
-    bytes: [u64; 2],
-    units: [Causes; 4],
+    [bytes_in, bytes_out]: [u64; 2],
+    units: Units<Causes>,
 ) -> Row {
-    let busy = units.map(|u| u[Cause::Busy]);
+    let busy = units.map(|u| u[Cause::Busy]).0;
     let [dma_in, dma_out, mac, vec] = busy;
     let dram = dma_in + dma_out;
     let bound = match [mac, vec, dram].into_iter().max().unwrap_or(0) {
@@ -322,8 +343,8 @@ fn row(
         most if most == vec => Bound::Vec,
         _ => Bound::Dram,
     };
-    let traffic = bytes[0] + bytes[1];
-    let work = work(&layer.least, busy, bytes);
+    let traffic = bytes_in + bytes_out;
+    let work = work(&layer.least, busy, traffic);
     Row {
         name: layer.name.clone(),
         kind: layer.kind.clone(),
@@ -333,11 +354,15 @@ fn row(
         share: ratio(cycles as f64, total as f64),
         macs: layer.macs,
         mac_utilization: if layer.host { 0.0 } else { utilization(layer.macs, cycles, machine) },
-        bytes,
+        bytes_in,
+        bytes_out,
         intensity: (traffic > 0).then(|| layer.macs as f64 / traffic as f64),
         tops: if layer.host { 0.0 } else { tops(layer.macs, cycles, machine) },
         bound,
-        alone: work[0].max(work[1]).max(work[2].div_ceil(machine.dram.bytes_per_cycle.into())),
+        alone: work
+            .mac_cycles
+            .max(work.vec_cycles)
+            .max(work.dram_bytes.div_ceil(machine.dram.bytes_per_cycle.into())),
         work,
         executed_macs: if layer.host { 0 } else { layer.macs },
         instructions: 0,

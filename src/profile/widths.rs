@@ -1,12 +1,13 @@
 //! Which widths every layer asked for, and which it was executed with.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::program::Bits;
 use crate::sim::Loaded;
 
 /// The widths of one layer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LayerWidths {
     /// Its name.
     pub layer: String,

@@ -1,13 +1,14 @@
 //! The tables of a program. They are a file format (JSON inside the ELF, one record a line in assembly text), hence
 //! their own types, apart from the compiler's.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::dtype::DType;
 use crate::isa::Space;
 
 /// All tables.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Meta {
     /// Name of the network or program.
@@ -36,8 +37,20 @@ pub struct Meta {
     pub removed: Vec<RemovedEntry>,
 }
 
+impl Meta {
+    /// The network's inputs.
+    pub fn inputs(&self) -> impl Iterator<Item = &TensorEntry> {
+        self.tensors.iter().filter(|t| t.role == Role::Input)
+    }
+
+    /// The network's outputs.
+    pub fn outputs(&self) -> impl Iterator<Item = &TensorEntry> {
+        self.tensors.iter().filter(|t| t.role == Role::Output)
+    }
+}
+
 /// Name and hash of a machine.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MachineId {
     /// `rcn-m`.
@@ -47,7 +60,7 @@ pub struct MachineId {
 }
 
 /// One layer: an accelerator operator after fusion, or a host layer.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Layer {
     /// Unique name.
@@ -81,7 +94,7 @@ pub struct Layer {
 }
 
 /// Widths of a layer's arithmetic.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bits {
     /// `16x8` for activations of 16 bits times weights of 8; else the bits of the operands, `8` or `8+16`, or `f32`.
@@ -102,7 +115,7 @@ impl std::fmt::Display for Bits {
 }
 
 /// Least costs of a layer on the program's machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Least {
     /// Steps of the MAC array.
@@ -125,7 +138,7 @@ impl Layer {
 }
 
 /// Instructions `[start, end)` belong to `layer`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CodeRange {
     /// First instruction.
@@ -137,7 +150,7 @@ pub struct CodeRange {
 }
 
 /// What a tensor is to the user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Written before the program starts.
@@ -150,7 +163,7 @@ pub enum Role {
 }
 
 /// A tensor, as the user sees it and as it lies in memory.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TensorEntry {
     /// ONNX name.
@@ -184,7 +197,7 @@ pub struct TensorEntry {
 /// Element number `i` of the tensor in row-major order is the element number `i` in row-major order of `dims`, and
 /// lies at `address + Σ index·stride`. `dims` has as many elements as the tensor's shape, but may differ from it
 /// (a Flatten that moved nothing).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Place {
     /// Which memory. Inputs and outputs lie in DRAM.
@@ -199,7 +212,7 @@ pub struct Place {
 }
 
 /// A memory that holds a tensor at its layer's end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PlaceMemory {
     /// Main memory.
@@ -226,7 +239,7 @@ impl PlaceMemory {
 
 /// How a picture becomes an input tensor: resize so that the short side is `resize`, crop the centre to the tensor's
 /// H and W, then `(value − mean) / std` per channel on values 0…255.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocess {
     /// Length of the short side after resizing; none: directly to H × W.
@@ -242,7 +255,7 @@ pub struct Preprocess {
 }
 
 /// A host layer.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HostEntry {
     /// Its layer.
@@ -261,7 +274,7 @@ pub struct HostEntry {
 }
 
 /// An operand of a host layer: contiguous row-major in DRAM.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HostTensor {
     /// ONNX name.
@@ -275,7 +288,7 @@ pub struct HostTensor {
 }
 
 /// An ONNX value without a tensor.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RemovedEntry {
     /// ONNX name.

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::parameters::Parameters;
 use super::places::Places;
 use super::statistics::Statistics;
+use crate::document::Kind;
 use crate::graph::DType;
 
 /// Everything that a calibration saw, and what was made of it. The same run gives the same text.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     /// The library that ran the float network.
@@ -28,8 +30,12 @@ pub struct Record {
     pub tensors: BTreeMap<String, TensorRecord>,
 }
 
+impl Kind for Record {
+    const KIND: &'static str = "calibration";
+}
+
 /// How pictures became an input: `(pixel − mean) / std` of values 0…255.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pictures {
     /// Length of the short side before the centre was cut out; none: straight to H × W.
@@ -45,7 +51,7 @@ pub struct Pictures {
 }
 
 /// What was seen of one tensor.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TensorRecord {
     /// Extremes, which input set each, and the histogram.
@@ -60,7 +66,7 @@ pub struct TensorRecord {
 }
 
 /// Parameters of a tensor.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Quantized {
     /// `u8`, `s8`, `u16`, `s16`.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::choose::{Choice, Width};
@@ -27,7 +28,7 @@ use super::range::Method;
 /// [tensors]                 # by tensor
 /// "/conv1/Relu_output_0" = { bits = 16, method = "entropy" }
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Name of a [`Method`].
@@ -55,7 +56,7 @@ pub struct Settings {
 }
 
 /// Settings of one tensor.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TensorSettings {
     /// 8 or 16.

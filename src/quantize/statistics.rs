@@ -1,12 +1,13 @@
 //! What a tensor's values look like over all calibration inputs: extremes, and a histogram.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::counters::Counters;
 use super::histogram::{BINS, Histogram};
 
 /// An extreme and the input that set it; of equal ones the first.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema, Deserialize)]
 pub struct Extreme {
     /// The value.
     pub value: f32,
@@ -15,7 +16,7 @@ pub struct Extreme {
 }
 
 /// What is known of a tensor.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema, Deserialize)]
 #[serde(try_from = "Written", into = "Written")]
 pub struct Statistics {
     /// Smallest value.
@@ -27,7 +28,7 @@ pub struct Statistics {
 }
 
 /// Statistics as `calibration.json` has them: the histogram without its empty ends.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema, Deserialize)]
 struct Written {
     least: Extreme,
     greatest: Extreme,

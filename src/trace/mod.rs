@@ -12,12 +12,15 @@ mod encode;
 pub mod export;
 mod reader;
 mod summary;
+mod wanted;
 mod writer;
 
 pub use reader::{Filter, TraceReader};
 pub use summary::{LayerSummary, first_difference, summarize};
+pub use wanted::{Ranged, Wanted, WantedError};
 pub use writer::TraceWriter;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::files::FileError;
@@ -73,7 +76,7 @@ pub struct Header {
 }
 
 /// A layer, as users know it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 pub struct LayerName {
     /// Name.
     pub name: String,

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::item::Item;
+use crate::document::Kind;
 
 /// Results of measurements, kept between runs. Only valid for the task whose key it has.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct State {
     /// Digest of everything that the results depend on.
@@ -20,8 +22,12 @@ pub struct State {
     pub points: BTreeMap<String, Point>,
 }
 
+impl Kind for State {
+    const KIND: &'static str = "tune-state";
+}
+
 /// A model that was measured.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Point {
     /// What it is.

@@ -203,7 +203,7 @@ fn check_tells_which_instructions_compute_a_node_and_where_the_macs_run() {
     assert_eq!(json["macs"]["host"], 0);
     assert!(json["macs"]["accelerator"].as_u64().unwrap() > 0);
     let node = json["nodes"].as_array().unwrap().iter().find(|n| n["node"] == "conv0_quant").unwrap();
-    assert_eq!(node["instructions"], "mac.conv vec.requant");
+    assert_eq!(node["instructions"], serde_json::json!(["mac.conv", "vec.requant"]));
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn event(program: &Arc<Program>, machine: &Machine) -> Option<Stepped> {
         total: clock.total,
         records: records.collect(),
         control: control.into_iter().filter(|(_, n)| *n > 0).collect(),
-        units: clock.units.map(|u| causes(&u.causes)),
+        units: clock.units.0.map(|u| causes(&u.causes)),
         rows: rows.chain([clock.epilogue]).collect(),
     })
 }

@@ -34,6 +34,7 @@ mod random;
 mod refused;
 mod removal;
 mod report;
+mod schemas;
 mod small;
 mod stepped;
 mod stream;

@@ -22,17 +22,17 @@ fn an_estimate_is_what_the_run_takes_and_every_cycle_has_a_cause() {
     let (digit, seven) = (model("digit_cnn/model.onnx"), model("digit_cnn/seven.png"));
     fine(&["compile", &digit, "-o", &program]);
     let estimate = json(&["estimate", &program, "--json"]);
-    let profile = &estimate["profiles"][0];
+    let profile = &estimate["machines"][0];
     let run = json(&["run", &program, "--input", &seven, "--profile", "--json"]);
     assert_eq!(&run["profile"], profile);
     assert_eq!(profile["cycles"], run["cycles"]);
     let total = profile["cycles"].as_u64().unwrap();
-    for unit in profile["units"].as_array().unwrap() {
+    for unit in profile["units"].as_object().unwrap().values() {
         let causes = unit.as_object().unwrap().iter().filter(|(k, _)| *k != "instructions");
         assert_eq!(causes.map(|(_, n)| n.as_u64().unwrap()).sum::<u64>(), total, "{unit}");
     }
     let rows: u64 = profile["layers"].as_array().unwrap().iter().map(|l| l["cycles"].as_u64().unwrap()).sum();
-    let outside: u64 = profile["outside"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).sum();
+    let outside = profile["prologue"].as_u64().unwrap() + profile["epilogue"].as_u64().unwrap();
     assert_eq!(rows + outside, total);
     let text = fine(&["estimate", &digit, "--machine", "all"]);
     for word in ["rcn-s", "rcn-m", "rcn-l", "conv0_quant", "times least"] {
@@ -54,18 +54,19 @@ fn least_cycles_are_a_lower_bound() {
     for name in ["digit_cnn/model.onnx", "digit_cnn/qdq_sym.onnx", "efficientnet_lite0/model.onnx"] {
         for more in [&["--exact"][..], &[]] {
             let report = json(&[&["estimate", &model(name)], &machines[..], more].concat());
-            for p in report["profiles"].as_array().unwrap() {
+            for p in report["machines"].as_array().unwrap() {
                 let number = |key: &str| p[key].as_u64().unwrap();
                 let (on, least, total) = (&p["machine"], number("least"), number("cycles"));
                 assert!(0 < least && least <= total, "{name} on {on} {more:?}: {least} of {total}");
                 let layers = p["layers"].as_array().unwrap();
-                let work = |i: usize| layers.iter().map(|l| l["work"][i].as_u64().unwrap()).sum::<u64>();
-                let channel = work(2).div_ceil(number("dram_bytes_per_cycle"));
-                assert_eq!(least, work(0).max(work(1)).max(channel), "{name} on {on}");
+                let work = |of: &str| layers.iter().map(|l| l["work"][of].as_u64().unwrap()).sum::<u64>();
+                let channel = work("dram_bytes").div_ceil(number("dram_bytes_per_cycle"));
+                let most = work("mac_cycles").max(work("vec_cycles")).max(channel);
+                assert_eq!(least, most, "{name} on {on}");
                 for l in layers.iter().filter(|l| l["host"] == false) {
                     // The roof: no more products than the array makes in the cycles in which it works.
-                    let busy =
-                        l["units"].as_array().unwrap().iter().map(|u| u["busy"].as_u64().unwrap()).max();
+                    let units = l["units"].as_object().unwrap().values();
+                    let busy = units.map(|u| u["busy"].as_u64().unwrap()).max();
                     let time = busy.unwrap().max(l["cycles"].as_u64().unwrap());
                     let macs = l["executed_macs"].as_u64().unwrap();
                     assert!(macs <= number("macs_per_cycle") * time, "{name} on {on} {more:?}: {l}");
@@ -86,7 +87,8 @@ fn waits_name_the_unit_and_the_data() {
     let all = [profile].into_iter().chain(profile["layers"].as_array().unwrap());
     let mut seen = 0;
     for part in all {
-        for (unit, waits) in part["units"].as_array().unwrap().iter().zip(part["waits"].as_array().unwrap()) {
+        for (name, unit) in part["units"].as_object().unwrap() {
+            let waits = &part["waits"][name];
             let named: u64 = waits.as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
             let conditions = unit["condition1"].as_u64().unwrap() + unit["condition2"].as_u64().unwrap();
             assert_eq!(named, conditions, "{unit} {waits}");
@@ -122,7 +124,7 @@ fn a_machine_with_another_clock_says_that_dram_scales_along() {
         assert!(text.contains("DRAM scales along with clock_mhz"), "{args:?}: {text}");
     }
     let report = json(&["estimate", &digit, "--machine", &path, "--json"]);
-    assert_eq!(report["profiles"][0]["dram_gb_per_second"], 16.0);
+    assert_eq!(report["machines"][0]["dram_gb_per_second"], 16.0);
     assert!(!fine(&["estimate", &digit]).contains("DRAM scales along"));
 }
 
@@ -135,7 +137,7 @@ fn shipped_networks_stay_near_their_bounds() {
         ("efficientnet_lite0/model.onnx", "rcn-l", 1.25),
     ] {
         let estimate = json(&["estimate", &model(name), "--machine", machine, "--exact", "--json"]);
-        let number = |key: &str| estimate["profiles"][0][key].as_f64().unwrap();
+        let number = |key: &str| estimate["machines"][0][key].as_f64().unwrap();
         let ratio = number("cycles") / number("alone");
         assert!(
             ratio <= most,
@@ -153,7 +155,7 @@ fn the_closed_form_is_near_the_clock() {
             json(&[&["estimate", &model, "--machine", "all", "--json"], more].concat())
         };
         let (closed, exact) = (of(&[]), of(&["--exact"]));
-        for (a, b) in closed["profiles"].as_array().unwrap().iter().zip(exact["profiles"].as_array().unwrap())
+        for (a, b) in closed["machines"].as_array().unwrap().iter().zip(exact["machines"].as_array().unwrap())
         {
             assert_eq!((a["method"].as_str(), b["method"].as_str()), (Some("closed-form"), Some("clock")));
             let cycles = |p: &Value| p["cycles"].as_f64().unwrap();
@@ -162,7 +164,7 @@ fn the_closed_form_is_near_the_clock() {
             assert!(error.abs() < 0.1, "{name} on {on}: closed form {} against {}", cycles(a), cycles(b));
             assert_eq!(a["layers"].as_array().unwrap().len(), b["layers"].as_array().unwrap().len());
             // What moves is known exactly, but for tiles at the border.
-            let bytes = |p: &Value| p["bytes"][0].as_f64().unwrap() + p["bytes"][1].as_f64().unwrap();
+            let bytes = |p: &Value| p["bytes_in"].as_f64().unwrap() + p["bytes_out"].as_f64().unwrap();
             assert!(
                 (bytes(a) / bytes(b) - 1.0).abs() < 0.05,
                 "{name} on {on}: {} bytes against {}",
@@ -193,6 +195,7 @@ fn a_trace_can_be_asked_and_two_can_be_compared() {
     assert!(same.contains("every instruction wrote the same"), "{same}");
     let other = fine(&["diff", &digit, &model("digit_cnn/qdq_sym.onnx"), "--json"]);
     let value: Value = serde_json::from_str(&other).unwrap();
+    assert_eq!((&value["a"]["machine"], &value["b"]["machine"]), (&"rcn-m".into(), &"rcn-m".into()));
     assert!(value["a"]["cycles"].as_u64().unwrap() > 1000 && value["layers"].as_array().unwrap().len() > 5);
     fails(2, &["trace", &at("a.trace"), "--layer", "conv1"], &["no layer 'conv1'", "conv1_quant"]);
     fails(2, &["trace", &at("a.trace"), "--cycles", "x"], &["--cycles 'x' is no range", "100..200"]);

@@ -35,4 +35,4 @@ mod parse;
 mod print;
 
 pub use parse::{AsmError, AsmErrors, assemble};
-pub use print::{disassemble, disassemble_with_comments};
+pub use print::{disassemble, disassemble_layer, disassemble_with_comments};

@@ -35,6 +35,23 @@ pub fn disassemble_with_comments(program: &Program, comments: &[(usize, String)]
     out
 }
 
+/// The instructions of a layer, with their places; none if no layer has the name.
+#[must_use]
+pub fn disassemble_layer(program: &Program, name: &str) -> Option<String> {
+    let id = program.meta.layers.iter().position(|l| l.name == name)?;
+    let ranges = program.meta.provenance.iter().filter(|r| r.layer as usize == id);
+    let lines = ranges.flat_map(|r| r.start..r.end).map(|pc| {
+        let word = program.code.get(pc as usize).copied().unwrap_or_default();
+        match Insn::decode(word) {
+            Ok(insn) => {
+                format!("{pc:>6}  {}\n", disasm::disassemble_with(&insn, &|words| format!("{words:+}")))
+            }
+            Err(e) => format!("{pc:>6}  {word:#034x}  ; {e}\n"),
+        }
+    });
+    Some(lines.collect())
+}
+
 /// A JSON value on one line. Tables hold strings, numbers and lists: they always serialize.
 fn json<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()

@@ -217,7 +217,7 @@ impl<'m> EventClock<'m> {
     }
 
     fn count(&mut self, queue: Queue, cost: &Cost, passage: Option<PassageId>) {
-        self.report.units[queue.index()].instructions += 1;
+        self.report.units[queue].instructions += 1;
         let Some(row) = self.layers.row(&mut self.report, passage) else { return };
         row.instructions += 1;
         row.macs += cost.macs;
@@ -264,7 +264,7 @@ impl<'m> EventClock<'m> {
     fn count_causes(&mut self, to: u64) {
         let cycles = to - self.at;
         for (slot, (cause, answers)) in self.judged.into_iter().enumerate() {
-            self.report.units[slot].causes[cause] += cycles;
+            self.report.units.0[slot].causes[cause] += cycles;
             if cause.is_condition() {
                 self.count_wait(slot, cause, cycles);
             }
@@ -285,9 +285,9 @@ impl<'m> EventClock<'m> {
         let Some(head) = self.lanes[slot].waiting.front() else { return };
         let (queue, _) = head.tickets[usize::from(cause == Cause::Condition2)];
         let passage = head.passage;
-        self.report.waits[slot][queue] += cycles;
+        self.report.waits.0[slot][queue] += cycles;
         if let Some(row) = self.layers.row(&mut self.report, passage) {
-            row.waits[slot][queue] += cycles;
+            row.waits.0[slot][queue] += cycles;
         }
     }
 
@@ -341,7 +341,7 @@ impl<'m> EventClock<'m> {
             self.layers.finish(passage, end);
         }
         if let Some(row) = self.layers.row(&mut self.report, op.passage) {
-            row.units[queue.index()] += causes;
+            row.units[queue] += causes;
         }
         if let Some(timings) = &mut self.timings {
             timings.push(OpTiming { seq: op.seq, queue, issue: op.issue, start, end, causes });

@@ -13,11 +13,13 @@ mod layers;
 pub mod ports;
 mod report;
 pub mod segments;
+mod units;
 mod waiting;
 
 pub use cause::{Cause, Causes, Waits, awaited, unit};
 pub use event::EventClock;
 pub use report::{ClockReport, ControlCycles, LayerCycles, UnitCycles};
+pub use units::Units;
 
 use crate::isa::Queue;
 

@@ -1,11 +1,13 @@
 //! What a clock reports.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::cause::{Causes, Waits};
+use super::units::Units;
 
 /// Cycles of a whole run.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct ClockReport {
     /// From the first instruction to the end of `halt`.
     pub total: u64,
@@ -19,14 +21,14 @@ pub struct ClockReport {
     pub epilogue: u64,
     /// The control core.
     pub control: ControlCycles,
-    /// The units: dmain, dmaout, mac, vec.
-    pub units: [UnitCycles; 4],
-    /// Whom the units' next instructions waited for, in the same order.
-    pub waits: [Waits; 4],
+    /// The units.
+    pub units: Units<UnitCycles>,
+    /// Whom the units' next instructions waited for.
+    pub waits: Units<Waits>,
 }
 
 /// One layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct LayerCycles {
     /// Its share of the total.
     pub cycles: u64,
@@ -40,15 +42,15 @@ pub struct LayerCycles {
     pub bytes_in: u64,
     /// Bytes written to DRAM.
     pub bytes_out: u64,
-    /// What the units did for its instructions, and what they waited for: dmain, dmaout, mac, vec. Loads of constants
-    /// that were issued early count here too, so a row's sum is not its `cycles`.
-    pub units: [Causes; 4],
+    /// What the units did for its instructions, and what they waited for. Loads of constants that were issued early count here
+    /// too, so a row's sum is not its `cycles`.
+    pub units: Units<Causes>,
     /// Whom its instructions waited for, by the unit that waited.
-    pub waits: [Waits; 4],
+    pub waits: Units<Waits>,
 }
 
 /// Cycles of the control core by cause; they sum to the total.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct ControlCycles {
     /// Executing.
     pub busy: u64,
@@ -71,7 +73,7 @@ impl ControlCycles {
 }
 
 /// A unit's cycles by cause; they sum to the total.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct UnitCycles {
     /// Instructions executed.
     pub instructions: u64,
@@ -86,7 +88,7 @@ impl ClockReport {
     pub fn adds_up(&self) -> bool {
         let rows: u64 = self.layers.iter().map(|l| l.cycles).sum();
         self.control.sum() == self.total
-            && self.units.iter().all(|u| u.causes.sum() == self.total)
+            && self.units.iter().all(|(_, u)| u.causes.sum() == self.total)
             && self.prologue + rows + self.epilogue == self.total
     }
 }

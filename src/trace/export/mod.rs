@@ -1,9 +1,12 @@
 //! A trace in other forms.
 
 mod each;
+mod form;
 mod konata;
 mod perfetto;
 mod table;
+
+pub use form::{ExecutedRecord, PerfettoTrace, RangeRecord, TraceHead, TraceRecord, WroteBytes};
 
 use std::io::Write;
 

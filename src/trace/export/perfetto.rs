@@ -10,6 +10,8 @@ use std::io::Write;
 use serde_json::{Value, json};
 
 use super::each::each;
+use super::form::PerfettoTrace;
+use crate::document;
 use crate::isa::limits::MAX_SPM;
 use crate::isa::{Queue, Space};
 use crate::trace::{Executed, Filter, Record, TraceError, TraceReader};
@@ -53,7 +55,10 @@ pub(super) fn write(
     let lines = (header.spm_bytes.min(MAX_SPM) / LINE as u64) as usize + 1;
     let mut state = State { lines: vec![None; lines], ..State::default() };
     let title = format!("{} on {} (1 us = 1 cycle)", header.program, header.machine);
-    write!(out, "{{\"displayTimeUnit\":\"ns\",\"traceEvents\":[\n{}", meta("process_name", 0, &title))?;
+    // The events are written one by one into the place of the empty list.
+    let empty = PerfettoTrace { display_time_unit: "ns", trace_events: Vec::new() };
+    let head = document::line(&empty);
+    write!(out, "{}\n{}", head.trim_end().trim_end_matches("]}"), meta("process_name", 0, &title))?;
     for (track, name) in [(LAYERS, "layers"), (CONTROL, "control core")] {
         write!(out, ",\n{}", meta("thread_name", track, name))?;
     }

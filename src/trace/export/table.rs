@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
-use serde_json::{Map, Value, json};
-
 use super::each::each;
+use super::form::{TraceHead, TraceRecord};
+use crate::document;
 use crate::sim::clock::{Cause, awaited, unit};
 use crate::trace::{Executed, Filter, Record, TraceError, TraceReader};
 
@@ -74,38 +74,17 @@ fn waits(e: &Executed) -> impl Iterator<Item = String> + '_ {
 
 pub(super) fn json(trace: &mut TraceReader, filter: &Filter, out: &mut impl Write) -> Result<(), TraceError> {
     let code = trace.disassembly();
-    let names: Vec<String> = trace.header.layers.iter().map(|l| l.name.clone()).collect();
+    let header = &trace.header;
+    let head = TraceHead {
+        program: header.program.clone(),
+        machine: header.machine.clone(),
+        clock_mhz: header.clock_mhz,
+        layers: header.layers.clone(),
+    };
+    write!(out, "{}", document::line(&head))?;
     each(trace, filter, |r| {
-        let mut object = Map::new();
-        let mut put = |key: &str, value: Value| object.insert(key.into(), value);
-        put("seq", json!(r.seq));
-        put("pc", json!(r.pc));
-        put("unit", json!(r.unit()));
-        put("instruction", json!(code.get(r.pc as usize)));
-        put("layer", json!(r.layer.and_then(|l| names.get(l as usize))));
-        put("issue", json!(r.issue));
-        put("end", json!(r.end()));
-        if let Some(w) = &r.written {
-            put("register", json!(w.to_string()));
-        }
-        if let Some(e) = &r.executed {
-            put("start", json!(e.start));
-            put("causes", json!(e.causes));
-            let ranges = e.ranges.iter().map(
-                |x| json!({ "space": x.space.name(), "start": x.start, "end": x.end, "writes": x.writes }),
-            );
-            put("ranges", ranges.collect());
-            put(
-                "wrote",
-                e.wrote.map_or(
-                    Value::Null,
-                    |(bytes, digest)| json!({ "bytes": bytes, "xxh3": format!("{digest:016x}") }),
-                ),
-            );
-            put("macs", json!(e.macs));
-            put("dram_bytes", json!(e.dram_bytes));
-        }
-        writeln!(out, "{}", Value::Object(object))
+        serde_json::to_writer(&mut *out, &TraceRecord::of(r, &code, &head.layers))?;
+        writeln!(out)
     })
 }
 

@@ -1,10 +1,10 @@
-//! Inputs and references that hold what is no number: every command that judges a network by them says so.
+//! Inputs and references that hold what is no number: every result that judges a network by them says so.
 
 use std::fmt::Write;
 
 use crate::analysis::Comparison;
 use crate::inputs::NotFinite;
-pub(super) use crate::readable::not_finite as words;
+use crate::readable::not_finite as words;
 
 /// More inputs than this are counted, not listed.
 const LISTED: usize = 8;
@@ -31,8 +31,8 @@ pub(super) fn tensors(comparison: &Comparison) -> String {
 /// One line each.
 pub(super) fn text(found: &[NotFinite]) -> String {
     let mut text = String::new();
-    for odd in found.iter().take(LISTED) {
-        let _ = writeln!(text, "warning: {odd}");
+    for f in found.iter().take(LISTED) {
+        let _ = writeln!(text, "warning: {f}");
     }
     if found.len() > LISTED {
         let _ = writeln!(text, "warning: … and {} more inputs with such values", found.len() - LISTED);

@@ -1,0 +1,174 @@
+//! What every JSON document of this tool carries beside its content: which kind and version it is, and who wrote it.
+//!
+//! `docs/json.md` says what users may rely on, `docs/schemas/` holds the JSON Schema of every kind, which [`schema`] makes
+//! from the Rust types.
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+/// Begins every kind.
+const PREFIX: &str = "rcar-iss";
+
+/// A type whose values are documents of a kind.
+pub trait Kind {
+    /// The name in `"schema": "rcar-iss/NAME/VERSION"`.
+    const KIND: &'static str;
+    /// Raised when something is removed, or means something else; not when a field is added.
+    const VERSION: u32 = 1;
+}
+
+/// `rcar-iss/NAME/VERSION`.
+#[must_use]
+pub fn name<T: Kind>() -> String {
+    format!("{PREFIX}/{}/{}", T::KIND, T::VERSION)
+}
+
+/// The program that wrote a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Tool {
+    /// `rcar-iss`.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+}
+
+/// This program.
+pub const TOOL: Tool = Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") };
+
+/// The envelope.
+#[derive(Serialize)]
+struct Document<'a, T> {
+    schema: String,
+    tool: Tool,
+    #[serde(flatten)]
+    content: &'a T,
+}
+
+impl<T: Kind> Document<'_, T> {
+    fn of(content: &T) -> Document<'_, T> {
+        Document { schema: name::<T>(), tool: TOOL, content }
+    }
+}
+
+/// A document, indented, ending in a new line.
+#[must_use]
+pub fn pretty<T: Kind + Serialize>(content: &T) -> String {
+    // Strings, numbers and maps by strings always have a JSON form.
+    serde_json::to_string_pretty(&Document::of(content)).unwrap_or_default() + "\n"
+}
+
+/// A document in one line, ending in a new line.
+#[must_use]
+pub fn line<T: Kind + Serialize>(content: &T) -> String {
+    serde_json::to_string(&Document::of(content)).unwrap_or_default() + "\n"
+}
+
+/// Why a document cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// It is no JSON, or its content is not of its kind.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// It is of another kind, or of a version that this build does not read.
+    #[error("it is a document '{found}', '{wanted}' is needed")]
+    Kind {
+        /// What it says.
+        found: String,
+        /// What was asked for.
+        wanted: String,
+    },
+}
+
+/// Reads a document. One without `schema` was written before documents had it, and is taken as version 1.
+///
+/// # Errors
+/// See [`DocumentError`].
+pub fn read<T: Kind + DeserializeOwned>(text: &str) -> Result<T, DocumentError> {
+    let mut value: Value = serde_json::from_str(text)?;
+    if let Some(object) = value.as_object_mut() {
+        object.remove("tool");
+        match object.remove("schema") {
+            Some(found) if found != name::<T>() => {
+                let found = found.as_str().map_or_else(|| found.to_string(), str::to_string);
+                return Err(DocumentError::Kind { found, wanted: name::<T>() });
+            }
+            _ => {}
+        }
+    }
+    Ok(serde_json::from_value(value)?)
+}
+
+fn root<T: JsonSchema>() -> Schema {
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    settings.into_generator().into_root_schema_for::<T>()
+}
+
+/// The JSON Schema of what is no document but a part of one: it has no envelope.
+#[must_use]
+pub fn part<T: JsonSchema>() -> Value {
+    root::<T>().to_value()
+}
+
+/// The JSON Schema of a kind, as it is written.
+#[must_use]
+pub fn schema<T: Kind + JsonSchema>() -> Value {
+    let mut schema = root::<T>();
+    let envelope = json!({
+        "schema": { "const": name::<T>(), "description": "Kind and version of this document." },
+        "tool": {
+            "description": "The program that wrote it.",
+            "type": "object",
+            "properties": { "name": { "const": TOOL.name }, "version": { "type": "string" } },
+            "required": ["name", "version"],
+        },
+    });
+    schema.insert("title".into(), name::<T>().into());
+    let own = schema.ensure_object();
+    own.insert("$id".into(), name::<T>().into());
+    if let (Some(properties), Value::Object(envelope)) =
+        (own.entry("properties").or_insert_with(|| json!({})).as_object_mut(), envelope)
+    {
+        properties.extend(envelope);
+    }
+    if let Some(required) = own.entry("required").or_insert_with(|| json!([])).as_array_mut() {
+        required.splice(0..0, ["schema".into(), "tool".into()]);
+    }
+    schema.to_value()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    struct Count {
+        cycles: u64,
+    }
+
+    impl Kind for Count {
+        const KIND: &'static str = "count";
+        const VERSION: u32 = 2;
+    }
+
+    #[test]
+    fn a_document_says_what_it_is_and_is_read_as_that_only() {
+        let text = line(&Count { cycles: 7 });
+        assert!(text.starts_with(r#"{"schema":"rcar-iss/count/2","tool":{"name":"rcar-iss","version":""#));
+        assert_eq!(read::<Count>(&text).unwrap(), Count { cycles: 7 });
+        assert_eq!(read::<Count>(r#"{"cycles": 7}"#).unwrap(), Count { cycles: 7 });
+        let other = read::<Count>(&text.replace("count/2", "count/1")).unwrap_err().to_string();
+        assert_eq!(other, "it is a document 'rcar-iss/count/1', 'rcar-iss/count/2' is needed");
+        assert!(read::<Count>(&text.replace("cycles", "bytes")).is_err());
+    }
+
+    #[test]
+    fn a_schema_holds_the_envelope() {
+        let schema = schema::<Count>();
+        assert_eq!(schema["required"], json!(["schema", "tool", "cycles"]));
+        assert_eq!(schema["properties"]["schema"]["const"], "rcar-iss/count/2");
+    }
+}

@@ -1,0 +1,227 @@
+//! The JSON contract: `docs/schemas/` holds the schema of every document, made from the types; whatever a command prints is
+//! valid, says which kind it is, and has no field that its schema does not tell of.
+//!
+//! `RCN_BLESS=1 cargo test --test it schemas` writes the schemas.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schemas")
+}
+
+fn file(kind: &str) -> PathBuf {
+    folder().join(format!("{kind}.schema.json"))
+}
+
+#[test]
+fn schemas_are_those_of_the_types() {
+    let all = rcar_iss::internals::schemas::schemas();
+    let names: BTreeSet<PathBuf> = all.iter().map(|(kind, _)| file(kind)).collect();
+    assert_eq!(names.len(), all.len(), "two kinds have one name");
+    if std::env::var_os("RCN_BLESS").is_some() {
+        let _ = std::fs::remove_dir_all(folder());
+        std::fs::create_dir_all(folder()).unwrap();
+        for (kind, schema) in &all {
+            std::fs::write(file(kind), format!("{schema:#}\n")).unwrap();
+        }
+    }
+    let there: BTreeSet<PathBuf> =
+        std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(there, names, "docs/schemas holds a schema of every kind, and nothing else");
+    for (kind, schema) in &all {
+        assert!(
+            std::fs::read_to_string(file(kind)).unwrap() == format!("{schema:#}\n"),
+            "docs/schemas/{kind}.schema.json is stale. If the new one keeps the contract of docs/json.md, run \
+             `RCN_BLESS=1 cargo test --test it schemas` and commit it"
+        );
+        jsonschema::meta::validate(schema).unwrap_or_else(|e| panic!("{kind}: {e}"));
+        if *kind != "trace-record" {
+            assert_eq!(schema["$id"], format!("rcar-iss/{kind}/{}", version(schema)));
+        }
+    }
+    let contract = std::fs::read_to_string(folder().join("../json.md")).unwrap();
+    for (kind, _) in &all {
+        assert!(contract.contains(&format!("(schemas/{kind}.schema.json)")), "docs/json.md has no {kind}");
+    }
+}
+
+fn version(schema: &Value) -> String {
+    let id = schema["$id"].as_str().unwrap();
+    id.rsplit_once('/').unwrap().1.to_string()
+}
+
+/// The schema with objects closed: what it does not tell of is wrong. Alternatives and their parts stay open, as each of
+/// them sees the whole object.
+fn closed(schema: &Value) -> Value {
+    fn close(schema: &mut Value) {
+        let Some(object) = schema.as_object_mut() else { return };
+        if object.contains_key("properties") && !object.contains_key("additionalProperties") {
+            object.insert("unevaluatedProperties".into(), false.into());
+        }
+        for key in ["properties", "$defs"] {
+            object
+                .get_mut(key)
+                .into_iter()
+                .flat_map(|m| m.as_object_mut().unwrap().values_mut())
+                .for_each(close);
+        }
+        for key in ["items", "additionalProperties"] {
+            object.get_mut(key).into_iter().for_each(close);
+        }
+    }
+    let mut schema = schema.clone();
+    close(&mut schema);
+    schema
+}
+
+/// All schemas, ready to judge.
+struct Judge(BTreeMap<String, jsonschema::Validator>);
+
+impl Judge {
+    fn new() -> Judge {
+        let all = std::fs::read_dir(folder()).unwrap().map(|entry| {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().replace(".schema.json", "");
+            let schema: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+            (name, jsonschema::validator_for(&closed(&schema)).unwrap())
+        });
+        Judge(all.collect())
+    }
+
+    #[track_caller]
+    fn valid(&self, kind: &str, document: &Value, what: &str) {
+        let errors: Vec<String> =
+            self.0[kind].iter_errors(document).map(|e| format!("{e} at {}", e.instance_path())).collect();
+        assert!(errors.is_empty(), "{what} is no {kind}:\n  {}\n{document:#}", errors.join("\n  "));
+    }
+
+    /// A document of a kind, with its envelope.
+    #[track_caller]
+    fn document(&self, kind: &str, text: &str, what: &str) {
+        let document: Value = serde_json::from_str(text).unwrap_or_else(|e| panic!("{what}: {e}\n{text}"));
+        assert_eq!(document["schema"], format!("rcar-iss/{kind}/1"), "{what}");
+        assert_eq!(document["tool"]["name"], "rcar-iss", "{what}");
+        assert_eq!(document["tool"]["version"], env!("CARGO_PKG_VERSION"), "{what}");
+        self.valid(kind, &document, what);
+    }
+}
+
+/// The commands that have `--json`, by their help.
+fn commands() -> BTreeSet<String> {
+    let help = |args: &[&str]| {
+        let out = Command::new(env!("CARGO_BIN_EXE_rcar-iss")).args(args).output().unwrap();
+        String::from_utf8(out.stdout).unwrap()
+    };
+    let all = help(&["--help"]);
+    let list = all.split_once("Commands:\n").unwrap().1.split_once("\n\n").unwrap().0;
+    // What continues a line is indented deeper.
+    let names = list.lines().filter(|l| l.starts_with("  ") && !l.starts_with("   "));
+    let names: Vec<&str> =
+        names.map(|l| l.split_whitespace().next().unwrap()).filter(|n| *n != "help").collect();
+    assert!(names.len() > 10, "{names:?}");
+    names.into_iter().filter(|n| help(&[n, "--help"]).contains("--json")).map(Into::into).collect()
+}
+
+/// Command lines in a folder with the digit network and a picture, in order; the exit status and the kind of what they print.
+/// `{P}` is the folder of programs.
+const LINES: &[(&str, i32, &str)] = &[
+    ("compile model.onnx -o p.rcn --json", 0, "compile"),
+    ("check model.onnx --json", 0, "check-model"),
+    ("check float.onnx --json --no-host", 4, "check-model"),
+    ("check p.rcn --json", 0, "check-program"),
+    ("check nothing.onnx --json", 3, "failure"),
+    ("check {P}/fault_overlap.s --json", 5, "failure"),
+    ("run model.onnx --input seven.png --json", 0, "run"),
+    (
+        "run p.rcn --input seven.png --input seven.png --json --profile -o out --dump-layers layers --dequantize",
+        0,
+        "run",
+    ),
+    ("run p.rcn --input seven.png --json --trace a.trace --engine reference", 0, "run"),
+    ("run p.rcn --input seven.png --json --trace b.trace", 0, "run"),
+    ("run float.onnx --input seven.png --json", 0, "run"),
+    ("run p.rcn --json", 2, "failure"),
+    ("info p.rcn --json", 0, "program"),
+    ("info model.onnx --json", 0, "model"),
+    ("info --host --json", 0, "host"),
+    ("estimate model.onnx --json", 0, "estimate"),
+    ("estimate model.onnx --machine all --exact --json", 0, "estimate"),
+    ("diff model.onnx {P}/digit_cnn/qdq_sym.onnx --json", 0, "diff"),
+    ("diff a.trace b.trace --json", 0, "diff"),
+    ("bench p.rcn --input seven.png --repeat 2 --profile --json", 0, "bench"),
+    ("compare model.onnx --reference float.onnx --input seven.png --json --fail-under 99", 1, "compare"),
+    ("diagnose model.onnx --reference float.onnx --input seven.png --json", 0, "diagnose"),
+    ("dequantize layers -o real --json", 0, "dequantize"),
+    ("quantize float.onnx --calib seven.png -o q.onnx --json --prune 0.5", 0, "quantize"),
+    ("tune float.onnx --calib seven.png -o t.onnx --samples 1 --json", 0, "tune"),
+];
+
+#[test]
+fn every_command_prints_what_its_schema_says() {
+    let judge = Judge::new();
+    let dir = crate::scratch("schemas");
+    let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs");
+    for name in ["model.onnx", "model.toml", "float.onnx", "seven.png"] {
+        std::fs::copy(programs.join("digit_cnn").join(name), dir.join(name)).unwrap();
+    }
+    let tried: BTreeSet<String> =
+        LINES.iter().map(|(line, ..)| line.split_once(' ').unwrap().0.to_string()).collect();
+    assert_eq!(tried, commands(), "the commands with --json, and those of which this test knows a line");
+    let kinds: BTreeSet<&str> = LINES.iter().map(|(.., kind)| *kind).collect();
+    let run = |line: &str| {
+        let line = line.replace("{P}", &programs.display().to_string());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rcar-iss"));
+        command.current_dir(&dir).env_remove("ORT_DYLIB_PATH").stdin(Stdio::null());
+        command.args(line.split_whitespace()).output().unwrap()
+    };
+    for (line, status, kind) in LINES {
+        let out = run(line);
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(*status), "{line}: {said}");
+        judge.document(kind, &String::from_utf8(out.stdout).unwrap(), line);
+    }
+    let text = |name: &str| std::fs::read_to_string(dir.join(name)).unwrap();
+    judge.document("dump", &text("layers/000000/manifest.json"), "a dump");
+    judge.document("calibration", &text("q.calibration.json"), "a calibration");
+    judge.document("tune-state", &text("t.tune.json"), "the state of tune");
+    let ready = String::from_utf8(run("bench p.rcn --input seven.png --serve").stdout).unwrap();
+    judge.document("bench-ready", &ready, "bench --serve");
+    let perfetto = String::from_utf8(run("trace a.trace --format perfetto").stdout).unwrap();
+    judge.document("trace-perfetto", &perfetto, "a trace for Perfetto");
+    let lines = String::from_utf8(run("trace a.trace --format json").stdout).unwrap();
+    let (head, records) = lines.split_once('\n').unwrap();
+    judge.document("trace", head, "the head of a trace");
+    assert!(records.lines().count() > 1000);
+    for record in records.lines().step_by(7) {
+        judge.valid("trace-record", &serde_json::from_str(record).unwrap(), "a record");
+    }
+    // Nothing is left that no document was compared with.
+    let beside =
+        ["bench-ready", "calibration", "dump", "trace", "trace-perfetto", "trace-record", "tune-state"];
+    let known: BTreeSet<&str> = kinds.into_iter().chain(beside).collect();
+    assert_eq!(judge.0.keys().map(String::as_str).collect::<BTreeSet<_>>(), known);
+}
+
+/// The test would not pass over a wrong document.
+#[test]
+fn what_a_schema_does_not_tell_of_is_found() {
+    let judge = Judge::new();
+    let right = json!({
+        "schema": "rcar-iss/host/1", "tool": { "name": "rcar-iss", "version": "0" },
+        "arch": "x86_64", "threads": 2, "kernels": ["portable"], "chosen": "portable",
+    });
+    let judged = |change: &dyn Fn(&mut Value)| {
+        let mut value = right.clone();
+        change(&mut value);
+        judge.0["host"].is_valid(&value)
+    };
+    assert!(judged(&|_| {}));
+    assert!(!judged(&|v| v["more"] = 1.into()));
+    assert!(!judged(&|v| v["threads"] = "two".into()));
+    assert!(!judged(&|v| v["schema"] = "rcar-iss/host/2".into()));
+    assert!(!judged(&|v| drop(v.as_object_mut().unwrap().remove("tool"))));
+}
