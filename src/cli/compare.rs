@@ -10,6 +10,7 @@ use super::progress::Progress;
 use super::{Report, effect, finite, input, places, reference, source};
 use crate::analysis::{self, Comparison, Errors, Inputs, LayerComparison, PERFECT_STEPS};
 use crate::explain::{Failure, NO};
+use crate::program::FileKind;
 use crate::files::Batch;
 use crate::profile::Profile;
 use crate::readable;
@@ -22,7 +23,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<Report, Failure> {
         path.iter().try_for_each(|path| places::writes(option, path))?;
     }
     let mut model = args.sides.model.clone();
-    let is_model = source::kind_of(&args.file)? == source::Kind::Model;
+    let is_model = source::kind_of(&args.file)? == FileKind::Model;
     if is_model && model.graph.observe.iter().any(|o| o == "all") {
         return Err(effect::none("--observe all", &"compare keeps every tensor of a model"));
     }

@@ -1,19 +1,17 @@
 //! `rcar-iss compile`.
 
-use std::fmt::Write;
-use std::path::Path;
-
 use serde_json::json;
 
 use super::args::CompileArgs;
-use super::model::{self, Model};
+use super::model;
 use super::tiles::{self, Tiles};
 use super::{Report, places, source};
 use crate::compiler;
 use crate::explain::Failure;
 use crate::files::Batch;
 use crate::graph::text;
-use crate::readable;
+use crate::program::FileKind;
+use crate::report::CompileReport;
 
 pub(super) fn run(args: &CompileArgs) -> Result<Report, Failure> {
     let tiles = match args.emit_tiles.as_deref().map(tiles::asked).transpose()? {
@@ -30,7 +28,7 @@ pub(super) fn run(args: &CompileArgs) -> Result<Report, Failure> {
     for (option, path) in emitted {
         path.iter().try_for_each(|path| places::writes(option, path))?;
     }
-    if source::kind_of(&args.model_file)? != source::Kind::Model {
+    if source::kind_of(&args.model_file)? != FileKind::Model {
         return Err(Failure::usage(format!("'{}' is no ONNX model", args.model_file.display()))
             .help("`rcar-iss asm` assembles text; a program file is compiled already"));
     }
@@ -51,46 +49,6 @@ pub(super) fn run(args: &CompileArgs) -> Result<Report, Failure> {
     let bytes = program.to_bytes().map_err(|e| Failure::program(&args.output, e))?;
     places::stage(&mut written, &args.output, &bytes)?;
     written.finish()?;
-    let text = if args.json { json(&model, &args.output) } else { summary(&model, &args.output) };
-    Ok(Report::fine(text))
-}
-
-fn json(model: &Model, output: &Path) -> String {
-    let meta = &model.compiled.program.meta;
-    let value = json!({
-        "program": output.to_string_lossy(),
-        "machine": meta.machine,
-        "instructions": model.compiled.program.code.len(),
-        "constant_bytes": model.compiled.program.constants.len(),
-        "dram_bytes": meta.dram_bytes,
-        "layers": meta.layers,
-        "hosts": meta.hosts,
-        "removed": meta.removed,
-    });
-    format!("{value:#}\n")
-}
-
-fn summary(model: &Model, output: &Path) -> String {
-    let program = &model.compiled.program;
-    let macs: u64 = program.meta.layers.iter().map(|l| l.macs).sum();
-    let mut text = String::new();
-    let _ = writeln!(
-        text,
-        "{}: {} layers, {} MACs, {} instructions, {} of constants, for {}",
-        output.display(),
-        program.meta.layers.len(),
-        readable::short(macs),
-        readable::grouped(program.code.len() as u64),
-        readable::bytes(program.constants.len() as u64),
-        model.machine.name
-    );
-    text.push_str(&model::hosts(&model.imported.graph));
-    if !model.imported.graph.removed.is_empty() {
-        let n = model.imported.graph.removed.len();
-        let _ = writeln!(
-            text,
-            "{n} ONNX tensors have no tensor in the program (`rcar-iss info --tensors` says why)"
-        );
-    }
-    text
+    let done = CompileReport::new(&args.output, &model.imported.graph, program);
+    Ok(Report::fine(if args.json { format!("{:#}\n", json!(done)) } else { done.text() }))
 }

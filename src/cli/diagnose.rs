@@ -13,6 +13,7 @@ use crate::analysis::{
     self, Case, Cause, Comparison, Diagnosis, Finding, FloatWeights, How, Inputs, Reference, Thresholds,
 };
 use crate::explain::{Failure, NO};
+use crate::program::FileKind;
 use crate::quantize;
 use crate::readable;
 use crate::sim::{Limits, Loaded};
@@ -21,7 +22,7 @@ use crate::sim::{Limits, Loaded};
 const LISTED: usize = 12;
 
 pub(super) fn run(args: &DiagnoseArgs) -> Result<Report, Failure> {
-    if source::kind_of(&args.model_file)? != source::Kind::Model {
+    if source::kind_of(&args.model_file)? != FileKind::Model {
         return Err(Failure::usage(format!("'{}' is no ONNX model", args.model_file.display()))
             .help("experiments need the quantized model, not a program"));
     }

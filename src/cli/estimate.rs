@@ -6,8 +6,9 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::args::{EstimateArgs, ModelArgs};
-use super::{Report, effect, machines, places, roofline, source};
+use super::{Report, effect, machines, places, source};
 use crate::explain::Failure;
+use crate::program::FileKind;
 use crate::isa::Queue;
 use crate::machine::Machine;
 use crate::profile::{Method, Profile, Row};
@@ -16,7 +17,7 @@ use crate::sim::clock::{Cause, ControlCycles, UnitCycles, awaited, unit};
 use crate::sim::{Limits, Loaded};
 
 pub(super) fn run(args: &EstimateArgs) -> Result<Report, Failure> {
-    let model = source::kind_of(&args.file)? == source::Kind::Model;
+    let model = source::kind_of(&args.file)? == FileKind::Model;
     check(args, model)?;
     if let Some(path) = &args.plot {
         places::writes("--plot", path)?;
@@ -43,7 +44,8 @@ pub(super) fn run(args: &EstimateArgs) -> Result<Report, Failure> {
         profiles
     };
     if let Some(path) = &args.plot {
-        roofline::write(path, &profiles)?;
+        let plot = crate::report::roofline(&profiles).map_err(|e| Failure::file(path, &e))?;
+        places::write(path, plot.as_bytes())?;
     }
     let text = match profiles.as_slice() {
         _ if args.json => format!("{:#}\n", json!({ "profiles": profiles })),

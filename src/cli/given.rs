@@ -34,6 +34,14 @@ pub(super) fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 
+/// What is made of a file that says no name itself is called.
+pub(super) fn stem(path: &Path) -> String {
+    if is_stdin(path) {
+        return "stdin".into();
+    }
+    path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned())
+}
+
 /// The path of a file that is read here and there: standard input must be one, then, not a pipe.
 pub(super) fn seekable(path: &Path) -> &Path {
     if is_stdin(path) { Path::new("/dev/stdin") } else { path }

@@ -12,13 +12,13 @@ use super::widths::{self, Widths};
 use super::{Report, describe, effect, kernels, machines, source};
 use crate::explain::Failure;
 use crate::isa::Insn;
-use crate::program::{Layer, Meta, Program, Role, TensorEntry};
+use crate::program::{FileKind, Layer, Meta, Program, Role, TensorEntry};
 use crate::readable;
 use crate::sim::{Limits, Loaded};
 
 pub(super) fn run(args: &InfoArgs) -> Result<Report, Failure> {
     let Some(file) = &args.program else { return Ok(Report::fine(kernels::host(args.json))) };
-    if source::kind_of(file)? == source::Kind::Model {
+    if source::kind_of(file)? == FileKind::Model {
         return about_model(file, args);
     }
     if args.json {

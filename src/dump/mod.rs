@@ -7,11 +7,14 @@
 mod manifest;
 mod reader;
 mod real;
+mod values;
 mod writer;
 
 pub use manifest::{Manifest, ManifestEntry};
 pub use reader::Dump;
 pub use real::dequantize;
+pub(crate) use values::stem;
+pub use values::{NoValues, Values, tensor_of_stem};
 pub use writer::{DumpStack, DumpWriter, check_target, file_name, file_names};
 
 use std::path::PathBuf;

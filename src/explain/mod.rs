@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
+mod dump;
+mod model;
 pub mod nearest;
+mod quantize;
+mod tune;
 
 use crate::analysis::{CompareError, MapError, ReferenceError};
 use crate::dump::DumpError;

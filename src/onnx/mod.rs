@@ -6,6 +6,7 @@
 //! the result behind the two comment lines of the present file. No build script needs it.
 
 mod constant;
+mod extents;
 pub mod import;
 pub mod load;
 mod names;
@@ -18,6 +19,7 @@ mod schema;
 mod steps;
 
 pub(crate) use constant::{Constant, Data};
+pub use extents::{ExtentError, check_extents};
 pub use import::{ImportError, ImportOptions, Imported, NodeRow, NodeStatus, Observe, import, operators};
 pub(crate) use import::{defect, role};
 pub use load::{LoadError, LoadedModel};

@@ -2,8 +2,25 @@
 //! that needs nothing else. The page holds the figures and a compact extract of every tensor; its script draws the graph
 //! once and the pictures of one layer at a time.
 
+mod check;
+mod compile;
 mod data;
+mod dequantize;
+mod import;
 mod layout;
+mod pareto;
+mod quantize;
+mod roofline;
+mod tune;
+
+pub use check::{CheckedNode, MacSplit, ModelCheck, ProgramCheck};
+pub use compile::CompileReport;
+pub use dequantize::{DequantizeReport, WrittenTensor};
+pub use import::{host_layers, unsupported};
+pub use pareto::pareto;
+pub use quantize::{PrunedLayerReport, PrunedReport, QuantizeReport};
+pub use roofline::roofline;
+pub use tune::{Raisable, TuneFiles, TuneReport};
 
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment};
@@ -28,6 +45,11 @@ pub enum ReportError {
     #[error("the page of the report: {0}")]
     Page(#[from] minijinja::Error),
 }
+
+/// A plot that cannot be drawn.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct PlotError(String);
 
 /// What the page says before any script runs.
 #[derive(Serialize)]

@@ -11,6 +11,7 @@ mod wildcards;
 /// What each folder of `src` may use. Data flows one way; there is no circle.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("isa", &[]),
+    ("readable", &[]),
     ("dtype", &[]),
     ("numeric", &["isa"]),
     ("kernels", &["isa", "numeric"]),
@@ -23,7 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("float", &["files", "tensor_file"]),
     ("image", &["files", "program"]),
     ("onnx", &["files", "float", "graph", "isa", "numeric", "tensor_file"]),
-    ("quantize", &["float", "graph", "isa", "numeric", "onnx", "tensor_file"]),
+    ("quantize", &["float", "graph", "isa", "numeric", "onnx", "program", "tensor_file"]),
     ("compiler", &["graph", "isa", "machine", "numeric", "program"]),
     ("sim", &["dtype", "isa", "kernels", "machine", "numeric", "pages", "program"]),
     ("profile", &["compiler", "machine", "program", "sim"]),
@@ -35,6 +36,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "compiler",
             "dtype",
+            "files",
             "float",
             "host",
             "machine",
@@ -65,9 +67,33 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "tensor_file",
         ],
     ),
-    ("explain", &["analysis", "dump", "files", "image", "machine", "program", "sim", "tensor_file"]),
-    ("readable", &[]),
-    ("report", &["analysis", "profile", "program"]),
+    (
+        "report",
+        &[
+            "analysis", "graph", "isa", "onnx", "profile", "program", "quantize", "readable", "sim", "tune",
+        ],
+    ),
+    (
+        "explain",
+        &[
+            "analysis",
+            "compiler",
+            "dump",
+            "files",
+            "float",
+            "host",
+            "image",
+            "machine",
+            "onnx",
+            "profile",
+            "program",
+            "quantize",
+            "report",
+            "sim",
+            "tensor_file",
+            "tune",
+        ],
+    ),
     (
         "cli",
         &[
@@ -75,6 +101,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "compiler",
             "dtype",
             "dump",
+            "explain",
             "files",
             "float",
             "graph",
@@ -87,6 +114,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "profile",
             "program",
             "quantize",
+            "readable",
             "report",
             "sim",
             "tensor_file",

@@ -1,0 +1,35 @@
+//! Tensors that were written as real values.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::readable;
+
+/// Tensors that were written as real values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DequantizeReport {
+    /// Each, with its file; several may be in one.
+    pub written: Vec<WrittenTensor>,
+    /// The file or folder that was asked for.
+    #[serde(skip)]
+    pub output: PathBuf,
+}
+
+/// A tensor that was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WrittenTensor {
+    /// Its ONNX name.
+    pub tensor: String,
+    /// Where.
+    pub file: PathBuf,
+}
+
+impl DequantizeReport {
+    /// For readers.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let count = readable::grouped(self.written.len() as u64);
+        format!("{count} tensors written to {}\n", self.output.display())
+    }
+}
