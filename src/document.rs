@@ -3,10 +3,12 @@
 //! `docs/json.md` says what users may rely on, `docs/schemas/` holds the JSON Schema of every kind, which [`schema`] makes
 //! from the Rust types.
 
+use std::path::Path;
+
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 /// Begins every kind.
@@ -64,6 +66,14 @@ pub fn pretty<T: Kind + Serialize>(content: &T) -> String {
 #[must_use]
 pub fn line<T: Kind + Serialize>(content: &T) -> String {
     serde_json::to_string(&Document::of(content)).unwrap_or_default() + "\n"
+}
+
+/// A path in a document: as text, which names that are none are made into.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
 }
 
 /// Why a document cannot be read.

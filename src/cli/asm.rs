@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::args::AsmArgs;
 use super::{Report, given, places};
-use crate::explain::{Failure, INPUT};
+use crate::explain::Failure;
 use crate::files;
 use crate::program::{Program, text};
 use crate::readable;
@@ -12,14 +12,9 @@ use crate::readable;
 /// Assembles a file.
 pub(super) fn assemble(path: &Path) -> Result<Program, Failure> {
     let source = given::read_text(path)?;
-    let mut program = text::assemble(&source).map_err(|e| {
-        let n = e.0.len();
-        let what = format!("'{}' has {n} error{}", path.display(), if n == 1 { "" } else { "s" });
-        Failure::new(INPUT, what).why(&e.render(&source, &path.display().to_string()))
-    })?;
+    let mut program = text::assemble(&source).map_err(|e| Failure::assembly(path, &source, &e))?;
     if program.meta.name.is_empty() {
-        let stem = path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned());
-        program.meta.name = if files::is_stdin(path) { "stdin".into() } else { stem };
+        program.meta.name = files::stem(path);
     }
     Ok(program)
 }

@@ -12,6 +12,7 @@ use crate::explain::{Failure, NO};
 use crate::files::Batch;
 use crate::inputs::Samples;
 use crate::profile::Profile;
+use crate::program::FileKind;
 use crate::report::{self, ComparisonReport};
 use crate::sim::{Limits, Loaded};
 
@@ -21,7 +22,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<Report, Failure> {
         path.iter().try_for_each(|path| places::writes(option, path))?;
     }
     let mut model = args.sides.model.clone();
-    let is_model = source::kind_of(&args.file)? == source::Kind::Model;
+    let is_model = source::kind_of(&args.file)? == FileKind::Model;
     if is_model && model.graph.observe.iter().any(|o| o == "all") {
         return Err(effect::none("--observe all", &"compare keeps every tensor of a model"));
     }

@@ -1,10 +1,7 @@
 //! `rcar-iss compile`.
 
-use std::fmt::Write;
-use std::path::Path;
-
 use super::args::CompileArgs;
-use super::model::{self, Model};
+use super::model;
 use super::tiles::{self, Tiles};
 use super::{Report, places, source};
 use crate::compiler;
@@ -12,7 +9,7 @@ use crate::document;
 use crate::explain::Failure;
 use crate::files::Batch;
 use crate::graph::text;
-use crate::readable;
+use crate::program::FileKind;
 use crate::report::CompileReport;
 
 pub(super) fn run(args: &CompileArgs) -> Result<Report, Failure> {
@@ -30,7 +27,7 @@ pub(super) fn run(args: &CompileArgs) -> Result<Report, Failure> {
     for (option, path) in emitted {
         path.iter().try_for_each(|path| places::writes(option, path))?;
     }
-    if source::kind_of(&args.model_file)? != source::Kind::Model {
+    if source::kind_of(&args.model_file)? != FileKind::Model {
         return Err(Failure::usage(format!("'{}' is no ONNX model", args.model_file.display()))
             .help("`rcar-iss asm` assembles text; a program file is compiled already"));
     }
@@ -51,35 +48,6 @@ pub(super) fn run(args: &CompileArgs) -> Result<Report, Failure> {
     let bytes = program.to_bytes().map_err(|e| Failure::program(&args.output, e))?;
     places::stage(&mut written, &args.output, &bytes)?;
     written.finish()?;
-    let text = if args.json {
-        document::pretty(&CompileReport::of(program, &args.output))
-    } else {
-        summary(&model, &args.output)
-    };
-    Ok(Report::fine(text))
-}
-
-fn summary(model: &Model, output: &Path) -> String {
-    let program = &model.compiled.program;
-    let macs: u64 = program.meta.layers.iter().map(|l| l.macs).sum();
-    let mut text = String::new();
-    let _ = writeln!(
-        text,
-        "{}: {} layers, {} MACs, {} instructions, {} of constants, for {}",
-        output.display(),
-        program.meta.layers.len(),
-        readable::short(macs),
-        readable::grouped(program.code.len() as u64),
-        readable::bytes(program.constants.len() as u64),
-        model.machine.name
-    );
-    text.push_str(&model::hosts(&model.imported.graph));
-    if !model.imported.graph.removed.is_empty() {
-        let n = model.imported.graph.removed.len();
-        let _ = writeln!(
-            text,
-            "{n} ONNX tensors have no tensor in the program (`rcar-iss info --tensors` says why)"
-        );
-    }
-    text
+    let done = CompileReport::new(&args.output, &model.imported.graph, program);
+    Ok(Report::fine(if args.json { document::pretty(&done) } else { done.text() }))
 }

@@ -11,12 +11,13 @@ use crate::analysis::{self, Case, FloatWeights, Reference, Thresholds};
 use crate::document;
 use crate::explain::{Failure, NO};
 use crate::inputs::Samples;
+use crate::program::FileKind;
 use crate::quantize;
 use crate::report::DiagnosisReport;
 use crate::sim::{Limits, Loaded};
 
 pub(super) fn run(args: &DiagnoseArgs) -> Result<Report, Failure> {
-    if source::kind_of(&args.model_file)? != source::Kind::Model {
+    if source::kind_of(&args.model_file)? != FileKind::Model {
         return Err(Failure::usage(format!("'{}' is no ONNX model", args.model_file.display()))
             .help("experiments need the quantized model, not a program"));
     }

@@ -7,7 +7,7 @@ use super::{Report, effect, given, machines, source};
 use crate::document;
 use crate::explain::{Failure, NO};
 use crate::files;
-use crate::program::Program;
+use crate::program::{FileKind, Program};
 use crate::report::{Difference, Side};
 use crate::sim::{Limits, Loaded};
 use crate::trace::{MAGIC, TraceReader};
@@ -22,8 +22,7 @@ pub(super) fn run(args: &DiffArgs) -> Result<Report, Failure> {
     }
     let difference = match traces.as_mut_slice() {
         [] => {
-            let models =
-                [source::kind_of(&args.a)?, source::kind_of(&args.b)?].map(|k| k == source::Kind::Model);
+            let models = [source::kind_of(&args.a)?, source::kind_of(&args.b)?].map(|k| k == FileKind::Model);
             if models == [false; 2] {
                 effect::for_models(&args.graph, &args.a, "a program")?;
                 check_machines(args)?;
@@ -56,7 +55,7 @@ fn is_trace(path: &std::path::Path) -> Result<bool, Failure> {
 
 fn read(path: &std::path::Path) -> Result<Program, Failure> {
     match source::kind_of(path)? {
-        source::Kind::Assembly => super::asm::assemble(path),
+        FileKind::Assembly => super::asm::assemble(path),
         _ => source::read_program(path),
     }
 }
@@ -78,7 +77,7 @@ fn check_machines(args: &DiffArgs) -> Result<(), Failure> {
 /// The machine of one of two files: a model's by its place; a program's is the one that it was made for, whichever that is.
 fn machine_of(args: &DiffArgs, path: &std::path::Path, at: usize) -> Result<Option<String>, Failure> {
     let given = args.machine.get(at).or(args.machine.first());
-    if source::kind_of(path)? == source::Kind::Model {
+    if source::kind_of(path)? == FileKind::Model {
         return Ok(given.cloned());
     }
     let program = read(path)?;
@@ -90,7 +89,7 @@ fn machine_of(args: &DiffArgs, path: &std::path::Path, at: usize) -> Result<Opti
 
 /// A side; options for models are for those sides that are models.
 fn program(args: &DiffArgs, path: &std::path::Path, at: usize) -> Result<Side, Failure> {
-    let is_model = source::kind_of(path)? == source::Kind::Model;
+    let is_model = source::kind_of(path)? == FileKind::Model;
     let engine = args.graph.engine.clone();
     let graph = if is_model { args.graph.clone() } else { GraphArgs { engine, ..GraphArgs::default() } };
     let model = ModelArgs { machine: machine_of(args, path, at)?, graph };

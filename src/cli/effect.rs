@@ -1,7 +1,7 @@
 //! Options that can do nothing for what was given, or that contradict each other. A command refuses them: who types an
 //! option relies on it, and would take figures for what they are not.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::Path;
 
@@ -11,8 +11,8 @@ use super::args::{
 use crate::dtype::DType;
 use crate::explain::Failure;
 use crate::inputs::Held;
-use crate::onnx::proto::{GraphProto, tensor_shape_proto::dimension::Value as Dim, type_proto::Value};
-use crate::onnx::{ImportOptions, given_inputs};
+use crate::onnx::proto::GraphProto;
+use crate::onnx::{ImportOptions, check_extents};
 use crate::program::TensorEntry;
 
 /// An option that changes nothing, and why.
@@ -61,49 +61,9 @@ pub(super) fn once<T: PartialEq>(
     }
 }
 
-/// A list of names, or that there are none.
-fn listed<'a>(names: impl IntoIterator<Item = &'a str>, nothing: &str) -> String {
-    let names: BTreeSet<String> = names.into_iter().map(|n| format!("'{n}'")).collect();
-    if names.is_empty() { nothing.into() } else { names.into_iter().collect::<Vec<_>>().join(", ") }
-}
-
 /// `--shape` and `--dim` name inputs and extents that the model has and leaves open.
 pub(super) fn extents(graph: &GraphProto, options: &ImportOptions) -> Result<(), Failure> {
-    let inputs = given_inputs(graph);
-    if let Some(name) = options.shapes.keys().find(|name| !inputs.contains(name)) {
-        let why = format!("the model has no input '{name}'");
-        let there = listed(inputs.iter().map(String::as_str), "none");
-        return Err(none(&format!("--shape {name}=…"), &why)
-            .help(format!("its inputs are {there}"))
-            .nearest(name, inputs.iter().map(String::as_str)));
-    }
-    let mut open: BTreeMap<&str, bool> = BTreeMap::new();
-    for info in graph.input.iter().filter(|i| inputs.iter().any(|n| n == i.name())) {
-        let Some(Value::TensorType(t)) = info.r#type.as_ref().and_then(|t| t.value.as_ref()) else {
-            continue;
-        };
-        let shaped = options.shapes.contains_key(info.name());
-        for d in t.shape.iter().flat_map(|s| &s.dim) {
-            if let Some(Dim::DimParam(p)) = &d.value {
-                *open.entry(p).or_default() |= !shaped;
-            }
-        }
-    }
-    for name in options.symbols.keys() {
-        let option = format!("--dim {name}=…");
-        match open.get(name.as_str()) {
-            Some(true) => {}
-            Some(false) => return Err(none(&option, &"--shape gives all inputs that have this extent")),
-            None => {
-                let why = format!("no input of the model has an extent named '{name}'");
-                let there = listed(open.keys().copied(), "none: all its extents are numbers");
-                return Err(none(&option, &why)
-                    .help(format!("its open extents are {there}"))
-                    .nearest(name, open.keys().copied()));
-            }
-        }
-    }
-    Ok(())
+    Ok(check_extents(graph, options)?)
 }
 
 /// What a single network's class names are for: `found` are the classes of its outputs.

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use super::args::{EstimateArgs, ModelArgs};
-use super::{Report, effect, machines, places, roofline, source};
+use super::{Report, effect, machines, places, source};
 use crate::document;
 use crate::explain::Failure;
 use crate::machine::Machine;
 use crate::profile::Profile;
+use crate::program::FileKind;
 use crate::report::EstimateReport;
 use crate::sim::{Limits, Loaded};
 
 pub(super) fn run(args: &EstimateArgs) -> Result<Report, Failure> {
-    let model = source::kind_of(&args.file)? == source::Kind::Model;
+    let model = source::kind_of(&args.file)? == FileKind::Model;
     check(args, model)?;
     if let Some(path) = &args.plot {
         places::writes("--plot", path)?;
@@ -39,7 +40,8 @@ pub(super) fn run(args: &EstimateArgs) -> Result<Report, Failure> {
         profiles
     };
     if let Some(path) = &args.plot {
-        roofline::write(path, &profiles)?;
+        let plot = crate::report::roofline(&profiles).map_err(|e| Failure::file(path, &e))?;
+        places::write(path, plot.as_bytes())?;
     }
     let report = EstimateReport { machines: profiles };
     Ok(Report::fine(if args.json { document::pretty(&report) } else { report.text() }))

@@ -9,7 +9,7 @@ use super::{Report, effect, machines, model, source};
 use crate::document;
 use crate::explain::Failure;
 use crate::onnx::Description;
-use crate::program::Program;
+use crate::program::{FileKind, Program};
 use crate::report::{self, HostReport, ProgramReport, Tables};
 use crate::sim::{Limits, Loaded};
 
@@ -18,7 +18,7 @@ pub(super) fn run(args: &InfoArgs) -> Result<Report, Failure> {
         let here = HostReport::here();
         return Ok(Report::fine(if args.json { document::pretty(&here) } else { here.text() }));
     };
-    if source::kind_of(file)? == source::Kind::Model {
+    if source::kind_of(file)? == FileKind::Model {
         return about_model(file, args);
     }
     if args.json {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::given;
-use crate::explain::{Failure, INPUT};
+use crate::explain::Failure;
 use crate::files;
 use crate::machine::Machine;
 use crate::program::Program;
@@ -22,29 +22,5 @@ pub(super) fn named(name: &str) -> Result<Machine, Failure> {
 /// The machine that a program was made for: the shipped one of that name, or the one given with `--machine`, if its
 /// hash is the program's.
 pub(super) fn of(program: &Program, given: Option<&str>) -> Result<Machine, Failure> {
-    let id = &program.meta.machine;
-    let found = match given {
-        Some(name) => named(name)?,
-        None => Machine::named(&id.name).map_err(|_| {
-            Failure::new(INPUT, format!("the program is for machine '{}', which is not shipped", id.name))
-                .help("give its machine file with --machine FILE")
-        })?,
-    };
-    if let Some(typed) = given.filter(|_| found.name != id.name) {
-        let why = format!("the program is for the machine {}, this is {}", id.name, found.name);
-        return Err(Failure::usage(format!("--machine {typed}: the machine does not match the program"))
-            .why(&why)
-            .help("leave it out, or compile the model for this machine"));
-    }
-    let hash = format!("{:016x}", found.hash());
-    if found.name != id.name || hash != id.hash {
-        let why = format!(
-            "the program is for {} with hash {}, this is {} with hash {hash}",
-            id.name, id.hash, found.name
-        );
-        return Err(Failure::new(INPUT, "the machine does not match the program").why(&why).help(
-            "compile the program for this machine, or give the machine file that it was compiled for",
-        ));
-    }
-    Ok(found)
+    program.target(given.map(named).transpose()?).map_err(|e| Failure::target(given, &e))
 }

@@ -1,5 +1,6 @@
 //! Progress on stderr, for anything that lasts over a second on a terminal.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -43,5 +44,38 @@ impl Progress {
     /// Removes the bar.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// One bar after another, for work in several parts.
+#[derive(Default)]
+pub(super) struct Bars(Mutex<Option<Progress>>);
+
+impl Bars {
+    /// The bar of a part of so many steps, instead of the last one.
+    pub(super) fn begin(&self, what: &'static str, steps: usize) {
+        self.swap(Some(Progress::new(steps as u64, what)));
+    }
+
+    /// One step is done.
+    pub(super) fn step(&self) {
+        if let Ok(bar) = self.0.lock()
+            && let Some(bar) = &*bar
+        {
+            bar.step();
+        }
+    }
+
+    /// Removes the bar.
+    pub(super) fn finish(&self) {
+        self.swap(None);
+    }
+
+    fn swap(&self, next: Option<Progress>) {
+        if let Ok(mut bar) = self.0.lock()
+            && let Some(last) = std::mem::replace(&mut *bar, next)
+        {
+            last.finish();
+        }
     }
 }

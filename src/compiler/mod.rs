@@ -31,7 +31,7 @@ use crate::machine::Machine;
 use crate::program::{MachineId, Meta, Program};
 use constants::Constants;
 pub use error::CompileError;
-pub use options::CompileOptions;
+pub use options::{CompileOptions, PreprocessError};
 use passes::tensor_placement;
 use pipeline::{PASSES, Pass};
 use storage::TENSOR_BASE;

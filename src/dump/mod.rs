@@ -8,12 +8,15 @@ mod manifest;
 mod outputs;
 mod reader;
 mod real;
+mod values;
 mod writer;
 
 pub use manifest::{Manifest, ManifestEntry};
 pub use outputs::{output_files, write_outputs};
 pub use reader::Dump;
 pub use real::dequantize;
+pub(crate) use values::stem;
+pub use values::{NoValues, Values, tensor_of_stem};
 pub use writer::{DumpStack, DumpWriter, check_target, file_names};
 
 use std::path::PathBuf;

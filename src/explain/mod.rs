@@ -6,9 +6,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 mod batch;
+mod dump;
 mod inputs;
+mod model;
 pub mod nearest;
+mod quantize;
 mod trace;
+mod tune;
 
 use crate::analysis::{CompareError, MapError, ReferenceError};
 use crate::document::Kind;

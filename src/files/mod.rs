@@ -12,7 +12,7 @@ mod write;
 pub use folder::Folder;
 pub use guard::{Panicked, guarded, is_guarded, quiet};
 pub use identity::{Identity, resolved};
-pub use reader::{Reader, is_stdin, system_path};
+pub use reader::{Reader, is_stdin, stem, system_path};
 pub use write::{Batch, Staged, replace, replace_with, try_place};
 
 use std::fs;

@@ -24,6 +24,15 @@ pub fn system_path(path: &Path) -> &Path {
     if is_stdin(path) { Path::new("/dev/stdin") } else { path }
 }
 
+/// What is made of a file is called if the file says no name itself: its name without extension.
+#[must_use]
+pub fn stem(path: &Path) -> String {
+    if is_stdin(path) {
+        return "stdin".into();
+    }
+    path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned())
+}
+
 /// Reads files, keeps what pipes gave, and knows which files were read. A clone shares all of it.
 #[derive(Debug, Clone, Default)]
 pub struct Reader(Arc<State>);

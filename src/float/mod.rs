@@ -6,6 +6,7 @@
 
 mod convert;
 mod engine;
+mod find;
 mod network;
 mod onnxruntime;
 mod runner;
@@ -15,6 +16,7 @@ mod whole;
 
 pub use convert::Borrowed;
 pub use engine::Engine;
+pub use find::{FindError, Library, VARIABLE, Wanted, library_name};
 pub use network::{Collected, Kept, Network, Observer, Shown, Step};
 pub use onnxruntime::{Runtime, RuntimeError};
 pub use runner::FloatRunner;

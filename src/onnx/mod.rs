@@ -7,6 +7,7 @@
 
 mod constant;
 mod describe;
+mod extents;
 pub mod import;
 pub mod load;
 mod names;
@@ -20,6 +21,7 @@ mod steps;
 
 pub(crate) use constant::{Constant, Data};
 pub use describe::{Constants, Declared, Description, Form, Opset};
+pub use extents::{ExtentError, check_extents};
 pub use import::{ImportError, ImportOptions, Imported, NodeRow, NodeStatus, Observe, import, operators};
 pub(crate) use import::{defect, role};
 pub use load::{LoadError, LoadedModel};

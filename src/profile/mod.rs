@@ -6,7 +6,7 @@
 
 mod widths;
 
-pub use widths::{LayerWidths, widths};
+pub use widths::{ExpectError, LayerWidths, WrongWidths, or_none, unlike_asked, unlike_expected, widths};
 
 use schemars::JsonSchema;
 use serde::Serialize;

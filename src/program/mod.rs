@@ -8,14 +8,18 @@
 
 mod constants;
 pub mod elf;
+mod kind;
 pub mod tables;
+mod target;
 pub mod text;
 
 use std::sync::Arc;
 
 use crate::isa::Insn;
 pub use constants::Constants;
+pub use kind::FileKind;
 pub use tables::*;
+pub use target::TargetError;
 
 /// A loadable program.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -1,6 +1,6 @@
 //! From a float network to a quantized one in QDQ form.
 //!
-//! [`clean`] makes the graph ready, [`Places`] finds where quantizers stand, [`calibrate()`] watches the tensors there over a
+//! [`Pipeline`] goes the whole way. Its steps: [`clean`] makes the graph ready, [`Places`] finds where quantizers stand, [`calibrate()`] watches the tensors there over a
 //! set of inputs, [`range()`] turns what was seen into ranges, and [`write()`] writes a model that ONNX Runtime and this
 //! project's importer run. [`choose`] goes from statistics to parameters; [`surgery`] changes single tensors of a model that
 //! is in QDQ form already, from whatever tool. [`equalize()`] and [`correct_biases`] prepare weights and biases for coarse
@@ -21,6 +21,7 @@ mod histogram;
 mod masks;
 mod network;
 mod parameters;
+mod pipeline;
 mod places;
 mod prune;
 mod range;
@@ -42,11 +43,14 @@ pub use error::QuantizeError;
 pub use fidelity::{Outputs, float_outputs, sqnr};
 pub use histogram::{BINS, Histogram};
 pub use parameters::{Activation, ActivationFormat, Parameters, WeightFormat};
+pub use pipeline::{
+    Calibrated, CalibrationSet, Done, Pipeline, PipelineError, Pruned, Stage, Watch, Written,
+};
 pub use places::{Places, WeightPlace};
 pub use prune::{PrunedLayer, Pruning, prune};
 pub use range::{Method, range};
 pub use record::{Pictures, Quantized, Record, TensorRecord};
-pub use settings::{SettingError, Settings, TensorSettings};
+pub use settings::{IdleWidth, SettingError, Settings, TensorSettings};
 pub use statistics::{Extreme, Statistics};
 pub use weights::rounded_weights;
 pub use write::write;

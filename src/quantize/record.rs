@@ -10,6 +10,7 @@ use super::places::Places;
 use super::statistics::Statistics;
 use crate::document::Kind;
 use crate::graph::DType;
+use crate::program::Preprocess;
 
 /// Everything that a calibration saw, and what was made of it. The same run gives the same text.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema, Deserialize)]
@@ -113,6 +114,48 @@ impl Record {
             inputs,
             tensors: tensors.collect(),
         }
+    }
+
+    /// The record, with how pictures became inputs.
+    #[must_use]
+    pub fn with_pictures(mut self, pictures: &BTreeMap<String, Preprocess>) -> Record {
+        let one = |p: &Preprocess| Pictures {
+            resize: p.resize,
+            mean: p.mean.clone(),
+            std: p.std.clone(),
+            bgr: p.bgr,
+        };
+        self.pictures = pictures.iter().map(|(name, p)| (name.clone(), one(p))).collect();
+        self
+    }
+
+    /// How pictures became inputs, by input.
+    #[must_use]
+    pub fn preprocess(&self) -> BTreeMap<String, Preprocess> {
+        let one = |p: &Pictures| Preprocess {
+            resize: p.resize,
+            mean: p.mean.clone(),
+            std: p.std.clone(),
+            bgr: p.bgr,
+        };
+        self.pictures.iter().map(|(name, p)| (name.clone(), one(p))).collect()
+    }
+
+    /// The text of `calibration.json`.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        // Names and numbers always have a JSON form.
+        let mut text = serde_json::to_string(self).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+
+    /// Reads what [`Record::to_json`] wrote.
+    ///
+    /// # Errors
+    /// It is no such text.
+    pub fn from_json(text: &str) -> Result<Record, serde_json::Error> {
+        serde_json::from_str(text)
     }
 
     /// The statistics by tensor, to choose parameters again.

@@ -85,6 +85,18 @@ impl Default for Settings {
     }
 }
 
+/// The width of a layer that changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("width \"{width}\" of layer \"{node}\" changes nothing: {}", if *.skipped { "it stays in float" } else { "all layers have it" })]
+pub struct IdleWidth {
+    /// The layer's node.
+    pub node: String,
+    /// Name of the [`Width`].
+    pub width: String,
+    /// The node stays in float; otherwise all layers have this width.
+    pub skipped: bool,
+}
+
 /// A setting that is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} \"{found}\": it must be {expected}")]
@@ -130,6 +142,53 @@ fn bits(what: &str, bits: u8) -> Result<u8, SettingError> {
 }
 
 impl Settings {
+    /// Reads settings from TOML; what it does not say has its default.
+    ///
+    /// # Errors
+    /// It is no TOML, or has a key that is no setting.
+    pub fn from_toml(text: &str) -> Result<Settings, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    /// The settings as TOML.
+    ///
+    /// # Errors
+    /// None is known: all settings have a form in TOML.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string(self)
+    }
+
+    /// The name of the width of layers that have none of their own.
+    #[must_use]
+    pub fn plain_width(&self) -> String {
+        format!("a{}w{}", self.bits, self.weight_bits)
+    }
+
+    /// Gives a layer a width of its own, or takes back the one that it has by naming the width of all layers.
+    pub fn set_layer(&mut self, node: &str, width: &str) {
+        let taken_back = width == self.plain_width() && self.layers.get(node).is_some_and(|own| own != width);
+        if taken_back {
+            self.layers.remove(node);
+        } else {
+            self.layers.insert(node.into(), width.into());
+        }
+    }
+
+    /// Finds a layer whose width of its own changes nothing.
+    ///
+    /// # Errors
+    /// The first one.
+    pub fn check_layers(&self) -> Result<(), IdleWidth> {
+        let plain = self.plain_width();
+        let idle = |node: &String, width: &String| self.skip.contains(node) || *width == plain;
+        match self.layers.iter().find(|(node, width)| idle(node, width)) {
+            Some((node, width)) => {
+                Err(IdleWidth { node: node.clone(), width: width.clone(), skipped: self.skip.contains(node) })
+            }
+            None => Ok(()),
+        }
+    }
+
     /// The choice that these settings stand for.
     ///
     /// # Errors
@@ -171,6 +230,19 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn widths_that_change_nothing_are_found_and_those_of_a_file_can_be_taken_back() {
+        let mut settings = Settings::from_toml("skip = [\"s\"]\n[layers]\nx = \"a16w8\"").unwrap();
+        assert_eq!(settings.check_layers(), Ok(()));
+        settings.set_layer("x", "a8w8");
+        assert!(settings.layers.is_empty());
+        settings.set_layer("x", "a8w8");
+        assert!(!settings.check_layers().unwrap_err().skipped);
+        settings.layers.clear();
+        settings.set_layer("s", "a16w16");
+        assert!(settings.check_layers().unwrap_err().skipped);
+    }
 
     #[test]
     fn settings_go_through_toml_and_wrong_ones_are_named() {

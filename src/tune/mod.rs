@@ -3,18 +3,27 @@
 //! First every tensor and every layer's weights are put into 8 bits alone, the rest in float, once for each method of
 //! calibration; then the clock says what 16 bits cost each. In the order of noise removed for each cycle, the shortest
 //! beginning that reaches the target is found by running whole models on the simulator; at last what can be given back is
-//! given back. All that was measured is kept in a [`State`], so that a run that was broken off goes on.
+//! given back. All that was measured is kept in a [`State`], so that a run that was broken off goes on ([`Kept`]).
+//!
+//! [`Search`] is where to begin.
 
+mod costs;
 mod item;
+mod kept;
 mod measure;
+mod run;
 mod search;
 mod sensitivity;
 mod state;
+mod tuned;
 
+pub use costs::Costs;
 pub use item::Item;
+pub use kept::{Kept, Reporter};
 pub use measure::Candidate;
-pub use search::{Evaluation, Goal, Reporter, Task, Tuned, tune};
+pub use search::{Goal, Product, Search, admits};
 pub use state::{Point, State};
+pub use tuned::{Evaluation, Metric, Tuned};
 
 use crate::quantize::QuantizeError;
 
@@ -33,4 +42,10 @@ pub enum TuneError {
     /// A label is no class of the network.
     #[error("{0}")]
     Label(String),
+    /// Settings say widths, which are what is searched.
+    #[error("the settings say {0}, and all widths are what is searched")]
+    Widths(&'static str),
+    /// Settings ask for a correction that depends on the widths.
+    #[error("the settings ask for the correction of biases, which depends on the widths")]
+    BiasCorrection,
 }

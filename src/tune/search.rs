@@ -1,28 +1,21 @@
-//! The search for the least that must have 16 bits.
+//! What is searched, on what, and how good it must be.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use prost::Message;
 
 use super::TuneError;
-use super::item::{Item, choice_with};
 use super::measure::Candidate;
-use super::sensitivity::{Bench, float_run};
-use super::state::{Point, State};
+use super::tuned::Tuned;
 use crate::compiler::CompileOptions;
+use crate::files;
 use crate::float::Engine;
 use crate::inputs::Sample;
 use crate::machine::Machine;
 use crate::onnx::ImportOptions;
-use crate::onnx::proto::ModelProto;
-use crate::quantize::{self, Calibration, Choice, Method, Outputs, Places};
+use crate::quantize::{Calibrated, Method, Settings, Written};
 
-/// Inputs on which single items are measured.
-const FEW: usize = 4;
-/// Beginnings of the order that are measured for the picture, before the search between them.
-const STEPS: usize = 6;
-/// How often something raised is tried to be given back.
-const RETURNS: usize = 12;
+/// Methods that tensors in 8 bits choose from, beside the plain one.
+const METHODS: [Method; 4] =
+    [Method::MinMax, Method::Percentile(99.99), Method::Percentile(99.999), Method::Mse];
 
 /// How good the result must be.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -35,414 +28,196 @@ pub enum Goal {
     Top1(f64),
 }
 
-/// What is to be tuned.
+/// A search for the least that must have 16 bits.
+///
+/// ```no_run
+/// # use rcar_iss::internals::{inputs::Sample, machine::Machine, quantize::Calibrated, tune::{Goal, Search, State}};
+/// # fn example(calibrated: &Calibrated, inputs: &[Sample]) -> Result<(), Box<dyn std::error::Error>> {
+/// let machine = Machine::named("rcn-m")?;
+/// let search = Search::new(calibrated, inputs, &machine)?.goal(Goal::Sqnr(25.0)).max_cycles(Some(0.3));
+/// let tuned = search.run(State::default(), &())?;
+/// for point in tuned.pareto() {
+///     println!("{:.2} dB in {} cycles", point.sqnr, point.cycles);
+/// }
+/// let product = search.write(&tuned)?;
+/// println!("{}", product.recipe.to_toml()?);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Search<'a> {
+    pub(super) calibrated: &'a Calibrated,
+    pub(super) inputs: &'a [Sample],
+    pub(super) machine: &'a Machine,
+    pub(super) labels: Option<&'a [usize]>,
+    /// The plain method, then others to choose from for each tensor that stays in 8 bits.
+    pub(super) methods: Vec<Method>,
+    pub(super) import: ImportOptions,
+    pub(super) compile: CompileOptions,
+    pub(super) goal: Goal,
+    pub(super) max_cycles: Option<f64>,
+    pub(super) threads: usize,
+}
+
+/// What is written of a result.
 #[derive(Debug)]
-pub struct Task<'a> {
-    /// Digest of everything that the results depend on.
-    pub key: String,
-    /// The [cleaned](quantize::clean) float network.
-    pub clean: &'a ModelProto,
-    /// Where its quantizers stand.
-    pub places: &'a Places,
-    /// What calibration saw.
-    pub seen: &'a Calibration,
-    /// Format, weights per channel or tensor, and the method that a plain quantization would use.
-    pub choice: &'a Choice,
-    /// Methods to choose from, for each tensor that stays in 8 bits.
-    pub methods: Vec<Method>,
-    /// Inputs on which whole models are measured.
-    pub inputs: &'a [Sample],
-    /// The class of each input, for the metric top-1.
-    pub labels: Option<&'a [usize]>,
-    /// What runs the float network.
-    pub engine: Engine,
-    /// The machine.
-    pub machine: &'a Machine,
-    /// How models are imported.
-    pub import: ImportOptions,
-    /// How models are compiled.
-    pub compile: CompileOptions,
-    /// How good the result must be.
-    pub goal: Goal,
-    /// How many more cycles than everything in 8 bits are allowed: 0.2 is 20 %.
-    pub max_cycles: Option<f64>,
-    /// Threads.
-    pub threads: usize,
+pub struct Product {
+    /// The quantized model, with its calibration record.
+    pub quantized: Written,
+    /// Settings that give the same model again.
+    pub recipe: Settings,
+    /// The model, compiled for the machine of the search.
+    pub candidate: Candidate,
 }
 
-/// A model that was measured, and the value that counts for the goal.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Evaluation {
-    /// What was measured.
-    pub point: Point,
-    /// In dB, or a share.
-    pub value: f64,
-}
-
-/// The result of tuning.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Tuned {
-    /// Everything in 8 bits, with the plain method everywhere.
-    pub plain: Evaluation,
-    /// Everything in 16 bits.
-    pub wide: Evaluation,
-    /// The choice that was made.
-    pub best: Evaluation,
-    /// What to quantize it with.
-    pub choice: Choice,
-    /// The value that had to be reached.
-    pub target: f64,
-    /// Whether it was.
-    pub reached: bool,
-    /// Tensors in 8 bits whose method is another than the plain one.
-    pub methods: BTreeMap<String, Method>,
-    /// All models that were measured, in the order of cycles.
-    pub tried: Vec<Point>,
-    /// Items in the order in which they would be raised: noise in 8 bits, and cycles that 16 bits cost.
-    pub order: Vec<(Item, f64, u64)>,
-}
-
-/// What the search reports while it works, and where it keeps what it measured.
-pub trait Reporter: Sync {
-    /// A part of the work begins, of so many steps.
-    fn begin(&self, what: &'static str, steps: usize);
-    /// A step is done; here is everything that is known.
-    fn step(&self, state: &State);
-}
-
-impl Reporter for () {
-    fn begin(&self, _: &'static str, _: usize) {}
-    fn step(&self, _: &State) {}
-}
-
-struct Search<'a> {
-    task: &'a Task<'a>,
-    watch: &'a dyn Reporter,
-    reference: Outputs,
-    state: Mutex<State>,
-    methods: BTreeMap<String, Method>,
-}
-
-/// Tunes a network. `state` is what an earlier run with the same key measured, or empty.
+/// Whether a search can begin from such settings: widths are what it looks for.
 ///
 /// # Errors
-/// A model cannot be quantized, compiled or run.
-pub fn tune(task: &Task<'_>, state: State, watch: &dyn Reporter) -> Result<Tuned, TuneError> {
-    let state =
-        if state.key == task.key { state } else { State { key: task.key.clone(), ..State::default() } };
-    let reference = float_run(&task.engine, task.clean, task.inputs)?;
-    if let Some(labels) = task.labels {
-        check_labels(&reference, labels)?;
+/// They name widths, or ask for a correction that depends on them.
+pub fn admits(settings: &Settings) -> Result<(), TuneError> {
+    let plain = Settings::default();
+    let tensor = settings.tensors.values().any(|t| t.bits.is_some());
+    let found = [
+        ((settings.bits, settings.weight_bits) != (plain.bits, plain.weight_bits), "bits"),
+        (!settings.layers.is_empty(), "[layers]"),
+        (tensor, "bits of [tensors]"),
+    ];
+    if let Some((_, what)) = found.iter().find(|(there, _)| *there) {
+        return Err(TuneError::Widths(what));
     }
-    let mut search = Search { task, watch, reference, state: Mutex::new(state), methods: BTreeMap::new() };
-    search.run()
+    if settings.bias_correction { Err(TuneError::BiasCorrection) } else { Ok(()) }
 }
 
-impl Search<'_> {
-    fn run(&mut self) -> Result<Tuned, TuneError> {
-        let items = Item::all(self.task.places);
-        let items: Vec<Item> = items.into_iter().filter(|i| self.is_seen(i)).collect();
-        let noise = self.noises(&items)?;
-        let plain = self.evaluate_choice("plain", &BTreeSet::new(), &self.plain_choice())?;
-        let costs = self.costs(&items)?;
-        // What would move a layer to the host is left in 8 bits.
-        let mut order: Vec<(Item, f64, u64)> = items
-            .iter()
-            .filter_map(|i| Some((i.clone(), noise.get(i).copied()?, costs.get(i).copied()??)))
-            .collect();
-        order.sort_by(|a, b| (b.1 / b.2 as f64).total_cmp(&(a.1 / a.2 as f64)).then_with(|| a.0.cmp(&b.0)));
-        self.watch.begin("searching", STEPS + RETURNS + 10);
-        let wide = self.evaluate("all in 16 bits", &self.first(&order, order.len()))?;
-        let target = match self.task.goal {
-            Goal::Sqnr(db) => db,
-            Goal::Top1(share) => share,
-            Goal::Default => (plain.value + 20.0).min(wide.value - 1.0),
-        };
-        let limit = self.task.max_cycles.map(|p| (plain.point.cycles as f64 * (1.0 + p)) as u64);
-        let allowed = |e: &Evaluation| limit.is_none_or(|l| e.point.cycles <= l);
-        let ends: BTreeSet<usize> = (0..=STEPS).map(|i| order.len() * i * i / (STEPS * STEPS)).collect();
-        let mut known: BTreeMap<usize, Evaluation> = BTreeMap::new();
-        for end in ends {
-            known.insert(end, self.prefix(&order, end)?);
-        }
-        // Between the last beginning that is not good enough and the first that is.
-        let good = |e: &Evaluation| e.value >= target;
-        let mut high = known.iter().find(|(_, e)| good(e)).map(|(n, _)| *n);
-        while let Some(end) = high {
-            let low = known.range(..end).next_back().map_or(end, |(n, _)| *n);
-            if end - low <= 1 || low == end {
-                break;
-            }
-            let middle = low.midpoint(end);
-            let e = self.prefix(&order, middle)?;
-            if good(&e) {
-                high = Some(middle);
-            }
-            known.insert(middle, e);
-        }
-        let mut raised = self.first(&order, high.unwrap_or(order.len()));
-        let mut best = self.evaluate("search", &raised)?;
-        let returned: Vec<&(Item, f64, u64)> = order.iter().filter(|o| raised.contains(&o.0)).collect();
-        let mut dear: Vec<&(Item, f64, u64)> = returned.into_iter().rev().take(RETURNS).collect();
-        dear.sort_by_key(|o| std::cmp::Reverse(o.2));
-        for (item, _, _) in dear {
-            let mut fewer = raised.clone();
-            fewer.remove(item);
-            let e = self.evaluate("less one", &fewer)?;
-            // Fewer in 16 bits for the same cycles is better, too.
-            if good(&e) && e.point.cycles <= best.point.cycles {
-                (raised, best) = (fewer, e);
-            }
-        }
-        if !allowed(&best) || !good(&best) {
-            let measured = self.measured();
-            let value = |e: &Evaluation| e.value;
-            let fits = measured.into_iter().filter(|e| allowed(e) && e.point.what != "plain");
-            if let Some(e) = fits.max_by(|a, b| value(a).total_cmp(&value(b))) {
-                raised = e.point.raised.iter().cloned().collect();
-                best = e;
-            }
-        }
-        let reached = good(&best) && allowed(&best);
-        let mut tried: Vec<Point> = self.measured().into_iter().map(|e| e.point).collect();
-        tried.sort_by(|a, b| a.cycles.cmp(&b.cycles).then(a.sqnr.total_cmp(&b.sqnr)));
-        let methods = self
-            .methods
-            .iter()
-            .filter(|(t, _)| !raised.contains(&Item::Tensor((*t).clone())))
-            .map(|(t, m)| (t.clone(), *m));
-        Ok(Tuned {
-            choice: choice_with(self.task.choice, &raised, self.task.places, &self.methods),
-            methods: methods.collect(),
-            plain,
-            wide,
-            best,
-            target,
-            reached,
-            tried,
-            order,
+impl<'a> Search<'a> {
+    /// A search of the widths of a calibrated network, whose models are measured on these inputs and this machine.
+    ///
+    /// # Errors
+    /// The settings of the network are none that a search can begin from, see [`admits`].
+    pub fn new(
+        calibrated: &'a Calibrated,
+        inputs: &'a [Sample],
+        machine: &'a Machine,
+    ) -> Result<Search<'a>, TuneError> {
+        admits(&calibrated.settings)?;
+        let plain = calibrated.choice.method;
+        let compile =
+            CompileOptions { preprocess: calibrated.done.pictures.clone(), ..CompileOptions::default() };
+        Ok(Search {
+            calibrated,
+            inputs,
+            machine,
+            labels: None,
+            methods: [plain].into_iter().chain(METHODS.into_iter().filter(|m| *m != plain)).collect(),
+            import: ImportOptions::default(),
+            compile,
+            goal: Goal::Default,
+            max_cycles: None,
+            threads: calibrated.threads,
         })
     }
 
-    fn is_seen(&self, item: &Item) -> bool {
-        match item {
-            Item::Tensor(name) => self.task.seen.contains_key(name),
-            Item::Weights(_) => true,
+    /// The class of each input, to count which are right.
+    #[must_use]
+    pub fn labels(self, labels: Option<&'a [usize]>) -> Search<'a> {
+        Search { labels, ..self }
+    }
+
+    /// Methods that tensors in 8 bits choose from, beside that of the settings.
+    #[must_use]
+    pub fn methods(self, others: &[Method]) -> Search<'a> {
+        let plain = self.calibrated.choice.method;
+        let methods = [plain].into_iter().chain(others.iter().copied().filter(|m| *m != plain)).collect();
+        Search { methods, ..self }
+    }
+
+    /// How models are imported.
+    #[must_use]
+    pub fn import(self, import: ImportOptions) -> Search<'a> {
+        Search { import, ..self }
+    }
+
+    /// What the classes of the network are called, for the program.
+    #[must_use]
+    pub fn class_names(mut self, names: Vec<String>) -> Search<'a> {
+        self.compile.labels = names;
+        self
+    }
+
+    /// How good the result must be.
+    #[must_use]
+    pub fn goal(self, goal: Goal) -> Search<'a> {
+        Search { goal, ..self }
+    }
+
+    /// How many more cycles than everything in 8 bits are allowed: 0.2 is 20 %.
+    #[must_use]
+    pub fn max_cycles(self, more: Option<f64>) -> Search<'a> {
+        Search { max_cycles: more, ..self }
+    }
+
+    /// How many models and inputs are run at a time. The result does not depend on it.
+    #[must_use]
+    pub fn threads(self, threads: usize) -> Search<'a> {
+        Search { threads, ..self }
+    }
+
+    /// What the result is written from: the quantized model, its recipe, its program.
+    ///
+    /// # Errors
+    /// The result is of another network.
+    pub fn write(&self, tuned: &Tuned) -> Result<Product, TuneError> {
+        let quantized = self.calibrated.write_as(&tuned.choice)?;
+        let candidate = Candidate::compile(&quantized.model, self.machine, &self.import, &self.compile)?;
+        Ok(Product { quantized, recipe: tuned.recipe(&self.calibrated.settings), candidate })
+    }
+
+    /// Digest of all that measurements depend on: network, settings, statistics, machine, inputs, labels, the libraries, and
+    /// this very program, so that another build of it measures again.
+    #[must_use]
+    pub fn key(&self) -> String {
+        let mut hash = xxhash_rust::xxh3::Xxh3::new();
+        hash.update(&self.calibrated.clean.model.encode_to_vec());
+        hash.update(serde_json::to_string(&self.calibrated.settings).unwrap_or_default().as_bytes());
+        hash.update(serde_json::to_string(&self.calibrated.seen).unwrap_or_default().as_bytes());
+        hash.update(&self.machine.hash().to_le_bytes());
+        let ImportOptions { shapes, symbols, observe, host, profile, .. } = &self.import;
+        hash.update(
+            format!("{shapes:?} {symbols:?} {observe:?} {host} {profile:?} {:?}", self.labels).as_bytes(),
+        );
+        for (name, tensor) in self.inputs.iter().flatten() {
+            hash.update(format!("{name} {:?} {:?}", tensor.element, tensor.shape).as_bytes());
+            hash.update(&tensor.bytes);
+        }
+        let mut files = vec![std::env::current_exe().unwrap_or_default()];
+        for engine in [&self.calibrated.engine, &self.import.engine] {
+            if let Engine::OnnxRuntime(runtime) = engine {
+                files.push(runtime.library().into());
+            }
+        }
+        for file in files {
+            hash.update(file.to_string_lossy().as_bytes());
+            match files::read_regular(&file) {
+                Ok(bytes) => hash.update(&bytes),
+                // What cannot be read may be another one next time: a key that no other run has.
+                Err(_) => hash.update(&std::process::id().to_le_bytes()),
+            }
+        }
+        format!("{:032x}", hash.digest128())
+    }
+
+    /// What must be so before anything is measured.
+    pub(super) fn check(&self) -> Result<(), TuneError> {
+        if self.inputs.is_empty() {
+            return Err(TuneError::Run("there are no inputs to measure on".into()));
+        }
+        match (self.labels.map(<[usize]>::len), self.goal) {
+            (Some(n), _) if n != self.inputs.len() => {
+                Err(TuneError::Label(format!("there are {n} labels for {} inputs", self.inputs.len())))
+            }
+            (None, Goal::Top1(_)) => {
+                Err(TuneError::Label("the goal is a share of right classes, and there are none".into()))
+            }
+            _ => Ok(()),
         }
     }
-
-    fn plain_choice(&self) -> Choice {
-        choice_with(self.task.choice, &BTreeSet::new(), self.task.places, &BTreeMap::new())
-    }
-
-    fn first(&self, order: &[(Item, f64, u64)], n: usize) -> BTreeSet<Item> {
-        order.iter().take(n).map(|o| o.0.clone()).collect()
-    }
-
-    fn prefix(&self, order: &[(Item, f64, u64)], n: usize) -> Result<Evaluation, TuneError> {
-        self.evaluate(&format!("first {n}"), &self.first(order, n))
-    }
-
-    /// The noise of each item in 8 bits; for tensors that of the best method, which is remembered.
-    fn noises(&mut self, items: &[Item]) -> Result<BTreeMap<Item, f64>, TuneError> {
-        let few = &self.task.inputs[..self.task.inputs.len().min(FEW)];
-        let reference: Outputs = self.reference.iter().take(few.len()).cloned().collect();
-        let bench = Bench {
-            engine: &self.task.engine,
-            clean: self.task.clean,
-            places: self.task.places,
-            seen: self.task.seen,
-            choice: self.task.choice,
-            inputs: few,
-            reference: &reference,
-        };
-        let mut wanted: Vec<(Item, Method)> = Vec::new();
-        for item in items {
-            match item {
-                Item::Tensor(_) => wanted.extend(self.task.methods.iter().map(|m| (item.clone(), *m))),
-                Item::Weights(_) => wanted.push((item.clone(), self.task.choice.method)),
-            }
-        }
-        self.watch.begin("measuring noise", wanted.len());
-        let name = |(item, method): &(Item, Method)| match item {
-            Item::Tensor(_) => format!("{} {}", item.text(), method.name()),
-            Item::Weights(_) => item.text(),
-        };
-        self.each(&wanted, |one| {
-            if self.locked(|s| s.noise.contains_key(&name(one))) {
-                return Ok(());
-            }
-            let found = bench.noise(&one.0, one.1)?;
-            self.locked(|s| s.noise.insert(name(one), found));
-            Ok(())
-        })?;
-        let mut best: BTreeMap<Item, (f64, Method)> = BTreeMap::new();
-        for one in &wanted {
-            let Some(found) = self.locked(|s| s.noise.get(&name(one)).copied()) else { continue };
-            let entry = best.entry(one.0.clone()).or_insert((f64::INFINITY, one.1));
-            if found < entry.0 {
-                *entry = (found, one.1);
-            }
-        }
-        for (item, (_, method)) in &best {
-            if let Item::Tensor(name) = item
-                && *method != self.task.choice.method
-            {
-                self.methods.insert(name.clone(), *method);
-            }
-        }
-        Ok(best.into_iter().map(|(item, (noise, _))| (item, noise)).collect())
-    }
-
-    /// The cycles that 16 bits cost each item, beside everything else in 8. At least one.
-    fn costs(&self, items: &[Item]) -> Result<BTreeMap<Item, Option<u64>>, TuneError> {
-        self.watch.begin("asking the clock", items.len());
-        let base =
-            self.compiled(&choice_with(self.task.choice, &BTreeSet::new(), self.task.places, &self.methods))?;
-        self.each(items, |item| {
-            if self.locked(|s| s.cycles.contains_key(&item.text())) {
-                return Ok(());
-            }
-            let raised = BTreeSet::from([item.clone()]);
-            let choice = choice_with(self.task.choice, &raised, self.task.places, &self.methods);
-            // A form that cannot be compiled is no candidate.
-            let cycles = match self.compiled(&choice) {
-                Ok(c) if c.hosts <= base.hosts => Some(c.cycles()),
-                Ok(_) | Err(TuneError::Compile(_)) => None,
-                Err(e) => return Err(e),
-            };
-            self.locked(|s| s.cycles.insert(item.text(), cycles));
-            Ok(())
-        })?;
-        let cost = |item: &Item| {
-            let cycles = self.locked(|s| s.cycles.get(&item.text()).copied().flatten());
-            cycles.map(|c| c.saturating_sub(base.cycles()).max(1))
-        };
-        Ok(items.iter().map(|i| (i.clone(), cost(i))).collect())
-    }
-
-    /// Works through a list on all threads. Stops at the first error.
-    fn each<T: Sync>(
-        &self,
-        list: &[T],
-        work: impl Fn(&T) -> Result<(), TuneError> + Sync,
-    ) -> Result<(), TuneError> {
-        let next = AtomicUsize::new(0);
-        let failed: Mutex<Option<TuneError>> = Mutex::default();
-        let worker = || {
-            while let Some(one) = list.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if let Err(e) = work(one) {
-                    next.store(list.len(), Ordering::Relaxed);
-                    if let Ok(mut failed) = failed.lock() {
-                        *failed = Some(e);
-                    }
-                    return;
-                }
-                self.locked(|s| self.watch.step(s));
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 1..self.task.threads.clamp(1, list.len().max(1)) {
-                scope.spawn(worker);
-            }
-            worker();
-        });
-        failed.into_inner().ok().flatten().map_or(Ok(()), Err)
-    }
-
-    fn locked<R>(&self, f: impl FnOnce(&mut State) -> R) -> R {
-        // A poisoned lock means that another worker panicked; what it left is whole entries.
-        f(&mut self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
-    }
-
-    fn model(&self, choice: &Choice) -> Result<ModelProto, TuneError> {
-        let graph = self.task.clean.graph.as_ref();
-        let graph = graph.ok_or_else(|| TuneError::Run("the model has no graph".into()))?;
-        let parameters = quantize::choose(graph, self.task.places, self.task.seen, choice)?;
-        Ok(quantize::write(self.task.clean, self.task.places, &parameters)?)
-    }
-
-    fn compiled(&self, choice: &Choice) -> Result<Candidate, TuneError> {
-        Candidate::compile(&self.model(choice)?, self.task.machine, &self.task.import, &self.task.compile)
-    }
-
-    fn evaluate(&self, what: &str, raised: &BTreeSet<Item>) -> Result<Evaluation, TuneError> {
-        let choice = choice_with(self.task.choice, raised, self.task.places, &self.methods);
-        self.evaluate_choice(what, raised, &choice)
-    }
-
-    /// Measures a whole model, unless that was done before.
-    fn evaluate_choice(
-        &self,
-        what: &str,
-        raised: &BTreeSet<Item>,
-        choice: &Choice,
-    ) -> Result<Evaluation, TuneError> {
-        let mut key: Vec<String> = raised.iter().map(Item::text).collect();
-        if what == "plain" {
-            key.push("plain".into());
-        }
-        let key = key.join("; ");
-        if let Some(point) = self.locked(|s| s.points.get(&key).cloned()) {
-            return Ok(self.valued(point));
-        }
-        let candidate = self.compiled(choice)?;
-        let found = candidate.run(self.task.inputs, self.task.threads)?;
-        let point = Point {
-            what: what.into(),
-            raised: raised.iter().cloned().collect(),
-            sqnr: quantize::sqnr(&self.reference, &found),
-            top1: self.task.labels.map(|labels| top1(&found, labels)),
-            cycles: candidate.cycles(),
-        };
-        self.locked(|s| {
-            s.points.insert(key, point.clone());
-            self.watch.step(s);
-        });
-        Ok(self.valued(point))
-    }
-
-    fn valued(&self, point: Point) -> Evaluation {
-        let value = match (self.task.goal, point.top1) {
-            (Goal::Top1(_), Some(share)) => share,
-            _ => point.sqnr,
-        };
-        Evaluation { point, value }
-    }
-
-    fn measured(&self) -> Vec<Evaluation> {
-        let points: Vec<Point> = self.locked(|s| s.points.values().cloned().collect());
-        points.into_iter().map(|p| self.valued(p)).collect()
-    }
-}
-
-/// What of a network's outputs says the class: the first one with more than one value.
-fn classes(outputs: &BTreeMap<String, Vec<f32>>) -> Option<&Vec<f32>> {
-    outputs.values().find(|v| v.len() > 1)
-}
-
-/// Refuses labels that no network could give.
-fn check_labels(reference: &Outputs, labels: &[usize]) -> Result<(), TuneError> {
-    for (at, (outputs, label)) in reference.iter().zip(labels).enumerate() {
-        match classes(outputs).map(Vec::len) {
-            Some(count) if *label < count => {}
-            Some(count) => {
-                let why = format!("input {at} has class {label}, the network has {count}, from 0");
-                return Err(TuneError::Label(why));
-            }
-            None => return Err(TuneError::Label("no output of the network is a list of classes".into())),
-        }
-    }
-    Ok(())
-}
-
-/// The share of inputs whose largest output is their label.
-fn top1(found: &Outputs, labels: &[usize]) -> f64 {
-    let right = found.iter().zip(labels).filter(|(outputs, label)| {
-        let Some(values) = classes(outputs) else { return false };
-        // Of equal ones the first.
-        let best = (0..values.len()).rev().max_by(|a, b| values[*a].total_cmp(&values[*b]));
-        best == Some(**label)
-    });
-    right.count() as f64 / labels.len().max(1) as f64
 }

@@ -1,33 +1,34 @@
 //! The Pareto plot of tuning: accuracy against cycles of every model that was measured.
 
-use std::path::Path;
-
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use crate::explain::Failure;
-use crate::tune::{Point, Tuned};
+use super::plot::PlotError;
+use crate::readable;
+use crate::tune::{Metric, Point, Tuned};
 
 const SIZE: (u32, u32) = (900, 560);
 const GREY: RGBColor = RGBColor(120, 120, 120);
 const BLUE: RGBColor = RGBColor(0, 114, 178);
 const ORANGE: RGBColor = RGBColor(213, 94, 0);
 
-/// The plot as SVG; `path` is where it will be written, for errors.
-pub(super) fn plot(path: &Path, title: &str, tuned: &Tuned) -> Result<String, Failure> {
+/// The plot as SVG.
+///
+/// # Errors
+/// The library refuses to draw it; no result is known to cause that.
+pub fn pareto(title: &str, tuned: &Tuned) -> Result<String, PlotError> {
     let mut text = String::new();
     {
         let area = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
-        draw(&area, title, tuned).map_err(|e| Failure::file(path, &e))?;
+        draw(&area, title, tuned).map_err(|e| PlotError(e.to_string()))?;
     }
     Ok(text)
 }
 
 /// What stands on the vertical axis.
 fn value(tuned: &Tuned, point: &Point) -> f64 {
-    match point.top1 {
-        // The metric is a share if the value of the result is.
-        Some(share) if tuned.best.point.top1 == Some(tuned.best.value) => 100.0 * share,
+    match (tuned.metric, point.top1) {
+        (Metric::Top1, Some(share)) => 100.0 * share,
         _ => point.sqnr,
     }
 }
@@ -40,7 +41,7 @@ fn draw<B: DrawingBackend<ErrorType = std::io::Error>>(
     tuned: &Tuned,
 ) -> Drawn {
     area.fill(&WHITE)?;
-    let share = tuned.best.point.top1 == Some(tuned.best.value);
+    let share = tuned.metric == Metric::Top1;
     let points: Vec<(f64, f64)> = tuned.tried.iter().map(|p| (p.cycles as f64, value(tuned, p))).collect();
     let target = if share { 100.0 * tuned.target } else { tuned.target };
     let range = |values: &mut dyn Iterator<Item = f64>| {
@@ -60,7 +61,7 @@ fn draw<B: DrawingBackend<ErrorType = std::io::Error>>(
         .configure_mesh()
         .x_desc("cycles")
         .y_desc(if share { "top-1, %" } else { "SQNR at the outputs, dB" })
-        .x_label_formatter(&|v| crate::readable::grouped(*v as u64))
+        .x_label_formatter(&|v| readable::grouped(*v as u64))
         .light_line_style(TRANSPARENT)
         .draw()?;
     chart.draw_series([PathElement::new(
@@ -72,13 +73,8 @@ fn draw<B: DrawingBackend<ErrorType = std::io::Error>>(
         (xs.start, target),
         ("sans-serif", 12).into_font().color(&ORANGE),
     )])?;
-    // Points that nothing beats in both.
-    let mut front: Vec<(f64, f64)> = Vec::new();
-    for p in &points {
-        if front.last().is_none_or(|last| p.1 > last.1) {
-            front.push(*p);
-        }
-    }
+    let front: Vec<(f64, f64)> =
+        tuned.pareto().into_iter().map(|p| (p.cycles as f64, value(tuned, p))).collect();
     chart.draw_series([PathElement::new(front, BLUE.stroke_width(2))])?;
     chart.draw_series(points.iter().map(|p| Circle::new(*p, 4, GREY.mix(0.6).filled())))?;
     let named = [(&tuned.plain, "plain 8 bits"), (&tuned.wide, "all in 16 bits"), (&tuned.best, "chosen")];

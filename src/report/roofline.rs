@@ -1,12 +1,9 @@
 //! The roofline plot: what each layer reaches, against what arithmetic intensity and the machine allow.
 
-use std::path::Path;
-
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-use super::places;
-use crate::explain::Failure;
+use super::plot::PlotError;
 use crate::profile::{Profile, Row};
 
 const SIZE: (u32, u32) = (1000, 620);
@@ -16,14 +13,17 @@ const NAMED: usize = 6;
 const COLOURS: [RGBColor; 4] =
     [RGBColor(0, 114, 178), RGBColor(213, 94, 0), RGBColor(0, 158, 115), RGBColor(204, 121, 167)];
 
-/// Writes the plot of some profiles as SVG.
-pub(super) fn write(path: &Path, profiles: &[Profile]) -> Result<(), Failure> {
+/// The plot of some profiles as SVG.
+///
+/// # Errors
+/// The library refuses to draw it; no profile is known to cause that.
+pub fn roofline(profiles: &[Profile]) -> Result<String, PlotError> {
     let mut text = String::new();
     {
         let area = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
-        draw(&area, profiles).map_err(|e| Failure::file(path, &e))?;
+        draw(&area, profiles).map_err(|e| PlotError(e.to_string()))?;
     }
-    places::write(path, text.as_bytes())
+    Ok(text)
 }
 
 /// Multiply-accumulates a byte, and tera-operations a second, of a layer that has both.

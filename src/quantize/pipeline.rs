@@ -1,0 +1,408 @@
+//! The way of a float network to a quantized one: clean, prune, equalize, calibrate, correct biases, write.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::bias::correct_biases;
+use super::calibrate::{Calibration, calibrate};
+use super::choose::{Choice, choose};
+use super::cleanup::{Cleaned, clean};
+use super::equalize::equalize;
+use super::error::QuantizeError;
+use super::fidelity::{Outputs, float_outputs};
+use super::parameters::Parameters;
+use super::places::Places;
+use super::prune::{PrunedLayer, Pruning, prune};
+use super::record::Record;
+use super::settings::{SettingError, Settings};
+use super::write::write;
+use crate::float::Engine;
+use crate::inputs::Samples;
+use crate::onnx::proto::ModelProto;
+use crate::program::Preprocess;
+
+/// Inputs on which the error of pruning is measured.
+const PRUNED_ON: usize = 20;
+
+/// A part of the way that runs the float network on many inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// The whole network and the pruned one run, so that their outputs can be compared.
+    Prune,
+    /// The ranges of tensors are measured.
+    Calibrate,
+    /// The errors that rounded weights cause are measured.
+    CorrectBiases,
+}
+
+impl Stage {
+    /// What is being done, in words.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Prune => "pruning",
+            Stage::Calibrate => "calibrating",
+            Stage::CorrectBiases => "correcting biases",
+        }
+    }
+}
+
+/// Is told of every step: the stage, how many of its steps are done, and how many it has. A stage begins with none done.
+/// Steps are told from several threads, in no certain order.
+pub type Watch<'a> = &'a (dyn Fn(Stage, usize, usize) + Sync);
+
+/// Calibration inputs, and what the record says of them.
+#[derive(Clone)]
+pub struct CalibrationSet<'a> {
+    /// Where they come from.
+    pub inputs: &'a dyn Samples,
+    /// What they are called, in their order.
+    pub names: Vec<String>,
+    /// How pictures became inputs, by input of the network.
+    pub pictures: BTreeMap<String, Preprocess>,
+}
+
+impl<'a> CalibrationSet<'a> {
+    /// Inputs that are called by their numbers, and are no pictures.
+    #[must_use]
+    pub fn of(inputs: &'a dyn Samples) -> CalibrationSet<'a> {
+        let names = (0..inputs.count()).map(|at| at.to_string()).collect();
+        CalibrationSet { inputs, names, pictures: BTreeMap::new() }
+    }
+}
+
+/// Why a [`Pipeline`](Pipeline) cannot go on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PipelineError {
+    /// A setting that is none.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// The settings name a node that the network does not have.
+    #[error("the model has no node '{name}'")]
+    NoSuchNode {
+        /// The name.
+        name: String,
+        /// Names of all nodes.
+        known: Vec<String>,
+    },
+    /// The settings name a tensor that the network does not have, or that is not quantized.
+    #[error("the model has no quantized tensor \"{name}\"")]
+    NoSuchTensor {
+        /// The name.
+        name: String,
+        /// Names of all tensors that are quantized.
+        known: Vec<String>,
+    },
+    /// An earlier calibration saw a network whose tensors have other ranges.
+    #[error("it was made {} equalization, this run is {} it", with(*.earlier), with(!*.earlier))]
+    Equalized {
+        /// Whether the network of the earlier one was equalized.
+        earlier: bool,
+    },
+    /// There are neither inputs nor statistics of an earlier calibration.
+    #[error("calibration inputs are missing")]
+    NoInputs,
+    /// A pruned network must be calibrated on inputs.
+    #[error("pruning needs calibration inputs: the network is calibrated after it")]
+    PruningNeedsInputs,
+    /// Biases are corrected by what is measured on inputs.
+    #[error("the correction of biases needs calibration inputs: errors are measured on them")]
+    CorrectionNeedsInputs,
+    /// The network, or an input.
+    #[error(transparent)]
+    Quantize(#[from] QuantizeError),
+}
+
+fn with(equalization: bool) -> &'static str {
+    if equalization { "with" } else { "without" }
+}
+
+/// A float network on its way to a quantized one: cleaned, with settings that name only what it has.
+///
+/// ```no_run
+/// # use rcar_iss::internals::{inputs::Sample, onnx::LoadedModel, quantize::{Pipeline, CalibrationSet, Settings}};
+/// # fn example(float: &LoadedModel, inputs: Vec<Sample>) -> Result<(), Box<dyn std::error::Error>> {
+/// let settings = Settings::from_toml("method = \"mse\"\nbias_correction = true")?;
+/// let calibrated = Pipeline::new(&float.model, settings)?.threads(4).calibrate(Some(&CalibrationSet::of(&inputs)))?;
+/// let quantized = calibrated.write()?;
+/// println!("{} tensors have integers", quantized.parameters.activations.len());
+/// # Ok(())
+/// # }
+/// ```
+pub struct Pipeline<'a> {
+    clean: Cleaned,
+    places: Places,
+    settings: Settings,
+    choice: Choice,
+    pruning: Option<Pruning>,
+    earlier: Option<Record>,
+    engine: Engine,
+    threads: usize,
+    watch: Watch<'a>,
+}
+
+impl<'a> Pipeline<'a> {
+    /// Cleans a float network. One thread, `rten`, nobody watches, unless told otherwise.
+    ///
+    /// # Errors
+    /// The model is no float network, or the settings have a value that is none or name what the network does not have.
+    pub fn new(float: &ModelProto, settings: Settings) -> Result<Pipeline<'a>, PipelineError> {
+        let choice = settings.choice()?;
+        let clean = clean(float)?;
+        let graph = clean.model.graph.as_ref().ok_or_else(no_graph)?;
+        if let Some(name) = settings
+            .skip
+            .iter()
+            .chain(settings.layers.keys())
+            .find(|s| graph.node.iter().all(|n| n.name() != *s))
+        {
+            let known = graph.node.iter().map(|n| n.name().to_string()).collect();
+            return Err(PipelineError::NoSuchNode { name: name.clone(), known });
+        }
+        let places = Places::of(graph, &settings.skip);
+        let known = || places.tensors.iter().map(|(known, _)| known);
+        if let Some(name) = settings.tensors.keys().find(|t| known().all(|k| k != *t)) {
+            return Err(PipelineError::NoSuchTensor {
+                name: name.clone(),
+                known: known().cloned().collect(),
+            });
+        }
+        Ok(Pipeline {
+            clean,
+            places,
+            settings,
+            choice,
+            pruning: None,
+            earlier: None,
+            engine: Engine::Rten,
+            threads: 1,
+            watch: &|_, _, _| (),
+        })
+    }
+
+    /// What runs the float network.
+    #[must_use]
+    pub fn engine(self, engine: Engine) -> Pipeline<'a> {
+        Pipeline { engine, ..self }
+    }
+
+    /// How many inputs are run at a time. The result does not depend on it.
+    #[must_use]
+    pub fn threads(self, threads: usize) -> Pipeline<'a> {
+        Pipeline { threads, ..self }
+    }
+
+    /// Who is told of progress.
+    #[must_use]
+    pub fn watch(self, watch: Watch<'a>) -> Pipeline<'a> {
+        Pipeline { watch, ..self }
+    }
+
+    /// Makes blocks of weights zero before calibration.
+    #[must_use]
+    pub fn prune(self, pruning: Pruning) -> Pipeline<'a> {
+        Pipeline { pruning: Some(pruning), ..self }
+    }
+
+    /// Takes the statistics of an earlier calibration of this network instead of measuring them.
+    ///
+    /// # Errors
+    /// It was made of the network before it was equalized, and the settings equalize it, or the other way round.
+    pub fn reuse(self, earlier: Record) -> Result<Pipeline<'a>, PipelineError> {
+        if earlier.equalized != self.settings.equalize {
+            return Err(PipelineError::Equalized { earlier: earlier.equalized });
+        }
+        Ok(Pipeline { earlier: Some(earlier), ..self })
+    }
+
+    /// Prunes, equalizes, calibrates and corrects biases, as far as it was asked for.
+    ///
+    /// # Errors
+    /// There are no inputs and something must be measured, an input cannot be used, or the network cannot run.
+    pub fn calibrate(mut self, samples: Option<&CalibrationSet<'_>>) -> Result<Calibrated, PipelineError> {
+        let pruned = self.pruned(samples)?;
+        let mut equalized = 0;
+        if self.settings.equalize {
+            (self.clean.model, equalized) = equalize(&self.clean.model);
+            self.find_places();
+        }
+        let pictures = match (samples, &self.earlier) {
+            (Some(samples), _) => samples.pictures.clone(),
+            (None, Some(record)) => record.preprocess(),
+            (None, None) => return Err(PipelineError::NoInputs),
+        };
+        let reused = self.earlier.is_some();
+        let (seen, inputs, seen_by) = match (self.earlier.take(), samples) {
+            (Some(record), _) => (record.statistics(), record.inputs, record.float_engine),
+            (None, Some(samples)) => {
+                (self.seen(samples.inputs)?, samples.names.clone(), self.engine.short_name().to_string())
+            }
+            (None, None) => return Err(PipelineError::NoInputs),
+        };
+        let corrected = if self.settings.bias_correction { self.correct(&seen, samples)? } else { 0 };
+        let Pipeline { clean, places, settings, choice, engine, threads, .. } = self;
+        let done = Done { pruned, equalized, corrected, inputs, reused, seen_by, pictures };
+        Ok(Calibrated { clean, places, seen, settings, choice, engine, threads, done })
+    }
+
+    /// Prunes, and runs the network before and after it.
+    fn pruned(&mut self, samples: Option<&CalibrationSet<'_>>) -> Result<Option<Pruned>, PipelineError> {
+        let Some(pruning) = self.pruning else { return Ok(None) };
+        // Statistics of the whole network say nothing of the pruned one.
+        let Some(samples) = samples.filter(|_| self.earlier.is_none()) else {
+            return Err(PipelineError::PruningNeedsInputs);
+        };
+        let (model, layers) = prune(&self.clean.model, &self.places, &pruning);
+        let count = samples.inputs.count().min(PRUNED_ON);
+        let steps = Steps::begin(self.watch, Stage::Prune, 2 * count);
+        let run =
+            |m: &ModelProto| float_outputs(m, samples.inputs, count, &self.engine, &|| steps.done_one());
+        let (whole, sparse) = (run(&self.clean.model)?, run(&model)?);
+        self.clean.model = model;
+        Ok(Some(Pruned { layers, whole, sparse }))
+    }
+
+    fn seen(&self, inputs: &dyn Samples) -> Result<Calibration, PipelineError> {
+        let tensors: BTreeSet<String> = self.places.own().map(str::to_string).collect();
+        let steps = Steps::begin(self.watch, Stage::Calibrate, inputs.count());
+        let step = || steps.done_one();
+        Ok(calibrate(&self.clean.model, &tensors, inputs, &self.engine, self.threads, &step)?)
+    }
+
+    /// Corrects the biases of the float network for the weights that will be written.
+    fn correct(
+        &mut self,
+        seen: &Calibration,
+        samples: Option<&CalibrationSet<'_>>,
+    ) -> Result<usize, PipelineError> {
+        let Some(samples) = samples else { return Err(PipelineError::CorrectionNeedsInputs) };
+        let graph = self.clean.model.graph.as_ref().ok_or_else(no_graph)?;
+        let parameters = choose(graph, &self.places, seen, &self.choice)?;
+        let steps = Steps::begin(self.watch, Stage::CorrectBiases, samples.inputs.count());
+        let step = || steps.done_one();
+        let what = (&self.places, &parameters);
+        let (model, corrected) =
+            correct_biases(&self.clean.model, what, samples.inputs, &self.engine, self.threads, &step)?;
+        self.clean.model = model;
+        self.find_places();
+        Ok(corrected)
+    }
+
+    /// Finds the places again in a network that was changed.
+    fn find_places(&mut self) {
+        if let Some(graph) = &self.clean.model.graph {
+            self.places = Places::of(graph, &self.settings.skip);
+        }
+    }
+}
+
+fn no_graph() -> QuantizeError {
+    QuantizeError::Model("it has no graph".into())
+}
+
+/// Counts the steps of a stage.
+struct Steps<'a> {
+    watch: Watch<'a>,
+    stage: Stage,
+    done: AtomicUsize,
+    all: usize,
+}
+
+impl<'a> Steps<'a> {
+    fn begin(watch: Watch<'a>, stage: Stage, all: usize) -> Steps<'a> {
+        watch(stage, 0, all);
+        Steps { watch, stage, done: AtomicUsize::new(0), all }
+    }
+
+    fn done_one(&self) {
+        let before = self.done.fetch_add(1, Ordering::Relaxed);
+        (self.watch)(self.stage, before + 1, self.all);
+    }
+}
+
+/// What was done on the way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Done {
+    /// What pruning did, if it was asked for.
+    pub pruned: Option<Pruned>,
+    /// Pairs of convolutions that were equalized.
+    pub equalized: usize,
+    /// Nodes whose biases were corrected.
+    pub corrected: usize,
+    /// The inputs whose statistics count, by name.
+    pub inputs: Vec<String>,
+    /// Their statistics were not measured, but are those of an earlier calibration.
+    pub reused: bool,
+    /// The library that computed what was seen; of earlier statistics the one that they name.
+    pub seen_by: String,
+    /// How pictures become inputs, or became when the earlier statistics were made.
+    pub pictures: BTreeMap<String, Preprocess>,
+}
+
+/// What pruning did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pruned {
+    /// By layer.
+    pub layers: Vec<PrunedLayer>,
+    /// Float outputs of the whole network on the first inputs.
+    pub whole: Outputs,
+    /// Those of the pruned one, on the same inputs.
+    pub sparse: Outputs,
+}
+
+/// A float network that is ready to be written as integers, in any widths.
+#[derive(Debug, Clone)]
+pub struct Calibrated {
+    /// The network, as it will be written, still in float.
+    pub clean: Cleaned,
+    /// Where its quantizers stand.
+    pub places: Places,
+    /// What calibration saw.
+    pub seen: Calibration,
+    /// The settings.
+    pub settings: Settings,
+    /// What they choose.
+    pub choice: Choice,
+    /// What ran the float network, or would.
+    pub engine: Engine,
+    /// Inputs that are run at a time.
+    pub threads: usize,
+    /// What was done.
+    pub done: Done,
+}
+
+impl Calibrated {
+    /// Writes the quantized model that the settings ask for.
+    ///
+    /// # Errors
+    /// The network cannot have this form.
+    pub fn write(&self) -> Result<Written, QuantizeError> {
+        self.write_as(&self.choice)
+    }
+
+    /// Writes the quantized model of another choice.
+    ///
+    /// # Errors
+    /// The choice names what the network does not have, or the network cannot have this form.
+    pub fn write_as(&self, choice: &Choice) -> Result<Written, QuantizeError> {
+        let graph = self.clean.model.graph.as_ref().ok_or_else(no_graph)?;
+        let parameters = choose(graph, &self.places, &self.seen, choice)?;
+        let model = write(&self.clean.model, &self.places, &parameters)?;
+        let about = (self.done.seen_by.as_str(), self.settings.equalize);
+        let inputs = self.done.inputs.clone();
+        let record = Record::of(about, inputs, &self.places, &self.seen, choice, &parameters)
+            .with_pictures(&self.done.pictures);
+        Ok(Written { model, parameters, record })
+    }
+}
+
+/// A quantized model, and how it came to be.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// In QDQ form.
+    pub model: ModelProto,
+    /// Scales, zero points and widths.
+    pub parameters: Parameters,
+    /// What calibration saw, and what was made of it: the content of `calibration.json`.
+    pub record: Record,
+}

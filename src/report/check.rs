@@ -1,0 +1,301 @@
+//! What can be said about a model or a program before it runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::import::unsupported;
+use super::model;
+use crate::document::Kind;
+use crate::isa::Unit;
+use crate::onnx::{NodeRow, NodeStatus, OPSETS, Opset};
+use crate::program::{HostEntry, Program};
+use crate::readable;
+use crate::sim::Loaded;
+use crate::sim::clock::ClockReport;
+
+/// A model that was examined.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ModelCheck {
+    /// It can be compiled and run.
+    pub supported: bool,
+    /// Its nodes, in the order of the graph.
+    pub nodes: Vec<CheckedNode>,
+    /// Its multiply-accumulates, if it can be compiled.
+    pub macs: Option<MacSplit>,
+    /// Why it cannot be compiled though all its nodes are supported.
+    pub problem: Option<String>,
+    /// Its opsets.
+    pub opsets: Vec<Opset>,
+    /// The first and the last opset that are supported.
+    pub supported_opsets: OpsetRange,
+    /// Its host layers in words.
+    #[serde(skip)]
+    pub about_hosts: String,
+    #[serde(skip)]
+    rows: Vec<NodeRow>,
+}
+
+/// What becomes of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct CheckedNode {
+    /// Its name.
+    pub node: String,
+    /// Its operator.
+    #[serde(rename = "type")]
+    pub op_type: String,
+    /// What becomes of it.
+    pub status: CheckedStatus,
+    /// The layer that it is in, or why it is not supported.
+    pub detail: String,
+    /// The instructions of that layer.
+    pub instructions: Vec<String>,
+}
+
+/// What became of an ONNX node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckedStatus {
+    /// It is a layer.
+    Layer,
+    /// It is part of a layer.
+    Fused,
+    /// It was computed at import: it depends on constants only, or changes nothing.
+    Folded,
+    /// It runs on the host.
+    Host,
+    /// It cannot be compiled.
+    Unsupported,
+    /// It may be fine, but an unsupported node feeds it.
+    Unreached,
+}
+
+impl From<NodeStatus> for CheckedStatus {
+    fn from(status: NodeStatus) -> CheckedStatus {
+        match status {
+            NodeStatus::Layer => CheckedStatus::Layer,
+            NodeStatus::Fused => CheckedStatus::Fused,
+            NodeStatus::Folded => CheckedStatus::Folded,
+            NodeStatus::Host => CheckedStatus::Host,
+            NodeStatus::Unsupported => CheckedStatus::Unsupported,
+            NodeStatus::Unreached => CheckedStatus::Unreached,
+        }
+    }
+}
+
+/// Versions, both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct OpsetRange {
+    /// The oldest.
+    pub first: i64,
+    /// The newest.
+    pub last: i64,
+}
+
+impl OpsetRange {
+    /// Those that are compared with ONNX Runtime.
+    #[must_use]
+    pub fn supported() -> OpsetRange {
+        OpsetRange { first: *OPSETS.start(), last: *OPSETS.end() }
+    }
+}
+
+/// Where multiply-accumulates are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct MacSplit {
+    /// By the accelerator.
+    pub accelerator: u64,
+    /// By the host.
+    pub host: u64,
+}
+
+impl Kind for ModelCheck {
+    const KIND: &'static str = "check-model";
+}
+
+impl ModelCheck {
+    /// The report of a model whose import gave these rows. `compiled` is its program, or why there is none, if all nodes are
+    /// supported.
+    #[must_use]
+    pub fn new(
+        rows: Vec<NodeRow>,
+        compiled: Option<Result<&Program, String>>,
+        opsets: Vec<Opset>,
+        about_hosts: String,
+    ) -> ModelCheck {
+        let program = compiled.as_ref().and_then(|c| c.as_ref().ok().copied());
+        let families = program.map(families).unwrap_or_default();
+        let instructions = |row: &NodeRow| -> Vec<String> {
+            let own = matches!(row.status, NodeStatus::Layer | NodeStatus::Fused);
+            let found = families.get(row.detail.as_str()).filter(|_| own);
+            found.into_iter().flatten().map(|m| (*m).to_string()).collect()
+        };
+        let node = |row: &NodeRow| CheckedNode {
+            node: row.name.clone(),
+            op_type: row.op_type.clone(),
+            status: row.status.into(),
+            detail: row.detail.clone(),
+            instructions: instructions(row),
+        };
+        ModelCheck {
+            supported: program.is_some(),
+            nodes: rows.iter().map(node).collect(),
+            macs: program.map(|p| {
+                let of = |host: bool| p.meta.layers.iter().filter(|l| l.host == host).map(|l| l.macs).sum();
+                MacSplit { accelerator: of(false), host: of(true) }
+            }),
+            problem: compiled.and_then(Result::err),
+            opsets,
+            supported_opsets: OpsetRange::supported(),
+            about_hosts,
+            rows,
+        }
+    }
+
+    /// For readers; with `all` nodes, or only those that are not supported.
+    #[must_use]
+    pub fn text(&self, all: bool) -> String {
+        let mut text = String::new();
+        if all {
+            let cells = self.nodes.iter().map(|n| {
+                let CheckedNode { node, op_type, status, detail, instructions } = n;
+                let (status, instructions) = (word(*status).to_string(), instructions.join(" "));
+                vec![node.clone(), op_type.clone(), status, instructions, detail.clone()]
+            });
+            let heads = ["node", "type", "status", "instructions", "layer or reason"];
+            text.push_str(&readable::table(&heads, &[], cells.collect()));
+            text.push('\n');
+        } else if self.rows.iter().any(|r| r.status == NodeStatus::Unsupported) {
+            text.push_str(&unsupported(&self.rows));
+            text.push('\n');
+        }
+        let lines = model::opsets(&self.opsets) + &totals(&self.rows) + &self.about_hosts;
+        text.push_str(&readable::prose(&lines));
+        if let Some(MacSplit { accelerator, host }) = self.macs.filter(|m| m.accelerator + m.host > 0) {
+            let share = 100.0 * accelerator as f64 / (accelerator + host) as f64;
+            let all = readable::short(accelerator + host);
+            let _ = writeln!(text, "{all} MACs, {share:.1}% of them on the accelerator");
+        }
+        text.push_str(self.problem.as_deref().unwrap_or_default());
+        text
+    }
+}
+
+/// A program that was loaded, and so checked.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ProgramCheck {
+    /// `fine`.
+    pub status: &'static str,
+    /// The machine that it is for.
+    pub machine: String,
+    /// The cycles of a run.
+    pub clock: ClockReport,
+    /// Its host layers.
+    pub hosts: Vec<HostEntry>,
+    #[serde(skip)]
+    program: PathBuf,
+    #[serde(skip)]
+    clock_mhz: u32,
+    /// Names of the host layers.
+    #[serde(skip)]
+    names: Vec<String>,
+}
+
+impl Kind for ProgramCheck {
+    const KIND: &'static str = "check-program";
+}
+
+impl ProgramCheck {
+    /// The report of a program from there, loaded for a machine with this clock.
+    #[must_use]
+    pub fn new(program: &Path, loaded: &Loaded, clock_mhz: u32) -> ProgramCheck {
+        let meta = &loaded.program().meta;
+        let name = |h: &HostEntry| meta.layers.get(h.layer as usize).map_or("?", |l| l.name.as_str()).into();
+        ProgramCheck {
+            status: "fine",
+            machine: meta.machine.name.clone(),
+            clock: loaded.clock().clone(),
+            hosts: meta.hosts.clone(),
+            program: program.into(),
+            clock_mhz,
+            names: meta.hosts.iter().map(name).collect(),
+        }
+    }
+
+    /// For readers.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = format!(
+            "fine: {} executes {} instructions in {} cycles ({}) on {}, reads nothing undefined and stays inside its memories\n",
+            self.program.display(),
+            readable::grouped(self.clock.instructions),
+            readable::grouped(self.clock.total),
+            readable::time(self.clock.total, self.clock_mhz),
+            self.machine
+        );
+        for (host, name) in self.hosts.iter().zip(&self.names) {
+            let types = host.op_types.join(", ");
+            let _ = writeln!(text, "host layer \"{name}\": {types} run on the host ({})", host.reason);
+        }
+        text
+    }
+}
+
+/// The queue instructions of every layer, by its name; those that only move operands to and from the scratchpad stand for
+/// a layer that has no others.
+fn families(program: &Program) -> BTreeMap<&str, BTreeSet<&'static str>> {
+    let mut found: BTreeMap<&str, BTreeSet<&'static str>> = BTreeMap::new();
+    for (i, layer) in program.meta.layers.iter().enumerate() {
+        let insns = program.layer_instructions(i).map(|i| i.opcode().info());
+        let list = found.entry(&layer.name).or_default();
+        list.extend(insns.filter(|i| matches!(i.unit, Unit::Queue(_))).map(|i| i.mnemonic));
+    }
+    for list in found.values_mut() {
+        if list.iter().any(|m| !m.starts_with("dma.")) {
+            list.retain(|m| !m.starts_with("dma."));
+        }
+        list.remove("qnop");
+    }
+    found
+}
+
+fn word(status: CheckedStatus) -> &'static str {
+    match status {
+        CheckedStatus::Layer => "layer",
+        CheckedStatus::Fused => "fused",
+        CheckedStatus::Folded => "folded",
+        CheckedStatus::Host => "host",
+        CheckedStatus::Unsupported => "UNSUPPORTED",
+        CheckedStatus::Unreached => "unreached",
+    }
+}
+
+fn totals(rows: &[NodeRow]) -> String {
+    let count = |status| rows.iter().filter(|r| r.status == status).count();
+    let mut text = String::new();
+    let _ = write!(
+        text,
+        "{} nodes: {} layers, {} fused into them, {} folded",
+        rows.len(),
+        count(NodeStatus::Layer),
+        count(NodeStatus::Fused),
+        count(NodeStatus::Folded)
+    );
+    for (status, what) in [
+        (NodeStatus::Host, "on the host"),
+        (NodeStatus::Unsupported, "not supported"),
+        (NodeStatus::Unreached, "behind an unsupported one"),
+    ] {
+        if count(status) > 0 {
+            let _ = write!(text, ", {} {what}", count(status));
+        }
+    }
+    text.push('\n');
+    if count(NodeStatus::Unsupported) == 0 {
+        text.push_str("everything is supported\n");
+    }
+    text
+}
