@@ -224,17 +224,17 @@ pub(super) fn prepare(
         None
     } else {
         let feed = inputs::of_network(path, &float, ("--calib", &args.calib), &args.pictures, &options)?;
-        let limit = args.limit.map(NonZero::get);
+        let limit = args.calib_limit.map(NonZero::get);
         if let Some(limit) = limit.filter(|l| *l > feed.count()) {
             let why = format!("there are {} calibration inputs", feed.count());
-            return Err(effect::none(&format!("--limit {limit}"), &why));
+            return Err(effect::none(&format!("--calib-limit {limit}"), &why));
         }
         Some(feed.limited(limit))
     };
     if feed.is_some() || measured.is_some() {
         effect::pictures(&args.pictures, feed.iter().chain(measured).flat_map(Feed::held))?;
     }
-    let earlier = args.calibration.as_deref().map(|p| earlier(p, &settings)).transpose()?;
+    let earlier = args.statistics.as_deref().map(|p| earlier(p, &settings)).transpose()?;
     let pictures = match (&feed, &earlier) {
         (Some(feed), _) => feed.preprocess().map(|(name, how)| (name.to_string(), how.clone())).collect(),
         (None, Some(record)) => pictures(record),
@@ -279,7 +279,7 @@ pub(super) fn prepare(
         }
         (None, None) => {
             return Err(Failure::usage("calibration inputs are missing").help(
-                "give --calib with a folder of pictures or .npy files, or --calibration with a saved calibration.json",
+                "give --calib with a folder of pictures or .npy files, or --statistics with a saved calibration.json",
             ));
         }
     };
@@ -504,7 +504,7 @@ fn text(
         p.settings.method,
         p.inputs.len()
     );
-    if args.how.calibration.is_none() {
+    if args.how.statistics.is_none() {
         let _ = writeln!(text, "float network run by {}", p.engine.name());
     }
     let _ = writeln!(text, "statistics written to {}", calibration.display());
