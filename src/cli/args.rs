@@ -4,6 +4,7 @@ mod accuracy;
 mod engine;
 mod model;
 mod quantization;
+mod renamed;
 mod stdin;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ pub(super) use accuracy::{CompareArgs, DequantizeArgs, DiagnoseArgs, LayoutArg, 
 pub(super) use engine::EngineArgs;
 pub(super) use model::{GraphArgs, ModelArgs};
 pub(super) use quantization::{CalibrationArgs, PictureArgs, QuantizeArgs, ShapeArgs, TuneArgs};
+pub(super) use renamed::renamed;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -241,7 +243,7 @@ pub(super) struct BenchArgs {
     #[command(flatten)]
     pub(super) model: ModelArgs,
     /// Input: .npy, .npz or a picture
-    #[arg(short, long, value_name = "[NAME=]FILE")]
+    #[arg(short, long, value_name = "[NAME=]PATH")]
     pub(super) input: Vec<String>,
     #[command(flatten)]
     pub(super) pictures: PictureArgs,
@@ -386,7 +388,7 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     pub(super) model: ModelArgs,
     /// Input: .npy, .npz, a picture or a folder of them; once for each input, or several times to stack
-    #[arg(short, long, value_name = "[NAME=]FILE")]
+    #[arg(short, long, value_name = "[NAME=]PATH")]
     pub(super) input: Vec<String>,
     #[command(flatten)]
     pub(super) pictures: PictureArgs,
@@ -420,7 +422,7 @@ pub(super) struct RunArgs {
     pub(super) threads: Option<std::num::NonZeroUsize>,
     /// Class names: a JSON list, or an object from number to name
     #[arg(long, value_name = "FILE")]
-    pub(super) labels: Option<PathBuf>,
+    pub(super) classes: Option<PathBuf>,
     /// End a program after so many instructions
     #[arg(long, value_name = "N")]
     pub(super) max_instructions: Option<std::num::NonZeroU64>,

@@ -69,14 +69,14 @@ pub(super) fn extents(graph: &GraphProto, options: &ImportOptions) -> Result<(),
 /// What a single network's class names are for: `found` are the classes of its outputs.
 pub(super) fn classes(found: &[u64], count: usize) -> Result<(), Failure> {
     if found.is_empty() {
-        return Err(none("--labels", &"no output of the network is a list of classes"));
+        return Err(none("--classes", &"no output of the network is a list of classes"));
     }
     if found.contains(&(count as u64)) {
         return Ok(());
     }
     let found: Vec<String> = found.iter().map(ToString::to_string).collect();
     let why = format!("the file has {count} names, the network {} classes", found.join(" and "));
-    Err(Failure::usage("--labels").why(&why).help("give one name for each class"))
+    Err(Failure::usage("--classes").why(&why).help("give one name for each class"))
 }
 
 /// Options of calibration that need calibration inputs, or have nothing to do with saved statistics. `corrects`: biases are
@@ -89,25 +89,28 @@ pub(super) fn calibration(
 ) -> Result<(), Failure> {
     normalization(&args.pictures)?;
     let inputs = !args.calib.is_empty();
-    first(&[(args.limit.is_some() && !inputs, "--limit")], "there are no calibration inputs (--calib)")?;
+    first(
+        &[(args.calib_limit.is_some() && !inputs, "--calib-limit")],
+        "there are no calibration inputs (--calib)",
+    )?;
     if !inputs && measured != Some(true) {
         first(&pictures_typed(&args.pictures), "there are no inputs that could be pictures (--calib)")?;
     }
-    if args.calibration.is_some() {
+    if args.statistics.is_some() {
         let why = match measured {
-            Some(true) => "the ranges come from --calibration, and models are measured on --inputs",
-            _ => "the ranges come from --calibration",
+            Some(true) => "the ranges come from --statistics, and models are measured on --input",
+            _ => "the ranges come from --statistics",
         };
         let used = corrects || measured == Some(false);
         first(&[(inputs && !used, "--calib")], why)?;
     }
-    if args.calibration.is_some() && measured.is_none() {
+    if args.statistics.is_some() && measured.is_none() {
         first(
             &[
                 (args.threads.is_some() && !inputs, "--threads"),
                 (args.engine.float_engine.is_some() && !inputs, "--float-engine"),
             ],
-            "nothing is run: the ranges come from --calibration",
+            "nothing is run: the ranges come from --statistics",
         )?;
     }
     Ok(())

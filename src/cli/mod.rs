@@ -70,6 +70,9 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         // Help, the version, and what is wrong with what was typed.
         Err(text) => {
+            if let Some(failure) = args::renamed(&text) {
+                return ended(Err(failure));
+            }
             let shown = text.print().and_then(|()| std::io::stdout().flush());
             let status = u8::try_from(text.exit_code()).unwrap_or(crate::explain::USAGE);
             return ended(places::written(shown).map(|()| status));

@@ -147,10 +147,10 @@ pub(super) fn prepare(
         [] => None,
         given => {
             let feed = inputs::of_network(path, &float.model, ("--calib", given), &args.pictures, &options)?;
-            let limit = args.limit.map(NonZero::get);
+            let limit = args.calib_limit.map(NonZero::get);
             if let Some(limit) = limit.filter(|l| *l > feed.count()) {
                 let why = format!("there are {} calibration inputs", feed.count());
-                return Err(effect::none(&format!("--limit {limit}"), &why));
+                return Err(effect::none(&format!("--calib-limit {limit}"), &why));
             }
             Some(feed.limited(limit))
         }
@@ -164,7 +164,7 @@ pub(super) fn prepare(
         pictures: feed.preprocess().map(|(name, how)| (name.to_string(), how.clone())).collect(),
     });
     let mut pictures = samples.as_ref().map(|s| s.pictures.clone());
-    if let Some(path) = &args.calibration {
+    if let Some(path) = &args.statistics {
         let record = Record::from_json(&given::read_text(path)?).map_err(|e| Failure::file(path, &e))?;
         pictures = pictures.or_else(|| Some(record.preprocess()));
         pipeline = pipeline.reuse(record).map_err(|e| Failure::earlier_calibration(path, &e))?;

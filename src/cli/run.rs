@@ -45,7 +45,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
     if let Some(dir) = &args.output {
         declare(dir, &program.meta)?;
     }
-    if let Some(path) = &args.labels {
+    if let Some(path) = &args.classes {
         let names = given::declared(read_classes(path, given::reader()))?;
         effect::classes(&outputs::name_classes(&mut program.meta, &names), names.len())?;
     }

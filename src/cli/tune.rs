@@ -29,7 +29,7 @@ pub(super) fn run(args: &TuneArgs) -> Result<Report, Failure> {
     let model = (args.model_file.as_path(), args.output.as_path());
     let prepared = command::prepare(model, &args.how, settings, None, own.as_ref())?;
     let Some(feed) = own.as_ref().or(prepared.feed.as_ref()) else {
-        return Err(Failure::usage("inputs to measure on are missing").help("give --inputs, or --calib"));
+        return Err(Failure::usage("inputs to measure on are missing").help("give --input, or --calib"));
     };
     let inputs = measured_inputs(args, feed)?;
     let labels = args.labels.as_deref().map(|path| {
@@ -73,7 +73,7 @@ fn declare(files: &TuneFiles, kept: &Path) -> Result<(), Failure> {
 
 /// What was typed, before anything is read.
 fn check(args: &TuneArgs) -> Result<(), Failure> {
-    effect::calibration(&args.how, false, Some(!args.inputs.is_empty()))?;
+    effect::calibration(&args.how, false, Some(!args.input.is_empty()))?;
     if let Some(share) = args.target_top1.filter(|s| !(0.0..=1.0).contains(s)) {
         return Err(effect::wrong("--target-top1", &share, "it is a share of the inputs, 0 to 1"));
     }
@@ -100,23 +100,23 @@ fn percent(text: &str) -> Result<f64, Failure> {
 /// Inputs on which models are measured when nobody says how many.
 const SAMPLES: usize = 16;
 
-/// What `--inputs` names.
+/// What `--input` names.
 fn own_inputs(args: &TuneArgs) -> Result<Option<Feed>, Failure> {
-    if args.inputs.is_empty() {
+    if args.input.is_empty() {
         return Ok(None);
     }
     let float = model::load(&args.model_file)?.model;
     let options = model::graph_options(&args.how.shapes)?;
-    let given = ("--inputs", &args.inputs[..]);
+    let given = ("--input", &args.input[..]);
     inputs::of_network(&args.model_file, &float, given, &args.how.pictures, &options).map(Some)
 }
 
 /// The inputs to measure on.
 fn measured_inputs(args: &TuneArgs, feed: &Feed) -> Result<Vec<Sample>, Failure> {
-    let samples = args.samples.map_or(SAMPLES.min(feed.count()), NonZero::get);
+    let samples = args.input_limit.map_or(SAMPLES.min(feed.count()), NonZero::get);
     if samples > feed.count() {
         let why = format!("there are {} inputs to measure on", feed.count());
-        return Err(effect::none(&format!("--samples {samples}"), &why));
+        return Err(effect::none(&format!("--input-limit {samples}"), &why));
     }
     let read = (0..samples).map(|at| given::declared(feed.read(at)));
     let inputs: Vec<Sample> = read.collect::<Result<_, _>>()?;

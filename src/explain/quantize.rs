@@ -39,7 +39,7 @@ impl Failure {
             }
             PipelineError::Equalized { .. } => Failure::earlier_calibration(path, &error),
             PipelineError::NoInputs => Failure::usage(error.to_string()).help(
-                "give --calib with a folder of pictures or .npy files, or --calibration with a saved calibration.json",
+                "give --calib with a folder of pictures or .npy files, or --statistics with a saved calibration.json",
             ),
             PipelineError::PruningNeedsInputs => {
                 Failure::usage("--prune needs --calib: the network is calibrated after it")

@@ -276,6 +276,14 @@ fn how_pictures_become_values_may_be_typed() {
         let out = Command::new(env!("CARGO_BIN_EXE_rcar-iss")).args(&args).output().unwrap();
         assert!(out.status.code().unwrap() < 2, "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
     }
+    // Options and a sidecar that say the same are the same; `--resize` to the picture's own size changes nothing.
+    let compared = |model: &str, typed: &[&str]| {
+        let args = ["compare", model, "--reference", &float, "--input", &png, "--json"];
+        fine(&[&args, typed].concat())
+    };
+    let wanted = compared(&digit("model.onnx"), &[]);
+    assert_eq!(compared(&model, &[&typed[..], &["--resize", "28"]].concat()), wanted);
+    assert_ne!(compared(&model, &["--mean", "0", "--std", "255"]), wanted);
     fails(
         2,
         &["run", &model, "--input", &png, "--mean", "-1,2"],
@@ -315,6 +323,37 @@ fn a_description_of_another_program_or_model_stops_pictures_only() {
     fine(&["quantize", &float, "--calib", &png, "-o", &q, "--mean", "33.3285", "--std", "78.5655"]);
     let json: Value = serde_json::from_str(&fine(&["run", &q, "--input", &png, "--json"])).unwrap();
     assert_eq!(json["runs"][0]["outputs"][0]["best"][0]["class"], 7);
+}
+
+/// Class names come from `--classes` or from the sidecar, where their older name still counts.
+#[test]
+fn classes_have_names_from_an_option_or_beside_the_model() {
+    let files = Files::new("inputs-classes");
+    let (model, png) = (files.at("m.onnx"), digit("seven.png"));
+    fs::copy(digit("model.onnx"), &model).unwrap();
+    let names = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+    let list = files.write("names.json", serde_json::to_string(&names).unwrap().as_bytes());
+    let how = fs::read_to_string(digit("model.toml")).unwrap();
+    let best = |options: &[&str]| {
+        let args = [&["run", &model, "--input", &png, "--json"], options].concat();
+        let json: Value = serde_json::from_str(&fine(&args)).unwrap();
+        json["runs"][0]["outputs"][0]["best"][0]["label"].clone()
+    };
+    files.write("m.toml", how.as_bytes());
+    assert_eq!(best(&[]), Value::Null);
+    assert_eq!(best(&["--classes", &list]), "seven");
+    for key in ["classes", "labels"] {
+        files.write("m.toml", format!("{key} = \"names.json\"\n{how}").as_bytes());
+        assert_eq!(best(&[]), "seven", "{key}");
+    }
+    files.write("m.toml", format!("classes = [\"a\"]\nlabels = [\"b\"]\n{how}").as_bytes());
+    fails(3, &["run", &model, "--input", &png], &["line 2", "`labels` is the older name of `classes`"]);
+    // What is written beside a quantized model has the new name.
+    files.write("float.toml", format!("labels = \"names.json\"\n{how}").as_bytes());
+    fs::copy(digit("float.onnx"), files.at("float.onnx")).unwrap();
+    fine(&["quantize", &files.at("float.onnx"), "--calib", &png, "-o", &files.at("q.onnx")]);
+    let written = fs::read_to_string(files.at("q.toml")).unwrap();
+    assert!(written.contains("classes = [\"zero\"") && !written.contains("labels"), "{written}");
 }
 
 /// An input or output of a graph.

@@ -47,7 +47,7 @@ fn quantize_reads_a_picture_and_writes_the_same_bytes_twice() {
     let o = rcar(&[
         "quantize",
         FLOAT,
-        "--calibration",
+        "--statistics",
         &saved,
         "-o",
         &path("c.onnx"),
@@ -92,7 +92,7 @@ fn a_sidecar_belongs_to_the_model_beside_it() {
     fine(&pictures("40"));
     assert!(toml("q.toml").contains("40"));
     std::fs::rename(path("q.calibration.json"), path("seen.json")).unwrap();
-    fine(&["--calibration", &path("seen.json"), "-o", &path("other.onnx")]);
+    fine(&["--statistics", &path("seen.json"), "-o", &path("other.onnx")]);
     assert!(toml("other.toml").contains("40"));
     // Arrays say nothing of pictures: what would not belong goes, and that is said.
     assert!(fine(&["--calib", &path("x.npy"), "-o", &q]).contains("goes with the model"));
@@ -139,7 +139,7 @@ fn tune_writes_model_program_plot_and_recipe_and_goes_on_where_it_stopped() {
     let dir = crate::scratch("tune_cli");
     let path = |name: &str| dir.join(name).to_string_lossy().into_owned();
     let tune = |more: &[&str]| {
-        let args = ["tune", FLOAT, "--calib", SEVEN, "-o", &path("t.onnx"), "--samples", "1", "--json"];
+        let args = ["tune", FLOAT, "--calib", SEVEN, "-o", &path("t.onnx"), "--input-limit", "1", "--json"];
         rcar(&[&args, more].concat())
     };
     let first = tune(&[]);
@@ -150,7 +150,7 @@ fn tune_writes_model_program_plot_and_recipe_and_goes_on_where_it_stopped() {
     let report: serde_json::Value = serde_json::from_slice(&first.stdout).unwrap();
     // The recipe gives the same model.
     let [saved, recipe] = [path("t.calibration.json"), path("t.recipe.toml")];
-    let o = rcar(&["quantize", FLOAT, "--calibration", &saved, "--config", &recipe, "-o", &path("r.onnx")]);
+    let o = rcar(&["quantize", FLOAT, "--statistics", &saved, "--config", &recipe, "-o", &path("r.onnx")]);
     assert!(o.status.success(), "{}", stderr(&o));
     assert_eq!(std::fs::read(path("r.onnx")).unwrap(), std::fs::read(path("t.onnx")).unwrap());
     // The program is the one whose cycles were reported.
@@ -182,7 +182,7 @@ fn weights_are_prepared_when_asked_for_and_saved_statistics_know_it() {
     assert_eq!(report["runs"][0]["outputs"][0]["best"][0]["class"], 7);
     // The tensors of an equalized network have other ranges.
     let saved = path("a.calibration.json");
-    let again = ["quantize", FLOAT, "--calibration", &saved, "-o", &path("c.onnx")];
+    let again = ["quantize", FLOAT, "--statistics", &saved, "-o", &path("c.onnx")];
     let o = rcar(&again);
     assert_eq!(o.status.code(), Some(3), "{}", stderr(&o));
     assert!(stderr(&o).contains("--equalize"), "{}", stderr(&o));

@@ -1,4 +1,4 @@
-"""Mutants of texts beside models: sidecars, labels, manifests of dumps, tables of names, settings, thresholds, statistics."""
+"""Mutants of texts beside models: sidecars, class names, manifests of dumps, tables of names, settings, thresholds, statistics."""
 import json
 import shutil
 import subprocess
@@ -9,7 +9,7 @@ from programs import change_json
 from values import damage
 
 DIGIT = seeds.PROGRAMS / "digit_cnn"
-SIDECAR = """labels = "labels.json"
+SIDECAR = """classes = "classes.json"
 [input.input]
 mean = [33.3285]
 std = 78.5655
@@ -52,16 +52,16 @@ class Texts:
         self.manifest = manifest
         with open("q.calibration.json", "rb") as file:
             self.statistics = json.load(file)
-        self.labels = [f"class {i}" for i in range(10)]
+        self.classes = [f"class {i}" for i in range(10)]
 
     def mutant(self, rng):
-        kind = rng.choice(["sidecar", "sidecar", "labels", "manifest", "manifest", "map", "settings", "thresholds", "statistics"])
+        kind = rng.choice(["sidecar", "sidecar", "classes", "manifest", "manifest", "map", "settings", "thresholds", "statistics"])
         texts = {"sidecar": SIDECAR, "map": MAP, "settings": SETTINGS, "thresholds": THRESHOLDS}
         if kind in texts:
             text, note = mutate(rng, texts[kind])
             data = text.encode("utf-8", "surrogateescape")
         else:
-            good = {"labels": self.labels, "manifest": self.manifest, "statistics": self.statistics}[kind]
+            good = {"classes": self.classes, "manifest": self.manifest, "statistics": self.statistics}[kind]
             data, note = json.dumps(change_json(rng, good)).encode("utf-8", "surrogatepass"), "json"
             if rng.random() < 0.15:
                 data, note = damage(rng, data), "bytes"
@@ -69,7 +69,7 @@ class Texts:
         if kind == "manifest":
             files = {**self.dump, "dump/manifest.json": data}
         elif kind == "sidecar":
-            files = {"m.toml": data, "labels.json": json.dumps(self.labels).encode()}
+            files = {"m.toml": data, "classes.json": json.dumps(self.classes).encode()}
         return files, f"{kind}: {note}"
 
     def examine(self, bench, rng):
@@ -82,12 +82,12 @@ class Texts:
                 bench.run("compile", "m.onnx", "-o", "m.rcn")
             return ran
         commands = {
-            "labels": ["run", model, f"--input={picture}", "--labels", "text"],
+            "classes": ["run", model, f"--input={picture}", "--classes", "text"],
             "manifest": ["dequantize", "dump", "-o", rng.choice(["real", "real.npz", "real.csv"]), *rng.choice([[], ["--csv"]])],
             "map": ["compare", model, "--reference", network, f"--input={picture}", "--map", "text"],
             "settings": ["quantize", network, "--calib", picture, "-o", "q.onnx", "--config", "text"],
             "thresholds": ["diagnose", model, "--reference", network, f"--input={picture}", "--thresholds", "text"],
-            "statistics": ["quantize", network, "--calibration", "text", "-o", "q.onnx", "--method",
+            "statistics": ["quantize", network, "--statistics", "text", "-o", "q.onnx", "--method",
                            rng.choice(["minmax", "entropy", "mse", "percentile:99"])],
         }
         return bench.run(*commands[kind])

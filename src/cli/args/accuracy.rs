@@ -40,7 +40,7 @@ pub(in crate::cli) struct SidesArgs {
     #[command(flatten)]
     pub(in crate::cli) reference: ReferenceArgs,
     /// Input: .npy, .npz, a picture or a folder of them; once for each input, or several times to stack
-    #[arg(short, long, value_name = "[NAME=]FILE")]
+    #[arg(short, long, value_name = "[NAME=]PATH")]
     pub(in crate::cli) input: Vec<String>,
     #[command(flatten)]
     pub(in crate::cli) pictures: PictureArgs,
@@ -86,7 +86,7 @@ pub(in crate::cli) struct DiagnoseArgs {
     #[command(flatten)]
     pub(in crate::cli) sides: SidesArgs,
     /// The inputs that the model was calibrated with, to say whether they were enough
-    #[arg(long, value_name = "[NAME=]FILE")]
+    #[arg(long, value_name = "[NAME=]PATH")]
     pub(in crate::cli) calib: Vec<String>,
     /// TOML file with other thresholds of the judgement
     #[arg(long, value_name = "FILE")]

@@ -66,7 +66,7 @@ impl PictureArgs {
                   rcar-iss quantize net.onnx --calib x.npy -o net_q.onnx --method mse --layer /conv1/Conv=a16w8\n  \
                   rcar-iss quantize net.onnx --calib photos -o net_q.onnx --prune 0.5 --prune-block 64x16\n  \
                   rcar-iss quantize net.onnx --calib photos -o net_q.onnx --per-tensor --method mse --equalize --bias-correction\n  \
-                  rcar-iss quantize net.onnx --calibration net_q.calibration.json -o other.onnx --method entropy"
+                  rcar-iss quantize net.onnx --statistics net_q.calibration.json -o other.onnx --method entropy"
 )]
 pub(in crate::cli) struct QuantizeArgs {
     /// Float ONNX model
@@ -89,7 +89,7 @@ pub(in crate::cli) struct QuantizeArgs {
     #[arg(long)]
     pub(in crate::cli) bias_correction: bool,
     /// Set this share of the weights' blocks to zero first, the least ones, 0 to 1
-    #[arg(long, value_name = "SHARE", conflicts_with = "calibration")]
+    #[arg(long, value_name = "SHARE", conflicts_with = "statistics")]
     pub(in crate::cli) prune: Option<f64>,
     /// The same share in every layer, instead of the least blocks of the network
     #[arg(long, requires = "prune")]
@@ -110,10 +110,10 @@ pub(in crate::cli) struct CalibrationArgs {
     pub(in crate::cli) calib: Vec<String>,
     /// Take the statistics of an earlier run instead
     #[arg(long, value_name = "FILE.json")]
-    pub(in crate::cli) calibration: Option<PathBuf>,
+    pub(in crate::cli) statistics: Option<PathBuf>,
     /// Only the first N calibration inputs
     #[arg(long, value_name = "N")]
-    pub(in crate::cli) limit: Option<NonZeroUsize>,
+    pub(in crate::cli) calib_limit: Option<NonZeroUsize>,
     /// Ranges of activations: minmax, percentile[:P], entropy or mse [default: minmax]
     #[arg(long, value_name = "METHOD")]
     pub(in crate::cli) method: Option<String>,
@@ -174,11 +174,11 @@ pub(in crate::cli) struct TuneArgs {
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) labels: Option<PathBuf>,
     /// Inputs on which whole models are measured [default: the calibration inputs]
-    #[arg(long, value_name = "[NAME=]PATH")]
-    pub(in crate::cli) inputs: Vec<String>,
+    #[arg(short, long, value_name = "[NAME=]PATH")]
+    pub(in crate::cli) input: Vec<String>,
     /// Measure on the first N of them [default: 16, or all if there are fewer]
     #[arg(long, value_name = "N")]
-    pub(in crate::cli) samples: Option<NonZeroUsize>,
+    pub(in crate::cli) input_limit: Option<NonZeroUsize>,
     /// Cycles above those of 8 bits, like +20%
     #[arg(long, value_name = "+P%", allow_hyphen_values = true)]
     pub(in crate::cli) max_cycles: Option<String>,

@@ -30,7 +30,7 @@ impl<'a> Reads<'a> {
     }
 
     fn calibration(self, args: &'a CalibrationArgs) -> Self {
-        self.named(&args.calib).maybe(args.calibration.as_ref()).maybe(args.config.as_ref())
+        self.named(&args.calib).maybe(args.statistics.as_ref()).maybe(args.config.as_ref())
     }
 
     /// How many of them are standard input.
@@ -48,7 +48,7 @@ impl Command {
             Command::Check(a) => none.file(&a.file).named(&a.model.machine),
             Command::Compile(a) => none.file(&a.model_file).named(&a.model.machine),
             Command::Run(a) => {
-                none.file(&a.file).named(&a.model.machine).named(&a.input).maybe(a.labels.as_ref())
+                none.file(&a.file).named(&a.model.machine).named(&a.input).maybe(a.classes.as_ref())
             }
             Command::Trace(a) => none.file(&a.file),
             Command::Diff(a) => none.file(&a.a).file(&a.b).named(&a.machine),
@@ -69,7 +69,7 @@ impl Command {
             Command::Dequantize(a) => none.file(&a.path).maybe(a.program.as_ref()),
             Command::Quantize(a) => none.file(&a.model_file).calibration(&a.how),
             Command::Tune(a) => {
-                let own = none.file(&a.model_file).calibration(&a.how).named(&a.inputs);
+                let own = none.file(&a.model_file).calibration(&a.how).named(&a.input);
                 own.maybe(a.labels.as_ref()).named([&a.machine])
             }
             Command::Completions(_) | Command::Man(_) => none,
