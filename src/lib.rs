@@ -20,7 +20,8 @@
 //!
 //! Each step is a type that owns what it needs: a [`Model`] is imported to a [`Graph`], compiled for a [`Machine`] to a
 //! [`Program`], checked and timed as a [`Loaded`], and run in a [`Session`]. [`data`] is what goes in and comes out, [`options`] what
-//! may be said about the steps, [`observe`] what a run shows, [`error`] what may go wrong, a type for each stage.
+//! may be said about the steps, [`observe`] what a run shows, [`accuracy`] the way from a float network to integers and what it
+//! costs, [`error`] what may go wrong, a type for each stage.
 
 mod analysis;
 mod batch;
@@ -62,6 +63,7 @@ pub use tensor_file::TensorData as Tensor;
 /// What goes into a run and comes out of it.
 pub mod data {
     pub use crate::face::{Layer, Outputs, Port};
+    pub use crate::inputs::{Feed, Pictures, Sample, Samples, read_labels};
     pub use crate::tensor_file::{Element, Npz, Number, parse, read, to_npy, to_npz, write};
 }
 
@@ -81,21 +83,28 @@ pub mod observe {
     pub use crate::sim::{Memory, Observer, QueueOp, RegisterFile, Sees, Written};
 }
 
-/// What may go wrong: a type for each stage, and the kinds of mistakes of a stage.
-pub mod error {
-    pub use crate::compiler::CompileError as CompileKind;
-    pub use crate::explain::Failure as Explanation;
-    pub use crate::face::{
-        CompileError, ImportError, LoadError, MachineFile, OpenModel, ProgramFile, RunError,
+/// From a float network to integers, and what that costs: quantize, search of widths, compare, diagnose.
+pub mod accuracy {
+    pub use crate::analysis::{Comparison, Diagnosis, Finding, LayerComparison};
+    pub use crate::face::accuracy::{
+        CalibratedModel, QuantizedModel, Quantizer, TunedModel, Wanted, compare, diagnose,
     };
-    pub use crate::files::FileError;
-    pub use crate::float::RuntimeError;
-    pub use crate::machine::MachineError as MachineKind;
-    pub use crate::onnx::{ImportError as ImportKind, LoadError as OpenModelKind};
-    pub use crate::program::elf::ProgramFileError as ProgramFileKind;
-    pub use crate::program::text::AsmErrors;
-    pub use crate::sim::{Fault, LoadError as LoadKind};
-    pub use crate::tensor_file::TensorFileError;
+    pub use crate::quantize::{Pruning, Record, Settings, Stage};
+    pub use crate::tune::{Goal, Point, Reporter};
+}
+
+/// What may go wrong: a type for each stage. [`Explanation`](error::Explanation) says it in the command line's words.
+pub mod error {
+    pub use crate::explain::Failure as Explanation;
+    pub use crate::face::RunError as Run;
+    pub use crate::face::error::{
+        Compare, Compile, Import, Load, OpenMachine, OpenModel, ProgramFile, Quantize,
+    };
+    pub use crate::files::FileError as File;
+    pub use crate::inputs::InputError as Input;
+    pub use crate::program::text::AsmErrors as Assemble;
+    pub use crate::sim::Fault;
+    pub use crate::tensor_file::TensorFileError as TensorFile;
 }
 
 /// What this crate is made of, for its own command line, tests and benches. None of it is stable: it changes from one

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use rcar_iss::Tensor;
 use rcar_iss::data::Outputs;
-use rcar_iss::error::RunError;
+use rcar_iss::error::Run as RunError;
 use rcar_iss::options::{Engine, Kernels};
 
 use crate::arrays;

@@ -1,19 +1,26 @@
 //! What may go wrong, a type for each stage. Each names what it happened to, and has the kind of its stage inside; each can be
 //! [explained](Failure) in the command line's words.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::compiler::CompileError;
+use crate::analysis;
+use crate::compiler::{CompileError, PreprocessError};
 use crate::explain::Failure;
 use crate::files::FileError;
+use crate::host::HostError;
+use crate::inputs::InputError;
 use crate::machine::MachineError;
-use crate::onnx::{self, LoadError};
+use crate::onnx::proto::GraphProto;
+use crate::onnx::{self, ExtentError, LoadError};
+use crate::program::TargetError;
 use crate::program::elf::ProgramFileError;
+use crate::quantize::PipelineError;
 use crate::sim;
+use crate::tune::TuneError;
 
 /// A machine that cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum MachineFile {
+pub enum OpenMachine {
     /// Its file cannot be read.
     #[error(transparent)]
     File(#[from] FileError),
@@ -28,72 +35,194 @@ pub enum MachineFile {
     },
 }
 
-impl MachineFile {
-    pub(super) fn of(path: &std::path::Path) -> impl Fn(MachineError) -> MachineFile {
-        move |kind| MachineFile::Machine { path: path.to_path_buf(), kind }
+/// A file that is no model, or a file beside it that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenModel {
+    /// It is no model.
+    #[error("'{}': {kind}", path.display())]
+    Model {
+        /// The file, or `model`.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        kind: LoadError,
+    },
+    /// What stands beside it about pictures and classes cannot be used.
+    #[error(transparent)]
+    Sidecar(#[from] InputError),
+}
+
+/// A model that cannot become a graph.
+#[derive(Debug, thiserror::Error)]
+pub enum Import {
+    /// Nodes that cannot be compiled, all of them, or a model that breaks ONNX's own rules.
+    #[error("'{}': {kind}", path.display())]
+    Model {
+        /// The model's file.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        kind: onnx::ImportError,
+        /// For names that are like one that is unknown.
+        graph: Box<GraphProto>,
+    },
+    /// An extent is given that the model does not leave open.
+    #[error(transparent)]
+    Extent(#[from] ExtentError),
+    /// What is said of pictures does not fit the inputs.
+    #[error("'{}': {kind}", path.display())]
+    Pictures {
+        /// The file that says it.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        kind: PreprocessError,
+    },
+}
+
+/// A graph that cannot be compiled.
+#[derive(Debug, thiserror::Error)]
+pub enum Compile {
+    /// A layer has no lowering, or does not fit the machine.
+    #[error("'{}' cannot be compiled: {kind}", path.display())]
+    Graph {
+        /// The model's file.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        kind: CompileError,
+    },
+    /// A host layer that the library cannot run.
+    #[error(transparent)]
+    Host(#[from] HostError),
+}
+
+/// A program file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("'{}': {kind}", path.display())]
+pub struct ProgramFile {
+    /// The file, or `program`.
+    pub path: PathBuf,
+    /// What is wrong.
+    #[source]
+    pub kind: ProgramFileError,
+}
+
+/// A program that cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum Load {
+    /// It is not for the machine.
+    #[error(transparent)]
+    Machine(#[from] TargetError),
+    /// It does not fit, or does something illegal.
+    #[error("'{}': {kind}", path.display())]
+    Program {
+        /// Where it came from.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        kind: sim::LoadError,
+    },
+}
+
+/// A float network that cannot be quantized or tuned as it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum Quantize {
+    /// On the way to integers.
+    #[error("'{}': {kind}", path.display())]
+    Pipeline {
+        /// The model's file.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        kind: PipelineError,
+    },
+    /// In the search of widths.
+    #[error("'{}': {kind}", path.display())]
+    Tune {
+        /// The model's file.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        kind: TuneError,
+    },
+}
+
+/// A network that cannot be compared with its float reference.
+#[derive(Debug, thiserror::Error)]
+pub enum Compare {
+    /// The models are not of one network, or cannot be run on the samples.
+    #[error(transparent)]
+    Compare(#[from] analysis::CompareError),
+    /// The quantized model cannot be imported.
+    #[error(transparent)]
+    Import(#[from] Import),
+    /// It cannot be compiled.
+    #[error(transparent)]
+    Compile(#[from] Compile),
+    /// It cannot be loaded.
+    #[error(transparent)]
+    Load(#[from] Load),
+}
+
+impl OpenMachine {
+    pub(super) fn of(path: &Path) -> impl Fn(MachineError) -> OpenMachine {
+        move |kind| OpenMachine::Machine { path: path.to_path_buf(), kind }
     }
 }
 
-macro_rules! stages {
-    ($($(#[$doc:meta])* $stage:ident($kind:ty) = $text:literal;)*) => {
-        $(
-            $(#[$doc])*
-            #[derive(Debug, thiserror::Error)]
-            #[error($text, path.display())]
-            pub struct $stage {
-                /// The file, or the name that stands for it.
-                pub path: PathBuf,
-                /// What is wrong.
-                #[source]
-                pub kind: $kind,
-            }
-
-            impl $stage {
-                pub(super) fn of(path: &std::path::Path) -> impl Fn($kind) -> $stage {
-                    move |kind| $stage { path: path.to_path_buf(), kind }
-                }
-            }
-        )*
-    };
+impl Compile {
+    pub(super) fn of(path: &Path) -> impl Fn(CompileError) -> Compile {
+        move |kind| Compile::Graph { path: path.to_path_buf(), kind }
+    }
 }
 
-stages! {
-    /// A file that is no model.
-    OpenModel(LoadError) = "'{}': {kind}";
-    /// A model that cannot become a graph.
-    Import(onnx::ImportError) = "'{}': {kind}";
-    /// A graph that cannot be compiled.
-    Compile(CompileError) = "'{}' cannot be compiled: {kind}";
-    /// A program file that cannot be used.
-    ProgramFile(ProgramFileError) = "'{}': {kind}";
-    /// A program that does something illegal, or does not fit its machine.
-    Load(sim::LoadError) = "'{}': {kind}";
+impl ProgramFile {
+    pub(super) fn of(path: &Path) -> impl Fn(ProgramFileError) -> ProgramFile {
+        move |kind| ProgramFile { path: path.to_path_buf(), kind }
+    }
 }
 
-impl From<MachineFile> for Failure {
-    fn from(error: MachineFile) -> Failure {
+impl Load {
+    pub(super) fn of(path: &Path) -> impl Fn(sim::LoadError) -> Load {
+        move |kind| Load::Program { path: path.to_path_buf(), kind }
+    }
+}
+
+impl From<OpenMachine> for Failure {
+    fn from(error: OpenMachine) -> Failure {
         match error {
-            MachineFile::File(file) => file.into(),
-            MachineFile::Machine { path, kind } => Failure::machine(&path.to_string_lossy(), &kind),
+            OpenMachine::File(file) => file.into(),
+            OpenMachine::Machine { path, kind } => Failure::machine(&path.to_string_lossy(), &kind),
         }
     }
 }
 
 impl From<OpenModel> for Failure {
     fn from(error: OpenModel) -> Failure {
-        Failure::file(&error.path, &error.kind)
+        match error {
+            OpenModel::Model { path, kind } => Failure::onnx(&path, kind),
+            OpenModel::Sidecar(error) => error.into(),
+        }
     }
 }
 
 impl From<Import> for Failure {
     fn from(error: Import) -> Failure {
-        Failure::file(&error.path, &error.kind)
+        match error {
+            Import::Model { path, kind, graph } => Failure::import(&path, &graph, &kind),
+            Import::Extent(error) => error.into(),
+            Import::Pictures { path, kind } => Failure::preprocess(&path, &kind),
+        }
     }
 }
 
 impl From<Compile> for Failure {
     fn from(error: Compile) -> Failure {
-        Failure::file(&error.path, &error.kind)
+        match error {
+            Compile::Graph { path, kind } => Failure::compile(&path, &kind),
+            Compile::Host(error) => error.into(),
+        }
     }
 }
 
@@ -105,6 +234,29 @@ impl From<ProgramFile> for Failure {
 
 impl From<Load> for Failure {
     fn from(error: Load) -> Failure {
-        Failure::load(&error.path, &error.kind)
+        match error {
+            Load::Machine(error) => Failure::target(None, &error),
+            Load::Program { path, kind } => Failure::load(&path, &kind),
+        }
+    }
+}
+
+impl From<Quantize> for Failure {
+    fn from(error: Quantize) -> Failure {
+        match error {
+            Quantize::Pipeline { path, kind } => Failure::pipeline(&path, kind),
+            Quantize::Tune { path, kind } => Failure::tune(&path, &kind),
+        }
+    }
+}
+
+impl From<Compare> for Failure {
+    fn from(error: Compare) -> Failure {
+        match error {
+            Compare::Compare(error) => error.into(),
+            Compare::Import(error) => error.into(),
+            Compare::Compile(error) => error.into(),
+            Compare::Load(error) => error.into(),
+        }
     }
 }

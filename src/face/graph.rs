@@ -7,6 +7,7 @@ use super::error;
 use super::{Compile, Program};
 use crate::compiler::{self, CompileOptions};
 use crate::graph;
+use crate::host;
 use crate::machine::Machine;
 use crate::profile::Profile;
 
@@ -36,6 +37,7 @@ impl Graph {
         let program = compiler::compile(&self.graph, machine, &options)
             .map_err(error::Compile::of(&self.path))?
             .program;
+        host::prepare(&program)?;
         Ok(Program::of(program, Some(machine.clone()), &self.path))
     }
 

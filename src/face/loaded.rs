@@ -1,5 +1,7 @@
 //! A program that can be run.
 
+use crate::files::Reader;
+use crate::inputs::{Feed, InputError, Pictures, Ports, Reading};
 use crate::machine::Machine;
 use crate::profile::Profile;
 use crate::program::{Role, TensorEntry};
@@ -54,6 +56,20 @@ impl From<&TensorEntry> for Port {
 }
 
 impl Loaded {
+    pub(super) fn sim(&self) -> &sim::Loaded {
+        &self.0
+    }
+
+    /// Samples: pictures, arrays and folders of either, each as `[NAME=]PATH`.
+    ///
+    /// # Errors
+    /// A file cannot be read or does not fit, or an input is given nothing.
+    pub fn samples(&self, paths: &[impl AsRef<str>], pictures: &Pictures) -> Result<Feed, InputError> {
+        let ports = Ports::of_program(&self.0.program().meta, pictures, None);
+        let paths: Vec<String> = paths.iter().map(|path| path.as_ref().to_string()).collect();
+        Feed::open(ports, &paths, Reading::AtOnce, &Reader::new())
+    }
+
     /// The name of the network.
     #[must_use]
     pub fn name(&self) -> &str {

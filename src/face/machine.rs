@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::error::MachineFile;
+use super::error::OpenMachine;
 use crate::files;
 use crate::machine::Machine;
 
@@ -11,12 +11,12 @@ impl Machine {
     ///
     /// # Errors
     /// There is no such machine or file, or a field of the file is wrong.
-    pub fn open(name_or_path: impl AsRef<Path>) -> Result<Machine, MachineFile> {
+    pub fn open(name_or_path: impl AsRef<Path>) -> Result<Machine, OpenMachine> {
         let path = name_or_path.as_ref();
         let looks_like_a_file = path.extension().is_some() || path.components().count() > 1;
         if looks_like_a_file || path.is_file() {
-            return Machine::parse(&files::read_text(path)?).map_err(MachineFile::of(path));
+            return Machine::parse(&files::read_text(path)?).map_err(OpenMachine::of(path));
         }
-        Machine::named(&path.to_string_lossy()).map_err(MachineFile::of(path))
+        Machine::named(&path.to_string_lossy()).map_err(OpenMachine::of(path))
     }
 }

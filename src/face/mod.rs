@@ -4,7 +4,8 @@
 //! [`Graph`], compiled to a [`Program`], loaded as a [`Loaded`] and run in a [`Session`]. They are thin: what they do is done
 //! in the modules below, which may change; these may not.
 
-mod error;
+pub(crate) mod accuracy;
+pub(crate) mod error;
 mod graph;
 mod loaded;
 mod machine;
@@ -14,9 +15,6 @@ mod outputs;
 mod program;
 mod session;
 
-pub use error::{
-    Compile as CompileError, Import as ImportError, Load as LoadError, MachineFile, OpenModel, ProgramFile,
-};
 pub use graph::Graph;
 pub use loaded::{Layer, Loaded, Port};
 pub use model::Model;

@@ -1,29 +1,40 @@
 //! An ONNX model.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+use prost::Message;
 
 use super::error;
 use super::{Graph, Import};
 use crate::compiler::CompileOptions;
+use crate::files::{self, FileError, Reader};
+use crate::inputs::{Feed, InputError, Pictures, Ports, Reading, Sidecar};
+use crate::onnx::proto::ModelProto;
 use crate::onnx::{self, LoadedModel};
+use crate::program::Preprocess;
 
-/// An ONNX model, float or quantized, with the external data that it needs.
+/// An ONNX model, float or quantized, with the external data that it needs, and what stands beside it about pictures and
+/// classes.
 #[derive(Debug, Clone)]
 pub struct Model {
     loaded: LoadedModel,
     /// The file that it came from, for messages; its stem is the name of a graph without one.
     path: PathBuf,
+    side: Sidecar,
 }
 
 impl Model {
-    /// Opens a file, and the files with external data beside it.
+    /// Opens a file, the files with external data beside it, and the one that says how pictures become inputs.
     ///
     /// # Errors
-    /// The file cannot be read, is no ONNX model, or its external data is not there.
+    /// A file cannot be read, is no ONNX model, or its external data is not there.
     pub fn open(path: impl AsRef<Path>) -> Result<Model, error::OpenModel> {
         let path = path.as_ref();
-        let loaded = LoadedModel::from_file(path).map_err(error::OpenModel::of(path))?;
-        Ok(Model { loaded, path: path.to_path_buf() })
+        let loaded = LoadedModel::from_file(path)
+            .map_err(|kind| error::OpenModel::Model { path: path.to_path_buf(), kind })?;
+        let side = Sidecar::find(path, &Reader::new())?;
+        Ok(Model { loaded, path: path.to_path_buf(), side })
     }
 
     /// A model in memory, with all its data inside.
@@ -32,8 +43,23 @@ impl Model {
     /// The bytes are no ONNX model.
     pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Result<Model, error::OpenModel> {
         let path = PathBuf::from("model");
-        let loaded = LoadedModel::from_bytes(bytes.into()).map_err(error::OpenModel::of(&path))?;
-        Ok(Model { loaded, path })
+        match LoadedModel::from_bytes(bytes.into()) {
+            Ok(loaded) => Ok(Model { loaded, path, side: Sidecar::default() }),
+            Err(kind) => Err(error::OpenModel::Model { path, kind }),
+        }
+    }
+
+    pub(super) fn of(model: ModelProto, path: &Path, pictures: &BTreeMap<String, Preprocess>) -> Model {
+        let side = Sidecar { preprocess: pictures.clone(), ..Sidecar::default() };
+        Model { loaded: LoadedModel { model, data: Vec::new() }, path: path.to_path_buf(), side }
+    }
+
+    pub(super) fn loaded(&self) -> &LoadedModel {
+        &self.loaded
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The integer graph of a quantized model.
@@ -41,12 +67,62 @@ impl Model {
     /// # Errors
     /// Nodes that cannot be compiled, all of them, with the reasons; or the model breaks ONNX's own rules.
     pub fn import(&self, options: &Import) -> Result<Graph, error::Import> {
-        let mut imported = onnx::import(&self.loaded, &options.0).map_err(error::Import::of(&self.path))?;
-        if imported.graph.name.is_empty() {
-            let stem = self.path.file_stem().unwrap_or_default();
-            imported.graph.name = stem.to_string_lossy().into_owned();
+        let options = &options.0;
+        onnx::check_extents(self.loaded.graph(), options)?;
+        let mut imported = onnx::import(&self.loaded, options).map_err(|kind| error::Import::Model {
+            path: self.path.clone(),
+            kind,
+            graph: Box::new(self.loaded.graph().clone()),
+        })?;
+        let graph = &mut imported.graph;
+        if graph.name.is_empty() {
+            graph.name = files::stem(&self.path);
         }
-        let compile = CompileOptions { profile: options.0.profile, ..CompileOptions::default() };
+        let names: Vec<&str> = graph.inputs.iter().map(|id| graph.tensor(*id).name.as_str()).collect();
+        let (side, _) = self.side.clone().about(&names);
+        let compile = CompileOptions {
+            preprocess: side.preprocess,
+            labels: side.classes,
+            profile: options.profile,
+            ..CompileOptions::default()
+        };
+        compile.check(graph).map_err(|kind| {
+            let path = side.path.as_ref().unwrap_or(&self.path).clone();
+            error::Import::Pictures { path, kind }
+        })?;
         Ok(Graph { graph: imported.graph, path: self.path.clone(), options: compile })
+    }
+
+    /// Samples for a float network, for calibration: pictures, arrays and folders of either, each as `[NAME=]PATH`. They are
+    /// read when they are needed.
+    ///
+    /// # Errors
+    /// A file cannot be read or does not fit, or an input is given nothing.
+    pub fn samples(
+        &self,
+        paths: &[impl AsRef<str>],
+        pictures: &Pictures,
+        options: &Import,
+    ) -> Result<Feed, InputError> {
+        let graph = self.loaded.model.graph.as_ref();
+        let ports = Ports::of_network(graph, &self.path, &options.0, &self.side, pictures)?;
+        let paths: Vec<String> = paths.iter().map(|path| path.as_ref().to_string()).collect();
+        Feed::open(ports, &paths, Reading::WhenNeeded, &Reader::new())
+    }
+
+    /// Writes the model, all its data inside.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), FileError> {
+        let mut batch = files::Batch::new();
+        batch.file(path.as_ref(), &self.to_bytes())?;
+        batch.finish()
+    }
+
+    /// The model as a file in memory, all its data inside.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.loaded.model.encode_to_vec()
     }
 }

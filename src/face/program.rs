@@ -96,8 +96,7 @@ impl Program {
     pub fn load(&self, limits: Limits) -> Result<Loaded, error::Load> {
         let machine = match &self.machine {
             Some(machine) => machine.clone(),
-            None => Machine::named(self.machine())
-                .map_err(|e| error::Load::of(&self.path)(sim::LoadError::Refused(e.to_string())))?,
+            None => self.program.target(None)?,
         };
         self.load_on(&machine, limits)
     }

@@ -3,36 +3,42 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rcar_iss::error::RunError;
+use rcar_iss::accuracy::{Goal, Settings, Wanted, diagnose};
+use rcar_iss::data::Sample;
+use rcar_iss::error::{Explanation, Run as RunError};
 use rcar_iss::observe::{Memory, Observer, QueueOp, Sees};
 use rcar_iss::options::{Compile, Engine, Import, Limits};
 use rcar_iss::{Loaded, Machine, Model, Program, Session, Tensor};
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/programs/digit_cnn/model.onnx");
 
-/// The names that `src/lib.rs` gives to embedders, one on a line; those of a module behind its name.
+/// The names that `src/lib.rs` gives to embedders; those of a module behind its name.
 fn names(source: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut module: Option<&str> = None;
     // Behind it stands what is for ourselves.
     let face = source.split("#[doc(hidden)]").next().unwrap();
-    for line in face.lines() {
-        let text = line.trim();
-        if let Some(rest) = line.strip_prefix("pub mod ") {
-            module = rest.strip_suffix(" {");
-            found.push(module.unwrap_or(rest).to_string());
-        } else if line == "}" {
+    let code: String = face.lines().filter(|l| !l.trim_start().starts_with("//")).collect();
+    let mut found = Vec::new();
+    let mut module: Option<&str> = None;
+    for item in code.split_inclusive([';', '}']) {
+        let mut rest = item.trim();
+        if rest == "}" {
             module = None;
-        } else if let Some(used) = text.strip_prefix("pub use ") {
-            let used = used.trim_end_matches(';');
-            let list = used.split_once('{').map_or(used, |(_, list)| list.trim_end_matches('}'));
-            for name in list.split(',').map(str::trim) {
-                let name = name.rsplit("::").next().unwrap_or(name);
-                let name = name.rsplit(" as ").next().unwrap_or(name);
-                found.push(module.map_or_else(|| name.to_string(), |m| format!("{m}::{name}")));
-            }
-        } else if text.starts_with("pub ") {
-            found.push(text.to_string());
+            continue;
+        }
+        if let Some((name, inside)) = rest.strip_prefix("pub mod ").and_then(|m| m.split_once('{')) {
+            module = Some(name.trim());
+            found.push(name.trim().to_string());
+            rest = inside.trim();
+        }
+        let Some(used) = rest.strip_prefix("pub use ") else {
+            // The other half of a list that was cut at its brace, or a private module.
+            assert!(!rest.starts_with("pub"), "{rest} is no module of names");
+            continue;
+        };
+        let list = used.split_once('{').map_or(used, |(_, list)| list).trim_end_matches(['}', ';']);
+        for name in list.split(',').map(str::trim).filter(|n| !n.is_empty()) {
+            let name = name.rsplit("::").next().unwrap().rsplit(" as ").next().unwrap();
+            found.push(module.map_or_else(|| name.to_string(), |m| format!("{m}::{name}")));
         }
     }
     found.sort();
@@ -69,7 +75,11 @@ fn loaded(options: &Import) -> Loaded {
 }
 
 fn digit() -> Tensor {
-    let values: Vec<f32> = (0..784).map(|i| (i * 7919 % 255) as f32 / 255.0).collect();
+    digit_of(0)
+}
+
+fn digit_of(seed: usize) -> Tensor {
+    let values: Vec<f32> = (0..784).map(|i| ((i + 31 * seed) * 7919 % 255) as f32 / 255.0).collect();
     Tensor::new(&[1, 1, 28, 28], &values).unwrap()
 }
 
@@ -202,7 +212,43 @@ fn examples_are_short_and_do_what_they_say() {
     assert!(cycles.lines().any(|l| l.starts_with("all ")), "{cycles}");
     let trace = says(example("mac_instructions").arg(MODEL));
     assert!(trace.lines().count() > 3 && trace.lines().all(|l| l.contains("mac")), "{trace}");
+    let calibration = folder.join("calibration");
+    std::fs::create_dir(&calibration).unwrap();
+    for seed in 0..4 {
+        rcar_iss::data::write(&calibration.join(format!("{seed}.npy")), &digit_of(seed)).unwrap();
+    }
+    let quantized = folder.join("q.onnx");
+    let float = concat!(env!("CARGO_MANIFEST_DIR"), "/programs/digit_cnn/float.onnx");
+    let said = says(example("quantize").arg(float).arg(&calibration).arg(&quantized));
+    assert!(said.lines().count() > 5 && said.lines().all(|l| l.ends_with(" dB")), "{said}");
+    assert!(Model::open(&quantized).unwrap().import(&Import::new()).is_ok());
     std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_float_network_becomes_integers_and_what_it_costs_is_said() {
+    let float = Model::open(concat!(env!("CARGO_MANIFEST_DIR"), "/programs/digit_cnn/float.onnx")).unwrap();
+    let samples: Vec<Sample> = (0..4).map(|seed| vec![("input".to_string(), digit_of(seed))]).collect();
+    let machine = Machine::named("rcn-s").unwrap();
+    let calibrated = float.quantizer(Settings::default()).unwrap().calibrate(&samples).unwrap();
+    let quantized = calibrated.quantized().unwrap();
+    let again = float.quantizer(quantized.recipe.clone()).unwrap().reuse(quantized.record.clone()).unwrap();
+    assert_eq!(again.quantized().unwrap().model.to_bytes(), quantized.model.to_bytes());
+
+    let (comparison, diagnosis) = diagnose(&quantized.model, &float, &machine, &samples, 2).unwrap();
+    assert!(comparison.layers.len() > 5 && comparison.layers.iter().all(|l| l.accumulated.sqnr_db > 10.0));
+    assert!(diagnosis.findings.is_empty(), "{:?}", diagnosis.findings);
+
+    let wanted = Wanted { goal: Goal::Sqnr(40.0), ..Wanted::default() };
+    let tuned = calibrated.tune(&samples, &machine, &wanted).unwrap();
+    assert!(tuned.reached() && tuned.best().sqnr >= 40.0 && !tuned.best().raised.is_empty());
+    let graph = tuned.quantized.model.import(&Import::new()).unwrap();
+    let loaded = graph.compile(&machine, &Compile::new()).unwrap().load(Limits::default()).unwrap();
+    assert_eq!(loaded.cycles(), tuned.best().cycles);
+
+    let wrong = Settings { skip: ["Conv_9".into()].into(), ..Settings::default() };
+    let words = Explanation::from(float.quantizer(wrong).err().unwrap());
+    assert_eq!((words.status, words.what()), (2, "the model has no node 'Conv_9'"));
 }
 
 /// A folder of its own.
