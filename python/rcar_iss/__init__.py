@@ -43,6 +43,7 @@ __all__ = [
     "UsageError",
     "compile",
     "estimate",
+    "quantize",
 ]
 
 
@@ -62,3 +63,15 @@ def estimate(model, machine=None, **options):
     'rcn-l'
     """
     return Model(model).estimate(machine, **options)
+
+
+def quantize(model, samples, *, threads=1, **settings):
+    """The quantized model of a float network (a path, or bytes): `Model(model).quantize(samples, **settings)`.
+
+    >>> import numpy
+    >>> samples = [{"input": numpy.full((1, 1, 28, 28), n, numpy.float32)} for n in range(4)]
+    >>> quantized = quantize("programs/digit_cnn/float.onnx", samples, method="mse")
+    >>> quantized.compile("rcn-s").machine
+    'rcn-s'
+    """
+    return Model(model).quantize(samples, threads=threads, **settings)

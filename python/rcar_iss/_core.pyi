@@ -7,6 +7,9 @@ import numpy.typing
 
 __version__: str
 
+# A folder of pictures or arrays, several `[NAME=]PATH`, or arrays by the names of the inputs.
+Samples = str | os.PathLike[str] | Sequence[str] | Sequence[Mapping[str, numpy.typing.ArrayLike]]
+
 class RcarIssError(Exception):
     what: str
     why: str | None
@@ -79,6 +82,17 @@ class Model:
         host: bool = True,
     ) -> dict[str, Any]: ...
     def graph(self) -> str: ...
+    def save(self, path: str | os.PathLike[str]) -> None: ...
+    def to_bytes(self) -> bytes: ...
+    def quantize(self, samples: Samples, *, threads: int = 1, **settings: Any) -> Model: ...
+    def diagnose(
+        self,
+        float: Model,
+        samples: Samples,
+        machine: Machine | str | os.PathLike[str] | None = None,
+        *,
+        threads: int = 1,
+    ) -> dict[str, Any]: ...
 
 class Program:
     @staticmethod
@@ -103,6 +117,7 @@ class Program:
     @property
     def layers(self) -> list[Layer]: ...
     def profile(self) -> dict[str, Any]: ...
+    def compare(self, float: Model, samples: Samples, *, threads: int = 1) -> dict[str, Any]: ...
     def session(
         self,
         *,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
-use rcar_iss::options::{Compile, Import, Rounding};
+use rcar_iss::options::{Compile, Import, Limits, Rounding};
 
 use crate::errors::{raised, usage};
 use crate::machine::Wanted;
@@ -12,7 +12,7 @@ use crate::program::{Program, json};
 
 /// An ONNX model, float or quantized.
 #[pyclass(frozen, module = "rcar_iss")]
-pub(crate) struct Model(rcar_iss::Model);
+pub(crate) struct Model(pub(crate) rcar_iss::Model);
 
 /// A file, or its content.
 #[derive(FromPyObject)]
@@ -86,9 +86,28 @@ impl Model {
         json(py, &profile)
     }
 
+    /// Writes the model, all its data inside.
+    fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        py.detach(|| self.0.save(&path)).map_err(raised)
+    }
+
+    /// The model as a file in memory, all its data inside.
+    fn to_bytes(&self, py: Python<'_>) -> Vec<u8> {
+        py.detach(|| self.0.to_bytes())
+    }
+
     /// The integer graph as text: operators, scales, zero points.
     fn graph(&self, py: Python<'_>) -> PyResult<String> {
         py.detach(|| self.0.import(&Import::new()).map(|graph| graph.to_string())).map_err(raised)
+    }
+}
+
+impl Model {
+    /// The model as it stands, compiled and loaded.
+    pub(crate) fn program(&self, machine: &rcar_iss::Machine) -> PyResult<rcar_iss::Loaded> {
+        let graph = self.0.import(&Import::new()).map_err(raised)?;
+        let program = graph.compile(machine, &Compile::new()).map_err(raised)?;
+        program.load_on(machine, Limits::default()).map_err(raised)
     }
 }
 

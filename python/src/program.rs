@@ -13,7 +13,7 @@ use crate::session::Session;
 #[pyclass(frozen, module = "rcar_iss")]
 pub(crate) struct Program {
     program: rcar_iss::Program,
-    loaded: rcar_iss::Loaded,
+    pub(crate) loaded: rcar_iss::Loaded,
 }
 
 /// An input, an output, or a tensor between layers.

@@ -62,6 +62,34 @@ class Values(unittest.TestCase):
         self.assertEqual(rcar_iss.estimate(DIGIT, "rcn-s")["machine"], "rcn-s")
 
 
+class Accuracy(unittest.TestCase):
+    FLOAT = os.path.join(PROGRAMS, "digit_cnn", "float.onnx")
+
+    def test_a_float_network_is_quantized_compared_and_diagnosed(self):
+        samples = [{"input": digit(seed)} for seed in range(4)]
+        original = rcar_iss.Model(self.FLOAT)
+        narrow, wide = (original.quantize(samples, threads=2, bits=bits) for bits in (8, 16))
+        noise = []
+        for model in (narrow, wide):
+            found = model.compile(keep="all").compare(original, samples, threads=2)
+            noise.append(min(layer["accumulated"]["sqnr_db"] for layer in found["layers"]))
+        self.assertGreater(noise[0], 10)
+        self.assertGreater(noise[1], noise[0] + 20)
+        self.assertEqual(narrow.diagnose(original, samples, "rcn-s")["diagnosis"]["findings"], [])
+
+    def test_folders_are_samples_too(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for seed in range(3):
+                numpy.save(os.path.join(folder, f"{seed}.npy"), digit(seed))
+            of_folder = rcar_iss.quantize(self.FLOAT, folder)
+            path = os.path.join(folder, "q.onnx")
+            of_folder.save(path)
+            again = rcar_iss.Model(path)
+        of_arrays = rcar_iss.quantize(self.FLOAT, [{"input": digit(seed)} for seed in range(3)])
+        self.assertEqual(of_folder.to_bytes(), of_arrays.to_bytes())
+        self.assertEqual(again.to_bytes(), of_folder.to_bytes())
+
+
 class LikeOnnxRuntime(unittest.TestCase):
     def test_names_choose_outputs_and_tensors_between(self):
         session = rcar_iss.InferenceSession(DIGIT, keep=["conv0_o_quantized"])
@@ -94,6 +122,12 @@ class Refused(unittest.TestCase):
         with self.assertRaises(TypeError):
             session.run({"input": numpy.array(["a"])})
         session.run({"input": digit()})
+
+    def test_settings_that_are_none_are_named(self):
+        original = rcar_iss.Model(Accuracy.FLOAT)
+        samples = [{"input": digit()}]
+        self.refused(rcar_iss.UsageError, 2, "methods", original.quantize, samples, methods="mse")
+        self.refused(rcar_iss.UsageError, 2, "did you mean 'mse'", original.quantize, samples, method="mze")
 
     def test_a_model_that_cannot_be_compiled_is_unsupported(self):
         path = os.path.join(PROGRAMS, "digit_cnn", "float.onnx")
@@ -133,7 +167,7 @@ class Threads(unittest.TestCase):
             session.run(x, names)
         gc.collect()
         before = resident()
-        for _ in range(2000):
+        for _ in range(1000):
             session.run(x, names)
         gc.collect()
         self.assertLess(resident() - before, 2 << 20)
