@@ -42,8 +42,7 @@ pub(super) fn run(args: &DiffArgs) -> Result<Report, Failure> {
     }
     let (sides, values) = match traces.as_mut_slice() {
         [] => {
-            let models =
-                [source::kind_of(&args.a)?, source::kind_of(&args.b)?].map(|k| k == FileKind::Model);
+            let models = [source::kind_of(&args.a)?, source::kind_of(&args.b)?].map(|k| k == FileKind::Model);
             if models == [false; 2] {
                 effect::for_models(&args.graph, &args.a, "a program")?;
                 check_machines(args)?;

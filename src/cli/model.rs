@@ -127,8 +127,8 @@ pub(super) fn estimate(
 pub(super) fn compile(path: &Path, args: &ModelArgs) -> Result<Model, Failure> {
     let machine = machines::named(args.machine.as_deref().unwrap_or("rcn-m"))?;
     let (imported, options) = import(path, args)?;
-    let compiled = compiler::compile(&imported.graph, &machine, &options)
-        .map_err(|e| Failure::compile(path, &e))?;
+    let compiled =
+        compiler::compile(&imported.graph, &machine, &options).map_err(|e| Failure::compile(path, &e))?;
     host::prepare(&compiled.program)?;
     tracing::info!(layers = compiled.layers.len(), instructions = compiled.program.code.len(), "compiled");
     Ok(Model { imported, options, compiled, machine })

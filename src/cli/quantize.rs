@@ -13,7 +13,7 @@ use super::progress::Bars;
 use super::{Report, beside, effect, engine, given, machines, model, places};
 use crate::explain::Failure;
 use crate::files::Batch;
-use crate::quantize::{Calibrated, Inputs, Pipeline, Pruning, Record, CalibrationSet, Settings};
+use crate::quantize::{Calibrated, CalibrationSet, Inputs, Pipeline, Pruning, Record, Settings};
 use crate::report::QuantizeReport;
 use crate::tune::Costs;
 
@@ -38,7 +38,8 @@ pub(super) fn run(args: &QuantizeArgs) -> Result<Report, Failure> {
     written.finish()?;
     let costs = match feed {
         Some(feed) => {
-            let (machine, import) = (machines::named(DEFAULT_MACHINE)?, model::calibrated_options(&args.how)?);
+            let (machine, import) =
+                (machines::named(DEFAULT_MACHINE)?, model::calibrated_options(&args.how)?);
             Costs::measure(calibrated, &quantized.model, feed, &machine, &import).map_err(refused)?
         }
         None => None,

@@ -49,8 +49,7 @@ pub(super) fn run(args: &TuneArgs) -> Result<Report, Failure> {
         .import(model::calibrated_options(&args.how)?)
         .goal(goal)
         .max_cycles(max_cycles);
-    let keeper =
-        Keeper { kept: Kept::at(&kept), bars: Bars::default(), failed: AtomicBool::new(false) };
+    let keeper = Keeper { kept: Kept::at(&kept), bars: Bars::default(), failed: AtomicBool::new(false) };
     let state = if args.fresh { State::default() } else { keeper.kept.read() };
     let tuned = search.run(state, &keeper).map_err(refused)?;
     keeper.bars.finish();

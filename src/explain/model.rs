@@ -49,8 +49,9 @@ impl Failure {
     pub fn onnx(path: &Path, error: onnx::LoadError) -> Failure {
         match error {
             onnx::LoadError::File(e) => e.into(),
-            other => Failure::file(path, &other)
-                .help("an ONNX model or a program file of this tool is expected"),
+            other => {
+                Failure::file(path, &other).help("an ONNX model or a program file of this tool is expected")
+            }
         }
     }
 
@@ -90,8 +91,9 @@ impl Failure {
     /// A program and a machine do not belong together; `typed` is the machine that was named.
     pub fn target(typed: Option<&str>, error: &TargetError) -> Failure {
         match error {
-            TargetError::NotShipped { .. } => Failure::new(INPUT, error.to_string())
-                .help("give its machine file with --machine FILE"),
+            TargetError::NotShipped { .. } => {
+                Failure::new(INPUT, error.to_string()).help("give its machine file with --machine FILE")
+            }
             TargetError::Another { .. } => {
                 let typed = typed.unwrap_or("FILE");
                 Failure::usage(format!("--machine {typed}: the machine does not match the program"))

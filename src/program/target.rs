@@ -45,7 +45,9 @@ impl Program {
                 return Err(TargetError::Another { wanted: id.name.clone(), found: machine.name });
             }
             Some(machine) => machine,
-            None => Machine::named(&id.name).map_err(|_| TargetError::NotShipped { name: id.name.clone() })?,
+            None => {
+                Machine::named(&id.name).map_err(|_| TargetError::NotShipped { name: id.name.clone() })?
+            }
         };
         let hash = format!("{:016x}", machine.hash());
         if hash != id.hash {

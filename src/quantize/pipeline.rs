@@ -149,8 +149,11 @@ impl<'a> Pipeline<'a> {
         let choice = settings.choice()?;
         let clean = clean(float)?;
         let graph = clean.model.graph.as_ref().ok_or_else(no_graph)?;
-        if let Some(name) =
-            settings.skip.iter().chain(settings.layers.keys()).find(|s| graph.node.iter().all(|n| n.name() != *s))
+        if let Some(name) = settings
+            .skip
+            .iter()
+            .chain(settings.layers.keys())
+            .find(|s| graph.node.iter().all(|n| n.name() != *s))
         {
             let known = graph.node.iter().map(|n| n.name().to_string()).collect();
             return Err(PipelineError::NoSuchNode { name: name.clone(), known });
@@ -158,7 +161,10 @@ impl<'a> Pipeline<'a> {
         let places = Places::of(graph, &settings.skip);
         let known = || places.tensors.iter().map(|(known, _)| known);
         if let Some(name) = settings.tensors.keys().find(|t| known().all(|k| k != *t)) {
-            return Err(PipelineError::NoSuchTensor { name: name.clone(), known: known().cloned().collect() });
+            return Err(PipelineError::NoSuchTensor {
+                name: name.clone(),
+                known: known().cloned().collect(),
+            });
         }
         Ok(Pipeline {
             clean,
@@ -248,7 +254,8 @@ impl<'a> Pipeline<'a> {
         let (model, layers) = prune(&self.clean.model, &self.places, &pruning);
         let count = samples.inputs.count().min(PRUNED_ON);
         let steps = Steps::begin(self.watch, Stage::Prune, 2 * count);
-        let run = |m: &ModelProto| float_outputs(m, samples.inputs, count, &self.engine, &|| steps.done_one());
+        let run =
+            |m: &ModelProto| float_outputs(m, samples.inputs, count, &self.engine, &|| steps.done_one());
         let (whole, sparse) = (run(&self.clean.model)?, run(&model)?);
         self.clean.model = model;
         Ok(Some(Pruned { layers, whole, sparse }))

@@ -181,11 +181,9 @@ impl Settings {
         let plain = self.plain_width();
         let idle = |node: &String, width: &String| self.skip.contains(node) || *width == plain;
         match self.layers.iter().find(|(node, width)| idle(node, width)) {
-            Some((node, width)) => Err(IdleWidth {
-                node: node.clone(),
-                width: width.clone(),
-                skipped: self.skip.contains(node),
-            }),
+            Some((node, width)) => {
+                Err(IdleWidth { node: node.clone(), width: width.clone(), skipped: self.skip.contains(node) })
+            }
             None => Ok(()),
         }
     }

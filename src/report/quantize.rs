@@ -182,8 +182,10 @@ impl PrunedReport {
                 text,
                 "  quantization alone  {own:6.2} dB  quantized network against the pruned float one"
             );
-            let _ =
-                writeln!(text, "  both                {both:6.2} dB  quantized network against the whole one");
+            let _ = writeln!(
+                text,
+                "  both                {both:6.2} dB  quantized network against the whole one"
+            );
         } else {
             text.push_str(
                 "  quantization: not measured, this tool cannot execute the network (see rcar-iss check)\n",

@@ -123,7 +123,12 @@ impl Run<'_> {
             .filter(|(t, _)| !raised.contains(&Item::Tensor((*t).clone())))
             .map(|(t, m)| (t.clone(), *m));
         Ok(Tuned {
-            choice: choice_with(&self.search.calibrated.choice, &raised, &self.search.calibrated.places, &self.methods),
+            choice: choice_with(
+                &self.search.calibrated.choice,
+                &raised,
+                &self.search.calibrated.places,
+                &self.methods,
+            ),
             methods: methods.collect(),
             plain,
             wide,
@@ -144,7 +149,12 @@ impl Run<'_> {
     }
 
     fn plain_choice(&self) -> Choice {
-        choice_with(&self.search.calibrated.choice, &BTreeSet::new(), &self.search.calibrated.places, &BTreeMap::new())
+        choice_with(
+            &self.search.calibrated.choice,
+            &BTreeSet::new(),
+            &self.search.calibrated.places,
+            &BTreeMap::new(),
+        )
     }
 
     fn first(&self, order: &[(Item, f64, u64)], n: usize) -> BTreeSet<Item> {
@@ -209,14 +219,23 @@ impl Run<'_> {
     /// The cycles that 16 bits cost each item, beside everything else in 8. At least one.
     fn costs(&self, items: &[Item]) -> Result<BTreeMap<Item, Option<u64>>, TuneError> {
         self.watch.begin("asking the clock", items.len());
-        let base =
-            self.compiled(&choice_with(&self.search.calibrated.choice, &BTreeSet::new(), &self.search.calibrated.places, &self.methods))?;
+        let base = self.compiled(&choice_with(
+            &self.search.calibrated.choice,
+            &BTreeSet::new(),
+            &self.search.calibrated.places,
+            &self.methods,
+        ))?;
         self.each(items, |item| {
             if self.locked(|s| s.cycles.contains_key(&item.text())) {
                 return Ok(());
             }
             let raised = BTreeSet::from([item.clone()]);
-            let choice = choice_with(&self.search.calibrated.choice, &raised, &self.search.calibrated.places, &self.methods);
+            let choice = choice_with(
+                &self.search.calibrated.choice,
+                &raised,
+                &self.search.calibrated.places,
+                &self.methods,
+            );
             // A form that cannot be compiled is no candidate.
             let cycles = match self.compiled(&choice) {
                 Ok(c) if c.hosts <= base.hosts => Some(c.cycles()),
@@ -270,16 +289,27 @@ impl Run<'_> {
     fn model(&self, choice: &Choice) -> Result<ModelProto, TuneError> {
         let graph = self.search.calibrated.clean.model.graph.as_ref();
         let graph = graph.ok_or_else(|| TuneError::Run("the model has no graph".into()))?;
-        let parameters = quantize::choose(graph, &self.search.calibrated.places, &self.search.calibrated.seen, choice)?;
+        let parameters =
+            quantize::choose(graph, &self.search.calibrated.places, &self.search.calibrated.seen, choice)?;
         Ok(quantize::write(&self.search.calibrated.clean.model, &self.search.calibrated.places, &parameters)?)
     }
 
     fn compiled(&self, choice: &Choice) -> Result<Candidate, TuneError> {
-        Candidate::compile(&self.model(choice)?, self.search.machine, &self.search.import, &self.search.compile)
+        Candidate::compile(
+            &self.model(choice)?,
+            self.search.machine,
+            &self.search.import,
+            &self.search.compile,
+        )
     }
 
     fn evaluate(&self, what: &str, raised: &BTreeSet<Item>) -> Result<Evaluation, TuneError> {
-        let choice = choice_with(&self.search.calibrated.choice, raised, &self.search.calibrated.places, &self.methods);
+        let choice = choice_with(
+            &self.search.calibrated.choice,
+            raised,
+            &self.search.calibrated.places,
+            &self.methods,
+        );
         self.evaluate_choice(what, raised, &choice)
     }
 

@@ -180,7 +180,9 @@ impl<'a> Search<'a> {
         hash.update(serde_json::to_string(&self.calibrated.seen).unwrap_or_default().as_bytes());
         hash.update(&self.machine.hash().to_le_bytes());
         let ImportOptions { shapes, symbols, observe, host, profile, .. } = &self.import;
-        hash.update(format!("{shapes:?} {symbols:?} {observe:?} {host} {profile:?} {:?}", self.labels).as_bytes());
+        hash.update(
+            format!("{shapes:?} {symbols:?} {observe:?} {host} {profile:?} {:?}", self.labels).as_bytes(),
+        );
         for (name, tensor) in self.inputs.iter().flatten() {
             hash.update(format!("{name} {:?} {:?}", tensor.element, tensor.shape).as_bytes());
             hash.update(&tensor.bytes);

@@ -102,7 +102,8 @@ mod tests {
 
     #[test]
     fn of_models_with_the_same_cycles_only_the_best_is_in_front() {
-        let point = |cycles, sqnr| Point { what: String::new(), raised: Vec::new(), sqnr, top1: None, cycles };
+        let point =
+            |cycles, sqnr| Point { what: String::new(), raised: Vec::new(), sqnr, top1: None, cycles };
         let one = |cycles, sqnr| Evaluation { point: point(cycles, sqnr), value: sqnr };
         let tuned = Tuned {
             plain: one(10, 5.0),

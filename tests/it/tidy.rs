@@ -69,9 +69,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "report",
-        &[
-            "analysis", "graph", "isa", "onnx", "profile", "program", "quantize", "readable", "sim", "tune",
-        ],
+        &["analysis", "graph", "isa", "onnx", "profile", "program", "quantize", "readable", "sim", "tune"],
     ),
     (
         "explain",

@@ -1,7 +1,7 @@
 //! Mixed precision on the digit network.
 
 use rcar_iss::machine::Machine;
-use rcar_iss::quantize::{Input, Method, Pipeline, PipelineError, Pruning, CalibrationSet, Settings, Stage};
+use rcar_iss::quantize::{CalibrationSet, Input, Method, Pipeline, PipelineError, Pruning, Settings, Stage};
 use rcar_iss::tune::{Costs, Goal, Reporter, Search, State, TuneError, admits};
 
 use crate::quantize::{float_model, inputs};
@@ -110,7 +110,10 @@ fn a_pipeline_tells_every_step_and_what_pruning_and_quantization_cost() {
     assert!(matches!(new().calibrate(None), Err(PipelineError::NoInputs)));
     assert!(matches!(new().prune(pruning).calibrate(None), Err(PipelineError::PruningNeedsInputs)));
     let record = || written.record.clone();
-    assert!(matches!(new().reuse(record()).unwrap().calibrate(None), Err(PipelineError::CorrectionNeedsInputs)));
+    assert!(matches!(
+        new().reuse(record()).unwrap().calibrate(None),
+        Err(PipelineError::CorrectionNeedsInputs)
+    ));
     let other = Pipeline::new(&float_model(), Settings::default()).unwrap().reuse(record());
     assert!(matches!(other, Err(PipelineError::Equalized { earlier: true })));
     let wrong = Settings { skip: ["nothing".to_string()].into(), ..Settings::default() };
