@@ -68,7 +68,7 @@ class Accuracy(unittest.TestCase):
     def test_a_float_network_is_quantized_compared_and_diagnosed(self):
         samples = [{"input": digit(seed)} for seed in range(4)]
         original = rcar_iss.Model(self.FLOAT)
-        narrow, wide = (original.quantize(samples, threads=2, bits=bits) for bits in (8, 16))
+        narrow, wide = (original.quantize(samples, threads=2, bits=bits, weight_bits=bits) for bits in (8, 16))
         noise = []
         for model in (narrow, wide):
             found = model.compile(keep="all").compare(original, samples, threads=2)

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
 use std::path::Path;
 
+use prost::Message;
+
 use super::args::{CalibrationArgs, QuantizeArgs};
 use super::progress::Bars;
 use super::{Report, effect, engine, given, inputs, machines, model, places};
@@ -14,7 +16,6 @@ use crate::inputs::{Feed, NextSidecar, Samples};
 use crate::quantize::{Calibrated, CalibrationSet, Pipeline, Pruning, Record, Settings};
 use crate::report::QuantizeReport;
 use crate::tune::Costs;
-use prost::Message;
 
 /// Where a pruned network is executed.
 const DEFAULT_MACHINE: &str = "rcn-m";
