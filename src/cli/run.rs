@@ -136,7 +136,7 @@ fn declare(dir: &Path, meta: &Meta) -> Result<(), Failure> {
     places::writes_in_folder("--output", dir)?;
     dump::output_files(meta)
         .try_for_each(|(_, file)| places::writes_in_folder("--output", &dir.join(file)))?;
-    places::try_folder(dir)
+    Ok(places::try_folder(dir)?)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the throughput of many runs is measured")]

@@ -10,6 +10,7 @@ mod dump;
 mod inputs;
 mod model;
 pub mod nearest;
+mod places;
 mod quantize;
 mod trace;
 mod tune;

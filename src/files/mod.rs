@@ -2,6 +2,7 @@
 //! leaves nothing behind. What changes the file system goes through one thin layer, [`operation`], where tests make the
 //! n-th operation fail or the process end.
 
+mod account;
 mod folder;
 mod guard;
 mod identity;
@@ -9,6 +10,7 @@ pub mod operation;
 mod reader;
 mod write;
 
+pub use account::{Account, PlaceError, is_among, is_file, is_folder, is_stdout, try_folder};
 pub use folder::Folder;
 pub use guard::{Panicked, guarded, is_guarded, quiet};
 pub use identity::{Identity, resolved};
