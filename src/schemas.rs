@@ -9,7 +9,7 @@ use crate::explain::FailureReport;
 use crate::onnx::Description;
 use crate::quantize::Record;
 use crate::report::{
-    BenchReady, BenchReport, CompileReport, ComparisonReport, DequantizeReport, DiagnosisReport, Difference,
+    BenchReady, BenchReport, ComparisonReport, CompileReport, DequantizeReport, DiagnosisReport, Difference,
     EstimateReport, HostReport, ModelCheck, ProgramCheck, ProgramReport, QuantizeReport, RunReport,
     TuneReport,
 };

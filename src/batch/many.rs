@@ -11,9 +11,7 @@ use crate::host::FloatHost;
 use crate::kernels::cpu::Level;
 use crate::program::{Meta, TensorEntry};
 use crate::sim::engine::fast::Fast;
-use crate::sim::{
-    self, EngineKind, GRAIN, Loaded, Memory, Observer, RunError, RunSummary, Sees, Session,
-};
+use crate::sim::{self, EngineKind, GRAIN, Loaded, Memory, Observer, RunError, RunSummary, Sees, Session};
 use crate::trace::{TraceError, TraceWriter};
 
 /// Why not all inputs were run.

@@ -45,10 +45,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<Report, Failure> {
 }
 
 /// One line on stdout when ready; then one repetition and its milliseconds for each line on stdin.
-fn serve(
-    once: &mut dyn FnMut() -> Result<f64, Failure>,
-    [load, first]: [f64; 2],
-) -> Result<Report, Failure> {
+fn serve(once: &mut dyn FnMut() -> Result<f64, Failure>, [load, first]: [f64; 2]) -> Result<Report, Failure> {
     let mut out = std::io::stdout().lock();
     let ready = document::line(&BenchReady { load_ms: load * 1e3, first_ms: first * 1e3 });
     let mut said = out.write_all(ready.as_bytes()).and_then(|()| out.flush());

@@ -111,7 +111,9 @@ fn check_model(args: &CheckArgs) -> Result<Report, Failure> {
             text.push_str(&model::unsupported(&rows));
             text.push('\n');
         }
-        text.push_str(&readable::prose(&(report::opsets(&Opset::of(&loaded.model)) + &totals(&rows) + &hosts)));
+        text.push_str(&readable::prose(
+            &(report::opsets(&Opset::of(&loaded.model)) + &totals(&rows) + &hosts),
+        ));
         if let Some((accelerator, host)) = macs.filter(|(a, h)| a + h > 0) {
             let share = 100.0 * accelerator as f64 / (accelerator + host) as f64;
             let _ = writeln!(

@@ -51,7 +51,11 @@ pub(super) fn run(args: &CompileArgs) -> Result<Report, Failure> {
     let bytes = program.to_bytes().map_err(|e| Failure::program(&args.output, e))?;
     places::stage(&mut written, &args.output, &bytes)?;
     written.finish()?;
-    let text = if args.json { document::pretty(&CompileReport::of(program, &args.output)) } else { summary(&model, &args.output) };
+    let text = if args.json {
+        document::pretty(&CompileReport::of(program, &args.output))
+    } else {
+        summary(&model, &args.output)
+    };
     Ok(Report::fine(text))
 }
 

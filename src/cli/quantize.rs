@@ -305,8 +305,7 @@ pub(super) fn prepare(
 
 /// The statistics of an earlier run.
 fn earlier(path: &Path, settings: &Settings) -> Result<Record, Failure> {
-    let record: Record =
-        document::read(&given::read_text(path)?).map_err(|e| Failure::file(path, &e))?;
+    let record: Record = document::read(&given::read_text(path)?).map_err(|e| Failure::file(path, &e))?;
     if record.equalized != settings.equalize {
         let [was, is] = [record.equalized, settings.equalize].map(|e| if e { "with" } else { "without" });
         return Err(Failure::file(path, &format!("it was made {was} --equalize, this run is {is} it"))

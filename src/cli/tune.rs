@@ -159,7 +159,8 @@ fn measured_inputs(args: &TuneArgs, feed: &Feed) -> Result<Vec<Input>, Failure> 
     let label = |at: usize| feed.names().get(at).cloned().unwrap_or_default();
     for (at, input) in inputs.iter().enumerate() {
         let floats = input.iter().filter(|(_, t)| t.element == Element::F32);
-        let found: Vec<_> = floats.filter_map(|(n, t)| crate::report::NotFinite::among(n, &t.bytes, || label(at))).collect();
+        let found: Vec<_> =
+            floats.filter_map(|(n, t)| crate::report::NotFinite::among(n, &t.bytes, || label(at))).collect();
         finite::numbers(&found)?;
     }
     Ok(inputs)

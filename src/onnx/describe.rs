@@ -108,7 +108,12 @@ impl Description {
             ir_version: model.ir_version(),
             opsets: Opset::of(model),
             form: form(graph, &operators),
-            inputs: graph.input.iter().filter(|i| given.iter().any(|g| g == i.name())).map(declared).collect(),
+            inputs: graph
+                .input
+                .iter()
+                .filter(|i| given.iter().any(|g| g == i.name()))
+                .map(declared)
+                .collect(),
             outputs: graph.output.iter().map(declared).collect(),
             constant_bytes: constants.values().fold(0, |all: u64, c: &Constants| all.saturating_add(c.bytes)),
             operators,
@@ -218,7 +223,8 @@ fn count(
         let elements = tensor.dims.iter().fold(1_u64, |n, d| n.saturating_mul(d.unsigned_abs()));
         let entry = constants.entry(type_name(tensor.data_type()).into()).or_default();
         entry.tensors += 1;
-        entry.bytes = entry.bytes.saturating_add(elements.saturating_mul(bits(tensor.data_type())).div_ceil(8));
+        entry.bytes =
+            entry.bytes.saturating_add(elements.saturating_mul(bits(tensor.data_type())).div_ceil(8));
     };
     graph.initializer.iter().for_each(&mut constant);
     for node in &graph.node {

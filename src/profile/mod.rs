@@ -359,7 +359,10 @@ fn row(
         intensity: (traffic > 0).then(|| layer.macs as f64 / traffic as f64),
         tops: if layer.host { 0.0 } else { tops(layer.macs, cycles, machine) },
         bound,
-        alone: work.mac_cycles.max(work.vec_cycles).max(work.dram_bytes.div_ceil(machine.dram.bytes_per_cycle.into())),
+        alone: work
+            .mac_cycles
+            .max(work.vec_cycles)
+            .max(work.dram_bytes.div_ceil(machine.dram.bytes_per_cycle.into())),
         work,
         executed_macs: if layer.host { 0 } else { layer.macs },
         instructions: 0,

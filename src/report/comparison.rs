@@ -158,11 +158,7 @@ fn text(report: &ComparisonReport) -> String {
         c.inputs,
         if c.inputs == 1 { "input" } else { "inputs" }
     );
-    let _ = writeln!(
-        text,
-        "reference: {}; library: {}",
-        report.reference, c.reference_library
-    );
+    let _ = writeln!(text, "reference: {}; library: {}", report.reference, c.reference_library);
     for l in c.layers.iter().filter(|l| l.output) {
         let _ = writeln!(
             text,

@@ -178,9 +178,10 @@ fn side_by_side(profiles: &[Profile]) -> String {
     let rows = profiles.first().map_or(&[][..], |p| &p.layers).iter().enumerate().map(|(i, l)| {
         let mut row = vec![i.to_string(), l.name.clone(), l.kind.clone()];
         for p in profiles {
-            let [cycles, bound] = p.layers.get(i).map_or_else(Default::default, |l| {
-                [readable::grouped(l.cycles), l.bound.name().to_string()]
-            });
+            let [cycles, bound] = p
+                .layers
+                .get(i)
+                .map_or_else(Default::default, |l| [readable::grouped(l.cycles), l.bound.name().to_string()]);
             row.extend([cycles, bound]);
         }
         row

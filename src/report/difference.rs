@@ -236,8 +236,7 @@ impl Difference {
         );
         if let (Some(instructions), Some(constants)) = (self.same_instructions, self.same_constants) {
             let same = |same: bool| if same { "the same" } else { "different" };
-            let _ =
-                writeln!(text, "instructions: {}, constants: {}", same(instructions), same(constants));
+            let _ = writeln!(text, "instructions: {}, constants: {}", same(instructions), same(constants));
         }
         match (self.values, &self.first_difference) {
             (Values::None, _) => {}

@@ -1,8 +1,8 @@
 //! What there is to say of results: each as a type with a JSON form (see [`document`](crate::document)) and a text that people
 //! read. The command line prints both, other programs may. A comparison has a [page](html), too.
 
-pub mod classes;
 mod bench;
+pub mod classes;
 mod comparison;
 mod cycles;
 mod diagnosis;
@@ -29,8 +29,6 @@ pub use program::{ProgramReport, Tables};
 pub use quantization::{
     PruneReport, PrunedWeights, QuantizeReport, RaisedItem, RemovedNode, TuneFiles, TuneReport,
 };
-pub use run::{
-    HostLayer, RunDetails, RunInput, RunLayer, RunOutput, RunReport, RunRow, RunWritten, Shaped,
-};
+pub use run::{HostLayer, RunDetails, RunInput, RunLayer, RunOutput, RunReport, RunRow, RunWritten, Shaped};
 pub use support::{CheckedNode, CheckedStatus, MacsByPlace, ModelCheck, OpsetRange, ProgramCheck};
 pub use written::{CompileReport, DequantizeReport, WrittenTensor};

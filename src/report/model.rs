@@ -25,8 +25,11 @@ pub fn description(model: &Description) -> String {
     let mut operators: Vec<(&String, &usize)> = model.operators.iter().collect();
     operators.sort_by_key(|(_, n)| Reverse(**n));
     let listed: Vec<String> = operators.into_iter().map(|(op, n)| format!("{n} {op}")).collect();
-    let types: Vec<String> =
-        model.constants.iter().map(|(t, c)| format!("{} {t} {}", c.tensors, readable::bytes(c.bytes))).collect();
+    let types: Vec<String> = model
+        .constants
+        .iter()
+        .map(|(t, c)| format!("{} {t} {}", c.tensors, readable::bytes(c.bytes)))
+        .collect();
     let mut rows = vec![
         ("model", model.model.clone()),
         ("producer", producer.trim().to_string()),

@@ -366,7 +366,8 @@ impl RunReport {
         );
         let busy =
             |cycles: u64| if self.cycles == 0 { 0.0 } else { 100.0 * cycles as f64 / self.cycles as f64 };
-        let parts = self.units.iter().map(|(q, u)| format!("{} {:.1}%", unit(q), busy(u.causes[Cause::Busy])));
+        let parts =
+            self.units.iter().map(|(q, u)| format!("{} {:.1}%", unit(q), busy(u.causes[Cause::Busy])));
         let _ = writeln!(text, "busy: {}", parts.collect::<Vec<_>>().join(", "));
         text.push_str(scaling([self.clock_mhz]));
         text

@@ -59,8 +59,7 @@ fn least_cycles_are_a_lower_bound() {
                 let (on, least, total) = (&p["machine"], number("least"), number("cycles"));
                 assert!(0 < least && least <= total, "{name} on {on} {more:?}: {least} of {total}");
                 let layers = p["layers"].as_array().unwrap();
-                let work =
-                    |of: &str| layers.iter().map(|l| l["work"][of].as_u64().unwrap()).sum::<u64>();
+                let work = |of: &str| layers.iter().map(|l| l["work"][of].as_u64().unwrap()).sum::<u64>();
                 let channel = work("dram_bytes").div_ceil(number("dram_bytes_per_cycle"));
                 let most = work("mac_cycles").max(work("vec_cycles")).max(channel);
                 assert_eq!(least, most, "{name} on {on}");

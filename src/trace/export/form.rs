@@ -106,12 +106,7 @@ impl<'a> TraceRecord<'a> {
             ranges: e
                 .ranges
                 .iter()
-                .map(|x| RangeRecord {
-                    space: x.space.name(),
-                    start: x.start,
-                    end: x.end,
-                    writes: x.writes,
-                })
+                .map(|x| RangeRecord { space: x.space.name(), start: x.start, end: x.end, writes: x.writes })
                 .collect(),
             wrote: WroteBytes::of(e),
             macs: e.macs,
