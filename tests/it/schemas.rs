@@ -170,8 +170,8 @@ fn every_command_prints_what_its_schema_says() {
     let lines = String::from_utf8(run("trace a.trace --format json").stdout).unwrap();
     let (head, records) = lines.split_once('\n').unwrap();
     schemas.document("trace", head, "the head of a trace");
-    assert!(records.lines().count() > 1000);
-    for record in records.lines().step_by(7) {
+    assert!(records.lines().count() > 100);
+    for record in records.lines().step_by(3) {
         schemas.valid("trace-record", &serde_json::from_str(record).unwrap(), "a record");
     }
     // Nothing is left that no document was compared with.
