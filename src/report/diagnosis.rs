@@ -34,7 +34,7 @@ pub struct DiagnosisReport {
     pub reference: String,
     /// What computed them.
     pub reference_library: String,
-    /// Sentences about what is no number.
+    /// Sentences about what is no number, on either side.
     #[serde(skip)]
     not_finite: String,
 }

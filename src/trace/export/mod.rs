@@ -6,9 +6,9 @@ mod konata;
 mod perfetto;
 mod table;
 
-pub use form::{ExecutedRecord, PerfettoTrace, RangeRecord, TraceHead, TraceRecord, WroteBytes};
-
 use std::io::Write;
+
+pub use form::{ExecutedRecord, PerfettoTrace, RangeRecord, TraceHead, TraceRecord, WroteBytes};
 
 use super::{Filter, TraceError, TraceReader};
 
