@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub(super) use crate::files::{is_among, is_file, is_folder, is_stdout, try_folder};
+pub(super) use crate::files::{is_stdout, needs_file, needs_folder, needs_regular, try_folder};
 
 use crate::explain::{Failure, INPUT};
 use crate::files::{self, Account, Batch};

@@ -22,7 +22,7 @@ const DEFAULT_MACHINE: &str = "rcn-m";
 
 pub(super) fn run(args: &QuantizeArgs) -> Result<Report, Failure> {
     let calibration = args.output.with_extension("calibration.json");
-    places::is_among("--output", &args.output)?;
+    places::needs_regular("--output", &args.output)?;
     places::writes("--output", &args.output)?;
     places::writes("the calibration", &calibration)?;
     let settings = all_settings(args)?;

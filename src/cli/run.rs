@@ -29,7 +29,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
         dump::check_target(dir)?;
     }
     if let Some(path) = &args.trace {
-        places::is_file("--trace", path)?;
+        places::needs_file("--trace", path)?;
         places::writes("--trace", path)?;
     }
     let (mut program, machine) = source::executed(&args.file, &args.model)?;
@@ -127,7 +127,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
 
 /// Declares the files of the outputs, and tries whether they can be written.
 fn declare(dir: &Path, meta: &Meta) -> Result<(), Failure> {
-    places::is_folder("--output", dir)?;
+    places::needs_folder("--output", dir)?;
     if Dump::is_dump(dir) {
         return Err(Failure::usage(format!("--output {}", dir.display()))
             .why(&"the folder holds a dump, whose files would not be what it says any more")

@@ -64,7 +64,7 @@ pub(super) fn run(args: &TuneArgs) -> Result<Report, Failure> {
 /// Declares all files, that of the measurements too.
 fn declare(files: &TuneFiles, kept: &Path) -> Result<(), Failure> {
     let TuneFiles { model, program, plot, recipe, calibration } = files;
-    places::is_among("--output", model)?;
+    places::needs_regular("--output", model)?;
     places::writes("--output", model)?;
     let beside: [&PathBuf; 4] = [program, plot, recipe, calibration];
     beside.into_iter().try_for_each(|path| places::writes("beside it:", path))?;

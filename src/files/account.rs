@@ -161,7 +161,7 @@ impl Account {
     /// # Errors
     /// Something in it is an input, it is an output itself, or nothing can be written where it lies.
     pub fn replaces(&mut self, option: &str, path: &Path) -> Result<(), PlaceError> {
-        is_folder(option, path)?;
+        needs_folder(option, path)?;
         let place = resolved(path);
         if std::env::current_dir().is_ok_and(|here| here.starts_with(&place)) {
             return Err(PlaceError::Current { option: option.into(), path: path.into() });
@@ -248,7 +248,7 @@ fn same(option: &str, other: &str, names: String) -> PlaceError {
 ///
 /// # Errors
 /// It is `-`.
-pub fn is_folder(option: &str, path: &Path) -> Result<(), PlaceError> {
+pub fn needs_folder(option: &str, path: &Path) -> Result<(), PlaceError> {
     if is_stdout(path) {
         return Err(PlaceError::Stdout { option: option.into(), needed: "folder" });
     }
@@ -259,7 +259,7 @@ pub fn is_folder(option: &str, path: &Path) -> Result<(), PlaceError> {
 ///
 /// # Errors
 /// It is `-`.
-pub fn is_file(option: &str, path: &Path) -> Result<(), PlaceError> {
+pub fn needs_file(option: &str, path: &Path) -> Result<(), PlaceError> {
     if is_stdout(path) {
         return Err(PlaceError::Stdout { option: option.into(), needed: "file" });
     }
@@ -270,8 +270,8 @@ pub fn is_file(option: &str, path: &Path) -> Result<(), PlaceError> {
 ///
 /// # Errors
 /// It is `-`, a device or a pipe.
-pub fn is_among(option: &str, path: &Path) -> Result<(), PlaceError> {
-    is_file(option, path)?;
+pub fn needs_regular(option: &str, path: &Path) -> Result<(), PlaceError> {
+    needs_file(option, path)?;
     if path.exists() && !path.is_file() && !path.is_dir() {
         return Err(PlaceError::Irregular { option: option.into(), path: path.into() });
     }

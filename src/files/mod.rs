@@ -10,7 +10,7 @@ pub mod operation;
 mod reader;
 mod write;
 
-pub use account::{Account, PlaceError, is_among, is_file, is_folder, is_stdout, try_folder};
+pub use account::{Account, PlaceError, is_stdout, needs_file, needs_folder, needs_regular, try_folder};
 pub use folder::Folder;
 pub use guard::{Panicked, guarded, is_guarded, quiet};
 pub use identity::{Identity, resolved};

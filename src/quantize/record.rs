@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::parameters::Parameters;
 use super::places::Places;
 use super::statistics::Statistics;
-use crate::document::Kind;
+use crate::document::{self, DocumentError, Kind};
 use crate::graph::DType;
 use crate::program::Preprocess;
 
@@ -145,17 +145,15 @@ impl Record {
     #[must_use]
     pub fn to_json(&self) -> String {
         // Names and numbers always have a JSON form.
-        let mut text = serde_json::to_string(self).unwrap_or_default();
-        text.push('\n');
-        text
+        document::line(self)
     }
 
     /// Reads what [`Record::to_json`] wrote.
     ///
     /// # Errors
     /// It is no such text.
-    pub fn from_json(text: &str) -> Result<Record, serde_json::Error> {
-        serde_json::from_str(text)
+    pub fn from_json(text: &str) -> Result<Record, DocumentError> {
+        document::read(text)
     }
 
     /// The statistics by tensor, to choose parameters again.

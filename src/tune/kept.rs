@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::state::State;
+use crate::document;
 use crate::files::{self, FileError};
 
 /// What the search reports while it works, and where it keeps what it measured.
@@ -34,7 +35,10 @@ impl Kept {
     /// What an earlier run left; nothing if that cannot be read.
     #[must_use]
     pub fn read(&self) -> State {
-        files::read_regular(&self.path).ok().and_then(|t| serde_json::from_slice(&t).ok()).unwrap_or_default()
+        files::read_regular(&self.path)
+            .ok()
+            .and_then(|bytes| document::read(&String::from_utf8(bytes).ok()?).ok())
+            .unwrap_or_default()
     }
 
     /// Writes what is known now.
@@ -43,7 +47,7 @@ impl Kept {
     /// The file cannot be written.
     pub fn write(&self, state: &State) -> Result<(), FileError> {
         // Strings and numbers always have a JSON form.
-        let text = serde_json::to_string_pretty(state).unwrap_or_default();
+        let text = document::pretty(state);
         files::replace(&self.path, text.as_bytes())
     }
 }

@@ -132,7 +132,7 @@ const LINES: &[(&str, i32, &str)] = &[
     ("diagnose model.onnx --reference float.onnx --input seven.png --json", 0, "diagnose"),
     ("dequantize layers -o real --json", 0, "dequantize"),
     ("quantize float.onnx --calib seven.png -o q.onnx --json --prune 0.5", 0, "quantize"),
-    ("tune float.onnx --calib seven.png -o t.onnx --samples 1 --json", 0, "tune"),
+    ("tune float.onnx --calib seven.png -o t.onnx --input-limit 1 --json", 0, "tune"),
 ];
 
 #[test]
