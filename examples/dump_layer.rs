@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example dump_layer -- programs/digit_cnn/model.onnx input.npy TENSOR out.npy`
 
+#![allow(clippy::print_stdout, reason = "an example prints")]
+
 use std::path::Path;
 
 use rcar_iss::options::{Compile, Import, Limits};

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example mac_instructions -- programs/digit_cnn/model.onnx`
 
+#![allow(clippy::print_stdout, reason = "an example prints")]
+
 use rcar_iss::observe::{Memory, Observer, Queue, QueueOp, Sees};
 use rcar_iss::options::{Compile, Import, Limits};
 use rcar_iss::{Loaded, Machine, Model, Tensor};

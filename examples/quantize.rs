@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example quantize -- programs/digit_cnn/float.onnx CALIBRATION_FOLDER out.onnx`
 
+#![allow(clippy::print_stdout, reason = "an example prints")]
+
 use rcar_iss::accuracy::{Settings, compare};
 use rcar_iss::data::Pictures;
 use rcar_iss::options::{Compile, Import, Limits};

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example run -- programs/digit_cnn/model.onnx`
 
+#![allow(clippy::print_stdout, reason = "an example prints")]
+
 use rcar_iss::options::{Compile, Import, Limits};
 use rcar_iss::{Machine, Model, Tensor};
 

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example two_machines -- programs/digit_cnn/model.onnx rcn-s rcn-l`
 
+#![allow(clippy::print_stdout, reason = "an example prints")]
+
 use rcar_iss::options::{Compile, Import, Limits};
 use rcar_iss::{Machine, Model};
 

@@ -121,7 +121,7 @@ pub enum Load {
         path: PathBuf,
         /// What is wrong.
         #[source]
-        kind: sim::LoadError,
+        kind: Box<sim::LoadError>,
     },
 }
 
@@ -153,7 +153,7 @@ pub enum Quantize {
 pub enum Compare {
     /// The models are not of one network, or cannot be run on the samples.
     #[error(transparent)]
-    Compare(#[from] analysis::CompareError),
+    Compare(Box<analysis::CompareError>),
     /// The quantized model cannot be imported.
     #[error(transparent)]
     Import(#[from] Import),
@@ -185,7 +185,7 @@ impl ProgramFile {
 
 impl Load {
     pub(super) fn of(path: &Path) -> impl Fn(sim::LoadError) -> Load {
-        move |kind| Load::Program { path: path.to_path_buf(), kind }
+        move |kind| Load::Program { path: path.to_path_buf(), kind: Box::new(kind) }
     }
 }
 
@@ -250,10 +250,16 @@ impl From<Quantize> for Failure {
     }
 }
 
+impl From<analysis::CompareError> for Compare {
+    fn from(error: analysis::CompareError) -> Compare {
+        Compare::Compare(Box::new(error))
+    }
+}
+
 impl From<Compare> for Failure {
     fn from(error: Compare) -> Failure {
         match error {
-            Compare::Compare(error) => error.into(),
+            Compare::Compare(error) => (*error).into(),
             Compare::Import(error) => error.into(),
             Compare::Compile(error) => error.into(),
             Compare::Load(error) => error.into(),

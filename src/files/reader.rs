@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(twin.read_text(&path).unwrap(), "text");
         assert_eq!(twin.read_regular(&path).unwrap(), b"text");
         assert_eq!(reader.head(&path, 2).unwrap(), b"te");
-        assert_eq!(reader.take_noted(), [path.clone()]);
+        assert_eq!(reader.take_noted(), std::slice::from_ref(&path));
         assert!(reader.take_noted().is_empty() && twin.take_noted().is_empty());
         std::fs::remove_file(&path).unwrap();
         assert!(reader.read(&path).is_err());
