@@ -7,7 +7,8 @@
 >>> outputs = program.session().run({"input": numpy.zeros((1, 1, 28, 28), numpy.float32)})
 >>> outputs["output"].shape
 (1, 10)
->>> program.cycles == sum(layer.cycles for layer in program.layers) + sum(program.profile()["outside"])
+>>> profile = program.profile()
+>>> program.cycles == sum(layer.cycles for layer in program.layers) + profile["prologue"] + profile["epilogue"]
 True
 """
 
