@@ -355,9 +355,9 @@ pub(super) struct CheckArgs {
 pub(super) struct CompileArgs {
     /// Quantized ONNX model (QDQ or QOperator form)
     pub(super) model_file: PathBuf,
-    /// Program file to write
+    /// Program file to write; needed but for `--emit-tiles after:list`
     #[arg(short, long, value_name = "P.rcn")]
-    pub(super) output: PathBuf,
+    pub(super) output: Option<PathBuf>,
     #[command(flatten)]
     pub(super) model: ModelArgs,
     /// Also write the program as commented assembly text

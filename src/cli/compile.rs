@@ -18,7 +18,11 @@ pub(super) fn run(args: &CompileArgs) -> Result<Report, Failure> {
         Some(Tiles::After(passes, path)) => Some((passes, path)),
         None => None,
     };
-    places::writes("--output", &args.output)?;
+    let Some(output) = &args.output else {
+        return Err(Failure::usage("--output is missing")
+            .help("say with -o P.rcn where the program is to be written"));
+    };
+    places::writes("--output", output)?;
     let emitted = [
         ("--emit-graph", args.emit_graph.as_deref()),
         ("--emit-tiles", tiles.as_ref().map(|(_, path)| path.as_path())),
@@ -45,9 +49,9 @@ pub(super) fn run(args: &CompileArgs) -> Result<Report, Failure> {
         let text = crate::program::text::disassemble_with_comments(program, &model.compiled.comments);
         places::stage(&mut written, path, text.as_bytes())?;
     }
-    let bytes = program.to_bytes().map_err(|e| Failure::program(&args.output, e))?;
-    places::stage(&mut written, &args.output, &bytes)?;
+    let bytes = program.to_bytes().map_err(|e| Failure::program(output, e))?;
+    places::stage(&mut written, output, &bytes)?;
     written.finish()?;
-    let done = CompileReport::new(&args.output, &model.imported.graph, program);
+    let done = CompileReport::new(output, &model.imported.graph, program);
     Ok(Report::fine(if args.json { document::pretty(&done) } else { done.text() }))
 }

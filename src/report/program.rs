@@ -15,6 +15,8 @@ use crate::readable;
 /// What a program file holds.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ProgramReport {
+    /// Machine that it is for.
+    pub machine: String,
     /// Instruction words.
     pub instructions: usize,
     /// Bytes of the constant segment.
@@ -72,6 +74,7 @@ impl ProgramReport {
         };
         let (widths, wrong_widths) = known.unzip();
         ProgramReport {
+            machine: meta.machine.name.clone(),
             instructions: program.code.len(),
             constant_bytes: program.constants.len(),
             host_model_bytes: program.host_models.iter().map(|m| m.len()).collect(),
