@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::onnx::proto::GraphProto;
 use crate::program::{Layer, Meta, Role, TensorEntry};
@@ -44,6 +44,21 @@ pub enum MapError {
         /// What the reference has.
         known: Vec<String>,
     },
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Map {
+    tensors: BTreeMap<String, String>,
+}
+
+/// Reads a map: in TOML, a table `[tensors]` from tensors, layers or ONNX nodes of a program to tensors or nodes of a
+/// reference.
+///
+/// # Errors
+/// It is no TOML, or holds something else.
+pub fn map_from_toml(text: &str) -> Result<BTreeMap<String, String>, toml::de::Error> {
+    toml::from_str(text).map(|map: Map| map.tensors)
 }
 
 /// The names that a reference offers.

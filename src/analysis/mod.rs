@@ -31,7 +31,7 @@ pub use diagnosis::{
 pub use errors::{Errors, NAN_DB, NO_NOISE_DB, PERFECT_STEPS, Sums, decibels};
 pub use format::{Format, RangeSums, RangeUse};
 pub use layout::{Axes, RefLayout, arrange, axes};
-pub use matching::{MapError, Matching, Offer, Unmatched, float_name};
+pub use matching::{MapError, Matching, Offer, Unmatched, float_name, map_from_toml};
 pub use picture::{BINS, Element, Histogram, Picture};
 pub use reference::{Bound, Misfit, Reference, ReferenceError, Values};
 pub use verdict::{Cause, TensorTrial, Thresholds, WeightTrial, judge_tensor, judge_weights};

@@ -75,6 +75,21 @@ pub enum Place {
 }
 
 impl Reference {
+    /// Whether a reference at this path is arrays in files, and no float network.
+    #[must_use]
+    pub fn is_files(path: &Path) -> bool {
+        path.is_dir() || path.extension().is_some_and(|e| e == "npz")
+    }
+
+    /// The files that a reference at this path may be read from: the path itself, of a folder the arrays in it and in folders
+    /// in it, with what stands beside them.
+    #[must_use]
+    pub fn reads(path: &Path) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        reads(path, 2, &mut found);
+        found
+    }
+
     /// Finds `.npy` and `.npz` files in a folder, or the arrays of one archive. Folders inside it are one input each,
     /// in the order of their names.
     ///
@@ -202,6 +217,23 @@ fn renamed(meta: &Meta, inputs: &[String]) -> Result<BTreeMap<String, String>, R
         }
     }
     Ok(inputs.iter().map(|n| (n.clone(), n.clone())).collect())
+}
+
+fn reads(path: &Path, depth: usize, found: &mut Vec<PathBuf>) {
+    if !path.is_dir() {
+        found.push(path.into());
+        return;
+    }
+    // What cannot be listed is reported where it is read.
+    for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
+        let inside = entry.path();
+        let array = inside.extension().is_some_and(|e| e == "npy" || e == "npz" || e == "json");
+        if depth > 1 && inside.is_dir() {
+            reads(&inside, depth - 1, found);
+        } else if array {
+            found.push(inside);
+        }
+    }
 }
 
 fn listed(dir: &Path) -> Result<Vec<PathBuf>, ReferenceError> {

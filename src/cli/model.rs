@@ -49,27 +49,13 @@ pub(super) fn import_options(args: &ModelArgs) -> Result<ImportOptions, Failure>
 
 /// Import options that give open extents.
 pub(super) fn graph_options(args: &ShapeArgs) -> Result<ImportOptions, Failure> {
-    let mut shapes = BTreeMap::new();
+    let (mut shapes, mut symbols) = (BTreeMap::new(), BTreeMap::new());
     for option in &args.shape {
-        let parsed = option.rsplit_once('=').and_then(|(name, dims)| {
-            let dims: Option<Vec<usize>> = dims.split(['x', ',']).map(|d| d.trim().parse().ok()).collect();
-            Some((name.to_string(), dims?))
-        });
-        let Some((name, dims)) = parsed else {
-            return Err(Failure::usage(format!("--shape {option}")).help("write NAME=1x3x224x224"));
-        };
-        if dims.contains(&0) {
-            return Err(effect::wrong("--shape", option, "an extent is at least 1"));
-        }
+        let (name, dims) = onnx::given_shape(option)?;
         effect::once(&mut shapes, "--shape", name, dims)?;
     }
-    let mut symbols = BTreeMap::new();
     for option in &args.dim {
-        let parsed =
-            option.rsplit_once('=').and_then(|(name, n)| Some((name.to_string(), n.trim().parse().ok()?)));
-        let Some((name, extent)) = parsed.filter(|(_, n)| *n > 0) else {
-            return Err(Failure::usage(format!("--dim {option}")).help("write NAME=NUMBER, like height=320"));
-        };
+        let (name, extent) = onnx::given_extent(option)?;
         effect::once(&mut symbols, "--dim", name, extent)?;
     }
     Ok(ImportOptions { shapes, symbols, ..ImportOptions::default() })

@@ -1,13 +1,11 @@
 //! `--reference`, `--map` and `--reference-layout`: float references for compare and diagnose.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-use serde::Deserialize;
+use std::path::PathBuf;
 
 use super::args::{EngineArgs, LayoutArg, ReferenceArgs};
 use super::{effect, engine, given, model, places};
-use crate::analysis::{Bound, CompareError, Matching, RefLayout, Reference};
+use crate::analysis::{Bound, CompareError, Matching, RefLayout, Reference, map_from_toml};
 use crate::explain::Failure;
 use crate::program::Meta;
 
@@ -19,17 +17,11 @@ pub(super) struct Given {
     layout: RefLayout,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Map {
-    tensors: BTreeMap<String, String>,
-}
-
 /// Reads the reference of a program's tensors.
 pub(super) fn given(args: &ReferenceArgs, by: &EngineArgs, meta: &Meta) -> Result<Given, Failure> {
     let path = args.reference.as_path();
-    let files = path.is_dir() || path.extension().is_some_and(|e| e == "npz");
-    reads_arrays(path, 2)?;
+    let files = Reference::is_files(path);
+    Reference::reads(path).iter().try_for_each(|file| places::reads(file))?;
     effect::reference(args, files)?;
     if files && meta.hosts.is_empty() {
         effect::engine(by, "the reference is read from files; no float network is run")?;
@@ -40,7 +32,12 @@ pub(super) fn given(args: &ReferenceArgs, by: &EngineArgs, meta: &Meta) -> Resul
         let engine = engine::chosen(by.wanted())?;
         Reference::Network { model: Box::new(model::load(path)?), engine }
     };
-    let map = args.map.as_deref().map_or(Ok(BTreeMap::new()), map)?;
+    let map = match &args.map {
+        Some(path) => map_from_toml(&given::read_text(path)?).map_err(|e| {
+            Failure::file(path, &e).help("write [tensors], then lines like \"conv1\" = \"model/conv1/Relu\"")
+        })?,
+        None => BTreeMap::new(),
+    };
     let layout = match args.reference_layout {
         None | Some(LayoutArg::Auto) => RefLayout::Auto,
         Some(LayoutArg::Nchw) => RefLayout::Nchw,
@@ -62,28 +59,4 @@ impl Given {
         }
         Ok(bound)
     }
-}
-
-/// Declares the arrays of a reference, of a folder those in it and in folders in it.
-fn reads_arrays(path: &Path, depth: usize) -> Result<(), Failure> {
-    if !path.is_dir() {
-        return places::reads(path);
-    }
-    // What cannot be listed is reported where it is read.
-    for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
-        let inside = entry.path();
-        let array = inside.extension().is_some_and(|e| e == "npy" || e == "npz" || e == "json");
-        if array || depth > 1 && inside.is_dir() {
-            reads_arrays(&inside, depth - 1)?;
-        }
-    }
-    Ok(())
-}
-
-fn map(path: &Path) -> Result<BTreeMap<String, String>, Failure> {
-    let text = given::read_text(path)?;
-    let map: Map = toml::from_str(&text).map_err(|e| {
-        Failure::file(path, &e).help("write [tensors], then lines like \"conv1\" = \"model/conv1/Relu\"")
-    })?;
-    Ok(map.tensors)
 }

@@ -21,7 +21,7 @@ pub(super) fn run(args: &TuneArgs) -> Result<Report, Failure> {
     let (files, kept) = (TuneFiles::beside(&args.output), args.output.with_extension("tune.json"));
     declare(&files, &kept)?;
     let machine = machines::named(&args.machine)?;
-    let max_cycles = args.max_cycles.as_deref().map(percent).transpose()?;
+    let max_cycles = args.max_cycles.as_deref().map(tune::more_cycles).transpose()?;
     check(args)?;
     let settings = command::settings(&args.how)?;
     tune::admits(&settings).map_err(refused)?;
@@ -81,20 +81,6 @@ fn check(args: &TuneArgs) -> Result<(), Failure> {
         return Err(effect::wrong("--target-sqnr", &db, "it must be a number of decibels"));
     }
     Ok(())
-}
-
-/// `+20%` → 0.2; either sign may be left out.
-fn percent(text: &str) -> Result<f64, Failure> {
-    let number = text.strip_prefix('+').unwrap_or(text);
-    let number = number.strip_suffix('%').unwrap_or(number);
-    match number.parse::<f64>() {
-        // Rust reads a plus sign of its own.
-        Ok(p) if p >= 0.0 && p.is_finite() && !number.starts_with('+') => Ok(p / 100.0),
-        _ => {
-            Err(Failure::usage(format!("--max-cycles {text}"))
-                .help("write how many more are allowed, like +20%"))
-        }
-    }
 }
 
 /// Inputs on which models are measured when nobody says how many.
@@ -171,19 +157,4 @@ fn write(
     batch.file(&files.plot, plot.as_bytes())?;
     prepared.sidecar.after(&mut batch)?;
     Ok(batch.finish()?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_share_of_cycles_has_one_sign_of_each_kind() {
-        for text in ["+20%", "20%", "+20", "20"] {
-            assert_eq!(percent(text).unwrap(), 0.2, "{text}");
-        }
-        for text in ["++20%", "+20%%", "-20%", "%", "+", "", "+inf%", "+nan", "2 0%"] {
-            assert!(percent(text).is_err(), "{text}");
-        }
-    }
 }

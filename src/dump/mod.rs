@@ -4,6 +4,7 @@
 //! renames; the dumps of several inputs appear together ([`DumpStack`]). A folder that is there already is replaced only if
 //! it is empty, or holds earlier dumps and nothing else.
 
+mod dequantizer;
 mod manifest;
 mod outputs;
 mod reader;
@@ -11,11 +12,11 @@ mod real;
 mod values;
 mod writer;
 
+pub use dequantizer::{DequantizeError, Dequantizer, Like, RealForm};
 pub use manifest::{Manifest, ManifestEntry};
 pub use outputs::{output_files, write_outputs};
 pub use reader::Dump;
 pub use real::dequantize;
-pub(crate) use values::stem;
 pub use values::{NoValues, Values, tensor_of_stem};
 pub use writer::{DumpStack, DumpWriter, check_target, file_names};
 

@@ -153,7 +153,7 @@ pub fn tensor_of_stem(meta: &Meta, stem: &str) -> Option<TensorEntry> {
 }
 
 /// The name of a file without extension.
-pub(crate) fn stem(path: &Path) -> String {
+pub(super) fn stem(path: &Path) -> String {
     path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned())
 }
 

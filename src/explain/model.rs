@@ -7,7 +7,7 @@ use crate::compiler::{CompileError, PreprocessError};
 use crate::float::{FindError, Library, RuntimeError, VARIABLE, library_name};
 use crate::host::HostError;
 use crate::onnx::proto::GraphProto;
-use crate::onnx::{self, ExtentError, ImportError};
+use crate::onnx::{self, ExtentError, GivenError, ImportError};
 use crate::profile::ExpectError;
 use crate::program::text::AsmErrors;
 use crate::program::{HostEntry, TargetError};
@@ -32,6 +32,22 @@ impl From<ExtentError> for Failure {
             ExtentError::Given { name } => idle(format!("--dim {name}=…"))
                 .why(&"--shape gives all inputs that have this extent")
                 .help("leave it out"),
+        }
+    }
+}
+
+impl From<GivenError> for Failure {
+    fn from(error: GivenError) -> Failure {
+        match error {
+            GivenError::NoShape { text } => {
+                Failure::usage(format!("--shape {text}")).help("write NAME=1x3x224x224")
+            }
+            GivenError::Nothing { text } => {
+                Failure::usage(format!("--shape {text}")).why(&"an extent is at least 1")
+            }
+            GivenError::NoExtent { text } => {
+                Failure::usage(format!("--dim {text}")).help("write NAME=NUMBER, like height=320")
+            }
         }
     }
 }

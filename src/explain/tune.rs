@@ -3,7 +3,14 @@
 use std::path::Path;
 
 use super::{Failure, INPUT, UNSUPPORTED};
-use crate::tune::TuneError;
+use crate::tune::{MoreCyclesError, TuneError};
+
+impl From<MoreCyclesError> for Failure {
+    fn from(error: MoreCyclesError) -> Failure {
+        Failure::usage(format!("--max-cycles {}", error.text))
+            .help("write how many more are allowed, like +20%")
+    }
+}
 
 impl Failure {
     /// The model at `path` cannot be tuned.

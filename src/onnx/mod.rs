@@ -8,6 +8,7 @@
 mod constant;
 mod describe;
 mod extents;
+mod given;
 pub mod import;
 pub mod load;
 mod names;
@@ -22,6 +23,7 @@ mod steps;
 pub(crate) use constant::{Constant, Data};
 pub use describe::{Constants, Declared, Description, Form, Opset};
 pub use extents::{ExtentError, check_extents};
+pub use given::{GivenError, given_extent, given_shape};
 pub use import::{ImportError, ImportOptions, Imported, NodeRow, NodeStatus, Observe, import, operators};
 pub(crate) use import::{defect, role};
 pub use load::{LoadError, LoadedModel};

@@ -1,0 +1,38 @@
+//! How many more cycles are allowed, as text.
+
+/// A text that does not say how many more cycles are allowed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} does not say how many more cycles are allowed, like +20%")]
+pub struct MoreCyclesError {
+    /// As given.
+    pub text: String,
+}
+
+/// `+20%` → 0.2, as [`Search::max_cycles`](super::Search::max_cycles) takes it; either sign may be left out.
+///
+/// # Errors
+/// It is no such share.
+pub fn more_cycles(text: &str) -> Result<f64, MoreCyclesError> {
+    let number = text.strip_prefix('+').unwrap_or(text);
+    let number = number.strip_suffix('%').unwrap_or(number);
+    match number.parse::<f64>() {
+        // Rust reads a plus sign of its own.
+        Ok(p) if p >= 0.0 && p.is_finite() && !number.starts_with('+') => Ok(p / 100.0),
+        _ => Err(MoreCyclesError { text: text.into() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_of_cycles_has_one_sign_of_each_kind() {
+        for text in ["+20%", "20%", "+20", "20"] {
+            assert_eq!(more_cycles(text).unwrap(), 0.2, "{text}");
+        }
+        for text in ["++20%", "+20%%", "-20%", "%", "+", "", "+inf%", "+nan", "2 0%"] {
+            assert!(more_cycles(text).is_err(), "{text}");
+        }
+    }
+}
