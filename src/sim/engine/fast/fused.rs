@@ -3,6 +3,7 @@
 use super::multipliers::multipliers;
 use crate::isa::{EType, QuantDesc, Space, TensorDesc};
 use crate::kernels::epilogue::{Bounds, Epilogue, Guard, Scale};
+#[cfg(target_arch = "x86_64")]
 use crate::sim::access::padded_dims;
 use crate::sim::memory::Memory;
 

@@ -191,7 +191,7 @@ impl DenseWeights {
         pruned: Option<&Pruned>,
     ) -> Option<()> {
         let of = (*d, pruned.copied());
-        if self.of == Some(of) {
+        if self.are(d, of.1) {
             return Some(());
         }
         self.of = None;
