@@ -25,6 +25,7 @@
 
 mod analysis;
 mod batch;
+#[cfg(feature = "cli")]
 mod cli;
 mod compiler;
 mod document;
@@ -122,10 +123,15 @@ pub mod internals {
         };
     }
 
+    /// The command line.
+    #[cfg(feature = "cli")]
+    pub mod cli {
+        pub use crate::cli::*;
+    }
+
     all!(
         analysis,
         batch,
-        cli,
         compiler,
         document,
         dtype,
