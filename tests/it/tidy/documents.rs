@@ -97,6 +97,49 @@ fn links_of_documents_lead_somewhere() {
     none("links lead nowhere", &wrong);
 }
 
+/// The places of a worked change where lines are kept or taken away, with the file that they are in.
+fn hunks(text: &str) -> Vec<(usize, String, Vec<&str>)> {
+    let (mut found, mut file, mut diff): (Vec<(usize, String, Vec<&str>)>, _, _) = (Vec::new(), None, false);
+    for (number, line) in text.lines().enumerate() {
+        if line.starts_with("```") {
+            (diff, file) = (line == "```diff", None);
+        } else if let Some(path) = line.strip_prefix("--- ").filter(|_| diff) {
+            // A new file has nothing that it must fit.
+            file = path.strip_prefix("a/").map(str::to_string);
+        } else if let (Some(place), Some(path)) = (line.strip_prefix("@@").filter(|_| diff), &file) {
+            let place = place.trim();
+            found.push((number + 1, path.clone(), if place.is_empty() { vec![] } else { vec![place] }));
+            found.push((number + 1, path.clone(), vec![]));
+        } else if diff && file.is_some() && line.starts_with([' ', '-']) {
+            let (.., kept) = found.last_mut().unwrap();
+            kept.push(&line[1..]);
+        }
+    }
+    found
+}
+
+#[test]
+fn worked_changes_fit_the_code() {
+    let mut wrong = Vec::new();
+    let mut changes = 0;
+    for (name, text) in files("docs/book/src/contributing", ".md") {
+        for (number, path, lines) in hunks(&text).into_iter().filter(|(_, _, lines)| !lines.is_empty()) {
+            changes += 1;
+            let fits = fs::read_to_string(root().join(&path)).is_ok_and(|code| {
+                let code: Vec<&str> = code.lines().collect();
+                // What stands behind `@@` may be the beginning of a line.
+                let begins = lines.len() == 1 && code.iter().any(|l| l.starts_with(lines[0]));
+                begins || code.windows(lines.len()).any(|w| w == lines)
+            });
+            if !fits {
+                wrong.push(format!("{name}:{number}: {path}"));
+            }
+        }
+    }
+    assert!(changes > 40, "only {changes} places are found");
+    none("worked changes of the book do not fit the code any more", &wrong);
+}
+
 #[test]
 fn architecture_is_short_and_its_code_map_is_the_list_of_this_test() {
     let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
