@@ -1,0 +1,169 @@
+//! What documents say of files: those that they name are there, and links lead somewhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use super::{MAY_USE, files, none, root};
+
+/// Path and text of the documents for people.
+fn documents() -> Vec<(String, String)> {
+    let top = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "isa/MANUAL.md"];
+    let top = top.map(|name| (name.to_string(), fs::read_to_string(root().join(name)).unwrap()));
+    top.into_iter().chain(files("docs", ".md")).chain(files("python", ".md")).collect()
+}
+
+/// Lines of a document that are no blocks of code, with their numbers.
+fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut code = false;
+    text.lines().enumerate().filter(move |(_, line)| {
+        let fence = line.trim_start().starts_with("```");
+        code ^= fence;
+        !fence && !code
+    })
+}
+
+#[test]
+fn documents_name_files_that_exist() {
+    let mut wrong = Vec::new();
+    // What has changed may name what was there before.
+    for (name, text) in documents().into_iter().filter(|(name, _)| name != "CHANGELOG.md") {
+        for word in text.split(['`', '(', ')', ' ', '\n', '|', '"', '\'']) {
+            let path = word.trim_end_matches(['.', ',', ':', ';']);
+            let ours = ["src/", "tests/", "programs/", "isa/", "benches/", "examples/", "python/", ".ci/"]
+                .iter()
+                .any(|p| path.starts_with(p));
+            if ours && !path.contains(['*', '<', '…', 'X', '{']) && !root().join(path).exists() {
+                wrong.push(format!("{name}: {path}"));
+            }
+        }
+    }
+    none("documents name files that do not exist", &wrong);
+}
+
+/// A heading as links name it: small letters, hyphens for spaces, no other signs.
+fn anchor(heading: &str) -> String {
+    let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+    heading.trim().to_lowercase().chars().filter(kept).map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+/// A path without `..`.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                plain.pop();
+            }
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
+#[test]
+fn links_of_documents_lead_somewhere() {
+    let all = documents();
+    let anchors: BTreeMap<&str, BTreeSet<String>> = all
+        .iter()
+        .map(|(name, text)| {
+            let headings = prose(text).filter(|(_, l)| l.starts_with('#'));
+            (name.as_str(), headings.map(|(_, l)| anchor(l.trim_start_matches('#'))).collect())
+        })
+        .collect();
+    let (mut wrong, mut links) = (Vec::new(), 0);
+    for (name, text) in &all {
+        for (number, line) in prose(text) {
+            let targets = line.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+            for target in targets.filter(|t| !t.contains("://") && !t.starts_with("mailto:")) {
+                links += 1;
+                let (file, place) = target.split_once('#').map_or((target, None), |(f, p)| (f, Some(p)));
+                let folder = Path::new(name).parent().unwrap();
+                let path = if file.is_empty() { PathBuf::from(name) } else { plain(&folder.join(file)) };
+                // Pages of the book lie in its folder, and only that is copied.
+                let book = Path::new("docs/book/src");
+                let left = name.starts_with("docs/book/src") && !path.starts_with(book);
+                let known = place.is_none_or(|place| {
+                    let inside = anchors.get(path.to_str().unwrap());
+                    inside.is_some_and(|a| a.contains(place))
+                });
+                if left || !root().join(&path).exists() || !known {
+                    wrong.push(format!("{name}:{}: {target}", number + 1));
+                }
+            }
+        }
+    }
+    assert!(links > 100, "only {links} links are found");
+    none("links lead nowhere", &wrong);
+}
+
+/// The places of a worked change where lines are kept or taken away, with the file that they are in.
+fn hunks(text: &str) -> Vec<(usize, String, Vec<&str>)> {
+    let (mut found, mut file, mut diff): (Vec<(usize, String, Vec<&str>)>, _, _) = (Vec::new(), None, false);
+    for (number, line) in text.lines().enumerate() {
+        if line.starts_with("```") {
+            (diff, file) = (line == "```diff", None);
+        } else if let Some(path) = line.strip_prefix("--- ").filter(|_| diff) {
+            // A new file has nothing that it must fit.
+            file = path.strip_prefix("a/").map(str::to_string);
+        } else if let (Some(place), Some(path)) = (line.strip_prefix("@@").filter(|_| diff), &file) {
+            let place = place.trim();
+            found.push((number + 1, path.clone(), if place.is_empty() { vec![] } else { vec![place] }));
+            found.push((number + 1, path.clone(), vec![]));
+        } else if diff && file.is_some() && line.starts_with([' ', '-']) {
+            let (.., kept) = found.last_mut().unwrap();
+            kept.push(&line[1..]);
+        }
+    }
+    found
+}
+
+#[test]
+fn worked_changes_fit_the_code() {
+    let mut wrong = Vec::new();
+    let mut changes = 0;
+    for (name, text) in files("docs/book/src/contributing", ".md") {
+        for (number, path, lines) in hunks(&text).into_iter().filter(|(_, _, lines)| !lines.is_empty()) {
+            changes += 1;
+            let fits = fs::read_to_string(root().join(&path)).is_ok_and(|code| {
+                let code: Vec<&str> = code.lines().collect();
+                // What stands behind `@@` may be the beginning of a line.
+                let begins = lines.len() == 1 && code.iter().any(|l| l.starts_with(lines[0]));
+                begins || code.windows(lines.len()).any(|w| w == lines)
+            });
+            if !fits {
+                wrong.push(format!("{name}:{number}: {path}"));
+            }
+        }
+    }
+    assert!(changes > 40, "only {changes} places are found");
+    none("worked changes of the book do not fit the code any more", &wrong);
+}
+
+#[test]
+fn architecture_is_short_and_its_code_map_is_the_list_of_this_test() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let lines = text.lines().count();
+    assert!(lines <= 180, "ARCHITECTURE.md has {lines} lines, the limit is 180");
+    let mut listed = BTreeSet::new();
+    let mut wrong = Vec::new();
+    for row in text.lines().filter(|l| l.starts_with("| `src/")) {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [folders, _, uses] = cells[..] else { panic!("{row}") };
+        let name = |f: &str| {
+            let inside = f.trim().trim_matches('`').trim_start_matches("src/");
+            inside.trim_end_matches('/').trim_end_matches(".rs").to_string()
+        };
+        let names: BTreeSet<String> = folders.split(',').map(name).collect();
+        let may = MAY_USE.iter().filter(|(f, _)| names.contains(*f)).flat_map(|(_, uses)| *uses);
+        let may: BTreeSet<&str> = may.copied().filter(|u| !names.contains(*u)).collect();
+        let said: BTreeSet<&str> = uses.split(", ").filter(|u| !u.is_empty()).collect();
+        if uses != "all" && said != may {
+            wrong.push(format!("{folders}: {uses}"));
+        }
+        listed.extend(names);
+    }
+    none("rows of the code map are not what MAY_USE says", &wrong);
+    let known: BTreeSet<String> = MAY_USE.iter().map(|(f, _)| f.to_string()).collect();
+    assert_eq!(listed, known, "the code map has a row for every folder");
+}
