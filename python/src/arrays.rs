@@ -29,13 +29,13 @@ pub(crate) fn tensor(value: &Bound<'_, PyAny>) -> PyResult<Tensor> {
 
 fn copied<T: Number + numpy::Element>(array: &Bound<'_, PyArrayDyn<T>>) -> Tensor {
     let view = array.readonly();
-    let shape = array.shape().to_vec();
-    let mut bytes = Vec::with_capacity(array.len() * size_of::<T>());
+    let mut bytes = vec![0; array.len() * T::ELEMENT.bytes()];
+    let places = bytes.chunks_exact_mut(T::ELEMENT.bytes());
     match view.as_slice() {
-        Ok(values) => values.iter().for_each(|value| value.put(&mut bytes)),
-        Err(_) => view.as_array().iter().for_each(|value| value.put(&mut bytes)),
+        Ok(values) => places.zip(values).for_each(|(to, value)| value.put(to)),
+        Err(_) => places.zip(view.as_array().iter()).for_each(|(to, value)| value.put(to)),
     }
-    Tensor { element: T::ELEMENT, shape, bytes }
+    Tensor { element: T::ELEMENT, shape: array.shape().to_vec(), bytes }
 }
 
 /// An array of a tensor.

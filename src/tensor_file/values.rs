@@ -9,8 +9,8 @@ pub trait Number: Copy {
     /// Its type in a tensor.
     const ELEMENT: Element;
 
-    /// Appends its little-endian bytes.
-    fn put(self, bytes: &mut Vec<u8>);
+    /// Writes its little-endian bytes, [`Element::bytes`] of them; nothing if there is room for more or fewer.
+    fn put(self, bytes: &mut [u8]);
 
     /// The number of [`Element::bytes`] little-endian bytes; none if there are more or fewer.
     fn get(bytes: &[u8]) -> Option<Self>;
@@ -21,8 +21,11 @@ macro_rules! numbers {
         $(impl Number for $number {
             const ELEMENT: Element = Element::$element;
 
-            fn put(self, bytes: &mut Vec<u8>) {
-                bytes.extend_from_slice(&self.to_le_bytes());
+            fn put(self, bytes: &mut [u8]) {
+                if let Ok(bytes) = bytes.try_into() {
+                    let bytes: &mut [u8; size_of::<$number>()] = bytes;
+                    *bytes = self.to_le_bytes();
+                }
             }
 
             fn get(bytes: &[u8]) -> Option<$number> {
@@ -37,8 +40,8 @@ numbers!(u8 => U8, i8 => S8, u16 => U16, i16 => S16, i32 => S32, i64 => S64, u32
 impl Number for bool {
     const ELEMENT: Element = Element::Bool;
 
-    fn put(self, bytes: &mut Vec<u8>) {
-        bytes.push(u8::from(self));
+    fn put(self, bytes: &mut [u8]) {
+        bytes.fill(u8::from(self));
     }
 
     fn get(bytes: &[u8]) -> Option<bool> {
@@ -47,6 +50,13 @@ impl Number for bool {
             _ => None,
         }
     }
+}
+
+/// The bytes of numbers, one after the other.
+fn little_endian<'a, T: Number + 'a>(values: impl ExactSizeIterator<Item = &'a T>) -> Vec<u8> {
+    let mut bytes = vec![0; values.len() * T::ELEMENT.bytes()];
+    bytes.chunks_exact_mut(T::ELEMENT.bytes()).zip(values).for_each(|(to, value)| value.put(to));
+    bytes
 }
 
 impl TensorData {
@@ -60,9 +70,7 @@ impl TensorData {
             let (bytes, element) = (size_of_val(values), T::ELEMENT.name());
             return Err(TensorFileError::Length { bytes, shape: shape.to_vec(), element });
         }
-        let mut bytes = Vec::with_capacity(size_of_val(values));
-        values.iter().for_each(|value| value.put(&mut bytes));
-        Ok(TensorData { element: T::ELEMENT, shape: shape.to_vec(), bytes })
+        Ok(TensorData { element: T::ELEMENT, shape: shape.to_vec(), bytes: little_endian(values.iter()) })
     }
 
     /// The numbers in row-major order; none if they are of another type.
@@ -83,8 +91,10 @@ impl TensorData {
 
 impl<T: Number, D: Dimension> From<&Array<T, D>> for TensorData {
     fn from(array: &Array<T, D>) -> TensorData {
-        let mut bytes = Vec::with_capacity(array.len() * size_of::<T>());
-        array.iter().for_each(|value| value.put(&mut bytes));
+        let bytes = match array.as_slice() {
+            Some(values) => little_endian(values.iter()),
+            None => little_endian(array.iter()),
+        };
         TensorData { element: T::ELEMENT, shape: array.shape().to_vec(), bytes }
     }
 }
