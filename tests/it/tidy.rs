@@ -370,12 +370,14 @@ fn lines_have_no_trailing_space() {
 #[test]
 fn documents_name_files_that_exist() {
     let mut wrong = Vec::new();
-    for name in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"] {
-        let text = fs::read_to_string(root().join(name)).unwrap();
+    for name in crate::book::documents() {
+        let text = fs::read_to_string(root().join(&name)).unwrap();
         for word in text.split(['`', '(', ')', ' ', '\n', '|']) {
-            let path = word.trim_end_matches(['.', ',', ':', ';']);
+            let path = word.split('#').next().unwrap_or_default().trim_end_matches(['.', ',', ':', ';']);
             let ours =
-                ["src/", "tests/", "programs/", "isa/", "benches/"].iter().any(|p| path.starts_with(p));
+                ["src/", "tests/", "programs/", "isa/", "benches/", "examples/", "docs/", "python/", ".ci/"]
+                    .iter()
+                    .any(|p| path.starts_with(p));
             if ours && !path.contains(['*', '<', '…', 'X', '{']) && !root().join(path).exists() {
                 wrong.push(format!("{name}: {path}"));
             }
