@@ -163,7 +163,12 @@ pub mod internals {
     );
 }
 
-/// The README's example compiles.
+/// The README's examples compile.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 pub struct Readme;
+
+/// The example of the book's page for users of the library compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/book/src/guide/library.md")]
+pub struct Library;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod book;
 mod cli;
 mod clock;
 mod codegen;
@@ -45,7 +46,6 @@ mod tiles;
 mod time_cli;
 mod trace;
 mod tune;
-mod tutorial;
 mod usage;
 mod weights;
 mod words;

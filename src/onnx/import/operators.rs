@@ -1,4 +1,4 @@
-//! The operators that are understood: one line each. What `quantize` does with them, and `docs/operators.md`, follow from it.
+//! The operators that are understood: one line each. What `quantize` does with them, and `docs/book/src/reference/operators.md`, follow from it.
 
 use super::super::proto::NodeProto;
 use super::super::role::Role::{self, Function, Move, Pair, Plain, Product, Quantized, Whole};

@@ -1,6 +1,8 @@
 //! Generates `src/isa/kinds.rs`, `src/isa/generated.rs`, `src/sim/op/kind.rs` and `isa/MANUAL.md` from `isa/rcn.toml`,
-//! `docs/operators.md` from the importer's table, and checks that the committed files are fresh. `RCN_BLESS=1 cargo test --test it generated` rewrites them.
+//! the book's pages of operators, from the importer's table, and of commands, from the program's help, and checks that the
+//! committed files are fresh. `RCN_BLESS=1 cargo test --test it generated` rewrites them.
 
+mod commands;
 mod manual;
 mod operation;
 mod operators;
@@ -40,13 +42,15 @@ fn generated_rust_is_fresh() {
 
 #[test]
 fn generated_list_of_operators_is_fresh() {
-    ensure("docs/operators.md", &operators::generate());
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    assert_eq!(
-        operators::unknown_in(&readme),
-        Vec::<String>::new(),
-        "README.md names what is not understood"
-    );
+    ensure("docs/book/src/reference/operators.md", &operators::generate());
+    let guide = "docs/book/src/guide/your-model.md";
+    let page = std::fs::read_to_string(root().join(guide)).unwrap();
+    assert_eq!(operators::unknown_in(&page), Vec::<String>::new(), "{guide} names what is not understood");
+}
+
+#[test]
+fn generated_page_of_commands_is_fresh() {
+    ensure("docs/book/src/reference/commands.md", &commands::generate());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Writes `docs/operators.md`: what of ONNX is understood, from the table that the importer and `quantize` work on.
+//! Writes `docs/book/src/reference/operators.md`: what of ONNX is understood, from the table that the importer and `quantize` work on.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -48,10 +48,10 @@ pub(super) fn generate() -> String {
     out
 }
 
-/// Words of the README's list of operators that the table does not have.
-pub(super) fn unknown_in(readme: &str) -> Vec<String> {
+/// Words of the guide's list of operators that the table does not have.
+pub(super) fn unknown_in(page: &str) -> Vec<String> {
     let known: BTreeSet<&str> = operators().map(|(_, name, _)| name).chain(["ONNX", "QDQ", "If"]).collect();
-    let list = readme.split("- Conv and").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap();
+    let list = page.split("- Conv and").nth(1).and_then(|rest| rest.split("\n\n").next()).unwrap();
     let words = list.split(|c: char| !c.is_ascii_alphanumeric());
     let operator = |w: &&str| w.len() > 1 && w.starts_with(|c: char| c.is_ascii_uppercase());
     words.filter(operator).filter(|w| !known.contains(w)).map(Into::into).collect()
