@@ -64,7 +64,7 @@ pub use tensor_file::TensorData as Tensor;
 /// What goes into a run and comes out of it.
 pub mod data {
     pub use crate::face::{Layer, Outputs, Port};
-    pub use crate::inputs::{Feed, Pictures, Sample, Samples, read_labels};
+    pub use crate::inputs::{Feed, Pictures, Sample, Samples};
     pub use crate::tensor_file::{Element, Npz, Number, parse, read, to_npy, to_npz, write};
 }
 
@@ -90,7 +90,7 @@ pub mod accuracy {
     pub use crate::face::accuracy::{
         CalibratedModel, QuantizedModel, Quantizer, TunedModel, Wanted, compare, diagnose,
     };
-    pub use crate::quantize::{Pruning, Record, Settings, Stage};
+    pub use crate::quantize::{Pruning, Record, Settings, Stage, Watch};
     pub use crate::tune::{Goal, Point, Reporter};
 }
 

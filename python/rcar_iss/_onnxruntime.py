@@ -54,6 +54,8 @@ class InferenceSession:
         """The outputs of these names as a list, all of them for `None`. Names of tensors between layers are taken, too, where
         `keep` kept them.
         """
+        if isinstance(output_names, str):
+            raise TypeError(f"output names are a list, like [{output_names!r}]")
         if output_names is None:
             return list(self._session.run(input_feed).values())
         found = self._session.run(input_feed, list(output_names))

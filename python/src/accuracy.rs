@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyMapping};
 use rcar_iss::accuracy::{self, Settings};
 use rcar_iss::data::{Pictures, Sample, Samples};
 use rcar_iss::options::Import;
@@ -20,27 +20,24 @@ pub(crate) enum Given<'py> {
     /// A file or folder of pictures or arrays.
     Path(PathBuf),
     /// Several, each as `[NAME=]PATH`.
-    Paths(Vec<String>),
+    Paths(Vec<PathBuf>),
     /// Arrays by the names of the inputs, one dictionary for each sample.
-    Arrays(Vec<Bound<'py, PyDict>>),
+    Arrays(Vec<Bound<'py, PyMapping>>),
 }
 
 /// Samples that no longer need Python.
 enum Owned {
-    Paths(Vec<String>),
+    Paths(Vec<PathBuf>),
     Arrays(Vec<Sample>),
 }
 
 impl Given<'_> {
     fn owned(self) -> PyResult<Owned> {
         Ok(match self {
-            Given::Path(path) => Owned::Paths(vec![path.to_string_lossy().into_owned()]),
+            Given::Path(path) => Owned::Paths(vec![path]),
             Given::Paths(paths) => Owned::Paths(paths),
             Given::Arrays(samples) => {
-                let sample = |dict: &Bound<'_, PyDict>| -> PyResult<Sample> {
-                    dict.iter().map(|(name, value)| Ok((name.extract()?, arrays::tensor(&value)?))).collect()
-                };
-                Owned::Arrays(samples.iter().map(sample).collect::<PyResult<_>>()?)
+                Owned::Arrays(samples.iter().map(arrays::tensors).collect::<PyResult<_>>()?)
             }
         })
     }

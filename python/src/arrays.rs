@@ -1,41 +1,63 @@
 //! numpy's arrays as tensors, and back.
 
-use numpy::{PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
+use numpy::{PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::types::PyMapping;
 use rcar_iss::Tensor;
 use rcar_iss::data::{Element, Number};
 
-/// A tensor of an array, or of anything that numpy makes one of. Memory of any strides is copied in row-major order.
+/// A tensor of an array, or of anything that numpy makes one of. Arrays whose memory is not in row-major order, or not aligned,
+/// are copied first.
 ///
 /// # Errors
 /// Its type is none that a tensor has.
 pub(crate) fn tensor(value: &Bound<'_, PyAny>) -> PyResult<Tensor> {
-    let array = value.py().import("numpy")?.call_method1("asarray", (value,))?;
+    let numpy = value.py().import("numpy")?;
+    let array = numpy.call_method1("asarray", (value,))?;
+    let array = numpy.call_method1("require", (array, value.py().None(), ["C_CONTIGUOUS", "ALIGNED"]))?;
     macro_rules! try_all {
         ($($number:ty),*) => {
             $(if let Ok(array) = array.cast::<PyArrayDyn<$number>>() {
-                return Ok(copied(array));
+                return copied(array);
             })*
         };
     }
     try_all!(f32, u8, i8, i64, i32, u16, i16, bool, f64, u32, u64);
-    let found = array.cast::<PyUntypedArray>()?.dtype();
+    let found: String = array.cast::<PyUntypedArray>()?.dtype().getattr("str")?.extract()?;
     Err(PyTypeError::new_err(format!(
-        "an array of {} is given; floats of 32 and 64 bits, integers of 8 to 64 bits and bool are taken",
-        found.typeobj().name()?
+        "an array of {found} is given; floats of 32 and 64 bits, integers of 8 to 64 bits and bool are taken, in this \
+         computer's byte order"
     )))
 }
 
-fn copied<T: Number + numpy::Element>(array: &Bound<'_, PyArrayDyn<T>>) -> Tensor {
+/// `array` lies in row-major order.
+fn copied<T: Number + numpy::Element>(array: &Bound<'_, PyArrayDyn<T>>) -> PyResult<Tensor> {
     let view = array.readonly();
-    let mut bytes = vec![0; array.len() * T::ELEMENT.bytes()];
-    let places = bytes.chunks_exact_mut(T::ELEMENT.bytes());
-    match view.as_slice() {
-        Ok(values) => places.zip(values).for_each(|(to, value)| value.put(to)),
-        Err(_) => places.zip(view.as_array().iter()).for_each(|(to, value)| value.put(to)),
+    // rust-numpy gives slices of column-major arrays, too.
+    if !array.is_c_contiguous() {
+        return Err(PyTypeError::new_err("numpy.require gave an array that is not in row-major order"));
     }
-    Tensor { element: T::ELEMENT, shape: array.shape().to_vec(), bytes }
+    let values = view.as_slice()?;
+    let mut bytes = vec![0; values.len() * T::ELEMENT.bytes()];
+    bytes.chunks_exact_mut(T::ELEMENT.bytes()).zip(values).for_each(|(to, value)| value.put(to));
+    Ok(Tensor { element: T::ELEMENT, shape: array.shape().to_vec(), bytes })
+}
+
+/// Arrays by name, of a dictionary or anything like one.
+///
+/// # Errors
+/// A name is no text, or an array has a type that no tensor has.
+pub(crate) fn tensors(given: &Bound<'_, PyMapping>) -> PyResult<Vec<(String, Tensor)>> {
+    // A list of its own: making an array of a value may run code that changes the mapping.
+    given
+        .items()?
+        .iter()
+        .map(|item| {
+            let (name, value): (String, Bound<'_, PyAny>) = item.extract()?;
+            Ok((name, tensor(&value)?))
+        })
+        .collect()
 }
 
 /// An array of a tensor.

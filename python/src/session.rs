@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyMapping};
 use rcar_iss::Tensor;
 use rcar_iss::data::Outputs;
 use rcar_iss::error::Run as RunError;
@@ -62,13 +62,10 @@ impl Session {
     fn run<'py>(
         &self,
         py: Python<'py>,
-        inputs: &Bound<'py, PyDict>,
+        inputs: &Bound<'py, PyMapping>,
         layers: Option<Vec<String>>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let given: Vec<(String, Tensor)> = inputs
-            .iter()
-            .map(|(name, value)| Ok((name.extract()?, arrays::tensor(&value)?)))
-            .collect::<PyResult<_>>()?;
+        let given = arrays::tensors(inputs)?;
         let outputs = py.detach(|| self.execute(&given, layers.as_deref())).map_err(raised)?;
         let result = PyDict::new(py);
         for (name, tensor) in outputs.iter() {

@@ -35,13 +35,25 @@ class Values(unittest.TestCase):
     def test_arrays_of_any_strides_are_taken(self):
         session = rcar_iss.compile(DIGIT).session()
         plain = digit()
-        turned = numpy.asfortranarray(plain.reshape(28, 28)).reshape(1, 1, 28, 28, order="A")
+        columns = numpy.asfortranarray(plain)
+        turned = numpy.ascontiguousarray(plain[0, 0].T).T[None, None]
+        self.assertTrue(columns.flags["F_CONTIGUOUS"] and not columns.flags["C_CONTIGUOUS"])
+        packed = numpy.zeros(plain.nbytes + 1, numpy.uint8)[1:].view(numpy.float32).reshape(plain.shape)
+        packed[...] = plain
+        self.assertFalse(packed.flags["ALIGNED"])
         stepped = numpy.zeros((1, 1, 28, 56), numpy.float32)[..., ::2]
         stepped[...] = plain
         self.assertFalse(stepped.flags["C_CONTIGUOUS"])
         expected = session.run({"input": plain})["output"]
-        numpy.testing.assert_array_equal(session.run({"input": stepped})["output"], expected)
-        self.assertEqual(turned.shape, plain.shape)
+        for array in (columns, turned, packed, stepped):
+            numpy.testing.assert_array_equal(array, plain)
+            numpy.testing.assert_array_equal(session.run({"input": array})["output"], expected)
+        other = session.run({"input": numpy.ascontiguousarray(plain.transpose(0, 1, 3, 2))})["output"]
+        self.assertFalse(numpy.array_equal(other, expected), "the turned picture must give something else")
+        original = rcar_iss.Model(Accuracy.FLOAT)
+        self.assertEqual(
+            original.quantize([{"input": columns}]).to_bytes(), original.quantize([{"input": plain}]).to_bytes()
+        )
 
     def test_a_program_file_gives_what_its_model_gives(self):
         program = rcar_iss.compile(DIGIT, "rcn-l")

@@ -188,8 +188,10 @@ impl<'a> Batch<'a> {
                 None => DumpWriter::create(folder, meta, selection, *dequantize)?,
             };
             dump.name_input(&self.inputs.name(at));
-            for (tensor, (_, bytes)) in meta.inputs().zip(&values) {
-                dump.tensor(tensor, bytes)?;
+            for tensor in meta.inputs() {
+                if let Some((_, bytes)) = values.iter().find(|(name, _)| *name == tensor.name) {
+                    dump.tensor(tensor, bytes)?;
+                }
             }
             watch.dump = Some(dump);
         }

@@ -187,6 +187,14 @@ impl Failure {
     }
 }
 
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text())
+    }
+}
+
+impl std::error::Error for Failure {}
+
 impl From<FileError> for Failure {
     fn from(error: FileError) -> Failure {
         Failure::new(INPUT, error.to_string())

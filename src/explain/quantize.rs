@@ -41,6 +41,8 @@ impl Failure {
             PipelineError::NoInputs => Failure::usage(error.to_string()).help(
                 "give --calib with a folder of pictures or .npy files, or --statistics with a saved calibration.json",
             ),
+            PipelineError::Pruning { .. } => Failure::usage(error.to_string()),
+            PipelineError::Idle(ref idle) => Failure::idle_width(idle, false),
             PipelineError::PruningNeedsInputs => {
                 Failure::usage("--prune needs --calib: the network is calibrated after it")
             }

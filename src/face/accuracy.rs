@@ -7,7 +7,7 @@ use super::error::{Compare, Quantize};
 use super::{Graph, Import, Loaded, Model};
 use crate::analysis::{self, Case, Comparison, Diagnosis, FloatWeights, RefLayout, Reference, Thresholds};
 use crate::float::Engine;
-use crate::inputs::{Feed, Sample, Samples};
+use crate::inputs::{Feed, InputError, Sample, Samples};
 use crate::machine::Machine;
 use crate::quantize::{
     self, Calibrated, CalibrationSet, Pipeline, PipelineError, Pruning, Record, Settings, Watch, Written,
@@ -19,6 +19,7 @@ use crate::tune::{Goal, Point, Reporter, Search, State, TuneError, Tuned};
 pub struct Quantizer<'a> {
     pipeline: Pipeline<'a>,
     path: PathBuf,
+    classes: Vec<String>,
 }
 
 impl Model {
@@ -27,9 +28,9 @@ impl Model {
     /// # Errors
     /// The model is no float network, or the settings have a value that is none or name what the network does not have.
     pub fn quantizer(&self, settings: Settings) -> Result<Quantizer<'static>, Quantize> {
-        let path = self.path().to_path_buf();
+        let (path, classes) = (self.path().to_path_buf(), self.classes().to_vec());
         match Pipeline::new(&self.loaded().model, settings) {
-            Ok(pipeline) => Ok(Quantizer { pipeline, path }),
+            Ok(pipeline) => Ok(Quantizer { pipeline, path, classes }),
             Err(kind) => Err(Quantize::Pipeline { path, kind }),
         }
     }
@@ -55,7 +56,7 @@ impl<'a> Quantizer<'a> {
         'a: 'b,
     {
         let pipeline: Pipeline<'b> = self.pipeline;
-        Quantizer { pipeline: pipeline.watch(watch), path: self.path }
+        Quantizer { pipeline: pipeline.watch(watch), path: self.path, classes: self.classes }
     }
 
     /// Makes blocks of weights zero before calibration.
@@ -87,16 +88,16 @@ impl<'a> Quantizer<'a> {
     /// # Errors
     /// It saw the network with other settings of equalization.
     pub fn reuse(self, earlier: Record) -> Result<CalibratedModel, Quantize> {
-        let Quantizer { pipeline, path } = self;
+        let Quantizer { pipeline, path, classes } = self;
         let pipeline =
             pipeline.reuse(earlier).map_err(|kind| Quantize::Pipeline { path: path.clone(), kind })?;
-        Quantizer { pipeline, path }.seen(None)
+        Quantizer { pipeline, path, classes }.seen(None)
     }
 
     fn seen(self, samples: Option<&CalibrationSet<'_>>) -> Result<CalibratedModel, Quantize> {
-        let Quantizer { pipeline, path } = self;
+        let Quantizer { pipeline, path, classes } = self;
         match pipeline.calibrate(samples) {
-            Ok(calibrated) => Ok(CalibratedModel { calibrated, path }),
+            Ok(calibrated) => Ok(CalibratedModel { calibrated, path, classes }),
             Err(kind) => Err(Quantize::Pipeline { path, kind }),
         }
     }
@@ -106,6 +107,7 @@ impl<'a> Quantizer<'a> {
 pub struct CalibratedModel {
     calibrated: Calibrated,
     path: PathBuf,
+    classes: Vec<String>,
 }
 
 /// A quantized model, and how it came to be.
@@ -151,7 +153,7 @@ impl CalibratedModel {
     }
 
     fn model(&self, written: Written, recipe: Settings) -> QuantizedModel {
-        let model = Model::of(written.model, &self.path, &self.calibrated.done.pictures);
+        let model = Model::of(written.model, &self.path, &self.calibrated.done.pictures, &self.classes);
         QuantizedModel { model, record: written.record, recipe }
     }
 }
@@ -268,11 +270,11 @@ fn reference(float: &Model) -> Reference {
 }
 
 impl QuantizedModel {
-    /// Writes the model.
+    /// Writes the model: see [`Model::save`].
     ///
     /// # Errors
-    /// The file cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), crate::files::FileError> {
+    /// As [`Model::save`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), InputError> {
         self.model.save(path)
     }
 }

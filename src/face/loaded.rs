@@ -1,5 +1,7 @@
 //! A program that can be run.
 
+use std::ffi::OsStr;
+
 use crate::files::Reader;
 use crate::inputs::{Feed, InputError, Pictures, Ports, Reading};
 use crate::machine::Machine;
@@ -64,9 +66,10 @@ impl Loaded {
     ///
     /// # Errors
     /// A file cannot be read or does not fit, or an input is given nothing.
-    pub fn samples(&self, paths: &[impl AsRef<str>], pictures: &Pictures) -> Result<Feed, InputError> {
+    pub fn samples(&self, paths: &[impl AsRef<OsStr>], pictures: &Pictures) -> Result<Feed, InputError> {
         let ports = Ports::of_program(&self.0.program().meta, pictures, None);
-        let paths: Vec<String> = paths.iter().map(|path| path.as_ref().to_string()).collect();
+        let paths: Vec<String> =
+            paths.iter().map(|path| path.as_ref().to_string_lossy().into_owned()).collect();
         Feed::open(ports, &paths, Reading::AtOnce, &Reader::new())
     }
 

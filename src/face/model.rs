@@ -1,6 +1,7 @@
 //! An ONNX model.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use prost::Message;
@@ -8,8 +9,8 @@ use prost::Message;
 use super::error;
 use super::{Graph, Import};
 use crate::compiler::CompileOptions;
-use crate::files::{self, FileError, Reader};
-use crate::inputs::{Feed, InputError, Pictures, Ports, Reading, Sidecar};
+use crate::files::{self, Reader};
+use crate::inputs::{Feed, InputError, NextSidecar, Pictures, Ports, Reading, Sidecar};
 use crate::onnx::proto::ModelProto;
 use crate::onnx::{self, LoadedModel};
 use crate::program::Preprocess;
@@ -49,13 +50,23 @@ impl Model {
         }
     }
 
-    pub(super) fn of(model: ModelProto, path: &Path, pictures: &BTreeMap<String, Preprocess>) -> Model {
-        let side = Sidecar { preprocess: pictures.clone(), ..Sidecar::default() };
+    /// A model that was made of the one at `path`.
+    pub(super) fn of(
+        model: ModelProto,
+        path: &Path,
+        pictures: &BTreeMap<String, Preprocess>,
+        classes: &[String],
+    ) -> Model {
+        let side = Sidecar { preprocess: pictures.clone(), classes: classes.to_vec(), path: None };
         Model { loaded: LoadedModel { model, data: Vec::new() }, path: path.to_path_buf(), side }
     }
 
     pub(super) fn loaded(&self) -> &LoadedModel {
         &self.loaded
+    }
+
+    pub(super) fn classes(&self) -> &[String] {
+        &self.side.classes
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -100,24 +111,30 @@ impl Model {
     /// A file cannot be read or does not fit, or an input is given nothing.
     pub fn samples(
         &self,
-        paths: &[impl AsRef<str>],
+        paths: &[impl AsRef<OsStr>],
         pictures: &Pictures,
         options: &Import,
     ) -> Result<Feed, InputError> {
         let graph = self.loaded.model.graph.as_ref();
         let ports = Ports::of_network(graph, &self.path, &options.0, &self.side, pictures)?;
-        let paths: Vec<String> = paths.iter().map(|path| path.as_ref().to_string()).collect();
+        let paths: Vec<String> =
+            paths.iter().map(|path| path.as_ref().to_string_lossy().into_owned()).collect();
         Feed::open(ports, &paths, Reading::WhenNeeded, &Reader::new())
     }
 
-    /// Writes the model, all its data inside.
+    /// Writes the model, all its data inside, and beside it (`.toml`) what it says of pictures and classes. A file of that name that
+    /// a user wrote stays, if it says the same.
     ///
     /// # Errors
-    /// The file cannot be written.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), FileError> {
+    /// A file cannot be written, or a user's file says something else about pictures.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), InputError> {
+        let path = path.as_ref();
+        let side = NextSidecar::plan(&self.path, path, &self.side.preprocess, &Reader::new())?;
         let mut batch = files::Batch::new();
-        batch.file(path.as_ref(), &self.to_bytes())?;
-        batch.finish()
+        side.before(&mut batch);
+        batch.file(path, &self.to_bytes())?;
+        side.after(&mut batch)?;
+        Ok(batch.finish()?)
     }
 
     /// The model as a file in memory, all its data inside.

@@ -106,7 +106,8 @@ impl Program {
     /// # Errors
     /// As [`Program::load`].
     pub fn load_on(&self, machine: &Machine, limits: Limits) -> Result<Loaded, error::Load> {
-        let loaded = sim::Loaded::new(Arc::clone(&self.program), machine, limits);
+        let machine = self.program.target(Some(machine.clone()))?;
+        let loaded = sim::Loaded::new(Arc::clone(&self.program), &machine, limits);
         Ok(Loaded(loaded.map_err(error::Load::of(&self.path))?))
     }
 }

@@ -14,7 +14,7 @@ use super::parameters::Parameters;
 use super::places::Places;
 use super::prune::{PrunedLayer, Pruning, prune};
 use super::record::Record;
-use super::settings::{SettingError, Settings};
+use super::settings::{IdleWidth, SettingError, Settings};
 use super::write::write;
 use crate::float::Engine;
 use crate::inputs::Samples;
@@ -105,6 +105,17 @@ pub enum PipelineError {
     /// A pruned network must be calibrated on inputs.
     #[error("pruning needs calibration inputs: the network is calibrated after it")]
     PruningNeedsInputs,
+    /// Blocks or a share that nothing can be pruned by.
+    #[error("pruning by a share of {share} in blocks of {}x{}: a share is 0 to 1, blocks are multiples of 16", block[0], block[1])]
+    Pruning {
+        /// The share.
+        share: String,
+        /// The extents of a block.
+        block: [usize; 2],
+    },
+    /// The width of a layer that changes nothing.
+    #[error(transparent)]
+    Idle(#[from] IdleWidth),
     /// Biases are corrected by what is measured on inputs.
     #[error("the correction of biases needs calibration inputs: errors are measured on them")]
     CorrectionNeedsInputs,
@@ -148,6 +159,7 @@ impl<'a> Pipeline<'a> {
     /// The model is no float network, or the settings have a value that is none or name what the network does not have.
     pub fn new(float: &ModelProto, settings: Settings) -> Result<Pipeline<'a>, PipelineError> {
         let choice = settings.choice()?;
+        settings.check_layers()?;
         let clean = clean(float)?;
         let graph = clean.model.graph.as_ref().ok_or_else(no_graph)?;
         if let Some(name) = settings
@@ -248,6 +260,10 @@ impl<'a> Pipeline<'a> {
     /// Prunes, and runs the network before and after it.
     fn pruned(&mut self, samples: Option<&CalibrationSet<'_>>) -> Result<Option<Pruned>, PipelineError> {
         let Some(pruning) = self.pruning else { return Ok(None) };
+        let block = pruning.block;
+        if !(0.0..=1.0).contains(&pruning.share) || block.iter().any(|n| *n == 0 || !n.is_multiple_of(16)) {
+            return Err(PipelineError::Pruning { share: pruning.share.to_string(), block });
+        }
         // Statistics of the whole network say nothing of the pruned one.
         let Some(samples) = samples.filter(|_| self.earlier.is_none()) else {
             return Err(PipelineError::PruningNeedsInputs);

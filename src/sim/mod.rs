@@ -45,5 +45,7 @@ pub use load::{Decoded, Limits, LoadError, Loaded};
 pub use memory::Memory;
 pub use observer::{Observer, Sees};
 pub use op::{OpKind, QueueOp};
-pub use session::{Builder, GRAIN, HostRuntime, HostValue, RunError, RunSummary, Session, worthwhile};
+pub use session::{
+    Builder, GRAIN, HostRuntime, HostValue, MOST_THREADS, RunError, RunSummary, Session, worthwhile,
+};
 pub use written::{RegisterFile, Written};

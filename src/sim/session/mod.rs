@@ -8,4 +8,4 @@ mod host;
 mod runs;
 
 pub use host::{HostRuntime, HostValue};
-pub use runs::{Builder, GRAIN, RunError, RunSummary, Session, worthwhile};
+pub use runs::{Builder, GRAIN, MOST_THREADS, RunError, RunSummary, Session, worthwhile};

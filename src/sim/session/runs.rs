@@ -246,6 +246,9 @@ impl Session {
     }
 }
 
+/// Threads of one session at most: more find nothing to do.
+pub const MOST_THREADS: usize = 256;
+
 /// How a [`Session`] executes: the fast engine on one thread with the best kernels of this CPU, unless told otherwise. Bytes
 /// and cycles are the same whatever is chosen.
 pub struct Builder {
@@ -254,7 +257,7 @@ pub struct Builder {
     level: Level,
     threads: usize,
     grain: u64,
-    probe: Option<Box<dyn Fn() -> Box<dyn Probe>>>,
+    probe: Option<Box<dyn Fn() -> Box<dyn Probe> + Send>>,
 }
 
 impl Builder {
@@ -274,10 +277,10 @@ impl Builder {
 
     /// Threads that share a run; 0 counts as 1. Tiles of whole images go to them by rows; other instructions of at least twice
     /// the [grain](Builder::grain) are cut into parts. A part waits for those of others that touch its bytes. An observer that
-    /// sees operations, and a program of more than 65,536 queue instructions, get one thread.
+    /// sees operations, and a program of more than 65,536 queue instructions, get one thread. There are [`MOST_THREADS`] at most.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Builder {
-        self.threads = threads;
+        self.threads = threads.min(MOST_THREADS);
         self
     }
 
@@ -291,7 +294,7 @@ impl Builder {
 
     /// Something that is told of each piece of work of the fast engine; `probe` makes one for each thread.
     #[must_use]
-    pub fn probe(mut self, probe: impl Fn() -> Box<dyn Probe> + 'static) -> Builder {
+    pub fn probe(mut self, probe: impl Fn() -> Box<dyn Probe> + Send + 'static) -> Builder {
         self.probe = Some(Box::new(probe));
         self
     }
