@@ -201,21 +201,21 @@ pub fn compare(
     done: &(dyn Fn() + Sync),
 ) -> Result<Comparison, CompareError> {
     let runs = inputs.count();
-    let one = |run: usize, bounds: &BTreeMap<String, [f32; 2]>| {
+    let session = || Session::new(loaded, EngineKind::Fast);
+    let one = |session: &mut Session, run: usize, bounds: &BTreeMap<String, [f32; 2]>| {
         let sample = inputs.read(run)?;
         let given = bytes_of(&sample);
         let values = reference.values(&loaded.program().meta, (run, runs), &given)?;
-        let mut session = Session::new(loaded, EngineKind::Fast);
-        let made = one_run(loaded, &mut session, run, &given, &values, bounds);
+        let made = one_run(loaded, session, run, &given, &values, bounds);
         done();
         made
     };
     // The first input says how far the histograms go.
-    let mut total = one(0, &BTreeMap::new())?;
+    let mut total = one(&mut session(), 0, &BTreeMap::new())?;
     let bounds =
         total.tensors.iter().filter_map(|(n, m)| Some((n.clone(), m.picture.histogram.as_ref()?.bounds)));
     let bounds: BTreeMap<String, [f32; 2]> = bounds.collect();
-    let others = each_run(threads, 1..runs, |run| one(run, &bounds))?;
+    let others = each_run(threads, 1..runs, session, |session, run| one(session, run, &bounds))?;
     // Floating-point sums depend on their order: it is that of the inputs.
     for run in others {
         for (name, measured) in run.tensors {
@@ -387,20 +387,6 @@ fn measure(
     let format = Format::of(tensor);
     let mut range = RangeSums::default();
     range.add(format.as_ref(), reference, accumulated);
-    let mut rounding = Sums::default();
-    for r in reference {
-        rounding.add(*r, format.map_or(*r, |f| f.round(*r)));
-    }
-    let (count, inner) = channel_axis(meta, tensor);
-    let mut channels =
-        vec![Channel { range: [f32::INFINITY, f32::NEG_INFINITY], ..Channel::default() }; count];
-    for (at, ((r, a), i)) in reference.iter().zip(accumulated).zip(isolated).enumerate() {
-        if let Some(c) = channels.get_mut(at / inner.max(1) % count.max(1)) {
-            c.accumulated.add(*r, *a);
-            c.isolated.add(*r, *i);
-            c.range = [c.range[0].min(*r), c.range[1].max(*r)];
-        }
-    }
     let bounds = bounds.unwrap_or_else(|| {
         let seen = range.figures(format.as_ref());
         let [lo, hi] = seen.range.unwrap_or(seen.reference);
@@ -409,11 +395,39 @@ fn measure(
     Measured {
         accumulated: Sums::of(reference, accumulated),
         isolated: Sums::of(reference, isolated),
-        rounding,
+        rounding: match format {
+            Some(format) => Sums::of(reference, &format.rounded(reference)),
+            None => Sums::of(reference, reference),
+        },
         range,
-        channels,
+        channels: channels(channel_axis(meta, tensor), reference, accumulated, isolated),
         picture: Picture::of(run, reference, accumulated, isolated, bounds),
     }
+}
+
+/// The sums of each of `count` channels, which alternate after `inner` elements.
+fn channels(
+    (count, inner): (usize, usize),
+    reference: &[f32],
+    accumulated: &[f32],
+    isolated: &[f32],
+) -> Vec<Channel> {
+    let mut channels =
+        vec![Channel { range: [f32::INFINITY, f32::NEG_INFINITY], ..Channel::default() }; count];
+    let inner = inner.max(1);
+    let parts = reference.chunks(inner).zip(accumulated.chunks(inner)).zip(isolated.chunks(inner));
+    for (at, ((r, a), i)) in parts.enumerate() {
+        let Some(c) = channels.get_mut(at % count.max(1)) else { break };
+        if let ([r], [a], [i]) = (r, a, i) {
+            c.accumulated.add(*r, *a);
+            c.isolated.add(*r, *i);
+        } else {
+            c.accumulated.merge(&Sums::of(r, a));
+            c.isolated.merge(&Sums::of(r, i));
+        }
+        c.range = r.iter().fold(c.range, |[lo, hi], r| [lo.min(*r), hi.max(*r)]);
+    }
+    channels
 }
 
 /// Number of channels, and elements from one to the next.
@@ -445,7 +459,7 @@ impl Observer for Recorder<'_> {
     fn layer_end(&mut self, layer: u32, memory: &Memory) {
         for tensor in self.meta.tensors.iter().filter(|t| t.layer == Some(layer)) {
             if matches!(self.values.get(&tensor.name), Some(Ok(_)))
-                && let Some(real) = real(tensor, memory.gather(tensor))
+                && let Some(real) = real(tensor, &memory.gather(tensor))
             {
                 self.seen.insert(tensor.name.clone(), real);
             }

@@ -65,13 +65,18 @@ pub fn diagnose(
         experiments.plan(suspect.node, &suspect.tensors, &suspect.output);
     }
     let runs = case.inputs.count();
-    let per_run = each_run(case.threads, 0..runs, |run| {
-        let sample = case.inputs.read(run)?;
-        let values = case.reference.values(case.meta, (run, runs), &bytes_of(&sample))?;
-        let sums = experiments.run(&values);
-        each();
-        Ok::<_, CompareError>(sums)
-    })?;
+    let per_run = each_run(
+        case.threads,
+        0..runs,
+        || (),
+        |(), run| {
+            let sample = case.inputs.read(run)?;
+            let values = case.reference.values(case.meta, (run, runs), &bytes_of(&sample))?;
+            let sums = experiments.run(&values);
+            each();
+            Ok::<_, CompareError>(sums)
+        },
+    )?;
     let sums = total(per_run);
     let mut found = Found::default();
     for suspect in &suspects {
@@ -145,18 +150,23 @@ fn ranges(
     if watched.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let per_run = each_run(case.threads, 0..runs, |run| {
-        let sample = case.inputs.read(run)?;
-        let values = case.reference.values(case.meta, (run, runs), &bytes_of(&sample))?;
-        let one = |row: &&LayerComparison| {
-            let Some(Ok(reference)) = values.get(&row.tensor) else { return None };
-            Some((
-                row.tensor.clone(),
-                TensorRanges::of(run, reference, row.format.as_ref(), row.range.reference),
-            ))
-        };
-        Ok::<_, CompareError>(watched.iter().filter_map(one).collect::<Vec<_>>())
-    })?;
+    let per_run = each_run(
+        case.threads,
+        0..runs,
+        || (),
+        |(), run| {
+            let sample = case.inputs.read(run)?;
+            let values = case.reference.values(case.meta, (run, runs), &bytes_of(&sample))?;
+            let one = |row: &&LayerComparison| {
+                let Some(Ok(reference)) = values.get(&row.tensor) else { return None };
+                Some((
+                    row.tensor.clone(),
+                    TensorRanges::of(run, reference, row.format.as_ref(), row.range.reference),
+                ))
+            };
+            Ok::<_, CompareError>(watched.iter().filter_map(one).collect::<Vec<_>>())
+        },
+    )?;
     let mut ranges: BTreeMap<String, TensorRanges> = BTreeMap::new();
     for (name, one) in per_run.into_iter().flatten() {
         match ranges.get_mut(&name) {
@@ -433,17 +443,22 @@ fn calibration(case: &Case<'_>, findings: &mut [Finding]) -> Result<(), CompareE
         return Ok(());
     }
     let runs = images.count();
-    let per_run = each_run(case.threads, 0..runs, |run| {
-        let sample = images.read(run)?;
-        let values = case.reference.values(case.meta, (run, runs), &bytes_of(&sample))?;
-        let extremes = wanted.iter().filter_map(|name| {
-            let Some(Ok(v)) = values.get(name) else { return None };
-            let (lo, hi) =
-                v.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), x| (l.min(*x), h.max(*x)));
-            Some((name.clone(), [lo, hi]))
-        });
-        Ok::<_, CompareError>(extremes.collect::<Vec<_>>())
-    })?;
+    let per_run = each_run(
+        case.threads,
+        0..runs,
+        || (),
+        |(), run| {
+            let sample = images.read(run)?;
+            let values = case.reference.values(case.meta, (run, runs), &bytes_of(&sample))?;
+            let extremes = wanted.iter().filter_map(|name| {
+                let Some(Ok(v)) = values.get(name) else { return None };
+                let (lo, hi) =
+                    v.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), x| (l.min(*x), h.max(*x)));
+                Some((name.clone(), [lo, hi]))
+            });
+            Ok::<_, CompareError>(extremes.collect::<Vec<_>>())
+        },
+    )?;
     let mut reached: BTreeMap<String, [f32; 2]> = BTreeMap::new();
     for (name, [lo, hi]) in per_run.into_iter().flatten() {
         let known = reached.entry(name).or_insert([lo, hi]);

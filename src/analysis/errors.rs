@@ -13,6 +13,12 @@ pub const NAN_DB: f64 = -300.0;
 /// The error of a perfect quantizer in steps, root mean square: `1/√12`.
 pub const PERFECT_STEPS: f64 = 0.288_675_134_594_812_9;
 
+/// Values that are looked through for such that are not finite before they are added.
+const BLOCK: usize = 1024;
+
+/// Sums that grow side by side.
+const LANES: usize = 4;
+
 /// Sums over pairs of a reference value and a value. Pairs with NaN, or with an infinity on one side, are counted apart.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Sums {
@@ -62,8 +68,40 @@ impl Sums {
     #[must_use]
     pub fn of(reference: &[f32], value: &[f32]) -> Sums {
         let mut sums = Sums::default();
-        reference.iter().zip(value).for_each(|(r, v)| sums.add(*r, *v));
+        let len = reference.len().min(value.len());
+        for (r, v) in reference[..len].chunks(BLOCK).zip(value[..len].chunks(BLOCK)) {
+            let finite = |x: &[f32]| x.iter().fold(true, |all, x| all & x.is_finite());
+            if finite(r) && finite(v) {
+                sums.merge(&Sums::of_finite(r, v));
+            } else {
+                r.iter().zip(v).for_each(|(r, v)| sums.add(*r, *v));
+            }
+        }
         sums
+    }
+
+    /// The same of finite values: element `i` adds to sum `i` modulo [`LANES`], since an addition would wait for the one
+    /// before.
+    fn of_finite(reference: &[f32], value: &[f32]) -> Sums {
+        let mut lanes = [Sums::default(); LANES];
+        let (r, last_r) = reference.as_chunks::<LANES>();
+        let (v, last_v) = value.as_chunks::<LANES>();
+        let pairs = r.iter().zip(v).map(|(r, v)| (r.as_slice(), v.as_slice()));
+        for (r, v) in pairs.chain([(last_r, last_v)]) {
+            for ((sums, r), v) in lanes.iter_mut().zip(r).zip(v) {
+                let (r, v) = (f64::from(*r), f64::from(*v));
+                let error = (v - r).abs();
+                sums.signal += r * r;
+                sums.noise += error * error;
+                sums.power += v * v;
+                sums.product += r * v;
+                sums.absolute += error;
+                sums.greatest = if error > sums.greatest { error } else { sums.greatest };
+            }
+        }
+        let [mut sum, others @ ..] = lanes;
+        others.iter().for_each(|s| sum.merge(s));
+        Sums { count: reference.len() as u64, ..sum }
     }
 
     /// Adds the sums of other pairs.

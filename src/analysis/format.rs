@@ -75,6 +75,12 @@ impl Format {
         numeric::dequantize(self.quantize(value), self.scale, self.zero_point)
     }
 
+    /// Real values, quantized and back.
+    #[must_use]
+    pub fn rounded(&self, values: &[f32]) -> Vec<f32> {
+        values.iter().map(|v| self.round(*v)).collect()
+    }
+
     /// The bytes of a tensor that holds these values, row-major.
     #[must_use]
     pub fn bytes(&self, values: &[f32]) -> Vec<u8> {

@@ -6,24 +6,26 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Calls `work` for every number, on up to `threads` threads, and returns the results in the order of the numbers: sums
-/// of floats over them do not depend on the threads.
+/// of floats over them do not depend on the threads. Each thread makes a `tool`, which it uses for all its numbers.
 ///
 /// # Errors
 /// The first failure; what has not begun by then is left out.
-pub(super) fn each_run<T: Send, E: Send>(
+pub(super) fn each_run<S, T: Send, E: Send>(
     threads: usize,
     runs: Range<usize>,
-    work: impl Fn(usize) -> Result<T, E> + Sync,
+    tool: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, usize) -> Result<T, E> + Sync,
 ) -> Result<Vec<T>, E> {
     let results: Mutex<BTreeMap<usize, Result<T, E>>> = Mutex::default();
     let next = AtomicUsize::new(runs.start);
     let worker = || {
+        let mut tool = tool();
         loop {
             let run = next.fetch_add(1, Ordering::Relaxed);
             if run >= runs.end {
                 return;
             }
-            let result = work(run);
+            let result = work(&mut tool, run);
             if result.is_err() {
                 next.store(runs.end, Ordering::Relaxed);
             }

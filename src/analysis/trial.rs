@@ -13,7 +13,7 @@ use crate::machine::Machine;
 use crate::numeric;
 use crate::program::{Role, TensorEntry};
 use crate::sim::{EngineKind, Limits, Loaded, Session};
-use crate::tensor_file::{Element, TensorData};
+use crate::tensor_file::Element;
 
 /// A layer with a variation, compiled.
 pub(super) struct Trial {
@@ -67,17 +67,15 @@ impl Trial {
         let mut session = Session::new(&self.loaded, EngineKind::Fast);
         session.run(&given, &mut FloatHost::new(), &mut ()).map_err(|e| e.to_string())?;
         let output = meta.tensors.iter().find(|t| t.role == Role::Output).ok_or("it has no output")?;
-        real(output, session.tensor(output)).ok_or_else(|| "its output has no real values".into())
+        real(output, &session.tensor(output)).ok_or_else(|| "its output has no real values".into())
     }
 }
 
 /// Real values of a tensor's bytes; none for types that have none.
-pub(super) fn real(tensor: &TensorEntry, bytes: Vec<u8>) -> Option<Vec<f32>> {
-    let shape = tensor.shape.iter().map(|d| *d as usize).collect();
-    let data = TensorData { element: tensor.dtype.into(), shape, bytes };
-    let data = dump::dequantize(&data, tensor).unwrap_or(data);
-    let floats = data.bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b));
-    (data.element == Element::F32).then(|| floats.collect())
+pub(super) fn real(tensor: &TensorEntry, bytes: &[u8]) -> Option<Vec<f32>> {
+    let floats = || bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+    let element = Element::from(tensor.dtype);
+    dump::reals(element, bytes, tensor).or_else(|| (element == Element::F32).then(floats))
 }
 
 /// Intervals of the argument in which a [`Curve`] keeps one point.

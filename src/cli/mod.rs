@@ -52,6 +52,7 @@ use std::process::ExitCode;
 use clap::FromArgMatches;
 
 use crate::explain::Failure;
+use crate::files::operation::{self, Kind};
 use args::{Cli, Command};
 use outcome::{Outcome, Report};
 
@@ -112,7 +113,9 @@ fn show(report: &Report, quiet: bool) -> Result<(), Failure> {
 /// The exit status; a failure is shown on stderr.
 fn ended(done: Result<u8, Failure>) -> ExitCode {
     if std::env::var_os(INJECTED).is_some() {
-        let _ = writeln!(std::io::stderr(), "file operations: {}", crate::files::operation::count());
+        let counts = Kind::ALL.iter().zip(operation::counts());
+        let counts: Vec<String> = counts.map(|(kind, count)| format!("{} {count}", kind.name())).collect();
+        let _ = writeln!(std::io::stderr(), "file operations: {}", counts.join(", "));
     }
     ExitCode::from(done.unwrap_or_else(|failure| {
         let _ = std::io::stderr().write_all(failure.render().as_bytes());
@@ -120,13 +123,13 @@ fn ended(done: Result<u8, Failure>) -> ExitCode {
     }))
 }
 
-/// For tests: makes a file operation fail, as [`operation::Fault`](crate::files::operation::Fault) is written.
+/// For tests: makes a file operation fail, as [`operation::Fault`] is written.
 const INJECTED: &str = "RCAR_ISS_FAULT";
 
 fn injected() -> Result<(), Failure> {
     let Ok(text) = std::env::var(INJECTED) else { return Ok(()) };
     let fault = text.parse().map_err(|e: String| Failure::usage(INJECTED).why(&e))?;
-    if !crate::files::operation::arm(fault) {
+    if !operation::arm(fault) {
         return Err(Failure::usage(format!("{INJECTED} is for debug builds")));
     }
     Ok(())

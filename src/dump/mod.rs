@@ -16,7 +16,7 @@ pub use dequantizer::{DequantizeError, Dequantizer, Like, RealForm};
 pub use manifest::{Manifest, ManifestEntry};
 pub use outputs::{output_files, write_outputs};
 pub use reader::Dump;
-pub use real::dequantize;
+pub use real::{dequantize, reals};
 pub use values::{NoValues, Values, tensor_of_stem};
 pub use writer::{DumpStack, DumpWriter, check_target, file_names};
 

@@ -85,34 +85,35 @@ impl std::str::FromStr for Fault {
     }
 }
 
+/// Operations so far, of the kinds in the order of [`Kind::ALL`].
+pub type Counts = [u64; Kind::ALL.len()];
+
 #[cfg(debug_assertions)]
 mod armed {
     use std::io;
     use std::sync::Mutex;
 
-    use super::{Fault, Kind};
+    use super::{Counts, Fault, Kind};
 
-    /// The fault, and the operations of its kind so far.
-    static ARMED: Mutex<Option<(Fault, u64)>> = Mutex::new(None);
+    /// The fault, and the operations so far.
+    static ARMED: Mutex<Option<(Fault, Counts)>> = Mutex::new(None);
 
     pub(super) fn arm(fault: Fault) {
         if let Ok(mut armed) = ARMED.lock() {
-            *armed = Some((fault, 0));
+            *armed = Some((fault, Counts::default()));
         }
     }
 
-    pub(super) fn count() -> u64 {
-        ARMED.lock().ok().and_then(|armed| *armed).map_or(0, |(_, count)| count)
+    pub(super) fn counts() -> Counts {
+        ARMED.lock().ok().and_then(|armed| *armed).map_or(Counts::default(), |(_, counts)| counts)
     }
 
     pub(super) fn pass(kind: Kind) -> io::Result<()> {
         let Ok(mut armed) = ARMED.lock() else { return Ok(()) };
-        let Some((fault, count)) = &mut *armed else { return Ok(()) };
-        if fault.kind.is_some_and(|k| k != kind) {
-            return Ok(());
-        }
-        *count += 1;
-        if *count != fault.number {
+        let Some((fault, counts)) = &mut *armed else { return Ok(()) };
+        counts[kind as usize] += 1;
+        let number = fault.kind.map_or_else(|| counts.iter().sum(), |kind| counts[kind as usize]);
+        if fault.kind.is_some_and(|k| k != kind) || number != fault.number {
             return Ok(());
         }
         if fault.kill {
@@ -133,14 +134,14 @@ pub fn arm(fault: Fault) -> bool {
     cfg!(debug_assertions)
 }
 
-/// Operations of the armed kind so far.
+/// Operations since a fault was armed; none in release builds.
 #[must_use]
-pub fn count() -> u64 {
+pub fn counts() -> Counts {
     #[cfg(debug_assertions)]
-    let count = armed::count();
+    let counts = armed::counts();
     #[cfg(not(debug_assertions))]
-    let count = 0;
-    count
+    let counts = Counts::default();
+    counts
 }
 
 fn pass(kind: Kind) -> io::Result<()> {

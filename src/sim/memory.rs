@@ -5,6 +5,7 @@
 
 #![expect(unsafe_code, reason = "memories that several workers hold")]
 
+use super::place::planes;
 use super::shared::Shared;
 use super::validate::Memories;
 use crate::isa::Space;
@@ -134,58 +135,29 @@ impl Memory {
     /// The elements of a tensor in row-major order of its ONNX shape.
     #[must_use]
     pub fn gather(&self, tensor: &TensorEntry) -> Vec<u8> {
-        let size = tensor.dtype.bytes();
         let mut out = Vec::new();
         let space = tensor.place.memory.space();
-        walk(tensor, &mut |address, run| out.extend_from_slice(self.read(space, address, run * size)));
+        planes(tensor, &mut |address, plane| {
+            let from = self.read(space, address, plane.span());
+            if !from.is_empty() {
+                let at = out.len();
+                out.resize(at + plane.len(), 0);
+                plane.gather(from, &mut out[at..]);
+            }
+        });
         out
     }
 
     /// Writes elements, row-major, to the place of a tensor; `bytes` has the tensor's size.
     pub fn scatter(&mut self, tensor: &TensorEntry, bytes: &[u8]) {
-        let size = tensor.dtype.bytes();
         let mut rest = bytes;
-        walk(tensor, &mut |address, run| {
-            let (now, later) = rest.split_at((run * size).min(rest.len()));
-            let to = self.write(tensor.place.memory.space(), address, now.len());
-            if to.len() == now.len() {
-                to.copy_from_slice(now);
+        planes(tensor, &mut |address, plane| {
+            let Some((now, later)) = rest.split_at_checked(plane.len()) else { return };
+            let to = self.write(tensor.place.memory.space(), address, plane.span());
+            if !to.is_empty() {
+                plane.scatter(now, to);
             }
             rest = later;
         });
-    }
-}
-
-/// Calls `f(address, elements)` for runs of consecutive elements, in row-major order of the place's extents.
-pub fn walk(tensor: &TensorEntry, f: &mut impl FnMut(i64, usize)) {
-    let axes: Vec<(u64, i64)> =
-        tensor.place.dims.iter().copied().zip(tensor.place.strides.iter().copied()).collect();
-    runs(tensor, &axes, f);
-}
-
-/// The same in the order of addresses: a channels-last image comes in rows, not in single elements.
-pub fn cover(tensor: &TensorEntry, f: &mut impl FnMut(i64, usize)) {
-    let mut axes: Vec<(u64, i64)> =
-        tensor.place.dims.iter().copied().zip(tensor.place.strides.iter().copied()).collect();
-    axes.retain(|(extent, _)| *extent != 1);
-    axes.sort_by_key(|(_, stride)| std::cmp::Reverse(stride.unsigned_abs()));
-    runs(tensor, &axes, f);
-}
-
-fn runs(tensor: &TensorEntry, axes: &[(u64, i64)], f: &mut impl FnMut(i64, usize)) {
-    let size = tensor.dtype.bytes() as i64;
-    let mut outer = axes.len();
-    let mut run = 1_i64;
-    while outer > 0 && (axes[outer - 1].0 == 1 || axes[outer - 1].1 == run * size) {
-        outer -= 1;
-        run *= axes[outer].0 as i64;
-    }
-    let mut index = vec![0_u64; outer];
-    loop {
-        let offset: i64 = index.iter().zip(axes).map(|(i, (_, stride))| *i as i64 * stride).sum();
-        f(tensor.place.address as i64 + offset, run as usize);
-        let Some(axis) = (0..outer).rev().find(|a| index[*a] + 1 < axes[*a].0) else { return };
-        index[axis] += 1;
-        index[axis + 1..].fill(0);
     }
 }

@@ -31,6 +31,7 @@ pub mod memory;
 pub mod observer;
 pub mod op;
 mod parallel;
+pub mod place;
 pub mod plan;
 pub mod race;
 pub mod session;

@@ -238,7 +238,7 @@ fn check(cases: u32, test: impl Fn(Shape) -> Result<(), TestCaseError>) {
 
 #[test]
 fn convolutions_agree_on_every_level() {
-    check(150, |s| match s.conv(false, false) {
+    check(80, |s| match s.conv(false, false) {
         Some(c) => agree(OpKind::Conv(c), s.seed, s.extreme),
         None => Err(TestCaseError::reject("too large")),
     });
@@ -246,7 +246,7 @@ fn convolutions_agree_on_every_level() {
 
 #[test]
 fn convolutions_of_16_bits_agree_on_every_level() {
-    check(100, |s| match s.conv(true, false) {
+    check(60, |s| match s.conv(true, false) {
         Some(c) => agree(OpKind::Conv(c), s.seed, s.extreme),
         None => Err(TestCaseError::reject("too large")),
     });
@@ -262,7 +262,7 @@ fn depthwise_convolutions_agree_on_every_level() {
 
 #[test]
 fn products_with_their_requantization_agree_on_every_level() {
-    check(400, |s| {
+    check(160, |s| {
         let depthwise = s.seed % 3 == 0;
         let s = Shape { start: s.start % 2, ..s };
         let Some(c) = s.conv(false, depthwise) else { return Err(TestCaseError::reject("too large")) };
@@ -304,7 +304,7 @@ fn products_with_their_requantization_agree_on_every_level() {
 /// Products of words: results of 8 and 16 bits, sums that saturate, biases of all sizes.
 #[test]
 fn products_of_words_with_their_requantization_agree_on_every_level() {
-    check(400, |s| {
+    check(160, |s| {
         let depthwise = s.seed % 3 == 0;
         let s = Shape { start: s.start % 2, ..s };
         // Few channels, and tiles of one pixel, are kernels' special cases.

@@ -78,11 +78,16 @@ fn said(out: &Output) -> String {
     String::from_utf8_lossy(&out.stderr).into_owned()
 }
 
-/// How many operations of a kind a run has.
-fn operations(out: &Output) -> u64 {
+/// How many file operations of each kind a run has.
+fn count_operations(out: &Output) -> BTreeMap<String, u64> {
     let text = said(out);
     let line = text.lines().find_map(|l| l.strip_prefix("file operations: "));
-    line.unwrap_or_else(|| panic!("no count of operations: {text}")).parse().unwrap()
+    let line = line.unwrap_or_else(|| panic!("no count of operations: {text}"));
+    let count = |part: &str| {
+        let (kind, count) = part.split_once(' ').unwrap();
+        (kind.to_string(), count.parse().unwrap())
+    };
+    line.split(", ").map(count).collect()
 }
 
 /// A command's folder as it is before the command, and what it makes of it.
@@ -91,6 +96,8 @@ struct Scene<'a> {
     work: PathBuf,
     old: Files,
     new: Files,
+    /// File operations of each kind.
+    operations: BTreeMap<String, u64>,
 }
 
 impl Scene<'_> {
@@ -111,9 +118,11 @@ impl Scene<'_> {
             // A sidecar that nobody wrote must not be there; everything else is replaced.
             fs::write(start.join(output), b"old").unwrap();
         }
-        let mut scene = Scene { writer, old: files(&start), new: Files::new(), work };
-        let out = scene.run(None);
+        let (old, new, operations) = (files(&start), Files::new(), BTreeMap::new());
+        let mut scene = Scene { writer, old, new, operations, work };
+        let out = scene.run(Some("fail:any:0"));
         assert!(out.status.success(), "{}: {}", scene.writer.args, said(&out));
+        scene.operations = count_operations(&out);
         scene.new = files(&scene.work);
         for output in &scene.writer.writes {
             let of = |all: &Files| -> Files {
@@ -235,9 +244,8 @@ fn every_command(name: &str, check: impl Fn(&Scene<'_>, &mut Vec<String>) + Sync
 #[test]
 fn a_failing_file_operation_loses_nothing() {
     every_command("fail", |scene, wrong| {
-        for kind in ["create", "write", "sync", "rename", "remove", "folder", "allocate"] {
-            let count = operations(&scene.run(Some(&format!("fail:{kind}:0"))));
-            for at in scene.instants(count, (TRIED, u64::MAX)) {
+        for (kind, count) in &scene.operations {
+            for at in scene.instants(*count, (TRIED, u64::MAX)) {
                 let fault = format!("fail:{kind}:{at}");
                 let out = scene.run(Some(&fault));
                 let found = files(&scene.work);
@@ -265,7 +273,7 @@ fn a_failing_file_operation_loses_nothing() {
 #[test]
 fn a_killed_command_loses_nothing() {
     every_command("kill", |scene, wrong| {
-        let count = operations(&scene.run(Some("kill:any:0")));
+        let count = scene.operations.values().sum();
         for at in scene.instants(count, (KILLS, 50)) {
             let fault = format!("kill:any:{at}");
             let out = scene.run(Some(&fault));

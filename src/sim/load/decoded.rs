@@ -10,8 +10,8 @@ use crate::sim::clock::cost::Cost;
 use crate::sim::clock::{EventClock, OpTiming};
 use crate::sim::control::{ControlCore, Sink};
 use crate::sim::fault::{Fault, FaultKind};
-use crate::sim::memory::cover;
 use crate::sim::op::QueueOp;
+use crate::sim::place::cover;
 use crate::sim::validate::{self, Memories};
 
 /// Why a program is not loaded.

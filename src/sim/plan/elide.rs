@@ -13,8 +13,8 @@ use super::record::{Record, Step};
 use crate::isa::{EType, Space, TensorDesc};
 use crate::program::{PlaceMemory, TensorEntry};
 use crate::sim::access::{self, Region, Row, for_each_region, padded_dims};
-use crate::sim::memory::cover;
 use crate::sim::op::{OpKind, QueueOp};
+use crate::sim::place::cover;
 use crate::sim::validate::Memories;
 
 /// Bytes of a cell.

@@ -14,9 +14,10 @@ use crate::sim::engine::reference::Reference;
 use crate::sim::engine::{Engine, EngineKind, Probe, Probed};
 use crate::sim::fault::{Fault, FaultKind};
 use crate::sim::load::{Checks, Decoded, Loaded};
-use crate::sim::memory::{Memory, cover};
+use crate::sim::memory::Memory;
 use crate::sim::observer::{Observer, Sees};
 use crate::sim::parallel::pool::Pool;
+use crate::sim::place::cover;
 use crate::sim::plan::record::Replay;
 
 /// What a run gives back beside its tensors.

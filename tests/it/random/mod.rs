@@ -199,7 +199,7 @@ fn engines_agree_on_random_programs() {
         check(program, &machine, &mut BTreeSet::new()).unwrap();
         return;
     }
-    let programs = setting("RCN_PROGRAMS").unwrap_or(250);
+    let programs = setting("RCN_PROGRAMS").unwrap_or(150);
     let config =
         ProptestConfig { cases: programs as u32, failure_persistence: None, ..ProptestConfig::default() };
     let (seen, completed) = (RefCell::new(BTreeSet::new()), Cell::new(0_u64));
