@@ -1,4 +1,4 @@
-//! `src/numeric` against ONNX Runtime, case by case: `tests/golden/numeric.py` wrote the cases.
+//! `src/numeric` against ONNX Runtime, case by case: `tools/golden/numeric.py` wrote the cases.
 
 use rcar_iss::internals::numeric::{self, AddCoefficients, Average, MulCoefficients, Rescale};
 use serde_json::Value;
@@ -97,7 +97,7 @@ fn averages() {
     }
 }
 
-/// The generator of `tests/golden/rescale.py`.
+/// The generator of `tools/golden/rescale.py`.
 fn splitmix(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut z = *state;
