@@ -23,6 +23,8 @@ use rcar_iss::internals::program::{Program, Role, TensorEntry};
 use rcar_iss::internals::sim::{EngineKind, Limits, Loaded, Session};
 use serde::Deserialize;
 
+use crate::settings::{all_cases, chosen};
+
 /// How many of the combinations that ONNX Runtime runs must be accepted, in percent.
 const ACCEPTED: usize = 80;
 
@@ -92,10 +94,6 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/combinations")
 }
 
-fn chosen() -> Option<String> {
-    std::env::var("RCN_COMBINATION").ok()
-}
-
 /// The outcomes of all combinations, in the order of the files; computed once for all tests.
 fn outcomes() -> &'static [Done] {
     static ALL: OnceLock<Vec<Done>> = OnceLock::new();
@@ -119,7 +117,9 @@ fn outcomes() -> &'static [Done] {
                 scope.spawn(work);
             }
         });
-        found.into_inner().unwrap().into_values().flatten().collect()
+        let all: Vec<Done> = found.into_inner().unwrap().into_values().flatten().collect();
+        assert!(!all.is_empty(), "no combination has {:?} in its name", chosen());
+        all
     })
 }
 
@@ -404,14 +404,14 @@ fn refused_list() -> String {
 
 #[test]
 fn refused_are_those_of_the_list() {
-    if chosen().is_none() {
+    if all_cases("the list of what is refused") {
         crate::refused::stay("combinations/refused.txt", "combinations", &refused_list());
     }
 }
 
 #[test]
 fn most_of_what_onnx_runtime_runs_is_accepted() {
-    if chosen().is_some() {
+    if !all_cases("how much is accepted") {
         return;
     }
     let ran = || outcomes().iter().filter(|d| d.runtime == Runtime::Ran);

@@ -15,7 +15,11 @@ fn models() -> Vec<PathBuf> {
         .filter(|p| p.file_stem().is_some_and(|n| n.to_string_lossy().starts_with("pruned_")))
         .collect();
     models.sort();
-    assert!(models.len() >= 9, "tests/golden/operators/convolution has only {} models named pruned_*", models.len());
+    assert!(
+        models.len() >= 9,
+        "tests/golden/operators/convolution has only {} models named pruned_*",
+        models.len()
+    );
     models
 }
 

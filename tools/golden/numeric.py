@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes tests/golden/numeric.json: what ONNX Runtime's integer operators compute, case by case.
 
-tests/it/numbers.rs holds src/numeric against it. Random values with a fixed seed, ties and extremes among them.
+tests/it/numeric.rs holds src/numeric against it. Random values with a fixed seed, ties and extremes among them.
 Needs: pip install numpy onnx onnxruntime
 """
 import json

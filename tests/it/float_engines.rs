@@ -3,21 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use rcar_iss::internals::float::{Collected, Engine, FloatRunner, Kept, Network, Stream, Threads};
 use rcar_iss::internals::onnx::{self, LoadedModel};
 use rcar_iss::internals::quantize::{self, Places};
 use rcar_iss::internals::tensor_file::{Element, TensorData};
 
-fn digit() -> TensorData {
+use crate::repository::digit;
+use crate::required::missing;
+
+fn picture() -> TensorData {
     let pixel = |i: usize| ((i * 37 % 101) as f32 - 50.0) / 25.0;
     let bytes = (0..28 * 28).flat_map(|i| pixel(i).to_le_bytes()).collect();
     TensorData { element: Element::F32, shape: vec![1, 1, 28, 28], bytes }
 }
 
 fn network() -> Network {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs/digit_cnn/float.onnx");
-    onnx::float_network(&LoadedModel::from_file(&path).unwrap().model)
+    onnx::float_network(&LoadedModel::from_file(Path::new(&digit("float.onnx"))).unwrap().model)
 }
 
 /// All values of the network, its input first.
@@ -29,7 +32,7 @@ fn all(network: &Network) -> Vec<String> {
 fn shown(engine: &Engine, network: &Network) -> BTreeMap<String, Kept> {
     let wanted: BTreeSet<String> = all(network).into_iter().collect();
     let stream = Stream::load(engine, network.clone(), &wanted).unwrap();
-    let given = [(network.inputs[0].as_str(), &digit())];
+    let given = [(network.inputs[0].as_str(), &picture())];
     let seen = stream.run(&Threads::new(1), &given, Collected::default()).unwrap().tensors;
     let order: Vec<&str> = seen.iter().map(|t| t.name.as_str()).collect();
     let place = |name: &String| order.iter().position(|o| o == name).unwrap();
@@ -51,7 +54,7 @@ fn every_tensor_is_shown_once_with_the_values_of_a_run_of_its_own() {
     let network = network();
     let mut runner = FloatRunner::new();
     for (name, seen) in shown(&Engine::Rten, &network).iter().filter(|(n, _)| **n != network.inputs[0]) {
-        let alone = runner.run(&network.model, &[(&network.inputs[0], digit())], &[name]).unwrap();
+        let alone = runner.run(&network.model, &[(&network.inputs[0], picture())], &[name]).unwrap();
         assert_eq!(alone[0].shape, seen.shape);
         let own: Vec<f32> =
             alone[0].bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
@@ -73,27 +76,34 @@ fn a_tensor_that_nothing_computes_is_refused() {
 }
 
 /// The library of an ONNX Runtime on this computer, as the command line finds it.
-#[expect(clippy::print_stderr, reason = "a test that does not run must say so")]
-pub(crate) fn installed(folder: &str) -> Option<PathBuf> {
-    let out = run(&crate::scratch(folder), "onnxruntime");
-    if !out.status.success() {
-        let why = String::from_utf8_lossy(&out.stderr).into_owned();
-        assert!(out.status.code() == Some(3) && why.contains("pip install onnxruntime"), "{why}");
-        eprintln!("skipped: no ONNX Runtime is installed here");
-        return None;
+pub(crate) fn installed() -> Option<&'static Path> {
+    static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let found = FOUND.get_or_init(|| {
+        let out = run(&crate::scratch("engine-found"), "onnxruntime");
+        if !out.status.success() {
+            let why = String::from_utf8_lossy(&out.stderr).into_owned();
+            assert!(out.status.code() == Some(3) && why.contains("pip install onnxruntime"), "{why}");
+            return Err("no ONNX Runtime is installed (pip install onnxruntime)".into());
+        }
+        let report: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+        let name = report["float_engine"].as_str().unwrap();
+        Ok(name.strip_prefix("ONNX Runtime (").unwrap().strip_suffix(')').unwrap().into())
+    });
+    match found {
+        Ok(library) => Some(library),
+        Err(why) => {
+            missing("onnxruntime", why);
+            None
+        }
     }
-    let report: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
-    let name = report["float_engine"].as_str().unwrap();
-    Some(name.strip_prefix("ONNX Runtime (").unwrap().strip_suffix(')').unwrap().into())
 }
 
 /// Quantizes the digit network by an engine.
 fn run(dir: &Path, engine: &str) -> std::process::Output {
-    let digit = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs/digit_cnn");
     Command::new(env!("CARGO_BIN_EXE_rcar-iss"))
         .env_remove("ORT_DYLIB_PATH")
         .arg("quantize")
-        .args([digit.join("float.onnx"), "--calib".into(), digit.join("seven.png")])
+        .args([&digit("float.onnx"), "--calib", &digit("seven.png")])
         .args(["--json", "--float-engine", engine, "-o"])
         .arg(dir.join("q.onnx"))
         .output()
@@ -102,8 +112,8 @@ fn run(dir: &Path, engine: &str) -> std::process::Output {
 
 #[test]
 fn onnx_runtime_shows_what_rten_shows() {
-    let Some(library) = installed("engine-found-1") else { return };
-    let engine = Engine::onnx_runtime(&library).unwrap();
+    let Some(library) = installed() else { return };
+    let engine = Engine::onnx_runtime(library).unwrap();
     let network = network();
     let (ours, theirs) = (shown(&Engine::Rten, &network), shown(&engine, &network));
     for (name, a) in &ours {
@@ -119,7 +129,7 @@ fn onnx_runtime_shows_what_rten_shows() {
     // Errors of the library are values.
     let wanted = BTreeSet::from([network.steps[0].outputs[0].clone()]);
     let stream = Stream::load(&engine, network.clone(), &wanted).unwrap();
-    let odd = TensorData { shape: vec![1, 1, 14, 56], ..digit() };
+    let odd = TensorData { shape: vec![1, 1, 14, 56], ..picture() };
     let error = stream.run(&Threads::new(1), &[("input", &odd)], Collected::default()).unwrap_err();
     assert!(error.starts_with("ONNX Runtime: "), "{error}");
     let broken = Network { model: b"no model".to_vec(), ..network };

@@ -8,10 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::cli::{fails, fine};
-
-fn digit(file: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("programs/digit_cnn").join(file).display().to_string()
-}
+use crate::repository::digit;
 
 /// Runs a command in a terminal of so many columns.
 #[track_caller]
