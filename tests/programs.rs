@@ -20,8 +20,8 @@
 //! layer = "store"
 //! ```
 //!
-//! A model's expectation is a file `programs/*/*.expected.toml` (written by `tests/golden/expect.py`) or
-//! `tests/golden/*/*.expected.toml` (by `tests/golden/operators.py`): the digest of every tensor that ONNX Runtime
+//! A model's expectation is a file `*.expected.toml` in a folder of `programs/` (written by `tools/golden/expect.py`) or of
+//! `tests/golden/operators/` (by `tools/golden/operators.py` and `wider.py`): the digest of every tensor that ONNX Runtime
 //! computes. The model is compiled for each machine and run by the command line.
 //!
 //! Both engines run each program, and the program survives a trip through text and through the program file. To see
@@ -100,28 +100,27 @@ fn main() {
         })
         .collect();
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    for path in expectations(&folder).into_iter().chain(expectations(&golden)) {
-        for machine in Machine::names() {
-            let model = path
-                .strip_prefix(path.ancestors().nth(2).unwrap())
-                .unwrap()
-                .to_string_lossy()
-                .replace(".expected.toml", "");
-            let path = path.clone();
-            trials.push(Trial::test(format!("{model} on {machine}"), move || model_on(&path, machine)));
+    for (root, below) in [(&folder, "."), (&golden, "operators")] {
+        for path in expectations(&root.join(below)) {
+            let model = path.strip_prefix(root).unwrap().to_string_lossy().replace(".expected.toml", "");
+            for machine in Machine::names() {
+                let (path, name) = (path.clone(), format!("{model} on {machine}"));
+                trials.push(Trial::test(name.clone(), move || model_on(&path, &name, machine)));
+            }
         }
     }
     trials.push(Trial::test("every_kind_of_fault_has_a_program", move || covered(&all)));
     libtest_mimic::run(&args, trials).exit();
 }
 
-/// Every `*/*.expected.toml` in a folder.
+/// Every `*.expected.toml` in the folders of a folder; there is one at least.
 fn expectations(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for dir in std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_dir()) {
         let files = std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().path());
         found.extend(files.filter(|p| p.to_string_lossy().ends_with(".expected.toml")));
     }
+    assert!(!found.is_empty(), "no folder of {} has a *.expected.toml", folder.display());
     found.sort();
     found
 }
@@ -142,11 +141,9 @@ struct ModelExpectation {
     within: i64,
 }
 
-fn model_on(path: &Path, machine: &str) -> Result<(), Failed> {
+fn model_on(path: &Path, trial: &str, machine: &str) -> Result<(), Failed> {
     let expected: ModelExpectation = toml::from_str(&std::fs::read_to_string(path)?)?;
-    let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-    let parent = path.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned();
-    let dump = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{parent}-{name}-{machine}"));
+    let dump = Path::new(env!("CARGO_TARGET_TMPDIR")).join(trial.replace(['/', ' '], "-"));
     let run = std::process::Command::new(env!("CARGO_BIN_EXE_rcar-iss"))
         .arg("run")
         .arg(path.with_file_name(&expected.model))

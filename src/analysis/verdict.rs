@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// All that the judgement depends on. `bad_db` and `repaired` were frozen on one half of the networks of
-/// `tests/diagnose/study.py` and checked on the other; a gain of 6 dB is one bit.
+/// `tools/measure/diagnose.py` and checked on the other; a gain of 6 dB is one bit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Thresholds {

@@ -66,3 +66,16 @@ impl EType {
         })
     }
 }
+
+impl TensorDesc {
+    /// A row-major tensor without gaps, zero point 0, one lane. Strides are in bytes; those beyond 64 bits are the greatest there
+    /// is, which no memory contains.
+    #[must_use]
+    pub fn dense(space: Space, etype: EType, base: i64, dims: [u32; 4]) -> TensorDesc {
+        let size = etype.bytes() as i64;
+        let [_, b, c, d] = dims.map(i64::from);
+        let row = (d * size).saturating_mul(c);
+        let strides = [row.saturating_mul(b), row, d * size, size];
+        TensorDesc { base, dims, strides, zero_point: 0, space, etype, lanes: 1 }
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! This is the only module of the simulator in which floats are computed with. Every function is a fixed sequence of
 //! IEEE-754 single operations (round to nearest, ties to even), so results do not depend on the CPU. Formulas were
-//! measured against ONNX Runtime 1.32 (x86-64), whose integer operators they reproduce; `tests/golden/numeric.py`
+//! measured against ONNX Runtime 1.32 (x86-64), whose integer operators they reproduce; `tools/golden/numeric.py`
 //! writes the stored expectations that the tests hold them to.
 
 pub mod half;

@@ -48,42 +48,11 @@ pub struct CheckedNode {
     #[serde(rename = "type")]
     pub op_type: String,
     /// What becomes of it.
-    pub status: CheckedStatus,
+    pub status: NodeStatus,
     /// The layer that it is in, or why it is not supported.
     pub detail: String,
     /// The instructions of that layer.
     pub instructions: Vec<String>,
-}
-
-/// What became of an ONNX node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum CheckedStatus {
-    /// It is a layer.
-    Layer,
-    /// It is part of a layer.
-    Fused,
-    /// It was computed at import: it depends on constants only, or changes nothing.
-    Folded,
-    /// It runs on the host.
-    Host,
-    /// It cannot be compiled.
-    Unsupported,
-    /// It may be fine, but an unsupported node feeds it.
-    Unreached,
-}
-
-impl From<NodeStatus> for CheckedStatus {
-    fn from(status: NodeStatus) -> CheckedStatus {
-        match status {
-            NodeStatus::Layer => CheckedStatus::Layer,
-            NodeStatus::Fused => CheckedStatus::Fused,
-            NodeStatus::Folded => CheckedStatus::Folded,
-            NodeStatus::Host => CheckedStatus::Host,
-            NodeStatus::Unsupported => CheckedStatus::Unsupported,
-            NodeStatus::Unreached => CheckedStatus::Unreached,
-        }
-    }
 }
 
 /// Versions, both ends included.
@@ -136,7 +105,7 @@ impl ModelCheck {
         let node = |row: &NodeRow| CheckedNode {
             node: row.name.clone(),
             op_type: row.op_type.clone(),
-            status: row.status.into(),
+            status: row.status,
             detail: row.detail.clone(),
             instructions: instructions(row),
         };
@@ -262,14 +231,14 @@ fn families(program: &Program) -> BTreeMap<&str, BTreeSet<&'static str>> {
     found
 }
 
-fn word(status: CheckedStatus) -> &'static str {
+fn word(status: NodeStatus) -> &'static str {
     match status {
-        CheckedStatus::Layer => "layer",
-        CheckedStatus::Fused => "fused",
-        CheckedStatus::Folded => "folded",
-        CheckedStatus::Host => "host",
-        CheckedStatus::Unsupported => "UNSUPPORTED",
-        CheckedStatus::Unreached => "unreached",
+        NodeStatus::Layer => "layer",
+        NodeStatus::Fused => "fused",
+        NodeStatus::Folded => "folded",
+        NodeStatus::Host => "host",
+        NodeStatus::Unsupported => "UNSUPPORTED",
+        NodeStatus::Unreached => "unreached",
     }
 }
 

@@ -47,6 +47,12 @@ pub(super) fn scaling(clocks: impl IntoIterator<Item = u32>) -> &'static str {
 /// What is to be said of cycles that no clock counted.
 const CLOSED_FORM: &str = "closed form, without compiling; --exact compiles and runs the clock";
 
+/// What a program takes on a machine.
+pub(super) fn took(program: &str, machine: &str, cycles: u64, clock_mhz: u32) -> String {
+    let time = readable::time(cycles, clock_mhz);
+    format!("{program} on {machine}: {} cycles = {time} at {clock_mhz} MHz", readable::grouped(cycles))
+}
+
 fn percent(part: f64) -> String {
     format!("{:.1}%", 100.0 * part)
 }
@@ -100,12 +106,8 @@ pub(super) fn table(p: &Profile) -> String {
     let mut sums = String::new();
     let _ = writeln!(
         sums,
-        "\n{} on {}: {} cycles = {} at {} MHz, {:.1} frames/s; {:.3} TOPS, {} of the array's peak; DRAM {:.1} GB/s",
-        p.program,
-        p.machine,
-        readable::grouped(p.cycles),
-        readable::time(p.cycles, p.clock_mhz),
-        p.clock_mhz,
+        "\n{}, {:.1} frames/s; {:.3} TOPS, {} of the array's peak; DRAM {:.1} GB/s",
+        took(&p.program, &p.machine, p.cycles, p.clock_mhz),
         p.frames_per_second,
         p.tops,
         percent(p.mac_utilization),

@@ -1,7 +1,5 @@
 //! What is said of a model on its way to a program.
 
-use std::fmt::Write;
-
 use crate::graph::{Graph, Op};
 use crate::onnx::{NodeRow, NodeStatus};
 use crate::readable;
@@ -22,14 +20,13 @@ pub fn host_layers(graph: &Graph) -> String {
     let mut text = String::new();
     for node in &graph.nodes {
         if let Op::Host(h) = &node.op {
-            let _ = writeln!(
-                text,
-                "host layer \"{}\": {} run on the host, outside bit-exactness ({})",
-                node.name,
-                h.op_types.join(", "),
-                h.reason
-            );
+            text.push_str(&host_layer(&node.name, &h.op_types, "run on the host", &h.reason));
         }
     }
     text
+}
+
+/// The line of a host layer: its operators, and how they run.
+pub(super) fn host_layer(layer: &str, op_types: &[String], how: &str, reason: &str) -> String {
+    format!("host layer \"{layer}\": {} {how}, outside bit-exactness ({reason})\n", op_types.join(", "))
 }

@@ -23,7 +23,7 @@ mod run;
 mod tune;
 
 pub use bench::{BenchReady, BenchReport, SpentRow};
-pub use check::{CheckedNode, CheckedStatus, MacSplit, ModelCheck, OpsetRange, ProgramCheck};
+pub use check::{CheckedNode, MacSplit, ModelCheck, OpsetRange, ProgramCheck};
 pub use comparison::{ComparisonReport, FailUnder, comparison_csv};
 pub use compile::CompileReport;
 pub use cycles::EstimateReport;

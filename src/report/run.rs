@@ -6,7 +6,8 @@ use std::fmt::Write;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::cycles::{scaling, table};
+use super::cycles::{scaling, table, took};
+use super::import::host_layer;
 use super::not_finite;
 use crate::batch::Run;
 use crate::document::Kind;
@@ -243,13 +244,8 @@ impl RunReport {
                 let all = 100.0 * host.macs as f64 / self.macs as f64;
                 format!(" {} MACs ({all:.1}% of all),", readable::short(host.macs))
             };
-            let _ = writeln!(
-                text,
-                "host layer \"{}\": {} ran on the host:{share} no cycles, outside bit-exactness ({})",
-                host.layer,
-                host.op_types.join(", "),
-                host.reason
-            );
+            let how = format!("ran on the host:{share} no cycles");
+            text.push_str(&host_layer(&host.layer, &host.op_types, &how, &host.reason));
         }
         for line in &self.wrong_widths {
             let _ = writeln!(text, "widths: {line}");
@@ -359,12 +355,8 @@ impl RunReport {
         let mut text = String::new();
         let _ = writeln!(
             text,
-            "\n{} on {}: {} cycles = {} at {} MHz; {} instructions, {} MACs",
-            self.program,
-            self.machine,
-            readable::grouped(self.cycles),
-            readable::time(self.cycles, self.clock_mhz),
-            self.clock_mhz,
+            "\n{}; {} instructions, {} MACs",
+            took(&self.program, &self.machine, self.cycles, self.clock_mhz),
             readable::grouped(self.instructions),
             readable::short(self.macs),
         );

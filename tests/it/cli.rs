@@ -1,6 +1,6 @@
 //! The command line as a user meets it: reports, files, errors, exit statuses.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use prost::Message;
@@ -10,17 +10,7 @@ use rcar_iss::internals::onnx::proto::{
 use rcar_iss::internals::tensor_file;
 use serde_json::Value;
 
-fn programs() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("programs")
-}
-
-fn digit() -> String {
-    programs().join("digit_cnn/model.onnx").display().to_string()
-}
-
-fn seven() -> String {
-    programs().join("digit_cnn/seven.png").display().to_string()
-}
+use crate::repository::{digit, shipped};
 
 fn rcar_iss(args: &[&str]) -> Output {
     // Which library runs float networks must not depend on who runs the tests.
@@ -53,11 +43,11 @@ pub(crate) fn fails(status: i32, args: &[&str], says: &[&str]) {
 
 /// The digit network with something changed, in a file of its own, its sidecar beside it.
 fn changed(dir: &Path, change: impl FnOnce(&mut ModelProto)) -> String {
-    let mut model = ModelProto::decode(std::fs::read(digit()).unwrap().as_slice()).unwrap();
+    let mut model = ModelProto::decode(std::fs::read(digit("model.onnx")).unwrap().as_slice()).unwrap();
     change(&mut model);
     let path = dir.join("changed.onnx");
     std::fs::write(&path, model.encode_to_vec()).unwrap();
-    std::fs::copy(programs().join("digit_cnn/model.toml"), dir.join("model.toml")).unwrap();
+    std::fs::copy(digit("model.toml"), dir.join("model.toml")).unwrap();
     path.display().to_string()
 }
 
@@ -77,7 +67,7 @@ fn a_model_goes_through_file_and_text_and_gives_the_same_bytes() {
     let at = |name: &str| dir.join(name).display().to_string();
     fine(&[
         "compile",
-        &digit(),
+        &digit("model.onnx"),
         "-o",
         &at("p.rcn"),
         "--emit-asm",
@@ -93,10 +83,10 @@ fn a_model_goes_through_file_and_text_and_gives_the_same_bytes() {
     fine(&["asm", &at("r.s"), "-o", &at("r.rcn")]);
     assert_eq!(std::fs::read(at("p.rcn")).unwrap(), std::fs::read(at("r.rcn")).unwrap());
     let mut outputs = Vec::new();
-    for source in [digit(), at("p.rcn"), at("p.s")] {
+    for source in [digit("model.onnx"), at("p.rcn"), at("p.s")] {
         for engine in ["fast", "reference"] {
             let out = at(&format!("out{}", outputs.len()));
-            fine(&["run", &source, "--input", &seven(), "--engine", engine, "-o", &out]);
+            fine(&["run", &source, "--input", &digit("seven.png"), "--engine", engine, "-o", &out]);
             outputs.push(tensor_file::read(&Path::new(&out).join("output.npy")).unwrap());
         }
     }
@@ -114,13 +104,13 @@ fn a_stack_of_inputs_runs_many_times() {
     let out = dir.join("out").display().to_string();
     let text = fine(&[
         "run",
-        &digit(),
+        &digit("model.onnx"),
         "-i",
-        &seven(),
+        &digit("seven.png"),
         "-i",
-        &seven(),
+        &digit("seven.png"),
         "-i",
-        &seven(),
+        &digit("seven.png"),
         "-o",
         &out,
         "--threads",
@@ -135,16 +125,18 @@ fn a_stack_of_inputs_runs_many_times() {
 
 #[test]
 fn json_reports_parse_and_hold_what_scripts_need() {
-    let run: Value = serde_json::from_str(&fine(&["run", &digit(), "--input", &seven(), "--json"])).unwrap();
+    let run: Value =
+        serde_json::from_str(&fine(&["run", &digit("model.onnx"), "--input", &digit("seven.png"), "--json"]))
+            .unwrap();
     assert_eq!(run["runs"][0]["outputs"][0]["best"][0]["class"], 7);
     let rows: u64 =
         run["layers"].as_array().unwrap().iter().map(|l| l["clock"]["cycles"].as_u64().unwrap()).sum();
     let ends = run["prologue"].as_u64().unwrap() + run["epilogue"].as_u64().unwrap();
     assert_eq!(rows + ends, run["cycles"].as_u64().unwrap());
-    let check: Value = serde_json::from_str(&fine(&["check", &digit(), "--json"])).unwrap();
+    let check: Value = serde_json::from_str(&fine(&["check", &digit("model.onnx"), "--json"])).unwrap();
     assert_eq!(check["supported"], true);
     assert_eq!(check["nodes"].as_array().unwrap().len(), 11);
-    let fault = programs().join("fault_overlap.s").display().to_string();
+    let fault = shipped("fault_overlap.s");
     for command in ["run", "check"] {
         let out = rcar_iss(&[command, &fault, "--json"]);
         assert_eq!(out.status.code(), Some(5));
@@ -158,22 +150,26 @@ fn json_reports_parse_and_hold_what_scripts_need() {
 fn errors_say_what_where_and_what_to_do() {
     let dir = crate::scratch("cli-errors");
     let at = |name: &str| dir.join(name).display().to_string();
-    fails(2, &["run", &digit()], &["no value is given for input 'input'", "--input input=FILE", "1x1x28x28"]);
     fails(
         2,
-        &["run", &digit(), "--input", &seven(), "--machine", "rcn-x"],
+        &["run", &digit("model.onnx")],
+        &["no value is given for input 'input'", "--input input=FILE", "1x1x28x28"],
+    );
+    fails(
+        2,
+        &["run", &digit("model.onnx"), "--input", &digit("seven.png"), "--machine", "rcn-x"],
         &["rcn-x", "rcn-s, rcn-m, rcn-l"],
     );
     fails(
         2,
-        &["compile", &digit(), "-o", &at("x.rcn"), "--observe", "nowhere"],
+        &["compile", &digit("model.onnx"), "-o", &at("x.rcn"), "--observe", "nowhere"],
         &["\"nowhere\"", "check MODEL --all"],
     );
     fails(2, &["run"], &["Usage"]);
     fails(3, &["run", &at("missing.onnx"), "--input", "x"], &["missing.onnx", "No such file"]);
     fails(
         3,
-        &["run", &digit(), "--input", &digit()],
+        &["run", &digit("model.onnx"), "--input", &digit("model.onnx")],
         &["neither a picture", "begin with", "takes a .npy of float32"],
     );
     std::fs::write(at("broken.rcn"), "\x7fELF nothing").unwrap();
@@ -181,25 +177,25 @@ fn errors_say_what_where_and_what_to_do() {
     std::fs::write(at("bad.s"), "  halt\n  hlat\n").unwrap();
     fails(3, &["asm", &at("bad.s"), "-o", &at("bad.rcn")], &["bad.s:2:3", "no instruction \"hlat\"", "^^^^"]);
     assert!(!Path::new(&at("bad.rcn")).exists(), "a failed command leaves no output");
-    fine(&["compile", &digit(), "-o", &at("m.rcn")]);
+    fine(&["compile", &digit("model.onnx"), "-o", &at("m.rcn")]);
     fails(
         2,
-        &["run", &at("m.rcn"), "--input", &seven(), "--machine", "rcn-l"],
+        &["run", &at("m.rcn"), "--input", &digit("seven.png"), "--machine", "rcn-l"],
         &["the machine does not match", "rcn-m"],
     );
-    let fault = programs().join("fault_undefined_read.s").display().to_string();
+    let fault = shipped("fault_undefined_read.s");
     fails(5, &["run", &fault], &["undefined read", "pc 5", "dma.out", "\"store\""]);
 }
 
 #[test]
 fn check_tells_which_instructions_compute_a_node_and_where_the_macs_run() {
-    let text = fine(&["check", &digit(), "--all"]);
+    let text = fine(&["check", &digit("model.onnx"), "--all"]);
     let line = |node: &str| text.lines().find(|l| l.contains(node)).unwrap().to_string();
     assert!(line("conv0_quant").contains("mac.conv vec.requant"), "{text}");
     assert!(line("maxpool_3").contains("vec.maxpool"), "{text}");
     assert!(text.contains("100.0% of them on the accelerator"), "{text}");
 
-    let json: Value = serde_json::from_str(&fine(&["check", &digit(), "--json"])).unwrap();
+    let json: Value = serde_json::from_str(&fine(&["check", &digit("model.onnx"), "--json"])).unwrap();
     assert_eq!(json["macs"]["host"], 0);
     assert!(json["macs"]["accelerator"].as_u64().unwrap() > 0);
     let node = json["nodes"].as_array().unwrap().iter().find(|n| n["node"] == "conv0_quant").unwrap();
@@ -214,7 +210,9 @@ fn numeric_profiles_are_those_of_the_machine() {
     let machine = folder.join("plain.toml");
     std::fs::write(&machine, text.replace(", \"q31\", \"q31double\"", "")).unwrap();
     let machine = machine.display().to_string();
-    let run = |profile| ["run", &digit(), "--input", &seven(), "--numeric", profile].map(String::from);
+    let run = |profile| {
+        ["run", &digit("model.onnx"), "--input", &digit("seven.png"), "--numeric", profile].map(String::from)
+    };
     for profile in ["onnx", "q31", "q31double"] {
         let args = run(profile);
         let text = fine(&args.each_ref().map(String::as_str));
@@ -256,7 +254,11 @@ fn check_lists_every_unsupported_node_with_name_type_and_reason() {
         "3 not supported",
     ];
     fails(4, &["check", &model], &says);
-    fails(4, &["run", &model, "--input", &seven()], &["3 of 11 nodes cannot be compiled", "Frobnicate"]);
+    fails(
+        4,
+        &["run", &model, "--input", &digit("seven.png")],
+        &["3 of 11 nodes cannot be compiled", "Frobnicate"],
+    );
 }
 
 #[test]
@@ -271,13 +273,22 @@ fn a_float_tail_is_a_named_host_layer() {
     for command in [
         vec!["check", &model],
         vec!["compile", &model, "-o", &at("p.rcn")],
-        vec!["run", &model, "--input", &seven()],
+        vec!["run", &model, "--input", &digit("seven.png")],
     ] {
         let text = fine(&command);
         assert!(text.contains("my_Softmax") && text.contains("host"), "{text}");
     }
     assert!(fine(&["info", &at("p.rcn")]).contains("host layer  my_Softmax: Softmax"));
-    fine(&["run", &at("p.rcn"), "--input", &seven(), "-o", &at("out"), "--dump-layers", &at("layers")]);
+    fine(&[
+        "run",
+        &at("p.rcn"),
+        "--input",
+        &digit("seven.png"),
+        "-o",
+        &at("out"),
+        "--dump-layers",
+        &at("layers"),
+    ]);
     let floats = |name: &str| -> Vec<f32> {
         let data = tensor_file::read(Path::new(&at(name))).unwrap();
         data.bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
@@ -314,9 +325,9 @@ fn external_data_is_read_from_the_models_folder_only() {
         })
     };
     let run = |model: &str| -> Value {
-        serde_json::from_str(&fine(&["run", model, "--input", &seven(), "--json"])).unwrap()
+        serde_json::from_str(&fine(&["run", model, "--input", &digit("seven.png"), "--json"])).unwrap()
     };
-    assert_eq!(run(&outside("weights.bin"))["runs"], run(&digit())["runs"]);
+    assert_eq!(run(&outside("weights.bin"))["runs"], run(&digit("model.onnx"))["runs"]);
     fails(3, &["check", &outside("../weights.bin")], &["outside the model's folder"]);
     fails(3, &["check", &outside("gone.bin")], &["gone.bin"]);
 }
@@ -325,9 +336,9 @@ fn external_data_is_read_from_the_models_folder_only() {
 fn what_fusion_removed_is_listed_and_can_be_observed() {
     let dir = crate::scratch("cli-observe");
     let at = |name: &str| dir.join(name).display().to_string();
-    let model = programs().join("digit_cnn/qdq_sym.onnx").display().to_string();
-    fine(&["run", &model, "--input", &seven(), "--dump-layers", &at("fused")]);
-    fine(&["run", &model, "--input", &seven(), "--dump-layers", &at("all"), "--observe", "all"]);
+    let model = digit("qdq_sym.onnx");
+    fine(&["run", &model, "--input", &digit("seven.png"), "--dump-layers", &at("fused")]);
+    fine(&["run", &model, "--input", &digit("seven.png"), "--dump-layers", &at("all"), "--observe", "all"]);
     let manifest = |name: &str| -> Value {
         serde_json::from_slice(&std::fs::read(Path::new(&at(name)).join("manifest.json")).unwrap()).unwrap()
     };
@@ -342,14 +353,14 @@ fn what_fusion_removed_is_listed_and_can_be_observed() {
     let name = clamped[0].as_str();
     fails(
         2,
-        &["run", &model, "--input", &seven(), "--dump-layers", &at("x"), "--dump-layer", name],
+        &["run", &model, "--input", &digit("seven.png"), "--dump-layers", &at("x"), "--dump-layer", name],
         &["--observe"],
     );
     fine(&[
         "run",
         &model,
         "--input",
-        &seven(),
+        &digit("seven.png"),
         "--dump-layers",
         &at("one"),
         "--observe",

@@ -1,10 +1,10 @@
 //! Operators × types × versions × attributes, thousands of small models with what ONNX Runtime computes
-//! (`tests/golden/combinations.py` writes them): what `check` accepts, `compile` compiles; what `compile` writes, a load
+//! (`tools/golden/combinations.py` writes them): what `check` accepts, `compile` compiles; what `compile` writes, a load
 //! accepts; what a load accepts, runs to its end; and the values are right.
 //!
 //! What is refused stands in `tests/golden/combinations/refused.txt`; `RCN_BLESS=1 cargo test --test it combinations`
 //! writes that anew. `RCN_COMBINATION=Resize/ cargo test --test it combinations` runs those alone whose name has the text.
-//! To see one: `python3 tests/golden/combinations.py --extract NAME DIR`, then
+//! To see one: `python3 tools/golden/combinations.py --extract NAME DIR`, then
 //! `rcar-iss run DIR/model.onnx --input x0=DIR/x0.npy -o OUT`.
 
 use std::collections::BTreeMap;
@@ -22,6 +22,8 @@ use rcar_iss::internals::onnx::{self, ImportError, ImportOptions, LoadedModel, N
 use rcar_iss::internals::program::{Program, Role, TensorEntry};
 use rcar_iss::internals::sim::{EngineKind, Limits, Loaded, Session};
 use serde::Deserialize;
+
+use crate::settings::{all_cases, chosen};
 
 /// How many of the combinations that ONNX Runtime runs must be accepted, in percent.
 const ACCEPTED: usize = 80;
@@ -92,10 +94,6 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/combinations")
 }
 
-fn chosen() -> Option<String> {
-    std::env::var("RCN_COMBINATION").ok()
-}
-
 /// The outcomes of all combinations, in the order of the files; computed once for all tests.
 fn outcomes() -> &'static [Done] {
     static ALL: OnceLock<Vec<Done>> = OnceLock::new();
@@ -119,7 +117,9 @@ fn outcomes() -> &'static [Done] {
                 scope.spawn(work);
             }
         });
-        found.into_inner().unwrap().into_values().flatten().collect()
+        let all: Vec<Done> = found.into_inner().unwrap().into_values().flatten().collect();
+        assert!(!all.is_empty(), "no combination has {:?} in its name", chosen());
+        all
     })
 }
 
@@ -343,7 +343,7 @@ fn none_of(what: &str, say: impl Fn(&Done) -> Option<String>) {
     assert!(
         said.is_empty(),
         "{count} combinations {what}; the first {most}:\n{shown}\
-         To see one: python3 tests/golden/combinations.py --extract NAME DIR"
+         To see one: python3 tools/golden/combinations.py --extract NAME DIR"
     );
 }
 
@@ -404,14 +404,14 @@ fn refused_list() -> String {
 
 #[test]
 fn refused_are_those_of_the_list() {
-    if chosen().is_none() {
+    if all_cases("the list of what is refused") {
         crate::refused::stay("combinations/refused.txt", "combinations", &refused_list());
     }
 }
 
 #[test]
 fn most_of_what_onnx_runtime_runs_is_accepted() {
-    if chosen().is_some() {
+    if !all_cases("how much is accepted") {
         return;
     }
     let ran = || outcomes().iter().filter(|d| d.runtime == Runtime::Ran);

@@ -10,10 +10,7 @@ use rcar_iss::internals::tensor_file::{self, Element, Npz, TensorData};
 use serde_json::Value;
 
 use crate::cli::{fails, fine};
-
-fn digit(file: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("programs/digit_cnn").join(file).display().to_string()
-}
+use crate::repository::digit;
 
 fn compared(reference: &[&str]) -> Value {
     let (model, seven) = (digit("model.onnx"), digit("seven.png"));

@@ -7,10 +7,7 @@ use rcar_iss::internals::onnx::proto::{GraphProto, ModelProto, TensorProto};
 use serde_json::Value;
 
 use crate::cli::{fails, fine};
-
-fn digit(file: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("programs/digit_cnn").join(file).display().to_string()
-}
+use crate::repository::digit;
 
 fn initializer<'a>(graph: &'a mut GraphProto, name: &str) -> &'a mut TensorProto {
     graph.initializer.iter_mut().find(|t| t.name() == name).unwrap()
@@ -94,6 +91,7 @@ fn a_range_that_is_too_narrow_is_calibration() {
     assert!(db("ideal_db") > db("as_is_db") + 8.0 && db("sixteen_db") > db("ideal_db"), "{trial}");
     // What lies behind it inherits.
     let inherited = report["inherited"].as_array().unwrap();
+    assert!(!inherited.is_empty());
     assert!(inherited.iter().all(|i| i["from"] == "relu_2" && i["faulty"] == true), "{inherited:#?}");
     let (float, seven) = (digit("float.onnx"), digit("seven.png"));
     fails(

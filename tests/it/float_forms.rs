@@ -1,6 +1,6 @@
 //! Operators that the float library would misread as they stand.
 
-use crate::small::{Small, list, noise, real, tensor, whole};
+use crate::small_networks::{Small, list, noise, real, tensor, whole};
 
 /// One operator on `x`.
 fn one(

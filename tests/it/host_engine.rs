@@ -7,8 +7,8 @@ use rcar_iss::internals::float::Engine;
 use rcar_iss::internals::tensor_file::{self, Element, TensorData};
 
 use crate::combinations::Outcome;
+use crate::float_engines::installed;
 use crate::host_operators::{cases, on_host};
-use crate::stream::installed;
 
 /// Cases that the table does not hold, and those that it does.
 const ACCEPTED: &[&str] = &[
@@ -31,8 +31,8 @@ const ACCEPTED: &[&str] = &[
 
 #[test]
 fn what_rten_is_not_held_to_runs_by_onnx_runtime() {
-    let Some(library) = installed("host-engine-1") else { return };
-    let engine = Engine::onnx_runtime(&library).unwrap();
+    let Some(library) = installed() else { return };
+    let engine = Engine::onnx_runtime(library).unwrap();
     let mut found = vec![0; ACCEPTED.len()];
     for case in cases() {
         let Some(at) = ACCEPTED.iter().position(|a| case.name.starts_with(a)) else { continue };
@@ -48,7 +48,7 @@ fn what_rten_is_not_held_to_runs_by_onnx_runtime() {
 
 #[test]
 fn a_program_says_that_it_needs_onnx_runtime() {
-    let Some(library) = installed("host-engine-2") else { return };
+    let Some(library) = installed() else { return };
     let case = cases().into_iter().find(|c| c.name.starts_with("ThresholdedRelu/plain.")).unwrap();
     let dir = crate::scratch("host-engine");
     let (name, x) = &case.inputs[0];

@@ -1,5 +1,5 @@
 //! Single operators as the float library computes them, against ONNX Runtime: every definition of an operator × attributes ×
-//! element types × special values (`tests/golden/host_operators.py`).
+//! element types × special values (`tools/golden/host_operators.py`).
 //!
 //! Each case runs three ways: on the host, folded (its inputs become initializers) and as a float network. It must give what
 //! ONNX Runtime gives, integers and truth values exactly, floats within 1e-5 of their range, or be refused. What is refused
@@ -7,7 +7,7 @@
 //! the library is trusted with (`src/onnx/portable/table.rs`) must lean on a case in every line.
 //!
 //! `RCN_COMBINATION=TEXT` runs the cases whose name holds the text only. To see one by itself:
-//! `python3 tests/golden/host_operators.py --extract NAME DIR`.
+//! `python3 tools/golden/host_operators.py --extract NAME DIR`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -33,6 +33,7 @@ use rcar_iss::internals::tensor_file::{Element, TensorData};
 use serde::Deserialize;
 
 use crate::combinations::{Outcome, numbers, refusal, size_of};
+use crate::settings::{all_cases, chosen};
 
 #[derive(Deserialize)]
 struct Index {
@@ -92,10 +93,6 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
 }
 
-fn chosen() -> Option<String> {
-    std::env::var("RCN_COMBINATION").ok()
-}
-
 pub(crate) fn cases() -> Vec<Case> {
     let mut archive =
         zip::ZipArchive::new(std::fs::File::open(folder().join("host_operators.zip")).unwrap()).unwrap();
@@ -129,6 +126,7 @@ pub(crate) fn cases() -> Vec<Case> {
         }
     }
     assert!(rest.is_empty(), "the archive has more data than its index says");
+    assert!(!all.is_empty(), "no host operator has {chosen:?} in its name");
     all
 }
 
@@ -365,7 +363,7 @@ fn what_the_table_does_not_hold_is_no_float_network() {
 
 #[test]
 fn every_line_of_the_table_leans_on_a_case() {
-    if chosen().is_some() {
+    if !all_cases("whether lines of the table lean on a case") {
         return;
     }
     let fine = outcomes().iter().filter(|d| matches!(d.outcome, Outcome::Fine) && d.way == Way::Float);
@@ -400,7 +398,7 @@ fn refused_list() -> String {
 
 #[test]
 fn refused_are_those_of_the_list() {
-    if chosen().is_none() {
+    if all_cases("the list of what is refused") {
         crate::refused::stay("host_operators.txt", "host_operators", &refused_list());
     }
 }

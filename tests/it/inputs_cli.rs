@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{Cursor, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use image::{DynamicImage, ImageFormat};
@@ -18,10 +18,7 @@ use rcar_iss::internals::tensor_file::{Element, TensorData, to_npy, to_npz};
 use serde_json::Value;
 
 use crate::cli::{fails, fine};
-
-fn digit(file: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("programs/digit_cnn").join(file).display().to_string()
-}
+use crate::repository::digit;
 
 /// A folder of files that a test writes.
 struct Files(PathBuf);

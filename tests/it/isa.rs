@@ -51,7 +51,7 @@ fn covered(opcode: Opcode) -> u128 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(crate::settings::cases(2000))]
 
     #[test]
     fn decode_is_the_inverse_of_encode(insn in insn()) {

@@ -2,7 +2,6 @@
 //! reference engine in the place where the fast one calls them.
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 use rcar_iss::internals::kernels::aligned::Aligned;
 use rcar_iss::internals::kernels::cpu::Level;
 use rcar_iss::internals::kernels::dense::{self, Lists, Start, Tile};
@@ -31,9 +30,7 @@ fn sum(start: i32, products: impl Iterator<Item = i64>) -> i32 {
 }
 
 fn run<S: Strategy>(cases: u32, strategy: S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
-    TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() })
-        .run(&strategy, test)
-        .unwrap_or_else(|e| panic!("{e}"));
+    crate::settings::try_cases(cases, &strategy, test);
 }
 
 /// What a level makes of a place: all bytes beside the results must stay what they were.

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
 use rcar_iss::internals::isa::{EType, QuantDesc, Queue, Space, TensorDesc, WindowDesc};
 use rcar_iss::internals::kernels::cpu::Level;
 use rcar_iss::internals::sim::engine::Engine;
@@ -105,17 +104,7 @@ fn agree_from(kind: OpKind, before: &Memory) -> Result<(), TestCaseError> {
 }
 
 fn tensor(space: Space, etype: EType, base: i64, dims: [u32; 4], zero_point: i32) -> TensorDesc {
-    let size = etype.bytes() as i64;
-    let [_, b, c, d] = dims.map(i64::from);
-    TensorDesc {
-        base,
-        dims,
-        strides: [b * c * d * size, c * d * size, d * size, size],
-        zero_point,
-        space,
-        etype,
-        lanes: 1,
-    }
+    TensorDesc { zero_point, ..TensorDesc::dense(space, etype, base, dims) }
 }
 
 /// A zero point of a type: an end of the range or something between.
@@ -232,8 +221,20 @@ impl Shape {
 }
 
 fn check(cases: u32, test: impl Fn(Shape) -> Result<(), TestCaseError>) {
-    let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
-    runner.run(&shape(), test).unwrap();
+    crate::settings::try_cases(cases, &shape(), test);
+}
+
+/// What the tests of this file, and those of `kernel_calls.rs`, say of the levels that they ran at.
+#[test]
+fn levels_are_told() {
+    let levels = Level::available();
+    let ran: Vec<&str> = levels.iter().map(|l| l.name()).collect();
+    let seed = crate::settings::seed();
+    crate::required::told(&format!("kernels: levels {}; cases of RCN_CASE_SEED={seed}\n", ran.join(", ")));
+    assert!(levels.contains(&Level::Portable) && levels.last() == Some(&Level::detect()), "{ran:?}");
+    for name in Level::NAMES.into_iter().filter(|n| !ran.contains(n)) {
+        crate::required::missing(name, &format!("this CPU does not execute the {name} kernels"));
+    }
 }
 
 #[test]

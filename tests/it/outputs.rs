@@ -214,13 +214,17 @@ impl Scene<'_> {
 
 fn list() -> Vec<Writer> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/outputs/commands.toml");
-    toml::from_str::<List>(&fs::read_to_string(path).unwrap()).unwrap().command
+    let list = toml::from_str::<List>(&fs::read_to_string(path).unwrap()).unwrap().command;
+    assert!(list.len() > 10, "tests/outputs/commands.toml has only {} commands", list.len());
+    list
 }
 
-/// Does something with every command, on two threads, and reports all that is wrong.
-fn every_command(name: &str, check: impl Fn(&Scene<'_>, &mut Vec<String>) + Sync) {
+/// Does something with every command, on two threads, and reports all that is wrong. `check` says how often it ran the command: on
+/// the whole, once for each at least.
+fn every_command(name: &str, check: impl Fn(&Scene<'_>, &mut Vec<String>) -> usize + Sync) {
     let list = list();
     let next = std::sync::atomic::AtomicUsize::new(0);
+    let tried = std::sync::atomic::AtomicUsize::new(0);
     let wrong = std::sync::Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..2 {
@@ -230,7 +234,7 @@ fn every_command(name: &str, check: impl Fn(&Scene<'_>, &mut Vec<String>) + Sync
                     let Some(writer) = list.get(at) else { return };
                     let scene = Scene::new(writer, &format!("outputs-{name}-{at}"));
                     let mut found = Vec::new();
-                    check(&scene, &mut found);
+                    tried.fetch_add(check(&scene, &mut found), std::sync::atomic::Ordering::Relaxed);
                     let found = found.into_iter().map(|f| format!("{}\n    {f}", writer.args));
                     wrong.lock().unwrap().extend(found);
                 }
@@ -239,14 +243,18 @@ fn every_command(name: &str, check: impl Fn(&Scene<'_>, &mut Vec<String>) + Sync
     });
     let wrong = wrong.into_inner().unwrap();
     assert!(wrong.is_empty(), "{} faults:\n{}", wrong.len(), wrong.join("\n"));
+    let tried = tried.into_inner();
+    assert!(tried >= list.len(), "{} commands were run {tried} times only", list.len());
 }
 
 #[test]
 fn a_failing_file_operation_loses_nothing() {
     every_command("fail", |scene, wrong| {
+        let mut tried = 0;
         for (kind, count) in &scene.operations {
             for at in scene.instants(*count, (TRIED, u64::MAX)) {
                 let fault = format!("fail:{kind}:{at}");
+                tried += 1;
                 let out = scene.run(Some(&fault));
                 let found = files(&scene.work);
                 let problems = match out.status.code() {
@@ -267,6 +275,7 @@ fn a_failing_file_operation_loses_nothing() {
                 wrong.extend(problems.into_iter().map(|p| format!("RCAR_ISS_FAULT={fault}: {p}")));
             }
         }
+        tried
     });
 }
 
@@ -274,7 +283,8 @@ fn a_failing_file_operation_loses_nothing() {
 fn a_killed_command_loses_nothing() {
     every_command("kill", |scene, wrong| {
         let count = scene.operations.values().sum();
-        for at in scene.instants(count, (KILLS, 50)) {
+        let instants = scene.instants(count, (KILLS, 50));
+        for at in &instants {
             let fault = format!("kill:any:{at}");
             let out = scene.run(Some(&fault));
             let mut problems = scene.whole(&files(&scene.work), true);
@@ -283,6 +293,7 @@ fn a_killed_command_loses_nothing() {
             }
             wrong.extend(problems.into_iter().map(|p| format!("RCAR_ISS_FAULT={fault}: {p}")));
         }
+        instants.len()
     });
 }
 
@@ -298,6 +309,7 @@ fn a_full_standard_output_is_an_error() {
             wrong.push(format!("{:?}: {}", out.status, said(&out)));
         }
         wrong.extend(scene.whole(&files(&scene.work), false));
+        1
     });
     let dir = crate::scratch("outputs-full");
     let full = || Stdio::from(fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
@@ -353,6 +365,7 @@ fn with_output(args: &str, output: &str, by: &str) -> String {
 #[test]
 fn an_output_that_is_an_input_is_refused() {
     every_command("same", |scene, wrong| {
+        let mut tried = 0;
         let typed = |output: &&String| with_output(&scene.writer.args, output, "") != scene.writer.args;
         for output in scene.writer.writes.iter().filter(typed) {
             let folder = output.ends_with('/');
@@ -381,6 +394,7 @@ fn an_output_that_is_an_input_is_refused() {
                     fs::create_dir_all(scene.work.join("pictures")).unwrap();
                     let before = files(&scene.work);
                     let args = with_output(&scene.writer.args, output, &by);
+                    tried += 1;
                     let out = run(&scene.work, &args, None, Stdio::null());
                     if out.status.code() != Some(2) || !said(&out).contains("nothing was written") {
                         wrong.push(format!("{args} ({way} of {input}): {:?} {}", out.status, said(&out)));
@@ -403,6 +417,7 @@ fn an_output_that_is_an_input_is_refused() {
                 wrong.extend(scene.unchanged(&files(&scene.work)));
             }
         }
+        tried
     });
 }
 

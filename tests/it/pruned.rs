@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::cli::fine;
 
 fn models() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/operators");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/operators/convolution");
     let mut models: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap()
         .map(|e| e.unwrap().path())
@@ -15,7 +15,11 @@ fn models() -> Vec<PathBuf> {
         .filter(|p| p.file_stem().is_some_and(|n| n.to_string_lossy().starts_with("pruned_")))
         .collect();
     models.sort();
-    assert!(models.len() >= 9, "tests/golden/operators has only {} models named pruned_*", models.len());
+    assert!(
+        models.len() >= 9,
+        "tests/golden/operators/convolution has only {} models named pruned_*",
+        models.len()
+    );
     models
 }
 

@@ -223,7 +223,7 @@ fn tune_reaches_a_share_of_right_classes() {
 
 #[test]
 fn inputs_of_integers_and_flags_are_read_as_such() {
-    use crate::small::{Small, floats, noise};
+    use crate::small_networks::{Small, floats, noise};
     use prost::Message;
     use rcar_iss::internals::onnx::proto::type_proto::Value;
 
@@ -254,7 +254,7 @@ fn inputs_of_integers_and_flags_are_read_as_such() {
         let record: serde_json::Value = serde_json::from_str(&text).unwrap();
         ranges.push(record["tensors"]["rows"]["statistics"]["greatest"]["value"].as_f64().unwrap());
     }
-    let rows: Vec<f32> = floats(&crate::small::tensor(&[20], &noise(20, 20)));
+    let rows: Vec<f32> = floats(&crate::small_networks::tensor(&[20], &noise(20, 20)));
     let greatest = [2, 0, 4].iter().flat_map(|r| &rows[r * 4..r * 4 + 4]).fold(f32::MIN, |a, b| a.max(*b));
     assert!(ranges.iter().all(|r| (r - f64::from(greatest)).abs() < 1e-6), "{ranges:?} {greatest}");
 }

@@ -150,7 +150,7 @@ fn a_needed_condition_that_is_missing_is_found_in_random_programs() {
 fn and_in_a_compiled_network() {
     for name in ["rcn-s", "rcn-m"] {
         let machine = Machine::named(name).unwrap();
-        let program = crate::removal::compile("digit_cnn/model.onnx", &machine);
+        let program = crate::repository::compile("digit_cnn/model.onnx", &machine);
         assert_eq!(verdict(&program, &machine), Some(false));
         let conditions = conditions(&program);
         let racing =

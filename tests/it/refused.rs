@@ -13,7 +13,7 @@ pub(crate) fn stay(path: &str, test: &str, now: &str) {
         std::fs::write(&file, now).unwrap();
         return;
     }
-    let listed = std::fs::read_to_string(&file).unwrap_or_default();
+    let listed = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("tests/golden/{path}: {e}"));
     let names = |text: &str| -> BTreeSet<String> {
         text.lines().filter(|l| !l.is_empty() && !l.starts_with('#')).map(str::to_string).collect()
     };

@@ -8,13 +8,11 @@ use prost::Message;
 use rcar_iss::internals::onnx::proto::ModelProto;
 
 use crate::cli::fine;
+use crate::repository::digit;
+use crate::required::missing;
 
 /// A name that would end a script, and open a tag, if it were not escaped.
 const AWKWARD: &str = "</script><b>&\"'{{ 7*7 }}<!--";
-
-fn digit(file: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("programs/digit_cnn").join(file).display().to_string()
-}
 
 fn page(model: &str, to: &Path) -> String {
     let (float, seven) = (digit("float.onnx"), digit("seven.png"));
@@ -39,11 +37,15 @@ fn renamed(dir: &Path) -> String {
     path.display().to_string()
 }
 
-/// A browser; none is a reason to skip, not to fail.
+/// A browser.
 fn chromium() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
+    let path = std::env::var_os("PATH").unwrap_or_default();
     let names = ["chromium", "chromium-browser", "google-chrome"];
-    std::env::split_paths(&path).flat_map(|dir| names.map(|n| dir.join(n))).find(|p| p.is_file())
+    let found = std::env::split_paths(&path).flat_map(|dir| names.map(|n| dir.join(n))).find(|p| p.is_file());
+    if found.is_none() {
+        missing("browser", "no chromium was found in PATH");
+    }
+    found
 }
 
 fn browse(browser: &Path, dir: &Path, address: &str, action: &str) -> Output {
@@ -89,10 +91,7 @@ fn a_page_needs_nothing_else_and_names_cannot_break_it() {
 
 #[test]
 fn a_browser_draws_every_layer() {
-    let Some(browser) = chromium() else {
-        println!("skipped: no chromium was found in PATH");
-        return;
-    };
+    let Some(browser) = chromium() else { return };
     let dir = crate::scratch("report-browser");
     let to = dir.join("page.html");
     page(&renamed(&dir), &to);
@@ -154,10 +153,7 @@ const READER: &str = r##"<script>
 
 #[test]
 fn clicks_and_keys_choose_layers_and_sort_the_table() {
-    let Some(browser) = chromium() else {
-        println!("skipped: no chromium was found in PATH");
-        return;
-    };
+    let Some(browser) = chromium() else { return };
     let dir = crate::scratch("report-clicks");
     let to = dir.join("page.html");
     let text = page(&digit("model.onnx"), &to);

@@ -36,7 +36,7 @@ fn shipped_networks_give_the_same_bytes_on_any_number_of_threads() {
         ("efficientnet_lite0/model.onnx", "rcn-m"),
     ] {
         let machine = Machine::named(machine).unwrap();
-        let program = crate::removal::compile(model, &machine);
+        let program = crate::repository::compile(model, &machine);
         let loaded = Loaded::new(Arc::new(program), &machine, Limits::default()).unwrap();
         let meta = &loaded.program().meta;
         let of = |role: Role| meta.tensors.iter().filter(move |t| t.role == role);
@@ -97,7 +97,7 @@ impl Probe for Panics {
 #[test]
 fn an_engine_that_panics_leaves_no_state_behind() {
     let machine = Machine::named("rcn-s").unwrap();
-    let program = crate::removal::compile("digit_cnn/model.onnx", &machine);
+    let program = crate::repository::compile("digit_cnn/model.onnx", &machine);
     let loaded = Loaded::new(Arc::new(program), &machine, Limits::default()).unwrap();
     let meta = &loaded.program().meta;
     let input = meta.tensors.iter().find(|t| t.role == Role::Input).unwrap();

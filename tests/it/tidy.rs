@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::repository::root;
+
 mod circles;
 mod code;
 mod documents;
@@ -163,10 +165,6 @@ const LONG: &[(&str, &str)] = &[
 
 const MAX_LINES: usize = 550;
 
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
 /// Path inside the repository and text of every file below `folder` that ends like this.
 fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
     fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
@@ -182,13 +180,15 @@ fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
     walk(&root().join(folder), &mut found);
     found.sort();
     let inside = |p: &PathBuf| p.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
-    found
+    let found: Vec<(String, String)> = found
         .iter()
         .filter(|p| p.to_string_lossy().ends_with(ending))
         // Models, arrays and archives are no text.
         .filter(|p| p.extension().is_none_or(|e| e != "onnx" && e != "npy" && e != "zip"))
         .map(|p| (inside(p), fs::read_to_string(p).unwrap()))
-        .collect()
+        .collect();
+    assert!(!found.is_empty(), "{folder} has no file that ends with \"{ending}\"");
+    found
 }
 
 /// The folder of `src` that a file belongs to.
@@ -270,7 +270,8 @@ fn nothing_is_called_utils() {
             .iter()
             .any(|w| p.trim_end_matches(".rs").split('/').any(|part| part == *w))
     };
-    let wrong: Vec<String> = files("src", ".rs").into_iter().map(|(p, _)| p).filter(|p| vague(p)).collect();
+    let all = ["src", "tests"].into_iter().flat_map(|folder| files(folder, ".rs"));
+    let wrong: Vec<String> = all.map(|(p, _)| p).filter(|p| vague(p)).collect();
     none("vague names", &wrong);
 }
 

@@ -5,11 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::cli::{fails, fine};
-
-fn model(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs").join(name);
-    path.display().to_string()
-}
+use crate::repository::{digit, shipped};
 
 fn json(args: &[&str]) -> Value {
     serde_json::from_str(&fine(args)).unwrap()
@@ -19,7 +15,7 @@ fn json(args: &[&str]) -> Value {
 fn an_estimate_is_what_the_run_takes_and_every_cycle_has_a_cause() {
     let dir = crate::scratch("cli_estimate");
     let program = dir.join("p.rcn").display().to_string();
-    let (digit, seven) = (model("digit_cnn/model.onnx"), model("digit_cnn/seven.png"));
+    let (digit, seven) = (digit("model.onnx"), digit("seven.png"));
     fine(&["compile", &digit, "-o", &program]);
     let estimate = json(&["estimate", &program, "--json"]);
     let profile = &estimate["machines"][0];
@@ -53,7 +49,7 @@ fn least_cycles_are_a_lower_bound() {
     let machines = ["--machine", "rcn-s", "--machine", "rcn-m", "--machine", "rcn-l", "--json"];
     for name in ["digit_cnn/model.onnx", "digit_cnn/qdq_sym.onnx", "efficientnet_lite0/model.onnx"] {
         for more in [&["--exact"][..], &[]] {
-            let report = json(&[&["estimate", &model(name)], &machines[..], more].concat());
+            let report = json(&[&["estimate", &shipped(name)], &machines[..], more].concat());
             for p in report["machines"].as_array().unwrap() {
                 let number = |key: &str| p[key].as_u64().unwrap();
                 let (on, least, total) = (&p["machine"], number("least"), number("cycles"));
@@ -81,7 +77,7 @@ fn least_cycles_are_a_lower_bound() {
 /// Waits have the names of units and of what is waited for, and are the cycles of the conditions.
 #[test]
 fn waits_name_the_unit_and_the_data() {
-    let (digit, seven) = (model("digit_cnn/model.onnx"), model("digit_cnn/seven.png"));
+    let (digit, seven) = (digit("model.onnx"), digit("seven.png"));
     let run = json(&["run", &digit, "--input", &seven, "--profile", "--json"]);
     let profile = &run["profile"];
     let all = [profile].into_iter().chain(profile["layers"].as_array().unwrap());
@@ -114,7 +110,7 @@ fn a_machine_with_another_clock_says_that_dram_scales_along() {
     assert_ne!(shipped, slow);
     let path = dir.join("slow.toml").display().to_string();
     std::fs::write(&path, slow).unwrap();
-    let (digit, seven) = (model("digit_cnn/model.onnx"), model("digit_cnn/seven.png"));
+    let (digit, seven) = (digit("model.onnx"), digit("seven.png"));
     for args in [
         vec!["estimate", &digit, "--machine", &path],
         vec!["estimate", &digit, "--machine", &path, "--machine", "rcn-s"],
@@ -136,7 +132,7 @@ fn shipped_networks_stay_near_their_bounds() {
         ("efficientnet_lite0/model.onnx", "rcn-m", 1.25),
         ("efficientnet_lite0/model.onnx", "rcn-l", 1.25),
     ] {
-        let estimate = json(&["estimate", &model(name), "--machine", machine, "--exact", "--json"]);
+        let estimate = json(&["estimate", &shipped(name), "--machine", machine, "--exact", "--json"]);
         let number = |key: &str| estimate["machines"][0][key].as_f64().unwrap();
         let ratio = number("cycles") / number("alone");
         assert!(
@@ -151,7 +147,7 @@ fn shipped_networks_stay_near_their_bounds() {
 fn the_closed_form_is_near_the_clock() {
     for name in ["digit_cnn/model.onnx", "digit_cnn/qdq_sym.onnx", "efficientnet_lite0/model.onnx"] {
         let of = |more: &[&str]| {
-            let model = model(name);
+            let model = shipped(name);
             json(&[&["estimate", &model, "--machine", "all", "--json"], more].concat())
         };
         let (closed, exact) = (of(&[]), of(&["--exact"]));
@@ -179,7 +175,7 @@ fn the_closed_form_is_near_the_clock() {
 fn a_trace_can_be_asked_and_two_can_be_compared() {
     let dir = crate::scratch("cli_trace");
     let at = |name: &str| dir.join(name).display().to_string();
-    let (digit, seven) = (model("digit_cnn/model.onnx"), model("digit_cnn/seven.png"));
+    let (digit, seven) = (digit("model.onnx"), digit("seven.png"));
     let plain = fine(&["run", &digit, "--input", &seven]);
     let traced = fine(&["run", &digit, "--input", &seven, "--trace", &at("a.trace")]);
     assert!(traced.starts_with(plain.trim_end()), "tracing changes the report:\n{traced}");
@@ -193,7 +189,7 @@ fn a_trace_can_be_asked_and_two_can_be_compared() {
     assert!(value["traceEvents"].as_array().unwrap().len() > 100);
     let same = fine(&["diff", &at("a.trace"), &at("b.trace")]);
     assert!(same.contains("every instruction wrote the same"), "{same}");
-    let other = fine(&["diff", &digit, &model("digit_cnn/qdq_sym.onnx"), "--json"]);
+    let other = fine(&["diff", &digit, &shipped("digit_cnn/qdq_sym.onnx"), "--json"]);
     let value: Value = serde_json::from_str(&other).unwrap();
     assert_eq!((&value["a"]["machine"], &value["b"]["machine"]), (&"rcn-m".into(), &"rcn-m".into()));
     assert!(value["a"]["cycles"].as_u64().unwrap() > 1000 && value["layers"].as_array().unwrap().len() > 5);

@@ -13,7 +13,7 @@ use rcar_iss::internals::trace::{Filter, Record, TraceReader, TraceWriter};
 /// Traces a run of the digit network; gives the program, its outputs and the file.
 fn traced(name: &str) -> (Loaded, Vec<Vec<u8>>, PathBuf) {
     let machine = Machine::named("rcn-m").unwrap();
-    let program = crate::removal::compile("digit_cnn/model.onnx", &machine);
+    let program = crate::repository::compile("digit_cnn/model.onnx", &machine);
     let loaded = Loaded::new(Arc::new(program), &machine, Limits::default()).unwrap();
     let path = crate::scratch(name).join("run.trace");
     let mut writer = TraceWriter::create(&path, &loaded).unwrap();

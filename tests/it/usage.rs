@@ -13,7 +13,7 @@
 //! [[case]]
 //! run = "run {dir}/digit.rcn --numeric q31"
 //! status = 2                              # if left out
-//! says = ["--numeric has no effect", "for ONNX models"]
+//! says = ["--numeric has no effect", "for ONNX models"]     # none: no error is told
 //! ```
 //!
 //! Words are parted by blanks. What a case refuses must leave no file behind, and what it says goes to stderr.
@@ -24,6 +24,8 @@ use std::process::{Command, Output};
 
 use rcar_iss::internals::tensor_file::{self, Element, TensorData};
 use serde::Deserialize;
+
+use crate::repository::root;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -56,10 +58,6 @@ struct Case {
 
 fn usage() -> i32 {
     2
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 fn run(line: &str, dir: &Path) -> Output {
@@ -110,6 +108,9 @@ fn judge(case: &Case, out: &Output, left: &[&PathBuf]) -> Option<String> {
         wrong.push(format!("status {:?} instead of {}", out.status.code(), case.status));
     }
     wrong.extend(case.says.iter().filter(|s| !text.contains(*s)).map(|s| format!("does not say \"{s}\"")));
+    if case.says.is_empty() && text.contains("error: ") {
+        wrong.push("speaks of an error".into());
+    }
     if case.status == 2 && !left.is_empty() {
         wrong.push(format!("leaves {left:?} behind"));
     }

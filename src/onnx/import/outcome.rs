@@ -1,9 +1,13 @@
 //! What comes of an import.
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::graph::Graph;
 
-/// What became of a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What became of an ONNX node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum NodeStatus {
     /// It is a layer.
     Layer,

@@ -1,6 +1,6 @@
 //! The table itself; see [`held`](super::held) for what a row says, and why it is believed.
 //!
-//! To add to it: a case in `tests/golden/host_operators_grid.py`, the archive anew, and the row. The test names the lines that
+//! To add to it: a case in `tools/golden/host_operators_grid.py`, the archive anew, and the row. The test names the lines that
 //! lean on no case, and the cases that are wrong.
 
 use super::row::{Allowed, Row, any, must, needed, of, on, word, words};

@@ -3,7 +3,7 @@
 //! ONNX gives every operator a signature for each version of its operator set: an input has element types that it
 //! allows, and inputs that share a *type variable* must have the same. ONNX Runtime refuses a model that breaks this
 //! before it looks for a kernel, so an importer that only looks at the values it needs would compile what nobody else
-//! runs. `generated.rs` is the table of all signatures, from ONNX Runtime's own registry (`tests/golden/schema.py`
+//! runs. `generated.rs` is the table of all signatures, from ONNX Runtime's own registry (`tools/golden/schema.py`
 //! writes it); [`check`] holds one node against it, [`output_types`] says what the node's outputs then are, and
 //! [`check_types`] follows the types through a whole graph. What has no signature here, or no known type, passes.
 

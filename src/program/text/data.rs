@@ -181,7 +181,7 @@ fn tensor(input: &str) -> Parse<'_, Data> {
     let (rest, base) = spaced(number).parse(rest)?;
     let (mut after, dims) = extents(rest, 0, DIM)?;
     let dims: [u32; 4] = four(rest, &dims)?;
-    let mut d = TensorDesc { base: 0, dims, strides: [0; 4], zero_point: 0, space, etype, lanes: 1 };
+    let mut d = TensorDesc::dense(space, etype, 0, dims);
     let mut given = None;
     if after.starts_with('[') {
         let (next, strides) = extents(after, i64::MIN.into(), i64::MAX.into())?;
@@ -202,10 +202,9 @@ fn tensor(input: &str) -> Parse<'_, Data> {
         }
     }
     d.strides = given.unwrap_or_else(|| {
-        let size = etype.bytes() as i64;
-        let inner = i64::from(dims[3].next_multiple_of(u32::from(d.lanes).max(1))) * size;
-        let row = inner.saturating_mul(dims[2].into());
-        [row.saturating_mul(dims[1].into()), row, inner, size]
+        let [a, b, c, channels] = dims;
+        let padded = channels.checked_next_multiple_of(d.lanes.into()).unwrap_or(u32::MAX);
+        TensorDesc::dense(space, etype, 0, [a, b, c, padded]).strides
     });
     // The base is the record's first field.
     Ok((after, Data { bytes: d.to_bytes().to_vec(), addresses: vec![(0, base)] }))

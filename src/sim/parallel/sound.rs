@@ -20,14 +20,10 @@ const TABLE: i64 = 1024;
 fn half(image: i64, worker: i64) -> TensorDesc {
     let [rows, columns, channels] = EXTENT;
     let pitch = 2 * channels;
+    let dims = [1, rows, columns, channels].map(|n| n as u32);
     TensorDesc {
-        base: image + worker * channels,
-        dims: [1, rows, columns, channels].map(|n| n as u32),
         strides: [rows * columns * pitch, columns * pitch, pitch, 1],
-        zero_point: 0,
-        space: Space::Spm,
-        etype: EType::U8,
-        lanes: 1,
+        ..TensorDesc::dense(Space::Spm, EType::U8, image + worker * channels, dims)
     }
 }
 
@@ -35,22 +31,10 @@ fn half(image: i64, worker: i64) -> TensorDesc {
 fn work(worker: i64) -> Vec<OpKind> {
     let [src, dst] = [IMAGES[worker as usize], IMAGES[1 - worker as usize]].map(|i| half(i, worker));
     let window = WindowDesc { kernel: [3; 2], stride: [1; 2], dilation: [1; 2], pads: [1; 4] };
-    let [rows, columns, channels] = EXTENT;
-    let acc = TensorDesc {
-        base: worker * 4096,
-        strides: [rows * columns * channels * 4, columns * channels * 4, channels * 4, 4],
-        space: Space::Acc,
-        etype: EType::S32,
-        ..src
-    };
-    let weights = TensorDesc {
-        base: WEIGHTS + worker * 64,
-        dims: [1, 3, 3, channels as u32],
-        strides: [0, 3 * channels, channels, 1],
-        etype: EType::S8,
-        ..src
-    };
-    let table = TensorDesc { base: TABLE, dims: [1, 1, 1, 256], strides: [0, 0, 0, 1], ..src };
+    let acc = TensorDesc::dense(Space::Acc, EType::S32, worker * 4096, src.dims);
+    let weights = WEIGHTS + worker * 64;
+    let weights = TensorDesc::dense(Space::Spm, EType::S8, weights, [1, 3, 3, EXTENT[2] as u32]);
+    let table = TensorDesc::dense(Space::Spm, EType::U8, TABLE, [1, 1, 1, 256]);
     let mut quant = QuantDesc::from_bytes(&[0; QuantDesc::BYTES]).unwrap();
     (quant.m0, quant.m1, quant.lo, quant.hi, quant.mode) = (0.01, 0.5, 0, 255, QuantMode::Tensor);
     let origin = [0; 2];

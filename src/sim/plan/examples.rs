@@ -27,27 +27,18 @@ const TILE: u32 = 2;
 const SUMS: i64 = TILE as i64 * COLUMNS * CHANNELS * 4;
 
 fn pixels(space: Space, etype: EType, base: i64, rows: u32) -> TensorDesc {
-    let row = COLUMNS * CHANNELS * etype.bytes() as i64;
-    TensorDesc {
-        base,
-        dims: [1, rows, COLUMNS as u32, CHANNELS as u32],
-        strides: [row * i64::from(rows), row, row / COLUMNS, etype.bytes() as i64],
-        zero_point: 0,
-        space,
-        etype,
-        lanes: 1,
-    }
+    TensorDesc::dense(space, etype, base, [1, rows, COLUMNS as u32, CHANNELS as u32])
 }
 
 /// So many bytes.
 pub(super) fn bytes(space: Space, base: i64, len: i64) -> TensorDesc {
-    TensorDesc { dims: [1, 1, 1, len as u32], ..pixels(space, EType::U8, base, 1) }
+    TensorDesc::dense(space, EType::U8, base, [1, 1, 1, len as u32])
 }
 
 /// The product of the tile of this number, whose sums have one of two places.
 pub(super) fn product(number: i64, place: i64) -> OpKind {
     let window = WindowDesc { kernel: [1; 2], stride: [1; 2], dilation: [1; 2], pads: [0; 4] };
-    let weights = TensorDesc { dims: [16, 1, 1, 16], etype: EType::S8, ..bytes(Space::Spm, WEIGHTS, 1) };
+    let weights = TensorDesc::dense(Space::Spm, EType::S8, WEIGHTS, [16, 1, 1, 16]);
     OpKind::Conv(ConvOp {
         dst: pixels(Space::Acc, EType::S32, place * SUMS, TILE),
         src: pixels(Space::Spm, EType::U8, 0, ROWS),

@@ -17,7 +17,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{documents, root};
+use super::documents;
+use crate::repository::root;
 
 const RCAR: &str = env!("CARGO_BIN_EXE_rcar-iss");
 

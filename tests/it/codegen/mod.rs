@@ -9,11 +9,7 @@ mod operators;
 mod rust;
 mod table;
 
-use std::path::Path;
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
+use crate::repository::root;
 
 /// Compares a generated file with the committed one, or rewrites it.
 fn ensure(path: &str, wanted: &str) {

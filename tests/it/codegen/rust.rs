@@ -65,7 +65,7 @@ pub(super) fn format_source(source: &str) -> String {
     use std::io::Write as _;
     let mut child = std::process::Command::new("rustfmt")
         .args(["--edition", "2024", "--emit", "stdout", "--quiet", "--config-path"])
-        .arg(super::root())
+        .arg(crate::repository::root())
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::piped())
         .spawn()

@@ -163,7 +163,7 @@ impl Insn {
 
 /// Loads the table and checks that it is consistent.
 pub(super) fn load() -> Table {
-    let text = std::fs::read_to_string(super::root().join("isa/rcn.toml")).unwrap();
+    let text = std::fs::read_to_string(crate::repository::root().join("isa/rcn.toml")).unwrap();
     let table: Table = toml::from_str(&text).unwrap_or_else(|e| panic!("isa/rcn.toml: {e}"));
     check(&table);
     table

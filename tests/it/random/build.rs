@@ -221,7 +221,7 @@ impl Builder {
             self.push(Insn::DmaFill { dst, wait });
         } else {
             let base = self.random.within(0, (NOISE - elements * size) / size + 1) * size;
-            let noise = dense(base, dims, etype, Space::Dram);
+            let noise = TensorDesc::dense(Space::Dram, etype, base, dims);
             self.load(&d, &noise);
         }
         // Reading may use another zero point than writing, and ignores the lanes.
@@ -243,14 +243,17 @@ impl Builder {
         }
         let base = (self.place(bytes + 64) + 63) / 64 * 64;
         let from = self.random.within(0, (NOISE - bytes) / 64 + 1) * 64;
-        let line = |base, space| dense(base, [1, 1, 1, bytes as u32], EType::U8, space);
+        let line = |base, space| TensorDesc::dense(space, EType::U8, base, [1, 1, 1, bytes as u32]);
         self.load(&line(base, Space::Spm), &line(from, Space::Dram));
-        Some(TensorDesc { zero_point: self.zero_point(etype), ..dense(base, dims, etype, Space::Spm) })
+        Some(TensorDesc {
+            zero_point: self.zero_point(etype),
+            ..TensorDesc::dense(Space::Spm, etype, base, dims)
+        })
     }
 
     /// Positive floats in the scratchpad.
     fn floats(&mut self, n: u32) -> TensorDesc {
-        let d = dense(0, [1, 1, 1, n], EType::F32, Space::Spm);
+        let d = TensorDesc::dense(Space::Spm, EType::F32, 0, [1, 1, 1, n]);
         let d = TensorDesc { base: self.place(i64::from(n) * 4), ..d };
         let from = NOISE + self.random.within(0, FLOATS - i64::from(n) + 1) * 4;
         self.load(&d, &TensorDesc { base: from, space: Space::Dram, ..d });
@@ -403,7 +406,12 @@ impl Builder {
             let flat = if flat.strides[3] == w_type.bytes() as i64 {
                 flat
             } else {
-                let d = dense(self.place(i64::from(packed) * 2), [1, 1, 1, packed], w_type, Space::Spm);
+                let d = TensorDesc::dense(
+                    Space::Spm,
+                    w_type,
+                    self.place(i64::from(packed) * 2),
+                    [1, 1, 1, packed],
+                );
                 let dst = self.tensor(&d);
                 self.push(Insn::DmaFill { dst, wait: Wait::NONE });
                 d
@@ -609,7 +617,7 @@ impl Builder {
                 let grown = |axis: usize| inner[axis + 1] + pads[axis] as u32 + pads[axis + 2] as u32;
                 let dst = self.result([inner[0], grown(0), grown(1), inner[3]], etype);
                 let from = self.random.within(0, 100) * 8;
-                let src = dense(from, inner, etype, Space::Dram);
+                let src = TensorDesc::dense(Space::Dram, etype, from, inner);
                 let window = WindowDesc { kernel: [1, 1], stride: [1, 1], dilation: [1, 1], pads };
                 let window = self.window(&window);
                 let (dst, src) = (self.tensor(&dst), self.tensor(&src));
@@ -774,7 +782,7 @@ impl Builder {
             Opcode::Blt => {
                 // A counted loop around a fill that walks.
                 let n = self.random.within(1, 6);
-                let d = dense(self.place(64), [1, 1, 1, 8], EType::U8, Space::Spm);
+                let d = TensorDesc::dense(Space::Spm, EType::U8, self.place(64), [1, 1, 1, 8]);
                 let td = self.tensor(&d);
                 self.push(Insn::Li { rd: x(17), imm: 0 });
                 self.push(Insn::Li { rd: x(18), imm: n });
@@ -798,12 +806,12 @@ impl Builder {
                 self.push(Insn::LdW { rd, rs1: x(0), imm });
             }
             Opcode::TdescLoad | Opcode::TdescMov => {
-                let d = dense(0, [1, 1, 1, 1], EType::U8, Space::Spm);
+                let d = TensorDesc::dense(Space::Spm, EType::U8, 0, [1, 1, 1, 1]);
                 let ts = self.tensor(&d);
                 self.push(Insn::TdescMov { td: TReg::new(31).unwrap(), ts });
             }
             Opcode::TdescSet | Opcode::TdescAdd => {
-                let d = dense(0, [1, 1, 1, 1], EType::U8, Space::Spm);
+                let d = TensorDesc::dense(Space::Spm, EType::U8, 0, [1, 1, 1, 1]);
                 let td = self.tensor(&d);
                 let field = self.random.pick(&TField::ALL);
                 let imm = self.random.within(1, 100);
@@ -932,20 +940,5 @@ impl Builder {
             constants: self.constants.into(),
             host_models: vec![Arc::from(&b"test"[..])],
         }
-    }
-}
-
-/// A row-major tensor.
-fn dense(base: i64, dims: [u32; 4], etype: EType, space: Space) -> TensorDesc {
-    let size = etype.bytes() as i64;
-    let [_, b, c, d] = dims.map(i64::from);
-    TensorDesc {
-        base,
-        dims,
-        strides: [b * c * d * size, c * d * size, d * size, size],
-        zero_point: 0,
-        space,
-        etype,
-        lanes: 1,
     }
 }

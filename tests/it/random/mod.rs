@@ -11,7 +11,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use proptest::test_runner::TestRunner;
 
 use rcar_iss::internals::isa::{Opcode, Space};
 use rcar_iss::internals::kernels::cpu::Level;
@@ -23,6 +22,8 @@ use rcar_iss::internals::sim::engine::fast::Fast;
 use rcar_iss::internals::sim::{
     Decoded, Fault, FaultKind, HostRuntime, HostValue, Limits, Loaded, Observer, RunError, Session,
 };
+
+use crate::settings::{number, try_cases};
 
 /// Adds one to every byte.
 struct Host;
@@ -180,10 +181,6 @@ fn difference(reference: &Left, fast: &Left) -> Option<String> {
     None
 }
 
-fn setting(name: &str) -> Option<u64> {
-    std::env::var(name).ok().and_then(|v| v.parse().ok())
-}
-
 /// Builds a program; every eighth seed is disturbed.
 fn build(seed: u64, length: usize) -> (Program, Machine) {
     build::program(seed, length, seed.is_multiple_of(8))
@@ -191,20 +188,18 @@ fn build(seed: u64, length: usize) -> (Program, Machine) {
 
 #[test]
 fn engines_agree_on_random_programs() {
-    if let Some(seed) = setting("RCN_SEED") {
-        let (program, machine) = build(seed, setting("RCN_LENGTH").unwrap_or(8) as usize);
+    if let Some(seed) = number("RCN_SEED") {
+        let (program, machine) = build(seed, number("RCN_LENGTH").unwrap_or(8) as usize);
         let code =
             Program { constants: rcar_iss::internals::program::Constants::default(), ..program.clone() };
         println!("{}", rcar_iss::internals::program::text::disassemble(&code));
         check(program, &machine, &mut BTreeSet::new()).unwrap();
         return;
     }
-    let programs = setting("RCN_PROGRAMS").unwrap_or(150);
-    let config =
-        ProptestConfig { cases: programs as u32, failure_persistence: None, ..ProptestConfig::default() };
+    let programs = number("RCN_PROGRAMS").unwrap_or(150);
     let (seen, completed) = (RefCell::new(BTreeSet::new()), Cell::new(0_u64));
     // A failing program shrinks to its shortest beginning that still fails.
-    let result = TestRunner::new(config).run(&(any::<u64>().no_shrink(), 1..17_usize), |(seed, length)| {
+    try_cases(programs as u32, &(any::<u64>().no_shrink(), 1..17_usize), |(seed, length)| {
         let (program, machine) = build(seed, length);
         match check(program, &machine, &mut seen.borrow_mut()) {
             Ok(end) => completed.set(completed.get() + u64::from(end)),
@@ -216,7 +211,6 @@ fn engines_agree_on_random_programs() {
         }
         Ok(())
     });
-    result.unwrap_or_else(|e| panic!("{e}"));
     let completed = completed.get();
     println!("{completed} of {programs} programs ran to their end");
     assert!(completed * 100 >= programs * 80, "only {completed} of {programs} programs ran to their end");

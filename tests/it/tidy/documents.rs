@@ -1,26 +1,17 @@
-//! What documents say of files: those that they name are there, and links lead somewhere.
+//! What documents say of the code: files that they name are there, worked changes fit, and the code map is what tests check. Links
+//! are checked by `tests/it/book.rs`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Component, Path, PathBuf};
 
-use super::{MAY_USE, files, none, root};
+use super::{MAY_USE, files, none};
+use crate::repository::root;
 
 /// Path and text of the documents for people.
 fn documents() -> Vec<(String, String)> {
     let top = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "isa/MANUAL.md"];
     let top = top.map(|name| (name.to_string(), fs::read_to_string(root().join(name)).unwrap()));
     top.into_iter().chain(files("docs", ".md")).chain(files("python", ".md")).collect()
-}
-
-/// Lines of a document that are no blocks of code, with their numbers.
-fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let mut code = false;
-    text.lines().enumerate().filter(move |(_, line)| {
-        let fence = line.trim_start().starts_with("```");
-        code ^= fence;
-        !fence && !code
-    })
 }
 
 #[test]
@@ -30,71 +21,16 @@ fn documents_name_files_that_exist() {
     for (name, text) in documents().into_iter().filter(|(name, _)| name != "CHANGELOG.md") {
         for word in text.split(['`', '(', ')', ' ', '\n', '|', '"', '\'']) {
             let path = word.trim_end_matches(['.', ',', ':', ';']);
-            let ours = ["src/", "tests/", "programs/", "isa/", "benches/", "examples/", "python/", ".ci/"]
-                .iter()
-                .any(|p| path.starts_with(p));
+            let ours =
+                ["src/", "tests/", "programs/", "isa/", "benches/", "examples/", "python/", "tools/", ".ci/"]
+                    .iter()
+                    .any(|p| path.starts_with(p));
             if ours && !path.contains(['*', '<', '…', 'X', '{']) && !root().join(path).exists() {
                 wrong.push(format!("{name}: {path}"));
             }
         }
     }
     none("documents name files that do not exist", &wrong);
-}
-
-/// A heading as links name it: small letters, hyphens for spaces, no other signs.
-fn anchor(heading: &str) -> String {
-    let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
-    heading.trim().to_lowercase().chars().filter(kept).map(|c| if c == ' ' { '-' } else { c }).collect()
-}
-
-/// A path without `..`.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::ParentDir => {
-                plain.pop();
-            }
-            other => plain.push(other),
-        }
-    }
-    plain
-}
-
-#[test]
-fn links_of_documents_lead_somewhere() {
-    let all = documents();
-    let anchors: BTreeMap<&str, BTreeSet<String>> = all
-        .iter()
-        .map(|(name, text)| {
-            let headings = prose(text).filter(|(_, l)| l.starts_with('#'));
-            (name.as_str(), headings.map(|(_, l)| anchor(l.trim_start_matches('#'))).collect())
-        })
-        .collect();
-    let (mut wrong, mut links) = (Vec::new(), 0);
-    for (name, text) in &all {
-        for (number, line) in prose(text) {
-            let targets = line.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-            for target in targets.filter(|t| !t.contains("://") && !t.starts_with("mailto:")) {
-                links += 1;
-                let (file, place) = target.split_once('#').map_or((target, None), |(f, p)| (f, Some(p)));
-                let folder = Path::new(name).parent().unwrap();
-                let path = if file.is_empty() { PathBuf::from(name) } else { plain(&folder.join(file)) };
-                // Pages of the book lie in its folder, and only that is copied.
-                let book = Path::new("docs/book/src");
-                let left = name.starts_with("docs/book/src") && !path.starts_with(book);
-                let known = place.is_none_or(|place| {
-                    let inside = anchors.get(path.to_str().unwrap());
-                    inside.is_some_and(|a| a.contains(place))
-                });
-                if left || !root().join(&path).exists() || !known {
-                    wrong.push(format!("{name}:{}: {target}", number + 1));
-                }
-            }
-        }
-    }
-    assert!(links > 100, "only {links} links are found");
-    none("links lead nowhere", &wrong);
 }
 
 /// The places of a worked change where lines are kept or taken away, with the file that they are in.
