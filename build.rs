@@ -1,5 +1,5 @@
-//! Tells the program which commit it is built from, for `--version`. Outside of git, or where git is missing, it does without;
-//! who packages the sources may say it in `RCAR_ISS_COMMIT`.
+//! Tells the program which commit it is built from, for `--version`. Outside of git, or where git is missing,
+//! it does without; who packages the sources may say it in `RCAR_ISS_COMMIT`.
 
 #![allow(clippy::print_stdout, reason = "that is how a build script speaks to cargo")]
 

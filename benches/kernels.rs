@@ -1,8 +1,9 @@
-//! How fast the kernels of the MAC array are on the layers of real networks, requantization included, beside what this CPU can
-//! do at most with VPDPBUSD, and beside a kept library.
+//! How fast the kernels of the MAC array are on the layers of real networks, requantization included, beside
+//! what this CPU can do at most with VPDPBUSD, and beside a kept library.
 //!
-//! `cargo bench --bench kernels` prints a Markdown table at the end: multiply-accumulates in 10^9 a second, and percent of the
-//! peak. The library is given what favours it: weights packed before, windows already copied out, no requantization.
+//! `cargo bench --bench kernels` prints a Markdown table at the end: multiply-accumulates in 10^9 a second,
+//! and percent of the peak. The library is given what favours it: weights packed before, windows already
+//! copied out, no requantization.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark fails by panicking")]
 #![allow(clippy::print_stdout, reason = "the table is the result")]

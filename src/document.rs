@@ -1,7 +1,8 @@
-//! What every JSON document of this tool carries beside its content: which kind and version it is, and who wrote it.
+//! What every JSON document of this tool carries beside its content: which kind and version it is, and who
+//! wrote it.
 //!
-//! `docs/book/src/reference/json.md` says what users may rely on, `docs/schemas/` holds the JSON Schema of every kind, which [`schema`] makes
-//! from the Rust types.
+//! `docs/book/src/reference/json.md` says what users may rely on, `docs/schemas/` holds the JSON Schema of
+//! every kind, which [`schema`] makes from the Rust types.
 
 use std::path::Path;
 

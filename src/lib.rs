@@ -18,10 +18,11 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Each step is a type that owns what it needs: a [`Model`] is imported to a [`Graph`], compiled for a [`Machine`] to a
-//! [`Program`], checked and timed as a [`Loaded`], and run in a [`Session`]. [`data`] is what goes in and comes out, [`options`] what
-//! may be said about the steps, [`observe`] what a run shows, [`accuracy`] the way from a float network to integers and what it
-//! costs, [`error`] what may go wrong, a type for each stage.
+//! Each step is a type that owns what it needs: a [`Model`] is imported to a [`Graph`], compiled for a
+//! [`Machine`] to a [`Program`], checked and timed as a [`Loaded`], and run in a [`Session`]. [`data`] is
+//! what goes in and comes out, [`options`] what may be said about the steps, [`observe`] what a run shows,
+//! [`accuracy`] the way from a float network to integers and what it costs, [`error`] what may go wrong, a
+//! type for each stage.
 
 mod analysis;
 mod batch;
@@ -94,7 +95,8 @@ pub mod accuracy {
     pub use crate::tune::{Goal, Point, Reporter};
 }
 
-/// What may go wrong: a type for each stage. [`Explanation`](error::Explanation) says it in the command line's words.
+/// What may go wrong: a type for each stage. [`Explanation`](error::Explanation) says it in the command
+/// line's words.
 pub mod error {
     pub use crate::explain::Failure as Explanation;
     pub use crate::face::RunError as Run;
@@ -108,8 +110,8 @@ pub mod error {
     pub use crate::tensor_file::TensorFileError as TensorFile;
 }
 
-/// What this crate is made of, for its own command line, tests and benches. None of it is stable: it changes from one
-/// version to the next without notice.
+/// What this crate is made of, for its own command line, tests and benches. None of it is stable: it changes
+/// from one version to the next without notice.
 #[doc(hidden)]
 pub mod internals {
     macro_rules! all {

@@ -44,7 +44,8 @@ pub fn name_classes(meta: &mut Meta, names: &[String]) -> Vec<u64> {
     found
 }
 
-/// The `most` greatest elements of a classifier's output, the greatest first; none of an output that is no classifier's.
+/// The `most` greatest elements of a classifier's output, the greatest first; none of an output that is no
+/// classifier's.
 #[must_use]
 pub fn best(tensor: &TensorEntry, bytes: &[u8], most: usize) -> Vec<Class> {
     if classes(tensor).is_none() {

@@ -97,13 +97,15 @@ fn filled(text: &str, width: usize) -> String {
     filled
 }
 
-/// Columns of the terminal that the report goes to; none if it goes to a file or pipe. `COLUMNS` says otherwise.
+/// Columns of the terminal that the report goes to; none if it goes to a file or pipe. `COLUMNS` says
+/// otherwise.
 fn width() -> Option<usize> {
     let said = std::env::var("COLUMNS").ok().and_then(|c| c.trim().parse().ok()).filter(|c| *c > 0);
     said.or_else(|| terminal_size::terminal_size_of(std::io::stdout()).map(|(w, _)| usize::from(w.0)))
 }
 
-/// A table with a header line; columns whose index is in `right` are right-aligned. Where lines are short it is folded.
+/// A table with a header line; columns whose index is in `right` are right-aligned. Where lines are short it
+/// is folded.
 pub fn table(header: &[&str], right: &[usize], rows: Vec<Vec<String>>) -> String {
     let mut all = vec![header.iter().map(ToString::to_string).collect::<Vec<String>>()];
     all.extend(rows);
@@ -135,8 +137,8 @@ const NARROW: usize = 8;
 /// Words longer than this may be cut.
 const LONG: usize = 18;
 
-/// A table in lines of `width`: long texts are folded; if that is not enough, columns that have no room follow below, after
-/// the first columns again, which say what a row is about.
+/// A table in lines of `width`: long texts are folded; if that is not enough, columns that have no room
+/// follow below, after the first columns again, which say what a row is about.
 fn folded(rows: &[Vec<String>], right: &[usize], width: usize) -> String {
     let columns = rows.first().map_or(0, Vec::len);
     let natural: Vec<usize> = (0..columns)
@@ -201,7 +203,8 @@ fn longest_word(text: &str) -> usize {
     text.split_inclusive(separates).map(|word| word.trim_end().chars().count()).max().unwrap_or(0)
 }
 
-/// A text in lines of at most `width` characters, broken behind what separates the parts of names and lists, if possible.
+/// A text in lines of at most `width` characters, broken behind what separates the parts of names and lists,
+/// if possible.
 fn wrapped(text: &str, width: usize) -> String {
     let mut lines = Vec::new();
     let mut rest: Vec<char> = text.chars().collect();

@@ -52,8 +52,9 @@ fn settings(py: Python<'_>, given: Option<&Bound<'_, PyDict>>) -> PyResult<Setti
 
 #[pymethods]
 impl Model {
-    /// The quantized model of a float network. `samples` are a folder of pictures or arrays, a list of `[NAME=]PATH`, or a list of
-    /// dictionaries of arrays; other arguments are the keys of `rcar-iss quantize --config`: `method="mse"`, `bits=16` ...
+    /// The quantized model of a float network. `samples` are a folder of pictures or arrays, a list of
+    /// `[NAME=]PATH`, or a list of dictionaries of arrays; other arguments are the keys of
+    /// `rcar-iss quantize --config`: `method="mse"`, `bits=16` ...
     #[pyo3(signature = (samples, *, threads = 1, **settings))]
     fn quantize(
         &self,
@@ -76,8 +77,8 @@ impl Model {
         })
     }
 
-    /// Says which layers of this quantized model lose accuracy against the float network, and why: a dictionary with `comparison` and
-    /// `diagnosis`, as `rcar-iss compare` and `diagnose` report them.
+    /// Says which layers of this quantized model lose accuracy against the float network, and why: a
+    /// dictionary with `comparison` and `diagnosis`, as `rcar-iss compare` and `diagnose` report them.
     #[pyo3(signature = (float, samples, machine = None, *, threads = 1))]
     fn diagnose<'py>(
         &self,
@@ -111,8 +112,8 @@ impl Model {
 
 #[pymethods]
 impl Program {
-    /// Compares the program with its float network, tensor by tensor, as `rcar-iss compare` reports it. Tensors inside fused
-    /// layers are compared if they were kept: `compile(..., keep="all")`.
+    /// Compares the program with its float network, tensor by tensor, as `rcar-iss compare` reports it.
+    /// Tensors inside fused layers are compared if they were kept: `compile(..., keep="all")`.
     #[pyo3(signature = (float, samples, *, threads = 1))]
     fn compare<'py>(
         &self,

@@ -7,8 +7,8 @@ use pyo3::types::PyMapping;
 use rcar_iss::Tensor;
 use rcar_iss::data::{Element, Number};
 
-/// A tensor of an array, or of anything that numpy makes one of. Arrays whose memory is not in row-major order, or not aligned,
-/// are copied first.
+/// A tensor of an array, or of anything that numpy makes one of. Arrays whose memory is not in row-major
+/// order, or not aligned, are copied first.
 ///
 /// # Errors
 /// Its type is none that a tensor has.

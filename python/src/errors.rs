@@ -32,7 +32,8 @@ pub(crate) fn raised(error: impl Into<Explanation>) -> PyErr {
         let value = raised.value(py);
         let all = [("what", Some(words.what())), ("why", words.reason()), ("help", words.advice())];
         let set = all.iter().try_for_each(|(name, text)| value.setattr(*name, *text));
-        // Attributes of an exception of our own can always be set; were it not so, its text would still say all.
+        // Attributes of an exception of our own can always be set; were it not so, its text would still say
+        // all.
         let _ = set.and_then(|()| value.setattr("status", words.status));
     });
     raised

@@ -1,5 +1,5 @@
-//! Python's view of `rcar-iss`: a thin skin over the library's face. Arrays are numpy's; long calls let other Python threads
-//! run; errors carry the command line's words.
+//! Python's view of `rcar-iss`: a thin skin over the library's face. Arrays are numpy's; long calls let other
+//! Python threads run; errors carry the command line's words.
 
 mod accuracy;
 mod arrays;

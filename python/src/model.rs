@@ -43,8 +43,9 @@ impl Model {
 
     /// Compiles a quantized model for a machine, and counts its cycles.
     ///
-    /// `shapes` gives the shapes of inputs that the model leaves open, `dims` the numbers for extents that it names; `keep`
-    /// names tensors that are to be looked at (`"all"`: every one); `host=False` refuses layers that would run on the host.
+    /// `shapes` gives the shapes of inputs that the model leaves open, `dims` the numbers for extents that it
+    /// names; `keep` names tensors that are to be looked at (`"all"`: every one); `host=False` refuses layers
+    /// that would run on the host.
     #[pyo3(signature = (machine = None, *, shapes = None, dims = None, keep = None, host = true, dense_weights = false, rounding = "onnx"))]
     #[expect(clippy::too_many_arguments, reason = "Python names them")]
     fn compile(

@@ -12,7 +12,8 @@ use rcar_iss::options::{Engine, Kernels};
 use crate::arrays;
 use crate::errors::{raised, usage};
 
-/// Runs a program any number of times. Calls from several threads wait for each other; sessions of their own do not.
+/// Runs a program any number of times. Calls from several threads wait for each other; sessions of their own
+/// do not.
 #[pyclass(frozen, module = "rcar_iss")]
 pub(crate) struct Session(Mutex<rcar_iss::Session>);
 
@@ -57,7 +58,8 @@ impl Session {
 
 #[pymethods]
 impl Session {
-    /// Runs the program on arrays by name, and gives its outputs by name; with `layers` the tensors of these names instead.
+    /// Runs the program on arrays by name, and gives its outputs by name; with `layers` the tensors of these
+    /// names instead.
     #[pyo3(signature = (inputs, layers = None))]
     fn run<'py>(
         &self,

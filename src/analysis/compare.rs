@@ -60,15 +60,16 @@ pub struct Comparison {
     pub layers: Vec<LayerComparison>,
     /// Tensors without.
     pub unmatched: Vec<Unmatched>,
-    /// Reference tensors that belong to no tensor: those inside a layer, and what the program does not compute.
+    /// Reference tensors that belong to no tensor: those inside a layer, and what the program does not
+    /// compute.
     pub unused: Vec<String>,
     /// What users should know of the reference, one sentence each.
     pub remarks: Vec<String>,
 }
 
 impl Comparison {
-    /// Shows the cycles of another program of the same network, laid onto the layers of this one: a program that keeps
-    /// every tensor takes longer than that which is used.
+    /// Shows the cycles of another program of the same network, laid onto the layers of this one: a program
+    /// that keeps every tensor takes longer than that which is used.
     pub fn charge(&mut self, profile: &Profile) {
         self.cycles = profile.cycles;
         for layer in &mut self.layers {
@@ -122,9 +123,11 @@ pub struct LayerComparison {
     pub rounding: Errors,
     /// Range, clipping, codes.
     pub range: RangeUse,
-    /// Bits between the greatest accumulator that occurred and the accumulator's range; none without accumulators.
+    /// Bits between the greatest accumulator that occurred and the accumulator's range; none without
+    /// accumulators.
     pub headroom_bits: Option<f64>,
-    /// By channel: axis 1, or the last one of a tensor of three axes that no convolution gives. Empty for scalars.
+    /// By channel: axis 1, or the last one of a tensor of three axes that no convolution gives. Empty for
+    /// scalars.
     #[serde(skip)]
     pub channels: Vec<ChannelErrors>,
     /// What a report draws.
@@ -188,8 +191,8 @@ struct OneRun {
     accumulators: BTreeMap<u32, (u64, u32)>,
 }
 
-/// Compares a loaded program with a reference on all inputs, on `threads` threads; calls `done` after each input. The
-/// result does not depend on the number of threads.
+/// Compares a loaded program with a reference on all inputs, on `threads` threads; calls `done` after each
+/// input. The result does not depend on the number of threads.
 ///
 /// # Errors
 /// See [`CompareError`].

@@ -1,9 +1,9 @@
 //! Why layers lose accuracy, found by experiment.
 //!
-//! A [comparison](super::compare()) says which layers are bad when fed with the reference. Each of them is executed alone,
-//! again and again: with one of the tensors that it reads in its own format, in the best 8-bit range for the given
-//! inputs, and in 16 bits, all other activations in 16 bits; and with other weights. What repairs it is the verdict,
-//! which names the layer that gives the tensor its range.
+//! A [comparison](super::compare()) says which layers are bad when fed with the reference. Each of them is
+//! executed alone, again and again: with one of the tensors that it reads in its own format, in the best
+//! 8-bit range for the given inputs, and in 16 bits, all other activations in 16 bits; and with other
+//! weights. What repairs it is the verdict, which names the layer that gives the tensor its range.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -90,8 +90,8 @@ struct Suspect {
     isolated_db: f64,
     /// Its output, which has a reference.
     output: String,
-    /// Quantized tensors whose formats may be the reason: what it reads; its result where nothing reads that or its range is
-    /// too wide.
+    /// Quantized tensors whose formats may be the reason: what it reads; its result where nothing reads that
+    /// or its range is too wide.
     tensors: Vec<String>,
 }
 
@@ -114,8 +114,8 @@ fn suspects(case: &Case<'_>, rows: &BTreeMap<&str, &LayerComparison>, t: &Thresh
         let mut tensors: Vec<String> =
             node.inputs.iter().filter(|id| judged(id)).map(|id| graph.tensor(*id).name.clone()).collect();
         tensors.dedup();
-        // A range wider than the float tensor's is tried where the tensor is computed: with it a Relu or Clip is lost that the
-        // ends of the range stood for.
+        // A range wider than the float tensor's is tried where the tensor is computed: with it a Relu or Clip
+        // is lost that the ends of the range stood for.
         let wider = row.format.is_some_and(|f| {
             let ([lo, hi], [least, greatest]) = (f.range(), row.range.reference);
             hi - lo > WIDER * (greatest.max(0.0) - least.min(0.0))

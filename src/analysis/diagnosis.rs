@@ -48,7 +48,8 @@ pub struct Beyond {
 pub struct CalibrationRange {
     /// Least and greatest value over the calibration images.
     pub reached: [f32; 2],
-    /// Whether they reach what the given inputs need; then the range was not made from them, or by a method that cuts.
+    /// Whether they reach what the given inputs need; then the range was not made from them, or by a method
+    /// that cuts.
     pub sufficient: bool,
 }
 

@@ -1,4 +1,5 @@
-//! How far two tensors are apart: sums that can be added up over inputs, and the figures that follow from them.
+//! How far two tensors are apart: sums that can be added up over inputs, and the figures that follow from
+//! them.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,14 +7,15 @@ use serde::Serialize;
 /// What stands for a ratio without noise, or without signal, in decibels.
 pub const NO_NOISE_DB: f64 = 200.0;
 
-/// What stands for a ratio of values of which some are no numbers, in decibels: below all ratios that exist, so that it never passes
-/// for agreement.
+/// What stands for a ratio of values of which some are no numbers, in decibels: below all ratios that exist,
+/// so that it never passes for agreement.
 pub const NAN_DB: f64 = -300.0;
 
 /// The error of a perfect quantizer in steps, root mean square: `1/√12`.
 pub const PERFECT_STEPS: f64 = 0.288_675_134_594_812_9;
 
-/// Sums over pairs of a reference value and a value. Pairs with NaN, or with an infinity on one side, are counted apart.
+/// Sums over pairs of a reference value and a value. Pairs with NaN, or with an infinity on one side, are
+/// counted apart.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Sums {
     /// Pairs.
@@ -101,7 +103,8 @@ impl Sums {
         let norm = (self.signal * self.power).sqrt();
         Errors {
             sqnr_db: self.sqnr_db(),
-            // Nothing has the direction of a vector with what is no number, or of one that is zero where the other is not.
+            // Nothing has the direction of a vector with what is no number, or of one that is zero where the
+            // other is not.
             cosine: if self.not_finite() > 0 || (norm <= 0.0 && self.noise > 0.0) {
                 0.0
             } else if norm > 0.0 {
@@ -130,8 +133,8 @@ pub fn decibels(signal: f64, noise: f64) -> f64 {
 /// Errors of a tensor against its reference.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Errors {
-    /// Signal to quantization noise, `10·log₁₀(Σr² / Σ(v−r)²)` (dB); 200 where there is no error, [`NAN_DB`] where values are
-    /// no numbers.
+    /// Signal to quantization noise, `10·log₁₀(Σr² / Σ(v−r)²)` (dB); 200 where there is no error, [`NAN_DB`]
+    /// where values are no numbers.
     pub sqnr_db: f64,
     /// Cosine of the angle between both, as vectors.
     pub cosine: f64,
@@ -143,7 +146,8 @@ pub struct Errors {
     pub max_abs: f64,
     /// Mean of the absolute errors.
     pub mean_abs: f64,
-    /// Root mean square error in steps of the tensor's scale; a perfect quantizer has [`PERFECT_STEPS`]. None for floats.
+    /// Root mean square error in steps of the tensor's scale; a perfect quantizer has [`PERFECT_STEPS`]. None
+    /// for floats.
     pub rms_steps: Option<f64>,
 }
 

@@ -29,7 +29,8 @@ impl Format {
         Some(Format { scale: tensor.scale?, zero_point: tensor.zero_point?, codes })
     }
 
-    /// The affine format of as many codes that holds `[lo, hi]` and zero, as ONNX Runtime's quantizer chooses it.
+    /// The affine format of as many codes that holds `[lo, hi]` and zero, as ONNX Runtime's quantizer chooses
+    /// it.
     #[must_use]
     pub fn covering(lo: f32, hi: f32, codes: [i32; 2]) -> Format {
         let (lo, hi) = (lo.min(0.0), hi.max(0.0));

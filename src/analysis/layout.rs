@@ -3,7 +3,8 @@
 /// The order of axes of a reference from elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RefLayout {
-    /// Told by the shape. Where both fit, callers say by [`Axes`] of other tensors which is meant; else as ONNX has it.
+    /// Told by the shape. Where both fit, callers say by [`Axes`] of other tensors which is meant; else as
+    /// ONNX has it.
     #[default]
     Auto,
     /// Channels second, as ONNX and PyTorch have it.

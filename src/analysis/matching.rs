@@ -1,8 +1,9 @@
 //! Which tensor of a float network is the reference of which quantized tensor.
 //!
-//! Quantizers keep the names: ONNX Runtime's calls the quantized form of `x` `x_QuantizeLinear_Output` (QDQ) or
-//! `x_quantized` (QOperator). Where it folded a Relu or Clip into the quantization of the operator before it, the
-//! quantized tensor keeps the operator's name but holds what the Relu gives; the float network then says so.
+//! Quantizers keep the names: ONNX Runtime's calls the quantized form of `x` `x_QuantizeLinear_Output` (QDQ)
+//! or `x_quantized` (QOperator). Where it folded a Relu or Clip into the quantization of the operator before
+//! it, the quantized tensor keeps the operator's name but holds what the Relu gives; the float network then
+//! says so.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,8 +53,8 @@ struct Map {
     tensors: BTreeMap<String, String>,
 }
 
-/// Reads a map: in TOML, a table `[tensors]` from tensors, layers or ONNX nodes of a program to tensors or nodes of a
-/// reference.
+/// Reads a map: in TOML, a table `[tensors]` from tensors, layers or ONNX nodes of a program to tensors or
+/// nodes of a reference.
 ///
 /// # Errors
 /// It is no TOML, or holds something else.
@@ -82,7 +83,8 @@ impl Offer {
         let mut names: BTreeSet<String> = crate::onnx::given_inputs(graph).into_iter().collect();
         let known: BTreeSet<&str> = graph.initializer.iter().map(|t| t.name()).collect();
         for step in &steps {
-            // What is computed from initializers alone, as weights that are stored in half precision, is no activation.
+            // What is computed from initializers alone, as weights that are stored in half precision, is no
+            // activation.
             let constant = |i: &String| i.is_empty() || known.contains(i.as_str()) || !names.contains(i);
             if !step.inputs.iter().all(constant) {
                 names.extend(step.outputs.iter().cloned());
@@ -154,8 +156,9 @@ pub fn float_name(tensor: &str) -> &str {
 }
 
 impl Matching {
-    /// Matches a program's tensors with what a reference offers. `map` names the reference of a tensor, a layer or an ONNX
-    /// node where names do not say it; on either side also by the names that the models have.
+    /// Matches a program's tensors with what a reference offers. `map` names the reference of a tensor, a
+    /// layer or an ONNX node where names do not say it; on either side also by the names that the models
+    /// have.
     ///
     /// # Errors
     /// The map names something that is on neither side.
@@ -217,8 +220,8 @@ fn layer_of<'a>(meta: &'a Meta, tensor: &TensorEntry) -> Option<&'a Layer> {
     tensor.layer.and_then(|l| meta.layers.get(l as usize))
 }
 
-/// What a map may call a tensor, the closest name first: its own, its layer's, that of the float tensor which it was made
-/// from, those of the layer's ONNX nodes.
+/// What a map may call a tensor, the closest name first: its own, its layer's, that of the float tensor which
+/// it was made from, those of the layer's ONNX nodes.
 fn names_of<'a>(tensor: &'a TensorEntry, layer: Option<&'a Layer>) -> impl Iterator<Item = &'a str> {
     let nodes = layer.into_iter().flat_map(|l| &l.onnx_nodes).map(String::as_str);
     let own = std::iter::once(tensor.name.as_str());
@@ -293,7 +296,8 @@ mod tests {
         meta.tensors.push(tensor("relu_o_quantized"));
         let matching = Matching::of(&meta, &offer, &BTreeMap::new()).unwrap();
         assert_eq!(matching.pairs["conv_o_quantized"], "conv_o");
-        // By the tensor's name, the layer's, the float tensor's or a node's; the reference by its tensor or node.
+        // By the tensor's name, the layer's, the float tensor's or a node's; the reference by its tensor or
+        // node.
         for ours in ["conv_o_quantized", "conv", "conv_o", "/conv/Relu"] {
             for theirs in ["add_o", "Add_7"] {
                 let map = [(ours.to_string(), theirs.to_string())].into();

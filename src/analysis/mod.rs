@@ -1,10 +1,10 @@
 //! What quantization costs, layer by layer: a program's tensors against those of a float network.
 //!
-//! [`Reference`] gives the float values, [`Matching`] says which belongs to which tensor. [`compare`] executes the
-//! program twice for each input: as it is (*accumulated* errors), and with every tensor replaced by the quantized
-//! reference as soon as its layer has ended (*isolated* errors: each layer reads what a perfect network before it would
-//! have given). [`diagnose`] executes suspicious layers
-//! alone with other formats and says which repair works. Nothing here is known to the simulator.
+//! [`Reference`] gives the float values, [`Matching`] says which belongs to which tensor. [`compare`]
+//! executes the program twice for each input: as it is (*accumulated* errors), and with every tensor replaced
+//! by the quantized reference as soon as its layer has ended (*isolated* errors: each layer reads what a
+//! perfect network before it would have given). [`diagnose`] executes suspicious layers alone with other
+//! formats and says which repair works. Nothing here is known to the simulator.
 
 mod compare;
 mod diagnose;

@@ -36,8 +36,8 @@ pub struct Histogram {
 /// Drawable extract of a tensor.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Picture {
-    /// Elements of the first input at equal distances, in row-major order. The distance shares no factor with the number
-    /// of elements, so that it does not fall on the same columns or channels again and again.
+    /// Elements of the first input at equal distances, in row-major order. The distance shares no factor with
+    /// the number of elements, so that it does not fall on the same columns or channels again and again.
     pub elements: Vec<Element>,
     /// The elements with the greatest errors over all inputs, worst first.
     pub worst: Vec<Element>,

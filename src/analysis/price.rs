@@ -14,8 +14,8 @@ use crate::sim::{Limits, Loaded};
 /// Codes of 16 bits.
 pub(super) const SIXTEEN: [i32; 2] = [0, 65535];
 
-/// Cycles of the network with these tensors in 16 bits; none where an operator cannot have them. What only passes values
-/// on follows.
+/// Cycles of the network with these tensors in 16 bits; none where an operator cannot have them. What only
+/// passes values on follows.
 pub(super) fn with_sixteen_bits(
     graph: &Graph,
     machine: &Machine,

@@ -91,7 +91,8 @@ impl TensorRanges {
         beyond
     }
 
-    /// The inputs that reach farthest beyond each end: with them among the calibration images the range would hold all.
+    /// The inputs that reach farthest beyond each end: with them among the calibration images the range would
+    /// hold all.
     pub(super) fn mend(&self, format: &Format) -> Vec<usize> {
         let half = format.scale / 2.0;
         let ([lo, hi], [least, greatest]) = (format.range(), self.reached());

@@ -81,8 +81,8 @@ impl Reference {
         path.is_dir() || path.extension().is_some_and(|e| e == "npz")
     }
 
-    /// The files that a reference at this path may be read from: the path itself, of a folder the arrays in it and in folders
-    /// in it, with what stands beside them.
+    /// The files that a reference at this path may be read from: the path itself, of a folder the arrays in
+    /// it and in folders in it, with what stands beside them.
     #[must_use]
     pub fn reads(path: &Path) -> Vec<PathBuf> {
         let mut found = Vec::new();
@@ -90,8 +90,8 @@ impl Reference {
         found
     }
 
-    /// Finds `.npy` and `.npz` files in a folder, or the arrays of one archive. Folders inside it are one input each,
-    /// in the order of their names.
+    /// Finds `.npy` and `.npz` files in a folder, or the arrays of one archive. Folders inside it are one
+    /// input each, in the order of their names.
     ///
     /// # Errors
     /// It cannot be read, or holds no array.
@@ -169,8 +169,8 @@ impl Reference {
     }
 }
 
-/// The order of axes of arrays whose shape fits both ways: that which all other arrays have. A remark says whose order
-/// stays untold.
+/// The order of axes of arrays whose shape fits both ways: that which all other arrays have. A remark says
+/// whose order stays untold.
 fn told(
     meta: &Meta,
     matching: &Matching,

@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Calls `work` for every number, on up to `threads` threads, and returns the results in the order of the numbers: sums
-/// of floats over them do not depend on the threads.
+/// Calls `work` for every number, on up to `threads` threads, and returns the results in the order of the
+/// numbers: sums of floats over them do not depend on the threads.
 ///
 /// # Errors
 /// The first failure; what has not begun by then is left out.

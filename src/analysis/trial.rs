@@ -83,12 +83,13 @@ pub(super) fn real(tensor: &TensorEntry, bytes: Vec<u8>) -> Option<Vec<f32>> {
 /// Intervals of the argument in which a [`Curve`] keeps one point.
 const POINTS: usize = 1 << 16;
 
-/// A function of one variable, known at the pairs of a layer's reference input and output: for tables, whose function is
-/// known at the codes of one format only.
+/// A function of one variable, known at the pairs of a layer's reference input and output: for tables, whose
+/// function is known at the codes of one format only.
 pub(super) struct Curve(Vec<(f32, f32)>);
 
 impl Curve {
-    /// The mean point of each of 65,536 intervals between least and greatest argument: exact where the function is straight.
+    /// The mean point of each of 65,536 intervals between least and greatest argument: exact where the
+    /// function is straight.
     pub(super) fn of(x: &[f32], y: &[f32]) -> Curve {
         let known = || {
             let pairs = x.iter().copied().zip(y.iter().copied());

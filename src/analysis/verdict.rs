@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 pub struct Thresholds {
     /// A layer whose isolated SQNR is lower is looked at (dB).
     pub suspicious_db: f64,
-    /// A tensor's format may be at fault if a layer that reads the tensor has less than this with the tensor as it is and
-    /// everything else in 16 bits (dB).
+    /// A tensor's format may be at fault if a layer that reads the tensor has less than this with the tensor
+    /// as it is and everything else in 16 bits (dB).
     pub bad_db: f64,
     /// What another format must gain to be called a repair (dB).
     pub gain_db: f64,
-    /// Share of what is missing to `bad_db` that an ideal 8-bit range must bring back, where 16 bits would bring still more.
+    /// Share of what is missing to `bad_db` that an ideal 8-bit range must bring back, where 16 bits would
+    /// bring still more.
     pub repaired: f64,
     /// Weights are at fault if the layer has less than this with all activations in 16 bits (dB).
     pub weights_db: f64,
@@ -108,8 +109,9 @@ pub enum Cause {
 
 /// Judges one tensor by one layer that reads it; none if the tensor is not at fault there.
 ///
-/// The cheapest repair that works is the verdict. An ideal range works if it makes the layer good, or brings back the larger
-/// part of what is missing; where it does not, and 16 bits gain more, the range is too wide for 8 bits.
+/// The cheapest repair that works is the verdict. An ideal range works if it makes the layer good, or brings
+/// back the larger part of what is missing; where it does not, and 16 bits gain more, the range is too wide
+/// for 8 bits.
 #[must_use]
 pub fn judge_tensor(trial: &TensorTrial, t: &Thresholds) -> Option<Cause> {
     let TensorTrial { as_is_db, ideal_db, sixteen_db } = *trial;

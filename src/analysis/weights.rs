@@ -8,7 +8,8 @@ use crate::graph::{DType, Op, Weights};
 use crate::onnx::Constant;
 use crate::onnx::proto::GraphProto;
 
-/// Below this cosine two weight tensors are not the same one rounded: the network was changed before it was quantized.
+/// Below this cosine two weight tensors are not the same one rounded: the network was changed before it was
+/// quantized.
 const SAME: f64 = 0.7;
 
 /// Float weights by initializer name; several, if the network is known in several forms.
@@ -16,8 +17,8 @@ const SAME: f64 = 0.7;
 pub struct FloatWeights(BTreeMap<String, Vec<Constant>>);
 
 impl FloatWeights {
-    /// Those of a float network in several forms: as it is, and with its constants computed and factors folded into its
-    /// weights, as a quantizer may have done first.
+    /// Those of a float network in several forms: as it is, and with its constants computed and factors
+    /// folded into its weights, as a quantizer may have done first.
     #[must_use]
     pub fn of(forms: &[&GraphProto]) -> FloatWeights {
         let matrices = forms.iter().flat_map(|g| &g.initializer).filter(|t| t.dims.len() > 1);
@@ -95,7 +96,8 @@ fn weights(op: &Op) -> Option<&Weights> {
     }
 }
 
-/// Least and greatest weight of each output channel, where all channels share one scale; none where each has its own.
+/// Least and greatest weight of each output channel, where all channels share one scale; none where each has
+/// its own.
 pub(super) fn shared_scale(op: &Op) -> Option<Vec<[f32; 2]>> {
     let ours = weights(op).filter(|w| w.scale.len() == 1 && w.shape[0] > 1)?;
     let real = real(ours);

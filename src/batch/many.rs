@@ -128,7 +128,8 @@ impl<'a> Batch<'a> {
         let available = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let all = self.threads.unwrap_or(available);
         let threads = all.min(count);
-        // Inputs first: what runs by itself waits for nobody. To cut one input's tiles takes longer than a run.
+        // Inputs first: what runs by itself waits for nobody. To cut one input's tiles takes longer than a
+        // run.
         let each = if self.threads.is_some() { (all / threads.max(1)).max(1) } else { 1 };
         let each = sim::worthwhile(self.loaded, each);
         let stack = match &self.dumps {

@@ -29,8 +29,9 @@ pub struct Repeat<'a> {
 }
 
 impl<'a> Repeat<'a> {
-    /// With the fast engine; `timed`: the time of each instruction is measured, which costs some 50 ns for each. With
-    /// several threads, times of instructions that ran beside each other add up to more than the whole.
+    /// With the fast engine; `timed`: the time of each instruction is measured, which costs some 50 ns for
+    /// each. With several threads, times of instructions that ran beside each other add up to more than the
+    /// whole.
     #[must_use]
     pub fn new(
         loaded: &'a Loaded,

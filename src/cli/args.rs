@@ -40,8 +40,8 @@ pub(super) struct Cli {
     pub(super) command: Command,
 }
 
-/// The command line as it is parsed, completed and described in the manual. Any option may have a negative number: one
-/// that makes no sense is refused by what the option means, not taken for an option of its own.
+/// The command line as it is parsed, completed and described in the manual. Any option may have a negative
+/// number: one that makes no sense is refused by what the option means, not taken for an option of its own.
 pub(super) fn command() -> clap::Command {
     let reals = [ValueParser::from(clap::value_parser!(f32)), clap::value_parser!(f64).into()];
     let is_real = |arg: &clap::Arg| reals.iter().any(|r| r.type_id() == arg.get_value_parser().type_id());
@@ -83,7 +83,8 @@ pub(super) enum Command {
     Info(InfoArgs),
     /// Compare every layer with a float network, or with dumps of one
     Compare(CompareArgs),
-    /// Say by experiment why layers lose accuracy: calibration, ranges too wide for 8 bits, weights, or inherited
+    /// Say by experiment why layers lose accuracy: calibration, ranges too wide for 8 bits, weights, or
+    /// inherited
     Diagnose(DiagnoseArgs),
     /// Turn dumped integers into real values
     Dequantize(DequantizeArgs),
@@ -169,7 +170,8 @@ pub(super) struct DiffArgs {
     pub(super) a: PathBuf,
     /// The other one; two traces, or none
     pub(super) b: PathBuf,
-    /// Machine for models, or machine file of programs: rcn-s, rcn-m, rcn-l or a machine file; given twice, one for each
+    /// Machine for models, or machine file of programs: rcn-s, rcn-m, rcn-l or a machine file; given twice,
+    /// one for each
     #[arg(long, value_name = "NAME|FILE")]
     pub(super) machine: Vec<String>,
     #[command(flatten)]
@@ -258,7 +260,8 @@ pub(super) struct BenchArgs {
     /// Show the time of each kind of instruction, and the slowest layers
     #[arg(long)]
     pub(super) profile: bool,
-    /// Run once for each line on stdin and answer with the milliseconds, for scripts that alternate with something else
+    /// Run once for each line on stdin and answer with the milliseconds, for scripts that alternate with
+    /// something else
     #[arg(long, conflicts_with_all = ["json", "profile", "repeat"])]
     pub(super) serve: bool,
     /// The report as JSON
@@ -366,8 +369,8 @@ pub(super) struct CompileArgs {
     /// Also write the integer graph as text
     #[arg(long, value_name = "FILE")]
     pub(super) emit_graph: Option<PathBuf>,
-    /// Also write the tiled operations as text; `after:NAME:FILE` writes them as they are after a pass, `after:NAME` to
-    /// standard output, and `after:list` lists the passes and does nothing else
+    /// Also write the tiled operations as text; `after:NAME:FILE` writes them as they are after a pass,
+    /// `after:NAME` to standard output, and `after:list` lists the passes and does nothing else
     #[arg(long, value_name = "FILE")]
     pub(super) emit_tiles: Option<PathBuf>,
     /// The report as JSON
@@ -417,7 +420,8 @@ pub(super) struct RunArgs {
     pub(super) engine: EngineArg,
     #[command(flatten)]
     pub(super) kernels: KernelArgs,
-    /// Threads over which inputs are spread; if given, and inputs are fewer, tiles are cut for the others [default: all]
+    /// Threads over which inputs are spread; if given, and inputs are fewer, tiles are cut for the others
+    /// [default: all]
     #[arg(long, value_name = "N")]
     pub(super) threads: Option<std::num::NonZeroUsize>,
     /// Class names: a JSON list, or an object from number to name

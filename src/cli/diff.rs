@@ -74,7 +74,8 @@ fn check_machines(args: &DiffArgs) -> Result<(), Failure> {
     })
 }
 
-/// The machine of one of two files: a model's by its place; a program's is the one that it was made for, whichever that is.
+/// The machine of one of two files: a model's by its place; a program's is the one that it was made for,
+/// whichever that is.
 fn machine_of(args: &DiffArgs, path: &std::path::Path, at: usize) -> Result<Option<String>, Failure> {
     let given = args.machine.get(at).or(args.machine.first());
     if source::kind_of(path)? == FileKind::Model {

@@ -1,5 +1,5 @@
-//! Options that can do nothing for what was given, or that contradict each other. A command refuses them: who types an
-//! option relies on it, and would take figures for what they are not.
+//! Options that can do nothing for what was given, or that contradict each other. A command refuses them: who
+//! types an option relies on it, and would take figures for what they are not.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -79,9 +79,9 @@ pub(super) fn classes(found: &[u64], count: usize) -> Result<(), Failure> {
     Err(Failure::usage("--classes").why(&why).help("give one name for each class"))
 }
 
-/// Options of calibration that need calibration inputs, or have nothing to do with saved statistics. `corrects`: biases are
-/// corrected on the calibration inputs. `measured`: the network is run in any case, and whether other inputs are given for
-/// that.
+/// Options of calibration that need calibration inputs, or have nothing to do with saved statistics.
+/// `corrects`: biases are corrected on the calibration inputs. `measured`: the network is run in any case,
+/// and whether other inputs are given for that.
 pub(super) fn calibration(
     args: &CalibrationArgs,
     corrects: bool,

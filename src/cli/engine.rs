@@ -15,8 +15,8 @@ pub(super) fn chosen(name: &str) -> Result<Engine, Failure> {
     Engine::of_library(&library).map_err(|e| Failure::float_engine(name, &library, &e))
 }
 
-/// The engine that a model's host layers are compiled for: `rten` unless another is named, so that a program does not
-/// depend on a variable.
+/// The engine that a model's host layers are compiled for: `rten` unless another is named, so that a program
+/// does not depend on a variable.
 pub(super) fn of_models(args: &EngineArgs) -> Result<Engine, Failure> {
     match args.wanted() {
         "auto" => Ok(Engine::Rten),

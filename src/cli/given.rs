@@ -1,5 +1,5 @@
-//! Files that stand on the command line, or that others name: one reader for the whole process, which keeps what pipes gave.
-//! What it read is told to [`places`], which knows the outputs.
+//! Files that stand on the command line, or that others name: one reader for the whole process, which keeps
+//! what pipes gave. What it read is told to [`places`], which knows the outputs.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -15,8 +15,8 @@ pub(super) fn reader() -> &'static Reader {
     &READER
 }
 
-/// What came of reading, after it is told which files were read: that one of them is an output counts more than what is wrong
-/// with it.
+/// What came of reading, after it is told which files were read: that one of them is an output counts more
+/// than what is wrong with it.
 ///
 /// # Errors
 /// A file is also an output, or reading failed.

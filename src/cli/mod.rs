@@ -1,8 +1,8 @@
 //! The command line, on top of everything else.
 //!
-//! A command goes through three steps: what was typed (`args`), what it means once files are read (a plan, in the
-//! command's own module), and the report. Commands return their report as text; only this module prints it, and only
-//! `failure` knows how errors look and which exit status they have:
+//! A command goes through three steps: what was typed (`args`), what it means once files are read (a plan, in
+//! the command's own module), and the report. Commands return their report as text; only this module prints
+//! it, and only `failure` knows how errors look and which exit status they have:
 //!
 //! | status | meaning |
 //! |---|---|
@@ -120,7 +120,8 @@ fn ended(done: Result<u8, Failure>) -> ExitCode {
     }))
 }
 
-/// For tests: makes a file operation fail, as [`operation::Fault`](crate::files::operation::Fault) is written.
+/// For tests: makes a file operation fail, as [`operation::Fault`](crate::files::operation::Fault) is
+/// written.
 const INJECTED: &str = "RCAR_ISS_FAULT";
 
 fn injected() -> Result<(), Failure> {

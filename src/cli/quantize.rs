@@ -120,8 +120,8 @@ pub(super) struct Prepared {
     pub(super) sidecar: NextSidecar,
 }
 
-/// Calibrates the model at `path`, which will be written at `output`. `measured`: inputs on which it is measured
-/// afterwards.
+/// Calibrates the model at `path`, which will be written at `output`. `measured`: inputs on which it is
+/// measured afterwards.
 pub(super) fn prepare(
     (path, output): (&Path, &Path),
     args: &CalibrationArgs,

@@ -20,8 +20,8 @@ pub(super) fn kind_of(path: &Path) -> Result<FileKind, Failure> {
     Ok(FileKind::of(name, &given::head(path, FileKind::HEAD)?))
 }
 
-/// A program that will be executed, whatever it was made from, and the machine it is for. What runs its host layers is
-/// loaded.
+/// A program that will be executed, whatever it was made from, and the machine it is for. What runs its host
+/// layers is loaded.
 pub(super) fn executed(path: &Path, args: &ModelArgs) -> Result<(Program, Machine), Failure> {
     let (program, machine) = program(path, args)?;
     engine::for_hosts(path, &program, &args.graph.engine)?;

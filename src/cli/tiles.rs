@@ -14,7 +14,8 @@ pub(super) enum Tiles {
     After(&'static [Pass], PathBuf),
 }
 
-/// Reads `FILE`, which means all passes, `after:NAME:FILE`, `after:NAME` for standard output, or `after:list`.
+/// Reads `FILE`, which means all passes, `after:NAME:FILE`, `after:NAME` for standard output, or
+/// `after:list`.
 pub(super) fn asked(typed: &Path) -> Result<Tiles, Failure> {
     let Some(after) = typed.to_str().and_then(|t| t.strip_prefix("after:")) else {
         return Ok(Tiles::After(PASSES, typed.into()));

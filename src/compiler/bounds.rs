@@ -1,8 +1,9 @@
 //! What a layer costs at least on a machine, however it is tiled: the yardstick of `--profile`.
 //!
-//! MAC: the steps of the array with the lanes of the machine, partial ones whole, without fill and drain. VEC: the vectors
-//! of all results (of element-wise operators as if they lay without padding), without latency. DRAM: constants once; network inputs, outputs and operands of host layers once; of all
-//! other operands what exceeds the scratchpad, since that cannot all lie there at the same time.
+//! MAC: the steps of the array with the lanes of the machine, partial ones whole, without fill and drain.
+//! VEC: the vectors of all results (of element-wise operators as if they lay without padding), without
+//! latency. DRAM: constants once; network inputs, outputs and operands of host layers once; of all other
+//! operands what exceeds the scratchpad, since that cannot all lie there at the same time.
 
 use super::memory::Plan;
 use crate::graph::{Graph, LaneStep, Node, Op, TensorId, Weights};

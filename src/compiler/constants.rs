@@ -1,4 +1,5 @@
-//! Builds the constant segment: weights in the machine's block order, biases, multipliers, tables, descriptors.
+//! Builds the constant segment: weights in the machine's block order, biases, multipliers, tables,
+//! descriptors.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +24,8 @@ impl Constants {
         Constants { segment: segment as usize, ..Constants::default() }
     }
 
-    /// The same for sizes and addresses alone: what is appended is counted, and packed weights are not even packed.
+    /// The same for sizes and addresses alone: what is appended is counted, and packed weights are not even
+    /// packed.
     pub(super) fn hollow(segment: u32) -> Constants {
         Constants { counted: Some(0), ..Constants::new(segment) }
     }
@@ -45,8 +47,8 @@ impl Constants {
         }
     }
 
-    /// Appends what DMA loads and returns its DRAM address: at a multiple of 64, or of a segment of the channel if it is
-    /// longer than one, so that segments do not straddle rows.
+    /// Appends what DMA loads and returns its DRAM address: at a multiple of 64, or of a segment of the
+    /// channel if it is longer than one, so that segments do not straddle rows.
     pub(super) fn append_loaded(&mut self, bytes: &[u8]) -> i64 {
         self.append(bytes, if bytes.len() > self.segment { self.segment } else { 64 })
     }
@@ -88,16 +90,16 @@ impl Constants {
     }
 }
 
-/// Elements of packed weights of `oc × kh × kw × ic` (see the manual's layout section): output channels in blocks of 64
-/// whose last is rounded up to 16, input channels rounded up to 4.
+/// Elements of packed weights of `oc × kh × kw × ic` (see the manual's layout section): output channels in
+/// blocks of 64 whose last is rounded up to 16, input channels rounded up to 4.
 #[must_use]
 pub(super) fn packed_bytes(oc: i64, taps: i64, ic: i64) -> i64 {
     (oc + 15) / 16 * 16 * taps * ((ic + 3) / 4 * 4)
 }
 
 /// Packs output channels `oc` and input channels `ic` (of one group) of dense weights `[OC, IC, KH, KW]`:
-/// `[oc/64][kh][kw][ic/4][block][4]`. Positions beyond the logical extents hold the zero point, so that they multiply
-/// to zero whatever the activation is.
+/// `[oc/64][kh][kw][ic/4][block][4]`. Positions beyond the logical extents hold the zero point, so that they
+/// multiply to zero whatever the activation is.
 #[must_use]
 pub(super) fn pack_dense(
     weights: &Weights,
@@ -130,8 +132,8 @@ pub(super) fn pack_dense(
     packed
 }
 
-/// Packs output channels `oc` and input channels `ic` as a stream without zero blocks; returns it with its mask (see the
-/// manual's layout section).
+/// Packs output channels `oc` and input channels `ic` as a stream without zero blocks; returns it with its
+/// mask (see the manual's layout section).
 #[must_use]
 pub(super) fn pack_pruned(
     weights: &Weights,
@@ -177,8 +179,8 @@ pub(super) fn zeros(weights: &Weights) -> u64 {
     weights.data.chunks_exact(2).filter(|w| **w == [low, high]).count() as u64
 }
 
-/// Packs channels of depthwise weights `[C, 1, KH, KW]` as `[kh][kw][width]`; `width` is at least the number of
-/// channels.
+/// Packs channels of depthwise weights `[C, 1, KH, KW]` as `[kh][kw][width]`; `width` is at least the number
+/// of channels.
 #[must_use]
 pub(super) fn pack_depthwise(weights: &Weights, channels: std::ops::Range<usize>, width: usize) -> Vec<u8> {
     let [_, _, kh, kw] = weights.shape;

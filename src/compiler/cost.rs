@@ -1,7 +1,7 @@
 //! Closed forms of what transfers cost, for the tile search and for estimates.
 //!
-//! The clock walks a transfer segment by segment (rule C5); here its cost is a formula of the shape, with the number of row
-//! changes that are to be expected for an address of which nothing is known.
+//! The clock walks a transfer segment by segment (rule C5); here its cost is a formula of the shape, with the
+//! number of row changes that are to be expected for an address of which nothing is known.
 
 use super::storage::next_multiple;
 use crate::machine::Dram;
@@ -50,8 +50,8 @@ impl Runs {
     }
 }
 
-/// Cycles that a load takes of its queue if two are under way at a time, one for each side of a double buffer: half of the
-/// latency shows in short ones.
+/// Cycles that a load takes of its queue if two are under way at a time, one for each side of a double
+/// buffer: half of the latency shows in short ones.
 pub(super) fn under_way(channel: i64, latency: u32) -> i64 {
     if channel == 0 { 0 } else { channel.max((channel + i64::from(latency)) / 2) }
 }

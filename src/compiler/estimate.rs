@@ -1,10 +1,11 @@
 //! Closed form of a network's cycles: what `estimate MODEL` prints.
 //!
-//! Nothing is emitted and no clock runs. Every tiled operation is priced once for a tile inside and once for the last one of
-//! each of its loops, times the trips; the same formulas choose tile shapes. From what a layer keeps busy follows how long
-//! it takes: the busiest unit, and what does not overlap. Loads of constants may come while the layer before computes.
-//! What it cannot know is who waits for whose port, and when a transfer finds the channel taken; so it is no bound, and the
-//! clock of the compiled program is the truth.
+//! Nothing is emitted and no clock runs. Every tiled operation is priced once for a tile inside and once for
+//! the last one of each of its loops, times the trips; the same formulas choose tile shapes. From what a
+//! layer keeps busy follows how long it takes: the busiest unit, and what does not overlap. Loads of
+//! constants may come while the layer before computes. What it cannot know is who waits for whose port, and
+//! when a transfer finds the channel taken; so it is no bound, and the clock of the compiled program is the
+//! truth.
 
 use std::collections::BTreeMap;
 

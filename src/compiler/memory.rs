@@ -1,5 +1,5 @@
-//! Where tensors lie: a layout for each, the scratchpad for those that fit there from producer to consumer, and DRAM
-//! addresses that are used again once a tensor is dead, for the others.
+//! Where tensors lie: a layout for each, the scratchpad for those that fit there from producer to consumer,
+//! and DRAM addresses that are used again once a tensor is dead, for the others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -107,7 +107,8 @@ pub fn plan(graph: &Graph, machine: &Machine, crowded: &BTreeSet<usize>) -> Plan
     Plan { storage, bytes, room }
 }
 
-/// The nodes between which a tensor is needed: the one that writes it (-1: an input), and the last that reads it.
+/// The nodes between which a tensor is needed: the one that writes it (-1: an input), and the last that reads
+/// it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Life {
     born: i64,
@@ -142,8 +143,8 @@ fn lives(
     lives
 }
 
-/// Lets results of element-wise operators lie where an operand lies that nobody needs afterwards: the one with the
-/// shortest life, since the memory is then taken for both lives.
+/// Lets results of element-wise operators lie where an operand lies that nobody needs afterwards: the one
+/// with the shortest life, since the memory is then taken for both lives.
 fn in_place(
     graph: &Graph,
     storage: &BTreeMap<TensorId, Storage>,
@@ -203,9 +204,9 @@ fn kept(node: &Node, whole: i64) -> i64 {
     (2 * weights).clamp(whole / 8, whole / 4)
 }
 
-/// Which tensors stay in the scratchpad from producer to consumer, and where: from its end downwards. Which come first
-/// decides which fit; of a few orders the one that keeps most bytes is taken. `room` is lowered to what is left
-/// below them.
+/// Which tensors stay in the scratchpad from producer to consumer, and where: from its end downwards. Which
+/// come first decides which fit; of a few orders the one that keeps most bytes is taken. `room` is lowered to
+/// what is left below them.
 fn resident(
     candidates: &[(TensorId, Life)],
     storage: &BTreeMap<TensorId, Storage>,
@@ -279,8 +280,8 @@ fn stack(
     chosen
 }
 
-/// First fit in order of birth, at multiples of `align`, so that segments of the channel do not straddle rows; returns
-/// the bytes of DRAM that the tensors take.
+/// First fit in order of birth, at multiples of `align`, so that segments of the channel do not straddle
+/// rows; returns the bytes of DRAM that the tensors take.
 fn place(lives: BTreeMap<TensorId, Life>, storage: &mut BTreeMap<TensorId, Storage>, align: i64) -> i64 {
     let mut order: Vec<(TensorId, Life)> = lives.into_iter().collect();
     order.sort_by_key(|(id, life)| (life.born, *id));

@@ -1,8 +1,9 @@
 //! Integer graph → program.
 //!
-//! Two levels: `lower` turns each node into a [`TileLayer`], loops of tiled operations with
-//! addresses and extents but without registers; the passes of [`pipeline`] change those; emission turns them into instruction words with
-//! conditions between the queues. Before that, [`storage`] decides how every tensor lies in DRAM and [`memory`] where.
+//! Two levels: `lower` turns each node into a [`TileLayer`], loops of tiled operations with addresses and
+//! extents but without registers; the passes of [`pipeline`] change those; emission turns them into
+//! instruction words with conditions between the queues. Before that, [`storage`] decides how every tensor
+//! lies in DRAM and [`memory`] where.
 //!
 //! The compiler knows nothing of simulation: the machine file is all it has of the machine.
 

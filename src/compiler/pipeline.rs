@@ -1,8 +1,9 @@
 //! The passes over tiled operations, in order, and the loop that runs them.
 //!
 //! Lowering leaves layers whose constants have places in DRAM, whose tensors count from
-//! [`TENSOR_BASE`](super::storage::TENSOR_BASE), and whose buffers have none yet. Each pass takes all layers and leaves them legal: where a
-//! pipeline checks (debug builds and tests), the rules of `verify` are held against every step.
+//! [`TENSOR_BASE`](super::storage::TENSOR_BASE), and whose buffers have none yet. Each pass takes all layers
+//! and leaves them legal: where a pipeline checks (debug builds and tests), the rules of `verify` are held
+//! against every step.
 
 use std::collections::BTreeSet;
 

@@ -1,9 +1,9 @@
 //! How tensors lie in memory.
 //!
-//! Integer activations are channels-last with the channels padded to a lane block (16, or 4 where there are at most
-//! 4 channels, 1 where there is one), since that is what the MAC array and the vector unit read at full rate. Floats, graph inputs and what
-//! host layers touch lie as ONNX sees them: row-major, without gaps. Every lowering takes both, because DMA copies any
-//! strides.
+//! Integer activations are channels-last with the channels padded to a lane block (16, or 4 where there are
+//! at most 4 channels, 1 where there is one), since that is what the MAC array and the vector unit read at
+//! full rate. Floats, graph inputs and what host layers touch lie as ONNX sees them: row-major, without gaps.
+//! Every lowering takes both, because DMA copies any strides.
 
 use crate::graph::{DType, Tensor};
 use crate::isa::{EType, Space};
@@ -36,9 +36,9 @@ pub const TENSOR_BASE: i64 = 1 << 41;
 /// Where addresses of scratchpad buffers count from until they have a place.
 pub(super) const WORK_BASE: i64 = 1 << 40;
 
-/// Extents `[A, B, C, D]` of an ONNX shape, and the order in which they are row-major.
-/// Rank 4 is NCHW → `[N, H, W, C]`; rank 2 `[M, K]` → `[M, 1, 1, K]`; every other rank keeps its order, leading
-/// extents merged.
+/// Extents `[A, B, C, D]` of an ONNX shape, and the order in which they are row-major. Rank 4 is NCHW →
+/// `[N, H, W, C]`; rank 2 `[M, K]` → `[M, 1, 1, K]`; every other rank keeps its order, leading extents
+/// merged.
 #[must_use]
 pub fn canonical(shape: &[usize]) -> ([i64; 4], [usize; 4]) {
     let s = |i: usize| shape[i] as i64;
@@ -136,8 +136,8 @@ impl Storage {
         true
     }
 
-    /// Whether other code may read this memory as `other` says: the same elements at the same addresses, the same
-    /// padding.
+    /// Whether other code may read this memory as `other` says: the same elements at the same addresses, the
+    /// same padding.
     #[must_use]
     pub fn same_memory(&self, other: &Storage) -> bool {
         let steps = |s: &Storage| -> Vec<(i64, i64)> {

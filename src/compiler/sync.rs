@@ -1,13 +1,14 @@
 //! Conditions between the queues.
 //!
-//! The tiled operations of the whole program are walked as they will be issued, trip by trip, with the bytes that each
-//! touches. An operation must wait for the last one of every other queue that touches a common byte, one of the two
-//! writing, unless something that it waits for anyway, or that precedes it in its queue, comes after that one. What has
-//! to be waited for is counted back from the place that waits, and a condition stands for all trips: the least count
-//! of them holds.
+//! The tiled operations of the whole program are walked as they will be issued, trip by trip, with the bytes
+//! that each touches. An operation must wait for the last one of every other queue that touches a common
+//! byte, one of the two writing, unless something that it waits for anyway, or that precedes it in its queue,
+//! comes after that one. What has to be waited for is counted back from the place that waits, and a condition
+//! stands for all trips: the least count of them holds.
 //!
-//! An operation inside a loop that must wait for something from before the loop would make later trips wait for too
-//! much. Then a `qnop` in front of the loop waits instead, unless the operation's own condition is enough.
+//! An operation inside a loop that must wait for something from before the loop would make later trips wait
+//! for too much. Then a `qnop` in front of the loop waits instead, unless the operation's own condition is
+//! enough.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -76,8 +77,8 @@ impl Extra {
         }
     }
 
-    /// The conditions, with conditions that wait for nothing where more `qnop`s were counted than are needed: every
-    /// one that was counted must be there.
+    /// The conditions, with conditions that wait for nothing where more `qnop`s were counted than are needed:
+    /// every one that was counted must be there.
     fn complete(&self, mut found: Conditions) -> Conditions {
         for (op, n) in &self.ops {
             let conds = &mut found.ops[*op];

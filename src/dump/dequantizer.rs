@@ -118,8 +118,8 @@ pub enum RealForm {
 }
 
 impl RealForm {
-    /// What is written to `output`, told by its name; none for a folder with a file for each tensor. What goes to standard
-    /// output is one file. `csv` is for names that do not say it.
+    /// What is written to `output`, told by its name; none for a folder with a file for each tensor. What
+    /// goes to standard output is one file. `csv` is for names that do not say it.
     #[must_use]
     pub fn of(input: &Path, output: &Path, csv: bool) -> Option<RealForm> {
         let stdout = is_stdout(output);
@@ -185,8 +185,8 @@ impl Dequantizer<'_> {
         Ok((bytes, found.into_iter().map(|r| r.tensor).collect()))
     }
 
-    /// Writes a file for each tensor into a folder, and gives the tensors' names with it. `admit` is told the files of a dump
-    /// when it was read, before any of them is made.
+    /// Writes a file for each tensor into a folder, and gives the tensors' names with it. `admit` is told the
+    /// files of a dump when it was read, before any of them is made.
     ///
     /// # Errors
     /// What is wanted cannot be read, a file is not admitted, or cannot be written.

@@ -1,8 +1,8 @@
 //! Layer dumps: a folder with `manifest.json` and one `.npy` of raw integers for each tensor.
 //!
-//! A dump appears complete or not at all: everything is written to a folder beside it, which [`DumpWriter::finish`]
-//! renames; the dumps of several inputs appear together ([`DumpStack`]). A folder that is there already is replaced only if
-//! it is empty, or holds earlier dumps and nothing else.
+//! A dump appears complete or not at all: everything is written to a folder beside it, which
+//! [`DumpWriter::finish`] renames; the dumps of several inputs appear together ([`DumpStack`]). A folder that
+//! is there already is replaced only if it is empty, or holds earlier dumps and nothing else.
 
 mod dequantizer;
 mod manifest;

@@ -10,8 +10,8 @@ use crate::files::{FileError, Folder};
 use crate::program::{Layer, Meta, TensorEntry};
 use crate::tensor_file::{self, TensorData, unique_file_name};
 
-/// Dumps of several inputs, a folder each, which appear together. Dropped without [`finish`](DumpStack::finish) it leaves
-/// nothing behind.
+/// Dumps of several inputs, a folder each, which appear together. Dropped without
+/// [`finish`](DumpStack::finish) it leaves nothing behind.
 #[derive(Debug)]
 pub struct DumpStack {
     folder: Folder,
@@ -111,8 +111,8 @@ impl DumpWriter {
         self.plan.contains_key(tensor)
     }
 
-    /// Writes one tensor: row-major little-endian elements in ONNX layout. What the selection does not hold is passed
-    /// over; of a tensor given twice the last counts.
+    /// Writes one tensor: row-major little-endian elements in ONNX layout. What the selection does not hold
+    /// is passed over; of a tensor given twice the last counts.
     ///
     /// # Errors
     /// The bytes do not fill the shape, or the file cannot be written.
@@ -164,7 +164,8 @@ impl DumpWriter {
     }
 }
 
-/// Whether dumps may take the place of a folder: of nothing, of an empty folder, of earlier dumps that hold nothing else.
+/// Whether dumps may take the place of a folder: of nothing, of an empty folder, of earlier dumps that hold
+/// nothing else.
 ///
 /// # Errors
 /// It is no folder, or something would be lost.
@@ -242,9 +243,9 @@ fn unknown(meta: &Meta, name: &str) -> DumpError {
     DumpError::UnknownName { name: name.into(), known: all.cloned().collect() }
 }
 
-/// The names of the files that hold a program's tensors, without extension, in the order of the tensor table: plain, and
-/// unique even where case does not count. Every tensor has its own, whichever of them are written, so a file name means
-/// the same tensor everywhere.
+/// The names of the files that hold a program's tensors, without extension, in the order of the tensor table:
+/// plain, and unique even where case does not count. Every tensor has its own, whichever of them are written,
+/// so a file name means the same tensor everywhere.
 #[must_use]
 pub fn file_names(meta: &Meta) -> Vec<String> {
     let mut taken = BTreeSet::new();

@@ -1,4 +1,5 @@
-//! Errors as the user sees them: what, where, why, and what to do. Every typed error of the library becomes one here.
+//! Errors as the user sees them: what, where, why, and what to do. Every typed error of the library becomes
+//! one here.
 
 use std::path::Path;
 

@@ -15,7 +15,8 @@ pub fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Ve
     ranked.into_iter().take(PROPOSED).map(|(_, name)| name).collect()
 }
 
-/// How far apart two names are, the nearer the lower: first mistyped ones, then those of which one is part of the other.
+/// How far apart two names are, the nearer the lower: first mistyped ones, then those of which one is part of
+/// the other.
 fn rank(wanted: &str, name: &str) -> Option<(usize, usize)> {
     let longest = wanted.chars().count().max(name.chars().count());
     let distance = strsim::damerau_levenshtein(wanted, name);

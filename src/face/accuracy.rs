@@ -26,7 +26,8 @@ impl Model {
     /// Begins to quantize a float network.
     ///
     /// # Errors
-    /// The model is no float network, or the settings have a value that is none or name what the network does not have.
+    /// The model is no float network, or the settings have a value that is none or name what the network does
+    /// not have.
     pub fn quantizer(&self, settings: Settings) -> Result<Quantizer<'static>, Quantize> {
         let (path, classes) = (self.path().to_path_buf(), self.classes().to_vec());
         match Pipeline::new(&self.loaded().model, settings) {
@@ -133,7 +134,8 @@ impl CalibratedModel {
         Ok(self.model(written, self.calibrated.settings.clone()))
     }
 
-    /// Searches the least that must have 16 bits: models are measured on samples, and by the cycles of a machine.
+    /// Searches the least that must have 16 bits: models are measured on samples, and by the cycles of a
+    /// machine.
     ///
     /// # Errors
     /// The settings name widths, or a model cannot be run.
@@ -203,8 +205,8 @@ impl TunedModel {
     }
 }
 
-/// Compares a quantized network with its float original, tensor by tensor, on samples for the quantized one. Tensors that
-/// operators were fused over have no figures: [`Import::keep_all`] keeps them.
+/// Compares a quantized network with its float original, tensor by tensor, on samples for the quantized one.
+/// Tensors that operators were fused over have no figures: [`Import::keep_all`] keeps them.
 ///
 /// # Errors
 /// No tensor of one is one of the other, a sample cannot be used, or the float network cannot run.
@@ -223,8 +225,8 @@ pub fn compare(
     Ok(comparison)
 }
 
-/// Says which layers of a quantized model lose accuracy, and why: (a) calibration, or (b) a range too wide for 8 bits, with what
-/// repairs it and what that costs on a machine.
+/// Says which layers of a quantized model lose accuracy, and why: (a) calibration, or (b) a range too wide
+/// for 8 bits, with what repairs it and what that costs on a machine.
 ///
 /// # Errors
 /// As [`compare`], or the model cannot be compiled.

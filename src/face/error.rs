@@ -1,5 +1,5 @@
-//! What may go wrong, a type for each stage. Each names what it happened to, and has the kind of its stage inside; each can be
-//! [explained](Failure) in the command line's words.
+//! What may go wrong, a type for each stage. Each names what it happened to, and has the kind of its stage
+//! inside; each can be [explained](Failure) in the command line's words.
 
 use std::path::{Path, PathBuf};
 

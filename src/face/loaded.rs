@@ -10,8 +10,8 @@ use crate::program::{Role, TensorEntry};
 use crate::sim;
 use crate::tensor_file::Element;
 
-/// A program that passed every check. Its cycles are known: they do not depend on inputs. A clone is the same program once
-/// more, without a copy.
+/// A program that passed every check. Its cycles are known: they do not depend on inputs. A clone is the same
+/// program once more, without a copy.
 #[derive(Debug, Clone)]
 pub struct Loaded(pub(super) sim::Loaded);
 
@@ -24,7 +24,8 @@ pub struct Port {
     pub element: Element,
     /// Its extents.
     pub shape: Vec<usize>,
-    /// A quantized value stands for `scale · (value − zero_point)`; none for floats, and where each channel has its own.
+    /// A quantized value stands for `scale · (value − zero_point)`; none for floats, and where each channel
+    /// has its own.
     pub scale: Option<f32>,
     /// The value that stands for zero.
     pub zero_point: Option<i32>,

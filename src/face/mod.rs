@@ -1,8 +1,8 @@
 //! The library's face: what an embedder holds.
 //!
-//! Each step of a network's way is a type that owns what it needs and is made by the one before it: a [`Model`] is imported to a
-//! [`Graph`], compiled to a [`Program`], loaded as a [`Loaded`] and run in a [`Session`]. They are thin: what they do is done
-//! in the modules below, which may change; these may not.
+//! Each step of a network's way is a type that owns what it needs and is made by the one before it: a
+//! [`Model`] is imported to a [`Graph`], compiled to a [`Program`], loaded as a [`Loaded`] and run in a
+//! [`Session`]. They are thin: what they do is done in the modules below, which may change; these may not.
 
 pub(crate) mod accuracy;
 pub(crate) mod error;

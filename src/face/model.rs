@@ -15,8 +15,8 @@ use crate::onnx::proto::ModelProto;
 use crate::onnx::{self, LoadedModel};
 use crate::program::Preprocess;
 
-/// An ONNX model, float or quantized, with the external data that it needs, and what stands beside it about pictures and
-/// classes.
+/// An ONNX model, float or quantized, with the external data that it needs, and what stands beside it about
+/// pictures and classes.
 #[derive(Debug, Clone)]
 pub struct Model {
     loaded: LoadedModel,
@@ -26,7 +26,8 @@ pub struct Model {
 }
 
 impl Model {
-    /// Opens a file, the files with external data beside it, and the one that says how pictures become inputs.
+    /// Opens a file, the files with external data beside it, and the one that says how pictures become
+    /// inputs.
     ///
     /// # Errors
     /// A file cannot be read, is no ONNX model, or its external data is not there.
@@ -104,8 +105,8 @@ impl Model {
         Ok(Graph { graph: imported.graph, path: self.path.clone(), options: compile })
     }
 
-    /// Samples for a float network, for calibration: pictures, arrays and folders of either, each as `[NAME=]PATH`. They are
-    /// read when they are needed.
+    /// Samples for a float network, for calibration: pictures, arrays and folders of either, each as
+    /// `[NAME=]PATH`. They are read when they are needed.
     ///
     /// # Errors
     /// A file cannot be read or does not fit, or an input is given nothing.
@@ -122,8 +123,8 @@ impl Model {
         Feed::open(ports, &paths, Reading::WhenNeeded, &Reader::new())
     }
 
-    /// Writes the model, all its data inside, and beside it (`.toml`) what it says of pictures and classes. A file of that name that
-    /// a user wrote stays, if it says the same.
+    /// Writes the model, all its data inside, and beside it (`.toml`) what it says of pictures and classes. A
+    /// file of that name that a user wrote stays, if it says the same.
     ///
     /// # Errors
     /// A file cannot be written, or a user's file says something else about pictures.

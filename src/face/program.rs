@@ -10,7 +10,8 @@ use crate::program;
 use crate::program::text::{self, AsmErrors};
 use crate::sim::{self, Limits};
 
-/// A compiled program: instructions, constants and tables. A clone is the same program once more, without a copy.
+/// A compiled program: instructions, constants and tables. A clone is the same program once more, without a
+/// copy.
 #[derive(Debug, Clone)]
 pub struct Program {
     program: Arc<program::Program>,
@@ -88,8 +89,8 @@ impl Program {
         &self.program.meta.machine.name
     }
 
-    /// Checks everything that the program will do, and counts its cycles: on the machine that it was compiled for, or for one
-    /// that was opened from a file, on the shipped machine of that name.
+    /// Checks everything that the program will do, and counts its cycles: on the machine that it was compiled
+    /// for, or for one that was opened from a file, on the shipped machine of that name.
     ///
     /// # Errors
     /// The program does not fit the machine, or does something illegal: instruction, layer, and what.

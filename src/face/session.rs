@@ -70,8 +70,8 @@ fn listed(names: &[String]) -> String {
     names.iter().map(|n| format!("'{n}'")).collect::<Vec<_>>().join(", ")
 }
 
-/// Memories, engines and host libraries for one program; runs any number of inputs, one after the other. May be sent to another
-/// thread; several sessions of one program run side by side.
+/// Memories, engines and host libraries for one program; runs any number of inputs, one after the other. May
+/// be sent to another thread; several sessions of one program run side by side.
 pub struct Session {
     loaded: sim::Loaded,
     session: sim::Session,

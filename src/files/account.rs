@@ -1,8 +1,9 @@
-//! What a command reads and where it writes: an output that is also an input, or two outputs that are one file, are refused
-//! before anything is written, whatever they are called and however they are linked. `-` is standard output.
+//! What a command reads and where it writes: an output that is also an input, or two outputs that are one
+//! file, are refused before anything is written, whatever they are called and however they are linked. `-` is
+//! standard output.
 //!
-//! Outputs are declared first ([`Account::writes`], [`Account::replaces`]), and tried; every file that is read is declared, too
-//! ([`Account::reads`]). A conflict shows whichever comes first.
+//! Outputs are declared first ([`Account::writes`], [`Account::replaces`]), and tried; every file that is
+//! read is declared, too ([`Account::reads`]). A conflict shows whichever comes first.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -148,7 +149,8 @@ impl Account {
         if is_stdout(path) { Ok(()) } else { Ok(try_place(path)?) }
     }
 
-    /// Declares that a file will be written into a folder that is made if there is none; whether it can is not tried.
+    /// Declares that a file will be written into a folder that is made if there is none; whether it can is
+    /// not tried.
     ///
     /// # Errors
     /// It is an input or another output.
@@ -255,7 +257,8 @@ pub fn needs_folder(option: &str, path: &Path) -> Result<(), PlaceError> {
     Ok(())
 }
 
-/// A file of its own, not standard output: what is written there must be sought in, or appears only at the end.
+/// A file of its own, not standard output: what is written there must be sought in, or appears only at the
+/// end.
 ///
 /// # Errors
 /// It is `-`.

@@ -46,7 +46,8 @@ impl Folder {
         Ok(())
     }
 
-    /// A folder inside, to be filled by itself: what is in it gets its name with this folder. Nothing of it is removed before.
+    /// A folder inside, to be filled by itself: what is in it gets its name with this folder. Nothing of it
+    /// is removed before.
     ///
     /// # Errors
     /// It cannot be made.
@@ -73,11 +74,12 @@ impl Folder {
         Ok(())
     }
 
-    /// Gives the folder its name, once all its files are on the disk. What stands there now goes, if `goes` lets it.
+    /// Gives the folder its name, once all its files are on the disk. What stands there now goes, if `goes`
+    /// lets it.
     ///
     /// # Errors
-    /// A file cannot be brought to the disk, the folder not be renamed, or what was there may not go; then that is there
-    /// again.
+    /// A file cannot be brought to the disk, the folder not be renamed, or what was there may not go; then
+    /// that is there again.
     pub fn finish<E: From<FileError>>(mut self, goes: impl Fn(&Path) -> Result<(), E>) -> Result<(), E> {
         let target = self.target.clone();
         let failed = |e| FileError::at("replace", &target)(e);
@@ -127,8 +129,8 @@ impl Folder {
         if operation::exchange(beside, &self.target).is_ok() {
             return Ok(beside.to_path_buf());
         }
-        // Where names cannot be exchanged, the old folder is moved away first, so that there is no moment with half a
-        // folder under the name.
+        // Where names cannot be exchanged, the old folder is moved away first, so that there is no moment
+        // with half a folder under the name.
         let old = write::beside(&self.target)?;
         operation::rename(&self.target, &old)?;
         if let Err(error) = operation::rename(beside, &self.target) {

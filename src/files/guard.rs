@@ -1,4 +1,5 @@
-//! Decoders of other people's formats, written by others: where one panics on damaged bytes, the file is refused.
+//! Decoders of other people's formats, written by others: where one panics on damaged bytes, the file is
+//! refused.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -27,7 +28,8 @@ pub fn quiet<T>(call: impl FnOnce() -> T) -> T {
     call()
 }
 
-/// Whether this thread is inside [`guarded`]: then a panic becomes an error, and there is nothing to print about it.
+/// Whether this thread is inside [`guarded`]: then a panic becomes an error, and there is nothing to print
+/// about it.
 #[must_use]
 pub fn is_guarded() -> bool {
     GUARDED.get()

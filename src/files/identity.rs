@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What a path means: the file or folder itself, if there is one, however it is spelled or linked; else its place.
+/// What a path means: the file or folder itself, if there is one, however it is spelled or linked; else its
+/// place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Identity {
     /// Device and number of a file or folder.
@@ -14,8 +15,8 @@ pub enum Identity {
 }
 
 impl Identity {
-    /// None for what is neither a regular file, nor a folder, nor a name that is free: devices and pipes may be both
-    /// read and written, and what they take is nothing that could be lost.
+    /// None for what is neither a regular file, nor a folder, nor a name that is free: devices and pipes may
+    /// be both read and written, and what they take is nothing that could be lost.
     #[must_use]
     pub fn of(path: &Path) -> Option<Identity> {
         match fs::metadata(path) {

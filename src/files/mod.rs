@@ -1,6 +1,6 @@
-//! Files: read with a bound, written beside and renamed, so that no reader ever sees half a file and a failed run
-//! leaves nothing behind. What changes the file system goes through one thin layer, [`operation`], where tests make the
-//! n-th operation fail or the process end.
+//! Files: read with a bound, written beside and renamed, so that no reader ever sees half a file and a failed
+//! run leaves nothing behind. What changes the file system goes through one thin layer, [`operation`], where
+//! tests make the n-th operation fail or the process end.
 
 mod account;
 mod folder;
@@ -52,8 +52,8 @@ pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     read.map_err(FileError::at("read", path))
 }
 
-/// The whole content of a regular file. For files that the user did not name one by one (members of folders, files that
-/// other files name): a pipe among them would be waited for without end.
+/// The whole content of a regular file. For files that the user did not name one by one (members of folders,
+/// files that other files name): a pipe among them would be waited for without end.
 ///
 /// # Errors
 /// As [`read`]; also for a pipe.
@@ -96,7 +96,8 @@ fn is_device(_: &fs::Metadata) -> bool {
     false
 }
 
-/// Opens what is a file, or, if `streams` may be, a pipe. What it is, is asked before: opening a pipe waits for a writer.
+/// Opens what is a file, or, if `streams` may be, a pipe. What it is, is asked before: opening a pipe waits
+/// for a writer.
 fn open(path: &Path, streams: bool) -> io::Result<fs::File> {
     let about = fs::metadata(path)?;
     if about.is_dir() {

@@ -1,8 +1,8 @@
-//! The operations that change the file system, and the memory that a file is read into: one function each, so that
-//! there is one place where they can be made to fail.
+//! The operations that change the file system, and the memory that a file is read into: one function each, so
+//! that there is one place where they can be made to fail.
 //!
-//! Debug builds can [`arm`] a fault: the n-th operation of a kind fails as a full disk would have it, or the process
-//! ends there as if it were killed. Release builds have neither the counter nor the fault.
+//! Debug builds can [`arm`] a fault: the n-th operation of a kind fails as a full disk would have it, or the
+//! process ends there as if it were killed. Release builds have neither the counter nor the fault.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -47,7 +47,8 @@ impl Kind {
     }
 }
 
-/// What is to go wrong: written `fail:KIND:N` or `kill:KIND:N`, where the kind may be `any` and operations count from 1.
+/// What is to go wrong: written `fail:KIND:N` or `kill:KIND:N`, where the kind may be `any` and operations
+/// count from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
     /// The process ends, instead of an error.
@@ -190,8 +191,8 @@ impl Write for Output {
     }
 }
 
-/// Brings the names in a folder to the disk, as far as the system can: a name means an old file or a new one, both whole,
-/// even where it cannot.
+/// Brings the names in a folder to the disk, as far as the system can: a name means an old file or a new one,
+/// both whole, even where it cannot.
 pub(super) fn sync_folder(path: &Path) {
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     if pass(Kind::Sync).is_ok()

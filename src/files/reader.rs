@@ -1,6 +1,6 @@
-//! Reading files that may be pipes (`<(…)`, `/dev/stdin`, and `-` for standard input), which give their bytes once only, while
-//! a file is often read several times: to tell what it is, to compile it for every machine, to read it again in each pass
-//! over the inputs. So what a pipe gave is kept.
+//! Reading files that may be pipes (`<(…)`, `/dev/stdin`, and `-` for standard input), which give their bytes
+//! once only, while a file is often read several times: to tell what it is, to compile it for every machine,
+//! to read it again in each pass over the inputs. So what a pipe gave is kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;

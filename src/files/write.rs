@@ -1,5 +1,5 @@
-//! Writing: beside the place first, brought to the disk, then renamed; several files that belong together get their names
-//! together.
+//! Writing: beside the place first, brought to the disk, then renamed; several files that belong together get
+//! their names together.
 
 use std::fs;
 use std::io::{self, BufWriter, Write};
@@ -11,8 +11,8 @@ use super::{FileError, identity};
 /// Longest name that stands in the name of its temporary file; most systems end names at 255 bytes.
 const LONGEST_BESIDE: usize = 200;
 
-/// Writes a file beside its place and renames it: afterwards the path holds all of `bytes` or what it held before.
-/// Devices and pipes are written directly.
+/// Writes a file beside its place and renames it: afterwards the path holds all of `bytes` or what it held
+/// before. Devices and pipes are written directly.
 ///
 /// # Errors
 /// The folder does not exist, is read-only, is full …
@@ -36,7 +36,8 @@ pub fn replace_with(
     replaced().map_err(FileError::at("write", path))
 }
 
-/// Whether a file can be written under a name, tried before long work: one is made beside it and removed again.
+/// Whether a file can be written under a name, tried before long work: one is made beside it and removed
+/// again.
 ///
 /// # Errors
 /// The folder does not exist, is read-only, is full, or a folder stands under the name.
@@ -75,7 +76,8 @@ impl Staged {
         let out = Output::create(&beside)?;
         let beside = Beside(beside);
         if let Ok(before) = fs::metadata(&target) {
-            // Who may read a file must not change because it has new content; where that fails, it is the user's default.
+            // Who may read a file must not change because it has new content; where that fails, it is the
+            // user's default.
             let _ = out.permit(&before);
         }
         Ok(Staged { out: BufWriter::with_capacity(1 << 18, out), target, beside: Some(beside) })
@@ -139,9 +141,9 @@ impl Drop for Beside {
     }
 }
 
-/// Files that belong together. All are written and brought to the disk before the first gets its name; if one cannot get
-/// it, the others have their old content back. A process that is killed between two names leaves some new and some old
-/// files, each of them whole.
+/// Files that belong together. All are written and brought to the disk before the first gets its name; if one
+/// cannot get it, the others have their old content back. A process that is killed between two names leaves
+/// some new and some old files, each of them whole.
 #[derive(Debug, Default)]
 pub struct Batch {
     steps: Vec<Step>,

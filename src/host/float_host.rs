@@ -21,11 +21,12 @@ impl FloatHost {
         FloatHost::default()
     }
 
-    /// Loads a layer's model if it is not loaded yet, so that an operator which the library does not know is found before
-    /// the program runs.
+    /// Loads a layer's model if it is not loaded yet, so that an operator which the library does not know is
+    /// found before the program runs.
     ///
     /// # Errors
-    /// The library's reason, which names the operator; or the layer needs ONNX Runtime, and this process has not loaded it.
+    /// The library's reason, which names the operator; or the layer needs ONNX Runtime, and this process has
+    /// not loaded it.
     pub fn prepare(&mut self, host: &HostEntry, model: &[u8]) -> Result<(), String> {
         self.runner(host)?.prepare(model)
     }

@@ -17,8 +17,8 @@ pub struct HostError {
     pub why: String,
 }
 
-/// Loads the model of every host layer once, so that an operator which the host cannot run is found before the program
-/// runs.
+/// Loads the model of every host layer once, so that an operator which the host cannot run is found before
+/// the program runs.
 ///
 /// # Errors
 /// The first layer that cannot run.
@@ -38,7 +38,8 @@ pub fn prepare(program: &Program) -> Result<(), HostError> {
     Ok(())
 }
 
-/// A host layer that was compiled for ONNX Runtime, if there is one: that library must be loaded before the program runs.
+/// A host layer that was compiled for ONNX Runtime, if there is one: that library must be loaded before the
+/// program runs.
 #[must_use]
 pub fn on_onnx_runtime(program: &Program) -> Option<&HostEntry> {
     program.meta.hosts.iter().find(|h| h.onnxruntime)

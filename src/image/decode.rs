@@ -26,8 +26,8 @@ pub struct Picture {
     pub image: Image,
     /// What the file is.
     pub format: Format,
-    /// How its pixels had to be turned, as EXIF counts: 1 not at all, 3 by 180°, 6 clockwise, 8 counterclockwise, 2, 4, 5
-    /// and 7 mirrored.
+    /// How its pixels had to be turned, as EXIF counts: 1 not at all, 3 by 180°, 6 clockwise, 8
+    /// counterclockwise, 2, 4, 5 and 7 mirrored.
     pub orientation: u8,
 }
 
@@ -100,7 +100,8 @@ fn png_from(source: &mut Cursor<&[u8]>) -> Result<(Image, Orientation), PngError
     let own = |reason: String| PngError::Ours(refused(Format::Png, reason));
     let mut decoder = png::Decoder::new(source);
     let indexed = decoder.read_header_info()?.color_type == png::ColorType::Indexed;
-    // Palettes are looked up here: files with one that ends inside a colour exist, and other decoders read them.
+    // Palettes are looked up here: files with one that ends inside a colour exist, and other decoders read
+    // them.
     decoder.set_transformations(if indexed {
         png::Transformations::IDENTITY
     } else {
@@ -132,7 +133,8 @@ fn png_from(source: &mut Cursor<&[u8]>) -> Result<(Image, Orientation), PngError
     Ok((Image { width, height, channels: keep, data: kept(data, channels, keep) }, orientation))
 }
 
-/// The colours of rows of indices, the first pixel in the highest bits of a byte. An index behind the palette is black.
+/// The colours of rows of indices, the first pixel in the highest bits of a byte. An index behind the palette
+/// is black.
 fn coloured(rows: &[u8], line: usize, width: usize, bits: usize, palette: &[u8]) -> Option<Vec<u8>> {
     let colours = palette.as_chunks::<3>().0;
     if colours.is_empty() {

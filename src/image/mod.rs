@@ -1,10 +1,10 @@
 //! Pictures as network inputs: PNG, JPEG, BMP, GIF, TIFF and WebP, resized, cropped and normalized as a
 //! [`Preprocess`] says.
 //!
-//! The same picture gives the same bits everywhere: JPEG is decoded by portable code (no SIMD variants, unless it lies inside
-//! a TIFF), resizing is exact integer arithmetic ([`resize`]), and normalization is one f32 subtraction and one f32 division
-//! per value.
-//! Alpha is dropped, 16-bit samples keep their upper 8 bits, and a picture is turned as its EXIF orientation says.
+//! The same picture gives the same bits everywhere: JPEG is decoded by portable code (no SIMD variants,
+//! unless it lies inside a TIFF), resizing is exact integer arithmetic ([`resize`]), and normalization is one
+//! f32 subtraction and one f32 division per value. Alpha is dropped, 16-bit samples keep their upper 8 bits,
+//! and a picture is turned as its EXIF orientation says.
 
 mod decode;
 mod error;
@@ -20,7 +20,8 @@ pub use resize::resize;
 
 use crate::program::Preprocess;
 
-/// The input `[1, C, H, W]` of a network from a picture, as f32 in NCHW order: resize, crop, `(v − mean) / std`.
+/// The input `[1, C, H, W]` of a network from a picture, as f32 in NCHW order: resize, crop,
+/// `(v − mean) / std`.
 ///
 /// # Errors
 /// The shape is no picture's, or the crop does not fit.

@@ -4,12 +4,12 @@ use std::ops::{AddAssign, Mul};
 
 use super::Image;
 
-/// Resizes by a triangle filter (bilinear when enlarging, antialiased when shrinking), first along rows, then along
-/// columns, each pass rounded to 8 bits, half up.
+/// Resizes by a triangle filter (bilinear when enlarging, antialiased when shrinking), first along rows, then
+/// along columns, each pass rounded to 8 bits, half up.
 ///
-/// Along an axis of `n` samples resized to `m`, with `s = 2·max(n, m)`, output `i` is the mean of all inputs `j` with
-/// the integer weights `max(0, s − |(2j + 1)·m − (2i + 1)·n|)`: pixel centres at half-integers, no arithmetic that
-/// rounds but the last division.
+/// Along an axis of `n` samples resized to `m`, with `s = 2·max(n, m)`, output `i` is the mean of all inputs
+/// `j` with the integer weights `max(0, s − |(2j + 1)·m − (2i + 1)·n|)`: pixel centres at half-integers, no
+/// arithmetic that rounds but the last division.
 #[must_use]
 pub fn resize(image: &Image, width: usize, height: usize) -> Image {
     let wide = if width == image.width { image.clone() } else { along_rows(image, width) };
@@ -29,7 +29,8 @@ fn taps(from: usize, to: usize) -> Vec<Taps> {
     let reach = 2 * n.max(m);
     let one = |i: i64| {
         let centre = (2 * i + 1) * n;
-        // Inputs whose centre is nearer than the reach; clipped at the border, where the weights still add up.
+        // Inputs whose centre is nearer than the reach; clipped at the border, where the weights still add
+        // up.
         let low = ((centre - reach) / (2 * m)).clamp(0, n - 1);
         let high = ((centre + reach) / (2 * m) + 1).clamp(low + 1, n);
         // At most `reach`, which two sides of 2^15 at most make small.
@@ -49,10 +50,11 @@ trait Number: Copy + Default + From<u8> + From<f32> + Mul<Output = Self> + AddAs
     /// `sum / 2` in integers, plus a half; and `1 / sum`.
     fn divisor(sum: u64) -> [Self; 2];
 
-    /// The mean of bytes whose weighted sum is `total`, half up: `(total + sum / 2) / sum` in integers. With the other half
-    /// added as well, every quotient lies at least `0.5 / sum` from a whole number, which is further than the operations
-    /// here round: a product with the reciprocal gives the same, and is quicker than a division. Adding what has a unit in
-    /// the last place of one rounds to whole numbers, which then stand in the lowest bits.
+    /// The mean of bytes whose weighted sum is `total`, half up: `(total + sum / 2) / sum` in integers. With
+    /// the other half added as well, every quotient lies at least `0.5 / sum` from a whole number, which is
+    /// further than the operations here round: a product with the reciprocal gives the same, and is quicker
+    /// than a division. Adding what has a unit in the last place of one rounds to whole numbers, which then
+    /// stand in the lowest bits.
     fn mean(total: Self, divisor: [Self; 2]) -> u8;
 }
 

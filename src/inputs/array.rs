@@ -13,8 +13,8 @@ impl Port {
         array.element == Element::U8 && self.tensor.dtype == DType::F32 && self.tensor.preprocess.is_some()
     }
 
-    /// Cuts an array into samples: the shape itself, or N times its first extent. Arrays of `uint8` are pixels for a float
-    /// input that says how pictures become values. `path` is where it comes from.
+    /// Cuts an array into samples: the shape itself, or N times its first extent. Arrays of `uint8` are
+    /// pixels for a float input that says how pictures become values. `path` is where it comes from.
     pub(super) fn cut(&self, path: &Path, array: TensorData) -> Result<Vec<Vec<u8>>, InputError> {
         let shape: Vec<u64> = array.shape.iter().map(|d| *d as u64).collect();
         let Some(count) = stacked(&self.tensor.shape, &shape) else {

@@ -1,5 +1,5 @@
-//! The sidecar of a model that is written: what the pictures of its calibration, and the classes of the float model, are to
-//! those who run it.
+//! The sidecar of a model that is written: what the pictures of its calibration, and the classes of the float
+//! model, are to those who run it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,8 +21,8 @@ pub struct NextSidecar {
 }
 
 impl NextSidecar {
-    /// Plans the sidecar of `output`, so that the pictures that it was calibrated with, and the classes of the float model, are
-    /// said beside it. What a user wrote there stays, if it agrees.
+    /// Plans the sidecar of `output`, so that the pictures that it was calibrated with, and the classes of
+    /// the float model, are said beside it. What a user wrote there stays, if it agrees.
     ///
     /// # Errors
     /// A user's file that does not agree stands in its place.
@@ -87,8 +87,8 @@ impl NextSidecar {
         }
     }
 
-    /// Writes the new one: after the model, so that a process that is killed leaves no pair that does not belong together.
-    /// Gives its path, if there is one.
+    /// Writes the new one: after the model, so that a process that is killed leaves no pair that does not
+    /// belong together. Gives its path, if there is one.
     ///
     /// # Errors
     /// It cannot be written.

@@ -15,8 +15,8 @@ pub(super) struct Source {
     pub(super) files: Vec<PathBuf>,
 }
 
-/// What every input is given, in the order of `ports`. Folders are taken apart. Without a name before it, a file is for the
-/// only input, or for that whose name it, or an array in it, has.
+/// What every input is given, in the order of `ports`. Folders are taken apart. Without a name before it, a
+/// file is for the only input, or for that whose name it, or an array in it, has.
 pub(super) fn sources(
     ports: &[Port],
     given: &[String],
@@ -81,8 +81,8 @@ fn split(ports: &[Port], given: &str) -> Result<(Option<usize>, PathBuf), InputE
     }
 }
 
-/// The inputs that a file without a name before it is for: of an archive those whose arrays it holds, of an array that whose
-/// name the file has.
+/// The inputs that a file without a name before it is for: of an archive those whose arrays it holds, of an
+/// array that whose name the file has.
 fn owners(ports: &[Port], file: &Path, given: &str, reader: &Reader) -> Result<Vec<usize>, InputError> {
     let of = |is: &dyn Fn(&str) -> bool| ports.iter().position(|p| is(&p.tensor.name));
     let named = |name: &str| of(&|input| input == name).or_else(|| of(&|input| file_name(input) == name));

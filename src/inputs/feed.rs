@@ -91,7 +91,8 @@ impl Feed {
         Feed::of(inputs, reader)
     }
 
-    /// The samples of arrays in memory, by the names of the inputs; arrays may be stacked, and pixels become values.
+    /// The samples of arrays in memory, by the names of the inputs; arrays may be stacked, and pixels become
+    /// values.
     ///
     /// # Errors
     /// An array does not fit, is for no input or an input has none, or inputs differ in number.

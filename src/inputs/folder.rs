@@ -10,8 +10,8 @@ use crate::image::{FOREIGN_EXTENSIONS, Format};
 /// Files that are no input, by extension, and whether they are pictures.
 type LeftOut = BTreeMap<String, (usize, bool)>;
 
-/// Arrays and pictures of a folder, by name. What is hidden (`.DS_Store`, `._photo.jpg`) was made by a system, not by the
-/// user; folders and other files are passed over.
+/// Arrays and pictures of a folder, by name. What is hidden (`.DS_Store`, `._photo.jpg`) was made by a
+/// system, not by the user; folders and other files are passed over.
 pub(super) fn members(folder: &Path, reader: &Reader) -> Result<Vec<PathBuf>, InputError> {
     let unreadable = |e: std::io::Error| InputError::of(folder, FileFault::Folder(e));
     let mut found = Vec::new();

@@ -2,7 +2,8 @@
 
 use crate::program::Preprocess;
 
-/// How pictures become inputs, as far as a caller says it: what is left open is as the program, or the sidecar of a model, says.
+/// How pictures become inputs, as far as a caller says it: what is left open is as the program, or the
+/// sidecar of a model, says.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Pictures {
     /// Subtracted from pixels of 0 to 255: one number, or one for each channel; empty if it is not said.

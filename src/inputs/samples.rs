@@ -6,7 +6,8 @@ use crate::tensor_file::TensorData;
 /// A value for each input of a network, by name.
 pub type Sample = Vec<(String, TensorData)>;
 
-/// Where samples come from. They are asked for one by one, from several threads, so that only a few need be in memory.
+/// Where samples come from. They are asked for one by one, from several threads, so that only a few need be
+/// in memory.
 pub trait Samples: Sync {
     /// How many there are.
     fn count(&self) -> usize;

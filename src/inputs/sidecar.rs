@@ -1,5 +1,5 @@
-//! What an ONNX file does not say: how pictures become inputs, and what the classes are called. It stands in a TOML
-//! file beside the model, `<model>.toml` or `model.toml`:
+//! What an ONNX file does not say: how pictures become inputs, and what the classes are called. It stands in
+//! a TOML file beside the model, `<model>.toml` or `model.toml`:
 //!
 //! ```toml
 //! classes = "classes.json"    # a list of names, or an object from number to name; or the list itself, ["cat", "dog"]
@@ -11,7 +11,8 @@
 //! bgr = false
 //! ```
 //!
-//! `labels`, the older name of `classes`, is read as well, so that no file loses its names; both at once are refused.
+//! `labels`, the older name of `classes`, is read as well, so that no file loses its names; both at once are
+//! refused.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -98,8 +99,9 @@ impl Sidecar {
         }
     }
 
-    /// The sidecar of a model; empty if there is none, or if it is no sidecar, which is reported to the log: `model.toml` may
-    /// be another program's, and arrays do not need it. Pictures do: see [`Sidecar::beside`].
+    /// The sidecar of a model; empty if there is none, or if it is no sidecar, which is reported to the log:
+    /// `model.toml` may be another program's, and arrays do not need it. Pictures do: see
+    /// [`Sidecar::beside`].
     ///
     /// # Errors
     /// It cannot be read.

@@ -51,7 +51,8 @@ pub struct Number {
     pub symbol: Option<String>,
     /// The number.
     pub addend: i128,
-    /// Where it stands in the text that was parsed, counted from the end: bytes from its start and end to the line's end.
+    /// Where it stands in the text that was parsed, counted from the end: bytes from its start and end to the
+    /// line's end.
     pub span: Range<usize>,
 }
 
@@ -287,8 +288,9 @@ pub struct Unresolved {
 }
 
 impl Parsed {
-    /// The instruction, `symbol` giving values: instruction indices for labels of code (with `true`), addresses for
-    /// others. `pc` is the index of this instruction: branch targets are relative to it, unless they are numbers.
+    /// The instruction, `symbol` giving values: instruction indices for labels of code (with `true`),
+    /// addresses for others. `pc` is the index of this instruction: branch targets are relative to it, unless
+    /// they are numbers.
     ///
     /// # Errors
     /// An unknown symbol, or a value that does not fit its field.

@@ -52,8 +52,8 @@ impl BlockGrid {
         [index / self.inner / self.taps, index / self.inner % self.taps, index % self.inner]
     }
 
-    /// Counts the blocks that a mask keeps, and the steps of an array of `lanes` output and input channels that meet them.
-    /// `dims` are the extents that the grid was made of.
+    /// Counts the blocks that a mask keeps, and the steps of an array of `lanes` output and input channels
+    /// that meet them. `dims` are the extents that the grid was made of.
     #[must_use]
     pub fn kept(&self, mask: &[u8], dims: [u32; 4], lanes: [u32; 2]) -> Kept {
         let channels = [dims[0], dims[3]].map(u64::from);

@@ -1,9 +1,10 @@
 //! The instruction set RCN.
 //!
-//! `isa/rcn.toml` is the only list of instructions; [`kinds`] and [`generated`] come from it: registers, flags and other
-//! parts of operands, [`Insn`] with its encoder and decoder, the descriptor records, and a table of
-//! [`OpcodeInfo`](operand::OpcodeInfo). [`disasm`] prints by that table and [`asm`] parses by it; neither names an
-//! instruction. [`blocks`] is the order of pruned weights, [`limits`] bounds that hold for every machine.
+//! `isa/rcn.toml` is the only list of instructions; [`kinds`] and [`generated`] come from it: registers,
+//! flags and other parts of operands, [`Insn`] with its encoder and decoder, the descriptor records, and a
+//! table of [`OpcodeInfo`](operand::OpcodeInfo). [`disasm`] prints by that table and [`asm`] parses by it;
+//! neither names an instruction. [`blocks`] is the order of pruned weights, [`limits`] bounds that hold for
+//! every machine.
 
 pub mod asm;
 pub mod blocks;

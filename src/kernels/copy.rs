@@ -7,8 +7,8 @@ use super::view::{View, ViewMut};
 /// Where runs begin: the first one, and the step from one to the next.
 pub type Runs = (i64, i64);
 
-/// Copies `n` runs of `len` bytes, one after the other; nothing if one of them lies outside. Source and target may be one
-/// memory; a run is copied as if its bytes went through a buffer.
+/// Copies `n` runs of `len` bytes, one after the other; nothing if one of them lies outside. Source and
+/// target may be one memory; a run is copied as if its bytes went through a buffer.
 pub fn copy_runs(from: View<'_>, mut to: ViewMut<'_>, [read, write]: [Runs; 2], n: usize, len: usize) {
     let inside = |(first, step): Runs, bytes: usize| {
         let last = i64::try_from(n.max(1) - 1)

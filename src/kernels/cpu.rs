@@ -140,7 +140,8 @@ fn matrix_tiles() -> bool {
                 return false;
             }
             let answer: i64;
-            // SAFETY: the system call arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) reads and writes no memory of ours.
+            // SAFETY: the system call arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) reads and writes no
+            // memory of ours.
             unsafe {
                 std::arch::asm!(
                     "syscall",

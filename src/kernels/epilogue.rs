@@ -76,8 +76,8 @@ impl Scale<'_> {
     }
 }
 
-/// Watches sums that start from an enormous bias: one that is as far from zero as no sum of products can be. As long as it
-/// has not wrapped, the result has the sign of the bias.
+/// Watches sums that start from an enormous bias: one that is as far from zero as no sum of products can be.
+/// As long as it has not wrapped, the result has the sign of the bias.
 #[derive(Debug, Clone, Copy)]
 pub struct Guard<'a> {
     /// The bias of each channel, up to a multiple of 64.
@@ -94,8 +94,8 @@ pub struct GuardRoom {
 }
 
 impl GuardRoom {
-    /// The guard for sums of at most `most`, in absolute value, if a bias is enormous. None if sums are so large that their
-    /// sign says nothing.
+    /// The guard for sums of at most `most`, in absolute value, if a bias is enormous. None if sums are so
+    /// large that their sign says nothing.
     pub fn guard(&mut self, level: Level, bias: &[[u8; 4]], most: i64) -> Option<Option<Guard<'_>>> {
         if !may_wrap(largest(level, bias), most) {
             return Some(None);

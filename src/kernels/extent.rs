@@ -1,7 +1,8 @@
 //! Where what a kernel walks over ends.
 
-/// One past the last byte of runs of `len` bytes, the first of which begins at `first`; each of `steps` says how many runs there are
-/// along an extent, and how many bytes lie from one to the next. None if an extent is empty, or if that is no place in a memory.
+/// One past the last byte of runs of `len` bytes, the first of which begins at `first`; each of `steps` says
+/// how many runs there are along an extent, and how many bytes lie from one to the next. None if an extent is
+/// empty, or if that is no place in a memory.
 #[must_use]
 pub fn end(first: usize, steps: &[(usize, usize)], len: usize) -> Option<usize> {
     steps.iter().try_fold(first.checked_add(len)?, |end, (n, step)| {
@@ -15,8 +16,8 @@ pub fn fits(first: usize, steps: &[(usize, usize)], len: usize, bytes: usize) ->
     end(first, steps, len).is_some_and(|end| end <= bytes)
 }
 
-/// Whether there are no more pixels than bytes: no list or buffer that is made for them is larger than memory. A step of 0 would
-/// let an extent be anything.
+/// Whether there are no more pixels than bytes: no list or buffer that is made for them is larger than
+/// memory. A step of 0 would let an extent be anything.
 #[must_use]
 pub fn few(extent: [usize; 2], bytes: usize) -> bool {
     extent[0].checked_mul(extent[1]).is_some_and(|n| n <= bytes)

@@ -9,8 +9,8 @@ use super::cpu::Level;
 use super::elementwise::Operand;
 use super::view::ViewMut;
 
-/// `to ← table[from]`, byte by byte, in one memory; false, and nothing done, if something lies outside or the level cannot look
-/// up bytes. The target may be the source.
+/// `to ← table[from]`, byte by byte, in one memory; false, and nothing done, if something lies outside or the
+/// level cannot look up bytes. The target may be the source.
 pub fn look_up(
     level: Level,
     memory: ViewMut<'_>,
@@ -49,7 +49,8 @@ fn sixty_four_at_once(
 }
 
 /// # Safety
-/// The CPU has the features; `n` bytes of each row, given by the first one's place and the step, can be read and written.
+/// The CPU has the features; `n` bytes of each row, given by the first one's place and the step, can be read
+/// and written.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi")]
 unsafe fn look_up_rows(

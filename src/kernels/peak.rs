@@ -13,8 +13,8 @@ use super::cpu::Level;
 #[cfg(target_arch = "x86_64")]
 const SUMS: usize = 16;
 
-/// Keeps the CPU busy with as many products of bytes as VPDPBUSD on 512 bits can do, for benchmarks: `rounds` rounds; gives
-/// the multiply-accumulates done. None on levels without that instruction.
+/// Keeps the CPU busy with as many products of bytes as VPDPBUSD on 512 bits can do, for benchmarks: `rounds`
+/// rounds; gives the multiply-accumulates done. None on levels without that instruction.
 #[must_use]
 pub fn products(level: Level, rounds: u64) -> Option<u64> {
     #[cfg(target_arch = "x86_64")]

@@ -1,8 +1,8 @@
 //! Bytes that kernels work on while others work on bytes beside them.
 //!
-//! A tensor's rows have gaps in which another worker may write at the same time. A slice over rows and gaps would claim
-//! all of it, whatever is touched. A view is a place and a length that bounds are checked against; slices are made of
-//! the bytes alone that a kernel is about to read or write.
+//! A tensor's rows have gaps in which another worker may write at the same time. A slice over rows and gaps
+//! would claim all of it, whatever is touched. A view is a place and a length that bounds are checked
+//! against; slices are made of the bytes alone that a kernel is about to read or write.
 
 #![expect(unsafe_code, reason = "slices of parts of a memory that others hold, too")]
 
@@ -21,8 +21,9 @@ impl<'a> View<'a> {
     /// `len` bytes from `start` on.
     ///
     /// # Safety
-    /// `start` is not null, and `len` at most `isize::MAX`. They can be read as long as the view lives, and nobody writes those among them that are read through it, from the
-    /// time that they are until what was made of them is gone.
+    /// `start` is not null, and `len` at most `isize::MAX`. They can be read as long as the view lives, and
+    /// nobody writes those among them that are read through it, from the time that they are until what was
+    /// made of them is gone.
     #[must_use]
     pub unsafe fn new(start: *const u8, len: usize) -> View<'a> {
         View { start, len, of: PhantomData }
@@ -60,7 +61,8 @@ impl<'a> View<'a> {
         if range.start > range.end || range.end > self.len {
             return None;
         }
-        // SAFETY: the range is inside, and whoever made the view says that it can be read and that nobody writes there.
+        // SAFETY: the range is inside, and whoever made the view says that it can be read and that nobody
+        // writes there.
         Some(unsafe { std::slice::from_raw_parts(self.start.add(range.start), range.end - range.start) })
     }
 }
@@ -90,8 +92,9 @@ impl<'a> ViewMut<'a> {
     /// `len` bytes from `start` on.
     ///
     /// # Safety
-    /// `start` is not null, and `len` at most `isize::MAX`. They can be read and written as long as the view lives, and nobody else reads or writes those among them that are
-    /// touched through it, from the time that they are until what was made of them is gone.
+    /// `start` is not null, and `len` at most `isize::MAX`. They can be read and written as long as the view
+    /// lives, and nobody else reads or writes those among them that are touched through it, from the time
+    /// that they are until what was made of them is gone.
     #[must_use]
     pub unsafe fn new(start: *mut u8, len: usize) -> ViewMut<'a> {
         ViewMut { start, len, of: PhantomData }
@@ -147,7 +150,8 @@ impl<'a> ViewMut<'a> {
         if range.start > range.end || range.end > self.len {
             return None;
         }
-        // SAFETY: the range is inside, whoever made the view says that nobody else touches it, and the view is borrowed.
+        // SAFETY: the range is inside, whoever made the view says that nobody else touches it, and the view
+        // is borrowed.
         Some(unsafe { std::slice::from_raw_parts_mut(self.start.add(range.start), range.end - range.start) })
     }
 }
@@ -196,8 +200,8 @@ mod tests {
         assert!(view.get_mut(3..5).is_none() && view.lend().get(0..4) == Some(&[1, 9, 9, 4][..]));
     }
 
-    /// What two workers do with the rows of one image: each writes its own columns of every row, and reads the other's
-    /// tensor in between. Under Miri this says whether views are sound.
+    /// What two workers do with the rows of one image: each writes its own columns of every row, and reads
+    /// the other's tensor in between. Under Miri this says whether views are sound.
     #[test]
     fn two_workers_write_between_each_others_rows() {
         struct Bytes(*mut u8);

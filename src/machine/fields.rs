@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A modeled accelerator. Field names carry their units; the comments in `isa/machines/rcn-m.toml` and the ISA manual
-/// explain them.
+/// A modeled accelerator. Field names carry their units; the comments in `isa/machines/rcn-m.toml` and the
+/// ISA manual explain them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Machine {
@@ -126,7 +126,8 @@ pub struct Control {
 }
 
 impl Machine {
-    /// Identifies the machine: xxh3-64 of its fields in canonical form (comments and order of keys do not count).
+    /// Identifies the machine: xxh3-64 of its fields in canonical form (comments and order of keys do not
+    /// count).
     #[must_use]
     pub fn hash(&self) -> u64 {
         let canonical = serde_json::to_vec(self).unwrap_or_default();

@@ -1,9 +1,9 @@
 //! The machine: every size and latency of one modeled accelerator, read from a TOML file.
 //!
-//! The same [`Machine`] steers tiling (compiler), limits (simulator) and durations (clock); there is no second source.
-//! Three machines ship with the program (`isa/machines/`); [`Machine::named`] finds them, [`Machine::parse`] reads a
-//! user's own. Unknown keys are rejected, every value is checked, and [`Machine::hash`] identifies the machine in a
-//! program file.
+//! The same [`Machine`] steers tiling (compiler), limits (simulator) and durations (clock); there is no
+//! second source. Three machines ship with the program (`isa/machines/`); [`Machine::named`] finds them,
+//! [`Machine::parse`] reads a user's own. Unknown keys are rejected, every value is checked, and
+//! [`Machine::hash`] identifies the machine in a program file.
 
 mod check;
 mod fields;

@@ -1,9 +1,9 @@
 //! The arithmetic of the datapath: one function for each rounding.
 //!
-//! This is the only module of the simulator in which floats are computed with. Every function is a fixed sequence of
-//! IEEE-754 single operations (round to nearest, ties to even), so results do not depend on the CPU. Formulas were
-//! measured against ONNX Runtime 1.32 (x86-64), whose integer operators they reproduce; `tests/golden/numeric.py`
-//! writes the stored expectations that the tests hold them to.
+//! This is the only module of the simulator in which floats are computed with. Every function is a fixed
+//! sequence of IEEE-754 single operations (round to nearest, ties to even), so results do not depend on the
+//! CPU. Formulas were measured against ONNX Runtime 1.32 (x86-64), whose integer operators they reproduce;
+//! `tests/golden/numeric.py` writes the stored expectations that the tests hold them to.
 
 pub mod half;
 mod lane;
@@ -25,8 +25,8 @@ pub fn requantize(acc: i32, m: f32, zero_point: i32, clamp: [i32; 2]) -> i32 {
     round(acc as f32 * m, [clamp[0] - zero_point, clamp[1] - zero_point]) + zero_point
 }
 
-/// `sat(rne(acc·m) + zy)` with the exact product: accumulators of 64 bits, and every result of 16 bits. A multiplier that
-/// is no finite number gives what [`requantize`] gives.
+/// `sat(rne(acc·m) + zy)` with the exact product: accumulators of 64 bits, and every result of 16 bits. A
+/// multiplier that is no finite number gives what [`requantize`] gives.
 #[must_use]
 pub fn requantize_wide(acc: i64, m: f32, zero_point: i32, clamp: [i32; 2]) -> i32 {
     let [lo, hi] = clamp.map(|c| i128::from(c - zero_point));
@@ -78,7 +78,8 @@ pub fn requantize_multiplier(sx: f32, sw: f32, sy: f32) -> f32 {
     sx * sw / sy
 }
 
-/// The multiplier of a global average over `count` elements: `sx / (sy·count)`; the accumulator is `Σ(q − zx)`.
+/// The multiplier of a global average over `count` elements: `sx / (sy·count)`; the accumulator is
+/// `Σ(q − zx)`.
 #[inline]
 #[must_use]
 pub fn gap_multiplier(sx: f32, sy: f32, count: u64) -> f32 {
@@ -130,32 +131,32 @@ impl MulCoefficients {
     }
 }
 
-/// `sat(rne(f32(p)·m + zy))`, `p` the product of the operands without their zero points (QLinearMul): the zero point is
-/// added inside the rounding.
+/// `sat(rne(f32(p)·m + zy))`, `p` the product of the operands without their zero points (QLinearMul): the
+/// zero point is added inside the rounding.
 #[inline]
 #[must_use]
 pub fn mul(product: i64, m: f32, zero_point: i32, clamp: [i32; 2]) -> i32 {
     round(product as f32 * m + zero_point as f32, clamp)
 }
 
-/// [`mul`] of two operands without their zero points, of at most 24 bits: the f32 product of exact factors is the rounded
-/// integer product.
+/// [`mul`] of two operands without their zero points, of at most 24 bits: the f32 product of exact factors is
+/// the rounded integer product.
 #[inline]
 #[must_use]
 pub fn mul_operands(a: i32, b: i32, m: f32, zero_point: i32, clamp: [i32; 2]) -> i32 {
     round(a as f32 * b as f32 * m + zero_point as f32, clamp)
 }
 
-/// `sat(rne(x / scale) + zy)` (QuantizeLinear): divides, never multiplies by the reciprocal. NaN gives the lower bound,
-/// infinities saturate.
+/// `sat(rne(x / scale) + zy)` (QuantizeLinear): divides, never multiplies by the reciprocal. NaN gives the
+/// lower bound, infinities saturate.
 #[inline]
 #[must_use]
 pub fn quantize(x: f32, scale: f32, zero_point: i32, clamp: [i32; 2]) -> i32 {
     round(x / scale, [clamp[0] - zero_point, clamp[1] - zero_point]) + zero_point
 }
 
-/// A float bias in the accumulator's scale: `sat(rne(bias / scale))`, the quotient in f64, 32 bits or, beside operands of
-/// 16 bits, 64. Quantizers store biases as integers already; this is for those that do not.
+/// A float bias in the accumulator's scale: `sat(rne(bias / scale))`, the quotient in f64, 32 bits or, beside
+/// operands of 16 bits, 64. Quantizers store biases as integers already; this is for those that do not.
 #[must_use]
 pub fn quantize_bias(bias: f64, scale: f32, wide: bool) -> i64 {
     let rounded = (bias / f64::from(scale)).round_ties_even();
@@ -170,9 +171,9 @@ pub fn dequantize(q: i32, scale: f32, zero_point: i32) -> f32 {
     (q - zero_point) as f32 * scale
 }
 
-/// The average of a window as QLinearAveragePool computes it: elements are dequantized and summed in f32 in row-major
-/// order of the window, divided by the count, divided by the output's scale; the zero point is added inside the
-/// rounding.
+/// The average of a window as QLinearAveragePool computes it: elements are dequantized and summed in f32 in
+/// row-major order of the window, divided by the count, divided by the output's scale; the zero point is
+/// added inside the rounding.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Average {
     sum: f32,

@@ -1,6 +1,8 @@
-//! The q31 profiles: an integer multiplier and a shift in place of an f32 factor, for devices without an f32 multiplier.
+//! The q31 profiles: an integer multiplier and a shift in place of an f32 factor, for devices without an f32
+//! multiplier.
 //!
-//! The arithmetic is that of TOSA 1.0's RESCALE (`apply_scale_32`), single or double rounding, continued beyond 32 bits.
+//! The arithmetic is that of TOSA 1.0's RESCALE (`apply_scale_32`), single or double rounding, continued
+//! beyond 32 bits.
 
 use crate::isa::{Profile, QuantDesc};
 
@@ -14,8 +16,8 @@ pub struct Rescale {
 }
 
 impl Rescale {
-    /// The nearest to a factor, with 31 bits of multiplier unless the factor is below 2^-31; none if the factor is
-    /// negative, not finite, or 2^29 and more. The value of an f32 is met exactly down to 2^-38.
+    /// The nearest to a factor, with 31 bits of multiplier unless the factor is below 2^-31; none if the
+    /// factor is negative, not finite, or 2^29 and more. The value of an f32 is met exactly down to 2^-38.
     #[must_use]
     pub fn of(factor: f64) -> Option<Rescale> {
         if factor == 0.0 {
@@ -101,8 +103,9 @@ pub struct AddRescales {
 }
 
 impl AddRescales {
-    /// From the factors `sa/sy` and `sb/sy`: both operands are brought to the scale `2·max / 2^L`, the sum from there to the
-    /// output (as TensorFlow Lite's quantized addition, which TOSA's compilers write with three RESCALE).
+    /// From the factors `sa/sy` and `sb/sy`: both operands are brought to the scale `2·max / 2^L`, the sum
+    /// from there to the output (as TensorFlow Lite's quantized addition, which TOSA's compilers write with
+    /// three RESCALE).
     #[must_use]
     pub fn of(ra: f32, rb: f32, wide: bool) -> Option<AddRescales> {
         let [ra, rb] = [ra, rb].map(f64::from);

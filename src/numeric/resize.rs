@@ -45,8 +45,8 @@ impl Coordinates {
 
 /// `nearest_mode`: the input element of every output element.
 ///
-/// `mode` is one of `round_prefer_floor`, `round_prefer_ceil`, `floor`, `ceil`, and `simple` (Upsample and Resize before
-/// opset 11: floor when enlarging, ceil when shrinking); `None` for any other.
+/// `mode` is one of `round_prefer_floor`, `round_prefer_ceil`, `floor`, `ceil`, and `simple` (Upsample and
+/// Resize before opset 11: floor when enlarging, ceil when shrinking); `None` for any other.
 #[must_use]
 pub fn nearest(
     coordinates: Coordinates,
@@ -71,8 +71,8 @@ pub fn nearest(
     Some((0..output).map(element).collect())
 }
 
-/// Whether a coordinate lies between two elements: ONNX Runtime 1.32 takes what is within 10⁻⁶ of the middle for it, since
-/// coordinates come from a division.
+/// Whether a coordinate lies between two elements: ONNX Runtime 1.32 takes what is within 10⁻⁶ of the middle
+/// for it, since coordinates come from a division.
 fn halfway(x: f32) -> bool {
     ((x - x.floor()) - 0.5).abs() < 1e-6
 }
@@ -105,8 +105,9 @@ pub fn linear(coordinates: Coordinates, scale: f32, input: usize, output: usize)
     (0..output).map(element).collect()
 }
 
-/// `u1·v1·a + u2·v1·b + u1·v2·c + u2·v2·d`, `a b` the neighbours in the first row and `c d` those in the second. Every NaN
-/// is the same one: which of two a CPU keeps depends on the order of operands, which is the compiler's.
+/// `u1·v1·a + u2·v1·b + u1·v2·c + u2·v2·d`, `a b` the neighbours in the first row and `c d` those in the
+/// second. Every NaN is the same one: which of two a CPU keeps depends on the order of operands, which is the
+/// compiler's.
 #[inline]
 #[must_use]
 pub fn interpolate([u1, u2]: [f32; 2], [v1, v2]: [f32; 2], [a, b, c, d]: [f32; 4]) -> f32 {

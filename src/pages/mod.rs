@@ -1,7 +1,7 @@
 //! Bytes that begin at a cache line and lie in large pages: constants of a program, memories of a run.
 //!
-//! Kernels load vectors and matrix tiles from them. One that straddles two cache lines takes twice as long, and who walks
-//! megabytes looks up small pages all the time.
+//! Kernels load vectors and matrix tiles from them. One that straddles two cache lines takes twice as long,
+//! and who walks megabytes looks up small pages all the time.
 
 #![expect(unsafe_code, reason = "allocation with an alignment, and advice on its pages")]
 
@@ -27,7 +27,8 @@ pub struct Block {
 
 // SAFETY: a block owns its bytes, as a boxed slice does.
 unsafe impl Send for Block {}
-// SAFETY: as above; the bytes change through `&mut` only, or through `start`, whose users promise what they do.
+// SAFETY: as above; the bytes change through `&mut` only, or through `start`, whose users promise what they
+// do.
 unsafe impl Sync for Block {}
 
 impl Block {
@@ -41,8 +42,8 @@ impl Block {
         Block::filled(len, |to, size| unsafe { to.as_ptr().write_bytes(0, size) })
     }
 
-    /// So many zeros that take no memory before they are written: programs may have far more than they use. Only
-    /// allocations without alignment are not written at once, so a page more is allocated.
+    /// So many zeros that take no memory before they are written: programs may have far more than they use.
+    /// Only allocations without alignment are not written at once, so a page more is allocated.
     fn untouched(len: usize) -> Block {
         let size =
             len.checked_next_multiple_of(LINE).and_then(|n| n.checked_add(LARGE_PAGE)).unwrap_or(usize::MAX);
@@ -58,7 +59,8 @@ impl Block {
         Block { start, base, layout, len }
     }
 
-    /// Allocates, and calls `fill(start, size)` with all bytes, which it must write; they are at least `len`, or some line.
+    /// Allocates, and calls `fill(start, size)` with all bytes, which it must write; they are at least `len`,
+    /// or some line.
     fn filled(len: usize, fill: impl FnOnce(NonNull<u8>, usize)) -> Block {
         let size = len.checked_next_multiple_of(LINE).unwrap_or(len).max(LINE);
         let align = if size >= LARGE_PAGE { LARGE_PAGE } else { LINE };

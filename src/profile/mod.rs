@@ -1,8 +1,8 @@
 //! Where the cycles of a program went: per layer and per unit, with what each layer costs at least.
 //!
-//! A [`Profile`] is made from a [loaded](crate::sim::Loaded) program alone: cycles do not depend on inputs. Another is made from
-//! the compiler's [closed form](crate::compiler::estimate), before there is a program; it knows what units do, not what they
-//! wait for.
+//! A [`Profile`] is made from a [loaded](crate::sim::Loaded) program alone: cycles do not depend on inputs.
+//! Another is made from the compiler's [closed form](crate::compiler::estimate), before there is a program;
+//! it knows what units do, not what they wait for.
 
 mod widths;
 
@@ -97,8 +97,8 @@ pub struct Row {
     pub tops: f64,
     /// What bounds it.
     pub bound: Bound,
-    /// Cycles that it would take at least if nothing ran beside it: the largest of its three bounds. Layers overlap, so
-    /// that its share of the total can be less.
+    /// Cycles that it would take at least if nothing ran beside it: the largest of its three bounds. Layers
+    /// overlap, so that its share of the total can be less.
     pub alone: u64,
     /// What array, vector unit and DRAM channel have to do for it, however it is tiled.
     pub work: Work,
@@ -146,8 +146,8 @@ pub struct Profile {
     pub bytes_in: u64,
     /// Bytes written to DRAM.
     pub bytes_out: u64,
-    /// A lower bound of all cycles: the work of the busiest of array, vector unit and DRAM channel, which do one thing at a
-    /// time.
+    /// A lower bound of all cycles: the work of the busiest of array, vector unit and DRAM channel, which do
+    /// one thing at a time.
     pub least: u64,
     /// Cycles if layers did not overlap and each took what it takes alone.
     pub alone: u64,
@@ -239,8 +239,9 @@ impl Profile {
         }
     }
 
-    /// The same profile, told by the layers of another program of the same network in which fusion removed less. A layer's
-    /// row stands at the last of those that came from its ONNX nodes; the others have no cycles of their own.
+    /// The same profile, told by the layers of another program of the same network in which fusion removed
+    /// less. A layer's row stands at the last of those that came from its ONNX nodes; the others have no
+    /// cycles of their own.
     #[must_use]
     pub fn told_by(&self, layers: &[Layer]) -> Profile {
         let mut rows: Vec<Row> = layers.iter().map(silent).collect();
@@ -285,9 +286,10 @@ fn silent(layer: &Layer) -> Row {
 }
 
 impl Row {
-    /// Where the layer stands in a roofline: multiply-accumulates for each byte of DRAM traffic, and tera-operations a
-    /// second in the time that its busiest unit takes. Its share of the total can be less, where it runs beside others: so
-    /// much the machine does not do. None without traffic, or without products.
+    /// Where the layer stands in a roofline: multiply-accumulates for each byte of DRAM traffic, and
+    /// tera-operations a second in the time that its busiest unit takes. Its share of the total can be less,
+    /// where it runs beside others: so much the machine does not do. None without traffic, or without
+    /// products.
     #[must_use]
     pub fn roofline(&self, profile: &Profile) -> Option<[f64; 2]> {
         let bytes = self.bytes_in + self.bytes_out;
@@ -314,9 +316,9 @@ fn tops(macs: u64, cycles: u64, machine: &Machine) -> f64 {
     ratio(2.0 * macs as f64, cycles as f64) * f64::from(machine.clock_mhz) * 1e6 / 1e12
 }
 
-/// What array, vector unit and DRAM channel have to do for a layer at least. The bounds of the compiler
-/// are for any tiling of the layer as the graph has it; where the program needs less, because it leaves out zero blocks of
-/// weights or puts a result in the place of an operand, that is the bound.
+/// What array, vector unit and DRAM channel have to do for a layer at least. The bounds of the compiler are
+/// for any tiling of the layer as the graph has it; where the program needs less, because it leaves out zero
+/// blocks of weights or puts a result in the place of an operand, that is the bound.
 fn work(least: &Least, [_, _, mac, vec]: [u64; 4], traffic: u64) -> Work {
     Work {
         mac_cycles: least.mac_cycles.min(mac),

@@ -100,8 +100,8 @@ pub enum ExpectError {
     },
 }
 
-/// Layers whose widths are not those that are expected: by name of the layer, bits of operands like `16x8`, with or without
-/// those of the result.
+/// Layers whose widths are not those that are expected: by name of the layer, bits of operands like `16x8`,
+/// with or without those of the result.
 ///
 /// # Errors
 /// See [`ExpectError`].

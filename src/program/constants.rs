@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::pages::Block;
 
-/// Bytes of the constant segment, in pages of their own: engines read weights where they lie. Clones share them.
+/// Bytes of the constant segment, in pages of their own: engines read weights where they lie. Clones share
+/// them.
 #[derive(Clone)]
 pub struct Constants(Arc<Block>);
 

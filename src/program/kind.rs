@@ -19,8 +19,8 @@ impl FileKind {
     /// How many bytes tell what a file is.
     pub const HEAD: usize = 64;
 
-    /// Tells by the first bytes, and by the name where they say nothing: ELF is a program, `.s` text assembly, the rest
-    /// ONNX. Text without a name (standard input) is assembly.
+    /// Tells by the first bytes, and by the name where they say nothing: ELF is a program, `.s` text
+    /// assembly, the rest ONNX. Text without a name (standard input) is assembly.
     #[must_use]
     pub fn of(name: Option<&Path>, head: &[u8]) -> FileKind {
         let extension = name.and_then(Path::extension).and_then(|e| e.to_str()).unwrap_or_default();

@@ -1,10 +1,10 @@
 //! The program: code, constants and everything that a simulator, a trace or a user needs to know about them.
 //!
-//! A [`Program`] is plain data. The [compiler](crate::compiler) and the assembler make it; [`elf`] writes and reads
-//! the file; the simulator takes it as it is. It knows ONNX names as strings only.
+//! A [`Program`] is plain data. The [compiler](crate::compiler) and the assembler make it; [`elf`] writes and
+//! reads the file; the simulator takes it as it is. It knows ONNX names as strings only.
 //!
-//! Address map of DRAM: the constant segment at `[0, constants.len())`, read-only; from [`Program::writable_base`] on
-//! inputs, outputs and intermediate tensors.
+//! Address map of DRAM: the constant segment at `[0, constants.len())`, read-only; from
+//! [`Program::writable_base`] on inputs, outputs and intermediate tensors.
 
 mod constants;
 pub mod elf;

@@ -1,5 +1,5 @@
-//! The tables of a program. They are a file format (JSON inside the ELF, one record a line in assembly text), hence
-//! their own types, apart from the compiler's.
+//! The tables of a program. They are a file format (JSON inside the ELF, one record a line in assembly text),
+//! hence their own types, apart from the compiler's.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -97,7 +97,8 @@ pub struct Layer {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bits {
-    /// `16x8` for activations of 16 bits times weights of 8; else the bits of the operands, `8` or `8+16`, or `f32`.
+    /// `16x8` for activations of 16 bits times weights of 8; else the bits of the operands, `8` or `8+16`, or
+    /// `f32`.
     pub operands: String,
     /// Bits of the result, or `f32`.
     pub result: String,
@@ -194,9 +195,9 @@ pub struct TensorEntry {
     pub labels: Vec<String>,
 }
 
-/// Element number `i` of the tensor in row-major order is the element number `i` in row-major order of `dims`, and
-/// lies at `address + Σ index·stride`. `dims` has as many elements as the tensor's shape, but may differ from it
-/// (a Flatten that moved nothing).
+/// Element number `i` of the tensor in row-major order is the element number `i` in row-major order of
+/// `dims`, and lies at `address + Σ index·stride`. `dims` has as many elements as the tensor's shape, but may
+/// differ from it (a Flatten that moved nothing).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Place {
@@ -237,8 +238,8 @@ impl PlaceMemory {
     }
 }
 
-/// How a picture becomes an input tensor: resize so that the short side is `resize`, crop the centre to the tensor's
-/// H and W, then `(value − mean) / std` per channel on values 0…255.
+/// How a picture becomes an input tensor: resize so that the short side is `resize`, crop the centre to the
+/// tensor's H and W, then `(value − mean) / std` per channel on values 0…255.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocess {
@@ -264,7 +265,8 @@ pub struct HostEntry {
     pub op_types: Vec<String>,
     /// Why it runs on the host.
     pub reason: String,
-    /// Whether it was compiled for ONNX Runtime: its model holds what `rten` lacks, or would compute otherwise.
+    /// Whether it was compiled for ONNX Runtime: its model holds what `rten` lacks, or would compute
+    /// otherwise.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub onnxruntime: bool,
     /// Tensors read, by ONNX name, with their places.

@@ -33,8 +33,8 @@ pub enum TargetError {
 }
 
 impl Program {
-    /// The machine that the program was made for: the shipped one of that name, or the one given, if its hash is the
-    /// program's.
+    /// The machine that the program was made for: the shipped one of that name, or the one given, if its hash
+    /// is the program's.
     ///
     /// # Errors
     /// See [`TargetError`].

@@ -63,7 +63,8 @@ impl Kind for BenchReport {
     const KIND: &'static str = "bench";
 }
 
-/// What `bench --serve` says once it is ready; the milliseconds of a run follow, one line for each that is asked for.
+/// What `bench --serve` says once it is ready; the milliseconds of a run follow, one line for each that is
+/// asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct BenchReady {
     /// Loading the program.

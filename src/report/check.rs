@@ -117,8 +117,8 @@ impl Kind for ModelCheck {
 }
 
 impl ModelCheck {
-    /// The report of a model whose import gave these rows. `compiled` is its program, or why there is none, if all nodes are
-    /// supported.
+    /// The report of a model whose import gave these rows. `compiled` is its program, or why there is none,
+    /// if all nodes are supported.
     #[must_use]
     pub fn new(
         rows: Vec<NodeRow>,
@@ -244,8 +244,8 @@ impl ProgramCheck {
     }
 }
 
-/// The queue instructions of every layer, by its name; those that only move operands to and from the scratchpad stand for
-/// a layer that has no others.
+/// The queue instructions of every layer, by its name; those that only move operands to and from the
+/// scratchpad stand for a layer that has no others.
 fn families(program: &Program) -> BTreeMap<&str, BTreeSet<&'static str>> {
     let mut found: BTreeMap<&str, BTreeSet<&'static str>> = BTreeMap::new();
     for (i, layer) in program.meta.layers.iter().enumerate() {

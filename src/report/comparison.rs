@@ -41,7 +41,8 @@ impl Kind for ComparisonReport {
 }
 
 impl ComparisonReport {
-    /// Judges a comparison; `names` and `not_finite` are of its inputs, `reference` says where the float values came from.
+    /// Judges a comparison; `names` and `not_finite` are of its inputs, `reference` says where the float
+    /// values came from.
     #[must_use]
     pub fn new(
         comparison: Comparison,

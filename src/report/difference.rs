@@ -135,8 +135,8 @@ pub struct Difference {
     pub a: Side,
     /// The second.
     pub b: Side,
-    /// Layers that share an ONNX node or, without nodes, the name: in the order of the first, then those that only the
-    /// second has.
+    /// Layers that share an ONNX node or, without nodes, the name: in the order of the first, then those that
+    /// only the second has.
     pub layers: Vec<LayerPair>,
     /// Whether anything that is compared is not the same.
     pub differs: bool,
@@ -146,7 +146,8 @@ pub struct Difference {
     pub same_constants: Option<bool>,
     /// Whether the values that instructions wrote were compared: those of two traces of one program are.
     pub values_compared: bool,
-    /// The first instruction that wrote something else; none if all wrote the same, or values were not compared.
+    /// The first instruction that wrote something else; none if all wrote the same, or values were not
+    /// compared.
     pub first_difference: Option<FirstDifference>,
     #[serde(skip)]
     values: Values,

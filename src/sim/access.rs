@@ -1,9 +1,9 @@
-//! Which bytes an operation touches: the one definition that range checks, definedness, race checks and bank ports
-//! share.
+//! Which bytes an operation touches: the one definition that range checks, definedness, race checks and bank
+//! ports share.
 //!
-//! Each operand is a [`Region`]. Its rows are exact, contiguous inner extents merged: windowed operations touch the
-//! union of their taps inside the image; writers include padding lanes, readers do not. Its span is the interval from
-//! the lowest to the highest of these bytes.
+//! Each operand is a [`Region`]. Its rows are exact, contiguous inner extents merged: windowed operations
+//! touch the union of their taps inside the image; writers include padding lanes, readers do not. Its span is
+//! the interval from the lowest to the highest of these bytes.
 
 use super::op::{ConvOp, OpKind, dma_op, mac_op, vec_op};
 use crate::isa::blocks::BLOCK_ELEMENTS;
@@ -74,8 +74,8 @@ impl Region<'_> {
 }
 
 impl Region<'_> {
-    /// Calls `f` for every row of the smallest box that holds what is touched, padding lanes included: engines may read all of it
-    /// where taps leave something out. Stops at the first error.
+    /// Calls `f` for every row of the smallest box that holds what is touched, padding lanes included:
+    /// engines may read all of it where taps leave something out. Stops at the first error.
     ///
     /// # Errors
     /// Those of `f`.
@@ -85,7 +85,8 @@ impl Region<'_> {
         boxed(&corner, [dims[0], dims[1], dims[2], padded_dims(src)[3]], f)
     }
 
-    /// The image from the first to the last row and column that taps touch; none if they all lie in the padding.
+    /// The image from the first to the last row and column that taps touch; none if they all lie in the
+    /// padding.
     fn touched_box(&self) -> Option<(TensorDesc, [u32; 4])> {
         let Region::Taps { src, window, origin, tile } = *self else { return None };
         let first_last = |axis: usize| {
@@ -224,8 +225,9 @@ pub(super) fn touched(
     let tile = i64::from(tile);
     let first = origin * stride - i64::from(window.pads[axis]);
     let last = first + (tile - 1) * stride + (kernel - 1) * dilation;
-    // `first + o·stride + k·dilation = i` for an output `o` and a tap `k`: the taps that leave no rest modulo the stride
-    // are one residue class, so the question is whether it has a member among the taps that reach `i`.
+    // `first + o·stride + k·dilation = i` for an output `o` and a tap `k`: the taps that leave no rest modulo
+    // the stride are one residue class, so the question is whether it has a member among the taps that reach
+    // `i`.
     let shared = gcd(stride, dilation);
     let period = stride / shared;
     let inverse = (0..period).find(|n| (dilation / shared) % period * n % period == 1 % period).unwrap_or(0);

@@ -23,7 +23,8 @@ impl Masks {
         Masks { lanes: [machine.mac.oc_lanes, machine.mac.ic_lanes], known: BTreeMap::new() }
     }
 
-    /// The blocks that a mask keeps of weights with these extents, and the steps that the array takes for them.
+    /// The blocks that a mask keeps of weights with these extents, and the steps that the array takes for
+    /// them.
     ///
     /// # Errors
     /// The mask does not lie in the constants, or is larger than any.

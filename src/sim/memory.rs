@@ -1,7 +1,7 @@
 //! The three memories as bytes.
 //!
-//! DRAM is two parts: the constants, shared and read-only, and what lies behind them. A read across the border cannot
-//! happen: the part between the constants' end and the first writable byte is never defined.
+//! DRAM is two parts: the constants, shared and read-only, and what lies behind them. A read across the
+//! border cannot happen: the part between the constants' end and the first writable byte is never defined.
 
 #![expect(unsafe_code, reason = "memories that several workers hold")]
 
@@ -113,15 +113,16 @@ impl Memory {
         Views { spm: self.spm.view_mut(), acc: self.acc.view_mut(), constants: &self.constants }
     }
 
-    /// Copies `n` runs of `len` bytes between memories, or inside one; source and target of a run do not overlap, or
-    /// are the same. `from` and `to` are space, address and step from run to run. Constants cannot be written.
+    /// Copies `n` runs of `len` bytes between memories, or inside one; source and target of a run do not
+    /// overlap, or are the same. `from` and `to` are space, address and step from run to run. Constants
+    /// cannot be written.
     pub fn copy_runs(&mut self, from: (Space, i64, i64), to: (Space, i64, i64), n: i64, len: i64) {
         let (Ok(n), Ok(len)) = (usize::try_from(n), usize::try_from(len)) else { return };
         let writable = self.writable as i64;
         let (source, read) = self.source(from.0, from.1);
         let (mut target, write) = match to.0 {
-            // SAFETY: this holder is borrowed for writing, so no other borrower has views of its memories. Where source and
-            // target are one memory, the kernel makes no slices of either.
+            // SAFETY: this holder is borrowed for writing, so no other borrower has views of its memories.
+            // Where source and target are one memory, the kernel makes no slices of either.
             Space::Dram => (unsafe { self.dram.second_view() }, to.1 - writable),
             // SAFETY: as above.
             Space::Spm => (unsafe { self.spm.second_view() }, to.1),

@@ -17,11 +17,12 @@ pub enum Sees {
     Everything,
 }
 
-/// Sees what a run does. All hooks have empty defaults; a run is generic over the observer, so what is not used costs
-/// nothing, and `&mut dyn Observer` is one, too. Observing never changes values or cycles.
+/// Sees what a run does. All hooks have empty defaults; a run is generic over the observer, so what is not
+/// used costs nothing, and `&mut dyn Observer` is one, too. Observing never changes values or cycles.
 pub trait Observer {
-    /// What it has hooks for, the same during a run. A run spares what nobody sees: where not every instruction is seen,
-    /// scalars are not stepped through, and where layer ends are not seen either, several threads need not meet there.
+    /// What it has hooks for, the same during a run. A run spares what nobody sees: where not every
+    /// instruction is seen, scalars are not stepped through, and where layer ends are not seen either,
+    /// several threads need not meet there.
     fn sees(&self) -> Sees {
         Sees::Everything
     }
@@ -32,10 +33,12 @@ pub trait Observer {
     /// A layer has ended: its tensors lie complete in memory. Not called for a layer that faulted.
     fn layer_end(&mut self, _layer: u32, _memory: &Memory) {}
 
-    /// The control core has executed or issued instruction `pc` in a cycle, and written a register. Not called for the one that faulted.
+    /// The control core has executed or issued instruction `pc` in a cycle, and written a register. Not
+    /// called for the one that faulted.
     fn retire(&mut self, _pc: u32, _cycle: u64, _written: Option<Written>) {}
 
-    /// A queue instruction was executed: memory holds its results. Called before [`Observer::retire`]. Not called for control instructions, nor for the one that faulted.
+    /// A queue instruction was executed: memory holds its results. Called before [`Observer::retire`]. Not
+    /// called for control instructions, nor for the one that faulted.
     fn op(&mut self, _op: &QueueOp, _memory: &Memory) {}
 }
 

@@ -1,9 +1,9 @@
 //! The race checker: whether the order of every two conflicting accesses is certain.
 //!
-//! Instruction `J` precedes `I` if both are of one queue and `J` was issued earlier, or if a ticket of `I` or a fence
-//! says so, transitively. That is a vector clock of four counters: for each queue, how many of its first instructions
-//! precede `I`. Two operations that touch a common byte, one of them writing, without order, make values depend on
-//! time: the program is refused.
+//! Instruction `J` precedes `I` if both are of one queue and `J` was issued earlier, or if a ticket of `I` or
+//! a fence says so, transitively. That is a vector clock of four counters: for each queue, how many of its
+//! first instructions precede `I`. Two operations that touch a common byte, one of them writing, without
+//! order, make values depend on time: the program is refused.
 
 use std::collections::VecDeque;
 
@@ -108,7 +108,8 @@ impl RaceChecker {
     /// The next operation.
     ///
     /// # Errors
-    /// [`FaultKind::Race`] if it conflicts with one that it may run beside; the text of that one is left to the caller.
+    /// [`FaultKind::Race`] if it conflicts with one that it may run beside; the text of that one is left to
+    /// the caller.
     pub fn issue(&mut self, op: &QueueOp) -> Result<(), FaultKind> {
         let queue = op.queue.index();
         let mut clock = join(self.floor, self.lanes[queue].clocks.back().copied().unwrap_or_default());
@@ -152,7 +153,8 @@ impl RaceChecker {
         Ok(())
     }
 
-    /// Forgets what precedes everything that any queue can still issue, now that one queue's clock has advanced.
+    /// Forgets what precedes everything that any queue can still issue, now that one queue's clock has
+    /// advanced.
     fn forget(&mut self, queue: usize) {
         let last = self.lanes.each_ref().map(|l| l.clocks.back().copied().unwrap_or_default());
         for other in (0..4).filter(|o| *o != queue) {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use crate::kernels::view::{View, ViewMut};
 use crate::pages::Block;
 
-/// Bytes, zero at first, that begin at a multiple of a cache line. [`Shared::alias`] gives them a second holder. They are
-/// reached by views only: a slice of all would claim what another holder is writing.
+/// Bytes, zero at first, that begin at a multiple of a cache line. [`Shared::alias`] gives them a second
+/// holder. They are reached by views only: a slice of all would claim what another holder is writing.
 #[derive(Debug)]
 pub(super) struct Shared {
     block: Arc<Block>,
@@ -36,7 +36,8 @@ impl Shared {
 
     /// All bytes, to be read.
     pub(super) fn view(&self) -> View<'_> {
-        // SAFETY: the block has so many bytes that were zeroed when it was made; other holders keep `alias`'s promise.
+        // SAFETY: the block has so many bytes that were zeroed when it was made; other holders keep `alias`'s
+        // promise.
         unsafe { View::new(self.block.start().as_ptr(), self.block.len()) }
     }
 

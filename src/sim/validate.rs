@@ -471,8 +471,9 @@ fn overlap(kind: &OpKind) -> Result<(), FaultKind> {
         }
     };
     if kind.accumulates() || elementwise.iter().any(|s| in_place(s)) {
-        // An accumulator is read where it is written; an in-place operand likewise. Whatever else is read must be
-        // apart from the destination: its rows are checked below, those of in-place operands left out.
+        // An accumulator is read where it is written; an in-place operand likewise. Whatever else is read
+        // must be apart from the destination: its rows are checked below, those of in-place operands left
+        // out.
         let apart: Vec<&TensorDesc> = elementwise.into_iter().filter(|s| !in_place(s)).collect();
         for s in apart {
             let _: Result<(), ()> =

@@ -1,5 +1,5 @@
-//! The element widths that a layer's instructions were executed with: counted in the control pass from every operation
-//! that retires, not from what the program's tables say.
+//! The element widths that a layer's instructions were executed with: counted in the control pass from every
+//! operation that retires, not from what the program's tables say.
 
 use std::collections::BTreeSet;
 
@@ -55,8 +55,8 @@ impl Widths {
     }
 }
 
-/// Integers by their bits; floats only where there is nothing else, since float steps between integers are no operands
-/// of the layer.
+/// Integers by their bits; floats only where there is nothing else, since float steps between integers are no
+/// operands of the layer.
 fn names(types: &BTreeSet<EType>) -> String {
     let integers: BTreeSet<usize> =
         types.iter().filter(|t| **t != EType::F32).map(|t| t.bytes() * 8).collect();

@@ -40,7 +40,8 @@ impl Element {
 }
 
 impl TensorData {
-    /// The same values in another type: integers as integers if all of them fit, floats as `f32`, rounded to nearest.
+    /// The same values in another type: integers as integers if all of them fit, floats as `f32`, rounded to
+    /// nearest.
     ///
     /// # Errors
     /// An integer does not fit, or the types are of different kinds.

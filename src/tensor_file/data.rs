@@ -2,8 +2,8 @@
 
 use crate::dtype::DType;
 
-/// Element type of an array in a file. Wider than what the machine computes with, so that messages can name what was
-/// found.
+/// Element type of an array in a file. Wider than what the machine computes with, so that messages can name
+/// what was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Element {
     /// numpy `uint8`.

@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 /// Longest stem of a file name.
 const MAX_STEM: usize = 100;
 
-/// A plain file name from a tensor name, without extension; other tensors are not known, so it may be one of theirs too.
+/// A plain file name from a tensor name, without extension; other tensors are not known, so it may be one of
+/// theirs too.
 #[must_use]
 pub fn file_name(tensor: &str) -> String {
     unique_file_name(tensor, &mut BTreeSet::new())
 }
 
-/// A file name from a tensor name: letters, digits, `.`, `-` and `_`; not among those `taken`, which it joins, even where case
-/// does not count. A long name is cut, and keeps its digest.
+/// A file name from a tensor name: letters, digits, `.`, `-` and `_`; not among those `taken`, which it
+/// joins, even where case does not count. A long name is cut, and keeps its digest.
 #[must_use]
 pub fn unique_file_name(name: &str, taken: &mut BTreeSet<String>) -> String {
     let keep = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' };

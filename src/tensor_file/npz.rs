@@ -8,8 +8,8 @@ use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 use super::{TensorData, TensorFileError, parse, to_npy};
 use crate::files::{self, Panicked};
 
-/// Most bytes that one array of an archive may unpack to, beside sixteen times the archive's length: a small file must not
-/// fill the memory.
+/// Most bytes that one array of an archive may unpack to, beside sixteen times the archive's length: a small
+/// file must not fill the memory.
 const MAX_ARRAY: u64 = 128 << 20;
 
 /// An open archive. Arrays are unpacked one at a time.

@@ -87,8 +87,9 @@ where
     })
 }
 
-/// The array if its descriptor is that of `T`. The view compares the header with the file's length before anything
-/// is allocated; only then may the copying reader, which handles byte order and alignment, have a go.
+/// The array if its descriptor is that of `T`. The view compares the header with the file's length before
+/// anything is allocated; only then may the copying reader, which handles byte order and alignment, have a
+/// go.
 fn typed<T>(bytes: &[u8]) -> Result<Typed<ArrayD<T>>, TensorFileError>
 where
     T: ViewElement + ReadableElement + Clone,

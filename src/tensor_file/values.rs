@@ -9,7 +9,8 @@ pub trait Number: Copy {
     /// Its type in a tensor.
     const ELEMENT: Element;
 
-    /// Writes its little-endian bytes, [`Element::bytes`] of them; nothing if there is room for more or fewer.
+    /// Writes its little-endian bytes, [`Element::bytes`] of them; nothing if there is room for more or
+    /// fewer.
     fn put(self, bytes: &mut [u8]);
 
     /// The number of [`Element::bytes`] little-endian bytes; none if there are more or fewer.

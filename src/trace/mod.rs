@@ -1,12 +1,13 @@
 //! The trace of a run: one record for every executed instruction, in a compact file that can be asked.
 //!
-//! A [`TraceWriter`] watches a run and writes the log; a [`TraceReader`] reads it back, record by record, and skips what a
-//! [`Filter`] leaves out by the index at the end. Text, JSON, CSV, Perfetto and Konata come from the log by [`export`].
+//! A [`TraceWriter`] watches a run and writes the log; a [`TraceReader`] reads it back, record by record, and
+//! skips what a [`Filter`] leaves out by the index at the end. Text, JSON, CSV, Perfetto and Konata come from
+//! the log by [`export`].
 //!
-//! The file: the magic `RCNTRACE`, the length of the header and the header as JSON (program, machine, layers, code), chunks
-//! of records, the index as JSON, and in the last 16 bytes the index's offset and length. Numbers are little endian. Inside a
-//! chunk, numbers are LEB128 and mostly differences to the record before, so that a scalar instruction takes five to
-//! eight bytes.
+//! The file: the magic `RCNTRACE`, the length of the header and the header as JSON (program, machine, layers,
+//! code), chunks of records, the index as JSON, and in the last 16 bytes the index's offset and length.
+//! Numbers are little endian. Inside a chunk, numbers are LEB128 and mostly differences to the record before,
+//! so that a scalar instruction takes five to eight bytes.
 
 mod encode;
 pub mod export;

@@ -145,8 +145,8 @@ impl TraceReader {
     }
 }
 
-/// Whether chunks follow each other in the file and in their records, of which none takes fewer than three bytes: then all
-/// of them together take no longer to read than the file is.
+/// Whether chunks follow each other in the file and in their records, of which none takes fewer than three
+/// bytes: then all of them together take no longer to read than the file is.
 fn check(index: &[Chunk], size: u64) -> Result<(), TraceError> {
     let (mut from, mut seq) = (0, 0);
     for c in index {

@@ -43,7 +43,8 @@ pub fn summarize(trace: &mut TraceReader) -> Result<(Vec<LayerSummary>, u64), Tr
     Ok((rows, total))
 }
 
-/// The first records of two traces of the same program that wrote different values; `None` if all wrote the same.
+/// The first records of two traces of the same program that wrote different values; `None` if all wrote the
+/// same.
 ///
 /// # Errors
 /// A trace is damaged.

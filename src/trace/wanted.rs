@@ -166,8 +166,8 @@ impl Wanted {
 }
 
 impl Filter {
-    /// Whether a record of the trace fulfils all conditions but that on what is written: that nothing writes an address is
-    /// an answer, that nothing lies in a range of another layer a mistake.
+    /// Whether a record of the trace fulfils all conditions but that on what is written: that nothing writes
+    /// an address is an answer, that nothing lies in a range of another layer a mistake.
     ///
     /// # Errors
     /// The trace is damaged.

@@ -35,8 +35,8 @@ pub(super) struct Chunk {
     pub(super) layers: Vec<u32>,
 }
 
-/// Watches a run and writes its trace. The file appears under its name when [`TraceWriter::finish`] is called; dropped
-/// without that, it leaves nothing behind.
+/// Watches a run and writes its trace. The file appears under its name when [`TraceWriter::finish`] is
+/// called; dropped without that, it leaves nothing behind.
 pub struct TraceWriter<'a> {
     loaded: &'a Loaded,
     timings: Vec<OpTiming>,

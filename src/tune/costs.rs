@@ -13,15 +13,17 @@ use crate::quantize::{self, Calibrated, QuantizeError};
 pub struct Costs {
     /// The pruned float network against the whole one.
     pub pruning: f64,
-    /// The quantized network against the pruned float one, and against the whole one; none if it cannot be executed.
+    /// The quantized network against the pruned float one, and against the whole one; none if it cannot be
+    /// executed.
     pub quantization: Option<[f64; 2]>,
     /// How many inputs they were measured on.
     pub inputs: usize,
 }
 
 impl Costs {
-    /// Executes the quantized `model` of a pruned network on the inputs on which pruning was measured, the first of those
-    /// that it was calibrated with. None if the network was not pruned. Every machine gives the same values.
+    /// Executes the quantized `model` of a pruned network on the inputs on which pruning was measured, the
+    /// first of those that it was calibrated with. None if the network was not pruned. Every machine gives
+    /// the same values.
     ///
     /// # Errors
     /// An input cannot be read.

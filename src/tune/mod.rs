@@ -1,9 +1,11 @@
-//! Mixed precision: the least that must have 16 bits so that a network is accurate enough, in the fewest cycles.
+//! Mixed precision: the least that must have 16 bits so that a network is accurate enough, in the fewest
+//! cycles.
 //!
-//! First every tensor and every layer's weights are put into 8 bits alone, the rest in float, once for each method of
-//! calibration; then the clock says what 16 bits cost each. In the order of noise removed for each cycle, the shortest
-//! beginning that reaches the target is found by running whole models on the simulator; at last what can be given back is
-//! given back. All that was measured is kept in a [`State`], so that a run that was broken off goes on ([`Kept`]).
+//! First every tensor and every layer's weights are put into 8 bits alone, the rest in float, once for each
+//! method of calibration; then the clock says what 16 bits cost each. In the order of noise removed for each
+//! cycle, the shortest beginning that reaches the target is found by running whole models on the simulator;
+//! at last what can be given back is given back. All that was measured is kept in a [`State`], so that a run
+//! that was broken off goes on ([`Kept`]).
 //!
 //! [`Search`] is where to begin.
 

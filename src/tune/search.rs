@@ -89,7 +89,8 @@ pub fn admits(settings: &Settings) -> Result<(), TuneError> {
 }
 
 impl<'a> Search<'a> {
-    /// A search of the widths of a calibrated network, whose models are measured on these inputs and this machine.
+    /// A search of the widths of a calibrated network, whose models are measured on these inputs and this
+    /// machine.
     ///
     /// # Errors
     /// The settings of the network are none that a search can begin from, see [`admits`].
@@ -171,8 +172,8 @@ impl<'a> Search<'a> {
         Ok(Product { quantized, recipe: tuned.recipe(&self.calibrated.settings), candidate })
     }
 
-    /// Digest of all that measurements depend on: network, settings, statistics, machine, inputs, labels, the libraries, and
-    /// this very program, so that another build of it measures again.
+    /// Digest of all that measurements depend on: network, settings, statistics, machine, inputs, labels, the
+    /// libraries, and this very program, so that another build of it measures again.
     #[must_use]
     pub fn key(&self) -> String {
         let mut hash = xxhash_rust::xxh3::Xxh3::new();

@@ -1,7 +1,7 @@
 //! How much noise one tensor or one layer's weights in 8 bits bring to the outputs, everything else in float.
 //!
-//! In this regime noise is small, so powers add: the noise of a whole network is nearly the sum over what is in 8 bits,
-//! which tells what to raise before anything is simulated.
+//! In this regime noise is small, so powers add: the noise of a whole network is nearly the sum over what is
+//! in 8 bits, which tells what to raise before anything is simulated.
 
 use super::TuneError;
 use super::item::Item;
@@ -27,7 +27,8 @@ pub(super) struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Noise power over signal power at the outputs, with one item in 8 bits. The range of a tensor is that of `method`.
+    /// Noise power over signal power at the outputs, with one item in 8 bits. The range of a tensor is that
+    /// of `method`.
     pub(super) fn noise(&self, item: &Item, method: Method) -> Result<f64, TuneError> {
         let model = match item {
             Item::Tensor(name) => {

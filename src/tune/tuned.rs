@@ -76,8 +76,8 @@ impl Tuned {
         front
     }
 
-    /// Settings with which [`Pipeline`](crate::quantize::Pipeline) writes the chosen model; `base` are those that the search
-    /// began with.
+    /// Settings with which [`Pipeline`](crate::quantize::Pipeline) writes the chosen model; `base` are those
+    /// that the search began with.
     #[must_use]
     pub fn recipe(&self, base: &Settings) -> Settings {
         let mut settings = base.clone();

@@ -34,8 +34,8 @@ pub(in crate::cli) struct GraphArgs {
     /// Keep the zero blocks of pruned weights, which the MAC array otherwise skips where that pays
     #[arg(long)]
     pub(in crate::cli) dense_weights: bool,
-    /// Rounding of requantizations, sums and products: `onnx` as ONNX Runtime, `q31` with integer multipliers as TOSA's
-    /// RESCALE, `q31double` with its double rounding [default: onnx]
+    /// Rounding of requantizations, sums and products: `onnx` as ONNX Runtime, `q31` with integer multipliers
+    /// as TOSA's RESCALE, `q31double` with its double rounding [default: onnx]
     #[arg(long, value_name = "PROFILE", value_parser = profiles())]
     pub(in crate::cli) numeric: Option<String>,
     #[command(flatten)]
@@ -45,7 +45,8 @@ pub(in crate::cli) struct GraphArgs {
 impl GraphArgs {
     /// The options for models that were typed.
     pub(in crate::cli) fn typed(&self) -> Vec<&'static str> {
-        // Without `..`: an option that is new has to say here whether it was typed. The engine is for programs, too.
+        // Without `..`: an option that is new has to say here whether it was typed. The engine is for
+        // programs, too.
         let GraphArgs { observe, shape, dim, no_host, dense_weights, numeric, engine: _ } = self;
         let all = [
             (!observe.is_empty(), "--observe"),

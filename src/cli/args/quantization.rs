@@ -105,7 +105,8 @@ pub(in crate::cli) struct QuantizeArgs {
 /// What a float network is calibrated with, and how its ranges and weights become integers.
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct CalibrationArgs {
-    /// Calibration inputs: a folder of pictures, .npy or .npz files, one file, or a stacked array; NAME= chooses the input
+    /// Calibration inputs: a folder of pictures, .npy or .npz files, one file, or a stacked array; NAME=
+    /// chooses the input
     #[arg(long, value_name = "[NAME=]PATH")]
     pub(in crate::cli) calib: Vec<String>,
     /// Take the statistics of an earlier run instead
@@ -129,8 +130,8 @@ pub(in crate::cli) struct CalibrationArgs {
     /// Put zero in the middle of the activations' ranges
     #[arg(long)]
     pub(in crate::cli) symmetric: bool,
-    /// Scale channels of consecutive convolutions so that one scale for all their weights fits better; the float network
-    /// stays the same
+    /// Scale channels of consecutive convolutions so that one scale for all their weights fits better; the
+    /// float network stays the same
     #[arg(long)]
     pub(in crate::cli) equalize: bool,
     /// Leave this node in float
@@ -163,8 +164,8 @@ pub(in crate::cli) struct TuneArgs {
     pub(in crate::cli) output: PathBuf,
     #[command(flatten)]
     pub(in crate::cli) how: CalibrationArgs,
-    /// Signal-to-noise ratio that the outputs must have [default: 20 dB more than everything in 8 bits, or 1 dB less than
-    /// everything in 16, whichever is less]
+    /// Signal-to-noise ratio that the outputs must have [default: 20 dB more than everything in 8 bits, or 1
+    /// dB less than everything in 16, whichever is less]
     #[arg(long, value_name = "DB", conflicts_with = "target_top1", allow_negative_numbers = true)]
     pub(in crate::cli) target_sqnr: Option<f64>,
     /// Share of labelled inputs whose class must be right, 0 to 1

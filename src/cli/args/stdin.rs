@@ -1,4 +1,5 @@
-//! Which of the files that were typed are read from standard input: one at most, as it gives its bytes only once.
+//! Which of the files that were typed are read from standard input: one at most, as it gives its bytes only
+//! once.
 
 use std::ffi::OsStr;
 

@@ -13,8 +13,8 @@ use crate::isa::{
     Wait, WindowDesc, XReg,
 };
 
-/// The blocks of a layer's body: statements are taken together as long as their descriptors fit the registers. Each block
-/// loads its descriptors and begins with the first side of every double buffer.
+/// The blocks of a layer's body: statements are taken together as long as their descriptors fit the
+/// registers. Each block loads its descriptors and begins with the first side of every double buffer.
 pub(super) fn blocks(body: &[Stmt]) -> Result<Vec<&[Stmt]>, CompileError> {
     let mut list = Vec::new();
     let mut rest = body;
@@ -180,8 +180,8 @@ impl Block<'_> {
         Ok(())
     }
 
-    /// Sets the fields whose deepest loop variable is `bound`, now that it has a value, and those that depend on a
-    /// double buffer that has changed sides and on no deeper loop.
+    /// Sets the fields whose deepest loop variable is `bound`, now that it has a value, and those that depend
+    /// on a double buffer that has changed sides and on no deeper loop.
     fn head(&mut self, bound: Option<Var>, changed: &[Slot]) -> Result<(), CompileError> {
         // Fields that get the same value share its computation.
         let mut values: Vec<(Expr, Vec<Target>)> = Vec::new();

@@ -1,7 +1,7 @@
 //! Concatenation of channels, row by row.
 //!
-//! A tensor in DRAM that gets its channels from several sources would be written in short runs, each of which costs a burst
-//! at least. So rows of it are put together in the scratchpad, and leave as they lie.
+//! A tensor in DRAM that gets its channels from several sources would be written in short runs, each of which
+//! costs a burst at least. So rows of it are put together in the scratchpad, and leave as they lie.
 
 use super::super::CompileError;
 use super::super::storage::Storage;

@@ -1,7 +1,7 @@
 //! Element-wise layers: add, multiply, table.
 //!
-//! Where all operands lie densely in the same order the tensor is one long row, which fills the vector lanes; else
-//! tiles keep their four extents, and an operand that broadcasts has extent 1 and stride 0 there.
+//! Where all operands lie densely in the same order the tensor is one long row, which fills the vector lanes;
+//! else tiles keep their four extents, and an operand that broadcasts has extent 1 and stride 0 there.
 
 use super::super::CompileError;
 use super::super::storage::{Storage, lane_block, next_multiple};
@@ -215,8 +215,8 @@ impl MapLayout {
         operands + self.scratch * next_multiple(tile.iter().product::<i64>() * 4, 64)
     }
 
-    /// A tile that leaves room for double buffers if there is some; a long row comes in a few pieces of whole segments, so
-    /// that loads, operations and stores overlap.
+    /// A tile that leaves room for double buffers if there is some; a long row comes in a few pieces of whole
+    /// segments, so that loads, operations and stores overlap.
     fn overlapping(
         &self,
         sources: &[Operand],
@@ -380,8 +380,8 @@ fn align(s: &Storage, shape: &[usize], dst: &Storage, out_shape: &[usize]) -> Op
     Some(out)
 }
 
-/// Sources and destination as one row each, if all of them lie in the same order without gaps. Padding lanes are part of
-/// the row: nothing depends on what they hold.
+/// Sources and destination as one row each, if all of them lie in the same order without gaps. Padding lanes
+/// are part of the row: nothing depends on what they hold.
 fn flatten(sources: &[Operand], dst: &Storage) -> Option<(Vec<Operand>, Storage)> {
     let n = dst.bytes / dst.etype.bytes() as i64;
     if n > MAX_EXTENT.into() && n != dst.dims.iter().product::<i64>() {

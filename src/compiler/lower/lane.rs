@@ -1,5 +1,5 @@
-//! Float expressions on the f32 lane, tile by tile: operands are dequantized, every step is one instruction, the result
-//! is quantized. Values share buffers as soon as their last reader has run.
+//! Float expressions on the f32 lane, tile by tile: operands are dequantized, every step is one instruction,
+//! the result is quantized. Values share buffers as soon as their last reader has run.
 
 use super::super::CompileError;
 use super::super::tile::{Buffer, Code, Quant, Stmt, TileOp, View};

@@ -1,8 +1,8 @@
 //! Convolutions and matrix products with constant weights.
 //!
 //! All of them are one loop nest: channels, batch, rows, columns, and where the reduction does not fit, input
-//! channels. A Gemm is a 1×1 convolution over rows, or, behind a Flatten, a convolution whose kernel is the whole
-//! image.
+//! channels. A Gemm is a 1×1 convolution over rows, or, behind a Flatten, a convolution whose kernel is the
+//! whole image.
 
 mod carry;
 mod nest;

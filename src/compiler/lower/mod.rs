@@ -1,8 +1,8 @@
 //! Graph → tiles: one [`TileLayer`] per node.
 //!
-//! [`Lowering`] holds what all operators share: where tensors lie, the growing constant segment, the machine. Each
-//! operator family has its file. A layer begins with empty queues and may use the whole scratchpad; inside it,
-//! [`Spm`] hands out buffers and [`Nest`] builds loops whose partial tiles have the right extents.
+//! [`Lowering`] holds what all operators share: where tensors lie, the growing constant segment, the machine.
+//! Each operator family has its file. A layer begins with empty queues and may use the whole scratchpad;
+//! inside it, [`Spm`] hands out buffers and [`Nest`] builds loops whose partial tiles have the right extents.
 
 mod assemble;
 mod elementwise;

@@ -1,7 +1,7 @@
 //! Layers that only move data: concat, transpose, reshape, and the fence around a host layer.
 //!
-//! All of them are copies of boxes with two sets of strides, through the scratchpad. A reshape whose elements already
-//! lie as they should moves nothing.
+//! All of them are copies of boxes with two sets of strides, through the scratchpad. A reshape whose elements
+//! already lie as they should moves nothing.
 
 use super::super::CompileError;
 use super::super::storage::Storage;
@@ -164,8 +164,8 @@ impl Lowering<'_> {
         Ok(body)
     }
 
-    /// A reshape between layouts that share no common step, like images of other extents: the whole tensor goes through
-    /// the scratchpad, where it lies as ONNX enumerates it.
+    /// A reshape between layouts that share no common step, like images of other extents: the whole tensor
+    /// goes through the scratchpad, where it lies as ONNX enumerates it.
     fn reshape_whole(&self, node: &Node, src: &Storage, dst: &Storage) -> Result<Vec<Stmt>, CompileError> {
         let size = src.etype.bytes() as i64;
         let bytes = src.dims.iter().product::<i64>() * size;
@@ -415,7 +415,8 @@ fn axes(s: &Storage, rank: usize) -> Option<Vec<usize>> {
     }
 }
 
-/// Extent and byte stride of every ONNX axis. Beyond four axes the leading ones are merged into the first extent.
+/// Extent and byte stride of every ONNX axis. Beyond four axes the leading ones are merged into the first
+/// extent.
 pub(super) fn steps(s: &Storage, shape: &[usize]) -> Vec<[i64; 2]> {
     if let Some(axes) = axes(s, shape.len()) {
         return axes.into_iter().map(|a| [s.dims[a], s.strides[a]]).collect();
@@ -438,7 +439,8 @@ fn concat_axis(dst: &Storage, axis: usize, rank: usize) -> Option<usize> {
     (rank > 4 && axis + 3 >= rank).then(|| axis + 4 - rank)
 }
 
-/// Drops axes of extent 1, orders by the destination's stride, and merges axes that continue each other on both sides.
+/// Drops axes of extent 1, orders by the destination's stride, and merges axes that continue each other on
+/// both sides.
 fn coalesce(axes: &[[i64; 3]]) -> Vec<[i64; 3]> {
     let mut kept: Vec<[i64; 3]> = axes.iter().copied().filter(|a| a[0] != 1).collect();
     kept.sort_by_key(|a| std::cmp::Reverse(a[2]));
@@ -454,8 +456,8 @@ fn coalesce(axes: &[[i64; 3]]) -> Vec<[i64; 3]> {
     merged
 }
 
-/// Splits two row-major enumerations of the same elements into common axes `[extent, stride, stride]`; `None` if an
-/// axis boundary of one falls inside an axis of the other without dividing it.
+/// Splits two row-major enumerations of the same elements into common axes `[extent, stride, stride]`; `None`
+/// if an axis boundary of one falls inside an axis of the other without dividing it.
 fn refine(a: &[(i64, i64)], b: &[(i64, i64)]) -> Option<Vec<[i64; 3]>> {
     let (mut a, mut b) = (a.to_vec(), b.to_vec());
     let mut out = Vec::new();

@@ -1,7 +1,7 @@
 //! Between floats and integers: QuantizeLinear and DequantizeLinear.
 //!
-//! Float tensors lie row-major as ONNX sees them, integer images channels-last. An image of several channels is
-//! converted plane by plane, where the vector lanes are full, and turned inside the scratchpad.
+//! Float tensors lie row-major as ONNX sees them, integer images channels-last. An image of several channels
+//! is converted plane by plane, where the vector lanes are full, and turned inside the scratchpad.
 
 use super::super::CompileError;
 use super::super::storage::{Storage, lane_block, next_multiple};

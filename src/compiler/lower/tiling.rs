@@ -1,9 +1,9 @@
 //! Tile shapes of MAC layers, chosen by a closed form.
 //!
-//! The cost of a candidate is that of its slowest unit (DRAM traffic at the channel's rate, MAC and VEC with partial tiles
-//! as the machine charges them, scalar code), and what does not overlap: the first tile's way in, the last one's way
-//! out, everything if buffers cannot be double. It needs no exact clock: what it must get right is the order of
-//! candidates.
+//! The cost of a candidate is that of its slowest unit (DRAM traffic at the channel's rate, MAC and VEC with
+//! partial tiles as the machine charges them, scalar code), and what does not overlap: the first tile's way
+//! in, the last one's way out, everything if buffers cannot be double. It needs no exact clock: what it must
+//! get right is the order of candidates.
 
 use super::super::constants::packed_bytes;
 use super::super::cost::{Runs, under_way};
@@ -59,7 +59,8 @@ pub(super) struct MacTile {
     pub(super) channels: i64,
     /// Input channels (dense).
     pub(super) reduce: i64,
-    /// The loop over output channels is outside the spatial loops: weights are loaded once, inputs repeatedly.
+    /// The loop over output channels is outside the spatial loops: weights are loaded once, inputs
+    /// repeatedly.
     pub(super) channels_outer: bool,
     /// Input rows that the next tile needs as well are carried over to it inside the scratchpad.
     pub(super) carry: bool,
@@ -86,8 +87,8 @@ impl MacShape {
         [if tile.carry { (tile.rows - 1) * self.stride[0] + self.window_rows() } else { rows }, cols]
     }
 
-    /// Whether tiles can carry rows over: they are several, of whole rows, one after the other, the last one begins inside
-    /// the image, and the buffer has two sides.
+    /// Whether tiles can carry rows over: they are several, of whole rows, one after the other, the last one
+    /// begins inside the image, and the buffer has two sides.
     fn carries(&self, tile: &MacTile, room: i64) -> bool {
         let buffers = self.buffers(tile);
         let spm: i64 = buffers.iter().map(|b| next_multiple(*b, 64)).sum();
@@ -112,8 +113,8 @@ impl MacShape {
         if self.groups > 1 && !self.depthwise { tile.channels * self.oc } else { tile.channels }
     }
 
-    /// Scratchpad bytes of the buffers of a tile: input, weights, bias, multipliers, output, and what is requantized on
-    /// its way through a table.
+    /// Scratchpad bytes of the buffers of a tile: input, weights, bias, multipliers, output, and what is
+    /// requantized on its way through a table.
     pub(super) fn buffers(&self, tile: &MacTile) -> [i64; 6] {
         let oc = self.tile_oc(tile);
         let [rows, cols] = self.buffer_extent(tile);
@@ -188,8 +189,8 @@ impl MacShape {
         let spatial = self.spatial_candidates();
         for channels in self.channel_candidates() {
             for reduce in self.reduce_candidates() {
-                // Within one (channels, reduce), fewer rows never fit worse: stop looking once costs rise again
-                // would be wrong (partial tiles), so all candidates are priced; there are a few dozen.
+                // Within one (channels, reduce), fewer rows never fit worse: stop looking once costs rise
+                // again would be wrong (partial tiles), so all candidates are priced; there are a few dozen.
                 for &(rows, cols) in &spatial {
                     for (channels_outer, carry) in
                         [(true, false), (false, false), (true, true), (false, true)]
@@ -321,8 +322,8 @@ impl MacShape {
         // Scalar code between tiles.
         let control = CONTROL_CYCLES * (input_loads + weight_loads + stores);
 
-        // The units overlap, but for the first tile's way in and the last one's way out. Weights come early if there is
-        // room for them beside those of the layer before.
+        // The units overlap, but for the first tile's way in and the last one's way out. Weights come early
+        // if there is room for them beside those of the layer before.
         let trips = [input_loads, weight_loads, parameter_loads, parameter_loads, stores, 1];
         let mut sides = [1; 6];
         let mut used: i64 = buffers.iter().map(|b| next_multiple(*b, 64)).sum();
@@ -354,7 +355,8 @@ impl MacShape {
             Apart::None => stores * (mac_tile + vec_tile + output),
         };
         let longest = dram.max(in_turn).max(stores * mac_tile).max(stores * vec_tile).max(control);
-        // The control core comes to the next weights once the tiles before them have found room in the queues.
+        // The control core comes to the next weights once the tiles before them have found room in the
+        // queues.
         let between = if tile.channels_outer { spatial } else { 1 };
         let waits = (between - i64::from(m.mac.queue_depth.min(m.vec.queue_depth))).max(0);
         let step = waits * mac_tile.max(vec_tile) + weights;
@@ -363,7 +365,8 @@ impl MacShape {
     }
 }
 
-/// How a box of rows, columns and bytes of pixels lies in an image whose rows and pixels are so many bytes apart.
+/// How a box of rows, columns and bytes of pixels lies in an image whose rows and pixels are so many bytes
+/// apart.
 fn image_runs([rows, cols, slice]: [i64; 3], [row, pixel]: [i64; 2], grant: u32) -> Runs {
     if slice < pixel {
         Runs { count: rows * cols, bytes: slice, stride: pixel, aligned: false }

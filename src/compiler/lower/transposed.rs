@@ -1,8 +1,8 @@
 //! Transposed convolutions as ordinary ones.
 //!
-//! Output rows whose index leaves the same rest modulo the stride are produced by the same taps, so each rest (in both
-//! directions) is a convolution of stride 1 with some of the taps, mirrored, whose result lies in every stride-th row and
-//! column of the output. No zeros are stuffed in and no product is computed in vain.
+//! Output rows whose index leaves the same rest modulo the stride are produced by the same taps, so each rest
+//! (in both directions) is a convolution of stride 1 with some of the taps, mirrored, whose result lies in
+//! every stride-th row and column of the output. No zeros are stuffed in and no product is computed in vain.
 
 use super::super::CompileError;
 use super::super::storage::Storage;

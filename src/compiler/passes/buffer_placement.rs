@@ -1,12 +1,13 @@
-//! Where the buffers of the layers lie in the scratchpad and in the accumulators, and which of them are double.
+//! Where the buffers of the layers lie in the scratchpad and in the accumulators, and which of them are
+//! double.
 //!
-//! Lowering takes buffers from an address space of its own, as if every layer had the scratchpad for itself. Here they
-//! get their places. Three aims, in this order:
+//! Lowering takes buffers from an address space of its own, as if every layer had the scratchpad for itself.
+//! Here they get their places. Three aims, in this order:
 //!
-//! - A buffer that is filled anew in every trip of a loop becomes double where there is room, so that one side is
-//!   filled while the other is used.
-//! - What MAC reads, what VEC reads and what leaves for DRAM lie in different banks, since a bank has one read port; what VEC
-//!   writes lies apart from what DMA brings, since it has one write port.
+//! - A buffer that is filled anew in every trip of a loop becomes double where there is room, so that one
+//!   side is filled while the other is used.
+//! - What MAC reads, what VEC reads and what leaves for DRAM lie in different banks, since a bank has one
+//!   read port; what VEC writes lies apart from what DMA brings, since it has one write port.
 //! - Buffers of layers that follow each other lie apart, so that the next layer's constants can come early.
 //!
 //! Nothing here is needed for correct values: conditions are derived afterwards.
@@ -54,8 +55,8 @@ struct Info {
 /// Gives all buffers their places. `room` is the scratchpad that each layer may use: `[0, room)`.
 ///
 /// # Errors
-/// [`CompileError::Internal`] if a buffer whose trips leave something for the next one cannot be double: lowering has seen
-/// to it that it can.
+/// [`CompileError::Internal`] if a buffer whose trips leave something for the next one cannot be double:
+/// lowering has seen to it that it can.
 pub(in crate::compiler) fn arrange(
     layers: &mut [TileLayer],
     room: &[i64],
@@ -174,8 +175,8 @@ fn movable(space: Space, buffer: &Buffer) -> bool {
     }
 }
 
-/// The loops in whose trips a buffer may change sides: those whose list of statements fills it first. Each use must see
-/// what was filled last, so none may stand outside such a loop but before all of them.
+/// The loops in whose trips a buffer may change sides: those whose list of statements fills it first. Each
+/// use must see what was filled last, so none may stand outside such a loop but before all of them.
 fn turning(info: &Info) -> Vec<usize> {
     let mut loops: Vec<usize> =
         info.touches.iter().filter(|t| t.leads).filter_map(|t| t.loops.last().copied()).collect();
@@ -186,8 +187,8 @@ fn turning(info: &Info) -> Vec<usize> {
     if info.touches.iter().skip(first).all(inside) { loops } else { Vec::new() }
 }
 
-/// Which buffers become double, and in which loops they turn: those whose trips leave something for the next one first, then
-/// the smaller ones, as long as there is room.
+/// Which buffers become double, and in which loops they turn: those whose trips leave something for the next
+/// one first, then the smaller ones, as long as there is room.
 fn doubled(survey: &Survey, room: i64) -> BTreeMap<Id, Vec<usize>> {
     let size = |info: &Info| next_multiple(info.bytes, 64);
     let of_spm = |(id, _): &(&Id, &Info)| id.0 == Space::Spm;
@@ -229,8 +230,8 @@ impl Apart {
         Apart::zones(needs, room, bank).0
     }
 
-    /// The same, and from where to where the buffers of each class may lie. One class takes what the others leave,
-    /// which need not be whole banks.
+    /// The same, and from where to where the buffers of each class may lie. One class takes what the others
+    /// leave, which need not be whole banks.
     fn zones(needs: [i64; 3], room: i64, bank: i64) -> (Apart, [(i64, i64); 3]) {
         let [vector, output, array] = needs;
         let split = |first: i64, second: i64| {

@@ -1,8 +1,8 @@
 //! Leaves out copies between a layer's buffers and tensors that lie in the scratchpad.
 //!
-//! Lowerings bring every operand to a buffer and every result from one. Where the tensor lies in the scratchpad itself, that is
-//! a copy inside it, and mostly a needless one: what reads the buffer can read the tensor with the tensor's strides, and
-//! what writes the buffer can write the tensor.
+//! Lowerings bring every operand to a buffer and every result from one. Where the tensor lies in the
+//! scratchpad itself, that is a copy inside it, and mostly a needless one: what reads the buffer can read the
+//! tensor with the tensor's strides, and what writes the buffer can write the tensor.
 
 use super::super::storage::WORK_BASE;
 use super::super::tile::{Code, Stmt, TileOp, View};
@@ -48,8 +48,8 @@ fn copy(body: &[Stmt], at: usize) -> Option<(View, View)> {
     }
 }
 
-/// A view of the elements of `tensor` that `view` sees of the buffer that has been copied from it, or will be copied to
-/// it, as `copied`. `None` if it sees them in another order.
+/// A view of the elements of `tensor` that `view` sees of the buffer that has been copied from it, or will be
+/// copied to it, as `copied`. `None` if it sees them in another order.
 fn seen_as(view: &View, copied: &View, tensor: &View) -> Option<View> {
     if !at_its_start(view) || !at_its_start(copied) || view.etype.bytes() != copied.etype.bytes() {
         return None;
@@ -143,7 +143,8 @@ fn reads(body: &[Stmt], buffer: &View) -> bool {
 /// Whether the one operation that writes the buffer before the copy at `at` now writes the tensor instead.
 fn written_in_place(body: &mut [Stmt], at: usize) -> bool {
     let Some((to, from)) = copy(body, at).filter(|(_, from)| is_buffer(from)) else { return false };
-    // In this list the buffer is written once, by an operation that does not read it, and read by the copy alone.
+    // In this list the buffer is written once, by an operation that does not read it, and read by the copy
+    // alone.
     let mut writer = None;
     for (i, s) in body.iter().enumerate() {
         match s {

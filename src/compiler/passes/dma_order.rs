@@ -1,9 +1,9 @@
 //! The order in which DMA walks DRAM.
 //!
-//! A transfer reads or writes DRAM in the order of its descriptor, and every run without gaps costs at least a burst. A
-//! transposing transfer, between the planes of ONNX and channels-last, should walk along the planes: the scratchpad
-//! does not care. Which axis stands where in two descriptors changes nothing else, as long as no padding lanes are
-//! written.
+//! A transfer reads or writes DRAM in the order of its descriptor, and every run without gaps costs at least
+//! a burst. A transposing transfer, between the planes of ONNX and channels-last, should walk along the
+//! planes: the scratchpad does not care. Which axis stands where in two descriptors changes nothing else, as
+//! long as no padding lanes are written.
 
 use super::super::tile::{Code, Expr, Stmt, View};
 use crate::isa::Space;

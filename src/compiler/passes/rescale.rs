@@ -1,5 +1,5 @@
-//! Numeric profiles: in the q31 ones, integer multipliers and shifts take the place of the f32 factors of requantizations,
-//! sums and products.
+//! Numeric profiles: in the q31 ones, integer multipliers and shifts take the place of the f32 factors of
+//! requantizations, sums and products.
 
 use super::super::CompileError;
 use super::super::tile::{Code, Stmt, TileLayer, TileOp};

@@ -1,7 +1,8 @@
 //! Integer expressions over loop variables.
 //!
-//! Expressions stand in every place of a tiled operation that changes from tile to tile: base addresses, extents,
-//! origins. They fold constants as they are built; [`Ranges`] folds what only the bounds of the loops can tell.
+//! Expressions stand in every place of a tiled operation that changes from tile to tile: base addresses,
+//! extents, origins. They fold constants as they are built; [`Ranges`] folds what only the bounds of the
+//! loops can tell.
 
 use std::ops::{Add, Mul, Sub};
 
@@ -9,8 +10,8 @@ use std::ops::{Add, Mul, Sub};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Var(pub u16);
 
-/// An expression. `Add` and `Mul` wrap nowhere: addresses and extents stay far below 2^63 (extents are at most 2^24,
-/// memories at most 2^40).
+/// An expression. `Add` and `Mul` wrap nowhere: addresses and extents stay far below 2^63 (extents are at
+/// most 2^24, memories at most 2^40).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Expr {
     /// A number.
@@ -186,8 +187,8 @@ impl Ranges {
         self.0.push((var, least, greatest));
     }
 
-    /// Least and greatest value that the expression can take (interval arithmetic: safe, not always tight). Unknown
-    /// variables count as zero; lowering only asks inside the loops that bind them.
+    /// Least and greatest value that the expression can take (interval arithmetic: safe, not always tight).
+    /// Unknown variables count as zero; lowering only asks inside the loops that bind them.
     #[must_use]
     pub fn bounds(&self, e: &Expr) -> (i64, i64) {
         match e {

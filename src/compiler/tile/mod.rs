@@ -1,8 +1,9 @@
 //! The first level of lowering: loops of tiled operations.
 //!
-//! A [`TileLayer`] says what the queues do for one layer, tile by tile, with every address and extent, but without
-//! registers, conditions and encodings. `lower` makes it from the graph, `emit` turns it into instruction words.
-//! [`print()`] and [`parse`] are its text form, so that tiling can be read and tested apart from both.
+//! A [`TileLayer`] says what the queues do for one layer, tile by tile, with every address and extent, but
+//! without registers, conditions and encodings. `lower` makes it from the graph, `emit` turns it into
+//! instruction words. [`print()`] and [`parse`] are its text form, so that tiling can be read and tested
+//! apart from both.
 
 pub mod expr;
 mod reach;
@@ -67,8 +68,8 @@ pub struct Buffer {
     pub bytes: i64,
     /// The variable of a double buffer; it is added to every address in it.
     pub slot: Option<Var>,
-    /// Not 0 for the side that the next trip will use: the distance of the sides. Until buffers have their places any
-    /// number says so.
+    /// Not 0 for the side that the next trip will use: the distance of the sides. Until buffers have their
+    /// places any number says so.
     pub ahead: i64,
 }
 

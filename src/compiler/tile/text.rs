@@ -1,4 +1,5 @@
-//! The tiled operations as text: [`print()`] and [`parse`] are inverse, so that lowering can be read, and tested as text.
+//! The tiled operations as text: [`print()`] and [`parse`] are inverse, so that lowering can be read, and
+//! tested as text.
 //!
 //! ```text
 //! layer "conv1" conv
@@ -7,8 +8,8 @@
 //!   }
 //! ```
 //!
-//! An operation is its name, its views (destination, `<-`, sources), and what else it has: `quant`, `window`, `origin`,
-//! `mask`, `accumulate`, `flag`. Expressions are fully parenthesized.
+//! An operation is its name, its views (destination, `<-`, sources), and what else it has: `quant`, `window`,
+//! `origin`, `mask`, `accumulate`, `flag`. Expressions are fully parenthesized.
 
 use std::fmt::Write;
 

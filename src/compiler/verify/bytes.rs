@@ -32,7 +32,8 @@ fn open(at: &At<'_>, space: Space, buffer: &Buffer) -> (&'static str, i64, i64) 
     match space {
         Space::Dram if buffer.start < at.scope.tensors() => ("the constants", 0, around.constants as i64),
         Space::Dram => ("the tensors", at.scope.tensors(), at.scope.tensors() + around.tensors),
-        // What is resident may claim bytes beyond the end that nothing touches: loading refuses those that something does.
+        // What is resident may claim bytes beyond the end that nothing touches: loading refuses those that
+        // something does.
         Space::Spm if !at.is_buffer(space, buffer) => {
             ("the scratchpad above the layer's part", at.room, i64::MAX)
         }
@@ -88,7 +89,8 @@ fn inside(buffer: &Buffer, lo: i64, hi: i64) -> Result<(), String> {
     Err(format!("has bytes {lo} to {hi}, its buffer has bytes {} to {end}", buffer.start))
 }
 
-/// From the lowest to the highest byte of an operand, on the first side of a double buffer. Padding lanes are written, not read.
+/// From the lowest to the highest byte of an operand, on the first side of a double buffer. Padding lanes are
+/// written, not read.
 pub(super) fn touched(op: &TileOp, index: usize, trip: &Trip) -> (i64, i64) {
     let view = &op.views[index];
     let base = trip.value(&view.base);
@@ -97,7 +99,8 @@ pub(super) fn touched(op: &TileOp, index: usize, trip: &Trip) -> (i64, i64) {
     (base + lo, base + hi)
 }
 
-/// Bytes of an operand whose strides are all zero: packed weights, of pruned ones what is certain, or one element for all.
+/// Bytes of an operand whose strides are all zero: packed weights, of pruned ones what is certain, or one
+/// element for all.
 fn packed(op: &TileOp, view: &View, trip: &Trip) -> i64 {
     let [oc, kh, kw, ic] = view.dims.each_ref().map(|d| trip.value(d));
     let size = view.etype.bytes() as i64;

@@ -10,7 +10,8 @@ use crate::isa::Space;
 /// The name of the rule that a pass changes nothing of which bytes of tensors a layer writes.
 pub(super) const SAME_RESULTS: &str = "same_results";
 
-/// Bytes of tensors that a layer writes, in order and without overlaps; those of DRAM count from the first tensor.
+/// Bytes of tensors that a layer writes, in order and without overlaps; those of DRAM count from the first
+/// tensor.
 pub(in crate::compiler) type Footprint = Vec<(Space, i64, i64)>;
 
 /// The footprints of all layers.

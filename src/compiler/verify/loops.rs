@@ -62,8 +62,8 @@ fn used(body: &[Stmt], bound: &mut Vec<Var>) -> Result<(), String> {
     Ok(())
 }
 
-/// A double buffer's operands agree on its variable and on the distance of its sides; a loop turns it, and that variable is no
-/// loop's. Before buffers have places none is double.
+/// A double buffer's operands agree on its variable and on the distance of its sides; a loop turns it, and
+/// that variable is no loop's. Before buffers have places none is double.
 pub(super) fn sides(at: &At<'_>) -> Result<(), String> {
     let mut turned: Vec<Slot> = Vec::new();
     let mut bound = Vec::new();

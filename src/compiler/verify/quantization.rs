@@ -33,7 +33,8 @@ pub(super) fn ranges(at: &At<'_>) -> Result<(), String> {
     })
 }
 
-/// Requantizations, sums and products have the profile that was asked for, and in the q31 ones no factor beside it.
+/// Requantizations, sums and products have the profile that was asked for, and in the q31 ones no factor
+/// beside it.
 pub(super) fn rescaled(at: &At<'_>) -> Result<(), String> {
     let asked = at.scope.around.profile;
     each(&at.layer.body, &mut |op, _| {

@@ -13,7 +13,8 @@ pub struct Rule {
     pub says: &'static str,
     /// What must have been brought about before it holds.
     since: Option<Fact>,
-    /// It holds for layers of any network. Else it may be broken where nothing is wrong, and is asked of cases only.
+    /// It holds for layers of any network. Else it may be broken where nothing is wrong, and is asked of
+    /// cases only.
     sure: bool,
     holds: fn(&At<'_>) -> Result<(), String>,
 }
@@ -32,8 +33,8 @@ impl Rule {
     }
 }
 
-/// The rules that hold for the layers wherever they are in the pipeline, or from a pass on. The first that is broken is reported.
-/// One more compares the layers before and after a pass: `SAME_RESULTS`.
+/// The rules that hold for the layers wherever they are in the pipeline, or from a pass on. The first that is
+/// broken is reported. One more compares the layers before and after a pass: `SAME_RESULTS`.
 pub const RULES: &[Rule] = &[
     rule(
         "loops",
@@ -64,7 +65,8 @@ pub const RULES: &[Rule] = &[
     // Programs of the f32 lane may bring integers that no step of theirs uses.
     rule("read_later", "a buffer that is written is read, but for values of the f32 lane", lives::read_later)
         .of_cases(),
-    // A buffer is known by its address: one that takes the place of another seems to be that one, used for longer.
+    // A buffer is known by its address: one that takes the place of another seems to be that one, used for
+    // longer.
     rule("apart", "buffers in use at the same time share no byte", lives::apart)
         .since(Fact::BuffersPlaced)
         .of_cases(),

@@ -31,8 +31,8 @@ pub(super) fn operand(op: &TileOp, index: usize) -> String {
     }
 }
 
-/// Calls `f` for every operation, in the first and the last trip of each loop that it depends on. The first error, with the
-/// trip, ends it.
+/// Calls `f` for every operation, in the first and the last trip of each loop that it depends on. The first
+/// error, with the trip, ends it.
 pub(super) fn each(
     body: &[Stmt],
     f: &mut impl FnMut(&TileOp, &Trip) -> Result<(), String>,

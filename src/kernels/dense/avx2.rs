@@ -22,7 +22,8 @@ const MANY: usize = 24;
 /// Where a pixel begins in source and target.
 type Pixel = (usize, usize);
 
-/// Computes a tile that [`Tile::fits`]. Where bytes are stored, gives how many slices have a guarded sum that has wrapped.
+/// Computes a tile that [`Tile::fits`]. Where bytes are stored, gives how many slices have a guarded sum that
+/// has wrapped.
 pub(super) fn run(t: &mut Tile, level: Level, plain: bool, lists: &mut Lists) -> u64 {
     let vnni = matches!(level, Level::AvxVnni(_));
     let mut pixels = std::mem::take(&mut lists.pixels);
@@ -38,8 +39,8 @@ pub(super) fn run(t: &mut Tile, level: Level, plain: bool, lists: &mut Lists) ->
         for sixteen in (0..width).step_by(16) {
             let channel = first + sixteen;
             let from = t.weights[at + sixteen * 4..].as_ptr();
-            // SAFETY: AVX2 was detected, else this module is not called. `Tile::fits` says that the weights of this block are inside
-            // `weights`: rows of 64 bytes, `width` fours from each other.
+            // SAFETY: AVX2 was detected, else this module is not called. `Tile::fits` says that the weights
+            // of this block are inside `weights`: rows of 64 bytes, `width` fours from each other.
             let (weights, row) = unsafe {
                 if !vnni {
                     (widened(from, width * 4, rows, &mut slice), 128)
@@ -65,9 +66,10 @@ pub(super) fn run(t: &mut Tile, level: Level, plain: bool, lists: &mut Lists) ->
                     Epilogue::Sums => None,
                     Epilogue::Bytes(scale) => Some((scale, scale.from(channel))),
                 };
-                // SAFETY: AVX2 was detected, and AVX-VNNI if `vnni`, else this module is not called. `Tile::fits` holds: from each
-                // pixel's first byte on, `reach` bytes are inside `src`, and its channels inside `dst`; there are start values and
-                // operands of the rounding for whole blocks of channels.
+                // SAFETY: AVX2 was detected, and AVX-VNNI if `vnni`, else this module is not called.
+                // `Tile::fits` holds: from each pixel's first byte on, `reach` bytes are inside `src`, and
+                // its channels inside `dst`; there are start values and operands of the rounding for whole
+                // blocks of channels.
                 u64::from(unsafe { s.all(vnni, &pixels, term, to, bytes.as_ref()) })
             } else {
                 let mut wraps = 0;
@@ -112,7 +114,8 @@ unsafe fn gathered(mut from: *const u8, step: usize, rows: usize, to: &mut Align
     to.as_ptr()
 }
 
-/// The same, widened to words: of each row two vectors of the first and third input, then two of the second and fourth.
+/// The same, widened to words: of each row two vectors of the first and third input, then two of the second
+/// and fourth.
 ///
 /// # Safety
 /// As of [`gathered`].
@@ -154,12 +157,13 @@ struct Slice<'a> {
 type Bytes<'a> = (Scale<'a>, Channels);
 
 impl Slice<'_> {
-    /// Computes pixels, stored from `to` on; `term` is taken from the sums of each if there are any. Gives whether a guarded sum
-    /// has wrapped.
+    /// Computes pixels, stored from `to` on; `term` is taken from the sums of each if there are any. Gives
+    /// whether a guarded sum has wrapped.
     ///
     /// # Safety
-    /// The CPU has AVX2, and AVX-VNNI if `vnni`. From each pixel on, four bytes of `src` can be read at each tap and quad, `n`
-    /// values written; there are `taps · quads` rows of weights, sixteen start values and operands of the rounding.
+    /// The CPU has AVX2, and AVX-VNNI if `vnni`. From each pixel on, four bytes of `src` can be read at each
+    /// tap and quad, `n` values written; there are `taps · quads` rows of weights, sixteen start values and
+    /// operands of the rounding.
     unsafe fn all(
         &self,
         vnni: bool,
@@ -338,7 +342,8 @@ impl Store {
         Store { to, n, bytes: rounding }
     }
 
-    /// Stores the sums of some pixels, or their bytes; gives `seen` with the sign bits of guarded sums that have wrapped.
+    /// Stores the sums of some pixels, or their bytes; gives `seen` with the sign bits of guarded sums that
+    /// have wrapped.
     ///
     /// # Safety
     /// The CPU has AVX2; `n` channels of every pixel can be written.

@@ -22,7 +22,8 @@ pub(super) fn run(t: &mut Tile, plain: bool, lists: &mut Lists) -> u64 {
     wraps
 }
 
-/// Computes some pixels of a tile, given by their first bytes in source and target, for channels from a multiple of 64 on.
+/// Computes some pixels of a tile, given by their first bytes in source and target, for channels from a
+/// multiple of 64 on.
 pub(super) fn some(
     t: &mut Tile,
     plain: bool,
@@ -87,9 +88,10 @@ impl Group {
                 channels,
                 bytes,
             };
-            // SAFETY: AVX-512 VNNI was detected, else this module is not called. `Tile::fits` holds: from each pixel's first byte
-            // on, `reach` bytes are inside `src`, and its channels inside `dst`; the weights of this block are inside `weights`,
-            // `init` has V·16 values, and there are operands of the rounding for whole blocks of channels.
+            // SAFETY: AVX-512 VNNI was detected, else this module is not called. `Tile::fits` holds: from
+            // each pixel's first byte on, `reach` bytes are inside `src`, and its channels inside `dst`; the
+            // weights of this block are inside `weights`, `init` has V·16 values, and there are operands of
+            // the rounding for whole blocks of channels.
             let wrapped = unsafe { plain.all::<V, P>(pixels, lists) };
             return u64::from(wrapped);
         }
@@ -237,11 +239,12 @@ unsafe fn some_pixels<const V: usize, const P: usize>(
     unsafe { block::<V, P>(sources, taps, quads, weights, start, targets, P, u16::MAX) };
 }
 
-/// `targets[p] ← init − term[p] + Σ sources[p] · weights`, for the first `count` pixels; `mask` selects lanes of the last vector.
+/// `targets[p] ← init − term[p] + Σ sources[p] · weights`, for the first `count` pixels; `mask` selects lanes
+/// of the last vector.
 ///
 /// # Safety
-/// The CPU has the features. Sources have `quads · 4` bytes at every tap, weights `taps · quads` rows of V vectors, `init`
-/// V vectors; targets take V vectors, the last one masked.
+/// The CPU has the features. Sources have `quads · 4` bytes at every tap, weights `taps · quads` rows of V
+/// vectors, `init` V vectors; targets take V vectors, the last one masked.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 #[expect(clippy::too_many_arguments, reason = "the operands of one inner loop")]

@@ -1,7 +1,8 @@
-//! Dense products of bytes with SDOT (the dot-product extension of ARMv8.2): a few pixels times sixteen channels in registers.
+//! Dense products of bytes with SDOT (the dot-product extension of ARMv8.2): a few pixels times sixteen
+//! channels in registers.
 //!
-//! SDOT multiplies signed bytes. Activations are unsigned, so 128 is taken from each, which turns one bit, and what that takes
-//! from the sums is added to their start values.
+//! SDOT multiplies signed bytes. Activations are unsigned, so 128 is taken from each, which turns one bit,
+//! and what that takes from the sums is added to their start values.
 
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
 
@@ -15,7 +16,8 @@ use super::tile::{Lists, Tile};
 use crate::kernels::cpu::Level;
 use crate::kernels::epilogue::Epilogue;
 
-/// Pixels that are multiplied with weights at once: with sixteen channels, they fill sixteen registers with sums.
+/// Pixels that are multiplied with weights at once: with sixteen channels, they fill sixteen registers with
+/// sums.
 const PIXELS: usize = 4;
 
 /// Computes a tile that [`Tile::fits`].
@@ -63,8 +65,9 @@ impl Group {
     fn some<const P: usize>(&self, t: &mut Tile, init: &[i32], pixels: &[(usize, usize)]) -> u64 {
         let from: [usize; P] = std::array::from_fn(|p| pixels[p.min(pixels.len() - 1)].0);
         let mut sums = [[0_i32; 16]; P];
-        // SAFETY: detection gives the level of this module only to a CPU with the feature. `Tile::fits` holds: from each pixel's
-        // first byte on, `reach` bytes are inside `src`, and the weights of this block are inside `weights`.
+        // SAFETY: detection gives the level of this module only to a CPU with the feature. `Tile::fits`
+        // holds: from each pixel's first byte on, `reach` bytes are inside `src`, and the weights of this
+        // block are inside `weights`.
         unsafe {
             let sources = from.map(|o| t.src.as_ptr().add(o));
             let weights = t.weights.as_ptr().add(self.weights);
@@ -99,8 +102,8 @@ impl Group {
 /// `to[p] ← Σ (sources[p] − 128) · weights` of sixteen channels.
 ///
 /// # Safety
-/// The CPU has the feature. Sources have `quads · 4` bytes at every tap, weights `taps · quads` rows of 64 bytes, `row` bytes
-/// from each other.
+/// The CPU has the feature. Sources have `quads · 4` bytes at every tap, weights `taps · quads` rows of 64
+/// bytes, `row` bytes from each other.
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn dot<const P: usize>(
     sources: &[*const u8; P],
@@ -164,7 +167,8 @@ unsafe fn step<const P: usize, const LANE: u32>(
     a: &[int8x16_t; P],
     weights: *const u8,
 ) {
-    // SAFETY: as the function says. The instruction, for which there is no stable intrinsic, only changes its sum.
+    // SAFETY: as the function says. The instruction, for which there is no stable intrinsic, only changes its
+    // sum.
     unsafe {
         let mut w = [vdupq_n_s8(0); 4];
         for (v, w) in w.iter_mut().enumerate() {

@@ -1,5 +1,5 @@
-//! A tile of a dense product in the form that all its kernels share: unsigned activations at constant steps, signed weights in
-//! the packed order of the manual. Zero points fold into start values.
+//! A tile of a dense product in the form that all its kernels share: unsigned activations at constant steps,
+//! signed weights in the packed order of the manual. Zero points fold into start values.
 
 use crate::kernels::accumulate::{largest, start_values};
 use crate::kernels::aligned::Aligned;
@@ -184,8 +184,8 @@ impl Tile<'_> {
         place.wraps(level, &self.dst, &bias[..self.oc], most)
     }
 
-    /// Start values of the kernels' sums of unsigned times signed bytes: what the zero points of the activations take
-    /// away, and the bias if `plain`.
+    /// Start values of the kernels' sums of unsigned times signed bytes: what the zero points of the
+    /// activations take away, and the bias if `plain`.
     pub(super) fn initial(&self, level: Level, plain: bool, init: &mut Aligned<i32>) {
         let init = init.room(self.oc.next_multiple_of(64));
         init[self.oc..].fill(0);
@@ -193,12 +193,13 @@ impl Tile<'_> {
             Start::Bias(b) if plain => &b[..self.oc],
             _ => &[],
         };
-        // Σ(a − za)(w − zw) = Σaw − za·Σ(w − zw) − zw·Σa. Weights of padding channels are the zero point, so that they
-        // count for nothing whatever the activation is.
+        // Σ(a − za)(w − zw) = Σaw − za·Σ(w − zw) − zw·Σa. Weights of padding channels are the zero point, so
+        // that they count for nothing whatever the activation is.
         start_values(level, &mut init[..self.oc], self.weight_sums, self.zeros[0], bias);
     }
 
-    /// Adds sums of one pixel, less its [zero-point term](Tile::zero_point_term), to their start values; counts wraps.
+    /// Adds sums of one pixel, less its [zero-point term](Tile::zero_point_term), to their start values;
+    /// counts wraps.
     pub(super) fn accumulate(&mut self, term: i32, target: usize, first: usize, sums: &[i32]) -> u64 {
         let n = sums.len().min(self.oc - first);
         let at = target + first * 4;

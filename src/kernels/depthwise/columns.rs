@@ -43,7 +43,8 @@ pub struct Columns<'a> {
     pub step: [usize; 2],
 }
 
-/// A row of the image: where its first pixel begins, and how far the next one is; a row of padding stands still.
+/// A row of the image: where its first pixel begins, and how far the next one is; a row of padding stands
+/// still.
 pub(super) type Row = (*const u8, usize);
 
 impl Columns<'_> {
@@ -63,7 +64,8 @@ impl Columns<'_> {
             && self.init.len() >= self.channels.next_multiple_of(64)
     }
 
-    /// Where the row of the image begins that is the `i`th of the windows of an output line; none if it is padding.
+    /// Where the row of the image begins that is the `i`th of the windows of an output line; none if it is
+    /// padding.
     pub(super) fn row(&self, y: usize, i: usize) -> Option<usize> {
         let at = self.corner[0].wrapping_add(y.wrapping_mul(self.stride[0]).wrapping_add(i) as i64);
         (0..self.image[0] as i64).contains(&at).then(|| self.first + at as usize * self.pitch[0])

@@ -1,8 +1,8 @@
-//! Depthwise convolution of bytes with kernels of 3 × 3 and 5 × 5 on 256 bits: sixteen channels at a time, column by column, as
-//! [`columns_avx512`](super::columns_avx512) does it with 64.
+//! Depthwise convolution of bytes with kernels of 3 × 3 and 5 × 5 on 256 bits: sixteen channels at a time,
+//! column by column, as [`columns_avx512`](super::columns_avx512) does it with 64.
 //!
-//! With AVX-VNNI four rows of a column are interleaved, as bytes. Without, and where weights without their zero point do not
-//! fit a byte, two rows are, as words.
+//! With AVX-VNNI four rows of a column are interleaved, as bytes. Without, and where weights without their
+//! zero point do not fit a byte, two rows are, as words.
 
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
 
@@ -20,8 +20,9 @@ const fn block_bytes(kernel: usize, rows: usize) -> usize {
     kernel * kernel.div_ceil(rows) * 64
 }
 
-/// Weights without their zero point, `[tap][channel]` of a square kernel, as `[channel/16][column][row/R][16 channels][R rows]`,
-/// absent ones zero: `R` is four bytes for AVX-VNNI where weights fit, else two words.
+/// Weights without their zero point, `[tap][channel]` of a square kernel, as
+/// `[channel/16][column][row/R][16 channels][R rows]`, absent ones zero: `R` is four bytes for AVX-VNNI where
+/// weights fit, else two words.
 pub(super) fn interleave(weights: &[i16], kernel: usize, channels: usize, vnni: bool) -> Vec<u8> {
     let rows = if vnni && weights.iter().all(|w| i8::try_from(*w).is_ok()) { 4 } else { 2 };
     let mut to = Vec::with_capacity(channels.div_ceil(BLOCK) * block_bytes(kernel, rows));
@@ -43,8 +44,8 @@ pub(super) fn interleave(weights: &[i16], kernel: usize, channels: usize, vnni: 
     to
 }
 
-/// Computes a tile; `vnni` if the CPU has AVX-VNNI, which detection knows. False if something lies outside, or if bytes were
-/// stored and a guarded sum wrapped.
+/// Computes a tile; `vnni` if the CPU has AVX-VNNI, which detection knows. False if something lies outside,
+/// or if bytes were stored and a guarded sum wrapped.
 pub(super) fn run(t: &mut Columns<'_>, vnni: bool) -> bool {
     let blocks = t.channels.div_ceil(BLOCK);
     let bytes = |rows| blocks * block_bytes(t.kernel, rows);
@@ -98,9 +99,10 @@ pub(super) fn run(t: &mut Columns<'_>, vnni: bool) -> bool {
                     Epilogue::Bytes(scale) => Some((scale, scale.from(channel))),
                 },
             };
-            // SAFETY: AVX2 was detected, and AVX-VNNI if `vnni`, else this module is not called. Sixteen bytes can be read at
-            // every column of every row: inside `src`, in `spare`, or of padding that stands still. `fits` says that all targets are inside
-            // `dst`, and that there are start values and operands of the rounding for whole blocks of channels.
+            // SAFETY: AVX2 was detected, and AVX-VNNI if `vnni`, else this module is not called. Sixteen
+            // bytes can be read at every column of every row: inside `src`, in `spare`, or of padding that
+            // stands still. `fits` says that all targets are inside `dst`, and that there are start values
+            // and operands of the rounding for whole blocks of channels.
             wrapped |= unsafe { line.run(t.kernel, t.stride[1], quads) };
         }
     }
@@ -128,9 +130,9 @@ impl OutputLine<'_> {
     /// Gives whether a guarded sum has wrapped.
     ///
     /// # Safety
-    /// The CPU has AVX2, and AVX-VNNI if `quads`, which says how weights are interleaved. Sixteen bytes can be read at every column
-    /// of every row, `n` values written for every pixel; weights, start values and operands of the rounding are whole. The kernel
-    /// is 3 or 5.
+    /// The CPU has AVX2, and AVX-VNNI if `quads`, which says how weights are interleaved. Sixteen bytes can
+    /// be read at every column of every row, `n` values written for every pixel; weights, start values and
+    /// operands of the rounding are whole. The kernel is 3 or 5.
     unsafe fn run(&self, kernel: usize, stride: usize, quads: bool) -> bool {
         // SAFETY: as the function says.
         unsafe {
@@ -288,8 +290,8 @@ impl Store {
 macro_rules! slide {
     ($name:ident, $column:ident, $add:ident, $padding:ident, $features:literal) => {
         impl OutputLine<'_> {
-            /// `K` is the kernel's size, `G` how many groups of rows it has, `A` how many outputs' windows hold a column at most (as
-            /// many as the kernel has columns where the step is one).
+            /// `K` is the kernel's size, `G` how many groups of rows it has, `A` how many outputs' windows
+            /// hold a column at most (as many as the kernel has columns where the step is one).
             ///
             /// # Safety
             /// As [`run`](OutputLine::run) says.

@@ -1,8 +1,10 @@
-//! Depthwise convolution of bytes with kernels of 3 × 3 and 5 × 5 on 512 bits: 64 channels at a time, column by column.
+//! Depthwise convolution of bytes with kernels of 3 × 3 and 5 × 5 on 512 bits: 64 channels at a time, column
+//! by column.
 //!
-//! A column is what lies under a kernel's height, at one place of the image's width. Its rows are interleaved once, four bytes
-//! for each channel, and VPDPBUSD adds them to the sums of all outputs whose windows hold the column. Rows and columns that
-//! are padding come from zero points instead of the image, so no image is copied.
+//! A column is what lies under a kernel's height, at one place of the image's width. Its rows are interleaved
+//! once, four bytes for each channel, and VPDPBUSD adds them to the sums of all outputs whose windows hold
+//! the column. Rows and columns that are padding come from zero points instead of the image, so no image is
+//! copied.
 
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
 
@@ -25,8 +27,8 @@ pub(super) fn set_bytes(kernel: usize, channels: usize) -> usize {
     channels.div_ceil(64) * block_bytes(kernel)
 }
 
-/// Signed weights `[tap][channel]` of a square kernel as `[channel/64][column][row/4][64 channels][4 rows]`, absent ones zero;
-/// `to` has as many bytes as [`set_bytes`] says.
+/// Signed weights `[tap][channel]` of a square kernel as `[channel/64][column][row/4][64 channels][4 rows]`,
+/// absent ones zero; `to` has as many bytes as [`set_bytes`] says.
 pub(super) fn interleave(level: Level, weights: &[u8], kernel: usize, channels: usize, to: &mut [u8]) {
     to.fill(0);
     let absent = vec![0; channels];
@@ -50,8 +52,8 @@ const fn block_bytes(kernel: usize) -> usize {
     kernel * kernel.div_ceil(4) * 256
 }
 
-/// Computes a tile; `line` is room for a line of sums. False if something lies outside, or if bytes were stored and a guarded
-/// sum wrapped.
+/// Computes a tile; `line` is room for a line of sums. False if something lies outside, or if bytes were
+/// stored and a guarded sum wrapped.
 pub(super) fn run(t: &mut Columns<'_>, line: &mut Aligned<i32>) -> bool {
     let blocks = t.channels.div_ceil(64);
     let unit = t.epilogue.bytes();
@@ -97,9 +99,9 @@ pub(super) fn run(t: &mut Columns<'_>, line: &mut Aligned<i32>) -> bool {
                 pixels,
                 n,
             };
-            // SAFETY: AVX-512 VNNI was detected, else this module is not called. Rows lie inside the image, which is inside `src`,
-            // or are 64 bytes of padding that stand still; `fits` says that all targets are inside `dst`, or they are in
-            // `line`, which has 64 sums for every pixel.
+            // SAFETY: AVX-512 VNNI was detected, else this module is not called. Rows lie inside the image,
+            // which is inside `src`, or are 64 bytes of padding that stand still; `fits` says that all
+            // targets are inside `dst`, or they are in `line`, which has 64 sums for every pixel.
             unsafe { outputs.run(t.kernel, t.stride[1]) };
             let Some((rounding, scale)) = &bytes else { continue };
             let targets = Even(t.dst.as_mut_ptr().wrapping_add(target), t.step[1]);
@@ -131,8 +133,8 @@ struct OutputLine {
 
 impl OutputLine {
     /// # Safety
-    /// The CPU has AVX-512 VNNI. `n` bytes can be read at every column of every row, `n` values written for every pixel;
-    /// weights and start values are whole. The kernel is 3 or 5.
+    /// The CPU has AVX-512 VNNI. `n` bytes can be read at every column of every row, `n` values written for
+    /// every pixel; weights and start values are whole. The kernel is 3 or 5.
     unsafe fn run(&self, kernel: usize, stride: usize) {
         // SAFETY: as the function says.
         unsafe {
@@ -145,8 +147,8 @@ impl OutputLine {
         }
     }
 
-    /// `K` is the kernel's size, `G` how many fours of rows it has, `A` how many outputs' windows hold a column at most (as many
-    /// as the kernel has columns where the step is one).
+    /// `K` is the kernel's size, `G` how many fours of rows it has, `A` how many outputs' windows hold a
+    /// column at most (as many as the kernel has columns where the step is one).
     ///
     /// # Safety
     /// As [`run`](OutputLine::run) says.
@@ -166,7 +168,8 @@ impl OutputLine {
         }
     }
 
-    /// `V` is how many sixteens of channels there are; `TWO` whether there are more weights `second` bytes behind.
+    /// `V` is how many sixteens of channels there are; `TWO` whether there are more weights `second` bytes
+    /// behind.
     ///
     /// # Safety
     /// As [`run`](OutputLine::run) says.

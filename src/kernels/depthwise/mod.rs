@@ -1,6 +1,6 @@
-//! Depthwise products of bytes. Kernels of 3 × 3 and 5 × 5 go column by column ([`Columns`]): a column's rows are brought
-//! together once for all outputs whose windows hold it. Other windows go tap by tap ([`Taps`]). `portable` is what the
-//! engine's own loops are made of where there is no such kernel.
+//! Depthwise products of bytes. Kernels of 3 × 3 and 5 × 5 go column by column ([`Columns`]): a column's rows
+//! are brought together once for all outputs whose windows hold it. Other windows go tap by tap ([`Taps`]).
+//! `portable` is what the engine's own loops are made of where there is no such kernel.
 
 mod columns;
 #[cfg(target_arch = "x86_64")]
@@ -33,8 +33,8 @@ pub fn has_taps(level: Level) -> bool {
     level.has_avx512()
 }
 
-/// Computes a tile column by column; `line` is room for a line of sums. False if the level has no kernel, if something lies
-/// outside, or if bytes were stored and a guarded sum wrapped.
+/// Computes a tile column by column; `line` is room for a line of sums. False if the level has no kernel, if
+/// something lies outside, or if bytes were stored and a guarded sum wrapped.
 pub fn run_columns(tile: &mut Columns<'_>, level: Level, line: &mut Aligned<i32>) -> bool {
     match level {
         #[cfg(target_arch = "x86_64")]
@@ -60,8 +60,9 @@ pub fn run_taps(tile: &mut Taps<'_>, level: Level) -> bool {
     false
 }
 
-/// Weights without their zero point, `[tap][channel]`, in the order of a level's kernels: of a square kernel of that size for
-/// [`Columns`], else for [`Taps`]. False if there is no such kernel, or if it does not take these weights.
+/// Weights without their zero point, `[tap][channel]`, in the order of a level's kernels: of a square kernel
+/// of that size for [`Columns`], else for [`Taps`]. False if there is no such kernel, or if it does not take
+/// these weights.
 pub fn pack(
     level: Level,
     weights: &[i16],
@@ -90,7 +91,8 @@ pub fn pack(
     }
 }
 
-/// Two bytes make up each difference between −256 and 254, as two sets of weights; the difference that is left is for others.
+/// Two bytes make up each difference between −256 and 254, as two sets of weights; the difference that is
+/// left is for others.
 #[cfg(target_arch = "x86_64")]
 fn pack_avx512(
     level: Level,

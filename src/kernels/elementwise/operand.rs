@@ -3,7 +3,8 @@
 use crate::isa::EType;
 use crate::kernels::extent::fits;
 
-/// An operand or a result: rows of elements of 8 or 16 bits that follow each other, or of one element for all.
+/// An operand or a result: rows of elements of 8 or 16 bits that follow each other, or of one element for
+/// all.
 #[derive(Debug, Clone, Copy)]
 pub struct Operand {
     /// Where it begins.

@@ -11,8 +11,8 @@ use crate::kernels::avx512::tail;
 use crate::kernels::requantize::divide::{Divisor, canonical};
 use crate::kernels::view::ViewMut;
 
-/// `to ← op(a, b)` for `n` floats of one memory; false, and nothing done, if something lies outside, operands overlap the result
-/// without being it, or there is no such kernel.
+/// `to ← op(a, b)` for `n` floats of one memory; false, and nothing done, if something lies outside, operands
+/// overlap the result without being it, or there is no such kernel.
 pub(crate) fn float2(mut memory: ViewMut<'_>, to: usize, from: [Floats; 2], n: usize, op: Float2) -> bool {
     let end = |at: usize, n: usize| n.checked_mul(4)?.checked_add(at).filter(|end| *end <= memory.len());
     let Some(to_end) = end(to, n) else { return false };

@@ -11,7 +11,8 @@ use std::arch::x86_64::{
 pub(super) fn sum_quads(rows: &[u8], sums: &mut [i32]) {
     let width = sums.len();
     debug_assert!(width.is_multiple_of(16) && width <= 64);
-    // SAFETY: AVX-512 VNNI was detected, else this module is not called; whole vectors of rows and sums are read and written.
+    // SAFETY: AVX-512 VNNI was detected, else this module is not called; whole vectors of rows and sums are
+    // read and written.
     unsafe {
         for v in 0..width / 16 {
             let n = rows.len() / (width * 4);

@@ -8,7 +8,8 @@ pub(crate) use portable::byte_sum;
 
 use super::cpu::Level;
 
-/// Sums of signed packed weights of a block, rows of four for each of 16, 32, 48 or 64 channels; nothing for other numbers.
+/// Sums of signed packed weights of a block, rows of four for each of 16, 32, 48 or 64 channels; nothing for
+/// other numbers.
 pub fn sum_quads(level: Level, block: &[u8], sums: &mut [i32]) {
     if !matches!(sums.len(), 16 | 32 | 48 | 64) {
         return;

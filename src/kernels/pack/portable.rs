@@ -40,7 +40,8 @@ kernel! {
 }
 
 kernel! {
-    /// Four rows of elements of one or two bytes, element by element: the first of each, then the second of each.
+    /// Four rows of elements of one or two bytes, element by element: the first of each, then the second of
+    /// each.
     pub(crate) fn interleave(rows: [&[u8]; 4], size: usize, to: &mut [u8]) -> () {
         let [a, b, c, d] = rows;
         if size == 1 {

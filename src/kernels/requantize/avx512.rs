@@ -1,7 +1,8 @@
 //! Requantization on 512 bits: the roundings of [`numeric`](crate::numeric), sixteen elements at a time.
 //!
-//! Every function has a portable twin there, which the tests hold it against. Clamping to whole numbers before rounding to
-//! the nearest gives what clamping after it gives; the maximum takes its second operand for NaN, as `round` does.
+//! Every function has a portable twin there, which the tests hold it against. Clamping to whole numbers
+//! before rounding to the nearest gives what clamping after it gives; the maximum takes its second operand
+//! for NaN, as `round` does.
 
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
 
@@ -51,8 +52,9 @@ impl Rounding {
                 0 => Needs::Nothing,
                 _ => Needs::ZeroPoint,
             },
-            // Only the upper bound is applied to floats, so that the conversion cannot overflow upwards; downwards, and for NaN,
-            // which the minimum passes on, it gives the least integer, and all that follows saturates.
+            // Only the upper bound is applied to floats, so that the conversion cannot overflow upwards;
+            // downwards, and for NaN, which the minimum passes on, it gives the least integer, and all that
+            // follows saturates.
             hi: _mm512_set1_ps((b.clamp[1] - b.zero_point) as f32),
             zero: _mm512_set1_epi16(b.zero_point as i16),
             lo: _mm512_set1_epi8(b.clamp[0] as i8),
@@ -98,12 +100,14 @@ impl Rounding {
         _mm512_permutexvar_epi32(self.order, bytes)
     }
 
-    /// Requantizes `n` rows of `V` vectors of sums, and stores the bytes of each row that `mask` selects. Gives the lanes in
-    /// which a guarded sum has wrapped. With `TERMS`, that much is taken from all sums of a row first.
+    /// Requantizes `n` rows of `V` vectors of sums, and stores the bytes of each row that `mask` selects.
+    /// Gives the lanes in which a guarded sum has wrapped. With `TERMS`, that much is taken from all sums of
+    /// a row first.
     ///
     /// # Safety
-    /// The CPU has the features. `V` vectors can be read at the places of `channels`, and of every row of sums up to the next
-    /// multiple of four rows, which are `stride` sums from each other; targets take the bytes of the mask.
+    /// The CPU has the features. `V` vectors can be read at the places of `channels`, and of every row of
+    /// sums up to the next multiple of four rows, which are `stride` sums from each other; targets take the
+    /// bytes of the mask.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
     pub(crate) unsafe fn rows<const V: usize, const TERMS: bool>(
         self,
@@ -258,8 +262,8 @@ unsafe fn wrapped(sums: __m512i, bias: *const i32, watched: *const i32) -> __m51
     }
 }
 
-/// `dst[row][i] ← requantize(acc[row][i], multipliers[i])`; `signed` of the results; false if something lies outside.
-/// `repeated` is room for multipliers.
+/// `dst[row][i] ← requantize(acc[row][i], multipliers[i])`; `signed` of the results; false if something lies
+/// outside. `repeated` is room for multipliers.
 pub(crate) fn requantize(
     (acc, from): (View<'_>, Line),
     (mut dst, to): (ViewMut<'_>, Line),
@@ -348,8 +352,8 @@ fn apart([(to, to_size), (from, from_size)]: [(usize, usize); 2], n: usize, len:
     }
 }
 
-/// QuantizeLinear to bytes or words, by `size`: `to ← from`, `n` floats from one place on, integers from another, of one
-/// memory; false if something lies outside or the two overlap.
+/// QuantizeLinear to bytes or words, by `size`: `to ← from`, `n` floats from one place on, integers from
+/// another, of one memory; false if something lies outside or the two overlap.
 pub(crate) fn quantize(
     mut memory: ViewMut<'_>,
     [to, from]: [usize; 2],
@@ -365,8 +369,8 @@ pub(crate) fn quantize(
     true
 }
 
-/// DequantizeLinear: `to ← (from − zero_point) · by`, integers of up to 16 bits from one place on, floats from another, of one
-/// memory; as many as multipliers. False if something lies outside or the two overlap.
+/// DequantizeLinear: `to ← (from − zero_point) · by`, integers of up to 16 bits from one place on, floats
+/// from another, of one memory; as many as multipliers. False if something lies outside or the two overlap.
 pub(crate) fn dequantize(
     mut memory: ViewMut<'_>,
     [to, from]: [usize; 2],
@@ -383,7 +387,8 @@ pub(crate) fn dequantize(
 }
 
 /// # Safety
-/// The CPU has the features; as many integers and floats as multipliers can be read and written from their places on.
+/// The CPU has the features; as many integers and floats as multipliers can be read and written from their
+/// places on.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
 unsafe fn dequantize_row(base: *mut u8, [to, from]: [usize; 2], etype: EType, zero_point: i32, by: &[f32]) {
     // SAFETY: as the function says; the last vector is masked.
@@ -407,7 +412,8 @@ unsafe fn dequantize_row(base: *mut u8, [to, from]: [usize; 2], etype: EType, ze
 }
 
 /// # Safety
-/// The CPU has the features; `n` floats and integers of `size` bytes from their places on can be read and written.
+/// The CPU has the features; `n` floats and integers of `size` bytes from their places on can be read and
+/// written.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
 unsafe fn quantize_row(
     base: *mut u8,

@@ -1,9 +1,9 @@
 //! Accumulators of 64 bits on 512 bits: requantization.
 //!
-//! The product of an accumulator and a multiplier is rounded once, to an integer. A fused operation does that: it adds 3·2^51 to
-//! the exact product, and the f64 next to the sum, between 2^52 and 2^53, is an integer whose low bits are the product's. 3·2^51
-//! is even, so ties are decided as for the product alone. That needs accumulators that f64 holds, below 2^53; beyond,
-//! [`numeric`] does it, element by element.
+//! The product of an accumulator and a multiplier is rounded once, to an integer. A fused operation does
+//! that: it adds 3·2^51 to the exact product, and the f64 next to the sum, between 2^52 and 2^53, is an
+//! integer whose low bits are the product's. 3·2^51 is even, so ties are decided as for the product alone.
+//! That needs accumulators that f64 holds, below 2^53; beyond, [`numeric`] does it, element by element.
 
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
 
@@ -70,8 +70,8 @@ impl Exact {
     }
 }
 
-/// `dst[row][i] ← requantize_wide(acc[row][i], by[i])`, accumulators and results of the given sizes in bytes; false if
-/// something lies outside.
+/// `dst[row][i] ← requantize_wide(acc[row][i], by[i])`, accumulators and results of the given sizes in bytes;
+/// false if something lies outside.
 pub(crate) fn requantize(
     (acc, from, acc_size): (View<'_>, Line, usize),
     (mut dst, to, size): (ViewMut<'_>, Line, usize),

@@ -1,9 +1,11 @@
-//! Division of many floats by one: by its inverse, and corrected. A vector is divided in sixteen cycles, and multiplied in one.
+//! Division of many floats by one: by its inverse, and corrected. A vector is divided in sixteen cycles, and
+//! multiplied in one.
 //!
-//! With `y + e = 1/s`, both floats, `q = x·y + x·e` as a fused operation is less than a unit in its last place off `x/s`. The
-//! remainder `x − q·s` is a float, and a fused operation gives it exactly. Then `q + (x − q·s)·y` is the quotient as division
-//! rounds it (P. W. Markstein, Computation of elementary functions on the IBM RISC System/6000 processor, IBM J. Res. Dev. 34,
-//! 1990). That holds as long as nothing overflows or is denormal: for 2^−40 ≤ s ≤ 2^40 and 2^−80 ≤ |x| ≤ 2^80.
+//! With `y + e = 1/s`, both floats, `q = x·y + x·e` as a fused operation is less than a unit in its last
+//! place off `x/s`. The remainder `x − q·s` is a float, and a fused operation gives it exactly. Then
+//! `q + (x − q·s)·y` is the quotient as division rounds it (P. W. Markstein, Computation of elementary
+//! functions on the IBM RISC System/6000 processor, IBM J. Res. Dev. 34, 1990). That holds as long as nothing
+//! overflows or is denormal: for 2^−40 ≤ s ≤ 2^40 and 2^−80 ≤ |x| ≤ 2^80.
 
 #![cfg_attr(test, expect(unsafe_code, reason = "tests load and store vectors"))]
 
@@ -95,8 +97,9 @@ impl Quantizer {
     #[target_feature(enable = "avx512f,avx512dq")]
     pub(crate) fn integers(&self, x: __m512) -> __m512i {
         if self.by.tame {
-            // The quotient of a bound's multiple rounds to the bound, and no other x on this side of it to less. So x can be
-            // clamped instead of the quotient, and nothing overflows. Below 2^−80, quotients round to 0 whatever digits they lose.
+            // The quotient of a bound's multiple rounds to the bound, and no other x on this side of it to
+            // less. So x can be clamped instead of the quotient, and nothing overflows. Below 2^−80,
+            // quotients round to 0 whatever digits they lose.
             let x = _mm512_min_ps(_mm512_max_ps(x, self.multiples[0]), self.multiples[1]);
             return _mm512_cvtps_epi32(self.by.corrected(x));
         }

@@ -1,8 +1,10 @@
-//! Depthwise convolution of words with kernels of 3 × 3 and 5 × 5 on 512 bits: 32 channels at a time, column by column.
+//! Depthwise convolution of words with kernels of 3 × 3 and 5 × 5 on 512 bits: 32 channels at a time, column
+//! by column.
 //!
-//! As [`depthwise`](crate::kernels::depthwise) does for bytes: two rows of a column are interleaved once, and VPDPWSSD adds them to the sums of
-//! all outputs whose windows hold the column. Activations are signed for that: the sign bit of unsigned ones is turned.
-//! Weights are without their zero point, so sums of 25 taps fit 32 bits.
+//! As [`depthwise`](crate::kernels::depthwise) does for bytes: two rows of a column are interleaved once, and
+//! VPDPWSSD adds them to the sums of all outputs whose windows hold the column. Activations are signed for
+//! that: the sign bit of unsigned ones is turned. Weights are without their zero point, so sums of 25 taps
+//! fit 32 bits.
 
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
 
@@ -12,7 +14,8 @@ use crate::kernels::aligned::Aligned;
 use crate::kernels::extent::fits;
 use crate::kernels::view::View;
 
-/// Output rows of a depthwise tile: `Σ(i, j) (a[y·s + i][x·s + j][c] ^ flip) · w[i][j][c]`, the products of signed words.
+/// Output rows of a depthwise tile: `Σ(i, j) (a[y·s + i][x·s + j][c] ^ flip) · w[i][j][c]`, the products of
+/// signed words.
 #[derive(Debug)]
 pub(crate) struct WordColumns<'a> {
     /// Activations from the image's first pixel on, and the bytes from a row and from a pixel to the next.
@@ -40,7 +43,8 @@ const fn block_words(kernel: usize) -> usize {
     kernel * kernel.div_ceil(2) * 64
 }
 
-/// Weights `[tap][channel]` of a square kernel as `[channel/32][column][row/2][32 channels][2 rows]`, absent ones zero.
+/// Weights `[tap][channel]` of a square kernel as `[channel/32][column][row/2][32 channels][2 rows]`, absent
+/// ones zero.
 pub(crate) fn interleave(weights: &[i16], kernel: usize, channels: usize) -> Vec<i16> {
     let mut to = Vec::with_capacity(channels.div_ceil(32) * block_words(kernel));
     for block in (0..channels).step_by(32) {
@@ -58,7 +62,8 @@ pub(crate) fn interleave(weights: &[i16], kernel: usize, channels: usize) -> Vec
     to
 }
 
-/// A row of the image: where its first pixel begins, and how far the next one is; a row of padding stands still.
+/// A row of the image: where its first pixel begins, and how far the next one is; a row of padding stands
+/// still.
 type Row = (*const u8, usize);
 
 impl WordColumns<'_> {
@@ -79,7 +84,8 @@ impl WordColumns<'_> {
         self.channels.next_multiple_of(16)
     }
 
-    /// The sums of an output row of a tile that [`fits`](WordColumns::fits), pixel by pixel; false, and nothing done, if it does not.
+    /// The sums of an output row of a tile that [`fits`](WordColumns::fits), pixel by pixel; false, and
+    /// nothing done, if it does not.
     pub(crate) fn row(&self, y: usize, to: &mut Aligned<u8>) -> bool {
         if !self.fits() {
             return false;
@@ -111,8 +117,9 @@ impl WordColumns<'_> {
                 pixels: self.pixels,
                 n: (self.channels - block * 32).min(32),
             };
-            // SAFETY: AVX-512 VNNI was detected, else this module is not called. Rows lie inside the image, which is inside `src`,
-            // or are 64 bytes of padding that stand still; `to` has sums for every pixel, whole sixteens of channels.
+            // SAFETY: AVX-512 VNNI was detected, else this module is not called. Rows lie inside the image,
+            // which is inside `src`, or are 64 bytes of padding that stand still; `to` has sums for every
+            // pixel, whole sixteens of channels.
             unsafe { line.run(self.kernel, self.stride[1]) };
         }
         true
@@ -136,8 +143,8 @@ struct OutputLine {
 
 impl OutputLine {
     /// # Safety
-    /// The CPU has AVX-512 VNNI. `n` words can be read at every column of every row, sums of whole sixteens of channels written for
-    /// every pixel; weights are whole.
+    /// The CPU has AVX-512 VNNI. `n` words can be read at every column of every row, sums of whole sixteens
+    /// of channels written for every pixel; weights are whole.
     unsafe fn run(&self, kernel: usize, stride: usize) {
         // SAFETY: as the function says.
         unsafe {
@@ -154,8 +161,9 @@ impl OutputLine {
         }
     }
 
-    /// `K` is the kernel's size, `G` how many pairs of rows it has, `A` how many outputs' windows hold a column at most (as many
-    /// as the kernel has columns where the step is one), `V` how many sixteens of channels there are.
+    /// `K` is the kernel's size, `G` how many pairs of rows it has, `A` how many outputs' windows hold a
+    /// column at most (as many as the kernel has columns where the step is one), `V` how many sixteens of
+    /// channels there are.
     ///
     /// # Safety
     /// As [`run`](OutputLine::run) says.
@@ -170,7 +178,8 @@ impl OutputLine {
             let mut sums = [[none; V]; A];
             let flip = _mm512_set1_epi16(self.flip);
             let padding = _mm512_set1_epi16(self.zero ^ self.flip);
-            // Fours of channels: the first four to the lower halves, so that interleaving leaves them in their order.
+            // Fours of channels: the first four to the lower halves, so that interleaving leaves them in
+            // their order.
             let order = _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7);
             let mut to = self.to;
             let columns = (self.pixels - 1) * stride + K;

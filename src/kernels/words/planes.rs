@@ -4,14 +4,16 @@
 
 use std::arch::x86_64::*;
 
-/// Splits words of pixels of `n` channels, one to three without gaps, into planes of four bytes a pixel, those that are not there
-/// zero; `flip` changes the high ones. False, and nothing done, if there are too few words or other channels.
+/// Splits words of pixels of `n` channels, one to three without gaps, into planes of four bytes a pixel,
+/// those that are not there zero; `flip` changes the high ones. False, and nothing done, if there are too few
+/// words or other channels.
 pub(crate) fn spread(words: &[u8], n: usize, [low, high]: [&mut [u8]; 2], flip: u8) -> bool {
     let pixels = low.len() / 4;
     if !(1..=3).contains(&n) || high.len() != low.len() || words.len() < pixels * n * 2 {
         return false;
     }
-    // SAFETY: AVX-512 was detected, else this module is not called; there are words for all pixels of the planes.
+    // SAFETY: AVX-512 was detected, else this module is not called; there are words for all pixels of the
+    // planes.
     unsafe { spread_some(words.as_ptr(), n, [low.as_mut_ptr(), high.as_mut_ptr()], pixels, flip) };
     true
 }

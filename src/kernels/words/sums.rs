@@ -1,5 +1,5 @@
-//! WideSums of 32 bits as kernels of products of words leave them, pixel by pixel: made accumulators of 64 bits, or at once the
-//! results of the requantization that alone reads those.
+//! WideSums of 32 bits as kernels of products of words leave them, pixel by pixel: made accumulators of 64
+//! bits, or at once the results of the requantization that alone reads those.
 //!
 //! Rows of sums are as long as whole vectors, so that they are loaded without masks.
 
@@ -48,8 +48,8 @@ pub(crate) enum WideStart<'a> {
     Accumulate,
 }
 
-/// `to[p][o] ← start[o] + sums[p][o] + add[o]` for `pixels` rows of `add.len()` channels; gives how many additions to `start`
-/// wrapped, none if something lies outside.
+/// `to[p][o] ← start[o] + sums[p][o] + add[o]` for `pixels` rows of `add.len()` channels; gives how many
+/// additions to `start` wrapped, none if something lies outside.
 pub(crate) fn join(
     (mut to, line): (ViewMut<'_>, Line),
     sums: WideSums,
@@ -74,8 +74,8 @@ pub(crate) fn join(
 }
 
 /// # Safety
-/// The CPU has the features; as many elements as `add` has, up to whole vectors, can be read of the sums and written for each pixel, and read from
-/// `start`.
+/// The CPU has the features; as many elements as `add` has, up to whole vectors, can be read of the sums and
+/// written for each pixel, and read from `start`.
 #[target_feature(enable = "avx512f,avx512vl,avx512dq")]
 unsafe fn join_rows<const HIGH: bool>(
     (to, stride): (*mut u8, usize),
@@ -107,7 +107,8 @@ unsafe fn join_rows<const HIGH: bool>(
                 if !from.is_null() {
                     let start = _mm512_maskz_loadu_epi64(mask, from.add(i));
                     let total = _mm512_add_epi64(start, sum);
-                    // It wrapped where the signs of both operands are not the result's: (start ^ total) & (sum ^ total).
+                    // It wrapped where the signs of both operands are not the result's: (start ^ total) &
+                    // (sum ^ total).
                     let wrapped = _mm512_ternarylogic_epi64::<0x42>(start, sum, total);
                     wraps += u64::from(_mm512_movepi64_mask(wrapped).count_ones());
                     sum = total;
@@ -127,10 +128,12 @@ pub(crate) struct Results<'a> {
     /// One for each channel; those of channels beyond are zero.
     pub(crate) by: &'a Multipliers,
     pub(crate) bounds: Bounds,
-    /// Channels, perhaps with those beyond up to a whole vector, whose results are zero points; and bytes of a result: 1 or 2.
+    /// Channels, perhaps with those beyond up to a whole vector, whose results are zero points; and bytes of
+    /// a result: 1 or 2.
     pub(crate) channels: usize,
     pub(crate) size: usize,
-    /// The sums of an element make one of 32 bits, and no product of an accumulator with a multiplier is above 2^30.
+    /// The sums of an element make one of 32 bits, and no product of an accumulator with a multiplier is
+    /// above 2^30.
     pub(crate) small: bool,
 }
 
@@ -142,8 +145,8 @@ const LOW_SMALL: u8 = 2;
 const SMALL: u8 = 3;
 
 impl Results<'_> {
-    /// `to[p][o] ← requantize_wide(sums[p][o] + add[o], by[o])` for so many pixels; false, and nothing done, if something lies
-    /// outside.
+    /// `to[p][o] ← requantize_wide(sums[p][o] + add[o], by[o])` for so many pixels; false, and nothing done,
+    /// if something lies outside.
     pub(crate) fn store(&self, (mut to, line): (ViewMut<'_>, Line), sums: WideSums, pixels: usize) -> bool {
         let n = self.channels;
         let whole = n.next_multiple_of(16);
@@ -169,8 +172,8 @@ impl Results<'_> {
             (false, _, 1, true) => Results::narrow_rows::<LOW, false>,
             (false, _, _, true) => Results::narrow_rows::<LOW, true>,
         };
-        // SAFETY: AVX-512 was detected, else this module is not called; all rows lie inside the slices, sums and operands up to
-        // whole vectors.
+        // SAFETY: AVX-512 was detected, else this module is not called; all rows lie inside the slices, sums
+        // and operands up to whole vectors.
         unsafe {
             let to = to.as_mut_ptr().add(line.first);
             kernel(self, (to, line.stride), (sums.places(), sums.pitch), pixels);
@@ -179,7 +182,8 @@ impl Results<'_> {
     }
 
     /// # Safety
-    /// The CPU has the features; sums and operands of whole vectors of channels can be read, the results of each pixel written.
+    /// The CPU has the features; sums and operands of whole vectors of channels can be read, the results of
+    /// each pixel written.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
     unsafe fn rows<const SUMS: u8, const WORDS: bool>(
         &self,
@@ -230,7 +234,8 @@ impl Results<'_> {
         ([low, high], pitch): ([*const i32; 2], usize),
         pixels: usize,
     ) {
-        // SAFETY: as the function says; a pixel's part of a vector is masked, and the last pixel may be its own neighbour.
+        // SAFETY: as the function says; a pixel's part of a vector is masked, and the last pixel may be its
+        // own neighbour.
         unsafe {
             let exact = Exact::new(self.bounds);
             let (add, by) = (_mm512_loadu_pd(self.add.as_ptr()), _mm512_loadu_pd(self.by.double.as_ptr()));

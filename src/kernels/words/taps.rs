@@ -1,7 +1,8 @@
 //! Depthwise convolution of words with bytes on 512 bits: 32 channels at a time.
 //!
-//! The words of two taps are interleaved, so that VPDPWSSD adds them for each channel. Activations are signed for that: the
-//! sign bit of unsigned ones is turned. Weights are without their zero point, so sums of up to 127 taps fit 32 bits.
+//! The words of two taps are interleaved, so that VPDPWSSD adds them for each channel. Activations are signed
+//! for that: the sign bit of unsigned ones is turned. Weights are without their zero point, so sums of up to
+//! 127 taps fit 32 bits.
 
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
 
@@ -73,8 +74,8 @@ impl WordTaps<'_> {
         self.channels.next_multiple_of(32)
     }
 
-    /// The sums of an output row of a tile that [`fits`](WordTaps::fits), pixel by pixel; false, and nothing done, if there is
-    /// no such row.
+    /// The sums of an output row of a tile that [`fits`](WordTaps::fits), pixel by pixel; false, and nothing
+    /// done, if there is no such row.
     pub(crate) fn row(&self, y: usize, to: &mut Aligned<u8>) -> bool {
         if y >= self.extent[0] || !self.fits() {
             return false;
@@ -89,8 +90,9 @@ impl WordTaps<'_> {
         let from = self.first + y * self.step[0];
         for block in 0..blocks {
             let n = (self.channels - block * 32).min(32);
-            // SAFETY: AVX-512 VNNI was detected, else this module is not called; `fits` says that all pixels' taps lie inside
-            // the slices, the last block's channels are masked, and there is room for whole blocks of sums.
+            // SAFETY: AVX-512 VNNI was detected, else this module is not called; `fits` says that all pixels'
+            // taps lie inside the slices, the last block's channels are masked, and there is room for whole
+            // blocks of sums.
             unsafe {
                 let row = if self.flip { row::<true> } else { row::<false> };
                 row(
@@ -119,7 +121,8 @@ fn in_order(s: [__m512i; 2]) -> [__m512i; 2] {
 /// One row of pixels, up to 32 channels.
 ///
 /// # Safety
-/// The CPU has the features. `n` words can be read at every tap of every pixel, and 32 sums written; weights are whole.
+/// The CPU has the features. `n` words can be read at every tap of every pixel, and 32 sums written; weights
+/// are whole.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn row<const FLIP: bool>(
     (mut src, step): (*const u8, usize),

@@ -1,4 +1,5 @@
-//! What the page's script draws, as JSON: figures as numbers, long columns of values as base64 of little-endian bytes.
+//! What the page's script draws, as JSON: figures as numbers, long columns of values as base64 of
+//! little-endian bytes.
 
 use std::collections::BTreeMap;
 
@@ -210,7 +211,8 @@ fn pairs(elements: &[Element], format: Option<&Format>) -> Pairs {
     }
 }
 
-/// Root mean square error of a channel, from its signal and its ratio; all of the signal where values are NaN.
+/// Root mean square error of a channel, from its signal and its ratio; all of the signal where values are
+/// NaN.
 fn noise(c: &ChannelErrors, db: f64) -> f64 {
     if db >= NO_NOISE_DB {
         0.0

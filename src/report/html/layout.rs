@@ -1,5 +1,5 @@
-//! A layered drawing of a network: ranks from top to bottom, as few crossings as barycentres give (Sugiyama's method),
-//! columns by least squares.
+//! A layered drawing of a network: ranks from top to bottom, as few crossings as barycentres give (Sugiyama's
+//! method), columns by least squares.
 
 /// Sweeps over all ranks, for the order and for the columns.
 const SWEEPS: usize = 12;
@@ -140,8 +140,8 @@ fn place(vertices: &mut [Vertex], rows: &[Vec<usize>]) {
     }
 }
 
-/// Places near the wished ones, in their order and far enough apart: the sum of squared distances is the least (by
-/// pooling adjacent violators).
+/// Places near the wished ones, in their order and far enough apart: the sum of squared distances is the
+/// least (by pooling adjacent violators).
 fn apart(wishes: &[(f64, bool)]) -> Vec<f64> {
     let mut offsets = Vec::with_capacity(wishes.len());
     let mut offset = 0.0;

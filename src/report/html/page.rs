@@ -66,9 +66,9 @@ fn output(layer: &LayerComparison) -> Output<'_> {
     }
 }
 
-/// The page for a comparison. `meta` and `profile` are of the program that was compared: they give the edges of the
-/// graph, the layers without a reference, and the cycles; `names` says what the inputs are called. The same arguments
-/// give the same bytes.
+/// The page for a comparison. `meta` and `profile` are of the program that was compared: they give the edges
+/// of the graph, the layers without a reference, and the cycles; `names` says what the inputs are called. The
+/// same arguments give the same bytes.
 ///
 /// # Errors
 /// See [`PageError`]; no comparison is known to cause one.

@@ -24,7 +24,8 @@ pub enum Cause {
     Bank,
     /// DMA: the oldest instruction waits for DRAM to answer.
     DramLatency,
-    /// DMA: as [`Cause::DramLatency`], and the next instruction could have started if more were allowed in flight.
+    /// DMA: as [`Cause::DramLatency`], and the next instruction could have started if more were allowed in
+    /// flight.
     Outstanding,
     /// DMA: the channel serves the other direction.
     DramBusy,
@@ -80,8 +81,8 @@ impl Cause {
     }
 }
 
-/// What an instruction of one queue waits for when it waits for another, in words. Names of data are those of compiled
-/// programs; of others they say what such an order is for.
+/// What an instruction of one queue waits for when it waits for another, in words. Names of data are those of
+/// compiled programs; of others they say what such an order is for.
 #[must_use]
 pub const fn awaited(waiting: Queue, other: Queue) -> &'static str {
     match (waiting, other) {
@@ -115,8 +116,8 @@ pub const fn unit(queue: Queue) -> &'static str {
     }
 }
 
-/// Cycles in which a unit's next instruction waited for instructions of each queue: the parts of [`Cause::Condition1`] and
-/// [`Cause::Condition2`].
+/// Cycles in which a unit's next instruction waited for instructions of each queue: the parts of
+/// [`Cause::Condition1`] and [`Cause::Condition2`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Waits([u64; 4]);
 

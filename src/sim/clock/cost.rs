@@ -14,13 +14,13 @@ use crate::sim::op::{ConvOp, OpKind, QueueOp, Ticket, dma_op, mac_op, vec_op};
 pub enum Work {
     /// For so many cycles; at least 1.
     Cycles(u64),
-    /// For as long as its segments take on the channel: when each ends, in cycles of the channel from the first one's
-    /// start.
+    /// For as long as its segments take on the channel: when each ends, in cycles of the channel from the
+    /// first one's start.
     Transfer(Arc<[u64]>),
 }
 
-/// All that the clock must know of an operation. It depends on descriptors and the machine only, so that one computation
-/// serves every run.
+/// All that the clock must know of an operation. It depends on descriptors and the machine only, so that one
+/// computation serves every run.
 #[derive(Debug, Clone)]
 pub struct Cost {
     /// Ports of memory banks.

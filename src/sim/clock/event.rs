@@ -44,11 +44,12 @@ enum Answers {
 
 const DMA: [Queue; 2] = [Queue::Dmain, Queue::Dmaout];
 
-/// Goes from event to event: cost grows with instructions and with segments for which both DMA units compete, not with
-/// cycles.
+/// Goes from event to event: cost grows with instructions and with segments for which both DMA units compete,
+/// not with cycles.
 ///
-/// The control core drives it: [`EventClock::control`], [`EventClock::issue`] and the others follow each other in
-/// program order. Between them the units go on by themselves. Inside a cycle the order of rule C1 holds.
+/// The control core drives it: [`EventClock::control`], [`EventClock::issue`] and the others follow each
+/// other in program order. Between them the units go on by themselves. Inside a cycle the order of rule C1
+/// holds.
 #[derive(Debug, Clone)]
 pub struct EventClock<'m> {
     machine: &'m Machine,
@@ -69,7 +70,8 @@ pub struct EventClock<'m> {
     judged: [(Cause, Answers); 4],
     /// When something happens next in each unit by itself; `u64::MAX` for never.
     due: [u64; 4],
-    /// When a new head of a queue is seen, or a DMA queue may start another instruction; `u64::MAX` for never.
+    /// When a new head of a queue is seen, or a DMA queue may start another instruction; `u64::MAX` for
+    /// never.
     wake: u64,
     layers: Layers,
     report: ClockReport,
@@ -228,7 +230,8 @@ impl<'m> EventClock<'m> {
         }
     }
 
-    /// Moves the control core to the first cycle in which everything issued has ended; returns the cycles waited.
+    /// Moves the control core to the first cycle in which everything issued has ended; returns the cycles
+    /// waited.
     fn drain(&mut self) -> u64 {
         let from = self.now;
         self.advance(from);
@@ -244,7 +247,8 @@ impl<'m> EventClock<'m> {
             || self.dma.iter().any(|d| !d.flights.is_empty())
     }
 
-    /// Lets everything happen up to and including cycle `until`, as far as it comes before the control core's turn.
+    /// Lets everything happen up to and including cycle `until`, as far as it comes before the control core's
+    /// turn.
     fn advance(&mut self, until: u64) {
         while self.step(until) {}
     }
@@ -348,7 +352,8 @@ impl<'m> EventClock<'m> {
         }
     }
 
-    /// The first thing that keeps the head of a queue from starting; a head is seen from the cycle after its issue on.
+    /// The first thing that keeps the head of a queue from starting; a head is seen from the cycle after its
+    /// issue on.
     fn blocked(&self, queue: Queue, t: u64) -> Option<Cause> {
         let Some(head) = self.lanes[queue.index()].waiting.front().filter(|w| w.issue < t) else {
             return Some(Cause::NothingIssued);
@@ -432,9 +437,9 @@ impl<'m> EventClock<'m> {
         }
     }
 
-    /// (c) The channel serves the next segment; if both units want it, that of the one not served last. A unit that
-    /// has it for itself gets it for all its segments at once, and gives it back at the end of one when the other
-    /// comes.
+    /// (c) The channel serves the next segment; if both units want it, that of the one not served last. A
+    /// unit that has it for itself gets it for all its segments at once, and gives it back at the end of one
+    /// when the other comes.
     fn channel(&mut self, t: u64) {
         let wants = [0, 1].map(|unit| self.dma[unit].wants_channel());
         let moves = [0, 1].map(|unit| self.dma[unit].moving() == Some(true));

@@ -15,7 +15,8 @@ struct Passage {
 /// Number of a passage; instructions carry it.
 pub(super) type PassageId = u32;
 
-/// Follows the layers of a run. Instructions may be issued for a layer that has not begun: loads of its constants.
+/// Follows the layers of a run. Instructions may be issued for a layer that has not begun: loads of its
+/// constants.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Layers {
     passages: Vec<Passage>,

@@ -1,9 +1,10 @@
 //! Time: when each instruction starts and ends, and why it did not start earlier.
 //!
-//! Time depends on code and constants only: an [`EventClock`] sees what the control core does, in program order, and
-//! needs no values. It implements rules C1 to C7 of the manual. Its parts: what an instruction [costs](cost), how a
-//! transfer is cut into [segments], which bank [ports] an operation holds, the [causes](cause) of every cycle, and the
-//! DMA units with the channel that they share. The tests hold it to a second clock that steps through every cycle.
+//! Time depends on code and constants only: an [`EventClock`] sees what the control core does, in program
+//! order, and needs no values. It implements rules C1 to C7 of the manual. Its parts: what an instruction
+//! [costs](cost), how a transfer is cut into [segments], which bank [ports] an operation holds, the
+//! [causes](cause) of every cycle, and the DMA units with the channel that they share. The tests hold it to a
+//! second clock that steps through every cycle.
 
 pub mod cause;
 pub mod cost;

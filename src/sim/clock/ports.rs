@@ -15,8 +15,8 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// What an operation needs: for every operand the ports of all banks from that of its lowest byte to that of its
-    /// highest.
+    /// What an operation needs: for every operand the ports of all banks from that of its lowest byte to that
+    /// of its highest.
     #[must_use]
     pub fn of(kind: &OpKind, m: &Machine) -> Ports {
         let mut ports = Ports::default();

@@ -15,7 +15,8 @@ pub struct ClockReport {
     pub instructions: u64,
     /// Before the first layer.
     pub prologue: u64,
-    /// One row for each layer of the program, in order: `T_k − T_(k−1)`, `T_k` the latest end among layers up to `k`.
+    /// One row for each layer of the program, in order: `T_k − T_(k−1)`, `T_k` the latest end among layers up
+    /// to `k`.
     pub layers: Vec<LayerCycles>,
     /// After the last layer.
     pub epilogue: u64,
@@ -42,8 +43,8 @@ pub struct LayerCycles {
     pub bytes_in: u64,
     /// Bytes written to DRAM.
     pub bytes_out: u64,
-    /// What the units did for its instructions, and what they waited for. Loads of constants that were issued early count here
-    /// too, so a row's sum is not its `cycles`.
+    /// What the units did for its instructions, and what they waited for. Loads of constants that were issued
+    /// early count here too, so a row's sum is not its `cycles`.
     pub units: Units<Causes>,
     /// Whom its instructions waited for, by the unit that waited.
     pub waits: Units<Waits>,

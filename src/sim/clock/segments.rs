@@ -1,9 +1,9 @@
 //! How a DMA instruction's DRAM side is cut into segments, and what each costs on the channel (rule C5).
 //!
-//! The walk goes through the descriptor in its order, inner extents that lie without gaps merged to *runs*. A segment
-//! takes up to `dram.grant_bytes` of them, splitting runs; each piece is rounded out to bursts. A segment takes the
-//! channel for the bytes of its bursts at the channel's rate, and for one miss wherever two bursts that follow each
-//! other inside it lie in different rows.
+//! The walk goes through the descriptor in its order, inner extents that lie without gaps merged to *runs*. A
+//! segment takes up to `dram.grant_bytes` of them, splitting runs; each piece is rounded out to bursts. A
+//! segment takes the channel for the bytes of its bursts at the channel's rate, and for one miss wherever two
+//! bursts that follow each other inside it lie in different rows.
 
 use crate::isa::TensorDesc;
 use crate::machine::Dram;

@@ -1,7 +1,8 @@
 //! The control core: scalars, descriptors, branches, and the issue of queue instructions.
 //!
-//! Its state depends on code and constants only. So the stream of captured queue instructions is the same for every
-//! input; a [`Sink`] takes it: the checks at load, the clock, the engines. `scalars` is the step loop, `capture` the issue.
+//! Its state depends on code and constants only. So the stream of captured queue instructions is the same for
+//! every input; a [`Sink`] takes it: the checks at load, the clock, the engines. `scalars` is the step loop,
+//! `capture` the issue.
 
 mod capture;
 mod scalars;
@@ -25,8 +26,8 @@ pub trait Sink {
     }
     /// An instruction was executed, after the hooks that belong to it. Not called for one that faulted.
     fn retire(&mut self, _pc: u32, _written: Option<Written>) {}
-    /// Control instructions other than the ones below were executed: `plain` ones, and `loads` that fetch from the
-    /// constants. None of the other hooks lies between them.
+    /// Control instructions other than the ones below were executed: `plain` ones, and `loads` that fetch
+    /// from the constants. None of the other hooks lies between them.
     fn control(&mut self, plain: u64, loads: u64);
     /// A queue instruction was issued.
     ///

@@ -5,8 +5,8 @@ use crate::isa::{Insn, XReg, queue_insn};
 use crate::sim::fault::FaultKind;
 
 impl ControlCore<'_> {
-    /// Executes scalar instructions until another one comes, or the limit, or the end of the code; with `ONE` at most
-    /// one, of which it notes what it has written.
+    /// Executes scalar instructions until another one comes, or the limit, or the end of the code; with `ONE`
+    /// at most one, of which it notes what it has written.
     pub(super) fn scalars<const ONE: bool>(&mut self) -> Result<(), FaultKind> {
         let code = self.code;
         let mut pc = self.pc;

@@ -1,7 +1,7 @@
 //! Engines compute values. They see captured operations that passed every check at load, in program order.
 //!
-//! [`mod@reference`] is plain loops straight from the manual and keeps its own map of written bytes; [`fast`] is what runs
-//! by default. They are byte-equal on every program.
+//! [`mod@reference`] is plain loops straight from the manual and keeps its own map of written bytes; [`fast`]
+//! is what runs by default. They are byte-equal on every program.
 
 pub mod fast;
 mod kind;
@@ -18,7 +18,8 @@ pub use probe::{Probe, Probed, Work};
 
 /// Executes operations.
 pub trait Engine {
-    /// Forgets everything but the constants, which are the same in all runs: a new run begins, and only they are defined.
+    /// Forgets everything but the constants, which are the same in all runs: a new run begins, and only they
+    /// are defined.
     fn reset(&mut self);
 
     /// Bytes that something outside the queues wrote: inputs, outputs of host layers.
@@ -29,11 +30,12 @@ pub trait Engine {
         None
     }
 
-    /// Bytes of the scratchpad were changed by an operation that another engine has executed on the same memory.
+    /// Bytes of the scratchpad were changed by an operation that another engine has executed on the same
+    /// memory.
     fn changed(&mut self, _range: (i64, i64)) {}
 
-    /// Whether it executes what was [optimized](Unit): weights are read in the constants then, and loads left out. An
-    /// engine that others are held against executes what a program says.
+    /// Whether it executes what was [optimized](Unit): weights are read in the constants then, and loads left
+    /// out. An engine that others are held against executes what a program says.
     fn optimizes(&self) -> bool {
         false
     }

@@ -34,8 +34,8 @@ impl<'a> Work<'a> {
     }
 }
 
-/// Is told of each piece of work of an engine, on the thread that does it. It gets no memory: engines of several threads
-/// share theirs, and only kernels know which bytes of it are their own.
+/// Is told of each piece of work of an engine, on the thread that does it. It gets no memory: engines of
+/// several threads share theirs, and only kernels know which bytes of it are their own.
 pub trait Probe: Send {
     /// Work begins.
     fn before(&mut self, _work: Work<'_>) {}

@@ -25,9 +25,10 @@ pub enum LoadError {
     Fault(#[from] Fault),
 }
 
-/// A program whose tables fit its machine and whose instruction words are instructions. What it does is not known:
-/// [`Loaded`](super::Loaded) is what has been checked. The reference engine, which tracks written bytes itself, may
-/// [run](crate::sim::Session::of_decoded) it; tests hold its faults against those of a load.
+/// A program whose tables fit its machine and whose instruction words are instructions. What it does is not
+/// known: [`Loaded`](super::Loaded) is what has been checked. The reference engine, which tracks written
+/// bytes itself, may [run](crate::sim::Session::of_decoded) it; tests hold its faults against those of a
+/// load.
 #[derive(Debug, Clone)]
 pub struct Decoded {
     pub(in crate::sim) program: Arc<Program>,
@@ -107,8 +108,8 @@ impl Decoded {
         &self.code
     }
 
-    /// Issue, start, end and causes of every queue instruction, in program order: what is read and who may race is not
-    /// looked at.
+    /// Issue, start, end and causes of every queue instruction, in program order: what is read and who may
+    /// race is not looked at.
     ///
     /// # Errors
     /// The first fault of the control core, or of an operand.

@@ -21,7 +21,8 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 10^9 instructions, 10^13 multiply-accumulates, 10^13 bytes; 2^17 instructions without order, 10^10 comparisons.
+    /// 10^9 instructions, 10^13 multiply-accumulates, 10^13 bytes; 2^17 instructions without order, 10^10
+    /// comparisons.
     fn default() -> Limits {
         Limits {
             instructions: 1_000_000_000,

@@ -1,7 +1,7 @@
 //! Loading: everything that can be known about a program before it runs.
 //!
-//! A program is [`Decoded`] when its tables and instruction words are legal, and [`Loaded`] when the control pass has been
-//! through all that it does. Only the latter has a clock and a plan.
+//! A program is [`Decoded`] when its tables and instruction words are legal, and [`Loaded`] when the control
+//! pass has been through all that it does. Only the latter has a clock and a plan.
 
 mod decoded;
 mod limits;
@@ -23,8 +23,8 @@ use crate::machine::Machine;
 use crate::program::Program;
 use pass::{Found, control_pass};
 
-/// A program that passed every check: it can be run any number of times, by several threads. A clone is the same program
-/// once more, without a copy.
+/// A program that passed every check: it can be run any number of times, by several threads. A clone is the
+/// same program once more, without a copy.
 #[derive(Debug, Clone)]
 pub struct Loaded {
     pub(super) decoded: Arc<Decoded>,
@@ -35,8 +35,8 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Checks a program for a machine: tables, every instruction word, and in one control pass every operation that it
-    /// will execute, what they read, and the clock.
+    /// Checks a program for a machine: tables, every instruction word, and in one control pass every
+    /// operation that it will execute, what they read, and the clock.
     ///
     /// # Errors
     /// [`LoadError::Refused`] for tables, [`LoadError::Fault`] for what the program does.
@@ -55,8 +55,8 @@ impl Loaded {
         Ok(Loaded { decoded, clock: Arc::new(clock), widths: widths.into(), plan })
     }
 
-    /// The same, but runs leave in the accumulators what the program leaves there, for those who look. Else sums that nothing
-    /// but the requantization behind their product reads may never be stored.
+    /// The same, but runs leave in the accumulators what the program leaves there, for those who look. Else
+    /// sums that nothing but the requantization behind their product reads may never be stored.
     #[must_use]
     pub fn keep_accumulators(mut self) -> Loaded {
         self.plan = self.plan.map(|known| Arc::new(plan(&self.decoded, Arc::clone(&known.as_written), true)));
@@ -93,7 +93,8 @@ impl Loaded {
         &self.clock
     }
 
-    /// The widths that the instructions of each layer were executed with, by layer. They do not depend on inputs.
+    /// The widths that the instructions of each layer were executed with, by layer. They do not depend on
+    /// inputs.
     #[must_use]
     pub fn widths(&self) -> &[Widths] {
         &self.widths

@@ -44,7 +44,8 @@ pub(super) fn control_pass(decoded: &Decoded) -> Result<Found, Fault> {
     Ok(Found { clock, widths, record: recorder.finish(instructions) })
 }
 
-/// Scalars and descriptors only: checks every operation, and what it reads, runs the clock, and records what it sees.
+/// Scalars and descriptors only: checks every operation, and what it reads, runs the clock, and records what
+/// it sees.
 struct ControlPass<'a> {
     decoded: &'a Decoded,
     checks: Checks<'a>,

@@ -25,6 +25,7 @@ pub struct QueueOp {
     pub kind: OpKind,
     /// Its conditions.
     pub tickets: [Option<Ticket>; 2],
-    /// The layer that the provenance names, or else the open one. Loads of constants may run before their layer begins.
+    /// The layer that the provenance names, or else the open one. Loads of constants may run before their
+    /// layer begins.
     pub layer: Option<u32>,
 }

@@ -1,8 +1,8 @@
 //! Which rows of a layer's images each worker computes.
 //!
-//! Where a layer reads and writes images that lie whole in the scratchpad, its tiles need not follow each other: every
-//! worker takes the tiles of a band of rows, the same share of the rows in every layer. So it finds in its cache what it has
-//! written itself, and waits for others at the edge of its band only.
+//! Where a layer reads and writes images that lie whole in the scratchpad, its tiles need not follow each
+//! other: every worker takes the tiles of a band of rows, the same share of the rows in every layer. So it
+//! finds in its cache what it has written itself, and waits for others at the edge of its band only.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -12,8 +12,8 @@ use crate::isa::Space;
 use crate::sim::op::{OpKind, QueueOp, dma_op};
 use crate::sim::plan::Unit;
 
-/// By how many of its rows, one in so many and at least one, a band may be longer or shorter than the others: so much that
-/// workers end at the same time, so little that they keep their rows from layer to layer.
+/// By how many of its rows, one in so many and at least one, a band may be longer or shorter than the others:
+/// so much that workers end at the same time, so little that they keep their rows from layer to layer.
 const SHIFT: u32 = 12;
 
 /// What the instructions of a layer have in common.
@@ -100,8 +100,8 @@ impl Bands {
         Bands(layers)
     }
 
-    /// Where the bands of a layer begin, the first at 0, and its rows; none if its tiles are not for bands. `work` is what
-    /// each worker has done before.
+    /// Where the bands of a layer begin, the first at 0, and its rows; none if its tiles are not for bands.
+    /// `work` is what each worker has done before.
     pub(super) fn bounds(&mut self, layer: Option<u32>, work: &[u64]) -> Option<&[u32]> {
         let layer = self.0.get_mut(&layer?)?;
         // Where accumulators are kept, the last product at each place is not fused.

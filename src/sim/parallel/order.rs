@@ -1,8 +1,8 @@
 //! The order in which a schedule goes through a plan: that of the program, but constants are loaded earlier.
 //!
-//! A worker that loads the weights of a layer when it has come there lets the others wait for it, as they do for their part of the
-//! weights. So loads move before what is computed before them, as far as nothing there touches the bytes that they write:
-//! the values are the same.
+//! A worker that loads the weights of a layer when it has come there lets the others wait for it, as they do
+//! for their part of the weights. So loads move before what is computed before them, as far as nothing there
+//! touches the bytes that they write: the values are the same.
 
 use crate::isa::Space;
 use crate::sim::access::{Region, for_each_region, padded_dims};
@@ -20,8 +20,8 @@ fn loads_constants(op: &QueueOp, writable: i64) -> bool {
     matches!(&op.kind, OpKind::DmaIn { src, .. } if src.space == Space::Dram && src.base < writable)
 }
 
-/// The units of a plan by their index, loads moved; nothing moves over host layers or, if the ends of layers are looked at,
-/// over those.
+/// The units of a plan by their index, loads moved; nothing moves over host layers or, if the ends of layers
+/// are looked at, over those.
 pub(super) fn order(units: &[&Unit], gaps: &Gaps, memory: &Memory, layers: bool) -> Vec<usize> {
     let writable = memory.writable() as i64;
     let barrier_from = if layers { Gap::Layer } else { Gap::Host };

@@ -17,9 +17,9 @@ use crate::sim::op::QueueOp;
 use crate::sim::plan::Plan;
 use crate::sim::shared::Shared;
 
-/// A worker that has looked this often for something to do, some 3 µs, offers its core to others before it looks again:
-/// whom it waits for may have none. Sleeping would be worse: who is waited for then waits itself, so that soon every step takes
-/// as long as a nap.
+/// A worker that has looked this often for something to do, some 3 µs, offers its core to others before it
+/// looks again: whom it waits for may have none. Sleeping would be worse: who is waited for then waits
+/// itself, so that soon every step takes as long as a nap.
 const SPINS: u32 = 64;
 
 /// How many of its tasks a worker has executed, on a cache line of its own.
@@ -68,8 +68,8 @@ struct Worker {
     number: usize,
     engine: Box<dyn Engine + Send>,
     memory: Memory,
-    /// Accumulators of its own for sums that only the next instruction reads: fused products need not wait for each other
-    /// because a program has them share a place.
+    /// Accumulators of its own for sums that only the next instruction reads: fused products need not wait
+    /// for each other because a program has them share a place.
     sums: Shared,
     /// Tasks that it has executed.
     at: usize,
@@ -91,8 +91,8 @@ impl State {
         stops.unwrap_or(&self.free)
     }
 
-    /// Executes a worker's next task, if it comes before the barrier. None if it does not, false if the task waits for
-    /// another worker.
+    /// Executes a worker's next task, if it comes before the barrier. None if it does not, false if the task
+    /// waits for another worker.
     fn one(&self, worker: &mut Worker) -> Option<bool> {
         let task = self.schedule().workers[worker.number].get(worker.at)?;
         if task.seq >= self.limit.load(Ordering::Acquire) {
@@ -109,8 +109,9 @@ impl State {
     }
 
     fn execute(&self, worker: &mut Worker, task: &Task) {
-        // An engine may have kept something of what it read before: it must know what others have written since. What
-        // they write later in program order is not what this task reads, or they would wait for it.
+        // An engine may have kept something of what it read before: it must know what others have written
+        // since. What they write later in program order is not what this task reads, or they would wait for
+        // it.
         let first = task.unit.first();
         if caches_weights(first) {
             for range in self.schedule().writes(worker.seen..task.seq).iter().filter(|(lo, hi)| lo < hi) {
@@ -194,8 +195,8 @@ pub(in crate::sim) struct Pool {
 }
 
 impl Pool {
-    /// Workers for a plan, the calling thread one of them; none if the system gives no threads. `engine` makes engines
-    /// that keep no account of written bytes; units are cut into parts of at least `grain` work
+    /// Workers for a plan, the calling thread one of them; none if the system gives no threads. `engine`
+    /// makes engines that keep no account of written bytes; units are cut into parts of at least `grain` work
     /// (multiply-accumulates of a convolution).
     pub(in crate::sim) fn new(
         plan: &Arc<Plan>,
@@ -220,13 +221,14 @@ impl Pool {
             panic: Mutex::default(),
         });
         let worker = |number| {
-            // SAFETY: workers touch memory only while they execute a task for which all that it waits for has been done:
-            // every earlier task of another worker that touches one of its bytes, one of the two writing (`Schedule`
-            // goes through the bytes of all operations, of images through those between taps, too). A later one waits for this task. `done` orders them: released
-            // when a task has been executed, acquired before the next. Parts of one instruction write different bytes,
-            // and read none that another part writes; nor do tiles whose order is free. The accumulators of fused products are
-            // the worker's own. The session touches memory before the first call of `run_to`, after `end`, and between
-            // the return of `run_to` and the next call, which raises the limit.
+            // SAFETY: workers touch memory only while they execute a task for which all that it waits for has
+            // been done: every earlier task of another worker that touches one of its bytes, one of the two
+            // writing (`Schedule` goes through the bytes of all operations, of images through those between
+            // taps, too). A later one waits for this task. `done` orders them: released when a task has been
+            // executed, acquired before the next. Parts of one instruction write different bytes, and read
+            // none that another part writes; nor do tiles whose order is free. The accumulators of fused
+            // products are the worker's own. The session touches memory before the first call of `run_to`,
+            // after `end`, and between the return of `run_to` and the next call, which raises the limit.
             let memory = unsafe { memory.alias() };
             let sums = Shared::zeros(memory.size(Space::Acc) as usize);
             Worker { number, engine: engine(), memory, sums, at: 0, seen: 0 }
@@ -265,8 +267,8 @@ impl Pool {
         shared.bell.notify_all();
     }
 
-    /// Executes the first `seq` instructions of the record, as far as they have not been; meanwhile does a bit of
-    /// something `other` whenever it would have to wait, as long as there is more of it.
+    /// Executes the first `seq` instructions of the record, as far as they have not been; meanwhile does a
+    /// bit of something `other` whenever it would have to wait, as long as there is more of it.
     ///
     /// # Errors
     /// The instruction and the fault that an engine reports.

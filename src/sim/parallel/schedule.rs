@@ -13,7 +13,8 @@ use crate::sim::op::{OpKind, QueueOp, dma_op, vec_op};
 use crate::sim::plan::cells::Cells;
 use crate::sim::plan::{Plan, Unit};
 
-/// What the clock costs for each instruction, as work of a product: the thread that computes it gets less else.
+/// What the clock costs for each instruction, as work of a product: the thread that computes it gets less
+/// else.
 const CLOCK_WORK: u64 = 50_000;
 
 /// Bytes of a cell.
@@ -48,8 +49,8 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// The schedule of a plan for so many workers, the last of which also computes the clock. A unit is cut into parts of
-    /// at least `grain` work. `layers`: runs stop at the ends of layers.
+    /// The schedule of a plan for so many workers, the last of which also computes the clock. A unit is cut
+    /// into parts of at least `grain` work. `layers`: runs stop at the ends of layers.
     pub(super) fn new(plan: &Plan, memory: &Memory, workers: usize, grain: u64, layers: bool) -> Schedule {
         // What is merged for one thread would leave little to share.
         let units: Vec<&Unit> = plan.optimized.iter().flat_map(Unit::tiles).collect();
@@ -80,7 +81,8 @@ impl Schedule {
                     let whole: u64 = unit.ops().iter().map(|op| split::work(&op.kind)).sum();
                     let wanted = usize::try_from(whole / grain.max(1)).unwrap_or(workers).min(workers);
                     let cut = split::split(unit, wanted);
-                    // What is not cut goes to whom has done least, its weights too; parts always to the same workers.
+                    // What is not cut goes to whom has done least, its weights too; parts always to the same
+                    // workers.
                     let least = (0..workers).min_by_key(|w| work[*w]).unwrap_or(0);
                     match loads.alone(&units, index, cut.len(), least) {
                         Some(worker) => vec![(worker, unit.clone())],
@@ -104,8 +106,8 @@ impl Schedule {
         schedule
     }
 
-    /// Appends tiles of one product, or one unit. The last worker takes its tiles from below, so that what neighbours need of each
-    /// other's bands is not needed before the end of a layer.
+    /// Appends tiles of one product, or one unit. The last worker takes its tiles from below, so that what
+    /// neighbours need of each other's bands is not needed before the end of a layer.
     fn push(&mut self, waits: &mut Waits, tiles: &[Dealt<'_>]) {
         let backwards = tiles.len() > 1;
         if backwards && !apart(tiles) {
@@ -295,8 +297,8 @@ impl Touched {
         }
     }
 
-    /// Calls `f` with the cells that a unit touches, all workers of each; and whether it writes them. Fused products have
-    /// accumulators of their own.
+    /// Calls `f` with the cells that a unit touches, all workers of each; and whether it writes them. Fused
+    /// products have accumulators of their own.
     fn each(&mut self, unit: &Unit, f: &mut impl FnMut(&mut [[u32; 2]], bool)) {
         for op in unit.ops() {
             let _: Result<(), ()> = for_each_region(&op.kind, &mut |region, writes| {

@@ -1,5 +1,6 @@
-//! Two workers that write between each other's rows, for tools that watch memory: under Miri or a thread sanitizer this fails if a
-//! worker claims a byte that another one is writing. Without them it is a test of values.
+//! Two workers that write between each other's rows, for tools that watch memory: under Miri or a thread
+//! sanitizer this fails if a worker claims a byte that another one is writing. Without them it is a test of
+//! values.
 
 use super::super::engine::Engine;
 use super::super::engine::fast::Fast;

@@ -37,8 +37,8 @@ pub(super) fn work(kind: &OpKind) -> u64 {
     }
 }
 
-/// Parts of a unit that is not merged, whose instructions have results of the same extents; at most `parts`, or only the
-/// unit itself if it cannot be cut.
+/// Parts of a unit that is not merged, whose instructions have results of the same extents; at most `parts`,
+/// or only the unit itself if it cannot be cut.
 pub(super) fn split(unit: &Unit, parts: usize) -> Vec<Unit> {
     let kind = &unit.first().kind;
     let axis = if parts > 1 { axis(kind, parts as u32) } else { None };
@@ -60,8 +60,8 @@ fn cut(unit: &Unit, axis: usize, from: u32, n: u32) -> Unit {
     unit.map(|op| part(op, axis, from, n))
 }
 
-/// Along which extent of the result an operation can be cut: the outermost that gives parts of much the same length, or
-/// else that is long enough.
+/// Along which extent of the result an operation can be cut: the outermost that gives parts of much the same
+/// length, or else that is long enough.
 fn axis(kind: &OpKind, parts: u32) -> Option<usize> {
     let dst = kind.dst()?;
     let (axes, innermost) = match kind {
@@ -81,8 +81,8 @@ fn axis(kind: &OpKind, parts: u32) -> Option<usize> {
         | OpKind::Mul { .. }
         | OpKind::Lut { .. }
         | OpKind::Quantize { .. } => (0..3, true),
-        // They stay whole. `dma.pad` writes a border of other rows than it reads; sums and tables of positions belong to
-        // all rows; the f32 lane is short.
+        // They stay whole. `dma.pad` writes a border of other rows than it reads; sums and tables of
+        // positions belong to all rows; the f32 lane is short.
         OpKind::Nop
         | OpKind::DmaPad { .. }
         | OpKind::Matmul { .. }

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-/// A note for each cell of a memory: so many bytes that are looked at as one. Ranges of bytes are clipped to the memory.
+/// A note for each cell of a memory: so many bytes that are looked at as one. Ranges of bytes are clipped to
+/// the memory.
 #[derive(Debug, Clone)]
 pub(in crate::sim) struct Cells<T, const BYTES: i64> {
     notes: Vec<T>,

@@ -1,9 +1,11 @@
-//! Weights that products read in the constants, where they lie, instead of in the scratchpad, where a program loads them.
+//! Weights that products read in the constants, where they lie, instead of in the scratchpad, where a program
+//! loads them.
 //!
-//! Constants never change. So where all weights of a product come from one load that brought them as they are, the product may
-//! read their source; and a load whose bytes nothing else reads need not be executed. Decided by who wrote each cell of the
-//! scratchpad last. Observers of layers see every byte of a layer's tensors. What loads would have left in the scratchpad at the end
-//! of a run is brought there if somebody looks.
+//! Constants never change. So where all weights of a product come from one load that brought them as they
+//! are, the product may read their source; and a load whose bytes nothing else reads need not be executed.
+//! Decided by who wrote each cell of the scratchpad last. Observers of layers see every byte of a layer's
+//! tensors. What loads would have left in the scratchpad at the end of a run is brought there if somebody
+//! looks.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -25,7 +27,8 @@ const NOBODY: u32 = u32::MAX;
 
 /// What is left of a record.
 pub(super) struct Elided {
-    /// What is executed, in the record's order: without loads that nobody needs and instructions that do nothing.
+    /// What is executed, in the record's order: without loads that nobody needs and instructions that do
+    /// nothing.
     pub(super) ops: Vec<Arc<QueueOp>>,
     /// Loads of what the scratchpad holds at the end and nothing has brought there.
     pub(super) left: Vec<QueueOp>,

@@ -1,8 +1,9 @@
-//! Products whose sums are read by the requantization behind them and by nothing else: an engine may execute the two as one
-//! and leave the accumulators alone.
+//! Products whose sums are read by the requantization behind them and by nothing else: an engine may execute
+//! the two as one and leave the accumulators alone.
 //!
-//! Decided by who wrote each cell of the accumulators last. What a run leaves in the accumulators at its end nothing of a
-//! program reads: the last product at each place is fused too, unless it is [asked for](crate::sim::Loaded::keep_accumulators).
+//! Decided by who wrote each cell of the accumulators last. What a run leaves in the accumulators at its end
+//! nothing of a program reads: the last product at each place is fused too, unless it is [asked
+//! for](crate::sim::Loaded::keep_accumulators).
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -20,7 +21,8 @@ const CELL: i64 = 32;
 /// Nobody wrote a cell yet.
 const NOBODY: u32 = u32::MAX;
 
-/// Fuses instructions of a record, whose accumulators have so many bytes. With `sums`, what they hold at the end is read.
+/// Fuses instructions of a record, whose accumulators have so many bytes. With `sums`, what they hold at the
+/// end is read.
 pub(super) fn fuse(ops: Vec<Arc<QueueOp>>, gaps: &Gaps, acc_bytes: u64, sums: bool) -> Vec<Unit> {
     let fused = find(&ops, gaps, acc_bytes, sums);
     let mut units = Vec::with_capacity(ops.len());
@@ -116,7 +118,8 @@ mod tests {
     fn a_product_and_the_requantization_behind_it_are_one_if_nobody_else_reads_the_sums() {
         let pair = |at| [product(0, at), requantization(0, at)];
         assert_eq!(lengths(Build::new().ops(pair(0)).ops(pair(1)), false), [2, 2]);
-        // The second product takes the place of the first one's sums, and keeps its own where they are asked for.
+        // The second product takes the place of the first one's sums, and keeps its own where they are asked
+        // for.
         assert_eq!(lengths(Build::new().ops(pair(0)).ops(pair(0)), true), [2, 1, 1]);
     }
 

@@ -1,8 +1,9 @@
 //! Tiles of one product that follow each other, executed as one larger tile.
 //!
-//! A program cuts a layer into tiles for its accumulators. An engine that makes bytes of sums at once needs none, and a
-//! larger tile serves kernels better: weights are read once for all of its rows, and what they prepare they prepare once. Tiles
-//! that are merged are fused with their requantizations, of the same image and weights, and lie below each other.
+//! A program cuts a layer into tiles for its accumulators. An engine that makes bytes of sums at once needs
+//! none, and a larger tile serves kernels better: weights are read once for all of its rows, and what they
+//! prepare they prepare once. Tiles that are merged are fused with their requantizations, of the same image
+//! and weights, and lie below each other.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -13,7 +14,8 @@ use crate::isa::Space;
 use crate::sim::access::{Region, for_each_region, padded_dims};
 use crate::sim::op::{OpKind, QueueOp};
 
-/// Pixels that are enough for a tile: kernels keep a list of them, and their results should stay in the second cache.
+/// Pixels that are enough for a tile: kernels keep a list of them, and their results should stay in the
+/// second cache.
 const ENOUGH: u32 = 1024;
 
 /// Merges units of a record that follow each other.
@@ -48,7 +50,8 @@ fn append(above: &mut Unit, unit: &Unit) -> bool {
     true
 }
 
-/// The product and the requantization of both, if the second's rows lie below the first's; none if those are enough.
+/// The product and the requantization of both, if the second's rows lie below the first's; none if those are
+/// enough.
 fn below(first: &[Arc<QueueOp>], second: &[Arc<QueueOp>]) -> Option<[OpKind; 2]> {
     let ([product, requantization], [product_below, requantization_below]) = (first, second) else {
         return None;

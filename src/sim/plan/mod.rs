@@ -1,8 +1,8 @@
 //! What a load prepares for runs: the program as it was written, and the same optimized.
 //!
-//! The control pass makes a `record` of what a program executes. Passes `elide` loads that nobody needs, `fuse` products
-//! with their requantizations and `merge` tiles; who wrote a byte last they note in `cells`. Values are the same. Neither
-//! the clock nor observers of instructions know of it: both follow the record.
+//! The control pass makes a `record` of what a program executes. Passes `elide` loads that nobody needs,
+//! `fuse` products with their requantizations and `merge` tiles; who wrote a byte last they note in `cells`.
+//! Values are the same. Neither the clock nor observers of instructions know of it: both follow the record.
 
 pub(super) mod cells;
 mod elide;
@@ -32,13 +32,14 @@ pub(super) struct Plan {
     pub(super) as_written: Arc<Record>,
     /// What gives the same tensors with less work, in the same order.
     pub(super) optimized: Vec<Unit>,
-    /// What the optimized program has then left to bring to the scratchpad, for those who look there after a run.
+    /// What the optimized program has then left to bring to the scratchpad, for those who look there after a
+    /// run.
     pub(super) left: Vec<QueueOp>,
 }
 
 impl Plan {
-    /// The plan of a record whose layers leave these tensors in memories of these sizes. With `sums` runs leave in the
-    /// accumulators what the program leaves there.
+    /// The plan of a record whose layers leave these tensors in memories of these sizes. With `sums` runs
+    /// leave in the accumulators what the program leaves there.
     pub(super) fn new(record: Arc<Record>, tensors: &[TensorEntry], sizes: &Memories, sums: bool) -> Plan {
         let gaps = record.gaps();
         let Elided { ops, left } = elide(&record, tensors, sizes);

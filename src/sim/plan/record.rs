@@ -1,7 +1,9 @@
-//! What a program executes, recorded in the control pass: queue instructions with their cost, and what lies between them.
+//! What a program executes, recorded in the control pass: queue instructions with their cost, and what lies
+//! between them.
 //!
-//! The control core's state depends on code and constants only, so every run would execute the same. A run that nobody
-//! watches instruction by instruction follows the record: values and the clock are computed anew, scalars are not.
+//! The control core's state depends on code and constants only, so every run would execute the same. A run
+//! that nobody watches instruction by instruction follows the record: values and the clock are computed anew,
+//! scalars are not.
 
 use std::sync::Arc;
 

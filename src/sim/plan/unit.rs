@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use crate::sim::op::QueueOp;
 
-/// One instruction, or several whose intermediate values nobody needs. Executing a unit gives what executing its
-/// instructions one by one gives, but for sums that nothing reads. Instructions are shared: with the record, or with other
-/// units.
+/// One instruction, or several whose intermediate values nobody needs. Executing a unit gives what executing
+/// its instructions one by one gives, but for sums that nothing reads. Instructions are shared: with the
+/// record, or with other units.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Unit {
     /// An instruction.
     One(Arc<QueueOp>),
-    /// A product and the requantization that alone reads its sums, so that those need not be stored: whatever the
-    /// accumulators then hold, the program writes before it reads them.
+    /// A product and the requantization that alone reads its sums, so that those need not be stored: whatever
+    /// the accumulators then hold, the program writes before it reads them.
     Fused([Arc<QueueOp>; 2]),
     /// Several tiles as one.
     Merged(Box<Merged>),
@@ -22,8 +22,8 @@ pub enum Unit {
 /// Tiles of one product, each with its requantization, that lie below each other.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Merged {
-    /// The product and the requantization of all rows. Their sums may be more than there are accumulators: who cannot
-    /// execute the two as one executes the tiles.
+    /// The product and the requantization of all rows. Their sums may be more than there are accumulators:
+    /// who cannot execute the two as one executes the tiles.
     pub whole: [Arc<QueueOp>; 2],
     /// The tiles, [`Unit::Fused`] all of them.
     pub tiles: Vec<Unit>,
@@ -58,7 +58,8 @@ impl Unit {
         }
     }
 
-    /// The same with other instructions in the places of its [own](Unit::ops). What was merged has no tiles any more.
+    /// The same with other instructions in the places of its [own](Unit::ops). What was merged has no tiles
+    /// any more.
     pub(in crate::sim) fn map(&self, f: impl Fn(&QueueOp) -> QueueOp) -> Unit {
         let new = |op: &Arc<QueueOp>| Arc::new(f(op));
         match self {

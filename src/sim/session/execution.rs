@@ -67,8 +67,9 @@ impl<'a, O: Observer + ?Sized> Execution<'a, O> {
         (self.wraps, self.clock.report())
     }
 
-    /// Computes the values of what the control pass recorded. The clock, which needs none, follows later, or, with
-    /// several threads, whenever this one would have to wait. `watched`: somebody looks at memory when a layer ends.
+    /// Computes the values of what the control pass recorded. The clock, which needs none, follows later, or,
+    /// with several threads, whenever this one would have to wait. `watched`: somebody looks at memory when a
+    /// layer ends.
     pub(super) fn follow(
         &mut self,
         record: &Record,

@@ -46,8 +46,9 @@ pub enum RunError {
     Fault(#[from] Fault),
 }
 
-/// The least work, in multiply-accumulates of a convolution, that is worth being a part of an instruction. Small parts pay:
-/// what one worker has written and another one reads goes from cache to cache, which costs more than waiting.
+/// The least work, in multiply-accumulates of a convolution, that is worth being a part of an instruction.
+/// Small parts pay: what one worker has written and another one reads goes from cache to cache, which costs
+/// more than waiting.
 pub const GRAIN: u64 = 50_000;
 
 /// A program with fewer multiply-accumulates takes less time than calling a second thread and waiting for it.
@@ -60,8 +61,8 @@ pub fn worthwhile(loaded: &Loaded, threads: usize) -> usize {
     if macs < WORTH_CUTTING { threads.min(1) } else { threads }
 }
 
-/// Memories and an engine for one program; runs any number of inputs, one after the other. Holds the program; may be sent
-/// to another thread.
+/// Memories and an engine for one program; runs any number of inputs, one after the other. Holds the program;
+/// may be sent to another thread.
 pub struct Session {
     decoded: Arc<Decoded>,
     /// What the load knows of it; none: every operation is checked when it is executed.
@@ -87,8 +88,9 @@ impl Session {
         Session::for_one_thread(Arc::clone(&loaded.decoded), Some(loaded.clone()), engine)
     }
 
-    /// A program that nobody has checked, with the reference engine, which then finds what a load would find, but for
-    /// races: each operation is checked before it is executed, and what it reads must have been written.
+    /// A program that nobody has checked, with the reference engine, which then finds what a load would find,
+    /// but for races: each operation is checked before it is executed, and what it reads must have been
+    /// written.
     #[must_use]
     pub fn of_decoded(decoded: impl Into<Arc<Decoded>>) -> Session {
         let decoded = decoded.into();
@@ -126,8 +128,9 @@ impl Session {
         self.run_watched(inputs, host, observer, &mut |_, _| {}, watched)
     }
 
-    /// The same for experiments: `replace(layer, memory)` is called when a layer has ended and the observer has seen its
-    /// tensors. It may [scatter](Memory::scatter) other values into them, which later layers then read.
+    /// The same for experiments: `replace(layer, memory)` is called when a layer has ended and the observer
+    /// has seen its tensors. It may [scatter](Memory::scatter) other values into them, which later layers
+    /// then read.
     ///
     /// # Errors
     /// A missing or wrong input, or a fault.
@@ -161,8 +164,8 @@ impl Session {
         }));
         let wraps = self.pool.as_mut().map_or(0, Pool::end);
         let result = result.unwrap_or_else(|panic| {
-            // An engine, a host or an observer gave up. Whoever catches it may use the session again: workers have
-            // ended, and loads that were left out are not made up for on half a run.
+            // An engine, a host or an observer gave up. Whoever catches it may use the session again: workers
+            // have ended, and loads that were left out are not made up for on half a run.
             self.left = false;
             resume_unwind(panic)
         });
@@ -233,7 +236,8 @@ impl Session {
         memory.gather(tensor)
     }
 
-    /// The memories, as the last run left them; of the accumulators what [was kept](Loaded::keep_accumulators).
+    /// The memories, as the last run left them; of the accumulators what [was
+    /// kept](Loaded::keep_accumulators).
     #[must_use]
     pub fn memory(&mut self) -> &Memory {
         if std::mem::take(&mut self.left) {
@@ -249,8 +253,8 @@ impl Session {
 /// Threads of one session at most: more find nothing to do.
 pub const MOST_THREADS: usize = 256;
 
-/// How a [`Session`] executes: the fast engine on one thread with the best kernels of this CPU, unless told otherwise. Bytes
-/// and cycles are the same whatever is chosen.
+/// How a [`Session`] executes: the fast engine on one thread with the best kernels of this CPU, unless told
+/// otherwise. Bytes and cycles are the same whatever is chosen.
 pub struct Builder {
     loaded: Loaded,
     kind: EngineKind,
@@ -275,17 +279,18 @@ impl Builder {
         self
     }
 
-    /// Threads that share a run; 0 counts as 1. Tiles of whole images go to them by rows; other instructions of at least twice
-    /// the [grain](Builder::grain) are cut into parts. A part waits for those of others that touch its bytes. An observer that
-    /// sees operations, and a program of more than 65,536 queue instructions, get one thread. There are [`MOST_THREADS`] at most.
+    /// Threads that share a run; 0 counts as 1. Tiles of whole images go to them by rows; other instructions
+    /// of at least twice the [grain](Builder::grain) are cut into parts. A part waits for those of others
+    /// that touch its bytes. An observer that sees operations, and a program of more than 65,536 queue
+    /// instructions, get one thread. There are [`MOST_THREADS`] at most.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Builder {
         self.threads = threads.min(MOST_THREADS);
         self
     }
 
-    /// The least part of an instruction that a thread gets, in multiply-accumulates of a convolution: [`GRAIN`] unless
-    /// told.
+    /// The least part of an instruction that a thread gets, in multiply-accumulates of a convolution:
+    /// [`GRAIN`] unless told.
     #[must_use]
     pub fn grain(mut self, work: u64) -> Builder {
         self.grain = work;

@@ -7,7 +7,8 @@ use crate::document::Kind;
 use crate::sim::clock::Causes;
 use crate::trace::{Executed, LayerName, Record};
 
-/// The first line of a trace as JSON lines; the others are each a [`TraceRecord`], without an envelope of their own.
+/// The first line of a trace as JSON lines; the others are each a [`TraceRecord`], without an envelope of
+/// their own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TraceHead {
     /// Program.

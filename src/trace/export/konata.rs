@@ -1,5 +1,5 @@
-//! Kanata 0004: the log format of the Konata pipeline viewer. Every instruction has the stage `Q` while it waits in its
-//! queue and `X` while it executes; control instructions only `X`.
+//! Kanata 0004: the log format of the Konata pipeline viewer. Every instruction has the stage `Q` while it
+//! waits in its queue and `X` while it executes; control instructions only `X`.
 
 use std::collections::BTreeMap;
 use std::io::Write;

@@ -1,8 +1,8 @@
-//! Trace event format, which Perfetto and `chrome://tracing` open: units as tracks, layers as slices, arrows from what an
-//! instruction waited for, and counters for the DRAM channel, the array and the scratchpad.
+//! Trace event format, which Perfetto and `chrome://tracing` open: units as tracks, layers as slices, arrows
+//! from what an instruction waited for, and counters for the DRAM channel, the array and the scratchpad.
 //!
-//! DMA instructions overlap, so a DMA unit has as many tracks as it has instructions in flight. The scratchpad's
-//! occupancy counts lines of 64 bytes from the write of a value to its last read.
+//! DMA instructions overlap, so a DMA unit has as many tracks as it has instructions in flight. The
+//! scratchpad's occupancy counts lines of 64 bytes from the write of a value to its last read.
 
 use std::collections::BTreeMap;
 use std::io::Write;

@@ -1,10 +1,10 @@
 //! Rows that two tiles need.
 //!
-//! Tiles of whole rows share the input rows at their border, if the window is taller than its stride. They are loaded once: each
-//! trip loads what is new, and copies what the next trip needs again to the other side of the buffer, before the array
-//! takes the buffer's read port. Row 0 of the buffer is the first row under the window, be it in the padding or not, so
-//! that copies always go between the same rows. [`MacShape::carries`](super::super::tiling::MacShape::carries) says when
-//! this can be done.
+//! Tiles of whole rows share the input rows at their border, if the window is taller than its stride. They
+//! are loaded once: each trip loads what is new, and copies what the next trip needs again to the other side
+//! of the buffer, before the array takes the buffer's read port. Row 0 of the buffer is the first row under
+//! the window, be it in the padding or not, so that copies always go between the same rows.
+//! [`MacShape::carries`](super::super::tiling::MacShape::carries) says when this can be done.
 
 use super::super::{Nest, spm_view};
 use super::Mac;

@@ -287,8 +287,9 @@ impl Mac<'_> {
         Ok(body)
     }
 
-    /// The source view of the MAC array: full extents, so that it derives the padding; the base is where element
-    /// (0, 0, 0) would lie. `first` is the first channel that the tile reads, `offset` the bytes from there.
+    /// The source view of the MAC array: full extents, so that it derives the padding; the base is where
+    /// element (0, 0, 0) would lie. `first` is the first channel that the tile reads, `offset` the bytes from
+    /// there.
     fn source(&self, nest: &Nest, area: &Area, first: Expr, offset: Expr, channels: Expr) -> View {
         if self.input_is_resident() {
             let image = [Expr::from(1), self.shape.height.into(), self.shape.width.into(), channels];

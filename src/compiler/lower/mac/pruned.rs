@@ -25,8 +25,8 @@ pub(super) struct Streams {
 const RARE: u64 = 32;
 
 impl Lowering<'_> {
-    /// The weights of a convolution without its zero blocks; none if the array would take as many steps and DMA would
-    /// bring nearly as many bytes.
+    /// The weights of a convolution without its zero blocks; none if the array would take as many steps and
+    /// DMA would bring nearly as many bytes.
     pub(super) fn pruned(&self, shape: &MacShape, tile: &MacTile, weights: &Weights) -> Option<Streams> {
         if self.dense_weights || zeros(weights) * RARE < weights.shape.iter().map(|d| *d as u64).product() {
             return None;

@@ -1,8 +1,9 @@
 //! Matrix tiles (AMX): 32 pixels times 32 channels, activations and packed weights as they lie.
 //!
-//! Up to sixteen output pixels at a constant step, a group, are the rows of an activation tile, and up to 64 bytes of the
-//! reduction its columns. The packed weights of sixteen channels are a weight tile already. Rows of an image follow each other at
-//! that step too, so a group may run on into the next row; what it computes between rows is thrown away.
+//! Up to sixteen output pixels at a constant step, a group, are the rows of an activation tile, and up to 64
+//! bytes of the reduction its columns. The packed weights of sixteen channels are a weight tile already. Rows
+//! of an image follow each other at that step too, so a group may run on into the next row; what it computes
+//! between rows is thrown away.
 
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
 
@@ -24,15 +25,15 @@ fn chunk(quads: usize) -> usize {
     quads / parts
 }
 
-/// Whether matrix tiles pay: loading and storing sums takes as long as 50 products, and more so where rows of activations
-/// straddle cache lines.
+/// Whether matrix tiles pay: loading and storing sums takes as long as 50 products, and more so where rows of
+/// activations straddle cache lines.
 pub(super) fn suits(t: &Tile) -> bool {
     let long = t.taps.len() * t.quads >= 28 || chunk(t.quads) >= 8 || t.step[1].is_multiple_of(64);
     t.extent[0] * t.extent[1] >= 3 && chunk(t.quads) >= 3 && long
 }
 
-/// How output pixels are numbered: `of` of them a row, the last ones of a row without meaning; as many as make whole groups,
-/// each of which is the rows of a tile.
+/// How output pixels are numbered: `of` of them a row, the last ones of a row without meaning; as many as
+/// make whole groups, each of which is the rows of a tile.
 struct Numbering {
     of: usize,
     /// A multiple of `group`.
@@ -58,8 +59,8 @@ impl Numbering {
         by_row
     }
 
-    /// Rows that are computed, and what each group costs beside, in rows: products of 8 rows take two thirds of the time of
-    /// those of 16.
+    /// Rows that are computed, and what each group costs beside, in rows: products of 8 rows take two thirds
+    /// of the time of those of 16.
     fn cost(&self) -> usize {
         self.total + self.total / self.group * 8
     }
@@ -71,7 +72,8 @@ fn groups(pixels: usize) -> (usize, usize) {
     (groups, pixels.div_ceil(groups.max(1)))
 }
 
-/// The same with an even number of groups, if there are not so many that it does not matter: two are computed at once.
+/// The same with an even number of groups, if there are not so many that it does not matter: two are computed
+/// at once.
 fn groups_of_pairs(pixels: usize) -> (usize, usize) {
     let (groups, group) = groups(pixels);
     if groups == 1 || groups > 32 || groups.is_multiple_of(2) {
@@ -129,7 +131,8 @@ struct ByteEpilogue<'a> {
 }
 
 impl ByteEpilogue<'_> {
-    /// Rounds the sums of one or two groups, `n` tiles of channels from one on; gives in how many a sum wrapped.
+    /// Rounds the sums of one or two groups, `n` tiles of channels from one on; gives in how many a sum
+    /// wrapped.
     ///
     /// # Safety
     /// The CPU has AVX-512. Every pixel takes its channels inside `dst`.
@@ -206,8 +209,8 @@ pub(super) fn run(t: &mut Tile, plain: bool, lists: &mut Lists) -> u64 {
         }
     }
     let mut wraps = 0;
-    // SAFETY: the CPU has AMX and the system permits it: this level is made by detection only. Nothing here calls others that
-    // use tiles.
+    // SAFETY: the CPU has AMX and the system permits it: this level is made by detection only. Nothing here
+    // calls others that use tiles.
     let tiles = unsafe { Tiles::new(group, chunk) };
     let bytes = match t.epilogue {
         Epilogue::Sums => None,
@@ -246,8 +249,9 @@ pub(super) fn run(t: &mut Tile, plain: bool, lists: &mut Lists) -> u64 {
                     init: lists.init[channel..channel + n * 16].as_ptr(),
                 };
                 let sums: *mut u8 = lists.sums.0.as_mut_ptr().cast();
-                // SAFETY: every group reads inside `src` (`inside`), the weights of a block are inside `weights`, `sums` takes four
-                // tiles, and every pixel takes its channels inside `dst` (`Tile::fits`). A CPU with AMX has AVX-512.
+                // SAFETY: every group reads inside `src` (`inside`), the weights of a block are inside
+                // `weights`, `sums` takes four tiles, and every pixel takes its channels inside `dst`
+                // (`Tile::fits`). A CPU with AMX has AVX-512.
                 unsafe {
                     if let Some(bytes) = &bytes
                         && (m, n) == (2, 2)

@@ -66,7 +66,8 @@ impl Drop for Tiles {
     }
 }
 
-/// Sums of two times two tiles, or fewer: a group of pixels from `a[0]` and one from `a[1]` on, sixteen channels each.
+/// Sums of two times two tiles, or fewer: a group of pixels from `a[0]` and one from `a[1]` on, sixteen
+/// channels each.
 pub(super) struct Step<'a> {
     pub(super) a: [*const u8; 2],
     /// Bytes between pixels.
@@ -115,12 +116,13 @@ macro_rules! sums {
 }
 
 impl Step<'_> {
-    /// Computes two times two tiles, which stay where they are; stores those that are there before, 128 bytes from row to
-    /// row. Each tile is stored just before it is needed: products wait for no store but that of their own tile.
+    /// Computes two times two tiles, which stay where they are; stores those that are there before, 128 bytes
+    /// from row to row. Each tile is stored just before it is needed: products wait for no store but that of
+    /// their own tile.
     ///
     /// # Safety
-    /// Tiles are configured; everything that the steps name can be read, `init` has 32 values, and `sums` takes 32 rows of 128
-    /// bytes.
+    /// Tiles are configured; everything that the steps name can be read, `init` has 32 values, and `sums`
+    /// takes 32 rows of 128 bytes.
     pub(super) unsafe fn next(&self, sums: *mut u8) {
         debug_assert!(!self.steps.is_empty());
         // SAFETY: as the function says; tile registers are used by this module only.
@@ -195,8 +197,8 @@ impl Step<'_> {
     /// Computes `M × N` tiles and stores them at `to[m][n]`, `stride` bytes from row to row.
     ///
     /// # Safety
-    /// Tiles are configured; everything that the steps name can be read, `init` has 16·N values, and every target takes as
-    /// many rows of 64 bytes as a group has.
+    /// Tiles are configured; everything that the steps name can be read, `init` has 16·N values, and every
+    /// target takes as many rows of 64 bytes as a group has.
     pub(super) unsafe fn compute(&self, m: usize, n: usize, to: [*mut u8; 4], stride: usize) {
         debug_assert!(!self.steps.is_empty());
         let to: [usize; 5] = [to[0] as usize, to[1] as usize, to[2] as usize, to[3] as usize, stride];

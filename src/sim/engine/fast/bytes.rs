@@ -1,6 +1,7 @@
-//! Products of bytes for the kernels of tiles: activations as they lie in the scratchpad where that is possible,
-//! else a copy of the tile's image with its padding; weights as they are packed, turned to signed ones if need be. Sums go to
-//! the accumulators, or, if a requantization is given that alone reads them, become its bytes at once.
+//! Products of bytes for the kernels of tiles: activations as they lie in the scratchpad where that is
+//! possible, else a copy of the tile's image with its padding; weights as they are packed, turned to signed
+//! ones if need be. Sums go to the accumulators, or, if a requantization is given that alone reads them,
+//! become its bytes at once.
 
 use super::fused::Fused;
 use super::image::Image;

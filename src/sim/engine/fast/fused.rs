@@ -17,8 +17,8 @@ pub(super) struct Fused<'a> {
 }
 
 impl<'a> Fused<'a> {
-    /// Whether results of an element type have the extents of the sums, lie in the scratchpad without gaps between channels, and have a
-    /// multiplier in f32.
+    /// Whether results of an element type have the extents of the sums, lie in the scratchpad without gaps
+    /// between channels, and have a multiplier in f32.
     fn suits(&self, sums: &TensorDesc) -> bool {
         let d = self.dst;
         d.space == Space::Spm
@@ -45,7 +45,8 @@ impl<'a> Fused<'a> {
         Bounds { zero_point: self.quant.zero_point, clamp: [self.quant.lo, self.quant.hi] }
     }
 
-    /// The multipliers of a requantization if there is one, up to a multiple of 64 channels; whether all are below 1.
+    /// The multipliers of a requantization if there is one, up to a multiple of 64 channels; whether all are
+    /// below 1.
     pub(super) fn multipliers(
         fused: Option<Fused<'_>>,
         m: &Memory,
@@ -69,7 +70,8 @@ impl<'a> Fused<'a> {
         Epilogue::Bytes(Scale { multipliers, small, bounds: self.bounds(), signed, guard })
     }
 
-    /// Whether the padding lanes of results are what kernels make of channels without multipliers: whole vectors of zero points.
+    /// Whether the padding lanes of results are what kernels make of channels without multipliers: whole
+    /// vectors of zero points.
     #[cfg(target_arch = "x86_64")]
     pub(super) fn fills_lanes(&self) -> bool {
         let (d, q) = (self.dst, self.quant);

@@ -41,8 +41,8 @@ impl Image {
         image
     }
 
-    /// Where what is read at a tap of an output pixel begins among [differences](Image::differences) of `depth` elements a pixel;
-    /// for taps in the padding, those of the pixel of zeros behind.
+    /// Where what is read at a tap of an output pixel begins among [differences](Image::differences) of
+    /// `depth` elements a pixel; for taps in the padding, those of the pixel of zeros behind.
     pub(super) fn offset(&self, c: &ConvOp, out: [i64; 2], tap: [i64; 2], depth: usize) -> usize {
         let mut at = [0; 2];
         for axis in 0..2 {
@@ -87,8 +87,8 @@ impl Image {
             .then(|| d.base + iy * d.strides[1] + (self.first[1] + begin as i64) * d.strides[2])
     }
 
-    /// Where each tap of a window lies from its first pixel's first element, in an image whose rows and pixels have so many;
-    /// with `merged`, the taps of a row are one.
+    /// Where each tap of a window lies from its first pixel's first element, in an image whose rows and
+    /// pixels have so many; with `merged`, the taps of a row are one.
     pub(super) fn taps(c: &ConvOp, [row, pixel]: [usize; 2], merged: bool, to: &mut Vec<usize>) {
         let w = &c.window;
         to.clear();
@@ -99,8 +99,8 @@ impl Image {
         }
     }
 
-    /// The elements of an image without padding less their zero point, pixels of `depth` elements, zeros for what is missing of a
-    /// pixel; one pixel of zeros behind.
+    /// The elements of an image without padding less their zero point, pixels of `depth` elements, zeros for
+    /// what is missing of a pixel; one pixel of zeros behind.
     pub(super) fn differences<T: Copy + Default>(
         &self,
         m: &Memory,
@@ -140,8 +140,8 @@ impl Image {
         }
     }
 
-    /// Copies it, pixels of `depth` bytes at least, padding and what is missing of a pixel as zero points; `flip` changes every
-    /// byte of the image. Gives the bytes from pixel to pixel.
+    /// Copies it, pixels of `depth` bytes at least, padding and what is missing of a pixel as zero points;
+    /// `flip` changes every byte of the image. Gives the bytes from pixel to pixel.
     pub(super) fn copy(
         &self,
         c: &ConvOp,
@@ -192,15 +192,17 @@ impl Image {
     }
 }
 
-/// Whether pixels of an image follow each other without gaps but their own padding lanes, and with them have so many bytes, or
-/// little more: then whole rows can be taken at once, and nobody else writes between pixels.
+/// Whether pixels of an image follow each other without gaps but their own padding lanes, and with them have
+/// so many bytes, or little more: then whole rows can be taken at once, and nobody else writes between
+/// pixels.
 pub(super) fn follow(d: &TensorDesc, bytes: usize) -> bool {
     let size = d.etype.bytes();
     let padded = padded_dims(d)[3] as usize * size;
     d.strides[2] == padded as i64 && (bytes..=2 * bytes).contains(&padded)
 }
 
-/// Bytes of a copied image; none if padding and dilation make it so large that kernels which skip padding are the better ones.
+/// Bytes of a copied image; none if padding and dilation make it so large that kernels which skip padding are
+/// the better ones.
 pub(super) fn copied(rows: usize, columns: usize, pixel: usize) -> Option<usize> {
     rows.checked_mul(columns)?.checked_mul(pixel).filter(|bytes| *bytes <= MOST_COPIED)
 }

@@ -1,11 +1,11 @@
 //! The fast engine: the same bytes as the [reference](super::reference), in rows instead of elements.
 //!
-//! It turns descriptors into places, extents and strides, and calls [`kernels`](crate::kernels) of the level that was chosen when
-//! it was made. Where a kernel takes whole tiles or rows of a memory, it gets them (`bytes.rs` and `words` for products,
-//! `vector.rs` and `lane.rs` for what follows); elsewhere operands are brought into contiguous rows (`rows.rs`), which need no care
-//! for strides (`mac.rs`, `wide.rs`). Sums are two's complement and the compiler of a program bounds them (see the manual's
-//! numbers), so their order is free; float arithmetic is [`numeric`](crate::numeric)'s, element by element, in the reference's
-//! order.
+//! It turns descriptors into places, extents and strides, and calls [`kernels`](crate::kernels) of the level
+//! that was chosen when it was made. Where a kernel takes whole tiles or rows of a memory, it gets them
+//! (`bytes.rs` and `words` for products, `vector.rs` and `lane.rs` for what follows); elsewhere operands are
+//! brought into contiguous rows (`rows.rs`), which need no care for strides (`mac.rs`, `wide.rs`). Sums are
+//! two's complement and the compiler of a program bounds them (see the manual's numbers), so their order is
+//! free; float arithmetic is [`numeric`](crate::numeric)'s, element by element, in the reference's order.
 
 mod bytes;
 mod fused;
@@ -63,7 +63,8 @@ impl Fast {
         }
     }
 
-    /// Products of 16 by 8 bits, or what a requantization makes of their sums, by kernels of their own; none if there are none.
+    /// Products of 16 by 8 bits, or what a requantization makes of their sums, by kernels of their own; none
+    /// if there are none.
     fn words(&mut self, op: &QueueOp, memory: &mut Memory, fused: Option<Fused<'_>>) -> Option<u64> {
         #[cfg(target_arch = "x86_64")]
         {
@@ -81,8 +82,8 @@ impl Fast {
 }
 
 impl Fast {
-    /// A product and its requantization as one, without storing sums; none if there is no kernel for the two, or if a sum
-    /// wrapped: what is written then, the two write again apart.
+    /// A product and its requantization as one, without storing sums; none if there is no kernel for the two,
+    /// or if a sum wrapped: what is written then, the two write again apart.
     fn fused(&mut self, [product, requantization]: [&QueueOp; 2], memory: &mut Memory) -> Option<u64> {
         if !self.level.requantizes() {
             return None;

@@ -17,7 +17,8 @@ pub(super) fn copy(level: Level, s: &mut Scratch, m: &mut Memory, dst: &TensorDe
     pad_all(m, dst);
 }
 
-/// Copies an image of up to four channels, one plane after the other, to pixels of four lanes; false if it is no such image.
+/// Copies an image of up to four channels, one plane after the other, to pixels of four lanes; false if it is
+/// no such image.
 fn interleave(level: Level, s: &mut Scratch, m: &mut Memory, dst: &TensorDesc, src: &TensorDesc) -> bool {
     let (size, padded) = (dst.etype.bytes(), padded_dims(dst)[3]);
     let [channels, columns] = [dst.dims[3], dst.dims[2]].map(|n| n as usize);

@@ -22,7 +22,8 @@ pub(super) fn for_rows(dims: [u32; 4], mut f: impl FnMut([i64; 3])) {
     }
 }
 
-/// Elements that are worked on at once: so many that loops are long, so few that they stay in the nearest cache.
+/// Elements that are worked on at once: so many that loops are long, so few that they stay in the nearest
+/// cache.
 pub(super) const PART: usize = 1024;
 
 /// Part of a row.
@@ -62,8 +63,8 @@ pub(super) struct Elements<const N: usize> {
 }
 
 impl<const N: usize> Elements<N> {
-    /// Leaves out inner extents of one and merges inner extents, as far as they lie without gaps in all operands or are one
-    /// element for all. Operands with padding lanes stay as they are.
+    /// Leaves out inner extents of one and merges inner extents, as far as they lie without gaps in all
+    /// operands or are one element for all. Operands with padding lanes stay as they are.
     pub(super) fn new(dims: [u32; 4], operands: [&TensorDesc; N]) -> Elements<N> {
         let mut e = Elements { dims, of: operands.map(|d| *d) };
         if operands.iter().any(|d| padded_dims(d)[3] != d.dims[3]) {

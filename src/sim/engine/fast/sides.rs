@@ -24,8 +24,8 @@ pub(super) struct Sources<'a> {
 }
 
 impl<'a> Sides<'a> {
-    /// For sums at a place in the accumulators, or bytes at one in the scratchpad, with strides that are not negative; none if
-    /// that is not inside.
+    /// For sums at a place in the accumulators, or bytes at one in the scratchpad, with strides that are not
+    /// negative; none if that is not inside.
     pub(super) fn of(m: &'a mut Memory, sums: &TensorDesc, bytes: Option<&TensorDesc>) -> Option<Sides<'a>> {
         let Views { spm, acc, constants } = m.views();
         let Some(bytes) = bytes else {

@@ -1,5 +1,6 @@
-//! Weights made ready for kernels: packed as they take them, with their sums, and remembered until the scratchpad changes
-//! there. Those in the constants never change, so what is made of them is remembered for good.
+//! Weights made ready for kernels: packed as they take them, with their sums, and remembered until the
+//! scratchpad changes there. Those in the constants never change, so what is made of them is remembered for
+//! good.
 
 use std::collections::BTreeMap;
 
@@ -82,8 +83,9 @@ impl<W: Copy + Default> DepthwiseWeights<W> {
         self.of == Some((*d, columns))
     }
 
-    /// Makes weights the present ones: `pack` brings those without their zero point, `[tap][channel]`, into the kernel's order, and
-    /// says whether the kernel takes them. None if it does not, or if weights do not follow each other.
+    /// Makes weights the present ones: `pack` brings those without their zero point, `[tap][channel]`, into
+    /// the kernel's order, and says whether the kernel takes them. None if it does not, or if weights do not
+    /// follow each other.
     pub(super) fn ready(
         &mut self,
         m: &Memory,

@@ -1,5 +1,5 @@
-//! What depends on weights, biases and quantizations only, made ready and remembered until the scratchpad changes there: a layer
-//! is many small tiles.
+//! What depends on weights, biases and quantizations only, made ready and remembered until the scratchpad
+//! changes there: a layer is many small tiles.
 
 use crate::isa::{EType, QuantDesc, QuantMode, TensorDesc};
 use crate::kernels::requantize::Multipliers;
@@ -9,8 +9,8 @@ use crate::sim::engine::fast::weights::meet;
 use crate::sim::memory::Memory;
 use crate::sim::op::ConvOp;
 
-/// What the operands of each channel were made from, beside the weights: the bias, the zero point of activations and the
-/// requantization.
+/// What the operands of each channel were made from, beside the weights: the bias, the zero point of
+/// activations and the requantization.
 type Origin = (Option<TensorDesc>, i64, Option<QuantDesc>);
 
 /// Operands of each channel.
@@ -37,8 +37,9 @@ impl Operands {
         }
     }
 
-    /// Makes operands ready, unless they are those of the last product; `sums` of the weights, which are the last product's, of
-    /// `reduction` each. None if there is a requantization and kernels cannot round such sums.
+    /// Makes operands ready, unless they are those of the last product; `sums` of the weights, which are the
+    /// last product's, of `reduction` each. None if there is a requantization and kernels cannot round such
+    /// sums.
     pub(super) fn ready(
         &mut self,
         m: &Memory,
@@ -78,7 +79,8 @@ impl Operands {
             self.lacking.clear();
             self.lacking.extend(self.add.iter().map(|a| *a as f64));
             self.lacking.resize(n.next_multiple_of(16), 0.0);
-            // Words times bytes without their zero point: signed ones as they are go to −128, others may differ by 255.
+            // Words times bytes without their zero point: signed ones as they are go to −128, others may
+            // differ by 255.
             let middle = if c.weights.etype == EType::U8 { 128 } else { 0 };
             let widest = if c.weights.zero_point == middle { 128.0 } else { 255.0 };
             let most = reduction as f64 * 65_535.0 * widest;
