@@ -1,4 +1,4 @@
-//! What a clock reports.
+//! What a clock reports. All figures are cycles unless said otherwise.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -24,7 +24,7 @@ pub struct ClockReport {
     pub control: ControlCycles,
     /// The units.
     pub units: Units<UnitCycles>,
-    /// Whom the units' next instructions waited for.
+    /// Which queues the units' next instructions waited for.
     pub waits: Units<Waits>,
 }
 
@@ -44,9 +44,9 @@ pub struct LayerCycles {
     /// Bytes written to DRAM.
     pub bytes_out: u64,
     /// What the units did for its instructions, and what they waited for. Loads of constants that were issued
-    /// early count here too, so a row's sum is not its `cycles`.
+    /// before the layer began count here too, so the sum is not the layer's `cycles`.
     pub units: Units<Causes>,
-    /// Whom its instructions waited for, by the unit that waited.
+    /// Which queues its instructions waited for, by the unit that waited.
     pub waits: Units<Waits>,
 }
 
@@ -78,7 +78,7 @@ impl ControlCycles {
 pub struct UnitCycles {
     /// Instructions executed.
     pub instructions: u64,
-    /// Cycles.
+    /// Its cycles by cause.
     #[serde(flatten)]
     pub causes: Causes,
 }

@@ -39,12 +39,12 @@ fn pixels(space: Space, etype: EType, base: i64, rows: u32) -> TensorDesc {
     }
 }
 
-/// So many bytes.
+/// A row of bytes.
 pub(super) fn bytes(space: Space, base: i64, len: i64) -> TensorDesc {
     TensorDesc { dims: [1, 1, 1, len as u32], ..pixels(space, EType::U8, base, 1) }
 }
 
-/// The product of the tile of this number, whose sums have one of two places.
+/// The product of tile `number`; its sums lie in one of two places.
 pub(super) fn product(number: i64, place: i64) -> OpKind {
     let window = WindowDesc { kernel: [1; 2], stride: [1; 2], dilation: [1; 2], pads: [0; 4] };
     let weights = TensorDesc { dims: [16, 1, 1, 16], etype: EType::S8, ..bytes(Space::Spm, WEIGHTS, 1) };
@@ -92,7 +92,7 @@ pub(super) fn load(to: i64, from: i64, len: i64) -> OpKind {
     OpKind::DmaIn { dst: bytes(Space::Spm, to, len), src: bytes(Space::Dram, from, len) }
 }
 
-/// A record that is being made.
+/// A record under construction.
 pub(super) struct Build {
     recorder: Recorder,
     machine: Machine,
@@ -104,7 +104,7 @@ impl Build {
         Build { recorder: Recorder::new(), machine: Machine::named("rcn-m").unwrap(), seq: 0 }
     }
 
-    /// The next queue instructions.
+    /// Appends queue instructions.
     pub(super) fn ops(mut self, kinds: impl IntoIterator<Item = OpKind>) -> Build {
         for kind in kinds {
             let op =
@@ -115,7 +115,7 @@ impl Build {
         self
     }
 
-    /// The next step.
+    /// Appends a step.
     pub(super) fn step(mut self, step: Step) -> Build {
         self.recorder.step(step);
         self

@@ -1,4 +1,4 @@
-//! The MAC array on any CPU.
+//! The MAC array with operands of 8 bits, on any CPU.
 //!
 //! Activations and weights are widened to 16 bits with their zero points subtracted: differences of bytes
 //! fit, and the padding becomes zeros. Weights are laid out `[oc/16][tap][ic][16]`, so that the inner loop
