@@ -1,8 +1,8 @@
 //! Dense products of bytes with SDOT (the dot-product extension of ARMv8.2): a few pixels times sixteen
 //! channels in registers.
 //!
-//! SDOT multiplies signed bytes. Activations are unsigned, so 128 is taken from each, which turns one bit,
-//! and what that takes from the sums is added to their start values.
+//! SDOT multiplies signed bytes. Activations are unsigned, so 128 is subtracted from each by flipping a bit,
+//! and the start values of the sums compensate for it.
 
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
 
@@ -16,11 +16,11 @@ use super::tile::{Lists, Tile};
 use crate::kernels::cpu::Level;
 use crate::kernels::epilogue::Epilogue;
 
-/// Pixels that are multiplied with weights at once: with sixteen channels, they fill sixteen registers with
-/// sums.
+/// Pixels that are multiplied with the same weights: with sixteen channels, their sums fill sixteen
+/// registers.
 const PIXELS: usize = 4;
 
-/// Computes a tile that [`Tile::fits`].
+/// Computes a tile for which [`Tile::fits`] holds.
 pub(super) fn run(t: &mut Tile, level: Level, plain: bool, lists: &mut Lists) -> u64 {
     let reduction = (t.taps.len() * t.quads * 4) as i32;
     for (init, sum) in lists.init.iter_mut().zip(t.weight_sums) {
@@ -54,7 +54,7 @@ struct Group {
     channel: usize,
     /// Channels of a row of the packed weights.
     width: usize,
-    /// Where the weights begin.
+    /// Offset of the weights.
     weights: usize,
     plain: bool,
     level: Level,
@@ -149,7 +149,7 @@ unsafe fn dot<const P: usize>(
     }
 }
 
-/// 128 taken from unsigned bytes.
+/// Unsigned bytes minus 128.
 #[inline]
 #[target_feature(enable = "neon")]
 fn signed(a: uint8x16_t) -> int8x16_t {

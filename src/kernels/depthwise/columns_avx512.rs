@@ -1,10 +1,9 @@
 //! Depthwise convolution of bytes with kernels of 3 × 3 and 5 × 5 on 512 bits: 64 channels at a time, column
 //! by column.
 //!
-//! A column is what lies under a kernel's height, at one place of the image's width. Its rows are interleaved
-//! once, four bytes for each channel, and VPDPBUSD adds them to the sums of all outputs whose windows hold
-//! the column. Rows and columns that are padding come from zero points instead of the image, so no image is
-//! copied.
+//! A column is the pixels under the kernel's height at one position along the width. Its rows are interleaved
+//! once, four bytes for each channel, and VPDPBUSD adds them to the sums of all outputs whose windows contain
+//! the column. Padding is read from zero points instead of the image, so no image is copied.
 
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
 
@@ -52,7 +51,7 @@ const fn block_bytes(kernel: usize) -> usize {
     kernel * kernel.div_ceil(4) * 256
 }
 
-/// Computes a tile; `line` is room for a line of sums. False if something lies outside, or if bytes were
+/// Computes a tile; `line` is a buffer for a row of sums. False if something lies outside, or if bytes were
 /// stored and a guarded sum wrapped.
 pub(super) fn run(t: &mut Columns<'_>, line: &mut Aligned<i32>) -> bool {
     let blocks = t.channels.div_ceil(64);
@@ -122,7 +121,7 @@ struct OutputLine {
     zero: u8,
     flip: u8,
     weights: *const u8,
-    /// How far behind there are more weights.
+    /// Offset of the second set of weights, if there is one.
     second: Option<usize>,
     init: *const i32,
     to: *mut u8,
@@ -147,8 +146,8 @@ impl OutputLine {
         }
     }
 
-    /// `K` is the kernel's size, `G` how many fours of rows it has, `A` how many outputs' windows hold a
-    /// column at most (as many as the kernel has columns where the step is one).
+    /// `K` is the kernel's size, `G` the number of quads of rows, `A` how many outputs have a column in their
+    /// window at most (with step 1 as many as the kernel has columns).
     ///
     /// # Safety
     /// As [`run`](OutputLine::run) says.
@@ -168,8 +167,8 @@ impl OutputLine {
         }
     }
 
-    /// `V` is how many sixteens of channels there are; `TWO` whether there are more weights `second` bytes
-    /// behind.
+    /// `V` is the number of vectors of sixteen channels; `TWO` whether there is a second set of weights,
+    /// `second` bytes behind.
     ///
     /// # Safety
     /// As [`run`](OutputLine::run) says.
@@ -188,7 +187,7 @@ impl OutputLine {
             for (v, start) in start.iter_mut().enumerate() {
                 *start = _mm512_loadu_si512(self.init.add(v * 16).cast());
             }
-            // Outputs in work, the oldest first.
+            // Outputs under way, the oldest first.
             let mut sums = [start; A];
             let padding = _mm512_set1_epi8(self.zero as i8);
             let flip = _mm512_set1_epi8(self.flip as i8);
@@ -211,18 +210,19 @@ impl OutputLine {
                         for (v, to) in column[G - 1].iter_mut().enumerate() {
                             let mask = if v == V - 1 { last } else { u16::MAX };
                             let a = _mm_maskz_loadu_epi8(mask, first.add(at * step + v * 16).cast());
-                            // Bytes of rows that the kernel does not have meet weights of zero.
+                            // Missing rows are multiplied with zero weights.
                             *to = _mm512_xor_si512(_mm512_cvtepu8_epi32(a), flip);
                         }
                     }
                 }
-                // The oldest output meets its window's last column now, younger ones those before it.
+                // This is the last column in the oldest output's window, and an earlier one for younger
+                // outputs.
                 let even = stride == 1 || c % 2 == (K - 1) % 2;
                 for (j, sums) in sums.iter_mut().enumerate() {
                     let tap = match (stride, even) {
                         (1, _) => K - 1 - j,
                         (_, true) => K - 1 - 2 * j,
-                        // Between the oldest output's columns; the youngest has not begun.
+                        // Between two columns of the oldest output's window; the youngest has not begun.
                         _ if j == A - 1 => continue,
                         _ => K - 2 - 2 * j,
                     };
@@ -257,7 +257,7 @@ impl OutputLine {
     }
 }
 
-/// The 4 × 4 matrix of fours of channels, transposed: interleaving then leaves channels in their order.
+/// The 4 × 4 matrix of quads of channels, transposed: interleaving then keeps the channels in order.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn in_fours(a: __m512i) -> __m512i {

@@ -1,8 +1,8 @@
 //! Depthwise convolution of bytes on 512 bits: 64 channels at a time.
 //!
 //! The bytes of four taps are interleaved, so that VPDPBUSD adds them for each channel; weights are
-//! interleaved once for many tiles. Interleaving leaves channels in another order ([`order`]), which the end
-//! undoes.
+//! interleaved once for many tiles. Interleaving permutes the channels ([`order`]); the result is permuted
+//! back.
 
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
 
@@ -54,7 +54,7 @@ pub(super) fn run(t: &mut Taps<'_>) -> bool {
     if !fits {
         return false;
     }
-    // Whole groups of four; a tap that is not there is the first one again, with weights of zero.
+    // Whole groups of four; a missing tap repeats the first one with zero weights.
     let mut taps = t.taps.to_vec();
     taps.resize(groups * 4, t.taps[0]);
     for y in 0..t.extent[0] {
