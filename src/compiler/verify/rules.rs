@@ -7,13 +7,13 @@ use crate::compiler::tile::TileLayer;
 
 /// A rule.
 pub struct Rule {
-    /// What it is called.
+    /// Its name.
     pub name: &'static str,
-    /// What it says, in a line.
+    /// The rule in one line.
     pub says: &'static str,
-    /// What must have been brought about before it holds.
+    /// What must have happened before it holds.
     since: Option<Fact>,
-    /// It holds for layers of any network. Else it may be broken where nothing is wrong, and is asked of
+    /// Whether it holds for every network. Otherwise legal layers may violate it, and it is checked in test
     /// cases only.
     sure: bool,
     holds: fn(&At<'_>) -> Result<(), String>,
@@ -33,8 +33,8 @@ impl Rule {
     }
 }
 
-/// The rules that hold for the layers wherever they are in the pipeline, or from a pass on. The first that is
-/// broken is reported. One more compares the layers before and after a pass: `SAME_RESULTS`.
+/// The rules that hold for layers anywhere in the pipeline, or from a pass on. The first violation is
+/// reported. A further rule compares the layers before and after a pass: `SAME_RESULTS`.
 pub const RULES: &[Rule] = &[
     rule(
         "loops",
@@ -62,11 +62,11 @@ pub const RULES: &[Rule] = &[
     rule("rescaled", "factors are in the form of the numeric profile", quantization::rescaled)
         .since(Fact::Rescaled),
     rule("written_first", "a buffer is written before it is read", lives::written_first),
-    // Programs of the f32 lane may bring integers that no step of theirs uses.
+    // Expressions of f32 may load integers that they do not use.
     rule("read_later", "a buffer that is written is read, but for values of the f32 lane", lives::read_later)
         .of_cases(),
-    // A buffer is known by its address: one that takes the place of another seems to be that one, used for
-    // longer.
+    // A buffer is identified by its address: one that reuses an address looks like the same buffer with a
+    // longer life.
     rule("apart", "buffers in use at the same time share no byte", lives::apart)
         .since(Fact::BuffersPlaced)
         .of_cases(),
@@ -77,7 +77,7 @@ pub const RULES: &[Rule] = &[
     ),
 ];
 
-/// Holds rules against all layers, as `pass` has left them; not only the sure ones if `all`.
+/// Checks the rules on all layers, as `pass` has left them; with `all` not only the sure ones.
 pub(in crate::compiler) fn layers(
     pass: &'static str,
     layers: &[TileLayer],
