@@ -1,21 +1,20 @@
-//! How far two tensors are apart: sums that can be added up over inputs, and the figures that follow from
-//! them.
+//! Error figures of two tensors, from sums that can be merged over inputs.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What stands for a ratio without noise, or without signal, in decibels.
+/// The decibels reported for a ratio without noise, and negated for one without signal.
 pub const NO_NOISE_DB: f64 = 200.0;
 
-/// What stands for a ratio of values of which some are no numbers, in decibels: below all ratios that exist,
-/// so that it never passes for agreement.
+/// The decibels reported where a value is NaN or only one side is infinite: below all real ratios, so that
+/// such values never count as agreement.
 pub const NAN_DB: f64 = -300.0;
 
-/// The error of a perfect quantizer in steps, root mean square: `1/√12`.
+/// Root mean square error of a perfect quantizer, in steps: `1/√12`.
 pub const PERFECT_STEPS: f64 = 0.288_675_134_594_812_9;
 
 /// Sums over pairs of a reference value and a value. Pairs with NaN, or with an infinity on one side, are
-/// counted apart.
+/// counted separately.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Sums {
     /// Pairs.
@@ -81,7 +80,7 @@ impl Sums {
         self.greatest = self.greatest.max(other.greatest);
     }
 
-    /// Pairs that are no numbers and do not agree.
+    /// Pairs with a NaN, or an infinity on one side only.
     #[must_use]
     pub fn not_finite(&self) -> u64 {
         self.nan + self.infinite
@@ -103,8 +102,7 @@ impl Sums {
         let norm = (self.signal * self.power).sqrt();
         Errors {
             sqnr_db: self.sqnr_db(),
-            // Nothing has the direction of a vector with what is no number, or of one that is zero where the
-            // other is not.
+            // The angle is undefined if a value is not finite, or if one vector is zero and the other is not.
             cosine: if self.not_finite() > 0 || (norm <= 0.0 && self.noise > 0.0) {
                 0.0
             } else if norm > 0.0 {
@@ -134,9 +132,9 @@ pub fn decibels(signal: f64, noise: f64) -> f64 {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Errors {
     /// Signal to quantization noise, `10·log₁₀(Σr² / Σ(v−r)²)` (dB); 200 where there is no error, [`NAN_DB`]
-    /// where values are no numbers.
+    /// if a value is NaN, or infinite on one side.
     pub sqnr_db: f64,
-    /// Cosine of the angle between both, as vectors.
+    /// Cosine of the angle between both tensors as vectors.
     pub cosine: f64,
     /// Pairs in which a value is NaN; the other figures leave them out.
     pub nan: u64,
@@ -152,7 +150,7 @@ pub struct Errors {
 }
 
 impl Errors {
-    /// Pairs that are no numbers and do not agree.
+    /// Pairs with a NaN, or an infinity on one side only.
     #[must_use]
     pub fn not_finite(&self) -> u64 {
         self.nan + self.infinite

@@ -5,11 +5,11 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Calls `work` for every number, on up to `threads` threads, and returns the results in the order of the
-/// numbers: sums of floats over them do not depend on the threads.
+/// Calls `work` for every number on up to `threads` threads, and returns the results in the order of the
+/// numbers, so that sums of floats over them do not depend on the threads.
 ///
 /// # Errors
-/// The first failure; what has not begun by then is left out.
+/// The first failure; work not yet begun is then skipped.
 pub(super) fn each_run<T: Send, E: Send>(
     threads: usize,
     runs: Range<usize>,
@@ -27,7 +27,7 @@ pub(super) fn each_run<T: Send, E: Send>(
             if result.is_err() {
                 next.store(runs.end, Ordering::Relaxed);
             }
-            // A poisoned lock means that another worker panicked: its panic is what the user sees.
+            // A poisoned lock means that another worker panicked; that panic is propagated to the caller.
             if let Ok(mut results) = results.lock() {
                 results.insert(run, result);
             }

@@ -1,4 +1,4 @@
-//! What can be typed. Nothing is resolved here: paths are not opened, names not looked up.
+//! The command line's options. Nothing is resolved here: paths are not opened, names not looked up.
 
 mod accuracy;
 mod engine;
@@ -40,15 +40,15 @@ pub(super) struct Cli {
     pub(super) command: Command,
 }
 
-/// The command line as it is parsed, completed and described in the manual. Any option may have a negative
-/// number: one that makes no sense is refused by what the option means, not taken for an option of its own.
+/// The command line for parsing, completions and manual pages. Any option accepts a negative number: an
+/// invalid one is refused by the option's own check instead of being parsed as another option.
 pub(super) fn command() -> clap::Command {
     let reals = [ValueParser::from(clap::value_parser!(f32)), clap::value_parser!(f64).into()];
     let is_real = |arg: &clap::Arg| reals.iter().any(|r| r.type_id() == arg.get_value_parser().type_id());
     let negative = |arg: clap::Arg| {
         let valued = arg.get_action().takes_values() && !arg.is_positional();
         if valued && is_real(&arg) {
-            // `-inf` begins with a hyphen and is no number for clap.
+            // `-inf` begins with a hyphen and is not a number for clap.
             arg.allow_hyphen_values(true)
         } else if valued && !arg.is_allow_hyphen_values_set() {
             arg.allow_negative_numbers(true)
@@ -99,7 +99,7 @@ pub(super) enum Command {
 }
 
 impl Command {
-    /// Whether the report, or the failure, is wanted as JSON.
+    /// Whether the report, or the failure, is requested as JSON.
     pub(super) fn json(&self) -> bool {
         match self {
             Command::Check(a) => a.json,
@@ -325,7 +325,7 @@ pub(super) struct InfoArgs {
     pub(super) json: bool,
 }
 
-/// What widths a layer should have been executed with.
+/// The widths that layers are expected to be executed with.
 #[derive(Debug, Clone, Args)]
 pub(super) struct WidthArgs {
     /// Exit with status 1 unless this layer is executed with these bits, like conv1=16x8 or add3=8

@@ -1,4 +1,4 @@
-//! Which tiled operations `--emit-tiles` means, and where they go.
+//! The argument of `--emit-tiles`.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use crate::compiler::pipeline::{LOWERING, PASSES, Pass, up_to};
 use crate::explain::Failure;
 use crate::readable;
 
-/// What was asked for.
+/// What `--emit-tiles` asks for.
 pub(super) enum Tiles {
     /// The names of the passes.
     List,

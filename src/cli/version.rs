@@ -1,4 +1,4 @@
-//! What the program is called, exactly.
+//! The version string.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! Which library runs float networks.
+//! The choice of the library that runs float networks.
 
 use clap::Args;
 
@@ -14,7 +14,7 @@ pub(in crate::cli) struct EngineArgs {
 }
 
 impl EngineArgs {
-    /// The library that is wanted.
+    /// The library that was asked for.
     pub(in crate::cli) fn wanted(&self) -> &str {
         self.float_engine.as_deref().unwrap_or("auto")
     }

@@ -52,7 +52,7 @@ pub(in crate::cli) struct PictureArgs {
 }
 
 impl PictureArgs {
-    /// The same for the library.
+    /// The same as the library's type.
     pub(in crate::cli) fn library(&self) -> Pictures {
         let PictureArgs { mean, std, resize, bgr, nhwc } = self;
         let resize = resize.map(NonZeroU32::get);
@@ -102,7 +102,7 @@ pub(in crate::cli) struct QuantizeArgs {
     pub(in crate::cli) json: bool,
 }
 
-/// What a float network is calibrated with, and how its ranges and weights become integers.
+/// Calibration inputs, and the choice of ranges and weight formats.
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct CalibrationArgs {
     /// Calibration inputs: a folder of pictures, .npy or .npz files, one file, or a stacked array; NAME=
