@@ -1,4 +1,4 @@
-//! From a float network to integers, and what that costs.
+//! Quantization of a float network, and its accuracy.
 
 use std::path::PathBuf;
 
@@ -25,7 +25,7 @@ pub(crate) enum Given<'py> {
     Arrays(Vec<Bound<'py, PyMapping>>),
 }
 
-/// Samples that no longer need Python.
+/// Samples that no longer need the interpreter.
 enum Owned {
     Paths(Vec<PathBuf>),
     Arrays(Vec<Sample>),
@@ -43,7 +43,7 @@ impl Given<'_> {
     }
 }
 
-/// How a float network is quantized: the keys of `rcar-iss quantize --config`.
+/// Settings of quantization: the keys of `rcar-iss quantize --config`.
 fn settings(py: Python<'_>, given: Option<&Bound<'_, PyDict>>) -> PyResult<Settings> {
     let Some(given) = given else { return Ok(Settings::default()) };
     let text: String = py.import("json")?.call_method1("dumps", (given,))?.extract()?;
@@ -77,7 +77,7 @@ impl Model {
         })
     }
 
-    /// Says which layers of this quantized model lose accuracy against the float network, and why: a
+    /// Finds which layers of this quantized model lose accuracy against the float network, and why: a
     /// dictionary with `comparison` and `diagnosis`, as `rcar-iss compare` and `diagnose` report them.
     #[pyo3(signature = (float, samples, machine = None, *, threads = 1))]
     fn diagnose<'py>(

@@ -24,7 +24,7 @@ use crate::program::Preprocess;
 /// `(v − mean) / std`.
 ///
 /// # Errors
-/// The shape is no picture's, or the crop does not fit.
+/// The shape is not a picture's, or the crop does not fit.
 pub fn to_input(image: Image, shape: &[u64], how: &Preprocess) -> Result<Vec<f32>, ImageError> {
     let fitted = fit(image, shape, how.resize)?;
     let pixels = fitted.width * fitted.height;
@@ -33,7 +33,7 @@ pub fn to_input(image: Image, shape: &[u64], how: &Preprocess) -> Result<Vec<f32
         let source = if how.bgr && fitted.channels == 3 { 2 - channel } else { channel };
         let mean = per_channel(&how.mean, channel, 0.0);
         let std = per_channel(&how.std, channel, 1.0);
-        // There are only so many values of a byte.
+        // A byte has only 256 values.
         let values: [f32; 256] = std::array::from_fn(|v| (v as f32 - mean) / std);
         let pixels = fitted.data.chunks_exact(fitted.channels);
         out.extend(pixels.map(|pixel| values[usize::from(pixel[source])]));
@@ -59,7 +59,7 @@ fn per_channel(values: &[f32], channel: usize, default: f32) -> f32 {
     values.get(channel).or(values.first()).copied().unwrap_or(default)
 }
 
-/// Brings a picture to the channels, height and width of an input.
+/// Converts a picture to the channels, height and width of an input.
 fn fit(image: Image, shape: &[u64], short_side: Option<u32>) -> Result<Image, ImageError> {
     let refused = || ImageError::Shape { shape: shape.to_vec() };
     let [1, channels @ (1 | 3), height, width] = *shape else { return Err(refused()) };

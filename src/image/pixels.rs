@@ -33,8 +33,8 @@ impl Image {
         Image { data, channels, ..self }
     }
 
-    /// The middle `width × height` pixels; `None` if the picture is smaller. Of an odd remainder the left and
-    /// upper part is the smaller.
+    /// The middle `width × height` pixels; `None` if the picture is smaller. With an odd remainder, the left
+    /// and upper margins are the smaller ones.
     #[must_use]
     pub fn centre_crop(&self, width: usize, height: usize) -> Option<Image> {
         let left = self.width.checked_sub(width)? / 2;

@@ -156,7 +156,7 @@ pub struct RunOutput {
     pub best: Vec<Class>,
 }
 
-/// Files and folders that a run wrote, as they were named.
+/// Files and folders that a run wrote, under the names given.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RunWritten {
     /// The folder of the outputs.
@@ -171,22 +171,22 @@ impl Kind for RunReport {
     const KIND: &'static str = "run";
 }
 
-/// What of a report does not follow from program and runs.
+/// Parts of a report that do not follow from program and runs.
 #[derive(Debug, Clone, Default)]
 pub struct RunDetails {
-    /// Which engine ran.
+    /// The engine.
     pub engine: EngineKind,
-    /// Where the values of every input came from.
+    /// The sources of every input.
     pub inputs: Vec<RunInput>,
-    /// What each run's input is called.
+    /// The name of each run's input.
     pub names: Vec<String>,
-    /// Inputs that hold what is no number.
+    /// Inputs with NaN or infinities.
     pub not_finite_inputs: Vec<NotFinite>,
     /// Widths of every layer.
     pub widths: Vec<LayerWidths>,
-    /// What is wrong with them.
+    /// Violations, one sentence each.
     pub wrong_widths: Vec<String>,
-    /// Whether to say where the cycles went.
+    /// Whether to include the profile.
     pub profile: bool,
     /// What was written.
     pub written: RunWritten,
@@ -228,7 +228,7 @@ impl RunReport {
         }
     }
 
-    /// As people read it.
+    /// The report as text.
     #[must_use]
     pub fn text(&self) -> String {
         let table = self.profile.as_ref().map_or_else(|| self.layer_table(), table);
@@ -426,7 +426,7 @@ fn row(meta: &Meta, run: &Run, name: Option<&String>) -> RunRow {
     }
 }
 
-/// `named`: the input is told.
+/// `named`: with the name of the input.
 fn run_text(run: &RunRow, named: bool) -> String {
     let mut text = String::new();
     if named {

@@ -1,4 +1,4 @@
-//! Tensors as `.npy` files, and several of them as `.npz`: reading checks everything against the file's
+//! Tensors as `.npy` files, and several of them as `.npz`. Reading checks everything against the file's
 //! length before it allocates.
 
 mod convert;
