@@ -21,11 +21,11 @@
 //! ```
 //!
 //! A model's expectation is a file `programs/*/*.expected.toml` (written by `tests/golden/expect.py`) or
-//! `tests/golden/*/*.expected.toml` (by `tests/golden/operators.py`): the digest of every tensor that ONNX Runtime
-//! computes. The model is compiled for each machine and run by the command line.
+//! `tests/golden/*/*.expected.toml` (by `tests/golden/operators.py`): the digest of every tensor that ONNX
+//! Runtime computes. The model is compiled for each machine and run by the command line.
 //!
-//! Both engines run each program, and the program survives a trip through text and through the program file. To see
-//! what a program does: `rcar-iss run programs/NAME.s`.
+//! Both engines run each program, and the program survives a trip through text and through the program file.
+//! To see what a program does: `rcar-iss run programs/NAME.s`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -135,7 +135,8 @@ struct ModelExpectation {
     /// xxh3-64 digests of tensors.
     #[serde(default)]
     tensors: BTreeMap<String, String>,
-    /// Arrays of integers, and how many steps an element may differ from them: where the oracle computes in float.
+    /// Arrays of integers, and how many steps an element may differ from them: where the oracle computes in
+    /// float.
     #[serde(default)]
     values: BTreeMap<String, String>,
     #[serde(default)]
@@ -259,8 +260,8 @@ fn run(
     let mut limits = Limits::default();
     limits.instructions = expected.max_instructions.unwrap_or(limits.instructions);
     let program = Arc::new(program.clone());
-    // The fast engine's faults come from the load; the reference engine finds its own, but for races: engines execute
-    // in program order.
+    // The fast engine's faults come from the load; the reference engine finds its own, but for races: engines
+    // execute in program order.
     let race = expected.fault.as_ref().is_some_and(|f| f.kind == "race");
     let decoded = match Decoded::new(program.clone(), machine, limits) {
         Ok(decoded) => decoded,

@@ -1,5 +1,5 @@
-//! The book and the documents beside it: links and anchors lead somewhere, every page is listed, and commands do what stands below
-//! them (`replay`).
+//! The book and the documents beside it: links and anchors lead somewhere, every page is listed, and commands
+//! do what stands below them (`replay`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

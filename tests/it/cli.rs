@@ -231,7 +231,8 @@ fn check_lists_every_unsupported_node_with_name_type_and_reason() {
     let dir = crate::scratch("cli-unsupported");
     let model = changed(&dir, |model| {
         let graph = model.graph.as_mut().unwrap();
-        // Two operators that nobody knows, in the middle and at the end, and a Conv with a form that is not implemented.
+        // Two operators that nobody knows, in the middle and at the end, and a Conv with a form that is not
+        // implemented.
         let at = graph.node.iter().position(|n| n.name() == "maxpool_3").unwrap();
         graph.node[at].op_type = Some("Frobnicate".into());
         let last = graph.node.iter().position(|n| n.name() == "flatten_10").unwrap();

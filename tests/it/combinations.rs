@@ -1,10 +1,11 @@
 //! Operators × types × versions × attributes, thousands of small models with what ONNX Runtime computes
-//! (`tests/golden/combinations.py` writes them): what `check` accepts, `compile` compiles; what `compile` writes, a load
-//! accepts; what a load accepts, runs to its end; and the values are right.
+//! (`tests/golden/combinations.py` writes them): what `check` accepts, `compile` compiles; what `compile`
+//! writes, a load accepts; what a load accepts, runs to its end; and the values are right.
 //!
-//! What is refused stands in `tests/golden/combinations/refused.txt`; `RCN_BLESS=1 cargo test --test it combinations`
-//! writes that anew. `RCN_COMBINATION=Resize/ cargo test --test it combinations` runs those alone whose name has the text.
-//! To see one: `python3 tests/golden/combinations.py --extract NAME DIR`, then
+//! What is refused stands in `tests/golden/combinations/refused.txt`;
+//! `RCN_BLESS=1 cargo test --test it combinations` writes that anew.
+//! `RCN_COMBINATION=Resize/ cargo test --test it combinations` runs those alone whose name has the text. To
+//! see one: `python3 tests/golden/combinations.py --extract NAME DIR`, then
 //! `rcar-iss run DIR/model.onnx --input x0=DIR/x0.npy -o OUT`.
 
 use std::collections::BTreeMap;

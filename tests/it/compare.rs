@@ -38,7 +38,8 @@ fn every_layer_is_compared_with_the_float_network() {
         assert!(l["accumulated"]["cosine"].as_f64().unwrap() > 0.999, "{l:#}");
         assert!(db("isolated") <= db("rounding") + 3.0, "{l:#}");
     }
-    // The greatest of rounded values is the rounded greatest: a MaxPool alone adds nothing to its own rounding.
+    // The greatest of rounded values is the rounded greatest: a MaxPool alone adds nothing to its own
+    // rounding.
     let pool = layer(&report, "maxpool_3");
     assert_eq!(pool["isolated"], pool["rounding"]);
     // 8 x 8 bits, 25 products: below 2^20.

@@ -1,5 +1,5 @@
-//! Damaged files: cut at random places or with random bytes flipped, nothing panics, and a program file is always
-//! refused.
+//! Damaged files: cut at random places or with random bytes flipped, nothing panics, and a program file is
+//! always refused.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Files that are no ordinary ones, names that are no ordinary ones, and numbers at the end of their range: no command
-//! waits without end, fills the memory, or mixes two things up.
+//! Files that are no ordinary ones, names that are no ordinary ones, and numbers at the end of their range:
+//! no command waits without end, fills the memory, or mixes two things up.
 
 use std::fmt::Write as _;
 use std::os::unix::fs::symlink;

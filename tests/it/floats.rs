@@ -1,5 +1,5 @@
-//! Floats that are no numbers: every engine and every kernel gives the same bits, and a NaN that an operation gives is
-//! always the same one, whatever its operands were.
+//! Floats that are no numbers: every engine and every kernel gives the same bits, and a NaN that an operation
+//! gives is always the same one, whatever its operands were.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -14,7 +14,8 @@ use rcar_iss::internals::sim::{EngineKind, Limits, Loaded, Session};
 
 use crate::random::build::Random;
 
-/// Quiet and signalling NaN of both signs and several payloads, infinities, zeros, denormal and ordinary numbers.
+/// Quiet and signalling NaN of both signs and several payloads, infinities, zeros, denormal and ordinary
+/// numbers.
 const ODD: [u32; 18] = [
     0x7fc0_0000,
     0xffc0_0000,

@@ -1,4 +1,5 @@
-//! Host layers by ONNX Runtime, where it is installed: what `rten` is not held to runs, and a program says what it needs.
+//! Host layers by ONNX Runtime, where it is installed: what `rten` is not held to runs, and a program says
+//! what it needs.
 
 use std::process::Command;
 

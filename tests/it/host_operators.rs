@@ -1,10 +1,11 @@
-//! Single operators as the float library computes them, against ONNX Runtime: every definition of an operator × attributes ×
-//! element types × special values (`tests/golden/host_operators.py`).
+//! Single operators as the float library computes them, against ONNX Runtime: every definition of an operator
+//! × attributes × element types × special values (`tests/golden/host_operators.py`).
 //!
-//! Each case runs three ways: on the host, folded (its inputs become initializers) and as a float network. It must give what
-//! ONNX Runtime gives, integers and truth values exactly, floats within 1e-5 of their range, or be refused. What is refused
-//! stands in `tests/golden/host_operators.txt`; `RCN_BLESS=1 cargo test --test it host_operators` writes it. The table of what
-//! the library is trusted with (`src/onnx/portable/table.rs`) must lean on a case in every line.
+//! Each case runs three ways: on the host, folded (its inputs become initializers) and as a float network. It
+//! must give what ONNX Runtime gives, integers and truth values exactly, floats within 1e-5 of their range,
+//! or be refused. What is refused stands in `tests/golden/host_operators.txt`;
+//! `RCN_BLESS=1 cargo test --test it host_operators` writes it. The table of what the library is trusted with
+//! (`src/onnx/portable/table.rs`) must lean on a case in every line.
 //!
 //! `RCN_COMBINATION=TEXT` runs the cases whose name holds the text only. To see one by itself:
 //! `python3 tests/golden/host_operators.py --extract NAME DIR`.

@@ -1,5 +1,5 @@
-//! Inputs as users have them: pictures of many formats, arrays of many types, folders with more in them than inputs, models
-//! with several inputs, files from standard input.
+//! Inputs as users have them: pictures of many formats, arrays of many types, folders with more in them than
+//! inputs, models with several inputs, files from standard input.
 
 use std::fs;
 use std::io::{Cursor, Write};
@@ -276,7 +276,8 @@ fn how_pictures_become_values_may_be_typed() {
         let out = Command::new(env!("CARGO_BIN_EXE_rcar-iss")).args(&args).output().unwrap();
         assert!(out.status.code().unwrap() < 2, "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
     }
-    // Options and a sidecar that say the same are the same; `--resize` to the picture's own size changes nothing.
+    // Options and a sidecar that say the same are the same; `--resize` to the picture's own size changes
+    // nothing.
     let compared = |model: &str, typed: &[&str]| {
         let args = ["compare", model, "--reference", &float, "--input", &png, "--json"];
         fine(&[&args, typed].concat())

@@ -1,5 +1,5 @@
-//! Kernels called by themselves, on slices: every level of this CPU against plain sums. `kernels.rs` holds them against the
-//! reference engine in the place where the fast one calls them.
+//! Kernels called by themselves, on slices: every level of this CPU against plain sums. `kernels.rs` holds
+//! them against the reference engine in the place where the fast one calls them.
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -290,7 +290,8 @@ fn element_wise_kernels_agree_with_the_portable_ones() {
     );
 }
 
-/// Extents and steps that no caller should give, beside some that are fine; steps of 0, with which any extent lies inside.
+/// Extents and steps that no caller should give, beside some that are fine; steps of 0, with which any extent
+/// lies inside.
 fn odd() -> impl Strategy<Value = usize> {
     let huge = [1 << 40, 1 << 60, usize::MAX / 2, usize::MAX - 3, usize::MAX];
     prop_oneof![3 => Just(0), 3 => 1..4_usize, 2 => proptest::sample::select(huge.to_vec())]

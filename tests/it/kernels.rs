@@ -1,5 +1,5 @@
-//! Every kernel level of this CPU against the reference engine, operation by operation: shapes, strides, zero points,
-//! types, extremes. The bytes of all memories and the wrapped accumulations must be equal.
+//! Every kernel level of this CPU against the reference engine, operation by operation: shapes, strides, zero
+//! points, types, extremes. The bytes of all memories and the wrapped accumulations must be equal.
 
 use std::sync::Arc;
 
@@ -51,8 +51,8 @@ fn op(kind: OpKind) -> QueueOp {
     QueueOp { seq: 0, pc: 0, queue: Queue::Mac, kind, tickets: [None; 2], layer: None }
 }
 
-/// A product and its requantization as one, on every level, against the two on the reference engine: the scratchpad must be
-/// equal, and the wraps.
+/// A product and its requantization as one, on every level, against the two on the reference engine: the
+/// scratchpad must be equal, and the wraps.
 fn pair_agrees([first, second]: [OpKind; 2], before: &Memory) -> Result<(), TestCaseError> {
     let pair = [first, second].map(|kind| Arc::new(op(kind)));
     let fused = Unit::Fused(pair.clone());
@@ -176,8 +176,8 @@ fn shape() -> impl Strategy<Value = Shape> {
 }
 
 impl Shape {
-    /// The operands; `wide` for activations of 16 bits, `depthwise` with as many channels as outputs. None if they do not fit
-    /// the test's memories.
+    /// The operands; `wide` for activations of 16 bits, `depthwise` with as many channels as outputs. None if
+    /// they do not fit the test's memories.
     fn conv(&self, wide: bool, depthwise: bool) -> Option<ConvOp> {
         let Shape { tile, oc, kernel, stride, dilation, pads, .. } = *self;
         let ic = if depthwise { oc } else { self.ic };
@@ -334,7 +334,8 @@ fn products_of_words_with_their_requantization_agree_on_every_level() {
         if !quant.m0.is_finite() || s.picks[0] % 2 == 0 {
             quant.m0 = (s.seed % 977) as f32 * 2_f32.powi(-(s.seed as i32 >> 10) % 12 - 20);
         }
-        // Multipliers behind the biases; one bias in sixteen may be of any size, and so enormous that sums wrap.
+        // Multipliers behind the biases; one bias in sixteen may be of any size, and so enormous that sums
+        // wrap.
         quant.table = BIAS + 2048;
         let mut before = filled(s.seed, s.extreme);
         for (i, bytes) in before.write(Space::Spm, BIAS, 8 * 140).chunks_exact_mut(8).enumerate() {
@@ -394,7 +395,8 @@ fn quant(s: &Shape, e: EType) -> QuantDesc {
     q
 }
 
-/// Accumulators of all sizes, with multipliers that bring them into the range of results, often to the middle of two.
+/// Accumulators of all sizes, with multipliers that bring them into the range of results, often to the middle
+/// of two.
 #[test]
 fn exact_requantization_agrees_on_every_level() {
     check(200, |s| {

@@ -1,5 +1,6 @@
-//! Nothing is lost: every command that writes, with its file operations failing, killed in between, with a full standard
-//! output, and with each output being each input. The commands stand in `tests/outputs/commands.toml`.
+//! Nothing is lost: every command that writes, with its file operations failing, killed in between, with a
+//! full standard output, and with each output being each input. The commands stand in
+//! `tests/outputs/commands.toml`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,7 +10,8 @@ use std::process::{Command, Output, Stdio};
 
 use serde::Deserialize;
 
-/// Faults of a kind, and instants at which a command is killed. `RCN_FAULTS=all` tries every operation and 50 instants.
+/// Faults of a kind, and instants at which a command is killed. `RCN_FAULTS=all` tries every operation and 50
+/// instants.
 const TRIED: u64 = 4;
 const KILLS: u64 = 10;
 /// Operations at the end of a long run among which faults are tried.
@@ -184,7 +186,8 @@ impl Scene<'_> {
             }
         }
         for folder in self.writer.writes.iter().filter(|o| o.ends_with('/')) {
-            // A folder with one part old and one part new: of run's outputs each file counts, of dumps the whole.
+            // A folder with one part old and one part new: of run's outputs each file counts, of dumps the
+            // whole.
             let of = |all: &Files| -> Files {
                 all.clone().into_iter().filter(|(n, _)| n.starts_with(folder.as_str())).collect()
             };
@@ -366,7 +369,8 @@ fn an_output_that_is_an_input_is_refused() {
                         }
                         _ => continue,
                     };
-                    // Files written into the folder that the inputs lie in are beside them: only dumps replace folders.
+                    // Files written into the folder that the inputs lie in are beside them: only dumps
+                    // replace folders.
                     if folder && (by.is_empty() || output != "layers/") {
                         continue;
                     }

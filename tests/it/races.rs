@@ -1,4 +1,5 @@
-//! The race checker against a plain one: the order of all pairs, worked out from every single ticket and fence.
+//! The race checker against a plain one: the order of all pairs, worked out from every single ticket and
+//! fence.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -85,7 +86,8 @@ fn first_race(stream: &Stream, writable: i64) -> Option<u32> {
     None
 }
 
-/// Whether the load refuses a program for a race; holds its verdict against the plain one. `None` for other faults.
+/// Whether the load refuses a program for a race; holds its verdict against the plain one. `None` for other
+/// faults.
 fn verdict(program: &Program, machine: &Machine) -> Option<bool> {
     let limits = Limits { instructions: 20_000, macs: 1 << 32, bytes: 1 << 32, ..Limits::default() };
     let program = Arc::new(program.clone());

@@ -1,5 +1,5 @@
-//! The values come from the instructions: without a layer's MAC or VEC instructions, its dump is another or the
-//! program faults.
+//! The values come from the instructions: without a layer's MAC or VEC instructions, its dump is another or
+//! the program faults.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -48,8 +48,8 @@ fn digests(program: &Program, machine: &Machine, layer: u32) -> Option<Vec<u64>>
     Some(watch.digests)
 }
 
-/// The program without a layer's instructions of one queue; `None` if there are none. Their conditions stay, so that
-/// the others still wait for the same things.
+/// The program without a layer's instructions of one queue; `None` if there are none. Their conditions stay,
+/// so that the others still wait for the same things.
 fn without(program: &Program, layer: u32, queue: Queue) -> Option<Program> {
     let mut changed = program.clone();
     let mut found = false;

@@ -124,8 +124,9 @@ fn a_browser_draws_every_layer() {
     }
 }
 
-/// What a reader does, on the page itself: it clicks a row, sorts by a column to both sides, presses a key, and clicks a box
-/// of the graph. After each step the script notes numbers only, which need no quotes in an attribute.
+/// What a reader does, on the page itself: it clicks a row, sorts by a column to both sides, presses a key,
+/// and clicks a box of the graph. After each step the script notes numbers only, which need no quotes in an
+/// attribute.
 const READER: &str = r##"<script>
 (() => {
   const rows = () => [...document.querySelectorAll("#table tbody tr")];

@@ -1,5 +1,5 @@
-//! The JSON contract: `docs/schemas/` holds the schema of every document, made from the types; whatever a command prints is
-//! valid, says which kind it is, and has no field that its schema does not tell of.
+//! The JSON contract: `docs/schemas/` holds the schema of every document, made from the types; whatever a
+//! command prints is valid, says which kind it is, and has no field that its schema does not tell of.
 //!
 //! `RCN_BLESS=1 cargo test --test it schemas` writes the schemas.
 
@@ -101,8 +101,8 @@ fn commands() -> BTreeSet<String> {
     names.into_iter().filter(|n| help(&[n, "--help"]).contains("--json")).map(Into::into).collect()
 }
 
-/// Command lines in a folder with the digit network and a picture, in order; the exit status and the kind of what they print.
-/// `{P}` is the folder of programs.
+/// Command lines in a folder with the digit network and a picture, in order; the exit status and the kind of
+/// what they print. `{P}` is the folder of programs.
 const LINES: &[(&str, i32, &str)] = &[
     ("compile model.onnx -o p.rcn --json", 0, "compile"),
     ("check model.onnx --json", 0, "check-model"),

@@ -173,8 +173,8 @@ pub(crate) fn sqnr(reference: &[f32], found: &[f32]) -> f64 {
     10.0 * (signal / noise.max(1e-30)).log10()
 }
 
-/// The quantized network's values of `y` against the float one's, in dB. The float one's are known from elsewhere where the
-/// library is not to be asked.
+/// The quantized network's values of `y` against the float one's, in dB. The float one's are known from
+/// elsewhere where the library is not to be asked.
 pub(crate) fn fidelity(small: &Small, x: &TensorData, reference: Option<Vec<f32>>) -> f64 {
     let (model, _) = quantized(&small.model(), x, &Choice::default()).unwrap();
     sqnr(&reference.unwrap_or_else(|| small.computed(x).unwrap()), &computed(&model, x).unwrap())

@@ -1,5 +1,5 @@
-//! What `isa/rcn.toml` says an instruction reads, writes and costs, held against what the simulator makes of it: every
-//! operation of random programs.
+//! What `isa/rcn.toml` says an instruction reads, writes and costs, held against what the simulator makes of
+//! it: every operation of random programs.
 
 use std::collections::BTreeSet;
 

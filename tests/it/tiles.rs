@@ -16,8 +16,9 @@
 //!   …
 //! ```
 //!
-//! Behind `;; gives` stands what the passes leave, or `error:` with what is found. `RCN_BLESS=1 cargo test --test it tiles` writes
-//! that part. The form of the text is that of `--emit-tiles`; [`rcar_iss::internals::compiler::tile::print`] says how it is read.
+//! Behind `;; gives` stands what the passes leave, or `error:` with what is found.
+//! `RCN_BLESS=1 cargo test --test it tiles` writes that part. The form of the text is that of `--emit-tiles`;
+//! [`rcar_iss::internals::compiler::tile::print`] says how it is read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

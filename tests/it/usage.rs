@@ -1,5 +1,5 @@
-//! Wrong uses of the command line, one file in `tests/usage/` for each kind. A file first makes what its cases need, then
-//! lists them:
+//! Wrong uses of the command line, one file in `tests/usage/` for each kind. A file first makes what its
+//! cases need, then lists them:
 //!
 //! ```toml
 //! make = ["compile {programs}/digit_cnn/model.onnx -o {dir}/digit.rcn"]   # commands that must succeed
@@ -16,7 +16,8 @@
 //! says = ["--numeric has no effect", "for ONNX models"]
 //! ```
 //!
-//! Words are parted by blanks. What a case refuses must leave no file behind, and what it says goes to stderr.
+//! Words are parted by blanks. What a case refuses must leave no file behind, and what it says goes to
+//! stderr.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! What the command line says: names that were meant, what a model is, versions, completions and manual pages, and tables on
-//! narrow terminals.
+//! What the command line says: names that were meant, what a model is, versions, completions and manual
+//! pages, and tables on narrow terminals.
 
 use std::fs;
 use std::path::Path;
@@ -84,7 +84,8 @@ fn a_map_may_use_the_names_of_either_model() {
         layers.iter().find(|l| l["layer"] == "conv0").unwrap()["reference"].as_str().unwrap().to_string()
     };
     assert_eq!(compared(&float, ""), "conv0_o");
-    // The quantized tensor, the float one, the layer and a node of it on the left; a tensor and a node on the right.
+    // The quantized tensor, the float one, the layer and a node of it on the left; a tensor and a node on the
+    // right.
     for ours in ["conv0_o_QuantizeLinear_Output", "conv0_o", "conv0", "conv0_o_QuantizeLinear"] {
         for theirs in ["relu_2_o", "relu_2"] {
             let pairs = format!("\"{ours}\" = \"{theirs}\"");

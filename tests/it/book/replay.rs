@@ -1,13 +1,15 @@
-//! Documents are replayed: commands in their `console` blocks are run as they stand, and must end and print as it says.
+//! Documents are replayed: commands in their `console` blocks are run as they stand, and must end and print
+//! as it says.
 //!
-//! A block is a shell session. Lines with `$` are commands; `# ends with status N` at their end is what it says. The lines
-//! after a command must occur in its output in this order; `…` stands for lines left out. Numbers with a fraction, or of four
-//! digits and more, may differ by 5 %, since float libraries sum in another order on other CPUs. A block of another language with
-//! `file=NAME` behind it is a file that the commands after it need. Commands of one page share a folder.
+//! A block is a shell session. Lines with `$` are commands; `# ends with status N` at their end is what it
+//! says. The lines after a command must occur in its output in this order; `…` stands for lines left out.
+//! Numbers with a fraction, or of four digits and more, may differ by 5 %, since float libraries sum in
+//! another order on other CPUs. A block of another language with `file=NAME` behind it is a file that the
+//! commands after it need. Commands of one page share a folder.
 //!
 //! What is not replayed is counted, and told at the end:
-//! - blocks that begin with `console parsed` have names like `net.onnx`, of files that nobody has. Their commands must get as far as
-//!   missing these files: their options are right.
+//! - blocks that begin with `console parsed` have names like `net.onnx`, of files that nobody has. Their
+//!   commands must get as far as missing these files: their options are right.
 //! - commands with `# not replayed: REASON` at their end, for one of [`REASONS`]. They are parsed likewise.
 //! - commands of other programs (`cargo`, `python3` …). Files of the repository that they name must be there.
 

@@ -1,4 +1,5 @@
-//! Writes `src/sim/op/kind.rs`: queue instructions with the contents of their registers, and how they get them.
+//! Writes `src/sim/op/kind.rs`: queue instructions with the contents of their registers, and how they get
+//! them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;

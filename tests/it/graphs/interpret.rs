@@ -1,5 +1,5 @@
-//! The integer graph computed as its operators are defined: plain loops over ONNX layouts, no tiles, no machine. The
-//! roundings are `numeric`'s, everything else is written again.
+//! The integer graph computed as its operators are defined: plain loops over ONNX layouts, no tiles, no
+//! machine. The roundings are `numeric`'s, everything else is written again.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
-//! Random integer graphs, compiled for every machine and for a tiny one that forces tiles, executed, and held against
-//! plain loops, tensor by tensor.
+//! Random integer graphs, compiled for every machine and for a tiny one that forces tiles, executed, and held
+//! against plain loops, tensor by tensor.
 //!
-//! `RCN_GRAPHS=1000 cargo test --test it graphs` tries more; a failure names the seed, and `RCN_GRAPH=…` runs it alone
-//! and shows its tiles and its program.
+//! `RCN_GRAPHS=1000 cargo test --test it graphs` tries more; a failure names the seed, and `RCN_GRAPH=…` runs
+//! it alone and shows its tiles and its program.
 
 mod build;
 mod interpret;
@@ -79,8 +79,8 @@ fn profile(seed: u64) -> Profile {
     Profile::ALL[seed as usize % Profile::ALL.len()]
 }
 
-/// What went wrong with a graph on a machine, if anything; `false` if the machine is too small. What runs is `compiled`, which
-/// may have fewer tensors.
+/// What went wrong with a graph on a machine, if anything; `false` if the machine is too small. What runs is
+/// `compiled`, which may have fewer tensors.
 #[expect(clippy::print_stdout, reason = "what RCN_GRAPH asks for")]
 fn check(graph: &Graph, compiled: &Graph, machine: &Machine, seed: u64) -> Result<bool, String> {
     let profile = profile(seed);
@@ -173,7 +173,8 @@ fn fused_graphs_compute_what_their_operators_say() {
     assert!(removed > 200 || setting("RCN_GRAPH").is_some(), "only {removed} tensors were fused away");
 }
 
-/// Compiles and runs graphs for all machines: `make` gives what is to be computed, and the graph that is compiled.
+/// Compiles and runs graphs for all machines: `make` gives what is to be computed, and the graph that is
+/// compiled.
 #[expect(clippy::print_stdout, reason = "how many graphs fitted the machines")]
 fn all_machines(mut make: impl FnMut(u64) -> (Graph, Graph)) {
     let seeds = match setting("RCN_GRAPH") {

@@ -1,5 +1,5 @@
-//! Random programs, most of them legal: every operand is written before it is read, extents and types agree. A
-//! *disturbed* program has one descriptor field changed, and may fault.
+//! Random programs, most of them legal: every operand is written before it is read, extents and types agree.
+//! A *disturbed* program has one descriptor field changed, and may fault.
 
 use std::sync::Arc;
 

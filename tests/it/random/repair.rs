@@ -1,5 +1,5 @@
-//! Brings order into a random program: wherever the race checker finds two accesses without, one of the ways to order
-//! them is chosen.
+//! Brings order into a random program: wherever the race checker finds two accesses without, one of the ways
+//! to order them is chosen.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! JSON Schema, as much of it as the schemas of this tool use; of a keyword that it does not know it says so. Stricter than the
-//! standard in one thing: an object has no property that its schema does not tell of.
+//! JSON Schema, as much of it as the schemas of this tool use; of a keyword that it does not know it says so.
+//! Stricter than the standard in one thing: an object has no property that its schema does not tell of.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! A second clock, written from the manual's rules and nothing else: it shares the decoder and the machine file with
-//! the simulator, and ticks every unit once a cycle.
+//! A second clock, written from the manual's rules and nothing else: it shares the decoder and the machine
+//! file with the simulator, and ticks every unit once a cycle.
 
 mod core;
 mod work;
@@ -262,7 +262,8 @@ pub(crate) fn run(program: &Program, machine: &Machine) -> Stepped {
         served: 1,
         out: Stepped::default(),
     };
-    // Begin, end and layer of every passage through a layer, by position in the list; and where instructions stand.
+    // Begin, end and layer of every passage through a layer, by position in the list; and where instructions
+    // stand.
     let (mut passages, mut positions) = (Vec::<(usize, usize, u32)>::new(), Vec::new());
     for (at, action) in list.iter().enumerate() {
         match action {

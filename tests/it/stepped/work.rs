@@ -1,5 +1,5 @@
-//! What an instruction costs and which ports it holds, counted one by one: every pass of the array, every vector, every
-//! run and burst. From the manual's text.
+//! What an instruction costs and which ports it holds, counted one by one: every pass of the array, every
+//! vector, every run and burst. From the manual's text.
 
 use std::collections::{BTreeSet, VecDeque};
 

@@ -1,11 +1,11 @@
 //! No circle of files in `src`.
 //!
-//! A file *uses* another one if a path in its code, in a `use` or elsewhere, ends at something that the other file defines.
-//! What a file re-exports (`pub use`, or a `use` that its children reach through `super`) is followed to where it is
-//! defined. Declaring a module is no use, nor is re-exporting something without naming it otherwise: a `mod.rs` that only
-//! declares and re-exports stands in no circle. So a `mod.rs` either calls its children, or defines what they share, in a
-//! file of its own where it must do both. Methods are not followed: an `impl` in a child may be called from
-//! anywhere. Tests inside a file are left out.
+//! A file *uses* another one if a path in its code, in a `use` or elsewhere, ends at something that the other
+//! file defines. What a file re-exports (`pub use`, or a `use` that its children reach through `super`) is
+//! followed to where it is defined. Declaring a module is no use, nor is re-exporting something without
+//! naming it otherwise: a `mod.rs` that only declares and re-exports stands in no circle. So a `mod.rs`
+//! either calls its children, or defines what they share, in a file of its own where it must do both. Methods
+//! are not followed: an `impl` in a child may be called from anywhere. Tests inside a file are left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,5 @@
-//! A match over instructions or operations names all of them, so that the build lists what a new one must be taught.
+//! A match over instructions or operations names all of them, so that the build lists what a new one must be
+//! taught.
 
 use super::code::{bare, closing, line, words};
 
