@@ -1,4 +1,4 @@
-//! Runs every `programs/*.s` and compares with what stands in its `;;!` lines, which are TOML:
+//! Runs every `programs/*.s` and compares with the expectations in its `;;!` lines, which are TOML:
 //!
 //! ```toml
 //! machines = ["rcn-s", "rcn-m"]     # default: the one of `.machine`

@@ -61,17 +61,17 @@ pub(super) fn command() -> clap::Command {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Say what of a model is supported, what is not, and why; or load a program and check what it does
+    /// Report which nodes of a model are supported, and why others are not; or load a program and check it
     Check(CheckArgs),
     /// Compile a quantized ONNX model to a program file
     Compile(CompileArgs),
     /// Execute a program or a model, instruction by instruction
     Run(RunArgs),
-    /// Ask the trace of a run, or bring it into another form
+    /// Query the trace of a run, or export it in another format
     Trace(TraceArgs),
     /// Compare two programs or two traces: cycles and bytes of every layer, and the first values that differ
     Diff(DiffArgs),
-    /// Say how many cycles a program or a model takes, layer by layer, without executing it
+    /// Report the cycles of a program or a model, layer by layer, without executing it
     Estimate(EstimateArgs),
     /// Measure how long a program or a model takes on this computer
     Bench(BenchArgs),
@@ -79,18 +79,17 @@ pub(super) enum Command {
     Asm(AsmArgs),
     /// Print a program as assembly text
     Disasm(DisasmArgs),
-    /// Show what a program file or an ONNX model holds
+    /// Show the contents of a program file or an ONNX model
     Info(InfoArgs),
     /// Compare every layer with a float network, or with dumps of one
     Compare(CompareArgs),
-    /// Say by experiment why layers lose accuracy: calibration, ranges too wide for 8 bits, weights, or
-    /// inherited
+    /// Find by experiment why layers lose accuracy: calibration, ranges too wide for 8 bits, or weights
     Diagnose(DiagnoseArgs),
     /// Turn dumped integers into real values
     Dequantize(DequantizeArgs),
     /// Quantize a float ONNX model: calibrate it on inputs and write it in QDQ form
     Quantize(QuantizeArgs),
-    /// Find the least that must have 16 bits for a network to be accurate enough, in the fewest cycles
+    /// Find the fewest tensors and weights that need 16 bits for a required accuracy
     Tune(TuneArgs),
     /// Write the completions of a shell
     Completions(CompletionsArgs),
@@ -303,7 +302,7 @@ pub(super) struct InfoArgs {
     /// Program file or ONNX model
     #[arg(required_unless_present = "host")]
     pub(super) program: Option<PathBuf>,
-    /// Show what this computer offers to the fast engine
+    /// Show the CPU features that the fast engine can use
     #[arg(long, conflicts_with_all = ["program", "layers", "tensors", "provenance", "machine", "expect_bits"])]
     pub(super) host: bool,
     /// List the layers
@@ -427,13 +426,13 @@ pub(super) struct RunArgs {
     /// Class names: a JSON list, or an object from number to name
     #[arg(long, value_name = "FILE")]
     pub(super) classes: Option<PathBuf>,
-    /// End a program after so many instructions
+    /// Stop a program after this many instructions
     #[arg(long, value_name = "N")]
     pub(super) max_instructions: Option<std::num::NonZeroU64>,
-    /// End a program after so many multiply-accumulates
+    /// Stop a program after this many multiply-accumulates
     #[arg(long, value_name = "N")]
     pub(super) max_macs: Option<u64>,
-    /// End a program after so many bytes moved
+    /// Stop a program after this many bytes moved
     #[arg(long, value_name = "N")]
     pub(super) max_bytes: Option<u64>,
     /// Refuse a program with more queue instructions that nothing waits for

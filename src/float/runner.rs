@@ -140,7 +140,8 @@ mod tests {
     use super::*;
     use crate::tensor_file::Element;
 
-    /// `y = <op>(x)` as a serialized ModelProto, x and y f32 [1, 4]; written by hand from the protobuf wire format.
+    /// `y = <op>(x)` as a serialized ModelProto, x and y f32 [1, 4]; written by hand from the protobuf wire
+    /// format.
     fn unary(op: &str) -> Vec<u8> {
         fn field(number: u8, body: &[u8]) -> Vec<u8> {
             let mut out = vec![number << 3 | 2, u8::try_from(body.len()).unwrap()];

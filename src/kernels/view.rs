@@ -60,8 +60,7 @@ impl<'a> View<'a> {
         if range.start > range.end || range.end > self.len {
             return None;
         }
-        // SAFETY: the range is inside, and whoever made the view says that it can be read and that nobody
-        // writes there.
+        // SAFETY: the range is inside, and by the contract of `new` it can be read, and nobody writes there.
         Some(unsafe { std::slice::from_raw_parts(self.start.add(range.start), range.end - range.start) })
     }
 }
@@ -149,8 +148,8 @@ impl<'a> ViewMut<'a> {
         if range.start > range.end || range.end > self.len {
             return None;
         }
-        // SAFETY: the range is inside, whoever made the view says that nobody else touches it, and the view
-        // is borrowed.
+        // SAFETY: the range is inside, by the contract of `new` nobody else accesses it, and the view is
+        // borrowed.
         Some(unsafe { std::slice::from_raw_parts_mut(self.start.add(range.start), range.end - range.start) })
     }
 }

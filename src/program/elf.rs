@@ -8,8 +8,8 @@
 //! | `.rcn.host` | ONNX models of the host layers: u32 count, then for each u64 length and bytes |
 //! | `.rcn.checksum` | xxh3-64 of the whole file with these eight bytes taken as zero |
 //!
-//! `e_machine` is [`E_MACHINE`], a number that nobody has registered; `e_flags` is [`FORMAT_VERSION`]; the
-//! type is `ET_EXEC` with entry 0 and one `PT_LOAD` for the constants.
+//! `e_machine` is [`E_MACHINE`], an unregistered number; `e_flags` is [`FORMAT_VERSION`]; the type is
+//! `ET_EXEC` with entry 0 and one `PT_LOAD` for the constants.
 //!
 //! Reading refuses whatever does not match with a typed reason and allocates in proportion to the file, never
 //! to a number written in it.

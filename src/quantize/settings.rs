@@ -19,7 +19,7 @@ use super::range::Method;
 /// weight_bits = 8
 /// per_channel = true        # weights: one scale for each output channel
 /// equalize = false          # scale channels of consecutive convolutions alike
-/// bias_correction = false   # take the mean error of rounded weights off the biases
+/// bias_correction = false   # compensate the mean error of rounded weights in the biases
 /// skip = ["/head/MatMul"]   # nodes that stay float
 ///
 /// [layers]                  # by node

@@ -1,5 +1,5 @@
-//! Files that are no ordinary ones, names that are no ordinary ones, and numbers at the end of their range:
-//! no command waits without end, fills the memory, or mixes two things up.
+//! Unusual files, unusual names, and extreme numbers: no command waits forever, fills the memory, or confuses
+//! two files.
 
 use std::fmt::Write as _;
 use std::os::unix::fs::symlink;
@@ -21,7 +21,7 @@ fn digit(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("programs/digit_cnn").join(name).display().to_string()
 }
 
-/// A pipe that nobody writes to.
+/// A pipe without a writer.
 fn pipe(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }

@@ -68,7 +68,7 @@ fn pair_agrees([first, second]: [OpKind; 2], before: &Memory) -> Result<(), Test
     for level in Level::available() {
         let mut memory = before.clone();
         let mut engine = Fast::at(level);
-        // Twice: the second time weights may be remembered.
+        // Twice: the second time, prepared weights are used.
         for _ in 0..2 {
             memory.write(Space::Spm, 0, SPM).copy_from_slice(before.read(Space::Spm, 0, SPM));
             engine.changed((0, 64));
@@ -190,7 +190,7 @@ impl Shape {
             (reach as i32 - 2 * i32::from(pads[i])).max(1) as u32
         };
         let mut src = tensor(Space::Spm, a, 64, [1, extent(0), extent(1), ic], zero_point(a, self.picks[2]));
-        // Pixels may lie apart.
+        // There may be gaps between pixels.
         let size = a.bytes() as i64;
         let pixel = i64::from(ic) * size + [0, 4, 16][self.gap as usize] * size;
         src.strides = [0, pixel * i64::from(src.dims[2]), pixel, size];
@@ -267,7 +267,7 @@ fn products_with_their_requantization_agree_on_every_level() {
         let s = Shape { start: s.start % 2, ..s };
         let Some(c) = s.conv(false, depthwise) else { return Err(TestCaseError::reject("too large")) };
         let e = [EType::U8, EType::S8][usize::from(s.picks[2] % 2)];
-        // Sometimes over what the product reads, which makes two instructions of it again.
+        // Sometimes overlapping what the product reads, so that the two are executed separately.
         let base = if s.picks[1] > 230 { 256 } else { SECOND };
         let mut dst = tensor(Space::Spm, e, base, c.dst.dims, 3);
         if s.gap > 0 {
@@ -316,7 +316,7 @@ fn products_of_words_with_their_requantization_agree_on_every_level() {
         let Some(c) = s.conv(true, depthwise) else { return Err(TestCaseError::reject("too large")) };
         let e = [EType::U16, EType::S16, EType::U8, EType::S8][usize::from(s.picks[2] % 4)];
         let size = e.bytes() as i64;
-        // Sometimes over what the product reads, which makes two instructions of it again.
+        // Sometimes overlapping what the product reads, so that the two are executed separately.
         let base = if s.picks[1] > 230 { 256 } else { SECOND };
         let mut dst = tensor(Space::Spm, e, base, c.dst.dims, 3);
         if s.gap > 0 {
@@ -376,7 +376,7 @@ fn requantization_agrees_on_every_level() {
     });
 }
 
-/// How results come to a type: any bits as multipliers, NaN and infinities too, or sensible ones.
+/// A requantization: any bits as multipliers, NaN and infinities included, or realistic ones.
 fn quant(s: &Shape, e: EType) -> QuantDesc {
     let mut bytes = [0; QuantDesc::BYTES];
     bytes[0] = 0;

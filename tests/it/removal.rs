@@ -1,5 +1,5 @@
-//! The values come from the instructions: without a layer's MAC or VEC instructions, its dump is another or
-//! the program faults.
+//! Values come from the instructions: without a layer's MAC or VEC instructions, its dump differs or the
+//! program faults.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,5 +1,4 @@
-//! Traces: what the log says is what the run did; other forms keep to their formats; damaged files are
-//! refused.
+//! Traces: the log matches the run; exports follow their formats; damaged files are refused.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

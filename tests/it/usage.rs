@@ -1,4 +1,4 @@
-//! Wrong uses of the command line, one file in `tests/usage/` for each kind. A file first makes what its
+//! Wrong usage of the command line, one file in `tests/usage/` for each kind. A file first makes what its
 //! cases need, then lists them:
 //!
 //! ```toml
@@ -103,7 +103,7 @@ fn files(dir: &Path) -> BTreeSet<PathBuf> {
     found
 }
 
-/// What is wrong with the answer to a case; nothing if it is as the case says.
+/// What is wrong with the result of a case; `None` if it is as expected.
 fn judge(case: &Case, out: &Output, left: &[&PathBuf]) -> Option<String> {
     let text = String::from_utf8_lossy(&out.stderr);
     let mut wrong = Vec::new();

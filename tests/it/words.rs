@@ -1,5 +1,5 @@
-//! What the command line says: names that were meant, what a model is, versions, completions and manual
-//! pages, and tables on narrow terminals.
+//! Messages of the command line: suggestions for names, descriptions of models, versions, completions and
+//! manual pages, and tables on narrow terminals.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ fn digit(file: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("programs/digit_cnn").join(file).display().to_string()
 }
 
-/// Runs a command in a terminal of so many columns.
+/// Runs a command in a terminal with this many columns.
 #[track_caller]
 fn narrow(columns: &str, args: &[&str]) -> String {
     let out =
@@ -218,7 +218,7 @@ fn tables_and_helps_fit_into_80_columns() {
         &["bench", &program, "--input", &seven, "--repeat", "1", "--profile"],
     ] {
         let text = narrow("80", args);
-        // A path that is longer than a line stands in one of its own.
+        // A path longer than a line is on a line of its own.
         let too_long = |l: &&str| l.chars().count() > 80 && l.trim().contains(' ');
         let long: Vec<&str> = text.lines().filter(too_long).collect();
         assert!(long.is_empty(), "{args:?}:\n{}", long.join("\n"));

@@ -85,7 +85,7 @@ pub(in crate::cli) struct QuantizeArgs {
     /// Width of one layer, with all tensors that it reads and writes: a16w8 or a16w16
     #[arg(long, value_name = "NODE=WIDTH")]
     pub(in crate::cli) layer: Vec<String>,
-    /// Take the mean error that rounded weights cause on the calibration inputs off the biases
+    /// Subtract from the biases the mean error that rounded weights cause on the calibration inputs
     #[arg(long)]
     pub(in crate::cli) bias_correction: bool,
     /// Set this share of the weights' blocks to zero first, the least ones, 0 to 1
@@ -186,7 +186,7 @@ pub(in crate::cli) struct TuneArgs {
     /// Machine: rcn-s, rcn-m, rcn-l or a machine file
     #[arg(long, value_name = "NAME|FILE", default_value = "rcn-m")]
     pub(in crate::cli) machine: String,
-    /// Forget what an earlier run measured
+    /// Discard the measurements of an earlier run
     #[arg(long)]
     pub(in crate::cli) fresh: bool,
     /// The report as JSON

@@ -1,4 +1,4 @@
-//! Renamed options: whoever uses an old name is told the new one.
+//! Renamed options: using an old name is an error that gives the new one.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 

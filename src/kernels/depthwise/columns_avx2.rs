@@ -100,9 +100,9 @@ pub(super) fn run(t: &mut Columns<'_>, vnni: bool) -> bool {
                 },
             };
             // SAFETY: AVX2 was detected, and AVX-VNNI if `vnni`, else this module is not called. Sixteen
-            // bytes can be read at every column of every row: inside `src`, in `spare`, or of padding that
-            // stands still. `fits` says that all targets are inside `dst`, and that there are start values
-            // and operands of the rounding for whole blocks of channels.
+            // bytes can be read at every column of every row: inside `src`, in `spare`, or of padding with a
+            // step of 0. `fits` says that all targets are inside `dst`, and that there are start values and
+            // operands of the rounding for whole blocks of channels.
             wrapped |= unsafe { line.run(t.kernel, t.stride[1], quads) };
         }
     }

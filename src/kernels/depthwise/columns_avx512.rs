@@ -99,7 +99,7 @@ pub(super) fn run(t: &mut Columns<'_>, line: &mut Aligned<i32>) -> bool {
                 n,
             };
             // SAFETY: AVX-512 VNNI was detected, else this module is not called. Rows lie inside the image,
-            // which is inside `src`, or are 64 bytes of padding that stand still; `fits` says that all
+            // which is inside `src`, or are 64 bytes of padding with a step of 0; `fits` says that all
             // targets are inside `dst`, or they are in `line`, which has 64 sums for every pixel.
             unsafe { outputs.run(t.kernel, t.stride[1]) };
             let Some((rounding, scale)) = &bytes else { continue };

@@ -117,7 +117,7 @@ impl WordColumns<'_> {
                 n: (self.channels - block * 32).min(32),
             };
             // SAFETY: AVX-512 VNNI was detected, else this module is not called. Rows lie inside the image,
-            // which is inside `src`, or are 64 bytes of padding that stand still; `to` has sums for every
+            // which is inside `src`, or are 64 bytes of padding with a step of 0; `to` has sums for every
             // pixel, whole sixteens of channels.
             unsafe { line.run(self.kernel, self.stride[1]) };
         }

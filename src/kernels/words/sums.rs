@@ -25,7 +25,7 @@ pub(crate) struct WideSums<'a> {
 }
 
 impl WideSums<'_> {
-    /// Whether the sums of so many pixels and channels are complete.
+    /// Whether the sums of `pixels` pixels and `n` channels are complete.
     fn fits(&self, pixels: usize, n: usize) -> bool {
         let bytes = pixels.checked_mul(self.pitch * 4);
         let holds = |plane: &[u8]| bytes.is_some_and(|b| plane.len() >= b);

@@ -41,7 +41,7 @@ pub struct AsmError {
 pub struct AsmErrors(pub Vec<AsmError>);
 
 impl AsmErrors {
-    /// The errors with the lines they stand in and carets below them. `source` is the text, `path` its name.
+    /// The errors, each with its line and carets below it. `source` is the text, `path` its name.
     #[must_use]
     pub fn render(&self, source: &str, path: &str) -> String {
         let renderer = Renderer::plain();

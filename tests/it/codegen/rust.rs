@@ -7,7 +7,7 @@ use super::table::{DescField, Descriptor, Field, Insn, Kind, Table};
 pub(super) const HEAD: &str =
     "// Generated from isa/rcn.toml by `RCN_BLESS=1 cargo test --test it generated`. Do not edit.\n\n";
 
-/// `src/isa/kinds.rs`: what operands are made of. It stands on nothing.
+/// `src/isa/kinds.rs`: the parts of operands. It uses no other file.
 pub(super) fn kinds(t: &Table) -> String {
     let mut out = String::from(HEAD);
     let _ =
@@ -51,7 +51,7 @@ pub(super) fn generate(t: &Table) -> String {
     format_source(&out)
 }
 
-/// A macro that stands for a pattern: one of these.
+/// A macro for the pattern of all these.
 pub(super) fn patterns(out: &mut String, name: &str, what: &str, list: impl Iterator<Item = String>) {
     let list = list.collect::<Vec<_>>().join(" | ");
     let _ = write!(

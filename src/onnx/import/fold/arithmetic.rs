@@ -228,7 +228,7 @@ fn clipped(n: &OnnxNode, inputs: &[&Constant]) -> Result<Made, Refusal> {
                 Some(Numbers::Integers(_)) => None,
                 None => n.float(attribute).map(f64::from),
             };
-            // The largest number of the type stands for no bound.
+            // The largest number of the type means no bound.
             let limit = if element(x) == DataType::Double { f64::MAX } else { f64::from(f32::MAX) };
             let least = number(least, "min").unwrap_or(-limit);
             let most = number(most, "max").unwrap_or(limit);
