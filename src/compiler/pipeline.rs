@@ -31,13 +31,13 @@ pub const LOWERING: &str = "lowering";
 pub const PASSES: &[Pass] = &[
     Pass {
         name: "rescale",
-        does: "puts integer multipliers and shifts in the place of f32 factors, in the q31 profiles",
+        does: "replaces f32 factors by integer multipliers and shifts, in the q31 profiles",
         makes: Some(Fact::Rescaled),
         run: |layers, around| rescale::apply(layers, around.profile),
     },
     Pass {
         name: "copy_elision",
-        does: "leaves out copies between buffers and tensors that lie in the scratchpad",
+        does: "removes copies between buffers and tensors in the scratchpad",
         makes: None,
         run: |layers, _| {
             layers.iter_mut().for_each(|l| copy_elision::elide(&mut l.body));
@@ -46,7 +46,7 @@ pub const PASSES: &[Pass] = &[
     },
     Pass {
         name: "dma_order",
-        does: "turns transfers so that they go along DRAM",
+        does: "orders the axes of transfers along DRAM",
         makes: None,
         run: |layers, _| {
             layers.iter_mut().for_each(|l| dma_order::along_dram(&mut l.body));
@@ -55,7 +55,7 @@ pub const PASSES: &[Pass] = &[
     },
     Pass {
         name: "buffer_placement",
-        does: "gives buffers their places in scratchpad and accumulators, and makes them double where there is room",
+        does: "assigns addresses to buffers in scratchpad and accumulators, and makes them double where there is room",
         makes: Some(Fact::BuffersPlaced),
         run: |layers, around| buffer_placement::arrange(layers, &around.room, around.machine),
     },

@@ -46,7 +46,7 @@ impl ActivationFormat {
         }
     }
 
-    /// Number of steps of the type: `2^bits − 1`.
+    /// Number of codes of the type: `2^bits`.
     #[must_use]
     pub fn levels(self) -> u32 {
         if self.bits > 8 { 1 << 16 } else { 1 << 8 }

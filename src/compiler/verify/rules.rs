@@ -38,7 +38,7 @@ impl Rule {
 pub const RULES: &[Rule] = &[
     rule(
         "loops",
-        "a loop makes a trip, binds a variable of its own, higher than those around it",
+        "a loop makes at least one trip, and binds a new variable, higher than those of outer loops",
         loops::loops,
     ),
     rule("variables", "a loop variable is used inside its loop only", loops::variables),
@@ -52,19 +52,23 @@ pub const RULES: &[Rule] = &[
     rule("alignment", "bases and strides are multiples of the element's bytes", bytes::alignment),
     rule(
         "in_memory",
-        "a buffer lies in its memory: where it may lie at this place of the pipeline",
+        "a buffer lies in the part of its memory that it may use at this point of the pipeline",
         bytes::in_memory,
     ),
     rule("in_buffer", "an operand lies in its buffer", bytes::in_buffer),
-    rule("distinct", "the elements of a destination have bytes of their own", bytes::distinct),
+    rule("distinct", "the elements of a destination share no byte", bytes::distinct),
     rule("constants_kept", "nothing writes to the constants", bytes::constants_kept),
     rule("quantization", "zero points and clamps are values of the element type", quantization::ranges),
     rule("rescaled", "factors are in the form of the numeric profile", quantization::rescaled)
         .since(Fact::Rescaled),
     rule("written_first", "a buffer is written before it is read", lives::written_first),
     // Expressions of f32 may load integers that they do not use.
-    rule("read_later", "a buffer that is written is read, but for values of the f32 lane", lives::read_later)
-        .of_cases(),
+    rule(
+        "read_later",
+        "a buffer that is written is read, except values of f32 expressions",
+        lives::read_later,
+    )
+    .of_cases(),
     // A buffer is identified by its address: one that reuses an address looks like the same buffer with a
     // longer life.
     rule("apart", "buffers in use at the same time share no byte", lives::apart)

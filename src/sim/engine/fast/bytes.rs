@@ -4,6 +4,7 @@
 //! bytes at once.
 
 use super::fused::Fused;
+use super::handled::Handled;
 use super::image::Image;
 use super::sides::Sides;
 use super::weights::{DenseWeights, DepthwiseWeights};
@@ -74,15 +75,14 @@ fn sign(d: &TensorDesc) -> (u8, i32) {
     if d.etype == EType::S8 { (0x80, d.zero_point + 128) } else { (0, d.zero_point) }
 }
 
-/// The dense convolution, or the bytes that the fused requantization makes of it; returns how many
-/// accumulations wrapped.
+/// The dense convolution, or the bytes that the fused requantization makes of it.
 pub(super) fn conv(
     level: Level,
     s: &mut Products,
     m: &mut Memory,
     c: &ConvOp,
     fused: Option<Fused<'_>>,
-) -> Option<u64> {
+) -> Handled {
     if !are_bytes(level, c, fused) {
         return None;
     }
@@ -113,15 +113,14 @@ pub(super) fn conv(
     Some(wraps)
 }
 
-/// The depthwise convolution, or the bytes that the fused requantization makes of it; returns how many
-/// accumulations wrapped.
+/// The depthwise convolution, or the bytes that the fused requantization makes of it.
 pub(super) fn depthwise(
     level: Level,
     s: &mut Products,
     m: &mut Memory,
     c: &ConvOp,
     fused: Option<Fused<'_>>,
-) -> Option<u64> {
+) -> Handled {
     if c.accumulate || c.pruned.is_some() || !are_bytes(level, c, fused) {
         return None;
     }
@@ -228,7 +227,7 @@ impl Products {
         source: &Source,
         c: &ConvOp,
         fused: Option<Fused<'_>>,
-    ) -> Option<u64> {
+    ) -> Handled {
         let oc = c.dst.dims[3] as usize;
         let small = Fused::multipliers(fused, m, oc, &mut self.multipliers);
         let Sides { dst, first: target, sources } = Sides::of(m, &c.dst, fused.map(|t| t.dst))?;

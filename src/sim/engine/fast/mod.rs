@@ -9,6 +9,7 @@
 
 mod bytes;
 mod fused;
+mod handled;
 mod image;
 mod lane;
 mod mac;
@@ -24,6 +25,7 @@ mod wide;
 mod words;
 
 use self::fused::Fused;
+use self::handled::Handled;
 use self::scratch::Scratch;
 use super::Engine;
 use crate::isa::Space;
@@ -63,9 +65,9 @@ impl Fast {
         }
     }
 
-    /// Products of 16 by 8 bits, or what the fused requantization makes of their sums, by kernels of their
-    /// own.
-    fn words(&mut self, op: &QueueOp, memory: &mut Memory, fused: Option<Fused<'_>>) -> Option<u64> {
+    /// Products of 16 by 8 bits, or what the fused requantization makes of their sums; declined if the level
+    /// has no kernels for them.
+    fn words(&mut self, op: &QueueOp, memory: &mut Memory, fused: Option<Fused<'_>>) -> Handled {
         #[cfg(target_arch = "x86_64")]
         {
             let (level, words) = (self.level, &mut self.words);
@@ -82,9 +84,9 @@ impl Fast {
 }
 
 impl Fast {
-    /// A product and its requantization as one, without storing sums. `None` if there is no kernel for the
-    /// two, or if a sum wrapped: the caller then executes both apart, which writes all results again.
-    fn fused(&mut self, [product, requantization]: [&QueueOp; 2], memory: &mut Memory) -> Option<u64> {
+    /// A product and its requantization as one, without storing sums; declined if there is no kernel for the
+    /// two, or if a sum wrapped.
+    fn fused(&mut self, [product, requantization]: [&QueueOp; 2], memory: &mut Memory) -> Handled {
         if !self.level.requantizes() {
             return None;
         }

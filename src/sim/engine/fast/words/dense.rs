@@ -11,6 +11,7 @@ use crate::kernels::view::{View, ViewMut};
 use crate::kernels::words::planes;
 use crate::kernels::words::sums::{WideStart, WideSums};
 use crate::sim::engine::fast::fused::Fused;
+use crate::sim::engine::fast::handled::Handled;
 use crate::sim::engine::fast::image::{Image, copied, follow};
 use crate::sim::engine::fast::sides::{Sides, Sources};
 use crate::sim::memory::Memory;
@@ -94,15 +95,14 @@ impl Planes {
     }
 }
 
-/// The dense convolution, or what the fused requantization makes of its sums; returns how many accumulations
-/// wrapped.
+/// The dense convolution, or what the fused requantization makes of its sums.
 pub(in crate::sim::engine::fast) fn conv(
     level: Level,
     s: &mut Words,
     m: &mut Memory,
     c: &ConvOp,
     fused: Option<Fused<'_>>,
-) -> Option<u64> {
+) -> Handled {
     // Sums of the products of bytes fit 32 bits: 65,793 · 255 · 128 < 2^31.
     let reduction = c.weights.dims[1..].iter().map(|n| u64::from(*n)).product::<u64>();
     if !are_words(level, c, fused) || reduction > 65_000 {

@@ -10,20 +10,20 @@ use crate::kernels::words::columns::{self, WordColumns};
 use crate::kernels::words::sums::{WideStart, WideSums};
 use crate::kernels::words::taps::{self, WordTaps};
 use crate::sim::engine::fast::fused::Fused;
+use crate::sim::engine::fast::handled::Handled;
 use crate::sim::engine::fast::image::{Image, copied};
 use crate::sim::engine::fast::sides::{Sides, Sources};
 use crate::sim::memory::Memory;
 use crate::sim::op::ConvOp;
 
-/// The depthwise convolution, or what the fused requantization makes of its sums; returns how many
-/// accumulations wrapped.
+/// The depthwise convolution, or what the fused requantization makes of its sums.
 pub(in crate::sim::engine::fast) fn depthwise(
     level: Level,
     s: &mut Words,
     m: &mut Memory,
     c: &ConvOp,
     fused: Option<Fused<'_>>,
-) -> Option<u64> {
+) -> Handled {
     if !are_words(level, c, fused) || c.accumulate || c.pruned.is_some() {
         return None;
     }
