@@ -1,5 +1,5 @@
-//! Tells the program which commit it is built from, for `--version`. Outside of git, or where git is missing, it does without;
-//! who packages the sources may say it in `RCAR_ISS_COMMIT`.
+//! Sets the commit that the program is built from, for `--version`. It is omitted outside of git, or where
+//! git is missing; packagers can set it in `RCAR_ISS_COMMIT`.
 
 #![allow(clippy::print_stdout, reason = "that is how a build script speaks to cargo")]
 
@@ -28,7 +28,7 @@ fn main() {
     }
 }
 
-/// What git answers, if it does.
+/// The output of a git command, if it succeeds.
 fn git(args: &[&str]) -> Option<String> {
     let out = Command::new("git").current_dir(env!("CARGO_MANIFEST_DIR")).args(args).output().ok()?;
     let text = String::from_utf8(out.stdout).ok()?;

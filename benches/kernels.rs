@@ -1,8 +1,9 @@
-//! How fast the kernels of the MAC array are on the layers of real networks, requantization included, beside what this CPU can
-//! do at most with VPDPBUSD, and beside a kept library.
+//! Speed of the MAC array's kernels on layers of real networks, requantization included, compared with the
+//! CPU's peak rate of VPDPBUSD and with another library.
 //!
-//! `cargo bench --bench kernels` prints a Markdown table at the end: multiply-accumulates in 10^9 a second, and percent of the
-//! peak. The library is given what favours it: weights packed before, windows already copied out, no requantization.
+//! `cargo bench --bench kernels` prints a Markdown table at the end: multiply-accumulates in 10^9 a second,
+//! and percent of the peak. The other library has an advantage: weights packed before, windows already copied
+//! out, no requantization.
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark fails by panicking")]
 #![allow(clippy::print_stdout, reason = "the table is the result")]
@@ -61,7 +62,7 @@ const NETWORKS: [(&str, &[Layer]); 2] = [
 /// Bytes of accumulators of a tile, as many as a compiled program's have.
 const TILE: u32 = 128 << 10;
 
-/// A tile of a layer, its requantization included, as an engine gives it to the kernels.
+/// A tile of a layer, its requantization included, as an engine passes it to the kernels.
 struct Product {
     src: Aligned<u8>,
     weights: Aligned<u8>,
@@ -87,7 +88,7 @@ impl Product {
             bytes
         };
         let row = (columns + k - 1) * ic;
-        // The taps of a row follow each other without gaps: one tap with more channels.
+        // The taps of a row are contiguous: one tap with more channels.
         let taps = (0..k).map(|y| y * row).collect();
         Product {
             src: filled((rows + k - 1) * row),

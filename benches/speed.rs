@@ -1,4 +1,4 @@
-//! How fast everything is: the step loop, the MAC array's kernels, DMA, compiling, whole inferences on both engines.
+//! Speed of the step loop, the MAC array's kernels, DMA, compilation, and whole inferences on both engines.
 //!
 //! `cargo bench` runs all, `cargo bench -- inference` those with the word in their name.
 
@@ -42,8 +42,8 @@ fn session_run(loaded: &Loaded, session: &mut Session) {
     session.run(&given, &mut (), &mut ()).unwrap();
 }
 
-/// Scalar instructions: a loop of four. A run follows what the control pass recorded, so it is the control pass, with the
-/// clock, that is measured: as a load does it, and with the timing of every instruction noted.
+/// Scalar instructions: a loop of four. Runs follow the record of the control pass, so this measures the
+/// control pass, with the clock: as in a load, and with the timing of every instruction recorded.
 fn step_loop(c: &mut Criterion) {
     let source = ".code\n li x1, 250000\nloop:\n addi x2, x2, 1\n add x3, x3, x2\n xor x4, x3, x2\n blt x2, x1, loop\n halt\n";
     let program = Arc::new(text::assemble(source).unwrap());
@@ -96,8 +96,8 @@ window:  .wdesc kernel=[3, 3] pads=[1, 1, 1, 1]
     group.finish();
 }
 
-/// Transfers of 512 KiB: constants to the scratchpad, inside it, out of it; and a change of layout, three planes to pixels of
-/// four lanes.
+/// Transfers of 512 KiB: constants to the scratchpad, inside it, out of it; and a change of layout, three
+/// planes to pixels of four lanes.
 fn dma(c: &mut Criterion) {
     let constants = "weights: .zero 524288\nfrom: .tdesc dram u8 weights [1, 1, 1, 524288]\n";
     let program = |buffer: &str, from: &str, to: &str, code: &str| {

@@ -1,4 +1,4 @@
-//! Writes what one layer of a network gives for an input, as `.npy`.
+//! Writes the output of one layer of a network as `.npy`.
 //!
 //! `cargo run --example dump_layer -- programs/digit_cnn/model.onnx input.npy TENSOR out.npy`
 
@@ -14,7 +14,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let [model, input, tensor, output] = args.as_slice() else {
         return Err("usage: dump_layer MODEL INPUT TENSOR OUTPUT".into());
     };
-    // A tensor inside a chain that would be fused is kept because it is asked for.
+    // `keep` prevents fusion from removing the tensor.
     let graph = Model::open(model)?.import(&Import::new().keep(tensor))?;
     let program = graph.compile(&Machine::named("rcn-m")?, &Compile::new())?;
     let loaded = program.load(Limits::default())?;

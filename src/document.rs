@@ -1,7 +1,7 @@
-//! What every JSON document of this tool carries beside its content: which kind and version it is, and who wrote it.
+//! The envelope of every JSON document of this tool: its kind, version and the program that wrote it.
 //!
-//! `docs/book/src/reference/json.md` says what users may rely on, `docs/schemas/` holds the JSON Schema of every kind, which [`schema`] makes
-//! from the Rust types.
+//! `docs/book/src/reference/json.md` says what users can rely on; `docs/schemas/` has the JSON Schema of
+//! every kind, which [`schema`] makes from the Rust types.
 
 use std::path::Path;
 
@@ -11,14 +11,14 @@ use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-/// Begins every kind.
+/// Prefix of every kind.
 const PREFIX: &str = "rcar-iss";
 
 /// A type whose values are documents of a kind.
 pub trait Kind {
     /// The name in `"schema": "rcar-iss/NAME/VERSION"`.
     const KIND: &'static str;
-    /// Raised when something is removed, or means something else; not when a field is added.
+    /// Incremented when something is removed or changes its meaning; not when a field is added.
     const VERSION: u32 = 1;
 }
 
@@ -68,7 +68,7 @@ pub fn line<T: Kind + Serialize>(content: &T) -> String {
     serde_json::to_string(&Document::of(content)).unwrap_or_default() + "\n"
 }
 
-/// A path in a document: as text, which names that are none are made into.
+/// A path in a document, as text; bytes that are not UTF-8 are replaced.
 ///
 /// # Errors
 /// Those of the serializer.
@@ -79,20 +79,20 @@ pub fn lossy<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Erro
 /// Why a document cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
-    /// It is no JSON, or its content is not of its kind.
+    /// It is not JSON, or its content does not have its kind's form.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
     /// It is of another kind, or of a version that this build does not read.
     #[error("it is a document '{found}', '{wanted}' is needed")]
     Kind {
-        /// What it says.
+        /// The kind and version that it has.
         found: String,
-        /// What was asked for.
+        /// The kind and version that were expected.
         wanted: String,
     },
 }
 
-/// Reads a document. One without `schema` was written before documents had it, and is taken as version 1.
+/// Reads a document. One without `schema` was written before documents had it, and counts as version 1.
 ///
 /// # Errors
 /// See [`DocumentError`].
@@ -116,13 +116,13 @@ fn root<T: JsonSchema>() -> Schema {
     settings.into_generator().into_root_schema_for::<T>()
 }
 
-/// The JSON Schema of what is no document but a part of one: it has no envelope.
+/// The JSON Schema of a part of a document: it has no envelope.
 #[must_use]
 pub fn part<T: JsonSchema>() -> Value {
     root::<T>().to_value()
 }
 
-/// The JSON Schema of a kind, as it is written.
+/// The JSON Schema of a kind, with the envelope.
 #[must_use]
 pub fn schema<T: Kind + JsonSchema>() -> Value {
     let mut schema = root::<T>();

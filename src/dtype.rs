@@ -21,7 +21,7 @@ pub enum DType {
     S64,
     /// IEEE single.
     F32,
-    /// Truth values, 0 and 1 in a byte each. Only host layers compute with them.
+    /// Booleans, 0 and 1 in a byte each. Only host layers compute with them.
     Bool,
 }
 
@@ -41,7 +41,7 @@ impl DType {
         }
     }
 
-    /// Smallest and largest representable integer; `None` for floats and truth values.
+    /// Smallest and largest representable integer; `None` for floats and booleans.
     #[must_use]
     pub fn int_range(self) -> Option<(i64, i64)> {
         Some(match self {

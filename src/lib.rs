@@ -18,10 +18,10 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Each step is a type that owns what it needs: a [`Model`] is imported to a [`Graph`], compiled for a [`Machine`] to a
-//! [`Program`], checked and timed as a [`Loaded`], and run in a [`Session`]. [`data`] is what goes in and comes out, [`options`] what
-//! may be said about the steps, [`observe`] what a run shows, [`accuracy`] the way from a float network to integers and what it
-//! costs, [`error`] what may go wrong, a type for each stage.
+//! Each step is a type that owns what it needs: a [`Model`] is imported to a [`Graph`], compiled for a
+//! [`Machine`] to a [`Program`], checked and timed as a [`Loaded`], and run in a [`Session`]. [`data`] has
+//! the inputs and outputs of runs, [`options`] the options of the steps, [`observe`] the observers of runs,
+//! [`accuracy`] quantization and its accuracy, [`error`] the errors, one type for each stage.
 
 mod analysis;
 mod batch;
@@ -61,14 +61,14 @@ pub use face::{Graph, Loaded, Model, Program, Session};
 pub use machine::Machine;
 pub use tensor_file::TensorData as Tensor;
 
-/// What goes into a run and comes out of it.
+/// Inputs and outputs of runs.
 pub mod data {
     pub use crate::face::{Layer, Outputs, Port};
     pub use crate::inputs::{Feed, Pictures, Sample, Samples};
     pub use crate::tensor_file::{Element, Npz, Number, parse, read, to_npy, to_npz, write};
 }
 
-/// What may be said about each step.
+/// Options of each step.
 pub mod options {
     pub use crate::face::{Compile, Import, SessionBuilder};
     pub use crate::float::Engine as FloatEngine;
@@ -77,14 +77,14 @@ pub mod options {
     pub use crate::sim::{EngineKind as Engine, Limits};
 }
 
-/// What a run shows: instructions, the ends of layers, cycles.
+/// Observers of runs: instructions, the ends of layers, cycles.
 pub mod observe {
     pub use crate::isa::{Queue, Space};
     pub use crate::profile::Profile;
     pub use crate::sim::{Memory, Observer, QueueOp, RegisterFile, Sees, Written};
 }
 
-/// From a float network to integers, and what that costs: quantize, search of widths, compare, diagnose.
+/// Quantization of float networks, and its accuracy: quantize, search of widths, compare, diagnose.
 pub mod accuracy {
     pub use crate::analysis::{Comparison, Diagnosis, Finding, LayerComparison};
     pub use crate::face::accuracy::{
@@ -94,7 +94,8 @@ pub mod accuracy {
     pub use crate::tune::{Goal, Point, Reporter};
 }
 
-/// What may go wrong: a type for each stage. [`Explanation`](error::Explanation) says it in the command line's words.
+/// Errors: one type for each stage. [`Explanation`](error::Explanation) renders them in the command line's
+/// words.
 pub mod error {
     pub use crate::explain::Failure as Explanation;
     pub use crate::face::RunError as Run;
@@ -108,8 +109,8 @@ pub mod error {
     pub use crate::tensor_file::TensorFileError as TensorFile;
 }
 
-/// What this crate is made of, for its own command line, tests and benches. None of it is stable: it changes from one
-/// version to the next without notice.
+/// The modules of this crate, for its own command line, tests and benches. They are not stable: they change
+/// without notice.
 #[doc(hidden)]
 pub mod internals {
     macro_rules! all {
@@ -163,12 +164,12 @@ pub mod internals {
     );
 }
 
-/// The README's examples compile.
+/// Compiles the README's examples.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 pub struct Readme;
 
-/// The example of the book's page for users of the library compiles.
+/// Compiles the example of the book's page for users of the library.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/book/src/guide/library.md")]
 pub struct Library;

@@ -1,4 +1,4 @@
-//! What a network gave: its outputs as real values, and its best classes.
+//! Outputs of a network: real values and best classes.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -12,10 +12,10 @@ use crate::tensor_file::{Element, TensorData};
 pub struct Class {
     /// Its number.
     pub class: usize,
-    /// Its name, if classes have names.
+    /// Its name, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// The output's real value for it; null where it is no number.
+    /// Real value of the output for it; null if it is not finite.
     #[schemars(with = "Option<f32>")]
     pub value: f32,
 }
@@ -25,13 +25,13 @@ pub fn of(meta: &Meta) -> impl Iterator<Item = &TensorEntry> {
     meta.tensors.iter().filter(|t| t.role == Role::Output)
 }
 
-/// The classes of an output that looks like a classifier's: one axis longer than 1.
+/// The number of classes if the output looks like a classifier's: only one axis is longer than 1.
 #[must_use]
 pub fn classes(tensor: &TensorEntry) -> Option<u64> {
     (tensor.shape.iter().filter(|d| **d > 1).count() == 1).then(|| tensor.shape.iter().product())
 }
 
-/// Gives classes their names, in every output that has as many; the numbers of classes that the outputs have.
+/// Sets class names in every output that has as many classes; returns the numbers of classes of the outputs.
 pub fn name_classes(meta: &mut Meta, names: &[String]) -> Vec<u64> {
     let mut found = Vec::new();
     for tensor in meta.tensors.iter_mut().filter(|t| t.role == Role::Output) {
@@ -44,7 +44,7 @@ pub fn name_classes(meta: &mut Meta, names: &[String]) -> Vec<u64> {
     found
 }
 
-/// The `most` greatest elements of a classifier's output, the greatest first; none of an output that is no classifier's.
+/// The `most` greatest elements of a classifier's output, greatest first; empty for other outputs.
 #[must_use]
 pub fn best(tensor: &TensorEntry, bytes: &[u8], most: usize) -> Vec<Class> {
     if classes(tensor).is_none() {
@@ -52,7 +52,7 @@ pub fn best(tensor: &TensorEntry, bytes: &[u8], most: usize) -> Vec<Class> {
     }
     let values = real(tensor, bytes);
     let mut order: Vec<usize> = (0..values.len()).collect();
-    // Equal values: the lower class first, as numpy's argmax has it.
+    // Equal values: the lower class first, as numpy's argmax.
     order.sort_by(|a, b| values[*b].total_cmp(&values[*a]).then(a.cmp(b)));
     let class = |i: usize| Class { class: i, label: tensor.labels.get(i).cloned(), value: values[i] };
     order.into_iter().take(most).map(class).collect()

@@ -59,7 +59,7 @@ pub fn shape(dims: &[u64]) -> String {
     dims.iter().map(ToString::to_string).collect::<Vec<_>>().join("x")
 }
 
-/// `label` in a column of its own, the value beside it, folded below itself where lines are short.
+/// `label` in its own column, followed by the value, which is wrapped where lines are short.
 pub fn entry(label: &str, value: &str) -> String {
     const INDENT: usize = 12;
     let room = width().map_or(usize::MAX, |w| w.saturating_sub(INDENT).max(20));
@@ -67,7 +67,7 @@ pub fn entry(label: &str, value: &str) -> String {
     format!("{label:<11} {folded}")
 }
 
-/// Sentences, folded between words where lines are short; what continues a line is indented below it.
+/// Sentences, wrapped where lines are short; continuation lines are indented.
 pub fn prose(text: &str) -> String {
     width().map_or_else(|| text.into(), |width| filled(text, width))
 }
@@ -97,13 +97,14 @@ fn filled(text: &str, width: usize) -> String {
     filled
 }
 
-/// Columns of the terminal that the report goes to; none if it goes to a file or pipe. `COLUMNS` says otherwise.
+/// Columns of the terminal that the report goes to; `None` for a file or pipe. `COLUMNS` overrides it.
 fn width() -> Option<usize> {
     let said = std::env::var("COLUMNS").ok().and_then(|c| c.trim().parse().ok()).filter(|c| *c > 0);
     said.or_else(|| terminal_size::terminal_size_of(std::io::stdout()).map(|(w, _)| usize::from(w.0)))
 }
 
-/// A table with a header line; columns whose index is in `right` are right-aligned. Where lines are short it is folded.
+/// A table with a header line; columns whose index is in `right` are right-aligned. It is folded where lines
+/// are short.
 pub fn table(header: &[&str], right: &[usize], rows: Vec<Vec<String>>) -> String {
     let mut all = vec![header.iter().map(ToString::to_string).collect::<Vec<String>>()];
     all.extend(rows);
@@ -130,13 +131,13 @@ fn plain(rows: &[Vec<String>], right: &[usize]) -> String {
 
 /// Spaces between columns.
 const GAP: usize = 2;
-/// Text is not folded into columns narrower than this.
+/// Text is not wrapped into columns narrower than this.
 const NARROW: usize = 8;
-/// Words longer than this may be cut.
+/// Words longer than this may be broken.
 const LONG: usize = 18;
 
-/// A table in lines of `width`: long texts are folded; if that is not enough, columns that have no room follow below, after
-/// the first columns again, which say what a row is about.
+/// A table in lines of `width`: long texts are wrapped; if that is not enough, columns that do not fit follow
+/// below, preceded again by the first columns, which identify the row.
 fn folded(rows: &[Vec<String>], right: &[usize], width: usize) -> String {
     let columns = rows.first().map_or(0, Vec::len);
     let natural: Vec<usize> = (0..columns)
@@ -144,14 +145,14 @@ fn folded(rows: &[Vec<String>], right: &[usize], width: usize) -> String {
         .collect();
     let is_text = |c: &usize| !right.contains(c);
     let line = |chosen: &[usize], widths: &[usize]| chosen.iter().map(|c| widths[*c] + GAP).sum::<usize>();
-    // Words stay whole, if they are not too long for that.
+    // Words stay whole, unless they are too long.
     let least: Vec<usize> = (0..columns)
         .map(|c| {
             let words = rows.iter().filter_map(|r| r.get(c)).map(|t| longest_word(t)).max().unwrap_or(0);
             words.clamp(NARROW, LONG).min(natural[c])
         })
         .collect();
-    // Takes from the longest text until all fits, or nothing can be taken any more.
+    // Narrows the longest text column until all fit, or none can be narrowed.
     let shrunk = |chosen: &[usize]| {
         let mut widths = natural.clone();
         while line(chosen, &widths) > width {
@@ -174,7 +175,7 @@ fn folded(rows: &[Vec<String>], right: &[usize], width: usize) -> String {
     if line(&all, &shrunk(&all)) <= width {
         return part(&all);
     }
-    // Up to the first text: the number and the name of what a row is about.
+    // Up to the first text: the number and the name of a row.
     let key: Vec<usize> =
         all.iter().copied().take(all.iter().position(is_text).map_or(1, |p| p + 1)).collect();
     let mut parts = Vec::new();
@@ -192,7 +193,7 @@ fn folded(rows: &[Vec<String>], right: &[usize], width: usize) -> String {
     parts.join("\n")
 }
 
-/// Whether a text may be broken behind a character.
+/// Whether text may be broken behind a character.
 fn separates(c: char) -> bool {
     matches!(c, ' ' | '/' | '_')
 }
@@ -201,13 +202,13 @@ fn longest_word(text: &str) -> usize {
     text.split_inclusive(separates).map(|word| word.trim_end().chars().count()).max().unwrap_or(0)
 }
 
-/// A text in lines of at most `width` characters, broken behind what separates the parts of names and lists, if possible.
+/// Text in lines of at most `width` characters, broken at separators of names and lists if possible.
 fn wrapped(text: &str, width: usize) -> String {
     let mut lines = Vec::new();
     let mut rest: Vec<char> = text.chars().collect();
     while rest.len() > width.max(1) {
         let room = &rest[..width.max(1)];
-        // A space that ends the line takes no room.
+        // A space at the end of a line takes no column.
         let fits = rest.get(room.len()) == Some(&' ');
         let behind =
             if fits { Some(room.len()) } else { room.iter().rposition(|c| separates(*c)).map(|p| p + 1) };
@@ -258,7 +259,7 @@ mod tests {
             }
             assert_eq!(folded(&rows, &right, 400), plain(&rows, &right));
         }
-        // The name stands in front of every part.
+        // The name precedes every part.
         let text = folded(&rows(14), &[0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15], 80);
         assert!(text.matches("layer").count() >= 2, "{text}");
     }

@@ -1,4 +1,4 @@
-//! The JSON Schemas of all documents that this tool writes: what `docs/schemas/` holds.
+//! The JSON Schemas of all documents that this tool writes, as in `docs/schemas/`.
 
 use schemars::JsonSchema;
 use serde_json::Value;
@@ -16,8 +16,8 @@ use crate::report::{
 use crate::trace::export::{PerfettoTrace, TraceHead, TraceRecord};
 use crate::tune::State;
 
-/// Every kind, with its schema, in the order of the names. `trace-record` is no kind: it is a line of a trace after the
-/// first, and has no envelope.
+/// Every kind with its schema, in the order of the names. `trace-record` is not a kind: it is a line of a
+/// trace behind the first, and has no envelope.
 #[must_use]
 pub fn schemas() -> Vec<(&'static str, Value)> {
     fn one<T: Kind + JsonSchema>() -> (&'static str, Value) {

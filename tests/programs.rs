@@ -1,4 +1,4 @@
-//! Runs every `programs/*.s` and compares with what stands in its `;;!` lines, which are TOML:
+//! Runs every `programs/*.s` and compares with the expectations in its `;;!` lines, which are TOML:
 //!
 //! ```toml
 //! machines = ["rcn-s", "rcn-m"]     # default: the one of `.machine`
@@ -20,12 +20,12 @@
 //! layer = "store"
 //! ```
 //!
-//! A model's expectation is a file `*.expected.toml` in a folder of `programs/` (written by `tools/golden/expect.py`) or of
-//! `tests/golden/operators/` (by `tools/golden/operators.py` and `wider.py`): the digest of every tensor that ONNX Runtime
-//! computes. The model is compiled for each machine and run by the command line.
+//! A model's expectation is a file `programs/*/*.expected.toml` (written by `tools/golden/expect.py`) or
+//! `tests/golden/*/*.expected.toml` (by `tools/golden/operators.py`): the digest of every tensor that ONNX
+//! Runtime computes. The model is compiled for each machine and run by the command line.
 //!
-//! Both engines run each program, and the program survives a trip through text and through the program file. To see
-//! what a program does: `rcar-iss run programs/NAME.s`.
+//! Both engines run each program, and the program survives a trip through text and through the program file.
+//! To see what a program does: `rcar-iss run programs/NAME.s`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -134,7 +134,8 @@ struct ModelExpectation {
     /// xxh3-64 digests of tensors.
     #[serde(default)]
     tensors: BTreeMap<String, String>,
-    /// Arrays of integers, and how many steps an element may differ from them: where the oracle computes in float.
+    /// Arrays of integers, and how many steps an element may differ from them: where the oracle computes in
+    /// float.
     #[serde(default)]
     values: BTreeMap<String, String>,
     #[serde(default)]
@@ -256,8 +257,8 @@ fn run(
     let mut limits = Limits::default();
     limits.instructions = expected.max_instructions.unwrap_or(limits.instructions);
     let program = Arc::new(program.clone());
-    // The fast engine's faults come from the load; the reference engine finds its own, but for races: engines execute
-    // in program order.
+    // The fast engine's faults come from the load; the reference engine finds its own, but for races: engines
+    // execute in program order.
     let race = expected.fault.as_ref().is_some_and(|f| f.kind == "race");
     let decoded = match Decoded::new(program.clone(), machine, limits) {
         Ok(decoded) => decoded,

@@ -1,4 +1,4 @@
-//! From a float network to integers, and what that costs.
+//! Quantization of a float network, and its accuracy.
 
 use std::path::PathBuf;
 
@@ -25,7 +25,7 @@ pub(crate) enum Given<'py> {
     Arrays(Vec<Bound<'py, PyMapping>>),
 }
 
-/// Samples that no longer need Python.
+/// Samples that no longer need the interpreter.
 enum Owned {
     Paths(Vec<PathBuf>),
     Arrays(Vec<Sample>),
@@ -43,7 +43,7 @@ impl Given<'_> {
     }
 }
 
-/// How a float network is quantized: the keys of `rcar-iss quantize --config`.
+/// Settings of quantization: the keys of `rcar-iss quantize --config`.
 fn settings(py: Python<'_>, given: Option<&Bound<'_, PyDict>>) -> PyResult<Settings> {
     let Some(given) = given else { return Ok(Settings::default()) };
     let text: String = py.import("json")?.call_method1("dumps", (given,))?.extract()?;
@@ -52,8 +52,9 @@ fn settings(py: Python<'_>, given: Option<&Bound<'_, PyDict>>) -> PyResult<Setti
 
 #[pymethods]
 impl Model {
-    /// The quantized model of a float network. `samples` are a folder of pictures or arrays, a list of `[NAME=]PATH`, or a list of
-    /// dictionaries of arrays; other arguments are the keys of `rcar-iss quantize --config`: `method="mse"`, `bits=16` ...
+    /// The quantized model of a float network. `samples` are a folder of pictures or arrays, a list of
+    /// `[NAME=]PATH`, or a list of dictionaries of arrays; other arguments are the keys of
+    /// `rcar-iss quantize --config`: `method="mse"`, `bits=16` ...
     #[pyo3(signature = (samples, *, threads = 1, **settings))]
     fn quantize(
         &self,
@@ -76,8 +77,8 @@ impl Model {
         })
     }
 
-    /// Says which layers of this quantized model lose accuracy against the float network, and why: a dictionary with `comparison` and
-    /// `diagnosis`, as `rcar-iss compare` and `diagnose` report them.
+    /// Finds which layers of this quantized model lose accuracy against the float network, and why: a
+    /// dictionary with `comparison` and `diagnosis`, as `rcar-iss compare` and `diagnose` report them.
     #[pyo3(signature = (float, samples, machine = None, *, threads = 1))]
     fn diagnose<'py>(
         &self,
@@ -111,8 +112,8 @@ impl Model {
 
 #[pymethods]
 impl Program {
-    /// Compares the program with its float network, tensor by tensor, as `rcar-iss compare` reports it. Tensors inside fused
-    /// layers are compared if they were kept: `compile(..., keep="all")`.
+    /// Compares the program with its float network, tensor by tensor, as `rcar-iss compare` reports it.
+    /// Tensors inside fused layers are compared if they were kept: `compile(..., keep="all")`.
     #[pyo3(signature = (float, samples, *, threads = 1))]
     fn compare<'py>(
         &self,

@@ -1,4 +1,4 @@
-//! numpy's arrays as tensors, and back.
+//! Conversion between numpy arrays and tensors.
 
 use numpy::{PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
@@ -7,11 +7,11 @@ use pyo3::types::PyMapping;
 use rcar_iss::Tensor;
 use rcar_iss::data::{Element, Number};
 
-/// A tensor of an array, or of anything that numpy makes one of. Arrays whose memory is not in row-major order, or not aligned,
-/// are copied first.
+/// The tensor of an array, or of anything that numpy converts to one. Arrays that are not aligned, or not in
+/// row-major order, are copied first.
 ///
 /// # Errors
-/// Its type is none that a tensor has.
+/// No tensor has its element type.
 pub(crate) fn tensor(value: &Bound<'_, PyAny>) -> PyResult<Tensor> {
     let numpy = value.py().import("numpy")?;
     let array = numpy.call_method1("asarray", (value,))?;
@@ -31,10 +31,10 @@ pub(crate) fn tensor(value: &Bound<'_, PyAny>) -> PyResult<Tensor> {
     )))
 }
 
-/// `array` lies in row-major order.
+/// `array` is in row-major order.
 fn copied<T: Number + numpy::Element>(array: &Bound<'_, PyArrayDyn<T>>) -> PyResult<Tensor> {
     let view = array.readonly();
-    // rust-numpy gives slices of column-major arrays, too.
+    // rust-numpy returns slices of column-major arrays, too.
     if !array.is_c_contiguous() {
         return Err(PyTypeError::new_err("numpy.require gave an array that is not in row-major order"));
     }
@@ -44,12 +44,12 @@ fn copied<T: Number + numpy::Element>(array: &Bound<'_, PyArrayDyn<T>>) -> PyRes
     Ok(Tensor { element: T::ELEMENT, shape: array.shape().to_vec(), bytes })
 }
 
-/// Arrays by name, of a dictionary or anything like one.
+/// Arrays by name, from a dictionary or another mapping.
 ///
 /// # Errors
-/// A name is no text, or an array has a type that no tensor has.
+/// A name is not a string, or no tensor has the element type of an array.
 pub(crate) fn tensors(given: &Bound<'_, PyMapping>) -> PyResult<Vec<(String, Tensor)>> {
-    // A list of its own: making an array of a value may run code that changes the mapping.
+    // The items are copied first: converting a value to an array may run code that changes the mapping.
     given
         .items()?
         .iter()
@@ -60,10 +60,10 @@ pub(crate) fn tensors(given: &Bound<'_, PyMapping>) -> PyResult<Vec<(String, Ten
         .collect()
 }
 
-/// An array of a tensor.
+/// The array of a tensor.
 ///
 /// # Errors
-/// numpy is out of memory, or the tensor has 16-bit floats, which no program gives.
+/// numpy is out of memory, or the tensor has 16-bit floats, which programs do not produce.
 pub(crate) fn array<'py>(py: Python<'py>, tensor: &Tensor) -> PyResult<Bound<'py, PyAny>> {
     fn of<'py, T: Number + numpy::Element>(py: Python<'py>, tensor: &Tensor) -> PyResult<Bound<'py, PyAny>> {
         let values = tensor.values::<T>().unwrap_or_default();

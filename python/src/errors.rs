@@ -1,4 +1,4 @@
-//! Exceptions with the command line's words.
+//! Exceptions with the messages of the command line.
 
 use pyo3::create_exception;
 use pyo3::exceptions::PyException;
@@ -32,13 +32,13 @@ pub(crate) fn raised(error: impl Into<Explanation>) -> PyErr {
         let value = raised.value(py);
         let all = [("what", Some(words.what())), ("why", words.reason()), ("help", words.advice())];
         let set = all.iter().try_for_each(|(name, text)| value.setattr(*name, *text));
-        // Attributes of an exception of our own can always be set; were it not so, its text would still say all.
+        // Attributes of our own exception can always be set; otherwise its text would still be complete.
         let _ = set.and_then(|()| value.setattr("status", words.status));
     });
     raised
 }
 
-/// The exception for something that cannot be asked for.
+/// The exception for an invalid request.
 pub(crate) fn usage(what: String) -> PyErr {
     raised(Explanation::usage(what))
 }

@@ -1,5 +1,5 @@
-//! Python's view of `rcar-iss`: a thin skin over the library's face. Arrays are numpy's; long calls let other Python threads
-//! run; errors carry the command line's words.
+//! The Python module of `rcar-iss`: a thin layer over the library's face. Arrays are numpy's; long calls
+//! release the interpreter lock; errors have the messages of the command line.
 
 mod accuracy;
 mod arrays;
@@ -11,7 +11,7 @@ mod session;
 
 use pyo3::prelude::*;
 
-/// The extension module; `rcar_iss/__init__.py` gives its names to users.
+/// The extension module; `rcar_iss/__init__.py` exports its names.
 #[pymodule]
 mod _core {
     #[pymodule_export]

@@ -13,7 +13,7 @@ pub(crate) struct Machine(pub(crate) rcar_iss::Machine);
 
 #[pymethods]
 impl Machine {
-    /// The machine of a name, or of a machine file.
+    /// Opens a machine by name, or from a machine file.
     #[new]
     fn new(name_or_path: PathBuf) -> PyResult<Machine> {
         rcar_iss::Machine::open(&name_or_path).map(Machine).map_err(raised)
@@ -37,7 +37,7 @@ impl Machine {
         self.0.clock_mhz
     }
 
-    /// Multiply-accumulates of 8 bits a cycle at most.
+    /// Multiply-accumulates of 8×8 bits in a cycle at most.
     #[getter]
     fn macs_per_cycle(&self) -> u64 {
         self.0.macs_per_cycle()
@@ -56,7 +56,7 @@ impl Machine {
 /// A machine, or the name or path of one.
 #[derive(FromPyObject)]
 pub(crate) enum Wanted<'py> {
-    /// One that is there.
+    /// An existing machine.
     Made(PyRef<'py, Machine>),
     /// Its name or path.
     Named(PathBuf),

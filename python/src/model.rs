@@ -14,14 +14,14 @@ use crate::program::{Program, json};
 #[pyclass(frozen, module = "rcar_iss")]
 pub(crate) struct Model(pub(crate) rcar_iss::Model);
 
-/// A file, or its content.
+/// A file, or its contents.
 #[derive(FromPyObject)]
 enum Source {
     Bytes(Vec<u8>),
     Path(PathBuf),
 }
 
-/// Tensors that are kept.
+/// Tensors to keep.
 #[derive(FromPyObject)]
 enum Keep {
     /// `"all"`, or one.
@@ -43,8 +43,9 @@ impl Model {
 
     /// Compiles a quantized model for a machine, and counts its cycles.
     ///
-    /// `shapes` gives the shapes of inputs that the model leaves open, `dims` the numbers for extents that it names; `keep`
-    /// names tensors that are to be looked at (`"all"`: every one); `host=False` refuses layers that would run on the host.
+    /// `shapes` gives the shapes of inputs that the model leaves open, `dims` the extents that it names;
+    /// `keep` names tensors that fusion must not remove (`"all"`: every one); `host=False` refuses layers
+    /// that would run on the host.
     #[pyo3(signature = (machine = None, *, shapes = None, dims = None, keep = None, host = true, dense_weights = false, rounding = "onnx"))]
     #[expect(clippy::too_many_arguments, reason = "Python names them")]
     fn compile(
@@ -67,7 +68,7 @@ impl Model {
         })
     }
 
-    /// Cycles by the closed form, without compiling, as a dictionary: quick, for comparing machines.
+    /// Estimates cycles with the closed form, without compiling, as a dictionary: fast, to compare machines.
     #[pyo3(signature = (machine = None, *, shapes = None, dims = None, host = true))]
     fn estimate<'py>(
         &self,
@@ -91,7 +92,7 @@ impl Model {
         py.detach(|| self.0.save(&path)).map_err(raised)
     }
 
-    /// The model as a file in memory, all its data inside.
+    /// The bytes of a model file, with all data inside.
     fn to_bytes(&self, py: Python<'_>) -> Vec<u8> {
         py.detach(|| self.0.to_bytes())
     }
@@ -103,7 +104,7 @@ impl Model {
 }
 
 impl Model {
-    /// The model as it stands, compiled and loaded.
+    /// The model, imported with default options, compiled and loaded.
     pub(crate) fn program(&self, machine: &rcar_iss::Machine) -> PyResult<rcar_iss::Loaded> {
         let graph = self.0.import(&Import::new()).map_err(raised)?;
         let program = graph.compile(machine, &Compile::new()).map_err(raised)?;

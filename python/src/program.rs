@@ -26,9 +26,9 @@ pub(crate) struct Port {
     dtype: &'static str,
     /// Its extents.
     shape: Vec<usize>,
-    /// A quantized value stands for scale · (value − zero_point).
+    /// Scale of a quantized value: real = scale · (value − zero_point).
     scale: Option<f32>,
-    /// The value that stands for zero.
+    /// Zero point of a quantized value.
     zero_point: Option<i32>,
 }
 
@@ -56,13 +56,13 @@ pub(crate) struct Layer {
     kind: String,
     /// The ONNX nodes that it came from.
     onnx_nodes: Vec<String>,
-    /// Runs on the host, outside the clock.
+    /// Whether it runs on the host, outside the clock.
     host: bool,
     /// Multiply-accumulates, without padding.
     macs: u64,
     /// Its share of the cycles.
     cycles: u64,
-    /// The tensors that it gives.
+    /// The tensors that it computes.
     tensors: Vec<String>,
 }
 
@@ -106,7 +106,7 @@ impl Program {
         py.detach(|| self.program.save(&path)).map_err(raised)
     }
 
-    /// The program as a file in memory.
+    /// The bytes of a program file.
     fn to_bytes(&self, py: Python<'_>) -> PyResult<Vec<u8>> {
         py.detach(|| self.program.to_bytes()).map_err(raised)
     }
@@ -146,7 +146,7 @@ impl Program {
         self.loaded.outputs().into_iter().map(Port::from).collect()
     }
 
-    /// All tensors that can be looked at: inputs, those at the ends of layers, outputs.
+    /// All tensors that can be read: inputs, those at the ends of layers, outputs.
     #[getter]
     fn tensors(&self) -> Vec<Port> {
         self.loaded.tensors().into_iter().map(Port::from).collect()
@@ -175,7 +175,7 @@ impl Program {
     }
 }
 
-/// A report as Python's dictionaries and lists.
+/// A report as Python dictionaries and lists.
 pub(crate) fn json<'py>(py: Python<'py>, report: &impl serde::Serialize) -> PyResult<Bound<'py, PyAny>> {
     let text =
         serde_json::to_string(report).map_err(|e| pyo3::exceptions::PyValueError::new_err(e.to_string()))?;

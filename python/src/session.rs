@@ -12,7 +12,8 @@ use rcar_iss::options::{Engine, Kernels};
 use crate::arrays;
 use crate::errors::{raised, usage};
 
-/// Runs a program any number of times. Calls from several threads wait for each other; sessions of their own do not.
+/// Runs a program any number of times. Calls from several threads are serialized; several sessions run in
+/// parallel.
 #[pyclass(frozen, module = "rcar_iss")]
 pub(crate) struct Session(Mutex<rcar_iss::Session>);
 
@@ -46,7 +47,7 @@ impl Session {
     fn execute(&self, given: &[(String, Tensor)], names: Option<&[String]>) -> Result<Outputs, RunError> {
         let given: Vec<(&str, &Tensor)> =
             given.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
-        // A run that panicked leaves a session that can be used again.
+        // A session can be used again after a panic.
         let mut session = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match names {
             None => session.run(&given),
@@ -57,7 +58,8 @@ impl Session {
 
 #[pymethods]
 impl Session {
-    /// Runs the program on arrays by name, and gives its outputs by name; with `layers` the tensors of these names instead.
+    /// Runs the program on arrays by name, and returns its outputs by name; with `layers`, the tensors of
+    /// these names instead.
     #[pyo3(signature = (inputs, layers = None))]
     fn run<'py>(
         &self,

@@ -23,22 +23,22 @@ use crate::sim::{EngineKind, Loaded, Memory, Observer, OpKind, QueueOp, RunError
 /// Why a comparison has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum CompareError {
-    /// The reference.
+    /// The reference failed.
     #[error(transparent)]
     Reference(#[from] ReferenceError),
-    /// The run.
+    /// A run failed.
     #[error(transparent)]
     Run(#[from] RunError),
     /// An input cannot be read.
     #[error(transparent)]
     Sample(#[from] InputError),
-    /// The reference is of another number of inputs.
+    /// The reference holds another number of inputs.
     #[error("the reference is of other inputs: {0}")]
     Inputs(Misfit),
     /// No tensor has a reference.
     #[error("no tensor of the program has a reference: {example}")]
     Nothing {
-        /// The first one's reason.
+        /// The reason for the first tensor.
         example: String,
     },
 }
@@ -48,27 +48,28 @@ pub enum CompareError {
 pub struct Comparison {
     /// Name of the program.
     pub program: String,
-    /// Its machine.
+    /// Name of the machine.
     pub machine: String,
-    /// What computed the reference.
+    /// Library or tool that computed the reference.
     pub reference_library: String,
-    /// Inputs.
+    /// Number of inputs.
     pub inputs: usize,
     /// Cycles of one run.
     pub cycles: u64,
-    /// One for each tensor with a reference.
+    /// One entry for each tensor with a reference.
     pub layers: Vec<LayerComparison>,
-    /// Tensors without.
+    /// Tensors without a reference.
     pub unmatched: Vec<Unmatched>,
-    /// Reference tensors that belong to no tensor: those inside a layer, and what the program does not compute.
+    /// Reference tensors without a counterpart: values inside fused layers, and values that the program does
+    /// not compute.
     pub unused: Vec<String>,
-    /// What users should know of the reference, one sentence each.
+    /// Remarks on the reference for the user, one sentence each.
     pub remarks: Vec<String>,
 }
 
 impl Comparison {
-    /// Shows the cycles of another program of the same network, laid onto the layers of this one: a program that keeps
-    /// every tensor takes longer than that which is used.
+    /// Replaces the cycles by those of another program of the same network, mapped to the layers of this one:
+    /// a program that keeps every tensor takes longer than the one that is deployed.
     pub fn charge(&mut self, profile: &Profile) {
         self.cycles = profile.cycles;
         for layer in &mut self.layers {
@@ -86,7 +87,7 @@ impl Comparison {
 /// One tensor of the program and its reference.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct LayerComparison {
-    /// Number of the layer.
+    /// Index of the layer.
     pub index: usize,
     /// Its name.
     pub layer: String,
@@ -94,15 +95,15 @@ pub struct LayerComparison {
     pub kind: String,
     /// ONNX nodes that it came from.
     pub onnx_nodes: Vec<String>,
-    /// Activations that it reads: the edges of the graph.
+    /// Activations that it reads.
     pub reads: Vec<String>,
-    /// Runs on the host.
+    /// Whether it runs on the host.
     pub host: bool,
-    /// A result of the network.
+    /// Whether it is an output of the network.
     pub output: bool,
-    /// Its share of the cycles; 0 where it is part of the layer after it once no tensor is kept.
+    /// Its share of the cycles; 0 if it is fused into the layer after it when no tensor is kept.
     pub cycles: u64,
-    /// The widths that it was executed with.
+    /// The widths that its instructions used.
     pub bits: Option<Bits>,
     /// ONNX name of the tensor.
     pub tensor: String,
@@ -114,20 +115,23 @@ pub struct LayerComparison {
     pub shape: Vec<u64>,
     /// Quantization; none for floats.
     pub format: Option<Format>,
-    /// As the network runs: the errors of all layers before it are in it.
+    /// Errors of the full run, including those inherited from the layers before.
     pub accumulated: Errors,
-    /// The layer on the quantized reference: its own errors, and those of rounding its inputs.
+    /// Errors of the layer when it reads the quantized reference: its own errors, and those of rounding its
+    /// inputs.
     pub isolated: Errors,
-    /// The reference rounded to the tensor's format: what a layer without errors of its own would show.
+    /// Errors of the reference rounded to the tensor's format: the least that any layer could show.
     pub rounding: Errors,
     /// Range, clipping, codes.
     pub range: RangeUse,
-    /// Bits between the greatest accumulator that occurred and the accumulator's range; none without accumulators.
+    /// Headroom in bits: range of the accumulator over the greatest accumulator that occurred; none without
+    /// accumulators.
     pub headroom_bits: Option<f64>,
-    /// By channel: axis 1, or the last one of a tensor of three axes that no convolution gives. Empty for scalars.
+    /// By channel: axis 1, or the last axis of a tensor of three axes that no convolution computes. Empty for
+    /// scalars.
     #[serde(skip)]
     pub channels: Vec<ChannelErrors>,
-    /// What a report draws.
+    /// Data for the report's plots.
     #[serde(skip)]
     pub picture: Picture,
 }
@@ -135,7 +139,7 @@ pub struct LayerComparison {
 /// One channel of a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct ChannelErrors {
-    /// SQNR as the network runs (dB).
+    /// SQNR of the full run (dB).
     pub accumulated_db: f64,
     /// SQNR of the layer on the reference's inputs (dB).
     pub isolated_db: f64,
@@ -153,7 +157,7 @@ struct Channel {
     range: [f32; 2],
 }
 
-/// Sums of one tensor over one input, or several.
+/// Sums of one tensor over one or several inputs.
 #[derive(Debug, Clone, Default)]
 struct Measured {
     accumulated: Sums,
@@ -179,7 +183,7 @@ impl Measured {
     }
 }
 
-/// One run.
+/// The measurements of one input.
 #[derive(Debug, Default)]
 struct OneRun {
     tensors: BTreeMap<String, Measured>,
@@ -188,8 +192,8 @@ struct OneRun {
     accumulators: BTreeMap<u32, (u64, u32)>,
 }
 
-/// Compares a loaded program with a reference on all inputs, on `threads` threads; calls `done` after each input. The
-/// result does not depend on the number of threads.
+/// Compares a loaded program with a reference on all inputs, on `threads` threads; calls `done` after each
+/// input. The result does not depend on the number of threads.
 ///
 /// # Errors
 /// See [`CompareError`].
@@ -210,13 +214,13 @@ pub fn compare(
         done();
         made
     };
-    // The first input says how far the histograms go.
+    // The histogram bounds are those of the first input.
     let mut total = one(&mut session(), 0, &BTreeMap::new())?;
     let bounds =
         total.tensors.iter().filter_map(|(n, m)| Some((n.clone(), m.picture.histogram.as_ref()?.bounds)));
     let bounds: BTreeMap<String, [f32; 2]> = bounds.collect();
     let others = each_run(threads, 1..runs, session, |session, run| one(session, run, &bounds))?;
-    // Floating-point sums depend on their order: it is that of the inputs.
+    // Floating-point sums depend on their order: that of the inputs.
     for run in others {
         for (name, measured) in run.tensors {
             match total.tensors.get_mut(&name) {
@@ -367,7 +371,7 @@ fn one_run(
     Ok(result)
 }
 
-/// The bytes of a tensor that holds the reference.
+/// The reference in a tensor's format, as bytes.
 fn quantized(tensor: &TensorEntry, reference: &[f32]) -> Vec<u8> {
     match Format::of(tensor) {
         Some(format) => format.bytes(reference),
@@ -441,13 +445,13 @@ fn channel_axis(meta: &Meta, tensor: &TensorEntry) -> (usize, usize) {
     }
 }
 
-/// Takes the real values of matched tensors, and the greatest accumulators.
+/// Collects the real values of matched tensors, and the greatest accumulators.
 struct Recorder<'a> {
     meta: &'a Meta,
     values: &'a Values,
     seen: BTreeMap<String, Vec<f32>>,
     accumulators: BTreeMap<u32, (u64, u32)>,
-    /// Accumulators count only in the run as it is.
+    /// Whether this is the isolated run; accumulators are measured in the other one only.
     isolated: bool,
 }
 

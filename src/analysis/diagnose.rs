@@ -1,9 +1,10 @@
-//! Why layers lose accuracy, found by experiment.
+//! Finds by experiment why layers lose accuracy.
 //!
-//! A [comparison](super::compare()) says which layers are bad when fed with the reference. Each of them is executed alone,
-//! again and again: with one of the tensors that it reads in its own format, in the best 8-bit range for the given
-//! inputs, and in 16 bits, all other activations in 16 bits; and with other weights. What repairs it is the verdict,
-//! which names the layer that gives the tensor its range.
+//! A [comparison](super::compare()) shows which layers have large errors when they read the reference. Each
+//! of them is executed alone several times: with one of the tensors that it reads in its own format, in the
+//! best 8-bit range for the given inputs, and in 16 bits, with all other activations in 16 bits; and with
+//! other weights. The change that repairs the layer gives the cause, and the layer at fault is the one that
+//! determines the tensor's range.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,34 +23,34 @@ use crate::inputs::{Samples, bytes_of};
 use crate::machine::Machine;
 use crate::program::Meta;
 
-/// What a diagnosis looks at.
+/// Inputs of a diagnosis.
 pub struct Case<'a> {
     /// The network with every tensor kept, as it was compared.
     pub graph: &'a Graph,
-    /// The network without that: what is used, and has the comparison's cycles.
+    /// The network as it is deployed, without kept tensors; the comparison has its cycles.
     pub plain: &'a Graph,
     /// Its machine.
     pub machine: &'a Machine,
     /// The comparison.
     pub comparison: &'a Comparison,
-    /// The same reference.
+    /// The reference of the comparison.
     pub reference: &'a Bound<'a>,
     /// The tables of the compared program.
     pub meta: &'a Meta,
-    /// The same inputs.
+    /// The inputs of the comparison.
     pub inputs: &'a dyn Samples,
-    /// The images that the model was calibrated with, if they are known.
+    /// The inputs that the model was calibrated with, if known.
     pub calibration: Option<&'a dyn Samples>,
-    /// The float network's weights by name; empty if they are not known.
+    /// The float network's weights by name; empty if not known.
     pub weights: &'a FloatWeights,
-    /// Threads.
+    /// Number of threads.
     pub threads: usize,
 }
 
 /// Diagnoses a comparison. `each` is called after each input's experiments.
 ///
 /// # Errors
-/// The reference cannot be had again.
+/// The reference cannot be computed again.
 pub fn diagnose(
     case: &Case<'_>,
     thresholds: &Thresholds,
@@ -85,7 +86,7 @@ pub fn diagnose(
     finish(case, &rows, &ranges, thresholds, found)
 }
 
-/// Ranges that are so many times as wide as the reference's are wider than it.
+/// Ratio to the reference's range from which on a range counts as too wide.
 const WIDER: f32 = 1.25;
 
 /// A layer whose own error is large.
@@ -95,8 +96,8 @@ struct Suspect {
     isolated_db: f64,
     /// Its output, which has a reference.
     output: String,
-    /// Quantized tensors whose formats may be the reason: what it reads; its result where nothing reads that or its range is
-    /// too wide.
+    /// Quantized tensors whose formats may be the cause: those that it reads, and its result if nothing reads
+    /// it or its range is too wide.
     tensors: Vec<String>,
 }
 
@@ -119,8 +120,8 @@ fn suspects(case: &Case<'_>, rows: &BTreeMap<&str, &LayerComparison>, t: &Thresh
         let mut tensors: Vec<String> =
             node.inputs.iter().filter(|id| judged(id)).map(|id| graph.tensor(*id).name.clone()).collect();
         tensors.dedup();
-        // A range wider than the float tensor's is tried where the tensor is computed: with it a Relu or Clip is lost that the
-        // ends of the range stood for.
+        // A range wider than the float tensor's is examined where the tensor is computed: a Relu or Clip that
+        // the ends of the range implemented is lost with it.
         let wider = row.format.is_some_and(|f| {
             let ([lo, hi], [least, greatest]) = (f.range(), row.range.reference);
             hi - lo > WIDER * (greatest.max(0.0) - least.min(0.0))
@@ -139,7 +140,7 @@ fn suspects(case: &Case<'_>, rows: &BTreeMap<&str, &LayerComparison>, t: &Thresh
     suspects
 }
 
-/// Ranges of the tensors in question over all inputs, one after the other.
+/// Ranges of the given tensors over all inputs.
 fn ranges(
     case: &Case<'_>,
     rows: &BTreeMap<&str, &LayerComparison>,
@@ -196,7 +197,7 @@ fn total(per_run: Vec<Totals>) -> Totals {
     sums
 }
 
-/// What the experiments say so far.
+/// The results of the experiments so far.
 #[derive(Default)]
 struct Found {
     evidence: Vec<(Cause, Evidence)>,
@@ -267,7 +268,7 @@ fn judge(
     }
 }
 
-/// The node whose arithmetic gave a tensor its range: layers that only pass values on are passed over.
+/// The node whose arithmetic determined a tensor's range; layers that only pass values on are skipped.
 fn origin(graph: &Graph, tensor: TensorId) -> (TensorId, Option<usize>) {
     let links = graph.links();
     let mut at = tensor;
@@ -311,7 +312,7 @@ fn finish(
         findings.push(Finding {
             weights: Some(trial),
             pruned: case.weights.pruned(&graph.nodes[node].op),
-            // Where each channel has its own scale, no channel makes it wide for the others.
+            // Where each channel has its own scale, no channel widens the range of the others.
             channels: shared_scale(&graph.nodes[node].op).map_or(vec![], |r| widest(&r, t.wide_channel)),
             ..empty(cause, graph, node)
         });
@@ -319,7 +320,7 @@ fn finish(
     findings.sort_by_key(|f| (f.index, f.cause));
     calibration(case, &mut findings)?;
     let inherited = inherited(case.comparison, &findings, t);
-    // A layer whose own range is at fault is looked at as a reader, too, and is innocent there.
+    // A layer whose own range is at fault may also be suspected as a reader, where it is not at fault.
     let at_fault = |layer: &String| findings.iter().any(|f| f.layer == *layer);
     let ordinary = found.ordinary.into_iter().filter(|l| !at_fault(l)).collect();
     Ok(Diagnosis {
@@ -332,7 +333,7 @@ fn finish(
     })
 }
 
-/// Layers of which no experiment can say anything.
+/// Layers with NaN or infinities, on which no experiment is conclusive.
 fn not_numbers(comparison: &Comparison) -> impl Iterator<Item = String> {
     let odd = comparison.layers.iter().filter(|l| l.isolated.not_finite() > 0);
     let sentence = |l: &LayerComparison| {
@@ -378,7 +379,7 @@ fn range_finding(
             tensors.push(e.tensor.clone());
         }
     }
-    // The numbers are those of the tensor in the worst experiment; all have one range.
+    // The figures are those of the tensor in the worst experiment; all have one range.
     let worst = evidence[0].1.tensor.clone();
     let mut finding = Finding {
         evidence: evidence.into_iter().map(|(_, e)| e).collect(),
@@ -399,7 +400,7 @@ fn range_finding(
         }
     }
     if cause == Cause::Range {
-        // A tensor that fusion removes has a price only where it is kept.
+        // A tensor that fusion removes costs something only if it is kept.
         let kept = case.plain.tensors.iter().any(|t| finding.tensors.contains(&t.name));
         let graph = if kept { case.plain } else { case.graph };
         let now = if kept { Some(case.comparison.cycles) } else { price::cycles(graph, case.machine) };
@@ -414,7 +415,7 @@ fn wide_channels(row: &LayerComparison, factor: f64) -> Vec<WideChannel> {
     widest(&ranges, factor)
 }
 
-/// The channels that are wider than the median one by a factor, the widest first, eight at most.
+/// The channels whose range exceeds the median channel's by `factor`, widest first, at most eight.
 fn widest(ranges: &[[f32; 2]], factor: f64) -> Vec<WideChannel> {
     let magnitude = |r: &[f32; 2]| f64::from(r[0].abs().max(r[1].abs()));
     let mut sorted: Vec<f64> = ranges.iter().map(magnitude).collect();
@@ -431,7 +432,7 @@ fn widest(ranges: &[[f32; 2]], factor: f64) -> Vec<WideChannel> {
     wide
 }
 
-/// What the calibration images would have given for every tensor whose range does not fit.
+/// Measures the calibration inputs for every tensor whose range does not fit.
 fn calibration(case: &Case<'_>, findings: &mut [Finding]) -> Result<(), CompareError> {
     let Some(images) = case.calibration else { return Ok(()) };
     let wanted: BTreeSet<String> = findings
@@ -472,7 +473,8 @@ fn calibration(case: &Case<'_>, findings: &mut [Finding]) -> Result<(), CompareE
         finding.calibration = reached.get(tensor).map(|r| {
             let slack = (needed[1] - needed[0]) * 0.1;
             let enough = r[0] <= needed[0] + slack && r[1] >= needed[1] - slack;
-            // Images that reach much farther than is needed are as wrong as those that do not reach it.
+            // Calibration inputs that reach much further than needed are as wrong as those that do not reach
+            // far enough.
             let close =
                 r[0] >= needed[0] - (needed[1] - needed[0]) && r[1] <= needed[1] + (needed[1] - needed[0]);
             CalibrationRange { reached: *r, sufficient: enough && close }
@@ -481,7 +483,7 @@ fn calibration(case: &Case<'_>, findings: &mut [Finding]) -> Result<(), CompareE
     Ok(())
 }
 
-/// Layers that are fine alone and bad as the network runs, each with the earlier layer to blame.
+/// Layers that are accurate alone but not in the full run, each with the earlier layer that causes it.
 fn inherited(comparison: &Comparison, findings: &[Finding], t: &Thresholds) -> Vec<Inherited> {
     let by_tensor: BTreeMap<&str, &LayerComparison> =
         comparison.layers.iter().map(|l| (l.tensor.as_str(), l)).collect();

@@ -1,11 +1,11 @@
-//! The result of a diagnosis, with the numbers behind it.
+//! The result of a diagnosis, with its evidence.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::verdict::{Cause, TensorTrial, Thresholds, WeightTrial};
 
-/// How an experiment got its numbers.
+/// How an experiment was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum How {
@@ -24,15 +24,15 @@ pub struct Evidence {
     pub layer: String,
     /// The tensor whose format was changed.
     pub tensor: String,
-    /// How.
+    /// How it was done.
     pub how: How,
-    /// SQNR of the layer on the reference's inputs, nothing changed (dB).
+    /// SQNR of the layer on the reference's inputs, with nothing changed (dB).
     pub isolated_db: f64,
     /// The numbers.
     pub trial: TensorTrial,
 }
 
-/// An input beyond a tensor's range.
+/// An input with values beyond a tensor's range.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Beyond {
     /// Number of the input.
@@ -43,19 +43,20 @@ pub struct Beyond {
     pub share: f64,
 }
 
-/// What calibration images would have given.
+/// The range that calibration inputs give.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct CalibrationRange {
     /// Least and greatest value over the calibration images.
     pub reached: [f32; 2],
-    /// Whether they reach what the given inputs need; then the range was not made from them, or by a method that cuts.
+    /// Whether it covers the range that the given inputs need; if so, the range was not made from these
+    /// inputs, or by a method that clips.
     pub sufficient: bool,
 }
 
-/// A channel that makes a range wide.
+/// A channel that widens a range.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct WideChannel {
-    /// Number.
+    /// Number of the channel.
     pub channel: usize,
     /// Its own least and greatest value.
     pub range: [f32; 2],
@@ -66,16 +67,16 @@ pub struct WideChannel {
 /// Cycles of the whole network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Price {
-    /// As it is.
+    /// As compiled.
     pub now: u64,
     /// With the tensor in 16 bits.
     pub sixteen: u64,
 }
 
-/// A fault.
+/// A cause of lost accuracy.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Finding {
-    /// Why.
+    /// The cause.
     pub cause: Cause,
     /// The layer at fault: the one that computes the tensor, or has the weights.
     pub layer: String,
@@ -83,57 +84,57 @@ pub struct Finding {
     pub index: usize,
     /// The tensors with the range at fault, the layer's own first; empty for weights.
     pub tensors: Vec<String>,
-    /// The experiments that say so, the worst first.
+    /// The experiments that show it, worst first.
     pub evidence: Vec<Evidence>,
-    /// The experiment with weights.
+    /// The experiment with the weights.
     pub weights: Option<WeightTrial>,
     /// The tensor's range; none for weights.
     pub range: Option<[f32; 2]>,
     /// The best 8-bit range for the given inputs.
     pub ideal: Option<[f32; 2]>,
-    /// What the given inputs reach.
+    /// The range of the given inputs.
     pub reached: Option<[f32; 2]>,
-    /// Inputs beyond the range, the farthest first.
+    /// Inputs with values beyond the range, furthest first.
     pub beyond: Vec<Beyond>,
-    /// Inputs that would mend the range if they were among the calibration images.
+    /// Inputs that would repair the range if they were among the calibration inputs.
     pub mend: Vec<usize>,
-    /// What the calibration images give.
+    /// The range that the calibration inputs give.
     pub calibration: Option<CalibrationRange>,
-    /// Channels that make the range wide, or the only scale of the weights, the widest first.
+    /// Channels that widen the range, or the only scale of the weights, widest first.
     pub channels: Vec<WideChannel>,
-    /// What 16 bits cost; none where the network cannot be compiled so.
+    /// Cycles with 16 bits; none where the network cannot be compiled with them.
     pub price: Option<Price>,
-    /// Share of the weights that are zero though the float network's are not.
+    /// Share of the weights that are zero although the float network's are not.
     pub pruned: Option<f64>,
 }
 
-/// A layer that is fine alone, and bad as the network runs.
+/// A layer that is accurate alone, but not in the full run.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Inherited {
     /// The layer.
     pub layer: String,
-    /// As the network runs (dB).
+    /// SQNR in the full run (dB).
     pub accumulated_db: f64,
-    /// Alone (dB).
+    /// SQNR alone (dB).
     pub isolated_db: f64,
-    /// The earlier layer that the error comes from: a faulty one, else the worst.
+    /// The earlier layer that causes the error: one at fault if there is one, else the worst.
     pub from: String,
-    /// Whether that one is at fault.
+    /// Whether that layer is at fault.
     pub faulty: bool,
 }
 
 /// The result.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Diagnosis {
-    /// What was judged by.
+    /// The thresholds that were used.
     pub thresholds: Thresholds,
-    /// Inputs.
+    /// Number of inputs.
     pub inputs: usize,
-    /// Faults, in the order of the layers.
+    /// Causes, in the order of the layers.
     pub findings: Vec<Finding>,
     /// Layers that inherit an error.
     pub inherited: Vec<Inherited>,
-    /// Suspicious layers in which no single tensor or weight is at fault: ordinary rounding adds up.
+    /// Suspicious layers without a single tensor or weight at fault: ordinary rounding errors add up.
     pub ordinary: Vec<String>,
     /// Suspicious layers that could not be examined, and why.
     pub skipped: Vec<String>,

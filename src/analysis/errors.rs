@@ -1,25 +1,26 @@
-//! How far two tensors are apart: sums that can be added up over inputs, and the figures that follow from them.
+//! Error figures of two tensors, from sums that can be merged over inputs.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What stands for a ratio without noise, or without signal, in decibels.
+/// The decibels reported for a ratio without noise, and negated for one without signal.
 pub const NO_NOISE_DB: f64 = 200.0;
 
-/// What stands for a ratio of values of which some are no numbers, in decibels: below all ratios that exist, so that it never passes
-/// for agreement.
+/// The decibels reported where a value is NaN or only one side is infinite: below all real ratios, so that
+/// such values never count as agreement.
 pub const NAN_DB: f64 = -300.0;
 
-/// The error of a perfect quantizer in steps, root mean square: `1/√12`.
+/// Root mean square error of a perfect quantizer, in steps: `1/√12`.
 pub const PERFECT_STEPS: f64 = 0.288_675_134_594_812_9;
 
-/// Values that are looked through for such that are not finite before they are added.
+/// Values that are examined together for NaN and infinities before they are added.
 const BLOCK: usize = 1024;
 
-/// Sums that grow side by side.
+/// Number of partial sums.
 const LANES: usize = 4;
 
-/// Sums over pairs of a reference value and a value. Pairs with NaN, or with an infinity on one side, are counted apart.
+/// Sums over pairs of a reference value and a value. Pairs with NaN, or with an infinity on one side, are
+/// counted separately.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Sums {
     /// Pairs.
@@ -117,7 +118,7 @@ impl Sums {
         self.greatest = self.greatest.max(other.greatest);
     }
 
-    /// Pairs that are no numbers and do not agree.
+    /// Pairs with a NaN, or an infinity on one side only.
     #[must_use]
     pub fn not_finite(&self) -> u64 {
         self.nan + self.infinite
@@ -139,7 +140,7 @@ impl Sums {
         let norm = (self.signal * self.power).sqrt();
         Errors {
             sqnr_db: self.sqnr_db(),
-            // Nothing has the direction of a vector with what is no number, or of one that is zero where the other is not.
+            // The angle is undefined if a value is not finite, or if one vector is zero and the other is not.
             cosine: if self.not_finite() > 0 || (norm <= 0.0 && self.noise > 0.0) {
                 0.0
             } else if norm > 0.0 {
@@ -168,10 +169,10 @@ pub fn decibels(signal: f64, noise: f64) -> f64 {
 /// Errors of a tensor against its reference.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Errors {
-    /// Signal to quantization noise, `10·log₁₀(Σr² / Σ(v−r)²)` (dB); 200 where there is no error, [`NAN_DB`] where values are
-    /// no numbers.
+    /// Signal to quantization noise, `10·log₁₀(Σr² / Σ(v−r)²)` (dB); 200 where there is no error, [`NAN_DB`]
+    /// if a value is NaN, or infinite on one side.
     pub sqnr_db: f64,
-    /// Cosine of the angle between both, as vectors.
+    /// Cosine of the angle between both tensors as vectors.
     pub cosine: f64,
     /// Pairs in which a value is NaN; the other figures leave them out.
     pub nan: u64,
@@ -181,12 +182,13 @@ pub struct Errors {
     pub max_abs: f64,
     /// Mean of the absolute errors.
     pub mean_abs: f64,
-    /// Root mean square error in steps of the tensor's scale; a perfect quantizer has [`PERFECT_STEPS`]. None for floats.
+    /// Root mean square error in steps of the tensor's scale; a perfect quantizer has [`PERFECT_STEPS`]. None
+    /// for floats.
     pub rms_steps: Option<f64>,
 }
 
 impl Errors {
-    /// Pairs that are no numbers and do not agree.
+    /// Pairs with a NaN, or an infinity on one side only.
     #[must_use]
     pub fn not_finite(&self) -> u64 {
         self.nan + self.infinite

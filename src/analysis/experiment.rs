@@ -1,4 +1,4 @@
-//! The experiments of a diagnosis: planned once, run on every input.
+//! The experiments of a diagnosis: planned once, executed on every input.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ pub(super) enum Kind {
     SixteenWeights,
 }
 
-/// How an experiment gets its numbers.
+/// How an experiment is executed.
 enum Runner {
     Executed(Box<Trial>),
     Interpolated(String, Format),
@@ -82,7 +82,7 @@ impl<'a> Experiments<'a> {
                 let mut formats = wide.clone();
                 formats.insert(tensor.clone(), format);
                 let runner = self.runner(node, tensor, output, format, &formats);
-                // Executed, it is the one without a tensor.
+                // When executed, it is the experiment without a tensor.
                 if kind == Kind::Sixteen && matches!(runner, Ok(Runner::Executed(_))) {
                     continue;
                 }
@@ -147,7 +147,8 @@ impl<'a> Experiments<'a> {
         self.planned.push(Planned { node, kind, tensor, output: output.into(), runner });
     }
 
-    /// Runs all on the reference of one input: sums by number, or why there are none.
+    /// Executes all experiments on the reference of one input: sums by number, or the reason why there are
+    /// none.
     pub(super) fn run(&self, values: &Values) -> BTreeMap<usize, Result<Sums, String>> {
         let known: BTreeMap<&str, &[f32]> =
             values.iter().filter_map(|(n, v)| Some((n.as_str(), v.as_ref().ok()?.as_slice()))).collect();
@@ -161,7 +162,7 @@ impl<'a> Experiments<'a> {
         self.planned.iter().enumerate().filter(|(_, p)| fits(p)).map(|(number, _)| number).collect()
     }
 
-    /// How the experiments with a tensor at a layer get their numbers.
+    /// How the experiments with a tensor at a layer are executed.
     pub(super) fn how(&self, node: usize, tensor: &str) -> How {
         let number = self.numbers(node, Kind::AsIs, Some(tensor)).into_iter().next();
         match number.map(|n| &self.planned[n].runner) {
@@ -179,7 +180,7 @@ impl<'a> Experiments<'a> {
     }
 }
 
-/// Runs one experiment. The curve of the last table is kept: the next experiments are with the same one.
+/// Executes one experiment. The curve of the last table is kept, since the next experiments use the same one.
 fn one<'p>(
     planned: &'p Planned,
     known: &BTreeMap<&str, &[f32]>,

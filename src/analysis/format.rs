@@ -1,4 +1,4 @@
-//! The quantization of a tensor, and what of a reference it can hold.
+//! The quantization format of a tensor, and how much of a reference it covers.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -11,7 +11,7 @@ use crate::program::TensorEntry;
 /// How a tensor is quantized: `real = scale · (q − zero_point)`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Format {
-    /// Step.
+    /// Scale: the real value of one step.
     pub scale: f32,
     /// Zero point.
     pub zero_point: i32,
@@ -20,7 +20,7 @@ pub struct Format {
 }
 
 impl Format {
-    /// The format of a program's tensor; none for floats and raw accumulators.
+    /// The format of a program's tensor; `None` for floats and raw accumulators.
     #[must_use]
     pub fn of(tensor: &TensorEntry) -> Option<Format> {
         let (lo, hi) = tensor.dtype.int_range()?;
@@ -29,7 +29,8 @@ impl Format {
         Some(Format { scale: tensor.scale?, zero_point: tensor.zero_point?, codes })
     }
 
-    /// The affine format of as many codes that holds `[lo, hi]` and zero, as ONNX Runtime's quantizer chooses it.
+    /// The affine format with these codes that covers `[lo, hi]` and zero, computed as ONNX Runtime's
+    /// quantizer does.
     #[must_use]
     pub fn covering(lo: f32, hi: f32, codes: [i32; 2]) -> Format {
         let (lo, hi) = (lo.min(0.0), hi.max(0.0));
@@ -50,7 +51,7 @@ impl Format {
         }
     }
 
-    /// As the graph has it.
+    /// The same as a format of the integer graph.
     #[must_use]
     pub fn reformat(&self) -> Reformat {
         let quant = Quant { scale: self.scale, zero_point: self.zero_point };
@@ -63,7 +64,7 @@ impl Format {
         self.codes.map(|q| (i64::from(q) - i64::from(self.zero_point)) as f32 * self.scale)
     }
 
-    /// The integer of a real value.
+    /// The code of a real value.
     #[must_use]
     pub fn quantize(&self, value: f32) -> i32 {
         numeric::quantize(value, self.scale, self.zero_point, self.codes)
@@ -93,7 +94,7 @@ impl Format {
     }
 }
 
-/// What a format does to a reference.
+/// Sums on the use of a format by a reference.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RangeSums {
     count: u64,
@@ -177,9 +178,9 @@ pub struct RangeUse {
     pub reference: [f32; 2],
     /// Share of the reference's elements more than half a step below the range, 0 to 1.
     pub clip_low: f64,
-    /// The same above.
+    /// Share of the reference's elements more than half a step above the range, 0 to 1.
     pub clip_high: f64,
-    /// Codes between the least and the greatest that occur, as a share of all; none for floats.
+    /// Share of the codes between the least and the greatest that occur; none for floats.
     pub utilization: Option<f64>,
 }
 

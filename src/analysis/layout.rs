@@ -1,18 +1,19 @@
 //! Reference tensors in ONNX's order of axes.
 
-/// The order of axes of a reference from elsewhere.
+/// The order of axes of a reference in files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RefLayout {
-    /// Told by the shape. Where both fit, callers say by [`Axes`] of other tensors which is meant; else as ONNX has it.
+    /// Detected from the shape. If both orders fit, the caller decides by the [`Axes`] of other tensors; else
+    /// ONNX order is assumed.
     #[default]
     Auto,
-    /// Channels second, as ONNX and PyTorch have it.
+    /// Channels second, as in ONNX and PyTorch.
     Nchw,
-    /// Channels last, as TensorFlow has it.
+    /// Channels last, as in TensorFlow.
     Nhwc,
 }
 
-/// Brings `values` of shape `found` to the shape `wanted`, channels second. Extents of 1 may be left out.
+/// Brings `values` of shape `found` to the shape `wanted`, channels second. Extents of 1 may be missing.
 ///
 /// # Errors
 /// The shapes do not fit.
@@ -24,31 +25,31 @@ pub fn arrange(
 ) -> Result<Vec<f32>, String> {
     let same = squeezed(found) == squeezed(wanted);
     let last = channels_last(wanted);
-    // Without an axis between batch and channels both orders are one.
+    // Without an axis between batch and channels, both orders are the same.
     let turned = last.as_ref().is_some_and(|last| squeezed(found) == squeezed(last));
     match layout {
         RefLayout::Auto | RefLayout::Nchw if same => Ok(values.to_vec()),
         RefLayout::Auto | RefLayout::Nhwc if turned => Ok(channels_second(values, wanted)),
-        // A flattened tensor or a single row has no channels to turn.
+        // A flattened tensor or a single row has no channel axis to move.
         RefLayout::Nhwc if same && last.is_none() => Ok(values.to_vec()),
         _ => Err(format!("the reference has shape {found:?}, the tensor {wanted:?}")),
     }
 }
 
-/// What a shape says of the order of axes.
+/// What a shape tells about the order of axes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Axes {
-    /// Channels second: it fits so only.
+    /// Channels second: only this order fits.
     Second,
-    /// Channels last: it fits so only.
+    /// Channels last: only this order fits.
     Last,
-    /// It fits both ways, and the values differ.
+    /// Both orders fit, and the values differ.
     Either,
-    /// Nothing: it fits both ways and the values are the same, or it does not fit.
+    /// Nothing: both orders fit and give the same values, or neither fits.
     Unsaid,
 }
 
-/// What the shape of one array says; it may hold several inputs along its first axis.
+/// What the shape of an array tells; it may hold several inputs along its first axis.
 #[must_use]
 pub fn axes(found: &[usize], wanted: &[usize]) -> Axes {
     let [_, channels, space @ ..] = wanted else { return Axes::Unsaid };
@@ -56,7 +57,7 @@ pub fn axes(found: &[usize], wanted: &[usize]) -> Axes {
     if *channels == 1 || space.iter().all(|d| *d == 1) {
         return Axes::Unsaid;
     }
-    // A first axis of its own is the batch, or several of them.
+    // An additional first axis is the batch, or several of them.
     let rest = if found.len() == wanted.len() { 1 } else { 0 };
     let fits = |wanted: &[usize]| squeezed(&found[rest..]) == squeezed(&wanted[rest..]);
     match (fits(wanted), fits(&last)) {
@@ -71,7 +72,7 @@ fn squeezed(shape: &[usize]) -> Vec<usize> {
     shape.iter().copied().filter(|d| *d != 1).collect()
 }
 
-/// The shape with channels last; none where there are no channels to move.
+/// The shape with channels last; `None` if there is no channel axis to move.
 fn channels_last(shape: &[usize]) -> Option<Vec<usize>> {
     let [batch, channels, space @ ..] = shape else { return None };
     if space.is_empty() {

@@ -1,8 +1,9 @@
-//! Which tensor of a float network is the reference of which quantized tensor.
+//! Matching of the quantized tensors of a program with tensors of a float reference.
 //!
-//! Quantizers keep the names: ONNX Runtime's calls the quantized form of `x` `x_QuantizeLinear_Output` (QDQ) or
-//! `x_quantized` (QOperator). Where it folded a Relu or Clip into the quantization of the operator before it, the
-//! quantized tensor keeps the operator's name but holds what the Relu gives; the float network then says so.
+//! Quantizers keep the names: ONNX Runtime's names the quantized form of `x` `x_QuantizeLinear_Output` (QDQ)
+//! or `x_quantized` (QOperator). Where it folded a Relu or Clip into the quantization of the operator before
+//! it, the quantized tensor keeps the operator's name but holds the Relu's result, which the float network
+//! shows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +14,7 @@ use crate::onnx::proto::GraphProto;
 use crate::program::{Layer, Meta, Role, TensorEntry};
 use crate::tensor_file::file_name;
 
-/// What quantizers append to the name of a tensor; a number may follow.
+/// Suffixes that quantizers append to the name of a tensor; a number may follow.
 const SUFFIXES: [&str; 6] = [
     "_QuantizeLinear_Output",
     "_DequantizeLinear_Output",
@@ -23,7 +24,7 @@ const SUFFIXES: [&str; 6] = [
     ".before_reshape",
 ];
 
-/// A name in a map that nothing has.
+/// A name in a map that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MapError {
     /// On the program's side.
@@ -33,7 +34,7 @@ pub enum MapError {
         name: String,
         /// Why the program has no tensor of that name, if the model has one.
         removed: Option<String>,
-        /// What the program has.
+        /// The names that the program has.
         known: Vec<String>,
     },
     /// On the reference's side.
@@ -41,7 +42,7 @@ pub enum MapError {
     Theirs {
         /// As the map has it.
         name: String,
-        /// What the reference has.
+        /// The names that the reference has.
         known: Vec<String>,
     },
 }
@@ -52,37 +53,38 @@ struct Map {
     tensors: BTreeMap<String, String>,
 }
 
-/// Reads a map: in TOML, a table `[tensors]` from tensors, layers or ONNX nodes of a program to tensors or nodes of a
-/// reference.
+/// Reads a map: in TOML, a table `[tensors]` from tensors, layers or ONNX nodes of a program to tensors or
+/// nodes of a reference.
 ///
 /// # Errors
-/// It is no TOML, or holds something else.
+/// It is not TOML, or has another structure.
 pub fn map_from_toml(text: &str) -> Result<BTreeMap<String, String>, toml::de::Error> {
     toml::from_str(text).map(|map: Map| map.tensors)
 }
 
-/// The names that a reference offers.
+/// The names that a reference has.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Offer {
     /// Tensors.
     pub names: BTreeSet<String>,
-    /// Tensors that are read by nothing but a Relu or Clip, and its result.
+    /// Tensors that only a Relu or Clip reads, with its result.
     pub clamped: BTreeMap<String, String>,
-    /// By the name of a node, its first output.
+    /// For each node name its first output.
     pub nodes: BTreeMap<String, String>,
-    /// Names are those of files: characters that file names cannot have are replaced.
+    /// Names are file names: characters that those cannot contain are replaced.
     pub files: bool,
 }
 
 impl Offer {
-    /// What a float network offers: all its values that are not constant.
+    /// The names of a float network: all its values that are not constant.
     #[must_use]
     pub fn of_network(graph: &GraphProto) -> Offer {
         let steps = crate::onnx::steps(graph);
         let mut names: BTreeSet<String> = crate::onnx::given_inputs(graph).into_iter().collect();
         let known: BTreeSet<&str> = graph.initializer.iter().map(|t| t.name()).collect();
         for step in &steps {
-            // What is computed from initializers alone, as weights that are stored in half precision, is no activation.
+            // Values computed from initializers alone, such as weights stored in half precision, are not
+            // activations.
             let constant = |i: &String| i.is_empty() || known.contains(i.as_str()) || !names.contains(i);
             if !step.inputs.iter().all(constant) {
                 names.extend(step.outputs.iter().cloned());
@@ -111,7 +113,7 @@ impl Offer {
         candidates.into_iter().find(|c| self.names.contains(*c)).map(str::to_string)
     }
 
-    /// A tensor by its own name, or by that of the node which computes it.
+    /// A tensor by its own name, or by that of the node that computes it.
     fn find_mapped(&self, name: &str) -> Option<String> {
         self.find(name).or_else(|| self.nodes.get(name).cloned())
     }
@@ -128,14 +130,14 @@ pub struct Unmatched {
     pub reason: String,
 }
 
-/// Which reference tensor belongs to which tensor of a program.
+/// The reference tensor of each tensor of a program.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Matching {
-    /// By the program's tensor.
+    /// Reference tensor by the program's tensor.
     pub pairs: BTreeMap<String, String>,
     /// Tensors of the program without a reference.
     pub unmatched: Vec<Unmatched>,
-    /// Reference tensors that belong to none.
+    /// Reference tensors without a counterpart.
     pub unused: Vec<String>,
 }
 
@@ -154,11 +156,11 @@ pub fn float_name(tensor: &str) -> &str {
 }
 
 impl Matching {
-    /// Matches a program's tensors with what a reference offers. `map` names the reference of a tensor, a layer or an ONNX
-    /// node where names do not say it; on either side also by the names that the models have.
+    /// Matches a program's tensors with the names of a reference. `map` gives the reference of a tensor, a
+    /// layer or an ONNX node where names differ; both sides may also be given by the names in the models.
     ///
     /// # Errors
-    /// The map names something that is on neither side.
+    /// The map has a name that neither side has.
     pub fn of(meta: &Meta, offer: &Offer, map: &BTreeMap<String, String>) -> Result<Matching, MapError> {
         let is_layer = |t: &&TensorEntry| t.role != Role::Input;
         let known = meta.tensors.iter().map(|t| &t.name).chain(meta.removed.iter().map(|r| &r.tensor));
@@ -200,7 +202,7 @@ impl Matching {
         Ok(matching)
     }
 
-    /// Takes a pair out: its tensors turned out not to fit.
+    /// Removes a pair whose tensors do not fit.
     pub fn refuse(&mut self, meta: &Meta, tensor: &str, reason: String) {
         self.pairs.remove(tensor);
         let entry = meta.tensors.iter().find(|t| t.name == tensor);
@@ -217,8 +219,8 @@ fn layer_of<'a>(meta: &'a Meta, tensor: &TensorEntry) -> Option<&'a Layer> {
     tensor.layer.and_then(|l| meta.layers.get(l as usize))
 }
 
-/// What a map may call a tensor, the closest name first: its own, its layer's, that of the float tensor which it was made
-/// from, those of the layer's ONNX nodes.
+/// The names by which a map may refer to a tensor, closest first: its own, its layer's, that of the float
+/// tensor it was made from, those of the layer's ONNX nodes.
 fn names_of<'a>(tensor: &'a TensorEntry, layer: Option<&'a Layer>) -> impl Iterator<Item = &'a str> {
     let nodes = layer.into_iter().flat_map(|l| &l.onnx_nodes).map(String::as_str);
     let own = std::iter::once(tensor.name.as_str());
@@ -289,11 +291,12 @@ mod tests {
         let matching = Matching::of(&meta, &offer, &BTreeMap::new()).unwrap();
         assert_eq!(matching.pairs["conv_o_quantized"], "relu_o");
         assert_eq!(matching.unused, ["add_o", "conv_o"]);
-        // With a Relu of its own the tensor is what the name says.
+        // With a Relu of its own, the tensor is what its name says.
         meta.tensors.push(tensor("relu_o_quantized"));
         let matching = Matching::of(&meta, &offer, &BTreeMap::new()).unwrap();
         assert_eq!(matching.pairs["conv_o_quantized"], "conv_o");
-        // By the tensor's name, the layer's, the float tensor's or a node's; the reference by its tensor or node.
+        // By the tensor's name, the layer's, the float tensor's or a node's; the reference by its tensor or
+        // node.
         for ours in ["conv_o_quantized", "conv", "conv_o", "/conv/Relu"] {
             for theirs in ["add_o", "Add_7"] {
                 let map = [(ours.to_string(), theirs.to_string())].into();

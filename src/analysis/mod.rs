@@ -1,10 +1,11 @@
-//! What quantization costs, layer by layer: a program's tensors against those of a float network.
+//! Accuracy of a quantized network, layer by layer: a program's tensors compared with those of a float
+//! network.
 //!
-//! [`Reference`] gives the float values, [`Matching`] says which belongs to which tensor. [`compare`] executes the
-//! program twice for each input: as it is (*accumulated* errors), and with every tensor replaced by the quantized
-//! reference as soon as its layer has ended (*isolated* errors: each layer reads what a perfect network before it would
-//! have given). [`diagnose`] executes suspicious layers
-//! alone with other formats and says which repair works. Nothing here is known to the simulator.
+//! [`Reference`] gives the float values, [`Matching`] assigns them to tensors. [`compare`] executes the
+//! program twice for each input: as it is (*accumulated* errors), and with every tensor replaced by the
+//! quantized reference as soon as its layer has ended (*isolated* errors: each layer reads what a perfect
+//! network before it would have computed). [`diagnose`] executes suspicious layers alone with other formats
+//! and reports which change repairs them. The simulator has no part in this.
 
 mod compare;
 mod diagnose;

@@ -1,13 +1,13 @@
-//! What a report draws of a tensor: pairs of values, the worst elements, histograms.
+//! Data for the plots of a report: pairs of values, the worst elements, histograms.
 
-/// Pairs kept for scatter and curves.
+/// Pairs kept for scatter plots and curves.
 const PAIRS: usize = 1024;
 /// Worst elements kept.
 const WORST: usize = 8;
 /// Bins of a histogram.
 pub const BINS: usize = 64;
 
-/// One element, and what became of it.
+/// One element with its values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Element {
     /// Number of the input.
@@ -16,28 +16,28 @@ pub struct Element {
     pub index: usize,
     /// Float reference.
     pub reference: f32,
-    /// De-quantized value, as the whole network ran.
+    /// Dequantized value of the full run.
     pub value: f32,
-    /// De-quantized value of the layer on the reference's inputs.
+    /// Dequantized value of the layer on the reference's inputs.
     pub isolated: f32,
 }
 
-/// A histogram over equal bins; what lies outside counts in the outermost.
+/// A histogram with equal bins; values outside count in the outermost bins.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Histogram {
     /// Lower bound of the first bin and upper bound of the last.
     pub bounds: [f32; 2],
-    /// How many reference values.
+    /// Number of reference values in each bin.
     pub reference: Vec<u64>,
-    /// How many de-quantized values.
+    /// Number of dequantized values in each bin.
     pub value: Vec<u64>,
 }
 
-/// Drawable extract of a tensor.
+/// Data for the plots of a tensor.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Picture {
-    /// Elements of the first input at equal distances, in row-major order. The distance shares no factor with the number
-    /// of elements, so that it does not fall on the same columns or channels again and again.
+    /// Elements of the first input at equal distances, in row-major order. The distance is coprime to the
+    /// number of elements, so that it does not fall on the same columns or channels repeatedly.
     pub elements: Vec<Element>,
     /// The elements with the greatest errors over all inputs, worst first.
     pub worst: Vec<Element>,
@@ -46,7 +46,7 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// The extract of one input. `bounds` are those of the histogram.
+    /// The data of one input. `bounds` are those of the histogram.
     #[must_use]
     pub fn of(input: usize, reference: &[f32], value: &[f32], isolated: &[f32], bounds: [f32; 2]) -> Picture {
         let element = |index: usize| Element {
@@ -72,10 +72,10 @@ impl Picture {
         }
         let mut histogram = Histogram { bounds, reference: vec![0; BINS], value: vec![0; BINS] };
         let width = (bounds[1] - bounds[0]) / BINS as f32;
-        // A cast saturates, so values outside fall into the outermost bins.
+        // The cast saturates: values outside fall into the outermost bins.
         let bin = |v: f32| (((v - bounds[0]) / width) as usize).min(BINS - 1);
         for index in 0..count {
-            // NaN lies in no bin.
+            // NaN is in no bin.
             histogram.reference[bin(reference[index])] += u64::from(!reference[index].is_nan());
             histogram.value[bin(value[index])] += u64::from(!value[index].is_nan());
         }
@@ -109,7 +109,7 @@ fn error(e: &Element) -> f32 {
     (e.value - e.reference).abs()
 }
 
-/// Inserts by error; of equal ones the earlier stays first.
+/// Inserts by error; of equal errors the earlier element stays first.
 fn keep_worst(worst: &mut Vec<Element>, new: Element) {
     if error(&new).is_nan() {
         return;

@@ -1,4 +1,4 @@
-//! What 16 bits for some tensors cost: the clock of the whole network.
+//! Cycles of the whole network with some tensors in 16 bits.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use crate::sim::{Limits, Loaded};
 /// Codes of 16 bits.
 pub(super) const SIXTEEN: [i32; 2] = [0, 65535];
 
-/// Cycles of the network with these tensors in 16 bits; none where an operator cannot have them. What only passes values
-/// on follows.
+/// Cycles of the network with these tensors in 16 bits; `None` if an operator does not support it. Operators
+/// that only pass values on change with them.
 pub(super) fn with_sixteen_bits(
     graph: &Graph,
     machine: &Machine,
@@ -53,7 +53,7 @@ pub(super) fn with_sixteen_bits(
     cycles(&wide, machine)
 }
 
-/// Cycles of a network; none where it cannot be compiled.
+/// Cycles of a network; `None` if it cannot be compiled.
 pub(super) fn cycles(graph: &Graph, machine: &Machine) -> Option<u64> {
     let compiled = compiler::compile(graph, machine, &CompileOptions::default()).ok()?;
     let loaded = Loaded::new(Arc::new(compiled.program), machine, Limits::default()).ok()?;

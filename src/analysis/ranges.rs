@@ -1,10 +1,10 @@
-//! What inputs make of a tensor's range, one by one and all together.
+//! Ranges of a tensor over inputs, one by one and together.
 
 use super::diagnosis::Beyond;
 use super::format::Format;
 
 const BINS: usize = 2048;
-/// Ranges that are tried for the least error: shares of the whole.
+/// Number of ranges that are tried for the least error: shares of the full range.
 const SHARES: usize = 40;
 
 /// Extremes of a tensor for each input, and the distribution over all.
@@ -16,7 +16,7 @@ pub(super) struct TensorRanges {
 }
 
 impl TensorRanges {
-    /// Of one input. `bounds` are the extremes over all inputs.
+    /// The ranges of one input. `bounds` are the extremes over all inputs.
     pub(super) fn of(
         input: usize,
         values: &[f32],
@@ -31,7 +31,7 @@ impl TensorRanges {
         for v in values.iter().filter(|v| v.is_finite()) {
             reached = [reached[0].min(*v), reached[1].max(*v)];
             beyond += u64::from(*v < lo - half || *v > hi + half);
-            // A cast saturates: values outside fall into the outermost bins.
+            // The cast saturates: values outside fall into the outermost bins.
             bins[(((v - bounds[0]) / width) as usize).min(BINS - 1)] += 1;
         }
         let share = beyond as f64 / values.len().max(1) as f64;
@@ -50,7 +50,7 @@ impl TensorRanges {
         [least, self.inputs.iter().map(|i| i.reached[1]).fold(f32::NEG_INFINITY, f32::max)]
     }
 
-    /// From least to greatest, and the range with the least mean squared error.
+    /// Two formats: from the least to the greatest value, and with the least mean squared error.
     pub(super) fn candidates(&self, codes: [i32; 2]) -> [Format; 2] {
         let [lo, hi] = self.reached();
         let whole = Format::covering(lo, hi, codes);
@@ -63,7 +63,7 @@ impl TensorRanges {
         [whole, best.map_or(whole, |(_, format)| format)]
     }
 
-    /// The one of them with the least mean squared error.
+    /// The candidate with the least mean squared error.
     pub(super) fn ideal(&self, codes: [i32; 2]) -> Format {
         self.candidates(codes)[1]
     }
@@ -81,7 +81,7 @@ impl TensorRanges {
         .sum()
     }
 
-    /// The inputs beyond a format's range, those with the largest share first.
+    /// The inputs with values beyond a format's range, largest share first.
     pub(super) fn beyond(&self, format: &Format) -> Vec<Beyond> {
         let half = format.scale / 2.0;
         let [lo, hi] = format.range();
@@ -91,7 +91,8 @@ impl TensorRanges {
         beyond
     }
 
-    /// The inputs that reach farthest beyond each end: with them among the calibration images the range would hold all.
+    /// The inputs that reach furthest beyond each end: with them among the calibration inputs, the range
+    /// would cover all.
     pub(super) fn mend(&self, format: &Format) -> Vec<usize> {
         let half = format.scale / 2.0;
         let ([lo, hi], [least, greatest]) = (format.range(), self.reached());
@@ -129,7 +130,7 @@ mod tests {
         let ranges = TensorRanges::of(0, &values, None, [0.0, 10.0]);
         let [whole, best] = ranges.candidates([0, 255]);
         assert_eq!(whole.range()[1], 10.0);
-        // Cutting 10 to c costs (10 − c)² once; a step of c / 255 costs c² / 780,300 for each of 10,000.
+        // Clipping 10 to c costs (10 − c)² once; a step of c / 255 costs c² / 780,300 for each of 10,000.
         assert!(best.range()[1] < 10.0 && best.range()[1] > 9.0, "{best:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Where float references come from: a float network that is run here, or files that a framework wrote.
+//! Float references: a float network that is executed, or files written by a framework.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -30,10 +30,10 @@ pub enum ReferenceError {
     Map(#[from] MapError),
 }
 
-/// Why an array of a reference cannot stand for a tensor.
+/// Why an array of a reference does not fit a tensor.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Misfit {
-    /// It is of another number of inputs.
+    /// It has another number of inputs.
     #[error("the reference holds {held} input{}, {given} {} given", if *.held == 1 { "" } else { "s" }, if *.given == 1 { "is" } else { "are" })]
     Inputs {
         /// How many it holds.
@@ -46,10 +46,10 @@ pub enum Misfit {
     Array(String),
 }
 
-/// A reference whose tensors are known by name, not by value yet.
+/// A reference whose tensor names are known, before values are read.
 #[derive(Debug)]
 pub enum Reference {
-    /// A float network, and what runs it.
+    /// A float network, and the library that runs it.
     Network {
         /// The model.
         model: Box<LoadedModel>,
@@ -65,7 +65,7 @@ pub enum Reference {
     },
 }
 
-/// Where an array lies.
+/// Where an array is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     /// A `.npy` file.
@@ -75,14 +75,14 @@ pub enum Place {
 }
 
 impl Reference {
-    /// Whether a reference at this path is arrays in files, and no float network.
+    /// Whether a reference at this path is arrays in files, and not a float network.
     #[must_use]
     pub fn is_files(path: &Path) -> bool {
         path.is_dir() || path.extension().is_some_and(|e| e == "npz")
     }
 
-    /// The files that a reference at this path may be read from: the path itself, of a folder the arrays in it and in folders
-    /// in it, with what stands beside them.
+    /// The files that a reference at this path may be read from: the path itself; for a folder the arrays in
+    /// it and in its subfolders, with the files beside them.
     #[must_use]
     pub fn reads(path: &Path) -> Vec<PathBuf> {
         let mut found = Vec::new();
@@ -90,8 +90,8 @@ impl Reference {
         found
     }
 
-    /// Finds `.npy` and `.npz` files in a folder, or the arrays of one archive. Folders inside it are one input each,
-    /// in the order of their names.
+    /// Finds the `.npy` and `.npz` files in a folder, or the arrays of one archive. Folders inside it are one
+    /// input each, in the order of their names.
     ///
     /// # Errors
     /// It cannot be read, or holds no array.
@@ -116,7 +116,7 @@ impl Reference {
         Ok(Reference::Files { path: path.to_path_buf(), runs })
     }
 
-    /// The names that it offers.
+    /// The tensor names that it has.
     #[must_use]
     pub fn offer(&self) -> Offer {
         match self {
@@ -130,7 +130,7 @@ impl Reference {
         }
     }
 
-    /// What computed the values, in words.
+    /// The library or tool that computed the values, in words.
     #[must_use]
     pub fn library(&self) -> String {
         match self {
@@ -139,7 +139,7 @@ impl Reference {
         }
     }
 
-    /// Matches it with a program, and makes ready what is needed to give values.
+    /// Matches it with a program, and prepares the computation or reading of values.
     ///
     /// # Errors
     /// The network does not load, or the map is wrong.
@@ -169,8 +169,8 @@ impl Reference {
     }
 }
 
-/// The order of axes of arrays whose shape fits both ways: that which all other arrays have. A remark says whose order
-/// stays untold.
+/// The order of axes for arrays whose shape fits both orders: that of all other arrays. A remark names those
+/// whose order is not known.
 fn told(
     meta: &Meta,
     matching: &Matching,
@@ -224,7 +224,7 @@ fn reads(path: &Path, depth: usize, found: &mut Vec<PathBuf>) {
         found.push(path.into());
         return;
     }
-    // What cannot be listed is reported where it is read.
+    // Folders that cannot be listed are reported where they are read.
     for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
         let inside = entry.path();
         let array = inside.extension().is_some_and(|e| e == "npy" || e == "npz" || e == "json");
@@ -241,7 +241,7 @@ fn listed(dir: &Path) -> Result<Vec<PathBuf>, ReferenceError> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
-        // What is hidden was made by a system (`._x.npy`), not by a framework.
+        // Hidden files are made by the operating system (`._x.npy`), not by a framework.
         if !path.file_name().is_some_and(|n| n.as_encoded_bytes().starts_with(b".")) {
             found.push(path);
         }
@@ -273,14 +273,14 @@ fn archive(path: &Path) -> Result<BTreeMap<String, Place>, ReferenceError> {
     Ok(npz.names().into_iter().map(|n| (n.clone(), Place::Npz(path.to_path_buf(), n))).collect())
 }
 
-/// A reference, matched with a program.
+/// A reference matched with a program.
 #[derive(Debug)]
 pub struct Bound<'a> {
-    /// Which tensor belongs to which.
+    /// The matching.
     pub matching: Matching,
-    /// What computed the values.
+    /// The library or tool that computed the values.
     pub library: String,
-    /// What users should know of it, one sentence each.
+    /// Remarks for the user, one sentence each.
     pub remarks: Vec<String>,
     source: Source<'a>,
 }
@@ -291,7 +291,7 @@ enum Source<'a> {
         stream: Box<Stream>,
         inputs: BTreeMap<String, String>,
     },
-    /// `told` is the order of axes where a shape does not say it.
+    /// `told` is the order of axes where the shape does not determine it.
     Files {
         runs: &'a [BTreeMap<String, Place>],
         layout: RefLayout,
@@ -421,7 +421,7 @@ fn cut(
     let order = if layout == RefLayout::Auto && axes(&part, &wanted) == Axes::Either { told } else { layout };
     let at = if held == runs { run * size } else { 0 };
     let values = arrange(&all[at..at + size], &part, &wanted, order).map_err(Misfit::Array)?;
-    // Only what fits otherwise is of other inputs.
+    // Only an array that fits otherwise can be of another number of inputs.
     if held == runs { Ok(values) } else { Err(Misfit::Inputs { held, given: runs }) }
 }
 

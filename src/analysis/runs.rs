@@ -5,11 +5,12 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Calls `work` for every number, on up to `threads` threads, and returns the results in the order of the numbers: sums
-/// of floats over them do not depend on the threads. Each thread makes a `tool`, which it uses for all its numbers.
+/// Calls `work` for every number on up to `threads` threads, and returns the results in the order of the
+/// numbers, so that sums of floats over them do not depend on the threads. Each thread makes a `tool`, which it
+/// passes to every call.
 ///
 /// # Errors
-/// The first failure; what has not begun by then is left out.
+/// The first failure; work not yet begun is then skipped.
 pub(super) fn each_run<S, T: Send, E: Send>(
     threads: usize,
     runs: Range<usize>,
@@ -29,7 +30,7 @@ pub(super) fn each_run<S, T: Send, E: Send>(
             if result.is_err() {
                 next.store(runs.end, Ordering::Relaxed);
             }
-            // A poisoned lock means that another worker panicked: its panic is what the user sees.
+            // A poisoned lock means that another worker panicked; that panic is propagated to the caller.
             if let Ok(mut results) = results.lock() {
                 results.insert(run, result);
             }

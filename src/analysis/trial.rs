@@ -1,4 +1,4 @@
-//! One layer, executed alone by the simulator with other formats or weights than it has.
+//! One layer, executed alone by the simulator with other formats or weights than its own.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,16 +15,16 @@ use crate::program::{Role, TensorEntry};
 use crate::sim::{EngineKind, Limits, Loaded, Session};
 use crate::tensor_file::Element;
 
-/// A layer with a variation, compiled.
+/// A layer with a change, compiled.
 pub(super) struct Trial {
     loaded: Loaded,
 }
 
 impl Trial {
-    /// Compiles the node alone, with other formats of its tensors, and other weights if there are some.
+    /// Compiles a node alone, with other formats of its tensors, and with other weights if given.
     ///
     /// # Errors
-    /// The operator cannot have them.
+    /// The operator does not support them.
     pub(super) fn new(
         graph: &Graph,
         node: usize,
@@ -47,7 +47,7 @@ impl Trial {
         Ok(Trial { loaded })
     }
 
-    /// The real values of the output for real inputs, by tensor, which are quantized first.
+    /// The real values of the output for real inputs, by tensor, which are first quantized.
     ///
     /// # Errors
     /// An input is not among them, or the layer faults.
@@ -71,7 +71,7 @@ impl Trial {
     }
 }
 
-/// Real values of a tensor's bytes; none for types that have none.
+/// Real values of a tensor's bytes; `None` for types without real values.
 pub(super) fn real(tensor: &TensorEntry, bytes: &[u8]) -> Option<Vec<f32>> {
     let floats = || bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
     let element = Element::from(tensor.dtype);
@@ -81,12 +81,13 @@ pub(super) fn real(tensor: &TensorEntry, bytes: &[u8]) -> Option<Vec<f32>> {
 /// Intervals of the argument in which a [`Curve`] keeps one point.
 const POINTS: usize = 1 << 16;
 
-/// A function of one variable, known at the pairs of a layer's reference input and output: for tables, whose function is
-/// known at the codes of one format only.
+/// A function of one variable, known at the pairs of a layer's reference input and output: for tables, whose
+/// function is known at the codes of one format only.
 pub(super) struct Curve(Vec<(f32, f32)>);
 
 impl Curve {
-    /// The mean point of each of 65,536 intervals between least and greatest argument: exact where the function is straight.
+    /// The mean point of each of 65,536 intervals between least and greatest argument: exact where the
+    /// function is straight.
     pub(super) fn of(x: &[f32], y: &[f32]) -> Curve {
         let known = || {
             let pairs = x.iter().copied().zip(y.iter().copied());

@@ -1,29 +1,30 @@
-//! From the numbers of the experiments to a cause. Nothing here runs anything.
+//! From the figures of the experiments to a cause. Nothing is executed here.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// All that the judgement depends on. `bad_db` and `repaired` were frozen on one half of the networks of
-/// `tools/measure/diagnose.py` and checked on the other; a gain of 6 dB is one bit.
+/// The thresholds of the judgement. `bad_db` and `repaired` were chosen on one half of the networks of
+/// `tools/measure/diagnose.py` and checked on the other half; a gain of 6 dB is one bit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Thresholds {
-    /// A layer whose isolated SQNR is lower is looked at (dB).
+    /// A layer whose isolated SQNR is lower is examined (dB).
     pub suspicious_db: f64,
-    /// A tensor's format may be at fault if a layer that reads the tensor has less than this with the tensor as it is and
-    /// everything else in 16 bits (dB).
+    /// A tensor's format may be at fault if a layer that reads the tensor has a lower SQNR with the tensor as
+    /// it is and everything else in 16 bits (dB).
     pub bad_db: f64,
-    /// What another format must gain to be called a repair (dB).
+    /// What another format must gain to count as a repair (dB).
     pub gain_db: f64,
-    /// Share of what is missing to `bad_db` that an ideal 8-bit range must bring back, where 16 bits would bring still more.
+    /// The share of the difference to `bad_db` that an ideal 8-bit range must recover, where 16 bits would
+    /// recover more.
     pub repaired: f64,
-    /// Weights are at fault if the layer has less than this with all activations in 16 bits (dB).
+    /// Weights are at fault if the layer has a lower SQNR with all activations in 16 bits (dB).
     pub weights_db: f64,
-    /// What other weights must gain to be called the repair (dB).
+    /// What other weights must gain to count as the repair (dB).
     pub weights_gain_db: f64,
-    /// A layer whose SQNR is lower as the network runs, though it is fine alone, inherits an error (dB).
+    /// A layer whose SQNR in the full run is lower although it is accurate alone inherits an error (dB).
     pub inherited_db: f64,
-    /// A channel causes a wide range if its own is wider than the median channel's by this factor.
+    /// A channel widens a range if its own is wider than the median channel's by this factor.
     pub wide_channel: f64,
 }
 
@@ -43,10 +44,10 @@ impl Default for Thresholds {
 }
 
 impl Thresholds {
-    /// Whether they can be compared with anything.
+    /// Checks that all thresholds are numbers.
     ///
     /// # Errors
-    /// Which one is no number.
+    /// The one that is not a number.
     pub fn check(&self) -> Result<(), String> {
         let all = [
             ("suspicious_db", self.suspicious_db),
@@ -84,7 +85,7 @@ pub struct TensorTrial {
 pub struct WeightTrial {
     /// The weights as they are.
     pub as_is_db: f64,
-    /// The float network's weights, rounded as the quantized ones are; none if they are not known.
+    /// The float network's weights, rounded as the quantized ones are; none if not known.
     pub rounded_db: Option<f64>,
     /// The float network's weights in 16 bits.
     pub sixteen_db: Option<f64>,
@@ -108,8 +109,9 @@ pub enum Cause {
 
 /// Judges one tensor by one layer that reads it; none if the tensor is not at fault there.
 ///
-/// The cheapest repair that works is the verdict. An ideal range works if it makes the layer good, or brings back the larger
-/// part of what is missing; where it does not, and 16 bits gain more, the range is too wide for 8 bits.
+/// The cheapest repair that works is the verdict. An ideal range works if it makes the layer accurate, or
+/// recovers the larger part of the difference; otherwise, if 16 bits gain more, the range is too wide for 8
+/// bits.
 #[must_use]
 pub fn judge_tensor(trial: &TensorTrial, t: &Thresholds) -> Option<Cause> {
     let TensorTrial { as_is_db, ideal_db, sixteen_db } = *trial;

@@ -1,4 +1,4 @@
-//! The float network's weights beside the quantized ones.
+//! The float network's weights, matched with the quantized ones.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,16 +8,17 @@ use crate::graph::{DType, Op, Weights};
 use crate::onnx::Constant;
 use crate::onnx::proto::GraphProto;
 
-/// Below this cosine two weight tensors are not the same one rounded: the network was changed before it was quantized.
+/// Below this cosine, two weight tensors are not the same one rounded: the network was changed before it was
+/// quantized.
 const SAME: f64 = 0.7;
 
-/// Float weights by initializer name; several, if the network is known in several forms.
+/// Float weights by initializer name; several for a name if the network is known in several forms.
 #[derive(Debug, Default)]
 pub struct FloatWeights(BTreeMap<String, Vec<Constant>>);
 
 impl FloatWeights {
-    /// Those of a float network in several forms: as it is, and with its constants computed and factors folded into its
-    /// weights, as a quantizer may have done first.
+    /// The weights of a float network in several forms: as it is, and with its constants computed and factors
+    /// folded into its weights, as a quantizer may have done first.
     #[must_use]
     pub fn of(forms: &[&GraphProto]) -> FloatWeights {
         let matrices = forms.iter().flat_map(|g| &g.initializer).filter(|t| t.dims.len() > 1);
@@ -28,7 +29,7 @@ impl FloatWeights {
         FloatWeights(weights)
     }
 
-    /// The float values of an operator's weights in its own order; none where they are not known.
+    /// The float values of an operator's weights in the operator's order; `None` if not known.
     pub(super) fn values(&self, op: &Op) -> Option<Vec<f32>> {
         let ours = weights(op)?;
         let quantized = real(ours);
@@ -41,7 +42,7 @@ impl FloatWeights {
         (best.0 >= SAME).then_some(best.1)
     }
 
-    /// The float values in as many bits and scales as the operator has now, or in 16.
+    /// The float values in the operator's present bits and scales, or in 16 bits.
     pub(super) fn requantized(&self, op: &Op, sixteen: bool) -> Option<Weights> {
         let ours = weights(op)?;
         let values = self.values(op)?;
@@ -73,7 +74,7 @@ impl FloatWeights {
         })
     }
 
-    /// Share of the weights that are zero though more than half a step of the float network's.
+    /// Share of the weights that are zero although the float network's exceed half a step.
     pub(super) fn pruned(&self, op: &Op) -> Option<f64> {
         let ours = weights(op)?;
         let values = self.values(op)?;
@@ -95,7 +96,8 @@ fn weights(op: &Op) -> Option<&Weights> {
     }
 }
 
-/// Least and greatest weight of each output channel, where all channels share one scale; none where each has its own.
+/// Least and greatest weight of each output channel, if all channels share one scale; `None` if each has its
+/// own.
 pub(super) fn shared_scale(op: &Op) -> Option<Vec<[f32; 2]>> {
     let ours = weights(op).filter(|w| w.scale.len() == 1 && w.shape[0] > 1)?;
     let real = real(ours);

@@ -13,19 +13,19 @@ use crate::program::{Meta, TensorEntry};
 use crate::sim::{self, EngineKind, Loaded, Memory, Observer, RunError, RunSummary, Sees, Session};
 use crate::trace::{TraceError, TraceWriter};
 
-/// Why not all inputs were run.
+/// Why a batch failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BatchError {
-    /// A run.
+    /// A run failed.
     #[error(transparent)]
     Run(#[from] RunError),
-    /// An input.
+    /// An input cannot be read.
     #[error(transparent)]
     Input(#[from] InputError),
-    /// A dump of layers.
+    /// A dump cannot be written.
     #[error(transparent)]
     Dump(#[from] DumpError),
-    /// The trace.
+    /// The trace cannot be written.
     #[error("'{}': {source}", path.display())]
     Trace {
         /// Its file.
@@ -33,19 +33,19 @@ pub enum BatchError {
         /// Why.
         source: TraceError,
     },
-    /// A trace is of one run.
+    /// A trace was asked for more than one input.
     #[error("a trace needs one input, there are {0}")]
     Traces(usize),
 }
 
-/// Layers that are dumped.
+/// Layer dumps.
 #[derive(Debug, Clone)]
 pub struct Dumps {
-    /// The folder of the dump; of several inputs it holds a folder for each.
+    /// The folder of the dump; with several inputs it contains a folder for each.
     pub folder: PathBuf,
-    /// Which tensors.
+    /// The tensors to dump.
     pub selection: Selection,
-    /// Real values too.
+    /// Whether to write real values too.
     pub dequantize: bool,
 }
 
@@ -58,7 +58,7 @@ pub struct Run {
     pub outputs: Vec<Vec<u8>>,
 }
 
-/// Runs of a program on all of some inputs.
+/// Runs of a program on a number of inputs.
 pub struct Batch<'a> {
     loaded: &'a Loaded,
     inputs: &'a dyn Samples,
@@ -86,13 +86,14 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Takes another engine; `level` says what of this CPU the fast one may use.
+    /// Sets the engine; `level` is the kernel level of the fast one.
     #[must_use]
     pub fn engine(self, engine: EngineKind, level: Level) -> Batch<'a> {
         Batch { engine, level, ..self }
     }
 
-    /// So many threads: inputs are spread over them, and if there are fewer, tiles are cut for the others.
+    /// Sets the number of threads: inputs are distributed over them; if there are fewer inputs than threads,
+    /// each run uses several threads.
     #[must_use]
     pub fn threads(self, threads: usize) -> Batch<'a> {
         Batch { threads: Some(threads), ..self }
@@ -116,10 +117,10 @@ impl<'a> Batch<'a> {
         Batch { layer_done: f, ..self }
     }
 
-    /// Runs everything; the runs are in the order of the inputs, whatever the number of threads.
+    /// Runs all inputs; the runs are in the order of the inputs, whatever the number of threads.
     ///
     /// # Errors
-    /// The first input's that fails; later ones are then not begun.
+    /// The error of the first input that fails; later inputs are then not begun.
     pub fn run(&self) -> Result<Vec<Run>, BatchError> {
         let count = self.inputs.count();
         if self.trace.is_some() && count > 1 {
@@ -128,7 +129,8 @@ impl<'a> Batch<'a> {
         let available = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let all = self.threads.unwrap_or(available);
         let threads = all.min(count);
-        // Inputs first: what runs by itself waits for nobody. To cut one input's tiles takes longer than a run.
+        // Whole inputs first, since they need no synchronization. Preparing a run on several threads takes
+        // longer than a run.
         let each = if self.threads.is_some() { (all / threads.max(1)).max(1) } else { 1 };
         let each = sim::worthwhile(self.loaded, each);
         let stack = match &self.dumps {
@@ -148,7 +150,7 @@ impl<'a> Batch<'a> {
                 }
                 let result = self.one(&mut session, &mut host, at, stack.as_ref());
                 let failed = result.is_err();
-                // A poisoned lock means that another worker panicked: its panic is what the user sees.
+                // A poisoned lock means that another worker panicked; that panic is propagated to the caller.
                 if let Ok(mut results) = results.lock() {
                     results.insert(at, result);
                 }

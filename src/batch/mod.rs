@@ -1,5 +1,5 @@
-//! Runs beyond a single one: a program on many inputs, spread over threads, with dumps of its layers or a trace; and on one
-//! input many times, to see how long that takes.
+//! Multiple runs: a program on many inputs, distributed over threads, with dumps of its layers or a trace; or
+//! on one input many times, to measure the duration.
 
 mod many;
 mod repeat;

@@ -1,4 +1,4 @@
-//! A program on one input, again and again.
+//! A program on one input, repeated.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,30 +7,32 @@ use crate::host::FloatHost;
 use crate::kernels::cpu::Level;
 use crate::sim::{self, Loaded, RunError, Session};
 
-/// Times on this computer, in seconds.
+/// Durations on this computer, in seconds.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Measured {
     /// Each repetition.
     pub times: Vec<f64>,
-    /// The clock alone, as often; empty unless instructions are timed.
+    /// The clock alone, for each repetition; empty unless instructions are timed.
     pub clock: Vec<f64>,
-    /// What instructions took in all repetitions; empty unless they are timed.
+    /// Durations of instructions over all repetitions; empty unless they are timed.
     pub spent: Spent,
 }
 
-/// Executes a program on one input. A repetition executes it, computes its clock anew, and reads the outputs.
+/// Executes a program on one input repeatedly. A repetition executes it, computes its clock again, and reads
+/// the outputs.
 pub struct Repeat<'a> {
     loaded: &'a Loaded,
     session: Session,
     host: FloatHost,
     input: &'a [(&'a str, &'a [u8])],
-    /// Where instructions are timed.
+    /// Durations of instructions, if they are timed.
     spent: Option<Arc<Mutex<Spent>>>,
 }
 
 impl<'a> Repeat<'a> {
-    /// With the fast engine; `timed`: the time of each instruction is measured, which costs some 50 ns for each. With
-    /// several threads, times of instructions that ran beside each other add up to more than the whole.
+    /// A repeated run on the fast engine; `timed` measures the duration of each instruction, which costs
+    /// about 50 ns each. With several threads, durations of instructions that ran in parallel add up to more
+    /// than the total.
     #[must_use]
     pub fn new(
         loaded: &'a Loaded,
@@ -62,7 +64,7 @@ impl<'a> Repeat<'a> {
         Ok(begin.elapsed().as_secs_f64())
     }
 
-    /// So many repetitions.
+    /// Measures `count` repetitions.
     ///
     /// # Errors
     /// As [`Session::run`].
@@ -77,7 +79,7 @@ impl<'a> Repeat<'a> {
         Ok(Measured { times, clock, spent })
     }
 
-    /// Seconds of the clock alone.
+    /// Measures the clock alone, in seconds.
     fn clock(&self) -> Result<f64, RunError> {
         let begin = now();
         std::hint::black_box(self.loaded.clock_anew()?);

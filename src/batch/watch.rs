@@ -1,4 +1,4 @@
-//! A watch beside an engine.
+//! A probe that measures durations.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -8,16 +8,16 @@ use crate::sim::Loaded;
 use crate::sim::engine::{Probe, Work};
 use crate::sim::op::{OpKind, QueueOp};
 
-/// How long instructions took on this computer.
+/// Durations of instructions on this computer.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Taken {
-    /// How often they were executed.
+    /// Number of executions.
     pub count: u64,
-    /// Seconds, all together.
+    /// Total duration in seconds.
     pub seconds: f64,
 }
 
-/// Times by layer (none: before the first) and instruction.
+/// Durations by layer (`None`: before the first) and instruction.
 pub type Spent = BTreeMap<(Option<u32>, &'static str), Taken>;
 
 #[expect(clippy::disallowed_methods, reason = "real time is what is measured")]
@@ -25,7 +25,7 @@ pub(super) fn now() -> Instant {
     Instant::now()
 }
 
-/// Measures how long each piece of work takes.
+/// Measures the duration of each piece of work.
 pub(super) struct Timed {
     begin: Instant,
     loaded: Loaded,
@@ -59,7 +59,7 @@ impl Probe for Timed {
     }
 }
 
-/// What a product and its requantization are called; tiles that are executed as one count once.
+/// The name of a product with its requantization; tiles that are executed as one count once.
 fn fused_name(product: &QueueOp) -> &'static str {
     if matches!(product.kind, OpKind::Depthwise(_)) {
         "mac.dw + vec.requant"

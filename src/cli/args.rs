@@ -1,4 +1,4 @@
-//! What can be typed. Nothing is resolved here: paths are not opened, names not looked up.
+//! The command line's options. Nothing is resolved here: paths are not opened, names not looked up.
 
 mod accuracy;
 mod engine;
@@ -40,15 +40,15 @@ pub(super) struct Cli {
     pub(super) command: Command,
 }
 
-/// The command line as it is parsed, completed and described in the manual. Any option may have a negative number: one
-/// that makes no sense is refused by what the option means, not taken for an option of its own.
+/// The command line for parsing, completions and manual pages. Any option accepts a negative number: an
+/// invalid one is refused by the option's own check instead of being parsed as another option.
 pub(super) fn command() -> clap::Command {
     let reals = [ValueParser::from(clap::value_parser!(f32)), clap::value_parser!(f64).into()];
     let is_real = |arg: &clap::Arg| reals.iter().any(|r| r.type_id() == arg.get_value_parser().type_id());
     let negative = |arg: clap::Arg| {
         let valued = arg.get_action().takes_values() && !arg.is_positional();
         if valued && is_real(&arg) {
-            // `-inf` begins with a hyphen and is no number for clap.
+            // `-inf` begins with a hyphen and is not a number for clap.
             arg.allow_hyphen_values(true)
         } else if valued && !arg.is_allow_hyphen_values_set() {
             arg.allow_negative_numbers(true)
@@ -61,17 +61,17 @@ pub(super) fn command() -> clap::Command {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Say what of a model is supported, what is not, and why; or load a program and check what it does
+    /// Report which nodes of a model are supported, and why others are not; or load a program and check it
     Check(CheckArgs),
     /// Compile a quantized ONNX model to a program file
     Compile(CompileArgs),
     /// Execute a program or a model, instruction by instruction
     Run(RunArgs),
-    /// Ask the trace of a run, or bring it into another form
+    /// Query the trace of a run, or export it in another format
     Trace(TraceArgs),
     /// Compare two programs or two traces: cycles and bytes of every layer, and the first values that differ
     Diff(DiffArgs),
-    /// Say how many cycles a program or a model takes, layer by layer, without executing it
+    /// Report the cycles of a program or a model, layer by layer, without executing it
     Estimate(EstimateArgs),
     /// Measure how long a program or a model takes on this computer
     Bench(BenchArgs),
@@ -79,17 +79,17 @@ pub(super) enum Command {
     Asm(AsmArgs),
     /// Print a program as assembly text
     Disasm(DisasmArgs),
-    /// Show what a program file or an ONNX model holds
+    /// Show the contents of a program file or an ONNX model
     Info(InfoArgs),
     /// Compare every layer with a float network, or with dumps of one
     Compare(CompareArgs),
-    /// Say by experiment why layers lose accuracy: calibration, ranges too wide for 8 bits, weights, or inherited
+    /// Find by experiment why layers lose accuracy: calibration, ranges too wide for 8 bits, or weights
     Diagnose(DiagnoseArgs),
     /// Turn dumped integers into real values
     Dequantize(DequantizeArgs),
     /// Quantize a float ONNX model: calibrate it on inputs and write it in QDQ form
     Quantize(QuantizeArgs),
-    /// Find the least that must have 16 bits for a network to be accurate enough, in the fewest cycles
+    /// Find the fewest tensors and weights that need 16 bits for a required accuracy
     Tune(TuneArgs),
     /// Write the completions of a shell
     Completions(CompletionsArgs),
@@ -98,7 +98,7 @@ pub(super) enum Command {
 }
 
 impl Command {
-    /// Whether the report, or the failure, is wanted as JSON.
+    /// Whether the report, or the failure, is requested as JSON.
     pub(super) fn json(&self) -> bool {
         match self {
             Command::Check(a) => a.json,
@@ -169,7 +169,8 @@ pub(super) struct DiffArgs {
     pub(super) a: PathBuf,
     /// The other one; two traces, or none
     pub(super) b: PathBuf,
-    /// Machine for models, or machine file of programs: rcn-s, rcn-m, rcn-l or a machine file; given twice, one for each
+    /// Machine for models, or machine file of programs: rcn-s, rcn-m, rcn-l or a machine file; given twice,
+    /// one for each
     #[arg(long, value_name = "NAME|FILE")]
     pub(super) machine: Vec<String>,
     #[command(flatten)]
@@ -258,7 +259,8 @@ pub(super) struct BenchArgs {
     /// Show the time of each kind of instruction, and the slowest layers
     #[arg(long)]
     pub(super) profile: bool,
-    /// Run once for each line on stdin and answer with the milliseconds, for scripts that alternate with something else
+    /// Run once for each line on stdin and answer with the milliseconds, for scripts that alternate with
+    /// something else
     #[arg(long, conflicts_with_all = ["json", "profile", "repeat"])]
     pub(super) serve: bool,
     /// The report as JSON
@@ -300,7 +302,7 @@ pub(super) struct InfoArgs {
     /// Program file or ONNX model
     #[arg(required_unless_present = "host")]
     pub(super) program: Option<PathBuf>,
-    /// Show what this computer offers to the fast engine
+    /// Show the CPU features that the fast engine can use
     #[arg(long, conflicts_with_all = ["program", "layers", "tensors", "provenance", "machine", "expect_bits"])]
     pub(super) host: bool,
     /// List the layers
@@ -322,7 +324,7 @@ pub(super) struct InfoArgs {
     pub(super) json: bool,
 }
 
-/// What widths a layer should have been executed with.
+/// The widths that layers are expected to be executed with.
 #[derive(Debug, Clone, Args)]
 pub(super) struct WidthArgs {
     /// Exit with status 1 unless this layer is executed with these bits, like conv1=16x8 or add3=8
@@ -366,8 +368,8 @@ pub(super) struct CompileArgs {
     /// Also write the integer graph as text
     #[arg(long, value_name = "FILE")]
     pub(super) emit_graph: Option<PathBuf>,
-    /// Also write the tiled operations as text; `after:NAME:FILE` writes them as they are after a pass, `after:NAME` to
-    /// standard output, and `after:list` lists the passes and does nothing else
+    /// Also write the tiled operations as text; `after:NAME:FILE` writes them as they are after a pass,
+    /// `after:NAME` to standard output, and `after:list` lists the passes and does nothing else
     #[arg(long, value_name = "FILE")]
     pub(super) emit_tiles: Option<PathBuf>,
     /// The report as JSON
@@ -417,19 +419,20 @@ pub(super) struct RunArgs {
     pub(super) engine: EngineArg,
     #[command(flatten)]
     pub(super) kernels: KernelArgs,
-    /// Threads over which inputs are spread; if given, and inputs are fewer, tiles are cut for the others [default: all]
+    /// Threads over which inputs are spread; if given, and inputs are fewer, tiles are cut for the others
+    /// [default: all]
     #[arg(long, value_name = "N")]
     pub(super) threads: Option<std::num::NonZeroUsize>,
     /// Class names: a JSON list, or an object from number to name
     #[arg(long, value_name = "FILE")]
     pub(super) classes: Option<PathBuf>,
-    /// End a program after so many instructions
+    /// Stop a program after this many instructions
     #[arg(long, value_name = "N")]
     pub(super) max_instructions: Option<std::num::NonZeroU64>,
-    /// End a program after so many multiply-accumulates
+    /// Stop a program after this many multiply-accumulates
     #[arg(long, value_name = "N")]
     pub(super) max_macs: Option<u64>,
-    /// End a program after so many bytes moved
+    /// Stop a program after this many bytes moved
     #[arg(long, value_name = "N")]
     pub(super) max_bytes: Option<u64>,
     /// Refuse a program with more queue instructions that nothing waits for

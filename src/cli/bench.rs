@@ -1,4 +1,4 @@
-//! `rcar-iss bench`: how long a program takes here, and where the time goes.
+//! `rcar-iss bench`: the duration of a program on this computer, and its parts.
 
 use std::io::{BufRead, Write as _};
 use std::sync::Arc;
@@ -44,7 +44,8 @@ pub(super) fn run(args: &BenchArgs) -> Result<Report, Failure> {
     Ok(Report::fine(if args.json { document::pretty(&report) } else { report.text() }))
 }
 
-/// One line on stdout when ready; then one repetition and its milliseconds for each line on stdin.
+/// Prints one line when ready, then for each line on stdin executes one repetition and prints its
+/// milliseconds.
 fn serve(once: &mut dyn FnMut() -> Result<f64, Failure>, [load, first]: [f64; 2]) -> Result<Report, Failure> {
     let mut out = std::io::stdout().lock();
     let ready = document::line(&BenchReady { load_ms: load * 1e3, first_ms: first * 1e3 });
@@ -54,7 +55,7 @@ fn serve(once: &mut dyn FnMut() -> Result<f64, Failure>, [load, first]: [f64; 2]
         let time = once()?;
         said = writeln!(out, "{}", time * 1e3).and_then(|()| out.flush());
     }
-    // Whoever listens may stop listening: then there is nothing left to do.
+    // The reader may close the pipe: then the work is done.
     places::written(said)?;
     Ok(Report::fine(String::new()))
 }

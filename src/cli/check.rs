@@ -1,4 +1,4 @@
-//! `rcar-iss check`: everything that can be said about a file before it runs, all at once.
+//! `rcar-iss check`: reports everything that can be known about a file before it runs.
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ fn check_model(args: &CheckArgs) -> Result<Report, Failure> {
         Err(ImportError::Unsupported { rows }) => (rows, String::new()),
         Err(other) => return Err(Failure::import(&args.file, loaded.graph(), &other)),
     };
-    // What imports may still fail to fit the machine.
+    // A model that imports may still not fit the machine.
     let compiled = match rows.iter().any(|r| r.status == NodeStatus::Unsupported) {
         true => None,
         false => Some(model::compile(&args.file, &args.model)),

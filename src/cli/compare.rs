@@ -67,7 +67,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<Report, Failure> {
     Ok(Report { text, status: if report.passes() { 0 } else { NO } })
 }
 
-/// The profile of a model's program as it is used: without tensors that are kept only to be looked at.
+/// The profile of a model's program as it is deployed, without tensors kept for comparison.
 pub(super) fn plain(path: &Path, args: &ModelArgs) -> Result<Profile, Failure> {
     let mut args = args.clone();
     args.graph.observe.clear();

@@ -1,4 +1,4 @@
-//! `rcar-iss diagnose`: why layers lose accuracy, with the numbers that say so.
+//! `rcar-iss diagnose`: why layers lose accuracy, with the figures.
 
 use std::num::NonZero;
 use std::sync::Arc;

@@ -60,7 +60,7 @@ fn read(path: &std::path::Path) -> Result<Program, Failure> {
     }
 }
 
-/// Of two programs, each `--machine` is one's.
+/// For two programs, each `--machine` applies to one of them.
 fn check_machines(args: &DiffArgs) -> Result<(), Failure> {
     if args.machine.is_empty() {
         return Ok(());
@@ -74,7 +74,8 @@ fn check_machines(args: &DiffArgs) -> Result<(), Failure> {
     })
 }
 
-/// The machine of one of two files: a model's by its place; a program's is the one that it was made for, whichever that is.
+/// The machine of one of the two files: for a model the option at its position; for a program the machine
+/// that it was made for, whichever option names it.
 fn machine_of(args: &DiffArgs, path: &std::path::Path, at: usize) -> Result<Option<String>, Failure> {
     let given = args.machine.get(at).or(args.machine.first());
     if source::kind_of(path)? == FileKind::Model {
@@ -82,12 +83,12 @@ fn machine_of(args: &DiffArgs, path: &std::path::Path, at: usize) -> Result<Opti
     }
     let program = read(path)?;
     let fits = args.machine.iter().find(|m| machines::of(&program, Some(m)).is_ok());
-    // A shipped one needs no name; of another the message says what is missing.
+    // A shipped machine needs no option; for others the message says what is missing.
     let shipped = machines::of(&program, None).is_ok();
     Ok(fits.or(given.filter(|_| !shipped)).cloned())
 }
 
-/// A side; options for models are for those sides that are models.
+/// One side; options for models apply to the sides that are models.
 fn program(args: &DiffArgs, path: &std::path::Path, at: usize) -> Result<Side, Failure> {
     let is_model = source::kind_of(path)? == FileKind::Model;
     let engine = args.graph.engine.clone();

@@ -1,5 +1,5 @@
-//! Options that can do nothing for what was given, or that contradict each other. A command refuses them: who types an
-//! option relies on it, and would take figures for what they are not.
+//! Options that have no effect on the given files, or contradict each other. A command refuses them: a user
+//! who gives an option relies on it, and would misread the figures.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -20,17 +20,17 @@ pub(super) fn none(option: &str, why: &impl Display) -> Failure {
     Failure::usage(format!("{option} has no effect")).why(why).help("leave it out")
 }
 
-/// An option whose value cannot be meant.
+/// An option with an invalid value.
 pub(super) fn wrong(option: &str, value: &impl Display, why: &str) -> Failure {
     Failure::usage(format!("{option} {value}")).why(&why)
 }
 
-/// The first option that was typed though it does nothing.
+/// The first option that was given although it has no effect.
 fn first(typed: &[(bool, &str)], why: &str) -> Result<(), Failure> {
     typed.iter().find(|(typed, _)| *typed).map_or(Ok(()), |(_, option)| Err(none(option, &why)))
 }
 
-/// Options that say how a model is compiled, given with what is no model.
+/// Options for compiling a model, given with a file that is not a model.
 pub(super) fn for_models(args: &GraphArgs, path: &Path, what: &str) -> Result<(), Failure> {
     let typed = args.typed();
     if typed.is_empty() {
@@ -43,7 +43,7 @@ pub(super) fn for_models(args: &GraphArgs, path: &Path, what: &str) -> Result<()
         .help("compile the model again with it, or leave it out"))
 }
 
-/// Adds a pair to what options gave so far; the same name may come again only with the same value.
+/// Adds a pair to a map of options; a name may be repeated only with the same value.
 pub(super) fn once<T: PartialEq>(
     known: &mut BTreeMap<String, T>,
     option: &str,
@@ -61,12 +61,12 @@ pub(super) fn once<T: PartialEq>(
     }
 }
 
-/// `--shape` and `--dim` name inputs and extents that the model has and leaves open.
+/// Checks that `--shape` and `--dim` name inputs and extents that the model has and leaves open.
 pub(super) fn extents(graph: &GraphProto, options: &ImportOptions) -> Result<(), Failure> {
     Ok(check_extents(graph, options)?)
 }
 
-/// What a single network's class names are for: `found` are the classes of its outputs.
+/// Checks class names of a single network: `found` are the numbers of classes of its outputs.
 pub(super) fn classes(found: &[u64], count: usize) -> Result<(), Failure> {
     if found.is_empty() {
         return Err(none("--classes", &"no output of the network is a list of classes"));
@@ -79,9 +79,9 @@ pub(super) fn classes(found: &[u64], count: usize) -> Result<(), Failure> {
     Err(Failure::usage("--classes").why(&why).help("give one name for each class"))
 }
 
-/// Options of calibration that need calibration inputs, or have nothing to do with saved statistics. `corrects`: biases are
-/// corrected on the calibration inputs. `measured`: the network is run in any case, and whether other inputs are given for
-/// that.
+/// Options of calibration that need calibration inputs, or do not apply to saved statistics. `corrects`:
+/// biases are corrected on the calibration inputs. `measured`: the network is executed in any case, and
+/// whether other inputs are given for that.
 pub(super) fn calibration(
     args: &CalibrationArgs,
     corrects: bool,
@@ -126,7 +126,7 @@ fn pictures_typed(p: &PictureArgs) -> [(bool, &'static str); 5] {
     ]
 }
 
-/// Values for channels are numbers.
+/// Checks that per-channel values are finite and, if they divide, positive.
 fn numbers(option: &str, values: &[f32], divides: bool) -> Result<(), Failure> {
     match values.iter().find(|v| !v.is_finite() || (divides && **v <= 0.0)) {
         Some(v) if divides => Err(wrong(option, v, "pixels are divided by it: it must be a number above 0")),
@@ -135,13 +135,13 @@ fn numbers(option: &str, values: &[f32], divides: bool) -> Result<(), Failure> {
     }
 }
 
-/// Options for pictures, before an input is read.
+/// Checks options for pictures, before an input is read.
 pub(super) fn normalization(args: &PictureArgs) -> Result<(), Failure> {
     numbers("--mean", &args.mean, false)?;
     numbers("--std", &args.std, true)
 }
 
-/// Options for pictures against all inputs that a command reads.
+/// Checks options for pictures against all inputs that a command reads.
 pub(super) fn pictures<'a>(
     args: &PictureArgs,
     inputs: impl Iterator<Item = (&'a TensorEntry, Held)>,
@@ -173,18 +173,18 @@ pub(super) fn pictures<'a>(
     first(&[(args.nhwc && !ordered, "--nhwc")], why)
 }
 
-/// `--float-engine` where nothing is run by a library.
+/// Refuses `--float-engine` where no library runs anything.
 pub(super) fn engine(args: &EngineArgs, why: &str) -> Result<(), Failure> {
     first(&[(args.float_engine.is_some(), "--float-engine")], why)
 }
 
-/// Options of a reference that is not what they are for.
+/// Checks options of a reference against its kind.
 pub(super) fn reference(args: &ReferenceArgs, files: bool) -> Result<(), Failure> {
     let why = "the reference is a float network, whose order of axes is known; this is for files";
     first(&[(!files && args.reference_layout.is_some(), "--reference-layout")], why)
 }
 
-/// What `compare` is asked to judge and to write.
+/// Checks the thresholds and outputs of `compare`.
 pub(super) fn compare(args: &CompareArgs) -> Result<(), Failure> {
     if let Some(db) = args.fail_under.filter(|db| !db.is_finite()) {
         return Err(wrong("--fail-under", &db, "it must be a number of decibels: nothing is less than that"));
@@ -192,7 +192,7 @@ pub(super) fn compare(args: &CompareArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// `dequantize`: what is for one file, and what is for folders.
+/// Checks which options of `dequantize` are for single files, and which for folders.
 pub(super) fn dequantize(args: &DequantizeArgs) -> Result<(), Failure> {
     if let Some(scale) = args.scale.filter(|s| !(s.is_finite() && *s > 0.0)) {
         return Err(wrong("--scale", &scale, "a scale is a number above 0"));

@@ -1,4 +1,4 @@
-//! `--float-engine`: which library runs float networks and host layers.
+//! `--float-engine`: the library that runs float networks and host layers.
 
 use std::path::Path;
 
@@ -15,8 +15,8 @@ pub(super) fn chosen(name: &str) -> Result<Engine, Failure> {
     Engine::of_library(&library).map_err(|e| Failure::float_engine(name, &library, &e))
 }
 
-/// The engine that a model's host layers are compiled for: `rten` unless another is named, so that a program does not
-/// depend on a variable.
+/// The engine that a model's host layers are compiled for: `rten` unless another is named, so that a program
+/// does not depend on an environment variable.
 pub(super) fn of_models(args: &EngineArgs) -> Result<Engine, Failure> {
     match args.wanted() {
         "auto" => Ok(Engine::Rten),
@@ -24,7 +24,7 @@ pub(super) fn of_models(args: &EngineArgs) -> Result<Engine, Failure> {
     }
 }
 
-/// Loads what the host layers of a program were compiled for.
+/// Loads the library that the host layers of a program were compiled for.
 pub(super) fn for_hosts(path: &Path, program: &Program, args: &EngineArgs) -> Result<(), Failure> {
     let Some(host) = host::on_onnx_runtime(program) else { return Ok(()) };
     match chosen(args.wanted())? {

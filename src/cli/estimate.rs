@@ -1,4 +1,4 @@
-//! `rcar-iss estimate`: cycles without tensors, on one machine or several side by side.
+//! `rcar-iss estimate`: cycles without input data, on one machine or several side by side.
 
 use std::sync::Arc;
 
@@ -66,7 +66,7 @@ fn check(args: &EstimateArgs, model: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Refuses a machine that another option names already, by its name or in a file.
+/// Refuses a machine that is given twice, by name or as a file.
 fn distinct(names: &[String]) -> Result<(), Failure> {
     let mut known: Vec<(&str, Machine)> = Vec::new();
     for name in names.iter().filter(|name| names.len() > 1 && *name != "all") {

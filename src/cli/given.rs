@@ -1,5 +1,5 @@
-//! Files that stand on the command line, or that others name: one reader for the whole process, which keeps what pipes gave.
-//! What it read is told to [`places`], which knows the outputs.
+//! Input files: those on the command line, and those that they refer to. One reader for the whole process
+//! keeps what was read from pipes, and reports the files to [`places`], which knows the outputs.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -10,13 +10,13 @@ use crate::files::{FileError, Reader};
 
 static READER: LazyLock<Reader> = LazyLock::new(Reader::new);
 
-/// The reader of this process. What comes of its use goes through [`declared`].
+/// The reader of this process. Results of its use go through [`declared`].
 pub(super) fn reader() -> &'static Reader {
     &READER
 }
 
-/// What came of reading, after it is told which files were read: that one of them is an output counts more than what is wrong
-/// with it.
+/// Passes on the result of reading, after checking the files against the outputs: that an input is also an
+/// output takes precedence over other errors.
 ///
 /// # Errors
 /// A file is also an output, or reading failed.
@@ -25,17 +25,17 @@ pub(super) fn declared<T, E: Into<Failure>>(made: Result<T, E>) -> Result<T, Fai
     made.map_err(Into::into)
 }
 
-/// The whole content.
+/// Reads a whole file.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     declared(READER.read(path))
 }
 
-/// The whole content, as text.
+/// Reads a whole file as text.
 pub(super) fn read_text(path: &Path) -> Result<String, Failure> {
     declared(READER.read_text(path))
 }
 
-/// The first bytes, `limit` at most.
+/// Reads the first bytes of a file, at most `limit`.
 pub(super) fn head(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
     READER.head(path, limit)
 }

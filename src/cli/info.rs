@@ -1,4 +1,4 @@
-//! `rcar-iss info`: what a program file or a model holds, and what this computer offers.
+//! `rcar-iss info`: the contents of a program file or a model, and the capabilities of this computer.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub(super) fn run(args: &InfoArgs) -> Result<Report, Failure> {
     Ok(Report { text: if args.json { document::pretty(&report) } else { report.text(tables) }, status })
 }
 
-/// What a model says about itself; it has no layers yet.
+/// The description of a model, which has no layers yet.
 fn about_model(file: &Path, args: &InfoArgs) -> Result<Report, Failure> {
     let asked = [
         ("--layers", args.layers),

@@ -22,7 +22,7 @@ pub(super) fn of_program(
     Ok(feed)
 }
 
-/// The same, and calibration inputs, which may be left out: options for pictures are for either.
+/// As [`of_program`], with optional calibration inputs: options for pictures apply to both.
 pub(super) fn with_calibration(
     meta: &Meta,
     [options, calib]: [&[String]; 2],
@@ -66,7 +66,7 @@ pub(super) fn of_network(
     given::declared(feed.map_err(|e| Failure::inputs(option, e)))
 }
 
-/// What the sidecar of a model says about its inputs. Others are reported.
+/// The sidecar's information on the inputs of a model. Other inputs in it are reported.
 pub(super) fn sidecar(file: &Path, inputs: &[&str]) -> Result<Sidecar, Failure> {
     let (side, strange) = given::declared(Sidecar::find(file, given::reader()))?.about(inputs);
     for name in strange {
@@ -78,7 +78,7 @@ pub(super) fn sidecar(file: &Path, inputs: &[&str]) -> Result<Sidecar, Failure> 
     Ok(side)
 }
 
-/// Refuses inputs that are no numbers where nothing could be learned from a run on them.
+/// Refuses inputs with NaN or infinities where a run on them is not meaningful.
 pub(super) fn numbers(found: Vec<NotFinite>) -> Result<(), Failure> {
     match found.into_iter().next() {
         Some(odd) => Err(crate::inputs::InputError::from(odd).into()),

@@ -1,4 +1,4 @@
-//! `--kernels`: how the fast engine uses this CPU. `info --host` shows what there is.
+//! `--kernels`: the kernel level of the fast engine. `info --host` lists the available ones.
 
 use super::args::KernelArgs;
 use crate::explain::Failure;

@@ -19,8 +19,8 @@ pub(super) fn named(name: &str) -> Result<Machine, Failure> {
     Machine::named(name).map_err(|e| Failure::machine(name, &e))
 }
 
-/// The machine that a program was made for: the shipped one of that name, or the one given with `--machine`, if its
-/// hash is the program's.
+/// The machine that a program was made for: the shipped one of that name, or the one given with `--machine`,
+/// if its hash is the program's.
 pub(super) fn of(program: &Program, given: Option<&str>) -> Result<Machine, Failure> {
     program.target(given.map(named).transpose()?).map_err(|e| Failure::target(given, &e))
 }

@@ -1,4 +1,4 @@
-//! What the command line says about itself: completions, manual pages.
+//! Completions and manual pages.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ pub(super) fn man(args: &ManArgs) -> Result<Report, Failure> {
     let wanted = match &args.command {
         None => all,
         Some(name) => match all.get_subcommands().find(|c| c.get_name() == name) {
-            // The page of a command is called like the command line that it is about.
+            // The page of a command is named after its command line.
             Some(found) => {
                 found.clone().bin_name(format!("rcar-iss {name}")).display_name(format!("rcar-iss-{name}"))
             }

@@ -1,8 +1,8 @@
-//! The command line, on top of everything else.
+//! The command line, on top of all other modules.
 //!
-//! A command goes through three steps: what was typed (`args`), what it means once files are read (a plan, in the
-//! command's own module), and the report. Commands return their report as text; only this module prints it, and only
-//! `failure` knows how errors look and which exit status they have:
+//! A command has three steps: the options (`args`), a plan once files are read (in the command's own module),
+//! and the report. Commands return their report as text; only this module prints it, and only `failure`
+//! determines the form of errors and their exit status:
 //!
 //! | status | meaning |
 //! |---|---|
@@ -61,7 +61,7 @@ use outcome::{Outcome, Report};
 pub fn main() -> ExitCode {
     let print = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        // What a decoder does with damaged bytes, and the float library on its own threads, becomes an error.
+        // Panics of a decoder on damaged bytes, and of the float library on its own threads, become errors.
         let library = std::thread::current().name().is_some_and(|name| name.starts_with("rten"));
         if !crate::files::is_guarded() && !library {
             print(panic);
@@ -69,7 +69,7 @@ pub fn main() -> ExitCode {
     }));
     let cli = match args::command().try_get_matches().and_then(|typed| Cli::from_arg_matches(&typed)) {
         Ok(cli) => cli,
-        // Help, the version, and what is wrong with what was typed.
+        // Help, the version, or a usage error.
         Err(text) => {
             if let Some(failure) = args::renamed(&text) {
                 return ended(Err(failure));
@@ -92,13 +92,13 @@ pub fn main() -> ExitCode {
         && json
         && !places::stdout_taken()
     {
-        // The failure itself goes to stderr; that stdout cannot take it is no second one.
+        // The failure is also on stderr; an error in writing it to stdout is not reported.
         let _ = places::stdout(crate::document::pretty(&failure.report()).as_bytes());
     }
     ended(done)
 }
 
-/// Prints a report, beside an output that goes to stdout.
+/// Prints a report, after an output that goes to stdout.
 fn show(report: &Report, quiet: bool) -> Result<(), Failure> {
     if places::stdout_taken() {
         if quiet {
@@ -123,7 +123,8 @@ fn ended(done: Result<u8, Failure>) -> ExitCode {
     }))
 }
 
-/// For tests: makes a file operation fail, as [`operation::Fault`] is written.
+/// For tests: makes a file operation fail, in the syntax of
+/// [`operation::Fault`](crate::files::operation::Fault).
 const INJECTED: &str = "RCAR_ISS_FAULT";
 
 fn injected() -> Result<(), Failure> {
@@ -162,7 +163,8 @@ fn dispatch(command: Command) -> Result<Outcome, Failure> {
     report.map(Outcome::Report)
 }
 
-/// `-v` shows what is done, `-vv` how; `RUST_LOG` may say more. With `--quiet` nothing is said at all.
+/// Sets up logging: `-v` shows what is done, `-vv` how; `RUST_LOG` may select more. With `--quiet` there is
+/// none.
 fn logging(verbose: u8, quiet: bool) {
     use tracing_subscriber::EnvFilter;
     let level = match verbose {
@@ -180,7 +182,7 @@ fn logging(verbose: u8, quiet: bool) {
         .with_ansi(stderr_is_terminal)
         .without_time()
         .with_target(verbose > 1)
-        // A reader of stderr that went away is no error.
+        // A closed stderr is not an error.
         .log_internal_errors(false)
         .init();
 }

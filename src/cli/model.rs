@@ -29,7 +29,7 @@ fn profile(args: &ModelArgs) -> Profile {
     Profile::ALL.into_iter().find(|p| Some(p.name()) == named).unwrap_or_default()
 }
 
-/// Import options from what was typed.
+/// Import options of the command line.
 pub(super) fn import_options(args: &ModelArgs) -> Result<ImportOptions, Failure> {
     let observe = if args.graph.observe.iter().any(|o| o == "all") {
         if let Some(other) = args.graph.observe.iter().find(|o| *o != "all") {
@@ -47,7 +47,7 @@ pub(super) fn import_options(args: &ModelArgs) -> Result<ImportOptions, Failure>
     Ok(ImportOptions { observe, host: !args.graph.no_host, engine, profile: profile(args), ..given })
 }
 
-/// Import options that give open extents.
+/// Import options with open extents only.
 pub(super) fn graph_options(args: &ShapeArgs) -> Result<ImportOptions, Failure> {
     let (mut shapes, mut symbols) = (BTreeMap::new(), BTreeMap::new());
     for option in &args.shape {
@@ -73,7 +73,7 @@ pub(super) fn load(path: &Path) -> Result<LoadedModel, Failure> {
     Ok(loaded)
 }
 
-/// Imports an ONNX file, and says how it is to be compiled.
+/// Imports an ONNX file; also returns the options to compile it with.
 pub(super) fn import(path: &Path, args: &ModelArgs) -> Result<(Imported, CompileOptions), Failure> {
     let options = import_options(args)?;
     let model = load(path)?;
@@ -96,7 +96,7 @@ pub(super) fn import(path: &Path, args: &ModelArgs) -> Result<(Imported, Compile
     Ok((imported, options))
 }
 
-/// The closed form of a model's cycles on some machines.
+/// The closed-form estimate of a model's cycles on some machines.
 pub(super) fn estimate(
     path: &Path,
     args: &ModelArgs,
@@ -110,7 +110,7 @@ pub(super) fn estimate(
     machines.iter().map(one).collect()
 }
 
-/// Compiles an ONNX file in memory. Host layers are loaded once, so that one that cannot run is found now.
+/// Compiles an ONNX file in memory. Host layers are loaded once, so that one that cannot run is reported now.
 pub(super) fn compile(path: &Path, args: &ModelArgs) -> Result<Model, Failure> {
     let machine = machines::named(args.machine.as_deref().unwrap_or("rcn-m"))?;
     let (imported, options) = import(path, args)?;

@@ -1,19 +1,19 @@
-//! What comes of a command.
+//! Results of commands.
 
 use std::io::Write;
 
 use crate::explain::Failure;
 
-/// What a command has to say, and its exit status.
+/// The output of a command, and its exit status.
 pub(super) struct Report {
     pub(super) text: String,
     pub(super) status: u8,
 }
 
-/// What comes of a command.
+/// The result of a command.
 pub(super) enum Outcome {
     Report(Report),
-    /// Writes what is too long to be held in memory.
+    /// Output that is too long to be held in memory.
     Stream(Stream),
 }
 

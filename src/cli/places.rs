@@ -1,4 +1,4 @@
-//! The account of what the command of this process reads and writes, and standard output.
+//! The account of the files that this process reads and writes, and standard output.
 
 use std::io::Write;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::files::{self, Account, Batch};
 static ACCOUNT: Mutex<Account> = Mutex::new(Account::new());
 
 fn account() -> MutexGuard<'static, Account> {
-    // Maps and lists are not left half changed.
+    // Maps and lists are never left half changed.
     ACCOUNT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -43,24 +43,24 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         return stdout(bytes);
     }
     match files::replace(path, bytes) {
-        // A pipe whose reader went away.
+        // The reader of the pipe has closed it.
         Err(e) if e.source.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         done => Ok(done?),
     }
 }
 
-/// Writes one output among others that belong together.
+/// Writes one output of a group.
 pub(super) fn stage(batch: &mut Batch, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     if is_stdout(path) { stdout(bytes) } else { Ok(batch.file(path, bytes)?) }
 }
 
-/// Writes to standard output. A reader that went away (`| head`) is no error; a full disk is.
+/// Writes to standard output. A closed pipe (`| head`) is not an error; a full disk is.
 pub(super) fn stdout(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     written(out.write_all(bytes).and_then(|()| out.flush()))
 }
 
-/// What writing to standard output came to.
+/// Converts the result of writing to standard output.
 pub(super) fn written(result: std::io::Result<()>) -> Result<(), Failure> {
     match result {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {

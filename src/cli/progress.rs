@@ -1,4 +1,4 @@
-//! Progress on stderr, for anything that lasts over a second on a terminal.
+//! Progress bars on stderr, for work that takes over a second on a terminal.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// No bar appears any more.
+/// Whether bars are disabled.
 static SILENT: AtomicBool = AtomicBool::new(false);
 
-/// Shows no progress from now on.
+/// Disables progress bars.
 pub(super) fn silence() {
     SILENT.store(true, Ordering::Relaxed);
 }
@@ -33,7 +33,7 @@ impl Progress {
         Progress { bar, begin: Instant::now(), shown: AtomicBool::new(SILENT.load(Ordering::Relaxed)) }
     }
 
-    /// One step is done.
+    /// Advances by one step.
     pub(super) fn step(&self) {
         if self.begin.elapsed() > Duration::from_secs(1) && !self.shown.swap(true, Ordering::Relaxed) {
             self.bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(5));
@@ -47,17 +47,17 @@ impl Progress {
     }
 }
 
-/// One bar after another, for work in several parts.
+/// Successive bars, for work in several parts.
 #[derive(Default)]
 pub(super) struct Bars(Mutex<Option<Progress>>);
 
 impl Bars {
-    /// The bar of a part of so many steps, instead of the last one.
+    /// Replaces the bar by that of a part with `steps` steps.
     pub(super) fn begin(&self, what: &'static str, steps: usize) {
         self.swap(Some(Progress::new(steps as u64, what)));
     }
 
-    /// One step is done.
+    /// Advances by one step.
     pub(super) fn step(&self) {
         if let Ok(bar) = self.0.lock()
             && let Some(bar) = &*bar

@@ -17,7 +17,7 @@ use crate::quantize::{Calibrated, CalibrationSet, Pipeline, Pruning, Record, Set
 use crate::report::QuantizeReport;
 use crate::tune::Costs;
 
-/// Where a pruned network is executed.
+/// The machine that a pruned network is executed on.
 const DEFAULT_MACHINE: &str = "rcn-m";
 
 pub(super) fn run(args: &QuantizeArgs) -> Result<Report, Failure> {
@@ -52,7 +52,7 @@ pub(super) fn run(args: &QuantizeArgs) -> Result<Report, Failure> {
     Ok(Report::fine(if args.json { document::pretty(&done) } else { done.text() }))
 }
 
-/// The file's settings, with what was typed for `quantize` alone.
+/// The settings of the file, overridden by the options of `quantize`.
 fn all_settings(args: &QuantizeArgs) -> Result<Settings, Failure> {
     let mut settings = settings(&args.how)?;
     effect::calibration(&args.how, settings.bias_correction || args.bias_correction, None)?;
@@ -72,7 +72,7 @@ fn all_settings(args: &QuantizeArgs) -> Result<Settings, Failure> {
     Ok(settings)
 }
 
-/// The file's settings, with what was typed on top.
+/// The settings of the file, overridden by the options.
 pub(super) fn settings(args: &CalibrationArgs) -> Result<Settings, Failure> {
     let mut s = match &args.config {
         Some(path) => Settings::from_toml(&given::read_text(path)?).map_err(|e| Failure::file(path, &e))?,
@@ -113,15 +113,15 @@ fn block(text: &str) -> Result<[usize; 2], Failure> {
     })
 }
 
-/// A calibrated network, and the files that it goes with.
+/// A calibrated network, and the files that belong to it.
 pub(super) struct Prepared {
     pub(super) calibrated: Calibrated,
     pub(super) feed: Option<Feed>,
     pub(super) sidecar: NextSidecar,
 }
 
-/// Calibrates the model at `path`, which will be written at `output`. `measured`: inputs on which it is measured
-/// afterwards.
+/// Calibrates the model at `path`, which will be written at `output`. `measured`: inputs on which it is
+/// measured afterwards.
 pub(super) fn prepare(
     (path, output): (&Path, &Path),
     args: &CalibrationArgs,

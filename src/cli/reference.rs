@@ -9,7 +9,7 @@ use crate::analysis::{Bound, CompareError, Matching, RefLayout, Reference, map_f
 use crate::explain::Failure;
 use crate::program::Meta;
 
-/// A reference as it was given, not matched yet.
+/// A reference before matching.
 pub(super) struct Given {
     pub(super) reference: Reference,
     map: BTreeMap<String, String>,

@@ -125,7 +125,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Report, Failure> {
     Ok(Report { text: if args.json { document::pretty(&report) } else { report.text() }, status })
 }
 
-/// Declares the files of the outputs, and tries whether they can be written.
+/// Declares the output files, and checks that they can be written.
 fn declare(dir: &Path, meta: &Meta) -> Result<(), Failure> {
     places::needs_folder("--output", dir)?;
     if Dump::is_dump(dir) {

@@ -1,4 +1,4 @@
-//! Where a program comes from: a program file, an ONNX model or assembly text.
+//! Sources of programs: a program file, an ONNX model or assembly text.
 
 use std::path::Path;
 
@@ -14,21 +14,20 @@ pub(super) fn read_program(path: &Path) -> Result<Program, Failure> {
     Program::from_bytes(&given::read(path)?).map_err(|e| Failure::program(path, e))
 }
 
-/// The first bytes of a file; what it is can be told from them.
+/// The kind of a file, told by its first bytes.
 pub(super) fn kind_of(path: &Path) -> Result<FileKind, Failure> {
     let name = Some(path).filter(|p| !files::is_stdin(p));
     Ok(FileKind::of(name, &given::head(path, FileKind::HEAD)?))
 }
 
-/// A program that will be executed, whatever it was made from, and the machine it is for. What runs its host layers is
-/// loaded.
+/// A program to be executed, from any source, and its machine. The library for its host layers is loaded.
 pub(super) fn executed(path: &Path, args: &ModelArgs) -> Result<(Program, Machine), Failure> {
     let (program, machine) = program(path, args)?;
     engine::for_hosts(path, &program, &args.graph.engine)?;
     Ok((program, machine))
 }
 
-/// A program, whatever it was made from, and the machine it is for.
+/// A program from any source, and its machine.
 pub(super) fn program(path: &Path, args: &ModelArgs) -> Result<(Program, Machine), Failure> {
     match kind_of(path)? {
         FileKind::Program => {

@@ -1,4 +1,4 @@
-//! Which tiled operations `--emit-tiles` means, and where they go.
+//! The argument of `--emit-tiles`.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use crate::compiler::pipeline::{LOWERING, PASSES, Pass, up_to};
 use crate::explain::Failure;
 use crate::readable;
 
-/// What was asked for.
+/// What `--emit-tiles` asks for.
 pub(super) enum Tiles {
     /// The names of the passes.
     List,
@@ -14,7 +14,8 @@ pub(super) enum Tiles {
     After(&'static [Pass], PathBuf),
 }
 
-/// Reads `FILE`, which means all passes, `after:NAME:FILE`, `after:NAME` for standard output, or `after:list`.
+/// Reads `FILE`, which means all passes, `after:NAME:FILE`, `after:NAME` for standard output, or
+/// `after:list`.
 pub(super) fn asked(typed: &Path) -> Result<Tiles, Failure> {
     let Some(after) = typed.to_str().and_then(|t| t.strip_prefix("after:")) else {
         return Ok(Tiles::After(PASSES, typed.into()));

@@ -1,4 +1,4 @@
-//! `rcar-iss trace`: asks a trace, and brings it into other forms.
+//! `rcar-iss trace`: queries a trace, and converts it to other formats.
 
 use std::io::{BufWriter, Write};
 

@@ -61,7 +61,7 @@ pub(super) fn run(args: &TuneArgs) -> Result<Report, Failure> {
     Ok(Report { text, status: if tuned.reached { 0 } else { NO } })
 }
 
-/// Declares all files, that of the measurements too.
+/// Declares all output files, including that of the measurements.
 fn declare(files: &TuneFiles, kept: &Path) -> Result<(), Failure> {
     let TuneFiles { model, program, plot, recipe, calibration } = files;
     places::needs_regular("--output", model)?;
@@ -71,7 +71,7 @@ fn declare(files: &TuneFiles, kept: &Path) -> Result<(), Failure> {
     places::writes("beside it:", kept)
 }
 
-/// What was typed, before anything is read.
+/// Checks the options, before any file is read.
 fn check(args: &TuneArgs) -> Result<(), Failure> {
     effect::calibration(&args.how, false, Some(!args.input.is_empty()))?;
     if let Some(share) = args.target_top1.filter(|s| !(0.0..=1.0).contains(s)) {
@@ -83,10 +83,10 @@ fn check(args: &TuneArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Inputs on which models are measured when nobody says how many.
+/// Default number of inputs on which models are measured.
 const SAMPLES: usize = 16;
 
-/// What `--input` names.
+/// The inputs of `--input`.
 fn own_inputs(args: &TuneArgs) -> Result<Option<Feed>, Failure> {
     if args.input.is_empty() {
         return Ok(None);
@@ -113,11 +113,11 @@ fn measured_inputs(args: &TuneArgs, feed: &Feed) -> Result<Vec<Sample>, Failure>
     Ok(inputs)
 }
 
-/// Shows progress, and keeps the state after each step.
+/// Shows progress, and saves the state after each step.
 struct Keeper {
     kept: Kept,
     bars: Bars,
-    /// Measurements could not be kept, which has been said.
+    /// Whether saving has failed, which has been reported.
     failed: AtomicBool,
 }
 

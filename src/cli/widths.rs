@@ -1,4 +1,4 @@
-//! The proof of widths: what every layer was executed with, against what was asked for.
+//! Verification of widths: those that every layer was executed with, against those that were asked for.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::explain::{Failure, NO};
 use crate::profile::{self, LayerWidths, WrongWidths};
 use crate::sim::Loaded;
 
-/// Widths of all layers, and what of them is not as wanted.
+/// Widths of all layers, and the violations.
 pub(super) struct Widths {
     pub(super) layers: Vec<LayerWidths>,
     /// One sentence each.
@@ -16,13 +16,13 @@ pub(super) struct Widths {
 }
 
 impl Widths {
-    /// The status of a command that is otherwise fine.
+    /// The exit status of a command that has succeeded otherwise.
     pub(super) fn status(&self) -> u8 {
         if self.wrong.is_empty() { 0 } else { NO }
     }
 }
 
-/// The widths of a loaded program, judged by what the model asks for and by `--expect-bits`.
+/// The widths of a loaded program, checked against the model and `--expect-bits`.
 pub(super) fn of(loaded: &Loaded, args: &WidthArgs) -> Result<Widths, Failure> {
     let layers = profile::widths(loaded);
     let mut expected: BTreeMap<String, String> = BTreeMap::new();

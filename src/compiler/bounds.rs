@@ -1,8 +1,9 @@
-//! What a layer costs at least on a machine, however it is tiled: the yardstick of `--profile`.
+//! A lower bound of the cycles of each layer on a machine, whatever its tiles: the reference of `--profile`.
 //!
-//! MAC: the steps of the array with the lanes of the machine, partial ones whole, without fill and drain. VEC: the vectors
-//! of all results (of element-wise operators as if they lay without padding), without latency. DRAM: constants once; network inputs, outputs and operands of host layers once; of all
-//! other operands what exceeds the scratchpad, since that cannot all lie there at the same time.
+//! MAC: steps of the array with the machine's lanes, partial ones counted whole, without fill and drain. VEC:
+//! vectors of all results (of element-wise operators as if they lay without padding), without latency. DRAM:
+//! constants once; network inputs, outputs and operands of host layers once; of all other operands what
+//! exceeds the scratchpad, since that part cannot be there at the same time.
 
 use super::memory::Plan;
 use crate::graph::{Graph, LaneStep, Node, Op, TensorId, Weights};
@@ -14,7 +15,7 @@ fn up(n: usize, by: u32) -> u64 {
     (n as u64).div_ceil(by.into())
 }
 
-/// The least costs of a node; `constants` are the bytes of its weights and tables.
+/// The least cycles of a node; `constants` is the size of its weights and tables in bytes.
 pub(super) fn least(graph: &Graph, node: &Node, plan: &Plan, machine: &Machine, constants: u64) -> Least {
     if matches!(node.op, Op::Host(_)) {
         return Least::default();
@@ -59,11 +60,11 @@ fn mac(graph: &Graph, node: &Node, m: &Machine) -> u64 {
         }
         Op::Gemm { weights, .. } => {
             let rows: usize = graph.tensor(*output).shape.iter().product::<usize>() / weights.shape[0];
-            // Behind a Flatten the kernel is the whole image, which costs as many steps.
+            // Behind a Flatten the kernel is the whole image, which takes as many steps.
             product(weights, 1, rows, 1)
         }
         Op::ConvTranspose { groups, weights, .. } => {
-            // Every weight meets every input pixel once.
+            // Every weight is multiplied with every input pixel once.
             let [n, _, pixels] = extents(graph, *input);
             let [ic, oc, kh, kw] = weights.shape;
             let width = width(graph, *input, weights.dtype.bytes());

@@ -1,4 +1,5 @@
-//! Builds the constant segment: weights in the machine's block order, biases, multipliers, tables, descriptors.
+//! Builds the constant segment: weights in the machine's block order, biases, multipliers, tables,
+//! descriptors.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +7,11 @@ use crate::graph::Weights;
 use crate::isa::BlockGrid;
 use crate::isa::blocks::{BLOCK, BLOCK_ELEMENTS, in_block};
 
-/// The constant segment while it grows. Equal records are stored once.
+/// The constant segment under construction. Equal records are stored once.
 #[derive(Debug, Default)]
 pub(super) struct Constants {
     bytes: Vec<u8>,
-    /// Bytes that are counted and not kept, if only sizes are wanted.
+    /// The size in bytes, if only sizes are wanted and no contents are kept.
     counted: Option<usize>,
     /// Largest segment of the DRAM channel.
     segment: usize,
@@ -18,12 +19,12 @@ pub(super) struct Constants {
 }
 
 impl Constants {
-    /// An empty segment for a machine whose channel moves so many bytes at once.
+    /// An empty segment for a machine whose channel moves `segment` bytes at once.
     pub(super) fn new(segment: u32) -> Constants {
         Constants { segment: segment as usize, ..Constants::default() }
     }
 
-    /// The same for sizes and addresses alone: what is appended is counted, and packed weights are not even packed.
+    /// A segment that only counts: nothing is stored, and weights are not packed.
     pub(super) fn hollow(segment: u32) -> Constants {
         Constants { counted: Some(0), ..Constants::new(segment) }
     }
@@ -45,8 +46,8 @@ impl Constants {
         }
     }
 
-    /// Appends what DMA loads and returns its DRAM address: at a multiple of 64, or of a segment of the channel if it is
-    /// longer than one, so that segments do not straddle rows.
+    /// Appends bytes that DMA loads and returns their DRAM address: a multiple of 64, or of a channel segment
+    /// if there are more bytes than that, so that segments do not straddle DRAM rows.
     pub(super) fn append_loaded(&mut self, bytes: &[u8]) -> i64 {
         self.append(bytes, if bytes.len() > self.segment { self.segment } else { 64 })
     }
@@ -64,7 +65,7 @@ impl Constants {
         at as i64
     }
 
-    /// Appends a small record at a multiple of 8, or finds an equal one.
+    /// Appends a small record at a multiple of 8, unless an equal one exists; returns its address.
     pub(super) fn record(&mut self, bytes: &[u8]) -> i64 {
         if let Some(at) = self.records.get(bytes) {
             return *at;
@@ -88,16 +89,16 @@ impl Constants {
     }
 }
 
-/// Elements of packed weights of `oc × kh × kw × ic` (see the manual's layout section): output channels in blocks of 64
-/// whose last is rounded up to 16, input channels rounded up to 4.
+/// Elements of packed weights of `oc × kh × kw × ic` (manual, *Layouts*): output channels in blocks of 64,
+/// the last one rounded up to a multiple of 16, input channels rounded up to a multiple of 4.
 #[must_use]
 pub(super) fn packed_bytes(oc: i64, taps: i64, ic: i64) -> i64 {
     (oc + 15) / 16 * 16 * taps * ((ic + 3) / 4 * 4)
 }
 
 /// Packs output channels `oc` and input channels `ic` (of one group) of dense weights `[OC, IC, KH, KW]`:
-/// `[oc/64][kh][kw][ic/4][block][4]`. Positions beyond the logical extents hold the zero point, so that they multiply
-/// to zero whatever the activation is.
+/// `[oc/64][kh][kw][ic/4][block][4]`. Positions beyond the logical extents hold the zero point, so they
+/// contribute nothing whatever the activation is.
 #[must_use]
 pub(super) fn pack_dense(
     weights: &Weights,
@@ -130,8 +131,8 @@ pub(super) fn pack_dense(
     packed
 }
 
-/// Packs output channels `oc` and input channels `ic` as a stream without zero blocks; returns it with its mask (see the
-/// manual's layout section).
+/// Packs output channels `oc` and input channels `ic` as a stream without zero blocks; returns the stream and
+/// its mask (manual, *Layouts*).
 #[must_use]
 pub(super) fn pack_pruned(
     weights: &Weights,
@@ -166,19 +167,19 @@ pub(super) fn pack_pruned(
     (stream, mask)
 }
 
-/// Weights that are equal to their zero point.
+/// Number of weights that equal their zero point.
 #[must_use]
 pub(super) fn zeros(weights: &Weights) -> u64 {
     let [low, high, ..] = weights.zero_point.to_le_bytes();
-    // Nothing but bytes in the common case, so that counting them is a few vector instructions.
+    // Bytes only in the common case, so that counting them is vectorized.
     if weights.dtype.bytes() == 1 {
         return weights.data.iter().filter(|w| **w == low).count() as u64;
     }
     weights.data.chunks_exact(2).filter(|w| **w == [low, high]).count() as u64
 }
 
-/// Packs channels of depthwise weights `[C, 1, KH, KW]` as `[kh][kw][width]`; `width` is at least the number of
-/// channels.
+/// Packs channels of depthwise weights `[C, 1, KH, KW]` as `[kh][kw][width]`; `width` is at least the number
+/// of channels.
 #[must_use]
 pub(super) fn pack_depthwise(weights: &Weights, channels: std::ops::Range<usize>, width: usize) -> Vec<u8> {
     let [_, _, kh, kw] = weights.shape;

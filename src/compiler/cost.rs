@@ -1,19 +1,19 @@
-//! Closed forms of what transfers cost, for the tile search and for estimates.
+//! Closed-form cost of transfers, for the tile search and for estimates.
 //!
-//! The clock walks a transfer segment by segment (rule C5); here its cost is a formula of the shape, with the number of row
-//! changes that are to be expected for an address of which nothing is known.
+//! The clock walks a transfer segment by segment (manual, *Time*: Channel). Here its cost is a formula of the
+//! shape, with the expected number of row changes for an unknown address.
 
 use super::storage::next_multiple;
 use crate::machine::Dram;
 
-/// Bytes in DRAM as runs without gaps.
+/// Bytes in DRAM as contiguous runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Runs {
-    /// How many.
+    /// Number of runs.
     pub(super) count: i64,
     /// Bytes of each.
     pub(super) bytes: i64,
-    /// From the beginning of one to that of the next.
+    /// Bytes from the beginning of one to that of the next.
     pub(super) stride: i64,
     /// Whether segments begin at multiples of their size.
     pub(super) aligned: bool,
@@ -34,10 +34,11 @@ impl Runs {
             return Runs { count: 1, bytes: self.bytes * self.count, ..self }.cycles(dram);
         }
         let [burst, grant, row] = [dram.burst_bytes, dram.grant_bytes, dram.row_bytes].map(i64::from);
-        // A run of whole bursts that begins with one stays whole; any other touches a part of one more burst.
+        // A run of whole bursts that is aligned to bursts stays whole; any other touches part of one more
+        // burst.
         let whole = self.bytes % burst == 0 && (self.count == 1 || self.stride % burst == 0);
         let moved = if whole { self.bytes } else { next_multiple(self.bytes, burst) + burst / 4 };
-        // Rows that change inside a run, unless at the border of two segments, and between two runs.
+        // Row changes inside runs, except at the border of two segments, and between runs.
         let splits = if self.aligned && self.count == 1 { 0 } else { self.count * (self.bytes - 1) / row };
         let apart = if self.bytes % grant == 0 { 0 } else { self.count - 1 };
         let misses = splits + apart * self.stride.min(row) / row;
@@ -50,8 +51,8 @@ impl Runs {
     }
 }
 
-/// Cycles that a load takes of its queue if two are under way at a time, one for each side of a double buffer: half of the
-/// latency shows in short ones.
+/// Cycles of its queue that a load takes if two are in flight at a time, one for each side of a double
+/// buffer: half of the latency is exposed in short ones.
 pub(super) fn under_way(channel: i64, latency: u32) -> i64 {
     if channel == 0 { 0 } else { channel.max((channel + i64::from(latency)) / 2) }
 }

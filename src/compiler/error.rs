@@ -10,7 +10,7 @@ pub enum CompileError {
     Unsupported {
         /// Layer.
         node: String,
-        /// What is missing.
+        /// What is not supported.
         reason: String,
     },
     /// Not even the smallest tile fits.
@@ -24,13 +24,13 @@ pub enum CompileError {
         what: String,
         /// Bytes needed.
         need: u64,
-        /// Bytes there are.
+        /// Bytes available.
         have: u64,
     },
-    /// The machine rounds otherwise.
+    /// The machine does not have this rounding profile.
     #[error("machine {machine} does not have the numeric profile {profile}; it has {known}")]
     Profile {
-        /// Asked for.
+        /// The profile that was asked for.
         profile: &'static str,
         /// Machine.
         machine: String,
@@ -45,10 +45,10 @@ pub enum CompileError {
         /// Which rule.
         reason: String,
     },
-    /// A limit of the encoding.
+    /// A limit of the encoding is exceeded.
     #[error("the program needs more {what} than an instruction can hold")]
     TooBig {
-        /// Of what.
+        /// Which limit.
         what: &'static str,
     },
     /// The network needs more DRAM than the machine has.
@@ -56,16 +56,16 @@ pub enum CompileError {
     Dram {
         /// Bytes needed.
         need: u64,
-        /// Bytes there are.
+        /// Bytes available.
         have: u64,
     },
-    /// A defect of the compiler, found between passes; debug builds look for it.
+    /// A defect of the compiler, found by the verifier between passes in debug builds.
     #[error("compiler defect: {0}; please report it with the model")]
     Broken(#[from] Broken),
     /// A defect of the compiler.
     #[error("compiler defect: {what}; please report it with the model")]
     Internal {
-        /// What went wrong.
+        /// What is wrong.
         what: &'static str,
     },
 }

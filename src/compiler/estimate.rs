@@ -1,10 +1,10 @@
-//! Closed form of a network's cycles: what `estimate MODEL` prints.
+//! Closed-form estimate of a network's cycles, as `estimate MODEL` prints it.
 //!
-//! Nothing is emitted and no clock runs. Every tiled operation is priced once for a tile inside and once for the last one of
-//! each of its loops, times the trips; the same formulas choose tile shapes. From what a layer keeps busy follows how long
-//! it takes: the busiest unit, and what does not overlap. Loads of constants may come while the layer before computes.
-//! What it cannot know is who waits for whose port, and when a transfer finds the channel taken; so it is no bound, and the
-//! clock of the compiled program is the truth.
+//! Nothing is emitted and no clock runs. Every tiled operation is priced once for an inner tile and once for
+//! the last one of each of its loops, times the trips, with the formulas that also choose tile shapes. A
+//! layer takes as long as its busiest unit, plus what does not overlap. Constants may be loaded while the
+//! layer before computes. The estimate does not model waits for ports and for the channel, so it is not a
+//! bound; the clock of the compiled program is exact.
 
 use std::collections::BTreeMap;
 
@@ -69,13 +69,13 @@ pub fn estimate(
     Ok(Estimate { layers, cycles })
 }
 
-/// What a layer keeps busy.
+/// The work of a layer's units.
 #[derive(Debug, Clone, Default)]
 struct Cost {
-    /// Cycles of the channel.
+    /// Channel cycles of loads.
     load: i64,
     store: i64,
-    /// Cycles of the DMA-in queue for transfers, with the part of their latency that shows, and for copies.
+    /// Cycles of the DMA-in queue for transfers, with the exposed part of their latency, and for copies.
     queue: i64,
     copy: i64,
     out_queue: i64,
@@ -83,13 +83,13 @@ struct Cost {
     vec: i64,
     control: i64,
     bytes: [i64; 2],
-    /// Cycles of the channel for constants that can come before the layer begins.
+    /// Channel cycles of constants that can be loaded before the layer begins.
     early: i64,
-    /// One instruction of each kind: of the first load of an activation, the array, VEC, and a store.
+    /// One instruction each: the first load of an activation, MAC, VEC, and a store.
     first: [i64; 4],
 }
 
-/// Control instructions around a tiled operation: its fields, its conditions, its share of the loop.
+/// Control instructions for a tiled operation: its fields, its conditions, its share of the loop.
 const CONTROL: i64 = 5;
 
 impl Cost {
@@ -99,7 +99,7 @@ impl Cost {
         walk.cost
     }
 
-    /// How long the busiest unit takes, once so much of the loads has been done before.
+    /// Cycles of the busiest unit, if `done` cycles of the loads were done before.
     fn longest(&self, done: i64) -> i64 {
         let channel = self.load + self.store - done;
         let queue = self.queue + self.copy - done;
@@ -107,7 +107,7 @@ impl Cost {
     }
 }
 
-/// What the layer before leaves to the next.
+/// What a layer inherits from the one before.
 #[derive(Debug, Default)]
 struct Before {
     /// Cycles in which the channel was idle at its end.
@@ -117,7 +117,7 @@ struct Before {
 impl Before {
     fn next(&mut self, cost: &Cost) -> u64 {
         let done = cost.early.min(self.idle);
-        // One tile passes all units before they work beside each other.
+        // One tile passes all units before they overlap.
         let [load, mac, vec, store] = cost.first;
         let waits = load + mac + vec + store;
         let longest = cost.longest(done);
@@ -135,7 +135,8 @@ struct Counter<'a> {
 }
 
 impl Counter<'_> {
-    /// Adds statements that are executed `times` times; `entry`: this is the first trip of all loops around.
+    /// Adds statements that are executed `times` times; `entry`: this is the first trip of all enclosing
+    /// loops.
     fn list(&mut self, body: &[Stmt], times: i64, entry: bool) {
         for s in body {
             match s {
@@ -143,7 +144,7 @@ impl Counter<'_> {
                 Stmt::Host(_) => {}
                 Stmt::Loop { var, start, end, step, body, .. } => {
                     let trips = (end - start + step - 1) / step;
-                    // All but the last are alike, but for what padding spares the first.
+                    // All trips but the last are alike, except that padding saves the first some work.
                     if trips > 1 {
                         self.vars.insert(*var, *start + if trips > 2 { *step } else { 0 });
                         self.list(body, times * (trips - 1), entry);
@@ -221,7 +222,7 @@ impl Counter<'_> {
         let stride = if axis > 0 { view.strides[axis - 1].abs() } else { run };
         let grant = i64::from(self.machine.dram.grant_bytes);
         let aligned = run % grant == 0 || run < grant;
-        // A stride below a run repeats bytes, each time as a run of its own.
+        // With a stride below the length of a run, bytes repeat, each time in a run of their own.
         let runs = Runs { count, bytes: run, stride: stride.max(run), aligned };
         (runs, dims.iter().product::<i64>() * size)
     }
@@ -240,7 +241,7 @@ impl Counter<'_> {
                 timing::array(m, timing::passes(m, d[2], d[3], slowdown), depth)
             }
             Code::Pruned => {
-                // As if what is left were spread evenly.
+                // As if the remaining blocks were spread evenly.
                 let dense = packed_bytes(w[0] as i64, (w[1] * w[2]) as i64, w[3] as i64).max(1);
                 let kept = (b.buffer.bytes as u64).min(dense as u64);
                 timing::array(m, passes * w[1] * w[2], w[3]) * kept / dense as u64

@@ -1,5 +1,5 @@
-//! Where tensors lie: a layout for each, the scratchpad for those that fit there from producer to consumer, and DRAM
-//! addresses that are used again once a tensor is dead, for the others.
+//! The memory plan: a layout for each tensor, scratchpad space for tensors that fit there from producer to
+//! consumer, and for the others DRAM addresses that are reused once a tensor is dead.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,15 +11,15 @@ use crate::machine::Machine;
 /// Layout and address of every tensor.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// By tensor; addresses count from [`TENSOR_BASE`].
+    /// Storage by tensor; addresses count from [`TENSOR_BASE`].
     pub storage: BTreeMap<TensorId, Storage>,
     /// Bytes of DRAM that the tensors take together.
     pub bytes: i64,
-    /// Scratchpad bytes below the resident tensors, by node: what each layer may use for its buffers.
+    /// For each node, scratchpad bytes below the resident tensors: the room for its buffers.
     pub room: Vec<i64>,
 }
 
-/// Plans the memory of a graph. Nodes in `crowded` need the whole scratchpad for themselves.
+/// Plans the memory of a graph. Nodes in `crowded` need the whole scratchpad for their buffers.
 #[must_use]
 pub fn plan(graph: &Graph, machine: &Machine, crowded: &BTreeSet<usize>) -> Plan {
     let mut storage: BTreeMap<TensorId, Storage> = BTreeMap::new();
@@ -107,7 +107,7 @@ pub fn plan(graph: &Graph, machine: &Machine, crowded: &BTreeSet<usize>) -> Plan
     Plan { storage, bytes, room }
 }
 
-/// The nodes between which a tensor is needed: the one that writes it (-1: an input), and the last that reads it.
+/// The live range of a tensor: the node that writes it (-1 for an input), and the last that reads it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Life {
     born: i64,
@@ -120,7 +120,7 @@ impl Life {
     }
 }
 
-/// Lives of all tensors that own memory. One lives through all its aliases; outputs live to the end.
+/// Live ranges of all tensors that own memory, aliases included; outputs live to the end.
 fn lives(
     graph: &Graph,
     storage: &BTreeMap<TensorId, Storage>,
@@ -142,8 +142,8 @@ fn lives(
     lives
 }
 
-/// Lets results of element-wise operators lie where an operand lies that nobody needs afterwards: the one with the
-/// shortest life, since the memory is then taken for both lives.
+/// Lets results of element-wise operators reuse the memory of an operand that is dead afterwards: the one
+/// with the shortest live range, since the memory is then occupied for both ranges.
 fn in_place(
     graph: &Graph,
     storage: &BTreeMap<TensorId, Storage>,
@@ -173,7 +173,7 @@ fn in_place(
             let life = lives.get(&root(owner, id))?;
             (life.dies == index as i64).then_some(life.born)
         };
-        // A tensor that is read twice may be read at other places than it is written.
+        // A tensor that is read twice may be read at other addresses than it is written.
         let once = |id: TensorId| node.inputs.iter().filter(|i| **i == id).count() == 1;
         let operands =
             node.inputs.iter().copied().filter(|id| free(*id) && free(dst) && same(*id) && once(*id));
@@ -192,7 +192,7 @@ fn in_place(
     }
 }
 
-/// Scratchpad bytes that a layer keeps for its buffers: an eighth, or up to a quarter if it has many weights.
+/// Scratchpad bytes reserved for a layer's buffers: an eighth, or up to a quarter if it has many weights.
 fn kept(node: &Node, whole: i64) -> i64 {
     let weights = match &node.op {
         Op::Conv { weights, .. } | Op::Gemm { weights, .. } | Op::ConvTranspose { weights, .. } => {
@@ -203,9 +203,9 @@ fn kept(node: &Node, whole: i64) -> i64 {
     (2 * weights).clamp(whole / 8, whole / 4)
 }
 
-/// Which tensors stay in the scratchpad from producer to consumer, and where: from its end downwards. Which come first
-/// decides which fit; of a few orders the one that keeps most bytes is taken. `room` is lowered to what is left
-/// below them.
+/// Chooses the tensors that stay in the scratchpad from producer to consumer, and places them from its end
+/// downwards. Which ones fit depends on the order; of a few orders, the one that keeps most bytes is taken.
+/// `room` is lowered to what is left below them.
 fn resident(
     candidates: &[(TensorId, Life)],
     storage: &BTreeMap<TensorId, Storage>,
@@ -219,7 +219,7 @@ fn resident(
         let mut list = candidates.to_vec();
         list.sort_by_key(|(id, life)| {
             let key = match order {
-                // The shortest lives first: they are in nobody's way for long.
+                // The shortest live ranges first: they block space for the shortest time.
                 0 => (life.dies - life.born, -bytes(id)),
                 1 => (-bytes(id), life.dies - life.born),
                 _ => (life.born, life.dies),
@@ -238,7 +238,7 @@ fn resident(
     chosen
 }
 
-/// Places tensors in this order, each as high as it can lie.
+/// Places tensors in this order, each at the highest free address.
 fn stack(
     candidates: &[(TensorId, Life)],
     bytes: &impl Fn(&TensorId) -> i64,
@@ -270,7 +270,7 @@ fn stack(
         chosen.insert(id, start);
         for k in living {
             if let Some((left, kept)) = room.get_mut(k).zip(keeps.get(k)) {
-                // Buffers share no bank with it, if that leaves them enough.
+                // Buffers share no bank with it, if that leaves enough room.
                 let banks = start / bank * bank;
                 *left = (*left).min(if banks >= *kept { banks } else { start });
             }
@@ -279,8 +279,8 @@ fn stack(
     chosen
 }
 
-/// First fit in order of birth, at multiples of `align`, so that segments of the channel do not straddle rows; returns
-/// the bytes of DRAM that the tensors take.
+/// First fit in order of birth, at multiples of `align`, so that channel segments do not straddle rows;
+/// returns the DRAM bytes that the tensors take.
 fn place(lives: BTreeMap<TensorId, Life>, storage: &mut BTreeMap<TensorId, Storage>, align: i64) -> i64 {
     let mut order: Vec<(TensorId, Life)> = lives.into_iter().collect();
     order.sort_by_key(|(id, life)| (life.born, *id));

@@ -1,10 +1,11 @@
 //! Integer graph → program.
 //!
-//! Two levels: `lower` turns each node into a [`TileLayer`], loops of tiled operations with
-//! addresses and extents but without registers; the passes of [`pipeline`] change those; emission turns them into instruction words with
-//! conditions between the queues. Before that, [`storage`] decides how every tensor lies in DRAM and [`memory`] where.
+//! There are two levels. `lower` turns each node into a [`TileLayer`]: loops of tiled operations with
+//! addresses and extents, but without registers; the passes of [`pipeline`] transform those. Emission turns
+//! them into instruction words with conditions between the queues. Before that, [`storage`] decides the
+//! layout of every tensor and [`memory`] its address.
 //!
-//! The compiler knows nothing of simulation: the machine file is all it has of the machine.
+//! The compiler does not use the simulator: all it knows of the machine is the machine file.
 
 mod bounds;
 mod constants;
@@ -40,12 +41,12 @@ use tile::TileLayer;
 use tiled::{Tiled, tiled};
 pub use verify::{Broken, RULES, Rule};
 
-/// A compiled program and its first level.
+/// A compiled program and its tiled operations.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Compiled {
     /// The program.
     pub program: Program,
-    /// The tiled operations that it came from.
+    /// The tiled operations that it was emitted from.
     pub layers: Vec<TileLayer>,
     /// Comments for a listing, by instruction.
     pub comments: Vec<(usize, String)>,

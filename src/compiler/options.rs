@@ -1,4 +1,4 @@
-//! What a user can say beside the graph.
+//! Options of a compilation.
 
 use std::collections::BTreeMap;
 
@@ -6,35 +6,35 @@ use crate::graph::Graph;
 use crate::isa::Profile;
 use crate::program::Preprocess;
 
-/// What a user can say beside the graph.
+/// Options of a compilation.
 #[derive(Debug, Clone, Default)]
 pub struct CompileOptions {
     /// How pictures become inputs, by input name.
     pub preprocess: BTreeMap<String, Preprocess>,
-    /// Class names, for every output whose last extent has as many.
+    /// Class names, for every output whose last extent equals their number.
     pub labels: Vec<String>,
-    /// Keep zero blocks of weights, even where leaving them out saves cycles or bytes.
+    /// Whether to keep zero blocks of weights even where omitting them saves cycles or bytes.
     pub dense_weights: bool,
-    /// How requantizations, sums and products round: one of the machine's profiles.
+    /// The rounding profile of requantizations, sums and products; the machine must support it.
     pub profile: Profile,
 }
 
-/// How pictures become an input, with a number of values that the input has no channels for.
+/// Preprocessing of an input with another number of values than the input has channels.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{key} of input '{input}' has {values} values, the input {channels} channels")]
 pub struct PreprocessError {
-    /// Its name.
+    /// Name of the input.
     pub input: String,
     /// `mean` or `std`.
     pub key: &'static str,
-    /// How many values there are.
+    /// How many values were given.
     pub values: usize,
     /// How many channels the input has.
     pub channels: usize,
 }
 
 impl CompileOptions {
-    /// Checks that what is said of pictures fits the inputs of a graph: one value, or one for each channel.
+    /// Checks the preprocessing against the inputs of a graph: one value, or one for each channel.
     ///
     /// # Errors
     /// The first input that it does not fit.

@@ -1,8 +1,9 @@
 //! The passes over tiled operations, in order, and the loop that runs them.
 //!
-//! Lowering leaves layers whose constants have places in DRAM, whose tensors count from
-//! [`TENSOR_BASE`](super::storage::TENSOR_BASE), and whose buffers have none yet. Each pass takes all layers and leaves them legal: where a
-//! pipeline checks (debug builds and tests), the rules of `verify` are held against every step.
+//! After lowering, constants have DRAM addresses, tensors count from
+//! [`TENSOR_BASE`](super::storage::TENSOR_BASE), and buffers have no addresses yet. Each pass takes all
+//! layers and leaves them legal: where checks are on (debug builds and tests), the rules of `verify` are
+//! applied after every pass.
 
 use std::collections::BTreeSet;
 
@@ -14,29 +15,29 @@ use super::verify::{self, Fact, Footprint, Scope};
 
 /// A pass over the tiled operations.
 pub struct Pass {
-    /// What it is called.
+    /// Its name.
     pub name: &'static str,
-    /// What it does, in a line.
+    /// One line on what it does.
     pub does: &'static str,
     /// What holds from then on.
     makes: Option<Fact>,
     run: fn(&mut [TileLayer], &Surroundings<'_>) -> Result<(), CompileError>,
 }
 
-/// What lowering is called among the passes: it comes before all of them.
+/// The name of lowering among the passes: it comes before all of them.
 pub const LOWERING: &str = "lowering";
 
 /// All passes, in the order in which they run.
 pub const PASSES: &[Pass] = &[
     Pass {
         name: "rescale",
-        does: "puts integer multipliers and shifts in the place of f32 factors, in the q31 profiles",
+        does: "replaces f32 factors by integer multipliers and shifts, in the q31 profiles",
         makes: Some(Fact::Rescaled),
         run: |layers, around| rescale::apply(layers, around.profile),
     },
     Pass {
         name: "copy_elision",
-        does: "leaves out copies between buffers and tensors that lie in the scratchpad",
+        does: "removes copies between buffers and tensors in the scratchpad",
         makes: None,
         run: |layers, _| {
             layers.iter_mut().for_each(|l| copy_elision::elide(&mut l.body));
@@ -45,7 +46,7 @@ pub const PASSES: &[Pass] = &[
     },
     Pass {
         name: "dma_order",
-        does: "turns transfers so that they go along DRAM",
+        does: "orders the axes of transfers along DRAM",
         makes: None,
         run: |layers, _| {
             layers.iter_mut().for_each(|l| dma_order::along_dram(&mut l.body));
@@ -54,7 +55,7 @@ pub const PASSES: &[Pass] = &[
     },
     Pass {
         name: "buffer_placement",
-        does: "gives buffers their places in scratchpad and accumulators, and makes them double where there is room",
+        does: "assigns addresses to buffers in scratchpad and accumulators, and makes them double where there is room",
         makes: Some(Fact::BuffersPlaced),
         run: |layers, around| buffer_placement::arrange(layers, &around.room, around.machine),
     },
@@ -69,10 +70,11 @@ pub const PASSES: &[Pass] = &[
     },
 ];
 
-/// The pass after which a layer's cost is known: the one behind it changes addresses in DRAM alone.
+/// The pass after which the cost of layers is known: the one behind it changes DRAM addresses only.
 pub(super) const PRICED_AFTER: &str = "buffer_placement";
 
-/// The passes up to the one of this name and it, none for [`LOWERING`]; `None` if there is no such pass.
+/// The passes up to and including the one with this name, none for [`LOWERING`]; `None` if there is no such
+/// pass.
 #[must_use]
 pub fn up_to(name: &str) -> Option<&'static [Pass]> {
     if name == LOWERING {
@@ -81,18 +83,18 @@ pub fn up_to(name: &str) -> Option<&'static [Pass]> {
     PASSES.iter().position(|p| p.name == name).and_then(|at| PASSES.get(..=at))
 }
 
-/// What is verified between passes.
+/// Which rules are checked between passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Checks {
     /// Nothing.
     None,
-    /// The rules that hold for the layers of any network: debug builds.
+    /// The rules that hold for every network: debug builds.
     Sure,
-    /// All rules: cases.
+    /// All rules: test cases.
     All,
 }
 
-/// Tiled operations on their way.
+/// Layers and the passes that they have been through.
 pub struct Pipeline<'a> {
     around: Surroundings<'a>,
     layers: Vec<TileLayer>,
@@ -101,7 +103,8 @@ pub struct Pipeline<'a> {
 }
 
 impl<'a> Pipeline<'a> {
-    /// Layers as `after` has left them, [`LOWERING`] or a pass. `checks` says what is verified at every step.
+    /// A pipeline at `after`, which is [`LOWERING`] or the name of a pass. `checks` are applied at every
+    /// step.
     ///
     /// # Errors
     /// [`CompileError::Broken`]: they break a rule. [`CompileError::Internal`]: there is no such pass.
@@ -131,7 +134,7 @@ impl<'a> Pipeline<'a> {
         Ok(())
     }
 
-    /// Goes on with `layers` as if a pass had left them: so tests see what is found behind a wrong one.
+    /// Continues with `layers` as if `pass` had made them, so that tests see which rule finds a wrong pass.
     ///
     /// # Errors
     /// [`CompileError::Broken`]: they break a rule.
@@ -141,7 +144,7 @@ impl<'a> Pipeline<'a> {
         self.after(pass, &before)
     }
 
-    /// The layers as they are now.
+    /// The layers.
     #[must_use]
     pub fn into_layers(self) -> Vec<TileLayer> {
         self.layers

@@ -1,20 +1,20 @@
-//! How tensors lie in memory.
+//! Layouts of tensors.
 //!
-//! Integer activations are channels-last with the channels padded to a lane block (16, or 4 where there are at most
-//! 4 channels, 1 where there is one), since that is what the MAC array and the vector unit read at full rate. Floats, graph inputs and what
-//! host layers touch lie as ONNX sees them: row-major, without gaps. Every lowering takes both, because DMA copies any
-//! strides.
+//! Integer activations are channels-last with the channels padded to a lane block (16; 4 with at most 4
+//! channels, 1 with one), which the MAC array and the vector unit read at full rate. Floats, graph inputs and
+//! operands of host layers are row-major in ONNX order, without gaps. Every lowering accepts both, because
+//! DMA copies any strides.
 
 use crate::graph::{DType, Tensor};
 use crate::isa::{EType, Space};
 use crate::program::{Place, PlaceMemory};
 
-/// A tensor in memory, seen as four extents `[A, B, C, D]`, slowest first; images are `[N, H, W, C]`.
+/// The layout of a tensor, as four extents `[A, B, C, D]`, slowest first; images are `[N, H, W, C]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Storage {
     /// Which memory.
     pub space: Space,
-    /// Address of element 0. In DRAM it counts from [`TENSOR_BASE`] until the constant segment is complete.
+    /// Address of element 0. In DRAM it counts from [`TENSOR_BASE`] until the size of the constants is known.
     pub address: i64,
     /// Extents.
     pub dims: [i64; 4],
@@ -30,15 +30,15 @@ pub struct Storage {
     pub bytes: i64,
 }
 
-/// Where DRAM addresses of tensors count from before the size of the constants is known.
+/// Base of DRAM addresses of tensors before the size of the constants is known.
 pub const TENSOR_BASE: i64 = 1 << 41;
 
-/// Where addresses of scratchpad buffers count from until they have a place.
+/// Base of addresses of scratchpad buffers until they are placed.
 pub(super) const WORK_BASE: i64 = 1 << 40;
 
-/// Extents `[A, B, C, D]` of an ONNX shape, and the order in which they are row-major.
-/// Rank 4 is NCHW → `[N, H, W, C]`; rank 2 `[M, K]` → `[M, 1, 1, K]`; every other rank keeps its order, leading
-/// extents merged.
+/// Extents `[A, B, C, D]` of an ONNX shape, and the order in which they are row-major. Rank 4 is NCHW →
+/// `[N, H, W, C]`; rank 2 `[M, K]` → `[M, 1, 1, K]`; every other rank keeps its order, leading extents
+/// merged.
 #[must_use]
 pub fn canonical(shape: &[usize]) -> ([i64; 4], [usize; 4]) {
     let s = |i: usize| shape[i] as i64;
@@ -58,7 +58,7 @@ pub fn canonical(shape: &[usize]) -> ([i64; 4], [usize; 4]) {
 #[must_use]
 pub fn etype(dtype: DType) -> EType {
     match dtype {
-        // Truth values are bytes that are moved.
+        // Booleans are bytes that are only moved.
         DType::U8 | DType::Bool => EType::U8,
         DType::S8 => EType::S8,
         DType::U16 => EType::U16,
@@ -69,7 +69,7 @@ pub fn etype(dtype: DType) -> EType {
     }
 }
 
-/// Lane block of `channels` in the scratchpad.
+/// Lane block for `channels` channels in the scratchpad.
 #[must_use]
 pub fn lane_block(channels: i64) -> i64 {
     match channels {
@@ -87,7 +87,7 @@ impl Storage {
         Storage::packed(tensor, address, lane_block(dims[3]))
     }
 
-    /// As ONNX sees it: row-major without gaps.
+    /// Row-major in ONNX order, without gaps.
     #[must_use]
     pub fn row_major(tensor: &Tensor, address: i64) -> Storage {
         let mut storage = Storage::packed(tensor, address, 1);
@@ -117,7 +117,7 @@ impl Storage {
         }
     }
 
-    /// D with its padding lanes, as they lie in memory.
+    /// D including its padding lanes.
     #[must_use]
     pub fn padded_channels(&self) -> i64 {
         next_multiple(self.dims[3], self.lanes)
@@ -136,8 +136,7 @@ impl Storage {
         true
     }
 
-    /// Whether other code may read this memory as `other` says: the same elements at the same addresses, the same
-    /// padding.
+    /// Whether `other` describes the same elements at the same addresses, with the same padding.
     #[must_use]
     pub fn same_memory(&self, other: &Storage) -> bool {
         let steps = |s: &Storage| -> Vec<(i64, i64)> {
@@ -149,7 +148,7 @@ impl Storage {
             && steps(self) == steps(other)
     }
 
-    /// The place for the program's tensor table.
+    /// The entry for the program's tensor table.
     #[must_use]
     pub fn place(&self) -> Place {
         Place {

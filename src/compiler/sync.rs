@@ -1,29 +1,29 @@
 //! Conditions between the queues.
 //!
-//! The tiled operations of the whole program are walked as they will be issued, trip by trip, with the bytes that each
-//! touches. An operation must wait for the last one of every other queue that touches a common byte, one of the two
-//! writing, unless something that it waits for anyway, or that precedes it in its queue, comes after that one. What has
-//! to be waited for is counted back from the place that waits, and a condition stands for all trips: the least count
-//! of them holds.
+//! The tiled operations of the whole program are walked in issue order, trip by trip, with the bytes that
+//! each touches. An operation must wait for the last one of every other queue that touches a common byte, one
+//! of the two writing, unless this is implied by another wait or by an operation that precedes it in its
+//! queue. What it waits for is counted back from the waiting instruction, and a condition is the same in all
+//! trips: it uses the least of the counts.
 //!
-//! An operation inside a loop that must wait for something from before the loop would make later trips wait for too
-//! much. Then a `qnop` in front of the loop waits instead, unless the operation's own condition is enough.
+//! An operation inside a loop that must wait for something from before the loop would make later trips wait
+//! for too much. A `qnop` in front of the loop waits instead, unless the operation's own condition suffices.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use super::tile::{Buffer, Stmt, TileOp, Var, reach};
 use crate::isa::{Cond, Queue, Space};
 
-/// Conditions of a program. Operations and loops are numbered in the order in which they stand in the text.
+/// Conditions of a program. Operations and loops are numbered in text order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Conditions {
-    /// What each operation waits for.
+    /// Conditions of each operation.
     pub(super) ops: Vec<Vec<Cond>>,
-    /// What queues wait for in front of each loop.
+    /// Conditions in front of each loop, by queue.
     pub(super) entries: Vec<Vec<(Queue, Vec<Cond>)>>,
 }
 
-/// Works out the conditions of some layers that follow each other, each in the blocks in which it is emitted.
+/// Computes the conditions of consecutive layers, each in the blocks in which it is emitted.
 pub(super) fn conditions(layers: &[Vec<&[Stmt]>]) -> Conditions {
     let mut assumed = Extra::default();
     loop {
@@ -33,7 +33,7 @@ pub(super) fn conditions(layers: &[Vec<&[Stmt]>]) -> Conditions {
         }
         let found = walk.found.conditions();
         let needed = Extra::of(&found);
-        // Counts depend on the `qnop`s that were assumed; with more of them they are taken again.
+        // Counts depend on the assumed `qnop`s; if more are needed, they are computed again.
         if assumed.covers(&needed) {
             return assumed.complete(found);
         }
@@ -41,7 +41,7 @@ pub(super) fn conditions(layers: &[Vec<&[Stmt]>]) -> Conditions {
     }
 }
 
-/// `qnop`s: in front of operations with more than two conditions, and of loops.
+/// Numbers of `qnop`s: in front of operations with more than two conditions, and of loops.
 #[derive(Debug, Clone, Default)]
 struct Extra {
     ops: BTreeMap<usize, u64>,
@@ -76,8 +76,8 @@ impl Extra {
         }
     }
 
-    /// The conditions, with conditions that wait for nothing where more `qnop`s were counted than are needed: every
-    /// one that was counted must be there.
+    /// Adds conditions that wait for nothing where more `qnop`s were counted than are needed: all that were
+    /// counted must be emitted.
     fn complete(&self, mut found: Conditions) -> Conditions {
         for (op, n) in &self.ops {
             let conds = &mut found.ops[*op];
@@ -136,18 +136,18 @@ struct QueueOrder {
 /// An execution of a loop that is under way.
 struct Open {
     number: usize,
-    /// Instructions issued when it began, the `qnop`s in front of it not counted.
+    /// Instructions issued when it began, without the `qnop`s in front of it.
     before: Clock,
 }
 
 /// What an operation inside a loop must wait for that was issued before the loop.
 #[derive(Debug, Clone, Copy)]
 struct Hoisted {
-    /// Counted from the loop's beginning.
+    /// Counted back from the loop's beginning.
     entry: u64,
-    /// Counted from the operation.
+    /// Counted back from the operation.
     own: u64,
-    /// In how many executions of the operation.
+    /// In how many executions of the operation this occurs.
     times: u64,
 }
 
@@ -166,7 +166,7 @@ struct Found {
 impl Found {
     fn conditions(&self) -> Conditions {
         let mut direct = self.direct.clone();
-        // What most trips wait for is no matter of the first one: the operation itself waits, in all trips.
+        // If most trips must wait for it, the operation itself waits, in all trips.
         for ((op, _, other), back) in
             self.hoisted.iter().filter(|((op, ..), b)| 2 * b.times > self.executions[*op])
         {
@@ -196,7 +196,7 @@ struct Unrolled<'a> {
     lanes: [QueueOrder; 4],
     vars: BTreeMap<Var, i64>,
     open: Vec<Open>,
-    /// Numbers of the next operation and loop in the text.
+    /// Numbers of the next operation and loop in text order.
     op: usize,
     number: usize,
     found: Found,
@@ -319,7 +319,7 @@ impl<'a> Unrolled<'a> {
                 *slot = Some(slot.map_or(own, |b| b.min(own)));
             }
             Some(open) => {
-                // The `qnop`s stand in the order of the queues: those of earlier ones have been issued.
+                // The `qnop`s are in the order of the queues: those of earlier queues have been issued.
                 let own_queue = self.found.queues[number].index();
                 let issued = if other < own_queue { self.entries(open.number, Queue::ALL[other]) } else { 0 };
                 let entry = open.before[other] + issued - awaited;
@@ -334,7 +334,7 @@ impl<'a> Unrolled<'a> {
         }
     }
 
-    /// Forgets what precedes everything that can still be issued.
+    /// Drops operations that precede everything that can still be issued.
     fn forget(&mut self, queue: usize) {
         for other in (0..4).filter(|o| *o != queue) {
             let clocks = self.lanes.iter().enumerate().filter(|(q, _)| *q != other);

@@ -8,7 +8,7 @@ use super::storage::Storage;
 use crate::graph::{DType, Graph, Node, Op, TensorId};
 use crate::program::{Bits, HostEntry, HostTensor, Layer, Least, RemovedEntry, Role, TensorEntry};
 
-/// A layer: what it computes, and the least that it can cost.
+/// A layer's entry: what it computes, and its least cycles.
 pub(super) fn layer_entry(graph: &Graph, node: &Node, least: Least) -> Layer {
     let elements = |id: &TensorId| graph.tensor(*id).shape.iter().map(|d| *d as u64).product::<u64>();
     let macs = match &node.op {
@@ -52,7 +52,7 @@ pub(super) fn layer_entry(graph: &Graph, node: &Node, least: Least) -> Layer {
     }
 }
 
-/// The widths that the graph's types ask for.
+/// The widths implied by the graph's types.
 fn asked_bits(graph: &Graph, node: &Node) -> Option<Bits> {
     let bits = |types: BTreeSet<DType>| -> String {
         let integers: BTreeSet<usize> =
@@ -75,14 +75,14 @@ fn asked_bits(graph: &Graph, node: &Node) -> Option<Bits> {
     Some(Bits { operands, result: bits(node.outputs.iter().map(dtype).collect()) })
 }
 
-/// All tensors but constants, with the places that `place` gives them.
+/// Entries of all tensors but constants, with the storage that `place` returns.
 pub(super) fn tensor_entries(
     graph: &Graph,
     options: &CompileOptions,
     place: &impl Fn(TensorId) -> Storage,
 ) -> Vec<TensorEntry> {
     let links = graph.links();
-    // Outputs stand in the order of the model's outputs, which scripts rely on.
+    // Outputs are in the order of the model's outputs, which scripts rely on.
     let mut outputs = graph.outputs.iter();
     let ids = (0..graph.tensors.len() as u32).map(TensorId);
     ids.filter(|id| !graph.constants.contains_key(id))
@@ -118,7 +118,7 @@ pub(super) fn tensor_entries(
         .collect()
 }
 
-/// A host layer, the node at `index`.
+/// The entry of a host layer, the node at `index`.
 pub(super) fn host_entry(
     graph: &Graph,
     index: usize,

@@ -1,4 +1,4 @@
-//! A graph as tiled operations: lowered node by node, then brought through the pipeline.
+//! A graph as tiled operations: lowered node by node, then passed through the pipeline.
 
 use std::collections::BTreeSet;
 
@@ -33,7 +33,7 @@ pub(super) fn tiled(
     passes: &[Pass],
 ) -> Result<Tiled, CompileError> {
     if let Err(errors) = verify(graph) {
-        // One of them is enough: graphs of the importer have none.
+        // One error is enough: graphs of the importer have none.
         let first = errors.into_iter().next();
         let (node, reason) = first.map_or_else(Default::default, |e| (e.place, e.reason));
         return Err(CompileError::Malformed { node, reason });

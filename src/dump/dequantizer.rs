@@ -1,4 +1,4 @@
-//! Dumps, and single arrays of integers, to files of real values.
+//! Converts dumps, and single arrays of integers, to files of real values.
 
 use std::path::{Path, PathBuf};
 
@@ -15,13 +15,13 @@ pub enum DequantizeError {
     /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The folder cannot be where it is asked for.
+    /// The folder cannot be written where it is asked for.
     #[error(transparent)]
     Place(#[from] PlaceError),
     /// A dump cannot be read.
     #[error(transparent)]
     Dump(#[from] DumpError),
-    /// A folder that cannot be listed.
+    /// A folder cannot be listed.
     #[error("'{}': {source}", folder.display())]
     Folder {
         /// Which.
@@ -29,7 +29,7 @@ pub enum DequantizeError {
         /// Why.
         source: std::io::Error,
     },
-    /// A dump does not have what is wanted.
+    /// A dump does not have a requested tensor.
     #[error("'{}': {source}", folder.display())]
     In {
         /// The dump.
@@ -37,13 +37,13 @@ pub enum DequantizeError {
         /// What it does not have.
         source: DumpError,
     },
-    /// No dump lies in the folder.
+    /// The folder contains no dump.
     #[error("'{}' holds no manifest.json, and no folder in it does", folder.display())]
     NoDump {
         /// The folder.
         folder: PathBuf,
     },
-    /// A file is no array, or an array cannot be written.
+    /// A file is not an array, or an array cannot be written.
     #[error("'{}': {source}", path.display())]
     Array {
         /// The file.
@@ -59,7 +59,7 @@ pub enum DequantizeError {
         /// Why.
         source: ProgramFileError,
     },
-    /// A program has no tensor whose file is called like this.
+    /// A program has no tensor whose file has this name.
     #[error("'{}' has no tensor for the file name '{stem}'", program.display())]
     NoTensor {
         /// The program's file.
@@ -67,7 +67,7 @@ pub enum DequantizeError {
         /// The array's file, without extension.
         stem: String,
     },
-    /// Nothing says what the integers of a file stand for.
+    /// Scale and zero point of a file's integers are unknown.
     #[error("no manifest.json beside '{}' says its scale and zero point", path.display())]
     NoScale {
         /// The file.
@@ -87,7 +87,7 @@ pub enum DequantizeError {
         /// Why.
         source: NoValues,
     },
-    /// Several tensors for a file of one.
+    /// Several tensors for a file format that holds one.
     #[error("{count} tensors do not fit into one file")]
     Several {
         /// How many.
@@ -95,12 +95,12 @@ pub enum DequantizeError {
     },
 }
 
-/// What says the scale and zero point of a single array. A dump says them itself.
+/// The source of scale and zero point for a single array. A dump contains them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Like<'a> {
-    /// These are they.
+    /// Scale and zero point.
     Given(f32, i32),
-    /// The program of this file, which knows a tensor by the name of its file.
+    /// The program in this file, which identifies a tensor by the name of its file.
     Program(&'a Path),
     /// The manifest beside the array.
     Manifest,
@@ -118,8 +118,8 @@ pub enum RealForm {
 }
 
 impl RealForm {
-    /// What is written to `output`, told by its name; none for a folder with a file for each tensor. What goes to standard
-    /// output is one file. `csv` is for names that do not say it.
+    /// The format of `output`, told by its name; `None` for a folder with a file for each tensor. Standard
+    /// output takes one file. `csv` decides for names without an extension.
     #[must_use]
     pub fn of(input: &Path, output: &Path, csv: bool) -> Option<RealForm> {
         let stdout = is_stdout(output);
@@ -129,31 +129,31 @@ impl RealForm {
             "csv" => Some(RealForm::Csv),
             _ if stdout && csv => Some(RealForm::Csv),
             _ if stdout => Some(RealForm::Npy),
-            // A device, a pipe, or a file that has no ending.
+            // A device, a pipe, or a file without extension.
             _ if !input.is_dir() && output.exists() && !output.is_dir() => Some(RealForm::Npy),
             _ => None,
         }
     }
 }
 
-/// Integers that become real values: a dump, a folder of dumps, or one array.
+/// Integers to be converted to real values: a dump, a folder of dumps, or one array.
 #[derive(Debug)]
 pub struct Dequantizer<'a> {
     /// The folder or file.
     pub path: &'a Path,
-    /// Of dumps, only tensors with one of these names, a layer's or their own; all if there is none.
+    /// For dumps, names of layers or tensors to convert; all tensors if empty.
     pub names: &'a [String],
-    /// What says the scale of a single array.
+    /// The source of the scale for a single array.
     pub like: Like<'a>,
-    /// Reads the files, and knows which.
+    /// Reads the files, and records which.
     pub reader: &'a Reader,
 }
 
 impl Dequantizer<'_> {
-    /// Hands the real values to `take`, dump by dump: all of them together may be more than memory holds.
+    /// Passes the real values to `take`, dump by dump: all of them together may exceed memory.
     ///
     /// # Errors
-    /// What is wanted cannot be read, or `take` fails.
+    /// A file cannot be read, or `take` fails.
     pub fn each<E: From<DequantizeError>>(
         &self,
         mut take: impl FnMut(Vec<Values>) -> Result<(), E>,
@@ -167,7 +167,7 @@ impl Dequantizer<'_> {
     /// One file with all real values, and the names of the tensors.
     ///
     /// # Errors
-    /// What is wanted cannot be read, or does not fit into such a file. `output` is what it is called.
+    /// A file cannot be read, or the tensors do not fit the format. `output` is the name for messages.
     pub fn file(&self, output: &Path, form: RealForm) -> Result<(Vec<u8>, Vec<String>), DequantizeError> {
         let mut found = Vec::new();
         self.each(|values| {
@@ -185,11 +185,11 @@ impl Dequantizer<'_> {
         Ok((bytes, found.into_iter().map(|r| r.tensor).collect()))
     }
 
-    /// Writes a file for each tensor into a folder, and gives the tensors' names with it. `admit` is told the files of a dump
-    /// when it was read, before any of them is made.
+    /// Writes a file for each tensor into a folder, and returns the tensors' names with it. `admit` is called
+    /// with the files of a dump after it was read, before any file is written.
     ///
     /// # Errors
-    /// What is wanted cannot be read, a file is not admitted, or cannot be written.
+    /// A file cannot be read, is not admitted, or cannot be written.
     pub fn folder<E: From<DequantizeError>>(
         &self,
         folder: &Path,
@@ -202,7 +202,7 @@ impl Dequantizer<'_> {
         self.each(|found| {
             let named = found.iter().map(|values| folder.join(format!("{}.{extension}", values.stem)));
             let files: Vec<PathBuf> = named.collect();
-            // What is read must be called that, not a place that is no folder.
+            // An input file must be reported as such, and not as a path that is no folder.
             admit(&files)?;
             try_folder(folder).map_err(DequantizeError::from)?;
             batch.folder(folder).map_err(DequantizeError::from)?;
@@ -218,7 +218,7 @@ impl Dequantizer<'_> {
         Ok(written)
     }
 
-    /// The dumps, each with what its files' names get in front.
+    /// The dumps, each with the prefix of its files' names.
     fn dumps(&self) -> Result<Vec<(PathBuf, String)>, DequantizeError> {
         if Dump::is_dump(self.path) {
             return Ok(vec![(self.path.to_path_buf(), String::new())]);

@@ -16,12 +16,12 @@ pub struct Manifest {
     /// Machine that it was built for.
     #[serde(default)]
     pub machine: String,
-    /// The file that the inputs came from, with a number if it holds several.
+    /// The file of the inputs, with an index if it holds several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<String>,
     /// One per dumped tensor, in the order of the tensor table.
     pub tensors: Vec<ManifestEntry>,
-    /// ONNX values that have no tensor, and why.
+    /// ONNX values without a tensor, and why.
     #[serde(default)]
     pub removed: Vec<RemovedEntry>,
 }
@@ -56,7 +56,7 @@ pub struct ManifestEntry {
     pub axis: Option<u32>,
     /// xxh3-64 of the array's bytes (row-major, little-endian), 16 hexadecimal digits.
     pub digest: String,
-    /// Produced by a host layer or from one: not covered by the claim of bit-exactness.
+    /// Produced by a host layer, or from the results of one: not bit-exact on every machine.
     #[serde(default)]
     pub host: bool,
 }

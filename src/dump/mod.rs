@@ -1,8 +1,8 @@
 //! Layer dumps: a folder with `manifest.json` and one `.npy` of raw integers for each tensor.
 //!
-//! A dump appears complete or not at all: everything is written to a folder beside it, which [`DumpWriter::finish`]
-//! renames; the dumps of several inputs appear together ([`DumpStack`]). A folder that is there already is replaced only if
-//! it is empty, or holds earlier dumps and nothing else.
+//! A dump appears complete or not at all: everything is written to a folder beside it, which
+//! [`DumpWriter::finish`] renames; the dumps of several inputs appear together ([`DumpStack`]). An existing
+//! folder is replaced only if it is empty, or contains earlier dumps and nothing else.
 
 mod dequantizer;
 mod manifest;
@@ -31,7 +31,7 @@ pub enum Selection {
     /// Every tensor of the tensor table.
     #[default]
     All,
-    /// Those with one of these names: a layer's or an ONNX tensor's.
+    /// Those with one of these names, of a layer or an ONNX tensor.
     Named(Vec<String>),
 }
 
@@ -49,7 +49,7 @@ pub enum DumpError {
         /// Why.
         source: TensorFileError,
     },
-    /// A file of a dump is not the one that was written.
+    /// A file of a dump was changed after it was written.
     #[error("'{file}' does not hold what the manifest says of tensor '{tensor}'")]
     Changed {
         /// ONNX name.
@@ -57,29 +57,29 @@ pub enum DumpError {
         /// Its file.
         file: String,
     },
-    /// The manifest names a file that does not lie beside it.
+    /// The manifest names a file that is not beside it.
     #[error(
         "the manifest says that tensor '{tensor}' lies in {file:?}, which is no file name: files of a dump lie beside its manifest.json"
     )]
     Elsewhere {
         /// ONNX name.
         tensor: String,
-        /// What it names.
+        /// The name in the manifest.
         file: String,
     },
-    /// The folder holds something else.
+    /// The folder has other contents.
     #[error("'{}' is not empty and holds no manifest.json, so it is no earlier dump; it is left as it is: choose another folder", path.display())]
     NotADump {
         /// The folder.
         path: PathBuf,
     },
-    /// The folder holds an earlier dump, and more.
+    /// The folder contains an earlier dump, and other files.
     #[error(
         "'{}' is not of the dump that it lies in, and would be lost with it: move it, or choose another folder",
         path.display()
     )]
     More {
-        /// What is no part of the dump.
+        /// The file that is not part of the dump.
         path: PathBuf,
     },
     /// A name that no layer and no tensor has.
@@ -87,7 +87,7 @@ pub enum DumpError {
     UnknownName {
         /// As asked for.
         name: String,
-        /// The names that there are.
+        /// The existing names.
         known: Vec<String>,
     },
     /// A tensor that fusion removed.

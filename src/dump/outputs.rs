@@ -13,8 +13,8 @@ pub fn output_files(meta: &Meta) -> impl Iterator<Item = (&TensorEntry, String)>
     named.filter(|(t, _)| t.role == Role::Output).map(|(t, stem)| (t, format!("{stem}.npy")))
 }
 
-/// Writes every output, those of all runs stacked along the first axis, as `FOLDER/NAME.npy`; returns the file names. `runs`
-/// are the outputs' bytes of each run, in the order of the tensor table.
+/// Writes every output, those of all runs stacked along the first axis, as `FOLDER/NAME.npy`; returns the
+/// file names. `runs` are the outputs' bytes of each run, in the order of the tensor table.
 ///
 /// # Errors
 /// A file cannot be written.

@@ -8,20 +8,20 @@ use crate::files::FileError;
 use crate::program::{Meta, TensorEntry};
 use crate::tensor_file::{Element, TensorData, TensorFileError, to_npy};
 
-/// One tensor, before and after.
+/// One tensor before and after conversion.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Values {
     /// Its ONNX name.
     pub tensor: String,
     /// Name of its file, without extension.
     pub stem: String,
-    /// As it was dumped.
+    /// The dumped integers.
     pub integers: TensorData,
     /// `scale · (q − zero_point)` in f32.
     pub real: TensorData,
 }
 
-/// An array that has no real values.
+/// An array without real values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("its elements are {element}, which have no scale")]
 pub struct NoValues {
@@ -30,7 +30,7 @@ pub struct NoValues {
 }
 
 impl Values {
-    /// Real values of an array, with scale and zero point of a tensor; floats are values already.
+    /// The real values of an array, with scale and zero point of a tensor; floats are unchanged.
     ///
     /// # Errors
     /// Elements without a scale.
@@ -101,10 +101,10 @@ impl Dump {
         Ok(found)
     }
 
-    /// The tensors with one of these names, a layer's or their own; all of them if there is no name.
+    /// The tensors with one of these names, of a layer or their own; all tensors if there are no names.
     ///
     /// # Errors
-    /// A name that none has.
+    /// A name that no layer and no tensor has.
     pub fn named(&self, names: &[String]) -> Result<Vec<&ManifestEntry>, DumpError> {
         let entries = &self.manifest.tensors;
         let has = |e: &ManifestEntry, name: &String| e.tensor == *name || e.layer.as_ref() == Some(name);
@@ -146,7 +146,7 @@ impl ManifestEntry {
     }
 }
 
-/// The tensor of a program whose dump is called like this, without extension.
+/// The tensor of a program whose dump file has this name, without extension.
 #[must_use]
 pub fn tensor_of_stem(meta: &Meta, stem: &str) -> Option<TensorEntry> {
     meta.tensors.iter().zip(file_names(meta)).find(|(_, name)| name == stem).map(|(t, _)| t.clone())

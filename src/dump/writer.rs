@@ -10,24 +10,24 @@ use crate::files::{FileError, Folder};
 use crate::program::{Layer, Meta, TensorEntry};
 use crate::tensor_file::{self, TensorData, unique_file_name};
 
-/// Dumps of several inputs, a folder each, which appear together. Dropped without [`finish`](DumpStack::finish) it leaves
-/// nothing behind.
+/// Dumps of several inputs, a folder each, which appear together. Nothing is left behind if it is dropped
+/// without [`finish`](DumpStack::finish).
 #[derive(Debug)]
 pub struct DumpStack {
     folder: Folder,
 }
 
 impl DumpStack {
-    /// Begins the dumps in `dir`.
+    /// Starts the dumps in `dir`.
     ///
     /// # Errors
-    /// The folder holds something else, or cannot be made.
+    /// The folder has other contents, or cannot be created.
     pub fn create(dir: &Path) -> Result<DumpStack, DumpError> {
         check_target(dir)?;
         Ok(DumpStack { folder: Folder::create(dir)? })
     }
 
-    /// Begins the dump of one input, in a folder of this name.
+    /// Starts the dump of one input, in a folder of this name.
     ///
     /// # Errors
     /// As [`DumpWriter::create`].
@@ -41,7 +41,7 @@ impl DumpStack {
         Ok(DumpWriter::in_folder(self.folder.inside(name)?, meta, plan(meta, selection)?, dequantize))
     }
 
-    /// Puts the dumps in their place, once all of them are finished.
+    /// Renames the dumps into place, once all of them are finished.
     ///
     /// # Errors
     /// As [`DumpWriter::finish`].
@@ -50,11 +50,11 @@ impl DumpStack {
     }
 }
 
-/// Writes one dump. Dropped without [`finish`](DumpWriter::finish) it leaves nothing behind.
+/// Writes one dump. Nothing is left behind if it is dropped without [`finish`](DumpWriter::finish).
 #[derive(Debug)]
 pub struct DumpWriter {
     folder: Folder,
-    /// By tensor name: place in the table, file stem, layer. Only the selected ones.
+    /// By tensor name: index in the table, file stem, layer. Only the selected ones.
     plan: BTreeMap<String, Planned>,
     entries: BTreeMap<usize, ManifestEntry>,
     manifest: Manifest,
@@ -69,10 +69,10 @@ struct Planned {
 }
 
 impl DumpWriter {
-    /// Begins a dump of a program's tensors into `dir`.
+    /// Starts a dump of a program's tensors into `dir`.
     ///
     /// # Errors
-    /// The folder holds something else, cannot be made, or the selection names something that is not there.
+    /// The folder has other contents, cannot be created, or the selection has an unknown name.
     pub fn create(
         dir: &Path,
         meta: &Meta,
@@ -100,19 +100,19 @@ impl DumpWriter {
         DumpWriter { folder, plan, entries: BTreeMap::new(), manifest, dequantize }
     }
 
-    /// Says in the manifest which file the inputs came from.
+    /// Records the name of the input file in the manifest.
     pub fn name_input(&mut self, name: &str) {
         self.manifest.input = Some(name.into());
     }
 
-    /// Whether the selection holds this tensor.
+    /// Whether the selection includes this tensor.
     #[must_use]
     pub fn wants(&self, tensor: &str) -> bool {
         self.plan.contains_key(tensor)
     }
 
-    /// Writes one tensor: row-major little-endian elements in ONNX layout. What the selection does not hold is passed
-    /// over; of a tensor given twice the last counts.
+    /// Writes one tensor: row-major little-endian elements in ONNX layout. Tensors that are not selected are
+    /// skipped; if a tensor is written twice, the last one counts.
     ///
     /// # Errors
     /// The bytes do not fill the shape, or the file cannot be written.
@@ -151,10 +151,10 @@ impl DumpWriter {
         Ok(())
     }
 
-    /// Writes the manifest and puts the dump in its place.
+    /// Writes the manifest and renames the dump into place.
     ///
     /// # Errors
-    /// A file cannot be written, or the place was taken in between.
+    /// A file cannot be written, or the place was taken in the meantime.
     pub fn finish(mut self) -> Result<Manifest, DumpError> {
         let mut manifest = std::mem::take(&mut self.manifest);
         manifest.tensors = std::mem::take(&mut self.entries).into_values().collect();
@@ -164,10 +164,11 @@ impl DumpWriter {
     }
 }
 
-/// Whether dumps may take the place of a folder: of nothing, of an empty folder, of earlier dumps that hold nothing else.
+/// Checks that dumps may replace a folder: it does not exist, is empty, or contains earlier dumps and nothing
+/// else.
 ///
 /// # Errors
-/// It is no folder, or something would be lost.
+/// It is not a folder, or other contents would be lost.
 pub fn check_target(dir: &Path) -> Result<(), DumpError> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
@@ -242,9 +243,9 @@ fn unknown(meta: &Meta, name: &str) -> DumpError {
     DumpError::UnknownName { name: name.into(), known: all.cloned().collect() }
 }
 
-/// The names of the files that hold a program's tensors, without extension, in the order of the tensor table: plain, and
-/// unique even where case does not count. Every tensor has its own, whichever of them are written, so a file name means
-/// the same tensor everywhere.
+/// The names of the files of a program's tensors, without extension, in the order of the tensor table:
+/// portable, and unique even where case is ignored. They do not depend on the selection, so a file name means
+/// the same tensor in every dump.
 #[must_use]
 pub fn file_names(meta: &Meta) -> Vec<String> {
     let mut taken = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! Runs, dumps of their layers, and traces.
+//! Messages on runs, dumps of their layers, and traces.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::sim::RunError;
 use crate::trace::TraceError;
 
 impl Failure {
-    /// Runs of the program in a file.
+    /// A batch of runs of the program in a file.
     pub fn batch(file: &Path, error: BatchError) -> Failure {
         match error {
             BatchError::Run(error) => Failure::run(file, error),

@@ -1,4 +1,4 @@
-//! The words of what goes wrong with dumps.
+//! Messages on dumps.
 
 use super::Failure;
 use crate::dump::{DequantizeError, DumpError};

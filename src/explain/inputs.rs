@@ -1,4 +1,4 @@
-//! The words of errors about inputs.
+//! Messages on inputs.
 
 use super::{Failure, INPUT, nearest};
 use crate::image::Format;
@@ -82,7 +82,7 @@ impl Failure {
     }
 }
 
-/// What to do about a file that does not serve.
+/// The advice on a file that cannot be used.
 fn in_file(failure: Failure, fault: FileFault) -> Failure {
     match fault {
         FileFault::Array(_)
@@ -135,7 +135,7 @@ fn quoted(names: &[String]) -> String {
     names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ")
 }
 
-/// What to do with an array whose shape does not fit.
+/// The advice on an array whose shape does not fit.
 fn shape_help(wanted: &[u64], found: &[u64]) -> String {
     if let ([batch, c, h, w], [n, a, b, d]) = (wanted, found)
         && [a, b, d] == [h, w, c]

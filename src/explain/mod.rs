@@ -1,4 +1,5 @@
-//! Errors as the user sees them: what, where, why, and what to do. Every typed error of the library becomes one here.
+//! Errors as users see them: what, where, why, and what to do. Every typed error of the library is rendered
+//! here.
 
 use std::path::Path;
 
@@ -36,7 +37,7 @@ pub const UNSUPPORTED: u8 = 4;
 /// The program did something illegal.
 pub const ILLEGAL: u8 = 5;
 
-/// A failure, for programs.
+/// A failure as a JSON document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FailureReport {
     /// The exit status.
@@ -47,7 +48,7 @@ pub struct FailureReport {
     pub why: Option<String>,
     /// What to do.
     pub help: Option<String>,
-    /// What the program did that is illegal.
+    /// The fault, if the program did something illegal.
     pub fault: Option<FaultReport>,
 }
 
@@ -55,10 +56,10 @@ impl Kind for FailureReport {
     const KIND: &'static str = "failure";
 }
 
-/// What a program did that is illegal.
+/// A fault of a program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FaultReport {
-    /// Name of the rule that it broke.
+    /// Name of the violated rule.
     pub kind: String,
     /// Index of the instruction word.
     pub pc: u64,
@@ -70,7 +71,7 @@ pub struct FaultReport {
     pub reason: String,
 }
 
-/// One clear message and an exit status.
+/// A message with an exit status.
 #[derive(Debug)]
 pub struct Failure {
     /// The exit status of a command that fails with it.
@@ -87,7 +88,7 @@ impl Failure {
         Failure { status, what: what.into(), why: None, help: None, fault: None }
     }
 
-    /// Something was asked for that cannot be.
+    /// The request is not possible.
     pub fn usage(what: impl Into<String>) -> Failure {
         Failure::new(USAGE, what)
     }
@@ -115,21 +116,21 @@ impl Failure {
         self.help.as_deref()
     }
 
-    /// Says why.
+    /// Adds the reason.
     #[must_use]
     pub fn why(mut self, why: &impl std::fmt::Display) -> Failure {
         self.why = Some(why.to_string());
         self
     }
 
-    /// Says what to do next.
+    /// Adds advice.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Failure {
         self.help = Some(help.into());
         self
     }
 
-    /// Proposes names that are like one that nothing has; what was said to do stays where none is.
+    /// Adds a suggestion of similar names; earlier advice stays if there is none.
     pub fn nearest<'a>(self, wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Failure {
         match nearest::question(wanted, known) {
             Some(question) => self.help(question),
@@ -137,13 +138,13 @@ impl Failure {
         }
     }
 
-    /// What the program did.
+    /// Adds the fault of a program.
     pub fn fault(mut self, fault: Fault) -> Failure {
         self.fault = Some(Box::new(fault));
         self
     }
 
-    /// The failure for scripts.
+    /// The failure as a document.
     #[must_use]
     pub fn report(&self) -> FailureReport {
         let fault = self.fault.as_ref().map(|f| FaultReport {
@@ -162,7 +163,7 @@ impl Failure {
         }
     }
 
-    /// What and why, in one line.
+    /// What failed and why, in one line.
     pub fn text(&self) -> String {
         match &self.why {
             Some(why) => format!("{}: {}", self.what, why.trim_end()),
@@ -174,7 +175,7 @@ impl Failure {
     pub fn render(&self) -> String {
         let mut text = format!("error: {}", self.what);
         if let Some(why) = &self.why {
-            // A reason of several lines (a caret below assembly text) stands on its own.
+            // A reason of several lines (a caret below assembly text) starts on its own line.
             text.push_str(if why.contains('\n') { ":\n" } else { ": " });
             text.push_str(why.trim_end());
         }

@@ -1,4 +1,4 @@
-//! The words of what goes wrong between a file and a program that can run.
+//! Messages on the way from a file to a program.
 
 use std::path::Path;
 
@@ -61,7 +61,7 @@ impl From<HostError> for Failure {
 }
 
 impl Failure {
-    /// The file at `path` is no model that can be read.
+    /// The model at `path` cannot be read.
     pub fn onnx(path: &Path, error: onnx::LoadError) -> Failure {
         match error {
             onnx::LoadError::File(e) => e.into(),
@@ -92,7 +92,7 @@ impl Failure {
         Failure::new(UNSUPPORTED, format!("'{}' cannot be compiled", path.display())).why(error)
     }
 
-    /// What the file at `path` says of pictures does not fit the model.
+    /// The preprocessing in the file at `path` does not fit the model.
     pub fn preprocess(path: &Path, error: &PreprocessError) -> Failure {
         Failure::file(path, error).help("write one number, or one for each channel")
     }
@@ -104,7 +104,7 @@ impl Failure {
         Failure::new(INPUT, what).why(&errors.render(source, &path.display().to_string()))
     }
 
-    /// A program and a machine do not belong together; `typed` is the machine that was named.
+    /// A program and a machine do not fit; `typed` is the machine that was named.
     pub fn target(typed: Option<&str>, error: &TargetError) -> Failure {
         match error {
             TargetError::NotShipped { .. } => {
@@ -124,7 +124,7 @@ impl Failure {
         }
     }
 
-    /// Widths are expected that no layer can have, or of no layer.
+    /// Expected widths that no layer can have, or of a layer that does not exist.
     pub fn expect_bits(error: ExpectError) -> Failure {
         match error {
             ExpectError::NoLayer { name, bits, known } => {
@@ -139,7 +139,7 @@ impl Failure {
         }
     }
 
-    /// The library that was wanted for float networks cannot be had. `typed` is what was asked for.
+    /// The library for float networks is not available. `typed` is what was asked for.
     pub fn float_engine(typed: &str, library: &Library, error: &FindError) -> Failure {
         let what = if library.by_variable {
             format!("environment variable {VARIABLE}")

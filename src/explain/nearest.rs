@@ -1,11 +1,11 @@
-//! What was meant by a name that nothing has.
+//! Suggestions for unknown names.
 
-/// Most names that are proposed.
+/// Most names that are suggested.
 const PROPOSED: usize = 3;
-/// A shorter name is not looked for inside longer ones: it is a part of too many.
+/// Shorter names are not searched inside longer ones: they occur in too many.
 const LEAST_PART: usize = 3;
 
-/// The names that are most like `wanted`, the best first; none if nothing is like it.
+/// The names most similar to `wanted`, best first; none if nothing is similar.
 pub fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let lower = wanted.to_lowercase();
     let mut ranked: Vec<((usize, usize), &str)> =
@@ -15,7 +15,7 @@ pub fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Ve
     ranked.into_iter().take(PROPOSED).map(|(_, name)| name).collect()
 }
 
-/// How far apart two names are, the nearer the lower: first mistyped ones, then those of which one is part of the other.
+/// The distance of two names, lower is closer: first misspellings, then names that contain each other.
 fn rank(wanted: &str, name: &str) -> Option<(usize, usize)> {
     let longest = wanted.chars().count().max(name.chars().count());
     let distance = strsim::damerau_levenshtein(wanted, name);
@@ -26,7 +26,7 @@ fn rank(wanted: &str, name: &str) -> Option<(usize, usize)> {
     (part(wanted, name) || part(name, wanted)).then(|| (1, wanted.len().abs_diff(name.len())))
 }
 
-/// `did you mean 'a', 'b' or 'c'?`; nothing if no name is like it.
+/// `did you mean 'a', 'b' or 'c'?`; `None` if no name is similar.
 pub fn question<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let quoted: Vec<String> = nearest(wanted, known).into_iter().map(|name| format!("'{name}'")).collect();
     let (last, first) = quoted.split_last()?;

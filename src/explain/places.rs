@@ -1,4 +1,4 @@
-//! The words of outputs that may not be where they are asked for.
+//! Messages on output files that cannot be written where they are asked for.
 
 use super::Failure;
 use crate::files::PlaceError;

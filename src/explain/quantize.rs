@@ -1,4 +1,4 @@
-//! The words of what goes wrong on the way to a quantized network.
+//! Messages on quantization.
 
 use std::path::Path;
 
@@ -26,7 +26,7 @@ impl Failure {
         }
     }
 
-    /// The model at `path` cannot be quantized as it was asked for.
+    /// The model at `path` cannot be quantized with these settings.
     pub fn pipeline(path: &Path, error: PipelineError) -> Failure {
         match error {
             PipelineError::Setting(error) => error.into(),
@@ -52,7 +52,7 @@ impl Failure {
         }
     }
 
-    /// The width of a layer changes nothing, whether it was typed or stands in the file.
+    /// The width of a layer has no effect; it was given as an option (`typed`) or in the settings file.
     pub fn idle_width(idle: &IdleWidth, typed: bool) -> Failure {
         let IdleWidth { node, width, skipped } = idle;
         let what = if typed {
@@ -68,7 +68,7 @@ impl Failure {
         Failure::usage(format!("{what} has no effect")).why(&why).help("leave it out")
     }
 
-    /// The record of an earlier calibration at `path` does not serve.
+    /// The earlier calibration record at `path` cannot be used.
     pub fn earlier_calibration(path: &Path, error: &PipelineError) -> Failure {
         let PipelineError::Equalized { earlier } = error else { return Failure::file(path, error) };
         let [was, is] = [*earlier, !earlier].map(|e| if e { "with" } else { "without" });

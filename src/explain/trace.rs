@@ -1,4 +1,4 @@
-//! What is asked of a trace.
+//! Messages on queries of a trace.
 
 use super::Failure;
 use crate::isa::Queue;

@@ -1,4 +1,4 @@
-//! The words of what goes wrong when widths are searched.
+//! Messages on the search of widths.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! From a float network to integers, and what that costs.
+//! Quantization of a float network, and its accuracy.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::quantize::{
 use crate::sim::Limits;
 use crate::tune::{Goal, Point, Reporter, Search, State, TuneError, Tuned};
 
-/// A float network that will be quantized: how, and by what it is run.
+/// A float network to be quantized, with settings and the library that runs it.
 pub struct Quantizer<'a> {
     pipeline: Pipeline<'a>,
     path: PathBuf,
@@ -23,10 +23,11 @@ pub struct Quantizer<'a> {
 }
 
 impl Model {
-    /// Begins to quantize a float network.
+    /// Starts the quantization of a float network.
     ///
     /// # Errors
-    /// The model is no float network, or the settings have a value that is none or name what the network does not have.
+    /// The model is not a float network, or a setting is invalid or names something that the network does not
+    /// have.
     pub fn quantizer(&self, settings: Settings) -> Result<Quantizer<'static>, Quantize> {
         let (path, classes) = (self.path().to_path_buf(), self.classes().to_vec());
         match Pipeline::new(&self.loaded().model, settings) {
@@ -37,19 +38,19 @@ impl Model {
 }
 
 impl<'a> Quantizer<'a> {
-    /// What runs the float network: `rten` unless told.
+    /// The library that runs the float network; `rten` by default.
     #[must_use]
     pub fn float_engine(self, engine: Engine) -> Quantizer<'a> {
         Quantizer { pipeline: self.pipeline.engine(engine), ..self }
     }
 
-    /// How many samples are run at a time: one unless told. The result does not depend on it.
+    /// How many samples are run in parallel; one by default. The result does not depend on it.
     #[must_use]
     pub fn threads(self, threads: usize) -> Quantizer<'a> {
         Quantizer { pipeline: self.pipeline.threads(threads), ..self }
     }
 
-    /// Who is told of progress.
+    /// Callbacks for progress.
     #[must_use]
     pub fn watch<'b>(self, watch: Watch<'b>) -> Quantizer<'b>
     where
@@ -59,34 +60,35 @@ impl<'a> Quantizer<'a> {
         Quantizer { pipeline: pipeline.watch(watch), path: self.path, classes: self.classes }
     }
 
-    /// Makes blocks of weights zero before calibration.
+    /// Sets blocks of weights to zero before calibration.
     #[must_use]
     pub fn prune(self, pruning: Pruning) -> Quantizer<'a> {
         Quantizer { pipeline: self.pipeline.prune(pruning), ..self }
     }
 
-    /// Runs the float network on samples, and measures the ranges of its tensors.
+    /// Runs the float network on samples, and records the ranges of its tensors.
     ///
     /// # Errors
-    /// A sample cannot be used, or the network cannot run.
+    /// A sample cannot be used, or the network cannot be run.
     pub fn calibrate(self, samples: &dyn Samples) -> Result<CalibratedModel, Quantize> {
         let names = (0..samples.count()).map(|at| samples.name(at)).collect();
         self.seen(Some(&CalibrationSet { inputs: samples, names, pictures: BTreeMap::new() }))
     }
 
-    /// The same with files and folders, so that the record says how pictures became inputs.
+    /// As [`calibrate`](Self::calibrate) on files and folders, so that the record says how pictures became
+    /// inputs.
     ///
     /// # Errors
-    /// A sample cannot be used, or the network cannot run.
+    /// A sample cannot be used, or the network cannot be run.
     pub fn calibrate_on(self, feed: &Feed) -> Result<CalibratedModel, Quantize> {
         let pictures = feed.preprocess().map(|(name, how)| (name.to_string(), how.clone())).collect();
         self.seen(Some(&CalibrationSet { inputs: feed, names: feed.names(), pictures }))
     }
 
-    /// Takes the ranges that an earlier calibration of this network saw.
+    /// Uses the ranges of an earlier calibration of this network.
     ///
     /// # Errors
-    /// It saw the network with other settings of equalization.
+    /// It was made with other settings of equalization.
     pub fn reuse(self, earlier: Record) -> Result<CalibratedModel, Quantize> {
         let Quantizer { pipeline, path, classes } = self;
         let pipeline =
@@ -103,28 +105,28 @@ impl<'a> Quantizer<'a> {
     }
 }
 
-/// A float network whose ranges are known: ready to be written as integers in any widths.
+/// A float network with known ranges, from which quantized models of any widths are made.
 pub struct CalibratedModel {
     calibrated: Calibrated,
     path: PathBuf,
     classes: Vec<String>,
 }
 
-/// A quantized model, and how it came to be.
+/// A quantized model, and how it was made.
 pub struct QuantizedModel {
     /// The model, in QDQ form.
     pub model: Model,
-    /// What calibration saw, and what was made of it.
+    /// Statistics of the calibration, and the parameters chosen from them.
     pub record: Record,
-    /// Settings that give the same model again.
+    /// Settings that reproduce the model.
     pub recipe: Settings,
 }
 
 impl CalibratedModel {
-    /// The quantized model that the settings ask for.
+    /// The quantized model for the settings.
     ///
     /// # Errors
-    /// The network cannot have this form.
+    /// The network cannot be quantized in this way.
     pub fn quantized(&self) -> Result<QuantizedModel, Quantize> {
         let written = self
             .calibrated
@@ -133,7 +135,8 @@ impl CalibratedModel {
         Ok(self.model(written, self.calibrated.settings.clone()))
     }
 
-    /// Searches the least that must have 16 bits: models are measured on samples, and by the cycles of a machine.
+    /// Searches the fewest tensors that need 16 bits. Models are measured on samples, and by their cycles on
+    /// a machine.
     ///
     /// # Errors
     /// The settings name widths, or a model cannot be run.
@@ -158,15 +161,15 @@ impl CalibratedModel {
     }
 }
 
-/// What a search of widths has to reach.
+/// The goal of a search of widths.
 pub struct Wanted<'a> {
-    /// How good the result must be.
+    /// The required accuracy.
     pub goal: Goal,
-    /// The right class of each sample, for a share of right answers.
+    /// The right class of each sample, for a goal in right answers.
     pub labels: Option<&'a [usize]>,
-    /// How many more cycles than all in 8 bits are allowed: 0.2 is 20 %.
+    /// Allowed additional cycles over 8 bits everywhere, as a share: 0.2 is 20 %.
     pub max_cycles: Option<f64>,
-    /// Who is told of progress.
+    /// Callbacks for progress.
     pub reporter: &'a dyn Reporter,
 }
 
@@ -176,7 +179,7 @@ impl Default for Wanted<'_> {
     }
 }
 
-/// What a search of widths found.
+/// The result of a search of widths.
 pub struct TunedModel {
     /// The model with the least in 16 bits.
     pub quantized: QuantizedModel,
@@ -190,24 +193,24 @@ impl TunedModel {
         self.found.reached
     }
 
-    /// What was chosen.
+    /// The chosen model.
     #[must_use]
     pub fn best(&self) -> &Point {
         &self.found.best.point
     }
 
-    /// The models of which none was both better and faster, in the order of cycles.
+    /// The models that no other one beats in both accuracy and cycles, in the order of cycles.
     #[must_use]
     pub fn pareto(&self) -> Vec<&Point> {
         self.found.pareto()
     }
 }
 
-/// Compares a quantized network with its float original, tensor by tensor, on samples for the quantized one. Tensors that
-/// operators were fused over have no figures: [`Import::keep_all`] keeps them.
+/// Compares a quantized network with its float original, tensor by tensor, on samples for the quantized one.
+/// Tensors inside fused layers have no figures: [`Import::keep_all`] keeps them.
 ///
 /// # Errors
-/// No tensor of one is one of the other, a sample cannot be used, or the float network cannot run.
+/// The two have no tensor in common, a sample cannot be used, or the float network cannot be run.
 pub fn compare(
     loaded: &Loaded,
     float: &Model,
@@ -223,8 +226,8 @@ pub fn compare(
     Ok(comparison)
 }
 
-/// Says which layers of a quantized model lose accuracy, and why: (a) calibration, or (b) a range too wide for 8 bits, with what
-/// repairs it and what that costs on a machine.
+/// Finds which layers of a quantized model lose accuracy, and why: (a) calibration, or (b) a range too wide
+/// for 8 bits, with the repair and its cycles on a machine.
 ///
 /// # Errors
 /// As [`compare`], or the model cannot be compiled.

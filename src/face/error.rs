@@ -1,5 +1,5 @@
-//! What may go wrong, a type for each stage. Each names what it happened to, and has the kind of its stage inside; each can be
-//! [explained](Failure) in the command line's words.
+//! Errors, one type for each stage. Each names the file or object concerned, and contains the error of its
+//! stage; each can be [explained](Failure) in the command line's words.
 
 use std::path::{Path, PathBuf};
 
@@ -35,10 +35,10 @@ pub enum OpenMachine {
     },
 }
 
-/// A file that is no model, or a file beside it that cannot be used.
+/// A file that is not a model, or a file beside it that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenModel {
-    /// It is no model.
+    /// It is not a model.
     #[error("'{}': {kind}", path.display())]
     Model {
         /// The file, or `model`.
@@ -47,15 +47,15 @@ pub enum OpenModel {
         #[source]
         kind: LoadError,
     },
-    /// What stands beside it about pictures and classes cannot be used.
+    /// Its sidecar (preprocessing of pictures, class names) cannot be used.
     #[error(transparent)]
     Sidecar(#[from] InputError),
 }
 
-/// A model that cannot become a graph.
+/// A model that cannot be imported as a graph.
 #[derive(Debug, thiserror::Error)]
 pub enum Import {
-    /// Nodes that cannot be compiled, all of them, or a model that breaks ONNX's own rules.
+    /// Nodes that cannot be compiled, all of them, or a model that violates ONNX's own rules.
     #[error("'{}': {kind}", path.display())]
     Model {
         /// The model's file.
@@ -63,16 +63,16 @@ pub enum Import {
         /// What is wrong.
         #[source]
         kind: onnx::ImportError,
-        /// For names that are like one that is unknown.
+        /// The model's graph, to suggest similar names.
         graph: Box<GraphProto>,
     },
     /// An extent is given that the model does not leave open.
     #[error(transparent)]
     Extent(#[from] ExtentError),
-    /// What is said of pictures does not fit the inputs.
+    /// The preprocessing of pictures does not fit the inputs.
     #[error("'{}': {kind}", path.display())]
     Pictures {
-        /// The file that says it.
+        /// The file with the preprocessing.
         path: PathBuf,
         /// What is wrong.
         #[source]
@@ -125,10 +125,10 @@ pub enum Load {
     },
 }
 
-/// A float network that cannot be quantized or tuned as it was asked for.
+/// A float network that cannot be quantized or tuned with these settings.
 #[derive(Debug, thiserror::Error)]
 pub enum Quantize {
-    /// On the way to integers.
+    /// An error of quantization.
     #[error("'{}': {kind}", path.display())]
     Pipeline {
         /// The model's file.
@@ -137,7 +137,7 @@ pub enum Quantize {
         #[source]
         kind: PipelineError,
     },
-    /// In the search of widths.
+    /// An error of the search of widths.
     #[error("'{}': {kind}", path.display())]
     Tune {
         /// The model's file.

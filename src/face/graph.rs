@@ -17,7 +17,7 @@ pub struct Graph {
     pub(super) graph: graph::Graph,
     /// The model's file, for messages.
     pub(super) path: PathBuf,
-    /// What the model and its import say about compilation.
+    /// Compile options from the model and its import.
     pub(super) options: CompileOptions,
 }
 
@@ -41,7 +41,7 @@ impl Graph {
         Ok(Program::of(program, Some(machine.clone()), &self.path))
     }
 
-    /// Cycles by the closed form, without compiling: quick, for comparing machines.
+    /// Estimates cycles with a closed form, without compiling: fast, to compare machines.
     ///
     /// # Errors
     /// The layer that cannot be compiled, and why.

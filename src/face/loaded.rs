@@ -10,8 +10,8 @@ use crate::program::{Role, TensorEntry};
 use crate::sim;
 use crate::tensor_file::Element;
 
-/// A program that passed every check. Its cycles are known: they do not depend on inputs. A clone is the same program once
-/// more, without a copy.
+/// A program that passed every check. Its cycles are known, since they do not depend on inputs. A clone
+/// shares its contents.
 #[derive(Debug, Clone)]
 pub struct Loaded(pub(super) sim::Loaded);
 
@@ -24,9 +24,10 @@ pub struct Port {
     pub element: Element,
     /// Its extents.
     pub shape: Vec<usize>,
-    /// A quantized value stands for `scale · (value − zero_point)`; none for floats, and where each channel has its own.
+    /// Scale of a quantized value: `real = scale · (value − zero_point)`; `None` for floats, and where each
+    /// channel has its own.
     pub scale: Option<f32>,
-    /// The value that stands for zero.
+    /// Zero point of a quantized value.
     pub zero_point: Option<i32>,
 }
 
@@ -39,13 +40,13 @@ pub struct Layer {
     pub kind: String,
     /// The ONNX nodes that it came from.
     pub onnx_nodes: Vec<String>,
-    /// Runs on the host, outside the clock.
+    /// Whether it runs on the host, outside the clock.
     pub host: bool,
     /// Multiply-accumulates, without padding.
     pub macs: u64,
     /// Its share of the cycles.
     pub cycles: u64,
-    /// The tensors that it gives.
+    /// The tensors that it computes.
     pub tensors: Vec<String>,
 }
 
@@ -65,7 +66,7 @@ impl Loaded {
     /// Samples: pictures, arrays and folders of either, each as `[NAME=]PATH`.
     ///
     /// # Errors
-    /// A file cannot be read or does not fit, or an input is given nothing.
+    /// A file cannot be read or does not fit, or an input has no sample.
     pub fn samples(&self, paths: &[impl AsRef<OsStr>], pictures: &Pictures) -> Result<Feed, InputError> {
         let ports = Ports::of_program(&self.0.program().meta, pictures, None);
         let paths: Vec<String> =
@@ -109,7 +110,7 @@ impl Loaded {
         self.ports(|t| t.role == Role::Output)
     }
 
-    /// All tensors that can be looked at: inputs, those at the ends of layers, outputs.
+    /// All tensors that can be read: inputs, those at the ends of layers, outputs.
     #[must_use]
     pub fn tensors(&self) -> Vec<Port> {
         self.ports(|_| true)
@@ -135,7 +136,7 @@ impl Loaded {
         meta.layers.iter().enumerate().map(one).collect()
     }
 
-    /// An instruction as text, by the index of its word; none beyond the end.
+    /// The text of an instruction, by the index of its word; `None` beyond the end.
     #[must_use]
     pub fn instruction(&self, pc: u32) -> Option<String> {
         self.0.code().get(pc as usize).map(crate::isa::disasm::disassemble)

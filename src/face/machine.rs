@@ -7,7 +7,8 @@ use crate::files;
 use crate::machine::Machine;
 
 impl Machine {
-    /// A machine: of a file if the path is one or looks like one (`fast.toml`), else the shipped one of that name.
+    /// Opens a machine: from a file if the path exists or looks like a file (`fast.toml`), else the shipped
+    /// machine of that name.
     ///
     /// # Errors
     /// There is no such machine or file, or a field of the file is wrong.

@@ -1,8 +1,8 @@
-//! The library's face: what an embedder holds.
+//! The stable interface of the library, for programs that embed it.
 //!
-//! Each step of a network's way is a type that owns what it needs and is made by the one before it: a [`Model`] is imported to a
-//! [`Graph`], compiled to a [`Program`], loaded as a [`Loaded`] and run in a [`Session`]. They are thin: what they do is done
-//! in the modules below, which may change; these may not.
+//! Each step is a type that owns what it needs and is made by the one before it: a [`Model`] is imported to a
+//! [`Graph`], compiled to a [`Program`], loaded as a [`Loaded`] and run in a [`Session`]. These types are
+//! thin wrappers of the modules below, which are not stable.
 
 pub(crate) mod accuracy;
 pub(crate) mod error;

@@ -15,21 +15,21 @@ use crate::onnx::proto::ModelProto;
 use crate::onnx::{self, LoadedModel};
 use crate::program::Preprocess;
 
-/// An ONNX model, float or quantized, with the external data that it needs, and what stands beside it about pictures and
-/// classes.
+/// An ONNX model, float or quantized, with its external data and its sidecar (preprocessing of pictures,
+/// class names).
 #[derive(Debug, Clone)]
 pub struct Model {
     loaded: LoadedModel,
-    /// The file that it came from, for messages; its stem is the name of a graph without one.
+    /// The file that it came from, for messages; its stem names a graph without a name.
     path: PathBuf,
     side: Sidecar,
 }
 
 impl Model {
-    /// Opens a file, the files with external data beside it, and the one that says how pictures become inputs.
+    /// Opens a file, its external data, and its sidecar.
     ///
     /// # Errors
-    /// A file cannot be read, is no ONNX model, or its external data is not there.
+    /// A file cannot be read, is not an ONNX model, or its external data is missing.
     pub fn open(path: impl AsRef<Path>) -> Result<Model, error::OpenModel> {
         let path = path.as_ref();
         let loaded = LoadedModel::from_file(path)
@@ -41,7 +41,7 @@ impl Model {
     /// A model in memory, with all its data inside.
     ///
     /// # Errors
-    /// The bytes are no ONNX model.
+    /// The bytes are not an ONNX model.
     pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Result<Model, error::OpenModel> {
         let path = PathBuf::from("model");
         match LoadedModel::from_bytes(bytes.into()) {
@@ -50,7 +50,7 @@ impl Model {
         }
     }
 
-    /// A model that was made of the one at `path`.
+    /// A model made from the one at `path`.
     pub(super) fn of(
         model: ModelProto,
         path: &Path,
@@ -76,7 +76,7 @@ impl Model {
     /// The integer graph of a quantized model.
     ///
     /// # Errors
-    /// Nodes that cannot be compiled, all of them, with the reasons; or the model breaks ONNX's own rules.
+    /// Nodes that cannot be compiled, all of them, with the reasons; or the model violates ONNX's own rules.
     pub fn import(&self, options: &Import) -> Result<Graph, error::Import> {
         let options = &options.0;
         onnx::check_extents(self.loaded.graph(), options)?;
@@ -104,11 +104,11 @@ impl Model {
         Ok(Graph { graph: imported.graph, path: self.path.clone(), options: compile })
     }
 
-    /// Samples for a float network, for calibration: pictures, arrays and folders of either, each as `[NAME=]PATH`. They are
-    /// read when they are needed.
+    /// Samples for a float network, for calibration: pictures, arrays and folders of either, each as
+    /// `[NAME=]PATH`. They are read when they are needed.
     ///
     /// # Errors
-    /// A file cannot be read or does not fit, or an input is given nothing.
+    /// A file cannot be read or does not fit, or an input has no sample.
     pub fn samples(
         &self,
         paths: &[impl AsRef<OsStr>],
@@ -122,11 +122,11 @@ impl Model {
         Feed::open(ports, &paths, Reading::WhenNeeded, &Reader::new())
     }
 
-    /// Writes the model, all its data inside, and beside it (`.toml`) what it says of pictures and classes. A file of that name that
-    /// a user wrote stays, if it says the same.
+    /// Writes the model with all its data inside, and beside it (`.toml`) its sidecar. A sidecar that a user
+    /// wrote stays, if it agrees.
     ///
     /// # Errors
-    /// A file cannot be written, or a user's file says something else about pictures.
+    /// A file cannot be written, or a user's sidecar has another preprocessing.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), InputError> {
         let path = path.as_ref();
         let side = NextSidecar::plan(&self.path, path, &self.side.preprocess, &Reader::new())?;
@@ -137,7 +137,7 @@ impl Model {
         Ok(batch.finish()?)
     }
 
-    /// The model as a file in memory, all its data inside.
+    /// The bytes of a model file, with all data inside.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         self.loaded.model.encode_to_vec()

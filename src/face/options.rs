@@ -1,15 +1,15 @@
-//! What may be said about an import and a compilation.
+//! Options of import and compilation.
 
 use crate::float::Engine;
 use crate::isa::Profile;
 use crate::onnx::{ImportOptions, Observe};
 
-/// How a model becomes a graph: as it stands, with an open batch of 1, unless told otherwise.
+/// Options of the import; by default the model is taken as it is, with an open batch of 1.
 #[derive(Debug, Clone, Default)]
 pub struct Import(pub(super) ImportOptions);
 
 impl Import {
-    /// The model as it stands.
+    /// The default options.
     #[must_use]
     pub fn new() -> Import {
         Import::default()
@@ -29,7 +29,7 @@ impl Import {
         self
     }
 
-    /// Keeps a tensor that operators would otherwise be fused over, so that it can be looked at.
+    /// Keeps a tensor that fusion would remove, so that it can be read.
     #[must_use]
     pub fn keep(mut self, tensor: impl Into<String>) -> Import {
         match &mut self.0.observe {
@@ -49,21 +49,21 @@ impl Import {
         self
     }
 
-    /// Whether operators that the accelerator does not have may run on the host; they may, unless told.
+    /// Whether unsupported operators may run on the host; true by default.
     #[must_use]
     pub fn host(mut self, allowed: bool) -> Import {
         self.0.host = allowed;
         self
     }
 
-    /// What runs host layers.
+    /// The library that runs host layers.
     #[must_use]
     pub fn float_engine(mut self, engine: Engine) -> Import {
         self.0.engine = engine;
         self
     }
 
-    /// How the machine rounds: [`Profile::Onnx`] unless told.
+    /// The rounding profile; [`Profile::Onnx`] by default.
     #[must_use]
     pub fn rounding(mut self, profile: Profile) -> Import {
         self.0.profile = profile;
@@ -71,20 +71,21 @@ impl Import {
     }
 }
 
-/// How a graph becomes a program.
+/// Options of compilation.
 #[derive(Debug, Clone, Default)]
 pub struct Compile {
     pub(super) dense_weights: bool,
 }
 
 impl Compile {
-    /// As the compiler sees fit.
+    /// The default options.
     #[must_use]
     pub fn new() -> Compile {
         Compile::default()
     }
 
-    /// Whether zero blocks of weights are kept even where leaving them out saves cycles or bytes.
+    /// Whether to keep zero blocks of weights even where omitting them saves cycles or bytes; false by
+    /// default.
     #[must_use]
     pub fn dense_weights(mut self, dense: bool) -> Compile {
         self.dense_weights = dense;

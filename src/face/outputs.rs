@@ -1,10 +1,10 @@
-//! What a run gives.
+//! Results of a run.
 
 use std::ops::Index;
 
 use crate::tensor_file::TensorData;
 
-/// Tensors of a run by name, in the order of the program, or in that in which they were asked for.
+/// Tensors of a run by name, in the order of the program, or in that of the request.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Outputs {
     pub(super) tensors: Vec<(String, TensorData)>,
@@ -23,7 +23,8 @@ impl Outputs {
         self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor))
     }
 
-    /// How many accumulations wrapped around 32 bits: 0, unless a network was quantized for wider sums.
+    /// How many accumulations wrapped, in 32 bits, or 64 where an operand has 16; 0 unless a network was
+    /// quantized for wider sums.
     #[must_use]
     pub fn wraps(&self) -> u64 {
         self.wraps
@@ -34,7 +35,7 @@ impl Index<&str> for Outputs {
     type Output = TensorData;
 
     /// # Panics
-    /// There is no such tensor; [`Outputs::get`] asks.
+    /// There is no such tensor; [`Outputs::get`] does not panic.
     fn index(&self, name: &str) -> &TensorData {
         match self.get(name) {
             Some(tensor) => tensor,

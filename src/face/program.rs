@@ -10,11 +10,11 @@ use crate::program;
 use crate::program::text::{self, AsmErrors};
 use crate::sim::{self, Limits};
 
-/// A compiled program: instructions, constants and tables. A clone is the same program once more, without a copy.
+/// A compiled program: instructions, constants and tables. A clone shares its contents.
 #[derive(Debug, Clone)]
 pub struct Program {
     program: Arc<program::Program>,
-    /// The one that it was compiled for, where that is known.
+    /// The machine that it was compiled for, where known.
     machine: Option<Machine>,
     /// Where it came from, for messages.
     path: PathBuf,
@@ -28,17 +28,17 @@ impl Program {
     /// Opens a program file (ELF).
     ///
     /// # Errors
-    /// The file cannot be read, or is no program.
+    /// The file cannot be read, or is not a program.
     pub fn open(path: impl AsRef<Path>) -> Result<Program, error::ProgramFile> {
         let path = path.as_ref();
         let program = program::Program::read_file(path).map_err(error::ProgramFile::of(path))?;
         Ok(Program::of(program, None, path))
     }
 
-    /// A program file in memory.
+    /// Reads a program file in memory.
     ///
     /// # Errors
-    /// The bytes are no program.
+    /// The bytes are not a program.
     pub fn from_bytes(bytes: &[u8]) -> Result<Program, error::ProgramFile> {
         let path = Path::new("program");
         let program = program::Program::from_bytes(bytes).map_err(error::ProgramFile::of(path))?;
@@ -48,12 +48,12 @@ impl Program {
     /// Assembles text.
     ///
     /// # Errors
-    /// What is wrong, with lines and columns.
+    /// All errors, with lines and columns.
     pub fn assemble(source: &str) -> Result<Program, AsmErrors> {
         Ok(Program::of(text::assemble(source)?, None, Path::new("program")))
     }
 
-    /// The program as text; it can be [assembled](Program::assemble) again.
+    /// The program as assembly text, which can be [assembled](Program::assemble) again.
     #[must_use]
     pub fn disassemble(&self) -> String {
         text::disassemble(&self.program)
@@ -68,7 +68,7 @@ impl Program {
         self.program.write_file(path).map_err(error::ProgramFile::of(path))
     }
 
-    /// The program as a file in memory.
+    /// The bytes of a program file.
     ///
     /// # Errors
     /// A table is too large for the format.
@@ -88,8 +88,8 @@ impl Program {
         &self.program.meta.machine.name
     }
 
-    /// Checks everything that the program will do, and counts its cycles: on the machine that it was compiled for, or for one
-    /// that was opened from a file, on the shipped machine of that name.
+    /// Checks everything that the program does, and counts its cycles, on the machine that it was compiled
+    /// for; a program opened from a file uses the shipped machine of that name.
     ///
     /// # Errors
     /// The program does not fit the machine, or does something illegal: instruction, layer, and what.
@@ -101,7 +101,8 @@ impl Program {
         self.load_on(&machine, limits)
     }
 
-    /// The same on a machine from a file of one's own: the one that it was compiled for.
+    /// As [`load`](Self::load), on a machine from a file, which must be the one that the program was compiled
+    /// for.
     ///
     /// # Errors
     /// As [`Program::load`].

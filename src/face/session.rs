@@ -10,7 +10,7 @@ use crate::program::{Role, TensorEntry};
 use crate::sim::{self, EngineKind, Fault, Memory, Observer, Sees};
 use crate::tensor_file::{Element, TensorData};
 
-/// Why a run gives nothing.
+/// Why a run failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RunError {
     /// An input is missing.
@@ -19,7 +19,7 @@ pub enum RunError {
         /// The input.
         name: String,
     },
-    /// A value is given for something that is no input.
+    /// A value is given for a name that is not an input.
     #[error("the network has no input '{name}'; it has {}", listed(known))]
     NoSuchInput {
         /// What was given.
@@ -27,7 +27,7 @@ pub enum RunError {
         /// The inputs.
         known: Vec<String>,
     },
-    /// A tensor is asked for that the program does not have.
+    /// A tensor is requested that the program does not have.
     #[error("the program has no tensor '{name}'")]
     NoSuchTensor {
         /// What was asked for.
@@ -61,7 +61,7 @@ pub enum RunError {
         /// Its shape.
         shape: Vec<usize>,
     },
-    /// A host layer failed, or read what it may not.
+    /// A host layer failed, or read undefined bytes.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -70,15 +70,15 @@ fn listed(names: &[String]) -> String {
     names.iter().map(|n| format!("'{n}'")).collect::<Vec<_>>().join(", ")
 }
 
-/// Memories, engines and host libraries for one program; runs any number of inputs, one after the other. May be sent to another
-/// thread; several sessions of one program run side by side.
+/// Memories, an engine and host libraries for one program; runs any number of inputs, one after the other.
+/// May be sent to another thread; sessions of one program can run in parallel.
 pub struct Session {
     loaded: sim::Loaded,
     session: sim::Session,
     host: FloatHost,
 }
 
-/// How a [`Session`] executes. Values and cycles are the same whatever is chosen.
+/// Options of a [`Session`]. Values and cycles do not depend on them.
 pub struct SessionBuilder {
     loaded: sim::Loaded,
     builder: sim::Builder,
@@ -91,7 +91,7 @@ impl Loaded {
         Session::builder(self).build()
     }
 
-    /// A session with threads, kernels or an engine of one's choice.
+    /// A session with a choice of threads, kernels or engine.
     #[must_use]
     pub fn session_builder(&self) -> SessionBuilder {
         Session::builder(self)
@@ -99,21 +99,21 @@ impl Loaded {
 }
 
 impl SessionBuilder {
-    /// The engine: the fast one unless told. The reference engine is plain loops on one thread.
+    /// The engine; the fast one by default. The reference engine is plain loops on one thread.
     #[must_use]
     pub fn engine(mut self, kind: EngineKind) -> SessionBuilder {
         self.builder = self.builder.engine(kind);
         self
     }
 
-    /// The kernels of the fast engine: the best of this CPU unless told.
+    /// The kernel level of the fast engine; by default the best of this CPU.
     #[must_use]
     pub fn kernels(mut self, level: Level) -> SessionBuilder {
         self.builder = self.builder.kernels(level);
         self
     }
 
-    /// Threads that share a run: one unless told. A program too small to gain from more gets one.
+    /// Threads that share a run; one by default. A program too small to gain from more uses one.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> SessionBuilder {
         let threads = sim::worthwhile(&self.loaded, threads);
@@ -129,13 +129,13 @@ impl SessionBuilder {
 }
 
 impl Session {
-    /// A session of one's choice.
+    /// A builder of a session.
     #[must_use]
     pub fn builder(loaded: &Loaded) -> SessionBuilder {
         SessionBuilder { loaded: loaded.0.clone(), builder: sim::Session::builder(&loaded.0) }
     }
 
-    /// Runs the program once, and gives its outputs.
+    /// Runs the program once, and returns its outputs.
     ///
     /// # Errors
     /// See [`RunError`].
@@ -143,7 +143,7 @@ impl Session {
         self.run_observed(inputs, &mut ())
     }
 
-    /// The same, watched by an observer.
+    /// As [`run`](Self::run), with an observer.
     ///
     /// # Errors
     /// See [`RunError`].
@@ -159,8 +159,8 @@ impl Session {
         Ok(Outputs { tensors, wraps })
     }
 
-    /// The same, but gives the tensors that are named, each as it was when its layer had ended: outputs, or
-    /// [any](Loaded::tensors) between them.
+    /// As [`run`](Self::run), but returns the named tensors, each as it was at the end of its layer: outputs,
+    /// or [any](Loaded::tensors) between them.
     ///
     /// # Errors
     /// See [`RunError`].
@@ -184,7 +184,7 @@ impl Session {
         Ok(Outputs { tensors: names.iter().filter_map(value).collect(), wraps })
     }
 
-    /// Gives the number of accumulations that wrapped.
+    /// Returns the number of accumulations that wrapped.
     fn execute<O: Observer + ?Sized>(
         &mut self,
         inputs: &[(&str, &TensorData)],
@@ -228,7 +228,7 @@ fn tensor(entry: &TensorEntry, bytes: Vec<u8>) -> TensorData {
     TensorData { element: entry.dtype.into(), shape: extents(entry), bytes }
 }
 
-/// Keeps tensors when their layers end.
+/// Keeps tensors at the ends of their layers.
 struct Keeper<'a> {
     wanted: Vec<&'a TensorEntry>,
     kept: BTreeMap<&'a str, TensorData>,

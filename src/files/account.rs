@@ -1,30 +1,30 @@
-//! What a command reads and where it writes: an output that is also an input, or two outputs that are one file, are refused
-//! before anything is written, whatever they are called and however they are linked. `-` is standard output.
+//! The files that a command reads and writes: an output that is also an input, or two outputs that are one
+//! file, are refused before anything is written, whatever their names and links are. `-` is standard output.
 //!
-//! Outputs are declared first ([`Account::writes`], [`Account::replaces`]), and tried; every file that is read is declared, too
-//! ([`Account::reads`]). A conflict shows whichever comes first.
+//! Outputs are declared first ([`Account::writes`], [`Account::replaces`]), and checked to be writable; every
+//! file that is read is declared, too ([`Account::reads`]). A conflict is found in either order.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::{FileError, Identity, resolved, try_place};
 
-/// What stands for standard output.
+/// Names of standard output.
 const STDOUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
 
-/// Whether a path stands for standard output.
+/// Whether a path means standard output.
 #[must_use]
 pub fn is_stdout(path: &Path) -> bool {
     STDOUT.iter().any(|name| path == Path::new(name))
 }
 
-/// An output that may not be where it is asked for.
+/// An output that cannot be written where it is asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum PlaceError {
-    /// Nothing can be written there.
+    /// The path is not writable.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A folder is needed, and a file lies there.
+    /// A file exists where a folder is needed.
     #[error("'{}': it is a file, a folder is needed", path.display())]
     NoFolder {
         /// The file.
@@ -38,7 +38,7 @@ pub enum PlaceError {
         /// `file` or `folder`.
         needed: &'static str,
     },
-    /// A device or a pipe, where other files are written beside it.
+    /// A device or a pipe, where other files are written beside the output.
     #[error("other files are written beside it, so it must be a regular file")]
     Irregular {
         /// The output.
@@ -46,7 +46,7 @@ pub enum PlaceError {
         /// Its path.
         path: PathBuf,
     },
-    /// The current folder, or one around it, would be replaced.
+    /// The current folder, or a parent of it, would be replaced.
     #[error("the folder is replaced, and this is the current one, or one that it lies in")]
     Current {
         /// The output.
@@ -59,10 +59,10 @@ pub enum PlaceError {
     Same {
         /// The outputs.
         options: [String; 2],
-        /// What they are called.
+        /// Their names.
         names: String,
     },
-    /// An output lies in a folder that another one replaces.
+    /// An output is inside a folder that another output replaces.
     #[error("it lies in {}, which {} replaces", folder.display(), by)]
     Inside {
         /// The output.
@@ -74,19 +74,19 @@ pub enum PlaceError {
         /// The other output.
         by: String,
     },
-    /// An output is read, too.
+    /// An output is also an input.
     #[error("{}", reads(path, input, *within))]
     Read {
         /// The output.
         option: String,
         /// Its path.
         path: PathBuf,
-        /// What is read.
+        /// The input.
         input: PathBuf,
-        /// The output is a folder, and what is read lies in it.
+        /// Whether the output is a folder that contains the input.
         within: bool,
     },
-    /// Standard output goes to a file that is read.
+    /// Standard output is redirected to a file that is read.
     #[error("this command reads '{}', and standard output goes to it", input.display())]
     StdoutRead {
         /// The file.
@@ -104,14 +104,14 @@ fn reads(path: &Path, input: &Path, within: bool) -> String {
     }
 }
 
-/// Files of a command.
+/// The files of a command.
 #[derive(Debug, Default)]
 pub struct Account {
-    /// What was read, as it was called.
+    /// Files that were read, with the names given.
     inputs: BTreeMap<Identity, PathBuf>,
     /// Files that are written; there may be thousands.
     outputs: BTreeMap<Identity, Output>,
-    /// Folders that are replaced, with all that is in them.
+    /// Folders that are replaced with their contents.
     replaced: Vec<Output>,
     /// The option whose output goes to standard output.
     stdout: Option<String>,
@@ -119,15 +119,15 @@ pub struct Account {
 
 #[derive(Debug)]
 struct Output {
-    /// The option, and what was typed.
+    /// The option, and its value.
     option: String,
     path: PathBuf,
-    /// Where it lies, links resolved.
+    /// Its path with links resolved.
     resolved: PathBuf,
 }
 
 impl Account {
-    /// Nothing is read or written yet.
+    /// An account without files.
     #[must_use]
     pub const fn new() -> Account {
         Account { inputs: BTreeMap::new(), outputs: BTreeMap::new(), replaced: Vec::new(), stdout: None }
@@ -139,7 +139,7 @@ impl Account {
         self.stdout.is_some()
     }
 
-    /// Declares that a file will be written, and tries whether it can.
+    /// Declares that a file will be written, and checks that it can be.
     ///
     /// # Errors
     /// It is an input or another output, or cannot be written.
@@ -148,7 +148,8 @@ impl Account {
         if is_stdout(path) { Ok(()) } else { Ok(try_place(path)?) }
     }
 
-    /// Declares that a file will be written into a folder that is made if there is none; whether it can is not tried.
+    /// Declares that a file will be written into a folder that is created if necessary; does not check that
+    /// it can be.
     ///
     /// # Errors
     /// It is an input or another output.
@@ -156,10 +157,10 @@ impl Account {
         self.declare(option, path, false)
     }
 
-    /// Declares that a folder will be replaced, with all that is in it, and tries whether it can be made.
+    /// Declares that a folder and its contents will be replaced, and checks that it can be created.
     ///
     /// # Errors
-    /// Something in it is an input, it is an output itself, or nothing can be written where it lies.
+    /// An input is inside it, it is another output, or its parent is not writable.
     pub fn replaces(&mut self, option: &str, path: &Path) -> Result<(), PlaceError> {
         needs_folder(option, path)?;
         let place = resolved(path);
@@ -173,7 +174,7 @@ impl Account {
     /// Declares that a file is read.
     ///
     /// # Errors
-    /// It is one of the outputs, or what standard output goes to.
+    /// It is one of the outputs, or standard output is redirected to it.
     pub fn reads(&mut self, path: &Path) -> Result<(), PlaceError> {
         let Some(identity) = Identity::of(path).filter(|_| !path.is_dir()) else { return Ok(()) };
         if let Some(output) = self.outputs.get(&identity) {
@@ -196,7 +197,7 @@ impl Account {
                 None => Ok(()),
             };
         }
-        // Devices and pipes may be input and output.
+        // Devices and pipes may be both input and output.
         let Some(identity) = Identity::of(path) else { return Ok(()) };
         let new = Output { option: option.into(), path: path.into(), resolved: resolved(path) };
         let taken = self.outputs.get(&identity);
@@ -244,7 +245,7 @@ fn same(option: &str, other: &str, names: String) -> PlaceError {
     PlaceError::Same { options: [option.into(), other.into()], names }
 }
 
-/// A folder, not standard output.
+/// Checks that an output that must be a folder is not standard output.
 ///
 /// # Errors
 /// It is `-`.
@@ -255,7 +256,8 @@ pub fn needs_folder(option: &str, path: &Path) -> Result<(), PlaceError> {
     Ok(())
 }
 
-/// A file of its own, not standard output: what is written there must be sought in, or appears only at the end.
+/// Checks that an output that must be a file of its own is not standard output: it needs seeking, or appears
+/// only at the end.
 ///
 /// # Errors
 /// It is `-`.
@@ -266,7 +268,7 @@ pub fn needs_file(option: &str, path: &Path) -> Result<(), PlaceError> {
     Ok(())
 }
 
-/// A file that others are written beside.
+/// Checks an output that other files are written beside.
 ///
 /// # Errors
 /// It is `-`, a device or a pipe.
@@ -278,10 +280,10 @@ pub fn needs_regular(option: &str, path: &Path) -> Result<(), PlaceError> {
     Ok(())
 }
 
-/// Tries whether a folder can be made or filled.
+/// Checks that a folder can be created or written to.
 ///
 /// # Errors
-/// Nothing can be written where it lies.
+/// It or its parent is not writable.
 pub fn try_folder(path: &Path) -> Result<(), PlaceError> {
     let existing =
         path.ancestors().find(|p| p.exists() && !p.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -6,26 +6,27 @@ use std::path::{Path, PathBuf};
 use super::operation::{self, Output};
 use super::{FileError, identity, write};
 
-/// A folder that is being filled. Dropped without [`finish`](Folder::finish) it leaves what was there before.
+/// A folder under construction. If it is dropped without [`finish`](Folder::finish), what was there before
+/// stays.
 #[derive(Debug)]
 pub struct Folder {
     target: PathBuf,
-    /// Where it is filled; gone once it has its name.
+    /// Temporary path; `None` after renaming.
     beside: Option<PathBuf>,
-    /// Files in it, in the order in which they were written.
+    /// Its files, in the order of writing.
     files: Vec<PathBuf>,
-    /// Folders that were made for it to lie in, outer ones first.
+    /// Parent folders that were created for it, outermost first.
     around: Vec<PathBuf>,
 }
 
 impl Folder {
-    /// Begins a folder, and makes those that it lies in. What stands under its name is replaced at the end.
+    /// Starts a folder, and creates its parents. An existing folder of this name is replaced at the end.
     ///
     /// # Errors
     /// It cannot be made.
     pub fn create(path: &Path) -> Result<Folder, FileError> {
         let failed = FileError::at("create the folder", path);
-        // Links resolved, so that renaming replaces the folder, not the link.
+        // Links are resolved, so that renaming replaces the folder and not the link.
         let target = identity::resolved(path);
         let mut folder = Folder { beside: None, files: Vec::new(), around: Vec::new(), target };
         folder.begin().map_err(failed)?;
@@ -46,7 +47,8 @@ impl Folder {
         Ok(())
     }
 
-    /// A folder inside, to be filled by itself: what is in it gets its name with this folder. Nothing of it is removed before.
+    /// A folder inside this one, filled separately: its contents appear together with this folder. Nothing in
+    /// it is removed before.
     ///
     /// # Errors
     /// It cannot be made.
@@ -58,7 +60,7 @@ impl Folder {
     /// Writes a file into it.
     ///
     /// # Errors
-    /// There is one of this name, or the disk is full …
+    /// A file of this name exists, or the disk is full …
     pub fn file(&mut self, name: &str, bytes: &[u8]) -> Result<(), FileError> {
         let path = self.beside.as_ref().unwrap_or(&self.target).join(name);
         let shown = self.target.join(name);
@@ -73,11 +75,12 @@ impl Folder {
         Ok(())
     }
 
-    /// Gives the folder its name, once all its files are on the disk. What stands there now goes, if `goes` lets it.
+    /// Renames the folder into place, once all its files are on disk. An existing folder is removed if `goes`
+    /// permits.
     ///
     /// # Errors
-    /// A file cannot be brought to the disk, the folder not be renamed, or what was there may not go; then that is there
-    /// again.
+    /// A file cannot be synced, the folder cannot be renamed, or the existing folder must stay, in which case
+    /// it is restored.
     pub fn finish<E: From<FileError>>(mut self, goes: impl Fn(&Path) -> Result<(), E>) -> Result<(), E> {
         let target = self.target.clone();
         let failed = |e| FileError::at("replace", &target)(e);
@@ -85,11 +88,11 @@ impl Folder {
         self.sync(&beside).map_err(failed)?;
         let old = if target.exists() { Some(self.take_place(&beside).map_err(failed)?) } else { None };
         match &old {
-            // Looked at only now: whatever came while the folder was filled is in it.
+            // Checked only now, so that files written to it in the meantime are seen.
             Some(old) => {
                 if let Err(stays) = goes(old) {
                     self.give_back(&beside, old).map_err(failed)?;
-                    // Asked again, so that it names what stays where it is.
+                    // Checked again, so that the error names the path of what stays.
                     return Err(goes(&target).err().unwrap_or(stays));
                 }
             }
@@ -98,7 +101,7 @@ impl Folder {
         self.beside = None;
         self.around.clear();
         if let Some(old) = old {
-            // The new folder has its name: what is left of the old one is no reason to fail.
+            // The new folder is in place: failing to remove the old one is not an error.
             let _ = operation::remove_folder(&old);
         }
         operation::sync_folder(target.parent().unwrap_or(Path::new("")));
@@ -122,13 +125,13 @@ impl Folder {
         operation::rename(old, &self.target)
     }
 
-    /// Puts the new folder into the place of the old one, and says where that is now.
+    /// Replaces the old folder by the new one, and returns where the old one is now.
     fn take_place(&self, beside: &Path) -> io::Result<PathBuf> {
         if operation::exchange(beside, &self.target).is_ok() {
             return Ok(beside.to_path_buf());
         }
-        // Where names cannot be exchanged, the old folder is moved away first, so that there is no moment with half a
-        // folder under the name.
+        // Where an atomic exchange is not possible, the old folder is moved away first, so that a
+        // half-written folder never has the name.
         let old = write::beside(&self.target)?;
         operation::rename(&self.target, &old)?;
         if let Err(error) = operation::rename(beside, &self.target) {
@@ -142,7 +145,7 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         if let Some(beside) = self.beside.take() {
-            // Nothing can be done about a folder that cannot be removed.
+            // A folder that cannot be removed stays.
             let _ = operation::remove_folder(&beside);
         }
         for folder in self.around.iter().rev() {

@@ -1,4 +1,4 @@
-//! Decoders of other people's formats, written by others: where one panics on damaged bytes, the file is refused.
+//! Guards calls of third-party decoders: if one panics on damaged bytes, the file is refused.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,15 +7,15 @@ thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What `decode` gives; an error if it panics. It must own or only read what it works on.
+/// The result of `decode`; an error if it panics. It must own or only read its data.
 ///
 /// # Errors
-/// The decoder panicked, or returned one.
+/// The decoder panicked, or returned an error.
 pub fn guarded<T, E: From<Panicked>>(decode: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     catch_unwind(AssertUnwindSafe(|| quiet(decode))).unwrap_or_else(|_| Err(Panicked.into()))
 }
 
-/// What a call gives that somebody around it guards: should it panic, nothing is printed.
+/// The result of a call whose panics are caught by a caller: a panic is not printed.
 pub fn quiet<T>(call: impl FnOnce() -> T) -> T {
     struct Before(bool);
     impl Drop for Before {
@@ -27,13 +27,13 @@ pub fn quiet<T>(call: impl FnOnce() -> T) -> T {
     call()
 }
 
-/// Whether this thread is inside [`guarded`]: then a panic becomes an error, and there is nothing to print about it.
+/// Whether this thread is inside [`guarded`], so that a panic becomes an error and must not be printed.
 #[must_use]
 pub fn is_guarded() -> bool {
     GUARDED.get()
 }
 
-/// A decoder gave up.
+/// A decoder panicked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the decoder failed on it: the file is damaged")]
 pub struct Panicked;

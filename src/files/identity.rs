@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What a path means: the file or folder itself, if there is one, however it is spelled or linked; else its place.
+/// The identity of a path: that of the file or folder itself, if it exists, whatever its spelling and links;
+/// else that of its location.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Identity {
     /// Device and number of a file or folder.
@@ -14,8 +15,8 @@ pub enum Identity {
 }
 
 impl Identity {
-    /// None for what is neither a regular file, nor a folder, nor a name that is free: devices and pipes may be both
-    /// read and written, and what they take is nothing that could be lost.
+    /// `None` for anything but a regular file, a folder, or a free name: devices and pipes may be both read
+    /// and written, and nothing can be lost there.
     #[must_use]
     pub fn of(path: &Path) -> Option<Identity> {
         match fs::metadata(path) {
@@ -30,10 +31,11 @@ impl Identity {
     }
 }
 
-/// Links to nothing that are followed, one after the other.
+/// Most dangling links that are followed.
 const MOST_LINKS: usize = 16;
 
-/// The absolute path, links resolved as far as it exists; of a link to nothing, what would be made there.
+/// The absolute path, links resolved as far as it exists; for a dangling link, the path that writing would
+/// create.
 #[must_use]
 pub fn resolved(path: &Path) -> PathBuf {
     let mut absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());

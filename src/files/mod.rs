@@ -1,6 +1,6 @@
-//! Files: read with a bound, written beside and renamed, so that no reader ever sees half a file and a failed run
-//! leaves nothing behind. What changes the file system goes through one thin layer, [`operation`], where tests make the
-//! n-th operation fail or the process end.
+//! Files: read with a limit, written to a temporary file and renamed, so that no reader sees half a file and
+//! a failed run leaves nothing behind. All changes of the file system go through one thin layer,
+//! [`operation`], in which tests make the n-th operation fail or the process end.
 
 mod account;
 mod folder;
@@ -21,7 +21,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-/// Most bytes read from a pipe, which tells no length.
+/// Most bytes read from a pipe, whose length is unknown.
 const STREAM_LIMIT: u64 = 1 << 28;
 
 /// A file operation that failed, with the path.
@@ -37,23 +37,23 @@ pub struct FileError {
 }
 
 impl FileError {
-    /// For use in `map_err`.
+    /// Makes an error from a path, for `map_err`.
     pub(crate) fn at<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> FileError + 'a {
         move |source| FileError { action, path: path.to_path_buf(), source }
     }
 }
 
-/// The whole content of a file. A pipe is read up to 256 MiB; devices are refused, as some of them never end.
+/// The contents of a file. A pipe is read up to 256 MiB; devices are refused, as some of them never end.
 ///
 /// # Errors
-/// The file cannot be opened or read, is a folder or a device, or a pipe gives too much.
+/// The file cannot be opened or read, is a folder or a device, or a pipe exceeds the limit.
 pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     let read = open(path, true).and_then(|file| read_bounded(file, u64::MAX));
     read.map_err(FileError::at("read", path))
 }
 
-/// The whole content of a regular file. For files that the user did not name one by one (members of folders, files that
-/// other files name): a pipe among them would be waited for without end.
+/// The contents of a regular file. For files that the user did not name (members of folders, files that other
+/// files refer to): a pipe among them would block forever.
 ///
 /// # Errors
 /// As [`read`]; also for a pipe.
@@ -62,7 +62,7 @@ pub fn read_regular(path: &Path) -> Result<Vec<u8>, FileError> {
     read.map_err(FileError::at("read", path))
 }
 
-/// The first bytes of a regular file, `limit` at most.
+/// The first bytes of a regular file, at most `limit`.
 ///
 /// # Errors
 /// As [`read_regular`].
@@ -71,7 +71,7 @@ pub fn head(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     read.map_err(FileError::at("read", path))
 }
 
-/// Opens a regular file for reading piece by piece, as far as its length reaches.
+/// Opens a regular file for reading piece by piece, up to its present length.
 ///
 /// # Errors
 /// It cannot be opened, or is no regular file.
@@ -79,7 +79,7 @@ pub fn open_regular(path: &Path) -> Result<fs::File, FileError> {
     open(path, false).map_err(FileError::at("read", path))
 }
 
-/// Whether there is something under this name that gives its bytes only once: a pipe.
+/// Whether this path is a pipe, which can be read only once.
 #[must_use]
 pub fn is_stream(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|about| !about.is_file() && !about.is_dir() && !is_device(&about))
@@ -96,7 +96,7 @@ fn is_device(_: &fs::Metadata) -> bool {
     false
 }
 
-/// Opens what is a file, or, if `streams` may be, a pipe. What it is, is asked before: opening a pipe waits for a writer.
+/// Opens a file, or, if `streams`, a pipe. Its type is checked before: opening a pipe waits for a writer.
 fn open(path: &Path, streams: bool) -> io::Result<fs::File> {
     let about = fs::metadata(path)?;
     if about.is_dir() {
@@ -128,7 +128,7 @@ fn read_bounded(file: fs::File, limit: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The content of a UTF-8 text file.
+/// The contents of a UTF-8 text file.
 ///
 /// # Errors
 /// As [`read`]; also bytes that are not UTF-8, with their offset.

@@ -1,7 +1,7 @@
-//! The operations that change the file system, and the memory that a file is read into: one function each, so that
-//! there is one place where they can be made to fail.
+//! The operations that change the file system, and the allocation for a file's contents: one function each,
+//! so that there is one place where they can be made to fail.
 //!
-//! Debug builds can [`arm`] a fault: the n-th operation of a kind fails as a full disk would have it, or the process
+//! Debug builds can [`arm`] a fault: the n-th operation of a kind fails as on a full disk, or the process
 //! ends there as if it were killed. Release builds have neither the counter nor the fault.
 
 use std::fs::{self, File};
@@ -11,19 +11,19 @@ use std::path::Path;
 /// A kind of operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A file is made or opened for writing.
+    /// A file is created, or opened for writing.
     Create,
     /// Bytes are written.
     Write,
-    /// Written bytes are brought to the disk.
+    /// Written bytes are synced to disk.
     Sync,
-    /// A file or folder gets another name, or a second one.
+    /// A file or folder is renamed, or gets a second link.
     Rename,
     /// A file or folder is removed.
     Remove,
-    /// A folder is made.
+    /// A folder is created.
     Folder,
-    /// Memory for a file's content is asked for.
+    /// Memory for a file's contents is allocated.
     Allocate,
 }
 
@@ -47,14 +47,15 @@ impl Kind {
     }
 }
 
-/// What is to go wrong: written `fail:KIND:N` or `kill:KIND:N`, where the kind may be `any` and operations count from 1.
+/// A fault to inject, written `fail:KIND:N` or `kill:KIND:N`; the kind may be `any`, and operations count
+/// from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
-    /// The process ends, instead of an error.
+    /// Whether the process ends instead of returning an error.
     pub kill: bool,
-    /// Of which kind; none: of any.
+    /// Kind of the operation; `None` for any.
     pub kind: Option<Kind>,
-    /// Which of them.
+    /// Number of the operation.
     pub number: u64,
 }
 
@@ -117,7 +118,7 @@ mod armed {
             return Ok(());
         }
         if fault.kill {
-            // Not `exit`: nothing may be tidied up.
+            // Not `exit`: nothing may be cleaned up.
             std::process::abort();
         }
         let kind =
@@ -126,7 +127,7 @@ mod armed {
     }
 }
 
-/// Makes an operation fail from now on, in debug builds; says whether this is one.
+/// Makes an operation fail from now on, in debug builds; returns whether this is one.
 pub fn arm(fault: Fault) -> bool {
     #[cfg(debug_assertions)]
     armed::arm(fault);
@@ -156,25 +157,25 @@ fn pass(kind: Kind) -> io::Result<()> {
 pub(super) struct Output(File);
 
 impl Output {
-    /// A new file; there must be none.
+    /// Creates a new file, which must not exist.
     pub(super) fn create(path: &Path) -> io::Result<Output> {
         pass(Kind::Create)?;
         File::create_new(path).map(Output)
     }
 
-    /// What exists and is no regular file: a device, a pipe.
+    /// Opens an existing device or pipe.
     pub(super) fn open(path: &Path) -> io::Result<Output> {
         pass(Kind::Create)?;
         fs::OpenOptions::new().write(true).open(path).map(Output)
     }
 
-    /// Brings what was written to the disk.
+    /// Syncs what was written to disk.
     pub(super) fn sync(&self) -> io::Result<()> {
         pass(Kind::Sync)?;
         self.0.sync_all()
     }
 
-    /// Gives it the permissions of the file whose place it takes.
+    /// Sets the permissions of the file that it replaces.
     pub(super) fn permit(&self, like: &fs::Metadata) -> io::Result<()> {
         self.0.set_permissions(like.permissions())
     }
@@ -191,8 +192,8 @@ impl Write for Output {
     }
 }
 
-/// Brings the names in a folder to the disk, as far as the system can: a name means an old file or a new one, both whole,
-/// even where it cannot.
+/// Syncs the entries of a folder to disk, as far as the system can. Even where it cannot, a name refers to a
+/// complete old or new file.
 pub(super) fn sync_folder(path: &Path) {
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     if pass(Kind::Sync).is_ok()
@@ -203,7 +204,7 @@ pub(super) fn sync_folder(path: &Path) {
     }
 }
 
-/// Brings a file that was written and closed to the disk.
+/// Syncs a file that was written and closed.
 pub(super) fn sync_file(path: &Path) -> io::Result<()> {
     pass(Kind::Sync)?;
     File::open(path)?.sync_all()
@@ -214,7 +215,7 @@ pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)
 }
 
-/// Gives each of two files or folders the other's name, in one step; an error where the system cannot.
+/// Exchanges the names of two files or folders atomically; an error where the system cannot.
 pub(super) fn exchange(a: &Path, b: &Path) -> io::Result<()> {
     pass(Kind::Rename)?;
     #[cfg(any(target_os = "linux", target_vendor = "apple"))]
@@ -229,7 +230,7 @@ pub(super) fn exchange(a: &Path, b: &Path) -> io::Result<()> {
     }
 }
 
-/// A second name for a file.
+/// A second link to a file.
 pub(super) fn link(file: &Path, second: &Path) -> io::Result<()> {
     pass(Kind::Rename)?;
     fs::hard_link(file, second)
@@ -245,7 +246,7 @@ pub(super) fn remove_folder(path: &Path) -> io::Result<()> {
     fs::remove_dir_all(path)
 }
 
-/// Removes a folder if nothing is in it.
+/// Removes a folder if it is empty.
 pub(super) fn remove_empty_folder(path: &Path) -> io::Result<()> {
     pass(Kind::Remove)?;
     fs::remove_dir(path)
@@ -256,7 +257,7 @@ pub(super) fn create_folder(path: &Path) -> io::Result<()> {
     fs::create_dir(path)
 }
 
-/// Room for `len` more bytes.
+/// Reserves `len` more bytes.
 pub(super) fn reserve(bytes: &mut Vec<u8>, len: usize) -> io::Result<()> {
     pass(Kind::Allocate)?;
     Ok(bytes.try_reserve_exact(len)?)

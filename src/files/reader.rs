@@ -1,6 +1,6 @@
-//! Reading files that may be pipes (`<(…)`, `/dev/stdin`, and `-` for standard input), which give their bytes once only, while
-//! a file is often read several times: to tell what it is, to compile it for every machine, to read it again in each pass
-//! over the inputs. So what a pipe gave is kept.
+//! Reads files that may be pipes (`<(…)`, `/dev/stdin`, and `-` for standard input). A pipe can be read only
+//! once, but files are often read several times: to determine their kind, to compile them for every machine,
+//! to read them in each pass over the inputs. So the contents of pipes are kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -9,22 +9,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{FileError, head, is_stream, read, read_regular, text};
 
-/// Most bytes that standard input may give, as of other pipes.
+/// Most bytes read from standard input, as from other pipes.
 const STDIN_LIMIT: u64 = 1 << 28;
 
-/// Whether the path is `-`, which stands for standard input.
+/// Whether the path is `-`, which means standard input.
 #[must_use]
 pub fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// The path under which the system knows a file: that of standard input, for `-`.
+/// The path of a file in the file system; for `-` that of standard input.
 #[must_use]
 pub fn system_path(path: &Path) -> &Path {
     if is_stdin(path) { Path::new("/dev/stdin") } else { path }
 }
 
-/// What is made of a file is called if the file says no name itself: its name without extension.
+/// The default name of something made from a file: the file's name without extension.
 #[must_use]
 pub fn stem(path: &Path) -> String {
     if is_stdin(path) {
@@ -33,31 +33,31 @@ pub fn stem(path: &Path) -> String {
     path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned())
 }
 
-/// Reads files, keeps what pipes gave, and knows which files were read. A clone shares all of it.
+/// Reads files, keeps the contents of pipes, and records which files were read. Clones share their state.
 #[derive(Debug, Clone, Default)]
 pub struct Reader(Arc<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// What pipes gave, by path.
+    /// Contents of pipes, by path.
     streams: Mutex<BTreeMap<PathBuf, Arc<Vec<u8>>>>,
-    /// Files that were read since this was last asked.
+    /// Files that were read since the last call of [`take_noted`](Reader::take_noted).
     read: Mutex<BTreeSet<PathBuf>>,
 }
 
-/// A poisoned lock: another thread panicked, and maps of whole entries are not left half changed.
+/// A poisoned lock: another thread panicked; map entries are complete.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Reader {
-    /// One that has read nothing.
+    /// A reader that has read nothing.
     #[must_use]
     pub fn new() -> Reader {
         Reader::default()
     }
 
-    /// The whole content of a file, a pipe, or standard input.
+    /// The contents of a file, a pipe, or standard input.
     ///
     /// # Errors
     /// As [`files::read`](crate::files::read).
@@ -69,7 +69,7 @@ impl Reader {
         read(path)
     }
 
-    /// The whole content of a regular file that nobody named one by one.
+    /// The contents of a regular file that the user did not name.
     ///
     /// # Errors
     /// As [`files::read_regular`](crate::files::read_regular).
@@ -78,7 +78,7 @@ impl Reader {
         read_regular(path)
     }
 
-    /// The whole content, as text.
+    /// The contents as text.
     ///
     /// # Errors
     /// As [`Reader::read`]; also bytes that are not UTF-8.
@@ -86,7 +86,7 @@ impl Reader {
         text(path, self.read(path)?)
     }
 
-    /// The first bytes, `limit` at most.
+    /// The first bytes, at most `limit`.
     ///
     /// # Errors
     /// As [`Reader::read`].
@@ -97,18 +97,19 @@ impl Reader {
         head(path, limit as u64)
     }
 
-    /// Says that a file is read, by whomever.
+    /// Records that a file is read.
     pub fn note(&self, path: &Path) {
         locked(&self.0.read).insert(system_path(path).into());
     }
 
-    /// The files that were read since this was last asked, standard input under the system's name.
+    /// Returns the files that were read since the last call; standard input under its path in the file
+    /// system.
     #[must_use]
     pub fn take_noted(&self) -> Vec<PathBuf> {
         std::mem::take(&mut *locked(&self.0.read)).into_iter().collect()
     }
 
-    /// The content of a pipe.
+    /// The contents of a pipe.
     fn stream(&self, path: &Path) -> Result<Arc<Vec<u8>>, FileError> {
         let mut streams = locked(&self.0.streams);
         if let Some(bytes) = streams.get(path) {

@@ -1,4 +1,4 @@
-//! Writing: beside the place first, brought to the disk, then renamed; several files that belong together get their names
+//! Writing: to a temporary file, synced, then renamed; several files that belong together are renamed
 //! together.
 
 use std::fs;
@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use super::operation::{self, Output};
 use super::{FileError, identity};
 
-/// Longest name that stands in the name of its temporary file; most systems end names at 255 bytes.
+/// Longest file name that is included in its temporary name; most systems limit names to 255 bytes.
 const LONGEST_BESIDE: usize = 200;
 
-/// Writes a file beside its place and renames it: afterwards the path holds all of `bytes` or what it held before.
-/// Devices and pipes are written directly.
+/// Writes a file to a temporary name and renames it: afterwards the path has all of `bytes` or its old
+/// contents. Devices and pipes are written directly.
 ///
 /// # Errors
 /// The folder does not exist, is read-only, is full …
@@ -20,10 +20,10 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     replace_with(path, |out| out.write_all(bytes))
 }
 
-/// [`replace`] for content that is written piece by piece, however long it is.
+/// As [`replace`], with contents that are written piece by piece.
 ///
 /// # Errors
-/// As [`replace`], and what `write` returns; then the path holds what it held before.
+/// As [`replace`], and the error of `write`; the path then keeps its old contents.
 pub fn replace_with(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -36,10 +36,11 @@ pub fn replace_with(
     replaced().map_err(FileError::at("write", path))
 }
 
-/// Whether a file can be written under a name, tried before long work: one is made beside it and removed again.
+/// Checks before long work that a file can be written: a temporary file is created beside it and removed
+/// again.
 ///
 /// # Errors
-/// The folder does not exist, is read-only, is full, or a folder stands under the name.
+/// The folder does not exist, is read-only, is full, or the path is a folder.
 pub fn try_place(path: &Path) -> Result<(), FileError> {
     let tried = || {
         let Some(beside) = place(path)?.beside else { return Ok(()) };
@@ -49,20 +50,20 @@ pub fn try_place(path: &Path) -> Result<(), FileError> {
     tried().map_err(FileError::at("write", path))
 }
 
-/// A file that is being written. Dropped without [`finish`](Staged::finish) it leaves what was there before.
+/// A file under construction. If it is dropped without [`finish`](Staged::finish), the old file stays.
 #[derive(Debug)]
 pub struct Staged {
     out: BufWriter<Output>,
     target: PathBuf,
-    /// Where it is written; none for what is written directly.
+    /// The temporary file; `None` if the file is written directly.
     beside: Option<Beside>,
 }
 
 impl Staged {
-    /// Begins a file.
+    /// Starts a file.
     ///
     /// # Errors
-    /// The folder does not exist, is read-only … or a folder stands under the name.
+    /// The folder does not exist, is read-only … or the path is a folder.
     pub fn create(path: &Path) -> Result<Staged, FileError> {
         Staged::open(path).map_err(FileError::at("write", path))
     }
@@ -75,16 +76,17 @@ impl Staged {
         let out = Output::create(&beside)?;
         let beside = Beside(beside);
         if let Ok(before) = fs::metadata(&target) {
-            // Who may read a file must not change because it has new content; where that fails, it is the user's default.
+            // New contents must not change who may read a file; where that fails, the default permissions
+            // apply.
             let _ = out.permit(&before);
         }
         Ok(Staged { out: BufWriter::with_capacity(1 << 18, out), target, beside: Some(beside) })
     }
 
-    /// Gives the file its name, once it is on the disk.
+    /// Renames the file into place, once it is on disk.
     ///
     /// # Errors
-    /// The disk is full …; then the name means what it meant before.
+    /// The disk is full …; the old file then stays.
     pub fn finish(self) -> Result<(), FileError> {
         let path = self.target.clone();
         self.put().map_err(FileError::at("write", &path))
@@ -99,7 +101,7 @@ impl Staged {
         Ok(())
     }
 
-    /// All bytes on the disk, under the temporary name.
+    /// Syncs all bytes, under the temporary name.
     fn close(mut self) -> io::Result<(PathBuf, Option<Beside>)> {
         self.out.flush()?;
         if self.beside.is_some() {
@@ -124,7 +126,7 @@ impl Write for Staged {
 struct Beside(PathBuf);
 
 impl Beside {
-    /// It is no temporary file any more.
+    /// The file is no longer temporary.
     fn keep(mut self) {
         self.0 = PathBuf::new();
     }
@@ -133,30 +135,30 @@ impl Beside {
 impl Drop for Beside {
     fn drop(&mut self) {
         if !self.0.as_os_str().is_empty() {
-            // What cannot be removed has the cause of the error that is reported.
+            // A file that cannot be removed has the same cause as the reported error.
             let _ = operation::remove_file(&self.0);
         }
     }
 }
 
-/// Files that belong together. All are written and brought to the disk before the first gets its name; if one cannot get
-/// it, the others have their old content back. A process that is killed between two names leaves some new and some old
-/// files, each of them whole.
+/// Files that belong together. All are written and synced before the first is renamed; if a rename fails, the
+/// old files are restored. A process killed between renames leaves some new and some old files, each
+/// complete.
 #[derive(Debug, Default)]
 pub struct Batch {
     steps: Vec<Step>,
-    /// Folders that were made for it, outer ones first.
+    /// Folders that were created for it, outermost first.
     folders: Vec<PathBuf>,
 }
 
 #[derive(Debug)]
 enum Step {
-    /// A name, and the file that gets it.
+    /// A path, and the file that replaces it.
     Put(PathBuf, Beside),
     Remove(PathBuf),
 }
 
-/// A name whose meaning has changed: what it meant before, if anything, has a second name.
+/// A path that was replaced: its old file, if there was one, has a second link.
 #[derive(Debug)]
 struct Changed {
     target: PathBuf,
@@ -164,13 +166,13 @@ struct Changed {
 }
 
 impl Batch {
-    /// Nothing yet.
+    /// An empty batch.
     #[must_use]
     pub fn new() -> Batch {
         Batch::default()
     }
 
-    /// Makes a folder for files of the batch, and those that it lies in.
+    /// Creates a folder for files of the batch, and its parents.
     ///
     /// # Errors
     /// It cannot be made.
@@ -193,7 +195,7 @@ impl Batch {
         let written = || {
             let mut staged = Staged::open(path)?;
             staged.write_all(bytes)?;
-            // Closed at once: there may be more files than a process may have open.
+            // Closed at once: there may be more files than a process can have open.
             staged.close()
         };
         if let (target, Some(beside)) = written().map_err(FileError::at("write", path))? {
@@ -202,15 +204,15 @@ impl Batch {
         Ok(())
     }
 
-    /// Removes a file, if there is one. Names change in the order in which they were given.
+    /// Removes a file, if it exists. Paths are changed in the order of the calls.
     pub fn remove(&mut self, path: &Path) {
         self.steps.push(Step::Remove(path.to_path_buf()));
     }
 
-    /// Gives all files their names.
+    /// Renames all files into place.
     ///
     /// # Errors
-    /// One of them cannot be written or renamed; then all names mean what they meant before.
+    /// A file cannot be written or renamed; all old files then stay.
     pub fn finish(mut self) -> Result<(), FileError> {
         let done = self.put();
         if done.is_ok() {
@@ -224,7 +226,7 @@ impl Batch {
         for step in std::mem::take(&mut self.steps) {
             let (target, beside) = match step {
                 Step::Put(target, beside) => (target, Some(beside)),
-                // A link goes, not what it points to.
+                // Removes a link, not its target.
                 Step::Remove(path) => (path, None),
             };
             match change(&target, beside) {
@@ -250,20 +252,20 @@ impl Drop for Batch {
     fn drop(&mut self) {
         self.steps.clear();
         for folder in self.folders.iter().rev() {
-            // Somebody else may have put something there.
+            // Another process may have put something there.
             let _ = operation::remove_empty_folder(folder);
         }
     }
 }
 
-/// Gives a name its new meaning: the file `beside`, or none.
+/// Replaces a path by the file `beside`, or removes it.
 fn change(target: &Path, beside: Option<Beside>) -> io::Result<Option<Changed>> {
     let before = if target.is_dir() {
         return Err(io::Error::new(io::ErrorKind::IsADirectory, "a folder has taken its place"));
     } else if target.exists() {
         let second = self::beside(target)?;
         if operation::link(target, &second).is_err() {
-            // A file system without links: for a moment there is no file under the name.
+            // Without links in the file system, the path does not exist for a moment.
             operation::rename(target, &second)?;
         }
         Some(Beside(second))
@@ -296,14 +298,14 @@ fn change(target: &Path, beside: Option<Beside>) -> io::Result<Option<Changed>> 
 }
 
 impl Changed {
-    /// The name means again what it meant before.
+    /// Restores the old file.
     fn undo(self) {
         match self.before {
             Some(before) => {
                 if operation::rename(&before.0, &self.target).is_ok() || !before.0.exists() {
                     before.keep();
                 } else {
-                    // It stays under its second name: better than lost.
+                    // It stays under its second name, so that it is not lost.
                     std::mem::forget(before);
                 }
             }
@@ -316,9 +318,9 @@ impl Changed {
 
 /// Where a file is written.
 struct Place {
-    /// The file that a path means: a link stays a link, what it points to is replaced.
+    /// The file that the path refers to: a link stays, and its target is replaced.
     target: PathBuf,
-    /// Beside it; none for devices and pipes.
+    /// The temporary path; `None` for devices and pipes.
     beside: Option<PathBuf>,
 }
 
@@ -336,14 +338,14 @@ fn place(path: &Path) -> io::Result<Place> {
     }
 }
 
-/// A name in the same folder that no other run uses and nothing exists under.
+/// An unused name in the same folder, unique to this run.
 pub(super) fn beside(target: &Path) -> io::Result<PathBuf> {
     let Some(name) = target.file_name() else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path has no file name"));
     };
     for attempt in 0..1000 {
         let mut candidate = std::ffi::OsString::from(".");
-        // With the rest, a name that is nearly as long as names may be would be too long.
+        // Names of nearly the maximum length would become too long with the suffix.
         if name.len() <= LONGEST_BESIDE {
             candidate.push(name);
         } else {
@@ -403,7 +405,7 @@ mod tests {
         batch.file(&at("a"), b"new a").unwrap();
         batch.file(&at("new/deep/b"), b"new b").unwrap();
         batch.remove(&at("c"));
-        // A folder comes where the last file is to go: its rename fails.
+        // A folder exists at the last path, so that its rename fails.
         batch.file(&at("d"), b"new d").unwrap();
         fs::create_dir_all(at("d/full")).unwrap();
         assert!(batch.finish().is_err());

@@ -1,4 +1,4 @@
-//! Our tensors as the float libraries have them, and calls into a library that may panic.
+//! Conversion of tensors to those of the float library, and calls of a library that may panic.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -7,8 +7,8 @@ use rten_tensor::Layout;
 
 use crate::tensor_file::{Element, TensorData};
 
-/// Calls into the library, which panics on some models that nobody should have written, such as a normalization of
-/// nothing. What it was called with is not to be used again after that.
+/// Calls the library, which panics on some invalid models, such as a normalization over no axes. Its
+/// arguments must not be used again after a panic.
 pub(super) fn guarded<T>(call: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(|| crate::files::quiet(call))).unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<String>().map(String::as_str);
@@ -21,7 +21,7 @@ pub(super) fn node(model: &Model, name: &str) -> Result<NodeId, String> {
     model.find_node(name).ok_or_else(|| format!("its model has no value named '{name}'"))
 }
 
-/// A tensor whose bytes somebody else holds.
+/// A tensor whose bytes are borrowed.
 #[derive(Debug, Clone)]
 pub struct Borrowed<'a> {
     /// Element type.
@@ -33,19 +33,20 @@ pub struct Borrowed<'a> {
 }
 
 impl<'a> Borrowed<'a> {
-    /// The same tensor.
+    /// Borrows a tensor.
     #[must_use]
     pub fn of(tensor: &'a TensorData) -> Borrowed<'a> {
         Borrowed { element: tensor.element, shape: tensor.shape.clone(), bytes: &tensor.bytes }
     }
 }
 
-/// Our tensor as the library's.
+/// Converts a tensor to the library's.
 pub(super) fn value(name: &str, tensor: &TensorData) -> Result<Value, String> {
     borrowed(name, &Borrowed::of(tensor))
 }
 
-/// Our tensor as the library's. It computes 64-bit integers in 32 bits: what does not fit is refused.
+/// Converts a tensor to the library's. It computes 64-bit integers in 32 bits: values that do not fit are
+/// refused.
 pub(super) fn borrowed(name: &str, tensor: &Borrowed<'_>) -> Result<Value, String> {
     let b = tensor.bytes;
     let shape = &tensor.shape;
@@ -54,7 +55,7 @@ pub(super) fn borrowed(name: &str, tensor: &Borrowed<'_>) -> Result<Value, Strin
         Element::S32 => Value::from_shape(shape, chunks(b, i32::from_le_bytes)).map_err(|e| e.to_string()),
         Element::S8 => Value::from_shape(shape, chunks(b, i8::from_le_bytes)).map_err(|e| e.to_string()),
         Element::U8 => Value::from_shape(shape, b.to_vec()).map_err(|e| e.to_string()),
-        // Its truth values are integers.
+        // The library's booleans are integers.
         Element::Bool => {
             let flags: Vec<i32> = b.iter().map(|v| i32::from(*v != 0)).collect();
             Value::from_shape(shape, flags).map_err(|e| e.to_string())

@@ -1,4 +1,4 @@
-//! Which library computes in float.
+//! The choice of a float library.
 
 use std::path::Path;
 
@@ -6,20 +6,20 @@ use super::onnxruntime::{Runtime, RuntimeError};
 
 /// A library that runs float networks and shows every tensor.
 ///
-/// Each gives the same values on every run, whatever the number of threads. Values of different libraries, or of different
-/// versions, differ in their last bits.
+/// Each computes the same values in every run, whatever the number of threads. Values of different libraries
+/// or versions differ in their last bits.
 #[derive(Debug, Clone, Default)]
 pub enum Engine {
     /// The `rten` library, which is part of this program.
     #[default]
     Rten,
-    /// ONNX Runtime, from a shared library that was found at run time.
+    /// ONNX Runtime, from a shared library found at run time.
     OnnxRuntime(Runtime),
 }
 
 impl Engine {
-    /// ONNX Runtime from this file: a `libonnxruntime` of version 1.17 or later. The library stays loaded until the program
-    /// ends.
+    /// ONNX Runtime from a file: a `libonnxruntime` of version 1.17 or later. The library stays loaded until
+    /// the program ends.
     ///
     /// # Errors
     /// It cannot be loaded, or this process has loaded another one.
@@ -27,7 +27,7 @@ impl Engine {
         Ok(Engine::OnnxRuntime(Runtime::load(library)?))
     }
 
-    /// Its name in words, with the file where there is one.
+    /// Its name, with the file if there is one.
     #[must_use]
     pub fn name(&self) -> String {
         match self {
@@ -36,7 +36,7 @@ impl Engine {
         }
     }
 
-    /// Its name without places on this computer.
+    /// Its name without a path.
     #[must_use]
     pub fn short_name(&self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! Finding the library that runs float networks: by its name, its path, or what is installed.
+//! Finding the library that runs float networks: by name, by path, or among what is installed.
 
 use std::env;
 use std::ffi::OsString;
@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 use super::engine::Engine;
 use super::onnxruntime::RuntimeError;
 
-/// The variable that names ONNX Runtime's library, as other programs on top of it have it.
+/// The environment variable with the path of ONNX Runtime's library, as other programs use it.
 pub const VARIABLE: &str = "ORT_DYLIB_PATH";
 
-/// Which library is meant.
+/// Which library is requested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
-    /// The one that [`VARIABLE`] names, else `rten`.
+    /// The one in [`VARIABLE`], else `rten`.
     Auto,
     /// `rten`.
     Rten,
-    /// ONNX Runtime: the one that [`VARIABLE`] names, else that of an installed Python package, else the system's.
+    /// ONNX Runtime: the one in [`VARIABLE`], else that of an installed Python package, else the system's.
     OnnxRuntime,
     /// ONNX Runtime from this file.
     File(PathBuf),
@@ -35,7 +35,8 @@ impl Wanted {
         }
     }
 
-    /// The library that this is; none for `rten`, which is part of this program. Nothing is loaded or executed.
+    /// The shared library that this means; `None` for `rten`, which is part of this program. Nothing is
+    /// loaded or executed.
     #[must_use]
     pub fn library(&self) -> Option<Library> {
         let variable = || {
@@ -60,14 +61,14 @@ impl Wanted {
 pub struct Library {
     /// Its file.
     pub path: PathBuf,
-    /// [`VARIABLE`] names it.
+    /// Whether [`VARIABLE`] names it.
     pub by_variable: bool,
 }
 
-/// Why a library cannot be had.
+/// Why a library cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
-    /// There is no library in such a place.
+    /// There is no library at a path.
     #[error("'{}' cannot be loaded: it is no regular file", path.display())]
     NoFile {
         /// The place.
@@ -85,7 +86,8 @@ impl Engine {
     /// See [`FindError`].
     pub fn of_library(library: &Library) -> Result<Engine, FindError> {
         let path = &library.path;
-        // The system's loader would wait for a pipe, and read a device to its end. A bare name is searched for by it.
+        // The system's loader would block on a pipe, and read a device to its end. It searches for a bare
+        // name itself.
         if path.exists() && !path.is_file() {
             return Err(FindError::NoFile { path: path.clone() });
         }
@@ -93,13 +95,14 @@ impl Engine {
     }
 }
 
-/// What the library is called on this system.
+/// The file name of the library on this system.
 #[must_use]
 pub fn library_name() -> String {
     format!("{}onnxruntime{}", env::consts::DLL_PREFIX, env::consts::DLL_SUFFIX)
 }
 
-/// Folders in which a Python is installed: the active environment, then those of the search path. Nothing is executed.
+/// Prefixes of Python installations: the active environment, then those of the search path. Nothing is
+/// executed.
 fn python_prefixes() -> Vec<PathBuf> {
     let active = ["VIRTUAL_ENV", "CONDA_PREFIX"].into_iter().filter_map(env::var_os).map(PathBuf::from);
     let mut prefixes: Vec<PathBuf> = active.collect();
@@ -107,7 +110,7 @@ fn python_prefixes() -> Vec<PathBuf> {
         let python = ["python3", "python", "python.exe"].iter().any(|p| folder.join(p).is_file());
         let Some(parent) = folder.parent().filter(|_| python) else { continue };
         prefixes.push(parent.into());
-        // What stands in the search path may be a shim for the versions beside it (pyenv).
+        // A command in the search path may be a shim for the versions beside it (pyenv).
         prefixes.extend(sorted(&parent.join("versions"), |_| true));
     }
     prefixes

@@ -1,8 +1,8 @@
 //! ONNX models in float, run by a library: host layers, constants of a graph, shapes, and float references.
 //!
-//! Its numbers are a library's float arithmetic: the same on every run on one machine, but outside the claim of
-//! bit-exactness. [`FloatRunner`] asks `rten` for outputs, on one thread; [`Stream`] shows every tensor on the way, by the
-//! [`Engine`] that the user chose.
+//! Its results are a library's float arithmetic: the same in every run on one machine, but not bit-exact
+//! across machines. [`FloatRunner`] computes outputs with `rten`, on one thread; [`Stream`] shows every
+//! tensor, with the [`Engine`] that the user chose.
 
 mod convert;
 mod engine;

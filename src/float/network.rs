@@ -1,23 +1,23 @@
-//! What an engine takes, and what it shows.
+//! The network that an engine runs, and the tensors that it shows.
 
 use std::any::Any;
 use std::collections::BTreeSet;
 
-/// A float network as an engine takes it.
+/// A float network in the form that an engine takes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Network {
     /// The serialized `ModelProto`.
     pub model: Vec<u8>,
-    /// The same model in words that `rten` reads as they are meant, where it would misread `model`. Each value of `steps` is
-    /// in both.
+    /// The same model in operators that `rten` computes correctly, where it would compute `model`
+    /// incorrectly. Each value of `steps` is in both.
     pub portable: Option<Vec<u8>>,
-    /// What `rten` would compute wrong in either.
+    /// What `rten` would compute incorrectly in either.
     pub wrong: Option<String>,
     /// Inputs that must be given.
     pub inputs: Vec<String>,
     /// Outputs that the model declares.
     pub outputs: Vec<String>,
-    /// Its nodes in an order in which they can run.
+    /// Its nodes in topological order.
     pub steps: Vec<Step>,
 }
 
@@ -43,18 +43,18 @@ pub struct Shown<'a> {
 
 /// Receives the tensors of one run.
 pub trait Observer: Any + Send {
-    /// A wanted tensor was computed. Each comes once; none comes before those that it is computed from.
+    /// A requested tensor was computed. Each is shown once, after those that it is computed from.
     fn see(&mut self, tensor: Shown<'_>);
 }
 
-/// Keeps everything that it sees.
+/// Keeps everything that it is shown.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Collected {
     /// In the order of computation.
     pub tensors: Vec<Kept>,
 }
 
-/// A tensor that was seen, row-major.
+/// A tensor that was shown, row-major.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Kept {
     /// Name of the ONNX value.
@@ -71,7 +71,7 @@ impl Observer for Collected {
     }
 }
 
-/// What will be shown.
+/// The tensors to be shown.
 pub(super) struct Order {
     /// Inputs of the network.
     pub(super) inputs: BTreeSet<String>,
@@ -80,7 +80,7 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// Fails if nothing computes one of the values.
+    /// Fails if no node computes one of the values.
     pub(super) fn of(network: &Network, wanted: &BTreeSet<String>) -> Result<Order, String> {
         let inputs: BTreeSet<String> =
             network.inputs.iter().filter(|i| wanted.contains(*i)).cloned().collect();

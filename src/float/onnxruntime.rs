@@ -1,7 +1,7 @@
-//! ONNX Runtime, loaded while the program runs, by the `ort` crate. Nothing is linked or downloaded.
+//! ONNX Runtime, loaded at run time by the `ort` crate. Nothing is linked or downloaded.
 //!
-//! For every tensor to show, the network gets a node of an operator of our own, which shows its input as soon as it is
-//! computed. So only tensors that live at once are in memory, and they are looked at while they are near.
+//! For every tensor to be shown, a node with a custom operator is added to the network, which shows its input
+//! as soon as it is computed. So only tensors that live at the same time are in memory.
 
 use std::any::Any;
 use std::collections::BTreeSet;
@@ -20,13 +20,13 @@ use super::convert::chunks;
 use super::network::{Network, Observer, Order, Shown};
 use crate::tensor_file::{Element, TensorData};
 
-/// The one that this process has loaded.
+/// The library that this process has loaded.
 static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
 
 /// Why ONNX Runtime cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RuntimeError {
-    /// The file is missing, is no library for this computer, or no ONNX Runtime of a known version.
+    /// The file is missing, is not a library for this computer, or not an ONNX Runtime of a known version.
     #[error("'{}' cannot be loaded as ONNX Runtime: {reason}", path.display())]
     Load {
         /// The library.
@@ -34,7 +34,7 @@ pub enum RuntimeError {
         /// Why.
         reason: String,
     },
-    /// A process can hold only one.
+    /// A process can load only one.
     #[error("ONNX Runtime is loaded already, from '{}'", path.display())]
     Another {
         /// The library that is loaded.
@@ -59,15 +59,15 @@ impl Runtime {
     pub(super) fn load(library: &Path) -> Result<Runtime, RuntimeError> {
         let failed =
             |reason: String| RuntimeError::Load { path: PathBuf::from(library), reason: first_line(&reason) };
-        // A bare file name is for the system's loader to find; anything else is told whole, so that it means the same to
-        // everybody.
+        // A bare file name is left to the system's loader; other paths are made absolute, so that they mean
+        // the same everywhere.
         let bare = library.components().count() == 1 && !library.exists();
         let path = if bare {
             library.to_path_buf()
         } else {
             library.canonicalize().map_err(|e| failed(e.to_string()))?
         };
-        // A poisoned lock means that another loader panicked: it left nothing.
+        // A poisoned lock means that another thread panicked while loading: nothing is loaded.
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(runtime) = &*loaded {
             return if *runtime.library == *path {
@@ -80,7 +80,7 @@ impl Runtime {
             .map_err(|e| failed(reason(&e)))?
             .with_name("rcar-iss")
             .with_telemetry(false)
-            // Errors come back as values; nothing else is worth a line.
+            // Errors are returned as values; other messages are dropped.
             .with_logger(Arc::new(|_, _, _, _, _| ()))
             .build()
             .map_err(|e| failed(e.to_string()))?;
@@ -90,14 +90,14 @@ impl Runtime {
         Ok(runtime)
     }
 
-    /// The one that this process has loaded, if it has.
+    /// The library that this process has loaded, if any.
     #[must_use]
     pub fn loaded() -> Option<Runtime> {
         LOADED.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// A session that gives the outputs of a model, node by node as it stands: an optimized graph leaves out casts, and with
-    /// them roundings.
+    /// A session that computes the outputs of a model node by node, without optimization: an optimized graph
+    /// omits casts, and with them roundings.
     pub(super) fn plain(&self, model: &[u8]) -> Result<Session, String> {
         let session = || -> Result<Session, ort::Error> {
             SessionBuilder::new(&self.environment)?
@@ -116,7 +116,7 @@ impl Runtime {
         &self.library
     }
 
-    /// One thread: several callers compute side by side, and results cannot depend on how a sum is shared out.
+    /// One thread: several callers run in parallel, and results must not depend on how a sum is distributed.
     fn session(&self, model: &[u8], names: &Arc<[String]>) -> Result<Showing, ort::Error> {
         let slot = Slot::default();
         let domain =
@@ -132,7 +132,7 @@ impl Runtime {
     }
 }
 
-/// Why the library cannot be loaded; the system's own words, where it has some.
+/// Why the library cannot be loaded, in the system's words where it has some.
 fn reason(error: &ort::LoadDynamicError) -> String {
     match error {
         ort::LoadDynamicError::Dlopen { error, .. } => {
@@ -145,7 +145,7 @@ fn reason(error: &ort::LoadDynamicError) -> String {
 /// Where the operator finds the observer of the present run.
 type Slot = Arc<Mutex<Option<Box<dyn Observer>>>>;
 
-/// A session, and the place for its observer.
+/// A session, and the slot for its observer.
 struct Showing {
     session: Session,
     slot: Slot,
@@ -154,7 +154,7 @@ struct Showing {
 const DOMAIN: &str = "rcar_iss";
 const SHOW: &str = "Show";
 
-/// The operator that shows its input. It returns one zero, because an operator must return something.
+/// The operator that shows its input. It returns one zero, because an operator must have an output.
 struct Show {
     slot: Slot,
     /// The node's name is an index into this list.
@@ -183,7 +183,7 @@ impl Operator for Show {
         let name = name.ok_or_else(|| ort::Error::new("a node that shows has no number"))?;
         let slot = Arc::clone(&self.slot);
         Ok(Box::new(move |context: &ComputeContext| {
-            // What is no tensor of f32 is not shown.
+            // Only tensors of f32 are shown.
             if let Some(value) = context.input(0)?
                 && let Ok((shape, values)) = value.try_extract_tensor::<f32>()
                 && let Some(observer) = &mut *slot.lock().unwrap_or_else(PoisonError::into_inner)
@@ -202,11 +202,11 @@ impl Operator for Show {
 /// A network loaded by ONNX Runtime.
 pub(super) struct Sessions {
     runtime: Runtime,
-    /// The network with the nodes that show.
+    /// The network with the added nodes.
     model: Vec<u8>,
     names: Arc<[String]>,
     shown_inputs: BTreeSet<String>,
-    /// Sessions that nobody uses now. One can serve only one caller.
+    /// Idle sessions. Each can serve only one caller at a time.
     idle: Mutex<Vec<Showing>>,
 }
 
@@ -260,7 +260,7 @@ fn value<'v>(name: &str, tensor: &'v TensorData) -> Result<SessionInputValue<'v>
     borrowed(name, tensor.element, &tensor.shape, &tensor.bytes)
 }
 
-/// A tensor as the library's.
+/// Converts a tensor to the library's.
 pub(super) fn borrowed<'v>(
     name: &str,
     element: Element,
@@ -289,9 +289,10 @@ pub(super) fn borrowed<'v>(
     made.map_err(|e| format!("input '{name}': {e}"))
 }
 
-/// A serialized `ModelProto` with a node for each name, numbered, that shows the value. Appended to a model it is merged
-/// with it: of a message field that occurs twice, the repeated fields are joined (Protocol Buffers, "Encoding", last one
-/// wins). Field numbers are those of `onnx.proto`. ONNX Runtime runs later leaves first: the last name comes first.
+/// A serialized `ModelProto` with a numbered node for each name, which shows the value. Appending it to a
+/// model merges the two: for a message field that occurs twice, repeated fields are concatenated (Protocol
+/// Buffers, "Encoding", last one wins). Field numbers are those of `onnx.proto`. ONNX Runtime runs later
+/// leaves first, so the last name comes first.
 fn showing(names: &[String]) -> Vec<u8> {
     fn field(number: u8, body: &[u8]) -> Vec<u8> {
         let mut out = vec![number << 3 | 2];

@@ -17,7 +17,7 @@ pub struct FloatRunner {
     /// By xxh3-128 of their bytes.
     models: BTreeMap<u128, Model>,
     pool: Option<Arc<ThreadPool>>,
-    /// What runs them instead of `rten`.
+    /// The engine that is used instead of `rten`.
     instead: Option<Whole>,
 }
 
@@ -29,13 +29,13 @@ impl std::fmt::Debug for FloatRunner {
 }
 
 impl FloatRunner {
-    /// A runtime without models, by `rten`.
+    /// A runner with `rten`, without models.
     #[must_use]
     pub fn new() -> FloatRunner {
         FloatRunner::default()
     }
 
-    /// The same by an engine.
+    /// A runner with the given engine.
     #[must_use]
     pub fn by(engine: &Engine) -> FloatRunner {
         let instead = match engine {
@@ -45,8 +45,8 @@ impl FloatRunner {
         FloatRunner { instead, ..FloatRunner::default() }
     }
 
-    /// Loads a model if it is not loaded yet, so that an operator which the library does not know is found before the
-    /// program runs.
+    /// Loads a model if it is not loaded yet, so that an unsupported operator is found before the program
+    /// runs.
     ///
     /// # Errors
     /// The library's reason; it names the operator.
@@ -71,7 +71,7 @@ impl FloatRunner {
         self.run_borrowed(model, &given, outputs)
     }
 
-    /// The same with inputs whose bytes stay where they are.
+    /// As [`run`](Self::run), with borrowed inputs.
     ///
     /// # Errors
     /// As [`run`](FloatRunner::run).
@@ -86,7 +86,7 @@ impl FloatRunner {
         }
         let results = self.results(model, inputs, outputs);
         if results.is_err() {
-            // The library may have panicked in the middle: neither the model nor its threads are used again.
+            // After a panic, neither the model nor its threads are used again.
             self.models.remove(&key(model));
             self.pool = None;
         }
@@ -116,7 +116,7 @@ impl FloatRunner {
         match self.models.entry(key(bytes)) {
             Entry::Occupied(known) => Ok(known.into_mut()),
             Entry::Vacant(place) => {
-                // Operators are run one by one, as the model says: no rewriting.
+                // Operators are run one by one, as in the model: no optimization.
                 let model = guarded(|| {
                     ModelOptions::with_all_ops()
                         .enable_optimization(false)
@@ -129,7 +129,7 @@ impl FloatRunner {
     }
 }
 
-/// What a model is kept under.
+/// The key of a model.
 fn key(model: &[u8]) -> u128 {
     xxhash_rust::xxh3::xxh3_128(model)
 }
@@ -140,7 +140,8 @@ mod tests {
     use super::*;
     use crate::tensor_file::Element;
 
-    /// `y = <op>(x)` as a serialized ModelProto, x and y f32 [1, 4]; written by hand from the protobuf wire format.
+    /// `y = <op>(x)` as a serialized ModelProto, x and y f32 [1, 4]; written by hand from the protobuf wire
+    /// format.
     fn unary(op: &str) -> Vec<u8> {
         fn field(number: u8, body: &[u8]) -> Vec<u8> {
             let mut out = vec![number << 3 | 2, u8::try_from(body.len()).unwrap()];

@@ -1,4 +1,4 @@
-//! A float network run on one input after the other, showing each tensor to an observer.
+//! A float network run on successive inputs, showing each tensor to an observer.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::onnxruntime::Sessions;
 use super::stretches::{Stretches, Threads};
 use crate::tensor_file::TensorData;
 
-/// A float network that shows chosen tensors.
+/// A float network that shows selected tensors.
 pub struct Stream {
     inputs: Vec<String>,
     by: By,
@@ -29,11 +29,11 @@ impl std::fmt::Debug for Stream {
 }
 
 impl Stream {
-    /// Loads a network into an engine. `wanted` says which values will be shown; an input of the network may be among
-    /// them.
+    /// Loads a network into an engine. `wanted` are the values to be shown, which may include inputs of the
+    /// network.
     ///
     /// # Errors
-    /// The library cannot load the model, or nothing computes a value of a wanted name.
+    /// The library cannot load the model, or no node computes one of the values.
     pub fn load(engine: &Engine, network: Network, wanted: &BTreeSet<String>) -> Result<Stream, String> {
         let order = Order::of(&network, wanted)?;
         let inputs = network.inputs.clone();
@@ -46,8 +46,8 @@ impl Stream {
         Ok(Stream { inputs, by })
     }
 
-    /// Runs the network on one set of inputs, shows every wanted f32 tensor to the observer, and gives it back. The same
-    /// inputs show the same values, however many callers there are.
+    /// Runs the network on one set of inputs, shows every selected f32 tensor to the observer, and returns
+    /// the observer. The same inputs show the same values, however many callers there are.
     ///
     /// # Errors
     /// An input is missing or of a wrong shape, or an operator fails.

@@ -1,5 +1,5 @@
-//! The network through `rten`: it runs in short stretches. Between two of them only what later nodes read is kept, so
-//! memory is bounded by the tensors that live at once, not by all that are shown.
+//! The network in `rten`, cut into short stretches. Between two of them only what later nodes read is kept,
+//! so memory is bounded by the tensors that live at the same time, and not by all that are shown.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use crate::tensor_file::TensorData;
 /// Tensors shown in one stretch.
 const STRETCH: usize = 6;
 
-/// The threads that one caller computes on, where the library can use more than one. Several callers, each with its own,
+/// The threads of one caller, where the library can use more than one. Several callers, each with its own,
 /// may share one [`Stream`](super::Stream).
 #[derive(Clone)]
 pub struct Threads(Arc<ThreadPool>);
 
 impl Threads {
-    /// So many threads.
+    /// A pool of `count` threads.
     #[must_use]
     pub fn new(count: usize) -> Threads {
         Threads(Arc::new(ThreadPool::with_num_threads(count)))
@@ -35,9 +35,9 @@ impl std::fmt::Debug for Threads {
 
 /// A stretch of nodes that run together.
 struct Stretch {
-    /// What it hands out: name, id, and whether it is shown.
+    /// Its results: name, id, and whether it is shown.
     outputs: Vec<(String, NodeId, bool)>,
-    /// What no later stretch reads.
+    /// Values that no later stretch reads.
     done: Vec<NodeId>,
 }
 

@@ -1,4 +1,4 @@
-//! Models run whole by ONNX Runtime: only their outputs are asked for.
+//! Whole models in ONNX Runtime: only their outputs are computed.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -21,7 +21,7 @@ impl Whole {
         Whole { runtime, sessions: BTreeMap::new() }
     }
 
-    /// How many models are loaded.
+    /// Number of loaded models.
     pub(super) fn len(&self) -> usize {
         self.sessions.len()
     }
@@ -52,7 +52,7 @@ impl Whole {
     }
 }
 
-/// The library's tensor as ours.
+/// Converts the library's tensor to ours.
 fn tensor(name: &str, value: &DynValue) -> Result<TensorData, String> {
     macro_rules! read {
         ($t:ty, $element:ident) => {

@@ -21,7 +21,8 @@ pub struct Quant {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TensorId(pub u32);
 
-/// A value that flows between nodes, or a constant operand (see [`Graph::constants`]). Weights live in the operators.
+/// A value that flows between nodes, or a constant operand (see [`Graph::constants`]). Weights live in the
+/// operators.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tensor {
     /// ONNX name of the value (of the quantized tensor, in QDQ form the QuantizeLinear's output).
@@ -34,8 +35,8 @@ pub struct Tensor {
     pub quant: Option<Quant>,
 }
 
-/// A two-dimensional window: convolution or pooling. `pads` are the explicit ones (`auto_pad` and `ceil_mode` are
-/// resolved on import, so `pads` may exceed what the model wrote; see [`Window::out_extent`]).
+/// A two-dimensional window: convolution or pooling. `pads` are the explicit ones (`auto_pad` and `ceil_mode`
+/// are resolved on import, so `pads` may exceed what the model wrote; see [`Window::out_extent`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Window {
     /// Height, width.
@@ -59,7 +60,7 @@ impl Window {
     }
 }
 
-/// Constant weights of Conv, Gemm and MatMul. Shared, since ResNet-50's are 25 MB.
+/// Constant weights of Conv, Gemm and MatMul. Shared, because they may be large.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Weights {
     /// ONNX initializer name.
@@ -81,28 +82,28 @@ pub struct Weights {
 pub struct MacEpilogue {
     /// Bias, one per output channel; `None` is zero. It fits 32 bits where input and weights have 8.
     pub bias: Option<Arc<[i64]>>,
-    /// Requantization multipliers `(sx·sw)/sy` in f32, in that order, or `sx·sw` where the output is float: one, or one
-    /// per output channel.
+    /// Requantization multipliers `(sx·sw)/sy` in f32, in that order, or `sx·sw` where the output is float:
+    /// one, or one per output channel.
     pub multiplier: Vec<f32>,
     /// Clamp of the quantized output: the type's range, narrowed by a fused Relu or Clip.
     pub clamp: [i32; 2],
-    /// A table that the quantized output goes through.
+    /// A table that the quantized output passes through.
     pub tail: Option<Tail>,
 }
 
 /// A table behind the requantization of a MAC operator.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tail {
-    /// The table; it gives the output.
+    /// The table, which gives the output.
     pub lut: Lut,
-    /// What the requantization gives: an integer of 8 bits.
+    /// Type of the requantization's result: an integer of 8 bits.
     pub dtype: DType,
-    /// Its zero point.
+    /// Zero point of the requantization's result.
     pub zero_point: i32,
 }
 
 impl MacEpilogue {
-    /// What the requantization gives, for an output of this type and zero point.
+    /// Type and zero point of the requantization's result, for an output of this type and zero point.
     #[must_use]
     pub fn requantized(&self, dtype: DType, zero_point: i32) -> (DType, i32) {
         self.tail.as_ref().map_or((dtype, zero_point), |t| (t.dtype, t.zero_point))
@@ -127,13 +128,13 @@ pub struct HostGraph {
     pub op_types: Vec<String>,
     /// Why it runs on the host.
     pub reason: String,
-    /// Whether ONNX Runtime runs it, not `rten`.
+    /// Whether it runs in ONNX Runtime instead of `rten`.
     pub onnxruntime: bool,
     /// Multiply-accumulates of its convolutions and matrix products.
     pub macs: u64,
 }
 
-/// One value of a float expression; later steps name earlier ones by their index.
+/// One value of a float expression; later steps refer to earlier ones by index.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum LaneStep {
     /// An input of the node, dequantized if it is an integer.
@@ -146,8 +147,8 @@ pub enum LaneStep {
     Two(Float2, usize, usize),
 }
 
-/// A box of elements that a [`Op::Move`] copies: loops over axes, each of which steps along one axis of the input and
-/// one of the output.
+/// A box of elements that a [`Op::Move`] copies: loops over axes, each of which steps along one axis of the
+/// input and one of the output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MoveBox {
     /// Coordinates of the first element in the input, one per axis.
@@ -161,9 +162,9 @@ pub struct MoveBox {
 /// One loop of a [`MoveBox`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MoveAxis {
-    /// How many elements.
+    /// Number of elements.
     pub extent: usize,
-    /// Axis of the input and step along it; a step of 0 repeats.
+    /// Axis of the input and step along it; a step of 0 repeats elements.
     pub from: (usize, i64),
     /// Axis of the output and step along it, not 0.
     pub to: (usize, i64),
@@ -187,8 +188,8 @@ pub enum Op {
         /// Bias, multipliers, clamp.
         epilogue: MacEpilogue,
     },
-    /// Matrix multiplication with constant weights: input `[…, K]` (any rank ≥ 1; leading dimensions are rows),
-    /// output `[…, N]`. For a Gemm behind a Flatten the input is the flattened tensor.
+    /// Matrix multiplication with constant weights: input `[…, K]` (any rank ≥ 1; leading dimensions are
+    /// rows), output `[…, N]`. For a Gemm behind a Flatten the input is the flattened tensor.
     Gemm {
         /// `[N, K, 1, 1]`.
         weights: Weights,
@@ -219,8 +220,8 @@ pub enum Op {
     },
     /// Average over all of H and W, output `[N, C, 1, 1]`; QLinearGlobalAveragePool arithmetic.
     GlobalAvgPool,
-    /// Concatenation of any number of inputs along `axis`. Inputs whose quantization differs from the output's are
-    /// requantized by the table that stands at their position.
+    /// Concatenation of any number of inputs along `axis`. An input whose quantization differs from the
+    /// output's is requantized by the table at its index.
     Concat {
         /// Non-negative ONNX axis.
         axis: usize,
@@ -236,7 +237,8 @@ pub enum Op {
         /// A permutation of the axes.
         perm: Vec<usize>,
     },
-    /// A float expression of the inputs (NumPy broadcasting), quantized at the end if the output is an integer.
+    /// A float expression of the inputs (NumPy broadcasting), quantized at the end if the output is an
+    /// integer.
     Lane {
         /// The last one is the result.
         steps: Vec<LaneStep>,
@@ -247,7 +249,7 @@ pub enum Op {
         what: String,
         /// What is copied; boxes do not overlap in the output.
         boxes: Vec<MoveBox>,
-        /// What elements outside the boxes hold; without it there are none.
+        /// Value of elements outside the boxes; `None` if there are none.
         fill: Option<i32>,
     },
     /// Softmax along one axis of an 8-bit tensor; QLinearSoftmax arithmetic.
@@ -255,7 +257,8 @@ pub enum Op {
         /// Non-negative ONNX axis.
         axis: usize,
     },
-    /// Linear interpolation over H and W of an image of 8 bits or floats; integers are truncated.
+    /// Linear interpolation over H and W of an image of 8 bits or floats; integers are truncated towards
+    /// zero.
     Resize {
         /// One for each output row.
         rows: Vec<Linear>,
@@ -275,12 +278,12 @@ pub enum Op {
         window: Window,
         /// Number of groups; divides C and OC.
         groups: usize,
-        /// `[OC, IC / groups, KH, KW]`: turned from ONNX's order of axes, not mirrored.
+        /// `[OC, IC / groups, KH, KW]`: ONNX's axes permuted, taps not mirrored.
         weights: Weights,
         /// Bias, multipliers, clamp.
         epilogue: MacEpilogue,
     },
-    /// Runs on the host, never silently.
+    /// A part of the network that runs on the host.
     Host(HostGraph),
 }
 
@@ -316,7 +319,7 @@ impl Op {
 /// One operator: a layer of the compiled program.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
-    /// Unique layer name: the name of the ONNX node that gives it its character (the Conv, not its quantizers).
+    /// Unique layer name: the name of the ONNX node that characterizes it (the Conv, not its quantizers).
     pub name: String,
     /// The operator.
     pub op: Op,
@@ -363,7 +366,7 @@ impl Graph {
         &self.tensors[id.0 as usize]
     }
 
-    /// Who makes and who reads every tensor.
+    /// Producer and readers of every tensor.
     #[must_use]
     pub fn links(&self) -> Links {
         let mut links =
@@ -382,7 +385,7 @@ impl Graph {
         links
     }
 
-    /// Removes the tensors that are not kept, which nothing names any more; later ones move up.
+    /// Removes the tensors that are not `kept`, which nothing uses; later ones move up.
     pub fn keep(&mut self, kept: &[bool]) {
         let mut next = 0;
         let places: Vec<u32> = kept
@@ -416,7 +419,7 @@ impl Graph {
     }
 }
 
-/// Who makes and who reads every tensor of a graph.
+/// Producer and readers of every tensor of a graph.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Links {
     makers: Vec<Option<usize>>,
@@ -424,7 +427,7 @@ pub struct Links {
 }
 
 impl Links {
-    /// The node that makes a tensor; none for inputs and constants of the graph.
+    /// The node that produces a tensor; `None` for inputs and constants of the graph.
     #[must_use]
     pub fn maker(&self, id: TensorId) -> Option<usize> {
         self.makers[id.0 as usize]
@@ -436,12 +439,12 @@ impl Links {
         &self.readers[id.0 as usize]
     }
 
-    /// A node makes the tensor from now on.
+    /// Sets the producer of a tensor.
     pub(super) fn made_by(&mut self, id: TensorId, node: usize) {
         self.makers[id.0 as usize] = Some(node);
     }
 
-    /// One node reads the tensor from now on in the place of others.
+    /// Replaces the readers `instead` of a tensor by one node.
     pub(super) fn read_by(&mut self, id: TensorId, node: usize, instead: &[usize]) {
         let readers = &mut self.readers[id.0 as usize];
         readers.retain(|n| *n != node && !instead.contains(n));

@@ -1,5 +1,5 @@
-//! Other formats for tensors of a graph: scale, zero point, width. Everything that depends on a tensor's format is worked
-//! out again in the operators that touch it, so that each computes the same real function.
+//! Changing the format of tensors in a graph: scale, zero point, width. Everything that depends on a tensor's
+//! format is recomputed in the operators that touch it, so that each computes the same real function.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub struct Reformat {
     pub quant: Quant,
 }
 
-/// One node as a graph of its own: what it reads are inputs, what it writes are outputs. Tensors keep their names.
+/// One node as a graph of its own: its inputs and outputs are those of the graph. Tensors keep their names.
 #[must_use]
 pub fn alone(graph: &Graph, node: usize) -> Graph {
     let node = &graph.nodes[node];
@@ -42,11 +42,11 @@ pub fn alone(graph: &Graph, node: usize) -> Graph {
     made
 }
 
-/// Gives tensors, by name, other formats.
+/// Changes the formats of tensors, by name.
 ///
 /// # Errors
-/// An operator that touches one of them cannot have it: a table knows its function only at the codes that it was made
-/// for, a MaxPool reads and writes one format.
+/// An operator that touches one of them does not allow it: a table is only defined for the codes that it was
+/// made for, a MaxPool reads and writes one format.
 pub fn reformat(graph: &mut Graph, formats: &BTreeMap<String, Reformat>) -> Result<(), String> {
     let before = graph.tensors.clone();
     for tensor in &mut graph.tensors {
@@ -71,10 +71,10 @@ pub fn reformat(graph: &mut Graph, formats: &BTreeMap<String, Reformat>) -> Resu
     Ok(())
 }
 
-/// Gives the only node of a graph other weights of the same shape. The bias keeps its real values.
+/// Replaces the weights of a graph's only node by others of the same shape. The bias keeps its real values.
 ///
 /// # Errors
-/// The node has no constant weights, or of another shape.
+/// The node has no constant weights, or weights of another shape.
 pub fn reweigh(graph: &mut Graph, mut other: Weights) -> Result<(), String> {
     let [node] = &mut graph.nodes[..] else { return Err("there is not one node".into()) };
     let tensor = |id: Option<&TensorId>| id.and_then(|id| graph.tensors.get(id.0 as usize));
@@ -117,7 +117,7 @@ impl Pair<'_> {
         Some((self.old.quant?.scale, self.new.quant?.scale))
     }
 
-    /// A code of the old format in the new one; the ends of one range are the ends of the other.
+    /// A code of the old format in the new one; the ends of the old range map to the ends of the new.
     fn code(&self, code: i32) -> i32 {
         let (Some(old), Some(new)) = (self.old.quant, self.new.quant) else { return code };
         let ends = |t: &Tensor| t.dtype.int_range().map_or([0, 0], |(a, b)| [a as i32, b as i32]);
@@ -184,7 +184,7 @@ fn operator(op: &mut Op, inputs: &[Pair<'_>], output: &Pair<'_>) -> Result<(), S
     }
 }
 
-/// What only moves elements reads and writes one format.
+/// Operators that only move elements read and write one format.
 fn same(inputs: &[Pair<'_>], output: &Pair<'_>) -> Result<(), String> {
     let differs = |p: &Pair<'_>| p.new.dtype != output.new.dtype || p.new.quant != output.new.quant;
     if inputs.iter().any(differs) { Err("it reads and writes one format".into()) } else { Ok(()) }
@@ -214,9 +214,9 @@ fn products(
     Ok(())
 }
 
-/// Makes biases fit 32 bits, in units of the accumulator: where one does not, its channel's weights (all, if they share one
-/// scale) get a coarser scale and fewer of their codes. ONNX Runtime's quantizer does the same; such channels have weights
-/// that hardly matter beside their bias.
+/// Makes biases fit 32 bits, in units of the accumulator: where one does not, its channel's weights (all, if
+/// they share one scale) get a coarser scale and use fewer of their codes. ONNX Runtime's quantizer does the
+/// same; the weights of such channels hardly matter beside their bias.
 fn fit_bias(weights: &mut Weights, bias: &mut [f64]) {
     let room = f64::from(i32::MAX) / 2.0;
     let excess = |b: f64| if b.abs() > f64::from(i32::MAX) { b.abs() / room } else { 1.0 };

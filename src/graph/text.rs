@@ -54,7 +54,7 @@ fn tensor(graph: &Graph, id: TensorId) -> String {
     format!("%{} {:?} {} {:?}{quant}", id.0, t.name, t.dtype.name(), t.shape)
 }
 
-/// ONNX nodes, where they are more than the one that names the layer.
+/// The ONNX nodes of a layer, if there are others than the one that names it.
 fn origin(node: &Node) -> String {
     if node.onnx_nodes.len() == 1 && node.onnx_nodes[0] == node.name {
         return String::new();
@@ -96,7 +96,7 @@ fn operator(op: &Op) -> String {
     }
 }
 
-/// The steps of a lane as one formula.
+/// The steps of an expression as one formula.
 fn expression(steps: &[LaneStep]) -> String {
     let mut texts: Vec<String> = Vec::new();
     for step in steps {

@@ -1,4 +1,4 @@
-//! Checks a graph: order, shapes, types, ranges. The importer's graphs pass; a graph made by hand may not.
+//! Checks a graph: order, shapes, types, ranges. Graphs of the importer pass; hand-made ones may not.
 
 use std::collections::BTreeSet;
 
@@ -11,18 +11,18 @@ use crate::numeric::Linear;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {reason}")]
 pub struct VerifyError {
-    /// Node or tensor.
+    /// Name of the node or tensor.
     pub place: String,
-    /// Which rule.
+    /// The rule.
     pub reason: String,
 }
 
-/// The most elements of a tensor: a run walks through them all.
+/// Most elements of a tensor: a run walks through all of them.
 pub const MOST_ELEMENTS: usize = 1 << 31;
 
 type Checked = Result<(), String>;
 
-/// Checks everything and returns all that is wrong.
+/// Checks all rules and returns all violations.
 ///
 /// # Errors
 /// One entry for each node or tensor that breaks a rule.
@@ -108,8 +108,8 @@ fn node(graph: &Graph, n: &Node) -> Checked {
     };
     require(arity.contains(&inputs.len()) && !inputs.is_empty(), || format!("{} inputs", inputs.len()))?;
     let x = inputs[0];
-    // What computes no value needs no quantization: integers that nobody scaled may be moved and compared, and so may
-    // floats.
+    // Operators that compute no values need no quantization: integers without a scale may be moved and
+    // compared, and so may floats.
     let moves = matches!(
         n.op,
         Op::MaxPool { .. }
@@ -128,7 +128,7 @@ fn node(graph: &Graph, n: &Node) -> Checked {
             quantized(t, float, true)?;
         }
         let float = matches!(n.op, Op::Dequantize) || (sums || matches!(n.op, Op::Lane { .. })) && either(y);
-        // Operators of the MAC array may leave their sums as they are.
+        // Operators of the MAC array may store their sums unchanged.
         if !(sums && y.dtype == DType::S32) {
             quantized(y, float, true)?;
         }

@@ -6,11 +6,11 @@ use crate::program::HostEntry;
 use crate::sim::{HostRuntime, HostValue};
 use crate::tensor_file::Element;
 
-/// Runs the host layers of programs: by `rten`, or by ONNX Runtime those that were compiled for it.
+/// Runs the host layers of programs in `rten`, or in ONNX Runtime if they were compiled for it.
 #[derive(Debug, Default)]
 pub struct FloatHost {
     rten: FloatRunner,
-    /// Made when a layer needs it.
+    /// Created when a layer needs it.
     onnxruntime: Option<FloatRunner>,
 }
 
@@ -21,16 +21,17 @@ impl FloatHost {
         FloatHost::default()
     }
 
-    /// Loads a layer's model if it is not loaded yet, so that an operator which the library does not know is found before
-    /// the program runs.
+    /// Loads a layer's model if it is not loaded yet, so that an unsupported operator is found before the
+    /// program runs.
     ///
     /// # Errors
-    /// The library's reason, which names the operator; or the layer needs ONNX Runtime, and this process has not loaded it.
+    /// The library's reason, which names the operator; or the layer needs ONNX Runtime, and this process has
+    /// not loaded it.
     pub fn prepare(&mut self, host: &HostEntry, model: &[u8]) -> Result<(), String> {
         self.runner(host)?.prepare(model)
     }
 
-    /// What runs a layer.
+    /// The runner of a layer.
     fn runner(&mut self, host: &HostEntry) -> Result<&mut FloatRunner, String> {
         if !host.onnxruntime {
             return Ok(&mut self.rten);
@@ -69,7 +70,7 @@ impl HostRuntime for FloatHost {
                     let wide = narrow.flat_map(|b| i64::from(i32::from_le_bytes(*b)).to_le_bytes());
                     (DType::S64, wide.collect())
                 }
-                // And truth values, too: all but zero are true.
+                // Booleans too: all values but zero are true.
                 (DType::Bool, Element::S32) => {
                     let words = data.bytes.as_chunks::<4>().0.iter();
                     (DType::Bool, words.map(|b| u8::from(*b != [0; 4])).collect())

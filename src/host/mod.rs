@@ -1,6 +1,7 @@
-//! Host layers: what the accelerator cannot compute, run by a library (see [`float`](crate::float)).
+//! Host layers: operators that the accelerator does not have, run by a library (see [`float`](crate::float)).
 //!
-//! A host layer is an ONNX model inside the program file. Claims of bit-exactness stop at tensors behind one.
+//! A host layer is an ONNX model inside the program file. Tensors behind one are not bit-exact across
+//! machines.
 
 mod float_host;
 mod prepare;

@@ -1,9 +1,9 @@
-//! Host layers of a program, before it runs: whether they can.
+//! Checks before a run that a program's host layers can be executed.
 
 use super::FloatHost;
 use crate::program::{HostEntry, Program};
 
-/// A host layer that cannot run here.
+/// A host layer that cannot be executed here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("host layer \"{layer}\" with {op_types} cannot run: {why} (ONNX nodes {nodes})")]
 pub struct HostError {
@@ -13,11 +13,11 @@ pub struct HostError {
     pub op_types: String,
     /// Names of its nodes, as a list.
     pub nodes: String,
-    /// What the library says.
+    /// The library's message.
     pub why: String,
 }
 
-/// Loads the model of every host layer once, so that an operator which the host cannot run is found before the program
+/// Loads the model of every host layer once, so that an unsupported operator is found before the program
 /// runs.
 ///
 /// # Errors
@@ -38,7 +38,8 @@ pub fn prepare(program: &Program) -> Result<(), HostError> {
     Ok(())
 }
 
-/// A host layer that was compiled for ONNX Runtime, if there is one: that library must be loaded before the program runs.
+/// A host layer that was compiled for ONNX Runtime, if there is one: that library must be loaded before the
+/// program runs.
 #[must_use]
 pub fn on_onnx_runtime(program: &Program) -> Option<&HostEntry> {
     program.meta.hosts.iter().find(|h| h.onnxruntime)

@@ -12,22 +12,21 @@ use super::format::{Format, foreign};
 use super::{Image, ImageError};
 use crate::files::{self, Panicked};
 
-/// Longest side.
+/// Longest side in pixels.
 pub(super) const MAX_SIDE: usize = 1 << 15;
 /// Most pixels: 67 million.
 pub(super) const MAX_PIXELS: usize = 1 << 26;
-/// Most bytes that a decoder may take for itself.
+/// Most bytes that a decoder may allocate.
 const MAX_MEMORY: u64 = 1 << 30;
 
 /// A decoded file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {
-    /// The pixels, turned as the file says.
+    /// The pixels, oriented as EXIF says.
     pub image: Image,
     /// What the file is.
     pub format: Format,
-    /// How its pixels had to be turned, as EXIF counts: 1 not at all, 3 by 180°, 6 clockwise, 8 counterclockwise, 2, 4, 5
-    /// and 7 mirrored.
+    /// EXIF orientation: 1 none, 3 rotated by 180°, 6 clockwise, 8 counterclockwise, 2, 4, 5 and 7 mirrored.
     pub orientation: u8,
 }
 
@@ -47,7 +46,7 @@ pub fn decode(bytes: &[u8]) -> Result<Picture, ImageError> {
         Format::Tiff => other(bytes, format, image::ImageFormat::Tiff),
         Format::Webp => other(bytes, format, image::ImageFormat::WebP),
     };
-    // What a decoder does with damaged bytes must not end the program.
+    // A decoder's panic on damaged bytes must not end the program.
     let panicked = |e: Panicked| refused(format, e);
     let (image, orientation) = files::guarded(|| Ok(read())).map_err(panicked)??;
     Ok(Picture { image: image.upright(orientation), format, orientation: orientation.to_exif() })
@@ -57,7 +56,7 @@ fn refused(format: Format, reason: impl ToString) -> ImageError {
     ImageError::Decode { format, reason: reason.to_string() }
 }
 
-/// A decoder's refusal, with how far it had read.
+/// A decoder's error, with how far it had read.
 fn refused_at(format: Format, bytes: &Cursor<&[u8]>, reason: impl ToString) -> ImageError {
     let all = bytes.get_ref().len();
     let reason = format!("{} (by byte {} of {all})", reason.to_string(), bytes.position().min(all as u64));
@@ -71,7 +70,7 @@ fn check_size(width: usize, height: usize) -> Result<(), ImageError> {
     Ok(())
 }
 
-/// How pixels are turned by what a camera wrote.
+/// The orientation from EXIF data.
 fn turned(exif: Option<&[u8]>) -> Orientation {
     exif.and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms)
 }
@@ -100,7 +99,8 @@ fn png_from(source: &mut Cursor<&[u8]>) -> Result<(Image, Orientation), PngError
     let own = |reason: String| PngError::Ours(refused(Format::Png, reason));
     let mut decoder = png::Decoder::new(source);
     let indexed = decoder.read_header_info()?.color_type == png::ColorType::Indexed;
-    // Palettes are looked up here: files with one that ends inside a colour exist, and other decoders read them.
+    // Palettes are looked up here: there are files whose palette ends inside a colour, and other decoders
+    // accept them.
     decoder.set_transformations(if indexed {
         png::Transformations::IDENTITY
     } else {
@@ -132,7 +132,8 @@ fn png_from(source: &mut Cursor<&[u8]>) -> Result<(Image, Orientation), PngError
     Ok((Image { width, height, channels: keep, data: kept(data, channels, keep) }, orientation))
 }
 
-/// The colours of rows of indices, the first pixel in the highest bits of a byte. An index behind the palette is black.
+/// The colours of rows of indices, with the first pixel in the highest bits of a byte. An index behind the
+/// palette is black.
 fn coloured(rows: &[u8], line: usize, width: usize, bits: usize, palette: &[u8]) -> Option<Vec<u8>> {
     let colours = palette.as_chunks::<3>().0;
     if colours.is_empty() {
@@ -186,7 +187,7 @@ fn jpeg(bytes: &[u8]) -> Result<(Image, Orientation), ImageError> {
     Ok((Image { width, height, channels, data }, orientation))
 }
 
-/// The formats that one library reads.
+/// The formats of the `image` crate.
 fn other(
     bytes: &[u8],
     format: Format,
@@ -217,10 +218,10 @@ fn other(
 }
 
 impl Image {
-    /// The picture as it is to be seen.
+    /// The picture, oriented.
     pub(super) fn upright(self, how: Orientation) -> Image {
         let (w, h) = (self.width, self.height);
-        // Where the pixel at (x, y) of the result comes from.
+        // Source of the pixel at (x, y) of the result.
         let from = |x: usize, y: usize| match how {
             Orientation::NoTransforms => (x, y),
             Orientation::FlipHorizontal => (w - 1 - x, y),
@@ -268,7 +269,7 @@ mod tests {
         assert_eq!((format, orientation), (Format::Png, 1));
     }
 
-    /// A file of 3 × 2 grey pixels 1 to 6 that says how it is to be turned.
+    /// A file of 3 × 2 grey pixels 1 to 6 with an orientation.
     fn oriented(tag: u8) -> Vec<u8> {
         let mut exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\0\0\0\0\0\0\0".to_vec();
         exif[19] = tag;
@@ -303,7 +304,7 @@ mod tests {
                 (tag, width, &data[..])
             );
         }
-        // What no camera writes turns nothing.
+        // Invalid orientations are ignored.
         assert_eq!(decode(&oriented(9)).unwrap().orientation, 1);
     }
 
@@ -371,7 +372,7 @@ mod tests {
             let error = decode(&odd).unwrap_err().to_string();
             assert!(error.contains("the PNG picture is damaged"), "{bytes}: {error}");
         }
-        // What is left behind the last whole colour is none.
+        // The incomplete colour at the end is dropped.
         for bytes in [4, 5, 7] {
             let odd = paletted(png::BitDepth::Eight, &vec![9; bytes], &[], &[0, 0, 1, 0]);
             let image = decode(&odd).unwrap().image;

@@ -5,21 +5,21 @@ use super::format::Format;
 /// Why a picture cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImageError {
-    /// No format that is read.
+    /// An unsupported format.
     #[error("it is {found}; pictures of {} are read", Format::NAMES)]
     Format {
         /// What it is instead.
         found: &'static str,
     },
-    /// The decoder refuses.
+    /// The decoder reports an error.
     #[error("the {format} picture is damaged, or of a kind that is not read: {reason}")]
     Decode {
         /// By its first bytes.
         format: Format,
-        /// What the decoder says.
+        /// The decoder's message.
         reason: String,
     },
-    /// More pixels than are worth decoding for a network input.
+    /// Too many pixels for a network input.
     #[error(
         "the picture has {width} x {height} pixels; at most {limit} in all are read: scale it down first"
     )]
@@ -31,7 +31,7 @@ pub enum ImageError {
         /// Most pixels.
         limit: usize,
     },
-    /// The input is no picture.
+    /// The input does not have a picture's shape.
     #[error(
         "an input of shape {shape:?} cannot take a picture: it must be [1, C, H, W] with C = 1 or 3; give a .npy file{}",
         if matches!(shape[..], [1, _, _, 1 | 3]) { ", or say with --nhwc that channels are last" } else { "" }

@@ -1,8 +1,9 @@
-//! What a file is, by its first bytes: the pictures that are read, and what else people take for one.
+//! File kinds by their first bytes: the supported picture formats, and others that users may mistake for
+//! them.
 
 use std::fmt;
 
-/// A format of pictures that is read.
+/// A supported picture format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// Portable Network Graphics.
@@ -37,7 +38,7 @@ impl Format {
         Some(match bytes {
             [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1A, b'\n', ..] => Format::Png,
             [0xFF, 0xD8, 0xFF, ..] => Format::Jpeg,
-            // The reserved bytes of a bitmap's head are zero; "BM" alone begins many a text.
+            // The reserved bytes of a bitmap's header are zero; many texts begin with "BM".
             [b'B', b'M', _, _, _, _, 0, 0, 0, 0, ..] => Format::Bmp,
             [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Format::Gif,
             [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => Format::Tiff,
@@ -66,19 +67,19 @@ impl fmt::Display for Format {
     }
 }
 
-/// Whether the bytes begin as a picture that is read does.
+/// Whether the bytes begin like a supported picture.
 #[must_use]
 pub fn is_image(bytes: &[u8]) -> bool {
     Format::of(bytes).is_some()
 }
 
-/// Extensions of pictures that are not read.
+/// Extensions of unsupported pictures.
 pub const FOREIGN_EXTENSIONS: [&str; 22] = [
     "heic", "heif", "avif", "jxl", "jp2", "j2k", "ppm", "pgm", "pbm", "pnm", "ico", "svg", "psd", "exr",
     "hdr", "qoi", "dds", "tga", "dng", "raw", "cr2", "nef",
 ];
 
-/// Beginnings of files, and what they are.
+/// First bytes of other files, and what these are.
 const BEGINNINGS: [(&[u8], &str); 25] = [
     (b"\xff\x0a", "a JPEG XL picture"),
     (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
@@ -107,7 +108,7 @@ const BEGINNINGS: [(&[u8], &str); 25] = [
     (b"\x80\x04", "a Python pickle"),
 ];
 
-/// What a file that is no picture of ours is, by its first bytes; none if they say nothing.
+/// The kind of an unsupported file, by its first bytes; `None` if unknown.
 #[must_use]
 pub fn foreign(bytes: &[u8]) -> Option<&'static str> {
     if bytes.is_empty() {

@@ -1,10 +1,10 @@
 //! Pictures as network inputs: PNG, JPEG, BMP, GIF, TIFF and WebP, resized, cropped and normalized as a
 //! [`Preprocess`] says.
 //!
-//! The same picture gives the same bits everywhere: JPEG is decoded by portable code (no SIMD variants, unless it lies inside
-//! a TIFF), resizing is exact integer arithmetic ([`resize`]), and normalization is one f32 subtraction and one f32 division
-//! per value.
-//! Alpha is dropped, 16-bit samples keep their upper 8 bits, and a picture is turned as its EXIF orientation says.
+//! The same picture gives the same bits everywhere: JPEG is decoded by portable code (no SIMD variants,
+//! unless it lies inside a TIFF), resizing is exact integer arithmetic ([`resize`]), and normalization is one
+//! f32 subtraction and one f32 division per value. Alpha is dropped, 16-bit samples keep their upper 8 bits,
+//! and a picture is turned as its EXIF orientation says.
 
 mod decode;
 mod error;
@@ -20,10 +20,11 @@ pub use resize::resize;
 
 use crate::program::Preprocess;
 
-/// The input `[1, C, H, W]` of a network from a picture, as f32 in NCHW order: resize, crop, `(v − mean) / std`.
+/// The input `[1, C, H, W]` of a network from a picture, as f32 in NCHW order: resize, crop,
+/// `(v − mean) / std`.
 ///
 /// # Errors
-/// The shape is no picture's, or the crop does not fit.
+/// The shape is not a picture's, or the crop does not fit.
 pub fn to_input(image: Image, shape: &[u64], how: &Preprocess) -> Result<Vec<f32>, ImageError> {
     let fitted = fit(image, shape, how.resize)?;
     let pixels = fitted.width * fitted.height;
@@ -32,7 +33,7 @@ pub fn to_input(image: Image, shape: &[u64], how: &Preprocess) -> Result<Vec<f32
         let source = if how.bgr && fitted.channels == 3 { 2 - channel } else { channel };
         let mean = per_channel(&how.mean, channel, 0.0);
         let std = per_channel(&how.std, channel, 1.0);
-        // There are only so many values of a byte.
+        // A byte has only 256 values.
         let values: [f32; 256] = std::array::from_fn(|v| (v as f32 - mean) / std);
         let pixels = fitted.data.chunks_exact(fitted.channels);
         out.extend(pixels.map(|pixel| values[usize::from(pixel[source])]));
@@ -58,7 +59,7 @@ fn per_channel(values: &[f32], channel: usize, default: f32) -> f32 {
     values.get(channel).or(values.first()).copied().unwrap_or(default)
 }
 
-/// Brings a picture to the channels, height and width of an input.
+/// Converts a picture to the channels, height and width of an input.
 fn fit(image: Image, shape: &[u64], short_side: Option<u32>) -> Result<Image, ImageError> {
     let refused = || ImageError::Shape { shape: shape.to_vec() };
     let [1, channels @ (1 | 3), height, width] = *shape else { return Err(refused()) };

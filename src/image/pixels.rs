@@ -14,7 +14,8 @@ pub struct Image {
 }
 
 impl Image {
-    /// The picture with `channels` (1 or 3): grey is `(299·R + 587·G + 114·B + 500) / 1000`, colour from grey repeats it.
+    /// The picture with `channels` (1 or 3): grey is `(299·R + 587·G + 114·B + 500) / 1000`, colour from grey
+    /// repeats it.
     #[must_use]
     pub fn with_channels(self, channels: usize) -> Image {
         let data = match (self.channels, channels) {
@@ -32,8 +33,8 @@ impl Image {
         Image { data, channels, ..self }
     }
 
-    /// The middle `width × height` pixels; `None` if the picture is smaller. Of an odd remainder the left and upper
-    /// part is the smaller.
+    /// The middle `width × height` pixels; `None` if the picture is smaller. With an odd remainder, the left
+    /// and upper margins are the smaller ones.
     #[must_use]
     pub fn centre_crop(&self, width: usize, height: usize) -> Option<Image> {
         let left = self.width.checked_sub(width)? / 2;

@@ -4,12 +4,12 @@ use std::ops::{AddAssign, Mul};
 
 use super::Image;
 
-/// Resizes by a triangle filter (bilinear when enlarging, antialiased when shrinking), first along rows, then along
-/// columns, each pass rounded to 8 bits, half up.
+/// Resizes by a triangle filter (bilinear when enlarging, antialiased when shrinking), first along rows, then
+/// along columns, each pass rounded to 8 bits, half up.
 ///
-/// Along an axis of `n` samples resized to `m`, with `s = 2·max(n, m)`, output `i` is the mean of all inputs `j` with
-/// the integer weights `max(0, s − |(2j + 1)·m − (2i + 1)·n|)`: pixel centres at half-integers, no arithmetic that
-/// rounds but the last division.
+/// Along an axis of `n` samples resized to `m`, with `s = 2·max(n, m)`, output `i` is the mean of all inputs
+/// `j` with the integer weights `max(0, s − |(2j + 1)·m − (2i + 1)·n|)`: pixel centres are at half-integers,
+/// and only the last division rounds.
 #[must_use]
 pub fn resize(image: &Image, width: usize, height: usize) -> Image {
     let wide = if width == image.width { image.clone() } else { along_rows(image, width) };
@@ -29,7 +29,7 @@ fn taps(from: usize, to: usize) -> Vec<Taps> {
     let reach = 2 * n.max(m);
     let one = |i: i64| {
         let centre = (2 * i + 1) * n;
-        // Inputs whose centre is nearer than the reach; clipped at the border, where the weights still add up.
+        // Inputs whose centre is within reach; clipped at the border, where the weights still add up.
         let low = ((centre - reach) / (2 * m)).clamp(0, n - 1);
         let high = ((centre + reach) / (2 * m) + 1).clamp(low + 1, n);
         // At most `reach`, which two sides of 2^15 at most make small.
@@ -49,15 +49,16 @@ trait Number: Copy + Default + From<u8> + From<f32> + Mul<Output = Self> + AddAs
     /// `sum / 2` in integers, plus a half; and `1 / sum`.
     fn divisor(sum: u64) -> [Self; 2];
 
-    /// The mean of bytes whose weighted sum is `total`, half up: `(total + sum / 2) / sum` in integers. With the other half
-    /// added as well, every quotient lies at least `0.5 / sum` from a whole number, which is further than the operations
-    /// here round: a product with the reciprocal gives the same, and is quicker than a division. Adding what has a unit in
-    /// the last place of one rounds to whole numbers, which then stand in the lowest bits.
+    /// The mean of bytes whose weighted sum is `total`, half up: `(total + sum / 2) / sum` in integers. With
+    /// another half added, every quotient lies at least `0.5 / sum` from a whole number, which is more than
+    /// the rounding errors here: the product with the reciprocal gives the same, and is faster than a
+    /// division. Adding a number whose unit in the last place is one rounds to whole numbers, which are then
+    /// in the lowest bits.
     fn mean(total: Self, divisor: [Self; 2]) -> u8;
 }
 
 impl Number for f32 {
-    // Operations round by 2^-14 in all, a quotient is 2^-13 from whole numbers.
+    // Rounding errors are 2^-14 in all, and a quotient is 2^-13 from whole numbers.
     const MOST: u64 = 1 << 12;
 
     fn divisor(sum: u64) -> [f32; 2] {
@@ -72,7 +73,8 @@ impl Number for f32 {
 }
 
 impl Number for f64 {
-    // Operations round by 2^-44 in all, a quotient is 2^-33 from whole numbers. Sides of 2^15 need no more.
+    // Rounding errors are 2^-44 in all, and a quotient is 2^-33 from whole numbers. Sides of 2^15 need no
+    // more.
     const MOST: u64 = 1 << 32;
 
     fn divisor(sum: u64) -> [f64; 2] {
@@ -165,7 +167,7 @@ mod tests {
         Image { width: image.height, height: image.width, channels: c, data }
     }
 
-    /// Sums beside which the mean of bytes changes.
+    /// Sums at which the mean of bytes changes.
     fn edges(sum: u64) -> impl Iterator<Item = u64> {
         let edges = (0..255).flat_map(move |k| [k * sum + sum / 2, k * sum + sum - sum / 2]);
         edges.flat_map(|t| [t.saturating_sub(1), t, t + 1]).filter(move |t| *t <= 255 * sum)

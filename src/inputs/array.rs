@@ -1,4 +1,4 @@
-//! From an array to the samples of an input.
+//! Conversion of an array to samples of an input.
 
 use std::path::Path;
 
@@ -8,13 +8,13 @@ use crate::dtype::DType;
 use crate::tensor_file::{Element, TensorData};
 
 impl Port {
-    /// Whether an array holds pixels that are still to be normalized.
+    /// Whether an array holds pixels that must be normalized.
     pub(super) fn takes_pixels(&self, array: &TensorData) -> bool {
         array.element == Element::U8 && self.tensor.dtype == DType::F32 && self.tensor.preprocess.is_some()
     }
 
-    /// Cuts an array into samples: the shape itself, or N times its first extent. Arrays of `uint8` are pixels for a float
-    /// input that says how pictures become values. `path` is where it comes from.
+    /// Cuts an array into samples: it has the input's shape, or N times its first extent. Arrays of `uint8`
+    /// are pixels for a float input with preprocessing. `path` is the file of the array, for messages.
     pub(super) fn cut(&self, path: &Path, array: TensorData) -> Result<Vec<Vec<u8>>, InputError> {
         let shape: Vec<u64> = array.shape.iter().map(|d| *d as u64).collect();
         let Some(count) = stacked(&self.tensor.shape, &shape) else {
@@ -31,7 +31,7 @@ impl Port {
         }
     }
 
-    /// The array in the input's element type.
+    /// Converts the array to the input's element type.
     fn typed(&self, path: &Path, array: TensorData) -> Result<TensorData, InputError> {
         let wanted = Element::from(self.tensor.dtype);
         let found = array.element;
@@ -46,7 +46,7 @@ impl Port {
     }
 }
 
-/// How many samples an array holds; `None` if its shape does not fit. `[N, H, W]` stands for `[N, 1, H, W]`.
+/// How many samples an array holds; `None` if its shape does not fit. `[N, H, W]` is read as `[N, 1, H, W]`.
 fn stacked(wanted: &[u64], found: &[u64]) -> Option<usize> {
     if wanted == found {
         return Some(1);
@@ -83,7 +83,7 @@ mod tests {
         assert_eq!(stacked(&[], &[]), Some(1));
     }
 
-    /// What an array of zeros of some type and shape becomes.
+    /// The samples of an array of zeros with some type and shape.
     fn zeros(port: &Port, element: Element, shape: &[usize]) -> Result<Vec<Vec<u8>>, InputError> {
         let bytes = vec![0; shape.iter().product::<usize>() * element.bytes()];
         port.cut(Path::new("a.npy"), TensorData { element, shape: shape.to_vec(), bytes })

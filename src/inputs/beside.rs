@@ -1,5 +1,5 @@
-//! The sidecar of a model that is written: what the pictures of its calibration, and the classes of the float model, are to
-//! those who run it.
+//! The sidecar of a model that is written: the preprocessing of its calibration pictures, and the classes of
+//! the float model.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,23 +9,23 @@ use super::sidecar::Sidecar;
 use crate::files::{self, Batch, FileError, Reader};
 use crate::program::Preprocess;
 
-/// What becomes of the sidecar beside a model that is written.
+/// The planned change of the sidecar beside a model that is written.
 #[derive(Debug, Clone, Default)]
 pub struct NextSidecar {
-    /// Where it lies.
+    /// Its path.
     path: PathBuf,
-    /// What it will say; none if there is nothing to say.
+    /// Its text; `None` if there is nothing to write.
     text: Option<String>,
-    /// One is there, which was written by this tool and belongs to the model that lies there now.
+    /// Whether a sidecar exists that this tool wrote for the model that is replaced.
     stale: bool,
 }
 
 impl NextSidecar {
-    /// Plans the sidecar of `output`, so that the pictures that it was calibrated with, and the classes of the float model, are
-    /// said beside it. What a user wrote there stays, if it agrees.
+    /// Plans the sidecar of `output` with the preprocessing of the calibration and the classes of the float
+    /// model. A sidecar that a user wrote stays, if it agrees.
     ///
     /// # Errors
-    /// A user's file that does not agree stands in its place.
+    /// A user's sidecar exists that does not agree.
     pub fn plan(
         float: &Path,
         output: &Path,
@@ -34,9 +34,9 @@ impl NextSidecar {
     ) -> Result<NextSidecar, InputError> {
         let path = output.with_extension("toml");
         let model = output.file_name().unwrap_or_default().to_string_lossy();
-        // That it cannot be used has been said where the inputs were found.
+        // That the float model's sidecar cannot be used was reported when the inputs were read.
         let classes = Sidecar::beside(float, reader).unwrap_or_default().classes;
-        // A link leads to what belongs to somebody else.
+        // A symbolic link leads to a file that is not ours.
         let link = std::fs::symlink_metadata(&path).is_ok_and(|about| about.is_symlink());
         let here = if path.is_file() { Some(files::read_regular(&path)?) } else { None };
         let here = here.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
@@ -74,21 +74,22 @@ impl NextSidecar {
         Ok(NextSidecar { path, text: Some(written(wanted, &classes, &model)), stale })
     }
 
-    /// The file that will be written or taken away.
+    /// The file that will be written or removed.
     #[must_use]
     pub fn changes(&self) -> Option<&Path> {
         (self.text.is_some() || self.stale).then_some(self.path.as_path())
     }
 
-    /// Takes a sidecar away that will not belong to the model: to be called before the model gets its name.
+    /// Removes a sidecar that will not fit the new model; must be called before the model is renamed into
+    /// place.
     pub fn before(&self, batch: &mut Batch) {
         if self.stale {
             batch.remove(&self.path);
         }
     }
 
-    /// Writes the new one: after the model, so that a process that is killed leaves no pair that does not belong together.
-    /// Gives its path, if there is one.
+    /// Writes the new sidecar, after the model, so that a killed process leaves no pair that does not fit.
+    /// Returns its path, if there is one.
     ///
     /// # Errors
     /// It cannot be written.
@@ -99,12 +100,12 @@ impl NextSidecar {
     }
 }
 
-/// Whether this tool wrote a text, for a model of this name, and nobody has changed it.
+/// Whether this tool wrote a text for a model of this name, and it is unchanged.
 fn is_ours(text: &str, model: &str) -> bool {
     text.split_once('\n').is_some_and(|(first, rest)| first == head(model, rest))
 }
 
-/// The line above a sidecar that this tool writes.
+/// The first line of a sidecar that this tool writes.
 fn head(model: &str, rest: &str) -> String {
     format!(
         "# Written by rcar-iss with {model:?}, and replaced with it unless changed by hand ({})",

@@ -1,4 +1,4 @@
-//! Which of the named files are for which input.
+//! Assignment of the given files to inputs.
 
 use std::path::{Path, PathBuf};
 
@@ -8,15 +8,15 @@ use super::ports::Port;
 use crate::files::Reader;
 use crate::tensor_file::{Npz, file_name};
 
-/// What one `[NAME=]PATH` gives an input: the path, and the files of it that are this input's.
+/// An argument `[NAME=]PATH` of an input: the path, and the files below it for this input.
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) given: PathBuf,
     pub(super) files: Vec<PathBuf>,
 }
 
-/// What every input is given, in the order of `ports`. Folders are taken apart. Without a name before it, a file is for the
-/// only input, or for that whose name it, or an array in it, has.
+/// The sources of every input, in the order of `ports`. Folders are expanded. A file without a name is for
+/// the only input, or for the one whose name it, or an array in it, has.
 pub(super) fn sources(
     ports: &[Port],
     given: &[String],
@@ -36,7 +36,7 @@ pub(super) fn sources(
         for file in files {
             match owners(ports, &file, given, reader) {
                 Ok(owners) => owners.into_iter().for_each(|at| of_each[at].push(file.clone())),
-                // A folder may hold more than the inputs: what a network gave for them, for one.
+                // A folder may contain other files than inputs, such as outputs of the network.
                 Err(error @ InputError::Ambiguous { .. }) if folder => {
                     tracing::info!(file = %file.display(), "called like no input, passed over");
                     nobody = nobody.or(Some(error));
@@ -58,9 +58,9 @@ fn names(ports: &[Port]) -> Vec<String> {
     ports.iter().map(|p| p.tensor.name.clone()).collect()
 }
 
-/// The input that is named, by its place; none if the file must say it.
+/// The index of the input that is named; `None` if the file must determine it.
 fn split(ports: &[Port], given: &str) -> Result<(Option<usize>, PathBuf), InputError> {
-    // Names may hold '=', too: the longest that fits is meant.
+    // Names may contain '=' too: the longest name that fits counts.
     let named = ports.iter().enumerate().filter_map(|(at, p)| {
         let name = p.tensor.name.as_str();
         Some((at, name, given.strip_prefix(name)?.strip_prefix('=')?))
@@ -81,8 +81,8 @@ fn split(ports: &[Port], given: &str) -> Result<(Option<usize>, PathBuf), InputE
     }
 }
 
-/// The inputs that a file without a name before it is for: of an archive those whose arrays it holds, of an array that whose
-/// name the file has.
+/// The inputs of a file without a name: for an archive those whose arrays it holds, for an array the one with
+/// the file's name.
 fn owners(ports: &[Port], file: &Path, given: &str, reader: &Reader) -> Result<Vec<usize>, InputError> {
     let of = |is: &dyn Fn(&str) -> bool| ports.iter().position(|p| is(&p.tensor.name));
     let named = |name: &str| of(&|input| input == name).or_else(|| of(&|input| file_name(input) == name));

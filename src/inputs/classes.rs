@@ -1,4 +1,4 @@
-//! The names of classes.
+//! Class names.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,15 +6,15 @@ use std::path::Path;
 use super::error::{FileFault, InputError};
 use crate::files::Reader;
 
-/// Class names of a file: a JSON list, or an object from class number to name.
+/// Reads class names from a file: a JSON list, or an object from class number to name.
 ///
 /// # Errors
-/// The file cannot be read, or holds something else.
+/// The file cannot be read, or has other contents.
 pub fn read_classes(path: &Path, reader: &Reader) -> Result<Vec<String>, InputError> {
     parse(path, &reader.read_text(path)?)
 }
 
-/// The names that a text says; `path` is where it stands.
+/// The names in a text; `path` is its file, for messages.
 pub(super) fn parse(path: &Path, text: &str) -> Result<Vec<String>, InputError> {
     if let Ok(list) = serde_json::from_str::<Vec<String>>(text) {
         return Ok(list);

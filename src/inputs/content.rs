@@ -1,4 +1,4 @@
-//! What a file given as an input holds, told by its first bytes.
+//! The contents of an input file, told by its first bytes.
 
 use std::path::Path;
 
@@ -10,9 +10,9 @@ use crate::tensor_file::{self, Npz, TensorData, file_name};
 
 /// The content of a file for one input.
 pub(super) enum Content {
-    /// The bytes of a picture's file.
+    /// The encoded bytes of a picture.
     Picture(Vec<u8>),
-    /// An array, of an archive the one that is meant.
+    /// An array; for an archive the one for the input.
     Array(TensorData),
 }
 
@@ -35,7 +35,7 @@ fn is_array(bytes: &[u8]) -> bool {
     bytes.starts_with(b"\x93NUMPY") || Npz::is_npz(bytes)
 }
 
-/// What a file is that can be no input, against what its name says.
+/// What an unusable file is, and what its name suggests.
 fn described(path: &Path, bytes: &[u8]) -> String {
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_lowercase();
     let called =
@@ -54,7 +54,7 @@ fn described(path: &Path, bytes: &[u8]) -> String {
     format!("{called}{what}")
 }
 
-/// The array of a `.npy` file; of an `.npz` the only one, or the first that has one of these names.
+/// The array of a `.npy` file; of an `.npz` the only one, or the first with one of these names.
 pub(super) fn array(path: &Path, bytes: Vec<u8>, names: &[&str]) -> Result<TensorData, InputError> {
     let refused = |e| InputError::array(path, e);
     if !is_array(&bytes) {

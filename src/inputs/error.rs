@@ -1,4 +1,4 @@
-//! Why inputs cannot be had.
+//! Errors of inputs.
 
 use std::path::PathBuf;
 
@@ -7,13 +7,13 @@ use crate::image::ImageError;
 use crate::readable;
 use crate::tensor_file::{ConvertError, Element, TensorFileError};
 
-/// Why inputs cannot be had.
+/// Why inputs cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
     /// The operating system refuses.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A file does not serve.
+    /// A file cannot be used.
     #[error("'{}': {fault}", path.display())]
     In {
         /// Which one.
@@ -21,7 +21,7 @@ pub enum InputError {
         /// Why.
         fault: FileFault,
     },
-    /// An input is given nothing.
+    /// An input has no samples.
     #[error("no value is given for input '{input}'")]
     Missing {
         /// Its name.
@@ -29,7 +29,7 @@ pub enum InputError {
         /// What it takes.
         takes: String,
     },
-    /// Inputs have other numbers of samples.
+    /// Inputs have different numbers of samples.
     #[error("stacked inputs differ in number: input '{input}' has {count} of them, another input {others}")]
     Uneven {
         /// One of them.
@@ -47,7 +47,7 @@ pub enum InputError {
         /// How many there are.
         count: usize,
     },
-    /// Nothing stands behind the name.
+    /// No file exists for an argument.
     #[error("'{given}': a file name is missing")]
     NoFile {
         /// What was given.
@@ -69,7 +69,7 @@ pub enum InputError {
         /// The network's inputs.
         inputs: Vec<String>,
     },
-    /// One file for one of several inputs.
+    /// A file without an input's name, with several inputs.
     #[error(
         "'{given}' does not say which input it is for: there are {}, and '{}' is called like none",
         quoted(inputs),
@@ -83,19 +83,19 @@ pub enum InputError {
         /// The network's inputs.
         inputs: Vec<String>,
     },
-    /// Pixels cannot be normalized so.
+    /// Invalid preprocessing.
     #[error("{}: {fault}", .of.of_input(input))]
     Normalization {
-        /// What is wrong.
+        /// The wrong value.
         of: Statistic,
-        /// The caller said it, not the program or the sidecar.
+        /// Whether the caller gave it, and not the program or the sidecar.
         said: bool,
         /// The input.
         input: String,
         /// Why.
         fault: NormalizationFault,
     },
-    /// An extent of a float network's input is open, or absurd.
+    /// An extent of a float network's input is open, or too large.
     #[error("input '{input}' of '{}': {why}", model.display())]
     Extents {
         /// The input.
@@ -105,20 +105,20 @@ pub enum InputError {
         /// Why.
         why: String,
     },
-    /// Values that no integer stands for.
+    /// NaN or infinities, which cannot be quantized.
     #[error(transparent)]
     NotFinite(#[from] super::finite::NotFinite),
-    /// A file of the user's stands where a sidecar would be written.
+    /// A user's file exists where a sidecar would be written.
     #[error("'{}' stands beside '{}': {why}", path.display(), model.display())]
     Occupied {
         /// The model that is written.
         model: PathBuf,
         /// The file.
         path: PathBuf,
-        /// Why it cannot stay.
+        /// Why the file does not agree.
         why: String,
     },
-    /// Not one label for each sample.
+    /// The number of labels differs from that of the samples.
     #[error("'{}': {found} labels for {}", path.display(), inputs_given(*given, *used))]
     LabelCount {
         /// The file.
@@ -130,7 +130,7 @@ pub enum InputError {
         /// Samples that are used.
         used: usize,
     },
-    /// Labels that are no list.
+    /// The array of labels is not a list.
     #[error("'{}': the array has shape {}", path.display(), readable::shape(shape))]
     LabelShape {
         /// The file.
@@ -140,27 +140,27 @@ pub enum InputError {
     },
 }
 
-/// Why a file does not serve as an input, or does not say what it should.
+/// Why a file cannot be used as an input, or for an input.
 #[derive(Debug, thiserror::Error)]
 pub enum FileFault {
-    /// No array that is read.
+    /// An unreadable array.
     #[error(transparent)]
     Array(TensorFileError),
-    /// No picture that is read, or none for this input.
+    /// An unreadable picture, or one that this input cannot take.
     #[error(transparent)]
     Picture(#[from] ImageError),
     /// A folder cannot be listed.
     #[error(transparent)]
     Folder(#[from] std::io::Error),
-    /// A pipe or device in a folder: it would be waited for, and nobody named it.
+    /// A pipe or device in a folder, which would block and was not named.
     #[error("it is no regular file")]
     Irregular,
     /// A folder without inputs.
     #[error("the folder holds no files that can be inputs{}", but(left_out))]
     Empty {
-        /// What it holds instead: `3 .heic, 1 .txt`.
+        /// What it contains instead: `3 .heic, 1 .txt`.
         left_out: String,
-        /// Pictures that are not read are among it.
+        /// Whether unsupported pictures are among them.
         pictures: bool,
     },
     /// Neither picture nor array.
@@ -171,7 +171,7 @@ pub enum FileFault {
         /// The input, and what it takes.
         wanted: Option<Box<(String, String)>>,
     },
-    /// An archive without the array that is wanted.
+    /// An archive without the required array.
     #[error("it holds {}, none of them named {wanted}", held.join(", "))]
     NoArray {
         /// The array's name.
@@ -179,7 +179,7 @@ pub enum FileFault {
         /// The archive's arrays.
         held: Vec<String>,
     },
-    /// An archive whose arrays are called like no input.
+    /// An archive whose arrays have no input's name.
     #[error("it holds {}; the inputs are {}", held.join(", "), quoted(inputs))]
     Strange {
         /// The archive's arrays.
@@ -209,7 +209,7 @@ pub enum FileFault {
         /// Why it cannot be converted.
         source: ConvertError,
     },
-    /// A picture for an input of another kind.
+    /// A picture for an input that takes none.
     #[error("a picture cannot become input '{input}' of type {}", element.numpy_name())]
     NoPicture {
         /// The input.
@@ -217,17 +217,17 @@ pub enum FileFault {
         /// Its element type.
         element: Element,
     },
-    /// Nobody says how pixels become values.
+    /// The preprocessing of an input is unknown.
     #[error("a picture, but {why}")]
     Unnormalized {
         /// The input.
         input: String,
-        /// Why it is not known.
+        /// Why it is unknown.
         why: String,
-        /// The sidecar that could say it; none for a model without a place.
+        /// The sidecar that could contain it; `None` for a model without a path.
         sidecar: Option<String>,
     },
-    /// No sidecar.
+    /// Not a sidecar.
     #[error("no description of a model's inputs: line {line}: {reason}")]
     Sidecar {
         /// From 1.
@@ -235,7 +235,7 @@ pub enum FileFault {
         /// What is wrong there.
         reason: String,
     },
-    /// No class names.
+    /// Not a list of class names.
     #[error("{reason}")]
     Classes {
         /// What is wrong.
@@ -244,17 +244,17 @@ pub enum FileFault {
     /// A float network without a graph.
     #[error("it has no graph")]
     NoGraph,
-    /// Labels are other than integers from 0.
+    /// Labels that are not integers from 0.
     #[error("labels are integers from 0")]
     Labels,
 }
 
-/// What takes part in the normalization of pixels.
+/// A parameter of normalization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Statistic {
-    /// What is subtracted.
+    /// The subtracted value.
     Mean,
-    /// What divides.
+    /// The divisor.
     Std,
 }
 
@@ -275,7 +275,7 @@ impl Statistic {
     }
 }
 
-/// Why pixels cannot be normalized so.
+/// Why a parameter of normalization is invalid.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum NormalizationFault {
     /// Neither one number nor one for each channel.
@@ -291,22 +291,22 @@ pub enum NormalizationFault {
         /// Its channels.
         channels: usize,
     },
-    /// A number that is none.
+    /// Not a finite number.
     #[error("{value} is no number to compute with")]
     Number {
-        /// It.
+        /// The value.
         value: f32,
     },
     /// The divisor is not above 0.
     #[error("pixels are divided by it: it must be above 0, not {value}")]
     Sign {
-        /// It.
+        /// The value.
         value: f32,
     },
     /// The divisor is too small.
     #[error("with {value:?} pixels become values beyond single precision")]
     Range {
-        /// It.
+        /// The value.
         value: f32,
     },
 }

@@ -15,34 +15,34 @@ use crate::files::{self, Reader};
 use crate::program::{Preprocess, TensorEntry};
 use crate::tensor_file::TensorData;
 
-/// When files are read. What they are is told at once in either case, and arrays are checked.
+/// When files are read. Their kinds are determined, and arrays are checked, at once in either case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reading {
     /// All of them now; the values stay in memory.
     AtOnce,
-    /// Those that hold one sample when it is asked for, each time anew.
+    /// Files with one sample are read whenever the sample is requested.
     WhenNeeded,
 }
 
-/// Where the values of one sample are.
+/// Where the values of a sample are.
 #[derive(Debug, Clone)]
 enum Stored {
-    /// In a file that holds one.
+    /// In a file that holds one sample.
     File(PathBuf),
     /// In memory, with the others of its file.
     Values { samples: Arc<Vec<Vec<u8>>>, at: usize },
 }
 
-/// One input, and what it is given.
+/// An input and its samples.
 #[derive(Debug, Clone)]
 struct Given {
     port: Port,
-    /// A single one serves all samples.
+    /// A single entry serves all samples.
     stored: Vec<Stored>,
-    /// What each is called: its file, with its number in a stack.
+    /// Names of the samples: the file, with the index in a stack.
     names: Vec<String>,
     held: Held,
-    /// Where they come from.
+    /// Description of the source.
     from: String,
 }
 
@@ -51,7 +51,7 @@ struct Given {
 pub struct Feed {
     inputs: Vec<Given>,
     count: usize,
-    /// Samples before a limit.
+    /// Number of samples before a limit.
     given: usize,
     reader: Reader,
 }
@@ -60,7 +60,7 @@ impl Feed {
     /// The samples of files and folders, each given as `[NAME=]PATH`.
     ///
     /// # Errors
-    /// A file cannot be read or does not fit, an input is given nothing, or inputs differ in number.
+    /// A file cannot be read or does not fit, an input has no samples, or inputs differ in number of samples.
     pub fn open(
         ports: Ports,
         given: &[String],
@@ -91,10 +91,11 @@ impl Feed {
         Feed::of(inputs, reader)
     }
 
-    /// The samples of arrays in memory, by the names of the inputs; arrays may be stacked, and pixels become values.
+    /// Samples from arrays in memory, by the names of the inputs; arrays may be stacked, and pixels are
+    /// normalized.
     ///
     /// # Errors
-    /// An array does not fit, is for no input or an input has none, or inputs differ in number.
+    /// An array does not fit, is for no input, an input has none, or inputs differ in number of samples.
     pub fn of_arrays(ports: Ports, arrays: Vec<(String, TensorData)>) -> Result<Feed, InputError> {
         let mut inputs: Vec<Given> = ports.0.into_iter().map(Given::nothing).collect();
         for (name, array) in arrays {
@@ -120,43 +121,44 @@ impl Feed {
         Ok(Feed { inputs, count, given: count, reader: reader.clone() })
     }
 
-    /// Takes only the first `limit` samples.
+    /// Keeps only the first `limit` samples.
     #[must_use]
     pub fn limited(mut self, limit: Option<usize>) -> Feed {
         self.count = self.count.min(limit.unwrap_or(self.count));
         self
     }
 
-    /// How many samples were given, those beyond the limit too.
+    /// How many samples were given, including those beyond the limit.
     #[must_use]
     pub fn given(&self) -> usize {
         self.given
     }
 
-    /// The inputs of the network, and what their files hold.
+    /// The inputs of the network, and the kinds of their samples.
     pub fn held(&self) -> impl Iterator<Item = (&TensorEntry, Held)> {
         self.inputs.iter().map(|i| (&i.port.tensor, i.held))
     }
 
-    /// The inputs by name, and where their values come from.
+    /// The inputs by name, and the sources of their samples.
     pub fn sources(&self) -> impl Iterator<Item = (&str, &str)> {
         self.inputs.iter().map(|i| (i.port.tensor.name.as_str(), i.from.as_str()))
     }
 
-    /// What the samples are called.
+    /// The names of the samples.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         (0..self.count).map(|at| self.name(at)).collect()
     }
 
-    /// How pictures become inputs, by input.
+    /// The preprocessing of pictures, by input.
     pub fn preprocess(&self) -> impl Iterator<Item = (&str, &Preprocess)> {
         self.inputs
             .iter()
             .filter_map(|i| Some((i.port.tensor.name.as_str(), i.port.tensor.preprocess.as_ref()?)))
     }
 
-    /// The inputs that hold NaN or infinities, sample by sample; one that serves all samples is told once.
+    /// The inputs that contain NaN or infinities, sample by sample; one that serves all samples is listed
+    /// once.
     ///
     /// # Errors
     /// One cannot be read.
@@ -179,7 +181,7 @@ impl Samples for Feed {
         self.count
     }
 
-    /// The file, with its number if it holds several.
+    /// The name of sample `at`: the file, with its index in a stack.
     fn name(&self, at: usize) -> String {
         let varying = self.inputs.iter().find(|i| i.stored.len() > 1).or(self.inputs.first());
         varying.and_then(|i| i.names.get(at)).cloned().unwrap_or_else(|| at.to_string())
@@ -223,7 +225,7 @@ impl Given {
                         Stored::Values { samples, at: 0 }
                     }
                     Reading::WhenNeeded => {
-                        // What every picture would be refused for is told before the first is decoded.
+                        // Errors common to all pictures are reported before the first is decoded.
                         self.port.takes_picture(path, reader)?;
                         Stored::File(path.into())
                     }
@@ -235,7 +237,7 @@ impl Given {
         Ok(())
     }
 
-    /// Appends the samples of an array; whether it is a single one.
+    /// Appends the samples of an array; returns whether it is a single one.
     fn array(&mut self, path: &Path, array: TensorData) -> Result<bool, InputError> {
         self.held.pixels |= self.port.takes_pixels(&array);
         let samples = Arc::new(self.port.cut(path, array)?);
@@ -249,7 +251,7 @@ impl Given {
         Ok(count == 1)
     }
 
-    /// Which of the stored values is one sample's.
+    /// Index of a sample among the stored values.
     fn place(&self, at: usize) -> usize {
         if self.stored.len() == 1 { 0 } else { at }
     }
@@ -265,7 +267,7 @@ impl Given {
             }
             Some(Stored::File(path)) => Ok(Cow::Owned(match content::of(path, &self.port, reader)? {
                 Content::Picture(bytes) => self.port.values(path, &bytes, reader)?,
-                // The file may have become another one.
+                // The file may have changed.
                 Content::Array(array) => self.port.cut(path, array)?.swap_remove(0),
             })),
             None => Err(InputError::NoSample { at, count: self.stored.len() }),
@@ -273,7 +275,7 @@ impl Given {
     }
 }
 
-/// What a file is called in reports.
+/// The name of a file in reports.
 fn called(path: &Path) -> String {
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     if files::is_stdin(path) { "stdin".into() } else { name.into_owned() }

@@ -1,4 +1,4 @@
-//! Inputs that hold what is no number: every command that judges a network by them says so.
+//! Detection of NaN and infinities in inputs, for every command that judges a network on them.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,29 +6,29 @@ use serde::Serialize;
 use crate::readable;
 use crate::tensor_file::{Element, TensorData};
 
-/// One input of one sample that has NaN or infinities.
+/// An input of a sample with NaN or infinities.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, thiserror::Error)]
 #[error("input \"{input}\" from {label}: of {values} values {}; no integer stands for that", self.words())]
 pub struct NotFinite {
     /// The input.
     pub input: String,
-    /// File, with its number in a stack.
+    /// File, with its index in a stack.
     pub label: String,
-    /// Values that are no number.
+    /// Number of NaN values.
     pub nan: u64,
-    /// Infinite values.
+    /// Number of infinite values.
     pub infinite: u64,
-    /// All values.
+    /// Number of all values.
     pub values: u64,
 }
 
 impl NotFinite {
-    /// Looks through one input; none if all is finite, or no value is a float.
+    /// Checks an input; `None` if all values are finite, or it has no floats.
     pub fn among(name: &str, tensor: &TensorData, label: impl FnOnce() -> String) -> Option<NotFinite> {
         if tensor.element == Element::F32 { NotFinite::within(name, &tensor.bytes, label) } else { None }
     }
 
-    /// The same for the bytes of floats.
+    /// As [`among`](Self::among), for the bytes of floats.
     pub(super) fn within(name: &str, bytes: &[u8], label: impl FnOnce() -> String) -> Option<NotFinite> {
         let (mut nan, mut infinite) = (0, 0);
         for v in bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)) {

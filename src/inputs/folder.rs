@@ -1,4 +1,4 @@
-//! Folders of inputs: which of their files are meant.
+//! The input files of a folder.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,8 @@ use crate::image::{FOREIGN_EXTENSIONS, Format};
 /// Files that are no input, by extension, and whether they are pictures.
 type LeftOut = BTreeMap<String, (usize, bool)>;
 
-/// Arrays and pictures of a folder, by name. What is hidden (`.DS_Store`, `._photo.jpg`) was made by a system, not by the
-/// user; folders and other files are passed over.
+/// Arrays and pictures of a folder, by name. Hidden files (`.DS_Store`, `._photo.jpg`) are made by the
+/// operating system; they, folders and other files are skipped.
 pub(super) fn members(folder: &Path, reader: &Reader) -> Result<Vec<PathBuf>, InputError> {
     let unreadable = |e: std::io::Error| InputError::of(folder, FileFault::Folder(e));
     let mut found = Vec::new();
@@ -33,7 +33,7 @@ pub(super) fn members(folder: &Path, reader: &Reader) -> Result<Vec<PathBuf>, In
             left_out.entry(extension).or_insert((0, picture)).0 += 1;
             continue;
         }
-        // A pipe would be waited for, and nobody named it.
+        // A pipe would block, and was not named.
         if !path.is_file() {
             return Err(InputError::of(path, FileFault::Irregular));
         }
@@ -57,7 +57,7 @@ fn is_input(extension: &str) -> bool {
     matches!(extension, "npy" | "npz") || Format::EXTENSIONS.contains(&extension)
 }
 
-/// `3 .heic, 1 .txt`; only pictures, if asked for.
+/// `3 .heic, 1 .txt`; only pictures if `pictures`.
 fn listed(left_out: &LeftOut, pictures: bool) -> String {
     let wanted = left_out.iter().filter(|(_, (_, picture))| *picture || !pictures);
     let named = wanted.map(|(extension, (n, _))| {

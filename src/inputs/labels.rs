@@ -7,8 +7,8 @@ use super::error::{FileFault, InputError};
 use crate::files::Reader;
 use crate::tensor_file::Element;
 
-/// The labels of the first `count` samples: integers in a `.npy`, or as `y` or `labels` in an `.npz`. The file has one for
-/// each of those, or of all samples that are `used`, or of all that were `given`.
+/// The labels of the first `count` samples: integers in a `.npy`, or as `y` or `labels` in an `.npz`. The
+/// file has one for each of those, or of all samples that are `used`, or of all that were `given`.
 ///
 /// # Errors
 /// The file cannot be read, holds no list of classes, or one of another length.

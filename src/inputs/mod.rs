@@ -1,11 +1,11 @@
-//! What a network is given: pictures, arrays and folders of either, as samples of its inputs.
+//! Inputs of a network: pictures, arrays and folders of either, as samples.
 //!
-//! [`Ports`] are the inputs of a program or of a float network, with the element type, shape and treatment of pictures that each
-//! wants. [`Feed`] gives them what was named as `[NAME=]PATH`: it finds which file is for which input, tells pictures from
-//! arrays, cuts stacked arrays into samples, and reads them at once or when they are asked for. Whoever runs a network asks
-//! for [`Samples`], which a feed is, and a plain vector of samples too. Beside a model lies a [`Sidecar`], which says what
-//! ONNX does not: how pictures become values, and what the classes are called. [`labels`](read_labels) are the right classes of
-//! samples, [`classes`](read_classes) the names of classes.
+//! [`Ports`] are the inputs of a program or of a float network, with element type, shape and preprocessing of
+//! pictures. [`Feed`] makes samples for them from arguments `[NAME=]PATH`: it assigns files to inputs,
+//! distinguishes pictures from arrays, cuts stacked arrays into samples, and reads them at once or on
+//! request. Code that runs a network takes [`Samples`], which feeds and plain vectors of samples implement. A
+//! [`Sidecar`] beside a model has what ONNX does not: the preprocessing of pictures, and class names.
+//! [`labels`](read_labels) are the right classes of samples, [`classes`](read_classes) the names of classes.
 
 mod array;
 mod beside;

@@ -1,4 +1,4 @@
-//! From a picture's file to the bytes of an input.
+//! Conversion of a picture's file to the bytes of an input.
 
 use std::path::Path;
 
@@ -40,7 +40,8 @@ impl Port {
         Ok(if self.pictures.nhwc { channels_last(&values, &shape, size) } else { values })
     }
 
-    /// Refuses a picture if it takes none, or if nothing says how it is normalized; bytes of an element.
+    /// Refuses a picture if the input takes none, or if its normalization is unknown; returns the bytes of an
+    /// element.
     pub(super) fn takes_picture(&self, path: &Path, reader: &Reader) -> Result<usize, InputError> {
         match (self.tensor.dtype, &self.tensor.preprocess) {
             (DType::U8, _) => Ok(1),
@@ -53,7 +54,7 @@ impl Port {
         }
     }
 
-    /// Pixels in the input's order → values, as for a picture.
+    /// Normalizes pixels, which are in the input's order.
     pub(super) fn normalize(&self, pixels: &[u8], how: &Preprocess) -> Result<Vec<u8>, InputError> {
         self.check(how)?;
         let channels = self.channels();
@@ -83,7 +84,7 @@ impl Port {
         }
     }
 
-    /// One number or one for each channel, and every pixel becomes a number.
+    /// Checks that there is one value or one for each channel, and that every pixel becomes a finite number.
     fn check(&self, how: &Preprocess) -> Result<(), InputError> {
         let channels = self.channels();
         let input = &self.tensor.name;
@@ -115,7 +116,7 @@ impl Port {
         Ok(())
     }
 
-    /// Nobody says how pixels become values; perhaps because the sidecar cannot be used.
+    /// The error for unknown preprocessing, with the reason if the sidecar cannot be used.
     fn unknown(&self, path: &Path, reader: &Reader) -> InputError {
         let input = &self.tensor.name;
         let model = self.model.as_deref().filter(|model| !files::is_stdin(model));
@@ -140,13 +141,13 @@ impl Port {
     }
 }
 
-/// What is subtracted from a channel, and what divides the rest.
+/// Mean and divisor of a channel.
 fn of_channel(how: &Preprocess, channel: usize) -> (f32, f32) {
     let of = |values: &[f32], default| values.get(channel).or(values.first()).copied().unwrap_or(default);
     (of(&how.mean, 0.0), of(&how.std, 1.0))
 }
 
-/// Values of `size` bytes from channels second, `[1, C, H, W]`, to channels last.
+/// Reorders values of `size` bytes from channels second, `[1, C, H, W]`, to channels last.
 fn channels_last(values: &[u8], shape: &[u64], size: usize) -> Vec<u8> {
     let [_, channels, height, width] = *shape else { return values.to_vec() };
     let (channels, plane) = (channels as usize, (height * width) as usize);

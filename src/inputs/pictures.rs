@@ -1,24 +1,25 @@
-//! What a caller says about pictures.
+//! Preprocessing of pictures given by a caller.
 
 use crate::program::Preprocess;
 
-/// How pictures become inputs, as far as a caller says it: what is left open is as the program, or the sidecar of a model, says.
+/// How pictures become inputs, as far as a caller defines it; the rest comes from the program, or from the
+/// sidecar of a model.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Pictures {
-    /// Subtracted from pixels of 0 to 255: one number, or one for each channel; empty if it is not said.
+    /// Subtracted from pixels of 0 to 255: one number, or one for each channel; empty if not given.
     pub mean: Vec<f32>,
-    /// Divides what is left: one number, or one for each channel; empty if it is not said.
+    /// Divides the difference: one number, or one for each channel; empty if not given.
     pub std: Vec<f32>,
-    /// Short side before the centre is cut out.
+    /// Length of the short side, in pixels, before the centre is cropped.
     pub resize: Option<u32>,
-    /// Channels are blue, green, red.
+    /// Whether channels are in the order blue, green, red.
     pub bgr: bool,
-    /// The inputs are `[1, H, W, C]`.
+    /// Whether inputs are `[1, H, W, C]`.
     pub nhwc: bool,
 }
 
 impl Pictures {
-    /// How pictures become an input of which this is known: what the caller says counts more.
+    /// The preprocessing of an input, where the caller's values override the known ones.
     #[must_use]
     pub fn preprocess(&self, known: Option<&Preprocess>) -> Option<Preprocess> {
         if self.mean.is_empty() && self.std.is_empty() {

@@ -1,4 +1,4 @@
-//! The inputs of a program or of a float network, and what samples for them are made of.
+//! The inputs of a program or of a float network, for which samples are made.
 
 use std::path::{Path, PathBuf};
 
@@ -19,20 +19,20 @@ pub struct Ports(pub(super) Vec<Port>);
 /// One input of a network.
 #[derive(Debug, Clone)]
 pub struct Port {
-    /// As the network has it; how pictures become this is settled.
+    /// Type, shape and preprocessing.
     pub tensor: TensorEntry,
-    /// What the caller says about pictures.
+    /// Preprocessing given by the caller.
     pub pictures: Pictures,
-    /// The network's file, beside which a sidecar may lie.
+    /// The network's file, beside which a sidecar may be.
     pub model: Option<PathBuf>,
 }
 
-/// What the files of an input hold.
+/// The kinds of an input's samples.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Held {
-    /// Pictures are among them.
+    /// Whether there are pictures.
     pub pictures: bool,
-    /// Arrays of pixels that are normalized are among them.
+    /// Whether there are arrays of pixels to be normalized.
     pub pixels: bool,
 }
 
@@ -51,7 +51,7 @@ impl Ports {
         Ports(meta.tensors.iter().filter(|t| t.role == Role::Input).map(port).collect())
     }
 
-    /// The inputs of a float network, which `options` give open extents.
+    /// The inputs of a float network; `options` define open extents.
     ///
     /// # Errors
     /// An extent is open and not given, or there is no graph.
@@ -92,7 +92,7 @@ impl Ports {
 }
 
 impl Port {
-    /// What it takes, in words.
+    /// What it accepts, in words.
     pub(super) fn takes(&self) -> String {
         let numpy = Element::from(self.tensor.dtype).numpy_name();
         let picture = if self.tensor.preprocess.is_some() { ", or a picture" } else { "" };
@@ -100,7 +100,7 @@ impl Port {
     }
 }
 
-/// The element type of a network's input; of one that the libraries do not have, or that is not told, f32.
+/// The element type of a network's input; f32 if it is unsupported or missing.
 fn declared(info: &ValueInfoProto) -> DType {
     use crate::onnx::proto::tensor_proto::DataType;
     use crate::onnx::proto::type_proto::Value;

@@ -1,4 +1,4 @@
-//! Samples: what a network is run on, one after the other.
+//! Samples: successive inputs of a network.
 
 use super::error::InputError;
 use crate::tensor_file::TensorData;
@@ -6,17 +6,18 @@ use crate::tensor_file::TensorData;
 /// A value for each input of a network, by name.
 pub type Sample = Vec<(String, TensorData)>;
 
-/// Where samples come from. They are asked for one by one, from several threads, so that only a few need be in memory.
+/// A source of samples. They are requested one by one, from several threads, so that only a few need be in
+/// memory.
 pub trait Samples: Sync {
-    /// How many there are.
+    /// Number of samples.
     fn count(&self) -> usize;
 
-    /// What one is called in reports.
+    /// The name of a sample in reports.
     fn name(&self, at: usize) -> String {
         at.to_string()
     }
 
-    /// Reads one.
+    /// Reads a sample.
     ///
     /// # Errors
     /// It cannot be read, or there is none.
@@ -43,7 +44,7 @@ impl Samples for Vec<Sample> {
     }
 }
 
-/// A sample's names and bytes, row-major little-endian, as a session takes them.
+/// A sample's names and bytes (row-major, little endian), as a session takes them.
 #[must_use]
 pub fn bytes_of(sample: &Sample) -> Vec<(&str, &[u8])> {
     sample.iter().map(|(name, tensor)| (name.as_str(), tensor.bytes.as_slice())).collect()

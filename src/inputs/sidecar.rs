@@ -1,5 +1,5 @@
-//! What an ONNX file does not say: how pictures become inputs, and what the classes are called. It stands in a TOML
-//! file beside the model, `<model>.toml` or `model.toml`:
+//! The sidecar of an ONNX file: preprocessing of pictures and class names, which ONNX does not store. It is a
+//! TOML file beside the model, `<model>.toml` or `model.toml`:
 //!
 //! ```toml
 //! classes = "classes.json"    # a list of names, or an object from number to name; or the list itself, ["cat", "dog"]
@@ -11,7 +11,8 @@
 //! bgr = false
 //! ```
 //!
-//! `labels`, the older name of `classes`, is read as well, so that no file loses its names; both at once are refused.
+//! `labels`, the older name of `classes`, is read as well, so that no file loses its names; both at once are
+//! refused.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,7 +24,7 @@ use super::error::{FileFault, InputError};
 use crate::files::{self, Reader};
 use crate::program::Preprocess;
 
-/// What a sidecar says, class names read.
+/// The contents of a sidecar, with class names resolved.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sidecar {
     /// The file, if there is one.
@@ -98,8 +99,9 @@ impl Sidecar {
         }
     }
 
-    /// The sidecar of a model; empty if there is none, or if it is no sidecar, which is reported to the log: `model.toml` may
-    /// be another program's, and arrays do not need it. Pictures do: see [`Sidecar::beside`].
+    /// The sidecar of a model; empty if there is none, or if the file is not a sidecar, which is logged:
+    /// `model.toml` may belong to another program, and arrays do not need it. Pictures do: see
+    /// [`Sidecar::beside`].
     ///
     /// # Errors
     /// It cannot be read.
@@ -113,10 +115,10 @@ impl Sidecar {
         }
     }
 
-    /// What a text says; `path` is where it stands.
+    /// Parses a text; `path` is its file, for messages.
     ///
     /// # Errors
-    /// It is no sidecar, or names a file of class names that is none.
+    /// It is not a sidecar, or names a file of class names that cannot be used.
     pub fn parse(path: PathBuf, text: &str, reader: &Reader) -> Result<Sidecar, InputError> {
         let wrong = |line, reason: String| InputError::of(&path, FileFault::Sidecar { line, reason });
         let file: File = toml::from_str(text).map_err(|e| {
@@ -144,7 +146,7 @@ impl Sidecar {
         Ok(Sidecar { preprocess: preprocess.collect(), classes, path: Some(path) })
     }
 
-    /// What it says about these inputs, and the names of others: it may be that of another model.
+    /// The part for these inputs, and the names of other inputs: it may belong to another model.
     #[must_use]
     pub fn about(mut self, inputs: &[&str]) -> (Sidecar, Vec<String>) {
         let strange: Vec<String> =
@@ -154,23 +156,23 @@ impl Sidecar {
     }
 }
 
-/// Whether a file is there and says something else; perhaps it is another program's.
+/// Whether a file exists with other contents; it may belong to another program.
 fn is_foreign(error: &InputError) -> bool {
     use std::io::ErrorKind::{InvalidData, NotFound};
     match error {
         InputError::In { .. } => true,
-        // Of class names, or no text.
+        // For a file of class names, or one that is not text.
         InputError::File(file) => matches!(file.source.kind(), InvalidData | NotFound),
         _ => false,
     }
 }
 
-/// The text of a file that nobody named.
+/// The text of a file that the user did not name.
 fn text(path: &Path, reader: &Reader) -> Result<String, InputError> {
     Ok(files::text(path, reader.read_regular(path)?)?)
 }
 
-/// A name as a key in TOML.
+/// A name as a TOML key.
 #[must_use]
 pub fn key(name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';

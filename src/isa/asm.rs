@@ -39,7 +39,7 @@ impl<'a> nom::error::ParseError<&'a str> for Expected<'a> {
 /// Result of a parser of this module.
 pub type Parse<'a, T> = IResult<&'a str, T, Expected<'a>>;
 
-/// Fails at `rest`, for good: no alternative is tried.
+/// Fails at `rest` without trying alternatives.
 pub fn fail<T>(rest: &str, message: impl Into<String>) -> Parse<'_, T> {
     Err(Err::Failure(Expected { rest, message: message.into() }))
 }
@@ -51,11 +51,12 @@ pub struct Number {
     pub symbol: Option<String>,
     /// The number.
     pub addend: i128,
-    /// Where it stands in the text that was parsed, counted from the end: bytes from its start and end to the line's end.
+    /// Its position in the parsed text, counted from the end: bytes from its start and end to the end of the
+    /// line.
     pub span: Range<usize>,
 }
 
-/// Names: letters, digits, `_` and `.`; the first is no digit.
+/// Names: letters, digits, `_` and `.`, not beginning with a digit.
 pub fn name(input: &str) -> Parse<'_, &str> {
     let first = |c: char| c.is_ascii_alphabetic() || c == '_';
     let rest = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
@@ -146,7 +147,7 @@ fn similar(mnemonic: &str) -> String {
     }
 }
 
-/// Follows the syntax of the table: literal text, and fields in braces.
+/// Follows the syntax in the table: literal text, and fields in braces.
 fn operands<'a>(input: &'a str, info: &OpcodeInfo) -> Parse<'a, Vec<(FieldInfo, Number)>> {
     let mut rest = input;
     let mut found = Vec::new();
@@ -277,7 +278,7 @@ fn wait(input: &str) -> Parse<'_, Wait> {
     fail(rest, "an instruction carries at most two conditions; put more on a qnop before it")
 }
 
-/// Why an operand has no value, and where it stands (see [`Number::span`]).
+/// Why an operand has no value, and its position (see [`Number::span`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unresolved {
     /// One sentence.
@@ -287,8 +288,9 @@ pub struct Unresolved {
 }
 
 impl Parsed {
-    /// The instruction, `symbol` giving values: instruction indices for labels of code (with `true`), addresses for
-    /// others. `pc` is the index of this instruction: branch targets are relative to it, unless they are numbers.
+    /// The instruction with symbols resolved by `symbol`: to instruction indices for code labels (with
+    /// `true`), to addresses for others. `pc` is the index of this instruction: branch targets are relative
+    /// to it, unless they are numbers.
     ///
     /// # Errors
     /// An unknown symbol, or a value that does not fit its field.

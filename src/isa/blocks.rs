@@ -1,4 +1,4 @@
-//! Pruned weights: which blocks a stream has, and where (the manual's layout section).
+//! Pruned weights: the blocks of a stream and their order (manual, *Layouts*).
 
 /// Channels of a block, on both sides.
 pub const BLOCK: usize = 16;
@@ -6,12 +6,12 @@ pub const BLOCK: usize = 16;
 /// Elements of a block.
 pub const BLOCK_ELEMENTS: usize = BLOCK * BLOCK;
 
-/// What a mask says of its blocks.
+/// What a mask keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kept {
     /// Blocks in the stream.
     pub blocks: u64,
-    /// Steps of a MAC array that meet at least one of them.
+    /// Steps of a MAC array that contain at least one of them.
     pub steps: u64,
 }
 
@@ -34,7 +34,7 @@ impl BlockGrid {
         BlockGrid { outer: blocks(oc), taps: u64::from(kh) * u64::from(kw), inner: blocks(ic) }
     }
 
-    /// Blocks; none if there are more than can be counted.
+    /// Number of blocks; `None` on overflow.
     #[must_use]
     pub fn count(&self) -> Option<u64> {
         self.outer.checked_mul(self.taps)?.checked_mul(self.inner)
@@ -52,8 +52,8 @@ impl BlockGrid {
         [index / self.inner / self.taps, index / self.inner % self.taps, index % self.inner]
     }
 
-    /// Counts the blocks that a mask keeps, and the steps of an array of `lanes` output and input channels that meet them.
-    /// `dims` are the extents that the grid was made of.
+    /// Counts the blocks that a mask keeps, and the steps of an array with `lanes` output and input channels
+    /// that contain them. `dims` are the extents that the grid was made from.
     #[must_use]
     pub fn kept(&self, mask: &[u8], dims: [u32; 4], lanes: [u32; 2]) -> Kept {
         let channels = [dims[0], dims[3]].map(u64::from);
@@ -77,7 +77,7 @@ impl BlockGrid {
         Kept { blocks, steps: met.iter().filter(|m| **m).count() as u64 }
     }
 
-    /// The blocks of the stream, in its order. Bits beyond the grid count for nothing.
+    /// The blocks of the stream, in its order. Bits beyond the grid are ignored.
     pub fn present<'a>(&self, mask: &'a [u8]) -> impl Iterator<Item = [u64; 3]> + 'a {
         let grid = *self;
         let bits = mask.iter().enumerate().flat_map(|(at, byte)| {
@@ -87,7 +87,7 @@ impl BlockGrid {
     }
 }
 
-/// Where an element lies in its block: output channel and input channel, both modulo 16.
+/// Offset of an element in its block: output channel and input channel, both modulo 16.
 #[must_use]
 pub fn in_block(output: usize, input: usize) -> usize {
     let (o, i) = (output % BLOCK, input % BLOCK);

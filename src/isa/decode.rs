@@ -1,4 +1,4 @@
-//! What the generated decoder stands on: bit fields, and the reasons for which a word or a record is refused.
+//! Basics of the generated decoder: bit fields, and errors.
 
 /// Why a word is not an instruction.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,7 +17,7 @@ pub enum DecodeError {
         /// The offending bits.
         bits: u128,
     },
-    /// A field holds a value without meaning.
+    /// A field holds an undefined value.
     #[error("{mnemonic}: field {field} has the illegal value {value}")]
     Field {
         /// The instruction.
@@ -50,7 +50,7 @@ pub enum DescriptorError {
         /// Position of the byte.
         offset: usize,
     },
-    /// A field holds a value without meaning.
+    /// A field holds an undefined value.
     #[error("{descriptor}: field {field} has the illegal value {value}")]
     Field {
         /// The kind of record.
@@ -78,7 +78,7 @@ pub(super) fn reserved(word: u128, mask: u128, mnemonic: &'static str) -> Result
     if word & !mask == 0 { Ok(()) } else { Err(DecodeError::Reserved { mnemonic, bits: word & !mask }) }
 }
 
-/// `N` bytes of a record; the generated code asks only for parts inside it.
+/// `N` bytes of a record; the generated code only asks for parts inside it.
 pub(super) fn part<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     let mut out = [0; N];
     out.copy_from_slice(&bytes[at..at + N]);

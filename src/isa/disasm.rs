@@ -12,7 +12,7 @@ pub fn disassemble(insn: &Insn) -> String {
         .into()
 }
 
-/// The same in columns, for listings, with branch targets written by `target`.
+/// As [`disassemble`], in columns for listings, with branch targets formatted by `target`.
 #[must_use]
 pub fn disassemble_with(insn: &Insn, target: &dyn Fn(i64) -> String) -> String {
     format!("{:<11} {}", insn.opcode().info().mnemonic, operands(insn, target)).trim_end().into()

@@ -1,5 +1,5 @@
-//! Bounds that hold for every machine. The compiler cuts by them, machine files and loads are checked against them, and the
-//! manual names them.
+//! Limits that hold for every machine. The compiler observes them, machine files and loads are checked
+//! against them, and the manual lists them.
 
 use super::kinds::EType;
 

@@ -1,9 +1,10 @@
 //! The instruction set RCN.
 //!
-//! `isa/rcn.toml` is the only list of instructions; [`kinds`] and [`generated`] come from it: registers, flags and other
-//! parts of operands, [`Insn`] with its encoder and decoder, the descriptor records, and a table of
-//! [`OpcodeInfo`](operand::OpcodeInfo). [`disasm`] prints by that table and [`asm`] parses by it; neither names an
-//! instruction. [`blocks`] is the order of pruned weights, [`limits`] bounds that hold for every machine.
+//! `isa/rcn.toml` is the only list of instructions; [`kinds`] and [`generated`] are generated from it:
+//! registers, flags and other parts of operands, [`Insn`] with its encoder and decoder, the descriptor
+//! records, and a table of [`OpcodeInfo`](operand::OpcodeInfo). [`disasm`] prints by that table and [`asm`]
+//! parses by it; neither names an instruction. [`blocks`] is the order of pruned weights, [`limits`] has the
+//! limits that hold for every machine.
 
 pub mod asm;
 pub mod blocks;
@@ -35,7 +36,7 @@ impl XReg {
     /// `x0`, which reads as zero and ignores writes.
     pub const ZERO: XReg = XReg(0);
 
-    /// Its number, for the step loop: no array of all registers need check it.
+    /// Its number, for the step loop: indexing an array of all registers needs no check.
     #[inline(always)]
     pub(crate) const fn slot(self) -> usize {
         self.0 as usize % XReg::COUNT

@@ -1,9 +1,9 @@
-//! Operands as data: what the table says of an instruction's fields, and conditions.
+//! Operands as data: the fields of instructions in the table, and conditions.
 
 use super::decode::{self, DecodeError};
 use super::kinds::{Queue, Timing};
 
-/// Who executes an instruction.
+/// The unit that executes an instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// The control core.
@@ -14,7 +14,7 @@ pub enum Unit {
     Named,
 }
 
-/// What a field holds, and so how it is written.
+/// The kind of value in a field, which determines how it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
     /// Prefix and number.
@@ -54,7 +54,7 @@ pub struct OpcodeInfo {
     pub opcode: u8,
     /// Mnemonic.
     pub mnemonic: &'static str,
-    /// Who executes it.
+    /// The unit that executes it.
     pub unit: Unit,
     /// Timing class.
     pub timing: Timing,
@@ -96,7 +96,7 @@ pub struct Cond {
     pub back: u8,
 }
 
-/// Up to two conditions; a lone one stands first.
+/// Up to two conditions; a single one comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Wait(pub [Option<Cond>; 2]);
 

@@ -1,10 +1,10 @@
-//! What products start from, and what they are added to.
+//! Start values of products, and the addition of sums to them.
 
 use super::multiversion::kernel;
 use crate::numeric;
 
 kernel! {
-    /// `to[o] = bias[o] − zero_point · sums[o]`; no bias for what lies beyond its end.
+    /// `to[o] = bias[o] − zero_point · sums[o]`; the bias counts as 0 beyond its end.
     pub fn start_values(to: &mut [i32], sums: &[i32], zero_point: i32, bias: &[[u8; 4]]) -> () {
         for (to, sum) in to.iter_mut().zip(sums) {
             *to = zero_point.wrapping_mul(*sum).wrapping_neg();
@@ -16,7 +16,7 @@ kernel! {
 }
 
 kernel! {
-    /// The largest bias without its sign; of a negative one, one less.
+    /// The largest magnitude of a bias, with `b` counted as `−b − 1` if negative.
     pub fn largest(bias: &[[u8; 4]]) -> i32 {
         bias.iter().fold(0, |largest: i32, b| {
             let b = i32::from_le_bytes(*b);
@@ -26,7 +26,7 @@ kernel! {
 }
 
 kernel! {
-    /// Biases as integers, and the sign bit for those beyond ±`limit`.
+    /// Biases as integers, and for each the sign bit if it lies beyond ±`limit`, else 0.
     pub fn watch(bias: &[[u8; 4]], limit: i32, to: &mut [i32], watched: &mut [i32]) -> () {
         for ((to, w), b) in to.iter_mut().zip(watched).zip(bias) {
             let b = i32::from_le_bytes(*b);

@@ -1,11 +1,11 @@
-//! Buffers that begin at a cache line: a vector that straddles two takes twice as long to load.
+//! Buffers aligned to a cache line: a vector that straddles two lines takes twice as long to load.
 
 use std::ops::{Deref, DerefMut};
 
 /// Bytes of a cache line, and of the longest vector.
 const LINE: usize = 64;
 
-/// Numbers, the first of which begins a cache line.
+/// A buffer of numbers that begins at a cache line.
 #[derive(Debug, Default)]
 pub struct Aligned<T> {
     room: Vec<T>,
@@ -14,7 +14,7 @@ pub struct Aligned<T> {
 }
 
 impl<T: Copy + Default> Aligned<T> {
-    /// Makes it so long; its contents may be anything.
+    /// Sets the length; the contents are unspecified.
     pub fn room(&mut self, len: usize) -> &mut [T] {
         let spare = LINE / size_of::<T>().max(1);
         let room = len.saturating_add(spare);
@@ -27,7 +27,7 @@ impl<T: Copy + Default> Aligned<T> {
         self
     }
 
-    /// The same with these contents.
+    /// Sets length and contents.
     pub fn copy(&mut self, from: &[T]) {
         self.room(from.len()).copy_from_slice(from);
     }

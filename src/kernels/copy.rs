@@ -1,14 +1,14 @@
-//! Runs of bytes from one place to another.
+//! Copying of runs of bytes.
 
 #![expect(unsafe_code, reason = "source and target may be parts of one memory")]
 
 use super::view::{View, ViewMut};
 
-/// Where runs begin: the first one, and the step from one to the next.
+/// Where runs begin: offset of the first one, and the step from one to the next.
 pub type Runs = (i64, i64);
 
-/// Copies `n` runs of `len` bytes, one after the other; nothing if one of them lies outside. Source and target may be one
-/// memory; a run is copied as if its bytes went through a buffer.
+/// Copies `n` runs of `len` bytes, one after the other; does nothing if one of them lies outside. Source and
+/// destination may be one memory; each run is copied as if its bytes went through a buffer.
 pub fn copy_runs(from: View<'_>, mut to: ViewMut<'_>, [read, write]: [Runs; 2], n: usize, len: usize) {
     let inside = |(first, step): Runs, bytes: usize| {
         let last = i64::try_from(n.max(1) - 1)
@@ -27,7 +27,7 @@ pub fn copy_runs(from: View<'_>, mut to: ViewMut<'_>, [read, write]: [Runs; 2], 
         (from.as_ptr().wrapping_offset(read.0 as isize), to.as_mut_ptr().wrapping_offset(write.0 as isize));
     // SAFETY: the first and the last run of both sides lie inside, and so do those between them.
     unsafe {
-        // Single elements are moved by one instruction, not by a call, if their length is known here.
+        // With a length known at compile time, a short run is moved by one instruction instead of by a call.
         match len {
             1 => each(source, target, read.1, write.1, n, 1),
             2 => each(source, target, read.1, write.1, n, 2),

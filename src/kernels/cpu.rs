@@ -2,40 +2,40 @@
 
 #![cfg_attr(target_arch = "x86_64", expect(unsafe_code, reason = "asks the system for matrix tiles"))]
 
-/// Which instructions kernels may use. Results are the same on every level.
+/// The instructions that kernels may use. Results are the same on every level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
     /// What every CPU of the target has.
     Portable,
     /// AVX2 and FMA.
     Avx2(Proof),
-    /// The same with VPDPBUSD on 256 bits.
+    /// AVX2 with VPDPBUSD on 256 bits.
     AvxVnni(Proof),
     /// AVX-512 with VPDPBUSD on 512 bits.
     Avx512Vnni(Proof),
-    /// The same with matrix tiles (AMX) for dense convolutions of bytes.
+    /// AVX-512 VNNI with matrix tiles (AMX) for dense convolutions of bytes.
     Amx(Proof),
     /// On ARM: SDOT, the dot products of bytes of ARMv8.2.
     NeonDot(Proof),
 }
 
-/// Proof that the CPU has what a level needs: only detection makes one.
+/// Proof that the CPU supports a level: only detection makes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Proof(());
 
-/// Why a level cannot be had.
+/// Why a level is not available.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LevelError {
     /// No such level.
     #[error("there are no kernels named '{0}'")]
     Unknown(String),
-    /// This CPU lacks it.
+    /// This CPU does not support it.
     #[error("this CPU does not execute the {0} kernels")]
     Missing(&'static str),
 }
 
 impl Level {
-    /// The names of all levels, of each kind of CPU the slowest first.
+    /// The names of all levels, slowest first for each kind of CPU.
     pub const NAMES: [&str; 6] = ["portable", "avx2", "avx-vnni", "avx512-vnni", "amx", "neon-dot"];
 
     /// The best level of this CPU.
@@ -44,7 +44,7 @@ impl Level {
         Level::available().last().copied().unwrap_or(Level::Portable)
     }
 
-    /// The levels that this CPU has, the slowest first.
+    /// The levels that this CPU supports, slowest first.
     #[must_use]
     pub fn available() -> Vec<Level> {
         #[cfg_attr(
@@ -82,7 +82,7 @@ impl Level {
         levels
     }
 
-    /// The level of a name, if this CPU has it.
+    /// The level with a name, if this CPU supports it.
     ///
     /// # Errors
     /// An unknown name, or a level that this CPU lacks.
@@ -93,7 +93,7 @@ impl Level {
         Level::available().into_iter().find(|l| l.name() == known).ok_or(LevelError::Missing(known))
     }
 
-    /// Whether dense kernels of the level give the bytes of a requantization instead of sums.
+    /// Whether the level's dense kernels can store requantized bytes instead of sums.
     #[must_use]
     pub fn requantizes(self) -> bool {
         self != Level::Portable
@@ -105,13 +105,13 @@ impl Level {
         matches!(self, Level::Avx512Vnni(_) | Level::Amx(_))
     }
 
-    /// Whether kernels on 256 bits are the best; without VPDPBUSD or with it.
+    /// Whether the best kernels are those on 256 bits, with or without VPDPBUSD.
     #[must_use]
     pub fn is_avx2(self) -> bool {
         matches!(self, Level::Avx2(_) | Level::AvxVnni(_))
     }
 
-    /// As `--kernels` takes it.
+    /// The name, as `--kernels` takes it.
     #[must_use]
     pub fn name(self) -> &'static str {
         Level::NAMES[match self {
@@ -125,7 +125,7 @@ impl Level {
     }
 }
 
-/// Whether the CPU has matrix tiles of bytes and the system lets this process use them; asks the system.
+/// Whether the CPU has matrix tiles of bytes and the system lets this process use them; makes a system call.
 #[cfg(target_arch = "x86_64")]
 fn matrix_tiles() -> bool {
     #[cfg(target_os = "linux")]
@@ -140,7 +140,8 @@ fn matrix_tiles() -> bool {
                 return false;
             }
             let answer: i64;
-            // SAFETY: the system call arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) reads and writes no memory of ours.
+            // SAFETY: the system call arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) accesses no memory
+            // of this process.
             unsafe {
                 std::arch::asm!(
                     "syscall",

@@ -1,4 +1,4 @@
-//! What becomes of a product's sums: accumulators, or at once the bytes that a requantization makes of them.
+//! The epilogue of a product: its sums are stored as accumulators, or requantized to bytes at once.
 
 use super::accumulate::{largest, watch};
 use super::cpu::Level;
@@ -6,7 +6,7 @@ use super::cpu::Level;
 /// Zero point and bounds of a result.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
-    /// What is added to a rounded number.
+    /// Added to the rounded number.
     pub zero_point: i32,
     /// The least and the greatest result.
     pub clamp: [i32; 2],
@@ -21,7 +21,7 @@ impl Bounds {
     }
 }
 
-/// How sums become bytes.
+/// A requantization of sums to bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Scale<'a> {
     /// One for each channel, up to a multiple of 64.
@@ -32,13 +32,14 @@ pub struct Scale<'a> {
     pub bounds: Bounds,
     /// Whether the bytes are signed.
     pub signed: bool,
-    /// Where sums might leave 32 bits.
+    /// For sums that might exceed 32 bits.
     pub guard: Option<Guard<'a>>,
 }
 
 #[cfg(target_arch = "aarch64")]
 impl Scale<'_> {
-    /// Stores the bytes of sums, the first of which is of a channel; gives whether a guarded sum has wrapped.
+    /// Stores the bytes of sums, the first of which is of channel `channel`; returns whether a guarded sum
+    /// wrapped.
     pub(crate) fn store(&self, level: Level, channel: usize, sums: &[i32], to: &mut [u8]) -> bool {
         let Bounds { zero_point, clamp } = self.bounds;
         super::requantize::portable::requantize_bytes(
@@ -56,7 +57,7 @@ impl Scale<'_> {
     }
 }
 
-/// Per-channel operands of a rounding on vectors, from some channel on.
+/// Per-channel operands of a rounding on vectors, from a channel on.
 #[cfg(target_arch = "x86_64")]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Channels {
@@ -67,7 +68,7 @@ pub(crate) struct Channels {
 
 #[cfg(target_arch = "x86_64")]
 impl Scale<'_> {
-    /// The operands from a channel on; at least up to the next multiple of 64 channels they can be read.
+    /// The operands from a channel on; they can be read at least up to the next multiple of 64 channels.
     pub(crate) fn from(&self, channel: usize) -> Channels {
         Channels {
             multipliers: self.multipliers[channel..].as_ptr(),
@@ -76,17 +77,17 @@ impl Scale<'_> {
     }
 }
 
-/// Watches sums that start from an enormous bias: one that is as far from zero as no sum of products can be. As long as it
-/// has not wrapped, the result has the sign of the bias.
+/// Detects wraps of sums with a very large bias, one whose magnitude leaves no room for the largest sum of
+/// products. Such a sum has the sign of its bias if and only if it has not wrapped.
 #[derive(Debug, Clone, Copy)]
 pub struct Guard<'a> {
     /// The bias of each channel, up to a multiple of 64.
     pub bias: &'a [i32],
-    /// The sign bit for enormous ones, else 0.
+    /// The sign bit for channels with a very large bias, else 0.
     pub watched: &'a [i32],
 }
 
-/// The operands of a guard.
+/// Buffers for the operands of a guard.
 #[derive(Debug, Default)]
 pub struct GuardRoom {
     bias: Vec<i32>,
@@ -94,8 +95,8 @@ pub struct GuardRoom {
 }
 
 impl GuardRoom {
-    /// The guard for sums of at most `most`, in absolute value, if a bias is enormous. None if sums are so large that their
-    /// sign says nothing.
+    /// The guard for sums of at most `most`, in absolute value: `Some(None)` if no bias needs one. `None` if
+    /// sums are so large that their sign is not conclusive.
     pub fn guard(&mut self, level: Level, bias: &[[u8; 4]], most: i64) -> Option<Option<Guard<'_>>> {
         if !may_wrap(largest(level, bias), most) {
             return Some(None);
@@ -114,7 +115,7 @@ impl GuardRoom {
     }
 }
 
-/// Whether a sum of at most `most`, in absolute value, might leave 32 bits with the [`largest`] bias.
+/// Whether a sum of at most `most`, in absolute value, might exceed 32 bits with the [`largest`] bias.
 pub fn may_wrap(largest: i32, most: i64) -> bool {
     i64::from(largest) + 1 + most > i64::from(i32::MAX)
 }
@@ -129,7 +130,7 @@ pub enum Epilogue<'a> {
 }
 
 impl Epilogue<'_> {
-    /// Bytes that are stored for a channel.
+    /// Bytes stored for a channel.
     pub fn bytes(&self) -> usize {
         match self {
             Epilogue::Sums => 4,

@@ -1,7 +1,8 @@
-//! Where what a kernel walks over ends.
+//! Bounds of what a kernel accesses.
 
-/// One past the last byte of runs of `len` bytes, the first of which begins at `first`; each of `steps` says how many runs there are
-/// along an extent, and how many bytes lie from one to the next. None if an extent is empty, or if that is no place in a memory.
+/// One past the last byte of runs of `len` bytes, the first of which begins at `first`; each of `steps` is
+/// the number of runs along an extent, and the bytes from one to the next. `None` if an extent is empty, or
+/// on overflow.
 #[must_use]
 pub fn end(first: usize, steps: &[(usize, usize)], len: usize) -> Option<usize> {
     steps.iter().try_fold(first.checked_add(len)?, |end, (n, step)| {
@@ -9,14 +10,14 @@ pub fn end(first: usize, steps: &[(usize, usize)], len: usize) -> Option<usize> 
     })
 }
 
-/// The same, if it is inside so many bytes.
+/// Whether that end is inside `bytes` bytes.
 #[must_use]
 pub fn fits(first: usize, steps: &[(usize, usize)], len: usize, bytes: usize) -> bool {
     end(first, steps, len).is_some_and(|end| end <= bytes)
 }
 
-/// Whether there are no more pixels than bytes: no list or buffer that is made for them is larger than memory. A step of 0 would
-/// let an extent be anything.
+/// Whether there are no more pixels than bytes: lists or buffers with an entry for each pixel are then no
+/// larger than memory. With a step of 0, an extent could be arbitrarily large.
 #[must_use]
 pub fn few(extent: [usize; 2], bytes: usize) -> bool {
     extent[0].checked_mul(extent[1]).is_some_and(|n| n <= bytes)

@@ -1,11 +1,11 @@
-//! Rows of an image.
+//! Pixels of an image row.
 
 use super::extent::fits;
 
-/// The rows of an image line: where they begin, and how far the next one is.
+/// The pixels of an image row: where the first one begins, and the step to the next.
 #[derive(Debug, Clone, Copy)]
 pub struct Line {
-    /// The first byte of the first one.
+    /// Offset of the first one.
     pub first: usize,
     /// Bytes from one to the next.
     pub stride: usize,

@@ -1,4 +1,4 @@
-//! Tables of 256 bytes on 512 bits: sixty-four are looked up at a time.
+//! Table lookup of bytes on 512 bits: 64 at a time.
 
 #![cfg_attr(target_arch = "x86_64", expect(unsafe_code, reason = "vector kernels on raw pointers"))]
 
@@ -9,8 +9,8 @@ use super::cpu::Level;
 use super::elementwise::Operand;
 use super::view::ViewMut;
 
-/// `to ← table[from]`, byte by byte, in one memory; false, and nothing done, if something lies outside or the level cannot look
-/// up bytes. The target may be the source.
+/// `to ← table[from]`, byte by byte, in one memory; false, and nothing is written, if something lies outside
+/// or the level has no such kernel. Source and destination may be the same.
 pub fn look_up(
     level: Level,
     memory: ViewMut<'_>,
@@ -26,7 +26,7 @@ pub fn look_up(
     false
 }
 
-/// The same; AVX-512 VBMI was detected.
+/// As [`look_up`], where AVX-512 VBMI was detected.
 #[cfg(target_arch = "x86_64")]
 fn sixty_four_at_once(
     mut memory: ViewMut<'_>,
@@ -49,7 +49,8 @@ fn sixty_four_at_once(
 }
 
 /// # Safety
-/// The CPU has the features; `n` bytes of each row, given by the first one's place and the step, can be read and written.
+/// The CPU has the features; `n` bytes of each row, given by the first one's place and the step, can be read
+/// and written.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi")]
 unsafe fn look_up_rows(

@@ -1,10 +1,11 @@
-//! Loops for this computer's CPU: functions of slices, extents and strides. Nothing here knows descriptors, memories or the
-//! simulator, which turns its instructions into calls.
+//! Compute loops for the host CPU: functions of slices, extents and strides. They do not know descriptors,
+//! memories or the simulator, which turns its instructions into calls.
 //!
-//! A folder or file is a kind of work. Its `mod.rs` picks the best kernel of a [level](cpu::Level), and says if there is none;
-//! `portable` is safe code that the compiler vectorizes for several instruction sets (`multiversion.rs`), the others are vector
-//! kernels for one: `avx2`, `avx512`, `amx`, `neon`. All give the same bytes. A kernel checks once that all it will touch lies inside
-//! its [views](view), and does nothing if not.
+//! Each folder or file is one kind of work. Its `mod.rs` calls the best kernel of a [level](cpu::Level), or
+//! reports that there is none; `portable` is safe code that the compiler vectorizes for several instruction
+//! sets (`multiversion.rs`), the others are vector kernels for one: `avx2`, `avx512`, `amx`, `neon`. All
+//! write the same bytes. A kernel checks once that everything it accesses lies inside its [views](view), and
+//! does nothing otherwise.
 
 #![cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "what only kernels of x86-64 use so far"))]
 

@@ -1,4 +1,4 @@
-//! As many products of bytes as the CPU can do at all: what kernels are compared with.
+//! The peak rate of byte products of the CPU, which kernels are compared with.
 
 #![cfg_attr(target_arch = "x86_64", expect(unsafe_code, reason = "vector instructions"))]
 
@@ -9,12 +9,12 @@ use std::arch::x86_64::{
 
 use super::cpu::Level;
 
-/// Sums in work at once: enough to hide an instruction's latency.
+/// Independent sums: enough to hide an instruction's latency.
 #[cfg(target_arch = "x86_64")]
 const SUMS: usize = 16;
 
-/// Keeps the CPU busy with as many products of bytes as VPDPBUSD on 512 bits can do, for benchmarks: `rounds` rounds; gives
-/// the multiply-accumulates done. None on levels without that instruction.
+/// Executes `rounds` rounds of VPDPBUSD on 512 bits at the highest rate of the CPU, for benchmarks; returns
+/// the multiply-accumulates done. `None` on levels without that instruction.
 #[must_use]
 pub fn products(level: Level, rounds: u64) -> Option<u64> {
     #[cfg(target_arch = "x86_64")]

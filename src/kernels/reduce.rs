@@ -1,4 +1,4 @@
-//! What pools and reductions do with a row of a window or an image.
+//! Steps of pools and reductions on a row of a window or an image.
 
 use super::multiversion::kernel;
 use crate::numeric::{self, Average};
@@ -28,7 +28,7 @@ kernel! {
 }
 
 kernel! {
-    /// `averages[c]` takes the dequantized `values[c]`.
+    /// Adds the dequantized `values[c]` to `averages[c]`.
     pub fn average(averages: &mut [Average], values: &[i32], scale: f32, zero_point: i32) -> () {
         for (a, v) in averages.iter_mut().zip(values) {
             a.take(numeric::dequantize(*v, scale, zero_point));

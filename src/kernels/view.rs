@@ -1,15 +1,15 @@
-//! Bytes that kernels work on while others work on bytes beside them.
+//! Memory that a kernel accesses while other workers access other bytes of it.
 //!
-//! A tensor's rows have gaps in which another worker may write at the same time. A slice over rows and gaps would claim
-//! all of it, whatever is touched. A view is a place and a length that bounds are checked against; slices are made of
-//! the bytes alone that a kernel is about to read or write.
+//! A tensor's rows have gaps in which another worker may write at the same time. A slice over rows and gaps
+//! would claim all of them, whatever is touched. A view is an address and a length, which bounds are checked
+//! against; slices are made only of the bytes that a kernel is about to read or write.
 
 #![expect(unsafe_code, reason = "slices of parts of a memory that others hold, too")]
 
 use std::marker::PhantomData;
 use std::ops::Range;
 
-/// Bytes to read.
+/// A range of bytes to read.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
     start: *const u8,
@@ -21,8 +21,8 @@ impl<'a> View<'a> {
     /// `len` bytes from `start` on.
     ///
     /// # Safety
-    /// `start` is not null, and `len` at most `isize::MAX`. They can be read as long as the view lives, and nobody writes those among them that are read through it, from the
-    /// time that they are until what was made of them is gone.
+    /// `start` is not null, and `len` at most `isize::MAX`. The bytes can be read as long as the view lives.
+    /// Nobody writes a byte that is read through it while a slice made from the view contains it.
     #[must_use]
     pub unsafe fn new(start: *const u8, len: usize) -> View<'a> {
         View { start, len, of: PhantomData }
@@ -46,27 +46,27 @@ impl<'a> View<'a> {
         self.start
     }
 
-    /// What lies from a byte on; none if there are fewer.
+    /// The bytes from `first` on; `None` if there are fewer.
     #[must_use]
     pub fn at(&self, first: usize) -> Option<View<'a>> {
         let len = self.len.checked_sub(first)?;
         Some(View { start: self.start.wrapping_add(first), len, of: PhantomData })
     }
 
-    /// These bytes; none if they are not all there.
+    /// The bytes of a range; `None` if they are not all inside.
     #[must_use]
     #[inline]
     pub fn get(&self, range: Range<usize>) -> Option<&'a [u8]> {
         if range.start > range.end || range.end > self.len {
             return None;
         }
-        // SAFETY: the range is inside, and whoever made the view says that it can be read and that nobody writes there.
+        // SAFETY: the range is inside, and by the contract of `new` it can be read, and nobody writes there.
         Some(unsafe { std::slice::from_raw_parts(self.start.add(range.start), range.end - range.start) })
     }
 }
 
 impl Default for View<'_> {
-    /// No bytes.
+    /// An empty view.
     fn default() -> Self {
         View::from(&[][..])
     }
@@ -78,7 +78,7 @@ impl<'a> From<&'a [u8]> for View<'a> {
     }
 }
 
-/// Bytes to write, and to read again.
+/// A range of bytes to read and write.
 #[derive(Debug)]
 pub struct ViewMut<'a> {
     start: *mut u8,
@@ -90,14 +90,15 @@ impl<'a> ViewMut<'a> {
     /// `len` bytes from `start` on.
     ///
     /// # Safety
-    /// `start` is not null, and `len` at most `isize::MAX`. They can be read and written as long as the view lives, and nobody else reads or writes those among them that are
-    /// touched through it, from the time that they are until what was made of them is gone.
+    /// `start` is not null, and `len` at most `isize::MAX`. The bytes can be read and written as long as the
+    /// view lives. Nobody else reads or writes a byte that is accessed through it while a slice made from the
+    /// view contains it.
     #[must_use]
     pub unsafe fn new(start: *mut u8, len: usize) -> ViewMut<'a> {
         ViewMut { start, len, of: PhantomData }
     }
 
-    /// The bytes before a place and those from it on; none if there are fewer.
+    /// The bytes before an offset, and those from it on; `None` if there are fewer.
     #[must_use]
     pub fn split_at(self, at: usize) -> Option<(ViewMut<'a>, ViewMut<'a>)> {
         let rest = self.len.checked_sub(at)?;
@@ -105,7 +106,7 @@ impl<'a> ViewMut<'a> {
         Some((ViewMut { len: at, ..self }, ViewMut { start: behind, len: rest, of: PhantomData }))
     }
 
-    /// The same for a shorter time.
+    /// A view of the same bytes for a shorter lifetime.
     #[must_use]
     pub fn lend(&mut self) -> ViewMut<'_> {
         ViewMut { start: self.start, len: self.len, of: PhantomData }
@@ -129,7 +130,7 @@ impl<'a> ViewMut<'a> {
         self.start
     }
 
-    /// These bytes; none if they are not all there.
+    /// The bytes of a range; `None` if they are not all inside.
     #[must_use]
     #[inline]
     pub fn get(&self, range: Range<usize>) -> Option<&[u8]> {
@@ -140,20 +141,21 @@ impl<'a> ViewMut<'a> {
         Some(unsafe { std::slice::from_raw_parts(self.start.add(range.start), range.end - range.start) })
     }
 
-    /// These bytes, to be written; none if they are not all there.
+    /// The bytes of a range, for writing; `None` if they are not all inside.
     #[must_use]
     #[inline]
     pub fn get_mut(&mut self, range: Range<usize>) -> Option<&mut [u8]> {
         if range.start > range.end || range.end > self.len {
             return None;
         }
-        // SAFETY: the range is inside, whoever made the view says that nobody else touches it, and the view is borrowed.
+        // SAFETY: the range is inside, by the contract of `new` nobody else accesses it, and the view is
+        // borrowed.
         Some(unsafe { std::slice::from_raw_parts_mut(self.start.add(range.start), range.end - range.start) })
     }
 }
 
 impl<'a> ViewMut<'a> {
-    /// These bytes, as long as the view could be used; none if they are not all there.
+    /// The bytes of a range, for the lifetime of the view; `None` if they are not all inside.
     #[must_use]
     pub fn slice(self, range: Range<usize>) -> Option<&'a mut [u8]> {
         if range.start > range.end || range.end > self.len {
@@ -165,7 +167,7 @@ impl<'a> ViewMut<'a> {
 }
 
 impl<'a> From<ViewMut<'a>> for View<'a> {
-    /// The same bytes, no more to be written.
+    /// The same bytes, for reading only.
     fn from(bytes: ViewMut<'a>) -> View<'a> {
         View { start: bytes.start, len: bytes.len, of: PhantomData }
     }
@@ -196,8 +198,8 @@ mod tests {
         assert!(view.get_mut(3..5).is_none() && view.lend().get(0..4) == Some(&[1, 9, 9, 4][..]));
     }
 
-    /// What two workers do with the rows of one image: each writes its own columns of every row, and reads the other's
-    /// tensor in between. Under Miri this says whether views are sound.
+    /// Two workers on the rows of one image: each writes its own columns of every row, and reads the other's
+    /// tensor in between. Under Miri this checks that views are sound.
     #[test]
     fn two_workers_write_between_each_others_rows() {
         struct Bytes(*mut u8);

@@ -1,4 +1,4 @@
-//! What a machine file must satisfy, and how it is told that it does not.
+//! The rules of a machine file, and the errors.
 
 use super::Machine;
 use crate::isa::limits::{MAX_ACC, MAX_SPM};
@@ -14,7 +14,7 @@ pub enum MachineError {
         line: usize,
         /// 1-based.
         column: usize,
-        /// What the TOML reader says.
+        /// Message of the TOML parser.
         message: String,
     },
     /// A field outside its legal range.
@@ -24,21 +24,21 @@ pub enum MachineError {
         field: &'static str,
         /// Its value.
         value: u64,
-        /// What must hold.
+        /// The rule.
         rule: &'static str,
     },
-    /// Profiles missing or not known.
+    /// Profiles missing or unknown.
     #[error("profiles: {reason} (known: {})", Profile::ALL.map(Profile::name).join(", "))]
     Profiles {
         /// What is wrong with the list.
         reason: String,
     },
-    /// Executes another version of the instruction set.
+    /// The machine executes another version of the instruction set.
     #[error("isa_version = {found}: this build knows version {known}")]
     IsaVersion {
-        /// In the file.
+        /// Version in the file.
         found: u32,
-        /// In this build.
+        /// Version of this build.
         known: u32,
     },
     /// No shipped machine has this name.

@@ -1,9 +1,9 @@
-//! What a machine file holds.
+//! The fields of a machine file.
 
 use serde::{Deserialize, Serialize};
 
-/// A modeled accelerator. Field names carry their units; the comments in `isa/machines/rcn-m.toml` and the ISA manual
-/// explain them.
+/// A modeled accelerator. Field names carry their units; the comments in `isa/machines/rcn-m.toml` and the
+/// ISA manual explain them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Machine {
@@ -35,17 +35,17 @@ pub struct Machine {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mac {
-    /// Output channels at once.
+    /// Output channels in parallel.
     pub oc_lanes: u32,
-    /// Products summed per output and cycle.
+    /// Products summed for each output in a cycle.
     pub ic_lanes: u32,
-    /// Output pixels at once.
+    /// Output pixels in parallel.
     pub pixel_lanes: u32,
     /// Cycles before the first product.
     pub fill_cycles: u32,
     /// Cycles after the last product.
     pub drain_cycles: u32,
-    /// Instructions that wait in the queue at most.
+    /// Depth of the queue: instructions that have not started.
     pub queue_depth: u32,
 }
 
@@ -53,11 +53,11 @@ pub struct Mac {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Vector {
-    /// Elements a cycle.
+    /// Elements in a cycle.
     pub lanes: u32,
     /// Cycles before the first result.
     pub latency_cycles: u32,
-    /// Instructions that wait in the queue at most.
+    /// Depth of the queue: instructions that have not started.
     pub queue_depth: u32,
 }
 
@@ -97,7 +97,7 @@ pub struct Dram {
     pub write_latency_cycles: u32,
     /// Every segment is rounded out to bursts of this size (a power of two).
     pub burst_bytes: u32,
-    /// Largest segment moved under one grant of the channel.
+    /// Largest segment moved under one grant of the channel, in bytes.
     pub grant_bytes: u32,
     /// Size of a row (a power of two).
     pub row_bytes: u32,
@@ -126,7 +126,8 @@ pub struct Control {
 }
 
 impl Machine {
-    /// Identifies the machine: xxh3-64 of its fields in canonical form (comments and order of keys do not count).
+    /// Identifies the machine: xxh3-64 of its fields in canonical form (comments and order of keys do not
+    /// count).
     #[must_use]
     pub fn hash(&self) -> u64 {
         let canonical = serde_json::to_vec(self).unwrap_or_default();

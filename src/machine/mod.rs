@@ -1,9 +1,9 @@
 //! The machine: every size and latency of one modeled accelerator, read from a TOML file.
 //!
-//! The same [`Machine`] steers tiling (compiler), limits (simulator) and durations (clock); there is no second source.
-//! Three machines ship with the program (`isa/machines/`); [`Machine::named`] finds them, [`Machine::parse`] reads a
-//! user's own. Unknown keys are rejected, every value is checked, and [`Machine::hash`] identifies the machine in a
-//! program file.
+//! The same [`Machine`] determines tiling (compiler), limits (simulator) and durations (clock). Three
+//! machines ship with the program (`isa/machines/`); [`Machine::named`] finds them, [`Machine::parse`] reads
+//! any other. Unknown keys are refused, every value is checked, and [`Machine::hash`] identifies the machine
+//! in a program file.
 
 mod check;
 mod fields;
@@ -23,7 +23,7 @@ impl Machine {
     /// Reads a machine file's text and checks every field.
     ///
     /// # Errors
-    /// [`MachineError`] tells line, field and reason.
+    /// [`MachineError`] has line, field and reason.
     pub fn parse(text: &str) -> Result<Machine, MachineError> {
         let machine: Machine = toml::from_str(text).map_err(|e| MachineError::syntax(text, &e))?;
         check::check(&machine)?;

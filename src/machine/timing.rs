@@ -1,5 +1,6 @@
-//! Formulas of the timing classes: cycles of an instruction from its extents. The clock, the tile search and the closed form
-//! of a network use them; least costs, which count no fill, drain or latency, have their own.
+//! Formulas of the timing classes: cycles of an instruction from its extents. The clock, the tile search and
+//! the closed-form estimate use them; the lower bounds, which count no fill, drain or latency, have their
+//! own.
 
 use super::Machine;
 
@@ -11,8 +12,8 @@ pub fn array(m: &Machine, passes: u64, reduction: u64) -> u64 {
         + u64::from(m.mac.drain_cycles)
 }
 
-/// MAC: passes of the array over so many pixels and output channels; `slowdown` is the product of the operands' bytes (8×8 bits
-/// 1, 16×8 2, 16×16 4).
+/// MAC: passes of the array over `pixels` pixels and `channels` output channels; `slowdown` is the product of
+/// the operands' bytes (8×8 bits 1, 16×8 2, 16×16 4).
 #[must_use]
 pub fn passes(m: &Machine, pixels: u64, channels: u64, slowdown: u64) -> u64 {
     channels.div_ceil(m.mac.oc_lanes.into()) * pixels.div_ceil(m.mac.pixel_lanes.into()) * slowdown

@@ -1,6 +1,6 @@
 //! Half precision: a sign, five bits of exponent, ten of fraction.
 
-/// The number that these bits stand for; every one is a single.
+/// The value of the bits; every half is exact as a single.
 #[must_use]
 pub fn single(bits: u16) -> f32 {
     let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
@@ -13,7 +13,7 @@ pub fn single(bits: u16) -> f32 {
     }
 }
 
-/// The nearest half of a single, of two as near the even one; what is too large is infinite.
+/// The half nearest to a single, ties to even; values that are too large become infinite.
 #[must_use]
 pub fn of_single(x: f32) -> u16 {
     let (sign, size) = ((x.to_bits() >> 16) as u16 & 0x8000, x.abs());
@@ -21,7 +21,7 @@ pub fn of_single(x: f32) -> u16 {
     sign | match size {
         _ if size.is_nan() => 0x7e00,
         _ if size >= 65_520.0 => 0x7c00,
-        // Below 2^-14 steps are 2^-24. A fraction that rounds up to 1024 is the least number above them.
+        // Below 2^-14 the step is 2^-24. A fraction that rounds up to 1024 is the next larger number.
         _ if size < 6.103_515_6e-5 => (size * 16_777_216.0).round_ties_even() as u16,
         _ => (((bits + 0xfff + (bits >> 13 & 1)) >> 13) - (112 << 10)) as u16,
     }

@@ -1,14 +1,14 @@
-//! The f32 lane of the vector unit: functions of floats, and the softmax of integers.
+//! Functions of f32 of the vector unit, and the softmax of integers.
 //!
-//! Arithmetic, square root and roundings are IEEE-754 operations. The transcendental functions are computed in f64 by a
-//! library in plain arithmetic and rounded to f32, so that every machine gives the same bits. A NaN result is always the
-//! same one.
+//! Arithmetic, square root and roundings are IEEE-754 operations. The transcendental functions are computed
+//! in f64 by a library in plain arithmetic and rounded to f32, so that every machine computes the same bits.
+//! Every NaN result has the same bits.
 
 use super::rounding::round;
 use crate::isa::{Float1, Float2, Fold};
 
-/// Every NaN as the one with the bits `0x7fc00000`. In integers: the compiler takes one NaN for as good as another, and would
-/// leave out a comparison of floats.
+/// Every NaN becomes the one with the bits `0x7fc00000`. In integers: the compiler treats all NaNs as equal,
+/// and would remove a comparison of floats.
 #[inline]
 pub(super) fn canonical(x: f32) -> f32 {
     let bits = x.to_bits();
@@ -42,7 +42,7 @@ pub fn float1(op: Float1, x: f32) -> f32 {
     })
 }
 
-/// `op(a, b)`. The smaller and the larger of two are decided by one comparison, so that zeros and NaN behave alike
+/// `op(a, b)`. Minimum and maximum are decided by one comparison, so that zeros and NaN behave the same
 /// everywhere: `a < b ? a : b`, `a > b ? a : b`.
 #[inline]
 #[must_use]
@@ -70,7 +70,7 @@ pub fn float2(op: Float2, a: f32, b: f32) -> f32 {
     })
 }
 
-/// One element for a row, from the first to the last.
+/// Reduces a row, from the first element to the last.
 #[must_use]
 pub fn fold(op: Fold, row: &[f32]) -> f32 {
     let op = match op {
@@ -83,10 +83,11 @@ pub fn fold(op: Fold, row: &[f32]) -> f32 {
     rest.fold(first, |so_far, x| float2(op, so_far, *x))
 }
 
-/// The table of a quantized softmax over rows of `length` elements (ONNX Runtime's QLinearSoftmax): entry `255 − d` is
-/// `exp(−d·scale)` for an element `d` below the largest, all of them scaled up so that sums neither vanish nor overflow;
-/// signed types find their entries at the raw byte. The sum of a row stays `e⁵` below the largest float, as in ONNX
-/// Runtime, and so does the product of the largest entry with the multiplier `m` of [`softmax_value`] if that needs more.
+/// The table of a quantized softmax over rows of `length` elements (ONNX Runtime's QLinearSoftmax): entry
+/// `255 − d` is `exp(−d·scale)` for an element `d` below the largest, all scaled up so that sums neither
+/// vanish nor overflow; signed types index by the raw byte. The sum of a row stays `e⁵` below the largest
+/// float, as in ONNX Runtime, and so does the product of the largest entry with the multiplier `m` of
+/// [`softmax_value`] if that is the tighter bound.
 #[must_use]
 pub fn softmax_table(scale: f32, length: usize, signed: bool, m: f32) -> [f32; 256] {
     let scale = f64::from(scale);
@@ -122,7 +123,7 @@ mod tests {
 
     #[test]
     fn one_nan_for_all() {
-        // Hidden from the compiler, which computes constants with a NaN of its own.
+        // Hidden from the compiler, which evaluates constants with a NaN of its own.
         let [one, zero] = [-1.0, 0.0].map(std::hint::black_box);
         let bits = [float1(Float1::Log, one), float1(Float1::Sqrt, one), float2(Float2::Div, zero, zero)];
         assert!(bits.iter().all(|x| x.to_bits() == 0x7fc0_0000));

@@ -1,9 +1,9 @@
-//! The arithmetic of the datapath: one function for each rounding.
+//! The arithmetic of the data path: one function for each rounding.
 //!
-//! This is the only module of the simulator in which floats are computed with. Every function is a fixed sequence of
-//! IEEE-754 single operations (round to nearest, ties to even), so results do not depend on the CPU. Formulas were
-//! measured against ONNX Runtime 1.32 (x86-64), whose integer operators they reproduce; `tools/golden/numeric.py`
-//! writes the stored expectations that the tests hold them to.
+//! The simulator computes with floats in this module only. Every function is a fixed sequence of IEEE-754
+//! single operations (round to nearest, ties to even), so results do not depend on the CPU. The formulas were
+//! measured against ONNX Runtime 1.32 (x86-64), whose integer operators they reproduce;
+//! `tools/golden/numeric.py` writes the expected values that the tests compare with.
 
 pub mod half;
 mod lane;
@@ -25,8 +25,8 @@ pub fn requantize(acc: i32, m: f32, zero_point: i32, clamp: [i32; 2]) -> i32 {
     round(acc as f32 * m, [clamp[0] - zero_point, clamp[1] - zero_point]) + zero_point
 }
 
-/// `sat(rne(acc·m) + zy)` with the exact product: accumulators of 64 bits, and every result of 16 bits. A multiplier that
-/// is no finite number gives what [`requantize`] gives.
+/// `sat(rne(acc·m) + zy)` with the exact product: accumulators of 64 bits, and every result of 16 bits. For a
+/// multiplier that is not finite, the result is that of [`requantize`].
 #[must_use]
 pub fn requantize_wide(acc: i64, m: f32, zero_point: i32, clamp: [i32; 2]) -> i32 {
     let [lo, hi] = clamp.map(|c| i128::from(c - zero_point));
@@ -40,7 +40,7 @@ pub fn requantize_wide(acc: i64, m: f32, zero_point: i32, clamp: [i32; 2]) -> i3
     let magnitude = if field == 0 { fraction } else { fraction | 1 << 23 };
     let exponent = field.max(1) - 150;
     let factor = if bits >> 31 == 0 { magnitude } else { -magnitude };
-    // Most products fit 64 bits, and the same arithmetic is much quicker there: 2^38 · 2^24 = 2^62.
+    // Most products fit 64 bits, where the same arithmetic is much faster: 2^38 · 2^24 = 2^62.
     if exponent < 0 && exponent > -63 && acc.unsigned_abs() < 1 << 38 {
         let (product, shift) = (acc * factor, exponent.unsigned_abs());
         let floor = product >> shift;
@@ -78,7 +78,8 @@ pub fn requantize_multiplier(sx: f32, sw: f32, sy: f32) -> f32 {
     sx * sw / sy
 }
 
-/// The multiplier of a global average over `count` elements: `sx / (sy·count)`; the accumulator is `Σ(q − zx)`.
+/// The multiplier of a global average over `count` elements: `sx / (sy·count)`; the accumulator is
+/// `Σ(q − zx)`.
 #[inline]
 #[must_use]
 pub fn gap_multiplier(sx: f32, sy: f32, count: u64) -> f32 {
@@ -97,7 +98,7 @@ pub struct AddCoefficients {
 }
 
 impl AddCoefficients {
-    /// From scales and zero points of both operands and the result.
+    /// Constants for the scales and zero points of both operands and the result.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "ONNX Runtime's kernel fuses here")]
     pub fn new(sa: f32, za: i32, sb: f32, zb: i32, sy: f32, zy: i32) -> AddCoefficients {
@@ -123,43 +124,43 @@ pub struct MulCoefficients {
 }
 
 impl MulCoefficients {
-    /// From the scales of both operands and the result.
+    /// The constant for the scales of both operands and the result.
     #[must_use]
     pub fn new(sa: f32, sb: f32, sy: f32) -> MulCoefficients {
         MulCoefficients { m: sa * sb / sy }
     }
 }
 
-/// `sat(rne(f32(p)·m + zy))`, `p` the product of the operands without their zero points (QLinearMul): the zero point is
-/// added inside the rounding.
+/// `sat(rne(f32(p)·m + zy))`, where `p` is the product of the operands minus their zero points (QLinearMul):
+/// the zero point is added before rounding.
 #[inline]
 #[must_use]
 pub fn mul(product: i64, m: f32, zero_point: i32, clamp: [i32; 2]) -> i32 {
     round(product as f32 * m + zero_point as f32, clamp)
 }
 
-/// [`mul`] of two operands without their zero points, of at most 24 bits: the f32 product of exact factors is the rounded
-/// integer product.
+/// [`mul`] of two operands minus their zero points, of at most 24 bits: the f32 product of exact factors is
+/// the rounded integer product.
 #[inline]
 #[must_use]
 pub fn mul_operands(a: i32, b: i32, m: f32, zero_point: i32, clamp: [i32; 2]) -> i32 {
     round(a as f32 * b as f32 * m + zero_point as f32, clamp)
 }
 
-/// `sat(rne(x / scale) + zy)` (QuantizeLinear): divides, never multiplies by the reciprocal. NaN gives the lower bound,
-/// infinities saturate.
+/// `sat(rne(x / scale) + zy)` (QuantizeLinear): divides, never multiplies by the reciprocal. NaN becomes the
+/// lower bound, infinities saturate.
 #[inline]
 #[must_use]
 pub fn quantize(x: f32, scale: f32, zero_point: i32, clamp: [i32; 2]) -> i32 {
     round(x / scale, [clamp[0] - zero_point, clamp[1] - zero_point]) + zero_point
 }
 
-/// A float bias in the accumulator's scale: `sat(rne(bias / scale))`, the quotient in f64, 32 bits or, beside operands of
-/// 16 bits, 64. Quantizers store biases as integers already; this is for those that do not.
+/// A float bias in the accumulator's scale: `sat(rne(bias / scale))`, with the quotient in f64, in 32 bits
+/// or, with operands of 16 bits, 64. For models with float biases; most quantizers store integers.
 #[must_use]
 pub fn quantize_bias(bias: f64, scale: f32, wide: bool) -> i64 {
     let rounded = (bias / f64::from(scale)).round_ties_even();
-    // A float cast saturates, and gives 0 for NaN.
+    // The cast saturates, and NaN becomes 0.
     if wide { rounded as i64 } else { i64::from(rounded as i32) }
 }
 
@@ -170,16 +171,16 @@ pub fn dequantize(q: i32, scale: f32, zero_point: i32) -> f32 {
     (q - zero_point) as f32 * scale
 }
 
-/// The average of a window as QLinearAveragePool computes it: elements are dequantized and summed in f32 in row-major
-/// order of the window, divided by the count, divided by the output's scale; the zero point is added inside the
-/// rounding.
+/// The average of a window as QLinearAveragePool computes it: elements are dequantized and summed in f32 in
+/// row-major order of the window, divided by the count, then by the output's scale; the zero point is added
+/// before rounding.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Average {
     sum: f32,
 }
 
 impl Average {
-    /// Takes one element, already dequantized.
+    /// Adds one element, already dequantized.
     #[inline]
     pub fn take(&mut self, x: f32) {
         self.sum += x;
@@ -196,14 +197,14 @@ impl Average {
     }
 }
 
-/// `f32(acc)·m`: an accumulator as a float. Every NaN is the same one.
+/// `f32(acc)·m`: an accumulator as a float. Every NaN has the same bits.
 #[inline]
 #[must_use]
 pub fn scale_sum(acc: i64, m: f32) -> f32 {
     lane::canonical(acc as f32 * m)
 }
 
-/// Adds a sum to an accumulator; wraps in two's complement and tells whether it did.
+/// Adds a sum to an accumulator in two's complement; returns whether it wrapped.
 #[inline]
 #[must_use]
 pub fn accumulate(acc: i32, sum: i32) -> (i32, bool) {
@@ -269,7 +270,7 @@ mod tests {
     #[test]
     fn a_wide_product_is_exact_and_rounded_once() {
         assert_eq!([1, 3, 5, -1, -3].map(|a| requantize_wide(a, 0.5, 7, U8)), [7, 9, 9, 7, 5]);
-        // 2^24 + 1 has no f32 of its own; its half is a tie that only the exact product sees.
+        // 2^24 + 1 is not an f32; its half is a tie that only the exact product finds.
         let scale = 1.0 / f32::from(1_u16 << 12) / f32::from(1_u16 << 11);
         assert_eq!(requantize_wide((1 << 24) + 1, scale, 0, [0, 65535]), 2);
         assert_eq!(requantize_wide((3 << 22) + 1, scale, 0, [0, 65535]), 2);
@@ -284,7 +285,7 @@ mod tests {
 
     #[test]
     fn wide_products_in_64_bits_are_those_in_128() {
-        // The same number once below and once beyond the border of the quick way.
+        // The same number below and beyond the limit of the fast path.
         for acc in [0_i64, 1, -1, 12_345, -987_654_321, (1 << 37) + 1, (1 << 38) - 1, -(1 << 38) + 1] {
             for scale in [0.5, 0.25, 0.3, 1e-3, 7.7e-9, -0.01, 1e-12] {
                 let quick = requantize_wide(acc, scale, 3, [-32768, 32767]);

@@ -1,6 +1,8 @@
-//! The q31 profiles: an integer multiplier and a shift in place of an f32 factor, for devices without an f32 multiplier.
+//! The q31 profiles: an integer multiplier and a shift replace an f32 factor, for devices without an f32
+//! multiplier.
 //!
-//! The arithmetic is that of TOSA 1.0's RESCALE (`apply_scale_32`), single or double rounding, continued beyond 32 bits.
+//! The arithmetic is that of TOSA 1.0's RESCALE (`apply_scale_32`), with single or double rounding, extended
+//! beyond 32 bits.
 
 use crate::isa::{Profile, QuantDesc};
 
@@ -14,8 +16,8 @@ pub struct Rescale {
 }
 
 impl Rescale {
-    /// The nearest to a factor, with 31 bits of multiplier unless the factor is below 2^-31; none if the factor is
-    /// negative, not finite, or 2^29 and more. The value of an f32 is met exactly down to 2^-38.
+    /// The nearest rescale to a factor, with 31 bits of multiplier unless the factor is below 2^-31; `None`
+    /// if the factor is negative, not finite, or 2^29 and more. It equals any f32 down to 2^-38.
     #[must_use]
     pub fn of(factor: f64) -> Option<Rescale> {
         if factor == 0.0 {
@@ -46,7 +48,7 @@ impl Rescale {
     pub fn apply(self, value: i128, double: bool) -> i128 {
         let shift = u32::from(self.shift) & 63;
         if let (Ok(small), 2..=62) = (i32::try_from(value), shift) {
-            // The usual case fits 64 bits.
+            // Most values fit 64 bits.
             let mut round = (1_i64 << shift) >> 1;
             if double && shift > 31 {
                 round += if small >= 0 { 1 << 30 } else { -(1 << 30) };
@@ -62,7 +64,7 @@ impl Rescale {
 }
 
 impl QuantDesc {
-    /// In the q31 profiles: whether rescaling rounds twice.
+    /// For the q31 profiles, whether rescaling rounds twice; `None` for others.
     #[must_use]
     pub fn doubles(&self) -> Option<bool> {
         match self.profile {
@@ -80,7 +82,7 @@ impl QuantDesc {
     }
 }
 
-/// A rescaled value with its zero point, in the clamp.
+/// A rescaled value plus its zero point, clamped.
 fn finish(value: i128, zero_point: i32, clamp: [i32; 2]) -> i32 {
     let [lo, hi] = clamp.map(i128::from);
     (value + i128::from(zero_point)).clamp(lo, hi) as i32
@@ -101,8 +103,9 @@ pub struct AddRescales {
 }
 
 impl AddRescales {
-    /// From the factors `sa/sy` and `sb/sy`: both operands are brought to the scale `2·max / 2^L`, the sum from there to the
-    /// output (as TensorFlow Lite's quantized addition, which TOSA's compilers write with three RESCALE).
+    /// Constants for the factors `sa/sy` and `sb/sy`: both operands are rescaled to the scale `2·max / 2^L`,
+    /// and the sum from there to the output (as in TensorFlow Lite's quantized addition, which TOSA compilers
+    /// write as three RESCALE).
     #[must_use]
     pub fn of(ra: f32, rb: f32, wide: bool) -> Option<AddRescales> {
         let [ra, rb] = [ra, rb].map(f64::from);
@@ -112,7 +115,7 @@ impl AddRescales {
         Some(AddRescales { by })
     }
 
-    /// The sum of two operands without their zero points.
+    /// The sum of two operands minus their zero points.
     #[inline]
     #[must_use]
     pub fn add(&self, a: i64, b: i64, wide: bool, double: bool, zero_point: i32, clamp: [i32; 2]) -> i32 {
@@ -123,7 +126,7 @@ impl AddRescales {
     }
 }
 
-/// Bits that operands of a sum are shifted left by before they are rescaled.
+/// Bits that the operands of a sum are shifted left by before rescaling.
 fn left(wide: bool) -> u32 {
     if wide { 15 } else { 20 }
 }

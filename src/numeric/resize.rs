@@ -1,4 +1,4 @@
-//! Where the elements of a resized axis come from (ONNX Resize and Upsample), and linear interpolation.
+//! Source coordinates of a resized axis (ONNX Resize and Upsample), and linear interpolation.
 
 use super::lane::canonical;
 
@@ -7,7 +7,7 @@ use super::lane::canonical;
 pub enum Coordinates {
     /// `(x + 0.5) / scale − 0.5`.
     HalfPixel,
-    /// The same, but the only element of an axis of one comes from 0.
+    /// As `HalfPixel`, but the only element of an axis of one comes from 0.
     PytorchHalfPixel,
     /// `x · (in − 1) / (out − 1)`.
     AlignCorners,
@@ -15,7 +15,7 @@ pub enum Coordinates {
     Asymmetric,
     /// `(x + 0.5) / scale`.
     TfHalfPixelForNearest,
-    /// Half pixels about the middle of the axis, where `scale · in` is no whole number.
+    /// Half pixels relative to the middle of the axis, where `scale · in` is not a whole number.
     HalfPixelSymmetric,
 }
 
@@ -36,7 +36,7 @@ impl Coordinates {
                 let adjustment = output as f32 / (scale * input as f32);
                 let center = input as f32 / 2.0;
                 let offset = center * (1.0 - adjustment);
-                // The only mode that ONNX Runtime computes in f64 from here on.
+                // The only mode that ONNX Runtime computes in f64 at this point.
                 (f64::from(offset) + (f64::from(x) + 0.5) / f64::from(scale) - 0.5) as f32
             }
         }
@@ -45,8 +45,8 @@ impl Coordinates {
 
 /// `nearest_mode`: the input element of every output element.
 ///
-/// `mode` is one of `round_prefer_floor`, `round_prefer_ceil`, `floor`, `ceil`, and `simple` (Upsample and Resize before
-/// opset 11: floor when enlarging, ceil when shrinking); `None` for any other.
+/// `mode` is one of `round_prefer_floor`, `round_prefer_ceil`, `floor`, `ceil`, and `simple` (Upsample and
+/// Resize before opset 11: floor when enlarging, ceil when shrinking); `None` for any other.
 #[must_use]
 pub fn nearest(
     coordinates: Coordinates,
@@ -71,8 +71,8 @@ pub fn nearest(
     Some((0..output).map(element).collect())
 }
 
-/// Whether a coordinate lies between two elements: ONNX Runtime 1.32 takes what is within 10⁻⁶ of the middle for it, since
-/// coordinates come from a division.
+/// Whether a coordinate lies halfway between two elements: ONNX Runtime 1.32 accepts a distance of 10⁻⁶,
+/// since coordinates come from a division.
 fn halfway(x: f32) -> bool {
     ((x - x.floor()) - 0.5).abs() < 1e-6
 }
@@ -105,8 +105,9 @@ pub fn linear(coordinates: Coordinates, scale: f32, input: usize, output: usize)
     (0..output).map(element).collect()
 }
 
-/// `u1·v1·a + u2·v1·b + u1·v2·c + u2·v2·d`, `a b` the neighbours in the first row and `c d` those in the second. Every NaN
-/// is the same one: which of two a CPU keeps depends on the order of operands, which is the compiler's.
+/// `u1·v1·a + u2·v1·b + u1·v2·c + u2·v2·d`, where `a b` are the neighbours in the first row and `c d` those
+/// in the second. Every NaN has the same bits: which one a CPU would return depends on the order of operands,
+/// which the compiler may change.
 #[inline]
 #[must_use]
 pub fn interpolate([u1, u2]: [f32; 2], [v1, v2]: [f32; 2], [a, b, c, d]: [f32; 4]) -> f32 {

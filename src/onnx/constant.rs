@@ -31,13 +31,13 @@ pub(crate) enum Data {
     Bool(Vec<u8>),
 }
 
-/// Why an initializer is not read.
+/// Why an initializer cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ConstantError {
-    /// Its element type is none that we read: that matters only to the node that reads it.
+    /// Its element type is not supported; this matters only to the node that reads it.
     #[error("element type {0} is not supported")]
     ElementType(&'static str),
-    /// It breaks ONNX's rules, or is beyond what is read.
+    /// It violates ONNX's rules, or exceeds a limit.
     #[error("{0}")]
     Content(String),
 }
@@ -100,7 +100,7 @@ impl Constant {
         Ok(Constant { name: t.name().to_string(), shape, data })
     }
 
-    /// All elements as 64-bit integers, truth values as 0 and 1; none for floats.
+    /// All elements as 64-bit integers, booleans as 0 and 1; `None` for floats.
     pub(crate) fn integers(&self) -> Option<Vec<i64>> {
         Some(match &self.data {
             Data::U8(v) => v.iter().map(|x| i64::from(*x)).collect(),
@@ -116,7 +116,7 @@ impl Constant {
         })
     }
 
-    /// All elements as single floats; none for other types.
+    /// All elements as f32; `None` for other types.
     pub(crate) fn floats(&self) -> Option<&[f32]> {
         match &self.data {
             Data::F32(v) => Some(v),
@@ -124,8 +124,8 @@ impl Constant {
         }
     }
 
-    /// The element type. Doubles and halves count as floats and unsigned integers of 32 and 64 bits as signed ones, since
-    /// nothing but folding computes with them ([`folding_only`](Constant::folding_only)).
+    /// The element type. Doubles and halves count as floats, and unsigned integers of 32 and 64 bits as
+    /// signed ones, since only folding computes with them ([`folding_only`](Constant::folding_only)).
     pub(super) fn dtype(&self) -> DType {
         match self.data {
             Data::U8(_) => DType::U8,
@@ -139,7 +139,7 @@ impl Constant {
         }
     }
 
-    /// The name of an element type that no tensor has.
+    /// The name of an element type that tensors cannot have; `None` for others.
     pub(super) fn folding_only(&self) -> Option<&'static str> {
         match self.data {
             Data::U32(_) => Some("u32"),
@@ -213,7 +213,7 @@ impl Constant {
 }
 
 impl Data {
-    /// Adds the elements of another constant in this range; false if they are of another type.
+    /// Appends elements of another constant in this range; false if they have another type.
     pub(super) fn append(&mut self, from: &Data, range: std::ops::Range<usize>) -> bool {
         match (self, from) {
             (Data::U8(to), Data::U8(v)) | (Data::Bool(to), Data::Bool(v)) => to.extend(&v[range]),

@@ -1,4 +1,4 @@
-//! What a model says about itself, without compiling it.
+//! The description of a model, without compiling it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,26 +11,26 @@ use super::proto::{GraphProto, ModelProto, TensorProto, ValueInfoProto, type_pro
 use super::{Role, given_inputs, role};
 use crate::document::Kind;
 
-/// What a model says about itself.
+/// Description of a model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Description {
     /// Name of the graph.
     pub model: String,
-    /// What wrote the file.
+    /// Program that wrote the file.
     pub producer: String,
     /// Its version.
     pub producer_version: String,
     /// Version of the file format.
     pub ir_version: i64,
-    /// Versions of operators that it asks for.
+    /// Operator sets that it imports.
     pub opsets: Vec<Opset>,
     /// Whether and how it is quantized.
     pub form: Form,
-    /// What the network is given.
+    /// Inputs of the network.
     pub inputs: Vec<Declared>,
-    /// What it gives.
+    /// Outputs of the network.
     pub outputs: Vec<Declared>,
-    /// How often each operator stands in the graph and in the bodies of its nodes.
+    /// Number of uses of each operator in the graph and in the bodies of its nodes.
     pub operators: BTreeMap<String, usize>,
     /// Bytes of all constants.
     pub constant_bytes: u64,
@@ -38,14 +38,14 @@ pub struct Description {
     pub constants: BTreeMap<String, Constants>,
 }
 
-/// A set of operators.
+/// An operator set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Opset {
-    /// Whose: `ai.onnx` for ONNX's own.
+    /// Domain; `ai.onnx` for ONNX's own.
     pub domain: String,
     /// Version.
     pub version: i64,
-    /// Whether a node is of it; exporters write down many more.
+    /// Whether a node uses it; exporters often declare more.
     pub used: bool,
 }
 
@@ -57,14 +57,14 @@ pub struct Declared {
     /// numpy's name of the element type.
     #[serde(rename = "type")]
     pub element: String,
-    /// Extents as numbers or names, `?` where the model tells neither; none if it tells no shape.
+    /// Extents as numbers or names, `?` where the model gives neither; none if it gives no shape.
     pub shape: Option<Vec<String>>,
 }
 
 /// Constants of an element type.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Constants {
-    /// How many.
+    /// Number of tensors.
     pub tensors: usize,
     /// Their bytes.
     pub bytes: u64,
@@ -81,9 +81,9 @@ pub enum Form {
     /// Quantized operators.
     #[serde(rename = "qoperator")]
     QOperator,
-    /// Both.
+    /// Both of the above.
     Mixed,
-    /// By ranges that it finds while it runs.
+    /// With ranges computed at run time.
     Dynamic,
 }
 
@@ -92,7 +92,7 @@ impl Kind for Description {
 }
 
 impl Description {
-    /// Of a model.
+    /// The description of a model.
     #[must_use]
     pub fn of(model: &ModelProto) -> Description {
         let empty = GraphProto::default();
@@ -123,7 +123,7 @@ impl Description {
 }
 
 impl Opset {
-    /// Those that a model asks for, in its order.
+    /// The operator sets that a model imports, in its order.
     #[must_use]
     pub fn of(model: &ModelProto) -> Vec<Opset> {
         let mut used = BTreeSet::new();
@@ -142,7 +142,7 @@ fn domain(name: &str) -> &str {
     if name.is_empty() { "ai.onnx" } else { name }
 }
 
-/// The domains that nodes are of.
+/// The domains that nodes use.
 fn domains<'a>(graph: &'a GraphProto, found: &mut BTreeSet<&'a str>) {
     for node in &graph.node {
         found.insert(domain(node.domain()));
@@ -164,7 +164,7 @@ fn element(info: &ValueInfoProto) -> &'static str {
     }
 }
 
-/// Extents as numbers or names, `?` where the model tells neither.
+/// Extents as numbers or names, `?` where the model gives neither.
 fn extents(info: &ValueInfoProto) -> Option<Vec<String>> {
     let Some(type_proto::Value::TensorType(t)) = info.r#type.as_ref().and_then(|t| t.value.as_ref()) else {
         return None;
@@ -201,7 +201,7 @@ fn type_name(element: i32) -> &'static str {
     }
 }
 
-/// Bits of an element; 0 of what has no fixed size.
+/// Bits of an element; 0 for types without a fixed size.
 fn bits(element: i32) -> u64 {
     match DataType::try_from(element) {
         Ok(DataType::Double | DataType::Uint64 | DataType::Int64 | DataType::Complex64) => 64,

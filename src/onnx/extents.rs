@@ -1,4 +1,4 @@
-//! Shapes and extents that are given where a model leaves them open: whether it does.
+//! Checks that shapes and extents are given only where a model leaves them open.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use super::named_extents;
 use super::proto::GraphProto;
 use super::steps::given_inputs;
 
-/// A shape or an extent that is given for nothing.
+/// A shape or an extent that has no effect.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExtentError {
     /// The model has no such input.
@@ -23,13 +23,13 @@ pub enum ExtentError {
     NoExtent {
         /// As given.
         name: String,
-        /// Names that stand for extents.
+        /// The existing names of extents.
         known: BTreeSet<String>,
     },
-    /// Every input that has the extent is given its whole shape.
+    /// Every input with this extent is given its whole shape.
     #[error("all inputs that have the extent '{name}' are given their shapes")]
     Given {
-        /// Of the extent.
+        /// Name of the extent.
         name: String,
     },
 }

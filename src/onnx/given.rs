@@ -1,9 +1,9 @@
-//! Extents of inputs as text: `NAME=1x3x224x224`, `NAME=320`.
+//! Parsing of extents: `NAME=1x3x224x224`, `NAME=320`.
 
-/// A text that gives no extents.
+/// A text that is not an extent or a shape.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GivenError {
-    /// No shape of an input.
+    /// Not the shape of an input.
     #[error("{text:?} is no shape like NAME=1x3x224x224")]
     NoShape {
         /// As given.
@@ -15,7 +15,7 @@ pub enum GivenError {
         /// As given.
         text: String,
     },
-    /// No number for an extent.
+    /// Not a number for an extent.
     #[error("{text:?} is no extent like NAME=320, at least 1")]
     NoExtent {
         /// As given.
@@ -23,11 +23,11 @@ pub enum GivenError {
     },
 }
 
-/// The shape of an input, by its name, as [`ImportOptions::shapes`](super::ImportOptions::shapes) has it: `NAME=1x3x224x224`,
-/// or with commas.
+/// The shape of an input, by its name, as [`ImportOptions::shapes`](super::ImportOptions::shapes) has it:
+/// `NAME=1x3x224x224`, or with commas.
 ///
 /// # Errors
-/// It is none, or has no elements.
+/// It is not a shape, or has no elements.
 pub fn given_shape(text: &str) -> Result<(String, Vec<usize>), GivenError> {
     let parsed = text.rsplit_once('=').and_then(|(name, dims)| {
         let dims: Option<Vec<usize>> = dims.split(['x', ',']).map(|d| d.trim().parse().ok()).collect();
@@ -40,10 +40,11 @@ pub fn given_shape(text: &str) -> Result<(String, Vec<usize>), GivenError> {
     }
 }
 
-/// The number for an extent that a model names, as [`ImportOptions::symbols`](super::ImportOptions::symbols) has it: `NAME=320`.
+/// The number for an extent that a model names, as [`ImportOptions::symbols`](super::ImportOptions::symbols)
+/// has it: `NAME=320`.
 ///
 /// # Errors
-/// It is none, or not at least 1.
+/// It is not an extent, or not at least 1.
 pub fn given_extent(text: &str) -> Result<(String, usize), GivenError> {
     let parsed = text.rsplit_once('=').and_then(|(name, n)| Some((name.to_string(), n.trim().parse().ok()?)));
     parsed.filter(|(_, n)| *n > 0).ok_or_else(|| GivenError::NoExtent { text: text.into() })

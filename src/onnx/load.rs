@@ -1,4 +1,4 @@
-//! Reading a model file, external data included.
+//! Reading of model files, with external data.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom};
@@ -22,7 +22,7 @@ pub enum LoadError {
     /// A message without a graph.
     #[error("the model has no graph; is this an ONNX file?")]
     NoGraph,
-    /// External data that cannot be had.
+    /// External data that cannot be read.
     #[error("initializer \"{tensor}\": external data {reason}")]
     External {
         /// Initializer.
@@ -35,9 +35,9 @@ pub enum LoadError {
 /// A model whose initializers are all in memory.
 #[derive(Debug, Clone)]
 pub struct LoadedModel {
-    /// The message; external data has been brought in.
+    /// The message, with external data included.
     pub model: ModelProto,
-    /// The files that external data came from.
+    /// The files of the external data.
     pub data: Vec<PathBuf>,
 }
 
@@ -50,7 +50,7 @@ impl LoadedModel {
         LoadedModel::at(path, files::read(path)?)
     }
 
-    /// The model of a file whose bytes are known, and the external data beside the file.
+    /// The model in `bytes`, which were read from `path`, with the external data beside that file.
     ///
     /// # Errors
     /// See [`LoadError`].
@@ -64,7 +64,7 @@ impl LoadedModel {
         Ok(loaded)
     }
 
-    /// Reads a model from memory. External data stays outside, and is reported when it is needed.
+    /// Reads a model from memory. External data is not read, and reported when it is needed.
     ///
     /// # Errors
     /// See [`LoadError`].
@@ -86,15 +86,15 @@ impl LoadedModel {
 
 /// Parts of a file: offset and length.
 type Parts = BTreeMap<(u64, u64), Bytes>;
-/// Where external data may lie, and what was read of it.
+/// The external data of a model, and what has been read of it.
 struct Beside {
     /// The folder that locations are relative to.
     folder: PathBuf,
-    /// The real paths of that folder and, if the model is a link, of the folder that holds the model itself: data of a
-    /// model that a cache keeps under another name lie there.
+    /// The real paths of that folder and, if the model is a symbolic link, of the folder that contains its
+    /// target: external data may be there, as in caches of models.
     inside: Vec<PathBuf>,
-    /// What was read of each file, by offset and length, and the sum: tensors at the same place share their bytes, and a
-    /// model takes no more memory than its files.
+    /// What was read from each file, by offset and length, and the total: tensors at the same offset share
+    /// their bytes, so a model takes no more memory than its files.
     read: BTreeMap<PathBuf, (Parts, u64)>,
 }
 
@@ -110,7 +110,7 @@ impl Beside {
         Beside { folder, inside, read: BTreeMap::new() }
     }
 
-    /// Bytes of a file in the folder. A link is followed if what it points to lies inside too.
+    /// Bytes of a file in the folder. A symbolic link is followed if its target is inside too.
     fn bytes(&mut self, location: &str, offset: u64, length: Option<u64>) -> Result<Bytes, String> {
         let relative = Path::new(location);
         let plain = relative.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
@@ -133,7 +133,7 @@ impl Beside {
         if let Some(bytes) = parts.get(&(offset, length)) {
             return Ok(bytes.clone());
         }
-        // Both are at most the file's size, which is no more than 2^63.
+        // Both are at most the file's size, which is below 2^63.
         *sum += length;
         if *sum > size {
             return Err(format!("lies in {location:?}, where it overlaps another tensor's"));
@@ -150,7 +150,7 @@ impl Beside {
     }
 }
 
-/// External data of a graph and of the branches in it.
+/// Reads the external data of a graph and of the graphs inside its nodes.
 fn bring_in_all(graph: &mut GraphProto, beside: &mut Beside) -> Result<(), LoadError> {
     for tensor in &mut graph.initializer {
         bring_in(tensor, beside)?;

@@ -1,9 +1,10 @@
-//! ONNX models: reading the file, understanding constants and shapes, and bringing both quantized forms to the
-//! [integer graph](crate::graph).
+//! ONNX models: reading files, constants and shapes, and import of both quantized forms to the [integer
+//! graph](crate::graph).
 //!
-//! [`proto`] is the schema as Rust types. To write it again: in a scratch project with `prost-build` and `protox`,
-//! compile the `onnx.proto` that the Python package `onnx` ships, with `raw_data` of `TensorProto` as `bytes`, and put
-//! the result behind the two comment lines of the present file. No build script needs it.
+//! [`proto`] is the schema as Rust types. To regenerate it: in a scratch project with `prost-build` and
+//! `protox`, compile the `onnx.proto` that the Python package `onnx` ships, with `raw_data` of `TensorProto`
+//! as `bytes`, and put the result behind the two comment lines of the present file. The build does not need
+//! it.
 
 mod constant;
 mod describe;
@@ -38,7 +39,7 @@ pub use steps::{float_network, given_inputs};
 /// The versions of ONNX's own operators that are compared with ONNX Runtime.
 pub const OPSETS: std::ops::RangeInclusive<i64> = 11..=23;
 
-/// The names that stand instead of numbers in the shape of a value.
+/// The names used instead of numbers in the shape of a value.
 pub fn named_extents(info: &proto::ValueInfoProto) -> impl Iterator<Item = &str> {
     use proto::tensor_shape_proto::dimension::Value;
     let shape = match info.r#type.as_ref().and_then(|t| t.value.as_ref()) {

@@ -1,11 +1,11 @@
-//! Names that nothing in a graph has.
+//! Unique names in a graph.
 
 use std::collections::BTreeSet;
 
 use super::proto::GraphProto;
 
-/// The names of a graph's values and nodes, those of the graphs inside its nodes included: ONNX gives all of them one
-/// meaning only.
+/// The names of a graph's values and nodes, including those of the graphs inside its nodes: in ONNX, each may
+/// have one meaning only.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Names(BTreeSet<String>);
 
@@ -31,7 +31,7 @@ impl Names {
         }
     }
 
-    /// The wish itself if nothing has that name, else with a number behind it. It is taken from now on.
+    /// The name `wish`, with a number appended if it is taken. The result is taken from now on.
     pub(crate) fn own(&mut self, wish: &str) -> String {
         let mut name = wish.to_string();
         let mut number = 0;

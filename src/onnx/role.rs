@@ -1,21 +1,21 @@
-//! What operators are to a quantized network: one word for each that is understood.
+//! Roles of operators in quantized networks.
 
-/// What an operator is to a quantized network.
+/// The role of an operator in a quantized network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     /// A sum of products, with weights or of two tensors.
     Product,
     /// A function of one tensor, element by element.
     Function,
-    /// Of two tensors or more, element by element.
+    /// A function of two or more tensors, element by element.
     Pair,
     /// Its results are values of its first input.
     Move,
     /// Another operator whose result has a quantization of its own.
     Whole,
-    /// It computes nothing of a network's values: constants, extents, element types.
+    /// It computes none of a network's values: constants, extents, element types.
     Plain,
-    /// It stands in quantized networks only.
+    /// It occurs in quantized networks only.
     Quantized,
 }
 

@@ -1,4 +1,4 @@
-//! A network as float libraries take it.
+//! A network in the form that float libraries take.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::portable;
 use super::proto::{GraphProto, ModelProto};
 use crate::float::{Network, Step};
 
-/// A model as the engines of [`crate::float`] take it. Without a graph it has neither inputs nor nodes.
+/// A model for the engines of [`crate::float`]. Without a graph it has neither inputs nor nodes.
 #[must_use]
 pub fn float_network(model: &ModelProto) -> Network {
     let graph = model.graph.as_ref();
@@ -28,8 +28,8 @@ pub fn float_network(model: &ModelProto) -> Network {
     }
 }
 
-/// What each node reads and writes, in the graph's order, which ONNX demands to be one that can run. Initializers and
-/// the results of Constant nodes are left out.
+/// Inputs and outputs of each node, in the graph's order, which ONNX requires to be topological. Initializers
+/// and the results of Constant nodes are left out.
 #[must_use]
 pub(crate) fn steps(graph: &GraphProto) -> Vec<Step> {
     let mut constant: BTreeSet<&str> = graph.initializer.iter().map(|t| t.name()).collect();
@@ -49,14 +49,14 @@ pub(crate) fn steps(graph: &GraphProto) -> Vec<Step> {
     steps
 }
 
-/// Inputs of a graph that are no initializers: what must be given to run it.
+/// Inputs of a graph that are not initializers, and must be given to run it.
 #[must_use]
 pub fn given_inputs(graph: &GraphProto) -> Vec<String> {
     let constant: BTreeSet<&str> = graph.initializer.iter().map(|t| t.name()).collect();
     graph.input.iter().map(|i| i.name().to_string()).filter(|n| !constant.contains(n.as_str())).collect()
 }
 
-/// Everything that a branch reads; names of its own do no harm.
+/// Everything that an inner graph reads; its own names do no harm.
 fn captured(graph: &GraphProto, into: &mut Vec<String>) {
     for node in &graph.node {
         into.extend(node.input.iter().cloned());

@@ -1,7 +1,7 @@
-//! Bytes that begin at a cache line and lie in large pages: constants of a program, memories of a run.
+//! Byte blocks aligned to cache lines, in large pages: constants of a program, memories of a run.
 //!
-//! Kernels load vectors and matrix tiles from them. One that straddles two cache lines takes twice as long, and who walks
-//! megabytes looks up small pages all the time.
+//! Kernels load vectors and matrix tiles from them. A vector that straddles two cache lines takes twice as
+//! long to load, and walking megabytes in small pages misses the TLB.
 
 #![expect(unsafe_code, reason = "allocation with an alignment, and advice on its pages")]
 
@@ -10,16 +10,16 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
-/// A cache line: vectors of bytes that begin here do not straddle two.
+/// A cache line: vectors that begin at its start do not straddle two.
 const LINE: usize = 64;
 
-/// A page of the larger size that systems have.
+/// Size of a large page.
 const LARGE_PAGE: usize = 2 << 20;
 
-/// An allocation of bytes, zero at first.
+/// An allocation of bytes, zero or copied at first.
 pub struct Block {
     start: NonNull<u8>,
-    /// What was allocated, and how.
+    /// The allocation, and its layout.
     base: NonNull<u8>,
     layout: Layout,
     len: usize,
@@ -27,26 +27,27 @@ pub struct Block {
 
 // SAFETY: a block owns its bytes, as a boxed slice does.
 unsafe impl Send for Block {}
-// SAFETY: as above; the bytes change through `&mut` only, or through `start`, whose users promise what they do.
+// SAFETY: as above; the bytes change through `&mut` only, or through `start`, whose users must uphold their
+// own contract.
 unsafe impl Sync for Block {}
 
 impl Block {
-    /// So many zeros.
+    /// `len` zero bytes.
     #[must_use]
     pub fn zeros(len: usize) -> Block {
         if len >= LARGE_PAGE {
             return Block::untouched(len);
         }
-        // SAFETY: the pointer is to so many bytes that nobody else has yet.
+        // SAFETY: the pointer is to `size` bytes that are not shared yet.
         Block::filled(len, |to, size| unsafe { to.as_ptr().write_bytes(0, size) })
     }
 
-    /// So many zeros that take no memory before they are written: programs may have far more than they use. Only
-    /// allocations without alignment are not written at once, so a page more is allocated.
+    /// `len` zero bytes that take no memory before they are written: programs may have far more than they
+    /// use. Only unaligned allocations are lazily zeroed, so a page more is allocated.
     fn untouched(len: usize) -> Block {
         let size =
             len.checked_next_multiple_of(LINE).and_then(|n| n.checked_add(LARGE_PAGE)).unwrap_or(usize::MAX);
-        // A size near the end of the address space does not happen: memories are bounded before.
+        // A size near the end of the address space does not occur: memories are bounded before.
         let layout = Layout::from_size_align(size, 1).unwrap_or(Layout::new::<[u8; 2 * LARGE_PAGE]>());
         let len = len.min(layout.size() - LARGE_PAGE);
         // SAFETY: the layout has more than a page of bytes.
@@ -58,11 +59,12 @@ impl Block {
         Block { start, base, layout, len }
     }
 
-    /// Allocates, and calls `fill(start, size)` with all bytes, which it must write; they are at least `len`, or some line.
+    /// Allocates, and calls `fill(start, size)` with all bytes, which it must write; there are at least
+    /// `len`, and at least a cache line.
     fn filled(len: usize, fill: impl FnOnce(NonNull<u8>, usize)) -> Block {
         let size = len.checked_next_multiple_of(LINE).unwrap_or(len).max(LINE);
         let align = if size >= LARGE_PAGE { LARGE_PAGE } else { LINE };
-        // A size near the end of the address space does not happen: files and memories are bounded before.
+        // A size near the end of the address space does not occur: files and memories are bounded before.
         let layout = Layout::from_size_align(size, align).unwrap_or(Layout::new::<[u8; LINE]>());
         let len = len.min(layout.size());
         // SAFETY: the layout has at least a line of bytes.
@@ -74,7 +76,7 @@ impl Block {
         Block { start, base: start, layout, len }
     }
 
-    /// How many bytes; looks at none of them.
+    /// Number of bytes; reads none of them.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
@@ -86,7 +88,7 @@ impl Block {
         self.len == 0
     }
 
-    /// Its first byte, for holders that share it.
+    /// Address of its first byte, for holders that share it.
     #[must_use]
     pub fn start(&self) -> NonNull<u8> {
         self.start
@@ -106,7 +108,7 @@ fn prefer_large_pages(start: NonNull<u8>, len: usize) {
 
 impl Drop for Block {
     fn drop(&mut self) {
-        // SAFETY: it was allocated with this layout, and nothing holds it any more.
+        // SAFETY: it was allocated with this layout, and nothing uses it any more.
         unsafe { dealloc(self.base.as_ptr(), self.layout) }
     }
 }
@@ -122,14 +124,14 @@ impl Deref for Block {
 
 impl DerefMut for Block {
     fn deref_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as above, and nobody else has the block.
+        // SAFETY: as above, and the block is borrowed mutably.
         unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.len) }
     }
 }
 
 impl From<&[u8]> for Block {
     fn from(bytes: &[u8]) -> Block {
-        // SAFETY: the pointer is to `size` bytes that nobody else has yet.
+        // SAFETY: the pointer is to `size` bytes that are not shared yet.
         Block::filled(bytes.len(), |to, size| unsafe {
             let n = bytes.len().min(size);
             to.as_ptr().copy_from_nonoverlapping(bytes.as_ptr(), n);

@@ -1,8 +1,8 @@
-//! Where the cycles of a program went: per layer and per unit, with what each layer costs at least.
+//! Where the cycles of a program went, by layer and by unit, with lower bounds for each layer.
 //!
-//! A [`Profile`] is made from a [loaded](crate::sim::Loaded) program alone: cycles do not depend on inputs. Another is made from
-//! the compiler's [closed form](crate::compiler::estimate), before there is a program; it knows what units do, not what they
-//! wait for.
+//! A [`Profile`] is made from a [loaded](crate::sim::Loaded) program alone: cycles do not depend on inputs.
+//! It can also be made from the compiler's [closed form](crate::compiler::estimate), without a program; the
+//! closed form has the work of the units, but not their waits.
 
 mod widths;
 
@@ -17,19 +17,19 @@ use crate::program::{Layer, Least};
 use crate::sim::Loaded;
 use crate::sim::clock::{Cause, Causes, ControlCycles, UnitCycles, Units, Waits};
 
-/// What keeps a layer from being faster.
+/// What limits the speed of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Bound {
-    /// The array executes most of the time.
+    /// The MAC array executes most of the time.
     Mac,
-    /// The vector unit does.
+    /// The vector unit executes most of the time.
     Vec,
     /// DMA moves data most of the time.
     Dram,
     /// No unit is busy for half of the time: they wait for each other, or for latencies.
     Sync,
-    /// Nothing is done: another view of the same memory, or work of the host.
+    /// The accelerator does nothing: another view of the same memory, or work of the host.
     None,
 }
 
@@ -47,17 +47,17 @@ impl Bound {
     }
 }
 
-/// Where the cycles of a profile come from.
+/// How the cycles of a profile were computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
     /// From the clock of the compiled program: exact.
     Clock,
-    /// From the closed form.
+    /// From the closed-form estimate.
     ClosedForm,
 }
 
-/// What has to be done at least.
+/// The least work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct Work {
     /// Cycles of the MAC array.
@@ -75,7 +75,7 @@ pub struct Row {
     pub name: String,
     /// Operator kind.
     pub kind: String,
-    /// Runs on the host, outside the clock.
+    /// Whether it runs on the host, outside the clock.
     pub host: bool,
     /// ONNX nodes that it came from.
     pub onnx_nodes: Vec<String>,
@@ -85,7 +85,7 @@ pub struct Row {
     pub share: f64,
     /// Multiply-accumulates of the operator.
     pub macs: u64,
-    /// Share of the array's peak that they are, 0 to 1.
+    /// Share of the array's peak, 0 to 1.
     pub mac_utilization: f64,
     /// Bytes read from DRAM.
     pub bytes_in: u64,
@@ -95,20 +95,20 @@ pub struct Row {
     pub intensity: Option<f64>,
     /// Tera-operations a second, two for each multiply-accumulate.
     pub tops: f64,
-    /// What bounds it.
+    /// What limits its speed.
     pub bound: Bound,
-    /// Cycles that it would take at least if nothing ran beside it: the largest of its three bounds. Layers overlap, so
-    /// that its share of the total can be less.
+    /// The least cycles that it would take if nothing ran beside it: the largest of its three bounds. Layers
+    /// overlap, so its share of the total can be less.
     pub alone: u64,
-    /// What array, vector unit and DRAM channel have to do for it, however it is tiled.
+    /// The least work of MAC array, vector unit and DRAM channel, whatever its tiles.
     pub work: Work,
     /// Multiply-accumulates that the array executes for it, without padding and skipped blocks.
     pub executed_macs: u64,
     /// Queue instructions.
     pub instructions: u64,
-    /// What units did for its instructions and waited for.
+    /// What the units did for its instructions, and what they waited for.
     pub units: Units<Causes>,
-    /// Whom its instructions waited for, by the unit that waited; the closed form does not know.
+    /// Which queues its instructions waited for, by the unit that waited; none from the closed form.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits: Option<Units<Waits>>,
 }
@@ -118,17 +118,17 @@ pub struct Row {
 pub struct Profile {
     /// Program.
     pub program: String,
-    /// Where the cycles come from.
+    /// How the cycles were computed.
     pub method: Method,
     /// Machine.
     pub machine: String,
-    /// Its clock.
+    /// Its clock in MHz.
     pub clock_mhz: u32,
-    /// Multiply-accumulates a cycle at most.
+    /// Multiply-accumulates in a cycle at most.
     pub macs_per_cycle: u64,
-    /// Bytes a cycle that the DRAM channel moves at most.
+    /// Bytes in a cycle over the DRAM channel at most.
     pub dram_bytes_per_cycle: u32,
-    /// The same in 10⁹ bytes a second: it scales with the clock.
+    /// The same in 10⁹ bytes a second, which scales with the clock.
     pub dram_gb_per_second: f64,
     /// All cycles.
     pub cycles: u64,
@@ -146,10 +146,10 @@ pub struct Profile {
     pub bytes_in: u64,
     /// Bytes written to DRAM.
     pub bytes_out: u64,
-    /// A lower bound of all cycles: the work of the busiest of array, vector unit and DRAM channel, which do one thing at a
-    /// time.
+    /// A lower bound of all cycles: the work of the busiest of MAC array, vector unit and DRAM channel, each
+    /// of which does one thing at a time.
     pub least: u64,
-    /// Cycles if layers did not overlap and each took what it takes alone.
+    /// Cycles if layers did not overlap and each took its least cycles.
     pub alone: u64,
     /// Cycles before the first layer.
     pub prologue: u64,
@@ -157,13 +157,13 @@ pub struct Profile {
     pub epilogue: u64,
     /// Layers in program order.
     pub layers: Vec<Row>,
-    /// The control core; the closed form does not know.
+    /// The control core; none from the closed form.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub control: Option<ControlCycles>,
-    /// The units; the closed form does not know.
+    /// The units; none from the closed form.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub units: Option<Units<UnitCycles>>,
-    /// Whom the units waited for; the closed form does not know.
+    /// Which queues the units waited for; none from the closed form.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits: Option<Units<Waits>>,
 }
@@ -192,7 +192,7 @@ impl Profile {
         }
     }
 
-    /// The profile of a network that is only estimated.
+    /// The profile of an estimated network.
     #[must_use]
     pub fn estimated(name: &str, machine: &Machine, estimate: &Estimate) -> Profile {
         let row = |l: &crate::compiler::estimate::LayerEstimate| {
@@ -239,8 +239,8 @@ impl Profile {
         }
     }
 
-    /// The same profile, told by the layers of another program of the same network in which fusion removed less. A layer's
-    /// row stands at the last of those that came from its ONNX nodes; the others have no cycles of their own.
+    /// The same profile with the layers of another program of the same network, in which fusion removed less.
+    /// A layer's row is at the last of those that came from its ONNX nodes; the others have no cycles.
     #[must_use]
     pub fn told_by(&self, layers: &[Layer]) -> Profile {
         let mut rows: Vec<Row> = layers.iter().map(silent).collect();
@@ -285,9 +285,10 @@ fn silent(layer: &Layer) -> Row {
 }
 
 impl Row {
-    /// Where the layer stands in a roofline: multiply-accumulates for each byte of DRAM traffic, and tera-operations a
-    /// second in the time that its busiest unit takes. Its share of the total can be less, where it runs beside others: so
-    /// much the machine does not do. None without traffic, or without products.
+    /// The layer's point in a roofline plot: multiply-accumulates for each byte of DRAM traffic, and
+    /// tera-operations a second in the time of its busiest unit. Its share of the total cycles can be less
+    /// where it overlaps with others, but the machine cannot work faster. None without traffic, or without
+    /// products.
     #[must_use]
     pub fn roofline(&self, profile: &Profile) -> Option<[f64; 2]> {
         let bytes = self.bytes_in + self.bytes_out;
@@ -314,9 +315,9 @@ fn tops(macs: u64, cycles: u64, machine: &Machine) -> f64 {
     ratio(2.0 * macs as f64, cycles as f64) * f64::from(machine.clock_mhz) * 1e6 / 1e12
 }
 
-/// What array, vector unit and DRAM channel have to do for a layer at least. The bounds of the compiler
-/// are for any tiling of the layer as the graph has it; where the program needs less, because it leaves out zero blocks of
-/// weights or puts a result in the place of an operand, that is the bound.
+/// The least work of MAC array, vector unit and DRAM channel for a layer. The compiler's bounds are for any
+/// tiling of the layer in the graph; where the program needs less, because it skips zero blocks of weights or
+/// reuses an operand's memory for the result, that is the bound.
 fn work(least: &Least, [_, _, mac, vec]: [u64; 4], traffic: u64) -> Work {
     Work {
         mac_cycles: least.mac_cycles.min(mac),

@@ -1,4 +1,4 @@
-//! Which widths every layer asked for, and which it was executed with.
+//! The widths that every layer asked for, and those that it was executed with.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +13,9 @@ use crate::sim::Loaded;
 pub struct LayerWidths {
     /// Its name.
     pub layer: String,
-    /// What the model, or the user, asks for; none where nothing does (host layers, assembly).
+    /// The widths that the model, or the user, asks for; none for host layers and assembly.
     pub asked: Option<Bits>,
-    /// What the executed instructions had; none without instructions.
+    /// The widths of the executed instructions; none without instructions.
     pub executed: Option<Bits>,
 }
 
@@ -27,7 +27,7 @@ impl LayerWidths {
     }
 }
 
-/// Widths of all layers of a loaded program, counted in its control pass: what every run executes.
+/// Widths of all layers of a loaded program, counted in its control pass, and so the same in every run.
 #[must_use]
 pub fn widths(loaded: &Loaded) -> Vec<LayerWidths> {
     let layers = loaded.program().meta.layers.iter().zip(loaded.widths());
@@ -49,7 +49,7 @@ pub enum WrongWidths {
         /// What its instructions had.
         executed: Bits,
     },
-    /// Than somebody expects.
+    /// Than the user expects.
     #[error("layer \"{layer}\" was executed with {}, {expected} was expected", or_none(.executed.as_ref()))]
     Expected {
         /// Its name.
@@ -67,7 +67,7 @@ pub fn or_none(executed: Option<&Bits>) -> String {
     executed.map_or_else(|| "no instruction".into(), ToString::to_string)
 }
 
-/// Layers whose widths are not those that the model asks for.
+/// Layers whose widths differ from those that the model asks for.
 #[must_use]
 pub fn unlike_asked(layers: &[LayerWidths]) -> Vec<WrongWidths> {
     let wrong = layers.iter().filter(|l| l.differs()).filter_map(|l| {
@@ -77,7 +77,7 @@ pub fn unlike_asked(layers: &[LayerWidths]) -> Vec<WrongWidths> {
     wrong.collect()
 }
 
-/// What cannot be expected.
+/// An expectation that cannot be checked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExpectError {
     /// No layer has this name.
@@ -100,8 +100,8 @@ pub enum ExpectError {
     },
 }
 
-/// Layers whose widths are not those that are expected: by name of the layer, bits of operands like `16x8`, with or without
-/// those of the result.
+/// Layers whose widths differ from the expected ones, given by name of the layer and bits of operands such as
+/// `16x8`, with or without those of the result.
 ///
 /// # Errors
 /// See [`ExpectError`].

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::pages::Block;
 
-/// Bytes of the constant segment, in pages of their own: engines read weights where they lie. Clones share them.
+/// The constant segment, in pages of its own: engines read weights in place. Clones share it.
 #[derive(Clone)]
 pub struct Constants(Arc<Block>);
 

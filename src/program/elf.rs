@@ -8,11 +8,11 @@
 //! | `.rcn.host` | ONNX models of the host layers: u32 count, then for each u64 length and bytes |
 //! | `.rcn.checksum` | xxh3-64 of the whole file with these eight bytes taken as zero |
 //!
-//! `e_machine` is [`E_MACHINE`], a number that nobody has registered; `e_flags` is [`FORMAT_VERSION`]; the type is
+//! `e_machine` is [`E_MACHINE`], an unregistered number; `e_flags` is [`FORMAT_VERSION`]; the type is
 //! `ET_EXEC` with entry 0 and one `PT_LOAD` for the constants.
 //!
-//! Reading refuses whatever does not match with a typed reason and allocates in proportion to the file, never to a
-//! number written in it.
+//! Reading refuses whatever does not match with a typed reason and allocates in proportion to the file, never
+//! to a number written in it.
 
 mod check;
 mod error;
@@ -31,8 +31,8 @@ impl Program {
     /// The program as the bytes of a program file. Equal programs give equal bytes.
     ///
     /// # Errors
-    /// The tables are inconsistent (see [`Program::validate`]) or hold a number that JSON cannot express (an infinite
-    /// scale).
+    /// The tables are inconsistent (see [`Program::validate`]) or contain a number that JSON cannot express
+    /// (an infinite scale).
     pub fn to_bytes(&self) -> Result<Vec<u8>, ProgramFileError> {
         write::to_bytes(self)
     }
@@ -53,7 +53,7 @@ impl Program {
         Program::from_bytes(&files::read(path)?)
     }
 
-    /// Writes a program file beside its place and renames it.
+    /// Writes a program file to a temporary name and renames it.
     ///
     /// # Errors
     /// As [`Program::to_bytes`], or the file cannot be written.
@@ -61,8 +61,9 @@ impl Program {
         Ok(files::replace(path, &self.to_bytes()?)?)
     }
 
-    /// Whether the tables fit each other and the code: indexes in range, ranges ascending, tensors inside DRAM,
-    /// names unique, one model per host layer. What the code does is the simulator's to check.
+    /// Whether the tables are consistent with each other and the code: indices in range, ranges ascending,
+    /// tensors inside DRAM, names unique, one model for each host layer. The simulator checks what the code
+    /// does.
     ///
     /// # Errors
     /// [`ProgramFileError::Inconsistent`] names the first entry that does not fit.

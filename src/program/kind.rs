@@ -1,26 +1,26 @@
-//! What a file is from which a program can be had.
+//! The kinds of files that contain or become a program.
 
 use std::path::Path;
 
 use super::elf;
 
-/// What a file is.
+/// The kind of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileKind {
     /// A program file.
     Program,
     /// Assembly text.
     Assembly,
-    /// Anything else: an ONNX model, which has no mark of its own.
+    /// Anything else: an ONNX model, which has no magic number.
     Model,
 }
 
 impl FileKind {
-    /// How many bytes tell what a file is.
+    /// Number of bytes that determine the kind.
     pub const HEAD: usize = 64;
 
-    /// Tells by the first bytes, and by the name where they say nothing: ELF is a program, `.s` text assembly, the rest
-    /// ONNX. Text without a name (standard input) is assembly.
+    /// The kind by the first bytes, and by the name where they are not conclusive: ELF is a program, `.s`
+    /// text assembly, the rest ONNX. Text without a name (standard input) is assembly.
     #[must_use]
     pub fn of(name: Option<&Path>, head: &[u8]) -> FileKind {
         let extension = name.and_then(Path::extension).and_then(|e| e.to_str()).unwrap_or_default();
@@ -34,7 +34,7 @@ impl FileKind {
     }
 }
 
-/// Whether a file begins as text does. ONNX models begin with a small number.
+/// Whether a file begins like text. ONNX models begin with a small number.
 fn is_text(bytes: &[u8]) -> bool {
     let plain = |b: &u8| (b' '..=b'~').contains(b) || matches!(b, b'\n' | b'\r' | b'\t') || *b >= 0x80;
     !bytes.is_empty() && bytes.iter().all(plain)

@@ -1,10 +1,10 @@
 //! The program: code, constants and everything that a simulator, a trace or a user needs to know about them.
 //!
-//! A [`Program`] is plain data. The [compiler](crate::compiler) and the assembler make it; [`elf`] writes and reads
-//! the file; the simulator takes it as it is. It knows ONNX names as strings only.
+//! A [`Program`] is plain data. The [compiler](crate::compiler) and the assembler make it; [`elf`] writes and
+//! reads the file; the simulator executes it. ONNX names are strings in it.
 //!
-//! Address map of DRAM: the constant segment at `[0, constants.len())`, read-only; from [`Program::writable_base`] on
-//! inputs, outputs and intermediate tensors.
+//! Address map of DRAM: the constant segment at `[0, constants.len())`, read-only; from
+//! [`Program::writable_base`] on inputs, outputs and intermediate tensors.
 
 mod constants;
 pub mod elf;
@@ -55,7 +55,7 @@ impl Program {
         self.meta.provenance.get(at).filter(|r| r.start <= pc).map(|r| r.layer)
     }
 
-    /// The instructions of a layer, by its index; words that are none are left out.
+    /// The instructions of a layer, by its index, without words that do not decode.
     pub fn layer_instructions(&self, layer: usize) -> impl Iterator<Item = Insn> + '_ {
         let ranges = self.meta.provenance.iter().filter(move |r| r.layer as usize == layer);
         let words = ranges.filter_map(|r| self.code.get(r.start as usize..r.end as usize)).flatten();

@@ -1,5 +1,5 @@
-//! The tables of a program. They are a file format (JSON inside the ELF, one record a line in assembly text), hence
-//! their own types, apart from the compiler's.
+//! The tables of a program. They are a file format (JSON inside the ELF, one record a line in assembly text),
+//! so their types are separate from the compiler's.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -32,7 +32,7 @@ pub struct Meta {
     /// Host layers; the index is the id of `host`.
     #[serde(default)]
     pub hosts: Vec<HostEntry>,
-    /// ONNX values that have no tensor, and why.
+    /// ONNX values without a tensor, and why.
     #[serde(default)]
     pub removed: Vec<RemovedEntry>,
 }
@@ -73,16 +73,16 @@ pub struct Layer {
     /// Multiply-accumulates of the operator itself, without padding.
     #[serde(default)]
     pub macs: u64,
-    /// Runs on the host.
+    /// Whether it runs on the host.
     #[serde(default)]
     pub host: bool,
-    /// Constant weights.
+    /// Number of constant weights.
     #[serde(default)]
     pub weights: u64,
-    /// Those that are zero: equal to their zero point.
+    /// Number of weights that equal their zero point.
     #[serde(default)]
     pub zero_weights: u64,
-    /// What it costs at least, however it is tiled.
+    /// The least work, whatever its tiles.
     #[serde(default)]
     pub least: Least,
     /// Activations that it reads, by ONNX name.
@@ -97,14 +97,15 @@ pub struct Layer {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bits {
-    /// `16x8` for activations of 16 bits times weights of 8; else the bits of the operands, `8` or `8+16`, or `f32`.
+    /// `16x8` for activations of 16 bits times weights of 8; else the bits of the operands, `8` or `8+16`, or
+    /// `f32`.
     pub operands: String,
     /// Bits of the result, or `f32`.
     pub result: String,
 }
 
 impl Bits {
-    /// How floats are written.
+    /// The name of float widths.
     pub const FLOAT: &str = "f32";
 }
 
@@ -114,7 +115,7 @@ impl std::fmt::Display for Bits {
     }
 }
 
-/// Least costs of a layer on the program's machine.
+/// The least work of a layer on the program's machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Least {
@@ -149,7 +150,7 @@ pub struct CodeRange {
     pub layer: u32,
 }
 
-/// What a tensor is to the user.
+/// The role of a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -162,7 +163,7 @@ pub enum Role {
     Layer,
 }
 
-/// A tensor, as the user sees it and as it lies in memory.
+/// A tensor: its ONNX properties, and its place in memory.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TensorEntry {
@@ -171,7 +172,7 @@ pub struct TensorEntry {
     /// Input, output or layer. An output is also complete at its layer's end.
     #[serde(default)]
     pub role: Role,
-    /// The layer at whose end it lies complete; none for inputs.
+    /// The layer at whose end it is complete; none for inputs.
     #[serde(default)]
     pub layer: Option<u32>,
     /// Element type.
@@ -184,7 +185,7 @@ pub struct TensorEntry {
     /// Zero point; none for floats.
     #[serde(default)]
     pub zero_point: Option<i32>,
-    /// Where it lies.
+    /// Its place in memory.
     pub place: Place,
     /// How a picture becomes this input.
     #[serde(default)]
@@ -194,13 +195,13 @@ pub struct TensorEntry {
     pub labels: Vec<String>,
 }
 
-/// Element number `i` of the tensor in row-major order is the element number `i` in row-major order of `dims`, and
-/// lies at `address + Σ index·stride`. `dims` has as many elements as the tensor's shape, but may differ from it
-/// (a Flatten that moved nothing).
+/// A place in memory. Element `i` of the tensor in row-major order is element `i` in row-major order of
+/// `dims`, at `address + Σ index·stride`. `dims` has as many elements as the tensor's shape, but may differ
+/// from it (a Flatten that moved nothing).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Place {
-    /// Which memory. Inputs and outputs lie in DRAM.
+    /// The memory. Inputs and outputs are in DRAM.
     #[serde(default, skip_serializing_if = "PlaceMemory::is_dram")]
     pub memory: PlaceMemory,
     /// Address of element 0.
@@ -218,7 +219,7 @@ pub enum PlaceMemory {
     /// Main memory.
     #[default]
     Dram,
-    /// The scratchpad: the tensor never travels.
+    /// The scratchpad: the tensor is not in DRAM.
     Spm,
 }
 
@@ -237,19 +238,19 @@ impl PlaceMemory {
     }
 }
 
-/// How a picture becomes an input tensor: resize so that the short side is `resize`, crop the centre to the tensor's
-/// H and W, then `(value − mean) / std` per channel on values 0…255.
+/// How a picture becomes an input tensor: resize so that the short side is `resize`, crop the centre to the
+/// tensor's H and W, then `(value − mean) / std` per channel on values 0…255.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocess {
-    /// Length of the short side after resizing; none: directly to H × W.
+    /// Length of the short side after resizing, in pixels; none: directly to H × W.
     #[serde(default)]
     pub resize: Option<u32>,
     /// One per channel, or one for all.
     pub mean: Vec<f32>,
     /// One per channel, or one for all.
     pub std: Vec<f32>,
-    /// Channels are blue, green, red.
+    /// Whether channels are in the order blue, green, red.
     #[serde(default)]
     pub bgr: bool,
 }
@@ -264,7 +265,8 @@ pub struct HostEntry {
     pub op_types: Vec<String>,
     /// Why it runs on the host.
     pub reason: String,
-    /// Whether it was compiled for ONNX Runtime: its model holds what `rten` lacks, or would compute otherwise.
+    /// Whether it was compiled for ONNX Runtime, because `rten` lacks one of its operators or computes it
+    /// differently.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub onnxruntime: bool,
     /// Tensors read, by ONNX name, with their places.
@@ -283,7 +285,7 @@ pub struct HostTensor {
     pub dtype: DType,
     /// ONNX shape.
     pub shape: Vec<u64>,
-    /// Where it lies; row-major without gaps.
+    /// Address of its first byte; row-major without gaps.
     pub address: u64,
 }
 

@@ -3,7 +3,7 @@
 use super::Program;
 use crate::machine::Machine;
 
-/// A program and a machine that do not belong together.
+/// A program and a machine that do not fit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
     /// The program's machine does not ship with this tool, and none was given.
@@ -17,7 +17,7 @@ pub enum TargetError {
     Another {
         /// The program's machine.
         wanted: String,
-        /// The one that was given.
+        /// The given machine.
         found: String,
     },
     /// A machine of the same name with other fields.
@@ -25,16 +25,16 @@ pub enum TargetError {
     Changed {
         /// The program's machine.
         wanted: String,
-        /// The machine that there is.
+        /// The available machine.
         found: String,
-        /// The hash that the program names, and the machine's.
+        /// The program's hash, and the machine's.
         hashes: [String; 2],
     },
 }
 
 impl Program {
-    /// The machine that the program was made for: the shipped one of that name, or the one given, if its hash is the
-    /// program's.
+    /// The machine that the program was made for: the shipped one of that name, or the one given, if its hash
+    /// is the program's.
     ///
     /// # Errors
     /// See [`TargetError`].

@@ -1,10 +1,10 @@
-//! Bias correction: rounding the weights of a layer shifts the mean of each of its output channels, and the bias takes that
-//! shift back.
+//! Bias correction: rounding the weights of a layer shifts the mean of each of its output channels; the bias
+//! compensates the shift.
 //!
-//! With `x` the layer's input and `ΔW` the error of its rounded weights, channel `c` of the output is off by
-//! `E[(ΔW ∗ x)_c]` in the mean (Nagel, van Baalen, Blankevoort, Welling, "Data-Free Quantization Through Weight Equalization
-//! and Bias Correction", ICCV 2019, section 4.2). Here the mean is measured: the float network gets a second operator with
-//! the weights `ΔW` beside each layer, and runs on the calibration inputs.
+//! With `x` the layer's input and `ΔW` the error of its rounded weights, channel `c` of the output has a mean
+//! error of `E[(ΔW ∗ x)_c]` (Nagel, van Baalen, Blankevoort, Welling, "Data-Free Quantization Through Weight
+//! Equalization and Bias Correction", ICCV 2019, section 4.2). Here the mean is measured: the float network
+//! gets a second operator with the weights `ΔW` beside each layer, and runs on the calibration inputs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -20,15 +20,16 @@ use crate::inputs::Samples;
 use crate::onnx::proto::{GraphProto, ModelProto, NodeProto, TensorProto};
 use crate::onnx::{self, Names};
 
-/// Mean over places and samples of each channel, by name of the value.
+/// Mean of each channel over positions and samples, by name of the value.
 type Means = BTreeMap<String, Vec<f64>>;
 
-/// Corrects the biases of all Conv, ConvTranspose and Gemm nodes of a [cleaned](super::clean) network that will be quantized
-/// with these parameters, and says how many they are. Nodes without a bias get one, so [`Places`] must be found again; MatMul
-/// cannot have one. The result does not depend on the number of threads. `step` is called after each input.
+/// Corrects the biases of all Conv, ConvTranspose and Gemm nodes of a [cleaned](super::clean) network that
+/// will be quantized with these parameters, and returns how many were corrected. Nodes without a bias get
+/// one, so [`Places`] must be found again; MatMul cannot have one. The result does not depend on the number
+/// of threads. `step` is called after each input.
 ///
 /// # Errors
-/// An input cannot be read, or the network cannot run.
+/// An input cannot be read, or the network cannot be run.
 pub fn correct_biases(
     clean: &ModelProto,
     (places, parameters): (&Places, &Parameters),
@@ -64,7 +65,7 @@ pub fn correct_biases(
     Ok((model, corrected))
 }
 
-/// The operator beside a layer.
+/// The operator added beside a layer.
 struct WeightError {
     /// Name of the layer's node.
     of: String,
@@ -121,7 +122,7 @@ impl Observer for Sums {
     }
 }
 
-/// Adds up what inputs give, in their order: a sum of floats depends on it.
+/// Adds up the results of inputs in their order: a sum of floats depends on it.
 #[derive(Default)]
 struct InOrder {
     next: usize,
@@ -145,7 +146,7 @@ impl InOrder {
 fn measured(runs: &FloatRuns<'_>) -> Result<Means, QuantizeError> {
     let ordered = Mutex::new(InOrder::default());
     runs.run(&Sums::default, &|_, _| (), &|at, sums: &mut Sums| {
-        // A poisoned lock means that another worker panicked: its panic is what the user sees.
+        // A poisoned lock means that another worker panicked; that panic is propagated to the caller.
         if let Ok(mut ordered) = ordered.lock() {
             ordered.take(at, std::mem::take(&mut sums.means));
         }
@@ -156,7 +157,7 @@ fn measured(runs: &FloatRuns<'_>) -> Result<Means, QuantizeError> {
     Ok(total)
 }
 
-/// Takes a shift off a node's bias. False if its bias has another form.
+/// Subtracts a shift from a node's bias. False if its bias has another form.
 fn subtract(graph: &mut GraphProto, node: &str, shift: &[f64]) -> bool {
     let Some(at) = graph.node.iter().position(|n| n.name() == node) else { return false };
     let known = graph.node[at].input.get(2).filter(|b| !b.is_empty());

@@ -1,4 +1,4 @@
-//! Running the float network over calibration inputs and watching its tensors.
+//! Calibration: running the float network on inputs and recording statistics of its tensors.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,11 +17,12 @@ use crate::tensor_file::TensorData;
 /// Statistics of tensors by name.
 pub type Calibration = BTreeMap<String, Statistics>;
 
-/// Runs a float network on all inputs by `engine`, `threads` at a time, and gathers statistics of the named tensors. The result does
-/// not depend on the number of threads. `step` is called after each input.
+/// Runs a float network on all inputs in `engine`, `threads` at a time, and records statistics of the named
+/// tensors. The result does not depend on the number of threads. `step` is called after each input.
 ///
 /// # Errors
-/// An input cannot be read, the network cannot run, a tensor holds values that are not finite, or there are no inputs.
+/// An input cannot be read, the network cannot run, a tensor holds values that are not finite, or there are
+/// no inputs.
 pub fn calibrate(
     model: &ModelProto,
     tensors: &BTreeSet<String>,
@@ -56,7 +57,7 @@ pub fn calibrate(
     Ok(merged)
 }
 
-/// A network run over inputs on several threads.
+/// Runs of a network on several threads.
 pub(super) struct FloatRuns<'a> {
     pub(super) stream: &'a Stream,
     pub(super) inputs: &'a dyn Samples,
@@ -67,7 +68,7 @@ pub(super) struct FloatRuns<'a> {
 
 impl FloatRuns<'_> {
     /// Each thread has an observer of its own, made by `new`. `before` and `after` are called for each input.
-    /// Of several errors that of the first input is told.
+    /// Of several errors, that of the first input is returned.
     pub(super) fn run<O: Observer>(
         &self,
         new: &(dyn Fn() -> O + Sync),
@@ -89,7 +90,8 @@ impl FloatRuns<'_> {
                     Ok(back) => own = back,
                     Err(error) => {
                         next.store(self.inputs.count(), Ordering::Relaxed);
-                        // A poisoned lock means that another worker panicked: its panic is what the user sees.
+                        // A poisoned lock means that another worker panicked; that panic is propagated to the
+                        // caller.
                         if let Ok(mut failed) = failed.lock() {
                             failed.insert(at, error);
                         }
@@ -122,13 +124,13 @@ impl FloatRuns<'_> {
     }
 }
 
-/// What one thread has seen.
+/// Statistics of one thread.
 #[derive(Default)]
 struct Own {
     masks: Arc<Masks>,
     seen: BTreeMap<String, Option<Statistics>>,
     counters: Counters,
-    /// Which input this is.
+    /// The number of the input.
     at: usize,
     /// The first tensor with values that are not finite.
     odd: Option<String>,

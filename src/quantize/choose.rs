@@ -1,4 +1,4 @@
-//! From statistics to parameters: which method and which width each tensor gets.
+//! From statistics to parameters: the calibration method and the width of each tensor.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,10 +48,10 @@ impl Width {
     }
 }
 
-/// What is chosen for a network, and for parts of it.
+/// Methods and widths for a network, and for parts of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Choice {
-    /// Of all tensors without an entry below.
+    /// Method of all tensors without an entry below.
     pub method: Method,
     /// Signed, symmetric; its bits are those of tensors without an entry below.
     pub format: ActivationFormat,
@@ -59,7 +59,7 @@ pub struct Choice {
     pub weights: WeightFormat,
     /// By node: all tensors that it reads and writes get at least these bits.
     pub layers: BTreeMap<String, Width>,
-    /// By tensor: bits, whatever the layers beside it say.
+    /// By tensor: bits, overriding those of the layers beside it.
     pub bits: BTreeMap<String, u8>,
     /// By tensor.
     pub methods: BTreeMap<String, Method>,
@@ -78,8 +78,8 @@ impl Default for Choice {
     }
 }
 
-/// Parameters for all places of a [cleaned](super::clean) graph. Tensors of which nothing is known (the network never
-/// computed them) stay float.
+/// Parameters for all places of a [cleaned](super::clean) graph. Tensors without statistics (which the
+/// network never computed) stay float.
 ///
 /// # Errors
 /// A layer or a tensor of the choice does not exist.
@@ -96,7 +96,7 @@ pub fn choose(
     {
         return Err(QuantizeError::NoSuchTensor(name.clone()));
     }
-    // Bits by the tensor whose parameters count.
+    // Bits by the tensor whose parameters are used.
     let mut bits: BTreeMap<&str, u8> = BTreeMap::new();
     for (layer, width) in &choice.layers {
         let Some(node) = graph.node.iter().find(|n| n.name() == layer) else {
@@ -131,7 +131,8 @@ pub fn choose(
     Ok(parameters)
 }
 
-/// The quantized tensors that a node reads and writes. Where a Relu or Clip ends the node's operator, its result counts.
+/// The quantized tensors that a node reads and writes. Where a Relu or Clip follows the node's operator, its
+/// result counts.
 fn tensors_of<'g>(
     graph: &'g GraphProto,
     quantized: &BTreeMap<&'g str, &'g str>,

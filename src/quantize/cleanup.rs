@@ -1,5 +1,6 @@
-//! The float graph made ready: what is constant computed, what changes nothing removed, per-channel factors and sums
-//! folded into the convolution before them. The function of the network stays the same, up to rounding in f32.
+//! Simplification of the float graph: constant parts are computed, no-ops removed, and per-channel factors
+//! and sums folded into the convolution before them. The function of the network stays the same, up to
+//! rounding in f32.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,18 +10,19 @@ use crate::onnx::is_quantized;
 use crate::onnx::proto::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use crate::onnx::{Constant, Names, defect};
 
-/// A cleaned network, and what became of its nodes.
+/// A simplified network, and what its nodes became.
 #[derive(Debug, Clone)]
 pub struct Cleaned {
     /// The network; every node has a name.
     pub model: ModelProto,
-    /// Nodes that are gone, each with the reason, in the order of the graph.
+    /// Nodes that were removed, each with the reason, in the order of the graph.
     pub removed: Vec<(String, String)>,
 }
 
-/// Cleans a float network: Constant nodes and what depends on constants alone become initializers, Identity and Dropout
-/// go, BatchNormalization and sums, differences, products and quotients with one constant for each channel become part of
-/// the Conv, ConvTranspose or Gemm before them, alpha and beta of Gemm become part of its constants.
+/// Simplifies a float network: Constant nodes and what depends on constants alone become initializers,
+/// Identity and Dropout are removed, BatchNormalization and sums, differences, products and quotients with
+/// one constant for each channel become part of the Conv, ConvTranspose or Gemm before them, and alpha and
+/// beta of Gemm become part of its constants.
 ///
 /// # Errors
 /// The model is quantized already, or has no graph.
@@ -58,7 +60,7 @@ pub fn clean(model: &ModelProto) -> Result<Cleaned, QuantizeError> {
     Ok(Cleaned { model, removed })
 }
 
-/// An output that no node, input or initializer has: libraries do not all survive it.
+/// An output that no node, input or initializer has: some libraries crash on it.
 fn nowhere(graph: &GraphProto) -> Option<&str> {
     let mut known: BTreeSet<&str> = graph.initializer.iter().map(|t| t.name()).collect();
     known.extend(graph.sparse_initializer.iter().filter_map(|t| t.values.as_ref()).map(|t| t.name()));
@@ -82,7 +84,7 @@ fn name_nodes(graph: &mut GraphProto) {
     }
 }
 
-/// Constant nodes → initializers. Initializers are no inputs any more.
+/// Constant nodes → initializers, which are no longer inputs.
 fn constants(graph: &mut GraphProto, removed: &mut Vec<(String, String)>) {
     let mut made = Vec::new();
     graph.node.retain(|node| {
@@ -121,7 +123,7 @@ fn constant_of(node: &NodeProto) -> Option<TensorProto> {
     Some(Constant { name: name.clone(), shape, data }.to_proto(name))
 }
 
-/// Lets the readers of `from` read `to`.
+/// Replaces `from` by `to` in all readers.
 fn redirect(graph: &mut GraphProto, from: &str, to: &str) {
     fn walk(nodes: &mut [NodeProto], from: &str, to: &str) {
         for node in nodes {
@@ -154,7 +156,8 @@ fn identities(graph: &mut GraphProto, removed: &mut Vec<(String, String)>) {
                 redirect(graph, &output, &input);
             }
             _ => {
-                // A Dropout that must stay, because its result is the network's, has another form in another opset.
+                // A Dropout that must stay, because its result is an output of the network, has another form
+                // in other opsets.
                 if plain && graph.node[at].op_type() == "Dropout" {
                     let node = &mut graph.node[at];
                     node.op_type = Some("Identity".into());
@@ -168,14 +171,14 @@ fn identities(graph: &mut GraphProto, removed: &mut Vec<(String, String)>) {
     }
 }
 
-/// Whether a Dropout may drop something: it has a flag that is not known to be false.
+/// Whether a Dropout may drop values: it has a flag that is not known to be false.
 fn trains(graph: &GraphProto, node: &NodeProto) -> bool {
     let Some(flag) = node.input.get(2).filter(|f| !f.is_empty()) else { return false };
     let known = graph.initializer.iter().find(|t| t.name() == flag).and_then(|t| Constant::read(t).ok());
     known.and_then(|c| c.integers()) != Some(vec![0])
 }
 
-/// Runs nodes whose inputs are all constant. What the float library cannot run stays.
+/// Computes nodes whose inputs are all constant. Nodes that the float library cannot run stay.
 fn compute_constants(model: &ModelProto, graph: &mut GraphProto, removed: &mut Vec<(String, String)>) {
     let mut known: BTreeMap<String, TensorProto> =
         graph.initializer.iter().map(|t| (t.name().to_string(), t.clone())).collect();
@@ -199,13 +202,13 @@ fn compute_constants(model: &ModelProto, graph: &mut GraphProto, removed: &mut V
     graph.node = kept;
 }
 
-/// `y = factor · x + shift`, one of each for every channel.
+/// `y = factor · x + shift`, with a factor and a shift for each channel.
 struct Affine {
     factor: Vec<f64>,
     shift: Vec<f64>,
 }
 
-/// Folds the first node that can be folded into the one before it. Says what it did.
+/// Folds the first possible node into the one before it; returns its name and a description.
 fn fold_one(graph: &mut GraphProto, names: &mut Names) -> Option<(String, String)> {
     let network = Network::of(graph);
     let found = graph.node.iter().enumerate().find_map(|(at, node)| {
@@ -252,7 +255,7 @@ fn fold_one(graph: &mut GraphProto, names: &mut Names) -> Option<(String, String
     Some((folded.name().into(), format!("it is part of \"{mac_name}\"")))
 }
 
-/// Where the output channel of a weight stands.
+/// The output channel of each weight.
 struct MacLayout {
     channels: usize,
     rank: usize,
@@ -292,17 +295,17 @@ impl MacLayout {
         })
     }
 
-    /// The output channel of the weight at this place.
+    /// The output channel of the weight at this index.
     fn channel(&self, at: usize) -> usize {
         at / self.group.max(1) * self.part + at / self.inner % self.part
     }
 }
 
-/// What a node does to each channel of its input, if it is that simple.
+/// The effect of a node on each channel of its input, if it is affine.
 fn affine(network: &Network, node: &NodeProto, data: usize, layout: &MacLayout) -> Option<Affine> {
     let c = layout.channels;
     if node.op_type() == "BatchNormalization" {
-        // In training mode its mean and variance are those of what it reads.
+        // In training mode, its mean and variance are those of its input.
         if int(node, "training_mode", 0) != 0 {
             return None;
         }
@@ -341,7 +344,7 @@ fn affine(network: &Network, node: &NodeProto, data: usize, layout: &MacLayout) 
     })
 }
 
-/// Removes initializers that nobody reads, and nodes whose results nobody reads.
+/// Removes unused initializers, and nodes whose results are unused.
 fn forget_unused(graph: &mut GraphProto) {
     fn read(nodes: &[NodeProto], into: &mut BTreeSet<String>) {
         for node in nodes {

@@ -1,4 +1,4 @@
-//! Nodes that depend on constants alone, computed by the float library where that gives what ONNX says.
+//! Nodes that depend on constants alone, computed by the float library where it computes what ONNX defines.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +12,10 @@ use crate::onnx::proto::{
 use crate::onnx::{self, Constant, Data};
 use crate::tensor_file::{Element, TensorData};
 
-/// Largest constant that is worth computing before the run.
+/// Largest constant, in elements, that is computed before the run.
 const MAX_CONSTANT: usize = 1 << 24;
 
-/// Operators that bring integers from one place to another, or compare them: no result is beyond 32 bits that was not
-/// before.
+/// Operators that move or compare integers: no result exceeds 32 bits unless an operand does.
 const EXACT: &[&str] = &[
     "Cast",
     "Concat",
@@ -58,11 +57,11 @@ const EXACT: &[&str] = &[
     "DepthToSpace",
     "SpaceToDepth",
 ];
-/// Operators whose results of small integers are integers of 32 bits.
+/// Operators whose results on small integers fit 32 bits.
 const SMALL: &[&str] = &["Add", "Sub", "Mul", "Div", "Neg", "Abs", "Mod"];
 
-/// The results of a node as initializers. None if the float library would compute them in another type, or cannot: the
-/// node stays then, for whoever runs the model.
+/// The results of a node as initializers. `None` if the float library would compute them in another type, or
+/// cannot: the node then stays in the model.
 pub(super) fn computed(
     model: &ModelProto,
     node: &NodeProto,
@@ -89,20 +88,20 @@ pub(super) fn computed(
         ..GraphProto::default()
     };
     let mut one = ModelProto { graph: Some(graph), ..model.clone() };
-    // What the library would compute wrong is left to whoever runs the model.
+    // What the library would compute incorrectly stays in the model.
     onnx::portable(&mut one).ok()?;
     let results = FloatRunner::new().run(&one.encode_to_vec(), &[], &names).ok()?;
     made.iter().zip(results).map(|((name, kind), tensor)| as_constant(name, *kind, &tensor)).collect()
 }
 
-/// Whether the library, which knows f32, 8 and 32 bits, has the types of a node and room for its integers.
+/// Whether the library, which has f32, 8 and 32 bits, supports the types of a node, and its integers fit.
 fn is_exact(node: &NodeProto, inputs: &[&TensorProto], made: &[(&str, DataType)]) -> bool {
     use DataType::{Bool, Double, Float, Float16, Int8, Int32, Int64, Uint8};
     let op = node.op_type();
     let to_float = op == "Cast" && made.iter().all(|(_, kind)| *kind == Float);
     let known = |kind: DataType| match kind {
         Float | Int32 | Int64 | Bool | Int8 | Uint8 => true,
-        // Halves are f32 there. What is moved only, or cast to it, stays what it was.
+        // Halves are f32 there. Values that are only moved, or cast to f32, are exact.
         Float16 => to_float || EXACT.contains(&op) && !matches!(op, "Cast" | "Range"),
         Double => to_float,
         _ => false,
@@ -121,7 +120,7 @@ fn is_exact(node: &NodeProto, inputs: &[&TensorProto], made: &[(&str, DataType)]
         let fits = |t: &&TensorProto| from(t).is_some_and(|c| c.floats().is_none_or(|v| v.iter().all(small)));
         return !narrow && inputs.iter().all(fits) && in_reach(inputs, 1 << 31);
     }
-    // Bounds of a Slice may be as large as they like.
+    // Bounds of a Slice may be arbitrarily large.
     let bounded = if op == "Slice" { inputs.get(..1).unwrap_or_default() } else { inputs };
     if made.iter().all(|(_, kind)| *kind == Float) || EXACT.contains(&op) {
         return in_reach(bounded, 1 << 31);
@@ -129,7 +128,7 @@ fn is_exact(node: &NodeProto, inputs: &[&TensorProto], made: &[(&str, DataType)]
     SMALL.contains(&op) && in_reach(inputs, 1 << 15)
 }
 
-/// Whether all integers are nearer to zero than this.
+/// Whether the magnitude of all integers is below `limit`.
 fn in_reach(tensors: &[&TensorProto], limit: i64) -> bool {
     tensors.iter().all(|t| {
         let kind = DataType::try_from(t.data_type());
@@ -139,7 +138,7 @@ fn in_reach(tensors: &[&TensorProto], limit: i64) -> bool {
     })
 }
 
-/// A result as an initializer of the type that the node has.
+/// A result as an initializer of the node's type.
 fn as_constant(name: &str, kind: DataType, tensor: &TensorData) -> Option<TensorProto> {
     if tensor.elements() > MAX_CONSTANT {
         return None;
@@ -162,7 +161,7 @@ fn as_constant(name: &str, kind: DataType, tensor: &TensorData) -> Option<Tensor
     Some(TensorProto { data_type: Some(kind as i32), ..made })
 }
 
-/// The bits of a half, from one that was made f32.
+/// The bits of a half, from its value in f32.
 fn half(value: f32) -> u16 {
     let bits = value.to_bits();
     let sign = (bits >> 16 & 0x8000) as u16;
@@ -170,7 +169,7 @@ fn half(value: f32) -> u16 {
     match exponent {
         128 => sign | 0x7c00 | (mantissa >> 13) as u16,
         -14.. => sign | ((exponent + 15) << 10) as u16 | (mantissa >> 13) as u16,
-        // Below the normal ones: the leading one is written out.
+        // Denormal: the leading one is explicit.
         -24.. => sign | ((mantissa | 0x80_0000) >> (-1 - exponent)) as u16,
         _ => sign,
     }
@@ -184,7 +183,7 @@ mod tests {
     fn halves_come_back() {
         let known = [(1.0, 0x3c00), (-2.5, 0xc100), (65504.0, 0x7bff), (0.0, 0), (f32::NEG_INFINITY, 0xfc00)];
         assert!(known.iter().all(|(v, bits)| half(*v) == *bits));
-        // The least normal one, and two below.
+        // The least normal number, and two denormal ones.
         assert_eq!([-14, -15, -24].map(|e| half(2.0_f32.powi(e))), [0x400, 0x200, 1]);
         assert!(half(f32::NAN) > 0x7c00);
     }

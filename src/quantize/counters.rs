@@ -1,29 +1,31 @@
-//! Counting values into bins, which takes a good part of the time of a calibration.
+//! Counting of values into bins, which takes a large part of the time of a calibration.
 //!
-//! A value costs one store, and these cannot be had in vectors; all else is done in vectors of whatever CPU this is (by
-//! `rten-simd`, which is safe code), in the same loop, so that both go on side by side: a part of the values is looked at
-//! while the part before it is counted. Vectors of zeros alone, which come in long rows behind a Relu, cost no store.
+//! Each value costs one store, which cannot be vectorized; everything else is done in vectors of the host CPU
+//! (by `rten-simd`, which is safe code), in the same loop, so that both overlap: one part of the values is
+//! examined while the part before is counted. Vectors of zeros only, which occur in long rows behind a Relu,
+//! cost no store.
 
 use rten_simd::ops::{BitOps, FloatOps, IntOps, MaskOps, NumOps, ToFloat};
 use rten_simd::{Isa, Simd, SimdOp};
 
 use super::histogram::{BINS, Histogram};
 
-/// Values that are looked at together, while they are in the nearest cache.
+/// Values that are examined together, while they are in the first-level cache.
 pub(super) const PART: usize = 1 << 10;
-/// Values of one step. No CPU has longer vectors.
+/// Values of one step; at least the vector length of any CPU.
 const GROUP: usize = 16;
-/// Counters of a bin that take turns (`2^LANES` of them), so that equal values in a row do not wait for each other.
+/// Counters of a bin that are used in turn (`2^LANES` of them), so that equal values in a row do not wait for
+/// each other.
 const LANES: i32 = 2;
 /// Counters of all bins: a power of two, so that an index needs no check.
 const TABLE: usize = (2 * BINS) << LANES;
 /// Values after which the counters are emptied.
 const FULL: u32 = 1 << 30;
 
-/// No bin holds anything.
+/// No bin is used.
 const UNUSED: [usize; 2] = [2 * BINS, 0];
 
-/// Which counter of its bin a value of a group gets.
+/// The counter of its bin for each value of a group.
 const TURNS: [i32; GROUP] = {
     let mut made = [0; GROUP];
     let mut at = 0;
@@ -34,19 +36,19 @@ const TURNS: [i32; GROUP] = {
     made
 };
 
-/// Counters of one thread, used for one tensor after the other.
+/// Counters of one thread, used for one tensor after another.
 #[derive(Debug, Clone)]
 pub struct Counters {
     table: Box<[u32; TABLE]>,
-    /// Places in the table for the values that were looked at last, and for those before.
+    /// Table indices of the values examined last, and of those before.
     waiting: [Box<[i32; PART]>; 2],
-    /// How many wait to be counted.
+    /// How many are still to be counted.
     count: usize,
-    /// Bins from the first that holds something to behind the last.
+    /// Range of used bins: the first, and one past the last.
     used: [usize; 2],
-    /// Zeros that were counted by whole vectors.
+    /// Zeros counted by whole vectors.
     zeros: u32,
-    /// All that was counted: at most what a counter holds.
+    /// Number of counted values: at most what a counter can hold.
     total: u32,
 }
 
@@ -65,8 +67,8 @@ impl Default for Counters {
 }
 
 impl Counters {
-    /// Counts values into a histogram, which is made to reach them; gives the least and the greatest, zero without a sign.
-    /// `None` if one is not finite: some of the others may have been counted then.
+    /// Counts values into a histogram, which is extended to their range; returns the least and the greatest,
+    /// with zero unsigned. `None` if one is not finite: others may have been counted by then.
     pub(super) fn count(&mut self, values: &[f32], histogram: &mut Histogram) -> Option<[f32; 2]> {
         let (mut scale, mut limit) = (histogram.scale(), histogram.limit());
         let mut all = [f32::INFINITY, f32::NEG_INFINITY];
@@ -78,7 +80,7 @@ impl Counters {
             }
             let largest = seen.least.abs().max(seen.greatest.abs());
             if self.total > FULL || f64::from(largest) >= limit {
-                // The part before has been counted, this one was looked at with a width that is not right.
+                // The part before has been counted; this one was examined with the wrong bin width.
                 self.count = 0;
                 self.empty(histogram);
                 histogram.reach(largest);
@@ -96,7 +98,7 @@ impl Counters {
         Some(all)
     }
 
-    /// Counts what waits, and finds the places of these values, which wait then.
+    /// Counts the pending values, and computes the bins of these values, which become pending.
     fn look(&mut self, values: &[f32], scale: f32) -> Seen {
         let [new, old] = &mut self.waiting;
         std::mem::swap(new, old);
@@ -119,7 +121,7 @@ impl Counters {
         let [first, end] = self.used;
         let (bins, _) = self.table.as_chunks_mut::<{ 1 << LANES }>();
         for (lanes, bin) in bins[first.min(end)..end].iter_mut().zip(histogram.counts_from(first)) {
-            // All of them together hold what one may hold.
+            // All of them together hold at most what one can hold.
             *bin += u64::from(lanes.iter().sum::<u32>());
             *lanes = [0; 1 << LANES];
         }
@@ -131,24 +133,24 @@ impl Counters {
     }
 }
 
-/// The bin of a value that is counted in widths of a bin: its floor. What is beyond all bins gets any of them.
+/// The bin of a value in units of the bin width: its floor. Values beyond all bins get any bin.
 fn bin_of(value: f32) -> u32 {
     let cut = value as i32;
     let above = i32::from(cut as f32 > value);
     (cut.wrapping_sub(above) as u32).wrapping_add(BINS as u32) % (2 * BINS as u32)
 }
 
-/// What was seen of some values.
+/// What was found in some values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Seen {
     least: f32,
     greatest: f32,
     finite: bool,
-    /// Those of vectors that hold nothing else: they do not wait.
+    /// Zeros in vectors of zeros only, which do not become pending.
     zeros: u32,
 }
 
-/// One pass over a part of the values, and over those of the part before that wait to be counted.
+/// One pass over a part of the values, and over the pending ones of the part before.
 struct Look<'a> {
     groups: &'a [[f32; GROUP]],
     scale: f32,
@@ -188,7 +190,7 @@ impl SimdOp for Look<'_> {
                     let bin = integers.and(integers.add(floor, half), all);
                     let place = integers.add(integers.shift_left::<LANES>(bin), integers.load(turns));
                     integers.store(place, &mut self.places[found..found + floats.len()]);
-                    // The next vector takes the place of one that needs none.
+                    // The next vector overwrites one of zeros only.
                     found += if masks.all(floats.eq(x, zero)) { 0 } else { floats.len() };
                 }
             }
@@ -214,7 +216,7 @@ impl SimdOp for Look<'_> {
 mod tests {
     use super::*;
 
-    /// Whole and half numbers of bins on both sides of zero, and what lies right beside them.
+    /// Whole and half bin numbers on both sides of zero, and their neighbours.
     fn edges() -> Vec<f32> {
         let grid = (-4_096..4_096).map(|i| i as f32 / 2.0).filter(|v| v.abs() < 2048.0);
         let near = grid.flat_map(|v| [v, v.next_up(), v.next_down()]);
@@ -268,7 +270,7 @@ mod tests {
                 values[at] = odd;
                 let (mut counters, mut histogram) = (Counters::default(), Histogram::default());
                 assert!(counters.count(&values, &mut histogram).is_none());
-                // Nothing is left of it.
+                // No trace of it remains.
                 let mut histogram = Histogram::default();
                 assert!(counters.count(&[3.0; 5], &mut histogram).is_some());
                 assert_eq!(histogram.total(), 5);

@@ -1,12 +1,13 @@
-//! Equalization: channels of consecutive convolutions are scaled so that the weights on both sides of each have the same
-//! range, which makes one scale for all weights of a layer fit better.
+//! Equalization: channels between consecutive convolutions are scaled so that the weights on both sides of
+//! each have the same range, which makes one scale for all weights of a layer fit better.
 //!
-//! If channel `i` between two convolutions is divided by `s_i` behind the first and multiplied again in the second, the
-//! network stays the same as long as what lies between is positively homogeneous, `f(s·x) = s·f(x)` for `s > 0`: Relu,
-//! LeakyRelu, pools. `s_i = √(r1_i / r2_i)` gives both sides the range `√(r1_i · r2_i)` (Nagel, van Baalen, Blankevoort,
-//! Welling, "Data-Free Quantization Through Weight Equalization and Bias Correction", ICCV 2019, section 4.1). A Clip with an
-//! upper bound, like that of ReLU6, is not: its bound would have to differ from channel to channel, which no operator of
-//! the accelerator does without a pass of its own. Such pairs are left alone.
+//! If channel `i` between two convolutions is divided by `s_i` behind the first and multiplied again in the
+//! second, the network stays the same as long as what lies between is positively homogeneous,
+//! `f(s·x) = s·f(x)` for `s > 0`: Relu, LeakyRelu, pools. `s_i = √(r1_i / r2_i)` gives both sides the range
+//! `√(r1_i · r2_i)` (Nagel, van Baalen, Blankevoort, Welling, "Data-Free Quantization Through Weight
+//! Equalization and Bias Correction", ICCV 2019, section 4.1). A Clip with an upper bound, like that of
+//! ReLU6, is not: its bound would have to differ from channel to channel, which no operator of the
+//! accelerator does without a pass of its own. Such pairs are left alone.
 
 use std::collections::BTreeMap;
 
@@ -22,19 +23,19 @@ struct Pair {
 
 /// Most passes over all pairs: each changes its neighbours.
 const PASSES: usize = 50;
-/// Factors nearer to one than this are left out.
+/// Factors closer to one than this are omitted.
 const ENOUGH: f64 = 1e-3;
-/// Largest factor at once; a channel without weights to speak of would ask for any.
+/// Largest factor; a channel with negligible weights would need an unlimited one.
 const LARGEST: f64 = 1e4;
 
-/// Equalizes a [cleaned](super::clean) network. Says how many pairs of convolutions there are to equalize.
+/// Equalizes a [cleaned](super::clean) network; returns the number of pairs of convolutions.
 #[must_use]
 pub fn equalize(model: &ModelProto) -> (ModelProto, usize) {
     let mut model = model.clone();
     let Some(graph) = &mut model.graph else { return (model, 0) };
     let pairs = pairs(graph);
     let network = Network::of(graph);
-    // Weights and biases of the nodes that take part, by node.
+    // Weights and biases of the nodes involved, by node.
     let mut weights: BTreeMap<usize, Floats> = BTreeMap::new();
     let mut biases: BTreeMap<usize, Floats> = BTreeMap::new();
     for at in pairs.iter().flat_map(|p| [p.first, p.second]) {
@@ -84,7 +85,7 @@ fn scale(values: &mut [f32], factor: impl Fn(usize) -> f64) {
     }
 }
 
-/// Which input channel a weight of a convolution (shape `[out, in / groups, …]`) belongs to.
+/// The input channel of each weight of a convolution (shape `[out, in / groups, …]`).
 fn inputs_of(w: &Floats, groups: usize) -> impl Fn(usize) -> usize + use<> {
     let (out, part) = (w.shape[0], w.shape[1]);
     let taps: usize = w.shape[2..].iter().product::<usize>().max(1);
@@ -92,7 +93,7 @@ fn inputs_of(w: &Floats, groups: usize) -> impl Fn(usize) -> usize + use<> {
     move |at| at / (part * taps) / in_group * part + at / taps % part
 }
 
-/// What each channel is divided by behind the first convolution.
+/// The divisor of each channel behind the first convolution.
 fn factors(first: &Floats, second: &Floats, groups: usize) -> Vec<f64> {
     let channels = first.shape[0];
     let inner = (first.values.len() / channels.max(1)).max(1);
@@ -113,7 +114,7 @@ fn factors(first: &Floats, second: &Floats, groups: usize) -> Vec<f64> {
     before.iter().zip(&behind).map(one).collect()
 }
 
-/// A node reads changed values from now on; others may read the old ones.
+/// Replaces an input of a node by changed values; other nodes may read the old ones.
 fn replace(graph: &mut GraphProto, names: &mut Names, at: usize, input: usize, values: &Floats) {
     let node = &mut graph.node[at];
     let what = if input == 1 { "weight" } else { "bias" };
@@ -122,7 +123,7 @@ fn replace(graph: &mut GraphProto, names: &mut Names, at: usize, input: usize, v
     graph.initializer.push(values.to_proto(&name));
 }
 
-/// Convolutions between which only homogeneous operators lie, each value there read once.
+/// Convolutions with only homogeneous operators between them, and one reader of each value there.
 fn pairs(graph: &GraphProto) -> Vec<Pair> {
     let network = Network::of(graph);
     let is_conv = |node: &NodeProto| {
@@ -151,7 +152,7 @@ fn pairs(graph: &GraphProto) -> Vec<Pair> {
         };
         pairs.extend(second.map(|second| Pair { first, second }));
     }
-    // Channels must agree: anything else is a model that no library runs.
+    // Channels must agree: otherwise no library runs the model.
     let shape = |at: usize| network.floats(&graph.node[at].input[1]).map(|f| f.shape).unwrap_or_default();
     pairs.retain(|p| {
         let (a, b) = (shape(p.first), shape(p.second));

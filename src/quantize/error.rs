@@ -1,9 +1,9 @@
-//! Why a network cannot be quantized.
+//! Errors of quantization.
 
 /// Why a network cannot be quantized.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QuantizeError {
-    /// The model is not a float network as it is needed.
+    /// The model is not a float network of the required form.
     #[error("{0}")]
     Model(String),
     /// The opset is too old.
@@ -19,23 +19,23 @@ pub enum QuantizeError {
     /// The float library cannot run it.
     #[error("{0}")]
     Float(String),
-    /// There is nothing to calibrate with.
+    /// There are no calibration inputs.
     #[error("there are no calibration inputs")]
     NoInputs,
     /// A calibration input cannot be used.
     #[error("calibration input {at}: {why}")]
     Input {
-        /// Which, from 0.
+        /// Its number, from 0.
         at: usize,
         /// Why.
         why: String,
     },
-    /// A tensor holds infinities or what is no number.
+    /// A tensor contains NaN or infinities.
     #[error("on calibration input {at} tensor \"{tensor}\" holds values that are not finite")]
     NotFinite {
         /// Name of the value.
         tensor: String,
-        /// Which input, from 0.
+        /// Number of the input, from 0.
         at: usize,
     },
     /// No tensor of this name.

@@ -1,19 +1,19 @@
-//! Values that must stay what they are: floats that stand for extents, positions and counts. One step of 8 bits makes them
-//! other numbers, and a tensor of another shape.
+//! Values that must stay exact: floats that are used as extents, positions and counts. Rounding to 8 bits
+//! would change them, and with them shapes.
 
 use std::collections::BTreeSet;
 
 use super::network::Network;
 use crate::onnx::proto::NodeProto;
 
-/// Which nodes compute such values.
+/// Whether a node computes such values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exact {
-    /// No: it computes with what flows through the network.
+    /// No: it computes values of the network.
     No,
     /// Its results depend on constants and shapes alone.
     Fixed,
-    /// Its results are read as extents, positions or counts only, integers that they become included.
+    /// Its results are read only as extents, positions or counts, directly or after conversion to integers.
     Steers,
 }
 
@@ -25,7 +25,7 @@ pub(super) fn exact(network: &Network) -> Vec<Exact> {
     for (at, node) in nodes.iter().enumerate() {
         let own = match node.op_type() {
             "Shape" | "Size" => false,
-            // What such a node computes is anybody's guess, branches included.
+            // Its results are arbitrary, including those of inner graphs.
             op if op.starts_with("Random") => true,
             "Bernoulli" | "Multinomial" | "If" | "Loop" | "Scan" => true,
             _ => node.input.iter().any(|i| moving.contains(i.as_str())),
@@ -45,7 +45,7 @@ pub(super) fn exact(network: &Network) -> Vec<Exact> {
             network.readers(name).iter().all(|reader| {
                 let node = &nodes[*reader];
                 let mut places = node.input.iter().enumerate().filter(|(_, i)| i == name).peekable();
-                // A branch inside a node reads it as what it is.
+                // An inner graph reads it without conversion.
                 let captured = places.peek().is_none();
                 found[*reader] == Exact::Steers
                     || (!captured && places.all(|(place, _)| is_steering(node, place)))
@@ -59,8 +59,8 @@ pub(super) fn exact(network: &Network) -> Vec<Exact> {
     found
 }
 
-/// Operators through which a number stays a number. What others compute (a convolution, the place of a maximum) is worth
-/// 8 bits even if an extent is made of it.
+/// Operators through which a number stays a number. What others compute (a convolution, the index of a
+/// maximum) may be rounded to 8 bits even if an extent is derived from it.
 fn passes(node: &NodeProto) -> bool {
     const ARITHMETIC: &[&str] = &[
         "Abs",

@@ -1,4 +1,4 @@
-//! How near one set of outputs is to another.
+//! Similarity of two sets of outputs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::tensor_file::TensorData;
 /// The float outputs of a network, by name, for each of some inputs.
 pub type Outputs = Vec<BTreeMap<String, Vec<f32>>>;
 
-/// Runs a float network on the first `count` inputs by `engine`.
+/// Runs a float network on the first `count` inputs in `engine`.
 ///
 /// # Errors
 /// An input cannot be read, or the network cannot run.
@@ -40,9 +40,9 @@ pub fn float_outputs(
     Ok(all)
 }
 
-/// Signal-to-quantization-noise ratio in dB over all outputs and inputs: `10·log10(Σ reference² / Σ (reference − found)²)`.
-/// Each output of the network counts alike: its noise is measured against its own signal. Infinite if nothing differs,
-/// and not a number if there is nothing to compare.
+/// Signal-to-quantization-noise ratio in dB over all outputs and inputs:
+/// `10·log10(Σ reference² / Σ (reference − found)²)`. Each output of the network has the same weight: its
+/// noise is relative to its own signal. Infinite if nothing differs, and NaN if there is nothing to compare.
 #[must_use]
 pub fn sqnr(reference: &Outputs, found: &Outputs) -> f64 {
     let mut signal: BTreeMap<&str, [f64; 2]> = BTreeMap::new();

@@ -1,11 +1,12 @@
-//! Gemm in the one form that has weights and a bias for each output channel.
+//! Conversion of Gemm to the form with weights and one bias for each output channel.
 
 use super::network::{Floats, attribute, float, int};
 use crate::onnx::Names;
 use crate::onnx::proto::{GraphProto, NodeProto};
 
-/// Brings each Gemm to `x · W + b` with one `b` for each column, where its operands are constant: `alpha` and `beta` become
-/// part of them, one number becomes a row of it. A bias that differs from row to row is added behind.
+/// Converts each Gemm to `x · W + b` with one `b` for each column, where its operands are constant: `alpha`
+/// and `beta` become part of them, and a scalar becomes a row. A bias that differs between rows is added
+/// behind.
 pub(super) fn plain(graph: &mut GraphProto, names: &mut Names) {
     for node in graph.node.iter_mut().filter(|n| n.op_type() == "Gemm") {
         for (attribute, index) in [("alpha", 1), ("beta", 2)] {
@@ -52,11 +53,11 @@ pub(super) fn plain(graph: &mut GraphProto, names: &mut Names) {
     graph.node = written;
 }
 
-/// What a Gemm's bias is.
+/// The form of a Gemm's bias.
 enum Form {
-    /// As it must be, or nothing that is known.
+    /// As required, or not constant.
     Fine,
-    /// One for each column, in these words.
+    /// One for each column, after conversion.
     Row(Floats),
     /// Another for each row.
     Behind,
@@ -76,7 +77,7 @@ fn form(graph: &GraphProto, node: &NodeProto) -> Form {
     let [rows, columns] = weights.dims[..] else { return Form::Fine };
     let channels = if int(node, "transB", 0) == 0 { columns } else { rows };
     let Ok(channels) = usize::try_from(channels) else { return Form::Fine };
-    // By shape, not by count: as many rows as columns would fit both.
+    // By shape, not by count: with as many rows as columns both would fit.
     match bias.shape.as_slice() {
         [n] if *n == channels => Form::Fine,
         [] | [1] | [1, 1] => {

@@ -1,14 +1,15 @@
-//! Counts of values by size, in bins that grow with the range.
+//! Histograms of values, with bins that grow with the range.
 //!
-//! Bins are `2^e` wide and begin at multiples of that. A value beyond the last bin doubles the width and joins bins in
-//! pairs, which is exact: the histogram depends on the values alone, not on their order nor on who counted them.
+//! Bins are `2^e` wide and begin at multiples of their width. A value beyond the last bin doubles the width
+//! and merges bins in pairs, which is exact: the histogram depends on the values alone, not on their order or
+//! on the threads.
 
 /// Bins on each side of zero.
 pub const BINS: usize = 2048;
 /// Narrowest bins: `2^-40`.
 const LEAST_EXPONENT: i32 = -40;
 
-/// Counts of values by size.
+/// A histogram of values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Histogram {
     pub(super) exponent: i32,
@@ -28,12 +29,12 @@ impl Histogram {
         2.0_f64.powi(self.exponent)
     }
 
-    /// What turns a value into widths of a bin.
+    /// Factor from values to units of the bin width.
     pub(super) fn scale(&self) -> f32 {
         (-self.exponent as f32).exp2()
     }
 
-    /// Bins that hold something, from the least: middle of the bin, and count.
+    /// Non-empty bins, from the least: middle of the bin, and count.
     pub fn bins(&self) -> impl DoubleEndedIterator<Item = (f64, u64)> + '_ {
         let width = self.width();
         self.counts
@@ -43,18 +44,18 @@ impl Histogram {
             .map(move |(i, n)| ((i as f64 - BINS as f64 + 0.5) * width, *n))
     }
 
-    /// All values counted.
+    /// Number of values counted.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// Values must be nearer to zero than this.
+    /// Values must be below this magnitude.
     pub(super) fn limit(&self) -> f64 {
         self.width() * BINS as f64
     }
 
-    /// Makes room for values up to this size, on both sides.
+    /// Extends the range to values of this magnitude, on both sides.
     pub(super) fn reach(&mut self, largest: f32) {
         while f64::from(largest) >= self.limit() {
             self.widen();
@@ -65,14 +66,14 @@ impl Histogram {
         let half = BINS / 2;
         let mut joined = vec![0; 2 * BINS];
         for (i, pair) in self.counts.chunks_exact(2).enumerate() {
-            // Zero lies between two pairs, so it stays where it is.
+            // Zero is between two pairs, so it stays in place.
             joined[half + i] = pair[0] + pair[1];
         }
         self.counts = joined;
         self.exponent += 1;
     }
 
-    /// The counts from this bin on.
+    /// The counts from bin `bin` on.
     pub(super) fn counts_from(&mut self, bin: usize) -> impl Iterator<Item = &mut u64> {
         self.counts.iter_mut().skip(bin)
     }

@@ -1,9 +1,10 @@
-//! Attention masks: numbers so low that a Softmax makes zero of whatever they are added to.
+//! Attention masks: numbers so low that a Softmax returns zero wherever they are added.
 //!
-//! Exporters write −∞, the most negative float or −10000 where a position must not be looked at. A range that holds them
-//! has one step for all real scores. They need not be held: a Softmax looks at differences to the largest score of a row,
-//! and `e^−16` is a thirtieth of what 16 bits resolve. So scores are counted as if the lowest were 16 below the largest of
-//! their row, and the integers of masks and of masked scores saturate there.
+//! Exporters use −∞, the most negative float or −10000 for masked positions. A range that includes them would
+//! have one step for all real scores. It need not include them: a Softmax depends on differences to the
+//! largest score of a row, and `e^−16` is a thirtieth of the resolution of 16 bits. So scores are counted as
+//! if the lowest were 16 below the largest of their row, and the integers of masks and of masked scores
+//! saturate there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,31 +14,32 @@ use super::places::Places;
 use crate::onnx::proto::{GraphProto, ModelProto, NodeProto};
 use crate::onnx::{Role, role};
 
-/// How far below the largest of its row a masked score is counted.
+/// How far below the largest score of its row a masked score is counted.
 const DEEP: f32 = 16.0;
-/// What lies farther below is masked: real scores of a row are nearer to each other.
+/// Values further below than this are masked: real scores of a row are closer to each other.
 const MASKED: f32 = 40.0;
-/// A row without anything larger is masked as a whole.
+/// A row without anything larger is masked entirely.
 const NOTHING: f32 = -1e30;
-/// How far a range must reach beyond what changes a result before it is cut: rounded limits are no reason.
+/// How far a range must exceed the values that change a result before it is cut; rounded limits do not
+/// suffice.
 const BEYOND: f32 = 1.25;
 
-/// The scores of a network, and what becomes part of them.
+/// The scores of a network, and what they are computed from.
 #[derive(Debug, Default)]
 pub(super) struct Masks {
     /// Tensors that only a Softmax reads.
     rows: BTreeMap<String, Row>,
-    /// Tensors that may hold −∞: it comes to an end in a Softmax.
+    /// Tensors that may contain −∞, because a Softmax follows.
     open: BTreeSet<String>,
 }
 
-/// What a Softmax takes for one row.
+/// A row of a Softmax.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Row {
     axis: i64,
-    /// All axes from that one on, as before opset 13.
+    /// Whether all axes from that one on are one row, as before opset 13.
     rest: bool,
-    /// What becomes a difference of one.
+    /// The difference that becomes one after scaling.
     unit: f32,
 }
 
@@ -59,7 +61,7 @@ impl Masks {
                 let last = row.axis == -1 && !row.rest;
                 let mut numbers = node.input.iter().filter_map(|i| network.number(i));
                 match (node.op_type(), numbers.next()) {
-                    // The last axis is taken for the same one.
+                    // The last axis is assumed to stay the last.
                     ("Reshape" | "Squeeze" | "Unsqueeze", _) => last.then_some(row),
                     ("Identity" | "Max", _) => Some(row),
                     ("Mul", Some(by)) if by > 0.0 => Some(Row { unit: row.unit / by, ..row }),
@@ -94,7 +96,7 @@ impl Masks {
         masks
     }
 
-    /// The values that count of a tensor, if they are not those that it has.
+    /// The values of a tensor to be counted, if they differ from its own.
     pub(super) fn counted(&self, name: &str, shape: &[usize], values: &[f32]) -> Option<Vec<f32>> {
         if !self.open.contains(name) {
             return None;
@@ -112,7 +114,7 @@ impl Masks {
 }
 
 impl Row {
-    /// Rows side by side, values of a row, and the distance between them.
+    /// Number of adjacent rows, values of a row, and the distance between them.
     fn extents(self, shape: &[usize]) -> Option<[usize; 2]> {
         let rank = i64::try_from(shape.len()).ok()?;
         let axis = usize::try_from(if self.axis < 0 { self.axis + rank } else { self.axis }).ok()?;
@@ -140,11 +142,11 @@ fn unmasked(values: &[f32], [length, step]: [usize; 2], unit: f32) -> Vec<f32> {
     counted
 }
 
-/// A range that a tensor was given, and its format.
+/// Range and format of a tensor.
 pub(super) type Given<'a> = BTreeMap<&'a str, ([f32; 2], ActivationFormat)>;
 
-/// Cuts the ranges of tensors whose farther values can only saturate what is made of them: where `s + m` is read as no
-/// less than `lo`, an `m` below `lo − max s` is as good as that. Nothing is lost by it.
+/// Cuts the ranges of tensors whose outer values only saturate what is computed from them: where `s + m` is
+/// clipped at `lo`, an `m` below `lo − max s` is equivalent to that. Nothing is lost.
 pub(super) fn cut(graph: &GraphProto, places: &Places, given: &Given<'_>, parameters: &mut Parameters) {
     let network = Network::of(graph);
     let source: BTreeMap<&str, &str> =
@@ -181,7 +183,7 @@ pub(super) fn cut(graph: &GraphProto, places: &Places, given: &Given<'_>, parame
     }
 }
 
-/// The values of an operand beyond which the result saturates at its own range. None if it never does.
+/// The values of an operand beyond which the result saturates at its own range. `None` if it never does.
 pub(super) fn saturating(
     node: &NodeProto,
     operand: &str,
@@ -202,7 +204,7 @@ pub(super) fn saturating(
     })
 }
 
-/// A range cut to limits that it reaches far beyond.
+/// A range, cut to limits that it exceeds by far.
 pub(super) fn within([lo, hi]: [f32; 2], limit: [f32; 2]) -> [f32; 2] {
     let far = |value: f32, limit: f32| value.abs() > limit.abs() * BEYOND || !value.is_finite();
     let lo = if lo < limit[0] && far(lo, limit[0]) { limit[0].min(0.0) } else { lo };
@@ -228,7 +230,7 @@ mod tests {
             unmasked(&[1.0, -3.0, inf, 4.0, f32::MIN, inf], [3, 1], 1.0),
             [1.0, -3.0, -15.0, 4.0, -12.0, -12.0]
         );
-        // Rows along another axis; one of them masked as a whole.
+        // Rows along another axis; one of them is masked entirely.
         assert_eq!(unmasked(&[1.0, inf, -1e4, f32::MIN], [2, 2], 1.0), [1.0, 0.0, -15.0, 0.0]);
     }
 

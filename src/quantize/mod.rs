@@ -1,10 +1,10 @@
-//! From a float network to a quantized one in QDQ form.
+//! Quantization of a float network to a model in QDQ form.
 //!
-//! [`Pipeline`] goes the whole way. Its steps: [`clean`] makes the graph ready, [`Places`] finds where quantizers stand, [`calibrate()`] watches the tensors there over a
-//! set of inputs, [`range()`] turns what was seen into ranges, and [`write()`] writes a model that ONNX Runtime and this
-//! project's importer run. [`choose`] goes from statistics to parameters; [`surgery`] changes single tensors of a model that
-//! is in QDQ form already, from whatever tool. [`equalize()`] and [`correct_biases`] prepare weights and biases for coarse
-//! scales.
+//! [`Pipeline`] does all steps: [`clean`] simplifies the graph, [`Places`] finds where quantizers are needed,
+//! [`calibrate()`] records statistics of these tensors over a set of inputs, [`range()`] turns them into
+//! ranges, and [`write()`] writes a model that ONNX Runtime and this project's importer run. [`choose`]
+//! derives parameters from statistics; [`surgery`] changes single tensors of a model in QDQ form from any
+//! tool. [`equalize()`] and [`correct_biases`] prepare weights and biases for coarse scales.
 
 mod bias;
 mod calibrate;

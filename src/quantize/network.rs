@@ -1,12 +1,11 @@
-//! A float network as quantization sees it: who computes and who reads a value, which values are constant, which are
-//! float.
+//! Indexes over a float network: producers and readers of values, constants, and floats.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::onnx::proto::{AttributeProto, GraphProto, NodeProto, TensorProto, tensor_proto::DataType};
 use crate::onnx::{Constant, Data};
 
-/// Indexes over a graph whose nodes all have names and stand in an order in which they can run.
+/// Indexes over a graph whose nodes all have names and are in topological order.
 pub(super) struct Network<'a> {
     pub(super) graph: &'a GraphProto,
     constants: BTreeMap<&'a str, &'a TensorProto>,
@@ -51,7 +50,7 @@ impl<'a> Network<'a> {
         network
     }
 
-    /// A branch reads values of the graph around it.
+    /// An inner graph reads values of the graph around it.
     fn captures(&mut self, branch: &'a GraphProto, at: usize) {
         for node in &branch.node {
             for input in &node.input {
@@ -68,7 +67,7 @@ impl<'a> Network<'a> {
         self.producers.get(name).copied()
     }
 
-    /// The nodes that read a value; one twice if it reads it twice.
+    /// The nodes that read a value; a node occurs twice if it reads it twice.
     pub(super) fn readers(&self, name: &str) -> &[usize] {
         self.readers.get(name).map_or(&[], Vec::as_slice)
     }
@@ -91,13 +90,13 @@ impl<'a> Network<'a> {
         Floats::read(self.constants.get(name)?)
     }
 
-    /// The rank of a float constant. Its values are not read.
+    /// The rank of a float constant, without reading its values.
     pub(super) fn rank(&self, name: &str) -> Option<usize> {
         let tensor = self.constants.get(name)?;
         Floats::can_read(tensor).then_some(tensor.dims.len())
     }
 
-    /// The value of one constant number.
+    /// The value of a constant scalar.
     pub(super) fn number(&self, name: &str) -> Option<f32> {
         if !self.is_number(name) {
             return None;
@@ -105,7 +104,7 @@ impl<'a> Network<'a> {
         self.floats(name)?.values.first().copied()
     }
 
-    /// Whether a value is one constant number.
+    /// Whether a value is a constant scalar.
     pub(super) fn is_number(&self, name: &str) -> bool {
         self.constants.get(name).is_some_and(|t| t.dims.iter().all(|d| *d == 1)) && self.is_float(name)
     }
@@ -119,7 +118,7 @@ pub(super) struct Floats {
 }
 
 impl Floats {
-    /// Of f32 only: what is double must stay double.
+    /// Reads f32 only: doubles must stay doubles.
     pub(super) fn read(tensor: &TensorProto) -> Option<Floats> {
         if tensor.data_type() != DataType::Float as i32 {
             return None;
@@ -148,7 +147,8 @@ impl Floats {
     }
 }
 
-/// The element type of a node's result at this place, given those of values before it. None where only a run would tell.
+/// The element type of a node's result at this index, given those of earlier values. `None` if only a run
+/// could tell.
 pub(super) fn result_type(
     node: &NodeProto,
     place: usize,

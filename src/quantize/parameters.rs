@@ -17,14 +17,14 @@ pub struct Activation {
     pub zero_point: i32,
 }
 
-/// How activations become integers.
+/// The integer format of activations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActivationFormat {
     /// 8 or 16 bits.
     pub bits: u8,
-    /// s8 and s16 instead of u8 and u16.
+    /// Whether s8 and s16 are used instead of u8 and u16.
     pub signed: bool,
-    /// Zero in the middle of the range.
+    /// Whether zero is in the middle of the range.
     pub symmetric: bool,
 }
 
@@ -46,7 +46,7 @@ impl ActivationFormat {
         }
     }
 
-    /// Steps that the type has.
+    /// Number of codes of the type: `2^bits`.
     #[must_use]
     pub fn levels(self) -> u32 {
         if self.bits > 8 { 1 << 16 } else { 1 << 8 }
@@ -54,9 +54,9 @@ impl ActivationFormat {
 }
 
 impl Activation {
-    /// The parameters with which integers cover a range of real values, as ONNX Runtime's quantizer derives them:
-    /// `scale = (hi − lo) / (2^bits − 1)`, `zero_point = rne(q_min − lo / scale)`, in f64. The scale is rounded so that
-    /// the integers do not reach beyond the range, which lets a Clip with the same bounds be left out.
+    /// The parameters with which integers cover a range of real values, as ONNX Runtime's quantizer derives
+    /// them: `scale = (hi − lo) / (2^bits − 1)`, `zero_point = rne(q_min − lo / scale)`, in f64. The scale is
+    /// rounded so that the integers do not exceed the range, so a Clip with the same bounds can be omitted.
     #[must_use]
     pub fn covering([lo, hi]: [f32; 2], format: ActivationFormat) -> Activation {
         let dtype = format.dtype();
@@ -68,7 +68,7 @@ impl Activation {
         } else {
             (lo, hi)
         };
-        // A tensor that is always zero has no scale; any will do.
+        // A tensor that is always zero may have any scale.
         let span = if hi - lo > f64::from(f32::MIN_POSITIVE) * 65_536.0 { hi - lo } else { 1.0 };
         let steps = if format.symmetric { (q_max - q_min - 1) as f64 } else { (q_max - q_min) as f64 };
         let mut scale = (span / steps) as f32;
@@ -91,19 +91,19 @@ impl Activation {
     }
 }
 
-/// How the weights of one node become integers. Always symmetric.
+/// The integer format of a node's weights; always symmetric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WeightFormat {
     /// 8 or 16 bits, signed.
     pub bits: u8,
-    /// One scale for each output channel.
+    /// Whether each output channel has its own scale.
     pub per_channel: bool,
 }
 
 /// Parameters of a whole network.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Parameters {
-    /// By name of the float value. Those without an entry stay float.
+    /// By name of the float value. Values without an entry stay float.
     pub activations: BTreeMap<String, Activation>,
     /// By name of the node. Nodes without an entry keep float weights.
     pub weights: BTreeMap<String, WeightFormat>,

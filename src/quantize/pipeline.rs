@@ -1,4 +1,5 @@
-//! The way of a float network to a quantized one: clean, prune, equalize, calibrate, correct biases, write.
+//! The steps from a float network to a quantized one: clean, prune, equalize, calibrate, correct biases,
+//! write.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,19 +25,19 @@ use crate::program::Preprocess;
 /// Inputs on which the error of pruning is measured.
 const PRUNED_ON: usize = 20;
 
-/// A part of the way that runs the float network on many inputs.
+/// A step that runs the float network on many inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// The whole network and the pruned one run, so that their outputs can be compared.
+    /// Running the original and the pruned network, to compare their outputs.
     Prune,
-    /// The ranges of tensors are measured.
+    /// Recording the ranges of tensors.
     Calibrate,
-    /// The errors that rounded weights cause are measured.
+    /// Measuring the errors that rounded weights cause.
     CorrectBiases,
 }
 
 impl Stage {
-    /// What is being done, in words.
+    /// Its name in progress messages.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -47,23 +48,23 @@ impl Stage {
     }
 }
 
-/// Is told of every step: the stage, how many of its steps are done, and how many it has. A stage begins with none done.
-/// Steps are told from several threads, in no certain order.
+/// Called for progress: the stage, how many of its steps are done, and how many it has. A stage begins with
+/// none done. Calls come from several threads, in no certain order.
 pub type Watch<'a> = &'a (dyn Fn(Stage, usize, usize) + Sync);
 
-/// Calibration inputs, and what the record says of them.
+/// Calibration inputs, with names and preprocessing for the record.
 #[derive(Clone)]
 pub struct CalibrationSet<'a> {
-    /// Where they come from.
+    /// The inputs.
     pub inputs: &'a dyn Samples,
-    /// What they are called, in their order.
+    /// Names of the inputs, in order.
     pub names: Vec<String>,
     /// How pictures became inputs, by input of the network.
     pub pictures: BTreeMap<String, Preprocess>,
 }
 
 impl<'a> CalibrationSet<'a> {
-    /// Inputs that are called by their numbers, and are no pictures.
+    /// Inputs named by their numbers, without pictures.
     #[must_use]
     pub fn of(inputs: &'a dyn Samples) -> CalibrationSet<'a> {
         let names = (0..inputs.count()).map(|at| at.to_string()).collect();
@@ -71,10 +72,10 @@ impl<'a> CalibrationSet<'a> {
     }
 }
 
-/// Why a [`Pipeline`](Pipeline) cannot go on.
+/// Why a [`Pipeline`](Pipeline) fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PipelineError {
-    /// A setting that is none.
+    /// An invalid setting.
     #[error(transparent)]
     Setting(#[from] SettingError),
     /// The settings name a node that the network does not have.
@@ -85,7 +86,7 @@ pub enum PipelineError {
         /// Names of all nodes.
         known: Vec<String>,
     },
-    /// The settings name a tensor that the network does not have, or that is not quantized.
+    /// The settings name a tensor that does not exist, or is not quantized.
     #[error("the model has no quantized tensor \"{name}\"")]
     NoSuchTensor {
         /// The name.
@@ -93,10 +94,10 @@ pub enum PipelineError {
         /// Names of all tensors that are quantized.
         known: Vec<String>,
     },
-    /// An earlier calibration saw a network whose tensors have other ranges.
+    /// The earlier calibration was made with another setting of equalization, so its ranges do not fit.
     #[error("it was made {} equalization, this run is {} it", with(*.earlier), with(!*.earlier))]
     Equalized {
-        /// Whether the network of the earlier one was equalized.
+        /// Whether it was made on an equalized network.
         earlier: bool,
     },
     /// There are neither inputs nor statistics of an earlier calibration.
@@ -105,7 +106,7 @@ pub enum PipelineError {
     /// A pruned network must be calibrated on inputs.
     #[error("pruning needs calibration inputs: the network is calibrated after it")]
     PruningNeedsInputs,
-    /// Blocks or a share that nothing can be pruned by.
+    /// An invalid share or block for pruning.
     #[error("pruning by a share of {share} in blocks of {}x{}: a share is 0 to 1, blocks are multiples of 16", block[0], block[1])]
     Pruning {
         /// The share.
@@ -113,13 +114,13 @@ pub enum PipelineError {
         /// The extents of a block.
         block: [usize; 2],
     },
-    /// The width of a layer that changes nothing.
+    /// The width of a layer has no effect.
     #[error(transparent)]
     Idle(#[from] IdleWidth),
-    /// Biases are corrected by what is measured on inputs.
+    /// Bias correction needs inputs.
     #[error("the correction of biases needs calibration inputs: errors are measured on them")]
     CorrectionNeedsInputs,
-    /// The network, or an input.
+    /// An error of the network, or of an input.
     #[error(transparent)]
     Quantize(#[from] QuantizeError),
 }
@@ -128,7 +129,7 @@ fn with(equalization: bool) -> &'static str {
     if equalization { "with" } else { "without" }
 }
 
-/// A float network on its way to a quantized one: cleaned, with settings that name only what it has.
+/// A float network to be quantized: cleaned, with settings checked against it.
 ///
 /// ```no_run
 /// # use rcar_iss::internals::{inputs::Sample, onnx::LoadedModel, quantize::{Pipeline, CalibrationSet, Settings}};
@@ -153,10 +154,11 @@ pub struct Pipeline<'a> {
 }
 
 impl<'a> Pipeline<'a> {
-    /// Cleans a float network. One thread, `rten`, nobody watches, unless told otherwise.
+    /// Cleans a float network. By default it is run on one thread in `rten`, without progress.
     ///
     /// # Errors
-    /// The model is no float network, or the settings have a value that is none or name what the network does not have.
+    /// The model is not a float network, or the settings have an invalid value or name something that the
+    /// network does not have.
     pub fn new(float: &ModelProto, settings: Settings) -> Result<Pipeline<'a>, PipelineError> {
         let choice = settings.choice()?;
         settings.check_layers()?;
@@ -192,34 +194,34 @@ impl<'a> Pipeline<'a> {
         })
     }
 
-    /// What runs the float network.
+    /// The library that runs the float network.
     #[must_use]
     pub fn engine(self, engine: Engine) -> Pipeline<'a> {
         Pipeline { engine, ..self }
     }
 
-    /// How many inputs are run at a time. The result does not depend on it.
+    /// How many inputs are run in parallel. The result does not depend on it.
     #[must_use]
     pub fn threads(self, threads: usize) -> Pipeline<'a> {
         Pipeline { threads, ..self }
     }
 
-    /// Who is told of progress.
+    /// The callback for progress.
     #[must_use]
     pub fn watch(self, watch: Watch<'a>) -> Pipeline<'a> {
         Pipeline { watch, ..self }
     }
 
-    /// Makes blocks of weights zero before calibration.
+    /// Sets blocks of weights to zero before calibration.
     #[must_use]
     pub fn prune(self, pruning: Pruning) -> Pipeline<'a> {
         Pipeline { pruning: Some(pruning), ..self }
     }
 
-    /// Takes the statistics of an earlier calibration of this network instead of measuring them.
+    /// Uses the statistics of an earlier calibration of this network.
     ///
     /// # Errors
-    /// It was made of the network before it was equalized, and the settings equalize it, or the other way round.
+    /// The earlier calibration was made with another setting of equalization.
     pub fn reuse(self, earlier: Record) -> Result<Pipeline<'a>, PipelineError> {
         if earlier.equalized != self.settings.equalize {
             return Err(PipelineError::Equalized { earlier: earlier.equalized });
@@ -227,10 +229,11 @@ impl<'a> Pipeline<'a> {
         Ok(Pipeline { earlier: Some(earlier), ..self })
     }
 
-    /// Prunes, equalizes, calibrates and corrects biases, as far as it was asked for.
+    /// Prunes, equalizes, calibrates and corrects biases, as the settings ask.
     ///
     /// # Errors
-    /// There are no inputs and something must be measured, an input cannot be used, or the network cannot run.
+    /// There are no inputs and something must be measured, an input cannot be used, or the network cannot be
+    /// run.
     pub fn calibrate(mut self, samples: Option<&CalibrationSet<'_>>) -> Result<Calibrated, PipelineError> {
         let pruned = self.pruned(samples)?;
         let mut equalized = 0;
@@ -257,14 +260,14 @@ impl<'a> Pipeline<'a> {
         Ok(Calibrated { clean, places, seen, settings, choice, engine, threads, done })
     }
 
-    /// Prunes, and runs the network before and after it.
+    /// Prunes, and runs the network before and after.
     fn pruned(&mut self, samples: Option<&CalibrationSet<'_>>) -> Result<Option<Pruned>, PipelineError> {
         let Some(pruning) = self.pruning else { return Ok(None) };
         let block = pruning.block;
         if !(0.0..=1.0).contains(&pruning.share) || block.iter().any(|n| *n == 0 || !n.is_multiple_of(16)) {
             return Err(PipelineError::Pruning { share: pruning.share.to_string(), block });
         }
-        // Statistics of the whole network say nothing of the pruned one.
+        // Statistics of the original network do not apply to the pruned one.
         let Some(samples) = samples.filter(|_| self.earlier.is_none()) else {
             return Err(PipelineError::PruningNeedsInputs);
         };
@@ -304,7 +307,7 @@ impl<'a> Pipeline<'a> {
         Ok(corrected)
     }
 
-    /// Finds the places again in a network that was changed.
+    /// Finds the places again after a change of the network.
     fn find_places(&mut self) {
         if let Some(graph) = &self.clean.model.graph {
             self.places = Places::of(graph, &self.settings.skip);
@@ -336,62 +339,62 @@ impl<'a> Steps<'a> {
     }
 }
 
-/// What was done on the way.
+/// What the pipeline has done.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Done {
-    /// What pruning did, if it was asked for.
+    /// What pruning did, if requested.
     pub pruned: Option<Pruned>,
     /// Pairs of convolutions that were equalized.
     pub equalized: usize,
     /// Nodes whose biases were corrected.
     pub corrected: usize,
-    /// The inputs whose statistics count, by name.
+    /// Names of the inputs of the statistics.
     pub inputs: Vec<String>,
-    /// Their statistics were not measured, but are those of an earlier calibration.
+    /// Whether the statistics are those of an earlier calibration.
     pub reused: bool,
-    /// The library that computed what was seen; of earlier statistics the one that they name.
+    /// The library that ran the float network; for earlier statistics the one in their record.
     pub seen_by: String,
-    /// How pictures become inputs, or became when the earlier statistics were made.
+    /// Preprocessing of pictures, now or when the earlier statistics were recorded.
     pub pictures: BTreeMap<String, Preprocess>,
 }
 
 /// What pruning did.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pruned {
-    /// By layer.
+    /// One entry for each layer.
     pub layers: Vec<PrunedLayer>,
-    /// Float outputs of the whole network on the first inputs.
+    /// Float outputs of the original network on the first inputs.
     pub whole: Outputs,
-    /// Those of the pruned one, on the same inputs.
+    /// Float outputs of the pruned network on the same inputs.
     pub sparse: Outputs,
 }
 
-/// A float network that is ready to be written as integers, in any widths.
+/// A calibrated float network, from which quantized models of any widths are written.
 #[derive(Debug, Clone)]
 pub struct Calibrated {
     /// The network, as it will be written, still in float.
     pub clean: Cleaned,
-    /// Where its quantizers stand.
+    /// Where quantizers are needed.
     pub places: Places,
-    /// What calibration saw.
+    /// The statistics.
     pub seen: Calibration,
     /// The settings.
     pub settings: Settings,
-    /// What they choose.
+    /// The choice that the settings make.
     pub choice: Choice,
-    /// What ran the float network, or would.
+    /// The library that ran the float network, or would run it.
     pub engine: Engine,
-    /// Inputs that are run at a time.
+    /// Inputs that are run in parallel.
     pub threads: usize,
     /// What was done.
     pub done: Done,
 }
 
 impl Calibrated {
-    /// Writes the quantized model that the settings ask for.
+    /// Writes the quantized model for the settings.
     ///
     /// # Errors
-    /// The network cannot have this form.
+    /// The network cannot be quantized in this way.
     pub fn write(&self) -> Result<Written, QuantizeError> {
         self.write_as(&self.choice)
     }
@@ -399,7 +402,8 @@ impl Calibrated {
     /// Writes the quantized model of another choice.
     ///
     /// # Errors
-    /// The choice names what the network does not have, or the network cannot have this form.
+    /// The choice names something that the network does not have, or the network cannot be quantized in this
+    /// way.
     pub fn write_as(&self, choice: &Choice) -> Result<Written, QuantizeError> {
         let graph = self.clean.model.graph.as_ref().ok_or_else(no_graph)?;
         let parameters = choose(graph, &self.places, &self.seen, choice)?;
@@ -412,13 +416,14 @@ impl Calibrated {
     }
 }
 
-/// A quantized model, and how it came to be.
+/// A quantized model, and how it was made.
 #[derive(Debug, Clone)]
 pub struct Written {
     /// In QDQ form.
     pub model: ModelProto,
     /// Scales, zero points and widths.
     pub parameters: Parameters,
-    /// What calibration saw, and what was made of it: the content of `calibration.json`.
+    /// Statistics of the calibration, and the parameters chosen from them: the contents of
+    /// `calibration.json`.
     pub record: Record,
 }

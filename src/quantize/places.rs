@@ -1,8 +1,10 @@
-//! Where quantizers stand: which tensors are integers, which of them share their parameters, which constants are weights.
+//! Where quantizers are needed: which tensors are integers, which of them share their parameters, which
+//! constants are weights.
 //!
-//! A tensor is quantized if an operator of the accelerator reads or writes it, unless it stands for extents or positions.
-//! Three exceptions make the result both more exact and faster: the result of an operator whose only reader is a Relu or Clip (its range counts after that); values
-//! inside a chain of functions of one tensor (the chain is one table); and tensors beside nodes that stay float.
+//! A tensor is quantized if an operator of the accelerator reads or writes it, unless it is used as extents
+//! or positions. Three exceptions make the result both more accurate and faster: the result of an operator
+//! whose only reader is a Relu or Clip (the range is that of the latter's result); values inside a chain of
+//! functions of one tensor (the chain is one table); and tensors beside nodes that stay float.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,26 +20,27 @@ pub struct WeightPlace {
     pub node: String,
     /// The initializer.
     pub weights: String,
-    /// Axis of its output channels; none if only one scale for all is possible.
+    /// Axis of its output channels; `None` if only one scale for all is possible.
     pub axis: Option<usize>,
     /// The bias, if there is a constant one.
     pub bias: Option<String>,
-    /// The tensor that is multiplied.
+    /// The activation that the weights are multiplied with.
     pub input: String,
 }
 
-/// Where quantizers stand in a network.
+/// Where quantizers are needed in a network.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Places {
-    /// Quantized tensors in the order of the graph, each with the tensor whose parameters it has (itself, or the one that
-    /// its values come from).
+    /// Quantized tensors in the order of the graph, each with the tensor whose parameters it uses (itself, or
+    /// the one that its values come from).
     pub tensors: Vec<(String, String)>,
     /// Nodes with weights, in the order of the graph.
     pub weights: Vec<WeightPlace>,
-    /// Constants that operators of two tensors read, each with the node that reads it and the tensor beside it.
+    /// Constants that operators of two tensors read, each with the node that reads it and the tensor beside
+    /// it.
     pub constants: Vec<(String, String, String)>,
-    /// Nodes whose results depend on constants and shapes alone: they read values as they were, also those that have a
-    /// quantizer for other readers.
+    /// Nodes whose results depend on constants and shapes alone: they read values before quantization, even
+    /// if other readers get quantized ones.
     pub fixed: BTreeSet<String>,
 }
 
@@ -97,13 +100,13 @@ impl Places {
         places
     }
 
-    /// The tensors that have parameters of their own.
+    /// The tensors with parameters of their own.
     pub fn own(&self) -> impl Iterator<Item = &str> {
         self.tensors.iter().filter(|(t, of)| t == of).map(|(t, _)| t.as_str())
     }
 }
 
-/// What a node is to the quantizer.
+/// The role of a node for the quantizer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// Stays float, or computes integers.
@@ -114,7 +117,7 @@ enum Kind {
     Pair,
     /// Its results are values of its input.
     Move,
-    /// Has constant weights, whose channels stand along this axis.
+    /// Has constant weights, with channels along this axis.
     Weights(Option<usize>),
     /// Any other operator of the accelerator.
     Operator,
@@ -123,7 +126,7 @@ enum Kind {
 fn kind(network: &Network, node: &NodeProto, skip: &BTreeSet<String>) -> Kind {
     let op = node.op_type();
     let float = node.input.first().is_some_and(|i| network.is_float(i));
-    // In training mode a BatchNormalization measures what it reads, and a Dropout drops some of it.
+    // In training mode a BatchNormalization measures its input, and a Dropout drops values.
     let trains = op == "BatchNormalization" && int(node, "training_mode", 0) != 0
         || op == "Dropout" && node.input.get(2).is_some_and(|i| !i.is_empty());
     let role = role(node).filter(|_| !skip.contains(node.name()) && float && !trains);
@@ -165,7 +168,7 @@ fn mode(node: &NodeProto) -> String {
     String::from_utf8_lossy(&value).into_owned()
 }
 
-/// The tensors that get a quantizer. Starts from what must have one and adds those that a function cannot do without.
+/// The tensors that get a quantizer: those that must have one, and those that a function needs.
 fn quantized<'a>(network: &Network<'a>, kinds: &[Kind]) -> BTreeSet<&'a str> {
     let graph = network.graph;
     let mut quantized: BTreeSet<&'a str> = BTreeSet::new();
@@ -223,7 +226,7 @@ fn quantized<'a>(network: &Network<'a>, kinds: &[Kind]) -> BTreeSet<&'a str> {
 /// Whether a value is the result of an operator that only a Relu or Clip reads.
 fn is_bounded(network: &Network, kinds: &[Kind], name: &str) -> bool {
     let Some(writer) = network.producer(name) else { return false };
-    // What integers come out of must be an operator with a requantization of its own.
+    // Integers must come from an operator with a requantization of its own.
     let node = &network.graph.node[writer];
     let operator = match kinds[writer] {
         Kind::Weights(_) | Kind::Pair => true,
@@ -237,7 +240,7 @@ fn is_bounded(network: &Network, kinds: &[Kind], name: &str) -> bool {
         && matches!(network.graph.node[*reader].op_type(), "Relu" | "Clip")
 }
 
-/// Whether a node is the Relu or Clip whose result is that of the operator before it.
+/// Whether a node is a Relu or Clip that is absorbed by the operator before it.
 fn after_operator(network: &Network, kinds: &[Kind], at: usize) -> bool {
     let node = &network.graph.node[at];
     matches!(node.op_type(), "Relu" | "Clip")

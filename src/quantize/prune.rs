@@ -1,4 +1,5 @@
-//! Pruning: blocks of weights with the least magnitude become zero, in the shape in which the MAC array skips zeros.
+//! Pruning: blocks of weights with the least magnitude are set to zero, in the shape in which the MAC array
+//! skips zeros.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +8,13 @@ use super::places::Places;
 use crate::isa::blocks::BLOCK;
 use crate::onnx::proto::ModelProto;
 
-/// What is pruned.
+/// Settings of pruning.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pruning {
-    /// Share of the blocks that become zero, 0 to 1.
+    /// Share of the blocks that are set to zero, 0 to 1.
     pub share: f64,
-    /// The same share of every layer; otherwise of all blocks of the network together, each measured against its layer's
-    /// mean magnitude.
+    /// Whether each layer gets the same share; otherwise it applies to all blocks of the network together,
+    /// each relative to its layer's mean magnitude.
     pub per_layer: bool,
     /// Output and input channels of a block at one tap of the kernel: multiples of the machine's 16.
     pub block: [usize; 2],
@@ -30,19 +31,19 @@ impl Default for Pruning {
 pub struct PrunedLayer {
     /// Name of the node.
     pub node: String,
-    /// Blocks that were made zero, and all.
+    /// Number of blocks that were set to zero, and of all blocks.
     pub blocks: [usize; 2],
 }
 
-/// A block: the places of its weights, and their mean magnitude.
+/// A block: the indices of its weights, and their mean magnitude.
 struct Block {
     layer: usize,
     at: Vec<usize>,
     magnitude: f64,
 }
 
-/// Makes the least blocks of a [cleaned](super::clean) float network's weights zero. Depthwise layers, whose blocks hold
-/// one channel, are left alone.
+/// Sets the least blocks of a [cleaned](super::clean) float network's weights to zero. Depthwise layers,
+/// whose blocks have one channel, are not changed.
 #[must_use]
 pub fn prune(model: &ModelProto, places: &Places, pruning: &Pruning) -> (ModelProto, Vec<PrunedLayer>) {
     let Some(graph) = model.graph.as_ref() else { return (model.clone(), Vec::new()) };
@@ -57,7 +58,7 @@ pub fn prune(model: &ModelProto, places: &Places, pruning: &Pruning) -> (ModelPr
             continue;
         };
         let Some(axis) = place.axis.filter(|_| values.shape.len() >= 2) else { continue };
-        // The other one of the first two axes counts input channels.
+        // Of the first two axes, the other one is for input channels.
         let other = 1 - axis.min(1);
         if axis > 1 || values.shape[other] == 1 {
             continue;

@@ -1,4 +1,4 @@
-//! From statistics to the range that integers cover: four methods of calibration.
+//! From statistics to ranges: four methods of calibration.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,10 +11,10 @@ pub enum Method {
     /// From the least to the greatest value.
     #[default]
     MinMax,
-    /// Leaves out this share of the values at each end, in percent kept: 99.99 leaves out 0.01 %.
+    /// Clips values at each end; the number is the percentage that is kept: 99.99 clips 0.01 %.
     Percentile(f64),
-    /// The range whose quantized distribution lies nearest to the float one (Kullback-Leibler divergence; Migacz, "8-bit
-    /// inference with TensorRT", 2017).
+    /// The range whose quantized distribution is closest to the float one (Kullback-Leibler divergence;
+    /// Migacz, "8-bit inference with TensorRT", 2017).
     Entropy,
     /// The range with the least mean squared error of rounding and clipping.
     Mse,
@@ -48,15 +48,15 @@ impl Method {
     }
 }
 
-/// The range of real values that the integers of `levels` steps cover. It always holds zero, so that padding and ReLU are
-/// exact. `symmetric` ranges reach as far below zero as above.
+/// The range of real values for integers with `levels` steps. It always contains zero, so that padding and
+/// ReLU are exact. `symmetric` ranges extend equally below and above zero.
 #[must_use]
 pub fn range(s: &Statistics, method: Method, levels: u32, symmetric: bool) -> [f32; 2] {
     let whole = [s.least.value.min(0.0), s.greatest.value.max(0.0)];
     let chosen = match method {
         Method::MinMax => whole,
         Method::Percentile(p) => percentile(s, p, whole),
-        // With so many levels nothing is gained by clipping, and the histogram's bins are too wide to tell.
+        // With so many levels clipping gains nothing, and the histogram's bins are too wide to decide.
         _ if levels > 1 << 10 => whole,
         Method::Entropy => entropy(s, levels, whole),
         Method::Mse => least_error(s, levels, whole, symmetric),
@@ -73,7 +73,7 @@ fn percentile(s: &Statistics, p: f64, whole: [f32; 2]) -> [f32; 2] {
     let total = s.histogram.total() as f64;
     let outside = total * (1.0 - p / 100.0);
     let half = s.histogram.width() / 2.0;
-    // The bin in which the sum from outside passes the share; its outer edge.
+    // The outer edge of the bin in which the sum from outside exceeds the share.
     let edge = |mut bins: Box<dyn Iterator<Item = (f64, u64)> + '_>| {
         let mut sum = 0.0;
         bins.find(|(_, n)| {
@@ -89,13 +89,14 @@ fn percentile(s: &Statistics, p: f64, whole: [f32; 2]) -> [f32; 2] {
 /// Ranges that are tried for each end.
 const SHRINKS: u32 = 100;
 
-/// Most values that an entropy threshold may clip. Many equal values, which constant backgrounds give, are spikes that
-/// no coarse distribution resembles; without this limit the divergence then asks for steps as fine as bins.
+/// Largest share of values that an entropy threshold may clip. Many equal values, as in constant backgrounds,
+/// are spikes that no coarse distribution resembles; without this limit the divergence would select steps as
+/// fine as bins.
 const MOST_CLIPPED: f64 = 0.001;
 
 fn entropy(s: &Statistics, levels: u32, whole: [f32; 2]) -> [f32; 2] {
     let width = s.histogram.width();
-    // Zeros (after a ReLU, most values) are exact in every range: they say nothing about it.
+    // Zeros (after a ReLU, most values) are exact in every range, so they are left out.
     let bins: Vec<(f64, f64)> =
         s.histogram.bins().filter(|(x, _)| *x < 0.0 || *x > width).map(|(x, n)| (x, n as f64)).collect();
     let total: f64 = bins.iter().map(|b| b.1).sum();
@@ -120,14 +121,14 @@ fn entropy(s: &Statistics, levels: u32, whole: [f32; 2]) -> [f32; 2] {
     best.1
 }
 
-/// Kullback-Leibler divergence of the distribution (what lies outside counted at the ends) from what `levels` steps in a
-/// range make of it.
+/// Kullback-Leibler divergence of the distribution (values outside counted at the ends) from its quantization
+/// with `levels` steps in a range.
 fn divergence(bins: &[(f64, f64)], [lo, hi]: [f64; 2], width: f64, levels: u32) -> f64 {
     let step = (hi - lo) / f64::from(levels - 1);
     let level = |x: f64| (((x - lo) / step).round()).clamp(0.0, f64::from(levels - 1)) as usize;
-    // The value at an end may lie in a bin that reaches beyond it.
+    // The value at an end may be in a bin that extends beyond it.
     let inside = |x: f64| (lo - width..=hi + width).contains(&x);
-    // The mass in each level, and among how many bins it is spread again.
+    // The mass in each level, and the number of bins that it is distributed over.
     let mut mass = vec![0.0; levels as usize];
     let mut members = vec![0.0; levels as usize];
     let mut ends = [0.0; 2];
@@ -162,7 +163,7 @@ fn divergence(bins: &[(f64, f64)], [lo, hi]: [f64; 2], width: f64, levels: u32) 
     sum
 }
 
-/// Least mean squared error, by drawing in one end after the other.
+/// Least mean squared error, found by moving one end at a time.
 fn least_error(s: &Statistics, levels: u32, whole: [f32; 2], symmetric: bool) -> [f32; 2] {
     let bins: Vec<(f64, f64)> = s.histogram.bins().map(|(x, n)| (x, n as f64)).collect();
     let error = |range: [f32; 2]| squared_error(&bins, range, levels, symmetric);
@@ -190,7 +191,7 @@ fn least_error(s: &Statistics, levels: u32, whole: [f32; 2], symmetric: bool) ->
     best.1
 }
 
-/// So many hundredths of an end. The product of the largest floats is none.
+/// `step` hundredths of an end, without overflow.
 fn part(end: f32, step: u32) -> f32 {
     let product = end * step as f32;
     if product.is_finite() { product / SHRINKS as f32 } else { end / SHRINKS as f32 * step as f32 }
@@ -217,21 +218,21 @@ fn squared_error(bins: &[(f64, f64)], range: [f32; 2], levels: u32, symmetric: b
 mod tests {
     use super::*;
 
-    fn bell_with_outlier() -> Statistics {
-        let bell = |i: u32| {
+    fn normal_with_outlier() -> Statistics {
+        let normal = |i: u32| {
             (0..12)
                 .map(|k| f64::from((i.wrapping_mul(2_654_435_761 ^ (k * 77_777_777))) >> 8) / 16_777_216.0)
                 .sum::<f64>()
                 - 6.0
         };
-        let mut values: Vec<f32> = (1..20_000).map(|i| bell(i) as f32).collect();
+        let mut values: Vec<f32> = (1..20_000).map(|i| normal(i) as f32).collect();
         values.push(40.0);
         Statistics::of(&values, 0).unwrap()
     }
 
     #[test]
     fn percentile_and_entropy_leave_a_lone_outlier_out() {
-        let s = bell_with_outlier();
+        let s = normal_with_outlier();
         assert_eq!(range(&s, Method::MinMax, 256, false)[1], 40.0);
         for method in [Method::Percentile(99.99), Method::Entropy] {
             let [lo, hi] = range(&s, method, 256, false);
@@ -243,7 +244,7 @@ mod tests {
 
     #[test]
     fn mse_is_never_worse_than_minmax() {
-        let s = bell_with_outlier();
+        let s = normal_with_outlier();
         let bins: Vec<(f64, f64)> = s.histogram.bins().map(|(x, n)| (x, n as f64)).collect();
         for symmetric in [false, true] {
             let error = |m| squared_error(&bins, range(&s, m, 256, symmetric), 256, symmetric);

@@ -1,4 +1,4 @@
-//! `calibration.json`: what calibration saw, kept beside the model.
+//! `calibration.json`: the record of a calibration, beside the model.
 
 use std::collections::BTreeMap;
 
@@ -12,20 +12,21 @@ use crate::document::{self, DocumentError, Kind};
 use crate::graph::DType;
 use crate::program::Preprocess;
 
-/// Everything that a calibration saw, and what was made of it. The same run gives the same text.
+/// The statistics of a calibration, and the parameters chosen from them. Equal runs give equal texts.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     /// The library that ran the float network.
     #[serde(default)]
     pub float_engine: String,
-    /// Whether the network was [equalized](super::equalize()) before: its tensors have other ranges then.
+    /// Whether the network was [equalized](super::equalize()) before, which changes the ranges of its
+    /// tensors.
     #[serde(default)]
     pub equalized: bool,
-    /// How pictures became inputs, by input.
+    /// Preprocessing of pictures, by input.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pictures: BTreeMap<String, Pictures>,
-    /// Calibration inputs by number: file names, with the place in the file where one holds several.
+    /// Calibration inputs by number: file names, with the index in files that hold several.
     pub inputs: Vec<String>,
     /// By name of the float value.
     pub tensors: BTreeMap<String, TensorRecord>,
@@ -35,31 +36,31 @@ impl Kind for Record {
     const KIND: &'static str = "calibration";
 }
 
-/// How pictures became an input: `(pixel − mean) / std` of values 0…255.
+/// Preprocessing of pictures for an input: `(pixel − mean) / std` of values 0…255.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pictures {
-    /// Length of the short side before the centre was cut out; none: straight to H × W.
+    /// Length of the short side before the centre was cropped; none: directly to H × W.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resize: Option<u32>,
     /// One for each channel, or one for all.
     pub mean: Vec<f32>,
     /// One for each channel, or one for all.
     pub std: Vec<f32>,
-    /// Channels were blue, green, red.
+    /// Whether channels were in the order blue, green, red.
     #[serde(default)]
     pub bgr: bool,
 }
 
-/// What was seen of one tensor.
+/// Statistics of one tensor.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TensorRecord {
-    /// Extremes, which input set each, and the histogram.
+    /// Extremes, the inputs that set them, and the histogram.
     pub statistics: Statistics,
-    /// Method of its range.
+    /// Calibration method of its range.
     pub method: String,
-    /// Its integers, if it was quantized.
+    /// Its integer format, if it was quantized.
     pub quantized: Option<Quantized>,
     /// Tensors that share its parameters, because their values come from it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -74,7 +75,7 @@ pub struct Quantized {
     pub dtype: DType,
     /// Real value of one step.
     pub scale: f32,
-    /// Integer of zero.
+    /// Zero point.
     pub zero_point: i32,
     /// Real values of the lowest and the highest integer.
     pub range: [f32; 2],
@@ -116,7 +117,7 @@ impl Record {
         }
     }
 
-    /// The record, with how pictures became inputs.
+    /// The record with the preprocessing of pictures.
     #[must_use]
     pub fn with_pictures(mut self, pictures: &BTreeMap<String, Preprocess>) -> Record {
         let one = |p: &Preprocess| Pictures {
@@ -129,7 +130,7 @@ impl Record {
         self
     }
 
-    /// How pictures became inputs, by input.
+    /// Preprocessing of pictures, by input.
     #[must_use]
     pub fn preprocess(&self) -> BTreeMap<String, Preprocess> {
         let one = |p: &Pictures| Preprocess {
@@ -151,7 +152,7 @@ impl Record {
     /// Reads what [`Record::to_json`] wrote.
     ///
     /// # Errors
-    /// It is no such text.
+    /// It is not such a text.
     pub fn from_json(text: &str) -> Result<Record, DocumentError> {
         document::read(text)
     }

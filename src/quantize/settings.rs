@@ -1,4 +1,4 @@
-//! What the user chooses, as it stands in a TOML file.
+//! Settings of a quantization, and their TOML form.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,7 @@ use super::range::Method;
 /// weight_bits = 8
 /// per_channel = true        # weights: one scale for each output channel
 /// equalize = false          # scale channels of consecutive convolutions alike
-/// bias_correction = false   # take the mean error of rounded weights off the biases
+/// bias_correction = false   # compensate the mean error of rounded weights in the biases
 /// skip = ["/head/MatMul"]   # nodes that stay float
 ///
 /// [layers]                  # by node
@@ -35,23 +35,25 @@ pub struct Settings {
     pub method: String,
     /// `u8` or `s8`.
     pub activations: String,
-    /// Zero in the middle of the range.
+    /// Whether zero is in the middle of the range.
     pub symmetric: bool,
     /// Bits of activations.
     pub bits: u8,
     /// Bits of weights.
     pub weight_bits: u8,
-    /// One scale for each output channel of weights.
+    /// Whether each output channel of weights has its own scale.
     pub per_channel: bool,
-    /// Scale channels of consecutive convolutions alike before calibration ([`equalize`](super::equalize())).
+    /// Whether to equalize channels of consecutive convolutions before calibration
+    /// ([`equalize`](super::equalize())).
     pub equalize: bool,
-    /// Take the mean error of rounded weights off the biases ([`correct_biases`](super::correct_biases)).
+    /// Whether to compensate the mean error of rounded weights in the biases
+    /// ([`correct_biases`](super::correct_biases)).
     pub bias_correction: bool,
     /// Nodes that stay float.
     pub skip: BTreeSet<String>,
     /// Names of [`Width`]s by node.
     pub layers: BTreeMap<String, String>,
-    /// By tensor.
+    /// Settings of single tensors.
     pub tensors: BTreeMap<String, TensorSettings>,
 }
 
@@ -85,7 +87,7 @@ impl Default for Settings {
     }
 }
 
-/// The width of a layer that changes nothing.
+/// The width of a layer that has no effect.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("width \"{width}\" of layer \"{node}\" changes nothing: {}", if *.skipped { "it stays in float" } else { "all layers have it" })]
 pub struct IdleWidth {
@@ -93,11 +95,11 @@ pub struct IdleWidth {
     pub node: String,
     /// Name of the [`Width`].
     pub width: String,
-    /// The node stays in float; otherwise all layers have this width.
+    /// Whether the node stays float; otherwise all layers have this width.
     pub skipped: bool,
 }
 
-/// A setting that is none.
+/// An invalid setting.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} \"{found}\": it must be {expected}")]
 pub struct SettingError {
@@ -114,7 +116,7 @@ impl SettingError {
         &self.found
     }
 
-    /// Names that could have been meant; none for numbers.
+    /// Valid names; empty for numbers.
     #[must_use]
     pub fn known(&self) -> &'static [&'static str] {
         self.known
@@ -142,10 +144,10 @@ fn bits(what: &str, bits: u8) -> Result<u8, SettingError> {
 }
 
 impl Settings {
-    /// Reads settings from TOML; what it does not say has its default.
+    /// Reads settings from TOML; missing ones have their defaults.
     ///
     /// # Errors
-    /// It is no TOML, or has a key that is no setting.
+    /// It is not TOML, or has an unknown key.
     pub fn from_toml(text: &str) -> Result<Settings, toml::de::Error> {
         toml::from_str(text)
     }
@@ -158,13 +160,13 @@ impl Settings {
         toml::to_string(self)
     }
 
-    /// The name of the width of layers that have none of their own.
+    /// The name of the width of layers without an entry.
     #[must_use]
     pub fn plain_width(&self) -> String {
         format!("a{}w{}", self.bits, self.weight_bits)
     }
 
-    /// Gives a layer a width of its own, or takes back the one that it has by naming the width of all layers.
+    /// Sets the width of a layer, or removes its entry if that is the width of all layers.
     pub fn set_layer(&mut self, node: &str, width: &str) {
         let taken_back = width == self.plain_width() && self.layers.get(node).is_some_and(|own| own != width);
         if taken_back {
@@ -174,10 +176,10 @@ impl Settings {
         }
     }
 
-    /// Finds a layer whose width of its own changes nothing.
+    /// Checks that the width of every layer has an effect.
     ///
     /// # Errors
-    /// The first one.
+    /// The first layer whose width has none.
     pub fn check_layers(&self) -> Result<(), IdleWidth> {
         let plain = self.plain_width();
         let idle = |node: &String, width: &String| self.skip.contains(node) || *width == plain;
@@ -189,10 +191,10 @@ impl Settings {
         }
     }
 
-    /// The choice that these settings stand for.
+    /// The choice that these settings make.
     ///
     /// # Errors
-    /// A name or a number is none of those that exist.
+    /// A name or a number is invalid.
     pub fn choice(&self) -> Result<Choice, SettingError> {
         let signed = match self.activations.as_str() {
             "u8" | "u16" => false,

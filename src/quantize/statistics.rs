@@ -1,4 +1,4 @@
-//! What a tensor's values look like over all calibration inputs: extremes, and a histogram.
+//! Statistics of a tensor over all calibration inputs: extremes, and a histogram.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,16 +6,16 @@ use serde::{Deserialize, Serialize};
 use super::counters::Counters;
 use super::histogram::{BINS, Histogram};
 
-/// An extreme and the input that set it; of equal ones the first.
+/// An extreme and the input that set it; for equal ones the first.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema, Deserialize)]
 pub struct Extreme {
     /// The value.
     pub value: f32,
-    /// Which calibration input, from 0.
+    /// Number of the calibration input, from 0.
     pub input: usize,
 }
 
-/// What is known of a tensor.
+/// Statistics of a tensor.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema, Deserialize)]
 #[serde(try_from = "Written", into = "Written")]
 pub struct Statistics {
@@ -27,7 +27,7 @@ pub struct Statistics {
     pub histogram: Histogram,
 }
 
-/// Statistics as `calibration.json` has them: the histogram without its empty ends.
+/// Statistics in `calibration.json`: the histogram without its empty ends.
 #[derive(Debug, Clone, Serialize, JsonSchema, Deserialize)]
 struct Written {
     least: Extreme,
@@ -80,8 +80,8 @@ impl Statistics {
         statistics
     }
 
-    /// Adds one input's tensor to statistics that may not have begun. False if a value is not finite; the statistics are
-    /// useless then.
+    /// Adds one input's tensor to statistics, which may still be empty. False if a value is not finite; the
+    /// statistics are then invalid.
     #[must_use]
     pub fn add(into: &mut Option<Statistics>, values: &[f32], input: usize, counters: &mut Counters) -> bool {
         let Some(first) = values.first() else { return true };
@@ -108,7 +108,7 @@ impl Statistics {
         }
     }
 
-    /// Joins what two have counted. The result does not depend on which comes first.
+    /// Merges two statistics. The result does not depend on their order.
     #[must_use]
     pub fn merged(mut self, other: Statistics) -> Statistics {
         self.widen_to(other.least, other.greatest);

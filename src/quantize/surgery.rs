@@ -1,4 +1,4 @@
-//! Changing a model that is in QDQ form already: another scale, zero point or width for one tensor. Biases follow.
+//! Changes of a model in QDQ form: another scale, zero point or width for a tensor. Biases are adapted.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +10,9 @@ use crate::numeric;
 use crate::onnx::proto::{GraphProto, ModelProto, NodeProto, TensorProto};
 use crate::onnx::{Constant, Data};
 
-/// The quantized activations of a QDQ model, by the name of what their QuantizeLinear writes.
+/// The quantized activations of a QDQ model, by the name of their QuantizeLinear's output.
 ///
-/// Tensors whose parameters are no constants, or that have several scales, are left out.
+/// Tensors whose parameters are not constant, or that have several scales, are left out.
 #[must_use]
 pub fn activations(model: &ModelProto) -> BTreeMap<String, Activation> {
     let Some(graph) = model.graph.as_ref() else { return BTreeMap::new() };
@@ -42,11 +42,12 @@ fn parameters(graph: &GraphProto, node: &NodeProto) -> Option<Activation> {
     Some(Activation { dtype, scale, zero_point: i32::try_from(zero_point).ok()? })
 }
 
-/// Gives quantized tensors of a QDQ model other parameters: `changes` are by the name of what a QuantizeLinear writes, as in
-/// [`activations`]. All readers follow. Biases of Conv, ConvTranspose and Gemm behind a changed tensor get the scale of the
-/// new accumulator; one that no longer fits 32 bits becomes float.
+/// Changes the parameters of quantized tensors of a QDQ model: `changes` are by the name of a
+/// QuantizeLinear's output, as in [`activations`]. All readers are adapted. Biases of Conv, ConvTranspose and
+/// Gemm behind a changed tensor get the scale of the new accumulator; one that no longer fits 32 bits becomes
+/// float.
 ///
-/// Only the named tensors change: what a MaxPool or Reshape writes from one is a tensor of its own.
+/// Only the named tensors change: the result of a MaxPool or Reshape of one is a tensor of its own.
 ///
 /// # Errors
 /// The model has no such tensor, or its opset cannot be raised to what 16 bits need.
@@ -69,7 +70,7 @@ pub fn set_activations(
     }
     let wide = changes.values().any(|a| a.dtype.bytes() > 1);
     let domain = versions::raise(&mut model, &graph, wide, false)?;
-    // The real values behind each changed tensor.
+    // The real values of each changed tensor.
     let mut behind: BTreeMap<String, Activation> = BTreeMap::new();
     let mut made: Vec<TensorProto> = Vec::new();
     for node in &mut graph.node {
@@ -106,7 +107,7 @@ pub fn set_activations(
     Ok(model)
 }
 
-/// Brings the biases of nodes behind changed tensors to the new accumulators.
+/// Adapts the biases of nodes that read changed tensors to the new accumulators.
 fn biases(graph: &mut GraphProto, behind: &BTreeMap<String, Activation>) {
     let dequantizers: BTreeMap<String, NodeProto> = graph
         .node
@@ -160,7 +161,7 @@ fn biases(graph: &mut GraphProto, behind: &BTreeMap<String, Activation>) {
         }
         nodes.push(node);
     }
-    // Dequantizers of biases that nobody reads any more.
+    // Dequantizers of biases that are no longer used.
     let used: std::collections::BTreeSet<String> = nodes
         .iter()
         .flat_map(|n| n.input.iter().cloned())
@@ -178,7 +179,7 @@ fn put(graph: &mut GraphProto, tensor: TensorProto) {
 /// A bias to be written again.
 struct Rescaled {
     values: Vec<f32>,
-    /// Of the new accumulator: one, or one for each channel.
+    /// Scale of the new accumulator: one, or one for each channel.
     scale: Vec<f32>,
     dequantize: NodeProto,
 }
@@ -208,13 +209,13 @@ fn rescaled(
             let at = |i: usize| f64::from(if old.len() == 1 { old[0] } else { old[i.min(old.len() - 1)] });
             (quantized.shape, integers.iter().enumerate().map(|(i, q)| (*q as f64 * at(i)) as f32).collect())
         }
-        // Beside 16 bits it was left float.
+        // With 16-bit operands it was left float.
         None => {
             let bias = constant(graph, Some(name))?;
             (bias.shape.clone(), bias.floats()?.to_vec())
         }
     };
-    // A bias of another form than one for each channel, which only Gemm has, keeps the parameters that it has.
+    // A bias of another form than one for each channel, which only Gemm has, keeps its parameters.
     if shape.iter().rev().skip(1).any(|d| *d != 1) {
         return None;
     }

@@ -5,7 +5,7 @@ use crate::onnx::proto::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto};
 
 /// Since this opset a DequantizeLinear may have a scale for each channel.
 const PER_CHANNEL: i64 = 13;
-/// Since this opset quantizers know 16 bits.
+/// Since this opset quantizers support 16 bits.
 const WIDE: i64 = 21;
 /// The first version of the file format with opset 21.
 const WIDE_IR: i64 = 10;
@@ -33,8 +33,9 @@ const CHANGED_21: &[&str] = &[
     "DFT",
 ];
 
-/// Raises the model's opset as far as quantizers need it, and returns their domain: ONNX's own, or that of ONNX Runtime,
-/// which has 16 bits at every opset, where some operator of the network would change its meaning.
+/// Raises the model's opset as far as quantizers need it, and returns their domain: ONNX's own, or that of
+/// ONNX Runtime, which supports 16 bits at every opset, if some operator of the network would change its
+/// meaning.
 pub(super) fn raise(
     model: &mut ModelProto,
     graph: &GraphProto,

@@ -18,7 +18,7 @@ pub(super) struct Quantized {
 }
 
 impl Quantized {
-    /// What the integers stand for.
+    /// The real values of the integers.
     pub(super) fn dequantized(&self) -> Option<Vec<f32>> {
         let integers = self.constant.integers()?;
         let inner =
@@ -28,11 +28,12 @@ impl Quantized {
     }
 }
 
-/// Largest quotient of a bias and its scale. The 32 bits of an accumulator also hold the sum.
+/// Largest quotient of a bias and its scale: the 32 bits of an accumulator must also hold the sum.
 const MAX_BIAS: f64 = (1_u32 << 30) as f64;
 
-/// Quantizes weights symmetrically, `scale = max |w| / (2^(bits−1) − 1)`. `axis` is that of the output channels. A scale is
-/// larger where the 32-bit bias, whose scale is `input_scale · scale`, would not fit otherwise.
+/// Quantizes weights symmetrically, `scale = max |w| / (2^(bits−1) − 1)`. `axis` is that of the output
+/// channels. A scale is larger where the 32-bit bias, whose scale is `input_scale · scale`, would not fit
+/// otherwise.
 pub(super) fn quantize(
     weights: &Floats,
     format: WeightFormat,
@@ -42,7 +43,7 @@ pub(super) fn quantize(
     let axis = axis.filter(|_| format.per_channel);
     let channels = axis.map_or(1, |a| weights.shape[a]);
     let inner: usize = axis.map_or(weights.values.len(), |a| weights.shape[a + 1..].iter().product());
-    // Runs of weights of one channel: the channels take turns.
+    // Runs of weights of one channel, with the channels in turn.
     let runs = || weights.values.chunks(inner.max(1)).zip((0..channels.max(1)).cycle());
     let mut reach = vec![0.0_f32; channels];
     for (run, channel) in runs() {
@@ -56,7 +57,7 @@ pub(super) fn quantize(
             *s = s.max(f64::from(b.abs()) / f64::from(input_scale) / MAX_BIAS);
         }
     }
-    // Channels without weights: any scale will do.
+    // Channels without weights may have any scale.
     let scale: Vec<f32> =
         scale.iter().map(|s| if (*s as f32).is_normal() { *s as f32 } else { 1.0 }).collect();
     let runs = runs().map(|(run, channel)| (run, scale[channel]));
@@ -106,8 +107,8 @@ pub(super) fn operand(values: &Floats, a: super::Activation) -> Constant {
     Constant { name: String::new(), shape: values.shape.clone(), data }
 }
 
-/// A [cleaned](super::clean) network in which the weights of one node are rounded to what integers of this format can
-/// express. Everything stays float.
+/// A [cleaned](super::clean) network in which the weights of one node are rounded to what integers of this
+/// format can express. Everything stays float.
 #[must_use]
 pub fn rounded_weights(model: &ModelProto, places: &Places, node: &str, format: WeightFormat) -> ModelProto {
     let mut model = model.clone();

@@ -14,10 +14,11 @@ use crate::onnx::{Constant, Data, Names};
 
 /// Writes a [cleaned](super::clean) network in QDQ form.
 ///
-/// Tensors with parameters get `QuantizeLinear → DequantizeLinear`, named after them (`x_QuantizeLinear_Output`,
-/// `x_scale`, `x_zero_point`); those of `places` that share another's parameters need no entry of their own. Weights become
-/// signed integers, biases 32-bit integers with the accumulator's scale, which is made large enough for them: ONNX Runtime
-/// would bring a float bias to that form, whether it fits or not. The opset is raised where the form demands it.
+/// Tensors with parameters get `QuantizeLinear → DequantizeLinear`, named after them
+/// (`x_QuantizeLinear_Output`, `x_scale`, `x_zero_point`); those of `places` that share another's parameters
+/// need no entry of their own. Weights become signed integers, biases 32-bit integers with the accumulator's
+/// scale, which is made large enough for them: ONNX Runtime would convert a float bias to that form, whether
+/// it fits or not. The opset is raised where the form demands it.
 ///
 /// # Errors
 /// The network's opset cannot be raised to what QDQ needs.
@@ -58,13 +59,13 @@ pub fn write(
     initializers.retain(|t| used.contains(t.name()));
     let kept = graph.initializer.iter().filter(|t| used.contains(t.name()) || captured(graph, t.name()));
     let initializer = kept.cloned().chain(initializers).collect();
-    // Shapes and types of values inside are derived again by whoever loads the model.
+    // Shapes and types of intermediate values are inferred again when the model is loaded.
     model.graph = Some(GraphProto { node: nodes, initializer, value_info: Vec::new(), ..graph.clone() });
     model.producer_name = Some("rcar-iss".into());
     Ok(model)
 }
 
-/// Whether a branch reads this initializer.
+/// Whether an inner graph reads this initializer.
 fn captured(graph: &GraphProto, name: &str) -> bool {
     graph.node.iter().flat_map(|n| &n.attribute).flat_map(|a| a.g.iter().chain(&a.graphs)).any(|g| {
         g.node.iter().any(|n| n.input.iter().any(|i| i == name))
@@ -81,11 +82,11 @@ struct Writer<'a> {
     names: Names,
     nodes: Vec<NodeProto>,
     initializers: Vec<TensorProto>,
-    /// Real values of what was made for constants, by what they were made for.
+    /// Names of the dequantized values of constants, by what they were made for.
     made: BTreeMap<String, String>,
-    /// What a value is called in front of its quantizer, if that is not its name.
+    /// The name of a value in front of its quantizer, if it was changed.
     originals: BTreeMap<String, String>,
-    /// What readers of a value read instead.
+    /// Replacements of values in their readers.
     replaced: BTreeMap<String, String>,
 }
 
@@ -120,7 +121,7 @@ impl<'a> Writer<'a> {
             let outputs: Vec<String> =
                 node.output.iter().filter(|o| self.activations.contains_key(*o)).cloned().collect();
             for output in outputs.iter().filter(|o| self.network.is_output(o)) {
-                // The graph's output keeps its name, and comes behind the quantizer.
+                // The graph's output keeps its name, and is the quantizer's result.
                 let before = self.names.own(&format!("{output}_QuantizeLinear_Input"));
                 self.originals.insert(output.clone(), before.clone());
                 written.output.iter_mut().filter(|o| *o == output).for_each(|o| *o = before.clone());
@@ -153,7 +154,7 @@ impl<'a> Writer<'a> {
         self.replaced.insert(name.into(), to);
     }
 
-    /// A name made of another, that nothing has.
+    /// A unique name derived from another.
     fn own(&mut self, name: &str, ending: &str) -> String {
         self.names.own(&format!("{name}{ending}"))
     }
@@ -167,7 +168,7 @@ impl<'a> Writer<'a> {
         [s, z]
     }
 
-    /// Integers behind a DequantizeLinear; returns the name of the real values.
+    /// Integers with a DequantizeLinear; returns the name of the real values.
     fn dequantized(
         &mut self,
         name: &str,
@@ -216,7 +217,7 @@ impl<'a> Writer<'a> {
         let bias = place.bias.as_ref().and_then(|b| self.network.floats(b));
         let fitting = bias.as_ref().map(|b| (b.values.as_slice(), input.scale));
         let q = weights::quantize(&values, format, place.axis, fitting);
-        // Weights that several nodes share may differ in form.
+        // Weights that several nodes share may have different formats.
         let shared = self.network.readers(&place.weights).len() > 1;
         let name = if shared { format!("{}.{}", place.weights, place.node) } else { place.weights.clone() };
         let zero = |n: usize| if format.bits > 8 { Data::S16(vec![0; n]) } else { Data::S8(vec![0; n]) };
@@ -230,8 +231,8 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// A constant operand of an element-wise operator: of the width of the tensor beside it. One that no integers can
-    /// express stays as it is.
+    /// A constant operand of an element-wise operator, with the width of the tensor beside it. One that
+    /// integers cannot express is not changed.
     fn operand(&mut self, node: &mut NodeProto, name: &str, beside: Activation) {
         let Some(values) = self.network.floats(name) else { return };
         let result = node.output.first().and_then(|o| self.activations.get(o)).copied();

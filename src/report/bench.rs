@@ -1,4 +1,4 @@
-//! How long a program takes on this computer, and where the time goes.
+//! Report of `bench`: the duration of a program on this computer, and its parts.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -15,24 +15,24 @@ use crate::sim::Loaded;
 /// Layers that are listed.
 const LISTED: usize = 12;
 
-/// Times in milliseconds.
+/// Durations of a program on this computer, in milliseconds.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct BenchReport {
     /// Program.
     pub program: String,
-    /// Machine that it is for.
+    /// Machine of the program.
     pub machine: String,
-    /// Instructions of this CPU that were used.
+    /// Kernel level that was used.
     pub kernels: String,
-    /// Threads that were asked for.
+    /// Number of threads that were asked for.
     pub threads: usize,
     /// Multiply-accumulates of one run.
     pub macs: u64,
     /// Loading the program: checks, clock and plan.
     pub load_ms: f64,
-    /// The first run, which is none of the others.
+    /// The first run, which is not among the others.
     pub first_ms: f64,
-    /// The clock alone, the median; none unless instructions are timed.
+    /// Median duration of the clock alone; none unless instructions are timed.
     pub clock_ms: Option<f64>,
     /// The median run.
     pub median_ms: f64,
@@ -42,16 +42,16 @@ pub struct BenchReport {
     pub gmac_per_s: f64,
     /// Each run.
     pub times_ms: Vec<f64>,
-    /// Where the time of a run goes; empty unless instructions are timed.
+    /// Durations by layer and instruction; empty unless instructions are timed.
     pub spent: Vec<SpentRow>,
 }
 
-/// What the instructions of one kind in one layer take in a run.
+/// Duration of the instructions of one kind in one layer, in a run.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct SpentRow {
     /// Layer.
     pub layer: String,
-    /// Mnemonic, or several that are executed as one.
+    /// Mnemonic, or several for instructions executed as one.
     pub insn: String,
     /// How many are executed in a run.
     pub count: f64,
@@ -63,7 +63,8 @@ impl Kind for BenchReport {
     const KIND: &'static str = "bench";
 }
 
-/// What `bench --serve` says once it is ready; the milliseconds of a run follow, one line for each that is asked for.
+/// The first line of `bench --serve`, when it is ready; a line with the milliseconds of a run follows for
+/// each line of input.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct BenchReady {
     /// Loading the program.
@@ -76,7 +77,7 @@ impl Kind for BenchReady {
     const KIND: &'static str = "bench-ready";
 }
 
-/// The median; 0 of nothing.
+/// The median; 0 if empty.
 fn median(times: &[f64]) -> f64 {
     let mut sorted = times.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -88,7 +89,7 @@ fn median(times: &[f64]) -> f64 {
 }
 
 impl BenchReport {
-    /// From what was measured; `load` and `first` are seconds.
+    /// A report of measurements; `load` and `first` are in seconds.
     #[must_use]
     pub fn new(
         loaded: &Loaded,
@@ -126,7 +127,7 @@ impl BenchReport {
         }
     }
 
-    /// As people read it.
+    /// The report as text.
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = String::new();
@@ -149,7 +150,7 @@ impl BenchReport {
         text
     }
 
-    /// Time by instruction, and the layers that take most.
+    /// Durations by instruction, and the layers that take most.
     fn tables(&self, clock: f64) -> String {
         let total = self.times_ms.iter().sum::<f64>() / self.times_ms.len().max(1) as f64;
         let mut by_insn: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
@@ -168,7 +169,7 @@ impl BenchReport {
         let mut rows: Vec<_> =
             insns.into_iter().map(|(insn, (n, ms))| row(insn, readable::grouped(n as u64), ms)).collect();
         rows.push(row("(clock)", String::new(), clock));
-        // What is left: also the watch itself, some 50 ns for each instruction.
+        // The rest includes the measurement itself, about 50 ns for each instruction.
         let rest = (total - executed - clock).max(0.0);
         rows.push(row("(inputs, outputs, measuring)", String::new(), rest));
         let mut text = readable::table(&["instruction", "count", "ms", "share"], &[1, 2, 3], rows);

@@ -1,4 +1,4 @@
-//! What can be said about a model or a program before it runs.
+//! Report of `check`: what can be known about a model or a program before it runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -17,10 +17,10 @@ use crate::readable;
 use crate::sim::Loaded;
 use crate::sim::clock::ClockReport;
 
-/// A model that was examined.
+/// A model that was checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ModelCheck {
-    /// It can be compiled and run.
+    /// Whether it can be compiled and run.
     pub supported: bool,
     /// Its nodes, in the order of the graph.
     pub nodes: Vec<CheckedNode>,
@@ -39,7 +39,7 @@ pub struct ModelCheck {
     rows: Vec<NodeRow>,
 }
 
-/// What becomes of a node.
+/// The result for a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct CheckedNode {
     /// Its name.
@@ -47,7 +47,7 @@ pub struct CheckedNode {
     /// Its operator.
     #[serde(rename = "type")]
     pub op_type: String,
-    /// What becomes of it.
+    /// What it becomes.
     pub status: NodeStatus,
     /// The layer that it is in, or why it is not supported.
     pub detail: String,
@@ -55,7 +55,7 @@ pub struct CheckedNode {
     pub instructions: Vec<String>,
 }
 
-/// Versions, both ends included.
+/// A range of versions, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct OpsetRange {
     /// The oldest.
@@ -65,7 +65,7 @@ pub struct OpsetRange {
 }
 
 impl OpsetRange {
-    /// Those that are compared with ONNX Runtime.
+    /// The range that is compared with ONNX Runtime.
     #[must_use]
     pub fn supported() -> OpsetRange {
         OpsetRange { first: *OPSETS.start(), last: *OPSETS.end() }
@@ -86,8 +86,8 @@ impl Kind for ModelCheck {
 }
 
 impl ModelCheck {
-    /// The report of a model whose import gave these rows. `compiled` is its program, or why there is none, if all nodes are
-    /// supported.
+    /// The report of a model with the rows of its import. `compiled` is its program, or the reason why there
+    /// is none, if all nodes are supported.
     #[must_use]
     pub fn new(
         rows: Vec<NodeRow>,
@@ -124,7 +124,7 @@ impl ModelCheck {
         }
     }
 
-    /// For readers; with `all` nodes, or only those that are not supported.
+    /// The report as text; with `all` every node, else only unsupported ones.
     #[must_use]
     pub fn text(&self, all: bool) -> String {
         let mut text = String::new();
@@ -153,12 +153,12 @@ impl ModelCheck {
     }
 }
 
-/// A program that was loaded, and so checked.
+/// A program that was loaded, and thereby checked.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ProgramCheck {
-    /// `fine`.
+    /// Always `fine`.
     pub status: &'static str,
-    /// The machine that it is for.
+    /// Its machine.
     pub machine: String,
     /// The cycles of a run.
     pub clock: ClockReport,
@@ -178,7 +178,7 @@ impl Kind for ProgramCheck {
 }
 
 impl ProgramCheck {
-    /// The report of a program from there, loaded for a machine with this clock.
+    /// The report of a program in the file `program`, loaded for a machine with this clock (MHz).
     #[must_use]
     pub fn new(program: &Path, loaded: &Loaded, clock_mhz: u32) -> ProgramCheck {
         let meta = &loaded.program().meta;
@@ -194,7 +194,7 @@ impl ProgramCheck {
         }
     }
 
-    /// For readers.
+    /// The report as text.
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = format!(
@@ -213,8 +213,8 @@ impl ProgramCheck {
     }
 }
 
-/// The queue instructions of every layer, by its name; those that only move operands to and from the scratchpad stand for
-/// a layer that has no others.
+/// The queue instructions of every layer, by its name; instructions that only move operands to and from the
+/// scratchpad are listed for layers without others.
 fn families(program: &Program) -> BTreeMap<&str, BTreeSet<&'static str>> {
     let mut found: BTreeMap<&str, BTreeSet<&'static str>> = BTreeMap::new();
     for (i, layer) in program.meta.layers.iter().enumerate() {

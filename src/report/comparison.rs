@@ -1,4 +1,4 @@
-//! A quantized network against its float reference, layer by layer.
+//! Report of `compare`: a quantized network against its float reference, layer by layer.
 
 use std::fmt::Write;
 
@@ -11,26 +11,26 @@ use crate::document::Kind;
 use crate::inputs::NotFinite;
 use crate::readable;
 
-/// A comparison, judged.
+/// A comparison with its verdict.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ComparisonReport {
     /// The figures.
     #[serde(flatten)]
     pub comparison: Comparison,
-    /// Where the float values came from, as it was given.
+    /// Source of the float values, as it was given.
     pub reference: String,
-    /// What the inputs are called.
+    /// Names of the inputs.
     pub input_names: Vec<String>,
-    /// Inputs that hold what is no number.
+    /// Inputs with NaN or infinities.
     pub not_finite_inputs: Vec<NotFinite>,
-    /// What was demanded.
+    /// The required accuracy, and which outputs miss it.
     pub fail_under: FailUnder,
 }
 
-/// What was demanded of the outputs.
+/// The required accuracy of the outputs.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct FailUnder {
-    /// Signal to noise of every output at least (dB); none if nothing was demanded.
+    /// Least signal-to-noise ratio of every output (dB); none if not required.
     pub least_db: Option<f64>,
     /// Outputs with less, one sentence each.
     pub failed: Vec<String>,
@@ -41,7 +41,8 @@ impl Kind for ComparisonReport {
 }
 
 impl ComparisonReport {
-    /// Judges a comparison; `names` and `not_finite` are of its inputs, `reference` says where the float values came from.
+    /// The report of a comparison; `names` and `not_finite` are those of its inputs, `reference` is the
+    /// source of the float values.
     #[must_use]
     pub fn new(
         comparison: Comparison,
@@ -59,20 +60,20 @@ impl ComparisonReport {
         }
     }
 
-    /// Whether everything is as demanded. What is no number agrees with nothing.
+    /// Whether all requirements are met. NaN and infinities never meet one.
     #[must_use]
     pub fn passes(&self) -> bool {
         self.fail_under.failed.is_empty() && !self.comparison.not_finite()
     }
 
-    /// As people read it.
+    /// The report as text.
     #[must_use]
     pub fn text(&self) -> String {
         text(self) + &not_finite::text(&self.not_finite_inputs)
     }
 }
 
-/// Outputs with a lower ratio, in words; without a comparable output, all tensors count.
+/// Outputs with a lower ratio, in words; all tensors, if no output can be compared.
 fn below(comparison: &Comparison, least: f64) -> Vec<String> {
     let outputs = comparison.layers.iter().any(|l| l.output);
     let judged = comparison.layers.iter().filter(|l| l.output || !outputs);
@@ -86,7 +87,7 @@ fn below(comparison: &Comparison, least: f64) -> Vec<String> {
     low.map(sentence).collect()
 }
 
-/// Decibels; the value that stands for no error is not a number to print.
+/// Decibels as text, with words for a ratio without noise.
 pub(super) fn decibels(db: f64) -> String {
     if db >= analysis::NO_NOISE_DB {
         "exact".into()

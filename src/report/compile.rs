@@ -1,4 +1,4 @@
-//! A model that was compiled.
+//! Report of `compile`.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -19,11 +19,11 @@ pub struct CompileReport {
     #[serde(serialize_with = "document::lossy")]
     #[schemars(with = "String")]
     pub program: PathBuf,
-    /// The machine that it is for.
+    /// Its machine.
     pub machine: String,
     /// Hash of that machine, 16 hexadecimal digits.
     pub machine_hash: String,
-    /// How many instructions it has.
+    /// Number of instructions.
     pub instructions: usize,
     /// Bytes of weights, tables and descriptors.
     pub constant_bytes: usize,
@@ -33,9 +33,9 @@ pub struct CompileReport {
     pub layers: Vec<Layer>,
     /// Its host layers.
     pub hosts: Vec<HostEntry>,
-    /// ONNX tensors that have no tensor in it.
+    /// ONNX tensors that the program does not have.
     pub removed: Vec<RemovedEntry>,
-    /// What is said of its host layers.
+    /// Its host layers in words.
     #[serde(skip)]
     pub host_lines: String,
 }
@@ -45,7 +45,7 @@ impl Kind for CompileReport {
 }
 
 impl CompileReport {
-    /// The report of a program that was made of a graph, and written there.
+    /// The report of a program made from `graph`, and written to `path`.
     #[must_use]
     pub fn new(path: &Path, graph: &Graph, program: &Program) -> CompileReport {
         let meta = &program.meta;
@@ -63,7 +63,7 @@ impl CompileReport {
         }
     }
 
-    /// For readers.
+    /// The report as text.
     #[must_use]
     pub fn text(&self) -> String {
         let macs: u64 = self.layers.iter().map(|l| l.macs).sum();

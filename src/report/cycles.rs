@@ -1,4 +1,4 @@
-//! Where the cycles of programs went, on one machine or several.
+//! Report of `estimate`: the cycles of programs on one or several machines.
 
 use std::fmt::Write;
 
@@ -15,7 +15,7 @@ use crate::sim::clock::{Cause, ControlCycles, UnitCycles, Units, awaited, unit};
 /// The cycles of a program on some machines.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct EstimateReport {
-    /// One profile for each machine, in the order in which they were given.
+    /// One profile for each machine, in the order given.
     pub machines: Vec<Profile>,
 }
 
@@ -24,7 +24,7 @@ impl Kind for EstimateReport {
 }
 
 impl EstimateReport {
-    /// As people read it: one profile as tables, several beside each other.
+    /// The report as text: one profile as tables, several side by side.
     #[must_use]
     pub fn text(&self) -> String {
         match self.machines.as_slice() {
@@ -34,7 +34,7 @@ impl EstimateReport {
     }
 }
 
-/// What is to be said of cycles at clocks that no shipped machine has.
+/// Note on cycles at clocks that no shipped machine has.
 pub(super) fn scaling(clocks: impl IntoIterator<Item = u32>) -> &'static str {
     let shipped: Vec<u32> =
         Machine::names().into_iter().filter_map(|n| Machine::named(n).ok()).map(|m| m.clock_mhz).collect();
@@ -44,7 +44,7 @@ pub(super) fn scaling(clocks: impl IntoIterator<Item = u32>) -> &'static str {
     "DRAM scales along with clock_mhz: its bandwidth and latencies are in cycles; change them too for the same memory\n"
 }
 
-/// What is to be said of cycles that no clock counted.
+/// Note on cycles from the closed form.
 const CLOSED_FORM: &str = "closed form, without compiling; --exact compiles and runs the clock";
 
 /// What a program takes on a machine.
@@ -172,7 +172,7 @@ fn unit_table(p: &Profile, units: &Units<UnitCycles>, c: &ControlCycles) -> Stri
     text + &readable::prose(&core)
 }
 
-/// Several machines beside each other.
+/// Several machines side by side.
 fn side_by_side(profiles: &[Profile]) -> String {
     let mut header = vec!["#".to_string(), "layer".into(), "kind".into()];
     header.extend(profiles.iter().flat_map(|p| [format!("{} cycles", p.machine), "bound".into()]));

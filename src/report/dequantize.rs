@@ -1,4 +1,4 @@
-//! Tensors that were written as real values.
+//! Report of `dequantize`.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use crate::readable;
 /// Tensors that were written as real values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DequantizeReport {
-    /// Each, with its file; several may be in one.
+    /// The tensors, each with its file; several may be in one file.
     pub written: Vec<WrittenTensor>,
     /// The file or folder that was asked for.
     #[serde(skip)]
@@ -23,7 +23,7 @@ pub struct DequantizeReport {
 pub struct WrittenTensor {
     /// Its ONNX name.
     pub tensor: String,
-    /// Where.
+    /// Its file.
     #[serde(serialize_with = "document::lossy")]
     #[schemars(with = "String")]
     pub file: PathBuf,
@@ -34,7 +34,7 @@ impl Kind for DequantizeReport {
 }
 
 impl DequantizeReport {
-    /// For readers.
+    /// The report as text.
     #[must_use]
     pub fn text(&self) -> String {
         let count = readable::grouped(self.written.len() as u64);

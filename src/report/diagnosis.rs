@@ -1,4 +1,4 @@
-//! Why layers lose accuracy, as people and programs read it.
+//! Report of `diagnose`: why layers lose accuracy.
 
 use std::fmt::Write;
 
@@ -11,42 +11,42 @@ use crate::analysis::{Cause, Comparison, Diagnosis, Finding, How};
 use crate::document::Kind;
 use crate::readable;
 
-/// More inherited layers than this are counted, not listed.
+/// With more inherited layers than this, they are counted instead of listed.
 const LISTED: usize = 12;
 
 /// A diagnosis.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct DiagnosisReport {
-    /// What was found.
+    /// The diagnosis.
     #[serde(flatten)]
     pub diagnosis: Diagnosis,
-    /// The outputs of the network.
+    /// Errors of the network's outputs.
     pub outputs: Vec<OutputErrors>,
-    /// Machine that cycles are for.
+    /// Machine that the cycles are for.
     pub machine: String,
     /// Cycles of one run.
     pub cycles: u64,
-    /// What users should know of the reference, one sentence each.
+    /// Remarks on the reference for the user, one sentence each.
     pub remarks: Vec<String>,
-    /// What the inputs are called; inputs are numbered in this order.
+    /// Names of the inputs, in the order of their numbers.
     pub input_names: Vec<String>,
-    /// Where the float values came from, as it was given.
+    /// Source of the float values, as it was given.
     pub reference: String,
-    /// What computed them.
+    /// Library or tool that computed them.
     pub reference_library: String,
-    /// Sentences about what is no number, on either side.
+    /// Sentences on NaN and infinities, on either side.
     #[serde(skip)]
     not_finite: String,
 }
 
-/// How far an output of the network is from the reference.
+/// Errors of an output of the network.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct OutputErrors {
     /// ONNX name.
     pub tensor: String,
     /// Signal to noise (dB).
     pub sqnr_db: f64,
-    /// Cosine of the angle between both, as vectors.
+    /// Cosine of the angle between both tensors as vectors.
     pub cosine: f64,
     /// Pairs in which a value is NaN.
     pub nan: u64,
@@ -59,7 +59,7 @@ impl Kind for DiagnosisReport {
 }
 
 impl DiagnosisReport {
-    /// Of a diagnosis and the comparison that it looked at.
+    /// The report of a diagnosis, and of the comparison that it is based on.
     #[must_use]
     pub fn new(
         diagnosis: Diagnosis,
@@ -87,18 +87,18 @@ impl DiagnosisReport {
         }
     }
 
-    /// Whether no layer is at fault. What is no number agrees with nothing.
+    /// Whether no layer is at fault. A network with NaN or infinities is not healthy.
     #[must_use]
     pub fn healthy(&self) -> bool {
         self.diagnosis.findings.is_empty() && self.not_finite.is_empty()
     }
 
-    /// What an input is called.
+    /// The name of an input.
     fn name(&self, input: usize) -> &str {
         self.input_names.get(input).map_or("?", String::as_str)
     }
 
-    /// As people read it.
+    /// The report as text.
     #[must_use]
     pub fn text(&self) -> String {
         readable::prose(&text(self))

@@ -1,4 +1,4 @@
-//! Two programs, or two traces, layer by layer.
+//! Report of `diff`: two programs or two traces, layer by layer.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -29,7 +29,7 @@ pub struct SideLayer {
 /// One side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Side {
-    /// The file, or the program that a trace is of.
+    /// The file, or the program of a trace.
     pub what: String,
     /// Its machine.
     pub machine: String,
@@ -37,7 +37,7 @@ pub struct Side {
     pub cycles: u64,
     #[serde(skip)]
     layers: Vec<SideLayer>,
-    /// Digests of the instructions and of the constants; traces know neither.
+    /// Digests of the instructions and of the constants; none for traces.
     #[serde(skip)]
     content: Option<Content>,
 }
@@ -49,7 +49,7 @@ struct Content {
 }
 
 impl Side {
-    /// A program, called `what`.
+    /// The side of a program named `what`.
     #[must_use]
     pub fn of_program(what: &str, loaded: &Loaded) -> Side {
         let program = loaded.program();
@@ -92,7 +92,7 @@ impl Side {
     }
 }
 
-/// A layer of both sides, or of one that has no like on the other.
+/// A layer of both sides, or of one side without a counterpart on the other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LayerPair {
     /// Of the first.
@@ -101,7 +101,7 @@ pub struct LayerPair {
     pub b: Option<SideLayer>,
 }
 
-/// Where two traces of one program part.
+/// The first difference of two traces of one program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FirstDifference {
     /// Number of the record.
@@ -118,12 +118,12 @@ pub struct FirstDifference {
     pub b: Option<WroteBytes>,
 }
 
-/// What is compared of values.
+/// Which values are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Values {
     /// Programs have none.
     None,
-    /// The traces are of different programs.
+    /// None: the traces are of different programs.
     Apart,
     Compared,
 }
@@ -135,18 +135,20 @@ pub struct Difference {
     pub a: Side,
     /// The second.
     pub b: Side,
-    /// Layers that share an ONNX node or, without nodes, the name: in the order of the first, then those that only the
-    /// second has.
+    /// Layers that share an ONNX node or, without nodes, the name: in the order of the first, then those that
+    /// only the second has.
     pub layers: Vec<LayerPair>,
-    /// Whether anything that is compared is not the same.
+    /// Whether anything that is compared differs.
     pub differs: bool,
-    /// Whether both programs have the same instructions; traces do not say.
+    /// Whether both programs have the same instructions; none for traces.
     pub same_instructions: Option<bool>,
-    /// Whether both programs have the same constants; traces do not say.
+    /// Whether both programs have the same constants; none for traces.
     pub same_constants: Option<bool>,
-    /// Whether the values that instructions wrote were compared: those of two traces of one program are.
+    /// Whether the values that instructions wrote were compared, which is possible for two traces of one
+    /// program.
     pub values_compared: bool,
-    /// The first instruction that wrote something else; none if all wrote the same, or values were not compared.
+    /// The first instruction that wrote other values; none if all wrote the same, or values were not
+    /// compared.
     pub first_difference: Option<FirstDifference>,
     #[serde(skip)]
     values: Values,
@@ -157,13 +159,13 @@ impl Kind for Difference {
 }
 
 impl Difference {
-    /// Of two programs.
+    /// The difference of two programs.
     #[must_use]
     pub fn of_programs(a: Side, b: Side) -> Difference {
         Difference::of(a, b, Values::None, None)
     }
 
-    /// Of two traces.
+    /// The difference of two traces.
     ///
     /// # Errors
     /// One is damaged.
@@ -205,7 +207,7 @@ impl Difference {
         }
     }
 
-    /// As people read it.
+    /// The report as text.
     #[must_use]
     pub fn text(&self) -> String {
         let Difference { a, b, .. } = self;

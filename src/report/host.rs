@@ -1,4 +1,4 @@
-//! What this computer offers to the fast engine.
+//! Report of `info --host`: the capabilities of this computer for the fast engine.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,16 +6,16 @@ use serde::Serialize;
 use crate::document::Kind;
 use crate::kernels::cpu::Level;
 
-/// What this computer offers.
+/// Capabilities of this computer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct HostReport {
     /// Architecture of the CPU.
     pub arch: String,
-    /// Threads.
+    /// Number of threads.
     pub threads: usize,
-    /// Levels of kernels that it has.
+    /// Available kernel levels.
     pub kernels: Vec<String>,
-    /// The one that is used if nobody chooses.
+    /// The default level.
     pub chosen: String,
 }
 
@@ -24,7 +24,7 @@ impl Kind for HostReport {
 }
 
 impl HostReport {
-    /// Of this computer.
+    /// The report of this computer.
     #[must_use]
     pub fn here() -> HostReport {
         HostReport {
@@ -35,7 +35,7 @@ impl HostReport {
         }
     }
 
-    /// As people read it.
+    /// The report as text.
     #[must_use]
     pub fn text(&self) -> String {
         let HostReport { arch, threads, kernels, chosen } = self;

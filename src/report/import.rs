@@ -1,4 +1,4 @@
-//! What is said of a model on its way to a program.
+//! Text on the import of a model.
 
 use crate::graph::{Graph, Op};
 use crate::onnx::{NodeRow, NodeStatus};

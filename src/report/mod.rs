@@ -1,5 +1,5 @@
-//! What there is to say of results: each as a type with a JSON form (see [`document`](crate::document)) and a text that people
-//! read. The command line prints both, other programs may. A comparison has a [page](html), too.
+//! Reports: each result as a type with a JSON form (see [`document`](crate::document)) and a text form. The
+//! command line prints both, and other programs may. A comparison has an HTML [page](html) too.
 
 mod bench;
 mod check;

@@ -1,4 +1,4 @@
-//! What a model says about itself, as people read it.
+//! The description of a model as text.
 
 use std::cmp::Reverse;
 use std::fmt::Write;
@@ -58,7 +58,7 @@ fn value(value: &Declared) -> String {
     format!("{}: {} {shape}", value.name, value.element)
 }
 
-/// `ai.onnx 17, com.microsoft 1`: the domains that nodes are of; exporters write down many more.
+/// `ai.onnx 17, com.microsoft 1`: the domains that nodes use; exporters often declare more.
 fn list(opsets: &[Opset]) -> String {
     let (own, others): (Vec<_>, Vec<_>) = opsets.iter().partition(|o| o.used);
     let named: Vec<String> = own.iter().map(|o| format!("{} {}", o.domain, o.version)).collect();
@@ -69,7 +69,7 @@ fn list(opsets: &[Opset]) -> String {
     }
 }
 
-/// A model's opsets, and those that are supported.
+/// A model's opsets, and the supported ones.
 #[must_use]
 pub fn opsets(opsets: &[Opset]) -> String {
     let own = opsets.iter().find(|o| o.domain == "ai.onnx").map(|o| o.version);

@@ -1,4 +1,4 @@
-//! Inputs and references that hold what is no number: every result that judges a network by them says so.
+//! Inputs and references with NaN or infinities, for every report that judges a network on them.
 
 use std::fmt::Write;
 
@@ -6,14 +6,14 @@ use crate::analysis::Comparison;
 use crate::inputs::NotFinite;
 use crate::readable::not_finite as words;
 
-/// More inputs than this are counted, not listed.
+/// With more inputs than this, they are counted instead of listed.
 const LISTED: usize = 8;
 
-/// The compared tensors that are no numbers on a side, one line each.
+/// The compared tensors with NaN or infinities on one side, one line each.
 pub(super) fn tensors(comparison: &Comparison) -> String {
     let mut text = String::new();
     for l in &comparison.layers {
-        // A layer alone may give what the whole run does not.
+        // The isolated layer may have some where the full run has none.
         let [run, alone] = [&l.accumulated, &l.isolated];
         let errors = if run.not_finite() > 0 { run } else { alone };
         if errors.not_finite() > 0 {

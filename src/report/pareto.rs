@@ -1,4 +1,4 @@
-//! The Pareto plot of tuning: accuracy against cycles of every model that was measured.
+//! The Pareto plot of tuning: accuracy against cycles of every measured model.
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -25,7 +25,7 @@ pub fn pareto(title: &str, tuned: &Tuned) -> Result<String, PlotError> {
     Ok(text)
 }
 
-/// What stands on the vertical axis.
+/// The value on the vertical axis.
 fn value(tuned: &Tuned, point: &Point) -> f64 {
     match (tuned.metric, point.top1) {
         (Metric::Top1, Some(share)) => 100.0 * share,

@@ -1,4 +1,4 @@
-//! What goes wrong in drawing.
+//! Errors of drawing.
 
 /// A plot that cannot be drawn.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,4 +1,4 @@
-//! What a program file holds.
+//! Report of `info` on a program file.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -12,10 +12,10 @@ use crate::profile::LayerWidths;
 use crate::program::{Layer, Meta, Program, Role, TensorEntry};
 use crate::readable;
 
-/// What a program file holds.
+/// The contents of a program file.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ProgramReport {
-    /// Machine that it is for.
+    /// Its machine.
     pub machine: String,
     /// Instruction words.
     pub instructions: usize,
@@ -25,7 +25,7 @@ pub struct ProgramReport {
     pub host_model_bytes: Vec<usize>,
     /// Widths of every layer; none if the program cannot be loaded here.
     pub widths: Option<Vec<LayerWidths>>,
-    /// Layers that are executed with other widths than wanted, one sentence each; none if that is not known.
+    /// Layers that are executed with other widths than asked for, one sentence each; none if not known.
     pub wrong_widths: Option<Vec<String>>,
     /// All tables.
     pub meta: Meta,
@@ -48,7 +48,7 @@ impl Kind for ProgramReport {
     const KIND: &'static str = "program";
 }
 
-/// Tables that the text shows beside the summary.
+/// Tables that the text includes beside the summary.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tables {
     /// The layers.
@@ -60,7 +60,7 @@ pub struct Tables {
 }
 
 impl ProgramReport {
-    /// Of a program. `widths`: those of every layer and what is wrong with them, or why they are not known.
+    /// The report of a program. `widths`: those of every layer and the violations, or why they are not known.
     #[must_use]
     pub fn new(program: &Program, widths: Result<(Vec<LayerWidths>, Vec<String>), String>) -> ProgramReport {
         let meta = &program.meta;
@@ -86,7 +86,7 @@ impl ProgramReport {
         }
     }
 
-    /// As people read it: a summary, and the tables that are wanted.
+    /// The report as text: a summary, and the requested tables.
     #[must_use]
     pub fn text(&self, tables: Tables) -> String {
         let mut text = self.summary();

@@ -1,4 +1,4 @@
-//! What was done to make a quantized network.
+//! Report of `quantize`.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::quantize::{Calibrated, Parameters, Pruned, PrunedLayer, Settings};
 use crate::readable;
 use crate::tune::Costs;
 
-/// A quantized model that was written, and what was done for it.
+/// A quantized model that was written, and how it was made.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct QuantizeReport {
     /// Its file.
@@ -22,30 +22,30 @@ pub struct QuantizeReport {
     #[serde(serialize_with = "document::lossy")]
     #[schemars(with = "String")]
     pub calibration: PathBuf,
-    /// How many inputs its ranges come from.
+    /// Number of inputs that its ranges come from.
     pub inputs: usize,
-    /// What ran the float network.
+    /// Library that ran the float network.
     pub float_engine: String,
     /// Tensors in 8 bits.
     pub tensors_8: usize,
     /// Tensors in 16 bits.
     pub tensors_16: usize,
-    /// Nodes with weights in integers.
+    /// Nodes with integer weights.
     pub weights: usize,
-    /// What it was asked for.
+    /// Its settings.
     pub settings: Settings,
-    /// Nodes that are gone, each with the reason.
+    /// Nodes that were removed, each with the reason.
     pub removed: Vec<RemovedNode>,
     /// Pairs of convolutions that were equalized.
     pub equalized_pairs: usize,
     /// Nodes whose biases were corrected.
     pub corrected_biases: usize,
-    /// What pruning did, if it was asked for.
+    /// What pruning did, if requested.
     pub pruned: Option<PrunedReport>,
-    /// The file that says how pictures become inputs, if one was written.
+    /// The sidecar with the preprocessing of pictures, if one was written.
     #[serde(skip)]
     pub sidecar: Option<PathBuf>,
-    /// The statistics are those of an earlier run.
+    /// Whether the statistics are those of an earlier run.
     #[serde(skip)]
     pub reused: bool,
 }
@@ -55,7 +55,7 @@ pub struct QuantizeReport {
 pub struct RemovedNode {
     /// Its name.
     pub node: String,
-    /// What became of it.
+    /// Why it is not there.
     pub reason: String,
 }
 
@@ -69,16 +69,16 @@ impl Kind for QuantizeReport {
     const KIND: &'static str = "quantize";
 }
 
-/// What pruning did, and cost.
+/// What pruning did, and its error.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct PrunedReport {
-    /// The pruned float network against the whole one.
+    /// The pruned float network against the original one.
     pub sqnr_db: Option<f64>,
     /// The quantized network against the pruned float one; none if it cannot be executed.
     pub quantization_sqnr_db: Option<f64>,
-    /// The quantized network against the whole float one; none if it cannot be executed.
+    /// The quantized network against the original float one; none if it cannot be executed.
     pub both_sqnr_db: Option<f64>,
-    /// How many inputs they were measured on.
+    /// Number of inputs they were measured on.
     pub measured_on: Option<usize>,
     /// By layer.
     pub layers: Vec<PrunedLayerReport>,
@@ -119,7 +119,7 @@ fn with_bytes(parameters: &Parameters, bytes: usize) -> usize {
 }
 
 impl QuantizeReport {
-    /// The report of a model that was written there with these parameters, beside its calibration record.
+    /// The report of a model that was written with these parameters, beside its calibration record.
     #[must_use]
     pub fn new(
         (model, calibration): (&Path, &Path),
@@ -146,7 +146,7 @@ impl QuantizeReport {
         }
     }
 
-    /// For readers.
+    /// The report as text.
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = String::new();

@@ -1,4 +1,5 @@
-//! The roofline plot: what each layer reaches, against what arithmetic intensity and the machine allow.
+//! The roofline plot: the rate of each layer against the limits set by its arithmetic intensity and the
+//! machine.
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -7,9 +8,9 @@ use super::plot::PlotError;
 use crate::profile::{Profile, Row};
 
 const SIZE: (u32, u32) = (1000, 620);
-/// Layers with a name beside their point.
+/// Layers that are named beside their point.
 const NAMED: usize = 6;
-/// One colour a machine: distinguishable also without colour vision (Okabe and Ito).
+/// A colour for each machine, distinguishable with colour blindness (Okabe and Ito).
 const COLOURS: [RGBColor; 4] =
     [RGBColor(0, 114, 178), RGBColor(213, 94, 0), RGBColor(0, 158, 115), RGBColor(204, 121, 167)];
 
@@ -31,7 +32,7 @@ fn point(p: &Profile, row: &Row) -> Option<(f64, f64)> {
     row.roofline(p).map(|[x, y]| (x, y))
 }
 
-/// Tera-operations a second that a machine reaches at an intensity.
+/// Tera-operations a second that a machine can reach at an intensity.
 fn roof(p: &Profile, intensity: f64) -> f64 {
     let macs = (intensity * f64::from(p.dram_bytes_per_cycle)).min(p.macs_per_cycle as f64);
     2.0 * macs * f64::from(p.clock_mhz) / 1e6

@@ -1,4 +1,4 @@
-//! What runs of a program computed, and how long the accelerator takes for one.
+//! Report of `run`: what runs computed, and the cycles of one.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -20,10 +20,10 @@ use crate::readable;
 use crate::sim::clock::{Cause, ControlCycles, LayerCycles, UnitCycles, Units, unit};
 use crate::sim::{EngineKind, Loaded};
 
-/// Classes that are listed of an output.
+/// Classes that are listed for an output.
 const BEST: usize = 5;
 
-/// More runs than this are not listed one by one.
+/// More runs than this are not listed individually.
 const LISTED_RUNS: usize = 20;
 
 /// Runs of a program on some inputs.
@@ -33,9 +33,9 @@ pub struct RunReport {
     pub program: String,
     /// Machine.
     pub machine: String,
-    /// Its clock.
+    /// Its clock in MHz.
     pub clock_mhz: u32,
-    /// Multiply-accumulates a cycle at most.
+    /// Multiply-accumulates in a cycle at most.
     pub macs_per_cycle: u64,
     /// `fast` or `reference`: both give the same bytes.
     pub engine: String,
@@ -57,21 +57,21 @@ pub struct RunReport {
     pub layers: Vec<RunLayer>,
     /// Layers that ran on the host.
     pub host_layers: Vec<HostLayer>,
-    /// Where the values of every input came from.
+    /// The sources of every input.
     pub inputs: Vec<RunInput>,
-    /// Inputs that hold what is no number.
+    /// Inputs with NaN or infinities.
     pub not_finite_inputs: Vec<NotFinite>,
-    /// Layers that were executed with other widths than wanted, one sentence each.
+    /// Layers that were executed with other widths than asked for, one sentence each.
     pub wrong_widths: Vec<String>,
-    /// One for each input.
+    /// One entry for each input.
     pub runs: Vec<RunRow>,
-    /// Where the cycles went, if that was asked for.
+    /// Where the cycles went, if requested.
     pub profile: Option<Profile>,
     /// What was written.
     pub written: RunWritten,
     /// `.npy` files of the outputs, in the folder of [`RunWritten::outputs`].
     pub files: Vec<String>,
-    /// Wall time of all runs on this computer. Not in documents, which are the same for the same runs.
+    /// Wall time of all runs on this computer. Not in documents, so that equal runs give equal documents.
     #[serde(skip)]
     pub seconds: f64,
 }
@@ -83,13 +83,13 @@ pub struct RunLayer {
     pub name: String,
     /// Operator kind.
     pub kind: String,
-    /// Runs on the host, outside the clock.
+    /// Whether it runs on the host, outside the clock.
     pub host: bool,
     /// Multiply-accumulates.
     pub macs: u64,
     /// ONNX nodes that it came from.
     pub onnx_nodes: Vec<String>,
-    /// What it gives; none if nothing of it can be looked at.
+    /// Its output; none if it cannot be read.
     pub output: Option<Shaped>,
     /// Its cycles.
     pub clock: LayerCycles,
@@ -133,13 +133,13 @@ pub struct RunInput {
 /// One run.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct RunRow {
-    /// What its input is called: a file, with a number if it holds several.
+    /// Name of its input: a file, with an index if it holds several.
     pub input: String,
     /// Instructions retired.
     pub instructions: u64,
-    /// Accumulations that wrapped around 32 bits.
+    /// Accumulations that wrapped.
     pub wraps: u64,
-    /// Every output of the network.
+    /// All outputs of the network.
     pub outputs: Vec<RunOutput>,
 }
 
@@ -153,11 +153,11 @@ pub struct RunOutput {
     pub shaped: Shaped,
     /// xxh3-64 of its bytes (row-major, little-endian), 16 hexadecimal digits.
     pub digest: String,
-    /// The five best classes; empty unless it is a list of classes.
+    /// The five best classes; empty unless the output is a list of classes.
     pub best: Vec<Class>,
 }
 
-/// Files and folders that a run wrote, as they were named.
+/// Files and folders that a run wrote, under the names given.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RunWritten {
     /// The folder of the outputs.
@@ -172,22 +172,22 @@ impl Kind for RunReport {
     const KIND: &'static str = "run";
 }
 
-/// What of a report does not follow from program and runs.
+/// Parts of a report that do not follow from program and runs.
 #[derive(Debug, Clone, Default)]
 pub struct RunDetails {
-    /// Which engine ran.
+    /// The engine.
     pub engine: EngineKind,
-    /// Where the values of every input came from.
+    /// The sources of every input.
     pub inputs: Vec<RunInput>,
-    /// What each run's input is called.
+    /// The name of each run's input.
     pub names: Vec<String>,
-    /// Inputs that hold what is no number.
+    /// Inputs with NaN or infinities.
     pub not_finite_inputs: Vec<NotFinite>,
     /// Widths of every layer.
     pub widths: Vec<LayerWidths>,
-    /// What is wrong with them.
+    /// Violations, one sentence each.
     pub wrong_widths: Vec<String>,
-    /// Whether to say where the cycles went.
+    /// Whether to include the profile.
     pub profile: bool,
     /// What was written.
     pub written: RunWritten,
@@ -229,7 +229,7 @@ impl RunReport {
         }
     }
 
-    /// As people read it.
+    /// The report as text.
     #[must_use]
     pub fn text(&self) -> String {
         let table = self.profile.as_ref().map_or_else(|| self.layer_table(), table);
@@ -418,7 +418,7 @@ fn row(meta: &Meta, run: &Run, name: Option<&String>) -> RunRow {
     }
 }
 
-/// `named`: the input is told.
+/// `named`: with the name of the input.
 fn run_text(run: &RunRow, named: bool) -> String {
     let mut text = String::new();
     if named {

@@ -1,4 +1,4 @@
-//! What a search of widths found.
+//! Report of `tune`: the result of a search of widths.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -28,7 +28,7 @@ pub struct TuneFiles {
     #[serde(serialize_with = "document::lossy")]
     #[schemars(with = "String")]
     pub plot: PathBuf,
-    /// Settings that give the same model again.
+    /// Settings that reproduce the model.
     #[serde(serialize_with = "document::lossy")]
     #[schemars(with = "String")]
     pub recipe: PathBuf,
@@ -52,43 +52,43 @@ impl TuneFiles {
     }
 }
 
-/// The result of a search that was written.
+/// The result of a search, with its files.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct TuneReport {
-    /// Where.
+    /// The files.
     #[serde(flatten)]
     pub files: TuneFiles,
-    /// The value that had to be reached.
+    /// The goal.
     pub target: f64,
-    /// Whether it was.
+    /// Whether the goal was reached.
     pub reached: bool,
     /// Everything in 8 bits, with the plain method everywhere.
     pub plain: Point,
     /// Everything in 16 bits.
     pub wide: Point,
-    /// What was chosen.
+    /// The chosen model.
     pub best: Point,
-    /// Names of the methods of tensors in 8 bits whose method is another than the plain one.
+    /// Tensors in 8 bits with another calibration method than the default one: the method's name.
     pub methods: BTreeMap<String, String>,
-    /// What could get 16 bits, in the order in which it would.
+    /// What could be raised to 16 bits, in the order in which it would be.
     pub order: Vec<Raisable>,
     /// All models that were measured, in the order of cycles.
     pub tried: Vec<Point>,
-    /// What models were judged by.
+    /// The figure that models were judged by.
     #[serde(skip)]
     pub metric: Metric,
 }
 
-/// What could get 16 bits.
+/// An item that could be raised to 16 bits.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Raisable {
-    /// What.
+    /// The item.
     pub item: Item,
-    /// Noise over signal at the outputs with it alone in 8 bits.
+    /// Noise over signal at the outputs with only this item in 8 bits.
     pub noise: f64,
-    /// Cycles that 16 bits cost.
+    /// Additional cycles for 16 bits.
     pub cycles: u64,
-    /// The nodes that a tensor lies between.
+    /// The nodes that a tensor connects.
     #[serde(skip)]
     pub layers: String,
 }
@@ -98,7 +98,7 @@ impl Kind for TuneReport {
 }
 
 impl TuneReport {
-    /// The report of a result of this network that was written there.
+    /// The report of a result for this network.
     #[must_use]
     pub fn new(files: TuneFiles, calibrated: &Calibrated, tuned: &Tuned) -> TuneReport {
         let graph = calibrated.clean.model.graph.as_ref();
@@ -122,7 +122,7 @@ impl TuneReport {
         }
     }
 
-    /// For readers.
+    /// The report as text.
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = self.raised();
@@ -133,12 +133,12 @@ impl TuneReport {
         text + &readable::prose(&self.verdict())
     }
 
-    /// How many percent of cycles a model takes more than another one.
+    /// Additional cycles of a model over another one, in percent.
     fn more(point: &Point, than: &Point) -> String {
         format!("{:+.1}%", 100.0 * (point.cycles as f64 / than.cycles as f64 - 1.0))
     }
 
-    /// What got 16 bits.
+    /// The items in 16 bits.
     fn raised(&self) -> String {
         if self.best.raised.is_empty() {
             return String::new();
@@ -202,7 +202,7 @@ impl TuneReport {
     }
 }
 
-/// The nodes that a tensor lies between.
+/// The nodes that a tensor connects.
 fn layers(graph: &GraphProto, item: &Item) -> String {
     let Item::Tensor(name) = item else { return String::new() };
     let named = |n: &NodeProto| n.name().to_string();

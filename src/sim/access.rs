@@ -1,20 +1,20 @@
-//! Which bytes an operation touches: the one definition that range checks, definedness, race checks and bank ports
-//! share.
+//! Which bytes an operation touches: the one definition that range checks, definedness, race checks and bank
+//! ports share.
 //!
-//! Each operand is a [`Region`]. Its rows are exact, contiguous inner extents merged: windowed operations touch the
-//! union of their taps inside the image; writers include padding lanes, readers do not. Its span is the interval from
-//! the lowest to the highest of these bytes.
+//! Each operand is a [`Region`]. Its rows are exact, with contiguous inner extents merged: windowed
+//! operations touch the union of their taps inside the image; writes include padding lanes, reads do not. Its
+//! span is the interval from the lowest to one past the highest of these bytes.
 
 use super::op::{ConvOp, OpKind, dma_op, mac_op, vec_op};
 use crate::isa::blocks::BLOCK_ELEMENTS;
 use crate::isa::{Profile, QuantDesc, QuantMode, Space, TensorDesc, WindowDesc};
 
-/// A run of bytes that an operation touches.
+/// A contiguous run of bytes that an operation touches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
-    /// Memory.
+    /// First byte. May lie outside the memory; the range check reports that.
     pub space: Space,
-    /// First byte. May lie outside the memory: that is what the range check looks for.
+    /// First byte. May lie outside the memory: the range check reports that.
     pub start: i64,
     /// Number of bytes, at least 1.
     pub len: i64,
@@ -23,9 +23,9 @@ pub struct Row {
 /// What an operation touches of one operand.
 #[derive(Debug, Clone, Copy)]
 pub enum Region<'a> {
-    /// A box: the descriptor's base and strides with these extents.
+    /// A box: the descriptor's base and strides, with these extents (elements).
     Box(&'a TensorDesc, [u32; 4]),
-    /// The taps of a tile inside the image.
+    /// The taps of a tile that lie inside the image.
     Taps {
         /// The image.
         src: &'a TensorDesc,
@@ -50,7 +50,7 @@ impl Region<'_> {
         }
     }
 
-    /// From its lowest byte to one past its highest; none for taps that all lie in the padding.
+    /// From its lowest byte to one past its highest; `None` for taps that all lie in the padding.
     #[must_use]
     pub fn span(&self) -> Option<(i64, i64)> {
         match *self {
@@ -74,8 +74,8 @@ impl Region<'_> {
 }
 
 impl Region<'_> {
-    /// Calls `f` for every row of the smallest box that holds what is touched, padding lanes included: engines may read all of it
-    /// where taps leave something out. Stops at the first error.
+    /// Calls `f` for every row of the smallest box that contains all touched bytes, padding lanes included:
+    /// engines may read the whole box even where the taps skip elements of it. Stops at the first error.
     ///
     /// # Errors
     /// Those of `f`.
@@ -85,7 +85,8 @@ impl Region<'_> {
         boxed(&corner, [dims[0], dims[1], dims[2], padded_dims(src)[3]], f)
     }
 
-    /// The image from the first to the last row and column that taps touch; none if they all lie in the padding.
+    /// The part of the image between the first and the last row and column that taps touch; `None` if all
+    /// taps lie in the padding.
     fn touched_box(&self) -> Option<(TensorDesc, [u32; 4])> {
         let Region::Taps { src, window, origin, tile } = *self else { return None };
         let first_last = |axis: usize| {
@@ -151,7 +152,7 @@ pub fn for_each_region<E>(
             read(whole(table))?;
         }
         OpKind::Resize { src, rows, cols, .. } => {
-            // Which neighbours are read depends on the tables, so all of the source counts as read.
+            // The neighbours read depend on the tables, so the whole source counts as read.
             read(whole(src))?;
             read(whole(rows))?;
             read(whole(cols))?;
@@ -167,7 +168,7 @@ pub fn for_each_region<E>(
     f(Region::Box(dst, padded_dims(dst)), true)
 }
 
-/// The weights of a convolution that are read; none of other operations, nor if all blocks are absent.
+/// The weights that a convolution reads; `None` for other operations, and if all blocks are absent.
 #[must_use]
 pub fn weights(kind: &OpKind) -> Option<Region<'_>> {
     match kind {
@@ -193,14 +194,14 @@ pub fn for_each_row<E>(kind: &OpKind, f: &mut impl FnMut(Row, bool) -> Result<()
     for_each_region(kind, &mut |region, writes| region.rows(&mut |row| f(row, writes)))
 }
 
-/// Extents with the padding lanes of the innermost one.
+/// Extents, the innermost one rounded up to the descriptor's lanes.
 #[must_use]
 pub fn padded_dims(d: &TensorDesc) -> [u32; 4] {
     let lanes = u32::from(d.lanes).max(1);
     [d.dims[0], d.dims[1], d.dims[2], d.dims[3].div_ceil(lanes) * lanes]
 }
 
-/// Bytes of the packed weights of a dense convolution (see the manual's layout section).
+/// Bytes of the packed weights of a dense convolution (see *Layouts* in the manual).
 #[must_use]
 pub fn packed_weight_bytes(c: &ConvOp) -> i64 {
     let [oc, kh, kw, ic] = c.weights.dims.map(i64::from);
@@ -224,8 +225,9 @@ pub(super) fn touched(
     let tile = i64::from(tile);
     let first = origin * stride - i64::from(window.pads[axis]);
     let last = first + (tile - 1) * stride + (kernel - 1) * dilation;
-    // `first + o·stride + k·dilation = i` for an output `o` and a tap `k`: the taps that leave no rest modulo the stride
-    // are one residue class, so the question is whether it has a member among the taps that reach `i`.
+    // Input `i` is touched if `first + o·stride + k·dilation = i` for an output `o` and a tap `k`. The taps
+    // for which `stride` divides the difference form one residue class, so the question is whether that class
+    // has a member among the taps that can reach `i`.
     let shared = gcd(stride, dilation);
     let period = stride / shared;
     let inverse = (0..period).find(|n| (dilation / shared) % period * n % period == 1 % period).unwrap_or(0);
@@ -265,7 +267,7 @@ fn windowed<E>(
     Ok(())
 }
 
-/// Where per-channel multipliers lie.
+/// Where the per-channel multipliers lie; `None` if there is one for the tensor.
 fn multipliers(quant: &QuantDesc, dst: &TensorDesc) -> Option<Row> {
     let entry = if quant.profile == Profile::Onnx { 4 } else { 8 };
     let len = entry * i64::from(dst.dims[3]);
@@ -276,7 +278,7 @@ fn whole(d: &TensorDesc) -> Region<'_> {
     Region::Box(d, d.dims)
 }
 
-/// All rows of a box with the descriptor's base and strides.
+/// Calls `f` for all rows of a box with the descriptor's base and strides.
 fn boxed<E>(d: &TensorDesc, dims: [u32; 4], f: &mut impl FnMut(Row) -> Result<(), E>) -> Result<(), E> {
     let mut run = d.etype.bytes() as i64;
     let mut outer = 4;
@@ -308,7 +310,7 @@ fn boxed<E>(d: &TensorDesc, dims: [u32; 4], f: &mut impl FnMut(Row) -> Result<()
     Ok(())
 }
 
-/// Bytes that travel over the DRAM channel: read by `dma.in` and `dma.pad`, written by `dma.out`.
+/// Bytes transferred over the DRAM channel: read by `dma.in` and `dma.pad`, written by `dma.out`.
 #[must_use]
 pub fn dram_bytes(kind: &OpKind) -> u64 {
     let bytes = |d: &TensorDesc, dims: [u32; 4]| {
@@ -329,7 +331,7 @@ pub fn dram_bytes(kind: &OpKind) -> u64 {
     }
 }
 
-/// Least and greatest byte of a box, the last one exclusive.
+/// Lowest byte of a box, and one past the highest.
 #[must_use]
 pub fn span(d: &TensorDesc, dims: [u32; 4]) -> (i64, i64) {
     let (mut lo, mut hi) = (d.base, d.base + d.etype.bytes() as i64);

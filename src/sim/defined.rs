@@ -1,4 +1,4 @@
-//! Which bytes have been written: decided once in the control pass, so that running need not track anything.
+//! Which bytes have been written. Decided once in the control pass, so that runs need not track it.
 
 use super::access::{self, Row};
 use super::fault::FaultKind;
@@ -41,7 +41,7 @@ impl Bits {
     }
 }
 
-/// Definedness of all memories.
+/// Definedness of the bytes of all memories.
 #[derive(Debug, Clone)]
 pub struct Defined {
     writable: i64,

@@ -1,4 +1,4 @@
-//! What a program can do wrong. A fault is data: what happened, at which instruction, in which layer.
+//! Faults: what a program did wrong, at which instruction, in which layer.
 
 use crate::isa::{DecodeError, DescriptorError, Queue, Space};
 
@@ -10,9 +10,9 @@ pub struct Fault {
     pub kind: FaultKind,
     /// Index of the instruction word.
     pub pc: u64,
-    /// Its assembly text; none where there is no instruction.
+    /// Its assembly text; `None` where there is no instruction.
     pub insn: Option<Box<str>>,
-    /// Name of the open layer.
+    /// Name of the open layer; `None` outside of layers.
     pub layer: Option<Box<str>>,
 }
 
@@ -20,28 +20,28 @@ fn layer_text(layer: Option<&str>) -> String {
     layer.map_or(String::new(), |l| format!(" in layer \"{l}\""))
 }
 
-/// What happened.
+/// The kinds of faults.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FaultKind {
     /// The word is not an instruction.
     #[error("illegal instruction: {0}")]
     IllegalInstruction(DecodeError),
-    /// Execution left the code without a `halt`.
+    /// Execution left the code without `halt`.
     #[error("execution left the code, which has {words} instructions; end it with `halt`")]
     PcOutOfRange {
-        /// Instructions of the program.
+        /// Instruction words of the program.
         words: u64,
     },
     /// A descriptor register was used before anything was loaded into it.
     #[error("descriptor register {register} was never loaded")]
     UnsetDescriptor {
-        /// `t3`.
+        /// Name of the register, such as `t3`.
         register: String,
     },
     /// A record in the constants is not a descriptor.
     #[error("bad descriptor at constant address {address:#x}: {error}")]
     BadDescriptor {
-        /// Where it was read.
+        /// Its constant address.
         address: i64,
         /// Why it is refused.
         error: DescriptorError,
@@ -73,7 +73,7 @@ pub enum FaultKind {
     UndefinedRead {
         /// Memory.
         space: Space,
-        /// Lowest such address of the instruction.
+        /// Lowest undefined address that the instruction reads.
         address: i64,
     },
     /// An address outside the memory.
@@ -94,7 +94,7 @@ pub enum FaultKind {
         /// First writable address.
         limit: u64,
     },
-    /// Operands that do not go together.
+    /// Operands that do not fit together.
     #[error("illegal operand: {reason}")]
     IllegalOperand {
         /// Which and why.
@@ -103,12 +103,12 @@ pub enum FaultKind {
     /// A tile larger than half of the accumulator memory.
     #[error("accumulator tile of {bytes} bytes; a tile takes at most half of the memory, {limit} bytes")]
     AccumulatorTooLarge {
-        /// Span of the tile.
+        /// Span of the tile in bytes.
         bytes: i64,
         /// Largest legal span.
         limit: i64,
     },
-    /// More products in one sum than fit 32 bits.
+    /// More products in one sum than its accumulators can hold without a wrap.
     #[error("reduction of {length} products; one instruction sums at most {limit}")]
     ReductionTooLong {
         /// Products.
@@ -124,16 +124,16 @@ pub enum FaultKind {
         /// A shared byte.
         address: i64,
     },
-    /// A limit that ends endless work.
+    /// A limit on the work of a program.
     #[error(
         "watchdog: more than {limit} {what}; raise the limit with {option} if the program is meant to run longer"
     )]
     Watchdog {
-        /// Of what.
+        /// What is limited.
         what: &'static str,
         /// The limit.
         limit: u64,
-        /// Option that raises it.
+        /// Command line option that raises it.
         option: &'static str,
     },
     /// Layer markers that do not pair.
@@ -149,7 +149,7 @@ pub enum FaultKind {
         layer: String,
         /// Tensor.
         tensor: String,
-        /// Lowest such address.
+        /// Lowest undefined address of it.
         address: i64,
     },
     /// `host` with an id that the host table does not have.

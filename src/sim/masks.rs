@@ -7,12 +7,12 @@ use super::op::Pruned;
 use crate::isa::blocks::{BlockGrid, Kept};
 use crate::machine::Machine;
 
-/// Blocks that a mask may have: 2^32 weights.
+/// Most blocks that a mask may have: 2^32 weights.
 const MAX_BLOCKS: u64 = 1 << 24;
 
-/// Reads masks, each once: the tiles of an image share theirs.
+/// Reads masks, each once: the tiles of a layer share theirs.
 pub(super) struct Masks {
-    /// Output and input channels of the MAC array.
+    /// Output and input channels that the MAC array takes in a step.
     lanes: [u32; 2],
     /// By address and extents of the weights.
     known: BTreeMap<(i64, [u32; 4]), Pruned>,
@@ -23,10 +23,11 @@ impl Masks {
         Masks { lanes: [machine.mac.oc_lanes, machine.mac.ic_lanes], known: BTreeMap::new() }
     }
 
-    /// The blocks that a mask keeps of weights with these extents, and the steps that the array takes for them.
+    /// The blocks that the mask of weights with these extents has, and the steps that the array takes for
+    /// them.
     ///
     /// # Errors
-    /// The mask does not lie in the constants, or is larger than any.
+    /// The mask does not lie in the constants, or has too many blocks.
     pub(super) fn read(
         &mut self,
         constants: &[u8],

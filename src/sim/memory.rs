@@ -1,7 +1,7 @@
 //! The three memories as bytes.
 //!
-//! DRAM is two parts: the constants, shared and read-only, and what lies behind them. A read across the border cannot
-//! happen: the part between the constants' end and the first writable byte is never defined.
+//! DRAM is in two parts: the constants, shared and read-only, and the writable rest. No read spans both: the
+//! bytes between the end of the constants and the first writable byte are never defined.
 
 #![expect(unsafe_code, reason = "memories that several workers hold")]
 
@@ -35,7 +35,8 @@ pub struct Views<'a> {
 }
 
 impl Memory {
-    /// Memories of the given sizes. Contents are not defined; that nothing reads them is checked at load.
+    /// Memories of the given sizes. Contents are unspecified; the checks at load ensure that nothing reads
+    /// them before it is written.
     #[must_use]
     pub fn new(constants: Constants, sizes: &Memories) -> Memory {
         let len = |n: u64| usize::try_from(n).unwrap_or(0);
@@ -48,23 +49,23 @@ impl Memory {
         }
     }
 
-    /// Another holder of the same bytes, for a worker.
+    /// A second holder of the same bytes, for a worker.
     ///
     /// # Safety
     /// While both are used, no byte is written through one that is read or written through the other, unless
     /// something between orders the two.
     pub(super) unsafe fn alias(&self) -> Memory {
-        // SAFETY: the caller promises what each of the three asks for.
+        // SAFETY: the caller's promise is that of each of the three calls.
         let [dram, spm, acc] = [&self.dram, &self.spm, &self.acc].map(|m| unsafe { m.alias() });
         Memory { constants: self.constants.clone(), writable: self.writable, dram, spm, acc }
     }
 
-    /// Exchanges the accumulators with others of the same size.
+    /// Exchanges the accumulators with `other`, which has the same size.
     pub(super) fn exchange_accumulators(&mut self, other: &mut Shared) {
         std::mem::swap(&mut self.acc, other);
     }
 
-    /// Bytes of a memory; of DRAM those that can be written.
+    /// Size of a memory in bytes; for DRAM that of the writable part.
     #[must_use]
     pub fn size(&self, space: Space) -> u64 {
         match space {
@@ -80,14 +81,14 @@ impl Memory {
         self.writable
     }
 
-    /// Bytes of a memory from `start` on; empty if the range is not inside it.
+    /// `len` bytes of a memory from `start` on; empty if the range is not inside it.
     #[must_use]
     pub fn read(&self, space: Space, start: i64, len: usize) -> &[u8] {
         let (bytes, at) = self.source(space, start);
         usize::try_from(at).ok().and_then(|at| bytes.get(at..at.checked_add(len)?)).unwrap_or_default()
     }
 
-    /// The same for writing; empty for constants.
+    /// As [`read`](Self::read), for writing; empty for constants.
     pub fn write(&mut self, space: Space, start: i64, len: usize) -> &mut [u8] {
         let writable = self.writable as i64;
         let (bytes, at) = match space {
@@ -99,7 +100,7 @@ impl Memory {
         range.and_then(|range| bytes.view_mut().slice(range)).unwrap_or_default()
     }
 
-    /// The part of a memory that an address lies in, and where in it.
+    /// The part of a memory that an address lies in, and the offset in it.
     fn source(&self, space: Space, address: i64) -> (View<'_>, i64) {
         match space {
             Space::Dram if (address as u64) < self.writable => (View::from(&*self.constants), address),
@@ -109,20 +110,21 @@ impl Memory {
         }
     }
 
-    /// What products and element-wise kernels work on, whole.
+    /// The memories that kernels work on, whole.
     pub fn views(&mut self) -> Views<'_> {
         Views { spm: self.spm.view_mut(), acc: self.acc.view_mut(), constants: &self.constants }
     }
 
-    /// Copies `n` runs of `len` bytes between memories, or inside one; source and target of a run do not overlap, or
-    /// are the same. `from` and `to` are space, address and step from run to run. Constants cannot be written.
+    /// Copies `n` runs of `len` bytes between memories or inside one; source and destination of a run are
+    /// disjoint or the same. `from` and `to` are space, address and step from run to run (bytes). Constants
+    /// cannot be written.
     pub fn copy_runs(&mut self, from: (Space, i64, i64), to: (Space, i64, i64), n: i64, len: i64) {
         let (Ok(n), Ok(len)) = (usize::try_from(n), usize::try_from(len)) else { return };
         let writable = self.writable as i64;
         let (source, read) = self.source(from.0, from.1);
         let (mut target, write) = match to.0 {
-            // SAFETY: this holder is borrowed for writing, so no other borrower has views of its memories. Where source and
-            // target are one memory, the kernel makes no slices of either.
+            // SAFETY: this holder is borrowed mutably, so there are no other views of its memories. Where
+            // source and destination are one memory, the kernel makes no slices of either.
             Space::Dram => (unsafe { self.dram.second_view() }, to.1 - writable),
             // SAFETY: as above.
             Space::Spm => (unsafe { self.spm.second_view() }, to.1),

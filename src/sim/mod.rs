@@ -1,8 +1,8 @@
-//! The simulator: a program, an input, values and cycles.
+//! The simulator: executes programs on inputs; gives values and cycles.
 //!
-//! Function, clock and observation are three things. The [control core](control) streams captured operations; at
-//! [load] one control pass [validates](validate) them, decides what is [defined] and runs the
-//! [clock]; a [`Session`] executes them with an [engine] and shows them to an [`Observer`]. The simulator knows no
+//! Function, clock and observation are separate. The [control core](control) streams captured operations; at
+//! [load] one control pass [validates](validate) them, computes what is [defined] and runs the [clock]; a
+//! [`Session`] executes them with an [engine] and shows them to an [`Observer`]. The simulator does not know
 //! ONNX: the program's tables name layers and tensors.
 //!
 //! ```no_run

@@ -1,4 +1,4 @@
-//! Watching a run.
+//! Observers of a run.
 
 use super::memory::Memory;
 use super::op::QueueOp;
@@ -11,17 +11,18 @@ pub enum Sees {
     Nothing,
     /// [`Observer::layer_begin`] and [`Observer::layer_end`].
     Layers,
-    /// [`Observer::op`], too: operations are executed one after the other.
+    /// Also [`Observer::op`]: operations are then executed one after the other.
     Operations,
-    /// All.
+    /// All hooks.
     Everything,
 }
 
-/// Sees what a run does. All hooks have empty defaults; a run is generic over the observer, so what is not used costs
-/// nothing, and `&mut dyn Observer` is one, too. Observing never changes values or cycles.
+/// Observes a run. All hooks have empty defaults; a run is generic over the observer, so unused hooks cost
+/// nothing. `&mut dyn Observer` is an observer too. Observing never changes values or cycles.
 pub trait Observer {
-    /// What it has hooks for, the same during a run. A run spares what nobody sees: where not every instruction is seen,
-    /// scalars are not stepped through, and where layer ends are not seen either, several threads need not meet there.
+    /// The hooks that it implements; constant during a run. A run does not do what no hook shows: if not
+    /// every instruction is observed, it does not step through scalars, and if ends of layers are not
+    /// observed either, threads need not synchronize there.
     fn sees(&self) -> Sees {
         Sees::Everything
     }
@@ -29,24 +30,26 @@ pub trait Observer {
     /// A layer begins. Not called for the prologue.
     fn layer_begin(&mut self, _layer: u32) {}
 
-    /// A layer has ended: its tensors lie complete in memory. Not called for a layer that faulted.
+    /// A layer has ended: its tensors are complete in memory. Not called for a layer that faulted.
     fn layer_end(&mut self, _layer: u32, _memory: &Memory) {}
 
-    /// The control core has executed or issued instruction `pc` in a cycle, and written a register. Not called for the one that faulted.
+    /// The control core has executed or issued instruction `pc` in cycle `cycle`; `written` is the register
+    /// it wrote, if any. Not called for an instruction that faulted.
     fn retire(&mut self, _pc: u32, _cycle: u64, _written: Option<Written>) {}
 
-    /// A queue instruction was executed: memory holds its results. Called before [`Observer::retire`]. Not called for control instructions, nor for the one that faulted.
+    /// A queue instruction was executed, and memory holds its results. Called before [`Observer::retire`].
+    /// Not called for control instructions, nor for an instruction that faulted.
     fn op(&mut self, _op: &QueueOp, _memory: &Memory) {}
 }
 
-/// Watches nothing.
+/// Observes nothing.
 impl Observer for () {
     fn sees(&self) -> Sees {
         Sees::Nothing
     }
 }
 
-/// Both watch.
+/// Both observe, the first one first.
 impl<A: Observer, B: Observer> Observer for (A, B) {
     fn sees(&self) -> Sees {
         self.0.sees().max(self.1.sees())

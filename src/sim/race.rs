@@ -1,9 +1,9 @@
-//! The race checker: whether the order of every two conflicting accesses is certain.
+//! The race checker: whether every two conflicting accesses are ordered.
 //!
-//! Instruction `J` precedes `I` if both are of one queue and `J` was issued earlier, or if a ticket of `I` or a fence
-//! says so, transitively. That is a vector clock of four counters: for each queue, how many of its first instructions
-//! precede `I`. Two operations that touch a common byte, one of them writing, without order, make values depend on
-//! time: the program is refused.
+//! Instruction `J` precedes `I` if both are of one queue and `J` was issued earlier, or if a ticket of `I` or
+//! a fence says so, transitively. This is a vector clock of four counters: for each queue, how many of its
+//! first instructions precede `I`. If two unordered operations touch a common byte, one of them writing,
+//! values would depend on time, and the program is refused (manual, *Time*: Races).
 
 use std::collections::VecDeque;
 
@@ -12,7 +12,7 @@ use super::fault::{FaultKind, Racing};
 use super::op::{OpKind, QueueOp};
 use crate::isa::{Queue, Space};
 
-/// How many instructions of each queue precede.
+/// For each queue, how many of its first instructions precede.
 type Clock = [u64; 4];
 
 /// Tickets look back at most this far: 8 bits, the instruction itself not counted.
@@ -33,7 +33,7 @@ impl Span {
     }
 }
 
-/// An operation that something issued later may still run beside.
+/// An operation that is not yet ordered before everything issued later.
 #[derive(Debug, Clone)]
 struct Entry {
     /// Number in its queue, from 1.
@@ -48,12 +48,12 @@ struct QueueHistory {
     issued: u64,
     /// Vector clocks of the last instructions, oldest first.
     clocks: VecDeque<Clock>,
-    /// Instructions that not every queue waits for yet, oldest first.
+    /// Instructions that are not yet ordered before every later one, oldest first.
     entries: VecDeque<Entry>,
 }
 
 impl QueueHistory {
-    /// The vector clock of the instruction `count`, with itself.
+    /// The vector clock of instruction `count` of a queue, itself included.
     fn clock(&self, queue: usize, count: u64) -> Clock {
         let back = (self.issued - count) as usize;
         let mut clock = self
@@ -81,19 +81,19 @@ pub struct RaceChecker {
 }
 
 impl RaceChecker {
-    /// A checker for a program whose DRAM is writable from this byte on.
+    /// A checker for a program whose DRAM is writable from byte `writable` on.
     #[must_use]
     pub fn new(writable: u64) -> RaceChecker {
         RaceChecker { writable: writable as i64, ..RaceChecker::default() }
     }
 
-    /// Pairs of operations that were compared so far: the work done.
+    /// Pairs of operations that were compared so far: the work of the checker.
     #[must_use]
     pub fn compared(&self) -> u64 {
         self.compared
     }
 
-    /// Operations that are remembered, since something issued later may still run beside them.
+    /// Operations that are kept, because one issued later may be unordered with them.
     #[must_use]
     pub fn unordered(&self) -> u64 {
         self.lanes.iter().map(|l| l.entries.len() as u64).sum()
@@ -108,7 +108,8 @@ impl RaceChecker {
     /// The next operation.
     ///
     /// # Errors
-    /// [`FaultKind::Race`] if it conflicts with one that it may run beside; the text of that one is left to the caller.
+    /// [`FaultKind::Race`] if it conflicts with an operation that it is not ordered with; the caller fills in
+    /// that operation's text.
     pub fn issue(&mut self, op: &QueueOp) -> Result<(), FaultKind> {
         let queue = op.queue.index();
         let mut clock = join(self.floor, self.lanes[queue].clocks.back().copied().unwrap_or_default());
@@ -152,7 +153,8 @@ impl RaceChecker {
         Ok(())
     }
 
-    /// Forgets what precedes everything that any queue can still issue, now that one queue's clock has advanced.
+    /// Drops operations that precede everything that any queue can still issue, after one queue's clock has
+    /// advanced.
     fn forget(&mut self, queue: usize) {
         let last = self.lanes.each_ref().map(|l| l.clocks.back().copied().unwrap_or_default());
         for other in (0..4).filter(|o| *o != queue) {
@@ -187,7 +189,7 @@ fn join(a: Clock, b: Clock) -> Clock {
     std::array::from_fn(|i| a[i].max(b[i]))
 }
 
-/// The first run of bytes that two operations both touch, one of them writing; and which of them write it.
+/// The first run of bytes that two operations both touch, one of them writing, and which of them write it.
 fn common(a: &OpKind, b: &OpKind) -> Option<(Row, [bool; 2])> {
     let rows = |kind: &OpKind| {
         let mut rows = Vec::new();
@@ -201,7 +203,7 @@ fn common(a: &OpKind, b: &OpKind) -> Option<(Row, [bool; 2])> {
         rows
     };
     let (first, second) = (rows(a), rows(b));
-    // Rows of one operand are apart, but operands may overlap: look back by the longest row.
+    // Rows of one operand are disjoint, but operands may overlap: look back by the longest row.
     let longest = second.iter().map(|(r, _)| r.len).max()?;
     for (mine, writes) in first {
         let from = second.partition_point(|(r, _)| (r.space, r.start) < (mine.space, mine.start - longest));

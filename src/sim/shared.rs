@@ -7,20 +7,20 @@ use std::sync::Arc;
 use crate::kernels::view::{View, ViewMut};
 use crate::pages::Block;
 
-/// Bytes, zero at first, that begin at a multiple of a cache line. [`Shared::alias`] gives them a second holder. They are
-/// reached by views only: a slice of all would claim what another holder is writing.
+/// Bytes, zero at first, aligned to a cache line. [`Shared::alias`] gives them a second holder. They are
+/// accessed by views only: a slice of all of them would claim bytes that another holder writes.
 #[derive(Debug)]
 pub(super) struct Shared {
     block: Arc<Block>,
 }
 
 impl Shared {
-    /// So many zeros.
+    /// `len` zero bytes.
     pub(super) fn zeros(len: usize) -> Shared {
         Shared { block: Arc::new(Block::zeros(len)) }
     }
 
-    /// Another holder of the same bytes.
+    /// A second holder of the same bytes.
     ///
     /// # Safety
     /// While both are used, no byte is written through one that is read or written through the other, unless
@@ -34,24 +34,25 @@ impl Shared {
         self.block.len()
     }
 
-    /// All bytes, to be read.
+    /// A view of all bytes, for reading.
     pub(super) fn view(&self) -> View<'_> {
-        // SAFETY: the block has so many bytes that were zeroed when it was made; other holders keep `alias`'s promise.
+        // SAFETY: the block has this many bytes, zeroed when it was allocated; other holders keep the promise
+        // of `alias`.
         unsafe { View::new(self.block.start().as_ptr(), self.block.len()) }
     }
 
-    /// All bytes, to be written.
+    /// A view of all bytes, for writing.
     pub(super) fn view_mut(&mut self) -> ViewMut<'_> {
         // SAFETY: as above; this holder lends its bytes to one borrower at a time.
         unsafe { ViewMut::new(self.block.start().as_ptr(), self.block.len()) }
     }
 
-    /// The same beside a view that is there already.
+    /// A second view of all bytes, while another one exists.
     ///
     /// # Safety
-    /// No slice that is made of one of the two is used while one made of the other is.
+    /// No slice made from one of the two views is used while one made from the other is.
     pub(super) unsafe fn second_view(&self) -> ViewMut<'_> {
-        // SAFETY: as of `view_mut`, and as the caller says.
+        // SAFETY: as in `view_mut`, and by the caller's promise.
         unsafe { ViewMut::new(self.block.start().as_ptr(), self.block.len()) }
     }
 }

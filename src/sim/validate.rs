@@ -1,6 +1,6 @@
-//! Whether a captured operation is legal on a machine: everything but what its bytes hold.
+//! Whether a captured operation is legal on a machine, whatever its operands contain.
 //!
-//! After this check no address, extent or type can surprise an engine.
+//! Engines rely on this check: addresses, extents and types of a checked operation are in range.
 
 use super::access::{self, Row, padded_dims, span};
 use super::fault::FaultKind;
@@ -399,7 +399,7 @@ fn scalar_quantization(q: &QuantDesc, dst: &TensorDesc) -> Result<(), FaultKind>
     quantization(q, dst)
 }
 
-/// Every element of a destination has its own bytes: extents nest, smallest stride innermost.
+/// Every element of a destination has its own bytes: extents nest, with the smallest stride innermost.
 fn distinct(d: &TensorDesc) -> Result<(), FaultKind> {
     let mut axes: Vec<(i64, i64)> = d
         .strides
@@ -446,7 +446,7 @@ fn overlap(kind: &OpKind) -> Result<(), FaultKind> {
         OpKind::DmaCopy { src, .. } | OpKind::Lut { src, .. } => vec![src],
         OpKind::Quantize { src, .. } | OpKind::Dequantize { src, .. } | OpKind::F1 { src, .. } => vec![src],
         OpKind::Add { a, b, .. } | OpKind::Mul { a, b, .. } | OpKind::F2 { a, b, .. } => vec![a, b],
-        // Between memories, or more than one element makes one of the result.
+        // Source and destination are in different memories, or several elements make one of the result.
         OpKind::Nop
         | mac_op!()
         | OpKind::DmaIn { .. }
@@ -471,8 +471,8 @@ fn overlap(kind: &OpKind) -> Result<(), FaultKind> {
         }
     };
     if kind.accumulates() || elementwise.iter().any(|s| in_place(s)) {
-        // An accumulator is read where it is written; an in-place operand likewise. Whatever else is read must be
-        // apart from the destination: its rows are checked below, those of in-place operands left out.
+        // Accumulators and in-place operands are read where they are written, element by element. All other
+        // operands must be disjoint from the destination; their rows are checked below.
         let apart: Vec<&TensorDesc> = elementwise.into_iter().filter(|s| !in_place(s)).collect();
         for s in apart {
             let _: Result<(), ()> =
@@ -506,7 +506,7 @@ fn overlap(kind: &OpKind) -> Result<(), FaultKind> {
             rows.sort_unstable();
             rows
         });
-        // Written rows are disjoint, so the first that ends behind the read's start decides.
+        // Written rows are disjoint, so the first one that ends behind the read's start decides.
         let at = rows.partition_point(|(_, end)| *end <= read.start);
         if let Some((start, _)) = rows.get(at).filter(|(start, _)| *start < read.start + read.len) {
             return Err(FaultKind::Overlap { space: read.space, address: read.start.max(*start) });

@@ -1,5 +1,5 @@
-//! The element widths that a layer's instructions were executed with: counted in the control pass from every operation
-//! that retires, not from what the program's tables say.
+//! The element widths that the instructions of each layer used: counted in the control pass over every
+//! operation that retires, not taken from the program's tables.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use super::op::{OpKind, QueueOp, dma_op, mac_op, vec_op};
 use crate::isa::{EType, Space, TensorDesc};
 use crate::program::Bits;
 
-/// Element types that the instructions of one layer met.
+/// Element types that the instructions of one layer used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Widths {
     /// Bits of both operands of multiply-accumulates.
@@ -16,7 +16,7 @@ pub struct Widths {
     read: BTreeSet<EType>,
     /// What vector instructions wrote to the scratchpad.
     written: BTreeSet<EType>,
-    /// What was only moved.
+    /// Elements that were only moved.
     moved: BTreeSet<EType>,
 }
 
@@ -41,7 +41,7 @@ impl Widths {
         }
     }
 
-    /// The widths in words; none for a layer without instructions.
+    /// The widths in words; `None` for a layer without instructions.
     #[must_use]
     pub fn bits(&self) -> Option<Bits> {
         let operands = if self.products.is_empty() {
@@ -55,8 +55,8 @@ impl Widths {
     }
 }
 
-/// Integers by their bits; floats only where there is nothing else, since float steps between integers are no operands
-/// of the layer.
+/// Integers by their bits; floats only where there is nothing else, since float conversions between integers
+/// are not operands of the layer.
 fn names(types: &BTreeSet<EType>) -> String {
     let integers: BTreeSet<usize> =
         types.iter().filter(|t| **t != EType::F32).map(|t| t.bytes() * 8).collect();
@@ -66,7 +66,7 @@ fn names(types: &BTreeSet<EType>) -> String {
     integers.iter().map(ToString::to_string).collect::<Vec<_>>().join("+")
 }
 
-/// The tensors that an instruction computes with; its tables are none of them.
+/// The tensors that an instruction computes with, without its tables.
 fn sources(kind: &OpKind) -> impl Iterator<Item = &TensorDesc> {
     let tables = match kind {
         OpKind::Lut { .. } | OpKind::Softmax { .. } => 1,
@@ -87,6 +87,6 @@ fn sources(kind: &OpKind) -> impl Iterator<Item = &TensorDesc> {
         | OpKind::F2 { .. }
         | OpKind::Fold { .. } => 0,
     };
-    // They stand behind the others.
+    // Tables come last.
     kind.reads().take(kind.reads().count() - tables)
 }

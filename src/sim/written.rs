@@ -1,6 +1,6 @@
-//! Registers that instructions write, for those who watch.
+//! Registers that instructions have written, for observers.
 
-/// A file of registers.
+/// A register file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RegisterFile {
     /// `x0` …
@@ -26,7 +26,7 @@ pub struct Written {
     pub file: RegisterFile,
     /// Number in the file.
     pub number: u8,
-    /// The value; of a descriptor the constant address that it was loaded from, or the operand of the field.
+    /// The value; for a descriptor the constant address it was loaded from, or the operand of the field.
     pub value: i64,
 }
 

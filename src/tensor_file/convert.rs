@@ -1,17 +1,17 @@
-//! Arrays as another element type, where that keeps what they say.
+//! Lossless conversion of arrays to other element types.
 
 use super::{Element, TensorData};
 
-/// Why an array cannot become another type.
+/// Why an array cannot be converted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConvertError {
-    /// Between kinds: what was meant cannot be told.
+    /// Between integers, floats and booleans: the intended meaning is unknown.
     #[error("the array holds {}", found.numpy_name())]
     Kind {
         /// The array's type.
         found: Element,
     },
-    /// An integer that the other type does not have.
+    /// An integer that does not fit.
     #[error("the array holds {}, and its value {value} (element {at}) is none of {}", found.numpy_name(), wanted.numpy_name())]
     Range {
         /// The array's type.
@@ -20,7 +20,7 @@ pub enum ConvertError {
         wanted: Element,
         /// The value.
         value: i128,
-        /// Which element, counted from 0 in row-major order.
+        /// Index of the element in row-major order, from 0.
         at: usize,
     },
 }
@@ -40,7 +40,7 @@ impl Element {
 }
 
 impl TensorData {
-    /// The same values in another type: integers as integers if all of them fit, floats as `f32`, rounded to nearest.
+    /// The same values in another type: integers if all of them fit, floats to `f32`, rounded to nearest.
     ///
     /// # Errors
     /// An integer does not fit, or the types are of different kinds.
@@ -61,7 +61,7 @@ impl TensorData {
         let mut bytes = Vec::with_capacity(self.elements() * size);
         for (at, value) in self.integers().into_iter().enumerate() {
             let little = value.to_le_bytes();
-            // What the other type makes of its bytes must be the value again.
+            // Converting the bytes back must give the same value.
             if widened(&little[..size], wanted) != value {
                 return Err(ConvertError::Range { found, wanted, value, at });
             }
@@ -70,7 +70,7 @@ impl TensorData {
         Ok(TensorData { element: wanted, bytes, shape: self.shape })
     }
 
-    /// Its values, if they are floats; those of 64 bits rounded to nearest.
+    /// The values of a float tensor; those of 64 bits rounded to nearest.
     #[must_use]
     pub fn floats(&self) -> Option<Vec<f32>> {
         let b = &self.bytes;

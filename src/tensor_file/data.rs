@@ -1,9 +1,9 @@
-//! A tensor in memory, as a file holds it.
+//! A tensor in memory, as in a file.
 
 use crate::dtype::DType;
 
-/// Element type of an array in a file. Wider than what the machine computes with, so that messages can name what was
-/// found.
+/// Element type of an array in a file. There are more than the machine computes with, so that messages can
+/// name what was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Element {
     /// numpy `uint8`.
@@ -67,7 +67,7 @@ impl Element {
         Element::NAMES.iter().find(|(_, n, _)| *n == name).map(|(e, _, _)| *e)
     }
 
-    /// The same as an element type of tables, where those have it.
+    /// The corresponding element type of program tables, if there is one.
     #[must_use]
     pub fn dtype(self) -> Option<DType> {
         DType::from_name(self.name())

@@ -20,7 +20,7 @@ pub enum TensorFileError {
         /// What is wrong.
         reason: String,
     },
-    /// An element type that is not read.
+    /// An unsupported element type.
     #[error(
         "element type {found} is not supported; floats of 16, 32 and 64 bits, integers of 8 to 64 bits and bool are"
     )]
@@ -28,7 +28,7 @@ pub enum TensorFileError {
         /// numpy's descriptor.
         found: String,
     },
-    /// Number of bytes and shape differ.
+    /// The number of bytes does not fit the shape.
     #[error("{bytes} bytes do not fill shape {shape:?} of {element}")]
     Length {
         /// Bytes given.

@@ -1,5 +1,5 @@
-//! Tensors as `.npy` files, and several of them as `.npz`: reading checks everything against the file's length before it
-//! allocates.
+//! Tensors as `.npy` files, and several of them as `.npz`. Reading checks everything against the file's
+//! length before it allocates.
 
 mod convert;
 mod data;

@@ -1,18 +1,18 @@
-//! What the file of a tensor is called.
+//! File names of tensors.
 
 use std::collections::BTreeSet;
 
 /// Longest stem of a file name.
 const MAX_STEM: usize = 100;
 
-/// A plain file name from a tensor name, without extension; other tensors are not known, so it may be one of theirs too.
+/// A portable file name for a tensor name, without extension; it may also be that of another tensor.
 #[must_use]
 pub fn file_name(tensor: &str) -> String {
     unique_file_name(tensor, &mut BTreeSet::new())
 }
 
-/// A file name from a tensor name: letters, digits, `.`, `-` and `_`; not among those `taken`, which it joins, even where case
-/// does not count. A long name is cut, and keeps its digest.
+/// A file name for a tensor name: letters, digits, `.`, `-` and `_`; unique among those `taken`, to which it
+/// is added, even where case is ignored. A long name is cut, and its digest appended.
 #[must_use]
 pub fn unique_file_name(name: &str, taken: &mut BTreeSet<String>) -> String {
     let keep = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' };
@@ -26,7 +26,7 @@ pub fn unique_file_name(name: &str, taken: &mut BTreeSet<String>) -> String {
     }
     let mut unique = stem.clone();
     let mut number = 2;
-    // The float twin's name counts as taken too: tensors `a` and `a.f32` may both exist.
+    // The name of the float file counts as taken too: tensors `a` and `a.f32` may both exist.
     while taken.contains(&unique.to_lowercase()) || taken.contains(&format!("{}.f32", unique.to_lowercase()))
     {
         unique = format!("{stem}~{number}");

@@ -8,8 +8,8 @@ use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 use super::{TensorData, TensorFileError, parse, to_npy};
 use crate::files::{self, Panicked};
 
-/// Most bytes that one array of an archive may unpack to, beside sixteen times the archive's length: a small file must not
-/// fill the memory.
+/// Most bytes that one array of an archive may unpack to, in addition to sixteen times the archive's length:
+/// a small file must not fill the memory.
 const MAX_ARRAY: u64 = 128 << 20;
 
 /// An open archive. Arrays are unpacked one at a time.
@@ -31,10 +31,10 @@ impl Npz {
         bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06")
     }
 
-    /// Opens an archive that lies in memory.
+    /// Opens an archive in memory.
     ///
     /// # Errors
-    /// It is no ZIP archive.
+    /// It is not a ZIP archive.
     pub fn open(bytes: Vec<u8>) -> Result<Npz, TensorFileError> {
         let length = bytes.len() as u64;
         let archive =
@@ -60,7 +60,7 @@ impl Npz {
         let archive = &mut self.archive;
         let mut unpack = || {
             let file = archive.by_name(&format!("{name}.npy")).map_err(broken)?;
-            // The size may lie, so that what is unpacked is counted too.
+            // The size may be false, so what is unpacked is counted too.
             if file.size() > limit {
                 return Err(too_large());
             }
@@ -106,7 +106,7 @@ mod tests {
         }
         let bytes = archive.finish().unwrap().into_inner();
         assert!(bytes.len() < 1 << 20);
-        // Once as it is, once with sizes that lie.
+        // Once as it is, once with false sizes.
         let size = (160_u32 << 20).to_le_bytes();
         let mut lying = bytes.clone();
         for at in 0..lying.len() - 4 {

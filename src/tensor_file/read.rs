@@ -29,7 +29,7 @@ pub fn parse(bytes: &[u8]) -> Result<TensorData, TensorFileError> {
     check_header(bytes)?;
     let mut words = None;
     if has_words(bytes, b'f') {
-        // The reader knows no half precision: its bits are read as integers.
+        // The `.npy` reader has no half precision: its bits are read as integers.
         let mut renamed = bytes.to_vec();
         rename_words(&mut renamed, b'f', b'u');
         words = Some(renamed);
@@ -62,7 +62,7 @@ pub fn parse(bytes: &[u8]) -> Result<TensorData, TensorFileError> {
 
 enum Typed<T> {
     Found(T),
-    /// The file's descriptor is another one.
+    /// Another descriptor.
     Other(String),
 }
 
@@ -87,8 +87,8 @@ where
     })
 }
 
-/// The array if its descriptor is that of `T`. The view compares the header with the file's length before anything
-/// is allocated; only then may the copying reader, which handles byte order and alignment, have a go.
+/// The array, if its descriptor is that of `T`. The view compares the header with the file's length before
+/// anything is allocated; only then the copying reader, which handles byte order and alignment, is used.
 fn typed<T>(bytes: &[u8]) -> Result<Typed<ArrayD<T>>, TensorFileError>
 where
     T: ViewElement + ReadableElement + Clone,
@@ -98,7 +98,7 @@ where
         Err(ViewNpyError::WrongDescriptor(found)) => Ok(Typed::Other(found.to_string())),
         Err(ViewNpyError::MisalignedData) => copied(bytes),
         Err(ViewNpyError::NonNativeEndian) => {
-            // Not compared with the length yet: every reader but this one would have.
+            // Not yet compared with the length.
             let length = declared_elements(bytes).and_then(|n| n.checked_mul(size_of::<T>()));
             if length.is_none_or(|n| n > bytes.len()) {
                 return Err(TensorFileError::Npy {
@@ -133,7 +133,7 @@ fn header(bytes: &[u8]) -> Result<&[u8], TensorFileError> {
     bytes.get(at..at + length).ok_or_else(short)
 }
 
-/// Where the header says that elements are floats (`f`) or unsigned integers (`u`) of two bytes.
+/// Offset in the header where elements are declared as floats (`f`) or unsigned integers (`u`) of two bytes.
 fn words_at(bytes: &[u8], kind: u8) -> Option<usize> {
     let text = header(bytes).ok()?;
     let at = text
@@ -147,14 +147,14 @@ fn has_words(bytes: &[u8], kind: u8) -> bool {
     words_at(bytes, kind).is_some()
 }
 
-/// Calls elements of two bytes another kind in the header, which keeps its length.
+/// Changes the kind of two-byte elements in the header, which keeps its length.
 pub(super) fn rename_words(bytes: &mut [u8], from: u8, to: u8) {
     if let Some(kind) = words_at(bytes, from).and_then(|at| bytes.get_mut(at)) {
         *kind = to;
     }
 }
 
-/// Keeps the parser of Python literals away from headers that nest deeply.
+/// Protects the parser of Python literals from deeply nested headers.
 fn check_header(bytes: &[u8]) -> Result<(), TensorFileError> {
     let brackets = header(bytes)?.iter().filter(|b| matches!(b, b'(' | b'[' | b'{')).count();
     if brackets > MAX_BRACKETS {
@@ -165,7 +165,7 @@ fn check_header(bytes: &[u8]) -> Result<(), TensorFileError> {
     Ok(())
 }
 
-/// Elements of the shape in the header. `None` if it cannot be told.
+/// Elements of the shape in the header. `None` if it cannot be parsed.
 fn declared_elements(bytes: &[u8]) -> Option<usize> {
     let text = std::str::from_utf8(header(bytes).ok()?).ok()?;
     let shape = text.split_once("shape")?.1.split_once('(')?.1.split_once(')')?.0;

@@ -1,18 +1,19 @@
-//! Tensors from the numbers of Rust, and back.
+//! Conversion between tensors and Rust numbers.
 
 use ndarray::{Array, ArrayD, Dimension, IxDyn};
 
 use super::{Element, TensorData, TensorFileError};
 
-/// A number that tensors are made of.
+/// A Rust number type of tensor elements.
 pub trait Number: Copy {
-    /// Its type in a tensor.
+    /// Its element type.
     const ELEMENT: Element;
 
-    /// Writes its little-endian bytes, [`Element::bytes`] of them; nothing if there is room for more or fewer.
+    /// Writes its little-endian bytes, [`Element::bytes`] of them; does nothing if `bytes` has another
+    /// length.
     fn put(self, bytes: &mut [u8]);
 
-    /// The number of [`Element::bytes`] little-endian bytes; none if there are more or fewer.
+    /// The number from [`Element::bytes`] little-endian bytes; `None` if `bytes` has another length.
     fn get(bytes: &[u8]) -> Option<Self>;
 }
 
@@ -73,7 +74,7 @@ impl TensorData {
         Ok(TensorData { element: T::ELEMENT, shape: shape.to_vec(), bytes: little_endian(values.iter()) })
     }
 
-    /// The numbers in row-major order; none if they are of another type.
+    /// The numbers in row-major order; `None` if they have another type.
     #[must_use]
     pub fn values<T: Number>(&self) -> Option<Vec<T>> {
         if T::ELEMENT != self.element {
@@ -82,7 +83,7 @@ impl TensorData {
         self.bytes.chunks_exact(self.element.bytes()).map(T::get).collect()
     }
 
-    /// The numbers as an array; none if they are of another type.
+    /// The numbers as an array; `None` if they have another type.
     #[must_use]
     pub fn array<T: Number>(&self) -> Option<ArrayD<T>> {
         ArrayD::from_shape_vec(IxDyn(&self.shape), self.values()?).ok()

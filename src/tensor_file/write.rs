@@ -8,7 +8,7 @@ use ndarray_npy::{WritableElement, WriteNpyExt};
 use super::{Element, TensorData, TensorFileError};
 use crate::files;
 
-/// Writes a tensor as `.npy`, beside its place first.
+/// Writes a tensor as `.npy`, to a temporary file that is then renamed.
 ///
 /// # Errors
 /// The file cannot be written, or the bytes do not fill the shape.

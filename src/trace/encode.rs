@@ -1,11 +1,11 @@
-//! Records as bytes, and back.
+//! Encoding and decoding of records.
 
 use super::{Executed, Range, Record};
 use crate::isa::{Queue, Space};
 use crate::sim::clock::{Cause, Causes};
 use crate::sim::{RegisterFile, Written};
 
-/// What the next record of a chunk is written relative to.
+/// The values that the next record of a chunk is encoded relative to.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Last {
     seq: u64,
@@ -18,10 +18,10 @@ const WRITES: u8 = 2;
 const LAYER: u8 = 4;
 const WROTE: u8 = 8;
 
-/// Cycles and addresses lie below this, so that no sum of two of them can overflow.
+/// Cycles and addresses are below this, so that no sum of two of them can overflow.
 const LIMIT: u64 = 1 << 62;
 
-/// The sum of two cycles; `None` if it is none.
+/// The sum of two cycles; `None` if it is out of range.
 fn later(cycle: u64, by: u64) -> Option<u64> {
     cycle.checked_add(by).filter(|sum| *sum < LIMIT)
 }
@@ -120,7 +120,7 @@ impl Bytes<'_> {
     }
 }
 
-/// The record at `at`, and where the next one begins; `None` if the bytes are none.
+/// The record at `at`, and the offset of the next one; `None` if the bytes are not a record.
 pub(super) fn decode(bytes: &[u8], at: usize, last: &mut Last) -> Option<(Record, usize)> {
     let mut b = Bytes { bytes, at };
     let flags = b.byte()?;

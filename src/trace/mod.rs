@@ -1,12 +1,13 @@
-//! The trace of a run: one record for every executed instruction, in a compact file that can be asked.
+//! The trace of a run: one record for every executed instruction, in a compact file that can be queried.
 //!
-//! A [`TraceWriter`] watches a run and writes the log; a [`TraceReader`] reads it back, record by record, and skips what a
-//! [`Filter`] leaves out by the index at the end. Text, JSON, CSV, Perfetto and Konata come from the log by [`export`].
+//! A [`TraceWriter`] observes a run and writes the file; a [`TraceReader`] reads it record by record, and
+//! uses the index at the end to skip chunks that a [`Filter`] excludes. [`export`] converts it to text, JSON,
+//! CSV, Perfetto and Konata.
 //!
-//! The file: the magic `RCNTRACE`, the length of the header and the header as JSON (program, machine, layers, code), chunks
-//! of records, the index as JSON, and in the last 16 bytes the index's offset and length. Numbers are little endian. Inside a
-//! chunk, numbers are LEB128 and mostly differences to the record before, so that a scalar instruction takes five to
-//! eight bytes.
+//! The file: the magic `RCNTRACE`, the length of the header and the header as JSON (program, machine, layers,
+//! code), chunks of records, the index as JSON, and in the last 16 bytes the index's offset and length.
+//! Numbers are little endian. Inside a chunk, numbers are LEB128 and mostly differences from the record
+//! before, so that a scalar instruction takes five to eight bytes.
 
 mod encode;
 pub mod export;
@@ -34,10 +35,10 @@ pub const MAGIC: &[u8; 8] = b"RCNTRACE";
 /// Why a trace cannot be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum TraceError {
-    /// Reading or writing failed.
+    /// An I/O error.
     #[error("{0}")]
     Io(#[from] std::io::Error),
-    /// The file could not be put in its place.
+    /// The file could not be renamed into place.
     #[error(transparent)]
     File(#[from] FileError),
     /// Not a trace, or a damaged one.
@@ -50,7 +51,7 @@ pub enum TraceError {
     },
 }
 
-/// What a trace says of its program.
+/// The program's part of a trace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
     /// Version of the format.
@@ -75,7 +76,7 @@ pub struct Header {
     pub code: Vec<String>,
 }
 
-/// A layer, as users know it.
+/// A layer's names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
 pub struct LayerName {
     /// Name.
@@ -84,7 +85,7 @@ pub struct LayerName {
     pub onnx_nodes: Vec<String>,
 }
 
-/// Bytes `[start, end)` from the lowest to the highest that an operand touches.
+/// The range `[start, end)` from the lowest to one past the highest byte that an operand touches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Range {
     /// Memory.
@@ -97,7 +98,7 @@ pub struct Range {
     pub writes: bool,
 }
 
-/// What a queue instruction adds to a record.
+/// The part of a record that only queue instructions have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Executed {
     /// Its queue.
@@ -108,11 +109,11 @@ pub struct Executed {
     pub start: u64,
     /// One past the last cycle.
     pub end: u64,
-    /// Cycles of its unit that were spent on it or waiting for it.
+    /// Cycles of its unit that are charged to it: executing, or waiting for it.
     pub causes: Causes,
-    /// What it waited for: so many instructions of a queue had to end.
+    /// Its conditions: how many instructions of a queue had to end.
     pub tickets: [Option<(Queue, u64)>; 2],
-    /// What it touched.
+    /// Bytes that it touched.
     pub ranges: Vec<Range>,
     /// Bytes written, and xxh3-64 of them in order of address.
     pub wrote: Option<(u64, u64)>,

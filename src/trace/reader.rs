@@ -10,7 +10,7 @@ use super::{Header, MAGIC, Record, TraceError};
 use crate::files;
 use crate::isa::{Insn, Space, disasm};
 
-/// Which records are wanted; every condition given must hold.
+/// A selection of records; every condition given must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Of these layers, by index.
@@ -49,7 +49,7 @@ impl Filter {
 /// An open trace.
 #[derive(Debug)]
 pub struct TraceReader {
-    /// What it says of its program.
+    /// Its header.
     pub header: Header,
     file: BufReader<File>,
     index: Vec<Chunk>,
@@ -60,7 +60,7 @@ fn damaged(reason: impl Into<String>, offset: u64) -> TraceError {
 }
 
 impl TraceReader {
-    /// The cycle after the last that a record reaches.
+    /// One past the last cycle of any record.
     #[must_use]
     pub fn end(&self) -> u64 {
         self.index.iter().map(|c| c.cycles[1]).max().unwrap_or(0)
@@ -69,7 +69,7 @@ impl TraceReader {
     /// Opens a trace file and checks header and index.
     ///
     /// # Errors
-    /// It cannot be read, or is none.
+    /// It cannot be read, or is not a trace.
     pub fn open(path: &Path) -> Result<TraceReader, TraceError> {
         let mut file = BufReader::new(files::open_regular(path)?);
         let size = file.seek(SeekFrom::End(0))?;
@@ -101,7 +101,7 @@ impl TraceReader {
         self.index.iter().fold(0, |n: u64, c| n.saturating_add(c.records))
     }
 
-    /// Calls `f` for every wanted record, in program order; stops when it says so (`false`).
+    /// Calls `f` for every selected record, in program order, until it returns `false`.
     ///
     /// # Errors
     /// The file cannot be read, or a chunk is damaged.
@@ -122,7 +122,7 @@ impl TraceReader {
         Ok(())
     }
 
-    /// Calls `f` for the records from number `seq` on; stops when it says so (`false`).
+    /// Calls `f` for the records from number `seq` on, until it returns `false`.
     ///
     /// # Errors
     /// As [`TraceReader::read`].
@@ -145,8 +145,8 @@ impl TraceReader {
     }
 }
 
-/// Whether chunks follow each other in the file and in their records, of which none takes fewer than three bytes: then all
-/// of them together take no longer to read than the file is.
+/// Whether chunks are consecutive in the file and in their records, and no record takes fewer than three
+/// bytes: reading all of them then takes time proportional to the file.
 fn check(index: &[Chunk], size: u64) -> Result<(), TraceError> {
     let (mut from, mut seq) = (0, 0);
     for c in index {

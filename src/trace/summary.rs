@@ -1,4 +1,4 @@
-//! Layers of a trace, and where two traces part.
+//! Layers of a trace, and the first difference of two traces.
 
 use super::{Filter, Record, TraceError, TraceReader};
 
@@ -13,7 +13,8 @@ pub struct LayerSummary {
     pub records: u64,
 }
 
-/// Sums up a trace, layer by layer in the order of the program's table; the second value is the last cycle.
+/// Summarizes a trace, layer by layer in the order of the program's table; the second value is the last
+/// cycle.
 ///
 /// # Errors
 /// The trace is damaged.
@@ -43,7 +44,8 @@ pub fn summarize(trace: &mut TraceReader) -> Result<(Vec<LayerSummary>, u64), Tr
     Ok((rows, total))
 }
 
-/// The first records of two traces of the same program that wrote different values; `None` if all wrote the same.
+/// The first records of two traces of the same program that wrote different values; `None` if all wrote the
+/// same.
 ///
 /// # Errors
 /// A trace is damaged.
@@ -53,7 +55,7 @@ pub fn first_difference(
 ) -> Result<Option<(Record, Record)>, TraceError> {
     let mut from = 0;
     loop {
-        // A stretch of one trace at a time, so that long ones need no memory.
+        // One stretch of each trace at a time, so that long traces need little memory.
         let (left, right) = (stretch(a, from)?, stretch(b, from)?);
         for (x, y) in left.iter().zip(&right) {
             let wrote = |r: &Record| r.executed.as_ref().and_then(|e| e.wrote);

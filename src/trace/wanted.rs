@@ -1,9 +1,9 @@
-//! From what users say of records to a [`Filter`].
+//! Parsing of a selection of records to a [`Filter`].
 
 use super::{Filter, Header, LayerName, TraceError, TraceReader};
 use crate::isa::{Queue, Space};
 
-/// Which records are wanted, in words; of several layers, nodes or units one is enough.
+/// A selection of records, as text; one match among several layers, nodes or units suffices.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {
     /// Names of layers.
@@ -12,7 +12,7 @@ pub struct Wanted {
     pub nodes: Vec<String>,
     /// `control`, `dmain`, `dmaout`, `mac` or `vec`.
     pub units: Vec<String>,
-    /// `A..B`, `A..` or `A`: places of the code, both ends included.
+    /// `A..B`, `A..` or `A`: indices of instruction words, both ends included.
     pub pc: Option<String>,
     /// `A..B`, `A..` or `A`: cycles, the last one excluded.
     pub cycles: Option<String>,
@@ -20,7 +20,7 @@ pub struct Wanted {
     pub writes: Option<String>,
 }
 
-/// A condition of [`Wanted`] that has a range.
+/// A condition of [`Wanted`] with a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ranged {
     /// [`Wanted::pc`].
@@ -29,7 +29,7 @@ pub enum Ranged {
     Cycles,
 }
 
-/// Why a condition cannot be asked for.
+/// Why a condition is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WantedError {
     /// No layer has the name.
@@ -37,7 +37,7 @@ pub enum WantedError {
     Layer {
         /// As asked for.
         name: String,
-        /// Names that there are.
+        /// Existing names.
         known: Vec<String>,
     },
     /// No layer came from the node.
@@ -45,7 +45,7 @@ pub enum WantedError {
     Node {
         /// As asked for.
         name: String,
-        /// Names that there are.
+        /// Existing names.
         known: Vec<String>,
     },
     /// No unit has the name.
@@ -57,44 +57,44 @@ pub enum WantedError {
     /// The control core writes no memory.
     #[error("the control core writes no memory: nothing can match")]
     ControlWrites,
-    /// A text that is no range.
+    /// Not a range.
     #[error("'{text}' is no range")]
     NoRange {
         /// The condition.
         of: Ranged,
-        /// What it says.
+        /// The text.
         text: String,
     },
-    /// A range that nothing can be in.
+    /// An empty range.
     #[error("{why}")]
     EmptyRange {
         /// The condition.
         of: Ranged,
-        /// What it says.
+        /// The text.
         text: String,
         /// Why.
         why: &'static str,
     },
-    /// A range that begins after the end.
+    /// A range beyond the end.
     #[error("{why}")]
     Beyond {
         /// The condition.
         of: Ranged,
-        /// What it says.
+        /// The text.
         text: String,
         /// Where the end is.
         why: String,
     },
-    /// A text that is no address.
+    /// Not an address.
     #[error("'{text}' is no address")]
     NoAddress {
-        /// What it says.
+        /// The text.
         text: String,
     },
-    /// An address outside of its memory.
+    /// An address outside its memory.
     #[error("{why}")]
     Outside {
-        /// What it says.
+        /// The text.
         text: String,
         /// How large the memory is.
         why: String,
@@ -137,7 +137,7 @@ impl Wanted {
         })
     }
 
-    /// The numbers of the layers that are named in some way; none if nothing is.
+    /// The indices of the selected layers; `None` if the selection does not restrict layers.
     fn layers(&self, layers: &[LayerName]) -> Result<Option<Vec<u32>>, WantedError> {
         let of_layer = |l: &LayerName| vec![l.name.clone()];
         let of_node = |l: &LayerName| l.onnx_nodes.clone();
@@ -166,8 +166,8 @@ impl Wanted {
 }
 
 impl Filter {
-    /// Whether a record of the trace fulfils all conditions but that on what is written: that nothing writes an address is
-    /// an answer, that nothing lies in a range of another layer a mistake.
+    /// Whether any record of the trace meets all conditions but that on written bytes: that no instruction
+    /// writes an address is a valid answer, but an empty combination of layer and range is a mistake.
     ///
     /// # Errors
     /// The trace is damaged.
@@ -191,10 +191,10 @@ fn unit(name: &str) -> Result<usize, WantedError> {
     found.ok_or_else(|| WantedError::Unit { name: name.into() })
 }
 
-/// `1000`, `1,000` or `0x3e8`: commas stand before three digits each.
+/// `1000`, `1,000` or `0x3e8`: commas precede groups of three digits.
 fn number(text: &str) -> Option<u64> {
     match text.strip_prefix("0x") {
-        // Rust reads a sign, too.
+        // Rust accepts a sign, too.
         Some(hex) if hex.starts_with('+') => None,
         Some(hex) => u64::from_str_radix(hex, 16).ok(),
         None => {
@@ -214,7 +214,7 @@ fn range(text: &str, of: Ranged) -> Result<[u64; 2], WantedError> {
         None => number(text).map(|n| (n, if of == Ranged::Pc { n } else { n.saturating_add(1) })),
     };
     let (a, b) = bounds.ok_or_else(|| WantedError::NoRange { of, text: text.into() })?;
-    // Cycles leave out the end, places of the code have it.
+    // Cycles exclude the end, indices include it.
     let why = if a > b {
         "it ends before it begins"
     } else if of == Ranged::Cycles && a == b {

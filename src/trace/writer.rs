@@ -17,10 +17,10 @@ use crate::sim::{Loaded, Memory, Observer, QueueOp, Written};
 /// Version of the format.
 pub(super) const VERSION: u32 = 2;
 
-/// Records of a chunk: what a reader decodes at least.
+/// Records of a chunk, the unit of decoding.
 const CHUNK: u64 = 4096;
 
-/// Where a chunk lies and what it holds.
+/// Position of a chunk, and what it contains.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Chunk {
     pub(super) offset: u64,
@@ -35,8 +35,8 @@ pub(super) struct Chunk {
     pub(super) layers: Vec<u32>,
 }
 
-/// Watches a run and writes its trace. The file appears under its name when [`TraceWriter::finish`] is called; dropped
-/// without that, it leaves nothing behind.
+/// Observes a run and writes its trace. The file appears under its name when [`TraceWriter::finish`] is
+/// called; if dropped before, it leaves nothing behind.
 pub struct TraceWriter<'a> {
     loaded: &'a Loaded,
     timings: Vec<OpTiming>,
@@ -54,7 +54,7 @@ pub struct TraceWriter<'a> {
 }
 
 impl<'a> TraceWriter<'a> {
-    /// Begins the trace of a program's run.
+    /// Starts the trace of a program's run.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -100,10 +100,11 @@ impl<'a> TraceWriter<'a> {
         })
     }
 
-    /// Ends the trace: writes the index and gives the file its name. Returns records and bytes.
+    /// Ends the trace: writes the index and renames the file into place. Returns the numbers of records and
+    /// bytes.
     ///
     /// # Errors
-    /// Anything that could not be written.
+    /// An error in writing any part of it.
     pub fn finish(mut self) -> Result<(u64, u64), TraceError> {
         self.flush();
         if let Some(failed) = self.failed.take() {
@@ -152,7 +153,7 @@ impl<'a> TraceWriter<'a> {
     }
 }
 
-/// Ranges that an operation touches, and what it wrote.
+/// Ranges that an operation touches, and number and digest of the bytes that it wrote.
 fn touched(op: &QueueOp, memory: &Memory) -> (Vec<Range>, Option<(u64, u64)>) {
     let mut ranges = Vec::with_capacity(4);
     let (mut hash, mut bytes) = (Xxh3::new(), 0);

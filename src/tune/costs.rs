@@ -1,4 +1,4 @@
-//! What pruning and quantization cost in accuracy.
+//! Accuracy lost by pruning and by quantization.
 
 use super::measure::Candidate;
 use crate::compiler::CompileOptions;
@@ -8,20 +8,22 @@ use crate::onnx::ImportOptions;
 use crate::onnx::proto::ModelProto;
 use crate::quantize::{self, Calibrated, QuantizeError};
 
-/// What pruning and quantization cost at the outputs, in dB of signal to noise.
+/// Signal-to-noise ratio at the outputs after pruning and after quantization, in dB.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Costs {
-    /// The pruned float network against the whole one.
+    /// The pruned float network against the original one.
     pub pruning: f64,
-    /// The quantized network against the pruned float one, and against the whole one; none if it cannot be executed.
+    /// The quantized network against the pruned float one, and against the original one; none if it cannot be
+    /// executed.
     pub quantization: Option<[f64; 2]>,
-    /// How many inputs they were measured on.
+    /// Number of inputs they were measured on.
     pub inputs: usize,
 }
 
 impl Costs {
-    /// Executes the quantized `model` of a pruned network on the inputs on which pruning was measured, the first of those
-    /// that it was calibrated with. None if the network was not pruned. Every machine gives the same values.
+    /// Executes the quantized `model` of a pruned network on the inputs on which pruning was measured: the
+    /// first calibration inputs. `None` if the network was not pruned. The values do not depend on the
+    /// machine.
     ///
     /// # Errors
     /// An input cannot be read.

@@ -35,7 +35,7 @@ impl Item {
     }
 }
 
-/// The choice with these items in 16 bits and the rest in 8, whose tensors have the given methods.
+/// The choice with these items in 16 bits and the rest in 8; tensors have the given calibration methods.
 pub(super) fn choice_with(
     base: &Choice,
     raised: &BTreeSet<Item>,
@@ -54,7 +54,7 @@ pub(super) fn choice_with(
             choice.bits.insert(name.clone(), 16);
         }
     }
-    // A layer's entry would raise its tensors too: each tensor has an entry of its own to say otherwise.
+    // A layer's entry raises its tensors too, so each of these has an entry of its own.
     let wide: Vec<&String> =
         raised.iter().filter_map(|i| if let Item::Weights(node) = i { Some(node) } else { None }).collect();
     if !wide.is_empty() {

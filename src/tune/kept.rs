@@ -1,4 +1,4 @@
-//! What a search tells while it works, and the file in which it keeps what it measured.
+//! Progress of a search, and the file in which its measurements are kept.
 
 use std::path::{Path, PathBuf};
 
@@ -6,11 +6,11 @@ use super::state::State;
 use crate::document;
 use crate::files::{self, FileError};
 
-/// What the search reports while it works, and where it keeps what it measured.
+/// Receives progress and measurements of a search.
 pub trait Reporter: Sync {
-    /// A part of the work begins, of so many steps.
+    /// A part of the work with `steps` steps begins.
     fn begin(&self, what: &'static str, steps: usize);
-    /// A step is done; here is everything that is known.
+    /// A step is done; `state` has all measurements so far.
     fn step(&self, state: &State);
 }
 
@@ -19,20 +19,20 @@ impl Reporter for () {
     fn step(&self, _: &State) {}
 }
 
-/// A file in which measurements are kept between runs: one that is broken off goes on from there.
+/// A file in which measurements are kept between runs, so that an interrupted run can be continued.
 #[derive(Debug, Clone)]
 pub struct Kept {
     path: PathBuf,
 }
 
 impl Kept {
-    /// The file at `path`, which need not be there.
+    /// The file at `path`, which need not exist.
     #[must_use]
     pub fn at(path: &Path) -> Kept {
         Kept { path: path.into() }
     }
 
-    /// What an earlier run left; nothing if that cannot be read.
+    /// The state of an earlier run; empty if it cannot be read.
     #[must_use]
     pub fn read(&self) -> State {
         files::read_regular(&self.path)
@@ -41,7 +41,7 @@ impl Kept {
             .unwrap_or_default()
     }
 
-    /// Writes what is known now.
+    /// Writes the state.
     ///
     /// # Errors
     /// The file cannot be written.

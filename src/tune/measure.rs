@@ -1,4 +1,4 @@
-//! What a quantized model computes on the machine, and in how many cycles.
+//! Measuring a quantized model on the machine: outputs and cycles.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,7 +21,8 @@ use crate::sim::{EngineKind, Limits, Loaded, Session};
 pub struct Candidate {
     /// The program, loaded.
     pub loaded: Loaded,
-    /// Layers that run on the host: they take no cycles, so models with different ones cannot be compared.
+    /// Number of layers that run on the host: they take no cycles, so models with different ones cannot be
+    /// compared.
     pub hosts: usize,
 }
 
@@ -59,7 +60,7 @@ impl Candidate {
         self.loaded.program()
     }
 
-    /// Runs all inputs, `threads` at a time, and returns the float outputs of each.
+    /// Runs all inputs, `threads` in parallel, and returns the float outputs of each.
     ///
     /// # Errors
     /// An input does not fit the program, or the program fails.
@@ -73,7 +74,7 @@ impl Candidate {
                 let at = next.fetch_add(1, Ordering::Relaxed);
                 let Some(input) = inputs.get(at) else { return };
                 let result = self.one(&mut session, &mut host, input);
-                // A poisoned lock means that another worker panicked: its panic is what the user sees.
+                // A poisoned lock means that another worker panicked; that panic is propagated to the caller.
                 if let Ok(mut results) = results.lock() {
                     results.insert(at, result);
                 }

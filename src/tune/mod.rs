@@ -1,11 +1,13 @@
-//! Mixed precision: the least that must have 16 bits so that a network is accurate enough, in the fewest cycles.
+//! Mixed precision: the fewest tensors and weights in 16 bits with which a network is accurate enough, in the
+//! fewest cycles.
 //!
-//! First every tensor and every layer's weights are put into 8 bits alone, the rest in float, once for each method of
-//! calibration; then the clock says what 16 bits cost each. In the order of noise removed for each cycle, the shortest
-//! beginning that reaches the target is found by running whole models on the simulator; at last what can be given back is
-//! given back. All that was measured is kept in a [`State`], so that a run that was broken off goes on ([`Kept`]).
+//! First, every tensor and every layer's weights are put into 8 bits alone, with the rest in float, for each
+//! calibration method; then the clock gives the cycles that 16 bits cost for each. Items are ordered by noise
+//! removed per cycle, and the shortest prefix that reaches the goal is found by running whole models on the
+//! simulator; finally items are returned to 8 bits where possible. All measurements are kept in a [`State`],
+//! so that an interrupted run can be continued ([`Kept`]).
 //!
-//! [`Search`] is where to begin.
+//! [`Search`] is the entry point.
 
 mod costs;
 mod item;
@@ -38,16 +40,16 @@ pub enum TuneError {
     /// A quantized model cannot be compiled.
     #[error("a quantized form of it cannot be compiled: {0}")]
     Compile(String),
-    /// A model does not run.
+    /// A model cannot be run.
     #[error("{0}")]
     Run(String),
-    /// A label is no class of the network.
+    /// A label is not a class of the network.
     #[error("{0}")]
     Label(String),
-    /// Settings say widths, which are what is searched.
+    /// The settings contain widths, which are the result of the search.
     #[error("the settings say {0}, and all widths are what is searched")]
     Widths(&'static str),
-    /// Settings ask for a correction that depends on the widths.
+    /// The settings ask for a correction that depends on the widths.
     #[error("the settings ask for the correction of biases, which depends on the widths")]
     BiasCorrection,
 }

@@ -1,6 +1,6 @@
-//! How many more cycles are allowed, as text.
+//! Parsing of the allowed additional cycles.
 
-/// A text that does not say how many more cycles are allowed.
+/// A text that is not a number of additional cycles.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} does not say how many more cycles are allowed, like +20%")]
 pub struct MoreCyclesError {
@@ -8,7 +8,8 @@ pub struct MoreCyclesError {
     pub text: String,
 }
 
-/// `+20%` → 0.2, as [`Search::max_cycles`](super::Search::max_cycles) takes it; either sign may be left out.
+/// `+20%` → 0.2, as [`Search::max_cycles`](super::Search::max_cycles) takes it; the plus and percent signs
+/// are optional.
 ///
 /// # Errors
 /// It is no such share.
@@ -16,7 +17,7 @@ pub fn more_cycles(text: &str) -> Result<f64, MoreCyclesError> {
     let number = text.strip_prefix('+').unwrap_or(text);
     let number = number.strip_suffix('%').unwrap_or(number);
     match number.parse::<f64>() {
-        // Rust reads a plus sign of its own.
+        // Rust accepts a second plus sign.
         Ok(p) if p >= 0.0 && p.is_finite() && !number.starts_with('+') => Ok(p / 100.0),
         _ => Err(MoreCyclesError { text: text.into() }),
     }

@@ -1,4 +1,4 @@
-//! The search itself: what is measured, in which order, and what is chosen.
+//! The search: the order of measurements, and the choice.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -17,13 +17,13 @@ use crate::quantize::{self, Choice, Method, Outputs};
 
 /// Inputs on which single items are measured.
 const FEW: usize = 4;
-/// Beginnings of the order that are measured for the picture, before the search between them.
+/// Prefixes of the order that are measured for the plot, before the search between them.
 const STEPS: usize = 6;
-/// How often something raised is tried to be given back.
+/// How many raised items are tried to be returned to 8 bits.
 const RETURNS: usize = 12;
 
 impl Search<'_> {
-    /// Finds the widths. `state` is what an earlier run left: what it measured counts if it has the same
+    /// Finds the widths. `state` is that of an earlier run: its measurements are used if it has the same
     /// [key](Search::key).
     ///
     /// # Errors
@@ -45,7 +45,7 @@ struct Run<'a> {
     watch: &'a dyn Reporter,
     reference: Outputs,
     state: Mutex<State>,
-    /// Of tensors in 8 bits, where another method than the plain one is best.
+    /// Tensors in 8 bits for which another calibration method than the default one is best.
     methods: BTreeMap<String, Method>,
 }
 
@@ -56,7 +56,7 @@ impl Run<'_> {
         let noise = self.noises(&items)?;
         let plain = self.evaluate_choice("plain", &BTreeSet::new(), &self.plain_choice())?;
         let costs = self.costs(&items)?;
-        // What would move a layer to the host is left in 8 bits.
+        // Items whose raising would move a layer to the host stay in 8 bits.
         let mut order: Vec<(Item, f64, u64)> = items
             .iter()
             .filter_map(|i| Some((i.clone(), noise.get(i).copied()?, costs.get(i).copied()??)))
@@ -76,7 +76,7 @@ impl Run<'_> {
         for end in ends {
             known.insert(end, self.prefix(&order, end)?);
         }
-        // Between the last beginning that is not good enough and the first that is.
+        // Between the last prefix that misses the goal and the first that reaches it.
         let good = |e: &Evaluation| e.value >= target;
         let mut high = known.iter().find(|(_, e)| good(e)).map(|(n, _)| *n);
         while let Some(end) = high {
@@ -100,7 +100,7 @@ impl Run<'_> {
             let mut fewer = raised.clone();
             fewer.remove(item);
             let e = self.evaluate("less one", &fewer)?;
-            // Fewer in 16 bits for the same cycles is better, too.
+            // Fewer items in 16 bits for the same cycles are better, too.
             if good(&e) && e.point.cycles <= best.point.cycles {
                 (raised, best) = (fewer, e);
             }
@@ -165,7 +165,7 @@ impl Run<'_> {
         self.evaluate(&format!("first {n}"), &self.first(order, n))
     }
 
-    /// The noise of each item in 8 bits; for tensors that of the best method, which is remembered.
+    /// The noise of each item in 8 bits; for tensors that of the best calibration method, which is recorded.
     fn noises(&mut self, items: &[Item]) -> Result<BTreeMap<Item, f64>, TuneError> {
         let few = &self.search.inputs[..self.search.inputs.len().min(FEW)];
         let reference: Outputs = self.reference.iter().take(few.len()).cloned().collect();
@@ -216,7 +216,7 @@ impl Run<'_> {
         Ok(best.into_iter().map(|(item, (noise, _))| (item, noise)).collect())
     }
 
-    /// The cycles that 16 bits cost each item, beside everything else in 8. At least one.
+    /// The cycles that 16 bits cost for each item, with everything else in 8 bits; at least one.
     fn costs(&self, items: &[Item]) -> Result<BTreeMap<Item, Option<u64>>, TuneError> {
         self.watch.begin("asking the clock", items.len());
         let base = self.compiled(&choice_with(
@@ -236,7 +236,7 @@ impl Run<'_> {
                 &self.search.calibrated.places,
                 &self.methods,
             );
-            // A form that cannot be compiled is no candidate.
+            // A model that cannot be compiled is not a candidate.
             let cycles = match self.compiled(&choice) {
                 Ok(c) if c.hosts <= base.hosts => Some(c.cycles()),
                 Ok(_) | Err(TuneError::Compile(_)) => None,
@@ -252,7 +252,7 @@ impl Run<'_> {
         Ok(items.iter().map(|i| (i.clone(), cost(i))).collect())
     }
 
-    /// Works through a list on all threads. Stops at the first error.
+    /// Calls `f` for all items of a list on all threads. Stops at the first error.
     fn each<T: Sync>(
         &self,
         list: &[T],
@@ -282,7 +282,7 @@ impl Run<'_> {
     }
 
     fn locked<R>(&self, f: impl FnOnce(&mut State) -> R) -> R {
-        // A poisoned lock means that another worker panicked; what it left is whole entries.
+        // A poisoned lock means that another worker panicked; its entries are complete.
         f(&mut self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
@@ -313,7 +313,7 @@ impl Run<'_> {
         self.evaluate_choice(what, raised, &choice)
     }
 
-    /// Measures a whole model, unless that was done before.
+    /// Measures a whole model, unless it is in the state.
     fn evaluate_choice(
         &self,
         what: &str,
@@ -361,12 +361,12 @@ impl Run<'_> {
     }
 }
 
-/// What of a network's outputs says the class: the first one with more than one value.
+/// The output with the classes: the first one with more than one value.
 fn classes(outputs: &BTreeMap<String, Vec<f32>>) -> Option<&Vec<f32>> {
     outputs.values().find(|v| v.len() > 1)
 }
 
-/// Refuses labels that no network could give.
+/// Refuses labels that the network has no class for.
 fn check_labels(reference: &Outputs, labels: &[usize]) -> Result<(), TuneError> {
     for (at, (outputs, label)) in reference.iter().zip(labels).enumerate() {
         match classes(outputs).map(Vec::len) {
@@ -385,7 +385,7 @@ fn check_labels(reference: &Outputs, labels: &[usize]) -> Result<(), TuneError> 
 fn top1(found: &Outputs, labels: &[usize]) -> f64 {
     let right = found.iter().zip(labels).filter(|(outputs, label)| {
         let Some(values) = classes(outputs) else { return false };
-        // Of equal ones the first.
+        // The first of equal values.
         let best = (0..values.len()).rev().max_by(|a, b| values[*a].total_cmp(&values[*b]));
         best == Some(**label)
     });

@@ -1,4 +1,4 @@
-//! What is searched, on what, and how good it must be.
+//! The task of a search.
 
 use prost::Message;
 
@@ -13,22 +13,22 @@ use crate::machine::Machine;
 use crate::onnx::ImportOptions;
 use crate::quantize::{Calibrated, Method, Settings, Written};
 
-/// Methods that tensors in 8 bits choose from, beside the plain one.
+/// Calibration methods that tensors in 8 bits can use, beside the default one.
 const METHODS: [Method; 4] =
     [Method::MinMax, Method::Percentile(99.99), Method::Percentile(99.999), Method::Mse];
 
-/// How good the result must be.
+/// The required accuracy.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Goal {
     /// 20 dB more than everything in 8 bits, or 1 dB less than everything in 16, whichever is less.
     Default,
     /// Signal-to-noise ratio at the outputs, in dB.
     Sqnr(f64),
-    /// Share of labelled inputs that are classified rightly.
+    /// Share of labelled inputs that are classified correctly.
     Top1(f64),
 }
 
-/// A search for the least that must have 16 bits.
+/// A search for the fewest items in 16 bits.
 ///
 /// ```no_run
 /// # use rcar_iss::internals::{inputs::Sample, machine::Machine, quantize::Calibrated, tune::{Goal, Search, State}};
@@ -50,7 +50,7 @@ pub struct Search<'a> {
     pub(super) inputs: &'a [Sample],
     pub(super) machine: &'a Machine,
     pub(super) labels: Option<&'a [usize]>,
-    /// The plain method, then others to choose from for each tensor that stays in 8 bits.
+    /// The default calibration method, then others to choose from for each tensor in 8 bits.
     pub(super) methods: Vec<Method>,
     pub(super) import: ImportOptions,
     pub(super) compile: CompileOptions,
@@ -59,21 +59,21 @@ pub struct Search<'a> {
     pub(super) threads: usize,
 }
 
-/// What is written of a result.
+/// The files of a result.
 #[derive(Debug)]
 pub struct Product {
     /// The quantized model, with its calibration record.
     pub quantized: Written,
-    /// Settings that give the same model again.
+    /// Settings that reproduce the model.
     pub recipe: Settings,
     /// The model, compiled for the machine of the search.
     pub candidate: Candidate,
 }
 
-/// Whether a search can begin from such settings: widths are what it looks for.
+/// Checks that a search can start from these settings: they must not contain widths.
 ///
 /// # Errors
-/// They name widths, or ask for a correction that depends on them.
+/// They contain widths, or a correction that depends on them.
 pub fn admits(settings: &Settings) -> Result<(), TuneError> {
     let plain = Settings::default();
     let tensor = settings.tensors.values().any(|t| t.bits.is_some());
@@ -89,10 +89,10 @@ pub fn admits(settings: &Settings) -> Result<(), TuneError> {
 }
 
 impl<'a> Search<'a> {
-    /// A search of the widths of a calibrated network, whose models are measured on these inputs and this machine.
+    /// A search of the widths of a calibrated network; models are measured on these inputs and this machine.
     ///
     /// # Errors
-    /// The settings of the network are none that a search can begin from, see [`admits`].
+    /// The settings of the network are refused by [`admits`].
     pub fn new(
         calibrated: &'a Calibrated,
         inputs: &'a [Sample],
@@ -116,13 +116,13 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// The class of each input, to count which are right.
+    /// The class of each input, to count correct classifications.
     #[must_use]
     pub fn labels(self, labels: Option<&'a [usize]>) -> Search<'a> {
         Search { labels, ..self }
     }
 
-    /// Methods that tensors in 8 bits choose from, beside that of the settings.
+    /// Calibration methods that tensors in 8 bits can use, beside that of the settings.
     #[must_use]
     pub fn methods(self, others: &[Method]) -> Search<'a> {
         let plain = self.calibrated.choice.method;
@@ -130,49 +130,49 @@ impl<'a> Search<'a> {
         Search { methods, ..self }
     }
 
-    /// How models are imported.
+    /// Options for importing the models.
     #[must_use]
     pub fn import(self, import: ImportOptions) -> Search<'a> {
         Search { import, ..self }
     }
 
-    /// What the classes of the network are called, for the program.
+    /// Class names, for the program.
     #[must_use]
     pub fn class_names(mut self, names: Vec<String>) -> Search<'a> {
         self.compile.labels = names;
         self
     }
 
-    /// How good the result must be.
+    /// The required accuracy.
     #[must_use]
     pub fn goal(self, goal: Goal) -> Search<'a> {
         Search { goal, ..self }
     }
 
-    /// How many more cycles than everything in 8 bits are allowed: 0.2 is 20 %.
+    /// Allowed additional cycles over 8 bits everywhere, as a share: 0.2 is 20 %.
     #[must_use]
     pub fn max_cycles(self, more: Option<f64>) -> Search<'a> {
         Search { max_cycles: more, ..self }
     }
 
-    /// How many models and inputs are run at a time. The result does not depend on it.
+    /// How many models and inputs are run in parallel. The result does not depend on it.
     #[must_use]
     pub fn threads(self, threads: usize) -> Search<'a> {
         Search { threads, ..self }
     }
 
-    /// What the result is written from: the quantized model, its recipe, its program.
+    /// The files of the result: the quantized model, its recipe, its program.
     ///
     /// # Errors
-    /// The result is of another network.
+    /// The result is that of another network.
     pub fn write(&self, tuned: &Tuned) -> Result<Product, TuneError> {
         let quantized = self.calibrated.write_as(&tuned.choice)?;
         let candidate = Candidate::compile(&quantized.model, self.machine, &self.import, &self.compile)?;
         Ok(Product { quantized, recipe: tuned.recipe(&self.calibrated.settings), candidate })
     }
 
-    /// Digest of all that measurements depend on: network, settings, statistics, machine, inputs, labels, the libraries, and
-    /// this very program, so that another build of it measures again.
+    /// Digest of everything that the measurements depend on: network, settings, statistics, machine, inputs,
+    /// labels, the libraries, and this program, so that another build measures again.
     #[must_use]
     pub fn key(&self) -> String {
         let mut hash = xxhash_rust::xxh3::Xxh3::new();
@@ -198,14 +198,14 @@ impl<'a> Search<'a> {
             hash.update(file.to_string_lossy().as_bytes());
             match files::read_regular(&file) {
                 Ok(bytes) => hash.update(&bytes),
-                // What cannot be read may be another one next time: a key that no other run has.
+                // An unreadable input may change: the key must differ from that of any other run.
                 Err(_) => hash.update(&std::process::id().to_le_bytes()),
             }
         }
         format!("{:032x}", hash.digest128())
     }
 
-    /// What must be so before anything is measured.
+    /// Checks the task before anything is measured.
     pub(super) fn check(&self) -> Result<(), TuneError> {
         if self.inputs.is_empty() {
             return Err(TuneError::Run("there are no inputs to measure on".into()));

@@ -1,7 +1,8 @@
-//! How much noise one tensor or one layer's weights in 8 bits bring to the outputs, everything else in float.
+//! The noise that one tensor or one layer's weights in 8 bits cause at the outputs, with everything else in
+//! float.
 //!
-//! In this regime noise is small, so powers add: the noise of a whole network is nearly the sum over what is in 8 bits,
-//! which tells what to raise before anything is simulated.
+//! In this regime noise is small, so its powers add: the noise of the whole network is nearly the sum over
+//! all items in 8 bits, which gives the order of raising before anything is simulated.
 
 use super::TuneError;
 use super::item::Item;
@@ -14,20 +15,21 @@ use crate::quantize::{
 };
 use crate::tensor_file::TensorData;
 
-/// The float network, and what its outputs should be.
+/// The float network, and its outputs.
 pub(super) struct Bench<'a> {
     pub(super) engine: &'a Engine,
     pub(super) clean: &'a ModelProto,
     pub(super) places: &'a Places,
     pub(super) seen: &'a Calibration,
     pub(super) choice: &'a Choice,
-    /// Few inputs are enough here.
+    /// A few inputs are enough here.
     pub(super) inputs: &'a [Sample],
     pub(super) reference: &'a Outputs,
 }
 
 impl Bench<'_> {
-    /// Noise power over signal power at the outputs, with one item in 8 bits. The range of a tensor is that of `method`.
+    /// Noise power over signal power at the outputs, with one item in 8 bits. The range of a tensor is chosen
+    /// by `method`.
     pub(super) fn noise(&self, item: &Item, method: Method) -> Result<f64, TuneError> {
         let model = match item {
             Item::Tensor(name) => {

@@ -1,4 +1,4 @@
-//! What was measured so far.
+//! Measurements of a search.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::item::Item;
 use crate::document::Kind;
 
-/// Results of measurements, kept between runs. Only valid for the task whose key it has.
+/// Measurements, kept between runs. Valid only for the task with the same key.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct State {
-    /// Digest of everything that the results depend on.
+    /// Digest of everything that the measurements depend on.
     pub key: String,
-    /// Noise of each item in 8 bits, by its text and the method's name.
+    /// Noise of each item in 8 bits, by its text and the name of the calibration method.
     pub noise: BTreeMap<String, f64>,
     /// Cycles of the model with one item raised, by its text; none if that moves a layer to the host.
     pub cycles: BTreeMap<String, Option<u64>>,
@@ -30,9 +30,9 @@ impl Kind for State {
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Point {
-    /// What it is.
+    /// Description of the model.
     pub what: String,
-    /// What has 16 bits.
+    /// Items in 16 bits.
     pub raised: Vec<Item>,
     /// Signal-to-noise ratio at the outputs, in dB.
     pub sqnr: f64,

@@ -1,4 +1,4 @@
-//! What comes of a search.
+//! The result of a search.
 
 use std::collections::BTreeMap;
 
@@ -6,17 +6,17 @@ use super::item::Item;
 use super::state::Point;
 use crate::quantize::{Choice, Method, Settings, TensorSettings};
 
-/// What models are judged by.
+/// The figure that models are judged by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metric {
     /// Signal-to-noise ratio at the outputs, in dB.
     Sqnr,
-    /// Share of labelled inputs that are classified rightly.
+    /// Share of labelled inputs that are classified correctly.
     Top1,
 }
 
 impl Metric {
-    /// The value of a model.
+    /// The figure of a model.
     #[must_use]
     pub fn value(self, point: &Point) -> f64 {
         match (self, point.top1) {
@@ -26,12 +26,12 @@ impl Metric {
     }
 }
 
-/// A model that was measured, and the value that counts for the goal.
+/// A model that was measured, with the figure for the goal.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evaluation {
-    /// What was measured.
+    /// The model.
     pub point: Point,
-    /// In dB, or a share.
+    /// The figure: in dB, or a share.
     pub value: f64,
 }
 
@@ -42,21 +42,21 @@ pub struct Tuned {
     pub plain: Evaluation,
     /// Everything in 16 bits.
     pub wide: Evaluation,
-    /// The choice that was made.
+    /// The chosen model.
     pub best: Evaluation,
-    /// What to quantize it with.
+    /// The choice of widths and methods.
     pub choice: Choice,
-    /// What models were judged by.
+    /// The figure that models were judged by.
     pub metric: Metric,
-    /// The value that had to be reached.
+    /// The goal.
     pub target: f64,
-    /// Whether it was.
+    /// Whether the goal was reached.
     pub reached: bool,
-    /// Tensors in 8 bits whose method is another than the plain one.
+    /// Tensors in 8 bits with another calibration method than the default one.
     pub methods: BTreeMap<String, Method>,
     /// All models that were measured, in the order of cycles.
     pub tried: Vec<Point>,
-    /// Items in the order in which they would be raised: noise in 8 bits, and cycles that 16 bits cost.
+    /// Items in the order in which they would be raised, with noise in 8 bits, and cycles that 16 bits cost.
     pub order: Vec<(Item, f64, u64)>,
 }
 
@@ -76,8 +76,8 @@ impl Tuned {
         front
     }
 
-    /// Settings with which [`Pipeline`](crate::quantize::Pipeline) writes the chosen model; `base` are those that the search
-    /// began with.
+    /// Settings with which [`Pipeline`](crate::quantize::Pipeline) writes the chosen model; `base` are those
+    /// of the search.
     #[must_use]
     pub fn recipe(&self, base: &Settings) -> Settings {
         let mut settings = base.clone();

@@ -1,5 +1,5 @@
-//! The book and the documents beside it: links and anchors lead somewhere, every page is listed, and commands do what stands below
-//! them (`replay`).
+//! The book and the documents beside it: links and anchors are valid, every page is listed, and commands
+//! print the output shown below them (`replay`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,7 +9,7 @@ use crate::repository::root;
 
 mod replay;
 
-/// Documents that are no pages of the book.
+/// Documents that are not pages of the book.
 const BESIDE: [&str; 7] = [
     "README.md",
     "ARCHITECTURE.md",
@@ -20,7 +20,7 @@ const BESIDE: [&str; 7] = [
     "programs/NOTICE.md",
 ];
 
-/// Where the book's pages are.
+/// Folder of the book's pages.
 const PAGES: &str = "docs/book/src";
 
 /// All pages of the book, by their path in the repository.
@@ -40,7 +40,7 @@ fn pages() -> Vec<String> {
     found
 }
 
-/// The pages and what stands beside them.
+/// The pages, and the documents beside them.
 pub(crate) fn documents() -> Vec<String> {
     BESIDE.iter().map(ToString::to_string).chain(pages()).collect()
 }
@@ -49,7 +49,7 @@ fn text(document: &str) -> String {
     fs::read_to_string(root().join(document)).unwrap()
 }
 
-/// The lines outside of code blocks, with their numbers, code spans taken out.
+/// The lines outside of code blocks, with their numbers, without code spans.
 fn prose(text: &str) -> Vec<(usize, String)> {
     let mut fence = None;
     let mut lines = Vec::new();
@@ -66,7 +66,7 @@ fn prose(text: &str) -> Vec<(usize, String)> {
     lines
 }
 
-/// What the links and pictures of a text lead to, with their lines. A link may go over a line's end.
+/// Targets of the links and pictures of a text, with their lines. A link may span two lines.
 fn links(text: &str) -> Vec<(usize, String)> {
     let lines = prose(text);
     let mut found = Vec::new();
@@ -79,7 +79,7 @@ fn links(text: &str) -> Vec<(usize, String)> {
     found
 }
 
-/// The anchors of a page, as mdBook and GitHub make them of headings.
+/// The anchors that mdBook and GitHub make for the headings of a page.
 fn anchors(text: &str) -> BTreeSet<String> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let mut found = BTreeSet::new();

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::repository::{digit, shipped};
 
 fn rcar_iss(args: &[&str]) -> Output {
-    // Which library runs float networks must not depend on who runs the tests.
+    // The float library must not depend on the environment of the tests.
     Command::new(env!("CARGO_BIN_EXE_rcar-iss"))
         .env_remove("ORT_DYLIB_PATH")
         .env_remove("COLUMNS")
@@ -30,7 +30,7 @@ pub(crate) fn fine(args: &[&str]) -> String {
     String::from_utf8(out.stdout).unwrap()
 }
 
-/// Runs a command that must fail with a status, and say all of these on stdout or stderr.
+/// Runs a command that must fail with a status, and print all of these on stdout or stderr.
 #[track_caller]
 pub(crate) fn fails(status: i32, args: &[&str], says: &[&str]) {
     let out = rcar_iss(args);
@@ -229,7 +229,7 @@ fn check_lists_every_unsupported_node_with_name_type_and_reason() {
     let dir = crate::scratch("cli-unsupported");
     let model = changed(&dir, |model| {
         let graph = model.graph.as_mut().unwrap();
-        // Two operators that nobody knows, in the middle and at the end, and a Conv with a form that is not implemented.
+        // Two unknown operators, in the middle and at the end, and a Conv of an unsupported form.
         let at = graph.node.iter().position(|n| n.name() == "maxpool_3").unwrap();
         graph.node[at].op_type = Some("Frobnicate".into());
         let last = graph.node.iter().position(|n| n.name() == "flatten_10").unwrap();

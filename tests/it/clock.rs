@@ -1,4 +1,5 @@
-//! The event clock against the stepped one: same issue, start, end and causes of every instruction, same totals.
+//! The event clock against the stepped one: same issue, start, end and causes of every instruction, same
+//! totals.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

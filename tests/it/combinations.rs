@@ -1,10 +1,11 @@
 //! Operators × types × versions × attributes, thousands of small models with what ONNX Runtime computes
-//! (`tools/golden/combinations.py` writes them): what `check` accepts, `compile` compiles; what `compile` writes, a load
-//! accepts; what a load accepts, runs to its end; and the values are right.
+//! (`tools/golden/combinations.py` writes them): what `check` accepts, `compile` compiles; what `compile`
+//! writes, a load accepts; what a load accepts, runs to its end; and the values are right.
 //!
-//! What is refused stands in `tests/golden/combinations/refused.txt`; `RCN_BLESS=1 cargo test --test it combinations`
-//! writes that anew. `RCN_COMBINATION=Resize/ cargo test --test it combinations` runs those alone whose name has the text.
-//! To see one: `python3 tools/golden/combinations.py --extract NAME DIR`, then
+//! What is refused is listed in `tests/golden/combinations/refused.txt`;
+//! `RCN_BLESS=1 cargo test --test it combinations` rewrites the list.
+//! `RCN_COMBINATION=Resize/ cargo test --test it combinations` runs those alone whose name has the text. To
+//! see one: `python3 tools/golden/combinations.py --extract NAME DIR`, then
 //! `rcar-iss run DIR/model.onnx --input x0=DIR/x0.npy -o OUT`.
 
 use std::collections::BTreeMap;
@@ -31,7 +32,7 @@ const ACCEPTED: usize = 80;
 /// Element type and shape.
 type Array = (String, Vec<usize>);
 
-/// An entry of `index.json`. Its model, inputs and answers stand in `data`, in this order.
+/// An entry of `index.json`. Its model, inputs and answers are in `data`, in this order.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
@@ -71,13 +72,13 @@ enum Verdict {
     Unlisted,
 }
 
-/// What became of a combination.
+/// The result for a combination.
 pub(crate) enum Outcome {
     Fine,
     Refused(String),
-    /// Refused, but no node or value is named.
+    /// Refused without naming a node or value.
     Nameless(String),
-    /// Accepted by `check`, and then not compiled, loaded or run.
+    /// Accepted by `check`, but not compiled, loaded or run.
     Broken(String),
     Wrong(String),
 }
@@ -187,7 +188,7 @@ fn one(
         Ok(imported) => imported,
         Err(e) => return refusal(&e),
     };
-    // `check` compiles, too, and asks the host: what does not fit or cannot run there is a refusal.
+    // `check` also compiles, and tries host layers: what does not fit or cannot run there is refused.
     let compiled = match compiler::compile(&imported.graph, machine, &CompileOptions::default()) {
         Ok(compiled) => compiled,
         Err(e) => return Outcome::Refused(format!("it does not compile: {e}")),
@@ -333,7 +334,7 @@ fn half(bits: u16) -> f64 {
     }
 }
 
-/// Fails with the combinations of which something is said.
+/// Fails with the combinations for which `say` returns a message.
 fn none_of(what: &str, say: impl Fn(&Done) -> Option<String>) {
     let said: Vec<String> =
         outcomes().iter().filter_map(|d| say(d).map(|text| format!("  {}: {text}\n", d.name))).collect();

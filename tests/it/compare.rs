@@ -35,7 +35,8 @@ fn every_layer_is_compared_with_the_float_network() {
         assert!(l["accumulated"]["cosine"].as_f64().unwrap() > 0.999, "{l:#}");
         assert!(db("isolated") <= db("rounding") + 3.0, "{l:#}");
     }
-    // The greatest of rounded values is the rounded greatest: a MaxPool alone adds nothing to its own rounding.
+    // The greatest of rounded values is the rounded greatest: a MaxPool alone adds nothing to its own
+    // rounding.
     let pool = layer(&report, "maxpool_3");
     assert_eq!(pool["isolated"], pool["rounding"]);
     // 8 x 8 bits, 25 products: below 2^20.
@@ -179,7 +180,7 @@ fn cycles_are_those_of_the_program_without_observing() {
     assert_eq!(diagnosis["cycles"], plain["cycles"]);
 }
 
-/// A NaN in an input, or in a reference, is told and never counts as agreement.
+/// A NaN in an input, or in a reference, is reported and never counts as agreement.
 #[test]
 fn what_is_no_number_is_reported() {
     let dir = crate::scratch("compare-nan");
@@ -220,7 +221,7 @@ fn what_is_no_number_is_reported() {
     );
     let args = ["diagnose", &model, "--reference", &dump, "--input", &seven];
     fails(1, &args, &["not examined", "1 values of the reference or the result are NaN"]);
-    // Infinite values are as little: alone, and beside others that are not exact either.
+    // The same for infinities: alone, and beside other inexact values.
     for (folder, value) in [("positive", f32::INFINITY), ("negative", f32::NEG_INFINITY)] {
         fs::create_dir(dir.join(folder)).unwrap();
         write(&format!("{folder}/output.npy"), &[1, 10], &|i| if i == 3 { value } else { i as f32 });
@@ -316,7 +317,7 @@ fn widths_are_proved_by_what_is_executed() {
     fails(1, &[&["info", &at("p.rcn")], &expect[..]].concat(), &says);
     fails(1, &[&["run", &at("p.rcn"), "--input", &seven], &expect[..]].concat(), &says);
     fails(2, &["info", &at("p.rcn"), "--expect-bits", "nowhere=8"], &["no such layer"]);
-    // A program whose instructions are not what its tables promise.
+    // A program whose instructions do not do what its tables promise.
     let listing = fine(&["disasm", &at("p.rcn")]);
     let promised = listing.replacen("\"operands\":\"8x8\"", "\"operands\":\"16x8\"", 1);
     assert_ne!(listing, promised);

@@ -1,5 +1,5 @@
-//! Damaged files: cut at random places or with random bytes flipped, nothing panics, and a program file is always
-//! refused.
+//! Damaged files: cut at random places or with random bytes flipped, nothing panics, and a program file is
+//! always refused.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ fn damaged(good: &[u8], seed: u64) -> impl Iterator<Item = Vec<u8>> + '_ {
     })
 }
 
-/// Loads and runs whatever came out, under small limits, on inputs of zeros; whether instructions were executed.
+/// Loads and runs the program, under small limits, on inputs of zeros; returns whether instructions were executed.
 fn execute(program: Program) -> bool {
     let limits = Limits { instructions: 100_000, macs: 20_000_000, bytes: 50_000_000, ..Limits::default() };
     let Ok(machine) = Machine::named(&program.meta.machine.name) else { return false };

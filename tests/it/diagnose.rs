@@ -1,4 +1,4 @@
-//! `diagnose` finds faults that are planted in the digit network.
+//! `diagnose` finds faults that are inserted into the digit network.
 
 use std::path::Path;
 
@@ -71,7 +71,7 @@ fn a_sound_network_is_not_accused() {
 fn a_range_that_is_too_narrow_is_calibration() {
     let dir = crate::scratch("diagnose-narrow");
     let model = changed(&dir, |graph| {
-        // The tensor, the MaxPool's that has the same range, and the bias, which is stored in its steps.
+        // The tensor, the MaxPool's, which has the same range, and the bias, which is stored in its steps.
         let names: Vec<String> = graph.initializer.iter().map(|t| t.name().to_string()).collect();
         for name in ["relu_2_o_scale", "maxpool_3_o_scale", "conv1.b_quantized_scale"] {
             if names.iter().any(|n| n == name) {
@@ -89,7 +89,7 @@ fn a_range_that_is_too_narrow_is_calibration() {
     let trial = &f["evidence"][0]["trial"];
     let db = |key: &str| trial[key].as_f64().unwrap();
     assert!(db("ideal_db") > db("as_is_db") + 8.0 && db("sixteen_db") > db("ideal_db"), "{trial}");
-    // What lies behind it inherits.
+    // The layers behind it inherit the error.
     let inherited = report["inherited"].as_array().unwrap();
     assert!(!inherited.is_empty());
     assert!(inherited.iter().all(|i| i["from"] == "relu_2" && i["faulty"] == true), "{inherited:#?}");

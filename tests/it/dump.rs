@@ -92,7 +92,8 @@ fn file_names_are_plain_and_unique() {
     assert_eq!(fs::read_dir(&dir).unwrap().count(), 7);
 }
 
-/// What somebody puts into a dump's place while it is written is no dump, and stays.
+/// Files that another process puts into a dump's place while it is written are not part of the dump, and
+/// stay.
 #[test]
 fn what_came_in_between_stays() {
     let program = sample();

@@ -1,4 +1,4 @@
-//! The library's face: what an embedder holds, and the programs in `examples/`.
+//! The library's face, and the programs in `examples/`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,9 +12,9 @@ use rcar_iss::{Loaded, Machine, Model, Program, Session, Tensor};
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/programs/digit_cnn/model.onnx");
 
-/// The names that `src/lib.rs` gives to embedders; those of a module behind its name.
+/// The names that `src/lib.rs` exports; those of a module with the module's name.
 fn names(source: &str) -> Vec<String> {
-    // Behind it stands what is for ourselves.
+    // The rest is internal.
     let face = source.split("#[doc(hidden)]").next().unwrap();
     let code: String = face.lines().filter(|l| !l.trim_start().starts_with("//")).collect();
     let mut found = Vec::new();
@@ -132,7 +132,7 @@ fn what_is_wrong_with_an_input_is_said() {
         "input 'input' takes float32 [1, 1, 28, 28], uint8 [1, 1, 28, 28] is given"
     );
     assert_eq!(said(session.run_for(&["conv9"], &[("input", &digit)])), "the program has no tensor 'conv9'");
-    // A tensor that says a shape which its bytes do not fill.
+    // A tensor whose bytes do not fill its shape.
     let short = Tensor { bytes: vec![0; 4], ..digit.clone() };
     assert_eq!(
         said(session.run(&[("input", &short)])),

@@ -1,5 +1,5 @@
-//! Files that are no ordinary ones, names that are no ordinary ones, and numbers at the end of their range: no command
-//! waits without end, fills the memory, or mixes two things up.
+//! Unusual files, unusual names, and extreme numbers: no command waits forever, fills the memory, or confuses
+//! two files.
 
 use std::fmt::Write as _;
 use std::os::unix::fs::symlink;
@@ -18,7 +18,7 @@ use rcar_iss::internals::tensor_file;
 use crate::cli::{fails, fine};
 use crate::repository::digit;
 
-/// A pipe that nobody writes to.
+/// A pipe without a writer.
 fn pipe(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }

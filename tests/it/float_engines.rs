@@ -119,7 +119,7 @@ fn onnx_runtime_shows_what_rten_shows() {
     for (name, a) in &ours {
         assert!(a.shape == theirs[name].shape && near(&a.values, &theirs[name].values), "{name}");
     }
-    // What a caller sees does not depend on who else computes.
+    // What a caller sees does not depend on other callers.
     let clean = quantize::clean(&crate::quantize::float_model()).unwrap().model;
     let places = Places::of(clean.graph.as_ref().unwrap(), &BTreeSet::new());
     let tensors: BTreeSet<String> = places.own().map(str::to_string).collect();
@@ -149,7 +149,7 @@ fn the_engine_that_ran_is_told_and_one_that_is_missing_is_named() {
         let report: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
         [report["float_engine"].clone(), saved["float_engine"].clone()].to_vec().into()
     };
-    // Without ORT_DYLIB_PATH nothing is looked for.
+    // Without ORT_DYLIB_PATH no library is searched.
     assert_eq!(said("auto"), serde_json::json!(["rten", "rten"]));
     assert_eq!(said("rten"), serde_json::json!(["rten", "rten"]));
     for missing in ["no/such/libonnxruntime.so", env!("CARGO_MANIFEST_DIR"), "nosuchlib.so"] {

@@ -1,4 +1,4 @@
-//! Operators that the float library would misread as they stand.
+//! Operators that the float library would compute incorrectly without rewriting.
 
 use crate::small_networks::{Small, list, noise, real, tensor, whole};
 
@@ -184,7 +184,7 @@ fn what_would_be_wrong_is_refused_by_name() {
     );
     let why = resize.computed(&tensor(&[1, 1, 4, 4], &noise(1, 16))).unwrap_err();
     assert!(why.contains("Resize_0") && why.contains("cubic"), "{why}");
-    // The library panics on some nonsense: that is a reason too.
+    // The library panics on some invalid models: that is an error too.
     let nothing = Small::new(17, &[0], &[]).node("LayerNormalization", &["x", "x"], &["y"], vec![]);
     let _ = nothing.computed(&tensor(&[0], &[]));
 }

@@ -1,4 +1,5 @@
-//! Host layers by ONNX Runtime, where it is installed: what `rten` is not held to runs, and a program says what it needs.
+//! Host layers in ONNX Runtime, where it is installed: operators that `rten` was not tested for run, and a
+//! program says what it needs.
 
 use std::process::Command;
 

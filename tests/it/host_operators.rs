@@ -1,12 +1,13 @@
-//! Single operators as the float library computes them, against ONNX Runtime: every definition of an operator × attributes ×
-//! element types × special values (`tools/golden/host_operators.py`).
+//! Single operators as the float library computes them, against ONNX Runtime: every definition of an operator
+//! × attributes × element types × special values (`tools/golden/host_operators.py`).
 //!
-//! Each case runs three ways: on the host, folded (its inputs become initializers) and as a float network. It must give what
-//! ONNX Runtime gives, integers and truth values exactly, floats within 1e-5 of their range, or be refused. What is refused
-//! stands in `tests/golden/host_operators.txt`; `RCN_BLESS=1 cargo test --test it host_operators` writes it. The table of what
-//! the library is trusted with (`src/onnx/portable/table.rs`) must lean on a case in every line.
+//! Each case runs three ways: on the host, folded (its inputs become initializers) and as a float network. It
+//! must give what ONNX Runtime gives, integers and truth values exactly, floats within 1e-5 of their range,
+//! or be refused. What is refused is listed in `tests/golden/host_operators.txt`;
+//! `RCN_BLESS=1 cargo test --test it host_operators` writes it. Every line of the table of what the library
+//! may run (`src/onnx/portable/table.rs`) needs a passing case.
 //!
-//! `RCN_COMBINATION=TEXT` runs the cases whose name holds the text only. To see one by itself:
+//! `RCN_COMBINATION=TEXT` runs only the cases whose name contains the text. To see one:
 //! `python3 tools/golden/host_operators.py --extract NAME DIR`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,7 +41,7 @@ struct Index {
     cases: Vec<Entry>,
 }
 
-/// A case. Its model, inputs and outputs stand in `data`, in this order.
+/// A case. Its model, inputs and outputs are in `data`, in this order.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
@@ -85,7 +86,7 @@ struct Done {
     name: String,
     way: Way,
     outcome: Outcome,
-    /// Lines of the table that its operator leans on; none if the table does not hold it.
+    /// Lines of the table that its operator needs; `None` if the table does not accept it.
     lines: Option<BTreeSet<String>>,
 }
 
@@ -130,7 +131,7 @@ pub(crate) fn cases() -> Vec<Case> {
     all
 }
 
-/// What became of every case, every way; computed once for all tests.
+/// The result of every case in every way; computed once for all tests.
 fn outcomes() -> &'static [Done] {
     static ALL: OnceLock<Vec<Done>> = OnceLock::new();
     ALL.get_or_init(|| {
@@ -271,7 +272,7 @@ fn as_network(case: &Case) -> Outcome {
     };
     let seen = match stream.run(&Threads::new(1), &given, Collected::default()) {
         Ok(seen) => seen.tensors,
-        // A float network is tried before it is relied on: that the library lacks something is told then.
+        // A float network is tried before it is used, which finds unsupported operators.
         Err(why) => return Outcome::Refused(format!("the run: {why}")),
     };
     for (name, want) in wanted.iter().zip(&case.outputs) {
@@ -320,7 +321,7 @@ fn differs(name: &str, shape: &[usize], found: &[u8], kind: &str, want: &Wanted)
     Some(format!("{name}, element {at}: {}, expected {}; {count} of {} differ", a[at], b[at], a.len()))
 }
 
-/// Fails with the cases of which something is said.
+/// Fails with the cases for which `say` returns a message.
 fn none_of(what: &str, say: impl Fn(&Done) -> Option<String>) {
     let line = |d: &Done| say(d).map(|text| format!("  {} {}: {text}\n", d.way.name(), d.name));
     let said: Vec<String> = outcomes().iter().filter_map(line).collect();

@@ -1,5 +1,5 @@
-//! Inputs as users have them: pictures of many formats, arrays of many types, folders with more in them than inputs, models
-//! with several inputs, files from standard input.
+//! Inputs of users: pictures of many formats, arrays of many types, folders with other files, models with
+//! several inputs, files from standard input.
 
 use std::fs;
 use std::io::{Cursor, Write};
@@ -38,7 +38,7 @@ impl Files {
     }
 }
 
-/// Runs a command that must succeed; what it said on stderr.
+/// Runs a command that must succeed; returns its stderr.
 #[track_caller]
 fn said(args: &[&str]) -> String {
     let out = Command::new(env!("CARGO_BIN_EXE_rcar-iss")).args(args).output().unwrap();
@@ -64,7 +64,7 @@ fn with_stdin(args: &[&str], bytes: &[u8]) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // Who refuses the command line does not read.
+    // A command that refuses its arguments does not read.
     let _ = child.stdin.take().unwrap().write_all(bytes);
     child.wait_with_output().unwrap()
 }
@@ -73,7 +73,7 @@ fn seven() -> DynamicImage {
     image::load_from_memory_with_format(&png_as_bmp(), ImageFormat::Bmp).unwrap()
 }
 
-/// The picture of a seven, as a library that reads no PNG here can have it.
+/// The picture of a seven in a format for which no PNG reader is needed.
 fn png_as_bmp() -> Vec<u8> {
     let mut reader =
         png::Decoder::new(Cursor::new(fs::read(digit("seven.png")).unwrap())).read_info().unwrap();
@@ -91,7 +91,7 @@ fn pictures_of_all_formats_give_what_a_png_gives() {
     let files = Files::new("inputs-formats");
     let model = digit("model.onnx");
     let wanted = digests(&["run", &model, "--input", &digit("seven.png")]);
-    // Content counts, not the name.
+    // The content counts, not the name.
     for (name, format) in [
         ("a.bmp", ImageFormat::Bmp),
         ("a.tif", ImageFormat::Tiff),
@@ -112,7 +112,7 @@ fn a_turned_picture_is_turned_back_and_that_is_said() {
     let model = digit("model.onnx");
     let wanted = digests(&["run", &model, "--input", &digit("seven.png")]);
     let mut exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\0\0\0\0\0\0\0\0".to_vec();
-    // What a camera that was held so writes down: the pixels turned against what is to be done with them.
+    // A camera's EXIF orientation: the inverse of it is applied to the pixels.
     let upright = seven().to_luma8();
     use image::imageops::{flip_horizontal, flip_vertical, rotate90, rotate180, rotate270};
     let turned = [
@@ -261,7 +261,7 @@ fn how_pictures_become_values_may_be_typed() {
     assert!(text.contains("33.3285") && text.contains("78.5655"), "{text}");
     let wanted = digests(&["run", &digit("model.onnx"), "--input", &png]);
     assert_eq!(digests(&[&["run", &model, "--input", &png][..], &typed].concat()), wanted);
-    // Over what the sidecar says, in every command; numbers may be negative.
+    // Options override the sidecar in every command; numbers may be negative.
     assert_ne!(digests(&["run", &digit("model.onnx"), "--input", &png, "--mean", "-100"]), wanted);
     let float = digit("float.onnx");
     for command in [
@@ -273,7 +273,8 @@ fn how_pictures_become_values_may_be_typed() {
         let out = Command::new(env!("CARGO_BIN_EXE_rcar-iss")).args(&args).output().unwrap();
         assert!(out.status.code().unwrap() < 2, "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
     }
-    // Options and a sidecar that say the same are the same; `--resize` to the picture's own size changes nothing.
+    // Options and a sidecar that say the same are the same; `--resize` to the picture's own size changes
+    // nothing.
     let compared = |model: &str, typed: &[&str]| {
         let args = ["compare", model, "--reference", &float, "--input", &png, "--json"];
         fine(&[&args, typed].concat())

@@ -144,7 +144,7 @@ fn the_text_of_a_whole_program_reads_back() {
     }
 }
 
-/// Asserts where an error stands and what it says.
+/// Asserts position and text of an error.
 #[track_caller]
 fn refused(source: &str, line: usize, column: usize, says: &str) {
     let errors = text::assemble(source).expect_err("it should not assemble");

@@ -1,4 +1,4 @@
-//! What `isa/rcn.toml` says an instruction reads, writes and costs, held against what the simulator makes of it: every
+//! What `isa/rcn.toml` says an instruction reads, writes and costs, compared with the simulator for every
 //! operation of random programs.
 
 use std::collections::BTreeSet;
@@ -105,7 +105,7 @@ fn regions(opcode: Opcode, kind: &OpKind) {
             (false, false) => assert!(first <= lo && hi <= last, "{what} reads more than {d:?}"),
         }
     }
-    // What no operand names: multipliers, and accumulators that are added to.
+    // Operands without a name: multipliers, and accumulators that are added to.
     let mut more: Vec<_> = read.map(|(space, bytes, _)| (space, bytes.map(|b| b.0))).collect();
     let by_channel = kind.quant().filter(|q| q.mode == QuantMode::Channel);
     let wanted = by_channel.map(|q| (Space::Spm, Some(q.table)));
@@ -219,7 +219,7 @@ impl Formula<'_, '_> {
         self.text.strip_prefix(sign).map(|rest| self.text = rest).is_some()
     }
 
-    /// `a + b`, to the end or a sign that belongs to what stands around.
+    /// `a + b`, to the end or a sign of the enclosing expression.
     fn sum(&mut self) -> u64 {
         let mut sum = self.product();
         while self.takes("+") {

@@ -1,5 +1,5 @@
-//! Kernels called by themselves, on slices: every level of this CPU against plain sums. `kernels.rs` holds them against the
-//! reference engine in the place where the fast one calls them.
+//! Kernels called directly on slices: every level of this CPU against plain sums. `kernels.rs` compares them
+//! with the reference engine where the fast engine calls them.
 
 use proptest::prelude::*;
 use rcar_iss::internals::kernels::aligned::Aligned;
@@ -33,7 +33,7 @@ fn run<S: Strategy>(cases: u32, strategy: S, test: impl Fn(S::Value) -> Result<(
     crate::settings::try_cases(cases, &strategy, test);
 }
 
-/// What a level makes of a place: all bytes beside the results must stay what they were.
+/// Compares a level's result: all bytes beside the results must be unchanged.
 fn compare(level: Level, got: &[u8], expected: &[u8]) -> Result<(), TestCaseError> {
     let first = got.iter().zip(expected).position(|(g, e)| g != e);
     prop_assert_eq!(first, None, "{}: {} bytes, the first that differs", level.name(), got.len());
@@ -139,7 +139,7 @@ fn depthwise_products_are_sums_of_products() {
     let shape = (1..4_usize, 1..20_usize, 1..150_usize, prop_oneof![Just(3_usize), Just(5)], 1..3_usize);
     run(96, (shape, any::<u64>(), 0..256_i32, -2..3_i64, any::<bool>()), |case| {
         let ((rows, columns, channels, kernel, stride), seed, za, corner, by_columns) = case;
-        // Windows inside the image where padding is not for the kernel.
+        // Windows inside the image, for kernels that do not handle padding.
         let corner = if by_columns { corner.min(1) } else { 0 };
         let [height, width] =
             [rows, columns].map(|n| (n - 1) * stride + kernel + if by_columns { 0 } else { 1 });
@@ -287,7 +287,7 @@ fn element_wise_kernels_agree_with_the_portable_ones() {
     );
 }
 
-/// Extents and steps that no caller should give, beside some that are fine; steps of 0, with which any extent lies inside.
+/// Extents and steps that no caller should pass, beside valid ones; with a step of 0 any extent is inside.
 fn odd() -> impl Strategy<Value = usize> {
     let huge = [1 << 40, 1 << 60, usize::MAX / 2, usize::MAX - 3, usize::MAX];
     prop_oneof![3 => Just(0), 3 => 1..4_usize, 2 => proptest::sample::select(huge.to_vec())]

@@ -1,5 +1,5 @@
-//! Every kernel level of this CPU against the reference engine, operation by operation: shapes, strides, zero points,
-//! types, extremes. The bytes of all memories and the wrapped accumulations must be equal.
+//! Every kernel level of this CPU against the reference engine, operation by operation: shapes, strides, zero
+//! points, types, extremes. The bytes of all memories and the wrapped accumulations must be equal.
 
 use std::sync::Arc;
 
@@ -50,8 +50,8 @@ fn op(kind: OpKind) -> QueueOp {
     QueueOp { seq: 0, pc: 0, queue: Queue::Mac, kind, tickets: [None; 2], layer: None }
 }
 
-/// A product and its requantization as one, on every level, against the two on the reference engine: the scratchpad must be
-/// equal, and the wraps.
+/// A product and its requantization as one, on every level, against the two on the reference engine: the
+/// scratchpad must be equal, and the wraps.
 fn pair_agrees([first, second]: [OpKind; 2], before: &Memory) -> Result<(), TestCaseError> {
     let pair = [first, second].map(|kind| Arc::new(op(kind)));
     let fused = Unit::Fused(pair.clone());
@@ -67,7 +67,7 @@ fn pair_agrees([first, second]: [OpKind; 2], before: &Memory) -> Result<(), Test
     for level in Level::available() {
         let mut memory = before.clone();
         let mut engine = Fast::at(level);
-        // Twice: the second time weights may be remembered.
+        // Twice: the second time, prepared weights are used.
         for _ in 0..2 {
             memory.write(Space::Spm, 0, SPM).copy_from_slice(before.read(Space::Spm, 0, SPM));
             engine.changed((0, 64));
@@ -165,8 +165,8 @@ fn shape() -> impl Strategy<Value = Shape> {
 }
 
 impl Shape {
-    /// The operands; `wide` for activations of 16 bits, `depthwise` with as many channels as outputs. None if they do not fit
-    /// the test's memories.
+    /// The operands; `wide` for activations of 16 bits, `depthwise` with as many channels as outputs. None if
+    /// they do not fit the test's memories.
     fn conv(&self, wide: bool, depthwise: bool) -> Option<ConvOp> {
         let Shape { tile, oc, kernel, stride, dilation, pads, .. } = *self;
         let ic = if depthwise { oc } else { self.ic };
@@ -179,7 +179,7 @@ impl Shape {
             (reach as i32 - 2 * i32::from(pads[i])).max(1) as u32
         };
         let mut src = tensor(Space::Spm, a, 64, [1, extent(0), extent(1), ic], zero_point(a, self.picks[2]));
-        // Pixels may lie apart.
+        // There may be gaps between pixels.
         let size = a.bytes() as i64;
         let pixel = i64::from(ic) * size + [0, 4, 16][self.gap as usize] * size;
         src.strides = [0, pixel * i64::from(src.dims[2]), pixel, size];
@@ -268,7 +268,7 @@ fn products_with_their_requantization_agree_on_every_level() {
         let s = Shape { start: s.start % 2, ..s };
         let Some(c) = s.conv(false, depthwise) else { return Err(TestCaseError::reject("too large")) };
         let e = [EType::U8, EType::S8][usize::from(s.picks[2] % 2)];
-        // Sometimes over what the product reads, which makes two instructions of it again.
+        // Sometimes overlapping what the product reads, so that the two are executed separately.
         let base = if s.picks[1] > 230 { 256 } else { SECOND };
         let mut dst = tensor(Space::Spm, e, base, c.dst.dims, 3);
         if s.gap > 0 {
@@ -317,7 +317,7 @@ fn products_of_words_with_their_requantization_agree_on_every_level() {
         let Some(c) = s.conv(true, depthwise) else { return Err(TestCaseError::reject("too large")) };
         let e = [EType::U16, EType::S16, EType::U8, EType::S8][usize::from(s.picks[2] % 4)];
         let size = e.bytes() as i64;
-        // Sometimes over what the product reads, which makes two instructions of it again.
+        // Sometimes overlapping what the product reads, so that the two are executed separately.
         let base = if s.picks[1] > 230 { 256 } else { SECOND };
         let mut dst = tensor(Space::Spm, e, base, c.dst.dims, 3);
         if s.gap > 0 {
@@ -335,7 +335,8 @@ fn products_of_words_with_their_requantization_agree_on_every_level() {
         if !quant.m0.is_finite() || s.picks[0] % 2 == 0 {
             quant.m0 = (s.seed % 977) as f32 * 2_f32.powi(-(s.seed as i32 >> 10) % 12 - 20);
         }
-        // Multipliers behind the biases; one bias in sixteen may be of any size, and so enormous that sums wrap.
+        // Multipliers behind the biases; one bias in sixteen may be of any size, and so enormous that sums
+        // wrap.
         quant.table = BIAS + 2048;
         let mut before = filled(s.seed, s.extreme);
         for (i, bytes) in before.write(Space::Spm, BIAS, 8 * 140).chunks_exact_mut(8).enumerate() {
@@ -376,7 +377,7 @@ fn requantization_agrees_on_every_level() {
     });
 }
 
-/// How results come to a type: any bits as multipliers, NaN and infinities too, or sensible ones.
+/// A requantization: any bits as multipliers, NaN and infinities included, or realistic ones.
 fn quant(s: &Shape, e: EType) -> QuantDesc {
     let mut bytes = [0; QuantDesc::BYTES];
     bytes[0] = 0;
@@ -395,7 +396,8 @@ fn quant(s: &Shape, e: EType) -> QuantDesc {
     q
 }
 
-/// Accumulators of all sizes, with multipliers that bring them into the range of results, often to the middle of two.
+/// Accumulators of all sizes, with multipliers that bring them into the range of results, often to the middle
+/// of two.
 #[test]
 fn exact_requantization_agrees_on_every_level() {
     check(200, |s| {

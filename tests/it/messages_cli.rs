@@ -1,5 +1,5 @@
-//! What the command line says: names that were meant, what a model is, versions, completions and manual pages, and tables on
-//! narrow terminals.
+//! Messages of the command line: suggestions for names, descriptions of models, versions, completions and
+//! manual pages, and tables on narrow terminals.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::cli::{fails, fine};
 use crate::repository::digit;
 
-/// Runs a command in a terminal of so many columns.
+/// Runs a command in a terminal with this many columns.
 #[track_caller]
 fn narrow(columns: &str, args: &[&str]) -> String {
     let out =
@@ -81,7 +81,8 @@ fn a_map_may_use_the_names_of_either_model() {
         layers.iter().find(|l| l["layer"] == "conv0").unwrap()["reference"].as_str().unwrap().to_string()
     };
     assert_eq!(compared(&float, ""), "conv0_o");
-    // The quantized tensor, the float one, the layer and a node of it on the left; a tensor and a node on the right.
+    // The quantized tensor, the float one, the layer and a node of it on the left; a tensor and a node on the
+    // right.
     for ours in ["conv0_o_QuantizeLinear_Output", "conv0_o", "conv0", "conv0_o_QuantizeLinear"] {
         for theirs in ["relu_2_o", "relu_2"] {
             let pairs = format!("\"{ours}\" = \"{theirs}\"");
@@ -214,7 +215,7 @@ fn tables_and_helps_fit_into_80_columns() {
         &["bench", &program, "--input", &seven, "--repeat", "1", "--profile"],
     ] {
         let text = narrow("80", args);
-        // A path that is longer than a line stands in one of its own.
+        // A path longer than a line is on a line of its own.
         let too_long = |l: &&str| l.chars().count() > 80 && l.trim().contains(' ');
         let long: Vec<&str> = text.lines().filter(too_long).collect();
         assert!(long.is_empty(), "{args:?}:\n{}", long.join("\n"));

@@ -1,5 +1,5 @@
-//! Floats that are no numbers: every engine and every kernel gives the same bits, and a NaN that an operation gives is
-//! always the same one, whatever its operands were.
+//! NaN and infinities: every engine and every kernel gives the same bits, and a NaN result always has the
+//! same bits, whatever the operands were.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -14,7 +14,8 @@ use rcar_iss::internals::sim::{EngineKind, Limits, Loaded, Session};
 
 use crate::random::build::Random;
 
-/// Quiet and signalling NaN of both signs and several payloads, infinities, zeros, denormal and ordinary numbers.
+/// Quiet and signalling NaN of both signs and several payloads, infinities, zeros, denormal and ordinary
+/// numbers.
 const ODD: [u32; 18] = [
     0x7fc0_0000,
     0xffc0_0000,
@@ -42,7 +43,8 @@ const N: usize = 36;
 const RESULTS: usize = 0x1000;
 const STEP: usize = 0x100;
 
-/// A program that does everything with floats, and how many results of floats and of bytes it leaves.
+/// A program with all functions of floats, and the numbers of float results and of byte results that it
+/// leaves.
 fn program(random: &mut Random) -> (String, usize, usize) {
     let mut bits = |n: usize| -> String {
         let one = |_| {

@@ -1,5 +1,6 @@
-//! Nothing is lost: every command that writes, with its file operations failing, killed in between, with a full standard
-//! output, and with each output being each input. The commands stand in `tests/outputs/commands.toml`.
+//! Nothing is lost: every command that writes files is run with failing file operations, killed between
+//! operations, with a full standard output, and with each output equal to each input. The commands are listed
+//! in `tests/outputs/commands.toml`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,7 +10,8 @@ use std::process::{Command, Output, Stdio};
 
 use serde::Deserialize;
 
-/// Faults of a kind, and instants at which a command is killed. `RCN_FAULTS=all` tries every operation and 50 instants.
+/// Number of faults of a kind, and of instants at which a command is killed. `RCN_FAULTS=all` tries every
+/// operation and 50 instants.
 const TRIED: u64 = 4;
 const KILLS: u64 = 10;
 /// Operations at the end of a long run among which faults are tried.
@@ -90,7 +92,7 @@ fn count_operations(out: &Output) -> BTreeMap<String, u64> {
     line.split(", ").map(count).collect()
 }
 
-/// A command's folder as it is before the command, and what it makes of it.
+/// A command's folder before the command, and afterwards.
 struct Scene<'a> {
     writer: &'a Writer,
     work: PathBuf,
@@ -115,7 +117,7 @@ impl Scene<'_> {
             assert!(out.status.success(), "{args}: {}", said(&out));
         }
         for output in writer.writes.iter().filter(|o| !o.ends_with('/') && !start.join(o).exists()) {
-            // A sidecar that nobody wrote must not be there; everything else is replaced.
+            // A sidecar of a user must not exist; everything else is replaced.
             fs::write(start.join(output), b"old").unwrap();
         }
         let (old, new, operations) = (files(&start), Files::new(), BTreeMap::new());
@@ -165,7 +167,7 @@ impl Scene<'_> {
         self.writer.writes.iter().any(|o| if o.ends_with('/') { name.starts_with(o) } else { name == o })
     }
 
-    /// What is wrong after an error: everything must be as it was. `state` of a long run may go on.
+    /// What is wrong after an error: everything must be unchanged, except the `state` of a long run.
     fn unchanged(&self, found: &Files) -> Vec<String> {
         let names: BTreeSet<&String> = found.keys().chain(self.old.keys()).collect();
         let state = |name: &str| name.ends_with(".tune.json");
@@ -173,7 +175,8 @@ impl Scene<'_> {
         changed.map(|n| format!("{n} is not what it was")).collect()
     }
 
-    /// What is wrong after success, or after a kill: inputs as they were, outputs old or new, nothing else.
+    /// What is wrong after success, or after a kill: inputs must be unchanged, outputs old or new, and
+    /// nothing else may exist.
     fn whole(&self, found: &Files, killed: bool) -> Vec<String> {
         let mut wrong = Vec::new();
         let names: BTreeSet<&String> = found.keys().chain(self.old.keys()).collect();
@@ -193,7 +196,8 @@ impl Scene<'_> {
             }
         }
         for folder in self.writer.writes.iter().filter(|o| o.ends_with('/')) {
-            // A folder with one part old and one part new: of run's outputs each file counts, of dumps the whole.
+            // A folder with one part old and one part new: of run's outputs each file counts, of dumps the
+            // whole.
             let of = |all: &Files| -> Files {
                 all.clone().into_iter().filter(|(n, _)| n.starts_with(folder.as_str())).collect()
             };
@@ -258,7 +262,7 @@ fn a_failing_file_operation_loses_nothing() {
                 let out = scene.run(Some(&fault));
                 let found = files(&scene.work);
                 let problems = match out.status.code() {
-                    // A second way was found, or what could not be removed is only a leftover.
+                    // Another way was found, or only a leftover could not be removed.
                     Some(0) => scene.whole(&found, false),
                     Some(3) if said(&out).contains("error: ") => {
                         // A temporary file that cannot be removed stays.
@@ -387,7 +391,8 @@ fn an_output_that_is_an_input_is_refused() {
                         }
                         _ => continue,
                     };
-                    // Files written into the folder that the inputs lie in are beside them: only dumps replace folders.
+                    // Files written into the folder of the inputs are beside them: only dumps replace
+                    // folders.
                     if folder && (by.is_empty() || output != "layers/") {
                         continue;
                     }

@@ -1,4 +1,4 @@
-//! `quantize` and `tune` as they are typed.
+//! `quantize` and `tune` on the command line.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -94,10 +94,10 @@ fn a_sidecar_belongs_to_the_model_beside_it() {
     std::fs::rename(path("q.calibration.json"), path("seen.json")).unwrap();
     fine(&["--statistics", &path("seen.json"), "-o", &path("other.onnx")]);
     assert!(toml("other.toml").contains("40"));
-    // Arrays say nothing of pictures: what would not belong goes, and that is said.
+    // Arrays have no preprocessing: a sidecar that would not fit is removed, with a message.
     assert!(fine(&["--calib", &path("x.npy"), "-o", &q]).contains("goes with the model"));
     assert!(!Path::new(&path("q.toml")).exists());
-    // A user's own stays if it agrees, and stops what does not.
+    // A user's sidecar stays if it agrees, and otherwise stops the command.
     fine(&pictures("30"));
     std::fs::write(path("q.toml"), toml("q.toml").replace("30", "31")).unwrap();
     refused(&pictures("30"), "other preprocessing");

@@ -1,4 +1,4 @@
-//! Quantized networks compute what the float ones do, whatever form these have.
+//! Quantized networks compute what the float ones do, in all forms of these.
 
 use rcar_iss::internals::onnx::proto::tensor_proto::DataType;
 use rcar_iss::internals::quantize::{self, Choice, Method};
@@ -48,7 +48,7 @@ fn a_gemm_has_the_bias_that_its_shape_says() {
     }
 }
 
-/// Half of the width of `x`, by floats, as the shape of what is read from it.
+/// Half of the width of `x`, in float, used as a shape.
 fn halved() -> Small {
     Small::new(17, &[1, 2, 3, 10], &[])
         .floats("w", &[2, 2, 1, 1], &[1.0, 0.5, -0.5, 1.0])
@@ -145,7 +145,7 @@ fn constants_keep_their_types() {
     let clean = quantize::clean(&network.model()).unwrap();
     let graph = clean.model.graph.unwrap();
     let kind = |name: &str| graph.initializer.iter().find(|t| t.name() == name).map(|t| t.data_type());
-    // A double is left to whoever runs the model, and so is what does not fit the library's integers.
+    // A double is left in the model, and so is what does not fit the library's integers.
     assert_eq!(["d1", "i1", "l1"].map(kind), [None, Some(DataType::Int32 as i32), None]);
 }
 
@@ -212,7 +212,7 @@ fn normalization_by_what_is_measured_is_not_folded() {
     assert!(db > 25.0, "{db}");
 }
 
-/// Attention over five positions, each of which looks at itself and those before.
+/// Attention over five positions, each with itself and those before.
 fn attention(lowest: f32, how: &str) -> Small {
     let causal =
         |on: f32, off: f32| (0..25).map(|i| if i % 5 > i / 5 { on } else { off }).collect::<Vec<f32>>();
@@ -282,7 +282,7 @@ fn ranges_of_extreme_values_are_ranges() {
             assert!(scale.is_normal(), "{values:?}: {scale}");
         }
     }
-    // Nothing at all, and what is no number.
+    // An empty input, and NaN.
     let small = Small::new(17, &[0], &[]).node("Relu", &["x"], &["y"], vec![]);
     assert!(quantized(&small.model(), &tensor(&[0], &[]), &Choice::default()).is_ok());
     let odd = tensor(&[1], &[f32::NAN]);

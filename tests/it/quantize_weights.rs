@@ -1,4 +1,4 @@
-//! What is done to weights and biases before they become integers.
+//! Changes of weights and biases before quantization.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -116,7 +116,7 @@ fn corrected_biases_take_the_mean_error_of_rounded_weights_back() {
     let (model, nodes) = corrected(1);
     assert_eq!(nodes, 5);
     assert_eq!(model, corrected(3).0, "threads change nothing");
-    // The first layer has the same input in all networks: its own weights are all that is wrong.
+    // The first layer has the same input in all networks: only its own weights cause errors.
     let truth = means(&clean);
     let off = |model: &ModelProto| -> f64 {
         let again = self::places(model);

@@ -1,4 +1,4 @@
-//! The race checker against a plain one: the order of all pairs, worked out from every single ticket and fence.
+//! The race checker against a simple one: the order of all pairs, derived from every ticket and fence.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -85,7 +85,8 @@ fn first_race(stream: &Stream, writable: i64) -> Option<u32> {
     None
 }
 
-/// Whether the load refuses a program for a race; holds its verdict against the plain one. `None` for other faults.
+/// Whether the load refuses a program for a race; compares its verdict with the simple checker's. `None` for
+/// other faults.
 fn verdict(program: &Program, machine: &Machine) -> Option<bool> {
     let limits = Limits { instructions: 20_000, macs: 1 << 32, bytes: 1 << 32, ..Limits::default() };
     let program = Arc::new(program.clone());
@@ -160,7 +161,7 @@ fn and_in_a_compiled_network() {
     }
 }
 
-/// Tickets name earlier instructions only, so whatever stands in the conditions, the clock comes to an end.
+/// Tickets name earlier instructions only, so the clock ends whatever the conditions are.
 #[test]
 fn no_conditions_make_a_deadlock() {
     let mut ended = 0;
@@ -178,7 +179,7 @@ fn no_conditions_make_a_deadlock() {
                 *word = changed.encode();
             }
         }
-        // Races do not matter here: the clock does not look at them.
+        // Races do not matter here: the clock ignores them.
         let limits = Limits { instructions: 20_000, ..Limits::default() };
         let decoded = Decoded::new(Arc::new(program), &machine, limits).unwrap();
         let code = decoded.code();

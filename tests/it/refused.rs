@@ -1,11 +1,11 @@
-//! Lists of what is refused, kept beside the cases that they are of, so that neither acceptance nor refusal changes
-//! unseen.
+//! Lists of refused cases, kept beside the cases, so that neither acceptance nor refusal changes unnoticed.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Fails if the list at `path`, below `tests/golden`, does not name what is refused `now`; lines that begin with `#` say why and
-/// are not compared. With `RCN_BLESS=1` it is written instead. `test` is what blesses it.
+/// Fails if the list at `path`, below `tests/golden`, differs from the cases refused `now`; lines that begin
+/// with `#` are reasons and not compared. With `RCN_BLESS=1` it is written instead. `test` is the name of the
+/// test that writes it.
 #[track_caller]
 pub(crate) fn stay(path: &str, test: &str, now: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(path);

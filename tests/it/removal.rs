@@ -1,4 +1,4 @@
-//! The values come from the instructions: without a layer's MAC or VEC instructions, its dump is another or the
+//! Values come from the instructions: without a layer's MAC or VEC instructions, its dump differs or the
 //! program faults.
 
 use std::collections::BTreeMap;
@@ -49,8 +49,8 @@ fn digests_of(program: &Program, machine: &Machine, layer: u32) -> Option<Vec<u6
     digests(program, machine, &|l| l == layer)?.remove(&layer)
 }
 
-/// The program without a layer's instructions of one queue; `None` if there are none. Their conditions stay, so that
-/// the others still wait for the same things.
+/// The program without a layer's instructions of one queue; `None` if there are none. Their conditions stay,
+/// so that the others still wait for the same things.
 fn without(program: &Program, layer: u32, queue: Queue) -> Option<Program> {
     let mut changed = program.clone();
     let mut found = false;

@@ -37,7 +37,7 @@ fn renamed(dir: &Path) -> String {
     path.display().to_string()
 }
 
-/// A browser.
+/// A browser; without one the test is skipped.
 fn chromium() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let names = ["chromium", "chromium-browser", "google-chrome"];
@@ -123,8 +123,9 @@ fn a_browser_draws_every_layer() {
     }
 }
 
-/// What a reader does, on the page itself: it clicks a row, sorts by a column to both sides, presses a key, and clicks a box
-/// of the graph. After each step the script notes numbers only, which need no quotes in an attribute.
+/// Actions of a reader on the page: it clicks a row, sorts by a column in both directions, presses a key, and
+/// clicks a box of the graph. After each step the script records numbers only, which need no quotes in an
+/// attribute.
 const READER: &str = r##"<script>
 (() => {
   const rows = () => [...document.querySelectorAll("#table tbody tr")];

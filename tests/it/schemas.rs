@@ -1,5 +1,5 @@
-//! The JSON contract: `docs/schemas/` holds the schema of every document, made from the types; whatever a command prints is
-//! valid, says which kind it is, and has no field that its schema does not tell of.
+//! The JSON contract: `docs/schemas/` holds the schema of every document, made from the types; everything
+//! that a command prints is valid, names its kind, and has no field that is missing in its schema.
 //!
 //! `RCN_BLESS=1 cargo test --test it schemas` writes the schemas.
 
@@ -101,8 +101,8 @@ fn commands() -> BTreeSet<String> {
     names.into_iter().filter(|n| help(&[n, "--help"]).contains("--json")).map(Into::into).collect()
 }
 
-/// Command lines in a folder with the digit network and a picture, in order; the exit status and the kind of what they print.
-/// `{P}` is the folder of programs.
+/// Command lines in a folder with the digit network and a picture, in order; the exit status and the kind of
+/// what they print. `{P}` is the folder of programs.
 const LINES: &[(&str, i32, &str)] = &[
     ("compile model.onnx -o p.rcn --json", 0, "compile"),
     ("check model.onnx --json", 0, "check-model"),
@@ -174,14 +174,14 @@ fn every_command_prints_what_its_schema_says() {
     for record in records.lines().step_by(3) {
         schemas.valid("trace-record", &serde_json::from_str(record).unwrap(), "a record");
     }
-    // Nothing is left that no document was compared with.
+    // Every schema was compared with a document.
     let beside =
         ["bench-ready", "calibration", "dump", "trace", "trace-perfetto", "trace-record", "tune-state"];
     let known: BTreeSet<&str> = kinds.into_iter().chain(beside).collect();
     assert_eq!(schemas.0.keys().map(String::as_str).collect::<BTreeSet<_>>(), known);
 }
 
-/// The test would not pass over a wrong document.
+/// The test fails on a wrong document.
 #[test]
 fn what_a_schema_does_not_tell_of_is_found() {
     let schemas = Schemas::new();

@@ -69,7 +69,7 @@ pub(crate) fn floats(t: &TensorData) -> Vec<f32> {
     t.bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
 }
 
-/// Numbers between −1 and 1 that look like none.
+/// Pseudo-random numbers between −1 and 1.
 pub(crate) fn noise(seed: u32, n: usize) -> Vec<f32> {
     let at = |i: usize| {
         ((i as u32).wrapping_add(seed).wrapping_mul(2_654_435_761) >> 8) as f32 / 8_388_608.0 - 1.0
@@ -134,7 +134,7 @@ impl Small {
         }
     }
 
-    /// What the float engine makes of it.
+    /// The value of `y` in the float engine.
     pub(crate) fn computed(&self, x: &TensorData) -> Result<Vec<f32>, String> {
         computed(&self.model(), x)
     }
@@ -173,8 +173,8 @@ pub(crate) fn sqnr(reference: &[f32], found: &[f32]) -> f64 {
     10.0 * (signal / noise.max(1e-30)).log10()
 }
 
-/// The quantized network's values of `y` against the float one's, in dB. The float one's are known from elsewhere where the
-/// library is not to be asked.
+/// The quantized network's values of `y` against the float one's, in dB. `reference` replaces the float
+/// library's values where those cannot be used.
 pub(crate) fn fidelity(small: &Small, x: &TensorData, reference: Option<Vec<f32>>) -> f64 {
     let (model, _) = quantized(&small.model(), x, &Choice::default()).unwrap();
     sqnr(&reference.unwrap_or_else(|| small.computed(x).unwrap()), &computed(&model, x).unwrap())

@@ -81,8 +81,8 @@ fn a_host_layer_that_fails_ends_the_run_on_all_threads() {
     }
 }
 
-/// Panics at an instruction, as an engine may; again from the next run on. Counts the pieces of work until then, of all
-/// workers together.
+/// Panics at an instruction, as an engine may; each run starts again. Counts the pieces of work until then,
+/// over all workers.
 struct Panics(Arc<AtomicI64>);
 
 impl Probe for Panics {

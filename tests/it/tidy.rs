@@ -9,6 +9,7 @@ use crate::repository::root;
 mod circles;
 mod code;
 mod documents;
+mod prose;
 mod wildcards;
 
 /// What each folder of `src` may use. Data flows one way; there is no circle.
@@ -365,7 +366,7 @@ fn the_control_core_sees_no_memory() {
 
 #[test]
 fn the_second_clock_shares_decoder_and_machine_file_only() {
-    // What the rules of time are about, it works out by itself.
+    // It derives the rules of time independently.
     let may = [
         "rcar_iss::internals::isa::{",
         "rcar_iss::internals::machine::Machine;",

@@ -16,8 +16,9 @@
 //!   …
 //! ```
 //!
-//! Behind `;; gives` stands what the passes leave, or `error:` with what is found. `RCN_BLESS=1 cargo test --test it tiles` writes
-//! that part. The form of the text is that of `--emit-tiles`; [`rcar_iss::internals::compiler::tile::print`] says how it is read.
+//! Behind `;; gives` is the result of the passes, or `error:` with the violation.
+//! `RCN_BLESS=1 cargo test --test it tiles` writes that part. The form of the text is that of `--emit-tiles`;
+//! [`rcar_iss::internals::compiler::tile::print`] says how it is read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -32,7 +33,7 @@ use rcar_iss::internals::machine::Machine;
 
 const GIVES: &str = ";; gives\n";
 
-/// What stands before [`GIVES`].
+/// The part before [`GIVES`].
 struct Case {
     machine: String,
     profile: Profile,

@@ -42,8 +42,8 @@ fn an_estimate_is_what_the_run_takes_and_every_cycle_has_a_cause() {
     assert!(text.contains("frames/s") && text.contains("at least"), "{text}");
 }
 
-/// What is called least is: no layer's unit does less than its work, and no program is faster. Above the roof of a machine
-/// lies no layer.
+/// The least work is a lower bound: no layer's unit does less, and no program is faster. No layer lies above
+/// a machine's roofline.
 #[test]
 fn least_cycles_are_a_lower_bound() {
     let machines = ["--machine", "rcn-s", "--machine", "rcn-m", "--machine", "rcn-l", "--json"];
@@ -124,7 +124,8 @@ fn a_machine_with_another_clock_says_that_dram_scales_along() {
     assert!(!fine(&["estimate", &digit]).contains("DRAM scales along"));
 }
 
-/// The yardstick of the compiler: how far the shipped networks are from the sum of their layers' largest bounds.
+/// A bound on the compiler's quality: how far the shipped networks are from the sum of their layers' largest
+/// bounds.
 #[test]
 fn shipped_networks_stay_near_their_bounds() {
     for (name, machine, most) in [

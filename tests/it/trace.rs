@@ -1,4 +1,4 @@
-//! Traces: what the log says is what the run did; other forms keep to their formats; damaged files are refused.
+//! Traces: the log matches the run; exports follow their formats; damaged files are refused.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -66,7 +66,8 @@ fn a_trace_says_what_the_run_did_and_changes_nothing() {
         assert_eq!((executed.queue, executed.causes), (timing.queue, timing.causes));
         assert!(executed.ranges.iter().any(|x| x.writes) == executed.wrote.is_some());
     }
-    // What the layers wrote to the scratchpad or to DRAM is in the log, digest by digest: other inputs, other digests.
+    // What the layers wrote to the scratchpad or to DRAM is in the log, digest by digest: other inputs, other
+    // digests.
     assert!(queued.iter().filter(|(_, e)| e.wrote.is_some()).count() > 20);
     let cycles: u64 = loaded.clock().total;
     assert_eq!(all.last().unwrap().end(), cycles);
@@ -118,8 +119,8 @@ fn the_text_forms_have_a_line_for_every_record() {
     assert!(text.contains("-- ") && text.contains("mac.conv") && text.contains("xxh3"), "{text}");
 }
 
-/// The rules of the trace event format that viewers rely on: known phases with their fields, complete slices of a track
-/// that nest, flows that begin and end inside slices.
+/// The rules of the trace event format that viewers rely on: known phases with their fields, complete slices
+/// of a track that nest, flows that begin and end inside slices.
 #[test]
 fn the_perfetto_form_keeps_to_the_trace_event_format() {
     let (_, _, path) = traced("trace_perfetto");
@@ -166,8 +167,8 @@ fn the_perfetto_form_keeps_to_the_trace_event_format() {
     }
 }
 
-/// Kanata 0004: a version line, cycles that go forward, every instruction introduced before use, its stages opened and
-/// closed in turn, and retired once.
+/// Kanata 0004: a version line, cycles that go forward, every instruction introduced before use, its stages
+/// opened and closed in turn, and retired once.
 #[test]
 fn the_konata_form_keeps_to_kanata_0004() {
     let (loaded, _, path) = traced("trace_konata");

@@ -53,12 +53,12 @@ fn the_least_in_16_bits_reaches_the_target_and_what_was_measured_is_not_measured
     assert!(modest.reached && modest.best.point.raised.len() < modest.order.len(), "{:?}", modest.best);
     assert!(modest.best.point.cycles < modest.wide.point.cycles);
 
-    // Another key: nothing of it counts.
+    // Another key: no measurement is reused.
     let impossible = Search::new(&calibrated, &inputs[1..5], &machine).unwrap().goal(Goal::Sqnr(1000.0));
     assert_ne!(impossible.key(), search.key());
     let none = impossible.run(state, &()).unwrap();
     assert!(!none.reached);
-    // A few cycles more only: what fits is chosen, and the answer is no.
+    // A few cycles more only: a model that fits is chosen, and the goal is missed.
     let little = impossible.max_cycles(Some(0.01)).run(State::default(), &()).unwrap();
     assert!(!little.reached);
     assert!(little.best.point.cycles as f64 <= little.plain.point.cycles as f64 * 1.01);

@@ -1,5 +1,5 @@
-//! Wrong uses of the command line, one file in `tests/usage/` for each kind. A file first makes what its cases need, then
-//! lists them:
+//! Wrong usage of the command line, one file in `tests/usage/` for each kind. A file first makes what its
+//! cases need, then lists them:
 //!
 //! ```toml
 //! make = ["compile {programs}/digit_cnn/model.onnx -o {dir}/digit.rcn"]   # commands that must succeed
@@ -16,7 +16,8 @@
 //! says = ["--numeric has no effect", "for ONNX models"]     # none: no error is told
 //! ```
 //!
-//! Words are parted by blanks. What a case refuses must leave no file behind, and what it says goes to stderr.
+//! Words are parted by blanks. What a case refuses must leave no file behind, and what it says goes to
+//! stderr.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -100,7 +101,7 @@ fn files(dir: &Path) -> BTreeSet<PathBuf> {
     found
 }
 
-/// What is wrong with the answer to a case; nothing if it is as the case says.
+/// What is wrong with the result of a case; `None` if it is as expected.
 fn judge(case: &Case, out: &Output, left: &[&PathBuf]) -> Option<String> {
     let text = String::from_utf8_lossy(&out.stderr);
     let mut wrong = Vec::new();

@@ -9,8 +9,8 @@ use super::{ModelArgs, PictureArgs};
 /// The float reference of a network.
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct ReferenceArgs {
-    /// Float ONNX model, or a folder of .npy and .npz files (an .npz) with its tensors, by ONNX tensor or layer name.
-    /// Files hold all inputs stacked; or the folder holds one folder for each input
+    /// Float ONNX model, or a folder of .npy and .npz files (an .npz) with its tensors, by ONNX tensor or
+    /// layer name. Files hold all inputs stacked; or the folder holds one folder for each input
     #[arg(long, value_name = "FLOAT.onnx|DIR")]
     pub(in crate::cli) reference: PathBuf,
     /// TOML file with a table [tensors]: "tensor, layer or ONNX node" = "tensor or node of the reference"
@@ -71,7 +71,8 @@ pub(in crate::cli) struct CompareArgs {
     /// Also write the table as comma-separated values
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) csv: Option<PathBuf>,
-    /// Also write a page with the network as a graph and the pictures of every layer: one HTML file, for any browser
+    /// Also write a page with the network as a graph and the pictures of every layer: one HTML file, for any
+    /// browser
     #[arg(long, value_name = "FILE.html")]
     pub(in crate::cli) report: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! How an ONNX model becomes a program.
+//! Options for importing and compiling an ONNX model.
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
@@ -6,7 +6,7 @@ use clap::builder::PossibleValuesParser;
 use super::EngineArgs;
 use crate::isa::Profile;
 
-/// How an ONNX model becomes a program.
+/// Options for importing and compiling an ONNX model.
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct ModelArgs {
     /// Machine: rcn-s, rcn-m, rcn-l or a machine file [default: rcn-m, or the one that the program is for]
@@ -16,7 +16,7 @@ pub(in crate::cli) struct ModelArgs {
     pub(in crate::cli) graph: GraphArgs,
 }
 
-/// What of a model is compiled, and how.
+/// Options for importing and compiling, without the machine.
 #[derive(Debug, Clone, Default, Args)]
 pub(in crate::cli) struct GraphArgs {
     /// Keep this tensor where fusion would remove it; `all` keeps every one
@@ -34,8 +34,8 @@ pub(in crate::cli) struct GraphArgs {
     /// Keep the zero blocks of pruned weights, which the MAC array otherwise skips where that pays
     #[arg(long)]
     pub(in crate::cli) dense_weights: bool,
-    /// Rounding of requantizations, sums and products: `onnx` as ONNX Runtime, `q31` with integer multipliers as TOSA's
-    /// RESCALE, `q31double` with its double rounding [default: onnx]
+    /// Rounding of requantizations, sums and products: `onnx` as ONNX Runtime, `q31` with integer multipliers
+    /// as TOSA's RESCALE, `q31double` with its double rounding [default: onnx]
     #[arg(long, value_name = "PROFILE", value_parser = profiles())]
     pub(in crate::cli) numeric: Option<String>,
     #[command(flatten)]
@@ -43,9 +43,9 @@ pub(in crate::cli) struct GraphArgs {
 }
 
 impl GraphArgs {
-    /// The options for models that were typed.
+    /// The names of the options for models that were given.
     pub(in crate::cli) fn typed(&self) -> Vec<&'static str> {
-        // Without `..`: an option that is new has to say here whether it was typed. The engine is for programs, too.
+        // Without `..`, so that a new option must be handled here. The engine is for programs too.
         let GraphArgs { observe, shape, dim, no_host, dense_weights, numeric, engine: _ } = self;
         let all = [
             (!observe.is_empty(), "--observe"),

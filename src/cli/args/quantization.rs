@@ -52,7 +52,7 @@ pub(in crate::cli) struct PictureArgs {
 }
 
 impl PictureArgs {
-    /// The same for the library.
+    /// The same as the library's type.
     pub(in crate::cli) fn library(&self) -> Pictures {
         let PictureArgs { mean, std, resize, bgr, nhwc } = self;
         let resize = resize.map(NonZeroU32::get);
@@ -85,7 +85,7 @@ pub(in crate::cli) struct QuantizeArgs {
     /// Width of one layer, with all tensors that it reads and writes: a16w8 or a16w16
     #[arg(long, value_name = "NODE=WIDTH")]
     pub(in crate::cli) layer: Vec<String>,
-    /// Take the mean error that rounded weights cause on the calibration inputs off the biases
+    /// Subtract from the biases the mean error that rounded weights cause on the calibration inputs
     #[arg(long)]
     pub(in crate::cli) bias_correction: bool,
     /// Set this share of the weights' blocks to zero first, the least ones, 0 to 1
@@ -102,10 +102,11 @@ pub(in crate::cli) struct QuantizeArgs {
     pub(in crate::cli) json: bool,
 }
 
-/// What a float network is calibrated with, and how its ranges and weights become integers.
+/// Calibration inputs, and the choice of ranges and weight formats.
 #[derive(Debug, Clone, Args)]
 pub(in crate::cli) struct CalibrationArgs {
-    /// Calibration inputs: a folder of pictures, .npy or .npz files, one file, or a stacked array; NAME= chooses the input
+    /// Calibration inputs: a folder of pictures, .npy or .npz files, one file, or a stacked array; NAME=
+    /// chooses the input
     #[arg(long, value_name = "[NAME=]PATH")]
     pub(in crate::cli) calib: Vec<String>,
     /// Take the statistics of an earlier run instead
@@ -129,8 +130,8 @@ pub(in crate::cli) struct CalibrationArgs {
     /// Put zero in the middle of the activations' ranges
     #[arg(long)]
     pub(in crate::cli) symmetric: bool,
-    /// Scale channels of consecutive convolutions so that one scale for all their weights fits better; the float network
-    /// stays the same
+    /// Scale channels of consecutive convolutions so that one scale for all their weights fits better; the
+    /// float network stays the same
     #[arg(long)]
     pub(in crate::cli) equalize: bool,
     /// Leave this node in float
@@ -163,8 +164,8 @@ pub(in crate::cli) struct TuneArgs {
     pub(in crate::cli) output: PathBuf,
     #[command(flatten)]
     pub(in crate::cli) how: CalibrationArgs,
-    /// Signal-to-noise ratio that the outputs must have [default: 20 dB more than everything in 8 bits, or 1 dB less than
-    /// everything in 16, whichever is less]
+    /// Signal-to-noise ratio that the outputs must have [default: 20 dB more than everything in 8 bits, or 1
+    /// dB less than everything in 16, whichever is less]
     #[arg(long, value_name = "DB", conflicts_with = "target_top1", allow_negative_numbers = true)]
     pub(in crate::cli) target_sqnr: Option<f64>,
     /// Share of labelled inputs whose class must be right, 0 to 1
@@ -185,7 +186,7 @@ pub(in crate::cli) struct TuneArgs {
     /// Machine: rcn-s, rcn-m, rcn-l or a machine file
     #[arg(long, value_name = "NAME|FILE", default_value = "rcn-m")]
     pub(in crate::cli) machine: String,
-    /// Forget what an earlier run measured
+    /// Discard the measurements of an earlier run
     #[arg(long)]
     pub(in crate::cli) fresh: bool,
     /// The report as JSON

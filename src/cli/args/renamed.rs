@@ -1,4 +1,4 @@
-//! Options that had other names once: who types one is told the new one.
+//! Renamed options: using an old name is an error that gives the new one.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
@@ -15,7 +15,7 @@ const RENAMED: &[(&str, &str, &str)] = &[
     ("tune", "--samples", "--input-limit"),
 ];
 
-/// What is wrong with what was typed, if it is an old name.
+/// The failure for an unknown option that is an old name.
 pub(in crate::cli) fn renamed(error: &clap::Error) -> Option<Failure> {
     if error.kind() != ErrorKind::UnknownArgument {
         return None;

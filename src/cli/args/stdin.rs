@@ -1,10 +1,10 @@
-//! Which of the files that were typed are read from standard input: one at most, as it gives its bytes only once.
+//! Which of the files given are read from standard input: at most one, as it can be read only once.
 
 use std::ffi::OsStr;
 
 use super::{CalibrationArgs, Command, ReferenceArgs};
 
-/// The files that a command reads, as they were typed.
+/// The files that a command reads, as they were given.
 #[derive(Default)]
 struct Reads<'a>(Vec<&'a OsStr>);
 
@@ -41,7 +41,7 @@ impl<'a> Reads<'a> {
 }
 
 impl Command {
-    /// How many of the command's files are to be read from standard input.
+    /// How many of the command's files are read from standard input.
     pub(in crate::cli) fn stdin_files(&self) -> usize {
         let none = Reads::default();
         let reads = match self {

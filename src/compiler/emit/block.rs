@@ -13,8 +13,8 @@ use crate::isa::{
     Wait, WindowDesc, XReg,
 };
 
-/// The blocks of a layer's body: statements are taken together as long as their descriptors fit the registers. Each block
-/// loads its descriptors and begins with the first side of every double buffer.
+/// The blocks of a layer's body: consecutive statements whose descriptors fit the registers together. Each
+/// block loads its descriptors, and begins with the first side of every double buffer.
 pub(super) fn blocks(body: &[Stmt]) -> Result<Vec<&[Stmt]>, CompileError> {
     let mut list = Vec::new();
     let mut rest = body;
@@ -66,7 +66,7 @@ pub(super) fn block(
     block.statements(body)
 }
 
-/// The descriptor operands of some statements; the index is the register number.
+/// The descriptor operands of a block; the index is the register number.
 #[derive(Debug, Clone, Default)]
 struct Descriptors {
     views: Vec<View>,
@@ -104,7 +104,7 @@ struct Block<'a> {
     constants: &'a mut Constants,
     code: &'a mut Code,
     scalars: Scalars,
-    /// Registers of the loop variables that are bound here.
+    /// Registers of the loop variables in scope.
     vars: BTreeMap<Var, XReg>,
     /// Registers of the double buffers' variables.
     slots: BTreeMap<Var, XReg>,
@@ -113,7 +113,7 @@ struct Block<'a> {
     at: &'a mut Numbers,
 }
 
-/// A place that takes a value depending on loop variables.
+/// A field that takes a value depending on loop variables.
 #[derive(Clone, Copy)]
 enum Target {
     Tensor(TReg, TField),
@@ -130,7 +130,7 @@ impl std::fmt::Display for Target {
 }
 
 impl Block<'_> {
-    /// Loads every descriptor with its constant fields; the others are filled in by the loop heads.
+    /// Loads every descriptor with its constant fields; loop heads set the others.
     fn load_descriptors(&mut self) -> Result<(), CompileError> {
         for (i, view) in self.descriptors.views.clone().iter().enumerate() {
             let td = reg(TReg::new(i as u8))?;
@@ -150,7 +150,7 @@ impl Block<'_> {
         Ok(())
     }
 
-    /// Loads a record of the constants; an immediate reaches the first 2 GiB, a register all of them.
+    /// Loads a record of the constants: an immediate reaches the first 2 GiB, a register all of them.
     fn record(&mut self, at: i64, load: impl Fn(XReg, i32) -> Insn) -> Result<(), CompileError> {
         if let Ok(imm) = i32::try_from(at) {
             self.code.push(load(ZERO, imm));
@@ -163,7 +163,7 @@ impl Block<'_> {
         Ok(())
     }
 
-    /// Every double buffer begins with its first side.
+    /// Sets every double buffer to its first side.
     fn begin_slots(&mut self, body: &[Stmt]) -> Result<(), CompileError> {
         for s in body {
             if let Stmt::Loop { slots, body, .. } = s {
@@ -180,15 +180,15 @@ impl Block<'_> {
         Ok(())
     }
 
-    /// Sets the fields whose deepest loop variable is `bound`, now that it has a value, and those that depend on a
-    /// double buffer that has changed sides and on no deeper loop.
+    /// Sets the fields whose innermost loop variable is `bound`, which has just got a value, and those that
+    /// depend on a double buffer that has changed sides and on no inner loop.
     fn head(&mut self, bound: Option<Var>, changed: &[Slot]) -> Result<(), CompileError> {
-        // Fields that get the same value share its computation.
+        // Fields with equal values share the computation.
         let mut values: Vec<(Expr, Vec<Target>)> = Vec::new();
         for (target, expr) in self.dynamic_fields() {
             let deepest = self.deepest(&expr);
             let mut side = false;
-            // A view of another loop, in which the buffer turns as well, is that loop's business.
+            // A view used in another loop in which the buffer changes sides too is set there.
             let mut here = true;
             expr.variables(&mut |v| {
                 side |= changed.iter().any(|s| s.var == v);
@@ -218,7 +218,8 @@ impl Block<'_> {
         Ok(())
     }
 
-    /// An address on the side in use: the first one, where no loop of these statements turns the buffer.
+    /// An address on the side in use; on the first side if no loop of this block makes the buffer change
+    /// sides.
     fn address(&self, base: &Expr, buffer: &Buffer) -> Expr {
         let turns = buffer.slot.is_some_and(|v| self.slots.contains_key(&v));
         if turns { buffer.address(base) } else { base.clone() + buffer.ahead }
@@ -253,7 +254,7 @@ impl Block<'_> {
         deepest
     }
 
-    /// A register that holds the expression, and whether the caller must give it back.
+    /// A register that holds the expression, and whether the caller must release it.
     fn value(&mut self, e: &Expr) -> Result<(XReg, bool), CompileError> {
         match e {
             Expr::Const(0) => Ok((ZERO, false)),
@@ -392,7 +393,7 @@ impl Block<'_> {
         if windowed {
             let exprs = op.origin.clone();
             for (slot, e) in origin.iter_mut().zip(&exprs) {
-                // `value` needs `self` mutably, so it runs before the operand closures are used.
+                // `value` borrows `self` mutably, so it runs before the operand closures are used.
                 *slot = Self::origin_value(e, &self.vars, &mut self.scalars, self.code)?;
             }
         }

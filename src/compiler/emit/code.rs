@@ -1,9 +1,9 @@
-//! Words with what listings and tables need.
+//! Instruction words, with what listings and tables need.
 
 use crate::isa::Insn;
 use crate::program::CodeRange;
 
-/// Emitted code with what listings and tables need.
+/// Emitted code, with what listings and tables need.
 #[derive(Debug, Default)]
 pub(in crate::compiler) struct Code {
     pub(in crate::compiler) insns: Vec<Insn>,
@@ -26,7 +26,7 @@ impl Code {
     }
 }
 
-/// Numbers of the next operation and the next loop in the text.
+/// Numbers of the next operation and the next loop in program text order.
 #[derive(Debug, Default)]
 pub(super) struct Numbers {
     pub(super) op: usize,

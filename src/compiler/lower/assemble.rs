@@ -1,7 +1,7 @@
 //! Concatenation of channels, row by row.
 //!
-//! A tensor in DRAM that gets its channels from several sources would be written in short runs, each of which costs a burst
-//! at least. So rows of it are put together in the scratchpad, and leave as they lie.
+//! A tensor in DRAM that gets its channels from several sources would be written in short runs, each of which
+//! costs at least a burst. So its rows are assembled in the scratchpad and stored whole.
 
 use super::super::CompileError;
 use super::super::storage::Storage;
@@ -16,13 +16,14 @@ struct Part {
     zero_point: i32,
     /// First channel in the result.
     first: i64,
-    /// Where its rows wait, if they cannot go to their place at once.
+    /// Staging buffer for its rows, if they cannot be loaded to their place directly.
     staged: Option<Buffer>,
     table: Option<View>,
 }
 
 impl Lowering<'_> {
-    /// The concatenation along the innermost extent; `None` if it is none, or if no row fits.
+    /// Lowers a concatenation along the innermost extent; `None` if it is along another one, or if no row
+    /// fits.
     pub(super) fn assembled(
         &mut self,
         node: &Node,
@@ -48,7 +49,7 @@ impl Lowering<'_> {
         }
         let size = dst.etype.bytes() as i64;
         let row = |s: &Storage| s.dims[2] * s.padded_channels() * size;
-        // Sources in DRAM without padding lanes go to their place at once, unless a table stands between.
+        // Sources in DRAM without padding lanes are loaded directly, unless they pass through a table.
         let waits = |part: &Part, index: usize| {
             let s = &part.storage;
             tables.get(index).is_some_and(Option::is_some)

@@ -1,7 +1,7 @@
 //! Element-wise layers: add, multiply, table.
 //!
-//! Where all operands lie densely in the same order the tensor is one long row, which fills the vector lanes; else
-//! tiles keep their four extents, and an operand that broadcasts has extent 1 and stride 0 there.
+//! If all operands lie contiguously in the same order, the tensor is one long row, which fills the vector
+//! lanes; else tiles keep their four extents, and an operand that broadcasts has extent 1 and stride 0 there.
 
 use super::super::CompileError;
 use super::super::storage::{Storage, lane_block, next_multiple};
@@ -110,7 +110,8 @@ impl Lowering<'_> {
         self.map_steps(node, spm, sources, dst, 0, |views, _| vec![op(views)])
     }
 
-    /// [`Lowering::map`] with several operations a tile and `scratch` float buffers of the tile's extents.
+    /// [`Lowering::map`] with several operations for each tile, and `scratch` float buffers of the tile's
+    /// extents.
     pub(super) fn map_steps(
         &self,
         node: &Node,
@@ -175,15 +176,15 @@ impl Lowering<'_> {
     }
 }
 
-/// Whether the innermost extent is one element that is read for every channel.
+/// Whether the innermost extent is one element that is broadcast to every channel.
 fn repeats(s: &Storage) -> bool {
     s.dims[3] == 1 && s.strides[3] == 0
 }
 
-/// How tiles of an element-wise layer lie in the scratchpad.
+/// Layout of the tiles of an element-wise layer in the scratchpad.
 struct MapLayout {
     lanes: i64,
-    /// Float buffers beside the operands.
+    /// Number of float buffers beside the operands.
     scratch: i64,
 }
 
@@ -197,7 +198,7 @@ impl MapLayout {
         if s.etype == EType::F32 || repeats(s) {
             extent
         } else {
-            // Stored lane blocks travel whole, so the buffer holds them whole.
+            // Lane blocks in memory are moved whole, so the buffer holds them whole.
             next_multiple(extent, self.lanes.max(s.lanes))
         }
     }
@@ -207,7 +208,7 @@ impl MapLayout {
         a * b * c * self.inner(s, d) * s.etype.bytes() as i64
     }
 
-    /// Bytes of all buffers; those that DMA fills or empties have so many sides.
+    /// Bytes of all buffers, with `sides` sides for those that DMA fills or empties.
     fn bytes(&self, sources: &[Operand], dst: &Storage, tile: [i64; 4], sides: i64) -> i64 {
         let all = sources.iter().map(|s| &s.storage).chain([dst]);
         let copies = |s: &Storage| if s.space == Space::Dram { sides } else { 1 };
@@ -215,8 +216,8 @@ impl MapLayout {
         operands + self.scratch * next_multiple(tile.iter().product::<i64>() * 4, 64)
     }
 
-    /// A tile that leaves room for double buffers if there is some; a long row comes in a few pieces of whole segments, so
-    /// that loads, operations and stores overlap.
+    /// A tile that leaves room for double buffers where possible; a long row is cut into a few pieces of
+    /// whole segments, so that loads, operations and stores overlap.
     fn overlapping(
         &self,
         sources: &[Operand],
@@ -237,7 +238,7 @@ impl MapLayout {
         self.tile(sources, dst, most, room, step, 2).or_else(|| self.tile(sources, dst, most, room, 16, 1))
     }
 
-    /// The largest tile that fits, `most` at most: whole inner extents first.
+    /// The largest tile that fits, at most `most`: whole inner extents first.
     fn tile(
         &self,
         sources: &[Operand],
@@ -300,7 +301,8 @@ impl MapLayout {
         (TileOp::new(Code::DmaIn, vec![dst, src]), view)
     }
 
-    /// How many channels travel, and the lane block that the DMA pads to: stored lane blocks travel whole.
+    /// How many channels are moved, and the lane block that DMA pads to: lane blocks in memory are moved
+    /// whole.
     fn moved(
         &self,
         nest: &Nest,
@@ -373,15 +375,15 @@ fn align(s: &Storage, shape: &[usize], dst: &Storage, out_shape: &[usize]) -> Op
             out.strides[to] = s.strides[from];
         }
     }
-    // Padding lanes only travel along if they still belong to the innermost extent.
+    // Padding lanes are moved only if they still belong to the innermost extent.
     if s.lanes > 1 && out.strides[3] != s.etype.bytes() as i64 {
         out.lanes = 1;
     }
     Some(out)
 }
 
-/// Sources and destination as one row each, if all of them lie in the same order without gaps. Padding lanes are part of
-/// the row: nothing depends on what they hold.
+/// Sources and destination as one row each, if all of them lie in the same order without gaps. Padding lanes
+/// are part of the row: no result depends on their contents.
 fn flatten(sources: &[Operand], dst: &Storage) -> Option<(Vec<Operand>, Storage)> {
     let n = dst.bytes / dst.etype.bytes() as i64;
     if n > MAX_EXTENT.into() && n != dst.dims.iter().product::<i64>() {

@@ -1,5 +1,5 @@
-//! Float expressions on the f32 lane, tile by tile: operands are dequantized, every step is one instruction, the result
-//! is quantized. Values share buffers as soon as their last reader has run.
+//! Float expressions, tile by tile: operands are dequantized, every step is one instruction, the result is
+//! quantized. A value's buffer is reused after its last reader.
 
 use super::super::CompileError;
 use super::super::tile::{Buffer, Code, Quant, Stmt, TileOp, View};
@@ -7,18 +7,18 @@ use super::{Lowering, load_constants, spm_view, too_large};
 use crate::graph::{LaneStep, Node};
 use crate::isa::EType;
 
-/// Where a value of the expression lies.
+/// Location of a value of the expression.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Place {
-    /// A source of the layer, which is float already.
+    /// A source of the layer that is already float.
     Source(usize),
-    /// A number, by its position among the numbers.
+    /// A number, by its index among the numbers.
     Number(usize),
     /// A float buffer.
     Slot(usize),
 }
 
-/// The expression with a place for every value.
+/// The expression with a location for every value.
 struct Plan {
     places: Vec<Place>,
     slots: usize,
@@ -26,7 +26,7 @@ struct Plan {
 }
 
 impl Plan {
-    /// Gives slots to the steps; `integer(i)` tells whether source `i` must be dequantized.
+    /// Assigns slots to the steps; `integer(i)` returns whether source `i` must be dequantized.
     fn new(steps: &[LaneStep], integer: impl Fn(usize) -> bool) -> Plan {
         let mut last = vec![0; steps.len()];
         for (i, s) in steps.iter().enumerate() {
@@ -42,7 +42,7 @@ impl Plan {
         let mut plan = Plan { places: Vec::new(), slots: 0, numbers: Vec::new() };
         let mut free: Vec<usize> = Vec::new();
         for (i, s) in steps.iter().enumerate() {
-            // Operands that are read for the last time leave their slots to the result: elementwise in place.
+            // Operands read for the last time pass their slots to the result: element-wise in place.
             let operands = match *s {
                 LaneStep::One(_, a) => vec![a],
                 LaneStep::Two(_, a, b) if a == b => vec![a],
@@ -135,7 +135,7 @@ fn tile(
     };
     let mut ops = Vec::new();
     for (i, step) in steps.iter().enumerate() {
-        // The last step of a float result writes it where it belongs.
+        // The last step of a float result writes to the destination.
         let to = if i + 1 == steps.len() && result.is_none() { views[0].clone() } else { at(plan.places[i]) };
         ops.push(match *step {
             LaneStep::Number(_) => continue,
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn values_share_buffers() {
-        // x · sigmoid(x): the sigmoid needs a slot of its own, the product takes one of the two.
+        // x · sigmoid(x): the sigmoid needs a slot of its own, the product reuses one of the two.
         let steps = [
             LaneStep::Input(0),
             LaneStep::One(Float1::Sigmoid, 0),

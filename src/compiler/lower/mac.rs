@@ -1,8 +1,8 @@
 //! Convolutions and matrix products with constant weights.
 //!
-//! All of them are one loop nest: channels, batch, rows, columns, and where the reduction does not fit, input
-//! channels. A Gemm is a 1×1 convolution over rows, or, behind a Flatten, a convolution whose kernel is the whole
-//! image.
+//! All of them are one loop nest: channels, batch, rows, columns and, where the reduction does not fit, input
+//! channels. A Gemm is a 1×1 convolution over rows or, behind a Flatten, a convolution whose kernel is the
+//! whole image.
 
 mod carry;
 mod nest;
@@ -18,7 +18,7 @@ use super::{Lowering, too_large};
 use crate::graph::{MacEpilogue, Node, Weights, Window};
 use crate::isa::{EType, Space, WindowDesc};
 
-/// A MAC layer on its way to tiles.
+/// A MAC layer during lowering.
 struct Mac<'a> {
     shape: MacShape,
     tile: MacTile,
@@ -33,11 +33,11 @@ struct Mac<'a> {
     out_zero: i32,
     addresses: Addresses,
     buffers: [Buffer; 6],
-    /// The table that the requantized output goes through: its load, and where it lies then.
+    /// The table that the requantized output passes through: its load, and the table in the scratchpad.
     tail: Option<(TileOp, View)>,
 }
 
-/// Where the constants of the layer lie in DRAM.
+/// DRAM addresses of the layer's constants.
 struct Addresses {
     segment: Buffer,
     weights: i64,
@@ -48,12 +48,12 @@ struct Addresses {
     pruned: Option<Masks>,
 }
 
-/// Where the masks of pruned weights lie.
+/// DRAM addresses of the masks of pruned weights.
 struct Masks {
     first: i64,
     /// Bytes between channel tiles, and between reduction tiles.
     steps: [i64; 2],
-    /// Bytes of the longest stream of a tile: all are stored and loaded with that many.
+    /// Bytes of the longest stream of a tile; all streams are stored and loaded with this length.
     slot: i64,
 }
 
@@ -81,7 +81,7 @@ impl Lowering<'_> {
         let one = Window { kernel: [1, 1], stride: [1, 1], dilation: [1, 1], pads: [0; 4] };
         let (dims, _) = canonical(shape);
         if src.dims != dims {
-            // A flattened image that still lies as an image: the kernel is the whole image.
+            // A flattened image in image layout: the kernel is the whole image.
             let [_, h, w, c] = src.dims;
             let image = Window { kernel: [h as usize, w as usize], ..one };
             let mut weights = weights.clone();
@@ -113,8 +113,8 @@ impl Lowering<'_> {
         self.mac_padded(node, window, pads, groups, weights, epilogue, src, dst, true)
     }
 
-    /// [`Lowering::mac`] with pads of its own: a negative one leaves out the first rows or columns of the
-    /// input, fewer than there are. `alone`: it is all that the layer does.
+    /// [`Lowering::mac`] with explicit pads: a negative one skips rows or columns at the beginning of the
+    /// input, fewer than there are. `alone`: the layer does nothing else.
     #[expect(clippy::too_many_arguments, reason = "the parts of a convolution")]
     pub(super) fn mac_padded(
         &mut self,
@@ -252,7 +252,7 @@ impl Lowering<'_> {
         let padded = oc_total.next_multiple_of(16);
         let bias = epilogue.bias.as_ref().map_or(0, |bias| {
             let size = shape.sizes[2] as usize;
-            // The verifier has seen that a bias beside 8-bit operands fits 32 bits.
+            // The graph's verifier has checked that a bias with 8-bit operands fits 32 bits.
             let mut bytes: Vec<u8> =
                 bias.iter().flat_map(|b| b.to_le_bytes().into_iter().take(size)).collect();
             bytes.resize(padded * size, 0);
@@ -313,7 +313,7 @@ fn mac_shape(
     }
 }
 
-/// The operation that brings accumulators to an output type.
+/// The operation that converts accumulators to the output type.
 pub(super) fn finishing(to: EType, views: Vec<View>, quant: Quant) -> TileOp {
     match to {
         EType::F32 => TileOp::new(Code::Dequantize, views).with_quant(quant),
@@ -346,9 +346,9 @@ pub(super) fn window_desc(node: &Node, window: &Window) -> Result<WindowDesc, Co
     })
 }
 
-/// A matrix `[M, K]` as an image of one row: `[1, 1, M, K]`; `None` if the rows have no single stride.
+/// A matrix `[M, K]` as an image of one row, `[1, 1, M, K]`; `None` if the rows have no single stride.
 fn rows_as_width(s: &Storage) -> Option<Storage> {
-    // Axes of extent 1 may stand anywhere in the ONNX order.
+    // Axes of extent 1 may be anywhere in the ONNX order.
     if !s.onnx_order.iter().filter(|a| s.dims[**a] != 1).is_sorted() {
         return None;
     }

@@ -1,4 +1,5 @@
-//! Products of two tensors: both operands are loaded tile by tile, whatever their layout, as dense matrices.
+//! Products of two tensors: both operands are loaded tile by tile, whatever their layout, as contiguous
+//! matrices.
 
 use super::super::CompileError;
 use super::super::storage::{Storage, next_multiple};
@@ -14,7 +15,7 @@ use crate::isa::{EType, Space};
 struct Matrix {
     storage: Storage,
     zero_point: i32,
-    /// Byte strides of the batch axes of the result (0 where it repeats), of rows and of columns.
+    /// Byte strides of the result's batch axes (0 where the operand is broadcast), of rows and of columns.
     batch: Vec<i64>,
     row: i64,
     col: i64,
@@ -59,7 +60,7 @@ struct Extents {
     k: i64,
 }
 
-/// The parts of a product.
+/// Operands of a product.
 struct Product {
     a: Matrix,
     b: Matrix,
@@ -68,7 +69,7 @@ struct Product {
     quant: Quant,
     extents: Extents,
     tile: Extents,
-    /// Left, right, result.
+    /// Buffers of left operand, right operand and result.
     buffers: [Buffer; 3],
 }
 

@@ -1,8 +1,8 @@
-//! Graph → tiles: one [`TileLayer`] per node.
+//! Graph → tiled operations: one [`TileLayer`] for each node.
 //!
-//! [`Lowering`] holds what all operators share: where tensors lie, the growing constant segment, the machine. Each
-//! operator family has its file. A layer begins with empty queues and may use the whole scratchpad; inside it,
-//! [`Spm`] hands out buffers and [`Nest`] builds loops whose partial tiles have the right extents.
+//! [`Lowering`] holds what all operators share: the places of tensors, the constant segment, the machine.
+//! Each operator family has its file. A layer may use its room of the scratchpad freely; inside it, [`Spm`]
+//! allocates buffers and [`Nest`] builds loops whose partial tiles have the right extents.
 
 mod assemble;
 mod elementwise;
@@ -27,7 +27,7 @@ use crate::graph::{Graph, Node, Op, TensorId};
 use crate::isa::{EType, Profile, Space};
 use crate::machine::Machine;
 
-/// Everything that lowering an operator needs.
+/// State that lowering an operator needs.
 pub(super) struct Lowering<'a> {
     pub(super) graph: &'a Graph,
     pub(super) machine: &'a Machine,
@@ -35,7 +35,7 @@ pub(super) struct Lowering<'a> {
     pub(super) constants: Constants,
     pub(super) dense_weights: bool,
     pub(super) profile: Profile,
-    /// Scratchpad bytes that the layer may use for its buffers.
+    /// Scratchpad bytes available for the layer's buffers.
     pub(super) room: i64,
 }
 
@@ -97,7 +97,7 @@ impl Lowering<'_> {
     }
 }
 
-/// What a tensor in the scratchpad needs no DRAM for becomes a copy inside it: loads from it, stores to it.
+/// Turns loads from and stores to tensors in the scratchpad into local copies.
 fn local_copies(body: &mut [Stmt]) {
     for s in body {
         match s {
@@ -113,7 +113,7 @@ fn local_copies(body: &mut [Stmt]) {
     }
 }
 
-/// Gives every loop of a layer a variable of its own: lowerings build their nests one by one, each from zero.
+/// Gives every loop of a layer a unique variable: lowerings build their nests independently, each from zero.
 fn unique_variables(body: Vec<Stmt>, names: &mut BTreeMap<Var, Var>, next: &mut u16) -> Vec<Stmt> {
     let mut out = Vec::with_capacity(body.len());
     for s in body {
@@ -139,7 +139,7 @@ fn unique_variables(body: Vec<Stmt>, names: &mut BTreeMap<Var, Var>, next: &mut 
     out
 }
 
-/// Hands out scratchpad buffers, 64 bytes aligned, in order.
+/// Allocates scratchpad buffers in order, aligned to 64 bytes.
 pub(super) struct Spm {
     used: i64,
     bytes: i64,
@@ -167,7 +167,7 @@ pub(super) fn too_large(node: &Node, what: &str, need: i64, have: u64) -> Compil
     CompileError::DoesNotFit { node: node.name.clone(), what: what.into(), need: need.max(0) as u64, have }
 }
 
-/// Builds loops. A loop with one trip leaves no trace: its variable is a constant.
+/// Builds loops. A loop with one trip is not emitted: its variable is a constant.
 #[derive(Debug, Default)]
 pub(super) struct Nest {
     ranges: Ranges,
@@ -175,7 +175,7 @@ pub(super) struct Nest {
 }
 
 impl Nest {
-    /// Walks `[start, total)` in tiles: calls `body` with the tile's start and extent.
+    /// Walks `[start, total)` in tiles: calls `body` with each tile's start and extent.
     pub(super) fn tiles(
         &mut self,
         start: i64,
@@ -202,12 +202,12 @@ impl Nest {
         Ok(vec![Stmt::Loop { var, start, end: total, step: tile, slots: Vec::new(), body }])
     }
 
-    /// The smaller of two, decided by the bounds of the loops where they can.
+    /// The smaller of two expressions, decided by the bounds of the loops where possible.
     pub(super) fn min(&self, a: impl Into<Expr>, b: impl Into<Expr>) -> Expr {
         self.ranges.fold(a.into().min(b))
     }
 
-    /// The larger of two, likewise.
+    /// The larger of two expressions, likewise.
     pub(super) fn max(&self, a: impl Into<Expr>, b: impl Into<Expr>) -> Expr {
         self.ranges.fold(a.into().max(b))
     }
@@ -219,8 +219,8 @@ pub(super) fn packed_strides(dims: [i64; 3], size: i64) -> [i64; 4] {
     [dims[0] * dims[1] * dims[2] * size, dims[1] * dims[2] * size, dims[2] * size, size]
 }
 
-/// A view of a box of a tensor: origin and extents per axis. With `whole_lanes` the innermost extent takes
-/// the padding lanes along as plain elements (the caller gives extents that count them).
+/// A view of a box of a tensor: origin and extents per axis. With `whole_lanes`, the innermost extent
+/// includes the padding lanes as plain elements (the caller counts them in the extents).
 pub(super) fn dram_view(s: &Storage, origin: [Expr; 4], dims: [Expr; 4], zero_point: i32) -> View {
     let mut base = Expr::from(s.address);
     for (o, stride) in origin.into_iter().zip(s.strides) {
@@ -251,7 +251,7 @@ pub(super) fn spm_view(
     View { space: Space::Spm, etype, base, dims, strides, zero_point, lanes: lanes as u8, buffer }
 }
 
-/// `n` bytes of constants at DRAM address `from` into a scratchpad buffer.
+/// Loads `n` bytes of constants at DRAM address `from` into a scratchpad buffer.
 pub(super) fn load_constants(segment: Buffer, from: Expr, to: Buffer, n: Expr) -> TileOp {
     let line = |n: Expr| [Expr::from(1), Expr::from(1), Expr::from(1), n];
     let src = View {

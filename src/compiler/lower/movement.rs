@@ -1,7 +1,7 @@
 //! Layers that only move data: concat, transpose, reshape, and the fence around a host layer.
 //!
-//! All of them are copies of boxes with two sets of strides, through the scratchpad. A reshape whose elements already
-//! lie as they should moves nothing.
+//! All of them are copies of boxes with two sets of strides, through the scratchpad. A reshape whose elements
+//! already lie in place moves nothing.
 
 use super::super::CompileError;
 use super::super::storage::Storage;
@@ -11,7 +11,7 @@ use crate::graph::{Lut, MoveAxis, MoveBox, Node};
 use crate::isa::limits::MAX_EXTENT;
 use crate::isa::{EType, Space};
 
-/// The same box of elements in two places.
+/// A box of elements at its source and its destination.
 #[derive(Debug, Clone)]
 pub(super) struct Copy {
     from: (Space, i64, Buffer),
@@ -23,17 +23,17 @@ pub(super) struct Copy {
 }
 
 impl Copy {
-    /// Whether no buffer has to stand between source and destination.
+    /// Whether the copy needs no buffer between source and destination.
     fn is_direct(&self) -> bool {
         self.from.0 == Space::Spm || self.to.0 == Space::Spm
     }
 }
 
-/// What happens to the elements of a copy on their way.
+/// An operation on the elements of a copy in the scratchpad.
 pub(super) struct Middle {
-    /// From destination and source views of a tile.
+    /// Makes the operation from the destination and source views of a tile.
     pub(super) op: Box<dyn Fn(View, View) -> TileOp>,
-    /// An axis, with its strides, that stays whole and innermost.
+    /// An axis, with its strides, that is innermost and not cut.
     pub(super) row: Option<[i64; 3]>,
 }
 
@@ -89,7 +89,7 @@ impl Lowering<'_> {
         let (src, dst) = (self.input(node, 0)?.clone(), self.output(node)?.clone());
         let mine = steps(&src, &self.graph.tensor(node.inputs[0]).shape);
         let theirs = steps(&dst, &self.graph.tensor(node.outputs[0]).shape);
-        // Boxes of all channels take the padding lanes along.
+        // Boxes of all channels include the padding lanes.
         let lanes = whole_lanes(&src, &dst);
         let all =
             |b: &MoveBox| b.axes.iter().any(|a| lanes.is_some() && is_channels(a, &mine, &theirs, &dst));
@@ -164,8 +164,8 @@ impl Lowering<'_> {
         Ok(body)
     }
 
-    /// A reshape between layouts that share no common step, like images of other extents: the whole tensor goes through
-    /// the scratchpad, where it lies as ONNX enumerates it.
+    /// A reshape between layouts without common axes, such as images of other extents: the whole tensor
+    /// passes through the scratchpad, where it lies in ONNX order.
     fn reshape_whole(&self, node: &Node, src: &Storage, dst: &Storage) -> Result<Vec<Stmt>, CompileError> {
         let size = src.etype.bytes() as i64;
         let bytes = src.dims.iter().product::<i64>() * size;
@@ -174,7 +174,7 @@ impl Lowering<'_> {
         let zero = self.zero_point(node.outputs[0]);
         let mut views = Vec::new();
         for s in [src, dst] {
-            // The four extents in ONNX order, in DRAM as stored and in the scratchpad without gaps.
+            // The four extents in ONNX order, as stored in DRAM and contiguous in the scratchpad.
             let dims = s.onnx_order.map(|a| s.dims[a]);
             let ordered = Storage { dims, strides: s.onnx_order.map(|a| s.strides[a]), ..s.clone() };
             let origin = [0; 4].map(Expr::from);
@@ -200,7 +200,7 @@ impl Lowering<'_> {
         Ok(vec![Stmt::Host(index)])
     }
 
-    /// Writes the zero point into the padding lanes of a tensor, from one small buffer read with stride 0.
+    /// Writes the zero point into the padding lanes of a tensor, from a small buffer read with stride 0.
     pub(super) fn fill_padding(&self, node: &Node, dst: &Storage) -> Result<Vec<Stmt>, CompileError> {
         self.fill_padding_at(node, dst, &mut self.spm())
     }
@@ -249,7 +249,7 @@ impl Lowering<'_> {
         Ok(body)
     }
 
-    /// Copies a box through the scratchpad, with a table in between if there is one.
+    /// Copies a box through the scratchpad, with a table lookup in between if `lut` is given.
     fn copy(&mut self, node: &Node, copy: &Copy, lut: Option<&Lut>) -> Result<Vec<Stmt>, CompileError> {
         let mut spm = Spm { used: 64, bytes: self.room };
         let Some(lut) = lut else { return self.copy_through(node, copy, spm, None) };
@@ -261,7 +261,7 @@ impl Lowering<'_> {
         Ok(body)
     }
 
-    /// Copies a box through what is left of the scratchpad.
+    /// Copies a box through the rest of the scratchpad.
     pub(super) fn copy_through(
         &self,
         node: &Node,
@@ -275,7 +275,7 @@ impl Lowering<'_> {
         axes.extend(row);
         let full = |need| too_large(node, "scratchpad", need, self.machine.spm.bytes);
         let buffers = if middle.is_some() { 2 } else { 1 };
-        // Whole inner axes while they fit; the rest are loops.
+        // Whole inner axes as long as they fit; the others become loops.
         let room = spm.left() / buffers / 64 * 64;
         let mut tile = vec![1; axes.len()];
         let mut used = size;
@@ -390,7 +390,7 @@ pub(super) fn whole_copy(src: &Storage, dst: &Storage, axes: Vec<[i64; 3]>) -> C
     }
 }
 
-/// Channels with their padding lanes, if both tensors have the same.
+/// Channels including padding lanes, if both tensors have the same; else `None`.
 fn whole_lanes(src: &Storage, dst: &Storage) -> Option<i64> {
     let same = src.lanes > 1 && src.lanes == dst.lanes && src.dims[3] == dst.dims[3];
     same.then(|| dst.padded_channels())
@@ -404,7 +404,7 @@ fn is_channels(axis: &MoveAxis, mine: &[[i64; 2]], theirs: &[[i64; 2]], dst: &St
         && (mine[axis.from.0][1], theirs[axis.to.0][1]) == (size, size)
 }
 
-/// Positions of the ONNX axes among the four extents.
+/// For each ONNX axis, its position among the four extents.
 fn axes(s: &Storage, rank: usize) -> Option<Vec<usize>> {
     match rank {
         1 => Some(vec![3]),
@@ -415,7 +415,8 @@ fn axes(s: &Storage, rank: usize) -> Option<Vec<usize>> {
     }
 }
 
-/// Extent and byte stride of every ONNX axis. Beyond four axes the leading ones are merged into the first extent.
+/// Extent and byte stride of every ONNX axis. Beyond four axes the leading ones are merged into the first
+/// extent.
 pub(super) fn steps(s: &Storage, shape: &[usize]) -> Vec<[i64; 2]> {
     if let Some(axes) = axes(s, shape.len()) {
         return axes.into_iter().map(|a| [s.dims[a], s.strides[a]]).collect();
@@ -429,7 +430,7 @@ pub(super) fn steps(s: &Storage, shape: &[usize]) -> Vec<[i64; 2]> {
     out
 }
 
-/// Which of the four extents an ONNX axis is, if it is one of its own.
+/// The position of an ONNX axis among the four extents, if it is not merged with others.
 fn concat_axis(dst: &Storage, axis: usize, rank: usize) -> Option<usize> {
     if let Some(axes) = axes(dst, rank) {
         return axes.get(axis).copied();
@@ -438,7 +439,8 @@ fn concat_axis(dst: &Storage, axis: usize, rank: usize) -> Option<usize> {
     (rank > 4 && axis + 3 >= rank).then(|| axis + 4 - rank)
 }
 
-/// Drops axes of extent 1, orders by the destination's stride, and merges axes that continue each other on both sides.
+/// Drops axes of extent 1, orders the others by the destination's stride, and merges axes that are contiguous
+/// on both sides.
 fn coalesce(axes: &[[i64; 3]]) -> Vec<[i64; 3]> {
     let mut kept: Vec<[i64; 3]> = axes.iter().copied().filter(|a| a[0] != 1).collect();
     kept.sort_by_key(|a| std::cmp::Reverse(a[2]));
@@ -454,8 +456,8 @@ fn coalesce(axes: &[[i64; 3]]) -> Vec<[i64; 3]> {
     merged
 }
 
-/// Splits two row-major enumerations of the same elements into common axes `[extent, stride, stride]`; `None` if an
-/// axis boundary of one falls inside an axis of the other without dividing it.
+/// Splits two row-major enumerations of the same elements into common axes `[extent, stride, stride]`; `None`
+/// if an axis boundary of one falls inside an axis of the other and does not divide it.
 fn refine(a: &[(i64, i64)], b: &[(i64, i64)]) -> Option<Vec<[i64; 3]>> {
     let (mut a, mut b) = (a.to_vec(), b.to_vec());
     let mut out = Vec::new();

@@ -101,7 +101,7 @@ impl Lowering<'_> {
         let sum_type = if size > 1 { EType::S64 } else { EType::S32 };
         let sum_size = sum_type.bytes() as i64;
         let room = self.room;
-        // Channels in a tile such that one row fits, then as many rows as fit.
+        // As many channels as let one row fit, then as many rows as fit.
         let mut tile_c = channels;
         let mut tile_w = width;
         let bytes = |h: i64, w: i64, c: i64| {
@@ -158,7 +158,7 @@ impl Lowering<'_> {
                     sum.accumulate = accumulate;
                     vec![Stmt::Op(TileOp::new(Code::DmaIn, vec![to, from])), Stmt::Op(sum)]
                 };
-                // The first tile starts the sums, all others add to them.
+                // The first tile starts the sums, the others add to them.
                 let one = Expr::from(0);
                 let first_h = tile_h.min(height).into();
                 let mut body =

@@ -1,7 +1,7 @@
-//! Between floats and integers: QuantizeLinear and DequantizeLinear.
+//! QuantizeLinear and DequantizeLinear.
 //!
-//! Float tensors lie row-major as ONNX sees them, integer images channels-last. An image of several channels is
-//! converted plane by plane, where the vector lanes are full, and turned inside the scratchpad.
+//! Float tensors are row-major in ONNX order, integer images channels-last. An image of several channels is
+//! converted plane by plane, which fills the vector lanes, and transposed inside the scratchpad.
 
 use super::super::CompileError;
 use super::super::storage::{Storage, lane_block, next_multiple};
@@ -142,7 +142,7 @@ impl Lowering<'_> {
     }
 }
 
-/// Whether elements change their order between the two tensors.
+/// Whether the order of elements differs between the two tensors.
 fn turns(src: &Storage, dst: &Storage) -> bool {
     let order = |s: &Storage| {
         let mut axes: Vec<usize> = (0..4).filter(|a| s.dims[*a] > 1).collect();

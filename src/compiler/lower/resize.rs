@@ -1,4 +1,4 @@
-//! Linear interpolation: bands of output rows, each with tables of its own.
+//! Linear interpolation, in bands of output rows with tables of their own.
 
 use super::super::CompileError;
 use super::super::storage::{Storage, lane_block, next_multiple};
@@ -8,7 +8,7 @@ use crate::graph::Node;
 use crate::isa::EType;
 use crate::numeric::Linear;
 
-/// Output rows and the input rows that they come from.
+/// Output rows, and the input rows that they are interpolated from.
 struct Band<'a> {
     rows: &'a [Linear],
     first: i64,
@@ -80,7 +80,7 @@ impl Lowering<'_> {
         Ok(body)
     }
 
-    /// Loads the neighbours of some outputs, indices counted from `origin`.
+    /// Loads the table of neighbours of some outputs; indices count from `origin`.
     fn neighbours(&mut self, entries: &[Linear], origin: i64, to: Buffer) -> Stmt {
         let words = entries.iter().flat_map(|l| {
             let index = l.at.map(|i| (i as i64 - origin) as i32 as u32);
@@ -112,7 +112,7 @@ fn bands(rows: &[Linear], height: usize) -> Vec<Band<'_>> {
 }
 
 impl Resizer<'_> {
-    /// Channels as they travel: whole lane blocks where they lie so.
+    /// Channels to move: whole lane blocks where they are stored.
     fn moved(&self, nest: &Nest, s: &Storage, first: &Expr, count: &Expr) -> Expr {
         if s.lanes == 1 {
             return count.clone();

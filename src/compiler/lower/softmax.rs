@@ -1,4 +1,4 @@
-//! Softmax: rows along one axis travel through the scratchpad whole.
+//! Softmax: rows along one axis pass through the scratchpad whole.
 
 use super::super::CompileError;
 use super::super::tile::{Buffer, Code, Quant, Stmt, TileOp};

@@ -1,9 +1,9 @@
-//! Tile shapes of MAC layers, chosen by a closed form.
+//! Tile shapes of MAC layers, chosen by a closed-form cost.
 //!
-//! The cost of a candidate is that of its slowest unit (DRAM traffic at the channel's rate, MAC and VEC with partial tiles
-//! as the machine charges them, scalar code), and what does not overlap: the first tile's way in, the last one's way
-//! out, everything if buffers cannot be double. It needs no exact clock: what it must get right is the order of
-//! candidates.
+//! The cost of a candidate is that of its slowest unit (DRAM traffic at the channel's rate, MAC and VEC with
+//! partial tiles as the machine charges them, control instructions), plus what does not overlap: the first
+//! tile's loads, the last one's store, and everything if buffers cannot be double. Only the order of the
+//! candidates must be right, not the cycles.
 
 use super::super::constants::packed_bytes;
 use super::super::cost::{Runs, under_way};
@@ -16,7 +16,7 @@ use crate::machine::{Machine, timing};
 #[derive(Debug, Clone)]
 pub(super) struct MacShape {
     pub(super) batch: i64,
-    /// The layer is one loop nest, whose buffers no other part of it uses.
+    /// Whether the layer is one loop nest, whose buffers no other part of it uses.
     pub(super) alone: bool,
     /// Rows of padding above the input.
     pub(super) pad_top: i64,
@@ -33,16 +33,16 @@ pub(super) struct MacShape {
     pub(super) kernel: [i64; 2],
     pub(super) stride: [i64; 2],
     pub(super) dilation: [i64; 2],
-    /// Bytes of the input's channels in one pixel as a full tile holds them.
+    /// Bytes of the input's channels in one pixel of a full tile.
     pub(super) in_lanes: i64,
     pub(super) out_lanes: i64,
     pub(super) per_channel: bool,
     /// Bytes of a multiplier.
     pub(super) entry: i64,
     pub(super) bias: bool,
-    /// How often the vector unit goes over the output.
+    /// Passes of the vector unit over the output.
     pub(super) passes: i64,
-    /// Input and output lie in the scratchpad and need no buffer.
+    /// Whether input and output are in the scratchpad and need no buffer.
     pub(super) resident: [bool; 2],
     /// Bytes of an element of the input, the weights, the accumulators (and the bias), the output.
     pub(super) sizes: [i64; 4],
@@ -59,9 +59,10 @@ pub(super) struct MacTile {
     pub(super) channels: i64,
     /// Input channels (dense).
     pub(super) reduce: i64,
-    /// The loop over output channels is outside the spatial loops: weights are loaded once, inputs repeatedly.
+    /// Whether the loop over output channels is outside the spatial loops: weights are then loaded once,
+    /// inputs repeatedly.
     pub(super) channels_outer: bool,
-    /// Input rows that the next tile needs as well are carried over to it inside the scratchpad.
+    /// Whether input rows shared with the next tile are carried over inside the scratchpad.
     pub(super) carry: bool,
 }
 
@@ -82,12 +83,12 @@ impl MacShape {
     /// Input rows and columns that the buffer of a tile holds.
     fn buffer_extent(&self, tile: &MacTile) -> [i64; 2] {
         let [rows, cols] = self.input_extent(tile.rows, tile.cols);
-        // Rows of the padding have their place as well if rows are carried over.
+        // With carried rows, the padding has rows in the buffer too.
         [if tile.carry { (tile.rows - 1) * self.stride[0] + self.window_rows() } else { rows }, cols]
     }
 
-    /// Whether tiles can carry rows over: they are several, of whole rows, one after the other, the last one begins inside
-    /// the image, and the buffer has two sides.
+    /// Whether tiles can carry rows over: there are several, of whole rows, one after the other; the last one
+    /// begins inside the image; and the buffer has two sides.
     fn carries(&self, tile: &MacTile, room: i64) -> bool {
         let buffers = self.buffers(tile);
         let spm: i64 = buffers.iter().map(|b| next_multiple(*b, 64)).sum();
@@ -112,8 +113,8 @@ impl MacShape {
         if self.groups > 1 && !self.depthwise { tile.channels * self.oc } else { tile.channels }
     }
 
-    /// Scratchpad bytes of the buffers of a tile: input, weights, bias, multipliers, output, and what is requantized on
-    /// its way through a table.
+    /// Scratchpad bytes of a tile's buffers: input, weights, bias, multipliers, output, and what is
+    /// requantized before a table lookup.
     pub(super) fn buffers(&self, tile: &MacTile) -> [i64; 6] {
         let oc = self.tile_oc(tile);
         let [rows, cols] = self.buffer_extent(tile);
@@ -188,13 +189,13 @@ impl MacShape {
         let spatial = self.spatial_candidates();
         for channels in self.channel_candidates() {
             for reduce in self.reduce_candidates() {
-                // Within one (channels, reduce), fewer rows never fit worse: stop looking once costs rise again
-                // would be wrong (partial tiles), so all candidates are priced; there are a few dozen.
+                // Costs are not monotonic because of partial tiles, so all candidates are priced; there are a
+                // few dozen.
                 for &(rows, cols) in &spatial {
                     for (channels_outer, carry) in
                         [(true, false), (false, false), (true, true), (false, true)]
                     {
-                        // Where an image has fewer rows than two windows share, there is nothing to carry.
+                        // An image with fewer rows than two windows share has nothing to carry.
                         if carry && self.input_extent(rows, cols)[0] <= self.window_rows() - self.stride[0] {
                             continue;
                         }
@@ -222,7 +223,7 @@ impl MacShape {
     fn channel_candidates(&self) -> Vec<i64> {
         let total = self.channel_total();
         if self.groups > 1 && !self.depthwise {
-            // A block of groups must fill whole output lanes, or be all of them.
+            // A block of groups must fill whole output lanes, or be all groups.
             return (1..=total)
                 .filter(|n| total % n == 0 && (*n == total || (n * self.oc) % 16 == 0))
                 .rev()
@@ -314,15 +315,15 @@ impl MacShape {
         } else {
             reduce * array(tile.channels, self.taps(), tile.reduce)
         };
-        // The copy holds the array's read port.
+        // The copy holds the read port that the array needs.
         let mac_tile = mac_tile + copy;
         let vectors = timing::vectors(m, [1, 1, pixels, self.tile_oc(tile) as u64]);
         let vec_tile = self.passes * timing::vector(m, vectors, 1) as i64;
-        // Scalar code between tiles.
+        // Control instructions between tiles.
         let control = CONTROL_CYCLES * (input_loads + weight_loads + stores);
 
-        // The units overlap, but for the first tile's way in and the last one's way out. Weights come early if there is
-        // room for them beside those of the layer before.
+        // The units overlap, except for the first tile's loads and the last one's store. Weights are loaded
+        // early if there is room for them beside those of the layer before.
         let trips = [input_loads, weight_loads, parameter_loads, parameter_loads, stores, 1];
         let mut sides = [1; 6];
         let mut used: i64 = buffers.iter().map(|b| next_multiple(*b, 64)).sum();
@@ -343,7 +344,7 @@ impl MacShape {
         }
         let early = used * 2 <= room;
         let way_in = input + if early { 0 } else { weights };
-        // Buffers that share banks make the units wait for each other's ports.
+        // Units wait for each other's ports where buffers share banks.
         let bank = (m.spm.bytes / u64::from(m.spm.banks)) as i64;
         let of = |i: usize| sides[i] * buffers[i];
         let needs = [of(3) + of(5), of(4), of(0) + of(1) + of(2)];
@@ -354,7 +355,7 @@ impl MacShape {
             Apart::None => stores * (mac_tile + vec_tile + output),
         };
         let longest = dram.max(in_turn).max(stores * mac_tile).max(stores * vec_tile).max(control);
-        // The control core comes to the next weights once the tiles before them have found room in the queues.
+        // The control core gets to the next weights once the tiles before them fit the queues.
         let between = if tile.channels_outer { spatial } else { 1 };
         let waits = (between - i64::from(m.mac.queue_depth.min(m.vec.queue_depth))).max(0);
         let step = waits * mac_tile.max(vec_tile) + weights;
@@ -363,7 +364,7 @@ impl MacShape {
     }
 }
 
-/// How a box of rows, columns and bytes of pixels lies in an image whose rows and pixels are so many bytes apart.
+/// The runs of a box of rows, columns and bytes of pixels in an image with the given row and pixel pitches.
 fn image_runs([rows, cols, slice]: [i64; 3], [row, pixel]: [i64; 2], grant: u32) -> Runs {
     if slice < pixel {
         Runs { count: rows * cols, bytes: slice, stride: pixel, aligned: false }

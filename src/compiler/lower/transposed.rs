@@ -1,8 +1,8 @@
 //! Transposed convolutions as ordinary ones.
 //!
-//! Output rows whose index leaves the same rest modulo the stride are produced by the same taps, so each rest (in both
-//! directions) is a convolution of stride 1 with some of the taps, mirrored, whose result lies in every stride-th row and
-//! column of the output. No zeros are stuffed in and no product is computed in vain.
+//! Output rows whose indices are congruent modulo the stride use the same taps. So each residue (in both
+//! directions) is a convolution of stride 1 with some of the taps, mirrored, whose result is every stride-th
+//! row and column of the output. No zeros are inserted, and no product is wasted.
 
 use super::super::CompileError;
 use super::super::storage::Storage;
@@ -10,12 +10,12 @@ use super::super::tile::Stmt;
 use super::Lowering;
 use crate::graph::{MacEpilogue, Node, Weights, Window};
 
-/// The taps of one axis that produce one rest modulo the stride.
+/// The taps of one axis that contribute to one residue modulo the stride.
 struct Phase {
-    /// Taps in the order of the mirrored kernel: the largest first. Empty if no tap gets there.
+    /// Taps in the order of the mirrored kernel: the largest first. Empty if no tap contributes.
     taps: Vec<usize>,
     dilation: usize,
-    /// Rows before the input that the first output reaches; negative: rows that it leaves out.
+    /// Padding rows before the input that the first output needs; if negative, input rows that it skips.
     pad: i64,
 }
 
@@ -50,7 +50,7 @@ impl Lowering<'_> {
                 let phase = |axis: usize, rest| {
                     let (kernel, stride) = (window.kernel[axis], window.stride[axis]);
                     let phase = Phase::new(rest, kernel, stride, window.dilation[axis], window.pads[axis]);
-                    // Beyond the end of the input there is nothing to multiply.
+                    // Nothing contributes beyond the end of the input.
                     let beyond = -phase.pad >= src.dims[axis + 1];
                     if beyond { Phase { taps: Vec::new(), dilation: 1, pad: 0 } } else { phase }
                 };
@@ -94,7 +94,7 @@ fn every(s: &Storage, first: [usize; 2], stride: [usize; 2]) -> Storage {
     out
 }
 
-/// The weights of some taps; without any, one tap of zeros.
+/// The weights of some taps; one tap of zeros if there are none.
 fn subset(weights: &Weights, rows: &[usize], cols: &[usize]) -> Weights {
     let [oc, ic, kh, kw] = weights.shape;
     let size = weights.dtype.bytes();

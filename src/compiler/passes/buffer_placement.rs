@@ -1,12 +1,12 @@
-//! Where the buffers of the layers lie in the scratchpad and in the accumulators, and which of them are double.
+//! Places the buffers of the layers in the scratchpad and in the accumulators, and makes some of them double.
 //!
-//! Lowering takes buffers from an address space of its own, as if every layer had the scratchpad for itself. Here they
-//! get their places. Three aims, in this order:
+//! Lowering allocates buffers in an address space of its own, as if every layer had the scratchpad for
+//! itself. This pass assigns addresses. Its aims, in this order:
 //!
-//! - A buffer that is filled anew in every trip of a loop becomes double where there is room, so that one side is
-//!   filled while the other is used.
-//! - What MAC reads, what VEC reads and what leaves for DRAM lie in different banks, since a bank has one read port; what VEC
-//!   writes lies apart from what DMA brings, since it has one write port.
+//! - A buffer that is filled anew in every trip of a loop becomes double where there is room, so that one
+//!   side is filled while the other is used.
+//! - What MAC reads, what VEC reads and what leaves for DRAM lie in different banks, since a bank has one
+//!   read port; what VEC writes lies apart from what DMA brings, since it has one write port.
 //! - Buffers of layers that follow each other lie apart, so that the next layer's constants can come early.
 //!
 //! Nothing here is needed for correct values: conditions are derived afterwards.
@@ -19,26 +19,26 @@ use super::super::tile::{Buffer, Slot, Stmt, TileLayer, TileOp, Var};
 use crate::isa::{Queue, Space};
 use crate::machine::Machine;
 
-/// A buffer is known by its memory and its first byte.
+/// A buffer is identified by its memory and its first byte.
 type Id = (Space, i64);
 
-/// What its bank ports are wanted for.
+/// What a buffer's bank ports are used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Class {
     /// Read by VEC: multipliers, tables, operands.
     Vector,
     /// Written by VEC, read by DMA-out.
     Output,
-    /// Read by MAC, and everything else.
+    /// Read by MAC, or anything else.
     Array,
 }
 
-/// A place in the text that touches a buffer.
+/// A use of a buffer in the text.
 #[derive(Debug, Clone)]
 struct Touch {
-    /// Numbers of the loops around it, from the outside in.
+    /// Numbers of the enclosing loops, from the outside in.
     loops: Vec<usize>,
-    /// It is the first of its statement list to touch the buffer, and it writes all that is read later.
+    /// Whether it is the first use of the buffer in its statement list, and writes all that is read later.
     leads: bool,
 }
 
@@ -47,15 +47,15 @@ struct Info {
     bytes: i64,
     class: Class,
     touches: Vec<Touch>,
-    /// One trip leaves something on the other side for the next.
+    /// Whether a trip writes to the other side for the next trip.
     carries: bool,
 }
 
-/// Gives all buffers their places. `room` is the scratchpad that each layer may use: `[0, room)`.
+/// Assigns addresses to all buffers. `room` is the scratchpad that each layer may use: `[0, room)`.
 ///
 /// # Errors
-/// [`CompileError::Internal`] if a buffer whose trips leave something for the next one cannot be double: lowering has seen
-/// to it that it can.
+/// [`CompileError::Internal`] if a buffer that carries data from trip to trip cannot be double: lowering
+/// ensures that it can.
 pub(in crate::compiler) fn arrange(
     layers: &mut [TileLayer],
     room: &[i64],
@@ -90,7 +90,7 @@ pub(in crate::compiler) fn arrange(
     Ok(())
 }
 
-/// Looks at a layer's buffers.
+/// Collects the buffers of a layer and their uses.
 #[derive(Default)]
 struct Survey {
     buffers: BTreeMap<Id, Info>,
@@ -101,7 +101,7 @@ struct Survey {
 
 impl Survey {
     fn list(&mut self, body: &[Stmt], around: &mut Vec<usize>) {
-        // What has been touched in this list so far, loops inside included.
+        // The buffers used in this list so far, nested loops included.
         let mut seen: Vec<Id> = Vec::new();
         for s in body {
             match s {
@@ -165,7 +165,7 @@ fn touched(s: &Stmt, seen: &mut Vec<Id>) {
     }
 }
 
-/// Whether lowering left it to us where the buffer lies.
+/// Whether lowering left the buffer's address open.
 fn movable(space: Space, buffer: &Buffer) -> bool {
     match space {
         Space::Dram => false,
@@ -174,8 +174,8 @@ fn movable(space: Space, buffer: &Buffer) -> bool {
     }
 }
 
-/// The loops in whose trips a buffer may change sides: those whose list of statements fills it first. Each use must see
-/// what was filled last, so none may stand outside such a loop but before all of them.
+/// The loops in whose trips a buffer may change sides: those whose statement list fills it first. Each use
+/// must see the latest contents, so no use may be outside such a loop, except before all of them.
 fn turning(info: &Info) -> Vec<usize> {
     let mut loops: Vec<usize> =
         info.touches.iter().filter(|t| t.leads).filter_map(|t| t.loops.last().copied()).collect();
@@ -186,8 +186,8 @@ fn turning(info: &Info) -> Vec<usize> {
     if info.touches.iter().skip(first).all(inside) { loops } else { Vec::new() }
 }
 
-/// Which buffers become double, and in which loops they turn: those whose trips leave something for the next one first, then
-/// the smaller ones, as long as there is room.
+/// Which buffers become double, and in which loops they change sides: those that carry data from trip to trip
+/// first, then the smaller ones, as long as there is room.
 fn doubled(survey: &Survey, room: i64) -> BTreeMap<Id, Vec<usize>> {
     let size = |info: &Info| next_multiple(info.bytes, 64);
     let of_spm = |(id, _): &(&Id, &Info)| id.0 == Space::Spm;
@@ -224,13 +224,13 @@ pub(in crate::compiler) enum Apart {
 }
 
 impl Apart {
-    /// What can be had for buffers of so many bytes: VEC's operands, outputs, the rest.
+    /// The best separation for buffers with these sizes: VEC's operands, outputs, the rest.
     pub(in crate::compiler) fn of(needs: [i64; 3], room: i64, bank: i64) -> Apart {
         Apart::zones(needs, room, bank).0
     }
 
-    /// The same, and from where to where the buffers of each class may lie. One class takes what the others leave,
-    /// which need not be whole banks.
+    /// As [`of`](Self::of), with the address range of the buffers of each class. One class takes what the
+    /// others leave, which need not be whole banks.
     fn zones(needs: [i64; 3], room: i64, bank: i64) -> (Apart, [(i64, i64); 3]) {
         let [vector, output, array] = needs;
         let split = |first: i64, second: i64| {
@@ -261,7 +261,7 @@ impl Apart {
     }
 }
 
-/// Address and distance of the sides of every buffer.
+/// Address of every buffer, and distance of its sides.
 fn place(
     survey: &Survey,
     doubled: &BTreeMap<Id, Vec<usize>>,
@@ -274,7 +274,7 @@ fn place(
     let mut list = Vec::new();
     let half = machine.acc.bytes as i64 / 2;
     for (id, _) in survey.buffers.iter().filter(|(id, _)| id.0 == Space::Acc) {
-        // A tile takes at most half of the accumulators; layers begin on alternate sides.
+        // A tile takes at most half of the accumulators; layers begin on alternate halves.
         let start = if layer.is_multiple_of(2) { 0 } else { half };
         list.push((*id, start, if start == 0 { half } else { -half }));
     }
@@ -286,7 +286,7 @@ fn place(
     };
     let needs = classes.map(|class| of(class).map(|(id, info)| sides(id, info)).sum::<i64>());
     if needs.iter().sum::<i64>() > room {
-        // Parts of the layer that follow each other share bytes, as lowering planned it.
+        // Successive parts of a layer may share bytes, as lowering planned.
         let spm = survey.buffers.iter().filter(|(id, _)| id.0 == Space::Spm);
         list.extend(spm.map(|(id, _)| (*id, id.1 - WORK_BASE, 0)));
         return list;
@@ -307,7 +307,7 @@ fn place(
     list
 }
 
-/// Moves all buffers to their places.
+/// Moves all buffers to their addresses.
 fn rewrite(
     body: &mut [Stmt],
     places: &BTreeMap<Id, Buffer>,

@@ -1,14 +1,14 @@
-//! Leaves out copies between a layer's buffers and tensors that lie in the scratchpad.
+//! Removes copies between a layer's buffers and tensors in the scratchpad.
 //!
-//! Lowerings bring every operand to a buffer and every result from one. Where the tensor lies in the scratchpad itself, that is
-//! a copy inside it, and mostly a needless one: what reads the buffer can read the tensor with the tensor's strides, and
-//! what writes the buffer can write the tensor.
+//! Lowering loads every operand to a buffer and stores every result from one. For a tensor in the scratchpad
+//! this is a local copy, and mostly a needless one: whatever reads the buffer can read the tensor with the
+//! tensor's strides, and whatever writes the buffer can write the tensor.
 
 use super::super::storage::WORK_BASE;
 use super::super::tile::{Code, Stmt, TileOp, View};
 use crate::isa::Space;
 
-/// Leaves out the copies of a layer that can be left out.
+/// Removes the needless copies of a layer.
 pub(in crate::compiler) fn elide(body: &mut Vec<Stmt>) {
     for s in body.iter_mut() {
         if let Stmt::Loop { body, .. } = s {
@@ -37,7 +37,7 @@ fn at_its_start(view: &View) -> bool {
     view.base.constant() == Some(view.buffer.start)
 }
 
-/// The copy at a place, if it is one between a buffer and a tensor in the scratchpad.
+/// The copy at an index, if it is one between a buffer and a tensor in the scratchpad.
 fn copy(body: &[Stmt], at: usize) -> Option<(View, View)> {
     match &body[at] {
         Stmt::Op(TileOp { code: Code::DmaCopy, views, .. }) => match views.as_slice() {
@@ -48,8 +48,8 @@ fn copy(body: &[Stmt], at: usize) -> Option<(View, View)> {
     }
 }
 
-/// A view of the elements of `tensor` that `view` sees of the buffer that has been copied from it, or will be copied to
-/// it, as `copied`. `None` if it sees them in another order.
+/// A view of the elements of `tensor` that correspond to those that `view` has of the buffer; the buffer was
+/// or will be copied as `copied`. `None` if their order differs.
 fn seen_as(view: &View, copied: &View, tensor: &View) -> Option<View> {
     if !at_its_start(view) || !at_its_start(copied) || view.etype.bytes() != copied.etype.bytes() {
         return None;
@@ -73,7 +73,8 @@ fn seen_as(view: &View, copied: &View, tensor: &View) -> Option<View> {
     })
 }
 
-/// Whether everything that reads the buffer after the copy at `at` now reads the tensor instead.
+/// Redirects all reads of the buffer behind the copy at `at` to the tensor; returns whether that was
+/// possible.
 fn read_in_place(body: &mut [Stmt], at: usize) -> bool {
     let Some((to, from)) = copy(body, at).filter(|(to, _)| is_buffer(to)) else { return false };
     let mut changed = body[at + 1..].to_vec();
@@ -85,7 +86,7 @@ fn read_in_place(body: &mut [Stmt], at: usize) -> bool {
     true
 }
 
-/// Redirects reads up to the next write of the buffer; `None` if one cannot be.
+/// Redirects reads up to the next write of the buffer; `None` if one cannot be redirected.
 fn redirect(body: &mut [Stmt], to: &View, from: &View, over: &mut bool) -> Option<()> {
     for s in body {
         if *over {
@@ -110,7 +111,7 @@ fn redirect(body: &mut [Stmt], to: &View, from: &View, over: &mut bool) -> Optio
                 }
                 let written = op.views.first().filter(|v| same_buffer(v, to));
                 if written.is_some_and(|v| !at_its_start(v)) {
-                    // Another part of the buffer: what is read later comes from several places.
+                    // Another part of the buffer: later reads would come from several places.
                     return None;
                 }
                 *over = written.is_some();
@@ -140,10 +141,12 @@ fn reads(body: &[Stmt], buffer: &View) -> bool {
     })
 }
 
-/// Whether the one operation that writes the buffer before the copy at `at` now writes the tensor instead.
+/// Redirects the one operation that writes the buffer before the copy at `at` to the tensor; returns whether
+/// that was possible.
 fn written_in_place(body: &mut [Stmt], at: usize) -> bool {
     let Some((to, from)) = copy(body, at).filter(|(_, from)| is_buffer(from)) else { return false };
-    // In this list the buffer is written once, by an operation that does not read it, and read by the copy alone.
+    // The buffer must be written once in this list, by an operation that does not read it, and read by the
+    // copy alone.
     let mut writer = None;
     for (i, s) in body.iter().enumerate() {
         match s {
@@ -164,7 +167,7 @@ fn written_in_place(body: &mut [Stmt], at: usize) -> bool {
     let Some(Stmt::Op(op)) = writer.and_then(|i| body.get_mut(i)) else { return false };
     let Some(mut view) = seen_as(&op.views[0], &from, &to) else { return false };
     if to.dims[3] == view.dims[3] {
-        // No padding lanes travel, so none may be written.
+        // The copy moves no padding lanes, so none may be written.
         view.lanes = 1;
     }
     op.views[0] = view;

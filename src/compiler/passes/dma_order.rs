@@ -1,9 +1,9 @@
 //! The order in which DMA walks DRAM.
 //!
-//! A transfer reads or writes DRAM in the order of its descriptor, and every run without gaps costs at least a burst. A
-//! transposing transfer, between the planes of ONNX and channels-last, should walk along the planes: the scratchpad
-//! does not care. Which axis stands where in two descriptors changes nothing else, as long as no padding lanes are
-//! written.
+//! A transfer walks DRAM in the order of its descriptor, and every contiguous run costs at least a burst. A
+//! transposing transfer, between the planes of ONNX and channels-last, should walk along the planes; for the
+//! scratchpad the order does not matter. Permuting the axes of both descriptors alike changes nothing else,
+//! as long as no padding lanes are written.
 
 use super::super::tile::{Code, Expr, Stmt, View};
 use crate::isa::Space;
@@ -34,7 +34,7 @@ fn order(dram: &mut View, local: &mut View) {
     }
     let one = Expr::from(1);
     let mut axes = [0, 1, 2, 3];
-    // Extents of one element go outside, then repetitions; the sort keeps the order of equals.
+    // Extents of one element go outside, then broadcast ones; the sort is stable.
     axes.sort_by_key(|a| {
         let stride = dram.strides[*a].abs();
         let rank = if dram.dims[*a] == one { 0 } else { 1 + i32::from(stride > 0) };
@@ -50,7 +50,7 @@ fn order(dram: &mut View, local: &mut View) {
     }
 }
 
-/// Whether the innermost axis that is longer than one element becomes another one, with a smaller stride.
+/// Whether another axis, with a smaller stride, becomes the innermost one that is longer than one element.
 fn gains(dram: &View, axes: [usize; 4]) -> bool {
     let one = Expr::from(1);
     let inner = |order: [usize; 4]| order.into_iter().rev().find(|a| dram.dims[*a] != one);

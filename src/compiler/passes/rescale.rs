@@ -1,5 +1,5 @@
-//! Numeric profiles: in the q31 ones, integer multipliers and shifts take the place of the f32 factors of requantizations,
-//! sums and products.
+//! Numeric profiles: in the q31 ones, integer multipliers and shifts replace the f32 factors of
+//! requantizations, sums and products.
 
 use super::super::CompileError;
 use super::super::tile::{Code, Stmt, TileLayer, TileOp};
@@ -11,7 +11,7 @@ pub(in crate::compiler) fn entry_bytes(profile: Profile, to: EType) -> i64 {
     if profile == Profile::Onnx || to.int_range().is_none() { 4 } else { 8 }
 }
 
-/// The multipliers of channels as they lie in the constants.
+/// The per-channel multipliers as they lie in the constants.
 pub(in crate::compiler) fn table(
     node: &str,
     profile: Profile,
@@ -30,7 +30,7 @@ pub(in crate::compiler) fn table(
     Ok(bytes)
 }
 
-/// Brings the quantization operands of all operations that know the profile to it.
+/// Converts the quantization operands of all operations that have this profile.
 pub(in crate::compiler) fn apply(layers: &mut [TileLayer], profile: Profile) -> Result<(), CompileError> {
     if profile == Profile::Onnx {
         return Ok(());
@@ -54,14 +54,14 @@ fn operation(node: &str, op: &mut TileOp, profile: Profile) -> Result<(), Compil
     let Some(quant) = &mut op.quant else { return Ok(()) };
     let none = Rescale { multiplier: 0, shift: 31 };
     let by = match op.code {
-        // The multipliers of channels lie in their table.
+        // Per-channel multipliers are in their table.
         Code::Requant if quant.table.is_some() => [none; 3],
         Code::Requant | Code::Mul => [rescale(node, quant.m0)?, none, none],
         Code::Add => AddRescales::of(quant.m0, quant.m1, wide).ok_or_else(|| refused(node, quant.m0))?.by,
         _ => return Ok(()),
     };
     quant.profile = (profile, by);
-    // The factors are part of the multipliers now.
+    // The factors are included in the multipliers now.
     [quant.m0, quant.m1, quant.c] = [0.0; 3];
     Ok(())
 }

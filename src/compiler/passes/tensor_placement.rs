@@ -1,17 +1,17 @@
-//! Where tensors begin in DRAM.
+//! DRAM addresses of tensors.
 //!
-//! They lie behind the constants, of which only the descriptors are still missing: those are counted here.
+//! Tensors follow the constants, of which only the descriptors are still missing: those are counted here.
 
 use super::super::storage::{TENSOR_BASE, next_multiple};
 use super::super::tile::{Stmt, TileLayer};
 
-/// First byte of the tensors behind so many bytes of constants and the descriptors of these layers.
+/// First byte of the tensors, behind `constants` bytes of constants and the descriptors of these layers.
 pub(in crate::compiler) fn base(layers: &[TileLayer], constants: usize) -> i64 {
     let records: usize = layers.iter().map(|l| record_bytes(&l.body)).sum();
     next_multiple((constants + records + 8) as i64, 4096)
 }
 
-/// Moves all tensors behind so many bytes of constants.
+/// Moves all tensors behind `constants` bytes of constants.
 pub(in crate::compiler) fn place(layers: &mut [TileLayer], constants: usize) {
     let delta = base(layers, constants) - TENSOR_BASE;
     layers.iter_mut().for_each(|l| relocate(&mut l.body, delta));

@@ -1,7 +1,8 @@
 //! Integer expressions over loop variables.
 //!
-//! Expressions stand in every place of a tiled operation that changes from tile to tile: base addresses, extents,
-//! origins. They fold constants as they are built; [`Ranges`] folds what only the bounds of the loops can tell.
+//! Every quantity of a tiled operation that changes from tile to tile is an expression: base addresses,
+//! extents, origins. Constants are folded during construction; [`Ranges`] folds what the bounds of the loops
+//! decide.
 
 use std::ops::{Add, Mul, Sub};
 
@@ -9,8 +10,8 @@ use std::ops::{Add, Mul, Sub};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Var(pub u16);
 
-/// An expression. `Add` and `Mul` wrap nowhere: addresses and extents stay far below 2^63 (extents are at most 2^24,
-/// memories at most 2^40).
+/// An expression. `Add` and `Mul` do not overflow: addresses and extents stay far below 2^63 (extents are at
+/// most 2^24, memories at most 2^40).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Expr {
     /// A number.
@@ -69,7 +70,7 @@ impl Expr {
         }
     }
 
-    /// The value, given those of the variables.
+    /// The value, given the values of the variables.
     #[must_use]
     pub fn value(&self, of: &impl Fn(Var) -> i64) -> i64 {
         match self {
@@ -142,7 +143,7 @@ impl<T: Into<Expr>> Add<T> for Expr {
         match (self, other.into()) {
             (Expr::Const(a), Expr::Const(b)) => Expr::Const(a + b),
             (Expr::Const(0), e) | (e, Expr::Const(0)) => e,
-            // Constants gather on the right, so that they meet and fold.
+            // Constants move to the right, where they are folded.
             (Expr::Add(a, b), Expr::Const(c)) if b.constant().is_some() => *a + (*b + c),
             (Expr::Const(c), e) => e + c,
             (Expr::Add(a, b), e) if b.constant().is_some() => (*a + e) + *b,
@@ -176,7 +177,7 @@ impl<T: Into<Expr>> Mul<T> for Expr {
     }
 }
 
-/// What the loops around a place say of its variables: `start, start + step, … < end`.
+/// The ranges of the loop variables at a place: `start, start + step, … < end`.
 #[derive(Debug, Clone, Default)]
 pub struct Ranges(Vec<(Var, i64, i64)>);
 
@@ -186,7 +187,7 @@ impl Ranges {
         self.0.push((var, least, greatest));
     }
 
-    /// Least and greatest value that the expression can take (interval arithmetic: safe, not always tight). Unknown
+    /// Least and greatest value of the expression, by interval arithmetic: sound, not always tight. Unknown
     /// variables count as zero; lowering only asks inside the loops that bind them.
     #[must_use]
     pub fn bounds(&self, e: &Expr) -> (i64, i64) {
@@ -213,7 +214,7 @@ impl Ranges {
         }
     }
 
-    /// Drops a `Min` or `Max` whose outcome the bounds already decide.
+    /// Removes a `Min` or `Max` that the bounds decide.
     #[must_use]
     pub fn fold(&self, e: Expr) -> Expr {
         match e {

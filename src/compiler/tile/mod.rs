@@ -1,8 +1,9 @@
 //! The first level of lowering: loops of tiled operations.
 //!
-//! A [`TileLayer`] says what the queues do for one layer, tile by tile, with every address and extent, but without
-//! registers, conditions and encodings. `lower` makes it from the graph, `emit` turns it into instruction words.
-//! [`print()`] and [`parse`] are its text form, so that tiling can be read and tested apart from both.
+//! A [`TileLayer`] has the queue instructions of one layer, tile by tile, with every address and extent, but
+//! without registers, conditions and encodings. `lower` makes it from the graph, `emit` turns it into
+//! instruction words. [`print()`] and [`parse`] convert it to and from text, so that tiling can be read and
+//! tested by itself.
 
 pub mod expr;
 mod reach;
@@ -21,7 +22,7 @@ pub struct TileLayer {
     pub name: String,
     /// Operator kind, for listings.
     pub kind: String,
-    /// What happens, in program order.
+    /// Statements, in program order.
     pub body: Vec<Stmt>,
 }
 
@@ -49,16 +50,16 @@ pub enum Stmt {
     Host(u32),
 }
 
-/// A double buffer's variable: 0 before the first trip of its loops, then `bytes` and 0 in turn.
+/// A double buffer's variable: 0 before the first trip of its loops, then `bytes` and 0 alternately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slot {
     /// Unique in the layer.
     pub var: Var,
-    /// From one side to the other.
+    /// Distance of the two sides in bytes.
     pub bytes: i64,
 }
 
-/// Bytes `[start, start + bytes)` of a memory inside which all accesses of a view stay.
+/// A range of bytes `[start, start + bytes)` of a memory, which all accesses of a view stay inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Buffer {
     /// First byte.
@@ -67,13 +68,13 @@ pub struct Buffer {
     pub bytes: i64,
     /// The variable of a double buffer; it is added to every address in it.
     pub slot: Option<Var>,
-    /// Not 0 for the side that the next trip will use: the distance of the sides. Until buffers have their places any
-    /// number says so.
+    /// The distance of the sides, for the side that the next trip uses; else 0. Until buffers are placed, any
+    /// number but 0.
     pub ahead: i64,
 }
 
 impl Buffer {
-    /// A single buffer.
+    /// A single (not double) buffer.
     #[must_use]
     pub fn new(start: i64, bytes: i64) -> Buffer {
         Buffer { start, bytes, slot: None, ahead: 0 }
@@ -96,7 +97,7 @@ impl Buffer {
     }
 }
 
-/// A tensor operand: what a tensor descriptor will hold, with expressions where it changes from tile to tile.
+/// A tensor operand: the fields of a tensor descriptor, as expressions where they change from tile to tile.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct View {
     /// Which memory.
@@ -113,7 +114,7 @@ pub struct View {
     pub zero_point: i32,
     /// Lane block of the innermost extent.
     pub lanes: u8,
-    /// Where the accesses stay.
+    /// The buffer that the accesses stay inside.
     pub buffer: Buffer,
 }
 
@@ -140,7 +141,7 @@ pub enum Code {
     Add,
     /// Quantized product.
     Mul,
-    /// Table.
+    /// Table lookup.
     Lut,
     /// Maximum of windows.
     MaxPool,
@@ -152,7 +153,7 @@ pub enum Code {
     Quantize,
     /// Integers or accumulators → f32.
     Dequantize,
-    /// Accumulators as they are.
+    /// Accumulators, stored unchanged.
     Sums,
     /// Product of two tensors.
     Matmul,
@@ -218,7 +219,7 @@ impl Code {
             Code::Matmul => "matmul",
             Code::Softmax => "softmax",
             Code::Resize => "resize",
-            // The functions of the f32 lane have their own names, none of which stands above.
+            // The functions of f32 have their own names, all different from those above.
             Code::F1(op) => op.name(),
             Code::F2(op) => op.name(),
         }
@@ -249,9 +250,10 @@ pub struct Quant {
     pub m1: f32,
     /// Addend.
     pub c: f32,
-    /// Rounding profile, and in the q31 ones the multipliers that stand for `m0`, `m1` and the sum.
+    /// Rounding profile, and in the q31 ones the multipliers that replace `m0`, `m1` and the factor of the
+    /// sum.
     pub profile: (Profile, [Rescale; 3]),
-    /// SPM address of per-channel multipliers, and the buffer that holds them; none: `m0` for all.
+    /// SPM address of per-channel multipliers, and the buffer that holds them; `None`: `m0` for all.
     pub table: Option<(Expr, Buffer)>,
 }
 
@@ -260,7 +262,7 @@ impl Quant {
     pub const ONNX: (Profile, [Rescale; 3]) = (Profile::Onnx, [Rescale { multiplier: 0, shift: 31 }; 3]);
 }
 
-/// A tiled operation. Which parts are present is fixed by the code.
+/// A tiled operation. The code determines which parts are present.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TileOp {
     /// What it does.
@@ -275,9 +277,9 @@ pub struct TileOp {
     pub origin: [Expr; 2],
     /// For pruned weights: address of the mask in the constants.
     pub mask: Option<Expr>,
-    /// MAC and rsum: add to what the accumulators hold.
+    /// MAC and rsum: whether to add to the present accumulators.
     pub accumulate: bool,
-    /// MAC: start from the bias operand. AvgPool: padding counts.
+    /// MAC: whether sums start from the bias operand. AvgPool: whether padding counts.
     pub flag: bool,
 }
 
@@ -317,14 +319,14 @@ impl TileOp {
         }
     }
 
-    /// Every buffer that it touches: memory, bytes, whether it writes.
+    /// Memory and buffer of every operand, and whether it is written.
     pub fn touches(&self) -> impl Iterator<Item = (Space, Buffer, bool)> + '_ {
         let views = self.views.iter().enumerate().map(|(i, v)| (v.space, v.buffer, i == 0));
         let table = self.quant.as_ref().and_then(|q| q.table.as_ref()).map(|(_, b)| (Space::Spm, *b, false));
         views.chain(table)
     }
 
-    /// The same, to be changed: with the address in the buffer.
+    /// As [`touches`](Self::touches), mutable, with the address in the buffer.
     pub fn touches_mut(&mut self) -> impl Iterator<Item = (Space, &mut Expr, &mut Buffer)> + '_ {
         let views = self.views.iter_mut().map(|v| (v.space, &mut v.base, &mut v.buffer));
         let table = self.quant.as_mut().and_then(|q| q.table.as_mut()).map(|(e, b)| (Space::Spm, e, b));

@@ -1,10 +1,11 @@
-//! Which bytes an operand reaches.
+//! The bytes that an operand touches.
 
 use super::{Expr, TileOp, View};
 
-/// From the lowest to the highest byte that an operation touches of an operand, counted from the operand's base; the innermost extent is
-/// rounded up to `lanes`. `value` gives expressions their values in one trip. Of an image under a window, that is what the taps
-/// of the tile touch inside of it. `None` for packed weights, whose bytes are not those of a box, and if there is no such operand.
+/// Offsets from the operand's base of the lowest byte that an operation touches and of one past the highest;
+/// the innermost extent is rounded up to `lanes`. `value` evaluates expressions in one trip. For an image
+/// under a window, only the taps inside the image count. `None` for packed weights, whose bytes are not those
+/// of a box, and if there is no such operand.
 #[must_use]
 pub fn reach(op: &TileOp, operand: usize, lanes: i64, value: &impl Fn(&Expr) -> i64) -> Option<(i64, i64)> {
     let view = op.views.get(operand)?;

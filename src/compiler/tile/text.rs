@@ -1,4 +1,5 @@
-//! The tiled operations as text: [`print()`] and [`parse`] are inverse, so that lowering can be read, and tested as text.
+//! Text form of the tiled operations: [`print()`] and [`parse`] are inverse, so that lowering can be read and
+//! tested as text.
 //!
 //! ```text
 //! layer "conv1" conv
@@ -7,8 +8,8 @@
 //!   }
 //! ```
 //!
-//! An operation is its name, its views (destination, `<-`, sources), and what else it has: `quant`, `window`, `origin`,
-//! `mask`, `accumulate`, `flag`. Expressions are fully parenthesized.
+//! An operation is its name, its views (destination, `<-`, sources), and what else it has: `quant`, `window`,
+//! `origin`, `mask`, `accumulate`, `flag`. Expressions are fully parenthesized.
 
 use std::fmt::Write;
 
@@ -36,7 +37,7 @@ pub fn print(layers: &[TileLayer]) -> String {
     out
 }
 
-/// A string in quotes, quotes and backslashes inside escaped.
+/// A string in quotes, with quotes and backslashes escaped.
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
@@ -134,13 +135,13 @@ impl std::fmt::Display for Expr {
     }
 }
 
-/// Why text is no tiled operations.
+/// Why a text is not a list of tiled operations.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: this is not understood: {near}")]
 pub struct TileTextError {
-    /// From 1.
+    /// Line, from 1.
     pub line: usize,
-    /// From 1.
+    /// Column, from 1.
     pub column: usize,
     /// The text there.
     pub near: String,
@@ -149,7 +150,7 @@ pub struct TileTextError {
 /// Reads what [`print()`] wrote.
 ///
 /// # Errors
-/// The place that is not understood.
+/// The place that could not be parsed.
 pub fn parse(text: &str) -> Result<Vec<TileLayer>, TileTextError> {
     let place = |rest: &str| {
         let before = &text[..text.len() - rest.len()];

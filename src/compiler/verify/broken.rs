@@ -1,10 +1,10 @@
-//! A rule that does not hold.
+//! A violated rule.
 
 /// A layer breaks a rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("after {pass}, layer \"{layer}\" breaks the rule {rule}: {why}")]
 pub struct Broken {
-    /// The pass that left it so; `lowering` if it was so before all passes.
+    /// The pass after which the rule was violated; `lowering` if before all passes.
     pub pass: &'static str,
     /// Layer.
     pub layer: String,

@@ -1,4 +1,4 @@
-//! Where operands and buffers lie.
+//! Rules on the places of operands and buffers.
 
 use super::scope::{At, Fact};
 use super::trips::{Trip, each, operand};
@@ -7,7 +7,7 @@ use crate::compiler::storage::WORK_BASE;
 use crate::compiler::tile::{Buffer, Code, TileOp, View, reach};
 use crate::isa::{Profile, Space};
 
-/// The machine refuses other addresses.
+/// Addresses are aligned as the machine requires.
 pub(super) fn alignment(at: &At<'_>) -> Result<(), String> {
     each(&at.layer.body, &mut |op, trip| {
         for (i, view) in op.views.iter().enumerate() {
@@ -25,14 +25,15 @@ pub(super) fn alignment(at: &At<'_>) -> Result<(), String> {
     })
 }
 
-/// Bytes that are open to a buffer, and what to call them.
+/// The range of bytes available to a buffer, and its name in messages.
 fn open(at: &At<'_>, space: Space, buffer: &Buffer) -> (&'static str, i64, i64) {
     let around = at.scope.around;
     let placed = at.scope.has(Fact::BuffersPlaced);
     match space {
         Space::Dram if buffer.start < at.scope.tensors() => ("the constants", 0, around.constants as i64),
         Space::Dram => ("the tensors", at.scope.tensors(), at.scope.tensors() + around.tensors),
-        // What is resident may claim bytes beyond the end that nothing touches: loading refuses those that something does.
+        // Resident tensors may claim bytes beyond the end that nothing touches: the load refuses those that
+        // something does.
         Space::Spm if !at.is_buffer(space, buffer) => {
             ("the scratchpad above the layer's part", at.room, i64::MAX)
         }
@@ -43,7 +44,8 @@ fn open(at: &At<'_>, space: Space, buffer: &Buffer) -> (&'static str, i64, i64) 
     }
 }
 
-/// Placement counts on the room that lowering was given; addresses beyond a memory are refused at load.
+/// Operands lie in the room that lowering was given, which placement relies on; addresses beyond a memory
+/// would be refused at load.
 pub(super) fn in_memory(at: &At<'_>) -> Result<(), String> {
     each(&at.layer.body, &mut |op, _| {
         for (i, (space, buffer, _)) in op.touches().enumerate() {
@@ -62,7 +64,7 @@ pub(super) fn in_memory(at: &At<'_>) -> Result<(), String> {
     })
 }
 
-/// Placement and conditions know operands by their buffers.
+/// Operands stay inside their buffers, by which placement and conditions identify them.
 pub(super) fn in_buffer(at: &At<'_>) -> Result<(), String> {
     each(&at.layer.body, &mut |op, trip| {
         for i in 0..op.views.len() {
@@ -88,7 +90,8 @@ fn inside(buffer: &Buffer, lo: i64, hi: i64) -> Result<(), String> {
     Err(format!("has bytes {lo} to {hi}, its buffer has bytes {} to {end}", buffer.start))
 }
 
-/// From the lowest to the highest byte of an operand, on the first side of a double buffer. Padding lanes are written, not read.
+/// The lowest byte of an operand and one past the highest, on the first side of a double buffer. Padding
+/// lanes are written, not read.
 pub(super) fn touched(op: &TileOp, index: usize, trip: &Trip) -> (i64, i64) {
     let view = &op.views[index];
     let base = trip.value(&view.base);
@@ -97,14 +100,15 @@ pub(super) fn touched(op: &TileOp, index: usize, trip: &Trip) -> (i64, i64) {
     (base + lo, base + hi)
 }
 
-/// Bytes of an operand whose strides are all zero: packed weights, of pruned ones what is certain, or one element for all.
+/// Bytes of an operand whose strides are all zero: packed weights, for pruned ones the certain part, or one
+/// broadcast element.
 fn packed(op: &TileOp, view: &View, trip: &Trip) -> i64 {
     let [oc, kh, kw, ic] = view.dims.each_ref().map(|d| trip.value(d));
     let size = view.etype.bytes() as i64;
     if op.code == Code::Conv { packed_bytes(oc, kh * kw, ic) * size } else { size }
 }
 
-/// The machine refuses destinations whose elements overlap; what is written is written once.
+/// The elements of a destination do not overlap, as the machine requires.
 pub(super) fn distinct(at: &At<'_>) -> Result<(), String> {
     each(&at.layer.body, &mut |op, trip| {
         let Some(view) = op.views.first() else { return Ok(()) };
@@ -129,7 +133,8 @@ pub(super) fn distinct(at: &At<'_>) -> Result<(), String> {
     })
 }
 
-/// Constants hold for all runs, and operations of several layers read them without waiting.
+/// Constants are not written: they hold for all runs, and operations of several layers read them without
+/// waiting.
 pub(super) fn constants_kept(at: &At<'_>) -> Result<(), String> {
     each(&at.layer.body, &mut |op, trip| {
         let Some(view) = op.views.first().filter(|v| v.space == Space::Dram) else { return Ok(()) };

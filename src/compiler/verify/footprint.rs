@@ -1,4 +1,4 @@
-//! What layers leave in tensors, before and after a pass.
+//! The bytes of tensors that layers write, before and after a pass.
 
 use super::broken::Broken;
 use super::bytes::touched;
@@ -7,10 +7,11 @@ use super::trips::each;
 use crate::compiler::tile::TileLayer;
 use crate::isa::Space;
 
-/// The name of the rule that a pass changes nothing of which bytes of tensors a layer writes.
+/// The rule that a pass does not change which bytes of tensors a layer writes.
 pub(super) const SAME_RESULTS: &str = "same_results";
 
-/// Bytes of tensors that a layer writes, in order and without overlaps; those of DRAM count from the first tensor.
+/// Bytes of tensors that a layer writes, sorted and without overlaps; DRAM addresses count from the first
+/// tensor.
 pub(in crate::compiler) type Footprint = Vec<(Space, i64, i64)>;
 
 /// The footprints of all layers.
@@ -20,7 +21,7 @@ pub(in crate::compiler) fn footprints(layers: &[TileLayer], scope: &Scope<'_>) -
 
 fn footprint(at: &At<'_>) -> Footprint {
     let mut all: Footprint = Vec::new();
-    // It reports nothing.
+    // The callback returns no error.
     let _: Result<(), String> = each(&at.layer.body, &mut |op, trip| {
         if let Some(view) = op.views.first().filter(|v| !at.is_buffer(v.space, &v.buffer)) {
             let (lo, hi) = touched(op, 0, trip);
@@ -40,7 +41,7 @@ fn footprint(at: &At<'_>) -> Footprint {
     merged
 }
 
-/// Whether a pass has left layers that write the same bytes of tensors.
+/// Checks that a pass has left layers that write the same bytes of tensors.
 pub(in crate::compiler) fn same_results(
     pass: &'static str,
     layers: &[TileLayer],

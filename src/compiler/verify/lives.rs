@@ -1,4 +1,4 @@
-//! Buffers from their first write to their last read.
+//! Rules on buffers from their first write to their last read.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::isa::{EType, Space};
 
 type Id = (Space, i64);
 
-/// Operations in the order of the text, with the loops around them.
+/// Operations in text order, with their loops.
 fn operations<'a>(
     body: &'a [Stmt],
     around: &mut Vec<usize>,
@@ -36,7 +36,7 @@ fn in_order<'a>(at: &At<'a>) -> Vec<(Vec<usize>, &'a TileOp)> {
     list
 }
 
-/// A pass that leaves out a copy must not leave out what its buffer needs.
+/// A buffer is written before it is read: a pass that removes a copy must keep what its buffer needs.
 pub(super) fn written_first(at: &At<'_>) -> Result<(), String> {
     let mut written: Vec<Id> = Vec::new();
     for (_, op) in in_order(at) {
@@ -56,7 +56,8 @@ pub(super) fn written_first(at: &At<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// A result that stays in a buffer is lost. The f32 lane may bring and compute what its program does not use.
+/// What is written to a buffer is read: otherwise a result is lost. Expressions of f32 may load and compute
+/// values that they do not use.
 pub(super) fn read_later(at: &At<'_>) -> Result<(), String> {
     let list = in_order(at);
     let reads = |id: Id| {
@@ -77,16 +78,17 @@ pub(super) fn read_later(at: &At<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// Where in the text a buffer holds something.
+/// Where in the text a buffer holds data.
 struct Life {
     buffer: Buffer,
-    /// Places of operations.
+    /// Indices of operations.
     first: usize,
     last: usize,
     touches: Vec<(usize, Vec<usize>)>,
 }
 
-/// Values are lost where buffers overlap; queues only wait for each other.
+/// Buffers in use at the same time do not overlap: values would be lost, since queues only wait for each
+/// other.
 pub(super) fn apart(at: &At<'_>) -> Result<(), String> {
     let list = in_order(at);
     let mut lives: BTreeMap<Id, Life> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Loops, their variables, and the sides of double buffers.
+//! Rules on loops, their variables, and the sides of double buffers.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use super::trips::{expressions, operand};
 use crate::compiler::tile::{Expr, Slot, Stmt, TileOp, Var};
 use crate::isa::Space;
 
-/// Emission makes one trip at least, and finds the innermost loop of an expression by the highest variable.
+/// Loops have at least one trip and variables numbered from the outside in, which emission relies on.
 pub(super) fn loops(at: &At<'_>) -> Result<(), String> {
     nest(&at.layer.body, None, &mut Vec::new())
 }
@@ -31,7 +31,8 @@ fn nest(body: &[Stmt], outer: Option<Var>, bound: &mut Vec<Var>) -> Result<(), S
     Ok(())
 }
 
-/// Emission has registers for variables inside their loops only, and takes origins as they are.
+/// Variables are used inside their loops, where emission has registers for them, and origins have the form
+/// that emission takes.
 pub(super) fn variables(at: &At<'_>) -> Result<(), String> {
     used(&at.layer.body, &mut Vec::new())
 }
@@ -62,8 +63,8 @@ fn used(body: &[Stmt], bound: &mut Vec<Var>) -> Result<(), String> {
     Ok(())
 }
 
-/// A double buffer's operands agree on its variable and on the distance of its sides; a loop turns it, and that variable is no
-/// loop's. Before buffers have places none is double.
+/// The operands of a double buffer agree on its variable and on the distance of its sides; a loop makes it
+/// change sides, and the variable is not a loop's. Before buffers are placed none is double.
 pub(super) fn sides(at: &At<'_>) -> Result<(), String> {
     let mut turned: Vec<Slot> = Vec::new();
     let mut bound = Vec::new();

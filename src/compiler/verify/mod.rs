@@ -1,11 +1,12 @@
-//! The rules that tiled operations keep from pass to pass: what later passes, emission and the machine rely on.
+//! The rules that tiled operations keep from pass to pass: what later passes, emission and the machine rely
+//! on.
 //!
-//! An operation is looked at in the first and the last trip of every loop that it depends on: extents, origins and addresses are
-//! sums, products, minima and maxima of loop variables, so the extremes are there. Each of these trips happens, so what is
-//! reported is wrong for sure.
+//! An operation is examined in the first and the last trip of every loop that it depends on: extents, origins
+//! and addresses are sums, products, minima and maxima of loop variables, so their extremes are there. Each
+//! of these trips occurs, so every report is a real violation.
 //!
-//! What queues wait for is not looked at: conditions are derived when instructions are emitted, and the simulator finds
-//! races when it loads a program.
+//! Waits between queues are not examined: conditions are derived at emission, and the simulator finds races
+//! when it loads a program.
 
 mod broken;
 mod bytes;

@@ -1,4 +1,4 @@
-//! What each code takes: how many operands, in which memories, of which types and extents.
+//! Rules on operands: how many each code takes, in which memories, of which types and extents.
 
 use super::scope::At;
 use super::trips::{Trip, each, operand};
@@ -14,7 +14,7 @@ const FLOAT: &[EType] = &[EType::F32];
 const RESIZED: &[EType] = &[EType::U8, EType::S8, EType::F32];
 const PLACES: &[EType] = &[EType::S32];
 
-/// Where an operand lies, and its types.
+/// Legal memories and types of an operand.
 type Operand = (&'static [Space], &'static [EType]);
 
 const fn spm(types: &'static [EType]) -> Operand {
@@ -27,14 +27,14 @@ const fn acc(types: &'static [EType]) -> Operand {
 
 const DRAM: Operand = (&[Space::Dram], ANY);
 
-/// What a code takes.
+/// The operands of a code.
 struct Form {
     /// Destination, then sources.
     operands: &'static [Operand],
-    /// The last operand is there only if the flag says so.
+    /// Whether the last operand is present only with the flag.
     bias: bool,
     quant: bool,
-    /// Multipliers of channels may lie in a table.
+    /// Whether per-channel multipliers may lie in a table.
     table: bool,
     window: bool,
     mask: bool,
@@ -89,7 +89,7 @@ impl Form {
     }
 }
 
-/// Emission takes operands by their place; the machine refuses other memories.
+/// Operands have the number and memories that the code takes: emission takes them by position.
 pub(super) fn operands(at: &At<'_>) -> Result<(), String> {
     each(&at.layer.body, &mut |op, _| {
         let form = Form::of(op.code);
@@ -117,7 +117,7 @@ pub(super) fn operands(at: &At<'_>) -> Result<(), String> {
     })
 }
 
-/// The machine refuses other types.
+/// Operands have types that the machine accepts.
 pub(super) fn types(at: &At<'_>) -> Result<(), String> {
     each(&at.layer.body, &mut |op, _| {
         for (i, (view, (_, types))) in op.views.iter().zip(Form::of(op.code).operands).enumerate() {
@@ -155,7 +155,7 @@ pub(super) fn types(at: &At<'_>) -> Result<(), String> {
     })
 }
 
-/// The machine refuses other extents.
+/// Operands have extents that the machine accepts.
 pub(super) fn extents(at: &At<'_>) -> Result<(), String> {
     each(&at.layer.body, &mut |op, trip| {
         for (i, view) in op.views.iter().enumerate() {

@@ -1,11 +1,11 @@
-//! Zero points, clamps and factors.
+//! Rules on zero points, clamps and factors.
 
 use super::scope::At;
 use super::trips::{each, operand};
 use crate::compiler::tile::Code;
 use crate::isa::{EType, Profile};
 
-/// The machine refuses others.
+/// They are in the ranges that the machine accepts.
 pub(super) fn ranges(at: &At<'_>) -> Result<(), String> {
     each(&at.layer.body, &mut |op, _| {
         for (i, view) in op.views.iter().enumerate() {
@@ -33,7 +33,8 @@ pub(super) fn ranges(at: &At<'_>) -> Result<(), String> {
     })
 }
 
-/// Requantizations, sums and products have the profile that was asked for, and in the q31 ones no factor beside it.
+/// Requantizations, sums and products have the profile that was asked for, and in the q31 ones no f32 factor
+/// beside it.
 pub(super) fn rescaled(at: &At<'_>) -> Result<(), String> {
     let asked = at.scope.around.profile;
     each(&at.layer.body, &mut |op, _| {

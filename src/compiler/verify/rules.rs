@@ -7,13 +7,14 @@ use crate::compiler::tile::TileLayer;
 
 /// A rule.
 pub struct Rule {
-    /// What it is called.
+    /// Its name.
     pub name: &'static str,
-    /// What it says, in a line.
+    /// The rule in one line.
     pub says: &'static str,
-    /// What must have been brought about before it holds.
+    /// What must have happened before it holds.
     since: Option<Fact>,
-    /// It holds for layers of any network. Else it may be broken where nothing is wrong, and is asked of cases only.
+    /// Whether it holds for every network. Otherwise legal layers may violate it, and it is checked in test
+    /// cases only.
     sure: bool,
     holds: fn(&At<'_>) -> Result<(), String>,
 }
@@ -32,12 +33,12 @@ impl Rule {
     }
 }
 
-/// The rules that hold for the layers wherever they are in the pipeline, or from a pass on. The first that is broken is reported.
-/// One more compares the layers before and after a pass: `SAME_RESULTS`.
+/// The rules that hold for layers anywhere in the pipeline, or from a pass on. The first violation is
+/// reported. A further rule compares the layers before and after a pass: `SAME_RESULTS`.
 pub const RULES: &[Rule] = &[
     rule(
         "loops",
-        "a loop makes a trip, binds a variable of its own, higher than those around it",
+        "a loop makes at least one trip, and binds a new variable, higher than those of outer loops",
         loops::loops,
     ),
     rule("variables", "a loop variable is used inside its loop only", loops::variables),
@@ -51,20 +52,25 @@ pub const RULES: &[Rule] = &[
     rule("alignment", "bases and strides are multiples of the element's bytes", bytes::alignment),
     rule(
         "in_memory",
-        "a buffer lies in its memory: where it may lie at this place of the pipeline",
+        "a buffer lies in the part of its memory that it may use at this point of the pipeline",
         bytes::in_memory,
     ),
     rule("in_buffer", "an operand lies in its buffer", bytes::in_buffer),
-    rule("distinct", "the elements of a destination have bytes of their own", bytes::distinct),
+    rule("distinct", "the elements of a destination share no byte", bytes::distinct),
     rule("constants_kept", "nothing writes to the constants", bytes::constants_kept),
     rule("quantization", "zero points and clamps are values of the element type", quantization::ranges),
     rule("rescaled", "factors are in the form of the numeric profile", quantization::rescaled)
         .since(Fact::Rescaled),
     rule("written_first", "a buffer is written before it is read", lives::written_first),
-    // Programs of the f32 lane may bring integers that no step of theirs uses.
-    rule("read_later", "a buffer that is written is read, but for values of the f32 lane", lives::read_later)
-        .of_cases(),
-    // A buffer is known by its address: one that takes the place of another seems to be that one, used for longer.
+    // Expressions of f32 may load integers that they do not use.
+    rule(
+        "read_later",
+        "a buffer that is written is read, except values of f32 expressions",
+        lives::read_later,
+    )
+    .of_cases(),
+    // A buffer is identified by its address: one that reuses an address looks like the same buffer with a
+    // longer life.
     rule("apart", "buffers in use at the same time share no byte", lives::apart)
         .since(Fact::BuffersPlaced)
         .of_cases(),
@@ -75,7 +81,7 @@ pub const RULES: &[Rule] = &[
     ),
 ];
 
-/// Holds rules against all layers, as `pass` has left them; not only the sure ones if `all`.
+/// Checks the rules on all layers, as `pass` has left them; with `all` not only the sure ones.
 pub(in crate::compiler) fn layers(
     pass: &'static str,
     layers: &[TileLayer],

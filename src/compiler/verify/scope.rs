@@ -1,4 +1,4 @@
-//! What rules know beside the layer.
+//! What the rules know beside the layer.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use crate::compiler::surroundings::Surroundings;
 use crate::compiler::tile::{Buffer, Stmt, TileLayer, Var};
 use crate::isa::Space;
 
-/// What passes have brought about.
+/// Facts that passes establish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::compiler) enum Fact {
     /// Factors are in the form that the numeric profile asks for.
@@ -22,7 +22,7 @@ pub(in crate::compiler) enum Fact {
 pub(in crate::compiler) struct Scope<'a> {
     pub(in crate::compiler) around: &'a Surroundings<'a>,
     pub(in crate::compiler) facts: &'a BTreeSet<Fact>,
-    /// Where tensors begin in DRAM once they have their places.
+    /// Where tensors begin in DRAM once they are placed.
     pub(in crate::compiler) base: i64,
 }
 
@@ -37,11 +37,11 @@ impl Scope<'_> {
     }
 }
 
-/// A layer, and where in the pipeline it is.
+/// A layer, and its position in the pipeline.
 pub(super) struct At<'a> {
     pub(super) layer: &'a TileLayer,
     pub(super) scope: &'a Scope<'a>,
-    /// Scratchpad bytes that it may use for its buffers.
+    /// Scratchpad bytes available for its buffers.
     pub(super) room: i64,
     /// The double buffers' variables, with the distances of the sides.
     sides: BTreeMap<Var, i64>,
@@ -54,7 +54,7 @@ impl<'a> At<'a> {
         At { layer, scope, room: scope.around.room.get(index).copied().unwrap_or(0), sides }
     }
 
-    /// First bytes of the sides of a buffer; of a single one, twice the same.
+    /// First bytes of the two sides of a buffer; equal for a single one.
     pub(super) fn sides(&self, buffer: &Buffer) -> [i64; 2] {
         let distance = buffer.slot.and_then(|v| self.sides.get(&v)).copied().unwrap_or(0);
         [buffer.start, buffer.start + distance]

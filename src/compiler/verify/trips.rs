@@ -1,4 +1,4 @@
-//! The trips in which operations are looked at.
+//! The trips in which operations are examined.
 
 use crate::compiler::tile::{Expr, Stmt, TileOp, Var};
 
@@ -7,7 +7,7 @@ use crate::compiler::tile::{Expr, Stmt, TileOp, Var};
 pub(super) struct Trip(Vec<(Var, i64)>);
 
 impl Trip {
-    /// The value of an expression. Double buffers are on their first side.
+    /// The value of an expression, with double buffers on their first side.
     pub(super) fn value(&self, e: &Expr) -> i64 {
         e.value(&|v| self.0.iter().find(|(w, _)| *w == v).map_or(0, |(_, n)| *n))
     }
@@ -22,7 +22,7 @@ impl std::fmt::Display for Trip {
     }
 }
 
-/// What to call an operand in a message.
+/// The name of an operand in messages.
 pub(super) fn operand(op: &TileOp, index: usize) -> String {
     let name = op.code.name();
     match index {
@@ -31,8 +31,8 @@ pub(super) fn operand(op: &TileOp, index: usize) -> String {
     }
 }
 
-/// Calls `f` for every operation, in the first and the last trip of each loop that it depends on. The first error, with the
-/// trip, ends it.
+/// Calls `f` for every operation, in the first and the last trip of each loop that it depends on. Stops at
+/// the first error, to which it adds the trip.
 pub(super) fn each(
     body: &[Stmt],
     f: &mut impl FnMut(&TileOp, &Trip) -> Result<(), String>,
@@ -86,7 +86,7 @@ fn combine(
     Ok(())
 }
 
-/// Every expression of an operation.
+/// Calls `f` for every expression of an operation.
 pub(super) fn expressions(op: &TileOp, f: &mut impl FnMut(&Expr)) {
     for view in &op.views {
         f(&view.base);

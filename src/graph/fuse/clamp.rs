@@ -1,12 +1,12 @@
 //! Fuses a table that only clamps into the operator before it.
 //!
-//! `clamp(sat(rne(…)))` with the same quantization on both sides rounds once in either form, so every rounding that the
-//! model prescribes stays.
+//! `clamp(sat(rne(…)))` with the same quantization on both sides rounds once in either form, so every
+//! rounding that the model prescribes stays.
 
 use super::work::{Work, same_quant};
 use crate::graph::{DType, Lut, MacEpilogue, Op, TensorId};
 
-/// Fuses what can be fused, unless the tensor in between is wanted, or read by others.
+/// Fuses all such tables, unless the tensor in between is to be kept, or read by others.
 pub(super) fn fuse(work: &mut Work<'_, '_>) {
     for at in 0..work.graph.nodes.len() {
         if let Some((producer, bounds)) = fusible(work, at) {

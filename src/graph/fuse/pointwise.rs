@@ -1,9 +1,9 @@
-//! Element-wise operators that together are a function of one 8-bit tensor: one table.
+//! Element-wise operators that together are a function of one 8-bit tensor become one table.
 //!
-//! A hard swish, written as a sum, a clamp, a product and a quotient, is such a function although it reads its input
-//! twice. From an operator backwards, producers are taken in, the latest first, as long as nobody else needs what they
-//! produce; whenever a single tensor is left, the operator is a function of it. The table holds what the operators
-//! compute one after the other, each with its own rounding.
+//! A hard swish, written as a sum, a clamp, a product and a quotient, is such a function although it reads
+//! its input twice. Starting from an operator, producers are added, the latest first, as long as nothing else
+//! reads what they produce; whenever a single input tensor remains, the operators are a function of it. The
+//! table holds what they compute in order, each with its own rounding.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::isa::Profile;
 use crate::numeric::{self, AddCoefficients, MulCoefficients};
 
 pub(super) fn fuse(work: &mut Work<'_, '_>) {
-    // From the end, so that the last operator of a chain takes in all of it.
+    // From the end, so that the last operator of a chain absorbs all of it.
     for at in (0..work.graph.nodes.len()).rev() {
         if let Some(cone) = cone(work, at) {
             merge(work, &cone);
@@ -25,7 +25,7 @@ pub(super) fn fuse(work: &mut Work<'_, '_>) {
 /// Operators that compute one tensor from another.
 struct Cone {
     root: TensorId,
-    /// In the order of the graph; the last one computes the result.
+    /// In graph order; the last one computes the result.
     nodes: Vec<usize>,
 }
 
@@ -53,18 +53,19 @@ fn cone(work: &Work<'_, '_>, at: usize) -> Option<Cone> {
         return None;
     }
     let mut nodes = BTreeSet::from([at]);
-    // As they were taken in: the best cone is a beginning of this list.
+    // In the order in which they were added: the best cone is a prefix of this list.
     let mut taken = vec![at];
     let mut open: BTreeSet<TensorId> = graph.nodes[at].inputs.iter().copied().collect();
     let mut best: Option<(TensorId, usize)> = None;
     loop {
         if let (1, Some(root)) = (open.len(), open.first()) {
-            // A single table is one already.
+            // A single table already is one.
             if nodes.len() > 1 || !matches!(graph.nodes[at].op, Op::Table(_)) {
                 best = Some((*root, taken.len()));
             }
         }
-        // What is computed last cannot be a function's argument unless it is the only one: nothing before depends on it.
+        // The tensor computed last cannot be the function's argument unless it is the only one: nothing
+        // before depends on it.
         let latest = open.iter().filter_map(|id| Some((work.links.maker(*id)?, *id))).max();
         let Some((producer, id)) = latest.filter(|(producer, id)| {
             work.removable(*id)
@@ -84,12 +85,12 @@ fn cone(work: &Work<'_, '_>, at: usize) -> Option<Cone> {
     }
 }
 
-/// The value that the bytes of a tensor stand for.
+/// The integer value of a byte of a tensor.
 fn value(byte: u8, dtype: DType) -> i32 {
     if dtype == DType::S8 { i32::from(byte as i8) } else { i32::from(byte) }
 }
 
-/// What the operators make of one byte of the root.
+/// The result of the operators for one byte of the root tensor.
 fn evaluate(graph: &Graph, cone: &Cone, byte: u8) -> Option<u8> {
     let mut bytes: BTreeMap<TensorId, u8> = BTreeMap::from([(cone.root, byte)]);
     let mut last = None;
@@ -152,7 +153,7 @@ fn merge(work: &mut Work<'_, '_>, cone: &Cone) {
     node.onnx_nodes = absorbed;
     let name = node.name.clone();
     work.links.read_by(cone.root, *last, &cone.nodes);
-    // In the order in which tensors were always listed: the latest first.
+    // Latest first, the order in which removed tensors are listed.
     let mut gone: Vec<usize> = inner.to_vec();
     gone.sort_by_key(|n| std::cmp::Reverse(work.graph.nodes[*n].outputs[0]));
     for n in gone {

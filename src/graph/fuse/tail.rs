@@ -1,5 +1,5 @@
-//! A table behind a convolution or matrix product becomes its tail: the tile is looked up where it lies, before it
-//! leaves the scratchpad.
+//! A table behind a convolution or matrix product becomes its tail: the tile is looked up before it leaves
+//! the scratchpad.
 
 use super::work::Work;
 use crate::graph::{MacEpilogue, Op, Tail};
@@ -21,7 +21,7 @@ fn epilogue(op: &mut Op) -> Option<&mut MacEpilogue> {
     }
 }
 
-/// The node that the table at `at` can be the tail of.
+/// The node whose tail the table at `at` can become.
 fn producer(work: &Work<'_, '_>, at: usize) -> Option<usize> {
     let graph = &*work.graph;
     let node = &graph.nodes[at];

@@ -1,4 +1,4 @@
-//! A graph while it is fused.
+//! A graph during fusion.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,33 +28,35 @@ impl Fused {
 /// What may be fused.
 #[derive(Clone, Copy)]
 pub struct FuseOptions<'a> {
-    /// Whether a tensor, by its name, must stay.
+    /// Whether a tensor, by its name, must be kept.
     pub keep: &'a dyn Fn(&str) -> bool,
-    /// How the machine rounds: sums and products of tensors become tables for the profile `onnx` only.
+    /// The rounding profile: sums and products of tensors become tables for the profile `onnx` only.
     pub profile: Profile,
 }
 
-/// A graph while it is fused: nodes and tensors keep their indices until the end, so that each step costs what it touches.
+/// A graph during fusion: nodes and tensors keep their indices until the end, so that the cost of each step
+/// depends only on what it changes.
 pub(super) struct Work<'g, 'o> {
     pub(super) graph: &'g mut Graph,
     pub(super) links: Links,
     /// Inputs, outputs and constants.
     pub(super) wanted: BTreeSet<TensorId>,
     pub(super) options: &'g FuseOptions<'o>,
-    /// Nodes that are still there.
+    /// Nodes not removed.
     pub(super) nodes: Vec<bool>,
-    /// Tensors that are still there.
+    /// Tensors not removed.
     pub(super) tensors: Vec<bool>,
     pub(super) fused: Fused,
 }
 
 impl Work<'_, '_> {
-    /// Whether a tensor may disappear: nobody wants to see it.
+    /// Whether a tensor may be removed: it need not be kept.
     pub(super) fn removable(&self, id: TensorId) -> bool {
         !self.wanted.contains(&id) && !(self.options.keep)(&self.graph.tensor(id).name)
     }
 
-    /// Takes the layer at `at` into `into`, which makes its outputs from now on; the tensor between them goes.
+    /// Merges the layer at `at` into `into`, which writes its outputs from now on; the tensor between them is
+    /// removed.
     pub(super) fn absorb(&mut self, at: usize, into: usize, gone: TensorId, reason: String) {
         let table = std::mem::take(&mut self.graph.nodes[at].onnx_nodes);
         let outputs = self.graph.nodes[at].outputs.clone();
@@ -70,7 +72,7 @@ impl Work<'_, '_> {
         self.remove(gone, reason);
     }
 
-    /// Takes a tensor that nothing names any more out of the graph.
+    /// Removes a tensor that nothing uses any more.
     pub(super) fn remove(&mut self, gone: TensorId, reason: String) {
         self.graph.removed.push(Removed { tensor: self.graph.tensor(gone).name.clone(), reason });
         self.tensors[gone.0 as usize] = false;

@@ -14,15 +14,16 @@ use crate::kernels::cpu::Level;
 use crate::kernels::epilogue::{Channels, Epilogue, Scale};
 use crate::kernels::requantize::avx2::{Operands, Rounding, any, put, put_sums};
 
-/// Pixels that are computed together.
+/// Pixels computed together.
 const TOGETHER: usize = 6;
-/// Pixels that make it worth while to lay the weights of sixteen channels side by side.
+/// Pixels from which on copying the weights of sixteen channels side by side pays.
 const MANY: usize = 24;
 
-/// Where a pixel begins in source and target.
+/// Offset of a pixel in source and destination.
 type Pixel = (usize, usize);
 
-/// Computes a tile that [`Tile::fits`]. Where bytes are stored, gives how many slices have a guarded sum that has wrapped.
+/// Computes a tile for which [`Tile::fits`] holds. Where bytes are stored, returns how many slices have a
+/// guarded sum that wrapped.
 pub(super) fn run(t: &mut Tile, level: Level, plain: bool, lists: &mut Lists) -> u64 {
     let vnni = matches!(level, Level::AvxVnni(_));
     let mut pixels = std::mem::take(&mut lists.pixels);
@@ -38,8 +39,8 @@ pub(super) fn run(t: &mut Tile, level: Level, plain: bool, lists: &mut Lists) ->
         for sixteen in (0..width).step_by(16) {
             let channel = first + sixteen;
             let from = t.weights[at + sixteen * 4..].as_ptr();
-            // SAFETY: AVX2 was detected, else this module is not called. `Tile::fits` says that the weights of this block are inside
-            // `weights`: rows of 64 bytes, `width` fours from each other.
+            // SAFETY: AVX2 was detected, else this module is not called. `Tile::fits` says that the weights
+            // of this block are inside `weights`: rows of 64 bytes, `width` fours from each other.
             let (weights, row) = unsafe {
                 if !vnni {
                     (widened(from, width * 4, rows, &mut slice), 128)
@@ -65,9 +66,10 @@ pub(super) fn run(t: &mut Tile, level: Level, plain: bool, lists: &mut Lists) ->
                     Epilogue::Sums => None,
                     Epilogue::Bytes(scale) => Some((scale, scale.from(channel))),
                 };
-                // SAFETY: AVX2 was detected, and AVX-VNNI if `vnni`, else this module is not called. `Tile::fits` holds: from each
-                // pixel's first byte on, `reach` bytes are inside `src`, and its channels inside `dst`; there are start values and
-                // operands of the rounding for whole blocks of channels.
+                // SAFETY: AVX2 was detected, and AVX-VNNI if `vnni`, else this module is not called.
+                // `Tile::fits` holds: from each pixel's first byte on, `reach` bytes are inside `src`, and
+                // its channels inside `dst`; there are start values and operands of the rounding for whole
+                // blocks of channels.
                 u64::from(unsafe { s.all(vnni, &pixels, term, to, bytes.as_ref()) })
             } else {
                 let mut wraps = 0;
@@ -92,7 +94,7 @@ pub(super) fn run(t: &mut Tile, level: Level, plain: bool, lists: &mut Lists) ->
     wraps
 }
 
-/// Rows of the weights of sixteen channels side by side.
+/// Copies the weight rows of sixteen channels side by side.
 ///
 /// # Safety
 /// The CPU has AVX2; 64 bytes of every row can be read, `step` bytes from each other.
@@ -112,7 +114,8 @@ unsafe fn gathered(mut from: *const u8, step: usize, rows: usize, to: &mut Align
     to.as_ptr()
 }
 
-/// The same, widened to words: of each row two vectors of the first and third input, then two of the second and fourth.
+/// As [`gathered`], widened to words: for each row two vectors of the first and third input, then two of the
+/// second and fourth.
 ///
 /// # Safety
 /// As of [`gathered`].
@@ -150,16 +153,17 @@ struct Slice<'a> {
     n: usize,
 }
 
-/// What becomes of the sums of sixteen channels.
+/// The requantization of the sums of sixteen channels.
 type Bytes<'a> = (Scale<'a>, Channels);
 
 impl Slice<'_> {
-    /// Computes pixels, stored from `to` on; `term` is taken from the sums of each if there are any. Gives whether a guarded sum
-    /// has wrapped.
+    /// Computes pixels, stored from `to` on; `term`, if not empty, is subtracted from the sums of each pixel.
+    /// Returns whether a guarded sum wrapped.
     ///
     /// # Safety
-    /// The CPU has AVX2, and AVX-VNNI if `vnni`. From each pixel on, four bytes of `src` can be read at each tap and quad, `n`
-    /// values written; there are `taps · quads` rows of weights, sixteen start values and operands of the rounding.
+    /// The CPU has AVX2, and AVX-VNNI if `vnni`. From each pixel on, four bytes of `src` can be read at each
+    /// tap and quad, `n` values written; there are `taps · quads` rows of weights, sixteen start values and
+    /// operands of the rounding.
     unsafe fn all(
         &self,
         vnni: bool,
@@ -179,7 +183,7 @@ impl Slice<'_> {
     }
 }
 
-/// Defines the walk over all pixels with the features that its products need.
+/// Defines the loop over all pixels with the CPU features that its products need.
 macro_rules! walk {
     ($name:ident, $group:ident, $features:literal) => {
         impl Slice<'_> {
@@ -205,7 +209,7 @@ macro_rules! walk {
                         seen = store.group(group, sums, seen);
                     }
                     let term = term.get(groups.len() * TOGETHER..).unwrap_or_default();
-                    // A pixel that is not there is the last one again, with the same results.
+                    // A missing pixel repeats the last one, with the same results.
                     match rest {
                         [] => {}
                         [a] => seen = store.group(&[*a], self.$group(&[*a], term), seen),
@@ -317,7 +321,7 @@ impl Slice<'_> {
     }
 }
 
-/// Where results go, and what they are.
+/// The destination, and the epilogue.
 struct Store {
     to: *mut u8,
     n: usize,
@@ -338,7 +342,8 @@ impl Store {
         Store { to, n, bytes: rounding }
     }
 
-    /// Stores the sums of some pixels, or their bytes; gives `seen` with the sign bits of guarded sums that have wrapped.
+    /// Stores the sums of some pixels, or their bytes; returns `seen` with the sign bits of guarded sums that
+    /// wrapped.
     ///
     /// # Safety
     /// The CPU has AVX2; `n` channels of every pixel can be written.
@@ -363,7 +368,7 @@ impl Store {
                 words[p] = rounding.words(sums[p], operands.multipliers);
                 seen = operands.wrapped(sums[p], seen);
             }
-            // Packing works inside 128 bits: fours of channels, to be put into their order.
+            // Packing works inside 128 bits: this brings quads of channels into their order.
             let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
             for p in (0..P).step_by(2) {
                 let next = if p + 1 < P { p + 1 } else { p };

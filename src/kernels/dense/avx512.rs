@@ -13,7 +13,7 @@ use crate::kernels::epilogue::Channels;
 use crate::kernels::epilogue::Epilogue;
 use crate::kernels::requantize::avx512::Rounding;
 
-/// Computes a tile that [`Tile::fits`].
+/// Computes a tile for which [`Tile::fits`] holds.
 pub(super) fn run(t: &mut Tile, plain: bool, lists: &mut Lists) -> u64 {
     let mut pixels = std::mem::take(&mut lists.pixels);
     t.pixels(&mut pixels);
@@ -22,7 +22,8 @@ pub(super) fn run(t: &mut Tile, plain: bool, lists: &mut Lists) -> u64 {
     wraps
 }
 
-/// Computes some pixels of a tile, given by their first bytes in source and target, for channels from a multiple of 64 on.
+/// Computes some pixels of a tile, given by their offsets in source and destination, for channels from a
+/// multiple of 64 on.
 pub(super) fn some(
     t: &mut Tile,
     plain: bool,
@@ -48,10 +49,10 @@ pub(super) fn some(
 
 /// A block of output channels.
 struct Group {
-    /// Its first channel, and how many the packed weights have.
+    /// Its first channel, and its number of channels in the packed weights.
     first: usize,
     width: usize,
-    /// Where its weights begin.
+    /// Offset of its weights.
     weights: usize,
     plain: bool,
 }
@@ -87,9 +88,10 @@ impl Group {
                 channels,
                 bytes,
             };
-            // SAFETY: AVX-512 VNNI was detected, else this module is not called. `Tile::fits` holds: from each pixel's first byte
-            // on, `reach` bytes are inside `src`, and its channels inside `dst`; the weights of this block are inside `weights`,
-            // `init` has V·16 values, and there are operands of the rounding for whole blocks of channels.
+            // SAFETY: AVX-512 VNNI was detected, else this module is not called. `Tile::fits` holds: from
+            // each pixel's first byte on, `reach` bytes are inside `src`, and its channels inside `dst`; the
+            // weights of this block are inside `weights`, `init` has V·16 values, and there are operands of
+            // the rounding for whole blocks of channels.
             let wrapped = unsafe { plain.all::<V, P>(pixels, lists) };
             return u64::from(wrapped);
         }
@@ -135,7 +137,7 @@ impl Group {
     }
 }
 
-/// What [`Tile::zero_point_term`] says of a pixel inside `src`.
+/// [`Tile::zero_point_term`] of a pixel inside `src`.
 pub(super) fn zero_point_term(t: &Tile, source: usize) -> i32 {
     let mut sum = 0;
     for tap in t.taps {
@@ -160,21 +162,21 @@ unsafe fn byte_sum(bytes: &[u8]) -> i32 {
     _mm512_reduce_add_epi32(sum)
 }
 
-/// A block of output channels whose sums are the result, with weights that have no zero point.
+/// A block of output channels whose sums need no further term: the weights have no zero point.
 struct Plain<'a> {
     src: *const u8,
     taps: &'a [usize],
     quads: usize,
     weights: *const u8,
     init: *const i32,
-    /// Where the block's first channel of the target at 0 is.
+    /// The block's first channel of the destination pixel at offset 0.
     to: *mut u8,
     channels: usize,
     bytes: Option<(Rounding, Channels)>,
 }
 
 impl Plain<'_> {
-    /// Gives whether a guarded sum has wrapped.
+    /// Returns whether a guarded sum wrapped.
     ///
     /// # Safety
     /// As for [`block`], for every pixel.
@@ -220,7 +222,7 @@ impl Plain<'_> {
     }
 }
 
-/// [`block`] of all pixels, where its call is not worth avoiding.
+/// [`block`] for all pixels, where inlining it is not worthwhile.
 ///
 /// # Safety
 /// As for [`block`]; targets take V vectors.
@@ -237,11 +239,12 @@ unsafe fn some_pixels<const V: usize, const P: usize>(
     unsafe { block::<V, P>(sources, taps, quads, weights, start, targets, P, u16::MAX) };
 }
 
-/// `targets[p] ← init − term[p] + Σ sources[p] · weights`, for the first `count` pixels; `mask` selects lanes of the last vector.
+/// `targets[p] ← init − term[p] + Σ sources[p] · weights`, for the first `count` pixels; `mask` selects lanes
+/// of the last vector.
 ///
 /// # Safety
-/// The CPU has the features. Sources have `quads · 4` bytes at every tap, weights `taps · quads` rows of V vectors, `init`
-/// V vectors; targets take V vectors, the last one masked.
+/// The CPU has the features. Sources have `quads · 4` bytes at every tap, weights `taps · quads` rows of V
+/// vectors, `init` V vectors; targets take V vectors, the last one masked.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 #[expect(clippy::too_many_arguments, reason = "the operands of one inner loop")]

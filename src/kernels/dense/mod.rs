@@ -1,7 +1,7 @@
-//! Dense products of bytes: [`run`] computes a [tile](Tile) with the best kernel of a level. `avx512` multiplies a few pixels with
-//! up to 64 channels in registers, `amx` 32 pixels with 32 channels in matrix tiles, `avx2` a few pixels with 16 channels on 256
-//! bits, `neon` on 128; all read activations where they lie. `portable` is what the engine's own loops are made of where
-//! there is no such kernel.
+//! Dense products of bytes: [`run`] computes a [tile](Tile) with the best kernel of a level. `avx512`
+//! multiplies a few pixels with up to 64 channels in registers, `amx` 32 pixels with 32 channels in matrix
+//! tiles, `avx2` a few pixels with 16 channels on 256 bits, `neon` on 128; all read activations in place.
+//! `portable` has the inner loops that the engine uses where there is no such kernel.
 
 #[cfg(target_arch = "x86_64")]
 mod amx;
@@ -19,8 +19,8 @@ pub use tile::{Lists, Place, Start, Tile};
 use super::cpu::Level;
 use super::epilogue::Epilogue;
 
-/// Computes a tile; gives how many accumulations wrapped. None if no kernel of the level can, or if bytes were stored and an
-/// accumulation wrapped: the bytes are right then, but not counted.
+/// Computes a tile; returns how many accumulations wrapped. `None` if the level has no kernel for it, or if
+/// bytes were stored and an accumulation wrapped: the bytes are then correct, but the wraps are not counted.
 pub fn run(tile: &mut Tile<'_>, level: Level, lists: &mut Lists) -> Option<u64> {
     if !tile.fits() || !tile.can_finish(level) {
         return None;

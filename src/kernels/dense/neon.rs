@@ -1,7 +1,8 @@
-//! Dense products of bytes with SDOT (the dot-product extension of ARMv8.2): a few pixels times sixteen channels in registers.
+//! Dense products of bytes with SDOT (the dot-product extension of ARMv8.2): a few pixels times sixteen
+//! channels in registers.
 //!
-//! SDOT multiplies signed bytes. Activations are unsigned, so 128 is taken from each, which turns one bit, and what that takes
-//! from the sums is added to their start values.
+//! SDOT multiplies signed bytes. Activations are unsigned, so 128 is subtracted from each by flipping a bit,
+//! and the start values of the sums compensate for it.
 
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
 
@@ -15,10 +16,11 @@ use super::tile::{Lists, Tile};
 use crate::kernels::cpu::Level;
 use crate::kernels::epilogue::Epilogue;
 
-/// Pixels that are multiplied with weights at once: with sixteen channels, they fill sixteen registers with sums.
+/// Pixels that are multiplied with the same weights: with sixteen channels, their sums fill sixteen
+/// registers.
 const PIXELS: usize = 4;
 
-/// Computes a tile that [`Tile::fits`].
+/// Computes a tile for which [`Tile::fits`] holds.
 pub(super) fn run(t: &mut Tile, level: Level, plain: bool, lists: &mut Lists) -> u64 {
     let reduction = (t.taps.len() * t.quads * 4) as i32;
     for (init, sum) in lists.init.iter_mut().zip(t.weight_sums) {
@@ -52,7 +54,7 @@ struct Group {
     channel: usize,
     /// Channels of a row of the packed weights.
     width: usize,
-    /// Where the weights begin.
+    /// Offset of the weights.
     weights: usize,
     plain: bool,
     level: Level,
@@ -63,8 +65,9 @@ impl Group {
     fn some<const P: usize>(&self, t: &mut Tile, init: &[i32], pixels: &[(usize, usize)]) -> u64 {
         let from: [usize; P] = std::array::from_fn(|p| pixels[p.min(pixels.len() - 1)].0);
         let mut sums = [[0_i32; 16]; P];
-        // SAFETY: detection gives the level of this module only to a CPU with the feature. `Tile::fits` holds: from each pixel's
-        // first byte on, `reach` bytes are inside `src`, and the weights of this block are inside `weights`.
+        // SAFETY: detection gives the level of this module only to a CPU with the feature. `Tile::fits`
+        // holds: from each pixel's first byte on, `reach` bytes are inside `src`, and the weights of this
+        // block are inside `weights`.
         unsafe {
             let sources = from.map(|o| t.src.as_ptr().add(o));
             let weights = t.weights.as_ptr().add(self.weights);
@@ -99,8 +102,8 @@ impl Group {
 /// `to[p] ← Σ (sources[p] − 128) · weights` of sixteen channels.
 ///
 /// # Safety
-/// The CPU has the feature. Sources have `quads · 4` bytes at every tap, weights `taps · quads` rows of 64 bytes, `row` bytes
-/// from each other.
+/// The CPU has the feature. Sources have `quads · 4` bytes at every tap, weights `taps · quads` rows of 64
+/// bytes, `row` bytes from each other.
 #[target_feature(enable = "neon,dotprod")]
 unsafe fn dot<const P: usize>(
     sources: &[*const u8; P],
@@ -146,7 +149,7 @@ unsafe fn dot<const P: usize>(
     }
 }
 
-/// 128 taken from unsigned bytes.
+/// Unsigned bytes minus 128.
 #[inline]
 #[target_feature(enable = "neon")]
 fn signed(a: uint8x16_t) -> int8x16_t {
@@ -164,7 +167,8 @@ unsafe fn step<const P: usize, const LANE: u32>(
     a: &[int8x16_t; P],
     weights: *const u8,
 ) {
-    // SAFETY: as the function says. The instruction, for which there is no stable intrinsic, only changes its sum.
+    // SAFETY: as the function says. The instruction, for which there is no stable intrinsic, only changes its
+    // sum.
     unsafe {
         let mut w = [vdupq_n_s8(0); 4];
         for (v, w) in w.iter_mut().enumerate() {

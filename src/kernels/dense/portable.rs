@@ -8,8 +8,8 @@ pub(crate) const OC: usize = 16;
 pub(crate) const PIXELS: usize = 4;
 
 kernel! {
-    /// `sum[p][o] = Σ(tap, i) activations[offsets[tap][p] + i] · weights[tap][i][o]`, `k` values of `i`. The sums fit 32
-    /// bits, so they are added in any order.
+    /// `sum[p][o] = Σ(tap, i) activations[offsets[tap][p] + i] · weights[tap][i][o]`, `k` values of `i`. The
+    /// sums fit 32 bits, so they are added in any order.
     pub(crate) fn dot(
         activations: &[i16],
         offsets: &[[usize; PIXELS]],

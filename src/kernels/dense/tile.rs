@@ -1,5 +1,5 @@
-//! A tile of a dense product in the form that all its kernels share: unsigned activations at constant steps, signed weights in
-//! the packed order of the manual. Zero points fold into start values.
+//! A tile of a dense product in the form that all its kernels share: unsigned activations at constant steps,
+//! signed weights in the packed order of the manual. Zero points fold into start values.
 
 use crate::kernels::accumulate::{largest, start_values};
 use crate::kernels::aligned::Aligned;
@@ -26,19 +26,19 @@ pub enum Start<'a> {
 pub struct Tile<'a> {
     /// Activations: unsigned bytes.
     pub src: View<'a>,
-    /// Where those of pixel (0, 0) begin.
+    /// Offset of the activations of pixel (0, 0).
     pub first: usize,
     /// Bytes from an output row and an output pixel to the next, in `src`.
     pub step: [usize; 2],
     /// Output rows and columns.
     pub extent: [usize; 2],
-    /// Where each tap lies from the pixel's first byte.
+    /// Offset of each tap from the pixel's first byte.
     pub taps: &'a [usize],
     /// Four input channels each, at every tap.
     pub quads: usize,
     /// Signed bytes, `[oc/64][tap][quad][block][4]`.
     pub weights: &'a [u8],
-    /// What they are without their zero point in sum, by channel.
+    /// Sum of each channel's weights minus their zero point.
     pub weight_sums: &'a [i32],
     /// Output channels.
     pub oc: usize,
@@ -48,18 +48,18 @@ pub struct Tile<'a> {
     pub start: Start<'a>,
     /// What is stored; with [`Epilogue::Bytes`], nothing is added to accumulators.
     pub epilogue: Epilogue<'a>,
-    /// Where it is stored.
+    /// Destination.
     pub dst: ViewMut<'a>,
-    /// Where that of pixel (0, 0) begins.
+    /// Offset of pixel (0, 0) in `dst`.
     pub target: usize,
     /// Bytes from an output row and an output pixel to the next, in `dst`.
     pub stride: [usize; 2],
 }
 
-/// Where accumulators of a tile lie.
+/// The accumulators of a tile.
 #[derive(Debug)]
 pub struct Place {
-    /// Of row 0 and pixel 0.
+    /// Offset of row 0, pixel 0.
     pub first: usize,
     /// Bytes from a row and a pixel to the next.
     pub stride: [usize; 2],
@@ -68,7 +68,8 @@ pub struct Place {
 }
 
 impl Place {
-    /// How many results of `bias + sum`, |sum| ≤ `most`, have wrapped: the sum is the wrapped difference.
+    /// How many of the results `bias + sum`, |sum| ≤ `most`, wrapped: the sum is the wrapped difference of
+    /// result and bias.
     pub fn wraps(&self, level: Level, dst: &ViewMut<'_>, bias: &[[u8; 4]], most: i64) -> u64 {
         if !may_wrap(largest(level, bias), most) {
             return 0;
@@ -107,13 +108,13 @@ impl Default for Sums {
 /// Buffers that are kept from one tile to the next.
 #[derive(Debug, Default)]
 pub struct Lists {
-    /// Where each output pixel begins in source and target.
+    /// Offset of each output pixel in source and destination.
     pub(super) pixels: Vec<(usize, usize)>,
-    /// Start values: those of the sums as the kernels form them.
+    /// Start values of the sums as the kernels compute them.
     pub(super) init: Aligned<i32>,
-    /// Sums of a group that need more than a store.
+    /// Sums of a group that are not final.
     pub(super) sums: Sums,
-    /// AMX: which sixteens of pixels, and whether they can be stored at once; the steps along the reduction.
+    /// AMX: groups of pixels, and whether each can be stored at once; the steps along the reduction.
     pub(super) blocks: Vec<(usize, bool)>,
     pub(super) steps: Vec<[usize; 2]>,
     /// [`Tile::zero_point_term`] of each pixel.
@@ -133,11 +134,11 @@ impl Tile<'_> {
         self.taps.len() * self.quads * 4 * width
     }
 
-    /// Whether all that will be read and written lies inside the slices.
+    /// Whether all that is read and written lies inside the slices.
     pub fn fits(&self) -> bool {
         let [rows, columns] = self.extent;
         let steps = |step: [usize; 2]| [(rows, step[0]), (columns, step[1])];
-        // Bytes of the weights of a channel; every later product of extents is bounded by them.
+        // Bytes of a channel's weights; all later products of extents are bounded by them.
         let channel = self.taps.len().checked_mul(self.quads).and_then(|n| n.checked_mul(4));
         let packed = channel.and_then(|n| n.checked_mul(self.oc.checked_next_multiple_of(16)?));
         let reach = self.taps.iter().max().and_then(|t| t.checked_add(self.quads.checked_mul(4)?));
@@ -155,12 +156,12 @@ impl Tile<'_> {
             }
     }
 
-    /// Whether sums, once started from `init` and less what [`Tile::zero_point_term`] says, are the result.
+    /// Whether sums, started from `init` and minus [`Tile::zero_point_term`], are the final result.
     pub(super) fn plain(&self) -> bool {
         !matches!(self.start, Start::Accumulate)
     }
 
-    /// What the zero point of the weights takes from all sums of a pixel: `zw·Σa`.
+    /// The zero-point term of the weights, `zw·Σa`, which is subtracted from all sums of a pixel.
     pub(super) fn zero_point_term(&self, level: Level, source: usize) -> i32 {
         if self.zeros[1] == 0 {
             return 0;
@@ -170,13 +171,14 @@ impl Tile<'_> {
         self.zeros[1].wrapping_mul(self.taps.iter().map(sum).fold(0, i32::wrapping_add))
     }
 
-    /// Whether a kernel of the level can give bytes instead of sums.
+    /// Whether a kernel of the level can store bytes instead of sums.
     pub(super) fn can_finish(&self, level: Level) -> bool {
         let Epilogue::Bytes(_) = self.epilogue else { return true };
         level.requantizes() && self.plain()
     }
 
-    /// How many additions to the bias wrapped, from the results: only channels with an enormous bias can.
+    /// How many additions to the bias wrapped, derived from the results: only channels with a very large bias
+    /// can wrap.
     pub(super) fn wraps(&self, level: Level) -> u64 {
         let Start::Bias(bias) = self.start else { return 0 };
         let most = (self.taps.len() * self.quads * 4) as i64 * 255 * 255;
@@ -184,8 +186,8 @@ impl Tile<'_> {
         place.wraps(level, &self.dst, &bias[..self.oc], most)
     }
 
-    /// Start values of the kernels' sums of unsigned times signed bytes: what the zero points of the activations take
-    /// away, and the bias if `plain`.
+    /// Start values of the kernels' sums of unsigned times signed bytes: the zero-point term of the
+    /// activations, and the bias if `plain`.
     pub(super) fn initial(&self, level: Level, plain: bool, init: &mut Aligned<i32>) {
         let init = init.room(self.oc.next_multiple_of(64));
         init[self.oc..].fill(0);
@@ -193,12 +195,13 @@ impl Tile<'_> {
             Start::Bias(b) if plain => &b[..self.oc],
             _ => &[],
         };
-        // Σ(a − za)(w − zw) = Σaw − za·Σ(w − zw) − zw·Σa. Weights of padding channels are the zero point, so that they
-        // count for nothing whatever the activation is.
+        // Σ(a − za)(w − zw) = Σaw − za·Σ(w − zw) − zw·Σa. Weights of padding channels equal the zero point,
+        // so they contribute nothing whatever the activation is.
         start_values(level, &mut init[..self.oc], self.weight_sums, self.zeros[0], bias);
     }
 
-    /// Adds sums of one pixel, less its [zero-point term](Tile::zero_point_term), to their start values; counts wraps.
+    /// Adds sums of one pixel, minus its [zero-point term](Tile::zero_point_term), to their start values;
+    /// counts wraps.
     pub(super) fn accumulate(&mut self, term: i32, target: usize, first: usize, sums: &[i32]) -> u64 {
         let n = sums.len().min(self.oc - first);
         let at = target + first * 4;
@@ -218,7 +221,7 @@ impl Tile<'_> {
         wraps
     }
 
-    /// Every pixel's first byte in source and target.
+    /// Offset of every pixel in source and destination.
     pub(super) fn pixels(&self, to: &mut Vec<(usize, usize)>) {
         to.clear();
         for y in 0..self.extent[0] {

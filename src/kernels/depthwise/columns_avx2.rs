@@ -1,8 +1,8 @@
-//! Depthwise convolution of bytes with kernels of 3 × 3 and 5 × 5 on 256 bits: sixteen channels at a time, column by column, as
-//! [`columns_avx512`](super::columns_avx512) does it with 64.
+//! Depthwise convolution of bytes with kernels of 3 × 3 and 5 × 5 on 256 bits: sixteen channels at a time,
+//! column by column, as [`columns_avx512`](super::columns_avx512) with 64.
 //!
-//! With AVX-VNNI four rows of a column are interleaved, as bytes. Without, and where weights without their zero point do not
-//! fit a byte, two rows are, as words.
+//! With AVX-VNNI four rows of a column are interleaved, as bytes. Without it, or where weights minus their
+//! zero point do not fit a byte, two rows are interleaved, as words.
 
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
 
@@ -12,7 +12,7 @@ use super::columns::{Columns, Row};
 use crate::kernels::epilogue::{Channels, Epilogue, Scale};
 use crate::kernels::requantize::avx2::{Operands, Rounding, any, put, put_sums, sixteen};
 
-/// Channels that are computed together.
+/// Channels computed together.
 const BLOCK: usize = 16;
 
 /// Bytes of the interleaved weights of sixteen channels, `rows` of them together.
@@ -20,8 +20,9 @@ const fn block_bytes(kernel: usize, rows: usize) -> usize {
     kernel * kernel.div_ceil(rows) * 64
 }
 
-/// Weights without their zero point, `[tap][channel]` of a square kernel, as `[channel/16][column][row/R][16 channels][R rows]`,
-/// absent ones zero: `R` is four bytes for AVX-VNNI where weights fit, else two words.
+/// Weights without their zero point, `[tap][channel]` of a square kernel, as
+/// `[channel/16][column][row/R][16 channels][R rows]`, absent ones zero: `R` is four bytes for AVX-VNNI where
+/// weights fit, else two words.
 pub(super) fn interleave(weights: &[i16], kernel: usize, channels: usize, vnni: bool) -> Vec<u8> {
     let rows = if vnni && weights.iter().all(|w| i8::try_from(*w).is_ok()) { 4 } else { 2 };
     let mut to = Vec::with_capacity(channels.div_ceil(BLOCK) * block_bytes(kernel, rows));
@@ -29,7 +30,7 @@ pub(super) fn interleave(weights: &[i16], kernel: usize, channels: usize, vnni: 
         for column in 0..kernel {
             for group in (0..kernel).step_by(rows) {
                 for lane in 0..BLOCK {
-                    // A vector's 128 bits are from both eights of the channels.
+                    // Each 128-bit half has channels of both groups of eight.
                     let c = block + lane / 8 * 4 + lane % 8 / 4 * 8 + lane % 4;
                     for row in group..group + rows {
                         let there = row < kernel && c < channels;
@@ -43,8 +44,8 @@ pub(super) fn interleave(weights: &[i16], kernel: usize, channels: usize, vnni: 
     to
 }
 
-/// Computes a tile; `vnni` if the CPU has AVX-VNNI, which detection knows. False if something lies outside, or if bytes were
-/// stored and a guarded sum wrapped.
+/// Computes a tile; `vnni` if the CPU has AVX-VNNI. False if something lies outside, or if bytes were stored
+/// and a guarded sum wrapped.
 pub(super) fn run(t: &mut Columns<'_>, vnni: bool) -> bool {
     let blocks = t.channels.div_ceil(BLOCK);
     let bytes = |rows| blocks * block_bytes(t.kernel, rows);
@@ -72,7 +73,7 @@ pub(super) fn run(t: &mut Columns<'_>, vnni: bool) -> bool {
                     *row = (t.src.as_ptr().wrapping_add(first), t.pitch[1]);
                     continue;
                 }
-                // Vectors would reach beyond what is there, or into what somebody else is writing.
+                // Vectors would reach beyond the image, or into bytes that another worker writes.
                 copy.resize(width * BLOCK, 0);
                 for (x, to) in copy.chunks_exact_mut(BLOCK).enumerate() {
                     let at = first + x * t.pitch[1];
@@ -98,9 +99,10 @@ pub(super) fn run(t: &mut Columns<'_>, vnni: bool) -> bool {
                     Epilogue::Bytes(scale) => Some((scale, scale.from(channel))),
                 },
             };
-            // SAFETY: AVX2 was detected, and AVX-VNNI if `vnni`, else this module is not called. Sixteen bytes can be read at
-            // every column of every row: inside `src`, in `spare`, or of padding that stands still. `fits` says that all targets are inside
-            // `dst`, and that there are start values and operands of the rounding for whole blocks of channels.
+            // SAFETY: AVX2 was detected, and AVX-VNNI if `vnni`, else this module is not called. Sixteen
+            // bytes can be read at every column of every row: inside `src`, in `spare`, or of padding with a
+            // step of 0. `fits` says that all targets are inside `dst`, and that there are start values and
+            // operands of the rounding for whole blocks of channels.
             wrapped |= unsafe { line.run(t.kernel, t.stride[1], quads) };
         }
     }
@@ -125,12 +127,12 @@ struct OutputLine<'a> {
 }
 
 impl OutputLine<'_> {
-    /// Gives whether a guarded sum has wrapped.
+    /// Returns whether a guarded sum wrapped.
     ///
     /// # Safety
-    /// The CPU has AVX2, and AVX-VNNI if `quads`, which says how weights are interleaved. Sixteen bytes can be read at every column
-    /// of every row, `n` values written for every pixel; weights, start values and operands of the rounding are whole. The kernel
-    /// is 3 or 5.
+    /// The CPU has AVX2, and AVX-VNNI if `quads`, which says how weights are interleaved. Sixteen bytes can
+    /// be read at every column of every row, `n` values written for every pixel; weights, start values and
+    /// operands of the rounding are whole. The kernel is 3 or 5.
     unsafe fn run(&self, kernel: usize, stride: usize, quads: bool) -> bool {
         // SAFETY: as the function says.
         unsafe {
@@ -179,7 +181,7 @@ unsafe fn rows<const K: usize>(rows: &[Row; 5], at: usize, flip: __m256i) -> [__
     to
 }
 
-/// Fours of rows, interleaved; rows that there are not meet weights of zero.
+/// Quads of rows, interleaved; missing rows are multiplied with zero weights.
 ///
 /// # Safety
 /// As of [`rows`].
@@ -224,14 +226,14 @@ unsafe fn pairs<const K: usize, const G: usize>(
     to
 }
 
-/// Sums and the products of four bytes.
+/// Sums plus the products of four bytes.
 #[inline]
 #[target_feature(enable = "avx2,avxvnni")]
 fn add_quads(sum: __m256i, a: __m256i, w: __m256i) -> __m256i {
     _mm256_dpbusd_avx_epi32(sum, a, w)
 }
 
-/// Sums and the products of two words.
+/// Sums plus the products of two words.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn add_pairs(sum: __m256i, a: __m256i, w: __m256i) -> __m256i {
@@ -245,21 +247,21 @@ fn padding_bytes(zero: u8) -> __m256i {
     _mm256_set1_epi8(zero as i8)
 }
 
-/// The same as words.
+/// A column of padding, as words.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn padding_words(zero: u8) -> __m256i {
     _mm256_set1_epi16(zero.into())
 }
 
-/// What is stored of sixteen sums.
+/// What is stored for sixteen sums.
 struct Store {
     n: usize,
     bytes: Option<(Rounding, Operands)>,
 }
 
 impl Store {
-    /// Stores the sums, or their bytes; gives `seen` with the sign bits of guarded sums that have wrapped.
+    /// Stores the sums, or their bytes; returns `seen` with the sign bits of guarded sums that wrapped.
     ///
     /// # Safety
     /// The CPU has AVX2; `n` values can be written.
@@ -284,12 +286,12 @@ impl Store {
     }
 }
 
-/// Defines the walk along a line with the features that its products need.
+/// Defines the loop along a row with the CPU features that its products need.
 macro_rules! slide {
     ($name:ident, $column:ident, $add:ident, $padding:ident, $features:literal) => {
         impl OutputLine<'_> {
-            /// `K` is the kernel's size, `G` how many groups of rows it has, `A` how many outputs' windows hold a column at most (as
-            /// many as the kernel has columns where the step is one).
+            /// `K` is the kernel's size, `G` the number of groups of rows, `A` how many outputs have a column
+            /// in their window at most (with step 1 as many as the kernel has columns).
             ///
             /// # Safety
             /// As [`run`](OutputLine::run) says.
@@ -303,7 +305,7 @@ macro_rules! slide {
                         store.bytes = Some((Rounding::new(scale), Operands::load::<true>(*channels)));
                     }
                     let start = sixteen::<true>(self.init);
-                    // Outputs in work, the oldest first.
+                    // Outputs under way, the oldest first.
                     let mut sums = [start; A];
                     let padding = [[$padding(self.zero); 2]; G];
                     let flip = _mm256_set1_epi8(self.flip as i8);
@@ -316,13 +318,15 @@ macro_rules! slide {
                         if at >= 0 && at < self.width {
                             column = $column::<K, G>(&self.rows, at as usize, flip);
                         }
-                        // The oldest output meets its window's last column now, younger ones those before it.
+                        // This is the last column in the oldest output's window, and an earlier one for
+                        // younger outputs.
                         let even = stride == 1 || c % 2 == (K - 1) % 2;
                         for j in 0..A {
                             let tap = match (stride, even) {
                                 (1, _) => K - 1 - j,
                                 (_, true) => K - 1 - 2 * j,
-                                // Between the oldest output's columns; the youngest has not begun.
+                                // Between two columns of the oldest output's window; the youngest has not
+                                // begun.
                                 _ if j == A - 1 => continue,
                                 _ => K - 2 - 2 * j,
                             };

@@ -1,8 +1,9 @@
-//! Depthwise convolution of bytes with kernels of 3 × 3 and 5 × 5 on 512 bits: 64 channels at a time, column by column.
+//! Depthwise convolution of bytes with kernels of 3 × 3 and 5 × 5 on 512 bits: 64 channels at a time, column
+//! by column.
 //!
-//! A column is what lies under a kernel's height, at one place of the image's width. Its rows are interleaved once, four bytes
-//! for each channel, and VPDPBUSD adds them to the sums of all outputs whose windows hold the column. Rows and columns that
-//! are padding come from zero points instead of the image, so no image is copied.
+//! A column is the pixels under the kernel's height at one position along the width. Its rows are interleaved
+//! once, four bytes for each channel, and VPDPBUSD adds them to the sums of all outputs whose windows contain
+//! the column. Padding is read from zero points instead of the image, so no image is copied.
 
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
 
@@ -25,8 +26,8 @@ pub(super) fn set_bytes(kernel: usize, channels: usize) -> usize {
     channels.div_ceil(64) * block_bytes(kernel)
 }
 
-/// Signed weights `[tap][channel]` of a square kernel as `[channel/64][column][row/4][64 channels][4 rows]`, absent ones zero;
-/// `to` has as many bytes as [`set_bytes`] says.
+/// Signed weights `[tap][channel]` of a square kernel as `[channel/64][column][row/4][64 channels][4 rows]`,
+/// absent ones zero; `to` has as many bytes as [`set_bytes`] says.
 pub(super) fn interleave(level: Level, weights: &[u8], kernel: usize, channels: usize, to: &mut [u8]) {
     to.fill(0);
     let absent = vec![0; channels];
@@ -50,8 +51,8 @@ const fn block_bytes(kernel: usize) -> usize {
     kernel * kernel.div_ceil(4) * 256
 }
 
-/// Computes a tile; `line` is room for a line of sums. False if something lies outside, or if bytes were stored and a guarded
-/// sum wrapped.
+/// Computes a tile; `line` is a buffer for a row of sums. False if something lies outside, or if bytes were
+/// stored and a guarded sum wrapped.
 pub(super) fn run(t: &mut Columns<'_>, line: &mut Aligned<i32>) -> bool {
     let blocks = t.channels.div_ceil(64);
     let unit = t.epilogue.bytes();
@@ -97,9 +98,9 @@ pub(super) fn run(t: &mut Columns<'_>, line: &mut Aligned<i32>) -> bool {
                 pixels,
                 n,
             };
-            // SAFETY: AVX-512 VNNI was detected, else this module is not called. Rows lie inside the image, which is inside `src`,
-            // or are 64 bytes of padding that stand still; `fits` says that all targets are inside `dst`, or they are in
-            // `line`, which has 64 sums for every pixel.
+            // SAFETY: AVX-512 VNNI was detected, else this module is not called. Rows lie inside the image,
+            // which is inside `src`, or are 64 bytes of padding with a step of 0; `fits` says that all
+            // targets are inside `dst`, or they are in `line`, which has 64 sums for every pixel.
             unsafe { outputs.run(t.kernel, t.stride[1]) };
             let Some((rounding, scale)) = &bytes else { continue };
             let targets = Even(t.dst.as_mut_ptr().wrapping_add(target), t.step[1]);
@@ -120,7 +121,7 @@ struct OutputLine {
     zero: u8,
     flip: u8,
     weights: *const u8,
-    /// How far behind there are more weights.
+    /// Offset of the second set of weights, if there is one.
     second: Option<usize>,
     init: *const i32,
     to: *mut u8,
@@ -131,8 +132,8 @@ struct OutputLine {
 
 impl OutputLine {
     /// # Safety
-    /// The CPU has AVX-512 VNNI. `n` bytes can be read at every column of every row, `n` values written for every pixel;
-    /// weights and start values are whole. The kernel is 3 or 5.
+    /// The CPU has AVX-512 VNNI. `n` bytes can be read at every column of every row, `n` values written for
+    /// every pixel; weights and start values are whole. The kernel is 3 or 5.
     unsafe fn run(&self, kernel: usize, stride: usize) {
         // SAFETY: as the function says.
         unsafe {
@@ -145,8 +146,8 @@ impl OutputLine {
         }
     }
 
-    /// `K` is the kernel's size, `G` how many fours of rows it has, `A` how many outputs' windows hold a column at most (as many
-    /// as the kernel has columns where the step is one).
+    /// `K` is the kernel's size, `G` the number of quads of rows, `A` how many outputs have a column in their
+    /// window at most (with step 1 as many as the kernel has columns).
     ///
     /// # Safety
     /// As [`run`](OutputLine::run) says.
@@ -166,7 +167,8 @@ impl OutputLine {
         }
     }
 
-    /// `V` is how many sixteens of channels there are; `TWO` whether there are more weights `second` bytes behind.
+    /// `V` is the number of vectors of sixteen channels; `TWO` whether there is a second set of weights,
+    /// `second` bytes behind.
     ///
     /// # Safety
     /// As [`run`](OutputLine::run) says.
@@ -185,7 +187,7 @@ impl OutputLine {
             for (v, start) in start.iter_mut().enumerate() {
                 *start = _mm512_loadu_si512(self.init.add(v * 16).cast());
             }
-            // Outputs in work, the oldest first.
+            // Outputs under way, the oldest first.
             let mut sums = [start; A];
             let padding = _mm512_set1_epi8(self.zero as i8);
             let flip = _mm512_set1_epi8(self.flip as i8);
@@ -208,18 +210,19 @@ impl OutputLine {
                         for (v, to) in column[G - 1].iter_mut().enumerate() {
                             let mask = if v == V - 1 { last } else { u16::MAX };
                             let a = _mm_maskz_loadu_epi8(mask, first.add(at * step + v * 16).cast());
-                            // Bytes of rows that the kernel does not have meet weights of zero.
+                            // Missing rows are multiplied with zero weights.
                             *to = _mm512_xor_si512(_mm512_cvtepu8_epi32(a), flip);
                         }
                     }
                 }
-                // The oldest output meets its window's last column now, younger ones those before it.
+                // This is the last column in the oldest output's window, and an earlier one for younger
+                // outputs.
                 let even = stride == 1 || c % 2 == (K - 1) % 2;
                 for (j, sums) in sums.iter_mut().enumerate() {
                     let tap = match (stride, even) {
                         (1, _) => K - 1 - j,
                         (_, true) => K - 1 - 2 * j,
-                        // Between the oldest output's columns; the youngest has not begun.
+                        // Between two columns of the oldest output's window; the youngest has not begun.
                         _ if j == A - 1 => continue,
                         _ => K - 2 - 2 * j,
                     };
@@ -254,7 +257,7 @@ impl OutputLine {
     }
 }
 
-/// The 4 × 4 matrix of fours of channels, transposed: interleaving then leaves channels in their order.
+/// The 4 × 4 matrix of quads of channels, transposed: interleaving then keeps the channels in order.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn in_fours(a: __m512i) -> __m512i {

@@ -1,6 +1,6 @@
-//! Depthwise products of bytes. Kernels of 3 × 3 and 5 × 5 go column by column ([`Columns`]): a column's rows are brought
-//! together once for all outputs whose windows hold it. Other windows go tap by tap ([`Taps`]). `portable` is what the
-//! engine's own loops are made of where there is no such kernel.
+//! Depthwise products of bytes. Kernels of 3 × 3 and 5 × 5 work column by column ([`Columns`]): a column's
+//! rows are interleaved once for all outputs whose windows contain it. Other windows work tap by tap
+//! ([`Taps`]). `portable` has the inner loops that the engine uses where there is no such kernel.
 
 mod columns;
 #[cfg(target_arch = "x86_64")]
@@ -18,7 +18,7 @@ pub use taps::Taps;
 use super::aligned::Aligned;
 use super::cpu::Level;
 
-/// Whether a level has a kernel that goes by columns for such windows.
+/// Whether a level has a kernel by columns for such windows.
 #[must_use]
 pub fn has_columns(level: Level, kernel: [u16; 2], stride: [u16; 2], dilation: [u16; 2]) -> bool {
     (level.has_avx512() || level.is_avx2())
@@ -27,14 +27,14 @@ pub fn has_columns(level: Level, kernel: [u16; 2], stride: [u16; 2], dilation: [
         && dilation == [1, 1]
 }
 
-/// Whether a level has a kernel that goes by taps.
+/// Whether a level has a kernel by taps.
 #[must_use]
 pub fn has_taps(level: Level) -> bool {
     level.has_avx512()
 }
 
-/// Computes a tile column by column; `line` is room for a line of sums. False if the level has no kernel, if something lies
-/// outside, or if bytes were stored and a guarded sum wrapped.
+/// Computes a tile column by column; `line` is a buffer for a row of sums. False if the level has no kernel
+/// or something lies outside (nothing is written then), or if bytes were stored and a guarded sum wrapped.
 pub fn run_columns(tile: &mut Columns<'_>, level: Level, line: &mut Aligned<i32>) -> bool {
     match level {
         #[cfg(target_arch = "x86_64")]
@@ -50,7 +50,8 @@ pub fn run_columns(tile: &mut Columns<'_>, level: Level, line: &mut Aligned<i32>
     }
 }
 
-/// Computes a tile tap by tap; false if the level has no kernel, or if something lies outside.
+/// Computes a tile tap by tap; false, and nothing is written, if the level has no kernel, or something lies
+/// outside.
 pub fn run_taps(tile: &mut Taps<'_>, level: Level) -> bool {
     #[cfg(target_arch = "x86_64")]
     if level.has_avx512() {
@@ -60,8 +61,9 @@ pub fn run_taps(tile: &mut Taps<'_>, level: Level) -> bool {
     false
 }
 
-/// Weights without their zero point, `[tap][channel]`, in the order of a level's kernels: of a square kernel of that size for
-/// [`Columns`], else for [`Taps`]. False if there is no such kernel, or if it does not take these weights.
+/// Brings weights minus their zero point, `[tap][channel]`, into the order of a level's kernels: for a square
+/// kernel of size `columns` for [`Columns`], else for [`Taps`]. False if there is no such kernel, or it does
+/// not take these weights.
 pub fn pack(
     level: Level,
     weights: &[i16],
@@ -90,7 +92,8 @@ pub fn pack(
     }
 }
 
-/// Two bytes make up each difference between −256 and 254, as two sets of weights; the difference that is left is for others.
+/// A difference between −256 and 254 is the sum of two bytes: two sets of weights. Other differences are not
+/// taken.
 #[cfg(target_arch = "x86_64")]
 fn pack_avx512(
     level: Level,

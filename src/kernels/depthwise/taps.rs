@@ -7,23 +7,23 @@ use crate::kernels::view::{View, ViewMut};
 pub struct Taps<'a> {
     /// Unsigned activations.
     pub src: View<'a>,
-    /// Where those of pixel (0, 0) begin.
+    /// Offset of the activations of pixel (0, 0).
     pub first: usize,
     /// Bytes from an output row and an output pixel to the next, in `src`.
     pub step: [usize; 2],
     /// Output rows and columns.
     pub extent: [usize; 2],
-    /// Where each tap lies from the pixel's first byte.
+    /// Offset of each tap from the pixel's first byte.
     pub taps: &'a [usize],
     /// From [`pack`](super::pack).
     pub weights: &'a [u8],
-    /// Channels of all.
+    /// Number of channels.
     pub channels: usize,
     /// Start values, up to a multiple of 64 channels.
     pub init: &'a [i32],
-    /// Accumulators.
+    /// Destination: accumulators.
     pub dst: ViewMut<'a>,
-    /// Where those of pixel (0, 0) begin.
+    /// Offset of pixel (0, 0) in `dst`.
     pub target: usize,
     /// Bytes from an output row and an output pixel to the next, in `dst`.
     pub stride: [usize; 2],

@@ -1,7 +1,8 @@
 //! Depthwise convolution of bytes on 512 bits: 64 channels at a time.
 //!
-//! The bytes of four taps are interleaved, so that VPDPBUSD adds them for each channel; weights are interleaved once for
-//! many tiles. Interleaving leaves channels in another order ([`order`]), which the end undoes.
+//! The bytes of four taps are interleaved, so that VPDPBUSD adds them for each channel; weights are
+//! interleaved once for many tiles. Interleaving permutes the channels ([`order`]); the result is permuted
+//! back.
 
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
 
@@ -53,7 +54,7 @@ pub(super) fn run(t: &mut Taps<'_>) -> bool {
     if !fits {
         return false;
     }
-    // Whole groups of four; a tap that is not there is the first one again, with weights of zero.
+    // Whole groups of four; a missing tap repeats the first one with zero weights.
     let mut taps = t.taps.to_vec();
     taps.resize(groups * 4, t.taps[0]);
     for y in 0..t.extent[0] {
@@ -61,8 +62,8 @@ pub(super) fn run(t: &mut Taps<'_>) -> bool {
         let to = t.target + y * t.stride[0];
         for block in 0..blocks {
             let n = (t.channels - block * 64).min(64);
-            // SAFETY: AVX-512 VNNI was detected, else this module is not called; `fits` says that all pixels' taps and
-            // targets lie inside the slices, and the last block's channels are masked.
+            // SAFETY: AVX-512 VNNI was detected, else this module is not called; `fits` says that all pixels'
+            // taps and targets lie inside the slices, and the last block's channels are masked.
             unsafe {
                 row(
                     t.src.as_ptr().add(from + block * 64),
@@ -114,7 +115,8 @@ fn in_order(s: [__m512i; 4]) -> [__m512i; 4] {
 /// One row of pixels, up to 64 channels.
 ///
 /// # Safety
-/// The CPU has the features. `n` bytes can be read at every tap of every pixel, and `n` values written; weights are whole.
+/// The CPU has the features. `n` bytes can be read at every tap of every pixel, and `n` values written;
+/// weights are whole.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 #[expect(clippy::too_many_arguments, reason = "the operands of one inner loop")]
 unsafe fn row(

@@ -1,5 +1,5 @@
-//! Sums and products of two tensors on 512 bits: the roundings of [`numeric`](crate::numeric), sixteen elements at a time, of
-//! 8 or 16 bits each.
+//! Sums and products of two tensors on 512 bits: the roundings of [`numeric`](crate::numeric), sixteen
+//! elements at a time, of 8 or 16 bits each.
 
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
 
@@ -10,8 +10,8 @@ use crate::isa::EType;
 use crate::kernels::avx512::{load, tail};
 use crate::kernels::view::ViewMut;
 
-/// QLinearAdd or QLinearMul, element by element, in one memory; false, and nothing done, if something lies outside. The result
-/// may lie on an operand.
+/// QLinearAdd or QLinearMul, element by element, in one memory; false, and nothing is written, if something
+/// lies outside. The result may replace an operand.
 pub(crate) fn combine(
     mut memory: ViewMut<'_>,
     dims: [usize; 4],
@@ -65,7 +65,7 @@ fn widened(x: __m512i, sign: i32) -> [__m512i; 4] {
     ]
 }
 
-/// Up to three factors and summands of the formula, and what is taken from the operands first.
+/// Up to three factors and summands of the formula, and the zero points subtracted from the operands.
 fn factors(sum: Combine) -> ([f32; 3], [i32; 2]) {
     match sum {
         Combine::Add(by) => (by, [0; 2]),
@@ -118,7 +118,8 @@ unsafe fn bytes<const SIGNED: bool, const ADD: bool>(
                         // The f32 product of exact factors is the rounded integer product.
                         _mm512_add_ps(_mm512_mul_ps(_mm512_mul_ps(x, y), p), q)
                     };
-                    // Too low ones and NaN, which the minimum passes on, become the least integer, and packing saturates.
+                    // Values that are too low, and NaN, which the minimum passes on, become the least
+                    // integer, and packing saturates.
                     *result = _mm512_cvtps_epi32(_mm512_min_ps(hi, sum));
                 }
                 let [a, b, c, d] = results;
@@ -128,7 +129,8 @@ unsafe fn bytes<const SIGNED: bool, const ADD: bool>(
                 } else {
                     _mm512_max_epu8(_mm512_packus_epi16(low, high), lo)
                 };
-                // Where a result lies on its operand, the next row waits for a masked store that reaches into it.
+                // Where the result replaces an operand, a masked store would overlap the load of the next
+                // row.
                 if n - i <= 16 {
                     _mm_mask_storeu_epi8(to.add(i).cast(), mask as u16, _mm512_castsi512_si128(packed));
                 } else if n - i <= 32 {
@@ -160,7 +162,7 @@ unsafe fn words<const SIGNED: bool, const ADD: bool>(
         let lo = _mm512_set1_epi16(clamp[0] as i16);
         let (by, zeros) = factors(sum);
         let [p, q, r] = [_mm512_set1_ps(by[0]), _mm512_set1_ps(by[1]), _mm512_set1_ps(by[2])];
-        // Signed ones are turned to unsigned ones.
+        // Signed operands are made unsigned.
         let sign = if SIGNED { 0x8000 } else { 0 };
         let offsets = [_mm512_set1_epi32(zeros[0] + sign), _mm512_set1_epi32(zeros[1] + sign)];
         for row in 0..rows {
@@ -185,10 +187,11 @@ unsafe fn words<const SIGNED: bool, const ADD: bool>(
                     } else {
                         _mm512_add_ps(_mm512_mul_ps(_mm512_mul_ps(x, y), p), q)
                     };
-                    // As for bytes: what is too low, and NaN, becomes the least integer, and packing saturates.
+                    // As for bytes: values that are too low, and NaN, become the least integer, and packing
+                    // saturates.
                     *result = _mm512_cvtps_epi32(_mm512_min_ps(hi, sum));
                 }
-                // The order of unpacking is that of packing.
+                // Unpacking and packing permute in the same way.
                 let packed = if SIGNED {
                     _mm512_max_epi16(_mm512_packs_epi32(results[0], results[1]), lo)
                 } else {
@@ -204,8 +207,8 @@ unsafe fn words<const SIGNED: bool, const ADD: bool>(
     }
 }
 
-/// The words of each 128 bits as two times four floats, without their zero points. Signed words are made unsigned first, and `offsets`
-/// is to take that into account.
+/// The words of each 128 bits as two times four floats, minus their zero points. Signed words are made
+/// unsigned first; `offsets` takes that into account.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
 fn operands<const SIGNED: bool, const ADD: bool>(mut all: __m512i, offsets: __m512i) -> [__m512; 2] {

@@ -10,8 +10,8 @@ pub use operand::{Combine, Operand};
 use super::cpu::Level;
 use super::view::ViewMut;
 
-/// QLinearAdd or QLinearMul, element by element, in one memory; false, and nothing done, if something lies outside or the level
-/// has no kernel for whole rows. The result may lie on an operand.
+/// QLinearAdd or QLinearMul, element by element, in one memory; false, and nothing is written, if something
+/// lies outside or the level has no kernel for whole rows. The result may replace an operand.
 pub fn combine(
     level: Level,
     memory: ViewMut<'_>,

@@ -1,18 +1,18 @@
-//! Operands of operations on each element by itself.
+//! Operands of element-wise operations.
 
 use crate::isa::EType;
 use crate::kernels::extent::fits;
 
-/// An operand or a result: rows of elements of 8 or 16 bits that follow each other, or of one element for all.
+/// An operand or a result: rows of contiguous elements of 8 or 16 bits, or of one element that is broadcast.
 #[derive(Debug, Clone, Copy)]
 pub struct Operand {
-    /// Where it begins.
+    /// Offset of its first element.
     pub at: usize,
-    /// Bytes along the outer extents.
+    /// Byte strides of the outer extents.
     pub strides: [usize; 3],
-    /// Of its elements: of 8 or 16 bits.
+    /// Element type, of 8 or 16 bits.
     pub etype: EType,
-    /// One element for all of a row.
+    /// Whether a row is one element, broadcast.
     pub one: bool,
 }
 
@@ -24,14 +24,14 @@ impl Operand {
         fits(self.at, &outer, n.saturating_mul(self.etype.bytes()), len)
     }
 
-    /// The same from a row on.
+    /// The operand from a row on.
     pub(in crate::kernels) fn row(&self, row: [usize; 3]) -> Operand {
         let offset: usize = row.iter().zip(self.strides).map(|(i, s)| i * s).sum();
         Operand { at: self.at + offset, ..*self }
     }
 }
 
-/// What is computed of two elements.
+/// The function of two elements.
 #[derive(Debug, Clone, Copy)]
 pub enum Combine {
     /// QLinearAdd, with [`AddCoefficients`](crate::numeric::AddCoefficients) `ra`, `rb`, `c`.

@@ -1,4 +1,4 @@
-//! The f32 lane on 512 bits: functions of two floats, sixteen at a time, with the results of
+//! Functions of two f32 on 512 bits, sixteen at a time, with the results of
 //! [`numeric::float2`](crate::numeric::float2).
 
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
@@ -11,8 +11,8 @@ use crate::kernels::avx512::tail;
 use crate::kernels::requantize::divide::{Divisor, canonical};
 use crate::kernels::view::ViewMut;
 
-/// `to ← op(a, b)` for `n` floats of one memory; false, and nothing done, if something lies outside, operands overlap the result
-/// without being it, or there is no such kernel.
+/// `to ← op(a, b)` for `n` floats of one memory; false, and nothing is written, if something lies outside, an
+/// operand overlaps the result without being it, or there is no such kernel.
 pub(crate) fn float2(mut memory: ViewMut<'_>, to: usize, from: [Floats; 2], n: usize, op: Float2) -> bool {
     let end = |at: usize, n: usize| n.checked_mul(4)?.checked_add(at).filter(|end| *end <= memory.len());
     let Some(to_end) = end(to, n) else { return false };
@@ -73,7 +73,7 @@ unsafe fn row<const OP: u8>(base: *mut u8, to: usize, [a, b]: [Floats; 2], n: us
                 MUL => _mm512_mul_ps(x, y),
                 DIV => _mm512_div_ps(x, y),
                 DIV_BY_ONE => divisor.quotient(x),
-                // The second operand where neither is less, as in the definition.
+                // As defined, the second operand where neither is less.
                 MIN => _mm512_min_ps(x, y),
                 _ => _mm512_max_ps(x, y),
             };

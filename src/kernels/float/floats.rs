@@ -1,10 +1,10 @@
-//! Operands of the f32 lane.
+//! Operands of functions of f32.
 
-/// Floats from a byte on, or one for all.
+/// Contiguous floats, or one that is broadcast.
 #[derive(Debug, Clone, Copy)]
 pub struct Floats {
-    /// The first byte.
+    /// Offset of the first byte.
     pub at: usize,
-    /// One float for all.
+    /// Whether it is one float, broadcast.
     pub one: bool,
 }

@@ -1,4 +1,4 @@
-//! The f32 lane: functions of one and of two floats, with the results of [`numeric`](crate::numeric).
+//! Functions of one and of two f32, with the results of [`numeric`](crate::numeric).
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
@@ -11,8 +11,8 @@ use super::cpu::Level;
 use super::view::ViewMut;
 use crate::isa::Float2;
 
-/// `to ← op(a, b)` for `n` floats of one memory, `to` being a byte; false, and nothing done, if something lies outside, operands
-/// overlap the result without being it, or the level has no such kernel.
+/// `to ← op(a, b)` for `n` floats of one memory; `to` is a byte offset. False, and nothing is written, if
+/// something lies outside, an operand overlaps the result without being it, or the level has no such kernel.
 pub fn float2(level: Level, memory: ViewMut<'_>, to: usize, from: [Floats; 2], n: usize, op: Float2) -> bool {
     #[cfg(target_arch = "x86_64")]
     if level.has_avx512() {

@@ -1,4 +1,4 @@
-//! The f32 lane on rows of floats.
+//! Functions of f32 on rows of floats.
 
 use crate::isa::{Float1, Float2};
 use crate::kernels::multiversion::kernel;
@@ -7,7 +7,7 @@ use crate::numeric;
 kernel! {
     /// A function of each float.
     pub fn float1(values: &mut [f32], op: Float1) -> () {
-        // One loop for each operation, so that the simple ones vectorize.
+        // A loop for each operation, so that the simple ones vectorize.
         macro_rules! each {
             ($($op:ident)*) => {
                 match op {

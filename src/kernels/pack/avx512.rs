@@ -7,11 +7,12 @@ use std::arch::x86_64::{
     _mm512_storeu_si512,
 };
 
-/// Adds signed packed weights of a block, rows of `sums.len()` channels, up for each channel.
+/// Adds up the signed packed weights of a block, rows of `sums.len()` channels, for each channel.
 pub(super) fn sum_quads(rows: &[u8], sums: &mut [i32]) {
     let width = sums.len();
     debug_assert!(width.is_multiple_of(16) && width <= 64);
-    // SAFETY: AVX-512 VNNI was detected, else this module is not called; whole vectors of rows and sums are read and written.
+    // SAFETY: AVX-512 VNNI was detected, else this module is not called; whole vectors of rows and sums are
+    // read and written.
     unsafe {
         for v in 0..width / 16 {
             let n = rows.len() / (width * 4);

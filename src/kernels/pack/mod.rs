@@ -1,4 +1,4 @@
-//! Other layouts and widths of the same numbers, and sums of packed weights.
+//! Layout and width conversions, and sums of packed weights.
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
@@ -8,7 +8,8 @@ pub(crate) use portable::byte_sum;
 
 use super::cpu::Level;
 
-/// Sums of signed packed weights of a block, rows of four for each of 16, 32, 48 or 64 channels; nothing for other numbers.
+/// Adds up the signed packed weights of a block, in quads, for each of 16, 32, 48 or 64 channels; does
+/// nothing for other numbers of channels.
 pub fn sum_quads(level: Level, block: &[u8], sums: &mut [i32]) {
     if !matches!(sums.len(), 16 | 32 | 48 | 64) {
         return;

@@ -1,10 +1,10 @@
-//! Other layouts and widths of the same numbers.
+//! Layout and width conversions.
 
 use crate::isa::EType;
 use crate::kernels::multiversion::kernel;
 
 kernel! {
-    /// Integers of 8 or 16 bits.
+    /// Widens integers of 8 or 16 bits.
     pub(crate) fn widen(bytes: &[u8], etype: EType, to: &mut [i32]) -> () {
         let words = bytes.as_chunks().0;
         match etype {
@@ -17,7 +17,7 @@ kernel! {
 }
 
 kernel! {
-    /// Integers that fit 8 or 16 bits, to `size` bytes each.
+    /// Narrows integers that fit 8 or 16 bits to `size` bytes each.
     pub(crate) fn narrow(bytes: &mut [u8], size: usize, values: &[i32]) -> () {
         if size == 1 {
             bytes.iter_mut().zip(values).for_each(|(b, v)| *b = *v as u8);
@@ -29,7 +29,7 @@ kernel! {
 }
 
 kernel! {
-    /// Words as their low and high bytes; `flip` changes the high ones.
+    /// Splits words into their low and high bytes; `flip` is XORed into the high ones.
     pub(crate) fn split(words: &[u8], low: &mut [u8], high: &mut [u8], flip: u8) -> () {
         for ((l, h), w) in low.iter_mut().zip(high).zip(words.as_chunks::<2>().0) {
             let w = u16::from_le_bytes(*w);
@@ -40,7 +40,8 @@ kernel! {
 }
 
 kernel! {
-    /// Four rows of elements of one or two bytes, element by element: the first of each, then the second of each.
+    /// Interleaves four rows of elements of one or two bytes: the first of each, then the second of each, and
+    /// so on.
     pub(crate) fn interleave(rows: [&[u8]; 4], size: usize, to: &mut [u8]) -> () {
         let [a, b, c, d] = rows;
         if size == 1 {
@@ -66,7 +67,7 @@ kernel! {
 }
 
 kernel! {
-    /// Adds signed packed weights, rows of four for each of `sums.len()` channels, up for each channel.
+    /// Adds up signed packed weights, rows of `sums.len()` quads, for each channel.
     pub(crate) fn sum_quads(rows: &[u8], sums: &mut [i32]) -> () {
         for row in rows.chunks_exact(sums.len() * 4) {
             for (sum, w) in sums.iter_mut().zip(row.as_chunks::<4>().0) {

@@ -1,4 +1,4 @@
-//! Requantization on 256 bits: what [`avx512`](super::avx512) does on 512, in the registers that hold the sums.
+//! Requantization on 256 bits: as [`avx512`](super::avx512) does on 512, in the registers that hold the sums.
 
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
 
@@ -6,10 +6,10 @@ use std::arch::x86_64::*;
 
 use crate::kernels::epilogue::{Bounds, Channels, Scale};
 
-/// What the vectors of a requantization have in common.
+/// Vector constants of a requantization.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rounding {
-    /// The upper bound without the zero point, where a multiplier may make a sum larger than integers can hold.
+    /// The upper bound minus the zero point, where a multiplier may scale a sum beyond the range of integers.
     hi: Option<__m256>,
     zero: __m256i,
     lo: __m256i,
@@ -25,8 +25,8 @@ impl Rounding {
     pub(crate) fn new(s: &Scale<'_>) -> Rounding {
         let Bounds { zero_point, clamp } = s.bounds;
         Rounding {
-            // A lower bound is not needed: too low sums, and NaN, which the minimum passes on, become the least integer, and all
-            // that follows saturates.
+            // No lower bound is needed: values that are too low, and NaN, which the minimum passes on, become
+            // the least integer, and all that follows saturates.
             hi: if s.small { None } else { Some(_mm256_set1_ps((clamp[1] - zero_point) as f32)) },
             zero: _mm256_set1_epi16(zero_point as i16),
             lo: _mm256_set1_epi8(clamp[0] as i8),
@@ -35,7 +35,8 @@ impl Rounding {
         }
     }
 
-    /// Sixteen sums rounded to words: inside each 128 bits, those of the first vector, then those of the second.
+    /// Sixteen sums rounded to words: inside each 128 bits, those of the first vector, then those of the
+    /// second.
     #[inline]
     #[target_feature(enable = "avx2")]
     pub(crate) fn words(&self, sums: [__m256i; 2], multipliers: [__m256; 2]) -> __m256i {
@@ -73,7 +74,8 @@ pub(crate) struct Operands {
 }
 
 impl Operands {
-    /// With `SPLIT`, a vector's 128 bits are from both eights of the channels; else it has eight that follow each other.
+    /// With `SPLIT`, each 128-bit half of a vector has channels of both groups of eight; else a vector has
+    /// eight consecutive channels.
     ///
     /// # Safety
     /// The CPU has AVX2; sixteen operands can be read.
@@ -91,7 +93,7 @@ impl Operands {
         }
     }
 
-    /// `seen`, and sign bits of watched sums whose sign is not that of their bias.
+    /// `seen` with the sign bits of watched sums whose sign differs from that of their bias.
     #[inline]
     #[target_feature(enable = "avx2")]
     pub(crate) fn wrapped(&self, sums: [__m256i; 2], mut seen: __m256i) -> __m256i {
@@ -112,7 +114,7 @@ pub(crate) fn any(seen: __m256i) -> bool {
     _mm256_movemask_ps(_mm256_castsi256_ps(seen)) != 0
 }
 
-/// Sixteen numbers in two vectors; `SPLIT` as of [`Operands::load`].
+/// Loads sixteen numbers into two vectors; `SPLIT` as in [`Operands::load`].
 ///
 /// # Safety
 /// The CPU has AVX2; sixteen numbers can be read.

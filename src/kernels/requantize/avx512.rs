@@ -1,7 +1,8 @@
 //! Requantization on 512 bits: the roundings of [`numeric`](crate::numeric), sixteen elements at a time.
 //!
-//! Every function has a portable twin there, which the tests hold it against. Clamping to whole numbers before rounding to
-//! the nearest gives what clamping after it gives; the maximum takes its second operand for NaN, as `round` does.
+//! Every function has a portable counterpart there, which the tests compare it with. Clamping to whole
+//! numbers before rounding to nearest gives the same as clamping afterwards; for NaN the maximum takes its
+//! second operand, as `round` does.
 
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
 
@@ -14,7 +15,7 @@ use crate::kernels::epilogue::{Bounds, Channels};
 use crate::kernels::line::Line;
 use crate::kernels::view::{View, ViewMut};
 
-/// What the vectors of a requantization have in common.
+/// Vector constants of a requantization.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rounding {
     hi: __m512,
@@ -26,7 +27,7 @@ pub(crate) struct Rounding {
     needs: Needs,
 }
 
-/// What a result needs beside packing, which saturates; each what those before it need.
+/// What a result needs beside packing, which saturates; each includes those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 enum Needs {
@@ -35,7 +36,7 @@ enum Needs {
     ZeroPoint,
     /// Bounds inside those of the type.
     Bounds,
-    /// A bound before the conversion to integers: multipliers make sums larger.
+    /// A bound before the conversion to integers: multipliers may increase sums.
     LargeMultipliers,
 }
 
@@ -51,13 +52,14 @@ impl Rounding {
                 0 => Needs::Nothing,
                 _ => Needs::ZeroPoint,
             },
-            // Only the upper bound is applied to floats, so that the conversion cannot overflow upwards; downwards, and for NaN,
-            // which the minimum passes on, it gives the least integer, and all that follows saturates.
+            // Only the upper bound is applied to floats, so that the conversion cannot overflow upwards;
+            // values that are too low, and NaN, which the minimum passes on, become the least integer, and
+            // all that follows saturates.
             hi: _mm512_set1_ps((b.clamp[1] - b.zero_point) as f32),
             zero: _mm512_set1_epi16(b.zero_point as i16),
             lo: _mm512_set1_epi8(b.clamp[0] as i8),
             hi_bytes: _mm512_set1_epi8(b.clamp[1] as i8),
-            // Packing works inside 128 bits: a 4 × 4 matrix of fours, to be transposed.
+            // Packing works inside 128 bits: a 4 × 4 matrix of quads, to be transposed.
             order: _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15),
             signed,
         }
@@ -71,7 +73,8 @@ impl Rounding {
         _mm512_cvtps_epi32(_mm512_min_ps(self.hi, scaled))
     }
 
-    /// The same without upper bound, for multipliers below 1: they leave no sum that integers cannot hold.
+    /// As [`scaled`](Rounding::scaled) without upper bound, for multipliers below 1: no sum exceeds the range
+    /// of integers.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
     fn scaled_down(&self, sums: __m512i, multipliers: __m512) -> __m512i {
@@ -98,12 +101,14 @@ impl Rounding {
         _mm512_permutexvar_epi32(self.order, bytes)
     }
 
-    /// Requantizes `n` rows of `V` vectors of sums, and stores the bytes of each row that `mask` selects. Gives the lanes in
-    /// which a guarded sum has wrapped. With `TERMS`, that much is taken from all sums of a row first.
+    /// Requantizes `n` rows of `V` vectors of sums, and stores the bytes of each row that `mask` selects.
+    /// Returns the lanes in which a guarded sum wrapped. With `TERMS`, a term is subtracted from all sums of
+    /// a row first.
     ///
     /// # Safety
-    /// The CPU has the features. `V` vectors can be read at the places of `channels`, and of every row of sums up to the next
-    /// multiple of four rows, which are `stride` sums from each other; targets take the bytes of the mask.
+    /// The CPU has the features. `V` vectors can be read at the places of `channels`, and of every row of
+    /// sums up to the next multiple of four rows, which are `stride` sums from each other; targets take the
+    /// bytes of the mask.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
     pub(crate) unsafe fn rows<const V: usize, const TERMS: bool>(
         self,
@@ -189,7 +194,7 @@ impl Rounding {
         }
     }
 
-    /// [`rows`](Rounding::rows) of as many vectors as `n` channels need; all of them but the last whole.
+    /// [`rows`](Rounding::rows) with as many vectors as `n` channels need; all but the last are whole.
     ///
     /// # Safety
     /// As of [`rows`](Rounding::rows).
@@ -218,13 +223,13 @@ impl Rounding {
 /// Operands of [`Rounding::rows`].
 type Rows<'a, T> = ((*const i32, usize), &'a [i32; 16], Channels, T, usize, u64);
 
-/// Where the bytes of rows go.
+/// Destinations of the bytes of rows.
 pub(crate) trait Targets: Copy {
-    /// The place of a row's first byte; none if it is not stored.
+    /// Address of a row's first byte; `None` if the row is not stored.
     fn row(self, row: usize) -> Option<*mut u8>;
 }
 
-/// Up to sixteen rows, wherever; null for those that are not stored.
+/// Up to sixteen rows at any addresses; null for those that are not stored.
 impl Targets for &[*mut u8; 16] {
     #[inline(always)]
     fn row(self, row: usize) -> Option<*mut u8> {
@@ -243,7 +248,7 @@ impl Targets for Even {
     }
 }
 
-/// Sign bits of watched sums whose sign is not that of their bias.
+/// Sign bits of watched sums whose sign differs from that of their bias.
 ///
 /// # Safety
 /// The CPU has the features; a vector can be read at both places.
@@ -258,8 +263,8 @@ unsafe fn wrapped(sums: __m512i, bias: *const i32, watched: *const i32) -> __m51
     }
 }
 
-/// `dst[row][i] ← requantize(acc[row][i], multipliers[i])`; `signed` of the results; false if something lies outside.
-/// `repeated` is room for multipliers.
+/// `dst[row][i] ← requantize(acc[row][i], multipliers[i])`, with `signed` results; false, and nothing is
+/// written, if something lies outside. `repeated` is a buffer for multipliers.
 pub(crate) fn requantize(
     (acc, from): (View<'_>, Line),
     (mut dst, to): (ViewMut<'_>, Line),
@@ -272,7 +277,7 @@ pub(crate) fn requantize(
     if !(from.fits(rows, n * 4, acc.len()) && to.fits(rows, n, dst.len())) {
         return false;
     }
-    // Rows without gaps between them are one: as many as make whole vectors.
+    // Contiguous rows are taken as one: as many as fill whole vectors.
     let together = 64 >> n.trailing_zeros().min(6);
     let groups = if from.stride == n * 4 && to.stride == n && n < 1024 { rows / together } else { 0 };
     let single = groups * together;
@@ -339,7 +344,7 @@ unsafe fn requantize_rows<const SIGNED: bool>(
     }
 }
 
-/// Whether `n` elements of these sizes from their places on lie inside `len` bytes, apart from each other.
+/// Whether `n` elements of these sizes at these offsets lie inside `len` bytes without overlap.
 fn apart([(to, to_size), (from, from_size)]: [(usize, usize); 2], n: usize, len: usize) -> bool {
     let end = |at: usize, size: usize| n.checked_mul(size)?.checked_add(at).filter(|end| *end <= len);
     match (end(to, to_size), end(from, from_size)) {
@@ -348,8 +353,8 @@ fn apart([(to, to_size), (from, from_size)]: [(usize, usize); 2], n: usize, len:
     }
 }
 
-/// QuantizeLinear to bytes or words, by `size`: `to ← from`, `n` floats from one place on, integers from another, of one
-/// memory; false if something lies outside or the two overlap.
+/// QuantizeLinear of `n` floats to integers of `size` bytes, `to ← from`, both offsets in one memory; false,
+/// and nothing is written, if something lies outside or the two overlap.
 pub(crate) fn quantize(
     mut memory: ViewMut<'_>,
     [to, from]: [usize; 2],
@@ -365,8 +370,9 @@ pub(crate) fn quantize(
     true
 }
 
-/// DequantizeLinear: `to ← (from − zero_point) · by`, integers of up to 16 bits from one place on, floats from another, of one
-/// memory; as many as multipliers. False if something lies outside or the two overlap.
+/// DequantizeLinear: `to ← (from − zero_point) · by`, integers of up to 16 bits to floats, both offsets in
+/// one memory; one element for each multiplier. False, and nothing is written, if something lies outside or
+/// the two overlap.
 pub(crate) fn dequantize(
     mut memory: ViewMut<'_>,
     [to, from]: [usize; 2],
@@ -383,7 +389,8 @@ pub(crate) fn dequantize(
 }
 
 /// # Safety
-/// The CPU has the features; as many integers and floats as multipliers can be read and written from their places on.
+/// The CPU has the features; as many integers and floats as multipliers can be read and written from their
+/// places on.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
 unsafe fn dequantize_row(base: *mut u8, [to, from]: [usize; 2], etype: EType, zero_point: i32, by: &[f32]) {
     // SAFETY: as the function says; the last vector is masked.
@@ -407,7 +414,8 @@ unsafe fn dequantize_row(base: *mut u8, [to, from]: [usize; 2], etype: EType, ze
 }
 
 /// # Safety
-/// The CPU has the features; `n` floats and integers of `size` bytes from their places on can be read and written.
+/// The CPU has the features; `n` floats and integers of `size` bytes from their places on can be read and
+/// written.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
 unsafe fn quantize_row(
     base: *mut u8,
@@ -420,7 +428,8 @@ unsafe fn quantize_row(
     unsafe {
         let quantizer = Quantizer::new(scale, b.clamp.map(|c| c - b.zero_point));
         let zero = _mm512_set1_epi16(b.zero_point as i16);
-        // Words of two vectors become one: a store that narrows takes longer than both together.
+        // The low halves of two vectors become one: a narrowing store takes longer than permuting and
+        // storing.
         let low: [i16; 32] = std::array::from_fn(|i| 2 * i as i16);
         let low = _mm512_loadu_si512(low.as_ptr().cast());
         for i in (0..n).step_by(32) {

@@ -1,9 +1,10 @@
-//! Accumulators of 64 bits on 512 bits: requantization.
+//! Requantization of 64-bit accumulators on 512 bits.
 //!
-//! The product of an accumulator and a multiplier is rounded once, to an integer. A fused operation does that: it adds 3·2^51 to
-//! the exact product, and the f64 next to the sum, between 2^52 and 2^53, is an integer whose low bits are the product's. 3·2^51
-//! is even, so ties are decided as for the product alone. That needs accumulators that f64 holds, below 2^53; beyond,
-//! [`numeric`] does it, element by element.
+//! The product of an accumulator and a multiplier is rounded once, to an integer. A fused multiply-add does
+//! that: it adds 3·2^51 to the exact product, and the f64 nearest to the sum, between 2^52 and 2^53, is an
+//! integer whose low bits are the product's. 3·2^51 is even, so ties are decided as for the product alone.
+//! This needs accumulators that f64 holds exactly, below 2^53; others are computed by [`numeric`], element by
+//! element.
 
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
 
@@ -15,10 +16,10 @@ use crate::kernels::line::Line;
 use crate::kernels::view::{View, ViewMut};
 use crate::numeric;
 
-/// What is added to a product so that it is rounded to an integer.
+/// Added to a product to round it to an integer.
 const INTEGERS: f64 = 3.0 * (1_u64 << 51) as f64;
 
-/// What the vectors of a requantization have in common.
+/// Vector constants of a requantization.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Exact {
     integers: __m512d,
@@ -59,7 +60,8 @@ impl Exact {
         _mm512_add_epi32(_mm512_permutex2var_epi32(first, self.halves, second), self.zero)
     }
 
-    /// The same where no product is above 2^30: integers of 32 bits are clamped in half as many instructions.
+    /// As [`round`](Exact::round), where no product exceeds 2^30: clamping 32-bit integers takes half as many
+    /// instructions.
     #[inline]
     #[target_feature(enable = "avx512f")]
     pub(crate) fn round_small(&self, a: [__m512d; 2], by: [__m512d; 2]) -> __m512i {
@@ -70,8 +72,8 @@ impl Exact {
     }
 }
 
-/// `dst[row][i] ← requantize_wide(acc[row][i], by[i])`, accumulators and results of the given sizes in bytes; false if
-/// something lies outside.
+/// `dst[row][i] ← requantize_wide(acc[row][i], by[i])`, accumulators and results of the given sizes in bytes;
+/// false, and nothing is written, if something lies outside.
 pub(crate) fn requantize(
     (acc, from, acc_size): (View<'_>, Line, usize),
     (mut dst, to, size): (ViewMut<'_>, Line, usize),
@@ -146,7 +148,8 @@ unsafe fn requantize_rows<const WIDE: bool, const WORDS: bool>(
     }
 }
 
-/// Whether f64 holds all values: those between −2^53 and 2^53, which shifted by that have no higher bits.
+/// Whether f64 holds all values exactly: those between −2^53 and 2^53, which have no higher bits after adding
+/// 2^53.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn held(a: [__m512i; 2]) -> bool {
@@ -155,7 +158,7 @@ fn held(a: [__m512i; 2]) -> bool {
     _mm512_test_epi64_mask(both, _mm512_set1_epi64(-1 << 54)) == 0
 }
 
-/// The results of any sixteen accumulators, one by one.
+/// The results for any sixteen accumulators, one by one.
 #[target_feature(enable = "avx512f")]
 fn enormous(a: [__m512i; 2], by: &[f32], b: Bounds) -> __m512i {
     let mut values = [0_i64; 16];

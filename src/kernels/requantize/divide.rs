@@ -1,15 +1,17 @@
-//! Division of many floats by one: by its inverse, and corrected. A vector is divided in sixteen cycles, and multiplied in one.
+//! Division of many floats by one: multiplication by its inverse, then a correction. A vector division takes
+//! sixteen cycles, a multiplication one.
 //!
-//! With `y + e = 1/s`, both floats, `q = x·y + x·e` as a fused operation is less than a unit in its last place off `x/s`. The
-//! remainder `x − q·s` is a float, and a fused operation gives it exactly. Then `q + (x − q·s)·y` is the quotient as division
-//! rounds it (P. W. Markstein, Computation of elementary functions on the IBM RISC System/6000 processor, IBM J. Res. Dev. 34,
-//! 1990). That holds as long as nothing overflows or is denormal: for 2^−40 ≤ s ≤ 2^40 and 2^−80 ≤ |x| ≤ 2^80.
+//! With `y + e = 1/s`, both floats, `q = x·y + x·e` as a fused operation is less than a unit in its last
+//! place off `x/s`. The remainder `x − q·s` is a float, and a fused operation gives it exactly. Then
+//! `q + (x − q·s)·y` is the quotient as division rounds it (P. W. Markstein, Computation of elementary
+//! functions on the IBM RISC System/6000 processor, IBM J. Res. Dev. 34, 1990). That holds as long as nothing
+//! overflows or is denormal: for 2^−40 ≤ s ≤ 2^40 and 2^−80 ≤ |x| ≤ 2^80.
 
 #![cfg_attr(test, expect(unsafe_code, reason = "tests load and store vectors"))]
 
 use std::arch::x86_64::*;
 
-/// Every NaN as the one of [`numeric`](crate::numeric). In integers, as there.
+/// Replaces every NaN by the canonical one of [`numeric`](crate::numeric), in integers, as there.
 #[inline]
 #[target_feature(enable = "avx512f")]
 pub(crate) fn canonical(x: __m512) -> __m512 {
@@ -18,14 +20,14 @@ pub(crate) fn canonical(x: __m512) -> __m512 {
     _mm512_castsi512_ps(_mm512_mask_mov_epi32(_mm512_castps_si512(x), nan, _mm512_set1_epi32(0x7fc0_0000)))
 }
 
-/// What is divided by.
+/// A divisor and its inverse.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Divisor {
     s: __m512,
     inverse: __m512,
-    /// What the inverse lacks.
+    /// The rounding error of the inverse.
     rest: __m512,
-    /// In range.
+    /// Whether it is in the range in which the correction is exact.
     tame: bool,
 }
 
@@ -50,7 +52,7 @@ impl Divisor {
         _mm512_fmadd_ps(_mm512_fnmadd_ps(q, self.s, x), self.inverse, q)
     }
 
-    /// `x / s`, every bit of it; the NaN of arithmetic for any other one.
+    /// `x / s`, exact in every bit; every NaN is the canonical one.
     #[inline]
     #[target_feature(enable = "avx512f,avx512dq")]
     pub(crate) fn quotient(&self, x: __m512) -> __m512 {
@@ -71,7 +73,7 @@ impl Divisor {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Quantizer {
     by: Divisor,
-    /// The bounds, and as many times the divisor.
+    /// The bounds, and the bounds times the divisor.
     bounds: [__m512; 2],
     multiples: [__m512; 2],
 }
@@ -95,8 +97,9 @@ impl Quantizer {
     #[target_feature(enable = "avx512f,avx512dq")]
     pub(crate) fn integers(&self, x: __m512) -> __m512i {
         if self.by.tame {
-            // The quotient of a bound's multiple rounds to the bound, and no other x on this side of it to less. So x can be
-            // clamped instead of the quotient, and nothing overflows. Below 2^−80, quotients round to 0 whatever digits they lose.
+            // A bound times `s`, divided by `s`, rounds to the bound, and no x on this side of it rounds to
+            // less. So x can be clamped instead of the quotient, and nothing overflows. Below 2^−80,
+            // quotients round to 0 whatever precision they lose.
             let x = _mm512_min_ps(_mm512_max_ps(x, self.multiples[0]), self.multiples[1]);
             return _mm512_cvtps_epi32(self.by.corrected(x));
         }
@@ -138,7 +141,7 @@ mod tests {
             [0.0, -0.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, f32::MIN_POSITIVE, 1e-45, f32::MAX];
         for round in 0..200_000 {
             let any = f32::from_bits(next());
-            // Scales of networks, any others, and those whose inverse is hard to round.
+            // Scales as in networks, any others, and those whose inverse is hard to round.
             let s = match round % 4 {
                 0 => any,
                 1 => f32::from_bits((next() & 0x7f_ffff) | (100 + next() % 40) << 23),

@@ -1,7 +1,8 @@
-//! Accumulators and floats to integers of 8 and 16 bits, and back: the roundings of [`numeric`](crate::numeric) on vectors.
+//! Conversion of accumulators and floats to integers of 8 and 16 bits, and back: the roundings of
+//! [`numeric`](crate::numeric) on vectors.
 //!
-//! `avx512` and `avx2` also round the sums of products in their registers; `avx512_wide` is for accumulators of 64 bits;
-//! `divide` divides by one number.
+//! `avx512` and `avx2` also round the sums of products in registers; `avx512_wide` takes accumulators of 64
+//! bits; `divide` divides by one number.
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod avx2;
@@ -22,8 +23,9 @@ use super::line::Line;
 use super::view::{View, ViewMut};
 use crate::isa::EType;
 
-/// `dst[row][i] ← requantize(acc[row][i], multipliers[i])`, sums of 32 bits to bytes; `signed` of these. False, and nothing done,
-/// if something lies outside or the level has no kernel for whole rows. `repeated` is room for multipliers.
+/// `dst[row][i] ← requantize(acc[row][i], multipliers[i])`, 32-bit sums to bytes, which are `signed` or not.
+/// False, and nothing is written, if something lies outside or the level has no kernel for whole rows.
+/// `repeated` is a buffer for multipliers.
 pub fn rows(
     level: Level,
     acc: (View<'_>, Line),
@@ -41,8 +43,8 @@ pub fn rows(
     false
 }
 
-/// `dst[row][i] ← requantize_wide(acc[row][i], by[i])`, accumulators and results of the given sizes in bytes; false, and nothing
-/// done, if something lies outside or the level has no kernel for whole rows.
+/// `dst[row][i] ← requantize_wide(acc[row][i], by[i])`, accumulators and results of the given sizes in bytes;
+/// false, and nothing is written, if something lies outside or the level has no kernel for whole rows.
 pub fn wide_rows(
     level: Level,
     acc: (View<'_>, Line, usize),
@@ -59,8 +61,8 @@ pub fn wide_rows(
     false
 }
 
-/// QuantizeLinear to bytes or words, by `size`: `n` floats from one place of a memory on, integers from another; false, and
-/// nothing done, if something lies outside, the two overlap, or the level has no such kernel.
+/// QuantizeLinear of `n` floats to integers of `size` bytes, both offsets in one memory; false, and nothing
+/// is written, if something lies outside, the two overlap, or the level has no such kernel.
 pub fn quantize(
     level: Level,
     memory: ViewMut<'_>,
@@ -77,8 +79,9 @@ pub fn quantize(
     false
 }
 
-/// DequantizeLinear: `to ← (from − zero_point) · by`, integers of up to 16 bits from one place of a memory on, floats from another;
-/// as many as multipliers. False, and nothing done, if something lies outside, the two overlap, or the level has no such kernel.
+/// DequantizeLinear: `to ← (from − zero_point) · by`, integers of up to 16 bits to floats, both offsets in
+/// one memory; one element for each multiplier. False, and nothing is written, if something lies outside, the
+/// two overlap, or the level has no such kernel.
 pub fn dequantize(
     level: Level,
     memory: ViewMut<'_>,

@@ -1,6 +1,6 @@
-//! Multipliers of accumulators of 64 bits.
+//! Multipliers for accumulators of 64 bits.
 
-/// Multipliers as kernels take them: beside the given ones those in f64, a whole vector more.
+/// Multipliers as kernels take them: also in f64, with zeros up to a whole vector more.
 #[derive(Debug, Default)]
 pub struct Multipliers {
     pub(super) single: Vec<f32>,
@@ -8,7 +8,7 @@ pub struct Multipliers {
 }
 
 impl Multipliers {
-    /// Takes multipliers; none if one is no finite number.
+    /// Sets the multipliers; `None` if one is not finite.
     pub fn take(&mut self, from: &[f32]) -> Option<()> {
         self.single.clear();
         self.single.extend_from_slice(from);

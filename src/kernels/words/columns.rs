@@ -1,8 +1,10 @@
-//! Depthwise convolution of words with kernels of 3 × 3 and 5 × 5 on 512 bits: 32 channels at a time, column by column.
+//! Depthwise convolution of words with kernels of 3 × 3 and 5 × 5 on 512 bits: 32 channels at a time, column
+//! by column.
 //!
-//! As [`depthwise`](crate::kernels::depthwise) does for bytes: two rows of a column are interleaved once, and VPDPWSSD adds them to the sums of
-//! all outputs whose windows hold the column. Activations are signed for that: the sign bit of unsigned ones is turned.
-//! Weights are without their zero point, so sums of 25 taps fit 32 bits.
+//! As in [`depthwise`](crate::kernels::depthwise) for bytes, two rows of a column are interleaved once, and
+//! VPDPWSSD adds them to the sums of all outputs whose windows contain the column. It takes signed
+//! activations: the sign bit of unsigned ones is flipped. Weights are minus their zero point, so sums of 25
+//! taps fit 32 bits.
 
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
 
@@ -12,7 +14,8 @@ use crate::kernels::aligned::Aligned;
 use crate::kernels::extent::fits;
 use crate::kernels::view::View;
 
-/// Output rows of a depthwise tile: `Σ(i, j) (a[y·s + i][x·s + j][c] ^ flip) · w[i][j][c]`, the products of signed words.
+/// Output rows of a depthwise tile: `Σ(i, j) (a[y·s + i][x·s + j][c] ^ flip) · w[i][j][c]`, the products of
+/// signed words.
 #[derive(Debug)]
 pub(crate) struct WordColumns<'a> {
     /// Activations from the image's first pixel on, and the bytes from a row and from a pixel to the next.
@@ -22,7 +25,7 @@ pub(crate) struct WordColumns<'a> {
     pub(crate) image: [usize; 2],
     /// Row and column of the image under the upper left corner of the first window; negative in the padding.
     pub(crate) corner: [i64; 2],
-    /// Whether the sign bit of activations is to be turned, and the zero point before that.
+    /// Whether the sign bit of activations is flipped, and the zero point before that.
     pub(crate) flip: bool,
     pub(crate) zero: i16,
     /// Height and width of the kernel, and its step.
@@ -40,7 +43,8 @@ const fn block_words(kernel: usize) -> usize {
     kernel * kernel.div_ceil(2) * 64
 }
 
-/// Weights `[tap][channel]` of a square kernel as `[channel/32][column][row/2][32 channels][2 rows]`, absent ones zero.
+/// Weights `[tap][channel]` of a square kernel as `[channel/32][column][row/2][32 channels][2 rows]`, absent
+/// ones zero.
 pub(crate) fn interleave(weights: &[i16], kernel: usize, channels: usize) -> Vec<i16> {
     let mut to = Vec::with_capacity(channels.div_ceil(32) * block_words(kernel));
     for block in (0..channels).step_by(32) {
@@ -58,7 +62,7 @@ pub(crate) fn interleave(weights: &[i16], kernel: usize, channels: usize) -> Vec
     to
 }
 
-/// A row of the image: where its first pixel begins, and how far the next one is; a row of padding stands still.
+/// A row of the image: address of its first pixel, and the step to the next; the step of a padding row is 0.
 type Row = (*const u8, usize);
 
 impl WordColumns<'_> {
@@ -79,7 +83,8 @@ impl WordColumns<'_> {
         self.channels.next_multiple_of(16)
     }
 
-    /// The sums of an output row of a tile that [`fits`](WordColumns::fits), pixel by pixel; false, and nothing done, if it does not.
+    /// The sums of an output row of a tile that [`fits`](WordColumns::fits), pixel by pixel; false, and
+    /// nothing is written, if it does not.
     pub(crate) fn row(&self, y: usize, to: &mut Aligned<u8>) -> bool {
         if !self.fits() {
             return false;
@@ -111,8 +116,9 @@ impl WordColumns<'_> {
                 pixels: self.pixels,
                 n: (self.channels - block * 32).min(32),
             };
-            // SAFETY: AVX-512 VNNI was detected, else this module is not called. Rows lie inside the image, which is inside `src`,
-            // or are 64 bytes of padding that stand still; `to` has sums for every pixel, whole sixteens of channels.
+            // SAFETY: AVX-512 VNNI was detected, else this module is not called. Rows lie inside the image,
+            // which is inside `src`, or are 64 bytes of padding with a step of 0; `to` has sums for every
+            // pixel, whole sixteens of channels.
             unsafe { line.run(self.kernel, self.stride[1]) };
         }
         true
@@ -136,8 +142,8 @@ struct OutputLine {
 
 impl OutputLine {
     /// # Safety
-    /// The CPU has AVX-512 VNNI. `n` words can be read at every column of every row, sums of whole sixteens of channels written for
-    /// every pixel; weights are whole.
+    /// The CPU has AVX-512 VNNI. `n` words can be read at every column of every row, sums of whole sixteens
+    /// of channels written for every pixel; weights are whole.
     unsafe fn run(&self, kernel: usize, stride: usize) {
         // SAFETY: as the function says.
         unsafe {
@@ -154,8 +160,9 @@ impl OutputLine {
         }
     }
 
-    /// `K` is the kernel's size, `G` how many pairs of rows it has, `A` how many outputs' windows hold a column at most (as many
-    /// as the kernel has columns where the step is one), `V` how many sixteens of channels there are.
+    /// `K` is the kernel's size, `G` the number of pairs of rows, `A` how many outputs have a column in their
+    /// window at most (with step 1 as many as the kernel has columns), `V` the number of vectors of sixteen
+    /// channels.
     ///
     /// # Safety
     /// As [`run`](OutputLine::run) says.
@@ -166,11 +173,12 @@ impl OutputLine {
         unsafe {
             let words = if self.n == 32 { u32::MAX } else { (1 << self.n) - 1 };
             let none = _mm512_setzero_si512();
-            // Outputs in work, the oldest first.
+            // Outputs under way, the oldest first.
             let mut sums = [[none; V]; A];
             let flip = _mm512_set1_epi16(self.flip);
             let padding = _mm512_set1_epi16(self.zero ^ self.flip);
-            // Fours of channels: the first four to the lower halves, so that interleaving leaves them in their order.
+            // Quads of channels: the first four to the lower halves, so that interleaving keeps them in
+            // order.
             let order = _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7);
             let mut to = self.to;
             let columns = (self.pixels - 1) * stride + K;
@@ -182,7 +190,7 @@ impl OutputLine {
                     for (g, column) in column.iter_mut().enumerate() {
                         let mut two = [none; 2];
                         for (i, a) in two.iter_mut().enumerate() {
-                            // A row that the kernel does not have meets weights of zero.
+                            // A missing row is multiplied with zero weights.
                             if g * 2 + i < K {
                                 let (first, step) = self.rows[g * 2 + i];
                                 let row = _mm512_maskz_loadu_epi16(words, first.add(at * step).cast());
@@ -195,13 +203,14 @@ impl OutputLine {
                         }
                     }
                 }
-                // The oldest output meets its window's last column now, younger ones those before it.
+                // This is the last column in the oldest output's window, and an earlier one for younger
+                // outputs.
                 let even = stride == 1 || c % 2 == (K - 1) % 2;
                 for (j, sums) in sums.iter_mut().enumerate() {
                     let tap = match (stride, even) {
                         (1, _) => K - 1 - j,
                         (_, true) => K - 1 - 2 * j,
-                        // Between the oldest output's columns; the youngest has not begun.
+                        // Between two columns of the oldest output's window; the youngest has not begun.
                         _ if j == A - 1 => continue,
                         _ => K - 2 - 2 * j,
                     };

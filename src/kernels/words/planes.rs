@@ -1,17 +1,19 @@
-//! Words as planes of their low and high bytes, where pixels of a few channels are brought to four.
+//! Words as planes of their low and high bytes, with pixels of one to three channels padded to four.
 
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
 
 use std::arch::x86_64::*;
 
-/// Splits words of pixels of `n` channels, one to three without gaps, into planes of four bytes a pixel, those that are not there
-/// zero; `flip` changes the high ones. False, and nothing done, if there are too few words or other channels.
+/// Splits words, in contiguous pixels of `n` channels, one to three, into planes of four bytes a pixel with
+/// zeros for missing channels; `flip` is XORed into the high bytes. False, and nothing is written, if there
+/// are too few words or other numbers of channels.
 pub(crate) fn spread(words: &[u8], n: usize, [low, high]: [&mut [u8]; 2], flip: u8) -> bool {
     let pixels = low.len() / 4;
     if !(1..=3).contains(&n) || high.len() != low.len() || words.len() < pixels * n * 2 {
         return false;
     }
-    // SAFETY: AVX-512 was detected, else this module is not called; there are words for all pixels of the planes.
+    // SAFETY: AVX-512 was detected, else this module is not called; there are words for all pixels of the
+    // planes.
     unsafe { spread_some(words.as_ptr(), n, [low.as_mut_ptr(), high.as_mut_ptr()], pixels, flip) };
     true
 }

@@ -1,7 +1,7 @@
-//! WideSums of 32 bits as kernels of products of words leave them, pixel by pixel: made accumulators of 64 bits, or at once the
-//! results of the requantization that alone reads those.
+//! The 32-bit sums that products of words compute, pixel by pixel: stored as 64-bit accumulators, or
+//! requantized at once.
 //!
-//! Rows of sums are as long as whole vectors, so that they are loaded without masks.
+//! Rows of sums are whole vectors long, so that they are loaded without masks.
 
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
 
@@ -14,18 +14,18 @@ use crate::kernels::requantize::Multipliers;
 use crate::kernels::requantize::avx512_wide::Exact;
 use crate::kernels::view::ViewMut;
 
-/// WideSums of some pixels: `low + 256·high`, 32 bits each.
+/// Sums of some pixels: `low + 256·high`, 32 bits each.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WideSums<'a> {
     pub(crate) low: &'a [u8],
-    /// None: nothing.
+    /// `None` counts as zeros.
     pub(crate) high: Option<&'a [u8]>,
     /// Channels from a pixel to the next: a multiple of 16.
     pub(crate) pitch: usize,
 }
 
 impl WideSums<'_> {
-    /// Whether all sums of so many pixels and channels are there.
+    /// Whether the sums of `pixels` pixels and `n` channels are complete.
     fn fits(&self, pixels: usize, n: usize) -> bool {
         let bytes = pixels.checked_mul(self.pitch * 4);
         let holds = |plane: &[u8]| bytes.is_some_and(|b| plane.len() >= b);
@@ -48,8 +48,8 @@ pub(crate) enum WideStart<'a> {
     Accumulate,
 }
 
-/// `to[p][o] ← start[o] + sums[p][o] + add[o]` for `pixels` rows of `add.len()` channels; gives how many additions to `start`
-/// wrapped, none if something lies outside.
+/// `to[p][o] ← start[o] + sums[p][o] + add[o]` for `pixels` rows of `add.len()` channels; returns how many
+/// additions to `start` wrapped. `None`, and nothing is written, if something lies outside.
 pub(crate) fn join(
     (mut to, line): (ViewMut<'_>, Line),
     sums: WideSums,
@@ -74,8 +74,8 @@ pub(crate) fn join(
 }
 
 /// # Safety
-/// The CPU has the features; as many elements as `add` has, up to whole vectors, can be read of the sums and written for each pixel, and read from
-/// `start`.
+/// The CPU has the features; as many elements as `add` has, up to whole vectors, can be read of the sums and
+/// written for each pixel, and read from `start`.
 #[target_feature(enable = "avx512f,avx512vl,avx512dq")]
 unsafe fn join_rows<const HIGH: bool>(
     (to, stride): (*mut u8, usize),
@@ -107,7 +107,8 @@ unsafe fn join_rows<const HIGH: bool>(
                 if !from.is_null() {
                     let start = _mm512_maskz_loadu_epi64(mask, from.add(i));
                     let total = _mm512_add_epi64(start, sum);
-                    // It wrapped where the signs of both operands are not the result's: (start ^ total) & (sum ^ total).
+                    // It wrapped where the signs of both operands are not the result's: (start ^ total) &
+                    // (sum ^ total).
                     let wrapped = _mm512_ternarylogic_epi64::<0x42>(start, sum, total);
                     wraps += u64::from(_mm512_movepi64_mask(wrapped).count_ones());
                     sum = total;
@@ -119,22 +120,24 @@ unsafe fn join_rows<const HIGH: bool>(
     wraps
 }
 
-/// What makes results of sums.
+/// The requantization of sums.
 #[derive(Debug)]
 pub(crate) struct Results<'a> {
-    /// What the sums of each channel lack, whole numbers below 2^52, up to a multiple of 16.
+    /// Added to the sums of each channel: whole numbers below 2^52, up to a multiple of 16.
     pub(crate) add: &'a [f64],
     /// One for each channel; those of channels beyond are zero.
     pub(crate) by: &'a Multipliers,
     pub(crate) bounds: Bounds,
-    /// Channels, perhaps with those beyond up to a whole vector, whose results are zero points; and bytes of a result: 1 or 2.
+    /// Channels, possibly rounded up to a whole vector with zero points as results; and bytes of a result: 1
+    /// or 2.
     pub(crate) channels: usize,
     pub(crate) size: usize,
-    /// The sums of an element make one of 32 bits, and no product of an accumulator with a multiplier is above 2^30.
+    /// Whether the sums of an element fit 32 bits together, and no product of an accumulator with a
+    /// multiplier exceeds 2^30.
     pub(crate) small: bool,
 }
 
-/// How sums are brought together.
+/// How sums are combined.
 const LOW: u8 = 0;
 const BOTH: u8 = 1;
 /// Those of [`Results::small`].
@@ -142,8 +145,8 @@ const LOW_SMALL: u8 = 2;
 const SMALL: u8 = 3;
 
 impl Results<'_> {
-    /// `to[p][o] ← requantize_wide(sums[p][o] + add[o], by[o])` for so many pixels; false, and nothing done, if something lies
-    /// outside.
+    /// `to[p][o] ← requantize_wide(sums[p][o] + add[o], by[o])` for `pixels` pixels; false, and nothing is
+    /// written, if something lies outside.
     pub(crate) fn store(&self, (mut to, line): (ViewMut<'_>, Line), sums: WideSums, pixels: usize) -> bool {
         let n = self.channels;
         let whole = n.next_multiple_of(16);
@@ -169,8 +172,8 @@ impl Results<'_> {
             (false, _, 1, true) => Results::narrow_rows::<LOW, false>,
             (false, _, _, true) => Results::narrow_rows::<LOW, true>,
         };
-        // SAFETY: AVX-512 was detected, else this module is not called; all rows lie inside the slices, sums and operands up to
-        // whole vectors.
+        // SAFETY: AVX-512 was detected, else this module is not called; all rows lie inside the slices, sums
+        // and operands up to whole vectors.
         unsafe {
             let to = to.as_mut_ptr().add(line.first);
             kernel(self, (to, line.stride), (sums.places(), sums.pitch), pixels);
@@ -179,7 +182,8 @@ impl Results<'_> {
     }
 
     /// # Safety
-    /// The CPU has the features; sums and operands of whole vectors of channels can be read, the results of each pixel written.
+    /// The CPU has the features; sums and operands of whole vectors of channels can be read, the results of
+    /// each pixel written.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
     unsafe fn rows<const SUMS: u8, const WORDS: bool>(
         &self,
@@ -205,7 +209,7 @@ impl Results<'_> {
                     let mask = tail(self.channels - i);
                     if WORDS {
                         let to = to.cast::<i16>().add(i);
-                        // A masked store that narrows takes as long as all the rest.
+                        // A masked narrowing store takes as long as all the rest.
                         if mask == u16::MAX {
                             _mm256_storeu_si256(to.cast(), _mm512_cvtepi32_epi16(results));
                         } else {
@@ -219,7 +223,7 @@ impl Results<'_> {
         }
     }
 
-    /// The same for up to eight channels, two pixels at a time.
+    /// As [`rows`](Results::rows), for up to eight channels, two pixels at a time.
     ///
     /// # Safety
     /// As of [`rows`](Results::rows).
@@ -230,13 +234,14 @@ impl Results<'_> {
         ([low, high], pitch): ([*const i32; 2], usize),
         pixels: usize,
     ) {
-        // SAFETY: as the function says; a pixel's part of a vector is masked, and the last pixel may be its own neighbour.
+        // SAFETY: as the function says; a pixel's part of a vector is masked, and the last pixel may be
+        // paired with itself.
         unsafe {
             let exact = Exact::new(self.bounds);
             let (add, by) = (_mm512_loadu_pd(self.add.as_ptr()), _mm512_loadu_pd(self.by.double.as_ptr()));
             let (n, size) = (self.channels, if WORDS { 2 } else { 1 });
             let mask = tail(n);
-            // Pixels that follow each other without gaps are stored at once.
+            // Contiguous pixels are stored at once.
             let dense = n == 8 && stride == 8 * size;
             for pixel in (0..pixels).step_by(2) {
                 let next = (pixel + 1).min(pixels - 1);
@@ -266,7 +271,7 @@ impl Results<'_> {
     }
 }
 
-/// Eight sums with what they lack.
+/// Eight sums plus what is added to them.
 ///
 /// # Safety
 /// The CPU has the features; eight sums can be read at each place.

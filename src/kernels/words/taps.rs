@@ -1,7 +1,8 @@
 //! Depthwise convolution of words with bytes on 512 bits: 32 channels at a time.
 //!
-//! The words of two taps are interleaved, so that VPDPWSSD adds them for each channel. Activations are signed for that: the
-//! sign bit of unsigned ones is turned. Weights are without their zero point, so sums of up to 127 taps fit 32 bits.
+//! The words of two taps are interleaved, so that VPDPWSSD adds them for each channel. It takes signed
+//! activations: the sign bit of unsigned ones is flipped. Weights are minus their zero point, so sums of up
+//! to 127 taps fit 32 bits.
 
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
 
@@ -21,16 +22,16 @@ pub(crate) const TAPS: usize = 127;
 /// A depthwise tile: `Σ tap (a[p·step + tap][c] ^ flip) · w[tap][c]`, the products of signed words.
 #[derive(Debug)]
 pub(crate) struct WordTaps<'a> {
-    /// Activations, and where those of pixel (0, 0) begin.
+    /// Activations, and the offset of those of pixel (0, 0).
     pub(crate) src: View<'a>,
     pub(crate) first: usize,
-    /// Whether their sign bit is to be turned.
+    /// Whether their sign bit is flipped.
     pub(crate) flip: bool,
     /// Bytes from an output row and an output pixel to the next, in `src`.
     pub(crate) step: [usize; 2],
     /// Output rows and columns.
     pub(crate) extent: [usize; 2],
-    /// Where each tap lies from the pixel's first byte.
+    /// Offset of each tap from the pixel's first byte.
     pub(crate) taps: &'a [usize],
     /// From [`interleave`].
     pub(crate) weights: &'a [i16],
@@ -59,7 +60,7 @@ pub(crate) fn interleave(weights: &[i16], channels: usize) -> Vec<i16> {
 }
 
 impl WordTaps<'_> {
-    /// Whether all that will be read lies inside the slices, and sums fit.
+    /// Whether all that is read lies inside the slices, and sums fit.
     pub(crate) fn fits(&self) -> bool {
         let steps = [(self.extent[0], self.step[0]), (self.extent[1], self.step[1])];
         let reach = self.taps.iter().max().and_then(|t| t.checked_add(self.channels * 2));
@@ -73,15 +74,15 @@ impl WordTaps<'_> {
         self.channels.next_multiple_of(32)
     }
 
-    /// The sums of an output row of a tile that [`fits`](WordTaps::fits), pixel by pixel; false, and nothing done, if there is
-    /// no such row.
+    /// The sums of an output row of a tile that [`fits`](WordTaps::fits), pixel by pixel; false, and nothing
+    /// is written, if there is no such row.
     pub(crate) fn row(&self, y: usize, to: &mut Aligned<u8>) -> bool {
         if y >= self.extent[0] || !self.fits() {
             return false;
         }
         let blocks = self.channels.div_ceil(32);
         let pairs = self.taps.len().div_ceil(2);
-        // Whole pairs; a tap that is not there is the first one again, with weights of zero.
+        // Whole pairs; a missing tap repeats the first one with zero weights.
         let mut taps = [[self.taps[0]; 2]; TAPS.div_ceil(2)];
         taps.as_flattened_mut()[..self.taps.len()].copy_from_slice(self.taps);
         let Some(len) = self.extent[1].checked_mul(self.pitch() * 4) else { return false };
@@ -89,8 +90,9 @@ impl WordTaps<'_> {
         let from = self.first + y * self.step[0];
         for block in 0..blocks {
             let n = (self.channels - block * 32).min(32);
-            // SAFETY: AVX-512 VNNI was detected, else this module is not called; `fits` says that all pixels' taps lie inside
-            // the slices, the last block's channels are masked, and there is room for whole blocks of sums.
+            // SAFETY: AVX-512 VNNI was detected, else this module is not called; `fits` says that all pixels'
+            // taps lie inside the slices, the last block's channels are masked, and there is room for whole
+            // blocks of sums.
             unsafe {
                 let row = if self.flip { row::<true> } else { row::<false> };
                 row(
@@ -119,7 +121,8 @@ fn in_order(s: [__m512i; 2]) -> [__m512i; 2] {
 /// One row of pixels, up to 32 channels.
 ///
 /// # Safety
-/// The CPU has the features. `n` words can be read at every tap of every pixel, and 32 sums written; weights are whole.
+/// The CPU has the features. `n` words can be read at every tap of every pixel, and 32 sums written; weights
+/// are whole.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
 unsafe fn row<const FLIP: bool>(
     (mut src, step): (*const u8, usize),

@@ -1,8 +1,8 @@
-//! If nodes whose condition is known: the chosen branch takes the node's place.
+//! If nodes with a known condition: the node is replaced by the chosen branch.
 //!
-//! Exporters write them around Squeeze and Reshape, on shapes that are constant once the inputs' extents are. A condition is
-//! known only while nodes are imported, so the import notes which branch it takes and starts again on the graph without
-//! these nodes; branches may hold further ones.
+//! Exporters write them around Squeeze and Reshape, with conditions on shapes that are constant once the
+//! inputs' extents are. A condition is known only while nodes are imported, so the import records which
+//! branch is taken, and starts again on the graph without these nodes; branches may contain further ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use super::outcome::ImportError;
 use super::value::{Refusal, Value, unsupported};
 
 impl<'a> Importer<'a> {
-    /// Notes the branch of an If; its results are not known in this pass.
+    /// Records the branch of an If; its results are unknown in this pass.
     pub(super) fn branch(&mut self, n: &OnnxNode<'a>) -> Result<Vec<Value>, Refusal> {
         let Value::Constant(condition) = self.value(n, 0)? else {
             return unsupported("its condition depends on data");
@@ -26,7 +26,7 @@ impl<'a> Importer<'a> {
     }
 }
 
-/// The graph with the noted branches in the place of their nodes.
+/// The graph with the recorded branches in place of their nodes.
 pub(super) fn inlined(proto: &GraphProto, branches: &Branches) -> Result<GraphProto, ImportError> {
     let mut graph = proto.clone();
     let mut nodes = Vec::new();
@@ -46,7 +46,7 @@ pub(super) fn inlined(proto: &GraphProto, branches: &Branches) -> Result<GraphPr
         if body.output.len() != node.output.len() {
             return Err(malformed(format!("its {name} has {} outputs", body.output.len())));
         }
-        // Names of a branch are its own: two branches, or a branch and the graph, may have the same.
+        // Names of a branch are local: two branches, or a branch and the graph, may use the same.
         let inner: BTreeMap<String, String> = made(&body)
             .map(|value| (value.to_string(), unique(&format!("{}.{name}.{value}", node.name()), &mut values)))
             .collect();

@@ -1,4 +1,4 @@
-//! Operator + output quantization = layer.
+//! Completion: an operator and the quantization of its output become a layer.
 
 use super::super::constant::Constant;
 use super::expr::{Expr, Format, range, table};
@@ -42,7 +42,7 @@ impl<'a> Importer<'a> {
         to: Format,
     ) -> Result<Value, Refusal> {
         if let Some((last, before)) = p.moves.split_last() {
-            // The moves come after the quantization: they commute with it.
+            // The moves follow the quantization, which commutes with them.
             let still = Pending { moves: before.to_vec(), shape: last.before.clone(), ..p.clone() };
             let between = format!("{name}.before_{}", self.nodes[last.node].op_type());
             let Value::Tensor(id) = self.complete(&still, quantizer, &between, to)? else {
@@ -107,7 +107,7 @@ impl<'a> Importer<'a> {
         Ok(Value::Tensor(self.layer(p.own, op, p.inputs.clone(), output, &nodes)))
     }
 
-    /// The operator of the MAC array that a node becomes; `y` is the quantization of the result, none for floats.
+    /// The operator of the MAC array for a node; `y` is the quantization of the result, `None` for floats.
     pub(super) fn mac_operator(
         &self,
         p: &Pending,
@@ -158,7 +158,8 @@ impl<'a> Importer<'a> {
     pub(super) fn mac_layer(&mut self, p: &Pending, op: Op, output: Tensor, nodes: &[usize]) -> TensorId {
         match (&op, p.shape.as_slice()) {
             (Op::Gemm { .. }, [a, b, c, last]) => {
-                // A product over the last axis of a tensor of four axes, which otherwise lies as an image.
+                // A product over the last axis of a tensor of four axes, which would otherwise be laid out as
+                // an image.
                 let (rows, cols) = (a * b * c, *last);
                 let depth = self.graph.tensor(p.inputs[0]).shape.last().copied().unwrap_or(1);
                 self.reshaped_layer(p, op, output, nodes, (vec![rows, depth], vec![rows, cols]))
@@ -221,7 +222,7 @@ impl<'a> Importer<'a> {
         Ok(Real { expr, shape: p.shape.clone(), nodes: p.nodes.clone(), unnamed: false })
     }
 
-    /// Concatenation: inputs of another quantization are brought to the output's first.
+    /// Concatenation: inputs with another quantization are first requantized to the output's.
     fn join(&mut self, p: &Pending, axis: usize, output: Tensor, nodes: &[usize]) -> Result<Value, Refusal> {
         let to = (output.quant.unwrap_or(Quant { scale: 1.0, zero_point: 0 }), output.dtype);
         let mut inputs = p.inputs.clone();
@@ -278,8 +279,8 @@ impl<'a> Importer<'a> {
         self.complete_real(&real, quantizer, name, Some(to))
     }
 
-    /// Turns a float expression into a layer: a table, an integer operator, or a program for the f32 lane. Without a
-    /// format the result is float.
+    /// Turns a float expression into a layer: a table, an integer operator, or steps of f32 functions.
+    /// Without a format the result is float.
     pub(super) fn complete_real(
         &mut self,
         real: &Real,
@@ -340,7 +341,7 @@ impl<'a> Importer<'a> {
         Ok(Value::Tensor(self.layer(own, Op::Lane { steps }, inputs, output, &nodes)))
     }
 
-    /// Sum and product of two quantized tensors have integer operators.
+    /// The sum or the product of two quantized tensors has an integer operator.
     fn integer_operator(&mut self, e: &Expr) -> Result<Option<(PendingKind, TensorId, TensorId)>, Refusal> {
         let Expr::Two(f @ (Float2::Add | Float2::Mul), a, b) = e else { return Ok(None) };
         let quantized = |importer: &Importer, e: &Expr| match e {
@@ -364,7 +365,7 @@ impl<'a> Importer<'a> {
         Ok(Some((kind, sides[0], sides[1])))
     }
 
-    /// An expression as steps, and the tensors that it reads. Equal subexpressions that are shared stay shared.
+    /// An expression as steps, and the tensors that it reads. Shared subexpressions stay shared.
     fn lane(&mut self, e: &Expr) -> Result<(Vec<LaneStep>, Vec<TensorId>), Refusal> {
         let mut steps: Vec<LaneStep> = Vec::new();
         let mut inputs = Vec::new();
@@ -402,7 +403,7 @@ impl<'a> Importer<'a> {
         Ok((steps, inputs))
     }
 
-    /// A constant as a tensor of the graph; the same one for the same constant.
+    /// A constant as a tensor of the graph; equal constants share a tensor.
     pub(super) fn constant_tensor(
         &mut self,
         c: &Constant,

@@ -13,7 +13,7 @@ use crate::graph::{DType, Op, Quant, Tensor, TensorId, Weights};
 use crate::isa::Float2;
 use crate::numeric;
 
-/// Scales, zero points (one, or one per scale), and the zero points' type where it is given.
+/// Scales, zero points (one, or one per scale), and the zero points' type if given.
 pub(super) type Scales = (Vec<f32>, Vec<i32>, Option<DType>);
 
 impl<'a> Importer<'a> {
@@ -28,7 +28,7 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// The declared shape of an input whose node is not supported.
+    /// The declared shape of an input whose node is unsupported.
     pub(super) fn failed_shape(&self, n: &OnnxNode<'a>, index: usize) -> Option<Vec<usize>> {
         match self.values.get(n.input(index)?) {
             Some(Value::Failed(shape)) => shape.clone(),
@@ -52,7 +52,7 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// A constant input that may be left out.
+    /// An optional constant input.
     pub(super) fn optional(
         &self,
         n: &OnnxNode<'a>,
@@ -98,10 +98,10 @@ impl<'a> Importer<'a> {
         Ok((Quant { scale: scale[0], zero_point: zero[0] }, dtype))
     }
 
-    /// An integer activation with the quantization that stands at inputs `index + 1`, `index + 2`.
+    /// An integer activation with the quantization at inputs `index + 1` and `index + 2`.
     pub(super) fn activation(&mut self, n: &OnnxNode<'a>, index: usize) -> Result<TensorId, Refusal> {
         if let (Some(shape), Some(name)) = (self.failed_shape(n, index), n.input(index)) {
-            // An integer result of an unsupported operator: its quantization stands here.
+            // An integer result of an unsupported operator: its quantization is given here.
             let (quant, dtype) = self.quant(n, index + 1)?;
             let dtype = dtype.unwrap_or(DType::U8);
             let id = self.tensor(Tensor { name: name.into(), shape, dtype, quant: Some(quant) });
@@ -123,7 +123,7 @@ impl<'a> Importer<'a> {
         self.read_as(n, id, quant)
     }
 
-    /// A zero point has the type of the integers that it is taken from.
+    /// Checks that a zero point has the type of its integers.
     pub(super) fn same_type(
         &self,
         n: &OnnxNode<'a>,
@@ -143,8 +143,8 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// The float view at an input: its integer tensor and the nodes in between. A view times a number is the view of the
-    /// same integers with another scale.
+    /// The float view at an input: its integer tensor and the nodes in between. A view times a number is the
+    /// view of the same integers with another scale.
     pub(super) fn real(&mut self, n: &OnnxNode<'a>, index: usize) -> Result<(TensorId, Vec<usize>), Refusal> {
         match self.value(n, index)?.clone() {
             Value::Real(r) => match r.plain() {
@@ -161,7 +161,7 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// Why a node that no quantizer surrounds cannot be compiled.
+    /// Why a node outside of quantizers cannot be compiled.
     pub(super) fn not_quantized(&self, n: &OnnxNode<'a>) -> String {
         let integers = n.proto.input.iter().any(|name| match self.values.get(name.as_str()) {
             Some(Value::Tensor(id)) => self.graph.tensor(*id).dtype != DType::F32,
@@ -275,7 +275,7 @@ pub(super) fn weights(
     })
 }
 
-/// Weights whose zero point differs from channel to channel: w − z of 8 bits fits 16, and needs no zero point.
+/// Weights whose zero point differs between channels: w − z of 8 bits fits 16, and needs no zero point.
 fn centred(constant: &Constant, zero_point: &[i32], out_axis: usize) -> Result<Constant, Refusal> {
     let channels = constant.shape.get(out_axis).copied().unwrap_or(0);
     let (Some(values), true) =
@@ -300,13 +300,13 @@ pub(super) fn transposed(data: &[u8], rows: usize, cols: usize, size: usize) -> 
     (0..cols).flat_map(|c| (0..rows).flat_map(move |r| element(r, c))).copied().collect()
 }
 
-/// Whether weights have a zero point for each channel; they are centred then.
+/// Whether zero points differ between channels; such weights are centred.
 pub(super) fn differ(zero_point: &[i32]) -> bool {
     zero_point.iter().any(|z| *z != zero_point[0])
 }
 
-/// A bias in the accumulator's scale `sx·sw`, one value for all channels or one for each: the integers as they are. `rows` is
-/// the number of rows of a matrix product, along which the bias must not vary; 1 for convolutions.
+/// A bias in the accumulator's scale `sx·sw`, one value for all channels or one for each, as integers. `rows`
+/// is the number of rows of a matrix product, along which the bias must not vary; 1 for convolutions.
 pub(super) fn integer_bias(constant: &Constant, channels: usize, rows: usize) -> Result<Vec<i64>, Refusal> {
     let values = match (&constant.data, constant.integers()) {
         (Data::S32(_) | Data::S64(_), Some(values)) => values,
@@ -322,7 +322,7 @@ pub(super) fn integer_bias(constant: &Constant, channels: usize, rows: usize) ->
     }
 }
 
-/// Whether the last axis alone counts values: a column `[M, 1]` of a matrix has one for each row.
+/// Whether all values lie along the last axis: a column `[M, 1]` of a matrix has one for each row.
 fn by_channel(shape: &[usize], rows: usize) -> bool {
     match shape {
         [.., last] => {
@@ -370,7 +370,7 @@ pub(super) fn real_bias(
     let values = floats.floats().unwrap_or_default();
     let whole = values.len() == channels && by_channel(&floats.shape, rows) || values.len() == 1;
     let at = |i: usize| f64::from(values[if values.len() == 1 { 0 } else { i }]);
-    // A dead channel has weights with a scale near zero, in which its bias has no number.
+    // A dead channel has weights with a scale near zero, in which its bias cannot be expressed.
     let most = if wide { i64::MAX as f64 } else { f64::from(i32::MAX) };
     let fits = |i: usize| {
         let want = want(i);

@@ -1,4 +1,4 @@
-//! What a model declares of a value: type and extents, with what the user says about open ones.
+//! Type and extents that a model declares for a value, and extents that the user gives for open ones.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ pub(super) fn dtype_of(elem: i32) -> Option<DType> {
     })
 }
 
-/// Shape and element type that a graph input or output declares. A leading extent without a number is the batch: 1.
+/// Shape and element type of a graph input or output. An open leading extent is the batch: 1.
 pub(super) fn declared(info: &ValueInfoProto, given: &Given) -> Result<(Vec<usize>, i32), String> {
     let Some(type_proto::Value::TensorType(t)) = info.r#type.as_ref().and_then(|t| t.value.as_ref()) else {
         return Err("it is no tensor".into());

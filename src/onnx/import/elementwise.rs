@@ -1,4 +1,4 @@
-//! Operators of two and more tensors, element by element, with NumPy broadcasting.
+//! Element-wise operators of two or more tensors, with NumPy broadcasting.
 
 use std::rc::Rc;
 
@@ -92,7 +92,8 @@ pub(super) fn qlinear<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> R
 }
 
 impl Importer<'_> {
-    /// A sum or product of a tensor and one constant number, as a table with the integer operator's arithmetic.
+    /// A sum or product of a tensor and one constant number, as a table with the integer operator's
+    /// arithmetic.
     pub(super) fn table_with_number(
         &self,
         kind: &PendingKind,

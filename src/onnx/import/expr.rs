@@ -1,8 +1,9 @@
 //! Float expressions of quantized tensors, between their quantizers.
 //!
-//! Element-wise operators build an [`Expr`], a graph whose parts may have several readers; the QuantizeLinear behind it decides what it becomes (`complete.rs`): a table
-//! if one 8-bit tensor is all that it depends on, an integer operator, or a program for the f32 lane. Functions that the
-//! lane does not have are written with those that it has.
+//! Element-wise operators build an [`Expr`], a graph whose parts may have several readers; the QuantizeLinear
+//! behind it decides what it becomes (`complete.rs`): a table if it depends on one 8-bit tensor only, an
+//! integer operator, or steps of f32 functions. Functions without an instruction are expressed by those that
+//! have one.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -27,7 +28,7 @@ pub(super) enum Expr {
     Quantized(Rc<ConstantReal>),
     /// A function of one expression.
     One(Float1, Rc<Expr>),
-    /// A function of two.
+    /// A function of two expressions.
     Two(Float2, Rc<Expr>, Rc<Expr>),
 }
 
@@ -56,19 +57,19 @@ impl Expr {
         self.two(Float2::Min, other)
     }
 
-    /// `max(x, 0) + f(min(x, 0))` for an `f` with `f(0) = 0`: one function for each sign.
+    /// `max(x, 0) + f(min(x, 0))` for an `f` with `f(0) = 0`: another function for each sign.
     pub(super) fn by_sign(self, negative: impl FnOnce(Expr) -> Expr) -> Expr {
         let below = negative(self.clone().min(0.0));
         self.max(0.0).add(below)
     }
 
-    /// `max(lo, min(hi, self))`, without bounds that are infinite.
+    /// `max(lo, min(hi, self))`; infinite bounds are omitted.
     pub(super) fn clip(self, lo: f32, hi: f32) -> Expr {
         let e = if lo == f32::NEG_INFINITY { self } else { self.max(lo) };
         if hi == f32::INFINITY { e } else { e.min(hi) }
     }
 
-    /// Bounds at the root and what they bound.
+    /// Bounds at the root, and the bounded expression.
     pub(super) fn peel(&self) -> (&Expr, Vec<(f32, f32)>) {
         let mut bounds = Vec::new();
         let mut e = self;
@@ -84,8 +85,8 @@ impl Expr {
         (e, bounds)
     }
 
-    /// Every part once, operands before what reads them, the whole at the end. Parts that are shared are one part, so this
-    /// is linear where a walk along operands would be exponential.
+    /// Every part once, operands before their readers, the whole expression last. Shared parts occur once, so
+    /// this is linear where recursion over operands would be exponential.
     fn parts(&self) -> Parts<'_> {
         fn visit<'e>(e: &'e Expr, parts: &mut Parts<'e>) -> usize {
             let key = std::ptr::from_ref(e);
@@ -116,7 +117,8 @@ impl Expr {
             .for_each(|(e, _)| f(e));
     }
 
-    /// Calls `f` for every part after its operands, with what it gave for those; returns what it gives for the whole.
+    /// Calls `f` for every part after its operands, with its results for those; returns its result for the
+    /// whole expression.
     ///
     /// # Errors
     /// Those of `f`.
@@ -137,7 +139,7 @@ impl Expr {
         Ok(made.pop())
     }
 
-    /// Its value if it is one number.
+    /// Its value if it is a single number.
     pub(super) fn number(&self) -> Option<f32> {
         match self {
             Expr::Number(x) => Some(*x),
@@ -146,7 +148,7 @@ impl Expr {
         }
     }
 
-    /// The same expression of another tensor.
+    /// The same expression with `from` replaced by `to`.
     pub(super) fn with(&self, from: TensorId, to: TensorId) -> Expr {
         let moved = self.walk::<Rc<Expr>, std::convert::Infallible>(|e, operands| {
             Ok(Rc::new(match (e, operands) {
@@ -179,7 +181,7 @@ struct Parts<'e> {
 }
 
 impl Parts<'_> {
-    /// The value of the whole if every tensor holds `x`; constants of several elements have none.
+    /// The value of the expression if every tensor holds `x`; `None` for constants of several elements.
     fn at(&self, x: f32, values: &mut Vec<f32>) -> Option<f32> {
         values.clear();
         for (e, [a, b]) in &self.list {
@@ -212,7 +214,7 @@ pub(super) fn range(dtype: DType) -> [i32; 2] {
         .map_or([0, 0], |(lo, hi)| [lo.max(i32::MIN.into()) as i32, hi.min(i32::MAX.into()) as i32])
 }
 
-/// `q ↦ quantize(e(dequantize(q)))`; none if the expression has constants of several elements.
+/// `q ↦ quantize(e(dequantize(q)))`; `None` if the expression has constants of several elements.
 pub(super) fn table(e: &Expr, from: Format, to: Format) -> Option<Lut> {
     let (parts, mut values) = (e.parts(), Vec::new());
     parts.at(0.0, &mut values)?;

@@ -1,4 +1,4 @@
-//! The end of an import: outputs, names, what was removed and why, and one row for each node.
+//! The end of an import: names of outputs, removed values with reasons, and one row for each node.
 
 use std::collections::BTreeSet;
 
@@ -11,10 +11,10 @@ use crate::graph::fuse::Fused;
 use crate::graph::{DType, Node, Op, Removed, Tensor, TensorId};
 
 impl Importer<'_> {
-    /// A model of which nothing is quantized does not become one host layer in silence.
+    /// Refuses a model without quantized parts, instead of silently making it one host layer.
     pub(super) fn refuse_floats(&mut self) {
         let accelerated = |n: &Node| !matches!(n.op, Op::Host(_));
-        // A Clip without bounds only bounds what is infinite: a network of that is as good as a copy.
+        // A Clip without bounds only limits infinities: a network of such nodes is practically a copy.
         let copies = |i: &usize| {
             self.nodes[*i].op_type() == "Clip"
                 && self.nodes[*i].proto.input.iter().skip(1).all(String::is_empty)
@@ -28,7 +28,8 @@ impl Importer<'_> {
         }
     }
 
-    /// Integers that were moved in the float view, and that no quantizer named: their ONNX name is that of floats.
+    /// Names integers that were moved in the float view and have no quantizer of their own: the ONNX name is
+    /// that of the floats.
     pub(super) fn name_moved(&mut self) {
         for (name, value) in &self.values {
             if let Value::Real(r) = value
@@ -42,13 +43,13 @@ impl Importer<'_> {
         }
     }
 
-    /// Tensors that some layer names, and the graph's own.
+    /// Tensors used by a layer, and the graph's inputs and outputs.
     fn named_tensors(&self) -> BTreeSet<TensorId> {
         let layers = self.graph.nodes.iter().flat_map(|n| n.inputs.iter().chain(&n.outputs));
         layers.chain(&self.graph.inputs).chain(&self.graph.outputs).copied().collect()
     }
 
-    /// Removes tensors that nothing names: those of values that turned out to be of no use.
+    /// Removes tensors that nothing uses.
     pub(super) fn forget_unwritten(&mut self) {
         let written = self.named_tensors();
         let kept: Vec<bool> =
@@ -56,7 +57,7 @@ impl Importer<'_> {
         self.graph.keep(&kept);
     }
 
-    /// Names the graph's outputs; returns a row for each that cannot be one.
+    /// Names the graph's outputs; returns a row for each that is unsupported.
     pub(super) fn outputs(&mut self) -> Vec<NodeRow> {
         let mut rows = Vec::new();
         let proto = self.proto;
@@ -74,7 +75,7 @@ impl Importer<'_> {
                     let made = self.producers.get(name).copied();
                     match made {
                         _ if t.name == name && self.made_by.contains_key(&id) => self.graph.outputs.push(id),
-                        // Only another name of a tensor: the output is a copy, or lies in the same place.
+                        // Another name of a tensor: the output is a copy, or shares its memory.
                         Some(own) if t.name != name => {
                             let output = Tensor { name: name.into(), ..t };
                             let id = self.layer(own, Op::Reshape, vec![id], output, &[]);
@@ -126,7 +127,7 @@ impl Importer<'_> {
         Ok(())
     }
 
-    /// An output that is a copy of a tensor, with a layer that no node stands for.
+    /// An output that is a copy of a tensor, with a layer that has no node.
     fn copied_output(&mut self, id: TensorId, name: &str) {
         let t = self.graph.tensor(id).clone();
         let output = self.tensor(Tensor { name: name.into(), ..t });
@@ -170,7 +171,7 @@ impl Importer<'_> {
         self.graph.removed = removed;
     }
 
-    /// One row for each node; layers may have been fused since.
+    /// One row for each node; layers may have been fused in the meantime.
     pub(super) fn rows(&self, fused: &Fused) -> Vec<NodeRow> {
         let now = |layer: &String| fused.into_layer(layer).unwrap_or(layer).to_string();
         let row = |n: &OnnxNode| {

@@ -1,7 +1,8 @@
 //! Constants computed at import: whatever depends on constants and shapes alone.
 //!
-//! Movement is done by the functions that move tensors ([`Importer::moved`]), integers and truth values are computed here
-//! for every element type (`arithmetic`, `reduce`, `convert`); functions of floats by the float library.
+//! Movement uses the functions that move tensors ([`Importer::moved`]); integers and booleans are computed
+//! here for every element type (`arithmetic`, `reduce`, `convert`); functions of floats are computed by the
+//! float library.
 
 mod apply;
 mod arithmetic;
@@ -32,14 +33,14 @@ pub(super) use bound::{MOST_ELEMENTS, bounded};
 use convert::{Numbers, element};
 
 impl ConstantReal {
-    /// The floats themselves.
+    /// The float values.
     pub(super) fn dequantized(&self) -> Constant {
         let values = self.constant.integers().unwrap_or_default();
         let inner: usize = self.constant.shape.get(self.axis + 1..).map_or(1, |s| s.iter().product());
         let float = |(i, q): (usize, &i64)| {
             let channel = if self.scale.len() == 1 { 0 } else { i / inner.max(1) % self.scale.len() };
             let zero = self.zero_point[if self.zero_point.len() == 1 { 0 } else { channel }];
-            // In 64 bits: a bias of 32 bits has no room for its zero point.
+            // In 64 bits: the difference of a 32-bit bias and its zero point may exceed 32 bits.
             numeric::scale_sum(*q - i64::from(zero), self.scale[channel])
         };
         let floats = values.iter().enumerate().map(float).collect();
@@ -51,7 +52,7 @@ impl ConstantReal {
     }
 }
 
-/// Operators whose own functions take constants, too.
+/// Operators whose own import functions take constants, too.
 fn moves(op_type: &str) -> bool {
     matches!(
         op_type,
@@ -77,8 +78,8 @@ fn moves(op_type: &str) -> bool {
 }
 
 impl<'a> Importer<'a> {
-    /// The results of a node all of whose inputs are constants; none if some are not, or if the operator's own function
-    /// takes them.
+    /// The results of a node whose inputs are all constants; `None` if some are not, or if the operator's own
+    /// function takes them.
     pub(super) fn folded(&self, n: &OnnxNode<'a>) -> Result<Option<Vec<Value>>, Refusal> {
         let inputs: Vec<&'a str> =
             n.proto.input.iter().map(String::as_str).filter(|s| !s.is_empty()).collect();
@@ -102,7 +103,7 @@ impl<'a> Importer<'a> {
         Ok(Some(results.into_iter().map(|c| Value::Constant(Rc::new(c))).collect()))
     }
 
-    /// What is computed here; none for functions of floats.
+    /// Results computed here; `None` for functions of floats.
     fn computed(&self, n: &OnnxNode<'a>, inputs: &[&Constant]) -> Result<Option<Vec<Constant>>, Refusal> {
         if !n.domain().is_empty() || n.proto.input.iter().any(String::is_empty) && n.op_type() != "Clip" {
             return Ok(None);
@@ -172,7 +173,8 @@ impl<'a> Importer<'a> {
     }
 }
 
-/// Whether the float library computes a node: its result is hardly larger than what it is made of, and nothing is empty.
+/// Whether the float library computes a node: its result is not much larger than its operands, and nothing is
+/// empty.
 fn by_library(n: &OnnxNode, inputs: &[(&str, Rc<Constant>)]) -> bool {
     let elements: Vec<usize> = inputs.iter().map(|(_, c)| c.shape.iter().product()).collect();
     let product = elements.iter().try_fold(1_usize, |a, b| a.checked_mul(*b));
@@ -265,7 +267,7 @@ pub(super) fn shape<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Res
 }
 
 impl Constant {
-    /// For the float library, which has no 64-bit integers: none if some do not fit 32 bits.
+    /// For the float library, which has no 64-bit integers: `None` if some do not fit 32 bits.
     fn to_tensor(&self) -> Option<TensorData> {
         let (element, bytes) = match &self.data {
             Data::F32(_) => (Element::F32, self.bytes()),
@@ -281,8 +283,8 @@ impl Constant {
         Some(TensorData { element, shape: self.shape.clone(), bytes })
     }
 
-    /// What the library computed, as the type that the operator gives: it has no wider integers than 32 bits, and no truth
-    /// values. None if the two do not fit.
+    /// The library's result in the operator's type: the library has only 32-bit integers, and no booleans.
+    /// `None` if the two do not fit.
     fn from_tensor(name: &str, t: TensorData, kind: Option<DataType>) -> Option<Constant> {
         let data = match t.element {
             Element::F32 => Data::F32(t.bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),

@@ -1,8 +1,9 @@
-//! What the accelerator cannot compute: nodes that run on the host, wherever they stand in the graph.
+//! Host nodes: what the accelerator cannot compute runs on the host, anywhere in the graph.
 //!
-//! A host node reads floats: dequantized tensors, or what other host nodes computed. Host nodes that feed each other are
-//! one *island*, a layer of its own with an ONNX model inside. A node's level counts the islands on the way to it; nodes
-//! of one level never depend on accelerated layers that depend on the same level, so islands can be run whole.
+//! A host node reads floats: dequantized tensors, or results of other host nodes. Connected host nodes form
+//! an *island*, a layer of its own with an ONNX model inside. A node's level counts the islands on the way to
+//! it; nodes of one level never depend on accelerated layers that depend on the same level, so islands can be
+//! run as a whole.
 
 mod measure;
 
@@ -25,7 +26,7 @@ use crate::float::Engine;
 use crate::graph::{DType, HostGraph, Node, Op, Tensor, TensorId};
 
 impl<'a> Importer<'a> {
-    /// Whether a node can run on the host: it is a float operator whose inputs the host can have.
+    /// Whether a node can run on the host: it is a float operator whose inputs are available there.
     pub(super) fn can_host(&self, n: &OnnxNode<'a>) -> bool {
         let fits = |name: &str| match self.values.get(name) {
             Some(Value::Tensor(id)) => {
@@ -45,7 +46,7 @@ impl<'a> Importer<'a> {
             && inputs.iter().any(|i| moving(i))
     }
 
-    /// Makes a node a host node, and what its inputs wait for.
+    /// Makes a node a host node, and the operators that its inputs wait for.
     pub(super) fn move_to_host(&mut self, index: usize, reason: &str) {
         if self.host.contains_key(&index) {
             return;
@@ -71,7 +72,7 @@ impl<'a> Importer<'a> {
             Value::Real(r) if r.plain().is_none() => r.nodes.clone(),
             _ => return,
         };
-        // The float view of a tensor is a layer of its own, not a node of the host.
+        // The float view of a tensor is a layer of its own, not a host node.
         let view = |name: &String| matches!(self.values.get(name.as_str()), Some(Value::Real(r)) if r.plain().is_some());
         let computes = |i: &usize| {
             let n = &self.nodes[*i];
@@ -117,7 +118,8 @@ impl<'a> Importer<'a> {
         }
         let shape = self.graph.tensor(tensor).shape.clone();
         let output = Tensor { name: name.into(), shape, dtype: DType::F32, quant: None };
-        // A tensor that was moved in the float view has no quantizer to name it; the name belongs to the float one.
+        // A tensor that was moved in the float view has no quantizer to name it; the name belongs to the
+        // float one.
         let own = real.nodes.last().copied().or_else(|| self.producers.get(name).copied()).unwrap_or(0);
         if real.unnamed && self.graph.tensor(tensor).name == name {
             self.graph.tensors[tensor.0 as usize].name = format!("{name}.quantized");
@@ -127,7 +129,7 @@ impl<'a> Importer<'a> {
         Some(id)
     }
 
-    /// The tensor that a host value becomes where the accelerator, another island or the graph's user reads it.
+    /// The tensor of a host value that the accelerator, another island or the graph's user reads.
     pub(super) fn host_tensor(&mut self, name: &'a str) -> Result<TensorId, Refusal> {
         if let Some(id) = self.host_tensors.get(name) {
             return Ok(*id);
@@ -166,9 +168,9 @@ impl<'a> Importer<'a> {
         Ok(())
     }
 
-    /// Host nodes by level, those of one level by what they share.
+    /// Host nodes by level; within a level, grouped by connection.
     fn islands(&self) -> Vec<BTreeSet<usize>> {
-        // Sets of nodes that are joined (union-find): each node points towards the first of its set.
+        // Union-find: each node points towards the first of its set.
         let mut first: BTreeMap<usize, usize> = self.host.keys().map(|i| (*i, *i)).collect();
         fn root(first: &mut BTreeMap<usize, usize>, mut i: usize) -> usize {
             while first[&i] != i {
@@ -280,15 +282,15 @@ impl<'a> Importer<'a> {
         Ok(island)
     }
 
-    /// The model of an island, in words that the float library reads as ONNX means them.
+    /// The model of an island, rewritten so that the float library computes what ONNX defines.
     fn model_of(&self, island: &Island, outputs: Vec<ValueInfoProto>) -> Result<ModelProto, Refusal> {
         let mut model = self.written(island, outputs);
         self.in_words(&mut model)?;
         Ok(model)
     }
 
-    /// Writes a model in words that the library which runs host layers reads as ONNX means them. Those of ONNX Runtime
-    /// are ONNX's own.
+    /// Rewrites a model so that the library for host layers computes what ONNX defines. ONNX Runtime needs no
+    /// rewriting.
     pub(super) fn in_words(&self, model: &mut ModelProto) -> Result<(), Refusal> {
         match self.options.engine {
             Engine::OnnxRuntime(_) => Ok(()),
@@ -308,8 +310,8 @@ impl<'a> Importer<'a> {
         let node = |i: &usize| {
             let mut node = self.nodes[*i].proto.clone();
             node.input.iter_mut().for_each(rename);
-            // Errors of the library name the node; one without a name is called as everywhere else. Values come first: the
-            // library has one list of names for both.
+            // The library's errors name the node; nodes without a name get the one used elsewhere. Values
+            // come first: the library has one list of names for both.
             let own = &self.nodes[*i].name;
             if node.name().is_empty() && !self.producers.contains_key(own.as_str()) {
                 node.name = Some(own.clone());
@@ -340,13 +342,13 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// Initializers, values computed at import and nodes that a constant comes from.
+    /// Initializers, values computed at import, and nodes that a constant comes from.
     fn constant_sources(&self, name: &'a str, island: &mut Island<'a>) {
         match (self.producers.get(name), self.values.get(name)) {
             (None, _) => {
                 island.initializers.insert(name);
             }
-            // Computed at import, perhaps from the shape of a value that the island does not have.
+            // Computed at import, perhaps from the shape of a value that is not in the island.
             (Some(_), Some(Value::Constant(c))) => {
                 if island.constants.iter().all(|t| t.name() != name) {
                     island.constants.push(c.to_proto(name));
@@ -362,7 +364,7 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// Layers in topological order; those that could run early stay early.
+    /// Sorts layers topologically; those that can run early stay early.
     fn sort_layers(&mut self) {
         let mut producer: BTreeMap<TensorId, usize> = BTreeMap::new();
         for (i, n) in self.graph.nodes.iter().enumerate() {
@@ -377,7 +379,7 @@ impl<'a> Importer<'a> {
     }
 }
 
-/// What the model of an island consists of.
+/// Parts of an island's model.
 #[derive(Default)]
 struct Island<'a> {
     nodes: BTreeSet<usize>,
@@ -389,7 +391,7 @@ struct Island<'a> {
     renamed: Vec<(String, String)>,
 }
 
-/// Operator types in order, those that follow each other counted: `Relu ×8000`.
+/// Operator types in order, with consecutive ones counted: `Relu ×8000`.
 fn repeats(types: impl Iterator<Item = String>) -> Vec<String> {
     let mut runs: Vec<(String, usize)> = Vec::new();
     for t in types {

@@ -1,4 +1,4 @@
-//! The state of an import: what every value is, what became of every node, and the graph so far.
+//! The state of an import: every value, the fate of every node, and the graph so far.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -13,7 +13,7 @@ use super::outcome::ImportError;
 use super::value::{Pending, Value};
 use crate::graph::{Graph, Quant, TensorId};
 
-/// Output of an If node, which says whether its first branch is taken.
+/// By the output of an If node, whether its first branch is taken.
 pub(super) type Branches = BTreeMap<String, bool>;
 
 /// A host node.
@@ -23,7 +23,7 @@ pub(super) struct Guest {
     pub(super) reason: String,
 }
 
-/// What happened to a node so far.
+/// The state of a node.
 #[derive(Debug, Clone)]
 pub(super) enum Fate {
     Pending,
@@ -43,15 +43,15 @@ pub(in crate::onnx) struct Importer<'a> {
     pub(super) values: BTreeMap<&'a str, Value>,
     pub(super) graph: Graph,
     pub(super) fates: Vec<Fate>,
-    /// Which layer makes a tensor, as long as layers are only added.
+    /// The layer that computes a tensor, valid as long as layers are only added.
     pub(super) made_by: BTreeMap<TensorId, usize>,
     /// Names that tensors have or had.
     pub(super) tensor_names: BTreeSet<String>,
     /// Constants that are tensors, by name and quantization (scale, by its bits, and zero point).
     pub(super) constants: BTreeMap<(String, Option<(u32, i32)>), TensorId>,
-    /// What the model declares of its values and outputs.
+    /// What the model declares for its values and outputs.
     pub(super) declared: BTreeMap<&'a str, &'a ValueInfoProto>,
-    /// Which node computes a value.
+    /// The node that computes a value.
     pub(super) producers: BTreeMap<&'a str, usize>,
     pub(super) opsets: Vec<OperatorSetIdProto>,
     /// The version of ONNX's own operators.
@@ -60,24 +60,24 @@ pub(in crate::onnx) struct Importer<'a> {
     pub(super) host: BTreeMap<usize, Guest>,
     /// Tensors that hold values of host nodes.
     pub(super) host_tensors: BTreeMap<&'a str, TensorId>,
-    /// How many islands of host nodes lie on the way to a tensor.
+    /// Number of islands of host nodes on the way to a tensor.
     pub(super) levels: BTreeMap<TensorId, u32>,
     pub(super) layer_names: BTreeSet<String>,
-    /// How often a layer's name was wanted again.
+    /// How often a layer's name was requested again.
     pub(super) repeats: BTreeMap<String, u32>,
-    /// If nodes whose condition is known.
+    /// If nodes with a known condition.
     pub(super) branches: Branches,
     /// Float tensors that were made on demand, by ONNX name.
     pub(super) floats: BTreeMap<String, TensorId>,
-    /// Tensors that are read under another quantization than their own: scale, by its bits, and zero point.
+    /// Tensors that are read with another quantization than their own: scale, by its bits, and zero point.
     pub(super) readings: BTreeMap<(TensorId, u32, i32), TensorId>,
-    /// Element types of values, as far as the operators' signatures tell.
+    /// Element types of values, as far as the operators' signatures determine them.
     pub(super) element_types: BTreeMap<String, DataType>,
     /// Names of the graph's outputs.
     pub(super) outputs: BTreeSet<&'a str>,
     /// Values that some node or the graph's user reads.
     pub(super) read: BTreeSet<&'a str>,
-    /// Sums of 32 bits that operators give out, and how they were made: a Cast makes floats of them at once.
+    /// 32-bit sums that are operator results, and how they were made: a Cast converts them to floats at once.
     pub(super) sums: BTreeMap<TensorId, Rc<Pending>>,
 }
 
@@ -140,7 +140,7 @@ impl<'a> Importer<'a> {
     }
 
     pub(super) fn mark(&mut self, index: usize, fate: Fate) {
-        // A node may be part of several layers; the first says enough, and being a layer says most.
+        // A node may be part of several layers; the first one suffices, and being a layer takes precedence.
         let stronger =
             matches!(fate, Fate::Layer(_) | Fate::Host(_)) || matches!(self.fates[index], Fate::Pending);
         if stronger {

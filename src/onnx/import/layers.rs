@@ -1,4 +1,4 @@
-//! Tensors and layers as they are added to the graph, with names that nothing else has.
+//! Adding tensors and layers to the graph, with unique names.
 
 use super::importer::{Fate, Importer, same_quant};
 use super::node::OnnxNode;
@@ -55,8 +55,8 @@ impl<'a> Importer<'a> {
         name
     }
 
-    /// The integers of a tensor under a scale and zero point. A tensor that has others already is read again under these: the
-    /// integers are the same, what they stand for is the reader's affair (ONNX).
+    /// The integers of a tensor under a scale and zero point. A tensor that has others is read again under
+    /// these: the integers are the same, and only the reader interprets them (ONNX).
     pub(super) fn read_as(
         &mut self,
         n: &OnnxNode<'a>,
@@ -98,7 +98,7 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// Adds a layer that no ONNX node stands for; `what` it does is part of its name.
+    /// Adds a layer without an ONNX node; `what` it does is part of its name.
     pub(super) fn unnamed_layer(
         &mut self,
         own: usize,

@@ -9,7 +9,7 @@ use super::value::{Pending, PendingKind, Refusal, Value, unsupported};
 use super::window;
 use crate::graph::{DType, Op, Quant, Tensor, TensorId, Weights};
 
-/// `[N, C, H, W]` of an image; a signal `[N, C, L]` is one of a single row.
+/// `[N, C, H, W]` of an image; a signal `[N, C, L]` is an image of one row.
 pub(super) fn image(importer: &Importer, id: TensorId) -> Result<[usize; 4], Refusal> {
     let shape = &importer.graph.tensor(id).shape;
     match shape.as_slice() {
@@ -114,7 +114,8 @@ pub(super) fn conv_transpose<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a
     importer.biased(Pending { centred: differ(&w.zero_point), ..p }, on_top.map(by_image))
 }
 
-/// Weights `[IC, OC / groups, KH, KW]` as `[OC, IC / groups, KH, KW]`; the axis of the scales follows.
+/// Weights `[IC, OC / groups, KH, KW]` as `[OC, IC / groups, KH, KW]`; the axis of the scales changes with
+/// them.
 fn turned(c: &Constant, groups: usize) -> Result<(Constant, usize), Refusal> {
     let (ic, oc, rest) = match c.shape.as_slice() {
         [ic, oc, kw] => (*ic, *oc, vec![1, *kw]),
@@ -152,7 +153,7 @@ fn rows(importer: &Importer, input: TensorId) -> usize {
     shape[..shape.len().saturating_sub(1)].iter().product()
 }
 
-/// The axis of a Gemm's weights that counts outputs.
+/// The axis of a Gemm's weights for outputs.
 fn gemm_axis(n: &OnnxNode) -> Result<usize, Refusal> {
     if n.int("transA", 0) != 0 {
         return unsupported("a transposed left side is not implemented");
@@ -164,7 +165,7 @@ fn gemm_axis(n: &OnnxNode) -> Result<usize, Refusal> {
 }
 
 impl<'a> Importer<'a> {
-    /// An integer input of an operator that knows zero points but no scales.
+    /// An integer input of an operator with zero points but without scales.
     pub(super) fn integers(
         &mut self,
         n: &'a OnnxNode<'a>,
@@ -185,7 +186,7 @@ impl<'a> Importer<'a> {
         self.read_as(n, id, Quant { scale, zero_point })
     }
 
-    /// A layer whose result is the sums themselves.
+    /// A layer whose result is its sums.
     pub(super) fn sums(
         &mut self,
         n: &'a OnnxNode<'a>,
@@ -200,7 +201,7 @@ impl<'a> Importer<'a> {
         Ok(Value::Tensor(id))
     }
 
-    /// Sums as floats, each the nearest to its integer; the node is the Cast.
+    /// Sums as floats, each rounded to nearest; the node is the Cast.
     pub(super) fn float_sums(&mut self, n: &'a OnnxNode<'a>, p: &Pending) -> Result<TensorId, Refusal> {
         let mut op = match self.mac_operator(p, None, [0, 0])? {
             Some(op) => op,
@@ -239,7 +240,7 @@ impl<'a> Importer<'a> {
         })
     }
 
-    /// A product that waits for its quantizer, with a bias that is added as floats.
+    /// A product that waits for its quantizer, with a bias that is added in float.
     fn biased(&mut self, p: Pending, on_top: Option<Constant>) -> Result<Value, Refusal> {
         let Some(bias) = on_top else { return Ok(Value::Pending(p.into())) };
         let mut real = self.float_result(&p)?;
@@ -279,7 +280,7 @@ pub(super) fn qlinear_conv<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>)
     importer.qlinear_result(n, parts, vec![input], to, differ(&zero))
 }
 
-/// `ConvInteger(x, w, x_zp, w_zp)`: the sums themselves.
+/// `ConvInteger(x, w, x_zp, w_zp)`: returns the sums.
 pub(super) fn conv_integer<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
     let input = importer.integers(n, 0, 2)?;
     let constant = importer.constant(n, 1, "weights")?;

@@ -7,7 +7,7 @@ use super::node::OnnxNode;
 use super::value::{Moved, Pending, PendingKind, Refusal, Value, unsupported};
 use crate::graph::{DType, Op, Quant, Tensor, TensorId};
 
-/// The shape of `a × b`, NumPy's rules for operands of at least two axes.
+/// The shape of `a × b` by NumPy's rules for operands of at least two axes.
 fn stacked(importer: &Importer, a: TensorId, b: TensorId) -> Result<Vec<usize>, Refusal> {
     let (a, b) = (&importer.graph.tensor(a).shape, &importer.graph.tensor(b).shape);
     let ([outer_a @ .., m, k], [outer_b @ .., k2, n]) = (a.as_slice(), b.as_slice()) else {
@@ -59,7 +59,7 @@ pub(super) fn matmul<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Re
             }
         };
     }
-    // A vector is a row on the left and a column on the right, and its axis of one is no axis of the result.
+    // A vector is a row on the left and a column on the right; its axis of extent 1 is not in the result.
     let vectors = sides.map(|id| importer.graph.tensor(id).shape.len() == 1);
     for (i, side) in sides.iter_mut().enumerate().filter(|(i, _)| vectors[*i]) {
         let t = importer.graph.tensor(*side).clone();
@@ -74,7 +74,7 @@ pub(super) fn matmul<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Re
     Ok(Value::Pending(p.into()))
 }
 
-/// Takes the rows (first) or columns (second) of a product, which are one, out of its shape.
+/// Removes rows (first) or columns (second) of extent 1 from the shape of a product.
 fn without(p: &mut Pending, node: usize, [rows, columns]: [bool; 2]) {
     let before = p.shape.clone();
     let rank = before.len();
@@ -109,7 +109,7 @@ pub(super) fn qlinear_matmul<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a
     importer.qlinear_result(n, (PendingKind::MatMul, shape), vec![a, b], to, false)
 }
 
-/// `MatMulInteger(A, B, a_zp, b_zp)`: the sums themselves.
+/// `MatMulInteger(A, B, a_zp, b_zp)`: returns the sums.
 pub(super) fn matmul_integer<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
     let a = importer.integers(n, 0, 2)?;
     if let Value::Constant(c) = importer.value(n, 1)?.clone() {

@@ -1,13 +1,14 @@
 //! ONNX → integer graph.
 //!
-//! One pass over the nodes in topological order. Every ONNX value becomes a `Value`: a constant, a tensor of the
-//! integer graph, the float view of one (behind a DequantizeLinear), or an operator that waits for its quantizer.
-//! QOperator nodes name their quantization themselves; in QDQ form `DequantizeLinear → operator → QuantizeLinear` is
-//! one operator, completed by the last. Both ways meet in `complete.rs`, so both forms give the same integer operators.
+//! One pass over the nodes in topological order. Every ONNX value becomes a `Value`: a constant, a tensor of
+//! the integer graph, the float view of one (behind a DequantizeLinear), or an operator that waits for its
+//! quantizer. QOperator nodes name their quantization themselves; in QDQ form
+//! `DequantizeLinear → operator → QuantizeLinear` is one operator, completed by the last. Both are completed
+//! in `complete.rs`, so both forms give the same integer operators.
 //!
-//! `operators.rs` lists what is understood. All unsupported nodes are reported at once. What depends on constants alone is
-//! computed here (`fold.rs`); operators that stay float become *host* layers (`host.rs`); at the end the graph is
-//! [fused](fuse).
+//! `operators.rs` lists the supported operators. All unsupported nodes are reported at once. What depends on
+//! constants alone is computed here (`fold.rs`); operators that stay float become *host* layers (`host.rs`);
+//! at the end the graph is [fused](fuse).
 
 mod branch;
 mod complete;
@@ -56,7 +57,7 @@ pub use options::{ImportOptions, Observe};
 pub use outcome::{ImportError, Imported, NodeRow, NodeStatus};
 use value::{Refusal, Value, unsupported};
 
-/// Brings a model to the integer graph.
+/// Imports a model as an integer graph.
 ///
 /// # Errors
 /// See [`ImportError`].
@@ -78,10 +79,10 @@ pub fn import(model: &LoadedModel, options: &ImportOptions) -> Result<Imported, 
     }
 }
 
-/// What one pass over a graph gives.
+/// The result of one pass over a graph.
 enum Pass {
     Done(Imported),
-    /// If nodes stand in the way, and it is known which branch they take.
+    /// There are If nodes whose condition is now known.
     Branches(Branches),
 }
 
@@ -188,7 +189,7 @@ impl<'a> Importer<'a> {
         Ok(())
     }
 
-    /// A node whose operands have types that its operator does not take.
+    /// Refuses a node whose operands have types that its operator does not take.
     fn refuse(&mut self, n: &'a OnnxNode<'a>, why: &str) {
         self.fates[n.index] = Fate::Unsupported(why.to_string());
         for output in n.proto.output.iter().filter(|o| !o.is_empty()) {

@@ -1,5 +1,5 @@
-//! Operators that move elements and compute nothing: on integers, or on the float view of integers, where they commute
-//! with dequantization.
+//! Operators that only move elements: on integers, or on the float view of integers, where they commute with
+//! dequantization.
 
 use std::rc::Rc;
 
@@ -51,7 +51,7 @@ impl<'a> Importer<'a> {
         self.moved_in_steps(n, |s| shape(s).map(|step| vec![step]))
     }
 
-    /// [`Importer::moved`] with several operators in turn.
+    /// [`Importer::moved`] with several operators in sequence.
     pub(super) fn moved_in_steps(
         &mut self,
         n: &'a OnnxNode<'a>,
@@ -64,7 +64,8 @@ impl<'a> Importer<'a> {
                 Ok(Value::Tensor(self.move_tensor(n.index, id, steps, name, &[])))
             }
             Value::Real(mut r) => {
-                // Moving elements commutes with functions of them, so it is the one tensor behind them that moves.
+                // Moving elements commutes with functions of them, so the tensor that they are computed from
+                // is moved.
                 let mut tensors = Vec::new();
                 let mut scalar = true;
                 r.expr.leaves(&mut |e| match e {
@@ -116,7 +117,7 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// Layers that move a tensor; the last result has the name.
+    /// Layers that move a tensor; the last result gets the name.
     pub(super) fn move_tensor(
         &mut self,
         own: usize,
@@ -339,7 +340,8 @@ pub(super) fn qlinear_concat<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a
     importer.complete(&p, n.index, n.result()?, (quant, dtype.unwrap_or(own)))
 }
 
-/// A dequantized constant, moved with the axis of its scales. Where scales no longer lie along one axis, its floats move.
+/// A dequantized constant, moved with the axis of its scales. Where the scales no longer lie along one axis,
+/// its floats are moved.
 fn moved_constant(c: &ConstantReal, steps: &[Step], name: &str) -> Result<Value, Refusal> {
     let mut moved = (*c.constant).clone();
     let mut axis = Some(c.axis);
@@ -428,8 +430,8 @@ fn joined_constants(importer: &Importer, n: &OnnxNode) -> Result<Option<Value>, 
     }))
 }
 
-/// A Cast of floats to floats, and of integers to their own type, changes nothing. One of integers to floats gives values with
-/// scale 1: small integers are a quantized tensor already, sums leave the array as floats.
+/// A Cast of floats to floats, or of integers to their own type, changes nothing. One of integers to floats
+/// is a view with scale 1: small integers already are a quantized tensor, and sums leave the array as floats.
 pub(super) fn cast<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
     let to = n.int("to", 0) as i32;
     let Value::Tensor(id) = *importer.value(n, 0)? else {

@@ -7,7 +7,7 @@ use super::order::topological;
 use super::outcome::ImportError;
 use super::value::Refusal;
 
-/// A node with its place in topological order.
+/// A node with its index in topological order.
 #[derive(Debug)]
 pub(super) struct OnnxNode<'a> {
     /// Index in the sorted list.
@@ -38,7 +38,7 @@ impl<'a> OnnxNode<'a> {
         }
     }
 
-    /// Name of an input; none if it is left out.
+    /// Name of an input; `None` if it is omitted.
     pub(super) fn input(&self, index: usize) -> Option<&'a str> {
         self.proto.input.get(index).map(String::as_str).filter(|s| !s.is_empty())
     }
@@ -48,7 +48,7 @@ impl<'a> OnnxNode<'a> {
         self.proto.output.first().map(String::as_str).filter(|s| !s.is_empty())
     }
 
-    /// Name of the first output, which this operator must have.
+    /// Name of the first output, which the operator must have.
     pub(super) fn result(&self) -> Result<&'a str, Refusal> {
         self.output().ok_or_else(|| Refusal::Malformed("it has no output".into()))
     }
@@ -57,7 +57,7 @@ impl<'a> OnnxNode<'a> {
         self.proto.attribute.iter().find(|a| a.name() == name)
     }
 
-    /// Whether it carries graphs, whose captured values nobody lists.
+    /// Whether it contains graphs, whose captured values are not listed.
     pub(super) fn has_graphs(&self) -> bool {
         self.proto.attribute.iter().any(|a| a.g.is_some() || !a.graphs.is_empty())
     }
@@ -70,7 +70,7 @@ impl<'a> OnnxNode<'a> {
         self.attribute(name).and_then(|a| a.i).unwrap_or(default)
     }
 
-    /// An attribute that says yes or no. ONNX Runtime takes 1 for yes, and any other number for no.
+    /// A boolean attribute. As in ONNX Runtime, 1 is true, and any other number is false.
     pub(super) fn flag(&self, name: &str, default: bool) -> bool {
         self.int(name, default.into()) == 1
     }
@@ -83,12 +83,12 @@ impl<'a> OnnxNode<'a> {
         self.attribute(name).and_then(|a| a.s.as_ref()).map(|s| String::from_utf8_lossy(s).into_owned())
     }
 
-    /// A list of integers; none if the attribute is absent.
+    /// A list of integers; `None` if the attribute is absent.
     pub(super) fn ints(&self, name: &str) -> Option<&'a [i64]> {
         self.attribute(name).map(|a| a.ints.as_slice())
     }
 
-    /// A list of floats; none if the attribute is absent.
+    /// A list of floats; `None` if the attribute is absent.
     pub(super) fn floats(&self, name: &str) -> Option<&'a [f32]> {
         self.attribute(name).map(|a| a.floats.as_slice())
     }
@@ -98,8 +98,8 @@ impl<'a> OnnxNode<'a> {
     }
 }
 
-/// What breaks ONNX's own rules in a graph: a value that nothing computes, or two nodes, a circle, or operands whose types
-/// an operator does not take. None if it can be run.
+/// A violation of ONNX's own rules in a graph: a value that no node or two nodes compute, a cycle, or
+/// operands with types that an operator does not take. `None` if it can be run.
 pub(crate) fn defect(proto: &GraphProto, opsets: &[OperatorSetIdProto]) -> Option<String> {
     if let Err(e) = sorted(proto) {
         return Some(e.to_string());

@@ -1,4 +1,5 @@
-//! The operators that are understood: one line each. What `quantize` does with them, and `docs/book/src/reference/operators.md`, follow from it.
+//! The supported operators, one line each. `quantize` and `docs/book/src/reference/operators.md` use the same
+//! list.
 
 use super::super::proto::NodeProto;
 use super::super::role::Role::{self, Function, Move, Pair, Plain, Product, Quantized, Whole};
@@ -10,14 +11,14 @@ use super::{elementwise, fold, mac, matmul, movement, pick, pool, quantizers, re
 type One = for<'a> fn(&mut Importer<'a>, &'a OnnxNode<'a>) -> Result<Value, Refusal>;
 type Many = for<'a> fn(&mut Importer<'a>, &'a OnnxNode<'a>) -> Result<Vec<Value>, Refusal>;
 
-/// How an operator is brought in.
+/// How an operator is imported.
 #[derive(Clone, Copy)]
 enum Import {
     One(One),
     Many(Many),
 }
 
-/// An operator that is understood.
+/// A supported operator.
 pub(super) struct Operator {
     domain: &'static str,
     name: &'static str,
@@ -154,12 +155,12 @@ pub(super) fn find(n: &OnnxNode) -> Option<&'static Operator> {
     named(n.domain(), n.op_type())
 }
 
-/// What a node's operator is to a quantized network; none if it is not understood.
+/// The role of a node's operator in a quantized network; `None` if it is unsupported.
 pub(crate) fn role(node: &NodeProto) -> Option<Role> {
     named(node.domain(), node.op_type()).map(|o| o.role)
 }
 
-/// Domain, name and role of every operator that is understood.
+/// Domain, name and role of every supported operator.
 pub fn operators() -> impl Iterator<Item = (&'static str, &'static str, Role)> {
     OPERATORS.iter().map(|o| (o.domain, o.name, o.role))
 }

@@ -1,4 +1,4 @@
-//! What the user can ask of an import.
+//! Options of an import.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use super::declared::{Given, declared};
 use crate::float::Engine;
 use crate::isa::Profile;
 
-/// What the user can ask of the import.
+/// Options of an import.
 #[derive(Debug, Clone)]
 pub struct ImportOptions {
     /// Tensors that no fusion may remove.
@@ -16,11 +16,11 @@ pub struct ImportOptions {
     pub shapes: BTreeMap<String, Vec<usize>>,
     /// Extents that the model names instead of giving a number (`batch`, `height`).
     pub symbols: BTreeMap<String, usize>,
-    /// Whether operators that the accelerator does not have may run on the host.
+    /// Whether unsupported operators may run on the host.
     pub host: bool,
-    /// What runs host layers.
+    /// The library that runs host layers.
     pub engine: Engine,
-    /// How the machine will round, which decides what can be fused.
+    /// The rounding profile, which determines what can be fused.
     pub profile: Profile,
 }
 
@@ -41,12 +41,12 @@ impl ImportOptions {
     /// The extents of a graph input: as given, else as the model declares them. An open batch is 1.
     ///
     /// # Errors
-    /// An extent is open and not given, or absurd.
+    /// An extent is open and not given, or too large.
     pub fn shape_of(&self, input: &ValueInfoProto) -> Result<Vec<usize>, String> {
         declared(input, &self.dims(input.name())).map(|(shape, _)| shape)
     }
 
-    /// What is said about the extents of a value.
+    /// The extents given for a value.
     pub(super) fn dims(&self, name: &str) -> Given<'_> {
         Given { shape: self.shapes.get(name).map(Vec::as_slice), symbols: &self.symbols }
     }

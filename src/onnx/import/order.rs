@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-/// The order in which items can stand so that each follows those that it needs; what could stand early stays early. Items
-/// on a circle are left out.
+/// A topological order of items, in which items that can come early stay early. Items on a cycle are left
+/// out.
 pub(super) fn topological(count: usize, needs: impl Fn(usize) -> Vec<usize>) -> Vec<usize> {
     let mut waiting = vec![0_usize; count];
     let mut readers = vec![Vec::new(); count];

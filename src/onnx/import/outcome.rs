@@ -1,11 +1,11 @@
-//! What comes of an import.
+//! Results of an import.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::graph::Graph;
 
-/// What became of an ONNX node.
+/// What an ONNX node became.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum NodeStatus {
@@ -19,18 +19,18 @@ pub enum NodeStatus {
     Host,
     /// It cannot be compiled.
     Unsupported,
-    /// It may be fine, but an unsupported node feeds it.
+    /// It is not examined, because an unsupported node feeds it.
     Unreached,
 }
 
-/// One ONNX node and what became of it.
+/// An ONNX node and what it became.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeRow {
     /// Name; made from type and position where the model gives none.
     pub name: String,
     /// Operator type, with its domain if that is not ONNX's own.
     pub op_type: String,
-    /// What became of it.
+    /// What it became.
     pub status: NodeStatus,
     /// Layer, or reason.
     pub detail: String,
@@ -48,7 +48,7 @@ pub struct Imported {
 /// Why a model is not imported.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    /// The file breaks ONNX's own rules.
+    /// The file violates ONNX's own rules.
     #[error("{place}: {reason}")]
     Malformed {
         /// Node, initializer or input.
@@ -62,7 +62,7 @@ pub enum ImportError {
         /// One per node, in the model's order; inputs and outputs that cannot be compiled at the end.
         rows: Vec<NodeRow>,
     },
-    /// A tensor to observe that the model does not have.
+    /// An unknown tensor to observe.
     #[error("the model has no tensor \"{name}\" to observe")]
     NoSuchTensor {
         /// As asked for.

@@ -1,7 +1,7 @@
-//! Operators that pick elements: Slice, Split, Gather, Expand, Tile, Pad, DepthToSpace, SpaceToDepth.
+//! Operators that select elements: Slice, Split, Gather, Expand, Tile, Pad, DepthToSpace, SpaceToDepth.
 //!
-//! Each says for every axis of the result which element of the input it reads; runs of constant step become the loops of
-//! copied boxes.
+//! For every axis of the result, each gives the elements of the input to read; runs of constant step become
+//! the loops of copied boxes.
 
 use super::expr::Expr;
 use super::importer::Importer;
@@ -20,8 +20,8 @@ struct AxisPart {
     loops: Vec<(usize, i64, i64)>,
 }
 
-/// Splits a list of input indices (negative ones are left out) into pieces of constant step; repetitions of elements,
-/// and of whole runs, are one piece.
+/// Splits a list of input indices (negative ones are left out) into pieces of constant step; repetitions of
+/// elements, and of whole runs, are one piece.
 fn pieces(list: &[i64]) -> Vec<AxisPart> {
     let arithmetic = |l: &[i64]| {
         let step = if l.len() > 1 { l[1] - l[0] } else { 1 };
@@ -64,7 +64,7 @@ fn pieces(list: &[i64]) -> Vec<AxisPart> {
     out
 }
 
-/// The copies that read, along every axis, these elements of the input; negative ones are left out.
+/// The copies that read these elements of the input along every axis; negative ones are left out.
 pub(super) fn gathered(what: &str, picks: &[Vec<i64>]) -> Op {
     let mut boxes = vec![MoveBox { from: Vec::new(), to: Vec::new(), axes: Vec::new() }];
     for (axis, list) in picks.iter().enumerate() {
@@ -90,7 +90,7 @@ pub(super) fn gathered(what: &str, picks: &[Vec<i64>]) -> Op {
     Op::Move { what: what.into(), boxes, fill }
 }
 
-/// More boxes than this are refused: each is code of its own.
+/// Most boxes of one operator: each is code of its own.
 const MOST_BOXES: usize = 4096;
 
 fn bounded(op: Op) -> Result<Op, Refusal> {
@@ -102,7 +102,7 @@ fn bounded(op: Op) -> Result<Op, Refusal> {
     }
 }
 
-/// Refuses extents of which no list can be made: the machine has none beyond 2^24.
+/// Refuses extents for which no list can be made: the machine has none beyond 2^24.
 pub(super) fn listable(shape: &[usize]) -> Result<(), Refusal> {
     match shape.iter().find(|d| **d > MAX_EXTENT as usize) {
         Some(d) => unsupported(format!("an extent of {d}; 2^24 is the most")),
@@ -225,7 +225,7 @@ fn sizes(
     Ok(sizes)
 }
 
-/// The parts of a constant, each moved by itself.
+/// The parts of a constant, each moved separately.
 fn split_constant<'a>(
     importer: &mut Importer<'a>,
     n: &'a OnnxNode<'a>,
@@ -284,7 +284,7 @@ pub(super) fn gather<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Re
     })
 }
 
-/// Expand: extents of 1 repeat.
+/// Expand: axes of extent 1 repeat.
 pub(super) fn expand<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
     let Some(wanted) = importer.list(n, 1, "shape")? else {
         return Err(Refusal::Malformed("it has no shape".into()));
@@ -342,7 +342,7 @@ pub(super) fn pad<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Resul
             _ => return unsupported("its value is not one number"),
         },
     };
-    // The integer that stands for the value: exactly, or not at all.
+    // The value must be exact as an integer of the tensor.
     let fill = match importer.value(n, 0)?.clone() {
         Value::Constant(_) if mode != "constant" || value == (value as i32) as f32 => value as i32,
         Value::ConstantReal(c) if mode != "constant" || value == 0.0 && c.quant().is_some() => {
@@ -385,7 +385,7 @@ pub(super) fn pad<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Resul
             if far(begin) || far(end) || extent + begin + end < 1 {
                 return Err(Refusal::Malformed(format!("pads {begin} and {end} of an extent {extent}")));
             }
-            // Negative pads cut elements off, and what is left is padded.
+            // Negative pads cut elements off before the rest is padded.
             let (first, end_of) = ((-begin).max(0), extent - (-end).max(0));
             let left = end_of - first;
             if left < 1 {

@@ -20,7 +20,7 @@ pub(super) fn max<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Resul
     maximum(importer, n, (input, real), placed.window, [batch, channels, placed.out[0], placed.out[1]])
 }
 
-/// The integers at input 0, themselves or behind their float view.
+/// The integers at input 0, directly or behind their float view.
 fn tensor_of<'a>(importer: &mut Importer<'a>, n: &OnnxNode<'a>) -> Result<(TensorId, Option<Real>), Refusal> {
     Ok(match importer.value(n, 0)?.clone() {
         Value::Tensor(id) if importer.graph.tensor(id).dtype.bytes() <= 2 => (id, None),
@@ -32,7 +32,7 @@ fn tensor_of<'a>(importer: &mut Importer<'a>, n: &OnnxNode<'a>) -> Result<(Tenso
     })
 }
 
-/// A layer of maxima; signals pass through as images of one row.
+/// A layer of maxima; signals are images of one row.
 fn maximum<'a>(
     importer: &mut Importer<'a>,
     n: &'a OnnxNode<'a>,
@@ -71,8 +71,8 @@ pub(super) fn global_max<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -
     maximum(importer, n, (input, real), window, [batch, channels, 1, 1])
 }
 
-/// ReduceMean, ReduceSum and ReduceMax over any axes: those are brought together as the rows of an image, which is then
-/// pooled.
+/// ReduceMean, ReduceSum and ReduceMax over any axes: these are moved together as the rows of an image, which
+/// is then pooled.
 pub(super) fn reduce<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
     let (input, real) = tensor_of(importer, n)?;
     let t = importer.graph.tensor(input).clone();
@@ -127,7 +127,7 @@ pub(super) fn reduce<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Re
     if n.op_type() == "ReduceSum"
         && let Some(q) = &mut importer.graph.tensors[image.0 as usize].quant
     {
-        // The sum is the average of the values times their number.
+        // The sum is the average times the number of values.
         *q = Quant { scale: q.scale * rows as f32, ..*q };
     }
     let before = vec![1, channels, 1, 1];
@@ -146,7 +146,8 @@ fn average_of<'a>(
     let placed = window::place(n, None, [height, width])?;
     let include_pad = n.int("count_include_pad", 0) != 0;
     let shape = [batch, channels, placed.out[0], placed.out[1]];
-    // ONNX Runtime's kernel sums integers when one window without padding covers the image, and floats otherwise.
+    // ONNX Runtime's kernel sums integers when one window without padding covers the image, and floats
+    // otherwise.
     let whole = placed.window.kernel == [height, width] && placed.window.pads == [0; 4];
     let kind = if whole {
         PendingKind::GlobalAvgPool
@@ -156,7 +157,7 @@ fn average_of<'a>(
     Ok(average_pending(importer, n, kind, input, shape, nodes))
 }
 
-/// An average that waits for its quantizer; signals pass through as images of one row.
+/// An average that waits for its quantizer; signals are images of one row.
 fn average_pending<'a>(
     importer: &mut Importer<'a>,
     n: &OnnxNode<'a>,

@@ -32,7 +32,7 @@ pub(super) fn constant<'a>(_: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<
     Ok(Value::Constant(Rc::new(c)))
 }
 
-/// Only per-tensor and per-channel quantization; blocks are another thing.
+/// Refuses block quantization.
 fn no_blocks(n: &OnnxNode) -> Result<(), Refusal> {
     if n.int("block_size", 0) != 0 {
         unsupported("quantization in blocks is not implemented")
@@ -91,7 +91,7 @@ pub(super) fn dequantize<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -
     }
 }
 
-/// The type that a QuantizeLinear gives: its zero point's, else that of an attribute (opset 21), else u8.
+/// The type of a QuantizeLinear's result: its zero point's, else that of an attribute (opset 21), else u8.
 fn output_type(n: &OnnxNode, zero_point: Option<DType>) -> Result<DType, Refusal> {
     let named = match n.int("output_dtype", 0) {
         0 => None,
@@ -130,7 +130,7 @@ fn target(importer: &Importer, n: &OnnxNode) -> Result<Format, Refusal> {
 pub(super) fn quantize<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
     no_blocks(n)?;
     if let Some(shape) = importer.failed_shape(n, 0) {
-        // Everything behind a quantizer can be examined again.
+        // Values behind a quantizer can be examined again.
         let (quant, dtype) = target(importer, n)?;
         importer.fates[n.index] = Fate::Unreached;
         let name = n.result()?.into();
@@ -188,7 +188,7 @@ pub(super) fn quantize<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> 
     }
 }
 
-/// What has no integer form runs on the host in float, and is quantized behind it.
+/// What has no integer form runs on the host in float, and is quantized afterwards.
 fn or_host<'a>(
     importer: &mut Importer<'a>,
     n: &'a OnnxNode<'a>,
@@ -222,11 +222,11 @@ fn quantize_host<'a>(
 
 impl<'a> Importer<'a> {
     fn scales_of(&self, n: &OnnxNode) -> Result<Scales, Refusal> {
-        // The node lives in the list that the importer borrows: found again by index for its lifetime.
+        // Looked up by index, to get the importer's own lifetime.
         self.scales(&self.nodes[n.index], 1)
     }
 
-    /// The quantizer behind a moved tensor names it.
+    /// Names a moved tensor after the quantizer behind it.
     fn give_name(&mut self, id: crate::graph::TensorId, name: &str, node: usize) {
         let label = self.nodes[node].name.clone();
         self.graph.tensors[id.0 as usize].name = name.into();

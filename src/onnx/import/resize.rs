@@ -45,7 +45,7 @@ fn target(
         }
         for (axis, s) in axes.iter().zip(v) {
             scales[*axis] = s as f32;
-            // The product is one of floats, as in ONNX Runtime: 3 · 1.6666666 is 5.
+            // The product is in f32, as in ONNX Runtime: 3 · 1.6666666 is 5.
             out[*axis] = (shape[*axis] as f32 * s as f32) as usize;
         }
     } else if let Some(v) = listed(sizes_at, "sizes")? {

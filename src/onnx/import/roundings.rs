@@ -1,4 +1,4 @@
-//! Results that the machine does not round in one step: by way of floats, or of another element type.
+//! Results that the machine does not round in one step: they pass through floats, or another element type.
 
 use super::expr::{Format, range};
 use super::importer::Importer;
@@ -7,8 +7,9 @@ use crate::graph::{DType, LaneStep, Op, Quant, Tensor, TensorId};
 use crate::isa::Float2;
 
 impl Importer<'_> {
-    /// `sat(rne(f32(acc)·m) + zy)` of sums of 64 bits, which the machine's own requantization multiplies exactly: the product
-    /// leaves the array as a float, and is quantized with scale 1. ONNX Runtime has 32-bit sums here and rounds twice.
+    /// `sat(rne(f32(acc)·m) + zy)` of sums of 64 bits, which the machine's own requantization multiplies
+    /// exactly: the product leaves the array as a float, and is quantized with scale 1. ONNX Runtime has
+    /// 32-bit sums here and rounds twice.
     pub(super) fn rounded_as_floats(
         &mut self,
         p: &Pending,
@@ -42,9 +43,9 @@ impl Importer<'_> {
         self.unnamed_layer(p.own, "scale", Op::Reshape, vec![rounded], output)
     }
 
-    /// An average whose result has another element type than its input. Pools keep the type: a result of 16 bits is the
-    /// average of an input made 16 bits wide, one of the same width is shifted by half its range, and one of 8 bits is
-    /// rounded to 16 bits first.
+    /// An average whose result has another element type than its input. Pools keep the type: for a 16-bit
+    /// result the input is widened to 16 bits, for one of the same width it is shifted by half its range, and
+    /// for an 8-bit one it is first rounded to 16 bits.
     pub(super) fn average_between_types(
         &mut self,
         p: &Pending,

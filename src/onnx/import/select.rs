@@ -1,4 +1,4 @@
-//! BatchNormalization and Where: operators that become expressions of constants and one or two tensors.
+//! BatchNormalization and Where, as expressions of constants and one or two tensors.
 
 use std::rc::Rc;
 
@@ -10,7 +10,8 @@ use super::node::OnnxNode;
 use super::value::{Real, Refusal, Value, unsupported};
 use crate::numeric::float1;
 
-/// `BatchNormalization(X, scale, B, mean, var)` at inference: `x·m + c` with one `m` and one `c` for each channel.
+/// `BatchNormalization(X, scale, B, mean, var)` at inference: `x·m + c` with one `m` and one `c` for each
+/// channel.
 pub(super) fn batch_normalization<'a>(
     importer: &mut Importer<'a>,
     n: &'a OnnxNode<'a>,
@@ -53,8 +54,8 @@ pub(super) fn batch_normalization<'a>(
     Ok(Value::Real(real))
 }
 
-/// `QLinearWhere(condition, X, x_scale, x_zp, Y, y_scale, y_zp, z_scale, z_zp)` with a constant condition: `x·c + y·(1−c)`
-/// is exact, since one of the two is zero.
+/// `QLinearWhere(condition, X, x_scale, x_zp, Y, y_scale, y_zp, z_scale, z_zp)` with a constant condition:
+/// `x·c + y·(1−c)` is exact, since one of the two is zero.
 pub(super) fn qlinear_where<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
     let condition = importer.constant(n, 0, "condition")?;
     let Some(flags) = condition.integers() else { return unsupported("its condition is float") };

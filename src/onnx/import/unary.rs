@@ -1,5 +1,5 @@
-//! Importing functions of one tensor. On an 8-bit tensor each is a table of 256 entries; right after an operator, Relu and
-//! Clip are the clamp of its output.
+//! Functions of one tensor. On an 8-bit tensor each is a table of 256 entries; directly behind an operator,
+//! Relu and Clip are the clamp of its output.
 
 use super::expr::{Expr, map, range, table};
 use super::importer::Importer;
@@ -10,7 +10,7 @@ use crate::isa::{Float1, Float2};
 use crate::numeric;
 
 impl<'a> Importer<'a> {
-    /// Puts a function on top of a float value.
+    /// Applies a function to a float value.
     fn unary(&mut self, n: &'a OnnxNode<'a>, f: impl FnOnce(Expr) -> Expr) -> Result<Value, Refusal> {
         let mut real = self.float(n, 0)?;
         real.expr = f(real.expr);
@@ -19,7 +19,7 @@ impl<'a> Importer<'a> {
         Ok(Value::Real(real))
     }
 
-    /// Bounds of a float value, of the result of an operator, or of integers themselves.
+    /// Applies bounds to a float value, to the result of an operator, or to integers.
     fn bounded(&mut self, n: &'a OnnxNode<'a>, lo: f32, hi: f32) -> Result<Value, Refusal> {
         match self.value(n, 0)?.clone() {
             Value::Pending(p) => {
@@ -33,7 +33,7 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// Relu or Clip of the integers themselves, as ONNX has it for integer types.
+    /// Relu or Clip of integers, as ONNX defines it for integer types.
     fn clamp_integers(
         &mut self,
         n: &'a OnnxNode<'a>,
@@ -82,7 +82,7 @@ pub(super) fn clip<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Resu
             _ => unsupported(format!("its {attribute} is not one constant number")),
         }
     };
-    // Only floats from outside can be infinite; ONNX Runtime bounds them by the largest numbers.
+    // Only external floats can be infinite; ONNX Runtime limits them to the largest numbers.
     let open =
         matches!(importer.value(n, 0)?, Value::Tensor(id) if importer.graph.tensor(*id).quant.is_none());
     let most = if open { f32::MAX } else { f32::INFINITY };
@@ -102,7 +102,7 @@ fn softplus_of(x: Expr) -> Expr {
     x.max(0.0).add(tail)
 }
 
-/// The functions that have no rule of their own, by ONNX's definitions.
+/// The functions without a rule of their own, by ONNX's definitions.
 pub(super) fn function<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
     let alpha = |default: f32| n.float("alpha").unwrap_or(default);
     let approximate = n.string("approximate").is_some_and(|a| a == "tanh");
@@ -144,7 +144,7 @@ pub(super) fn function<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> 
         "Sqrt" => x.one(Float1::Sqrt),
         "Swish" => x.clone().mul(x.mul(alpha(1.0)).one(Float1::Sigmoid)),
         "Tanh" => x.one(Float1::Tanh),
-        // `operators.rs` sends nothing else here.
+        // `operators.rs` lists no other operators for this function.
         _ => x,
     })
 }
@@ -163,7 +163,8 @@ pub(super) fn prelu<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Res
     Ok(value)
 }
 
-/// `QLinearLeakyRelu` and `QLinearSigmoid`, `(X, x_scale, x_zp, y_scale, y_zp)`: `quantize(f(dequantize(q)))`.
+/// `QLinearLeakyRelu` and `QLinearSigmoid`, `(X, x_scale, x_zp, y_scale, y_zp)`:
+/// `quantize(f(dequantize(q)))`.
 pub(super) fn qlinear<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
     let id = importer.activation(n, 0)?;
     let t = importer.graph.tensor(id).clone();
@@ -223,7 +224,7 @@ fn softmax_of<'a>(
     }
     let several = |axes: &[usize]| axes.iter().filter(|d| **d != 1).count() > 1;
     if axis < rank && !several(&t.shape[axis..]) {
-        // One axis of several elements is all that is left.
+        // Only one axis is longer than 1.
         let axis = (axis..rank).find(|a| t.shape[*a] != 1).unwrap_or(axis);
         return Ok(importer.pending(PendingKind::Softmax { axis }, n, t.shape, vec![input], nodes));
     }
@@ -237,7 +238,7 @@ fn softmax_of<'a>(
     Ok(p)
 }
 
-/// A table layer behind a quantizer: named after the function, not after the quantizer.
+/// The node that names a layer made by a quantizer: the function, not the quantizer.
 pub(super) fn character(importer: &Importer, real: &Real, own: usize) -> usize {
     let found = real.nodes.iter().rev().find(|i| importer.nodes[**i].op_type() != "DequantizeLinear");
     found.copied().unwrap_or(own)

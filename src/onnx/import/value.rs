@@ -11,7 +11,7 @@ use crate::numeric::Linear;
 /// Why a node is not imported.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Refusal {
-    /// It breaks ONNX's rules.
+    /// It violates ONNX's rules.
     Malformed(String),
     /// It is not implemented.
     Unsupported(String),
@@ -19,7 +19,7 @@ pub(super) enum Refusal {
     Unreached,
 }
 
-/// Shorthand for a refusal.
+/// A refusal as unsupported.
 pub(super) fn unsupported<T>(reason: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal::Unsupported(reason.into()))
 }
@@ -29,7 +29,7 @@ pub(super) fn unsupported<T>(reason: impl Into<String>) -> Result<T, Refusal> {
 pub(super) enum Value {
     /// Known at import.
     Constant(Rc<Constant>),
-    /// A constant of an element type that we do not read, and the reason.
+    /// A constant of an unsupported element type, and the reason.
     Exotic(String),
     /// A tensor of the graph: integers, or a float graph input.
     Tensor(TensorId),
@@ -41,7 +41,8 @@ pub(super) enum Value {
     Pending(Rc<Pending>),
     /// Computed by a host node.
     Host,
-    /// Its node is not supported. Where the model declares the shape, quantized operators behind it are still examined.
+    /// Its node is unsupported. Where the model declares the shape, quantized operators behind it are still
+    /// examined.
     Failed(Option<Vec<usize>>),
 }
 
@@ -52,15 +53,15 @@ pub(super) struct Real {
     pub(super) shape: Vec<usize>,
     /// ONNX nodes between the tensors and this value.
     pub(super) nodes: Vec<usize>,
-    /// The tensor was made by moving elements around in the float view; a QuantizeLinear of the same quantization
-    /// gives it its ONNX name.
+    /// Whether the tensor was made by moving elements in the float view; a QuantizeLinear with the same
+    /// quantization then names it.
     pub(super) unnamed: bool,
 }
 
-/// So many operators may stand between two quantizers; what is longer runs on the host. Values keep lists of them.
+/// Most operators between two quantizers; longer chains run on the host. Values keep lists of them.
 const MOST_NODES: usize = 128;
 
-/// Notes that a value absorbs a node, or refuses if it has absorbed too many.
+/// Records that a value absorbs nodes; refuses if there are too many.
 pub(super) fn absorb(nodes: &mut Vec<usize>, more: &[usize]) -> Result<(), Refusal> {
     nodes.extend(more);
     nodes.sort_unstable();
@@ -72,7 +73,7 @@ pub(super) fn absorb(nodes: &mut Vec<usize>, more: &[usize]) -> Result<(), Refus
 }
 
 impl Real {
-    /// The tensor of which this is the float view and nothing else.
+    /// The tensor, if this is its plain float view.
     pub(super) fn plain(&self) -> Option<TensorId> {
         match self.expr {
             Expr::Tensor(id) => Some(id),
@@ -90,13 +91,13 @@ pub(super) struct Pending {
     /// ONNX shape of the result.
     pub(super) shape: Vec<usize>,
     pub(super) inputs: Vec<TensorId>,
-    /// Relu and Clip on top of the result, in order: lower and upper bound.
+    /// Relu and Clip applied to the result, in order: lower and upper bound.
     pub(super) bounds: Vec<(f32, f32)>,
     /// Operators that move elements, after the bounds.
     pub(super) moves: Vec<Moved>,
     /// ONNX nodes absorbed so far.
     pub(super) nodes: Vec<usize>,
-    /// Its weights have 8 bits in the model and were centred to 16: sums are rounded as those of 8 bits are.
+    /// Whether its weights have 8 bits in the model and were centred to 16: sums are rounded as for 8 bits.
     pub(super) centred: bool,
 }
 
@@ -110,7 +111,7 @@ pub(super) struct Moved {
     pub(super) shape: Vec<usize>,
 }
 
-/// Which operator.
+/// The operator.
 #[derive(Debug, Clone)]
 pub(super) enum PendingKind {
     Conv { window: Window, groups: usize, weights: Weights, bias: Option<Vec<i64>> },

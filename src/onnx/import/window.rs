@@ -29,7 +29,7 @@ fn explicit_pads(n: &OnnxNode) -> Result<[usize; 4], Refusal> {
     Ok(pads)
 }
 
-/// Geometry of a transposed convolution, and the extents of its result. The pads are taken away from the output.
+/// Geometry of a transposed convolution, and the extents of its result. The pads are removed from the output.
 pub(super) fn transposed(
     n: &OnnxNode,
     kernel: [usize; 2],
@@ -68,7 +68,7 @@ pub(super) fn transposed(
             _ => [0, 1].map(|a| image[a] * stride[a]),
         };
         for axis in 0..2 {
-            // What output_shape asks for beyond the products is bias alone.
+            // Elements that output_shape requests beyond the products are bias alone.
             if n.has("output_shape") {
                 full[axis] = full[axis].max(out[axis]);
             }
@@ -84,7 +84,8 @@ pub(super) fn transposed(
     Ok((window, [h, w]))
 }
 
-/// Resolves the attributes for an image of `[height, width]`. `kernel` is the weights' for convolutions.
+/// Resolves the attributes for an image of `[height, width]`. For convolutions, `kernel` is that of the
+/// weights.
 pub(super) fn place(n: &OnnxNode, kernel: Option<[usize; 2]>, image: [usize; 2]) -> Result<Placed, Refusal> {
     let pair = |name: &str| -> Result<Option<[usize; 2]>, Refusal> {
         let Some(values) = n.ints(name) else { return Ok(None) };
@@ -146,8 +147,8 @@ pub(super) fn place(n: &OnnxNode, kernel: Option<[usize; 2]>, image: [usize; 2])
     Ok(Placed { out, window })
 }
 
-/// Extends the end pads so that the floor form gives the extents of `ceil_mode`. A window that would begin in the end
-/// padding is left out (ONNX since opset 22, and every runtime before).
+/// Extends the end pads so that the floor form gives the extents of `ceil_mode`. A window that would begin in
+/// the end padding is left out (ONNX since opset 22, and every runtime before).
 fn ceil(window: &mut Window, image: [usize; 2]) {
     for (axis, extent) in image.into_iter().enumerate() {
         let span = (window.kernel[axis] - 1) * window.dilation[axis] + 1;

@@ -1,18 +1,20 @@
-//! What the float library was held to ONNX Runtime in: one row of [`TABLE`] for each operator, or for each part of one.
+//! What the float library was tested for against ONNX Runtime: one row of [`TABLE`] for each operator, or for
+//! each part of one.
 //!
-//! A row is believed because a test has run each of its lines against ONNX Runtime (`tests/it/host_operators.rs`): every
-//! definition of the operator, every element type, every attribute that may be given or left out, and every value of those
-//! that have few. What no row takes is not handed to the library, whatever the library says of itself.
+//! A row is valid because a test has run each of its lines against ONNX Runtime
+//! (`tests/it/host_operators.rs`): every definition of the operator, every element type, every attribute that
+//! may be given or omitted, and every value of those that have few. Nodes that no row accepts are not given
+//! to the library.
 
 use std::collections::BTreeSet;
 
 use super::row::{Asked, Row};
 use super::table::TABLE;
 
-/// The lines of the table that a node leans on.
+/// The lines of the table that a node needs.
 ///
 /// # Errors
-/// Why no row takes it.
+/// Why no row accepts it.
 pub(super) fn judged(asked: &Asked) -> Result<BTreeSet<String>, String> {
     let domain = match asked.node.domain() {
         "ai.onnx" => "",
@@ -23,7 +25,7 @@ pub(super) fn judged(asked: &Asked) -> Result<BTreeSet<String>, String> {
     for row in rows {
         match row.judge(asked) {
             Ok(lines) => return Ok(lines),
-            // Of several reasons the one that stands with the operator's version is the user's.
+            // Of several reasons, the one for the operator's version is reported.
             Err(reason) if row.definition(asked.opset).is_some() || why.is_none() => why = Some(reason),
             Err(_) => {}
         }

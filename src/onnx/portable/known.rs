@@ -1,4 +1,4 @@
-//! What is known of a graph's values on the way through it.
+//! What is known about a graph's values during rewriting.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,15 +6,15 @@ use super::attributes::attribute;
 use crate::onnx::proto::{GraphProto, NodeProto};
 use crate::onnx::{Constant, Data};
 
-/// What is known of values.
+/// What is known about values.
 #[derive(Clone, Default)]
 pub(super) struct Known {
     /// Extents of constants.
     pub(super) constants: BTreeMap<String, Vec<i64>>,
     pub(super) ranks: BTreeMap<String, usize>,
-    /// The least and the greatest of constants that are scales: of floats, finite ones.
+    /// The least and the greatest element of constants that are scales: finite floats.
     pub(super) scales: BTreeMap<String, [f32; 2]>,
-    /// Sums of products, and sums of those: numbers where a network's inputs are.
+    /// Sums of products, and sums of those, which are finite if the network's inputs are.
     pub(super) sums: BTreeSet<String>,
 }
 
@@ -24,7 +24,7 @@ impl Known {
         self.constants.get(name).map(Vec::len).or_else(|| self.ranks.get(name).copied())
     }
 
-    /// Notes the values of constants that quantizers of a graph have as scales.
+    /// Records the constants that quantizers of a graph use as scales.
     pub(super) fn scales(&mut self, graph: &GraphProto) {
         let mut wanted = BTreeSet::new();
         quantizers(graph, &mut wanted);
@@ -59,7 +59,7 @@ impl Known {
         }
     }
 
-    /// The rank of what a node computes. It need not be known of every operator: this is for weights that are computed.
+    /// The rank of a node's result. Not every operator is supported: this is for weights that are computed.
     pub(super) fn rank_of(&self, node: &NodeProto) -> Option<usize> {
         let of = |at: usize| self.rank(node.input.get(at));
         match node.op_type() {
@@ -85,7 +85,7 @@ impl Known {
     }
 }
 
-/// Collects the scales of a graph's quantizers, those of the graphs inside its nodes included.
+/// Collects the scales of a graph's quantizers, including those of the graphs inside its nodes.
 fn quantizers<'g>(graph: &'g GraphProto, scales: &mut BTreeSet<&'g str>) {
     for node in &graph.node {
         if node.op_type() == "QuantizeLinear" {

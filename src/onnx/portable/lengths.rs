@@ -1,9 +1,9 @@
-//! Recurrent layers over sequences of different lengths, which the library does not read: the layer runs over all steps,
-//! and what lies behind a sequence's end becomes zero, as ONNX has it.
+//! Recurrent layers over sequences of different lengths, which the library ignores: the layer is run over all
+//! steps, and results behind a sequence's end are set to zero, as ONNX defines.
 //!
-//! A direction that begins at the end reads each sequence turned round by itself. Each direction is a layer of its own,
-//! because only one of them is turned. The state after the last step of a sequence is the output of that step; an LSTM's
-//! inner state is none of its outputs, and a layer whose last inner state is read has no other words.
+//! A reverse direction reverses each sequence separately. Each direction becomes a layer of its own, because
+//! only one of them is reversed. The state after the last step of a sequence is the output of that step; an
+//! LSTM's cell state is not among its outputs, so a layer whose last cell state is read cannot be rewritten.
 
 use std::collections::BTreeSet;
 
@@ -14,11 +14,11 @@ use crate::onnx::names::Names;
 use crate::onnx::proto::tensor_proto::DataType;
 use crate::onnx::proto::{AttributeProto, NodeProto};
 
-/// Place of `sequence_lens` among a layer's inputs.
+/// Index of `sequence_lens` among a layer's inputs.
 const LENGTHS: usize = 4;
 
-/// Writes a GRU or LSTM with `sequence_lens` as layers without, and drops outputs that nothing reads. Nothing if it has
-/// none, or if its states cannot be told from its outputs. `read` names what is read.
+/// Rewrites a GRU or LSTM with `sequence_lens` as layers without, and drops unused outputs. `None` if it has
+/// none, or if its states cannot be derived from its outputs. `read` are the values that are used.
 pub(super) fn rewritten(
     node: &NodeProto,
     opset: i64,
@@ -34,7 +34,7 @@ pub(super) fn rewritten(
     let given = |at: usize| node.input.get(at).map(String::as_str).filter(|i| !i.is_empty());
     let lengths = given(LENGTHS)?;
     let hidden = attribute(node, "hidden_size")?.i();
-    // Range and GatherND stand in no earlier version.
+    // Range and GatherND do not exist in earlier versions.
     if opset < 11 || wanted(2).is_some() || int(node, "layout", 0) != 0 || hidden <= 0 {
         return None;
     }
@@ -96,7 +96,8 @@ pub(super) fn rewritten(
     Some(by.into())
 }
 
-/// The attributes of one direction's layer: `activations` lists those of one direction after those of the other.
+/// The attributes of one direction's layer: `activations` lists those of one direction after those of the
+/// other.
 fn attributes(node: &NodeProto, direction: usize, gates: usize) -> Vec<AttributeProto> {
     let kept = node.attribute.iter().filter(|a| a.name() != "direction");
     kept.map(|a| {
@@ -109,18 +110,18 @@ fn attributes(node: &NodeProto, direction: usize, gates: usize) -> Vec<Attribute
     .collect()
 }
 
-/// Names of what is known of steps and sequences.
+/// Names of values on steps and sequences.
 struct Steps {
     /// [step, 1, batch, 1]: 1 where a sequence has the step, else 0.
     inside: String,
-    /// [step, batch, 2]: the step that stands there when each sequence is turned round, and the sequence.
+    /// [step, batch, 2]: the step and the sequence at each place after reversing each sequence.
     turned: String,
     /// [batch, 2]: each sequence's last step, or the first if it has none, and the sequence.
     last: String,
 }
 
 impl Steps {
-    /// Of sequences `x` [step, batch, input] of `lengths` [batch].
+    /// For sequences `x` [step, batch, input] of `lengths` [batch].
     fn written(by: &mut Writer<'_>, x: &str, lengths: &str) -> Steps {
         let [column, row, pair, image] = [vec![-1, 1], vec![1, -1], vec![0, -1, 1], vec![0, 1, -1, 1]]
             .map(|shape| by.constant(vec![shape.len()], Data::S64(shape)));

@@ -1,9 +1,10 @@
-//! Models in forms that the float library reads as they are meant.
+//! Rewriting of models so that the float library computes what ONNX defines.
 //!
-//! `rten` knows ONNX well but not everywhere: it takes the length of attributes that are left out for another one, the sign
-//! of zero for one, the axis of an old Softmax for that of a new one. [`portable`] writes such nodes in other words, with
-//! the same inputs and outputs, and tells what has no other words and would be computed wrong. Only models on their way
-//! into that library go through here; files that this tool writes keep the nodes that they had.
+//! `rten` implements ONNX well but not completely: it has other defaults for some attributes, loses the sign
+//! of zero, and takes the axis of an old Softmax for that of a new one. [`portable`] replaces such nodes by
+//! equivalent ones with the same inputs and outputs, and reports nodes that cannot be replaced and would be
+//! computed incorrectly. Only models for that library are rewritten; files that this tool writes keep their
+//! nodes.
 
 mod attributes;
 mod held;
@@ -26,10 +27,10 @@ use known::Known;
 use rewrite::Written;
 use row::Asked;
 
-/// Writes a model's nodes as the float library understands them. True if it changed one.
+/// Rewrites a model's nodes for the float library. True if one was changed.
 ///
 /// # Errors
-/// What the library would compute wrong, or was not held to, with the node's name.
+/// What the library would compute incorrectly, or was not tested for, with the node's name.
 pub(crate) fn portable(model: &mut ModelProto) -> Result<bool, String> {
     let opset = version(&model.opset_import, "");
     let Some(graph) = &mut model.graph else { return Ok(false) };
@@ -39,8 +40,8 @@ pub(crate) fn portable(model: &mut ModelProto) -> Result<bool, String> {
     Ok(pass.changed)
 }
 
-/// The lines of the table of what the float library is held to (`held`) that a model leans on; none if it is not held
-/// to all of it.
+/// The lines of the table of tested operators (`held`) that a model needs; `None` if some of it was not
+/// tested.
 #[must_use]
 pub fn leans_on(model: &ModelProto) -> Option<BTreeSet<String>> {
     let mut graph = model.graph.clone()?;
@@ -51,7 +52,7 @@ pub fn leans_on(model: &ModelProto) -> Option<BTreeSet<String>> {
     Some(pass.lines)
 }
 
-/// The version of an operator set that a model names; of ONNX's own, the newest if it names none.
+/// The version of an operator set that a model imports; for ONNX's own, the newest if it imports none.
 fn version(opsets: &[OperatorSetIdProto], domain: &str) -> i64 {
     let own = |d: &str| if d == "ai.onnx" { String::new() } else { d.to_string() };
     let found = opsets.iter().find(|o| own(o.domain()) == domain);
@@ -63,9 +64,9 @@ struct Pass<'a> {
     opsets: &'a [OperatorSetIdProto],
     /// Element types of values.
     types: BTreeMap<String, DataType>,
-    /// Lines of the table that the nodes so far lean on.
+    /// Lines of the table needed by the nodes so far.
     lines: BTreeSet<String>,
-    /// Values that a node reads or that leave a graph.
+    /// Values that a node reads, or that are outputs of a graph.
     read: BTreeSet<String>,
     names: Names,
     changed: bool,
@@ -107,7 +108,7 @@ impl<'a> Pass<'a> {
                 self.changed |= flags(&mut node);
                 if let Some(written) = lengths::rewritten(&node, self.opset, &self.read, &mut self.names) {
                     graph.initializer.extend(written.initializers);
-                    // What it is written as is held, too.
+                    // The replacement must be accepted, too.
                     written.nodes.into_iter().rev().for_each(|n| nodes.push_front(n));
                     self.changed = true;
                     continue;
@@ -138,13 +139,13 @@ impl<'a> Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// Asks the table for a node.
+    /// Checks a node against the table.
     fn hold(&mut self, node: &NodeProto, known: &Known) -> Result<(), String> {
         let domain = if node.domain() == "ai.onnx" { "" } else { node.domain() };
         let opset = if domain.is_empty() { self.opset } else { version(self.opsets, domain) };
         let read = |name: &String| match self.types.get(name).copied() {
-            // The library reads constants in half precision as f32, which loses nothing; only what it computes of them
-            // would not be rounded. A Cast computes nothing.
+            // The library reads half precision constants as f32, which is exact; but results computed from
+            // them would not be rounded. A Cast computes nothing.
             Some(DataType::Float16) if node.op_type() == "Cast" && known.constants.contains_key(name) => {
                 Some(DataType::Float)
             }
@@ -157,7 +158,7 @@ impl Pass<'_> {
     }
 }
 
-/// Collects what the nodes of a graph read, those of the graphs inside them included, and what leaves them.
+/// Collects the values that the nodes of a graph read, including the graphs inside them, and its outputs.
 fn reads(graph: &GraphProto, read: &mut BTreeSet<String>) {
     read.extend(graph.output.iter().map(|o| o.name().to_string()));
     for node in &graph.node {
@@ -166,7 +167,7 @@ fn reads(graph: &GraphProto, read: &mut BTreeSet<String>) {
     }
 }
 
-/// Flags that ONNX Runtime takes for set if they are one, and the library if they are not zero.
+/// Boolean attributes that ONNX Runtime takes as true only if they are 1, and the library if they are not 0.
 fn flags(node: &mut NodeProto) -> bool {
     let mut changed = false;
     for a in &mut node.attribute {

@@ -1,4 +1,4 @@
-//! Single nodes in other words.
+//! Rewriting of single nodes.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,13 @@ use crate::onnx::proto::tensor_proto::DataType;
 use crate::onnx::proto::{AttributeProto, NodeProto, TensorProto};
 use crate::onnx::{Constant, Data};
 
-/// Quanta beyond all that a type of 16 bits has, and inside 32 bits.
+/// Steps beyond the range of any 16-bit type, and inside 32 bits.
 const FAR: f32 = (1_u32 << 30) as f32;
-/// How far the scales of channels may be from each other, so that what is far of the least is beyond the type of all.
+/// Largest ratio of the scales of channels, so that what is out of range for the least is out of range for
+/// all.
 const LIKE: f32 = (1_u32 << 12) as f32;
 
-/// What a node is written as.
+/// The replacement of a node.
 pub(super) struct Written {
     pub(super) nodes: Vec<NodeProto>,
     pub(super) initializers: Vec<TensorProto>,
@@ -27,7 +28,7 @@ impl From<Writer<'_>> for Written {
     }
 }
 
-/// Writes one node as others, if the library would misread it.
+/// Replaces a node by others, if the library would compute it incorrectly.
 pub(super) fn rewritten(
     node: &NodeProto,
     opset: i64,
@@ -39,8 +40,8 @@ pub(super) fn rewritten(
     let (Some(x), Some(y)) = (node.input.first(), node.output.first()) else { return Ok(None) };
     let real = types.get(x).is_none_or(|t| matches!(t, DataType::Float | DataType::Double));
     match node.op_type() {
-        // The library takes what is no number for small; its Max and Min hand it on, but take more than twice the time.
-        // Behind a convolution all numbers are wrong then.
+        // The library treats NaN as small; its Max and Min propagate it, but take more than twice the time.
+        // Behind a convolution all values are NaN then.
         "Relu" | "Clip" if known.sums.contains(x) && (node.op_type() == "Relu" || bounded(node)) => {
             return Ok(None);
         }
@@ -48,7 +49,7 @@ pub(super) fn rewritten(
             let zero = by.number(0.0);
             by.put("Max", &[x, &zero], y, vec![]);
         }
-        // Bounds that are left out are the largest numbers, not infinity.
+        // Omitted bounds are the largest numbers, not infinity.
         "Clip" if real => {
             let mut bound = |at: usize, name: &str, default: f32| match node.input.get(at) {
                 Some(given) if !given.is_empty() => given.clone(),
@@ -58,7 +59,7 @@ pub(super) fn rewritten(
             let above = by.value("Max", &[x, &least]);
             by.put("Min", &[&above, &most], y, vec![]);
         }
-        // ln(1 + eˣ) where eˣ has no number: the larger of 0 and x, and ln(1 + e⁻|ˣ|).
+        // ln(1 + eˣ) where eˣ overflows: the larger of 0 and x, plus ln(1 + e⁻|ˣ|).
         "Softplus" => {
             let zero = by.number(0.0);
             let large = by.value("Max", &[x, &zero]);
@@ -67,16 +68,16 @@ pub(super) fn rewritten(
             let small = by.value("Softplus", &[&down]);
             by.put("Add", &[&large, &small], y, vec![]);
         }
-        // ONNX Runtime begins with the least number, not with minus infinity.
+        // ONNX Runtime starts with the least finite number, not with minus infinity.
         "GlobalMaxPool" => {
             let found = by.value("GlobalMaxPool", &[x]);
             let least = by.number(f32::MIN);
             by.put("Max", &[&found, &least], y, vec![]);
         }
-        // The library rounds to 32 bits before it adds the zero point, which wraps for what is very large. Multiples of a
-        // scale so large are the last of a type's values either way.
+        // The library rounds to 32 bits before it adds the zero point, which wraps for very large values.
+        // Such large multiples of a scale saturate either way.
         "QuantizeLinear" => by.quantizer(known, x, y)?,
-        // A network that is trained no more drops nothing.
+        // In inference, Dropout drops nothing.
         "Dropout" => by.put("Identity", &[x], y, vec![]),
         "CastLike" => {
             let Some(to) = node.input.get(1).and_then(|like| types.get(like)) else {
@@ -90,7 +91,7 @@ pub(super) fn rewritten(
             }
         }
         "BatchNormalization" if opset >= 14 && int(node, "training_mode", 0) != 0 => by.batch(opset)?,
-        // A vector is a column of which the result has no axis; the library keeps the axis.
+        // A vector is a column whose axis is not in the result; the library keeps the axis.
         "MatMul" if known.rank(node.input.get(1)) == Some(1) => {
             let shape = by.constant(vec![2], Data::S64(vec![-1, 1]));
             let column = by.value("Reshape", &[&node.input[1], &shape]);
@@ -102,17 +103,17 @@ pub(super) fn rewritten(
                 by.put("Squeeze", &[&product, &last], y, vec![]);
             }
         }
-        // The library gives zero a sign.
+        // The library returns signed zeros.
         "Sign" => {
             let [zero, sign] = [by.is_zero(x), by.value("Sign", &[x])];
             by.put("Where", &[&zero, x, &sign], y, vec![]);
         }
-        // It keeps truth values as integers and casts to integers, not to 0 and 1.
+        // It represents booleans as integers, and casts to integers, not to 0 and 1.
         "Cast" if int(node, "to", 0) == DataType::Bool as i64 => {
             let zero = by.is_zero(x);
             by.put("Not", &[&zero], y, vec![]);
         }
-        // λ · x above zero, λ · α · (eˣ − 1) below: Elu times a number. The numbers are those of the standard.
+        // λ · x above zero, λ · α · (eˣ − 1) below: Elu times a constant, with the constants of the standard.
         "Selu" => {
             let alpha = self::real(node, "alpha", 1.673_263_2);
             let elu = by.value_with("Elu", &[x], vec![float("alpha", alpha)]);
@@ -132,18 +133,20 @@ pub(super) fn rewritten(
             let elu = by.value("Elu", &[&small]);
             by.put("Mul", &[&elu, &alpha], y, vec![]);
         }
-        // Before opset 13 all axes from the given one on were one row; the library has the later meaning.
+        // Before opset 13 all axes from the given one on were one row; the library implements the later
+        // meaning.
         "Softmax" | "LogSoftmax" if opset < 13 => by.old_softmax(known, x, y),
-        // Of equal extremes the first counts, or the last if an attribute says so; the library takes the last.
+        // For equal extremes the first counts, or the last if an attribute says so; the library takes the
+        // last.
         "ArgMax" | "ArgMin" => by.extreme(x, y),
-        // One at the first of the largest elements; before opset 13 of all axes from the given one on.
+        // One at the first of the largest elements; before opset 13 over all axes from the given one on.
         "Hardmax" => by.hardmax(opset, x, y),
         _ => return Ok(None),
     }
     Ok(Some(by.into()))
 }
 
-/// Writes nodes that stand for another one.
+/// Builds the replacement of a node.
 pub(super) struct Writer<'a> {
     names: &'a mut Names,
     of: &'a NodeProto,
@@ -156,7 +159,7 @@ impl<'a> Writer<'a> {
         Writer { names, of: node, nodes: Vec::new(), initializers: Vec::new() }
     }
 
-    /// Adds the node with the result of the one that is rewritten. Errors of the library name the node that the user knows.
+    /// Adds the node with the result of the replaced one. Errors of the library name the user's node.
     pub(super) fn put(&mut self, op: &str, inputs: &[&str], output: &str, attribute: Vec<AttributeProto>) {
         let name = self.of.name.clone();
         self.add(name, op, inputs, output, attribute);
@@ -180,12 +183,12 @@ impl<'a> Writer<'a> {
         });
     }
 
-    /// Adds a node on the way there; returns the name of its result. The library shows no name that two nodes have.
+    /// Adds an intermediate node; returns the name of its result. Node names must be unique for the library.
     pub(super) fn value_with(&mut self, op: &str, inputs: &[&str], attribute: Vec<AttributeProto>) -> String {
         let stem = self.of.output.first().map_or("", String::as_str);
         let output = self.names.own(&format!("{stem}.{op}"));
         let name = self.of.name();
-        // What is refused of the operator is refused of the user's node.
+        // Refusals of the operator must name the user's node.
         let name =
             if op == self.of.op_type() { name.into() } else { self.names.own(&format!("{name}.{op}")) };
         self.add(Some(name), op, inputs, &output, attribute);
@@ -207,13 +210,13 @@ impl<'a> Writer<'a> {
         self.constant(vec![], Data::F32(vec![value]))
     }
 
-    /// Whether a value is zero, whatever its type: only zero is its own opposite.
+    /// Whether a value is zero, for any type: only zero equals its own negative.
     fn is_zero(&mut self, x: &str) -> String {
         let opposite = self.value("Neg", &[x]);
         self.value("Equal", &[x, &opposite])
     }
 
-    /// Multiples of a scale so large that they are the last of a type's values are bounded inside 32 bits.
+    /// Limits such large multiples of a scale to 32 bits; they saturate in any case.
     fn quantizer(&mut self, known: &Known, x: &str, y: &str) -> Result<(), String> {
         let node = self.of;
         let Some([least, most]) = node.input.get(1).and_then(|scale| known.scales.get(scale)) else {
@@ -250,7 +253,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// The index of the first extreme, found as the last one of what is turned round.
+    /// The index of the first extreme, found as the last one in reverse order.
     fn extreme(&mut self, x: &str, y: &str) {
         let node = self.of;
         let mut kept = node.attribute.clone();
@@ -265,7 +268,7 @@ impl<'a> Writer<'a> {
             let found = self.value_with(node.op_type(), &[&turned], kept);
             let shape = self.value("Shape", &[x]);
             let extent = self.value("Gather", &[&shape, &axis]);
-            // The index counted from the other end.
+            // The index from the other end.
             let back = self.value("Add", &[&extent, &last]);
             self.put("Sub", &[&back, &found], y, vec![]);
         }
@@ -294,8 +297,8 @@ impl<'a> Writer<'a> {
         self.put("Reshape", &[&ones, &shape], y, vec![]);
     }
 
-    /// A BatchNormalization whose mean and variance are those of what it reads. Channels stand along the second axis; all
-    /// behind it becomes one axis, so that the rank need not be known.
+    /// A BatchNormalization in training mode, whose mean and variance are those of its input. Channels are
+    /// the second axis; all further ones become one axis, so that the rank need not be known.
     fn batch(&mut self, opset: i64) -> Result<(), String> {
         let node = self.of;
         let [x, scale, bias, old_mean, old_variance] = node.input.as_slice() else {

@@ -1,4 +1,4 @@
-//! A row of the table of what the float library was held to: what it takes of an operator.
+//! A row of the table of tested operators.
 
 use std::collections::BTreeSet;
 
@@ -9,12 +9,12 @@ use crate::onnx::proto::tensor_proto::DataType;
 use crate::onnx::proto::{AttributeProto, NodeProto};
 use crate::onnx::schema::short;
 
-/// The element types of a set: bit `n` stands for the one that ONNX numbers `n`.
+/// The element types of a set: bit `n` stands for ONNX's type number `n`.
 fn each(types: u32) -> impl Iterator<Item = DataType> {
     (0..32).filter(move |i| types >> i & 1 == 1).filter_map(|i| DataType::try_from(i).ok())
 }
 
-/// What an attribute may be.
+/// Allowed values of an attribute.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Values {
     /// Its value changes numbers only.
@@ -23,12 +23,12 @@ pub(super) enum Values {
     Words(&'static [&'static str]),
 }
 
-/// An attribute that may be given.
+/// An allowed attribute.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Allowed {
     name: &'static str,
     values: Values,
-    /// It is never left out.
+    /// Whether it must be given.
     needed: bool,
 }
 
@@ -56,27 +56,27 @@ pub(super) const fn word(name: &'static str, values: &'static [&'static str]) ->
     Allowed { needed: true, ..words(name, values) }
 }
 
-/// A part of what an operator can be asked.
+/// A tested part of an operator.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Row {
     pub(super) domain: &'static str,
     pub(super) operator: &'static str,
-    /// Versions of the operator set in which it was defined anew, of those that the row holds for.
+    /// Versions of the operator set with a new definition, among those that the row covers.
     definitions: &'static [i64],
     /// The last version of the operator set.
     until: i64,
     /// Types of the first input.
     first: u32,
-    /// Types of the others; of each, if there is none.
+    /// Types of the others; `None` for those of the first.
     rest: Option<u32>,
     attributes: &'static [Allowed],
-    /// Inputs that must be left out.
+    /// Inputs that must be omitted.
     without: &'static [usize],
-    /// So many outputs may be asked for.
+    /// Most outputs that may be requested.
     outputs: usize,
 }
 
-/// The newest version of the operator set that is held.
+/// The newest version of the operator set that was tested.
 pub(super) const NEWEST: i64 = 26;
 
 pub(super) const fn on(operator: &'static str, definitions: &'static [i64], first: u32) -> Row {
@@ -128,7 +128,7 @@ impl Row {
         if input == 0 { self.first } else { self.rest.unwrap_or(self.first) }
     }
 
-    /// Why the row does not take a node; its lines that the node leans on if it does.
+    /// Why the row does not accept a node; else its lines that the node needs.
     pub(super) fn judge(&self, asked: &Asked) -> Result<BTreeSet<String>, String> {
         let (node, name) = (asked.node, self.name());
         let Some(definition) = self.definition(asked.opset) else {
@@ -178,7 +178,7 @@ impl Row {
         Ok(lines)
     }
 
-    /// Everything in it that a test must have run.
+    /// All lines, each of which a test must have run.
     pub(super) fn lines(&self) -> Vec<String> {
         let name = self.name();
         let mut lines: Vec<String> = self.definitions.iter().map(|d| format!("{name} of {d}")).collect();
@@ -223,13 +223,13 @@ fn written(a: &AttributeProto) -> String {
     format!("{}={value}", a.name())
 }
 
-/// A node, and what is known of it.
+/// A node, and what is known about it.
 pub(super) struct Asked<'a> {
     pub(super) node: &'a NodeProto,
     /// Version of its operator set.
     pub(super) opset: i64,
     /// Element types of its inputs, where they are known.
     pub(super) types: Vec<Option<DataType>>,
-    /// Those of its outputs.
+    /// Element types of its outputs.
     pub(super) made: Vec<Option<DataType>>,
 }

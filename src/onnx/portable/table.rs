@@ -1,14 +1,14 @@
-//! The table itself; see [`held`](super::held) for what a row says, and why it is believed.
+//! The table; see [`held`](super::held) for the meaning of a row.
 //!
-//! To add to it: a case in `tools/golden/host_operators_grid.py`, the archive anew, and the row. The test names the lines that
-//! lean on no case, and the cases that are wrong.
+//! To add a row: add a case in `tools/golden/host_operators_grid.py`, regenerate the archive, and add the
+//! row. The test lists the lines without a case, and the cases that fail.
 
 use super::row::{Allowed, Row, any, must, needed, of, on, word, words};
 use super::types::{ALL, BOOL, F32, INDEX, NONE, NUMBERS, REAL, S8, S32, S64, U8, WIDE};
 
 const REDUCTION: &[Allowed] = &[any("axes"), of("keepdims", &[0, 1]), of("noop_with_empty_axes", &[0, 1])];
 
-/// By operator. Definitions are versions of the operator set in which the operator was defined anew.
+/// By operator. Definitions are the versions of the operator set with a new definition.
 pub(super) const TABLE: &[Row] = &[
     on("Abs", &[6, 13], NUMBERS),
     on("Acos", &[7, 22], F32),

@@ -1,14 +1,14 @@
-//! Convolutions and pools: attributes that may be left out.
+//! Convolutions and pools: optional attributes.
 
 use super::attributes::{attribute, int, ints};
 use super::known::Known;
 use crate::onnx::proto::NodeProto;
 
-/// The most elements that padding and steps may add for one that is there.
+/// Most elements that padding and steps may add for each existing one.
 const MOST: f64 = (1_u64 << 24) as f64;
 
-/// Fills in what a convolution or pool leaves to the rank of its operands, which the library does not look at. True if
-/// something was missing.
+/// Adds attributes whose defaults depend on the rank of the operands, which the library does not use. True if
+/// some were missing.
 pub(super) fn fill(node: &mut NodeProto, known: &Known) -> Result<bool, String> {
     let pool = match node.op_type() {
         "Conv" | "ConvTranspose" | "ConvInteger" => false,
@@ -16,7 +16,7 @@ pub(super) fn fill(node: &mut NodeProto, known: &Known) -> Result<bool, String> 
         _ => return Ok(false),
     };
     let before = node.attribute.len();
-    // An empty list is one that was left out.
+    // An empty list counts as omitted.
     node.attribute.retain(|a| {
         !(matches!(a.name(), "strides" | "dilations" | "pads" | "kernel_shape") && a.ints.is_empty())
     });
@@ -24,7 +24,7 @@ pub(super) fn fill(node: &mut NodeProto, known: &Known) -> Result<bool, String> 
     modest(node)?;
     if let Some(axes) = spatial(node, pool, known) {
         for (name, value, each) in [("strides", 1, 1), ("dilations", 1, 1), ("pads", 0, 2)] {
-            // Dilations of pools are not known to every opset.
+            // Not every opset has dilations of pools.
             let left_out = attribute(node, name).is_none() && !(pool && name == "dilations");
             if left_out && !(name == "pads" && is_automatic(node)) {
                 node.attribute.push(ints(name, vec![value; each * axes]));
@@ -35,7 +35,8 @@ pub(super) fn fill(node: &mut NodeProto, known: &Known) -> Result<bool, String> 
     lower(node, known).map(|moved| moved || changed)
 }
 
-/// Windows whose padding or steps make images out of nothing: the library would not ask before it allocates.
+/// Refuses windows whose padding or steps make huge images from nothing: the library would allocate without
+/// checking.
 fn modest(node: &NodeProto) -> Result<(), String> {
     for name in ["strides", "dilations", "pads", "kernel_shape", "output_padding"] {
         let all = attribute(node, name).map_or(&[][..], |a| &a.ints);
@@ -55,7 +56,7 @@ fn is_automatic(node: &NodeProto) -> bool {
     auto_pad(node).starts_with(b"SAME")
 }
 
-/// How many axes the windows have.
+/// Number of spatial axes of the windows.
 fn spatial(node: &NodeProto, pool: bool, known: &Known) -> Option<usize> {
     let listed = |name: &str, each: usize| Some(attribute(node, name)?.ints.len() / each);
     let of = |value: Option<&String>| known.rank(value)?.checked_sub(2);
@@ -68,8 +69,8 @@ fn spatial(node: &NodeProto, pool: bool, known: &Known) -> Option<usize> {
         .or_else(|| of(node.output.first()))
 }
 
-/// The library puts the odd row of padding at the end, as SAME_UPPER has it. SAME_LOWER is written as numbers where they
-/// do not depend on the input's extents.
+/// The library puts the odd row of padding at the end, as for SAME_UPPER. SAME_LOWER is replaced by numbers
+/// where they do not depend on the input's extents.
 fn lower(node: &mut NodeProto, known: &Known) -> Result<bool, String> {
     if auto_pad(node) != b"SAME_LOWER" {
         return Ok(false);

@@ -1,13 +1,13 @@
-//! What a node is given.
+//! Inputs of a node.
 
 use super::super::proto::tensor_proto::DataType;
 
 /// What is known about an input of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Given {
-    /// It has no name.
+    /// It is omitted.
     LeftOut,
-    /// Its type is not known, or it is no tensor.
+    /// Its type is unknown, or it is not a tensor.
     Unknown,
     /// It is a tensor of this element type.
     Tensor(DataType),

@@ -1,4 +1,4 @@
-//! Types through a whole graph.
+//! Element types through a whole graph.
 
 use std::collections::BTreeMap;
 
@@ -10,20 +10,21 @@ use super::outputs::known;
 use super::signature::short;
 use super::{Given, Mismatch, check, check_outputs, output_types};
 
-/// What the import takes a model for that does not say.
+/// The operator set version of a model that imports none.
 const DEFAULT_OPSET: i64 = 17;
 
-/// The nodes whose types contradict their operators, and why: index in the graph's list, in that order. Types come
-/// from inputs, initializers and what earlier nodes make; where an operator leaves its output's type open, from what
-/// the model declares. A node is named once, and what follows from its outputs is not held against others.
+/// The nodes whose types contradict their operators, and why: index in the graph's list, in that order. Types
+/// come from inputs, initializers and the results of earlier nodes; where an operator leaves its output's
+/// type open, from the model's declarations. A node is reported once, and consequences of its outputs are not
+/// reported.
 ///
-/// An initializer of another type than its graph input is told at the first node that reads it.
+/// An initializer with another type than its graph input is reported at the first node that reads it.
 pub(crate) fn check_types(graph: &GraphProto, opsets: &[OperatorSetIdProto]) -> Types {
     let walked = walk(graph, None, &[], opsets);
     Types { reports: walked.reports, values: walked.types }
 }
 
-/// What is known of the types in a graph.
+/// What is known about the types in a graph.
 pub(crate) struct Types {
     /// Nodes that contradict their operators, and why.
     pub(crate) reports: Vec<(usize, String)>,
@@ -31,7 +32,7 @@ pub(crate) struct Types {
     pub(crate) values: BTreeMap<String, DataType>,
 }
 
-/// Types of values by name; none for what is there without a known type.
+/// Types of values by name; `None` for existing values of unknown type.
 struct Scope<'a> {
     types: BTreeMap<&'a str, Option<DataType>>,
     outer: Option<&'a Scope<'a>>,
@@ -47,15 +48,15 @@ impl Scope<'_> {
     }
 }
 
-/// What came of a graph.
+/// The result for a graph.
 struct Walked {
     reports: Vec<(usize, String)>,
     outputs: Vec<Option<DataType>>,
-    /// Of the values of the outermost graph.
+    /// Types of the values of the outermost graph.
     types: BTreeMap<String, DataType>,
 }
 
-/// Follows the types through a graph: the model's, or one that a node carries, which is given values and sees those
+/// Follows the types through a graph: the model's, or one inside a node, which is given values and sees those
 /// around it.
 fn walk(
     graph: &GraphProto,
@@ -82,7 +83,7 @@ fn walk(
         }
         *before = before.or(found);
     }
-    // Where both say something, ONNX Runtime goes by the outputs.
+    // Where both declare a type, ONNX Runtime uses that of the outputs.
     let declarations: BTreeMap<&str, DataType> =
         graph.value_info.iter().chain(&graph.output).filter_map(|v| Some((v.name(), declared(v)?))).collect();
     let mut reports = Vec::new();
@@ -94,7 +95,7 @@ fn walk(
         }
         for (name, found) in node.output.iter().zip(&mut outputs) {
             match (*found, declarations.get(name.as_str())) {
-                // A Constant is an initializer to ONNX Runtime, which is what it is, whatever is declared.
+                // ONNX Runtime treats a Constant as an initializer, whose own type counts.
                 (Some(made), Some(declared)) if made != *declared && node.op_type() != "Constant" => {
                     let mismatch =
                         Mismatch::Declared { name: name.clone(), found: made, declared: *declared };
@@ -156,18 +157,18 @@ fn judge(
     (outputs, reason)
 }
 
-/// A graph that a node carries.
+/// A graph inside a node.
 struct Body<'a> {
     name: &'a str,
     graph: &'a GraphProto,
     /// The types that the node passes to its inputs.
     given: Vec<Option<DataType>>,
-    /// So many of its outputs come before those that are the node's.
+    /// Number of its outputs before those that are the node's.
     skipped: usize,
 }
 
 impl Body<'_> {
-    /// An input that the graph declares otherwise than it is given.
+    /// An input that the graph declares with another type than it is given.
     fn contradiction(&self) -> Option<String> {
         self.graph.input.iter().zip(&self.given).find_map(|(input, given)| {
             let (declared, given) = (declared(input)?, (*given)?);
@@ -179,7 +180,7 @@ impl Body<'_> {
     }
 }
 
-/// The graphs of ONNX's three operators that have some.
+/// The graphs inside the three ONNX operators that have some.
 fn bodies<'a>(node: &'a NodeProto, opset: i64, inputs: &[Given]) -> Vec<Body<'a>> {
     let types = |skip: usize| {
         inputs.iter().skip(skip).map(|given| match given {
@@ -189,10 +190,10 @@ fn bodies<'a>(node: &'a NodeProto, opset: i64, inputs: &[Given]) -> Vec<Body<'a>
     };
     let (given, skipped) = match (node.domain(), node.op_type()) {
         ("" | "ai.onnx", "If") => (Vec::new(), 0),
-        // The number of the trip and whether it goes on come first, the latter in the results too. Where nobody says
-        // that it goes on, the body may take that as it likes.
+        // The trip number and the condition come first, the latter in the results too. If the condition is
+        // omitted, the body may declare its type freely.
         ("" | "ai.onnx", "Loop") => ([Some(DataType::Int64)].into_iter().chain(types(1)).collect(), 1),
-        // The first version had the lengths of the sequences in front.
+        // The first version has the lengths of the sequences in front.
         ("" | "ai.onnx", "Scan") => (types(usize::from(opset < 9)).collect(), 0),
         _ => return Vec::new(),
     };
@@ -202,7 +203,7 @@ fn bodies<'a>(node: &'a NodeProto, opset: i64, inputs: &[Given]) -> Vec<Body<'a>
     node.attribute.iter().filter_map(body).collect()
 }
 
-/// The version of the operator set that a node is from. ONNX Runtime's own has one version.
+/// The version of the operator set of a node. ONNX Runtime's own has one version.
 fn opset_of(node: &NodeProto, opsets: &[OperatorSetIdProto]) -> i64 {
     let own = |domain: &str| matches!(domain, "" | "ai.onnx");
     let same = |o: &&OperatorSetIdProto| o.domain() == node.domain() || own(o.domain()) && own(node.domain());
@@ -218,7 +219,7 @@ fn declared(value: &ValueInfoProto) -> Option<DataType> {
     }
 }
 
-/// The nodes, producers first. Those on a circle stand somewhere.
+/// The nodes, producers first. Nodes on a cycle are in any order.
 fn order<'a>(graph: &'a GraphProto) -> Vec<usize> {
     let outputs = |(i, n): (usize, &'a NodeProto)| n.output.iter().map(move |o| (o.as_str(), i));
     let producers: BTreeMap<&str, usize> =

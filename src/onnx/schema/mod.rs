@@ -1,11 +1,12 @@
-//! Which element types an operator takes, and what it makes of them.
+//! The element types that operators take and return.
 //!
-//! ONNX gives every operator a signature for each version of its operator set: an input has element types that it
-//! allows, and inputs that share a *type variable* must have the same. ONNX Runtime refuses a model that breaks this
-//! before it looks for a kernel, so an importer that only looks at the values it needs would compile what nobody else
-//! runs. `generated.rs` is the table of all signatures, from ONNX Runtime's own registry (`tools/golden/schema.py`
-//! writes it); [`check`] holds one node against it, [`output_types`] says what the node's outputs then are, and
-//! [`check_types`] follows the types through a whole graph. What has no signature here, or no known type, passes.
+//! ONNX gives every operator a signature for each version of its operator set: an input has element types
+//! that it allows, and inputs that share a *type variable* must have the same. ONNX Runtime refuses a model
+//! that breaks this before it looks for a kernel, so an importer that only checks the values it needs would
+//! compile models that no other tool runs. `generated.rs` is the table of all signatures, from ONNX Runtime's
+//! own registry (`tools/golden/schema.py` writes it); [`check`] compares one node with it, [`output_types`]
+//! says what the node's outputs then are, and [`check_types`] follows the types through a whole graph.
+//! Operators without a signature here, and values of unknown type, pass.
 
 mod find;
 #[rustfmt::skip]
@@ -25,22 +26,22 @@ use outputs::{element, output_types};
 pub(crate) use signature::short;
 use signature::{Kind, Parameter, TypeSet, at, counts};
 
-/// How a node breaks its operator's signature.
+/// How a node violates its operator's signature.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Mismatch {
-    /// An element type that the operator does not take there.
+    /// An element type that the operator does not take.
     #[error("input \"{input}\" is {}, but {operator} takes {allowed} there", short(*.found))]
     NotAllowed {
         /// Operator.
         operator: String,
-        /// As the operator's definition names it.
+        /// Name in the operator's definition.
         input: String,
         /// Its type.
         found: DataType,
-        /// What may stand there.
+        /// Allowed types.
         allowed: TypeSet,
     },
-    /// Two inputs that must have one type have two.
+    /// Two inputs that must have the same type differ.
     #[error("input \"{input}\" is {}, but \"{other}\" is {}: {operator} wants one type for both", short(*.found), short(*.bound))]
     Contradiction {
         /// Operator.
@@ -54,14 +55,14 @@ pub(crate) enum Mismatch {
         /// Its type.
         bound: DataType,
     },
-    /// An input or output that the operator needs has no name.
+    /// A required input or output is omitted.
     #[error("{side} \"{name}\" is left out, which {operator} does not allow")]
     LeftOut {
         /// Operator.
         operator: String,
         /// `input` or `output`.
         side: &'static str,
-        /// As the operator's definition names it.
+        /// Name in the operator's definition.
         name: String,
     },
     /// Too few or too many inputs or outputs.
@@ -71,14 +72,14 @@ pub(crate) enum Mismatch {
         operator: String,
         /// `input` or `output`.
         side: &'static str,
-        /// How many there are.
+        /// Number of them.
         found: usize,
-        /// The least that the operator has.
+        /// Least number.
         least: usize,
-        /// The most, unless there is no limit.
+        /// Largest number; `None` for no limit.
         most: Option<usize>,
     },
-    /// The attribute that names the type of what is quantized is not that of the zero point.
+    /// The attribute with the quantized type differs from the type of the zero point.
     #[error("its zero point is {}, but its output_dtype is {}", short(*.zero_point), short(*.asked))]
     ZeroPoint {
         /// Type of the zero point.
@@ -86,14 +87,14 @@ pub(crate) enum Mismatch {
         /// Type of the attribute.
         asked: DataType,
     },
-    /// An output is declared as something else.
+    /// An output is declared with another type.
     #[error("output \"{name}\" is {}, but the model declares it as {}", short(*.found), short(*.declared))]
     Declared {
         /// Name of the value.
         name: String,
-        /// What the operator makes.
+        /// Type that the operator returns.
         found: DataType,
-        /// What the model says.
+        /// Type that the model declares.
         declared: DataType,
     },
 }
@@ -106,8 +107,8 @@ fn range(least: usize, most: Option<usize>) -> String {
     }
 }
 
-/// Holds the inputs of a node against the operator's signature in this version of its operator set. Operators that are
-/// not in the table pass, and so does what is unknown about an input.
+/// Compares the inputs of a node with the operator's signature in this version of its operator set. Operators
+/// that are not in the table pass, and so do unknown inputs.
 ///
 /// # Errors
 /// The first input, by position, that the signature does not allow.
@@ -139,7 +140,7 @@ pub(crate) fn check(domain: &str, operator: &str, opset: i64, inputs: &[Given]) 
     Ok(())
 }
 
-/// Holds the number of a node's outputs, and what it says about their types, against the operator's signature.
+/// Compares the number and the types of a node's outputs with the operator's signature.
 fn check_outputs(node: &NodeProto, opset: i64, inputs: &[Given]) -> Result<(), Mismatch> {
     let Some(signature) = find(node.domain(), node.op_type(), opset) else { return Ok(()) };
     check_list(node.op_type(), "output", signature.outputs, node.output.iter().map(|o| !o.is_empty()))?;
@@ -151,7 +152,7 @@ fn check_outputs(node: &NodeProto, opset: i64, inputs: &[Given]) -> Result<(), M
     }
 }
 
-/// Whether a list of inputs or outputs has all that must be there, and no more than may be.
+/// Whether a list of inputs or outputs has all required ones, and not too many.
 fn check_list(
     operator: &str,
     side: &'static str,
@@ -169,7 +170,7 @@ fn check_list(
     }
 }
 
-/// `A`, or `inputs[2]` where one parameter stands for many.
+/// `A`, or `inputs[2]` where one parameter is variadic.
 fn name_of(parameters: &'static [Parameter], index: usize) -> String {
     match at(parameters, index) {
         Some(p) if matches!(p.kind, Kind::Many { .. }) => {

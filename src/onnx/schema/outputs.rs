@@ -5,9 +5,9 @@ use super::find::find;
 use super::given::Given;
 use super::signature::at;
 
-/// The element type of each output of a node: that of the inputs which share its type variable, else the only one that
-/// is allowed, else what ONNX's inference makes of the attributes. None where that is unknown, and for operators that
-/// carry graphs.
+/// The element type of each output of a node: that of the inputs with the same type variable, else the only
+/// allowed one, else what ONNX's inference derives from the attributes. `None` where that is unknown, and for
+/// operators with inner graphs.
 pub(crate) fn output_types(node: &NodeProto, opset: i64, inputs: &[Given]) -> Vec<Option<DataType>> {
     let Some(signature) = find(node.domain(), node.op_type(), opset) else {
         return vec![None; node.output.len()];
@@ -27,9 +27,9 @@ pub(crate) fn output_types(node: &NodeProto, opset: i64, inputs: &[Given]) -> Ve
         .collect()
 }
 
-/// The type of an output that no type variable binds.
+/// The type of an output that no type variable determines.
 fn by_attributes(node: &NodeProto, output: usize, inputs: &[Given]) -> Option<DataType> {
-    // An input that decides has to be known; one that is left out has no say.
+    // An input that determines the type must be known; an omitted one does not count.
     let input = |i: usize| match inputs.get(i) {
         Some(Given::Tensor(found)) => Ok(Some(*found)),
         Some(Given::Unknown) => Err(()),
@@ -53,7 +53,7 @@ fn by_attributes(node: &NodeProto, output: usize, inputs: &[Given]) -> Option<Da
         "LayerNormalization" | "SimplifiedLayerNormalization" if output > 0 => {
             or("stash_type", DataType::Float)
         }
-        // The zero point would have bound it, were it there and known.
+        // The zero point would determine it, if it were given and known.
         "QuantizeLinear" => match input(2) {
             Ok(None) => or("output_dtype", DataType::Uint8),
             _ => None,

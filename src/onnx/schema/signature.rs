@@ -1,10 +1,10 @@
-//! What an operator's signature says.
+//! Signatures of operators.
 
 use std::fmt;
 
 use super::super::proto::tensor_proto::DataType;
 
-/// Element types: bit `n` stands for the one that ONNX numbers `n`.
+/// A set of element types: bit `n` stands for ONNX's type number `n`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TypeSet(pub(super) u32);
 
@@ -13,7 +13,7 @@ impl TypeSet {
         self.0 >> element as u32 & 1 == 1
     }
 
-    /// The one element type in it; none if there are several.
+    /// The only element type in it; `None` if there are several.
     pub(super) fn only(self) -> Option<DataType> {
         self.0.is_power_of_two().then(|| DataType::try_from(self.0.trailing_zeros() as i32).ok()).flatten()
     }
@@ -34,7 +34,7 @@ impl fmt::Display for TypeSet {
     }
 }
 
-/// How the rest of the program calls an element type.
+/// The short name of an element type, as elsewhere in the program.
 pub(crate) fn short(element: DataType) -> &'static str {
     match element {
         DataType::Undefined => "undefined",
@@ -69,7 +69,7 @@ pub(crate) fn short(element: DataType) -> &'static str {
     }
 }
 
-/// How often a parameter stands in the list.
+/// How often a parameter may occur.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Once.
@@ -80,15 +80,15 @@ pub(super) enum Kind {
     Many { least: usize },
 }
 
-/// An input or output as the operator's definition names it.
+/// An input or output in the operator's definition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Parameter {
     pub(super) name: &'static str,
-    /// What stands for its type: parameters with the same have one element type.
+    /// Its type variable: parameters with the same one have the same element type.
     pub(super) variable: &'static str,
     pub(super) types: TypeSet,
     pub(super) kind: Kind,
-    /// Each of many may have a type of its own.
+    /// Whether each variadic element may have another type.
     pub(super) mixed: bool,
 }
 
@@ -97,7 +97,7 @@ pub(super) struct Parameter {
 pub(super) struct Signature {
     pub(super) operator: &'static str,
     pub(super) since: i64,
-    /// It was taken out of the operator set.
+    /// Whether it was removed from the operator set.
     pub(super) gone: bool,
     pub(super) inputs: &'static [Parameter],
     pub(super) outputs: &'static [Parameter],
@@ -146,12 +146,12 @@ pub(super) const fn gone(operator: &'static str, since: i64) -> Signature {
     Signature { operator, since, gone: true, inputs: &[], outputs: &[] }
 }
 
-/// The parameter at a position of the node's list: the last may stand for many.
+/// The parameter at an index of the node's list: the last may be variadic.
 pub(super) fn at(parameters: &'static [Parameter], index: usize) -> Option<&'static Parameter> {
     parameters.get(index).or_else(|| parameters.last().filter(|p| matches!(p.kind, Kind::Many { .. })))
 }
 
-/// The least and the largest number of parameters; no largest where the last stands for many.
+/// The least and the largest number of parameters; no largest if the last is variadic.
 pub(super) fn counts(parameters: &[Parameter]) -> (usize, Option<usize>) {
     let needs = |(i, p): (usize, &Parameter)| match p.kind {
         Kind::One => Some(i + 1),

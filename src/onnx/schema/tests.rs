@@ -144,7 +144,7 @@ fn outputs_have_types() {
 
 #[test]
 fn types_go_through_a_graph() {
-    // The nodes stand in no order.
+    // The nodes are in no order.
     let nodes =
         || vec![node("Add", &["r", "w"], &["y"]), node("Relu", &["x"], &["r"]), node("Neg", &["y"], &["z"])];
     let mut g = graph(&[("x", Float)], nodes(), &[]);
@@ -158,18 +158,18 @@ fn types_go_through_a_graph() {
     g.initializer = vec![weight(Int8)];
     let told = "input \"B\" is s8, but \"A\" is f32: Add wants one type for both";
     assert_eq!(reports(&g), [(0, told.to_string())]);
-    // A declaration is held against what the node makes; that of the outputs comes first.
+    // Declarations are compared with the results of nodes; those of the outputs take precedence.
     g.initializer = vec![weight(Float)];
     g.value_info = vec![value("r", Uint8)];
     let told = "output \"r\" is f32, but the model declares it as u8";
     assert_eq!(reports(&g), [(1, told.to_string())]);
     g.output = vec![value("r", Float)];
     assert_eq!(reports(&g), []);
-    // Constants are what they are.
+    // Constants keep their own type.
     let constants =
         vec![with(node("Constant", &[], &["c"]), number("value_int", 1)), node("Neg", &["c"], &["n"])];
     assert_eq!(reports(&graph(&[], constants, &[("c", Float), ("n", Int64)])), []);
-    // An unknown operator makes what the model declares.
+    // An unknown operator returns what the model declares.
     g.node[1].op_type = Some("Nobody".into());
     g.output = vec![value("r", Uint8)];
     assert_eq!(reports(&g).len(), 1);

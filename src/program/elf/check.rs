@@ -1,4 +1,4 @@
-//! Consistency of the tables among themselves and with the code. Reasons are sentences that name the entry.
+//! Consistency of the tables with each other and with the code. Reasons are sentences that name the entry.
 
 use std::collections::BTreeSet;
 
@@ -81,7 +81,7 @@ fn tensor_entry(meta: &Meta, tensor: &TensorEntry, writable: u64) -> Checked {
     if elements(&tensor.place.dims)? != count {
         return Err(format!("place {:?} and shape {:?} differ in elements", tensor.place.dims, tensor.shape));
     }
-    // Strides of zero could make a huge tensor of a few bytes.
+    // With strides of zero, a few bytes could be a huge tensor.
     let memory = if tensor.place.memory == PlaceMemory::Spm { MAX_SPM } else { meta.dram_bytes };
     if count.checked_mul(bytes).is_none_or(|n| n > memory) {
         return Err(format!("{count} elements do not fit {memory} bytes of memory"));

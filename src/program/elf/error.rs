@@ -12,10 +12,10 @@ pub enum ProgramFileError {
     /// Not an ELF file, or its headers point outside.
     #[error("not a program file: {reason}")]
     Elf {
-        /// What the ELF reader says.
+        /// Message of the ELF reader.
         reason: String,
     },
-    /// An ELF file for something else.
+    /// An ELF file of another kind.
     #[error(
         "an ELF file, but not an RCN program: its machine number is {found:#06x}, RCN's is {E_MACHINE:#06x}"
     )]
@@ -36,12 +36,12 @@ pub enum ProgramFileError {
         "damaged: the checksum in the file is {stored:016x}, its bytes give {computed:016x}; copy or build it again"
     )]
     Checksum {
-        /// In the file.
+        /// Checksum in the file.
         stored: u64,
-        /// Of the bytes found.
+        /// Checksum of its bytes.
         computed: u64,
     },
-    /// A section is absent, twice there, or not of the form that it must have.
+    /// A section is missing, occurs twice, or is malformed.
     #[error("section {section}: {reason}")]
     Section {
         /// Its name.
@@ -49,7 +49,7 @@ pub enum ProgramFileError {
         /// What is wrong.
         reason: String,
     },
-    /// The tables contradict themselves or the code.
+    /// The tables contradict each other or the code.
     #[error("inconsistent tables: {reason}")]
     Inconsistent {
         /// Which entry, and why.

@@ -1,4 +1,4 @@
-//! How a program file is laid out.
+//! The layout of a program file.
 
 /// ELF machine number of RCN: "RC" read as a little-endian half-word's letters (0x5243), unknown to binutils.
 pub const E_MACHINE: u16 = 0x5243;
@@ -15,7 +15,7 @@ pub(super) const CHECKSUM: &str = ".rcn.checksum";
 /// Bytes of one instruction word.
 pub(super) const WORD_BYTES: usize = 16;
 
-/// xxh3-64 of `bytes` with the eight at `field` taken as zero. `None` if the field lies outside.
+/// xxh3-64 of `bytes` with the eight at `field` taken as zero. `None` if the field is outside.
 pub(super) fn checksum(bytes: &[u8], field: usize) -> Option<u64> {
     let before = bytes.get(..field)?;
     let after = bytes.get(field.checked_add(8)?..)?;

@@ -10,7 +10,7 @@ use super::super::Program;
 use super::error::ProgramFileError;
 use super::layout::{CHECKSUM, CODE, CONST, E_MACHINE, FORMAT_VERSION, HOST, META, WORD_BYTES, checksum};
 
-/// Sections that a program file has; a reader of hostile headers looks at no more than a few.
+/// Most sections that are examined: more than a program file has, and few enough for hostile headers.
 const MAX_SECTIONS: usize = 64;
 
 pub(super) fn from_bytes(bytes: &[u8]) -> Result<Program, ProgramFileError> {
@@ -28,7 +28,7 @@ pub(super) fn from_bytes(bytes: &[u8]) -> Result<Program, ProgramFileError> {
     Ok(program)
 }
 
-/// The sections of a file that is an RCN program by its header.
+/// The sections of a file whose header is that of an RCN program.
 struct Sections<'a> {
     /// Name, offset in the file, content.
     found: Vec<(&'a [u8], u64, &'a [u8])>,

@@ -44,7 +44,7 @@ fn parts(program: &Program) -> Result<Vec<Part>, ProgramFileError> {
     ])
 }
 
-/// The tables as JSON, proved to read back as they are (JSON has no infinities).
+/// The tables as JSON, after checking that they read back unchanged (JSON has no infinities).
 fn meta(program: &Program) -> Result<Vec<u8>, ProgramFileError> {
     let refused = |reason: String| ProgramFileError::Section { section: META, reason };
     let json = serde_json::to_vec(&program.meta).map_err(|e| refused(e.to_string()))?;

@@ -8,7 +8,7 @@ use nom::{Err, Parser};
 use crate::isa::asm::{Expected, Number, Parse, fail, name, number};
 use crate::isa::{EType, Profile, QuantDesc, QuantMode, Space, TensorDesc, WindowDesc};
 
-/// Bytes, and places in them that get the address of a symbol (64 bits, little endian).
+/// Bytes, and offsets in them that are replaced by the address of a symbol (64 bits, little endian).
 #[derive(Debug, Default, Clone, PartialEq)]
 pub(super) struct Data {
     pub(super) bytes: Vec<u8>,
@@ -62,7 +62,7 @@ pub(super) fn extents(input: &str, lo: i128, hi: i128) -> Parse<'_, Vec<i128>> {
     }
 }
 
-/// Parses a data directive; `None` if `directive` is none.
+/// Parses a data directive; `None` if `directive` is another one.
 pub(super) fn directive<'a>(directive: &str, input: &'a str) -> Option<Parse<'a, Data>> {
     Some(match directive {
         "u8" => integers(input, 1, 0, 255),
@@ -136,7 +136,7 @@ fn hex(input: &str) -> Parse<'_, Data> {
     Ok(("", Data { bytes, addresses: Vec::new() }))
 }
 
-/// A name out of a list.
+/// One name of a list.
 fn choice<'a, T: Copy>(input: &'a str, what: &str, values: &[(&str, T)]) -> Parse<'a, T> {
     let (start, _) = space0(input)?;
     if let Ok((rest, word)) = name(start)

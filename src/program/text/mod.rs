@@ -1,8 +1,8 @@
 //! Programs as assembly text: [`assemble`] and [`disassemble`].
 //!
-//! `assemble(disassemble(p)) == p` for every program that [`Program::validate`](super::Program::validate) accepts, if long runs
-//! of zeros in its constants have 2^28 bytes at most. A line is a directive, a
-//! label, an instruction, or empty; `;` begins a comment.
+//! `assemble(disassemble(p)) == p` for every program that [`Program::validate`](super::Program::validate)
+//! accepts, if its constants have at most 2^28 bytes in long runs of zeros. A line is a directive, a label,
+//! an instruction, or empty; `;` begins a comment.
 //!
 //! ```text
 //! .name "copy"

@@ -17,9 +17,9 @@ use crate::machine::Machine;
 
 /// Most bytes of constants and host models that text may describe.
 const MAX_CONSTANTS: usize = 1 << 30;
-/// Most bytes of them in `.zero`: a few bytes of text must not fill the memory.
+/// Most bytes of them in `.zero`: a short text must not fill the memory.
 const MAX_ZEROS: usize = 1 << 28;
-/// Errors after this many are not looked for.
+/// Most errors that are reported.
 const MAX_ERRORS: usize = 20;
 
 /// One error in assembly text.
@@ -31,7 +31,7 @@ pub struct AsmError {
     pub column: usize,
     /// What is wrong.
     pub message: String,
-    /// The bytes meant, in the whole text.
+    /// The range of bytes in the whole text.
     span: Range<usize>,
 }
 
@@ -41,7 +41,7 @@ pub struct AsmError {
 pub struct AsmErrors(pub Vec<AsmError>);
 
 impl AsmErrors {
-    /// The errors with the lines they stand in and carets below them. `source` is the text, `path` its name.
+    /// The errors, each with its line and carets below it. `source` is the text, `path` its name.
     #[must_use]
     pub fn render(&self, source: &str, path: &str) -> String {
         let renderer = Renderer::plain();
@@ -75,7 +75,7 @@ pub fn assemble(source: &str) -> Result<Program, AsmErrors> {
 #[derive(Debug, Clone, Copy)]
 struct Line<'a> {
     number: usize,
-    /// Of its first byte in the text.
+    /// Offset of its first byte in the text.
     offset: usize,
     text: &'a str,
 }
@@ -94,7 +94,7 @@ impl Line<'_> {
     }
 }
 
-/// Where statements go.
+/// The section that statements belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Section {
     Code,
@@ -110,7 +110,7 @@ enum Symbol {
     Number(i64),
 }
 
-/// A statement whose symbols are not known yet, with the place of its line for errors.
+/// A statement with unresolved symbols, and its line for errors.
 struct Pending<'a, T> {
     line: Line<'a>,
     /// Bytes of the line behind the statement (a comment).
@@ -135,7 +135,7 @@ struct Assembler<'a> {
     code: Vec<Pending<'a, Word>>,
     /// Addresses in the constants.
     addresses: Vec<Pending<'a, (usize, Number)>>,
-    /// Tensors in the short form: index, address.
+    /// Tensors in short form: index, address.
     places: Vec<Pending<'a, (usize, Number)>>,
     symbols: BTreeMap<String, Symbol>,
     buffers: Vec<u64>,
@@ -512,7 +512,7 @@ fn json<'a, T: serde::de::DeserializeOwned>(rest: &'a str) -> Result<T, Err<Expe
     })
 }
 
-/// A word up to the next space, or a JSON string, which may hold anything; and the text behind it.
+/// A word up to the next space, or a JSON string with any contents; and the text behind it.
 fn word(rest: &str) -> Result<Option<(String, &str)>, Err<Expected<'_>>> {
     let rest = rest.trim_start();
     if !rest.starts_with('"') {

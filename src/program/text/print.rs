@@ -8,7 +8,7 @@ use crate::isa::{Insn, Profile, QuantDesc, TensorDesc, WindowDesc, XReg, disasm}
 
 /// Bytes of constants in a line.
 const LINE: usize = 32;
-/// Runs of zeros from this length on are written as a number.
+/// Runs of at least this many zeros are written as `.zero`.
 const ZEROS: usize = 64;
 
 /// The text of a program.
@@ -17,7 +17,8 @@ pub fn disassemble(program: &Program) -> String {
     disassemble_with_comments(program, &[])
 }
 
-/// The same with comments in front of instructions, and descriptors explained where they are loaded.
+/// As [`disassemble`], with comments before instructions, and with descriptors explained where they are
+/// loaded.
 #[must_use]
 pub fn disassemble_with_comments(program: &Program, comments: &[(usize, String)]) -> String {
     let mut out = String::new();
@@ -35,7 +36,7 @@ pub fn disassemble_with_comments(program: &Program, comments: &[(usize, String)]
     out
 }
 
-/// The instructions of a layer, with their places; none if no layer has the name.
+/// The instructions of a layer, with their indices; `None` if no layer has the name.
 #[must_use]
 pub fn disassemble_layer(program: &Program, name: &str) -> Option<String> {
     let id = program.meta.layers.iter().position(|l| l.name == name)?;
@@ -95,7 +96,7 @@ fn code(program: &Program, comments: &[(usize, String)], out: &mut String) {
             open = None;
         }
         while let Some((_, text)) = comments.next_if(|(place, _)| *place <= pc) {
-            // A name in it may hold anything; the end of a line would end the comment.
+            // A name in it may contain anything; a line break would end the comment.
             let _ = writeln!(out, "  ; {}", text.replace(['\n', '\r'], " "));
         }
         if labels.contains(&(pc as i64)) {
@@ -141,7 +142,7 @@ fn labels(insns: &[Option<Insn>]) -> BTreeSet<i64> {
     set
 }
 
-/// What a descriptor load with a fixed address loads; no other instruction needs words.
+/// What a descriptor load with a fixed address loads; other instructions need no explanation.
 fn explained(insn: &Insn, constants: &[u8]) -> Option<String> {
     let record = |rs1: &XReg, imm: &i32, n: usize| {
         let at = usize::try_from(*imm).ok().filter(|_| rs1.index() == 0)?;

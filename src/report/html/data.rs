@@ -1,4 +1,5 @@
-//! What the page's script draws, as JSON: figures as numbers, long columns of values as base64 of little-endian bytes.
+//! The data for the page's script as JSON: figures as numbers, long columns of values as base64 of
+//! little-endian bytes.
 
 use std::collections::BTreeMap;
 
@@ -16,17 +17,17 @@ use crate::program::{Meta, Role};
 /// Most channels of a tensor that are embedded.
 const CHANNELS: usize = 2048;
 
-/// All of it.
+/// All data of the page.
 #[derive(Serialize)]
 pub(super) struct Data<'a> {
-    /// What stands for a ratio without noise (dB).
+    /// The value for a ratio without noise (dB).
     exact_db: f64,
-    /// What stands for a ratio of values that are NaN (dB).
+    /// The value for a ratio with NaN (dB).
     nan_db: f64,
     /// Error of a perfect quantizer in steps.
     perfect_steps: f64,
     cycles: u64,
-    /// What the inputs are called.
+    /// Names of the inputs.
     names: &'a [String],
     width: f64,
     height: usize,
@@ -43,7 +44,7 @@ struct Node<'a> {
     /// Column and rank.
     at: [f64; 2],
     cycles: u64,
-    /// Cycles that it would take alone, at least.
+    /// The least cycles that it would take alone.
     alone: u64,
     bound: &'static str,
     /// Why it has no entry.
@@ -56,7 +57,7 @@ struct Node<'a> {
 struct Entry<'a> {
     #[serde(flatten)]
     figures: &'a LayerComparison,
-    /// Its node.
+    /// Index of its node.
     node: usize,
     pairs: Pairs,
     worst: Vec<Worst>,
@@ -71,7 +72,7 @@ struct Pairs {
     stride: usize,
     /// f32.
     reference: String,
-    /// Codes less the least code, as u8 or u16; f32 of tensors that have no format.
+    /// Codes minus the least code, as u8 or u16; f32 for tensors without a format.
     value: String,
     isolated: String,
 }
@@ -95,7 +96,7 @@ struct Histogram<'a> {
 /// Columns of f32.
 #[derive(Serialize)]
 struct Channels {
-    /// Of the tensor; more than are given, if it has very many.
+    /// Channels of the tensor; may be more than are given.
     count: usize,
     /// Numbers of the given channels as u32: those with the greatest errors; none if all are given.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -210,7 +211,7 @@ fn pairs(elements: &[Element], format: Option<&Format>) -> Pairs {
     }
 }
 
-/// Root mean square error of a channel, from its signal and its ratio; all of the signal where values are NaN.
+/// Root mean square error of a channel, from its signal and its ratio; the whole signal where values are NaN.
 fn noise(c: &ChannelErrors, db: f64) -> f64 {
     if db >= NO_NOISE_DB {
         0.0

@@ -1,12 +1,12 @@
-//! A layered drawing of a network: ranks from top to bottom, as few crossings as barycentres give (Sugiyama's method),
-//! columns by least squares.
+//! A layered drawing of a network: ranks from top to bottom, crossings reduced by barycentres (Sugiyama's
+//! method), columns by least squares.
 
 /// Sweeps over all ranks, for the order and for the columns.
 const SWEEPS: usize = 12;
 /// Distance between the middles of two neighbours, in columns, by how many of them are layers.
 const APART: [f64; 3] = [0.12, 0.56, 1.0];
 
-/// Places of nodes in columns (a node is a bit less than one wide) and ranks.
+/// Positions of nodes in columns (a node is slightly less than one wide) and ranks.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Layout {
     /// Columns.
@@ -84,7 +84,7 @@ fn join(vertices: &mut [Vertex], above: usize, below: usize) {
     vertices[below].above.push(above);
 }
 
-/// Leaves out the points in the middle of a vertical line.
+/// Removes the points inside a vertical line.
 fn straightened(points: Vec<[f64; 2]>) -> Vec<[f64; 2]> {
     let mut kept: Vec<[f64; 2]> = Vec::new();
     for (i, p) in points.iter().enumerate() {
@@ -101,7 +101,7 @@ fn swept(sweep: usize, height: usize) -> Vec<usize> {
     if sweep.is_multiple_of(2) { (0..height).collect() } else { (0..height).rev().collect() }
 }
 
-/// Mean column of the neighbours that a sweep has passed: those above when it goes down.
+/// Mean column of the neighbours in the rank that the sweep comes from: the rank above when it goes down.
 fn mean(vertices: &[Vertex], v: usize, sweep: usize) -> Option<f64> {
     let vertex = &vertices[v];
     let near = if sweep.is_multiple_of(2) { &vertex.above } else { &vertex.below };
@@ -109,12 +109,12 @@ fn mean(vertices: &[Vertex], v: usize, sweep: usize) -> Option<f64> {
     (!near.is_empty()).then(|| sum / near.len() as f64)
 }
 
-/// Sorts every rank by the mean place of the neighbours, down and up.
+/// Sorts every rank by the mean position of the neighbours, down and up.
 fn order(vertices: &mut [Vertex], rows: &mut [Vec<usize>]) {
     for sweep in 0..SWEEPS {
         for rank in swept(sweep, rows.len()) {
             let row = &mut rows[rank];
-            // The place of a vertex without neighbours is its own.
+            // A vertex without neighbours keeps its position.
             let key = |(at, v): (usize, &usize)| (mean(vertices, *v, sweep).unwrap_or(at as f64), *v);
             let mut keyed: Vec<(f64, usize)> = row.iter().enumerate().map(key).collect();
             keyed.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -126,7 +126,7 @@ fn order(vertices: &mut [Vertex], rows: &mut [Vec<usize>]) {
     }
 }
 
-/// Moves every vertex towards the mean of its neighbours, as far as the order of its rank lets it.
+/// Moves every vertex towards the mean of its neighbours, as far as the order of its rank permits.
 fn place(vertices: &mut [Vertex], rows: &[Vec<usize>]) {
     for sweep in 0..SWEEPS {
         for rank in swept(sweep, rows.len()) {
@@ -140,8 +140,8 @@ fn place(vertices: &mut [Vertex], rows: &[Vec<usize>]) {
     }
 }
 
-/// Places near the wished ones, in their order and far enough apart: the sum of squared distances is the least (by
-/// pooling adjacent violators).
+/// Positions near the wished ones, in order and far enough apart, with the least sum of squared distances
+/// (pool adjacent violators algorithm).
 fn apart(wishes: &[(f64, bool)]) -> Vec<f64> {
     let mut offsets = Vec::with_capacity(wishes.len());
     let mut offset = 0.0;
@@ -151,7 +151,7 @@ fn apart(wishes: &[(f64, bool)]) -> Vec<f64> {
         }
         offsets.push(offset);
     }
-    // Pools of neighbours with one common shift: sum of the wished shifts, and how many.
+    // Pools of neighbours with one common shift: sum of the wished shifts, and their number.
     let mut pools: Vec<(f64, usize)> = Vec::new();
     for ((wish, _), offset) in wishes.iter().zip(&offsets) {
         let mut pool = (wish - offset, 1);
@@ -185,7 +185,7 @@ mod tests {
         // A chain whose first layer is read by the fourth and the fifth too, and a branch beside it.
         let edges = [(0, 1), (1, 2), (2, 3), (0, 3), (0, 4), (3, 4), (1, 5), (5, 4), (4, 2)];
         let l = layered(6, &edges);
-        // The edge back is left out, and so is the one to a lower number.
+        // The reverse edge is left out, and so is the one to a lower number.
         assert_eq!(l.edges.len(), 7);
         for (i, a) in l.nodes.iter().enumerate() {
             for b in &l.nodes[..i] {

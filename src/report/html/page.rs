@@ -9,23 +9,23 @@ use crate::analysis::{Comparison, LayerComparison, NAN_DB, NO_NOISE_DB, Unmatche
 use crate::profile::Profile;
 use crate::program::Meta;
 
-/// The page; whatever stands in double braces is escaped.
+/// The template; text in double braces is escaped.
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
 const SCRIPTS: [&str; 3] = [include_str!("chart.js"), include_str!("pictures.js"), include_str!("page.js")];
 
-/// A page that cannot be made.
+/// Why the page cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum PageError {
     /// The data have no JSON form.
     #[error("the data of the report: {0}")]
     Data(#[from] serde_json::Error),
-    /// The template.
+    /// The template cannot be rendered.
     #[error("the page of the report: {0}")]
     Page(#[from] minijinja::Error),
 }
 
-/// What the page says before any script runs.
+/// The static part of the page.
 #[derive(Serialize)]
 struct Head<'a> {
     program: &'a str,
@@ -66,9 +66,9 @@ fn output(layer: &LayerComparison) -> Output<'_> {
     }
 }
 
-/// The page for a comparison. `meta` and `profile` are of the program that was compared: they give the edges of the
-/// graph, the layers without a reference, and the cycles; `names` says what the inputs are called. The same arguments
-/// give the same bytes.
+/// The page for a comparison. `meta` and `profile` are of the program that was compared: they give the edges
+/// of the graph, the layers without a reference, and the cycles; `names` says what the inputs are called. The
+/// same arguments give the same bytes.
 ///
 /// # Errors
 /// See [`PageError`]; no comparison is known to cause one.
@@ -99,7 +99,7 @@ pub fn page(
     Ok(environment.render_str(PAGE, Serde(&head))?)
 }
 
-/// JSON that may stand inside a script element: no name in it can end the element or start a comment.
+/// JSON that is safe inside a script element: no name in it can end the element or start a comment.
 fn in_script(json: &str) -> String {
     json.replace('<', "\\u003c")
 }

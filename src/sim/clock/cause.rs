@@ -1,4 +1,4 @@
-//! Why a unit does what it does in a cycle.
+//! The cause that each unit has in each cycle (manual, *Time*: Causes).
 
 use std::borrow::Cow;
 use std::ops::{AddAssign, Index, IndexMut};
@@ -9,24 +9,25 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::units::named;
 use crate::isa::Queue;
 
-/// What a unit does in a cycle, or the first thing that keeps it from working (rule C6).
+/// What a unit does in a cycle, or the first condition that keeps it from working (manual, *Time*: Causes).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
     /// It executes; a DMA unit moves data.
     Busy,
     /// The queue is empty.
     NothingIssued,
-    /// The first condition of the next instruction is not met.
+    /// The first condition of the next instruction of the queue is not met.
     Condition1,
     /// The second condition is not met.
     Condition2,
-    /// A port of a bank that it needs is held, or reserved by an older instruction.
+    /// A port of a bank that the instruction needs is held, or reserved by an older instruction.
     Bank,
-    /// DMA: the oldest instruction waits for DRAM to answer.
+    /// DMA: the oldest instruction waits for the DRAM latency.
     DramLatency,
-    /// DMA: as [`Cause::DramLatency`], and the next instruction could have started if more were allowed in flight.
+    /// DMA: as [`Cause::DramLatency`], and the next instruction would have started but for the limit on
+    /// outstanding instructions.
     Outstanding,
-    /// DMA: the channel serves the other direction.
+    /// DMA: the channel serves the other DMA queue.
     DramBusy,
 }
 
@@ -43,7 +44,7 @@ impl Cause {
         Cause::DramBusy,
     ];
 
-    /// Name in `--json` and in files.
+    /// Name in JSON documents and in files.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -58,7 +59,7 @@ impl Cause {
         }
     }
 
-    /// What is waited for, or done, for people.
+    /// What the unit does or waits for, as reports print it.
     #[must_use]
     pub const fn waited_for(self) -> &'static str {
         match self {
@@ -73,15 +74,16 @@ impl Cause {
         }
     }
 
-    /// Whether it is a wait for other instructions, which [`Waits`] tells apart by queue.
+    /// Whether it is a wait for other instructions; [`Waits`] splits these by queue.
     #[must_use]
     pub const fn is_condition(self) -> bool {
         matches!(self, Cause::Condition1 | Cause::Condition2)
     }
 }
 
-/// What an instruction of one queue waits for when it waits for another, in words. Names of data are those of compiled
-/// programs; of others they say what such an order is for.
+/// What an instruction of queue `waiting` waits for when its condition names queue `other`, as reports print
+/// it. The names of data are those of compiled programs; for other programs they say what such an order is
+/// for.
 #[must_use]
 pub const fn awaited(waiting: Queue, other: Queue) -> &'static str {
     match (waiting, other) {
@@ -104,7 +106,7 @@ pub const fn awaited(waiting: Queue, other: Queue) -> &'static str {
     }
 }
 
-/// The name of a unit in sentences.
+/// The name of a unit in prose.
 #[must_use]
 pub const fn unit(queue: Queue) -> &'static str {
     match queue {
@@ -115,8 +117,8 @@ pub const fn unit(queue: Queue) -> &'static str {
     }
 }
 
-/// Cycles in which a unit's next instruction waited for instructions of each queue: the parts of [`Cause::Condition1`] and
-/// [`Cause::Condition2`].
+/// Cycles in which a unit's next instruction waited for instructions of each queue: [`Cause::Condition1`] and
+/// [`Cause::Condition2`], split by queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Waits([u64; 4]);
 
@@ -167,7 +169,7 @@ impl JsonSchema for Waits {
 pub struct Causes([u64; Cause::ALL.len()]);
 
 impl Causes {
-    /// Cycles of all causes.
+    /// Sum over all causes.
     #[must_use]
     pub fn sum(&self) -> u64 {
         self.0.iter().sum()

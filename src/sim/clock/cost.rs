@@ -1,4 +1,4 @@
-//! What a queue instruction costs: one function for each timing class of the ISA table.
+//! What a queue instruction costs: one formula for each timing class of the ISA table.
 
 use std::sync::Arc;
 
@@ -12,36 +12,36 @@ use crate::sim::op::{ConvOp, OpKind, QueueOp, Ticket, dma_op, mac_op, vec_op};
 /// How an instruction occupies its unit.
 #[derive(Debug, Clone)]
 pub enum Work {
-    /// For so many cycles; at least 1.
+    /// For this many cycles, at least 1.
     Cycles(u64),
-    /// For as long as its segments take on the channel: when each ends, in cycles of the channel from the first one's
-    /// start.
+    /// Until its segments have passed the channel: the end of each, in channel cycles from the start of the
+    /// first.
     Transfer(Arc<[u64]>),
 }
 
-/// All that the clock must know of an operation. It depends on descriptors and the machine only, so that one computation
-/// serves every run.
+/// All that the clock must know of an operation. It depends on descriptors and the machine only, so it is
+/// computed once for all runs.
 #[derive(Debug, Clone)]
 pub struct Cost {
     /// Ports of memory banks.
     pub ports: Ports,
     /// Occupation of the unit.
     pub work: Work,
-    /// Cycles before and after the data of a DMA transfer.
+    /// Cycles before and after the data of a DMA transfer move.
     pub latency: [u32; 2],
-    /// Multiply-accumulates.
+    /// Multiply-accumulates, taps in the padding included.
     pub macs: u64,
-    /// Bytes that travel over the DRAM channel.
+    /// Bytes transferred over the DRAM channel.
     pub dram_bytes: u64,
 }
 
-/// What the clock must know of a queue instruction: no more, so that a record of many is read quickly.
+/// What the clock must know of a queue instruction, and no more: a record has many of them.
 #[derive(Debug, Clone)]
 pub struct Timed {
     pub(super) seq: u64,
     pub(super) queue: Queue,
     pub(super) layer: Option<u32>,
-    /// Queues waited for, and how many of their instructions must have ended; 0 where there is no condition.
+    /// Queues waited for, and how many of their instructions must have ended; a count of 0 is no condition.
     pub(super) tickets: [(Queue, u64); 2],
     /// What it costs.
     pub cost: Cost,
@@ -133,7 +133,7 @@ fn mac_conv(c: &ConvOp, m: &Machine) -> u64 {
     let [_, kh, kw, ic] = c.weights.dims.map(u64::from);
     let Some(pruned) = &c.pruned else { return timing::array(m, passes(c, m) * kh * kw, ic) };
     let [_, rows, columns, _] = c.dst.dims.map(u64::from);
-    // A step is one block of output channels already.
+    // A step already is one block of output channels.
     let pixels = timing::passes(m, rows * columns, 1, slowdown(&c.src, &c.weights));
     timing::array(m, pruned.steps * pixels, m.mac.ic_lanes.into())
 }

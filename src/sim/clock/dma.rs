@@ -1,4 +1,4 @@
-//! A DMA unit: instructions in flight, in order (rule C5).
+//! A DMA unit: instructions in flight, in order (manual, *Time*: DMA).
 
 use std::collections::VecDeque;
 
@@ -7,14 +7,14 @@ use super::cost::Work;
 use super::ports::Ports;
 use super::waiting::Waiting;
 
-/// Where an instruction is on its way.
+/// How far an instruction in flight has come.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Stage {
-    /// It has no ports; it may ask for them from this cycle on.
+    /// It has no ports yet; it may request them from this cycle on.
     Waits(u64),
-    /// It holds its ports and wants the channel.
+    /// It holds its ports and requests the channel.
     WantsChannel,
-    /// Data move until this cycle.
+    /// Its data move until this cycle.
     Moves(u64),
     /// Its data have moved; it ends in this cycle.
     Ends(u64),
@@ -27,9 +27,9 @@ pub(super) struct Flight {
     pub(super) start: u64,
     pub(super) stage: Stage,
     pub(super) causes: Causes,
-    /// Segments for which it has been given the channel.
+    /// Segments that have been granted the channel.
     sent: usize,
-    /// The cycle from which the ends of those segments are counted.
+    /// The cycle that the ends of those segments are relative to.
     origin: u64,
 }
 
@@ -39,7 +39,7 @@ impl Flight {
         Flight { op, start, stage, causes, sent: 0, origin: 0 }
     }
 
-    /// Ends of all segments; none for what stays inside the scratchpad.
+    /// Ends of all segments, in channel cycles; empty for transfers inside the scratchpad.
     fn segments(&self) -> &[u64] {
         match &self.op.work {
             Work::Transfer(ends) => ends,
@@ -47,7 +47,7 @@ impl Flight {
         }
     }
 
-    /// The channel is its own for segments up to `sent`, the next of which begins in cycle `t`.
+    /// Grants the channel for the segments up to `sent`, the next of which begins in cycle `t`.
     fn send(&mut self, t: u64, sent: usize) {
         let ends = self.segments();
         let before = self.sent.checked_sub(1).map_or(0, |i| ends[i]);
@@ -57,7 +57,7 @@ impl Flight {
     }
 }
 
-/// One of the two units.
+/// One of the two DMA units.
 #[derive(Debug, Clone, Default)]
 pub(super) struct DmaUnit {
     pub(super) flights: VecDeque<Flight>,
@@ -71,12 +71,12 @@ impl DmaUnit {
         self.flights.get(self.moved)
     }
 
-    /// Its index.
+    /// Index of the [mover](Self::mover).
     pub(super) fn mover_index(&self) -> usize {
         self.moved
     }
 
-    /// The mover, if it may ask for its ports in cycle `t`.
+    /// The mover, if it may request its ports in cycle `t`.
     pub(super) fn candidate(&self, t: u64) -> Option<(u64, Ports)> {
         let flight = self.mover()?;
         match flight.stage {
@@ -96,7 +96,7 @@ impl DmaUnit {
         };
     }
 
-    /// Whether the mover wants the channel.
+    /// Whether the mover requests the channel.
     pub(super) fn wants_channel(&self) -> bool {
         self.mover().is_some_and(|f| matches!(f.stage, Stage::WantsChannel))
     }
@@ -108,7 +108,7 @@ impl DmaUnit {
         flight.send(t, sent);
     }
 
-    /// Another unit wants the channel in cycle `t`: the mover keeps it for the segment under way.
+    /// The other unit requests the channel in cycle `t`: the mover keeps it for the segment under way only.
     pub(super) fn share(&mut self, t: u64) {
         let Some(flight) = self.flights.get_mut(self.moved) else { return };
         let (Stage::Moves(_), ends) = (flight.stage, flight.segments()) else { return };
@@ -119,13 +119,13 @@ impl DmaUnit {
         flight.sent = under_way + 1;
     }
 
-    /// Whether data move, and whether over the channel.
+    /// Whether data move, and if so whether over the channel.
     pub(super) fn moving(&self) -> Option<bool> {
         let flight = self.mover()?;
         matches!(flight.stage, Stage::Moves(_)).then_some(matches!(flight.op.work, Work::Transfer(_)))
     }
 
-    /// Data that moved until `t` have arrived; gives the ports that become free.
+    /// Ends data movement that is complete at `t`; returns the ports that this frees.
     pub(super) fn arrive(&mut self, t: u64) -> Option<Ports> {
         let before = match self.flights.get(self.moved.wrapping_sub(1)).map(|f| f.stage) {
             Some(Stage::Ends(end)) => end,
@@ -145,7 +145,7 @@ impl DmaUnit {
         Some(flight.op.ports)
     }
 
-    /// The oldest instruction, if it ends by `t`.
+    /// Removes and returns the oldest instruction, if it ends by `t`.
     pub(super) fn finish(&mut self, t: u64) -> Option<Flight> {
         match self.flights.front()?.stage {
             Stage::Ends(end) if end <= t => {
@@ -156,7 +156,7 @@ impl DmaUnit {
         }
     }
 
-    /// The next cycle after `t` in which something happens here by itself; `u64::MAX` for never.
+    /// The next cycle after `t` in which this unit has an event of its own; `u64::MAX` for none.
     pub(super) fn next(&self, t: u64) -> u64 {
         let after = |cycle: u64| if cycle > t { cycle } else { u64::MAX };
         let mover = match self.mover().map(|f| f.stage) {

@@ -1,4 +1,4 @@
-//! The event clock.
+//! The event-driven clock.
 
 use std::collections::VecDeque;
 
@@ -29,13 +29,13 @@ struct Running {
 struct QueueState {
     waiting: VecDeque<Waiting>,
     depth: usize,
-    /// Idle cycles that the next instruction to start will answer for.
+    /// Idle cycles that are charged to the next instruction to start.
     idle: Causes,
 }
 
-/// Which instruction answers for a unit's cycle.
+/// The instruction that a unit's cycle is charged to.
 #[derive(Debug, Clone, Copy)]
-enum Answers {
+enum Charged {
     /// The one that the unit executes (MAC and VEC), or has in flight (DMA, by index).
     InUnit(usize),
     /// The next one of the queue.
@@ -44,17 +44,18 @@ enum Answers {
 
 const DMA: [Queue; 2] = [Queue::Dmain, Queue::Dmaout];
 
-/// Goes from event to event: cost grows with instructions and with segments for which both DMA units compete, not with
-/// cycles.
+/// Advances from event to event: its work grows with the number of instructions, and of segments for which
+/// both DMA units compete, not with cycles.
 ///
-/// The control core drives it: [`EventClock::control`], [`EventClock::issue`] and the others follow each other in
-/// program order. Between them the units go on by themselves. Inside a cycle the order of rule C1 holds.
+/// The control core drives it: [`EventClock::control`], [`EventClock::issue`] and the others are called in
+/// program order. Between the calls the units proceed by themselves, in the order that the manual defines
+/// (*Time*: Inside a cycle).
 #[derive(Debug, Clone)]
 pub struct EventClock<'m> {
     machine: &'m Machine,
     /// The cycle in which the control core executes its next instruction.
     now: u64,
-    /// The last cycle whose events have happened; causes are counted up to it.
+    /// The last cycle whose events have been processed; causes are counted up to it.
     at: u64,
     lanes: [QueueState; 4],
     /// Instructions of each queue that have ended.
@@ -65,11 +66,12 @@ pub struct EventClock<'m> {
     /// Index of the DMA unit that the channel served last.
     served: usize,
     held: Ports,
-    /// Causes of the cycle `at` and those up to the next event.
-    judged: [(Cause, Answers); 4],
-    /// When something happens next in each unit by itself; `u64::MAX` for never.
+    /// Causes of cycle `at`, which hold until the next event.
+    judged: [(Cause, Charged); 4],
+    /// The next event of each unit by itself; `u64::MAX` for none.
     due: [u64; 4],
-    /// When a new head of a queue is seen, or a DMA queue may start another instruction; `u64::MAX` for never.
+    /// The cycle in which a new head of a queue becomes visible, or a DMA queue may start another
+    /// instruction; `u64::MAX` for none.
     wake: u64,
     layers: Layers,
     report: ClockReport,
@@ -77,7 +79,7 @@ pub struct EventClock<'m> {
 }
 
 impl<'m> EventClock<'m> {
-    /// A clock for a program with `layers` layers.
+    /// A clock at cycle 0 for a program with `layers` layers.
     #[must_use]
     pub fn new(machine: &'m Machine, layers: usize) -> Self {
         let depths = [
@@ -94,10 +96,10 @@ impl<'m> EventClock<'m> {
             ended: [0; 4],
             running: [None, None],
             dma: Default::default(),
-            // In the first tie the channel goes to DMA-in.
+            // DMA-in wins the first tie for the channel.
             served: 1,
             held: Ports::default(),
-            judged: [(Cause::NothingIssued, Answers::Head); 4],
+            judged: [(Cause::NothingIssued, Charged::Head); 4],
             due: [u64::MAX; 4],
             wake: u64::MAX,
             layers: Layers::default(),
@@ -113,7 +115,7 @@ impl<'m> EventClock<'m> {
         self
     }
 
-    /// The instructions that have ended since the last call, in the order in which they ended.
+    /// The instructions that have ended since the last call, in the order of their ends.
     pub fn ended(&mut self) -> Vec<OpTiming> {
         self.timings.as_mut().map(std::mem::take).unwrap_or_default()
     }
@@ -130,7 +132,7 @@ impl<'m> EventClock<'m> {
         self.now
     }
 
-    /// Control instructions that follow each other: `plain` ones, and `loads` that fetch from the constants.
+    /// Consecutive control instructions: `plain` ones, and `loads` that read constants.
     pub fn control(&mut self, plain: u64, loads: u64) {
         let loading = loads * u64::from(self.machine.control.const_load_cycles);
         self.report.instructions += plain + loads;
@@ -139,17 +141,18 @@ impl<'m> EventClock<'m> {
         self.now += plain + loading;
     }
 
-    /// A queue instruction and its cost; returns the cycle of its issue.
+    /// Issues a queue instruction with its cost; returns the cycle of its issue.
     pub fn issue(&mut self, op: &QueueOp, cost: &Cost) -> u64 {
         self.issue_timed(&Timed::new(op, cost.clone()))
     }
 
-    /// The same of what a record keeps for the clock.
+    /// As [`issue`](Self::issue), from what a record keeps for the clock.
     pub fn issue_timed(&mut self, op: &Timed) -> u64 {
         let slot = op.queue.index();
         self.advance(self.now);
         while self.lanes[slot].waiting.len() >= self.lanes[slot].depth {
-            // Something always happens next: tickets name earlier instructions only, so the oldest can go on.
+            // There always is a next event: tickets name earlier instructions only, so the oldest one can
+            // proceed.
             if !self.step(u64::MAX) {
                 break;
             }
@@ -160,7 +163,7 @@ impl<'m> EventClock<'m> {
         let passage = self.layers.of(op.layer);
         self.count(op.queue, &op.cost, passage);
         let waiting = &mut self.lanes[slot].waiting;
-        // Behind another one, or behind a unit that works, it changes nothing yet.
+        // Behind another instruction, or at a busy unit, it changes nothing yet.
         if waiting.is_empty() && (slot < 2 || self.running[slot - 2].is_none()) {
             self.wake = self.wake.min(issue + 1);
         }
@@ -228,7 +231,8 @@ impl<'m> EventClock<'m> {
         }
     }
 
-    /// Moves the control core to the first cycle in which everything issued has ended; returns the cycles waited.
+    /// Advances the control core to the first cycle in which everything issued has ended; returns the cycles
+    /// waited.
     fn drain(&mut self) -> u64 {
         let from = self.now;
         self.advance(from);
@@ -244,12 +248,13 @@ impl<'m> EventClock<'m> {
             || self.dma.iter().any(|d| !d.flights.is_empty())
     }
 
-    /// Lets everything happen up to and including cycle `until`, as far as it comes before the control core's turn.
+    /// Processes all events up to and including cycle `until`, as far as they come before the control core's
+    /// turn.
     fn advance(&mut self, until: u64) {
         while self.step(until) {}
     }
 
-    /// Goes to the next cycle in which something happens, if that is not after `until`.
+    /// Advances to the next cycle with an event, if that is not after `until`; false if it is.
     fn step(&mut self, until: u64) -> bool {
         let next = self.due.into_iter().fold(self.wake, u64::min);
         if next > until || next == u64::MAX {
@@ -269,9 +274,9 @@ impl<'m> EventClock<'m> {
                 self.count_wait(slot, cause, cycles);
             }
             let causes = match (answers, slot) {
-                (Answers::InUnit(i), 0 | 1) => self.dma[slot].flights.get_mut(i).map(|f| &mut f.causes),
-                (Answers::InUnit(_), _) => self.running[slot - 2].as_mut().map(|r| &mut r.causes),
-                (Answers::Head, _) => Some(&mut self.lanes[slot].idle),
+                (Charged::InUnit(i), 0 | 1) => self.dma[slot].flights.get_mut(i).map(|f| &mut f.causes),
+                (Charged::InUnit(_), _) => self.running[slot - 2].as_mut().map(|r| &mut r.causes),
+                (Charged::Head, _) => Some(&mut self.lanes[slot].idle),
             };
             if let Some(causes) = causes {
                 causes[cause] += cycles;
@@ -280,7 +285,7 @@ impl<'m> EventClock<'m> {
         self.at = to;
     }
 
-    /// Whom the next instruction of a queue waits for.
+    /// Counts `cycles` of waiting by the queue that the next instruction of queue `slot` waits for.
     fn count_wait(&mut self, slot: usize, cause: Cause, cycles: u64) {
         let Some(head) = self.lanes[slot].waiting.front() else { return };
         let (queue, _) = head.tickets[usize::from(cause == Cause::Condition2)];
@@ -291,7 +296,7 @@ impl<'m> EventClock<'m> {
         }
     }
 
-    /// Cycle `t` up to the control core's turn, in the order of rule C1.
+    /// Cycle `t` up to the control core's turn: (a) to (c) of the manual, *Time*: Inside a cycle.
     fn cycle(&mut self, t: u64) {
         self.wake = u64::MAX;
         self.ends(t);
@@ -303,14 +308,14 @@ impl<'m> EventClock<'m> {
             self.judged[unit] = self.judge_dma(unit, t, blocked[unit]);
             self.due[unit] = self.dma[unit].next(t);
             self.judged[unit + 2] = match (&self.running[unit], blocked[unit + 2]) {
-                (Some(_), _) => (Cause::Busy, Answers::InUnit(0)),
-                (None, cause) => (cause.unwrap_or(Cause::Bank), Answers::Head),
+                (Some(_), _) => (Cause::Busy, Charged::InUnit(0)),
+                (None, cause) => (cause.unwrap_or(Cause::Bank), Charged::Head),
             };
             self.due[unit + 2] = self.running[unit].as_ref().map_or(u64::MAX, |r| r.end);
         }
     }
 
-    /// (a) What ends at `t` takes effect.
+    /// (a) Ends at `t` take effect.
     fn ends(&mut self, t: u64) {
         for unit in 0..2 {
             if let Some(Running { op, ports, start, end, causes }) = &self.running[unit]
@@ -348,7 +353,8 @@ impl<'m> EventClock<'m> {
         }
     }
 
-    /// The first thing that keeps the head of a queue from starting; a head is seen from the cycle after its issue on.
+    /// The first condition that keeps the head of a queue from starting; a head is visible from the cycle
+    /// after its issue on.
     fn blocked(&self, queue: Queue, t: u64) -> Option<Cause> {
         let Some(head) = self.lanes[queue.index()].waiting.front().filter(|w| w.issue < t) else {
             return Some(Cause::NothingIssued);
@@ -379,9 +385,9 @@ impl<'m> EventClock<'m> {
         }
     }
 
-    /// (b) Who has everything but ports takes them, oldest first.
+    /// (b) Instructions that lack nothing but ports take them, oldest first.
     fn grants(&mut self, t: u64, blocked: &[Option<Cause>; 4]) {
-        // At most one of each queue, oldest first.
+        // At most one for each queue, oldest first.
         let mut candidates = [(u64::MAX, Queue::Dmain); 4];
         let mut count = 0;
         let mut add = |seq: u64, queue: Queue| {
@@ -432,9 +438,9 @@ impl<'m> EventClock<'m> {
         }
     }
 
-    /// (c) The channel serves the next segment; if both units want it, that of the one not served last. A unit that
-    /// has it for itself gets it for all its segments at once, and gives it back at the end of one when the other
-    /// comes.
+    /// (c) The channel serves the next segment; if both units request it, that of the unit not served last. A
+    /// unit that requests it alone is granted it for all its segments at once, and loses it at the end of a
+    /// segment when the other unit requests it.
     fn channel(&mut self, t: u64) {
         let wants = [0, 1].map(|unit| self.dma[unit].wants_channel());
         let moves = [0, 1].map(|unit| self.dma[unit].moving() == Some(true));
@@ -460,15 +466,15 @@ impl<'m> EventClock<'m> {
         self.dma[unit].grant(t, alone);
     }
 
-    /// What a DMA unit does in cycle `t`, and which instruction answers for it (rule C6).
-    fn judge_dma(&self, unit: usize, t: u64, blocked: Option<Cause>) -> (Cause, Answers) {
+    /// What a DMA unit does in cycle `t`, and the instruction it is charged to (manual, *Time*: Causes).
+    fn judge_dma(&self, unit: usize, t: u64, blocked: Option<Cause>) -> (Cause, Charged) {
         let unit = &self.dma[unit];
         if unit.moving().is_some() {
-            return (Cause::Busy, Answers::InUnit(unit.mover_index()));
+            return (Cause::Busy, Charged::InUnit(unit.mover_index()));
         }
         let Some(oldest) = unit.flights.front() else {
-            // A head that meets its conditions has started.
-            return (blocked.unwrap_or(Cause::NothingIssued), Answers::Head);
+            // A head whose conditions are met has started.
+            return (blocked.unwrap_or(Cause::NothingIssued), Charged::Head);
         };
         let full = unit.flights.len() >= self.machine.dram.outstanding as usize;
         let cause = match oldest.stage {
@@ -477,6 +483,6 @@ impl<'m> EventClock<'m> {
             _ if full && blocked.is_none() => Cause::Outstanding,
             _ => Cause::DramLatency,
         };
-        (cause, Answers::InUnit(0))
+        (cause, Charged::InUnit(0))
     }
 }

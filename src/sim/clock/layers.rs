@@ -1,21 +1,22 @@
-//! Which layer a cycle belongs to.
+//! Which layer cycles belong to (manual, *Time*: Layers).
 
 use std::collections::BTreeMap;
 
 use super::report::{ClockReport, LayerCycles};
 
-/// One passage through a layer.
+/// One execution of a layer; a loop may execute a layer several times.
 #[derive(Debug, Clone, Copy)]
 struct Passage {
     layer: u32,
-    /// Latest end of its instructions.
+    /// Latest end among its instructions.
     latest: u64,
 }
 
-/// Number of a passage; instructions carry it.
+/// Number of a passage, which instructions carry.
 pub(super) type PassageId = u32;
 
-/// Follows the layers of a run. Instructions may be issued for a layer that has not begun: loads of its constants.
+/// Tracks the layers of a run. Instructions may be issued for a layer that has not begun: loads of its
+/// constants.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Layers {
     passages: Vec<Passage>,
@@ -51,7 +52,7 @@ impl Layers {
         }
     }
 
-    /// The passage that an instruction of `layer` belongs to.
+    /// The passage that an instruction of `layer` belongs to; `None` outside of layers.
     pub(super) fn of(&mut self, layer: Option<u32>) -> Option<PassageId> {
         let layer = layer?;
         if let Some(open) = self.open.filter(|p| self.passages[*p as usize].layer == layer) {
@@ -70,13 +71,13 @@ impl Layers {
         self.passages[passage as usize].layer
     }
 
-    /// An instruction of a passage ends.
+    /// An instruction of a passage ends in cycle `end`.
     pub(super) fn finish(&mut self, passage: PassageId, end: u64) {
         let latest = &mut self.passages[passage as usize].latest;
         *latest = end.max(*latest);
     }
 
-    /// Distributes the total over prologue, layers and epilogue: `T_k − T_(k−1)`.
+    /// Distributes the total over prologue, layers and epilogue: layer `k` gets `T_k − T_(k−1)`.
     pub(super) fn distribute(&self, report: &mut ClockReport) {
         let mut boundary = self.first.unwrap_or(report.total);
         report.prologue = boundary;

@@ -1,9 +1,10 @@
 //! Time: when each instruction starts and ends, and why it did not start earlier.
 //!
-//! Time depends on code and constants only: an [`EventClock`] sees what the control core does, in program order, and
-//! needs no values. It implements rules C1 to C7 of the manual. Its parts: what an instruction [costs](cost), how a
-//! transfer is cut into [segments], which bank [ports] an operation holds, the [causes](cause) of every cycle, and the
-//! DMA units with the channel that they share. The tests hold it to a second clock that steps through every cycle.
+//! Time depends on code and constants only: an [`EventClock`] follows the control core in program order, and
+//! needs no values. It implements the section *Time* of `isa/MANUAL.md`. Its parts: what an instruction
+//! [costs](cost), how a transfer is cut into [segments], which bank [ports] an operation holds, the
+//! [causes](cause) of every cycle, and the DMA units with the channel that they share. The tests compare it
+//! with a second clock that steps through every cycle.
 
 pub mod cause;
 pub mod cost;
@@ -23,7 +24,7 @@ pub use units::Units;
 
 use crate::isa::Queue;
 
-/// When a queue instruction was issued, started and ended, and what became of its unit's cycles for it.
+/// When a queue instruction was issued, started and ended, and which cycles of its unit are charged to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpTiming {
     /// Number among all queue instructions of the run, from 0.
@@ -36,6 +37,6 @@ pub struct OpTiming {
     pub start: u64,
     /// One past the last cycle.
     pub end: u64,
-    /// Cycles of its unit that were spent on it: executing, or idle because of it.
+    /// Cycles of its unit that are charged to it: executing, or idle because of it.
     pub causes: Causes,
 }

@@ -1,11 +1,11 @@
-//! Ports of memory banks (rule C4): every bank of SPM and ACC has one read and one write port.
+//! Ports of memory banks (manual, *Time*: Ports): every bank of SPM and ACC has one read and one write port.
 
 use crate::isa::Space;
 use crate::machine::Machine;
 use crate::sim::access::for_each_region;
 use crate::sim::op::OpKind;
 
-/// A set of ports: one bit a bank.
+/// A set of ports: one bit for each bank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Ports {
     /// Read and write ports of the scratchpad.
@@ -15,8 +15,8 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// What an operation needs: for every operand the ports of all banks from that of its lowest byte to that of its
-    /// highest.
+    /// The ports that an operation needs: for every operand those of all banks from that of its lowest byte
+    /// to that of its highest.
     #[must_use]
     pub fn of(kind: &OpKind, m: &Machine) -> Ports {
         let mut ports = Ports::default();
@@ -35,14 +35,14 @@ impl Ports {
         ports
     }
 
-    /// Whether a port is in both sets.
+    /// Whether the sets have a port in common.
     #[must_use]
     pub fn meets(&self, other: &Ports) -> bool {
         let both = |a: [u64; 2], b: [u64; 2]| a[0] & b[0] | a[1] & b[1];
         both(self.spm, other.spm) | both(self.acc, other.acc) != 0
     }
 
-    /// Adds ports.
+    /// Adds the ports of `other`.
     pub fn insert(&mut self, other: &Ports) {
         for i in 0..2 {
             self.spm[i] |= other.spm[i];
@@ -50,7 +50,7 @@ impl Ports {
         }
     }
 
-    /// Takes ports away.
+    /// Removes the ports of `other`.
     pub fn remove(&mut self, other: &Ports) {
         for i in 0..2 {
             self.spm[i] &= !other.spm[i];

@@ -1,4 +1,4 @@
-//! What a clock reports.
+//! What a clock reports. All figures are cycles unless said otherwise.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -15,7 +15,8 @@ pub struct ClockReport {
     pub instructions: u64,
     /// Before the first layer.
     pub prologue: u64,
-    /// One row for each layer of the program, in order: `T_k − T_(k−1)`, `T_k` the latest end among layers up to `k`.
+    /// One row for each layer of the program, in order: `T_k − T_(k−1)`, `T_k` the latest end among layers up
+    /// to `k`.
     pub layers: Vec<LayerCycles>,
     /// After the last layer.
     pub epilogue: u64,
@@ -23,7 +24,7 @@ pub struct ClockReport {
     pub control: ControlCycles,
     /// The units.
     pub units: Units<UnitCycles>,
-    /// Whom the units' next instructions waited for.
+    /// Which queues the units' next instructions waited for.
     pub waits: Units<Waits>,
 }
 
@@ -42,10 +43,10 @@ pub struct LayerCycles {
     pub bytes_in: u64,
     /// Bytes written to DRAM.
     pub bytes_out: u64,
-    /// What the units did for its instructions, and what they waited for. Loads of constants that were issued early count here
-    /// too, so a row's sum is not its `cycles`.
+    /// What the units did for its instructions, and what they waited for. Loads of constants that were issued
+    /// before the layer began count here too, so the sum is not the layer's `cycles`.
     pub units: Units<Causes>,
-    /// Whom its instructions waited for, by the unit that waited.
+    /// Which queues its instructions waited for, by the unit that waited.
     pub waits: Units<Waits>,
 }
 
@@ -77,7 +78,7 @@ impl ControlCycles {
 pub struct UnitCycles {
     /// Instructions executed.
     pub instructions: u64,
-    /// Cycles.
+    /// Its cycles by cause.
     #[serde(flatten)]
     pub causes: Causes,
 }

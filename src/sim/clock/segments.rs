@@ -1,16 +1,17 @@
-//! How a DMA instruction's DRAM side is cut into segments, and what each costs on the channel (rule C5).
+//! How the DRAM side of a DMA instruction is cut into segments, and what each costs on the channel (manual,
+//! *Time*: Channel).
 //!
-//! The walk goes through the descriptor in its order, inner extents that lie without gaps merged to *runs*. A segment
-//! takes up to `dram.grant_bytes` of them, splitting runs; each piece is rounded out to bursts. A segment takes the
-//! channel for the bytes of its bursts at the channel's rate, and for one miss wherever two bursts that follow each
-//! other inside it lie in different rows.
+//! The descriptor is walked in order, with inner extents that lie without gaps merged to *runs*. A segment
+//! takes up to `dram.grant_bytes` of the runs that follow, splitting the last; each piece is rounded out to
+//! bursts. A segment occupies the channel for the bytes of its bursts at the channel's rate, and for a row
+//! miss for each pair of successive bursts in different rows.
 
 use crate::isa::TensorDesc;
 use crate::machine::Dram;
 use crate::sim::access::padded_dims;
 use crate::sim::op::{OpKind, mac_op, vec_op};
 
-/// The segments of one instruction, in order; yields cycles of the channel.
+/// The segments of one instruction, in order; the iterator yields the channel cycles of each.
 #[derive(Debug, Clone)]
 pub struct Segments {
     rate: i64,
@@ -19,13 +20,13 @@ pub struct Segments {
     row: i64,
     miss: u64,
     base: i64,
-    /// One run is all.
+    /// The whole transfer is one run.
     single: bool,
     /// Extents and strides of the runs; 1 where a dimension is part of the run.
     counts: [u32; 4],
     strides: [i64; 4],
     run: i64,
-    /// The next run, and how much of it is done.
+    /// Index of the next run, and how many bytes of it are done.
     at: [u32; 4],
     done: i64,
     finished: bool,
@@ -61,7 +62,7 @@ impl Segments {
         }
     }
 
-    /// Those of an instruction that uses the channel; none for others.
+    /// The segments of an instruction that uses the channel; `None` for others.
     #[must_use]
     pub fn of(kind: &OpKind, dram: &Dram) -> Option<Segments> {
         match kind {
@@ -111,7 +112,7 @@ impl Iterator for Segments {
             let end = (start + piece + self.burst - 1) & -self.burst;
             self.done += piece;
             self.finished = self.done == self.run;
-            // A row is a power of two.
+            // The row size is a power of two.
             let shift = self.row.trailing_zeros();
             let misses = (((end - 1) >> shift) - (first >> shift)) as u64;
             return Some(((end - first) as u64).div_ceil(self.rate as u64) + misses * self.miss);
@@ -122,7 +123,7 @@ impl Iterator for Segments {
             let offset: i64 = self.at.iter().zip(self.strides).map(|(n, s)| i64::from(*n) * s).sum();
             let start = self.base + offset + self.done;
             let piece = room.min(self.run - self.done);
-            // Burst and row sizes are powers of two, a row holds whole bursts.
+            // Burst and row sizes are powers of two, and a row holds whole bursts.
             let first = start & -self.burst;
             let end = (start + piece + self.burst - 1) & -self.burst;
             bytes += end - first;

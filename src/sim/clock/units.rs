@@ -1,4 +1,4 @@
-//! One value for each unit, by name in documents.
+//! One value for each unit; JSON documents have them by name.
 
 use std::borrow::Cow;
 use std::ops::{Index, IndexMut};
@@ -18,7 +18,7 @@ impl<T> Units<T> {
         Queue::ALL.into_iter().zip(&self.0)
     }
 
-    /// Another value for each.
+    /// Applies `f` to each value.
     #[must_use]
     pub fn map<U>(self, f: impl FnMut(T) -> U) -> Units<U> {
         Units(self.0.map(f))
@@ -60,7 +60,7 @@ impl<T: JsonSchema> JsonSchema for Units<T> {
     }
 }
 
-/// The schema of an object whose keys are these names, all with values of one kind.
+/// The schema of an object with these keys, whose values all have one schema.
 pub(super) fn named(description: &str, names: &[&str], value: &Schema) -> Schema {
     let properties: serde_json::Map<String, serde_json::Value> =
         names.iter().map(|name| (name.to_string(), value.clone().to_value())).collect();

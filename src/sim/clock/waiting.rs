@@ -1,4 +1,4 @@
-//! Instructions that were issued.
+//! Instructions from issue to end.
 
 use super::cost::Work;
 use super::layers::PassageId;

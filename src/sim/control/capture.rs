@@ -6,7 +6,7 @@ use crate::sim::fault::FaultKind;
 use crate::sim::op::{OpKind, Pruned, QueueOp, Registers, Ticket};
 
 impl ControlCore<'_> {
-    /// Captures a queue instruction and hands it over.
+    /// Captures a queue instruction and hands it to the sink.
     pub(super) fn issue(&mut self, insn: &Insn, sink: &mut impl Sink) -> Result<(), FaultKind> {
         let (Some(queue), Some(kind)) = (insn.queue(), OpKind::capture(insn, self)?) else {
             return Err(misplaced("a control instruction cannot be issued"));

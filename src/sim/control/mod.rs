@@ -1,7 +1,8 @@
 //! The control core: scalars, descriptors, branches, and the issue of queue instructions.
 //!
-//! Its state depends on code and constants only. So the stream of captured queue instructions is the same for every
-//! input; a [`Sink`] takes it: the checks at load, the clock, the engines. `scalars` is the step loop, `capture` the issue.
+//! Its state depends on code and constants only, so the stream of captured queue instructions is the same for
+//! every input. A [`Sink`] receives it: the checks at load, the clock, the engines. `scalars` is the step
+//! loop, `capture` the issue.
 
 mod capture;
 mod scalars;
@@ -17,16 +18,16 @@ use crate::isa::{
 use crate::machine::Machine;
 use crate::program::Program;
 
-/// Takes what the control core does. Every hook is called in program order; a fault ends the run.
+/// Receives what the control core does. Every hook is called in program order; a fault ends the run.
 pub trait Sink {
-    /// Whether [`Sink::retire`] is to be called; [`Sink::control`] then comes for one instruction at a time.
+    /// Whether [`Sink::retire`] is to be called; [`Sink::control`] is then called for each instruction.
     fn retires(&self) -> bool {
         false
     }
     /// An instruction was executed, after the hooks that belong to it. Not called for one that faulted.
     fn retire(&mut self, _pc: u32, _written: Option<Written>) {}
-    /// Control instructions other than the ones below were executed: `plain` ones, and `loads` that fetch from the
-    /// constants. None of the other hooks lies between them.
+    /// Control instructions without a hook of their own were executed: `plain` ones, and `loads` that read
+    /// constants. No other hook belongs between them.
     fn control(&mut self, plain: u64, loads: u64);
     /// A queue instruction was issued.
     ///
@@ -66,11 +67,11 @@ pub struct ControlCore<'a> {
     layer: Option<u32>,
     retired: u64,
     masks: Masks,
-    /// Control instructions that the sink has not been told of: plain ones, and loads from the constants.
-    untold: [u64; 2],
-    /// What the present instruction has written.
+    /// Control instructions not yet reported to the sink: plain ones, and loads of constants.
+    unreported: [u64; 2],
+    /// The register that the present instruction has written.
     written: Option<Written>,
-    /// The scalar instruction executed last, where they are executed one by one.
+    /// Index of the scalar instruction executed last, where they are executed one by one.
     at: usize,
 }
 
@@ -80,7 +81,7 @@ enum Next {
     Halt,
 }
 
-/// The fault of an instruction, while a layer is open or not.
+/// The fault of an instruction, with the layer that is open, if any.
 pub(super) fn fault(
     program: &Program,
     code: &[Insn],
@@ -97,12 +98,12 @@ pub(super) fn fault(
     }
 }
 
-/// An instruction where it cannot be: no program gets there.
+/// An instruction in a place where no program can execute it.
 fn misplaced(reason: &str) -> FaultKind {
     FaultKind::IllegalOperand { reason: reason.into() }
 }
 
-/// Bytes of the constants.
+/// Bytes of the constants, or the fault of a load from there.
 fn constant<const N: usize>(program: &Program, address: i64, align: usize) -> Result<[u8; N], FaultKind> {
     let constants = &program.constants;
     let bytes = usize::try_from(address).ok().filter(|start| start.is_multiple_of(align));
@@ -133,7 +134,7 @@ impl<'a> ControlCore<'a> {
             layer: None,
             retired: 0,
             masks: Masks::new(machine),
-            untold: [0; 2],
+            unreported: [0; 2],
             written: None,
             at: 0,
         }
@@ -155,8 +156,8 @@ impl<'a> ControlCore<'a> {
         let code = self.code;
         loop {
             self.scalars::<RETIRES>()?;
-            if RETIRES && self.untold != [0; 2] {
-                self.tell(sink);
+            if RETIRES && self.unreported != [0; 2] {
+                self.report_pending(sink);
                 sink.retire(self.at as u32, self.written.take());
                 continue;
             }
@@ -174,7 +175,7 @@ impl<'a> ControlCore<'a> {
             self.retired += 1;
             let next = self.step(insn, sink)?;
             if RETIRES {
-                self.tell(sink);
+                self.report_pending(sink);
                 sink.retire(self.pc as u32, self.written.take());
             }
             match next {
@@ -184,15 +185,15 @@ impl<'a> ControlCore<'a> {
         }
     }
 
-    /// Tells the sink of the control instructions that it does not know of.
-    fn tell(&mut self, sink: &mut impl Sink) {
-        let [plain, loads] = std::mem::take(&mut self.untold);
+    /// Reports the pending control instructions to the sink.
+    fn report_pending(&mut self, sink: &mut impl Sink) {
+        let [plain, loads] = std::mem::take(&mut self.unreported);
         if plain + loads > 0 {
             sink.control(plain, loads);
         }
     }
 
-    /// An instruction that is not scalar.
+    /// Executes an instruction that is not scalar.
     fn step(&mut self, insn: &Insn, sink: &mut impl Sink) -> Result<Next, FaultKind> {
         let load = match *insn {
             Insn::TdescLoad { td, rs1, imm } => {
@@ -243,14 +244,14 @@ impl<'a> ControlCore<'a> {
             Insn::LayerBegin { id } => return self.begin_layer(id, sink),
             Insn::LayerEnd { id } => return self.end_layer(id, sink),
             Insn::Fence => {
-                self.tell(sink);
+                self.report_pending(sink);
                 sink.fence();
                 return Ok(Next::Go);
             }
             Insn::Host { id } => return self.host(id, sink),
             Insn::Halt => return self.halt(sink),
             queue_insn!() => {
-                self.tell(sink);
+                self.report_pending(sink);
                 self.issue(insn, sink)?;
                 return Ok(Next::Go);
             }
@@ -283,12 +284,12 @@ impl<'a> ControlCore<'a> {
             | Insn::LdD { .. }
             | Insn::LdW { .. } => return Err(misplaced("the step loop left out a scalar instruction")),
         };
-        self.untold[usize::from(load)] += 1;
+        self.unreported[usize::from(load)] += 1;
         Ok(Next::Go)
     }
 
     fn end_layer(&mut self, id: u32, sink: &mut impl Sink) -> Result<Next, FaultKind> {
-        self.tell(sink);
+        self.report_pending(sink);
         if self.layer != Some(id) {
             let open = self.layer.map_or("none".into(), |l| l.to_string());
             let reason = format!("layer.end {id}, but the open layer is {open}");
@@ -300,7 +301,7 @@ impl<'a> ControlCore<'a> {
     }
 
     fn host(&mut self, id: u32, sink: &mut impl Sink) -> Result<Next, FaultKind> {
-        self.tell(sink);
+        self.report_pending(sink);
         let count = self.program.meta.hosts.len();
         if id as usize >= count {
             return Err(FaultKind::UnknownHost { id, count });
@@ -310,7 +311,7 @@ impl<'a> ControlCore<'a> {
     }
 
     fn halt(&mut self, sink: &mut impl Sink) -> Result<Next, FaultKind> {
-        self.tell(sink);
+        self.report_pending(sink);
         if let Some(open) = self.layer {
             return Err(FaultKind::LayerMarker { reason: format!("halt while layer {open} is open") });
         }
@@ -323,7 +324,7 @@ impl<'a> ControlCore<'a> {
     }
 
     fn begin_layer(&mut self, id: u32, sink: &mut impl Sink) -> Result<Next, FaultKind> {
-        self.tell(sink);
+        self.report_pending(sink);
         let count = self.program.meta.layers.len();
         let reason = if id as usize >= count {
             format!("layer {id} is not in the layer table, which has {count} entries")

@@ -1,12 +1,12 @@
-//! The step loop: scalar instructions, as many as follow each other.
+//! The step loop: runs of consecutive scalar instructions.
 
 use super::{ControlCore, RegisterFile, constant};
 use crate::isa::{Insn, XReg, queue_insn};
 use crate::sim::fault::FaultKind;
 
 impl ControlCore<'_> {
-    /// Executes scalar instructions until another one comes, or the limit, or the end of the code; with `ONE` at most
-    /// one, of which it notes what it has written.
+    /// Executes scalar instructions up to the next other instruction, the limit, or the end of the code. With
+    /// `ONE` it executes at most one, and notes the register that it has written.
     pub(super) fn scalars<const ONE: bool>(&mut self) -> Result<(), FaultKind> {
         let code = self.code;
         let mut pc = self.pc;
@@ -120,11 +120,11 @@ impl ControlCore<'_> {
         }
         let executed = self.max_instructions - left - self.retired;
         self.retired += executed;
-        self.untold[0] += executed - loads;
-        self.untold[1] += loads;
+        self.unreported[0] += executed - loads;
+        self.unreported[1] += loads;
         self.pc = pc;
         failed.map_or(Ok(()), |kind| {
-            // It counts as tried, like every instruction that faults.
+            // It counts as retired, like every instruction that faults.
             self.retired += 1;
             Err(kind)
         })

@@ -1,15 +1,15 @@
-//! Which engine.
+//! The choice of an engine.
 
 use super::Engine;
 use super::{fast, reference};
 use crate::sim::load::Decoded;
 
-/// Which engine.
+/// The engines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum EngineKind {
-    /// Plain loops.
+    /// One element at a time, straight from the manual.
     Reference,
-    /// The default.
+    /// By rows, with vector kernels: the default.
     #[default]
     Fast,
 }

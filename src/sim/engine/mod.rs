@@ -1,7 +1,8 @@
-//! Engines compute values. They see captured operations that passed every check at load, in program order.
+//! Engines compute values. They execute captured operations, which passed every check at load, in program
+//! order.
 //!
-//! [`mod@reference`] is plain loops straight from the manual and keeps its own map of written bytes; [`fast`] is what runs
-//! by default. They are byte-equal on every program.
+//! [`mod@reference`] is plain loops that follow the manual, and keeps its own map of written bytes; [`fast`]
+//! runs by default. They write the same bytes for every program.
 
 pub mod fast;
 mod kind;
@@ -18,22 +19,24 @@ pub use probe::{Probe, Probed, Work};
 
 /// Executes operations.
 pub trait Engine {
-    /// Forgets everything but the constants, which are the same in all runs: a new run begins, and only they are defined.
+    /// Begins a new run: forgets everything but the constants, which are the same in all runs. Only constants
+    /// are defined.
     fn reset(&mut self);
 
-    /// Bytes that something outside the queues wrote: inputs, outputs of host layers.
+    /// Bytes that were written by something else than a queue instruction: inputs, outputs of host layers.
     fn defined(&mut self, space: Space, start: i64, len: usize);
 
-    /// The lowest byte of a range that nothing has written; none if the engine does not track it.
+    /// The lowest byte of a range that nothing has written; `None` if there is none or if the engine does not
+    /// track it.
     fn undefined(&self, _space: Space, _start: i64, _len: usize) -> Option<i64> {
         None
     }
 
-    /// Bytes of the scratchpad were changed by an operation that another engine has executed on the same memory.
+    /// Bytes of the scratchpad were changed by another engine that works on the same memory.
     fn changed(&mut self, _range: (i64, i64)) {}
 
-    /// Whether it executes what was [optimized](Unit): weights are read in the constants then, and loads left out. An
-    /// engine that others are held against executes what a program says.
+    /// Whether it executes [optimized units](Unit), in which products read weights in the constants and loads
+    /// are left out. The reference engine does not: it executes the program as it is written.
     fn optimizes(&self) -> bool {
         false
     }
@@ -44,7 +47,7 @@ pub trait Engine {
     /// The reference engine reports reads of bytes that were never written.
     fn execute(&mut self, op: &QueueOp, memory: &mut Memory) -> Result<u64, FaultKind>;
 
-    /// Executes a unit of a plan. An engine that has no kernel for it, as one without any, executes its
+    /// Executes a unit of a plan. An engine that has no kernel for it executes its
     /// [parts](Engine::execute_parts).
     ///
     /// # Errors
@@ -53,7 +56,7 @@ pub trait Engine {
         self.execute_parts(unit, memory)
     }
 
-    /// Executes what a unit was made of: the tiles of a merged one, the instructions of others.
+    /// Executes the parts of a unit: the tiles of a merged one, the instructions of others.
     ///
     /// # Errors
     /// As [`execute`](Engine::execute).

@@ -1,4 +1,4 @@
-//! Watching an engine at work.
+//! Measuring an engine at work.
 
 use super::Engine;
 use super::fast::Fast;
@@ -8,7 +8,7 @@ use crate::sim::memory::Memory;
 use crate::sim::op::QueueOp;
 use crate::sim::plan::Unit;
 
-/// What an engine executes at a time.
+/// What an engine executes in one call.
 #[derive(Debug, Clone, Copy)]
 pub enum Work<'a> {
     /// One instruction.
@@ -34,13 +34,13 @@ impl<'a> Work<'a> {
     }
 }
 
-/// Is told of each piece of work of an engine, on the thread that does it. It gets no memory: engines of several threads
-/// share theirs, and only kernels know which bytes of it are their own.
+/// Is called for each piece of work of an engine, on the thread that does it. It gets no memory: the engines
+/// of several threads share theirs, and only the kernels know which bytes are their own.
 pub trait Probe: Send {
-    /// Work begins.
+    /// Before the work.
     fn before(&mut self, _work: Work<'_>) {}
 
-    /// It has ended.
+    /// After the work.
     fn after(&mut self, _work: Work<'_>) {}
 }
 
@@ -51,7 +51,7 @@ pub struct Probed {
 }
 
 impl Probed {
-    /// A probe beside an engine.
+    /// An engine whose work a probe sees.
     #[must_use]
     pub fn new(fast: Fast, probe: Box<dyn Probe>) -> Probed {
         Probed { fast, probe }

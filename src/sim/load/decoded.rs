@@ -1,4 +1,4 @@
-//! A program whose tables and instruction words are checked, and nothing else.
+//! A program whose tables and instruction words have been checked, and nothing else.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::sim::validate::{self, Memories};
 /// Why a program is not loaded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
-    /// Its tables or its machine do not fit.
+    /// Its tables do not fit the machine, or each other.
     #[error("the program is refused: {0}")]
     Refused(String),
     /// It does something illegal.
@@ -25,9 +25,10 @@ pub enum LoadError {
     Fault(#[from] Fault),
 }
 
-/// A program whose tables fit its machine and whose instruction words are instructions. What it does is not known:
-/// [`Loaded`](super::Loaded) is what has been checked. The reference engine, which tracks written bytes itself, may
-/// [run](crate::sim::Session::of_decoded) it; tests hold its faults against those of a load.
+/// A program whose tables fit its machine and whose instruction words decode. Unlike
+/// [`Loaded`](super::Loaded), what it does has not been checked. The reference engine, which tracks written
+/// bytes itself, can [run](crate::sim::Session::of_decoded) it; tests compare its faults with those of a
+/// load.
 #[derive(Debug, Clone)]
 pub struct Decoded {
     pub(in crate::sim) program: Arc<Program>,
@@ -56,11 +57,11 @@ impl Decoded {
                 format!("it uses {} bytes of DRAM, the machine has {}", sizes.dram, machine.dram.bytes);
             return Err(LoadError::Refused(text));
         }
-        // Asked for, not touched: memories of runs are allocated where nothing can be refused any more.
+        // Try the allocation now, without touching it: runs allocate where errors can no longer be reported.
         let wanted = usize::try_from(sizes.dram).unwrap_or(usize::MAX);
         let mut probe = Vec::<u8>::new();
         let given = probe.try_reserve_exact(wanted);
-        // Seen by something, else the compiler takes what nobody uses for given.
+        // Keeps the compiler from removing the unused allocation.
         std::hint::black_box(&probe);
         drop(probe);
         if given.is_err() {
@@ -101,14 +102,14 @@ impl Decoded {
         &self.machine
     }
 
-    /// Decoded instructions.
+    /// Decoded instructions, one for each word.
     #[must_use]
     pub fn code(&self) -> &[Insn] {
         &self.code
     }
 
-    /// Issue, start, end and causes of every queue instruction, in program order: what is read and who may race is not
-    /// looked at.
+    /// Issue, start, end and causes of every queue instruction, in program order. Definedness and races are
+    /// not checked.
     ///
     /// # Errors
     /// The first fault of the control core, or of an operand.
@@ -135,7 +136,7 @@ impl Decoded {
         Ok(timing.clock)
     }
 
-    /// Calls `f(start, bytes)` for the DRAM that the inputs fill.
+    /// Calls `f(start, bytes)` for the DRAM ranges of the inputs.
     pub(super) fn inputs(&self, f: &mut impl FnMut(i64, i64)) {
         for tensor in self.program.meta.tensors.iter().filter(|t| t.role == Role::Input) {
             let size = tensor.dtype.bytes() as i64;
@@ -144,7 +145,7 @@ impl Decoded {
     }
 }
 
-/// What is checked of each operation by itself: its operands, and the work so far.
+/// Checks of single operations: their operands, and the work so far.
 #[derive(Debug, Clone)]
 pub(in crate::sim) struct Checks<'a> {
     decoded: &'a Decoded,
@@ -183,14 +184,15 @@ fn check_machine(program: &Program, machine: &Machine) -> Result<(), LoadError> 
     Ok(())
 }
 
-/// Size of a host operand; none if its type is unknown or its size absurd.
+/// Size of a host operand in bytes; `None` if its type is unknown or its size out of range.
 pub(in crate::sim) fn host_bytes(t: &HostTensor) -> Option<u64> {
     let size = t.dtype.bytes() as u64;
     let bytes = t.shape.iter().try_fold(size, |n, d| n.checked_mul(*d))?;
     (bytes > 0).then_some(bytes)
 }
 
-/// Checks that a layer's tensors lie complete; `undefined` gives the lowest undefined byte of a range.
+/// Checks that all bytes of a layer's tensors are defined; `undefined` returns the lowest undefined byte of a
+/// range.
 pub(in crate::sim) fn complete(
     program: &Program,
     layer: u32,
@@ -214,7 +216,7 @@ pub(in crate::sim) fn complete(
     Ok(())
 }
 
-/// The clock alone.
+/// A sink that only drives the clock.
 struct Timing<'a> {
     clock: EventClock<'a>,
     checks: Checks<'a>,

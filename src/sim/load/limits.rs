@@ -1,11 +1,11 @@
-//! Bounds on what a program may do.
+//! Limits on the work of a program.
 
 use crate::sim::access::padded_dims;
 use crate::sim::clock::cost::macs;
 use crate::sim::fault::FaultKind;
 use crate::sim::op::{OpKind, QueueOp, dma_op, mac_op};
 
-/// Bounds on what a program may do; they end endless work.
+/// Limits on the work of a program, so that a load of an endless one ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Instructions retired.
@@ -14,14 +14,15 @@ pub struct Limits {
     pub macs: u64,
     /// Bytes read and written by all operations.
     pub bytes: u64,
-    /// Queue instructions beside which something issued later may still run.
+    /// Queue instructions that are not yet ordered before everything issued later.
     pub unordered: u64,
     /// Pairs of queue instructions that the race checker compares.
     pub comparisons: u64,
 }
 
 impl Default for Limits {
-    /// 10^9 instructions, 10^13 multiply-accumulates, 10^13 bytes; 2^17 instructions without order, 10^10 comparisons.
+    /// 10^9 instructions, 10^13 multiply-accumulates, 10^13 bytes; 2^17 instructions without order, 10^10
+    /// comparisons.
     fn default() -> Limits {
         Limits {
             instructions: 1_000_000_000,
@@ -33,7 +34,7 @@ impl Default for Limits {
     }
 }
 
-/// The work of a program so far.
+/// The work of a program up to an instruction.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::sim) struct Totals {
     macs: u64,
@@ -56,7 +57,7 @@ impl Totals {
                 self.macs += elements(dst.dims) * u64::from(window.kernel[0]) * u64::from(window.kernel[1]);
             }
             OpKind::Rsum { src, .. } => self.bytes += elements(src.dims),
-            // The products, or what is written, tell how long these take.
+            // Their work is bounded by their products, or by the bytes that they write.
             OpKind::Nop
             | dma_op!()
             | mac_op!()

@@ -1,7 +1,7 @@
-//! Loading: everything that can be known about a program before it runs.
+//! Loading: all checks and results that do not depend on inputs.
 //!
-//! A program is [`Decoded`] when its tables and instruction words are legal, and [`Loaded`] when the control pass has been
-//! through all that it does. Only the latter has a clock and a plan.
+//! A program is [`Decoded`] when its tables and instruction words are legal, and [`Loaded`] when the control
+//! pass has executed it without data. Only the latter has a clock and a plan.
 
 mod decoded;
 mod limits;
@@ -23,20 +23,20 @@ use crate::machine::Machine;
 use crate::program::Program;
 use pass::{Found, control_pass};
 
-/// A program that passed every check: it can be run any number of times, by several threads. A clone is the same program
-/// once more, without a copy.
+/// A program that passed every check: it can be run any number of times, by several threads. A clone shares
+/// its contents.
 #[derive(Debug, Clone)]
 pub struct Loaded {
     pub(super) decoded: Arc<Decoded>,
     clock: Arc<ClockReport>,
     widths: Arc<[Widths]>,
-    /// What runs execute; none if that is too long to be kept: every run steps through the program then.
+    /// What runs execute; `None` if the record would be too long, and every run steps through the program.
     pub(super) plan: Option<Arc<Plan>>,
 }
 
 impl Loaded {
-    /// Checks a program for a machine: tables, every instruction word, and in one control pass every operation that it
-    /// will execute, what they read, and the clock.
+    /// Checks a program for a machine: tables, every instruction word, and in one control pass every
+    /// operation that it executes, what those read, their order, and the clock.
     ///
     /// # Errors
     /// [`LoadError::Refused`] for tables, [`LoadError::Fault`] for what the program does.
@@ -55,8 +55,8 @@ impl Loaded {
         Ok(Loaded { decoded, clock: Arc::new(clock), widths: widths.into(), plan })
     }
 
-    /// The same, but runs leave in the accumulators what the program leaves there, for those who look. Else sums that nothing
-    /// but the requantization behind their product reads may never be stored.
+    /// The same program, whose runs leave the accumulators as the program leaves them. Without this, sums
+    /// that only the requantization behind their product reads may not be stored.
     #[must_use]
     pub fn keep_accumulators(mut self) -> Loaded {
         self.plan = self.plan.map(|known| Arc::new(plan(&self.decoded, Arc::clone(&known.as_written), true)));
@@ -93,16 +93,17 @@ impl Loaded {
         &self.clock
     }
 
-    /// The widths that the instructions of each layer were executed with, by layer. They do not depend on inputs.
+    /// The widths that the instructions of each layer were executed with, by layer. They do not depend on
+    /// inputs.
     #[must_use]
     pub fn widths(&self) -> &[Widths] {
         &self.widths
     }
 
-    /// The clock of a run, computed once more, as every run does.
+    /// Computes the clock of a run again, as every run does.
     ///
     /// # Errors
-    /// None for a program that [`Loaded::new`] accepted.
+    /// It does not fail for a program that [`Loaded::new`] accepted.
     pub fn clock_anew(&self) -> Result<ClockReport, Fault> {
         let mut clock = self.decoded.new_clock();
         if let Some(plan) = &self.plan {
@@ -115,7 +116,7 @@ impl Loaded {
     /// Issue, start, end and causes of every queue instruction, in program order.
     ///
     /// # Errors
-    /// None for a program that [`Loaded::new`] accepted.
+    /// It does not fail for a program that [`Loaded::new`] accepted.
     pub fn timeline(&self) -> Result<Vec<OpTiming>, Fault> {
         let Some(plan) = &self.plan else { return self.decoded.timeline() };
         let mut clock = self.decoded.new_clock().recording();

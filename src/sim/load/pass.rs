@@ -1,4 +1,4 @@
-//! The control pass: a program without its data.
+//! The control pass: executing a program without its data.
 
 use super::decoded::{Checks, Decoded, complete, host_bytes};
 use crate::isa::{Space, disasm};
@@ -12,16 +12,16 @@ use crate::sim::plan::record::{Record, Recorder, Step};
 use crate::sim::race::RaceChecker;
 use crate::sim::widths::Widths;
 
-/// What a control pass finds out.
+/// The results of a control pass.
 pub(super) struct Found {
     pub(super) clock: ClockReport,
-    /// By layer.
+    /// One for each layer.
     pub(super) widths: Vec<Widths>,
-    /// What the program executes, if that is not too long.
+    /// The record of the program, if it is short enough.
     pub(super) record: Option<Record>,
 }
 
-/// Checks every operation that a program will execute, what they read, and their order.
+/// Checks every operation that a program executes, what it reads, and the order of the operations.
 ///
 /// # Errors
 /// The first fault.
@@ -44,7 +44,8 @@ pub(super) fn control_pass(decoded: &Decoded) -> Result<Found, Fault> {
     Ok(Found { clock, widths, record: recorder.finish(instructions) })
 }
 
-/// Scalars and descriptors only: checks every operation, and what it reads, runs the clock, and records what it sees.
+/// Executes scalars and descriptors only; checks every operation and what it reads, drives the clock, and
+/// records the queue instructions.
 struct ControlPass<'a> {
     decoded: &'a Decoded,
     checks: Checks<'a>,

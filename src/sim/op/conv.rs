@@ -1,37 +1,38 @@
-//! What convolutions of all kinds have in common.
+//! Operands that all kinds of convolutions share.
 
 use crate::isa::{TensorDesc, WindowDesc};
 
-/// A convolution tile.
+/// One tile of a convolution.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ConvOp {
     /// Accumulators.
     pub dst: TensorDesc,
     /// Activations.
     pub src: TensorDesc,
-    /// Packed (dense) or strided (depthwise) weights.
+    /// Weights: packed (dense) or strided (depthwise).
     pub weights: TensorDesc,
-    /// Start values; none: zero, or the present accumulators.
+    /// Start values; `None` for zero or the present accumulators.
     pub bias: Option<TensorDesc>,
-    /// Add to the present accumulators.
+    /// Whether products are added to the present accumulators.
     pub accumulate: bool,
     /// Geometry.
     pub window: WindowDesc,
     /// Output row and column of the tile's first element.
     pub origin: [i64; 2],
-    /// For weights whose zero blocks are absent.
+    /// The mask, for pruned weights.
     pub pruned: Option<Pruned>,
 }
 
-/// What the mask of pruned weights says.
+/// The mask of pruned weights, as the control core has read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pruned {
     /// Address of the mask, in the constants.
     pub mask: i64,
-    /// Its bytes.
+    /// Bytes of the mask.
     pub mask_bytes: usize,
-    /// Blocks in the stream.
+    /// Blocks present in the stream.
     pub blocks: u64,
-    /// Steps of the array (its output lanes × its input lanes at one tap) that meet a block of the stream.
+    /// Steps of the array (its output lanes × its input lanes, at one tap) that contain a block of the
+    /// stream.
     pub steps: u64,
 }

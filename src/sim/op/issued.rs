@@ -1,4 +1,4 @@
-//! A queue instruction at issue: when it may start, and whose it is.
+//! A queue instruction at issue: when it may start, and which layer it belongs to.
 
 use super::kind::OpKind;
 use crate::isa::Queue;
@@ -25,6 +25,7 @@ pub struct QueueOp {
     pub kind: OpKind,
     /// Its conditions.
     pub tickets: [Option<Ticket>; 2],
-    /// The layer that the provenance names, or else the open one. Loads of constants may run before their layer begins.
+    /// The layer that the program's provenance names, or else the open one. Loads of constants may be issued
+    /// before their layer begins.
     pub layer: Option<u32>,
 }

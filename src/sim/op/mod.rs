@@ -1,5 +1,5 @@
-//! Queue instructions with everything captured that they need: what the control core hands to the queues. [`OpKind`] comes
-//! from `isa/rcn.toml`.
+//! Queue instructions with all that they need captured, as the control core hands them to the queues.
+//! [`OpKind`] is generated from `isa/rcn.toml`.
 
 mod conv;
 mod issued;

@@ -1,13 +1,13 @@
-//! Where an instruction's operands come from.
+//! The registers that an instruction's operands name.
 
 use super::conv::Pruned;
 use crate::isa::{QReg, QuantDesc, TReg, TensorDesc, WReg, WindowDesc, XReg};
 
-/// The contents of the registers that an instruction's operands name.
+/// Gives the contents of the registers that an instruction's operands name.
 pub trait Registers {
-    /// Why a register has no contents to give.
+    /// Why a register has no contents.
     type Error;
-    /// A scalar.
+    /// A scalar register.
     fn scalar(&self, x: XReg) -> i64;
     /// A tensor descriptor.
     ///
@@ -24,7 +24,7 @@ pub trait Registers {
     /// # Errors
     /// It was never set.
     fn window(&self, w: WReg) -> Result<WindowDesc, Self::Error>;
-    /// What the mask at the address in `mask` says of the weights.
+    /// The mask at the address in register `mask`, read for the weights described by `weights`.
     ///
     /// # Errors
     /// The weights' descriptor was never set; there is no such mask.

@@ -1,8 +1,8 @@
-//! Which rows of a layer's images each worker computes.
+//! Bands: the rows of a layer's images that each worker computes.
 //!
-//! Where a layer reads and writes images that lie whole in the scratchpad, its tiles need not follow each other: every
-//! worker takes the tiles of a band of rows, the same share of the rows in every layer. So it finds in its cache what it has
-//! written itself, and waits for others at the edge of its band only.
+//! Where a layer reads and writes images that lie whole in the scratchpad, its tiles are independent: every
+//! worker takes the tiles of a band of rows, the same share of the rows in every layer. Most of what it reads
+//! is then in its own cache, and it waits for others only at the edges of its band.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -12,22 +12,22 @@ use crate::isa::Space;
 use crate::sim::op::{OpKind, QueueOp, dma_op};
 use crate::sim::plan::Unit;
 
-/// By how many of its rows, one in so many and at least one, a band may be longer or shorter than the others: so much that
-/// workers end at the same time, so little that they keep their rows from layer to layer.
+/// A band may be longer or shorter than the others by 1 / `SHIFT` of the rows, and at least one row: enough
+/// that workers end at the same time, and little enough that they keep their rows from layer to layer.
 const SHIFT: u32 = 12;
 
-/// What the instructions of a layer have in common.
+/// Properties of a layer over all its instructions.
 #[derive(Debug, Default)]
 struct Layer {
     /// Rows of its images.
     rows: u32,
     work: u64,
-    /// Products, and those that are fused with their requantization.
+    /// Products, and those of them that are fused with their requantization.
     products: u32,
     fused: u32,
-    /// Tiles travel from or to DRAM, or go through several instructions: they share buffers.
+    /// Tiles are moved from or to DRAM, or pass through several instructions: they share buffers.
     travels: bool,
-    /// Where bands begin, once that is decided, and the number of rows.
+    /// First row of each band and the number of rows, once that is decided.
     bounds: Option<Vec<u32>>,
 }
 
@@ -35,7 +35,7 @@ struct Layer {
 #[derive(Debug)]
 pub(super) struct Bands(BTreeMap<u32, Layer>);
 
-/// Rows of the whole image that a tile computes; none if the instruction does not tell.
+/// Rows of the whole image that a tile computes; `None` if that cannot be told from the instruction.
 pub(super) fn rows(op: &QueueOp) -> Option<Range<u32>> {
     let (dst, origin) = match &op.kind {
         OpKind::Conv(c) | OpKind::Depthwise(c) => (&c.dst, c.origin),
@@ -62,7 +62,7 @@ pub(super) fn rows(op: &QueueOp) -> Option<Range<u32>> {
 }
 
 impl Bands {
-    /// Looks at the layers of a plan whose DRAM can be written from an address on.
+    /// The layers of a plan; DRAM can be written from address `writable` on.
     pub(super) fn of(units: &[&Unit], writable: i64) -> Bands {
         let mut layers: BTreeMap<u32, Layer> = BTreeMap::new();
         for (unit, op) in units.iter().flat_map(|unit| unit.ops().iter().map(move |op| (unit, op))) {
@@ -100,8 +100,8 @@ impl Bands {
         Bands(layers)
     }
 
-    /// Where the bands of a layer begin, the first at 0, and its rows; none if its tiles are not for bands. `work` is what
-    /// each worker has done before.
+    /// First rows of a layer's bands, from 0, followed by the number of rows; `None` if its tiles cannot be
+    /// cut into bands. `work` is what each worker has been given so far.
     pub(super) fn bounds(&mut self, layer: Option<u32>, work: &[u64]) -> Option<&[u32]> {
         let layer = self.0.get_mut(&layer?)?;
         // Where accumulators are kept, the last product at each place is not fused.
@@ -114,7 +114,7 @@ impl Bands {
     }
 }
 
-/// Cuts rows, `whole` work in all, so that workers end together, but bands stay near those of equal length.
+/// Cuts `rows` rows, of work `whole` in all, so that workers end together while bands stay near equal length.
 fn cut(rows: u32, whole: u64, work: &[u64]) -> Vec<u32> {
     let workers = work.len() as u64;
     let each = (work.iter().sum::<u64>() + whole) / workers.max(1);
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn bands_hold_all_rows_and_stay_near_equal_ones() {
         assert_eq!(cut(112, 1000, &[0, 0]), [0, 56, 112]);
-        // The second worker has something else to do.
+        // The second worker has other work.
         assert_eq!(cut(112, 1000, &[0, 100]), [0, 62, 112]);
         assert_eq!(cut(112, 1000, &[0, 900]), [0, 65, 112]);
         assert_eq!(cut(7, 1000, &[0, 0]), [0, 4, 7]);

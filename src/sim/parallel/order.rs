@@ -1,8 +1,8 @@
-//! The order in which a schedule goes through a plan: that of the program, but constants are loaded earlier.
+//! The order in which a schedule takes the units of a plan: program order, but constants are loaded earlier.
 //!
-//! A worker that loads the weights of a layer when it has come there lets the others wait for it, as they do for their part of the
-//! weights. So loads move before what is computed before them, as far as nothing there touches the bytes that they write:
-//! the values are the same.
+//! A worker that loads the weights of a layer when it gets there makes the others wait for it, since they
+//! need the same weights. So loads move up, as far as nothing that they pass touches the bytes that they
+//! write: values do not change.
 
 use crate::isa::Space;
 use crate::sim::access::{Region, for_each_region, padded_dims};
@@ -20,15 +20,15 @@ fn loads_constants(op: &QueueOp, writable: i64) -> bool {
     matches!(&op.kind, OpKind::DmaIn { src, .. } if src.space == Space::Dram && src.base < writable)
 }
 
-/// The units of a plan by their index, loads moved; nothing moves over host layers or, if the ends of layers are looked at,
-/// over those.
+/// The indices of a plan's units with loads moved up. Nothing moves across host layers, nor, if `layers`,
+/// across the ends of layers.
 pub(super) fn order(units: &[&Unit], gaps: &Gaps, memory: &Memory, layers: bool) -> Vec<usize> {
     let writable = memory.writable() as i64;
     let barrier_from = if layers { Gap::Layer } else { Gap::Host };
     let mut last = Last { at: Cells::new(memory.size(Space::Spm), 0) };
-    // Where each unit goes: before the one of this number, loads first.
+    // Position of each unit: before the unit of this number, loads first.
     let mut placed: Vec<(usize, bool, usize)> = Vec::with_capacity(units.len());
-    // Where the present and the previous run of other units began, and whether a load came last.
+    // Where the present and the previous run of other units began, and whether the last unit was a load.
     let (mut run, mut previous, mut loading) = (0, 0, true);
     let (mut end, mut barrier) = (0, 0);
     for (n, unit) in units.iter().enumerate() {
@@ -56,13 +56,13 @@ pub(super) fn order(units: &[&Unit], gaps: &Gaps, memory: &Memory, layers: bool)
     placed.into_iter().map(|(_, _, unit)| unit).collect()
 }
 
-/// For each cell of the scratchpad, how many units there were when one touched it last.
+/// For each cell of the scratchpad, the number of units at the time one last touched it.
 struct Last {
     at: Cells<usize, CELL>,
 }
 
 impl Last {
-    /// How many units there were when one touched what an instruction writes.
+    /// The number of units at the time one last touched a byte that an instruction writes.
     fn touched(&self, op: &QueueOp) -> usize {
         let dst = op.kind.dst().filter(|d| d.space == Space::Spm);
         let span = dst.and_then(|d| Region::Box(d, padded_dims(d)).span());

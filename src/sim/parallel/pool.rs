@@ -1,4 +1,4 @@
-//! Workers that stay from run to run, and the thread that runs a program with them.
+//! Worker threads that are kept from run to run, and the thread that runs a program with them.
 
 #![expect(unsafe_code, reason = "the memory that workers share")]
 
@@ -17,9 +17,9 @@ use crate::sim::op::QueueOp;
 use crate::sim::plan::Plan;
 use crate::sim::shared::Shared;
 
-/// A worker that has looked this often for something to do, some 3 µs, offers its core to others before it looks again:
-/// whom it waits for may have none. Sleeping would be worse: who is waited for then waits itself, so that soon every step takes
-/// as long as a nap.
+/// After this many polls without a task that is ready, about 3 µs, a worker yields its core before it polls
+/// again: the worker that it waits for may have no core. Sleeping would be worse: wake-ups take much longer
+/// than a task, and delays would propagate from worker to worker.
 const SPINS: u32 = 64;
 
 /// How many of its tasks a worker has executed, on a cache line of its own.
@@ -27,7 +27,7 @@ const SPINS: u32 = 64;
 #[repr(align(64))]
 struct Done(AtomicU32);
 
-/// Who takes part in a run.
+/// The state that workers check before they take part in a run.
 #[derive(Debug, Default)]
 struct Gate {
     /// Number of the run.
@@ -37,43 +37,43 @@ struct Gate {
 }
 
 struct State {
-    /// For runs that nobody watches, and for those that stop at the ends of layers.
+    /// Schedules for runs without observers of layers, and for those that stop at the ends of layers.
     free: Schedule,
     stops: OnceLock<Schedule>,
-    /// The present run is one of the latter.
+    /// Whether the present run stops at the ends of layers.
     stopping: AtomicBool,
     done: Vec<Done>,
-    /// Instructions that may be executed before the next barrier.
+    /// Index of the first instruction behind the next barrier: those before it may be executed.
     limit: AtomicUsize,
     gate: Mutex<Gate>,
-    bell: Condvar,
-    /// A run goes on.
+    wake: Condvar,
+    /// Whether a run is in progress.
     open: AtomicBool,
     /// Workers that take part in it.
     inside: AtomicUsize,
     wraps: AtomicU64,
-    /// Something went wrong: what, below.
+    /// Whether a worker faulted or panicked; `failed` or `panic` has the reason.
     broken: AtomicBool,
     failed: Mutex<Option<(u32, FaultKind)>>,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
-/// Locks are held for moments only, never while something can panic.
+/// Locks are held briefly, and never while something can panic: a poisoned one is still consistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A thread's own part of a run.
+/// The state of one thread.
 struct Worker {
     number: usize,
     engine: Box<dyn Engine + Send>,
     memory: Memory,
-    /// Accumulators of its own for sums that only the next instruction reads: fused products need not wait for each other
-    /// because a program has them share a place.
+    /// Its own accumulators for sums that only the next instruction reads. Fused products then need not wait
+    /// for each other where the program has them share accumulators.
     sums: Shared,
     /// Tasks that it has executed.
     at: usize,
-    /// Instructions whose writes the engine knows of.
+    /// Instructions whose writes its engine knows of.
     seen: usize,
 }
 
@@ -91,8 +91,8 @@ impl State {
         stops.unwrap_or(&self.free)
     }
 
-    /// Executes a worker's next task, if it comes before the barrier. None if it does not, false if the task waits for
-    /// another worker.
+    /// Executes a worker's next task: true if it has, false if the task waits for another worker, `None` if
+    /// there is no task before the barrier.
     fn one(&self, worker: &mut Worker) -> Option<bool> {
         let task = self.schedule().workers[worker.number].get(worker.at)?;
         if task.seq >= self.limit.load(Ordering::Acquire) {
@@ -109,8 +109,9 @@ impl State {
     }
 
     fn execute(&self, worker: &mut Worker, task: &Task) {
-        // An engine may have kept something of what it read before: it must know what others have written since. What
-        // they write later in program order is not what this task reads, or they would wait for it.
+        // The engine may have cached something that it read before, so it must be told of what others have
+        // written since. Writes that are later in program order cannot touch what this task reads: they would
+        // wait for it.
         let first = task.unit.first();
         if caches_weights(first) {
             for range in self.schedule().writes(worker.seen..task.seq).iter().filter(|(lo, hi)| lo < hi) {
@@ -142,7 +143,7 @@ impl State {
         }
     }
 
-    /// Works as long as the run goes on.
+    /// Executes tasks until the run ends.
     fn work(&self, worker: &mut Worker) {
         worker.begin();
         let mut idle = 0;
@@ -155,13 +156,13 @@ impl State {
         }
     }
 
-    /// The life of a worker.
+    /// The main loop of a worker thread.
     fn serve(&self, worker: &mut Worker) {
         let mut run = 0;
         loop {
             let mut gate = lock(&self.gate);
             while !(gate.quit || gate.open && gate.run != run) {
-                gate = self.bell.wait(gate).unwrap_or_else(PoisonError::into_inner);
+                gate = self.wake.wait(gate).unwrap_or_else(PoisonError::into_inner);
             }
             if gate.quit {
                 return;
@@ -183,19 +184,19 @@ fn pause(idle: &mut u32) {
     if *idle > SPINS { std::thread::yield_now() } else { std::hint::spin_loop() }
 }
 
-/// Workers for the runs of one session.
+/// The workers of one session.
 pub(in crate::sim) struct Pool {
     plan: Arc<Plan>,
     grain: u64,
     shared: Arc<State>,
-    /// The part of the thread that runs a program.
+    /// The state of the thread that runs a program.
     own: Worker,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Pool {
-    /// Workers for a plan, the calling thread one of them; none if the system gives no threads. `engine` makes engines
-    /// that keep no account of written bytes; units are cut into parts of at least `grain` work
+    /// Workers for a plan, the calling thread one of them; `None` if no threads can be created. `engine`
+    /// makes engines that do not track written bytes; units are cut into parts of at least `grain` work
     /// (multiply-accumulates of a convolution).
     pub(in crate::sim) fn new(
         plan: &Arc<Plan>,
@@ -211,7 +212,7 @@ impl Pool {
             done: (0..threads).map(|_| Done::default()).collect(),
             limit: AtomicUsize::new(0),
             gate: Mutex::default(),
-            bell: Condvar::new(),
+            wake: Condvar::new(),
             open: AtomicBool::new(false),
             inside: AtomicUsize::new(0),
             wraps: AtomicU64::new(0),
@@ -220,13 +221,14 @@ impl Pool {
             panic: Mutex::default(),
         });
         let worker = |number| {
-            // SAFETY: workers touch memory only while they execute a task for which all that it waits for has been done:
-            // every earlier task of another worker that touches one of its bytes, one of the two writing (`Schedule`
-            // goes through the bytes of all operations, of images through those between taps, too). A later one waits for this task. `done` orders them: released
-            // when a task has been executed, acquired before the next. Parts of one instruction write different bytes,
-            // and read none that another part writes; nor do tiles whose order is free. The accumulators of fused products are
-            // the worker's own. The session touches memory before the first call of `run_to`, after `end`, and between
-            // the return of `run_to` and the next call, which raises the limit.
+            // SAFETY: a worker touches memory only while it executes a task all of whose predecessors are
+            // done: every earlier task of another worker that touches one of its bytes, one of the two
+            // writing (`Schedule` compares the bytes of all operations, for images including those between
+            // taps). A later such task waits for this one. The `done` counters order them: released after a
+            // task, acquired before the next. Parts of one instruction write different bytes, and read none
+            // that another part writes; nor do tiles whose order is free. The accumulators of fused products
+            // are the worker's own. The session touches memory before the first call of `run_to`, after
+            // `end`, and between the return of `run_to` and the next call, which raises the limit.
             let memory = unsafe { memory.alias() };
             let sums = Shared::zeros(memory.size(Space::Acc) as usize);
             Worker { number, engine: engine(), memory, sums, at: 0, seen: 0 }
@@ -241,8 +243,8 @@ impl Pool {
         Some(pool)
     }
 
-    /// Begins a run, which may stop at the ends of layers: workers wake up, and touch nothing before
-    /// [`run_to`](Self::run_to).
+    /// Begins a run; with `stops`, it can stop at the ends of layers. Workers wake up, and touch no memory
+    /// before [`run_to`](Self::run_to).
     pub(in crate::sim) fn begin(&mut self, memory: &Memory, stops: bool) {
         let shared = &*self.shared;
         if stops {
@@ -262,14 +264,15 @@ impl Pool {
         gate.open = true;
         shared.open.store(true, Ordering::Release);
         drop(gate);
-        shared.bell.notify_all();
+        shared.wake.notify_all();
     }
 
-    /// Executes the first `seq` instructions of the record, as far as they have not been; meanwhile does a bit of
-    /// something `other` whenever it would have to wait, as long as there is more of it.
+    /// Executes the first `seq` instructions of the record, as far as that is not done. Whenever the calling
+    /// thread would have to wait, it calls `other`, which does a small piece of other work and returns
+    /// whether more is left.
     ///
     /// # Errors
-    /// The instruction and the fault that an engine reports.
+    /// The instruction and the fault that an engine reported.
     pub(in crate::sim) fn run_to(
         &mut self,
         seq: usize,
@@ -305,7 +308,8 @@ impl Pool {
         }
     }
 
-    /// Ends the run, if one goes on: no worker touches memory any more. Gives the accumulations that wrapped.
+    /// Ends the run, if one is in progress: no worker touches memory any more. Returns the accumulations that
+    /// wrapped.
     pub(in crate::sim) fn end(&mut self) -> u64 {
         let shared = &*self.shared;
         let mut gate = lock(&shared.gate);
@@ -324,7 +328,7 @@ impl Drop for Pool {
     fn drop(&mut self) {
         lock(&self.shared.gate).quit = true;
         self.end();
-        self.shared.bell.notify_all();
+        self.shared.wake.notify_all();
         for thread in self.threads.drain(..) {
             // Its panic was passed on when it happened.
             let _ = thread.join();

@@ -1,4 +1,4 @@
-//! Who executes which part of which instruction, and after what.
+//! Which worker executes which part of which instruction, and what it waits for.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -13,16 +13,17 @@ use crate::sim::op::{OpKind, QueueOp, dma_op, vec_op};
 use crate::sim::plan::cells::Cells;
 use crate::sim::plan::{Plan, Unit};
 
-/// What the clock costs for each instruction, as work of a product: the thread that computes it gets less else.
+/// Work of the clock for each instruction, in multiply-accumulates: the thread that drives it gets less other
+/// work.
 const CLOCK_WORK: u64 = 50_000;
 
 /// Bytes of a cell.
 const CELL: i64 = 64;
 
-/// Weights are loaded at most so many instructions before the product that needs them.
+/// Weights are loaded at most this many instructions before the product that needs them.
 const NEAR: usize = 40;
 
-/// Wait until a worker has executed so many of its tasks.
+/// Wait until a worker has executed this many of its tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Wait {
     pub(super) worker: u32,
@@ -43,15 +44,15 @@ pub(super) struct Task {
 pub(super) struct Schedule {
     pub(super) workers: Vec<Vec<Task>>,
     waits: Vec<Wait>,
-    /// Bytes of the scratchpad that each instruction of the record writes, as far as it is executed.
+    /// The range of the scratchpad that each instruction of the record writes when it is executed.
     writes: Vec<(i64, i64)>,
 }
 
 impl Schedule {
-    /// The schedule of a plan for so many workers, the last of which also computes the clock. A unit is cut into parts of
-    /// at least `grain` work. `layers`: runs stop at the ends of layers.
+    /// The schedule of a plan for `workers` workers, the last of which also drives the clock. Units are cut
+    /// into parts of at least `grain` work. With `layers`, runs stop at the ends of layers.
     pub(super) fn new(plan: &Plan, memory: &Memory, workers: usize, grain: u64, layers: bool) -> Schedule {
-        // What is merged for one thread would leave little to share.
+        // Merged tiles would leave too little to distribute.
         let units: Vec<&Unit> = plan.optimized.iter().flat_map(Unit::tiles).collect();
         let mut schedule = Schedule {
             workers: (0..workers).map(|_| Vec::new()).collect(),
@@ -62,7 +63,7 @@ impl Schedule {
             Waits { touched: Touched::new(memory, workers), waited: vec![vec![0; workers]; workers] };
         let mut bands = Bands::of(&units, memory.writable() as i64);
         let mut loads = Loads::default();
-        // Work so far.
+        // Work given to each worker so far.
         let mut work = vec![0; workers];
         let mut tiles = Vec::new();
         for index in order(&units, &plan.as_written.gaps(), memory, layers) {
@@ -80,7 +81,8 @@ impl Schedule {
                     let whole: u64 = unit.ops().iter().map(|op| split::work(&op.kind)).sum();
                     let wanted = usize::try_from(whole / grain.max(1)).unwrap_or(workers).min(workers);
                     let cut = split::split(unit, wanted);
-                    // What is not cut goes to whom has done least, its weights too; parts always to the same workers.
+                    // What is not cut goes to the worker with the least work, and its weights too; parts
+                    // always go to the same workers.
                     let least = (0..workers).min_by_key(|w| work[*w]).unwrap_or(0);
                     match loads.alone(&units, index, cut.len(), least) {
                         Some(worker) => vec![(worker, unit.clone())],
@@ -104,8 +106,8 @@ impl Schedule {
         schedule
     }
 
-    /// Appends tiles of one product, or one unit. The last worker takes its tiles from below, so that what neighbours need of each
-    /// other's bands is not needed before the end of a layer.
+    /// Appends tiles of one product, or one unit. The last worker takes its tiles from below, so that the
+    /// rows that neighbouring bands share are needed only at the end of a layer.
     fn push(&mut self, waits: &mut Waits, tiles: &[Dealt<'_>]) {
         let backwards = tiles.len() > 1;
         if backwards && !apart(tiles) {
@@ -120,7 +122,8 @@ impl Schedule {
         } else {
             all.collect()
         };
-        // Parts of one instruction touch nothing of each other: all of them wait before one is counted.
+        // Parts of one instruction touch no common bytes: the waits of all are computed before one is
+        // recorded.
         let waiting: Vec<Range<usize>> = parts
             .iter()
             .map(|(worker, unit)| {
@@ -136,7 +139,7 @@ impl Schedule {
         }
     }
 
-    /// What it must wait for.
+    /// The waits of a task.
     pub(super) fn waits(&self, task: &Task) -> &[Wait] {
         self.waits.get(task.waits.clone()).unwrap_or_default()
     }
@@ -146,18 +149,18 @@ impl Schedule {
         self.workers[worker].partition_point(|task| task.seq < seq) as u32
     }
 
-    /// The bytes of the scratchpad that some instructions write.
+    /// The ranges of the scratchpad that some instructions write.
     pub(super) fn writes(&self, of: Range<usize>) -> &[(i64, i64)] {
         self.writes.get(of).unwrap_or_default()
     }
 }
 
-/// Whether the engines keep something of what an instruction reads.
+/// Whether engines cache something that an instruction reads.
 pub(super) fn caches_weights(op: &QueueOp) -> bool {
     op.queue == Queue::Mac
 }
 
-/// The bytes of the scratchpad that each of so many instructions writes.
+/// The range of the scratchpad that each of `instructions` instructions writes.
 fn writes(units: &[&Unit], instructions: usize) -> Vec<(i64, i64)> {
     let mut writes = vec![(0, 0); instructions];
     for op in units.iter().flat_map(|unit| unit.ops()) {
@@ -171,20 +174,20 @@ fn writes(units: &[&Unit], instructions: usize) -> Vec<(i64, i64)> {
     writes
 }
 
-/// A unit and its parts, with whose they are.
+/// A unit and its parts, with the worker of each.
 struct Dealt<'p> {
     unit: &'p Unit,
     parts: Vec<(usize, Unit)>,
 }
 
-/// The parts of a unit in each worker's band; `rows` are its own.
+/// The parts of a unit in each worker's band; `rows` are the unit's own rows.
 fn in_bands(unit: &Unit, bounds: &[u32], rows: &Range<u32>) -> Vec<(usize, Unit)> {
     let inside = |bound: u32| bound.clamp(rows.start, rows.end) - rows.start;
     let bands = bounds.iter().zip(bounds.iter().skip(1)).map(|(from, to)| inside(*from)..inside(*to));
     bands.enumerate().filter(|(_, r)| !r.is_empty()).map(|(w, r)| (w, split::rows(unit, r))).collect()
 }
 
-/// Whether two units are products of the same image and the same weights.
+/// Whether two units are products of the same image and weights.
 fn alike(a: &Dealt<'_>, b: &Dealt<'_>) -> bool {
     let operands = |tile: &Dealt<'_>| match &tile.unit.first().kind {
         OpKind::Conv(c) | OpKind::Depthwise(c) => Some((c.src, c.weights)),
@@ -193,7 +196,7 @@ fn alike(a: &Dealt<'_>, b: &Dealt<'_>) -> bool {
     operands(a) == operands(b)
 }
 
-/// Whether no tile writes what another one reads or writes: then their order is free.
+/// Whether no tile writes what another one reads or writes, so that their order is free.
 fn apart(tiles: &[Dealt<'_>]) -> bool {
     let (mut read, mut written) = (Vec::new(), Vec::new());
     for op in tiles.iter().flat_map(|tile| tile.unit.ops()) {
@@ -214,15 +217,15 @@ fn apart(tiles: &[Dealt<'_>]) -> bool {
     disjoint && whole(&written).is_some_and(|w| !read.iter().any(|r| r.0 == w.0 && r.1 < w.2 && w.1 < r.2))
 }
 
-/// Loads of weights for products that one worker computes alone: it loads them itself.
+/// Loads of weights for products that are not cut: the worker that computes the product loads them.
 #[derive(Debug, Default)]
 struct Loads {
-    /// By the first byte in the scratchpad, who loaded it.
+    /// By first byte in the scratchpad, the worker that loaded it.
     loaded: BTreeMap<i64, usize>,
 }
 
 impl Loads {
-    /// Who gets a unit that is not cut, though it could be cut into so many parts; none if it is cut.
+    /// The worker of a unit that is not cut although it could be cut into `parts` parts; `None` if it is cut.
     fn alone(&mut self, units: &[&Unit], index: usize, parts: usize, least: usize) -> Option<usize> {
         let kind = &units[index].first().kind;
         if let OpKind::DmaIn { dst, .. } = kind
@@ -239,7 +242,7 @@ impl Loads {
     }
 }
 
-/// Whether the next product with weights at this address computes one pixel: such a product cannot be cut.
+/// Whether the next product with weights at this address computes one pixel: such a product is not cut.
 fn for_a_pixel(units: &[&Unit], index: usize, weights: i64) -> bool {
     let last = units[index].seq() + NEAR;
     let near =
@@ -252,15 +255,15 @@ fn for_a_pixel(units: &[&Unit], index: usize, weights: i64) -> bool {
         .unwrap_or(false)
 }
 
-/// What tasks must wait for.
+/// The waits of tasks.
 struct Waits {
     touched: Touched,
-    /// For whom each worker has waited already.
+    /// For each worker, the tasks of every worker that it has already waited for.
     waited: Vec<Vec<u32>>,
 }
 
 impl Waits {
-    /// Appends what a worker's task must wait for to `waits`, those of the task from `from` on.
+    /// Appends the waits of a worker's task to `waits`; those from `from` on are of the same task.
     fn of(&mut self, worker: usize, unit: &Unit, from: usize, waits: &mut Vec<Wait>) {
         let waited = &mut self.waited[worker];
         self.touched.before(worker, unit, &mut |other, tasks| {
@@ -276,12 +279,12 @@ impl Waits {
     }
 }
 
-/// The last tasks of every worker that read and wrote each cell of the memories, counted from 1.
+/// For each cell of the memories, the last task of every worker that read and that wrote it, counted from 1.
 struct Touched {
     workers: usize,
     /// First DRAM byte that can be written.
     writable: i64,
-    /// By memory; for each cell and worker the last that wrote, and the last that read.
+    /// By memory; for each cell and worker the last task that wrote, and the last that read.
     cells: [Cells<[u32; 2], CELL>; 3],
 }
 
@@ -295,8 +298,8 @@ impl Touched {
         }
     }
 
-    /// Calls `f` with the cells that a unit touches, all workers of each; and whether it writes them. Fused products have
-    /// accumulators of their own.
+    /// Calls `f` with the cells that a unit touches, all workers of each, and whether the unit writes them.
+    /// Accumulators of fused products are left out.
     fn each(&mut self, unit: &Unit, f: &mut impl FnMut(&mut [[u32; 2]], bool)) {
         for op in unit.ops() {
             let _: Result<(), ()> = for_each_region(&op.kind, &mut |region, writes| {
@@ -319,7 +322,7 @@ impl Touched {
         }
     }
 
-    /// Calls `f(other, tasks)` for what must precede a task of a worker.
+    /// Calls `f(other, tasks)` for the tasks that must precede a worker's next task.
     fn before(&mut self, worker: usize, unit: &Unit, f: &mut impl FnMut(usize, u32)) {
         self.each(unit, &mut |cell, writes| {
             for (other, [wrote, read]) in cell.iter().enumerate().filter(|(other, _)| *other != worker) {
@@ -331,7 +334,7 @@ impl Touched {
         });
     }
 
-    /// A worker's task of this number is this unit.
+    /// Records a unit as the task of this number of a worker.
     fn touch(&mut self, worker: usize, task: u32, unit: &Unit) {
         self.each(unit, &mut |cell, writes| cell[worker][usize::from(!writes)] = task);
     }

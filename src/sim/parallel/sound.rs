@@ -1,5 +1,6 @@
-//! Two workers that write between each other's rows, for tools that watch memory: under Miri or a thread sanitizer this fails if a
-//! worker claims a byte that another one is writing. Without them it is a test of values.
+//! Two workers that write between each other's rows, for tools that check memory accesses: under Miri or a
+//! thread sanitizer this fails if a worker claims a byte that another one writes. Without such a tool it
+//! tests values.
 
 use super::super::engine::Engine;
 use super::super::engine::fast::Fast;
@@ -11,7 +12,7 @@ use crate::kernels::cpu::Level;
 
 /// Rows, columns and channels of each worker's half of an image.
 const EXTENT: [i64; 3] = [3, 5, 4];
-/// Where the two images, their weights and the table are.
+/// Addresses of the two images.
 const IMAGES: [i64; 2] = [0, 256];
 const WEIGHTS: i64 = 512;
 const TABLE: i64 = 1024;

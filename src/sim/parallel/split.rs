@@ -1,4 +1,4 @@
-//! Cutting an operation into parts that write different bytes and together all of its result.
+//! Cutting an operation into parts that write different bytes and together compute its whole result.
 
 use std::ops::Range;
 
@@ -8,13 +8,13 @@ use crate::sim::clock::cost::macs;
 use crate::sim::op::{OpKind, QueueOp, dma_op};
 use crate::sim::plan::Unit;
 
-/// Roughly how long an operation takes, in multiply-accumulates of a dense convolution.
+/// Approximate duration of an operation, in multiply-accumulates of a dense convolution.
 pub(super) fn work(kind: &OpKind) -> u64 {
     let elements = |d: &TensorDesc| d.dims.iter().map(|n| u64::from(*n)).product::<u64>();
     match kind {
-        // Sums are written whatever they are sums of.
+        // Writing the sums takes time too.
         OpKind::Conv(_) | OpKind::Matmul { .. } => macs(kind) + kind.dst().map_or(0, elements) * 64,
-        // The slower kernels, as measured on EfficientNet-Lite0.
+        // Slower kernels, as measured on EfficientNet-Lite0.
         OpKind::Depthwise(_) => macs(kind) * 12,
         OpKind::MaxPool { dst, window, .. } | OpKind::AvgPool { dst, window, .. } => {
             elements(dst) * 16 * u64::from(window.kernel[0]) * u64::from(window.kernel[1])
@@ -37,13 +37,13 @@ pub(super) fn work(kind: &OpKind) -> u64 {
     }
 }
 
-/// Parts of a unit that is not merged, whose instructions have results of the same extents; at most `parts`, or only the
+/// Parts of an unmerged unit whose instructions have results of equal extents: at most `parts`, or only the
 /// unit itself if it cannot be cut.
 pub(super) fn split(unit: &Unit, parts: usize) -> Vec<Unit> {
     let kind = &unit.first().kind;
     let axis = if parts > 1 { axis(kind, parts as u32) } else { None };
     let (Some(dst), Some(axis)) = (kind.dst(), axis) else { return vec![unit.clone()] };
-    // Inside the innermost extent parts begin at vectors.
+    // Inside the innermost extent, parts begin at whole vectors.
     let grain = if axis == 3 { 64 } else { 1 };
     let extent = dst.dims[axis];
     let each = extent.div_ceil(parts as u32).next_multiple_of(grain);
@@ -51,7 +51,7 @@ pub(super) fn split(unit: &Unit, parts: usize) -> Vec<Unit> {
     firsts.map(|from| cut(unit, axis, from, each.min(extent - from))).collect()
 }
 
-/// Those rows of a unit's results.
+/// The part of a unit that computes the given rows of its result.
 pub(super) fn rows(unit: &Unit, rows: Range<u32>) -> Unit {
     cut(unit, 1, rows.start, rows.end - rows.start)
 }
@@ -60,8 +60,8 @@ fn cut(unit: &Unit, axis: usize, from: u32, n: u32) -> Unit {
     unit.map(|op| part(op, axis, from, n))
 }
 
-/// Along which extent of the result an operation can be cut: the outermost that gives parts of much the same length, or
-/// else that is long enough.
+/// The axis of the result along which an operation is cut: the outermost one that gives parts of nearly equal
+/// length, or else one that is long enough; `None` if there is none.
 fn axis(kind: &OpKind, parts: u32) -> Option<usize> {
     let dst = kind.dst()?;
     let (axes, innermost) = match kind {
@@ -81,8 +81,8 @@ fn axis(kind: &OpKind, parts: u32) -> Option<usize> {
         | OpKind::Mul { .. }
         | OpKind::Lut { .. }
         | OpKind::Quantize { .. } => (0..3, true),
-        // They stay whole. `dma.pad` writes a border of other rows than it reads; sums and tables of positions belong to
-        // all rows; the f32 lane is short.
+        // These are not cut: `dma.pad` writes other rows than it reads; sums and tables of positions concern
+        // all rows; functions of f32 are short.
         OpKind::Nop
         | OpKind::DmaPad { .. }
         | OpKind::Matmul { .. }
@@ -102,7 +102,7 @@ fn axis(kind: &OpKind, parts: u32) -> Option<usize> {
     })
 }
 
-/// The part of an operation whose result has `n` of the extent from `from` on.
+/// The part of an operation that computes `n` elements of an axis of its result, starting at `from`.
 fn part(op: &QueueOp, axis: usize, from: u32, n: u32) -> QueueOp {
     let mut op = op.clone();
     let cut = |d: &mut TensorDesc| {
@@ -135,7 +135,7 @@ fn part(op: &QueueOp, axis: usize, from: u32, n: u32) -> QueueOp {
             cut(a);
             cut(b);
         }
-        // What [`axis`] does not cut.
+        // These have no [`axis`].
         OpKind::Nop
         | OpKind::DmaPad { .. }
         | OpKind::Matmul { .. }

@@ -1,8 +1,8 @@
-//! Who touched which part of a memory last.
+//! Notes on the parts of a memory, such as the instruction that touched each last.
 
 use std::ops::Range;
 
-/// A note for each cell of a memory: so many bytes that are looked at as one. Ranges of bytes are clipped to the memory.
+/// A note for each cell of a memory, which is `BYTES` bytes. Ranges of bytes are clipped to the memory.
 #[derive(Debug, Clone)]
 pub(in crate::sim) struct Cells<T, const BYTES: i64> {
     notes: Vec<T>,
@@ -11,18 +11,18 @@ pub(in crate::sim) struct Cells<T, const BYTES: i64> {
 }
 
 impl<T: Clone, const BYTES: i64> Cells<T, BYTES> {
-    /// The cells of so many bytes, with the same note in all of them.
+    /// Cells for a memory of `bytes` bytes, all with the same note.
     pub(in crate::sim) fn new(bytes: u64, note: T) -> Cells<T, BYTES> {
         Cells::with(bytes, 1, note)
     }
 
-    /// The same with several notes for each cell.
+    /// The same with `each` notes for every cell.
     pub(in crate::sim) fn with(bytes: u64, each: usize, note: T) -> Cells<T, BYTES> {
         let cells = usize::try_from(bytes).unwrap_or(0).div_ceil(BYTES as usize);
         Cells { notes: vec![note; cells * each], each }
     }
 
-    /// The cells that lie in a range of bytes, whole or in part.
+    /// The cells that a range of bytes touches.
     fn range(&self, (start, end): (i64, i64)) -> Range<usize> {
         let index = |cell: i64| (cell.max(0) as usize).saturating_mul(self.each).min(self.notes.len());
         let (first, last) = (index(start / BYTES), index((end + BYTES - 1) / BYTES));
@@ -34,20 +34,20 @@ impl<T: Clone, const BYTES: i64> Cells<T, BYTES> {
         &self.notes[self.range(bytes)]
     }
 
-    /// The same for taking notes.
+    /// As [`of`](Self::of), mutable.
     pub(in crate::sim) fn of_mut(&mut self, bytes: (i64, i64)) -> &mut [T] {
         let range = self.range(bytes);
         &mut self.notes[range]
     }
 
-    /// The note of the cell in which a byte lies, and the bytes of the cell.
+    /// The note of the cell that contains a byte, and the bytes of the cell.
     pub(in crate::sim) fn at(&self, byte: i64) -> Option<(&T, (i64, i64))> {
         let start = byte.div_euclid(BYTES) * BYTES;
         let note = self.of((start, start + BYTES)).first()?;
         Some((note, (start, start + BYTES)))
     }
 
-    /// Cells one after the other with the same note, and their bytes.
+    /// Runs of consecutive cells with equal notes, and their bytes.
     pub(in crate::sim) fn runs(&self) -> impl Iterator<Item = (&T, (i64, i64))>
     where
         T: PartialEq,

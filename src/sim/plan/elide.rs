@@ -1,9 +1,11 @@
-//! Weights that products read in the constants, where they lie, instead of in the scratchpad, where a program loads them.
+//! Elision of loads: products read weights in the constants instead of in the scratchpad, where the program
+//! loads them.
 //!
-//! Constants never change. So where all weights of a product come from one load that brought them as they are, the product may
-//! read their source; and a load whose bytes nothing else reads need not be executed. Decided by who wrote each cell of the
-//! scratchpad last. Observers of layers see every byte of a layer's tensors. What loads would have left in the scratchpad at the end
-//! of a run is brought there if somebody looks.
+//! Constants never change. So where all weights of a product come from one load that copied them as they are,
+//! the product may read the source; and a load whose bytes nothing else reads is not executed. This is
+//! decided from the last writer of each cell of the scratchpad. Observers of layers still see every byte of a
+//! layer's tensors. What the elided loads would have left in the scratchpad at the end of a run is loaded
+//! when memory is inspected.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -20,18 +22,19 @@ use crate::sim::validate::Memories;
 /// Bytes of a cell.
 const CELL: i64 = 64;
 
-/// No load of constants has written a cell last.
+/// No load of constants was the last to write the cell.
 const NOBODY: u32 = u32::MAX;
 
-/// What is left of a record.
+/// A record after elision.
 pub(super) struct Elided {
-    /// What is executed, in the record's order: without loads that nobody needs and instructions that do nothing.
+    /// The instructions to execute, in the record's order: without elided loads and instructions that do
+    /// nothing.
     pub(super) ops: Vec<Arc<QueueOp>>,
-    /// Loads of what the scratchpad holds at the end and nothing has brought there.
+    /// Elided loads whose bytes the scratchpad would hold at the end of a run.
     pub(super) left: Vec<QueueOp>,
 }
 
-/// Leaves loads out of a record whose layers leave these tensors, in memories of these sizes.
+/// Elides loads of a record whose layers leave `tensors`, in memories of these sizes.
 pub(super) fn elide(record: &Record, tensors: &[TensorEntry], sizes: &Memories) -> Elided {
     let all = &record.ops;
     let mut loads = WeightLoads {
@@ -63,7 +66,7 @@ pub(super) fn elide(record: &Record, tensors: &[TensorEntry], sizes: &Memories) 
     Elided { ops, left: loads.left(all) }
 }
 
-/// A load of constants as they are, from the beginning of a cell on.
+/// A load that copies constants as they are, from the beginning of a cell on.
 #[derive(Debug, Clone, Copy)]
 struct Load {
     from: i64,
@@ -77,7 +80,7 @@ impl Load {
         let (to, from) = (run(Region::Box(dst, padded_dims(dst)))?, run(Region::Box(src, src.dims))?);
         let constant = from.space == Space::Dram && from.start >= 0 && from.start + from.len <= writable;
         let same = to.len == from.len && dst.etype.bytes() == src.etype.bytes() && to.space == Space::Spm;
-        // Rows that begin in a line of the constants as in one of the scratchpad: kernels are as fast there.
+        // Source and destination begin at a cache line, so kernels are as fast on the source.
         let aligned = to.start % CELL == 0 && from.start % CELL == 0 && to.start >= 0;
         (constant && same && aligned).then_some(Load { from: from.start, to: to.start, len: to.len })
     }
@@ -93,18 +96,18 @@ fn run(region: Region<'_>) -> Option<Row> {
     rows.0.filter(|_| rows.1 == 1)
 }
 
-/// Who has loaded each cell of the scratchpad, and which loads must be executed.
+/// Which load wrote each cell of the scratchpad last, and which loads must be executed.
 struct WeightLoads {
     last: Cells<u32, CELL>,
     /// By number of the instruction.
     loads: Vec<Option<Load>>,
     needed: Vec<bool>,
-    /// Whether nobody has written what a load has brought.
+    /// Whether the bytes of a load are not yet overwritten.
     whole: Vec<bool>,
 }
 
 impl WeightLoads {
-    /// The product that reads its weights in the constants; none if they do not all come from one load.
+    /// The product with its weights read in the constants; `None` if they do not all come from one load.
     fn lent(&self, op: &QueueOp) -> Option<QueueOp> {
         let weights = access::weights(&op.kind).filter(|w| w.space() == Space::Spm)?;
         let (begin, end) = weights.span()?;
@@ -117,7 +120,7 @@ impl WeightLoads {
         Some(op)
     }
 
-    /// Notes what an instruction reads and writes.
+    /// Records what an instruction reads and writes.
     fn pass(&mut self, op: &QueueOp) {
         let Ok(()) = for_each_region::<Infallible>(&op.kind, &mut |region, writes| {
             if region.space() != Space::Spm {
@@ -134,7 +137,7 @@ impl WeightLoads {
         });
     }
 
-    /// Somebody may look at a tensor, or give it other values.
+    /// An observer may read a tensor, or replace its values.
     fn seen(&mut self, tensor: &TensorEntry) {
         if tensor.place.memory != PlaceMemory::Spm {
             return;
@@ -156,7 +159,7 @@ impl WeightLoads {
     }
 
     fn write(&mut self, start: i64, len: i64, seq: usize) {
-        // Who has loaded more of a cell than is written has left something there.
+        // If a load has written more of a cell than is overwritten, the rest of its bytes is still there.
         for byte in [start, start + len - 1] {
             let Some((owner, (begin, end))) = self.last.at(byte) else { continue };
             let Some(Some(load)) = self.loads.get(*owner as usize) else { continue };
@@ -173,13 +176,13 @@ impl WeightLoads {
         }
     }
 
-    /// Whether an instruction is a load that nobody needs.
+    /// Whether an instruction is an elided load.
     fn is_elided(&self, op: &QueueOp) -> bool {
         let seq = op.seq as usize;
         self.loads.get(seq).is_some_and(Option::is_some) && !self.needed[seq]
     }
 
-    /// Loads of the cells whose last owners are not executed.
+    /// The elided loads that were the last to write a cell.
     fn left(&self, all: &[Arc<QueueOp>]) -> Vec<QueueOp> {
         let mut left = Vec::new();
         for (owner, (start, end)) in self.last.runs() {
@@ -210,7 +213,7 @@ mod tests {
     use super::super::examples::{BYTES, Build, RESULTS, SIZES, WEIGHTS, bytes, load, product};
     use super::*;
 
-    /// What is executed of a record, and what is left.
+    /// What is executed of a record, and the elided loads that are left.
     fn elided(build: Build) -> (Vec<OpKind>, Vec<OpKind>) {
         elided_with(build, &[])
     }
@@ -251,7 +254,7 @@ mod tests {
     #[test]
     fn what_was_overwritten_is_neither_read_in_the_constants_nor_left() {
         let all = load(WEIGHTS, 128, BYTES);
-        // A byte of the weights: the rest must be there.
+        // One byte of the weights is overwritten: the others must have been loaded.
         let fill = OpKind::DmaFill { dst: bytes(Space::Spm, WEIGHTS + 70, 1) };
         let (ops, left) = elided(Build::new().ops([all, fill, product(0, 0)]));
         assert_eq!((ops, left), (vec![all, fill, product(0, 0)], vec![]));
@@ -285,7 +288,7 @@ mod tests {
         .unwrap();
         let all = load(WEIGHTS, 128, BYTES);
         let after = |layer| Build::new().ops([all]).step(Step::LayerEnd(layer)).ops([product(0, 0)]);
-        // Who looks may have given it other values.
+        // An observer may have replaced the values.
         let tensors = [tensor];
         assert_eq!(elided_with(after(3), &tensors), (vec![all, product(0, 0)], vec![]));
         assert_eq!(elided_with(after(2), &tensors).0, [in_constants(128)]);

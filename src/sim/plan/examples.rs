@@ -30,12 +30,12 @@ fn pixels(space: Space, etype: EType, base: i64, rows: u32) -> TensorDesc {
     TensorDesc::dense(space, etype, base, [1, rows, COLUMNS as u32, CHANNELS as u32])
 }
 
-/// So many bytes.
+/// A row of bytes.
 pub(super) fn bytes(space: Space, base: i64, len: i64) -> TensorDesc {
     TensorDesc::dense(space, EType::U8, base, [1, 1, 1, len as u32])
 }
 
-/// The product of the tile of this number, whose sums have one of two places.
+/// The product of tile `number`; its sums lie in one of two places.
 pub(super) fn product(number: i64, place: i64) -> OpKind {
     let window = WindowDesc { kernel: [1; 2], stride: [1; 2], dilation: [1; 2], pads: [0; 4] };
     let weights = TensorDesc::dense(Space::Spm, EType::S8, WEIGHTS, [16, 1, 1, 16]);
@@ -83,7 +83,7 @@ pub(super) fn load(to: i64, from: i64, len: i64) -> OpKind {
     OpKind::DmaIn { dst: bytes(Space::Spm, to, len), src: bytes(Space::Dram, from, len) }
 }
 
-/// A record that is being made.
+/// A record under construction.
 pub(super) struct Build {
     recorder: Recorder,
     machine: Machine,
@@ -95,7 +95,7 @@ impl Build {
         Build { recorder: Recorder::new(), machine: Machine::named("rcn-m").unwrap(), seq: 0 }
     }
 
-    /// The next queue instructions.
+    /// Appends queue instructions.
     pub(super) fn ops(mut self, kinds: impl IntoIterator<Item = OpKind>) -> Build {
         for kind in kinds {
             let op =
@@ -106,7 +106,7 @@ impl Build {
         self
     }
 
-    /// The next step.
+    /// Appends a step.
     pub(super) fn step(mut self, step: Step) -> Build {
         self.recorder.step(step);
         self

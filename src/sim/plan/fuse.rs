@@ -1,8 +1,9 @@
-//! Products whose sums are read by the requantization behind them and by nothing else: an engine may execute the two as one
-//! and leave the accumulators alone.
+//! Fusion: a product and the requantization behind it become one unit if nothing else reads the sums. An
+//! engine may then leave the accumulators alone.
 //!
-//! Decided by who wrote each cell of the accumulators last. What a run leaves in the accumulators at its end nothing of a
-//! program reads: the last product at each place is fused too, unless it is [asked for](crate::sim::Loaded::keep_accumulators).
+//! This is decided from the last writer of each cell of the accumulators. No program reads what is in the
+//! accumulators when a run ends, so the last product at each place is fused too, unless they are [to be
+//! kept](crate::sim::Loaded::keep_accumulators).
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,10 +18,11 @@ use crate::sim::op::{OpKind, QueueOp};
 /// Bytes of a cell: accumulators of 32 bits for eight lanes.
 const CELL: i64 = 32;
 
-/// Nobody wrote a cell yet.
+/// No instruction has written the cell yet.
 const NOBODY: u32 = u32::MAX;
 
-/// Fuses instructions of a record, whose accumulators have so many bytes. With `sums`, what they hold at the end is read.
+/// Fuses the instructions of a record, with `acc_bytes` of accumulators. With `sums`, the accumulators are
+/// read at the end of a run.
 pub(super) fn fuse(ops: Vec<Arc<QueueOp>>, gaps: &Gaps, acc_bytes: u64, sums: bool) -> Vec<Unit> {
     let fused = find(&ops, gaps, acc_bytes, sums);
     let mut units = Vec::with_capacity(ops.len());
@@ -67,7 +69,7 @@ fn find(ops: &[Arc<QueueOp>], gaps: &Gaps, acc_bytes: u64, sums: bool) -> Vec<bo
     fused
 }
 
-/// Whether the second requantizes exactly what the first has computed.
+/// Whether the second requantizes exactly what the first computes.
 fn fit(first: &QueueOp, second: &QueueOp) -> bool {
     let (OpKind::Conv(c) | OpKind::Depthwise(c), OpKind::Requant { src, .. }) = (&first.kind, &second.kind)
     else {
@@ -78,7 +80,7 @@ fn fit(first: &QueueOp, second: &QueueOp) -> bool {
     c.dst.space == Space::Acc && src.space == Space::Acc && same && !c.accumulate
 }
 
-/// The sums that an instruction has written are needed.
+/// The sums that an instruction has written are read: it cannot be fused.
 fn unfuse(writer: u32, fused: &mut [bool]) {
     if let Some(fused) = fused.get_mut(writer as usize) {
         *fused = false;
@@ -86,7 +88,7 @@ fn unfuse(writer: u32, fused: &mut [bool]) {
 }
 
 fn write(writers: &mut Cells<u32, CELL>, (start, end): (i64, i64), index: u32, fused: &mut [bool]) {
-    // Cells that are written in part have two writers, of which one would be forgotten.
+    // A cell that is written in part would have two writers, of which only one is recorded.
     for edge in [start, end] {
         if let Some((writer, (begin, _))) = writers.at(edge)
             && begin != edge
@@ -105,7 +107,7 @@ mod tests {
     use super::super::record::Step;
     use super::*;
 
-    /// How many instructions each unit has.
+    /// Number of instructions of each unit.
     fn lengths(build: Build, sums: bool) -> Vec<usize> {
         let record = build.record();
         let gaps = record.gaps();
@@ -116,7 +118,7 @@ mod tests {
     fn a_product_and_the_requantization_behind_it_are_one_if_nobody_else_reads_the_sums() {
         let pair = |at| [product(0, at), requantization(0, at)];
         assert_eq!(lengths(Build::new().ops(pair(0)).ops(pair(1)), false), [2, 2]);
-        // The second product takes the place of the first one's sums, and keeps its own where they are asked for.
+        // The second product overwrites the sums of the first; its own must remain where they are to be kept.
         assert_eq!(lengths(Build::new().ops(pair(0)).ops(pair(0)), true), [2, 1, 1]);
     }
 
@@ -152,7 +154,7 @@ mod tests {
         let len = c.dst.strides[1] * i64::from(c.dst.dims[1]);
         let tiles = |apart: i64| Build::new().ops(moved(0)).ops(moved(len + apart));
         assert_eq!(lengths(tiles(0), false), [2, 2]);
-        // The end of one and the beginning of the other lie in one cell.
+        // The end of one and the beginning of the other share a cell.
         assert_eq!(lengths(Build::new().ops(moved(4)).ops(moved(len + 4)), false), [1, 1, 1, 1]);
     }
 

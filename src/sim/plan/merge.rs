@@ -1,8 +1,9 @@
-//! Tiles of one product that follow each other, executed as one larger tile.
+//! Merging: consecutive tiles of one product are executed as one larger tile.
 //!
-//! A program cuts a layer into tiles for its accumulators. An engine that makes bytes of sums at once needs none, and a
-//! larger tile serves kernels better: weights are read once for all of its rows, and what they prepare they prepare once. Tiles
-//! that are merged are fused with their requantizations, of the same image and weights, and lie below each other.
+//! A program cuts a layer into tiles that fit the accumulators. An engine that makes bytes of the sums at
+//! once needs no accumulators, and kernels work better on larger tiles: they read the weights once for all
+//! rows, and prepare their operands once. Merged tiles are fused with their requantizations, read the same
+//! image and weights, and lie below each other.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -13,10 +14,11 @@ use crate::isa::Space;
 use crate::sim::access::{Region, for_each_region, padded_dims};
 use crate::sim::op::{OpKind, QueueOp};
 
-/// Pixels that are enough for a tile: kernels keep a list of them, and their results should stay in the second cache.
+/// Pixels from which on a tile is not merged further: kernels keep a list of pixels, and results should stay
+/// in the second-level cache.
 const ENOUGH: u32 = 1024;
 
-/// Merges units of a record that follow each other.
+/// Merges consecutive units.
 pub(super) fn merge(units: Vec<Unit>, gaps: &Gaps) -> Vec<Unit> {
     let mut merged: Vec<Unit> = Vec::with_capacity(units.len());
     let mut end = 0;
@@ -31,7 +33,7 @@ pub(super) fn merge(units: Vec<Unit>, gaps: &Gaps) -> Vec<Unit> {
     merged
 }
 
-/// Makes one unit of two, if they are tiles of one product.
+/// Appends a unit to the one above, if they are tiles of one product; returns whether it has.
 fn append(above: &mut Unit, unit: &Unit) -> bool {
     let Some([product, requantization]) = below(above.ops(), unit.ops()) else { return false };
     if let Unit::Merged(merged) = above {
@@ -48,7 +50,8 @@ fn append(above: &mut Unit, unit: &Unit) -> bool {
     true
 }
 
-/// The product and the requantization of both, if the second's rows lie below the first's; none if those are enough.
+/// The product and the requantization of both tiles together; `None` if the second's rows do not lie below
+/// the first's, or the first is large enough.
 fn below(first: &[Arc<QueueOp>], second: &[Arc<QueueOp>]) -> Option<[OpKind; 2]> {
     let ([product, requantization], [product_below, requantization_below]) = (first, second) else {
         return None;
@@ -88,7 +91,8 @@ fn below(first: &[Arc<QueueOp>], second: &[Arc<QueueOp>]) -> Option<[OpKind; 2]>
     apart(&pair).then_some(pair)
 }
 
-/// Whether what is written is nothing that is read: else the second tile may read what the first has written.
+/// Whether a pair writes nothing that it reads: otherwise the second tile might read what the first has
+/// written.
 fn apart(pair: &[OpKind; 2]) -> bool {
     let Some(dst) = pair[1].dst().filter(|d| d.space == Space::Spm) else { return false };
     let Some((begin, end)) = Region::Box(dst, padded_dims(dst)).span() else { return false };
@@ -113,7 +117,7 @@ mod tests {
     use crate::isa::{QuantDesc, TensorDesc};
     use crate::sim::op::ConvOp;
 
-    /// The tile of this number, whose sums have one of two places.
+    /// Tile `number`; its sums lie in one of two places.
     fn tile(number: i64) -> [OpKind; 2] {
         [product(number, number % 2), requantization(number, number % 2)]
     }
@@ -124,12 +128,12 @@ mod tests {
         merge(fuse(record.ops, &gaps, ACC, false), &gaps)
     }
 
-    /// How many tiles each unit has.
+    /// Number of tiles of each unit.
     fn lengths(build: Build) -> Vec<usize> {
         merged(build).iter().map(|unit| unit.tiles().len()).collect()
     }
 
-    /// Two tiles, the second one changed.
+    /// Two tiles, the second one changed by `change`.
     fn changed(change: impl Fn(&mut [OpKind; 2])) -> Vec<usize> {
         let mut second = tile(1);
         change(&mut second);
@@ -140,7 +144,7 @@ mod tests {
     fn tiles_below_each_other_are_one_with_the_rows_of_all() {
         let scalars = Step::Control { plain: 3, loads: 0 };
         let build = Build::new().ops(tile(0)).step(scalars).ops(tile(1)).ops([OpKind::Nop]);
-        // Instructions that do nothing were left out before.
+        // Instructions that do nothing were elided before.
         let record = build.ops(tile(2)).record();
         let gaps = record.gaps();
         let ops: Vec<_> = record.ops.into_iter().filter(|op| op.kind != OpKind::Nop).collect();
@@ -151,7 +155,7 @@ mod tests {
         };
         assert_eq!((whole.dst.dims[1], whole.origin), (3 * one.dst.dims[1], one.origin));
         assert_eq!(units[0].ops()[1].kind.dst().map(|d| d.dims[1]), Some(3 * one.dst.dims[1]));
-        // The tiles are what they were.
+        // The tiles are unchanged.
         let tiles: Vec<_> = units[0].tiles().iter().flat_map(|tile| tile.ops().to_vec()).collect();
         assert_eq!(tiles, ops);
         assert_eq!((units[0].seq(), units[0].end()), (0, 7));

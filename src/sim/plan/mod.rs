@@ -1,8 +1,8 @@
-//! What a load prepares for runs: the program as it was written, and the same optimized.
+//! The plan: what a load prepares for runs. It holds the program as written, and the same optimized.
 //!
-//! The control pass makes a `record` of what a program executes. Passes `elide` loads that nobody needs, `fuse` products
-//! with their requantizations and `merge` tiles; who wrote a byte last they note in `cells`. Values are the same. Neither
-//! the clock nor observers of instructions know of it: both follow the record.
+//! The control pass makes a `record` of what a program executes. The passes `elide` needless loads, `fuse`
+//! products with their requantizations and `merge` tiles, using the last writer of each byte (`cells`).
+//! Values do not change. The clock and observers of instructions do not see the plan: both follow the record.
 
 pub(super) mod cells;
 mod elide;
@@ -28,17 +28,18 @@ use record::Record;
 /// What runs execute.
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
-    /// What the program says, instruction by instruction.
+    /// The program as written, instruction by instruction.
     pub(super) as_written: Arc<Record>,
-    /// What gives the same tensors with less work, in the same order.
+    /// Units that give the same tensors with less work, in the same order.
     pub(super) optimized: Vec<Unit>,
-    /// What the optimized program has then left to bring to the scratchpad, for those who look there after a run.
+    /// Loads that the units leave out and whose bytes the scratchpad would hold after a run; executed when
+    /// memory is inspected.
     pub(super) left: Vec<QueueOp>,
 }
 
 impl Plan {
-    /// The plan of a record whose layers leave these tensors in memories of these sizes. With `sums` runs leave in the
-    /// accumulators what the program leaves there.
+    /// The plan of a record whose layers leave `tensors`, in memories of these sizes. With `sums`, runs leave
+    /// the accumulators as the program leaves them.
     pub(super) fn new(record: Arc<Record>, tensors: &[TensorEntry], sizes: &Memories, sums: bool) -> Plan {
         let gaps = record.gaps();
         let Elided { ops, left } = elide(&record, tensors, sizes);

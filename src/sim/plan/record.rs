@@ -1,7 +1,9 @@
-//! What a program executes, recorded in the control pass: queue instructions with their cost, and what lies between them.
+//! The record of the control pass: the queue instructions that a program executes, with their cost, and what
+//! happens between them.
 //!
-//! The control core's state depends on code and constants only, so every run would execute the same. A run that nobody
-//! watches instruction by instruction follows the record: values and the clock are computed anew, scalars are not.
+//! The control core's state depends on code and constants only, so every run executes the same instructions.
+//! A run without an observer of instructions follows the record: it computes values and the clock, but does
+//! not step through scalars.
 
 use std::sync::Arc;
 
@@ -9,18 +11,19 @@ use crate::sim::clock::EventClock;
 use crate::sim::clock::cost::{Cost, Timed, Work};
 use crate::sim::op::QueueOp;
 
-/// Longest record: queue instructions, and everything else. Longer programs are stepped through in every run.
+/// Longest record, in queue instructions and in other steps. Longer programs are stepped through in every
+/// run.
 const MAX_OPS: usize = 1 << 16;
 const MAX_STEPS: usize = 1 << 18;
-/// Most ends of segments in a record.
+/// Most segment ends in a record.
 const MAX_SEGMENTS: usize = 1 << 21;
 
 /// A part of a record, in program order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::sim) enum Step {
-    /// Control instructions: plain ones, and loads from the constants.
+    /// Control instructions: plain ones, and loads of constants.
     Control { plain: u64, loads: u64 },
-    /// The next queue instructions.
+    /// The next queue instructions: how many.
     Issue(usize),
     /// `layer.begin`
     LayerBegin(u32),
@@ -34,24 +37,24 @@ pub(in crate::sim) enum Step {
     Halt,
 }
 
-/// The most that happens between two queue instructions.
+/// The most significant step between two queue instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::sim) enum Gap {
     /// Nothing.
     None,
     /// Control instructions.
     Control,
-    /// A layer begins or ends: somebody may look at memory.
+    /// A layer begins or ends: an observer may inspect memory.
     Layer,
     /// A host layer reads and writes memory.
     Host,
 }
 
-/// What happens before each queue instruction of a record and after the one before it.
+/// For each queue instruction of a record, what happens between it and the one before.
 pub(in crate::sim) struct Gaps(Vec<Gap>);
 
 impl Gaps {
-    /// The most that happens before instruction `next` and after all of those before `end`.
+    /// The most significant step before instruction `next` and behind all those before `end`.
     pub(in crate::sim) fn most(&self, end: usize, next: usize) -> Gap {
         self.0.get(end..=next).unwrap_or_default().iter().copied().max().unwrap_or(Gap::None)
     }
@@ -90,7 +93,7 @@ impl Record {
     }
 }
 
-/// A record that is being made, until it would become too long.
+/// A record under construction, given up when it becomes too long.
 #[derive(Debug)]
 pub(in crate::sim) struct Recorder {
     record: Option<Record>,
@@ -103,7 +106,7 @@ impl Recorder {
         Recorder { record: Some(record), segments: 0 }
     }
 
-    /// The next step.
+    /// Appends a step.
     pub(in crate::sim) fn step(&mut self, step: Step) {
         let Some(Record { steps, .. }) = &mut self.record else { return };
         match (steps.last_mut(), step) {
@@ -119,7 +122,7 @@ impl Recorder {
         }
     }
 
-    /// The next queue instruction.
+    /// Appends a queue instruction.
     pub(in crate::sim) fn issue(&mut self, op: &QueueOp, cost: Cost) {
         let Some(Record { ops, timed, .. }) = &mut self.record else { return };
         if let Work::Transfer(ends) = &cost.work {
@@ -133,7 +136,7 @@ impl Recorder {
         self.step(Step::Issue(1));
     }
 
-    /// The record of a program that has retired so many instructions; none if it is too long.
+    /// The record of a program that has retired this many instructions; `None` if it is too long.
     pub(in crate::sim) fn finish(self, instructions: u64) -> Option<Record> {
         let mut record = self.record?;
         record.steps.shrink_to_fit();
@@ -144,7 +147,7 @@ impl Recorder {
     }
 }
 
-/// A clock's way along a record.
+/// A clock's position in a record.
 pub(in crate::sim) struct Replay<'r> {
     record: &'r Record,
     /// The next step, and how many of the instructions that it issues are done.
@@ -158,7 +161,8 @@ impl<'r> Replay<'r> {
         Replay { record, step: 0, within: 0, issued: 0 }
     }
 
-    /// Goes on for a few queue instructions, or to the end. Whether something is left.
+    /// Issues up to `instructions` queue instructions, with what lies between, to the clock; returns whether
+    /// something is left.
     pub(in crate::sim) fn go(&mut self, clock: &mut EventClock<'_>, instructions: usize) -> bool {
         let end = self.issued.saturating_add(instructions);
         while let Some(step) = self.record.steps.get(self.step) {

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use crate::sim::op::QueueOp;
 
-/// One instruction, or several whose intermediate values nobody needs. Executing a unit gives what executing its
-/// instructions one by one gives, but for sums that nothing reads. Instructions are shared: with the record, or with other
-/// units.
+/// One instruction, or several whose intermediate values nothing else reads. Executing a unit has the same
+/// effect as executing its instructions one by one, except that sums that nothing reads need not be stored.
+/// Instructions are shared with the record and with other units.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Unit {
-    /// An instruction.
+    /// One instruction.
     One(Arc<QueueOp>),
-    /// A product and the requantization that alone reads its sums, so that those need not be stored: whatever the
-    /// accumulators then hold, the program writes before it reads them.
+    /// A product and the requantization that alone reads its sums. The sums need not be stored: the program
+    /// writes those accumulators again before it reads them.
     Fused([Arc<QueueOp>; 2]),
     /// Several tiles as one.
     Merged(Box<Merged>),
@@ -22,8 +22,8 @@ pub enum Unit {
 /// Tiles of one product, each with its requantization, that lie below each other.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Merged {
-    /// The product and the requantization of all rows. Their sums may be more than there are accumulators: who cannot
-    /// execute the two as one executes the tiles.
+    /// The product and the requantization over all rows. Their sums may exceed the accumulators: an engine
+    /// that cannot execute the two as one executes the tiles.
     pub whole: [Arc<QueueOp>; 2],
     /// The tiles, [`Unit::Fused`] all of them.
     pub tiles: Vec<Unit>,
@@ -49,7 +49,7 @@ impl Unit {
         }
     }
 
-    /// The units that it was merged of; itself, if it was not.
+    /// The units that it was merged from; itself, if it is not merged.
     #[must_use]
     pub fn tiles(&self) -> &[Unit] {
         match self {
@@ -58,7 +58,7 @@ impl Unit {
         }
     }
 
-    /// The same with other instructions in the places of its [own](Unit::ops). What was merged has no tiles any more.
+    /// The same unit with its [instructions](Unit::ops) replaced. The result of a merged unit has no tiles.
     pub(in crate::sim) fn map(&self, f: impl Fn(&QueueOp) -> QueueOp) -> Unit {
         let new = |op: &Arc<QueueOp>| Arc::new(f(op));
         match self {
@@ -78,7 +78,7 @@ impl Unit {
         self.tiles().last().and_then(|tile| tile.ops().last()).map_or(0, |op| op.seq as usize + 1)
     }
 
-    /// A product with its requantization, whose sums stay where nobody sees them.
+    /// Whether it is a product with its requantization, whose sums need not be stored.
     pub(in crate::sim) fn is_fused(&self) -> bool {
         !matches!(self, Unit::One(_))
     }

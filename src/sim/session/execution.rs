@@ -1,4 +1,4 @@
-//! One run: values by an engine or by workers, the clock, and what an observer sees.
+//! One run: values by an engine or by workers, the clock, and calls of the observer.
 
 use super::host::{HostRuntime, HostValue};
 use crate::isa::Space;
@@ -16,16 +16,16 @@ use crate::sim::plan::Unit;
 use crate::sim::plan::record::{Record, Replay, Step};
 use crate::sim::written::Written;
 
-/// Queue instructions that the clock follows at a time while the thread has nothing else to do.
+/// Queue instructions that the clock processes at a time while the thread has nothing else to do.
 const CLOCK_AT_ONCE: usize = 4;
 
-/// Who executes a plan, and what of it.
+/// How a run executes a plan.
 pub(super) enum Way<'p> {
     /// Instruction by instruction.
     AsWritten,
-    /// The units that are left.
+    /// The units that remain.
     Optimized(&'p [Unit]),
-    /// Workers, who share the units among them.
+    /// Workers, which share the units.
     Threads(&'p mut Pool),
 }
 
@@ -57,7 +57,7 @@ impl<'a, O: Observer + ?Sized> Execution<'a, O> {
         Execution { decoded, checks, memory, engine, host, observer, replace, clock, at: 0, wraps: 0 }
     }
 
-    /// Whether the engine executes what was optimized.
+    /// Whether the engine executes optimized units.
     pub(super) fn optimizes(&self) -> bool {
         self.engine.optimizes()
     }
@@ -67,8 +67,9 @@ impl<'a, O: Observer + ?Sized> Execution<'a, O> {
         (self.wraps, self.clock.report())
     }
 
-    /// Computes the values of what the control pass recorded. The clock, which needs none, follows later, or, with
-    /// several threads, whenever this one would have to wait. `watched`: somebody looks at memory when a layer ends.
+    /// Computes the values of the recorded program. The clock, which needs no values, follows afterwards or,
+    /// with several threads, whenever this thread would have to wait. `watched`: an observer inspects memory
+    /// at the ends of layers.
     pub(super) fn follow(
         &mut self,
         record: &Record,
@@ -135,7 +136,7 @@ impl<'a, O: Observer + ?Sized> Execution<'a, O> {
         Ok(())
     }
 
-    /// Shows a layer's tensors, which lie complete.
+    /// Shows a layer's tensors, which are complete, to the observer.
     fn seen(&mut self, layer: u32) {
         self.observer.layer_end(layer, self.memory);
         (self.replace)(layer, self.memory);
@@ -208,7 +209,7 @@ impl<O: Observer + ?Sized> Sink for Execution<'_, O> {
     }
 
     fn issue(&mut self, op: &QueueOp) -> Result<(), FaultKind> {
-        // What was checked at load is the same stream; checking it again would only cost time.
+        // The load has checked the same stream.
         self.checks.as_mut().map_or(Ok(()), |checks| checks.check(op))?;
         self.execute(op, &Cost::of(&op.kind, &self.decoded.machine))
     }

@@ -1,9 +1,9 @@
-//! What executes host layers.
+//! The interface to host layers.
 
 use crate::dtype::DType;
 use crate::program::HostEntry;
 
-/// A tensor given to or taken from a host layer.
+/// A tensor passed to or returned by a host layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostValue {
     /// ONNX name.
@@ -16,12 +16,12 @@ pub struct HostValue {
     pub bytes: Vec<u8>,
 }
 
-/// Executes host layers. Implementations live outside the simulator and are deterministic.
+/// Executes host layers. Implementations live outside the simulator and must be deterministic.
 pub trait HostRuntime {
     /// Runs one host layer: the embedded ONNX model on its inputs.
     ///
     /// # Errors
-    /// Why it could not be run, in one sentence.
+    /// Why it could not be executed, in one sentence.
     fn call(
         &mut self,
         host: &HostEntry,
@@ -30,7 +30,7 @@ pub trait HostRuntime {
     ) -> Result<Vec<HostValue>, String>;
 }
 
-/// Refuses host layers: for programs that have none.
+/// Refuses host layers: for programs without any.
 impl HostRuntime for () {
     fn call(&mut self, host: &HostEntry, _: &[u8], _: &[HostValue]) -> Result<Vec<HostValue>, String> {
         Err(format!("no host runtime was given for {}", host.op_types.join(", ")))

@@ -1,7 +1,7 @@
 //! Running a loaded program.
 //!
-//! A [`Session`] holds memories and engines from run to run. A run follows the record of the control pass (`execution.rs`), or
-//! steps through the program where somebody watches every instruction.
+//! A [`Session`] keeps memories and engines from run to run. A run follows the record of the control pass
+//! (`execution.rs`), or steps through the program if an observer sees every instruction.
 
 mod execution;
 mod host;

@@ -20,10 +20,10 @@ use crate::sim::parallel::pool::Pool;
 use crate::sim::place::cover;
 use crate::sim::plan::record::Replay;
 
-/// What a run gives back beside its tensors.
+/// The results of a run beside its tensors.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RunSummary {
-    /// (instruction, output) pairs whose accumulation wrapped.
+    /// Accumulations that wrapped: pairs of an instruction and an element of its result.
     pub wraps: u64,
     /// Instructions retired.
     pub instructions: u64,
@@ -31,7 +31,7 @@ pub struct RunSummary {
     pub clock: ClockReport,
 }
 
-/// Why a run does not begin.
+/// Why a run failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RunError {
     /// An input is missing or has the wrong size.
@@ -47,49 +47,51 @@ pub enum RunError {
     Fault(#[from] Fault),
 }
 
-/// The least work, in multiply-accumulates of a convolution, that is worth being a part of an instruction. Small parts pay:
-/// what one worker has written and another one reads goes from cache to cache, which costs more than waiting.
+/// The least work of a part of an instruction, in multiply-accumulates of a convolution. What one worker
+/// writes and another one reads moves between caches, which costs more than waiting: so small parts pay.
 pub const GRAIN: u64 = 50_000;
 
-/// A program with fewer multiply-accumulates takes less time than calling a second thread and waiting for it.
+/// A program with fewer multiply-accumulates takes less time than waking a second thread and waiting for it.
 const WORTH_CUTTING: u64 = 50_000_000;
 
-/// Threads that gain something in one run of a program, `threads` at most.
+/// The number of threads, at most `threads`, that speed up one run of a program.
 #[must_use]
 pub fn worthwhile(loaded: &Loaded, threads: usize) -> usize {
     let macs: u64 = loaded.program().meta.layers.iter().map(|l| l.macs).sum();
     if macs < WORTH_CUTTING { threads.min(1) } else { threads }
 }
 
-/// Memories and an engine for one program; runs any number of inputs, one after the other. Holds the program; may be sent
-/// to another thread.
+/// Memories and an engine for one program; runs any number of inputs, one after the other. It shares
+/// ownership of the program, and may be sent to another thread.
 pub struct Session {
     decoded: Arc<Decoded>,
-    /// What the load knows of it; none: every operation is checked when it is executed.
+    /// The loaded program; `None`: every operation is checked when it is executed.
     loaded: Option<Loaded>,
     memory: Memory,
     engine: Box<dyn Engine + Send>,
     /// Workers, if there is more than one thread.
     pool: Option<Pool>,
-    /// The last run has [left](crate::sim::plan::Plan::left) loads to be executed.
+    /// Whether the last run has [elided](crate::sim::plan::Plan::left) loads that must be executed before
+    /// memory is inspected.
     left: bool,
 }
 
 impl Session {
-    /// One thread with an engine of a kind.
+    /// One thread with an engine of the given kind.
     #[must_use]
     pub fn new(loaded: &Loaded, engine: EngineKind) -> Session {
         Session::with_engine(loaded, engine.make(loaded.decoded()))
     }
 
-    /// One thread with an engine of one's own.
+    /// One thread with the given engine.
     #[must_use]
     pub fn with_engine(loaded: &Loaded, engine: Box<dyn Engine + Send>) -> Session {
         Session::for_one_thread(Arc::clone(&loaded.decoded), Some(loaded.clone()), engine)
     }
 
-    /// A program that nobody has checked, with the reference engine, which then finds what a load would find, but for
-    /// races: each operation is checked before it is executed, and what it reads must have been written.
+    /// A session for a program that has not been loaded, with the reference engine: each operation is checked
+    /// before it is executed, and so is that what it reads has been written. This finds what a load finds,
+    /// except races.
     #[must_use]
     pub fn of_decoded(decoded: impl Into<Arc<Decoded>>) -> Session {
         let decoded = decoded.into();
@@ -97,7 +99,7 @@ impl Session {
         Session::for_one_thread(decoded, None, engine)
     }
 
-    /// Any number of threads, with kernels of one's choice.
+    /// A session with a choice of threads and kernels.
     #[must_use]
     pub fn builder(loaded: &Loaded) -> Builder {
         let (kind, level) = (EngineKind::Fast, Level::detect());
@@ -113,7 +115,8 @@ impl Session {
         Session { decoded, loaded, memory, engine, pool: None, left: false }
     }
 
-    /// Runs the program once. `inputs` are the bytes of every input tensor, by name, row-major.
+    /// Runs the program once. `inputs` are the bytes of every input tensor, by name, row-major, little
+    /// endian.
     ///
     /// # Errors
     /// A missing or wrong input, or a fault.
@@ -127,8 +130,9 @@ impl Session {
         self.run_watched(inputs, host, observer, &mut |_, _| {}, watched)
     }
 
-    /// The same for experiments: `replace(layer, memory)` is called when a layer has ended and the observer has seen its
-    /// tensors. It may [scatter](Memory::scatter) other values into them, which later layers then read.
+    /// As [`run`](Self::run), for experiments: `replace(layer, memory)` is called when a layer has ended and
+    /// the observer has seen its tensors. It may [write](Memory::scatter) other values to them, which later
+    /// layers then read.
     ///
     /// # Errors
     /// A missing or wrong input, or a fault.
@@ -142,7 +146,7 @@ impl Session {
         self.run_watched(inputs, host, observer, replace, true)
     }
 
-    /// `watched`: somebody looks at memory when a layer ends.
+    /// `watched`: memory is inspected at the ends of layers.
     fn run_watched<O: Observer + ?Sized>(
         &mut self,
         inputs: &[(&str, &[u8])],
@@ -153,7 +157,7 @@ impl Session {
     ) -> Result<RunSummary, RunError> {
         self.engine.reset();
         let workers = self.pool.as_mut().filter(|_| observer.sees() < Sees::Operations);
-        // Workers take a while to wake up: they are called before inputs are copied.
+        // Workers take a while to wake up, so they are woken before inputs are copied.
         if let Some(pool) = workers {
             pool.begin(&self.memory, watched);
         }
@@ -162,15 +166,15 @@ impl Session {
         }));
         let wraps = self.pool.as_mut().map_or(0, Pool::end);
         let result = result.unwrap_or_else(|panic| {
-            // An engine, a host or an observer gave up. Whoever catches it may use the session again: workers have
-            // ended, and loads that were left out are not made up for on half a run.
+            // An engine, a host layer or an observer panicked. A caller that catches the panic may use the
+            // session again: workers have ended, and elided loads are not executed for an incomplete run.
             self.left = false;
             resume_unwind(panic)
         });
         result.map(|summary| RunSummary { wraps: summary.wraps + wraps, ..summary })
     }
 
-    /// Writes the inputs to their places.
+    /// Writes the inputs to memory.
     fn place(&mut self, inputs: &[(&str, &[u8])]) -> Result<(), RunError> {
         let meta = &self.decoded.program.meta;
         for tensor in meta.tensors.iter().filter(|t| t.role == Role::Input) {
@@ -189,7 +193,7 @@ impl Session {
         Ok(())
     }
 
-    /// Executes the program on the inputs that memory holds.
+    /// Executes the program on the inputs in memory.
     fn execute<O: Observer + ?Sized>(
         &mut self,
         host: &mut dyn HostRuntime,
@@ -234,12 +238,13 @@ impl Session {
         memory.gather(tensor)
     }
 
-    /// The memories, as the last run left them; of the accumulators what [was kept](Loaded::keep_accumulators).
+    /// The memories, as the last run left them. Accumulators are only complete if they [were
+    /// kept](Loaded::keep_accumulators).
     #[must_use]
     pub fn memory(&mut self) -> &Memory {
         if std::mem::take(&mut self.left) {
             for op in self.loaded.iter().filter_map(|l| l.plan.as_deref()).flat_map(|plan| &plan.left) {
-                // Loads have no faults left: their addresses were checked.
+                // These loads cannot fault: their addresses were checked.
                 let _: Result<u64, FaultKind> = self.engine.execute(op, &mut self.memory);
             }
         }
@@ -247,11 +252,11 @@ impl Session {
     }
 }
 
-/// Threads of one session at most: more find nothing to do.
+/// Most threads of one session: more find no work.
 pub const MOST_THREADS: usize = 256;
 
-/// How a [`Session`] executes: the fast engine on one thread with the best kernels of this CPU, unless told otherwise. Bytes
-/// and cycles are the same whatever is chosen.
+/// How a [`Session`] executes: by default with the fast engine on one thread and the best kernels of this
+/// CPU. Results and cycles do not depend on these choices.
 pub struct Builder {
     loaded: Loaded,
     kind: EngineKind,
@@ -262,38 +267,39 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// The engine. The reference engine has one thread, and no kernels.
+    /// The engine. The reference engine uses one thread and no kernels.
     #[must_use]
     pub fn engine(mut self, kind: EngineKind) -> Builder {
         self.kind = kind;
         self
     }
 
-    /// The kernels of the fast engine.
+    /// The kernel level of the fast engine.
     #[must_use]
     pub fn kernels(mut self, level: Level) -> Builder {
         self.level = level;
         self
     }
 
-    /// Threads that share a run; 0 counts as 1. Tiles of whole images go to them by rows; other instructions of at least twice
-    /// the [grain](Builder::grain) are cut into parts. A part waits for those of others that touch its bytes. An observer that
-    /// sees operations, and a program of more than 65,536 queue instructions, get one thread. There are [`MOST_THREADS`] at most.
+    /// Number of threads that share a run; 0 counts as 1, and more than [`MOST_THREADS`] as that. Tiles of
+    /// whole images are distributed by rows; other instructions of at least twice the [grain](Builder::grain)
+    /// are cut into parts. A part waits for those of others that touch its bytes. An observer that sees
+    /// operations, and a program of more than 65,536 queue instructions, use one thread.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Builder {
         self.threads = threads.min(MOST_THREADS);
         self
     }
 
-    /// The least part of an instruction that a thread gets, in multiply-accumulates of a convolution: [`GRAIN`] unless
-    /// told.
+    /// The least work of a part of an instruction, in multiply-accumulates of a convolution; [`GRAIN`] by
+    /// default.
     #[must_use]
     pub fn grain(mut self, work: u64) -> Builder {
         self.grain = work;
         self
     }
 
-    /// Something that is told of each piece of work of the fast engine; `probe` makes one for each thread.
+    /// A probe that is called for each piece of work of the fast engine; `probe` makes one for each thread.
     #[must_use]
     pub fn probe(mut self, probe: impl Fn() -> Box<dyn Probe> + Send + 'static) -> Builder {
         self.probe = Some(Box::new(probe));

@@ -1,8 +1,8 @@
-//! The records that are wanted.
+//! Iteration over the selected records.
 
 use super::super::{Filter, Record, TraceError, TraceReader};
 
-/// Calls `f` for every wanted record until it fails.
+/// Calls `f` for every selected record until it fails.
 pub(super) fn each(
     trace: &mut TraceReader,
     filter: &Filter,

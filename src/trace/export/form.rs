@@ -1,4 +1,4 @@
-//! The documents that a trace becomes.
+//! The documents that a trace is exported to.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -7,7 +7,7 @@ use crate::document::Kind;
 use crate::sim::clock::Causes;
 use crate::trace::{Executed, LayerName, Record};
 
-/// The first line of a trace as JSON lines; the others are each a [`TraceRecord`], without an envelope of their own.
+/// The first line of a trace as JSON lines; each other line is a [`TraceRecord`] without an envelope.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TraceHead {
     /// Program.
@@ -41,24 +41,24 @@ pub struct TraceRecord<'a> {
     pub issue: u64,
     /// One past its last cycle.
     pub end: u64,
-    /// The register that it wrote, and what.
+    /// The register that it wrote, and the value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub register: Option<String>,
-    /// Of queue instructions.
+    /// For queue instructions.
     #[serde(flatten)]
     pub executed: Option<ExecutedRecord>,
 }
 
-/// What a queue instruction adds to a record.
+/// The part of a record that only queue instructions have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ExecutedRecord {
     /// First cycle.
     pub start: u64,
-    /// Cycles of its unit that were spent on it or waiting for it.
+    /// Cycles of its unit that are charged to it: executing, or waiting for it.
     pub causes: Causes,
-    /// What it touched.
+    /// Bytes that it touched.
     pub ranges: Vec<RangeRecord>,
-    /// What it wrote; none if nothing.
+    /// Bytes that it wrote; none if it wrote none.
     pub wrote: Option<WroteBytes>,
     /// Multiply-accumulates.
     pub macs: u64,
@@ -66,7 +66,7 @@ pub struct ExecutedRecord {
     pub dram_bytes: u64,
 }
 
-/// Bytes from the lowest to the highest that an operand touches.
+/// The range from the lowest to the highest byte that an operand touches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RangeRecord {
     /// `spm`, `acc` or `dram`.
@@ -79,17 +79,17 @@ pub struct RangeRecord {
     pub writes: bool,
 }
 
-/// What an instruction wrote to memory.
+/// Bytes that an instruction wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct WroteBytes {
-    /// Bytes.
+    /// Number of bytes.
     pub bytes: u64,
     /// xxh3-64 of them in order of address, 16 hexadecimal digits.
     pub xxh3: String,
 }
 
 impl WroteBytes {
-    /// What a queue instruction wrote, if it did.
+    /// What a queue instruction wrote, if it wrote anything.
     #[must_use]
     pub fn of(executed: &Executed) -> Option<WroteBytes> {
         executed.wrote.map(|(bytes, digest)| WroteBytes { bytes, xxh3: format!("{digest:016x}") })
@@ -97,7 +97,8 @@ impl WroteBytes {
 }
 
 impl<'a> TraceRecord<'a> {
-    /// Of a record; `code` holds the texts of all instruction words, `layers` the names of the layers.
+    /// The document of a record; `code` has the texts of all instruction words, `layers` the names of the
+    /// layers.
     #[must_use]
     pub fn of(record: &Record, code: &'a [String], layers: &'a [LayerName]) -> TraceRecord<'a> {
         let executed = |e: &Executed| ExecutedRecord {
@@ -126,13 +127,13 @@ impl<'a> TraceRecord<'a> {
     }
 }
 
-/// A trace in the trace event format, whose readers take keys that they do not know for notes.
+/// A trace in the trace event format, whose readers ignore unknown keys.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PerfettoTrace {
     /// Unit that viewers show.
     pub display_time_unit: &'static str,
-    /// Events, as the trace event format has them; a microsecond stands for a cycle.
+    /// Events in the trace event format; a microsecond stands for a cycle.
     pub trace_events: Vec<serde_json::Value>,
 }
 

@@ -1,5 +1,5 @@
-//! Kanata 0004: the log format of the Konata pipeline viewer. Every instruction has the stage `Q` while it waits in its
-//! queue and `X` while it executes; control instructions only `X`.
+//! Kanata 0004: the log format of the Konata pipeline viewer. Every instruction has the stage `Q` while it
+//! waits in its queue and `X` while it executes; control instructions only `X`.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -13,7 +13,7 @@ pub(super) fn write(
     out: &mut impl Write,
 ) -> Result<(), TraceError> {
     let code = trace.disassembly();
-    // The log goes by cycles, records by program order: lines wait for their cycle.
+    // The log is in the order of cycles, records are in program order: lines are held back until their cycle.
     let mut events: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     let mut now = None;
     let (mut id, mut retired) = (0_u64, 0_u64);
@@ -23,7 +23,7 @@ pub(super) fn write(
             let (cycle, lines) = entry.remove_entry();
             match now {
                 None => writeln!(out, "C=\t{cycle}")?,
-                // Only a damaged trace goes back.
+                // Only in a damaged trace time goes back.
                 Some(before) => writeln!(out, "C\t{}", cycle.saturating_sub(before))?,
             }
             now = Some(cycle);
@@ -40,7 +40,7 @@ pub(super) fn write(
         Ok::<(), std::io::Error>(())
     };
     each(trace, filter, |r| {
-        // Issues ascend, so nothing before this one's can still come.
+        // Issues ascend, so no earlier event can follow.
         flush(&mut events, r.issue, out)?;
         let text = code.get(r.pc as usize).map_or("", String::as_str);
         let first = events.entry(r.issue).or_default();

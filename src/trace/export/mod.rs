@@ -1,4 +1,4 @@
-//! A trace in other forms.
+//! Export of a trace to other formats.
 
 mod each;
 mod form;
@@ -15,7 +15,7 @@ use super::{Filter, TraceError, TraceReader};
 /// A form of a trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// Aligned columns with disassembly and what changed.
+    /// Aligned columns with disassembly and the register written.
     Text,
     /// One JSON object a line.
     Json,
@@ -27,7 +27,7 @@ pub enum Format {
     Konata,
 }
 
-/// Writes the wanted records in a form.
+/// Writes the selected records in a format.
 ///
 /// # Errors
 /// The trace is damaged, or `out` cannot be written.

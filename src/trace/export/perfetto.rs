@@ -1,8 +1,8 @@
-//! Trace event format, which Perfetto and `chrome://tracing` open: units as tracks, layers as slices, arrows from what an
-//! instruction waited for, and counters for the DRAM channel, the array and the scratchpad.
+//! Trace event format, for Perfetto and `chrome://tracing`: units as tracks, layers as slices, arrows from
+//! what an instruction waited for, and counters for the DRAM channel, the array and the scratchpad.
 //!
-//! DMA instructions overlap, so a DMA unit has as many tracks as it has instructions in flight. The scratchpad's
-//! occupancy counts lines of 64 bytes from the write of a value to its last read.
+//! DMA instructions overlap, so a DMA unit has as many tracks as it has instructions in flight. The
+//! scratchpad's occupancy counts lines of 64 bytes from the write of a value to its last read.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -38,7 +38,7 @@ struct State {
     layers: BTreeMap<u32, u64>,
     first: Option<u64>,
     flows: u64,
-    /// Multiply-accumulates and bytes, with the cycles over which they are spread.
+    /// Multiply-accumulates and bytes, with the cycles over which they are distributed.
     macs: Vec<[u64; 3]>,
     dram: Vec<[u64; 3]>,
     lines: Vec<Option<[u64; 2]>>,
@@ -55,7 +55,7 @@ pub(super) fn write(
     let lines = (header.spm_bytes.min(MAX_SPM) / LINE as u64) as usize + 1;
     let mut state = State { lines: vec![None; lines], ..State::default() };
     let title = format!("{} on {} (1 us = 1 cycle)", header.program, header.machine);
-    // The events are written one by one into the place of the empty list.
+    // The events are written one by one into the empty list.
     let empty = PerfettoTrace { display_time_unit: "ns", trace_events: Vec::new() };
     let head = document::line(&empty);
     write!(out, "{}\n{}", head.trim_end().trim_end_matches("]}"), meta("process_name", 0, &title))?;
@@ -100,7 +100,7 @@ pub(super) fn write(
                 "ph": "X", "name": name, "cat": "layer", "ts": from, "dur": to - from, "pid": 1, "tid": LAYERS,
             })
         } else {
-            // A slice without length would seem to hold the next one.
+            // A slice without length would be drawn around the next one.
             json!({ "ph": "i", "name": name, "cat": "layer", "ts": from, "s": "t", "pid": 1, "tid": LAYERS })
         };
         write!(out, ",\n{slice}")?;
@@ -120,7 +120,7 @@ fn counter(name: &str, ts: u64, value: f64) -> Value {
 }
 
 impl State {
-    /// The first track of its unit that is free when it starts.
+    /// The first track of its unit that is free at its start.
     fn track(&mut self, e: &Executed, out: &mut impl Write) -> std::io::Result<u64> {
         let unit = e.queue.index();
         let free = &mut self.free[unit];

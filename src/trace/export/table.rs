@@ -1,4 +1,4 @@
-//! Records as lines: text, JSON, CSV.
+//! Records as lines of text, JSON and CSV.
 
 use std::io::Write;
 

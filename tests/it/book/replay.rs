@@ -1,15 +1,18 @@
-//! Documents are replayed: commands in their `console` blocks are run as they stand, and must end and print as it says.
+//! Replays documents: commands in their `console` blocks are run, and their output and exit status compared
+//! with the page.
 //!
-//! A block is a shell session. Lines with `$` are commands; `# ends with status N` at their end is what it says. The lines
-//! after a command must occur in its output in this order; `…` stands for lines left out. Numbers with a fraction, or of four
-//! digits and more, may differ by 5 %, since float libraries sum in another order on other CPUs. A block of another language with
-//! `file=NAME` behind it is a file that the commands after it need. Commands of one page share a folder.
+//! A block is a shell session. Lines with `$` are commands; `# ends with status N` at their end is what it
+//! says. The lines after a command must occur in its output in this order; `…` stands for omitted lines.
+//! Numbers with a fraction, or of four digits and more, may differ by 5 %, since float libraries sum in
+//! another order on other CPUs. A block of another language with `file=NAME` behind it is a file that the
+//! commands after it need. Commands of one page share a folder.
 //!
-//! What is not replayed is counted, and told at the end:
-//! - blocks that begin with `console parsed` have names like `net.onnx`, of files that nobody has. Their commands must get as far as
-//!   missing these files: their options are right.
-//! - commands with `# not replayed: REASON` at their end, for one of [`REASONS`]. They are parsed likewise.
-//! - commands of other programs (`cargo`, `python3` …). Files of the repository that they name must be there.
+//! What is not replayed is counted, and listed at the end:
+//! - blocks that begin with `console parsed` have names like `net.onnx`, of files that do not exist. Their
+//!   commands must fail on the missing files, so their options are valid.
+//! - commands with `# not replayed: REASON` at their end, for one of [`REASONS`]. They are checked in the
+//!   same way.
+//! - commands of other programs (`cargo`, `python3` …). Files of the repository that they name must exist.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,10 +36,10 @@ const SHELL: [&str; 5] = ["mkdir", "ls", "cat", "cp", "head"];
 const OTHERS: [&str; 9] =
     ["cargo", "python3", "python", "pip", "rustup", "export", "taskset", "mdbook", ".ci/run"];
 
-/// Pages whose commands take minutes, with what they share: the README tells the tutorial's story in short.
+/// Pages whose commands take minutes and overlap: the README is a short form of the tutorial.
 const STORY: [&str; 2] = ["docs/book/src/guide/accuracy.md", "README.md"];
 
-/// What is done with a command.
+/// How a command is treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Way {
     Replayed,
@@ -70,7 +73,7 @@ fn run(line: usize, typed: &str, parsed: bool) -> Run {
         words.splice(..4, ["rcar-iss".to_string()]);
     }
     let skipped = remark.strip_prefix("not replayed: ").map(str::trim);
-    // Variables may stand before a command of others.
+    // Variables may precede a command of another program.
     let way = match words.iter().find(|w| !w.contains('=')).map(String::as_str) {
         Some(first) if OTHERS.contains(&first) => Way::OfOthers,
         _ if parsed || skipped.is_some() => Way::Parsed,
@@ -123,7 +126,7 @@ fn steps(text: &str) -> Vec<Step> {
     steps
 }
 
-/// Text and numbers of a line, alternately; spaces are one, lines of a table none.
+/// Text and numbers of a line, alternately; spaces are collapsed, and the lines of tables removed.
 fn pieces(line: &str) -> Vec<String> {
     let mut pieces = vec![String::new()];
     let mut digits = false;
@@ -171,7 +174,7 @@ fn execute(words: &[String], dir: &Path) -> Ended {
     let program = if words[0] == "rcar-iss" { RCAR } else { words[0].as_str() };
     let mut command = Command::new(program);
     command.env_remove("COLUMNS");
-    // The float engine is the one that everybody has.
+    // The float engine is the built-in one.
     command.args(&words[1..]).current_dir(dir).env_remove("ORT_DYLIB_PATH");
     let out = command.output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -186,7 +189,8 @@ fn folder(name: &str) -> PathBuf {
     dir
 }
 
-/// Replays a page. What was run before in this folder is not run again: a command gives the same each time.
+/// Replays a page. A command that was run before in this folder is not run again, since its output would be
+/// the same.
 fn replay(document: &str, dir: &Path, before: &mut BTreeMap<Vec<String>, Ended>) -> usize {
     let mut count = 0;
     for step in steps(&fs::read_to_string(root().join(document)).unwrap()) {
@@ -266,7 +270,7 @@ fn commands_that_are_not_replayed_are_right_and_told() {
         }
     }
     let count = |way| counts.get(&way).copied().unwrap_or(0);
-    // Past the harness, which shows what a test prints only if it fails.
+    // Bypasses the test harness, which shows a test's output only if it fails.
     let _ = write!(
         std::io::stderr(),
         "documents: {} commands are replayed, {} have names of files that nobody has and are parsed, {} are other programs'\n{told}",

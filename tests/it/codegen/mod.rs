@@ -1,6 +1,7 @@
-//! Generates `src/isa/kinds.rs`, `src/isa/generated.rs`, `src/sim/op/kind.rs` and `isa/MANUAL.md` from `isa/rcn.toml`,
-//! the book's pages of operators, from the importer's table, and of commands, from the program's help, and checks that the
-//! committed files are fresh. `RCN_BLESS=1 cargo test --test it generated` rewrites them.
+//! Generates `src/isa/kinds.rs`, `src/isa/generated.rs`, `src/sim/op/kind.rs` and `isa/MANUAL.md` from
+//! `isa/rcn.toml`, the book's pages of operators, from the importer's table, and of commands, from the
+//! program's help, and checks that the committed files are fresh.
+//! `RCN_BLESS=1 cargo test --test it generated` rewrites them.
 
 mod commands;
 mod manual;

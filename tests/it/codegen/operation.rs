@@ -1,4 +1,5 @@
-//! Writes `src/sim/op/kind.rs`: queue instructions with the contents of their registers, and how they get them.
+//! Writes `src/sim/op/kind.rs`: queue instructions with the contents of their registers, and how they get
+//! them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -53,7 +54,7 @@ fn parts(t: &Table, i: &Insn) -> Vec<Part> {
             ("register", "x", "oy") => {
                 all.push(part("origin", "[i64; 2]", "[r.scalar(oy), r.scalar(ox)]".into(), None));
             }
-            // Stands with its `oy`.
+            // Handled with its `oy`.
             ("register", "x", "ox") => assert!(operands.contains(&"oy"), "{}: ox without oy", i.mnemonic),
             ("register", "x", "mask") => {
                 all.insert(
@@ -259,7 +260,7 @@ fn capture(out: &mut String, t: &Table, ops: &[Operation<'_>]) {
     out.push_str("control_insn!() => return Ok(None),\n}))\n}\n\n");
 }
 
-/// A function that looks at one field of the operations that have it.
+/// A function that returns one field of the operations that have it.
 fn lookup(
     out: &mut String,
     ops: &[Operation<'_>],

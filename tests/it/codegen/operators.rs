@@ -1,4 +1,5 @@
-//! Writes `docs/book/src/reference/operators.md`: what of ONNX is understood, from the table that the importer and `quantize` work on.
+//! Writes `docs/book/src/reference/operators.md`: what of ONNX is understood, from the table that the
+//! importer and `quantize` work on.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;

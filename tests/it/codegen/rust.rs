@@ -7,7 +7,7 @@ use super::table::{DescField, Descriptor, Field, Insn, Kind, Table};
 pub(super) const HEAD: &str =
     "// Generated from isa/rcn.toml by `RCN_BLESS=1 cargo test --test it generated`. Do not edit.\n\n";
 
-/// `src/isa/kinds.rs`: what operands are made of. It stands on nothing.
+/// `src/isa/kinds.rs`: the parts of operands. It uses no other file.
 pub(super) fn kinds(t: &Table) -> String {
     let mut out = String::from(HEAD);
     let _ =
@@ -51,7 +51,7 @@ pub(super) fn generate(t: &Table) -> String {
     format_source(&out)
 }
 
-/// A macro that stands for a pattern: one of these.
+/// A macro for the pattern of all these.
 pub(super) fn patterns(out: &mut String, name: &str, what: &str, list: impl Iterator<Item = String>) {
     let list = list.collect::<Vec<_>>().join(" | ");
     let _ = write!(
@@ -88,7 +88,8 @@ fn register(out: &mut String, k: &Kind) {
         out,
         "/// A {doc}.\n#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]\npub struct {name}(pub(super) u8);\n\n\
          impl {name} {{\n/// How many there are.\npub const COUNT: usize = {count};\n\n\
-         /// The register of this number, if it exists.\n#[must_use]\npub const fn new(number: u8) -> Option<Self> {{\n\
+         /// The register of this number, if it exists.\n#[must_use]\npub const fn new(number: u8) ->
+         /// Option<Self> {{\n\
          if (number as usize) < Self::COUNT {{ Some(Self(number)) }} else {{ None }}\n}}\n\n\
          /// Its number.\n#[must_use]\npub const fn index(self) -> usize {{ self.0 as usize }}\n}}\n\n\
          impl std::fmt::Display for {name} {{\nfn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {{\n\
@@ -109,7 +110,8 @@ fn enumeration(out: &mut String, name: &str, doc: &str, values: &[(&str, u32)]) 
     let _ = write!(
         out,
         "}}\n\nimpl {name} {{\n/// All values, in order.\npub const ALL: [Self; {}] = [{list}];\n\n\
-         /// The value of this number, if there is one.\n#[must_use]\npub fn new(number: u8) -> Option<Self> {{\n\
+         /// The value of this number, if there is one.\n#[must_use]\npub fn new(number: u8) -> Option<Self>
+         /// {{\n\
          Self::ALL.into_iter().find(|v| *v as u8 == number)\n}}\n\n\
          /// Name in assembly text.\n#[must_use]\npub fn name(self) -> &'static str {{\nmatch self {{\n",
         values.len()
@@ -251,7 +253,8 @@ fn opcode(out: &mut String, t: &Table) {
     let _ = write!(
         out,
         "}}\n\nimpl Opcode {{\n/// All operation codes, in the table's order.\npub const ALL: [Self; {}] = [{}];\n\n\
-         /// Mnemonic, unit, timing class, syntax and fields.\n#[must_use]\npub fn info(self) -> &'static OpcodeInfo {{\n\
+         /// Mnemonic, unit, timing class, syntax and fields.\n#[must_use]\npub fn info(self) -> &'static
+         /// OpcodeInfo {{\n\
          &INFO[self as usize]\n}}\n}}\n\n",
         all.len(),
         all.join(", ")

@@ -1,5 +1,5 @@
-//! The integer graph computed as its operators are defined: plain loops over ONNX layouts, no tiles, no machine. The
-//! roundings are `numeric`'s, everything else is written again.
+//! The integer graph computed by the definitions of its operators: plain loops over ONNX layouts, without
+//! tiles or a machine. The roundings are those of `numeric`; everything else is implemented independently.
 
 use std::collections::BTreeMap;
 
@@ -182,7 +182,7 @@ fn byte(b: u8, dtype: DType) -> i64 {
     if dtype == DType::S8 { i64::from(b as i8) } else { b.into() }
 }
 
-/// Which element of an operand stands at element `i` of the result (NumPy broadcasting).
+/// The element of an operand at element `i` of the result (NumPy broadcasting).
 pub(super) fn broadcast_index(operand: &[usize], shape: &[usize], i: usize) -> usize {
     let skipped = shape.len() - operand.len();
     let mut at = 0;

@@ -1,8 +1,8 @@
-//! Random integer graphs, compiled for every machine and for a tiny one that forces tiles, executed, and held against
-//! plain loops, tensor by tensor.
+//! Random integer graphs, compiled for every machine and for a tiny one that forces tiles, executed, and
+//! compared with plain loops, tensor by tensor.
 //!
-//! `RCN_GRAPHS=1000 cargo test --test it graphs` tries more; a failure names the seed, and `RCN_GRAPH=…` runs it alone
-//! and shows its tiles and its program.
+//! `RCN_GRAPHS=1000 cargo test --test it graphs` tries more; a failure names the seed, and `RCN_GRAPH=…` runs
+//! it alone and shows its tiles and its program.
 
 mod build;
 mod interpret;
@@ -75,13 +75,13 @@ fn inputs(graph: &Graph, seed: u64) -> BTreeMap<TensorId, interpret::Values> {
     values
 }
 
-/// Every numeric profile has its turn.
+/// Every numeric profile is used in turn.
 fn profile(seed: u64) -> Profile {
     Profile::ALL[seed as usize % Profile::ALL.len()]
 }
 
-/// What went wrong with a graph on a machine, if anything; `false` if the machine is too small. What runs is `compiled`, which
-/// may have fewer tensors.
+/// What is wrong with a graph on a machine, if anything; `false` if the machine is too small. `compiled` is
+/// executed, and may have fewer tensors.
 #[expect(clippy::print_stdout, reason = "what RCN_GRAPH asks for")]
 fn check(graph: &Graph, compiled: &Graph, machine: &Machine, seed: u64) -> Result<bool, String> {
     let profile = profile(seed);
@@ -159,7 +159,7 @@ fn fused_graphs_compute_what_their_operators_say() {
         let graph = build::chained(seed);
         verified(&graph);
         let mut fused = graph.clone();
-        // Every seventh tensor is to be kept.
+        // Every seventh tensor is kept.
         let keep = |name: &str| name.bytes().map(u64::from).sum::<u64>() % 7 == seed % 7;
         fuse::fuse(&mut fused, &FuseOptions { keep: &keep, profile: profile(seed) });
         verified(&fused);
@@ -172,7 +172,8 @@ fn fused_graphs_compute_what_their_operators_say() {
     assert!(removed > 200 || number("RCN_GRAPH").is_some(), "only {removed} tensors were fused away");
 }
 
-/// Compiles and runs graphs for all machines: `make` gives what is to be computed, and the graph that is compiled.
+/// Compiles and runs graphs for all machines: `make` gives what is to be computed, and the graph that is
+/// compiled.
 #[expect(clippy::print_stdout, reason = "how many graphs fitted the machines")]
 fn all_machines(mut make: impl FnMut(u64) -> (Graph, Graph)) {
     let seeds = match number("RCN_GRAPH") {

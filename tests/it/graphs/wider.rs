@@ -1,5 +1,5 @@
-//! More operators for random graphs: float expressions, copies of boxes, softmax, interpolation, products, transposed
-//! convolutions, tensors of 16 bits.
+//! More operators for random graphs: float expressions, copies of boxes, softmax, interpolation, products,
+//! transposed convolutions, tensors of 16 bits.
 
 use rcar_iss::internals::graph::{DType, LaneStep, MoveAxis, MoveBox, Op, Tensor, TensorId, Window};
 use rcar_iss::internals::isa::{Float1, Float2};

@@ -1,5 +1,5 @@
-//! Random programs, most of them legal: every operand is written before it is read, extents and types agree. A
-//! *disturbed* program has one descriptor field changed, and may fault.
+//! Random programs, most of them legal: every operand is written before it is read, extents and types agree.
+//! A *disturbed* program has one descriptor field changed, and may fault.
 
 use std::sync::Arc;
 
@@ -77,7 +77,7 @@ pub(crate) fn program(seed: u64, length: usize, disturbed: bool) -> (Program, Ma
     for _ in 0..length {
         let opcode = b.random.pick(&Opcode::ALL);
         b.operation(opcode);
-        // Some instructions come in crowds: they fill the queues.
+        // Some instructions are repeated, to fill the queues.
         let last = b.code.last().copied();
         if let Some(last) = last.filter(|i| i.queue().is_some() && b.random.one_in(8)) {
             for _ in 0..b.random.within(1, 14) {
@@ -234,7 +234,7 @@ impl Builder {
         self.push(Insn::DmaIn { dst, src, wait });
     }
 
-    /// Noise that is loaded as it lies, in whole cache lines; sometimes none.
+    /// Noise that is loaded unchanged, in whole cache lines; sometimes none.
     fn copied(&mut self, dims: [u32; 4], etype: EType) -> Option<TensorDesc> {
         let size = etype.bytes() as i64;
         let bytes = (dims.iter().map(|n| i64::from(*n)).product::<i64>() * size + 63) / 64 * 64;
@@ -858,7 +858,7 @@ impl Builder {
         }
     }
 
-    /// Changes one field of one descriptor a little, or wildly.
+    /// Changes one field of one descriptor slightly, or arbitrarily.
     fn disturb(&mut self) {
         let Some(&at) = self.records.get(self.random.within(0, self.records.len().max(1) as i64) as usize)
         else {

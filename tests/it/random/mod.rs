@@ -1,4 +1,5 @@
-//! The engines on random programs: same bytes in all memories, same wraps, same faults; the event clock on the way.
+//! The engines on random programs: same bytes in all memories, same wraps, same faults; the event clock on
+//! the way.
 //!
 //! `RCN_PROGRAMS=1000 cargo test --test it random` tries more of them; a failure names the seed, and
 //! `RCN_SEED=… RCN_LENGTH=…` runs that program alone.

@@ -1,4 +1,4 @@
-//! Brings order into a random program: wherever the race checker finds two accesses without, one of the ways to order
+//! Orders a random program: wherever the race checker finds two unordered accesses, one of the ways to order
 //! them is chosen.
 
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use rcar_iss::internals::sim::{FaultKind, Limits, LoadError, Loaded};
 
 use super::build::Random;
 
-/// The program with conditions and fences added until it has no race. What else is wrong with it stays.
+/// The program with conditions and fences added until it has no race. Other faults stay.
 pub(super) fn ordered(mut program: Program, machine: &Machine, random: &mut Random) -> Program {
     let limits = Limits { instructions: 100_000, macs: 100_000_000, bytes: 100_000_000, ..Limits::default() };
     // Every round settles one pair of instruction and queue.

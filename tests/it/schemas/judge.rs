@@ -1,11 +1,12 @@
-//! JSON Schema, as much of it as the schemas of this tool use; of a keyword that it does not know it says so. Stricter than the
-//! standard in one thing: an object has no property that its schema does not tell of.
+//! A validator for the part of JSON Schema that the schemas of this tool use; it reports unknown keywords. It
+//! is stricter than the standard in one respect: an object may have no property that its schema does not
+//! list.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-/// Keywords that say nothing about validity.
+/// Keywords without effect on validity.
 const NOTES: [&str; 7] = ["$schema", "$id", "$defs", "title", "description", "default", "format"];
 
 /// What is wrong with a value, one line each.
@@ -20,11 +21,11 @@ struct Judge<'a> {
     found: Vec<String>,
 }
 
-/// Properties that a schema tells of.
+/// Properties that a schema lists.
 type Told = BTreeSet<String>;
 
 impl Judge<'_> {
-    /// A value with all that is said of it.
+    /// Validates a value with all schemas for it.
     fn whole(&mut self, schema: &Value, value: &Value, at: &str) {
         let told = self.part(schema, value, at);
         for name in value.as_object().into_iter().flat_map(Map::keys).filter(|name| !told.contains(*name)) {
@@ -32,7 +33,7 @@ impl Judge<'_> {
         }
     }
 
-    /// A value, by one of the schemas that are for it.
+    /// Validates a value with one of the schemas for it.
     fn part(&mut self, schema: &Value, value: &Value, at: &str) -> Told {
         let mut told = Told::new();
         let rules = match schema {
@@ -118,7 +119,7 @@ impl Judge<'_> {
         told
     }
 
-    /// What each alternative tells of that holds.
+    /// Properties listed by each alternative that holds.
     fn alternatives(&self, rule: &Value, value: &Value, at: &str) -> Vec<Told> {
         let one = |rule: &Value| {
             let mut judge = Judge { root: self.root, found: Vec::new() };

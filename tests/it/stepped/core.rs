@@ -1,4 +1,4 @@
-//! The control core: what it executes, in order. From the manual's text.
+//! The control core: what it executes, in order. Written from the manual's text.
 
 use rcar_iss::internals::isa::{
     Insn, QField, QReg, QuantDesc, TField, TReg, TensorDesc, WField, WReg, WindowDesc, XReg,

@@ -1,5 +1,5 @@
-//! A second clock, written from the manual's rules and nothing else: it shares the decoder and the machine file with
-//! the simulator, and ticks every unit once a cycle.
+//! A second clock, written from the manual's rules and nothing else: it shares the decoder and the machine
+//! file with the simulator, and ticks every unit once a cycle.
 
 mod core;
 mod work;
@@ -15,7 +15,7 @@ use work::{Port, Time};
 /// Causes of a unit's cycle, by their names in the manual.
 pub(crate) type Cycles = BTreeMap<&'static str, u64>;
 
-/// What became of one queue instruction.
+/// What a queue instruction did, and when.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Record {
     pub(crate) queue: usize,
@@ -211,7 +211,7 @@ impl Clock<'_> {
         }
     }
 
-    /// What a unit does in this cycle, and which instruction answers for it; none if nothing was issued.
+    /// What a unit does in this cycle, and the instruction it is charged to; `None` if nothing was issued.
     fn cause(&self, unit: usize, t: u64) -> (&'static str, Option<usize>) {
         let flights = &self.units[unit].flights;
         let head = self.head(unit, t);
@@ -262,7 +262,8 @@ pub(crate) fn run(program: &Program, machine: &Machine) -> Stepped {
         served: 1,
         out: Stepped::default(),
     };
-    // Begin, end and layer of every passage through a layer, by position in the list; and where instructions stand.
+    // Begin, end and layer of every passage through a layer, by index in the list; and the indices of
+    // instructions.
     let (mut passages, mut positions) = (Vec::<(usize, usize, u32)>::new(), Vec::new());
     for (at, action) in list.iter().enumerate() {
         match action {

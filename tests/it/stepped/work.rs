@@ -1,5 +1,5 @@
-//! What an instruction costs and which ports it holds, counted one by one: every pass of the array, every vector, every
-//! run and burst. From the manual's text.
+//! The duration of an instruction and the ports that it holds, counted one by one: every pass of the array,
+//! every vector, every run and burst. Written from the manual's text.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -16,7 +16,7 @@ pub(super) type Port = (Space, u64, bool);
 /// How long a unit is occupied.
 #[derive(Debug, Clone)]
 pub(super) enum Time {
-    /// So many cycles.
+    /// This many cycles.
     Cycles(u64),
     /// DRAM → SPM: cycles of each segment.
     In(VecDeque<u64>),
@@ -233,7 +233,7 @@ pub(super) fn work(insn: &Insn, r: &Registers<'_>, m: &Machine) -> Work {
         Insn::DmaPad { dst, src, window, .. } => {
             let (d, s, w) = (r.t(dst), r.t(src), r.w(window));
             banks.writes(&d);
-            // Rows and columns of the source that find a place behind the padding.
+            // Rows and columns of the source that fit behind the padding.
             let inside = |axis: usize| {
                 let from = i64::from(w.pads[axis]);
                 (0..i64::from(s.dims[axis + 1])).filter(|i| i + from < d.dims[axis + 1].into()).count() as u32

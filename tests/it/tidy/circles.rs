@@ -1,11 +1,11 @@
 //! No circle of files in `src`.
 //!
-//! A file *uses* another one if a path in its code, in a `use` or elsewhere, ends at something that the other file defines.
-//! What a file re-exports (`pub use`, or a `use` that its children reach through `super`) is followed to where it is
-//! defined. Declaring a module is no use, nor is re-exporting something without naming it otherwise: a `mod.rs` that only
-//! declares and re-exports stands in no circle. So a `mod.rs` either calls its children, or defines what they share, in a
-//! file of its own where it must do both. Methods are not followed: an `impl` in a child may be called from
-//! anywhere. Tests inside a file are left out.
+//! A file *uses* another one if a path in its code, in a `use` or elsewhere, ends at something that the other
+//! file defines. What a file re-exports (`pub use`, or a `use` that its children reach through `super`) is
+//! followed to where it is defined. Declaring a module is not a use, nor is re-exporting something without
+//! naming it otherwise: a `mod.rs` that only declares and re-exports is in no circle. So a `mod.rs` either
+//! calls its children, or defines what they share, in a file of its own where it must do both. Methods are
+//! not followed: an `impl` in a child may be called from anywhere. Tests inside a file are left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use super::code::{bare, closing, words};
 
 type Path = Vec<String>;
 
-/// One name that a `use` brings in: where it stands, what it stands for, and what it is called here.
+/// One name that a `use` imports: its position, its path, and its local name.
 struct Import {
     from: usize,
     to: usize,
@@ -113,7 +113,7 @@ impl File {
         self.module.iter().cloned().chain(inner.map(|(_, _, name)| name.clone())).collect()
     }
 
-    /// Whether a name stands in the code, declarations of modules and public imports left out.
+    /// Whether a name occurs in the code, outside of declarations of modules and public imports.
     fn mentions(&self, name: &str) -> bool {
         words(&self.code, name).any(|at| {
             let imported = self.imports.iter().any(|i| i.public && (i.from..i.to).contains(&at));
@@ -250,7 +250,7 @@ impl Files {
         found.filter(|other| *other != at).collect()
     }
 
-    /// Circles, each the shortest that one of its files stands in.
+    /// Circles, each the shortest through one of its files.
     fn circles(&self) -> BTreeSet<Vec<&str>> {
         let uses: Vec<BTreeSet<usize>> = (0..self.all.len()).map(|at| self.uses(at)).collect();
         let mut found = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! Rust text as the rules read it: without comments and literals, but with every character at its place.
+//! Rust source without comments and literals, with every character at its position.
 
 /// The code with spaces for comments, strings and characters; lines and columns stay.
 pub(super) fn bare(text: &str) -> String {
@@ -63,7 +63,7 @@ fn raw(b: &[u8], at: usize) -> Option<usize> {
     find(b, at + 2 + hashes, &close).map(|n| n + close.len())
 }
 
-/// Behind a character; a lifetime is none.
+/// Behind a character literal; a lifetime is not one.
 fn character(b: &[u8], at: usize) -> Option<usize> {
     let text = std::str::from_utf8(&b[at + 1..]).ok()?;
     let mut letters = text.char_indices();
@@ -86,7 +86,7 @@ pub(super) fn closing(code: &str, open: usize) -> Option<usize> {
     None
 }
 
-/// Where a word stands in the code.
+/// Positions of a word in the code.
 pub(super) fn words<'c>(code: &'c str, word: &'c str) -> impl Iterator<Item = usize> + 'c {
     let part = |c: char| c.is_alphanumeric() || c == '_';
     code.match_indices(word).map(|(at, _)| at).filter(move |at| {

@@ -1,5 +1,4 @@
-//! What documents say of the code: files that they name are there, worked changes fit, and the code map is what tests check. Links
-//! are checked by `tests/it/book.rs`.
+//! Documents: the files that they name exist, and links are valid.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,7 +16,7 @@ fn documents() -> Vec<(String, String)> {
 #[test]
 fn documents_name_files_that_exist() {
     let mut wrong = Vec::new();
-    // What has changed may name what was there before.
+    // The changelog may name files that no longer exist.
     for (name, text) in documents().into_iter().filter(|(name, _)| name != "CHANGELOG.md") {
         for word in text.split(['`', '(', ')', ' ', '\n', '|', '"', '\'']) {
             let path = word.trim_end_matches(['.', ',', ':', ';']);
@@ -40,7 +39,7 @@ fn hunks(text: &str) -> Vec<(usize, String, Vec<&str>)> {
         if line.starts_with("```") {
             (diff, file) = (line == "```diff", None);
         } else if let Some(path) = line.strip_prefix("--- ").filter(|_| diff) {
-            // A new file has nothing that it must fit.
+            // A new file need not match anything.
             file = path.strip_prefix("a/").map(str::to_string);
         } else if let (Some(place), Some(path)) = (line.strip_prefix("@@").filter(|_| diff), &file) {
             let place = place.trim();
@@ -63,7 +62,7 @@ fn worked_changes_fit_the_code() {
             changes += 1;
             let fits = fs::read_to_string(root().join(&path)).is_ok_and(|code| {
                 let code: Vec<&str> = code.lines().collect();
-                // What stands behind `@@` may be the beginning of a line.
+                // The text behind `@@` may be the beginning of a line.
                 let begins = lines.len() == 1 && code.iter().any(|l| l.starts_with(lines[0]));
                 begins || code.windows(lines.len()).any(|w| w == lines)
             });

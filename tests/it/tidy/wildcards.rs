@@ -1,12 +1,14 @@
-//! A match over instructions or operations names all of them, so that the build lists what a new one must be taught.
+//! A match over instructions or operations names all of them, so that the build fails wherever a new one is
+//! missing.
 
 use super::code::{bare, closing, line, words};
 
-/// What stands for an instruction in a pattern.
+/// Types of instructions in a pattern.
 const NAMES: &[&str] =
     &["Insn::", "OpKind::", "control_insn!", "queue_insn!", "dma_op!", "mac_op!", "vec_op!"];
 
-/// Patterns of the arms of a match, guards left out, with their places; `body` is what stands in its braces.
+/// Patterns of the arms of a match without guards, with their positions; `body` is the text inside its
+/// braces.
 fn arms(body: &str) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
     let mut at = 0;

@@ -8,7 +8,7 @@ use crate::compiler::storage::{etype, next_multiple};
 use crate::compiler::tile::{Buffer, Code, Expr, Quant, Stmt, TileOp, View};
 use crate::isa::{EType, Space};
 
-/// Output rows and columns of a tile: where they start and how many they are.
+/// Output rows and columns of a tile: first and count.
 pub(super) struct Area {
     pub(super) batch: Expr,
     pub(super) row: Expr,
@@ -24,7 +24,7 @@ struct Channels {
 }
 
 impl Mac<'_> {
-    /// The loop nest of the layer, behind the load of its table.
+    /// The loop nest of the layer, which follows the load of its table.
     pub(super) fn nest(&self) -> Result<Vec<Stmt>, CompileError> {
         let mut body: Vec<Stmt> = self.tail.iter().map(|(load, _)| Stmt::Op(load.clone())).collect();
         body.extend(self.loops()?);
@@ -124,14 +124,14 @@ impl Mac<'_> {
         }
     }
 
-    /// First needed input row (axis 0) or column (axis 1) of a tile, and how many.
+    /// First input row (axis 0) or column (axis 1) that a tile needs, and how many.
     pub(super) fn input_span(&self, nest: &Nest, axis: usize, first: &Expr, count: &Expr) -> (Expr, Expr) {
         let extent = [self.shape.height, self.shape.width][axis];
         let (stride, pad) = (self.shape.stride[axis], self.pads[axis]);
         let span = (self.shape.kernel[axis] - 1) * self.shape.dilation[axis] + 1;
         let start = first.clone() * stride - pad;
         let end = start.clone() + (count.clone() - 1) * stride + span;
-        // A tile may lie in the padding altogether: it still loads one row, which the MAC array then ignores.
+        // A tile may lie in the padding altogether: it still loads one row, which the MAC array ignores.
         let start = nest.min(nest.max(start, 0), extent - 1);
         let end = nest.min(end, extent);
         let count = nest.max(end - start.clone(), 1);
@@ -148,12 +148,12 @@ impl Mac<'_> {
         self.shape.in_channels(&self.tile) * self.shape.sizes[0]
     }
 
-    /// Whether the input lies in the scratchpad already.
+    /// Whether the input is already in the scratchpad.
     fn input_is_resident(&self) -> bool {
         self.src.space == Space::Spm
     }
 
-    /// What brings the part of the input that a tile reads; nothing if it is there.
+    /// Loads the part of the input that a tile reads; nothing if it is resident.
     fn load_input(&self, nest: &Nest, area: &Area, slice: (Expr, Expr)) -> Vec<Stmt> {
         if self.input_is_resident() {
             return Vec::new();
@@ -165,7 +165,7 @@ impl Mac<'_> {
         vec![self.load_rows(nest, area, slice, (y, rows), self.buffers[0], 0.into())]
     }
 
-    /// The load of some rows of the input, to a row of the buffer.
+    /// Loads rows of the input to a row of the buffer.
     pub(super) fn load_rows(
         &self,
         nest: &Nest,
@@ -185,10 +185,10 @@ impl Mac<'_> {
         Stmt::Op(TileOp::new(Code::DmaIn, vec![dst, src]))
     }
 
-    /// How many channels of a pixel are brought, and the lane block that they are filled up to.
+    /// How many channels of a pixel are loaded, and the lane block that they are padded to.
     pub(super) fn travelling(&self, nest: &Nest, first: Expr, count: Expr) -> (Expr, i64) {
         let pixel = self.shape.in_channels(&self.tile);
-        // Whole lane blocks travel as they lie; only tensors without padding lanes get them here.
+        // Whole lane blocks are moved as they lie; only tensors without padding lanes are padded by DMA.
         if self.src.lanes > 1 && !(self.grouped() && self.tile.channels < self.shape.groups) {
             let padded = self.src.padded_channels();
             let rounded = match count.constant() {
@@ -229,7 +229,7 @@ impl Mac<'_> {
         if self.shape.depthwise { self.shape.groups } else { self.shape.oc * self.shape.groups }
     }
 
-    /// Address of what belongs to a channel tile and a reduction tile.
+    /// Address of the constants of a channel tile and a reduction tile.
     fn tile_address(&self, base: i64, steps: [i64; 2], channels: &Channels, reduce: &Expr) -> Expr {
         let tile = |first: &Expr, size: i64, step: i64| match first.constant() {
             Some(c) => Expr::from(c / size * step),
@@ -287,8 +287,9 @@ impl Mac<'_> {
         Ok(body)
     }
 
-    /// The source view of the MAC array: full extents, so that it derives the padding; the base is where element
-    /// (0, 0, 0) would lie. `first` is the first channel that the tile reads, `offset` the bytes from there.
+    /// The source view of the MAC array. It has the full extents, so that the array derives the padding; the
+    /// base is where element (0, 0, 0) would lie. `first` is the first channel that the tile reads, `offset`
+    /// the bytes from there.
     fn source(&self, nest: &Nest, area: &Area, first: Expr, offset: Expr, channels: Expr) -> View {
         if self.input_is_resident() {
             let image = [Expr::from(1), self.shape.height.into(), self.shape.width.into(), channels];
@@ -452,7 +453,8 @@ impl Mac<'_> {
         let sums = self.accumulator(area, 0.into(), count.clone());
         let mut sum = View { etype: dtype, zero_point, ..result.clone() };
         if self.tail.is_some() && !resident {
-            // Apart from what leaves for DRAM, so that the table's reads and DMA find different ports.
+            // In other banks than the buffer that DMA stores, so that the table's reads and DMA use different
+            // ports.
             sum.buffer = self.buffers[5];
             sum.base = self.buffers[5].start.into();
         }

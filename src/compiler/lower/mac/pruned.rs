@@ -1,4 +1,4 @@
-//! Weights without their zero blocks, where that pays.
+//! Weights without their zero blocks, where that saves cycles or bytes.
 
 use super::super::Lowering;
 use super::super::tiling::{MacShape, MacTile};
@@ -9,24 +9,24 @@ use crate::isa::BlockGrid;
 
 /// Pruned weights of a layer, tile by tile.
 pub(super) struct Streams {
-    /// Streams, each at its step.
+    /// Streams, at multiples of their step.
     pub(super) weights: Vec<u8>,
-    /// Masks, each at its step.
+    /// Masks, at multiples of their step.
     pub(super) masks: Vec<u8>,
     /// Bytes between the streams of channel tiles, and of reduction tiles.
     pub(super) steps: [i64; 2],
-    /// The same for the masks.
+    /// Bytes between the masks of channel tiles, and of reduction tiles.
     pub(super) mask_steps: [i64; 2],
-    /// Bytes of the longest stream; all are loaded with that many, so that no tile needs a length of its own.
+    /// Bytes of the longest stream; all are loaded with this length, so that no tile needs its own.
     pub(super) slot: i64,
 }
 
-/// With fewer zeros than one in so many weights, nobody looks for a block of them.
+/// With less than one zero in this many weights, zero blocks are not searched for.
 const RARE: u64 = 32;
 
 impl Lowering<'_> {
-    /// The weights of a convolution without its zero blocks; none if the array would take as many steps and DMA would
-    /// bring nearly as many bytes.
+    /// The weights of a convolution without zero blocks; `None` if that saves neither steps of the array nor
+    /// a relevant part of the bytes to load.
     pub(super) fn pruned(&self, shape: &MacShape, tile: &MacTile, weights: &Weights) -> Option<Streams> {
         if self.dense_weights || zeros(weights) * RARE < weights.shape.iter().map(|d| *d as u64).product() {
             return None;
@@ -49,14 +49,14 @@ impl Lowering<'_> {
         }
         let (streams, masks): (Vec<_>, Vec<_>) = tiles.into_iter().unzip();
         let longest = |parts: &[Vec<u8>]| parts.iter().map(Vec::len).max().unwrap_or(0) as i64;
-        // A transfer moves something, even where every block is zero.
+        // A transfer moves at least something, even where every block is zero.
         let slot = longest(&streams).max(64);
         let dense_slot = packed_bytes(tile.channels, shape.taps(), tile.reduce) * shape.sizes[1];
         let pays = steps < dense_steps || slot * 10 <= dense_slot * 9;
         if slot > dense_slot || !pays {
             return None;
         }
-        // Addresses are products of loop variables, so steps are multiples of what the variables step by.
+        // Addresses are products of loop variables, so the steps are multiples of what the variables step by.
         let reduce_tiles = ic.div_ceil(reduce) as i64;
         let place = |bytes: i64, align: i64| {
             let inner = next_multiple(bytes, align * tile.reduce);
@@ -74,7 +74,7 @@ impl Lowering<'_> {
         let steps = place(slot, 16);
         let mask_steps = place(longest(&masks), 8);
         let mut weights = layout(steps, &streams);
-        // The last transfer takes as many bytes as the others.
+        // The last transfer has the same length as the others.
         let last = streams.last().map_or(0, Vec::len);
         weights.resize(weights.len() + slot as usize - last, 0);
         Some(Streams { weights, masks: layout(mask_steps, &masks), steps, mask_steps, slot })

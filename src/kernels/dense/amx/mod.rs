@@ -1,8 +1,9 @@
 //! Matrix tiles (AMX): 32 pixels times 32 channels, activations and packed weights as they lie.
 //!
-//! Up to sixteen output pixels at a constant step, a group, are the rows of an activation tile, and up to 64 bytes of the
-//! reduction its columns. The packed weights of sixteen channels are a weight tile already. Rows of an image follow each other at
-//! that step too, so a group may run on into the next row; what it computes between rows is thrown away.
+//! Up to sixteen output pixels at a constant step, a *group*, are the rows of an activation tile, and up to
+//! 64 bytes of the reduction its columns. The packed weights of sixteen channels already form a weight tile.
+//! If the rows of an image have that step too, a group may extend into the next row; results between rows are
+//! discarded.
 
 #![expect(unsafe_code, reason = "vector kernels on raw pointers")]
 
@@ -15,7 +16,7 @@ use super::tile::{Lists, Sums, Tile};
 use crate::kernels::epilogue::{Epilogue, Scale};
 use crate::kernels::requantize::avx512::{Even, Rounding};
 
-/// Input quads that one step takes: a divisor of all, up to 16.
+/// Input quads of one step: a divisor of their number, up to 16.
 fn chunk(quads: usize) -> usize {
     let mut parts = quads.div_ceil(16);
     while !quads.is_multiple_of(parts) {
@@ -24,15 +25,15 @@ fn chunk(quads: usize) -> usize {
     quads / parts
 }
 
-/// Whether matrix tiles pay: loading and storing sums takes as long as 50 products, and more so where rows of activations
-/// straddle cache lines.
+/// Whether matrix tiles pay: loading and storing sums takes as long as 50 products, and longer where rows of
+/// activations straddle cache lines.
 pub(super) fn suits(t: &Tile) -> bool {
     let long = t.taps.len() * t.quads >= 28 || chunk(t.quads) >= 8 || t.step[1].is_multiple_of(64);
     t.extent[0] * t.extent[1] >= 3 && chunk(t.quads) >= 3 && long
 }
 
-/// How output pixels are numbered: `of` of them a row, the last ones of a row without meaning; as many as make whole groups,
-/// each of which is the rows of a tile.
+/// Numbering of output pixels: `of` to a row, of which the last ones may be unused, in whole groups; a group
+/// is the rows of a tile.
 struct Numbering {
     of: usize,
     /// A multiple of `group`.
@@ -51,27 +52,28 @@ impl Numbering {
             let (groups, group) = groups_of_pairs((rows - 1) * of + columns);
             let on = Numbering { of, total: groups * group, group };
             if of >= columns && on.cost() < by_row.cost() {
-                // Groups run on into the next row.
+                // Groups extend into the next row.
                 return on;
             }
         }
         by_row
     }
 
-    /// Rows that are computed, and what each group costs beside, in rows: products of 8 rows take two thirds of the time of
-    /// those of 16.
+    /// Cost in rows computed, including the overhead of each group: products of 8 rows take two thirds of the
+    /// time of those of 16.
     fn cost(&self) -> usize {
         self.total + self.total / self.group * 8
     }
 }
 
-/// How many groups of how many pixels hold all.
+/// The number of groups, and of pixels in each, that cover `pixels`.
 fn groups(pixels: usize) -> (usize, usize) {
     let groups = pixels.div_ceil(16);
     (groups, pixels.div_ceil(groups.max(1)))
 }
 
-/// The same with an even number of groups, if there are not so many that it does not matter: two are computed at once.
+/// The same with an even number of groups, since two are computed at once, unless there are so many that it
+/// does not matter.
 fn groups_of_pairs(pixels: usize) -> (usize, usize) {
     let (groups, group) = groups(pixels);
     if groups == 1 || groups > 32 || groups.is_multiple_of(2) {
@@ -93,7 +95,7 @@ fn steps(t: &Tile, chunk: usize, width: usize, to: &mut Vec<[usize; 2]>) {
     }
 }
 
-/// Where all numbered pixels lie in source and target; no target for those without meaning.
+/// Offsets of all numbered pixels in source and destination; unused ones have no destination.
 fn places(t: &Tile, numbering: &Numbering, to: &mut Vec<(usize, usize)>) {
     to.clear();
     let columns = t.extent[1];
@@ -109,10 +111,10 @@ fn places(t: &Tile, numbering: &Numbering, to: &mut Vec<(usize, usize)>) {
     }
 }
 
-/// The number of a group of pixels, and whether they follow each other in the target.
+/// The number of a group of pixels, and whether they are contiguous in the destination.
 type Group = (usize, bool);
 
-/// How sums become bytes.
+/// The requantization of sums.
 struct ByteEpilogue<'a> {
     rounding: Rounding,
     scale: Scale<'a>,
@@ -129,7 +131,8 @@ struct ByteEpilogue<'a> {
 }
 
 impl ByteEpilogue<'_> {
-    /// Rounds the sums of one or two groups, `n` tiles of channels from one on; gives in how many a sum wrapped.
+    /// Rounds the sums of one or two groups, `n` tiles of channels from one on; returns in how many a sum
+    /// wrapped.
     ///
     /// # Safety
     /// The CPU has AVX-512. Every pixel takes its channels inside `dst`.
@@ -169,7 +172,7 @@ impl ByteEpilogue<'_> {
     }
 }
 
-/// Computes a tile that [`Tile::fits`] and that [`suits`].
+/// Computes a tile for which [`Tile::fits`] and [`suits`] hold.
 pub(super) fn run(t: &mut Tile, plain: bool, lists: &mut Lists) -> u64 {
     let numbering = Numbering::of(t);
     let chunk = chunk(t.quads);
@@ -178,7 +181,7 @@ pub(super) fn run(t: &mut Tile, plain: bool, lists: &mut Lists) -> u64 {
     let mut targets = std::mem::take(&mut lists.pixels);
     places(t, &numbering, &mut targets);
     let group = numbering.group;
-    // Groups that would read beyond the end are left to the other kernel.
+    // Groups that would read beyond the end are left to the AVX-512 kernel.
     let groups = targets.len() / group;
     let inside = |b: usize| targets[(b + 1) * group - 1].0 + reach <= t.src.len();
     let dense = numbering.of == columns && t.stride[0] == columns * t.stride[1];
@@ -206,8 +209,8 @@ pub(super) fn run(t: &mut Tile, plain: bool, lists: &mut Lists) -> u64 {
         }
     }
     let mut wraps = 0;
-    // SAFETY: the CPU has AMX and the system permits it: this level is made by detection only. Nothing here calls others that
-    // use tiles.
+    // SAFETY: the CPU has AMX and the system permits it: only detection makes this level. No function called
+    // here uses tiles otherwise.
     let tiles = unsafe { Tiles::new(group, chunk) };
     let bytes = match t.epilogue {
         Epilogue::Sums => None,
@@ -224,13 +227,13 @@ pub(super) fn run(t: &mut Tile, plain: bool, lists: &mut Lists) -> u64 {
             shifted: t.zeros[1] != 0,
         }),
     };
-    // What is in the tiles, if its bytes are still to be made.
+    // The groups whose sums are in the tiles and not yet requantized.
     let mut waiting: Option<(&[Group], usize)> = None;
     let mut at = 0;
     for first in (0..t.oc).step_by(64) {
         let width = (t.oc - first).min(64).next_multiple_of(16);
         steps(t, chunk, width, &mut lists.steps);
-        // Activations of two groups stay in the nearest cache from one pair of weight tiles to the next.
+        // Activations of two groups stay in the first-level cache from one pair of weight tiles to the next.
         for two in blocks.chunks(2) {
             for pair in (0..width).step_by(32) {
                 let n = ((width - pair) / 16).min(2);
@@ -246,8 +249,9 @@ pub(super) fn run(t: &mut Tile, plain: bool, lists: &mut Lists) -> u64 {
                     init: lists.init[channel..channel + n * 16].as_ptr(),
                 };
                 let sums: *mut u8 = lists.sums.0.as_mut_ptr().cast();
-                // SAFETY: every group reads inside `src` (`inside`), the weights of a block are inside `weights`, `sums` takes four
-                // tiles, and every pixel takes its channels inside `dst` (`Tile::fits`). A CPU with AMX has AVX-512.
+                // SAFETY: every group reads inside `src` (`inside`), the weights of a block are inside
+                // `weights`, `sums` takes four tiles, and every pixel takes its channels inside `dst`
+                // (`Tile::fits`). A CPU with AMX has AVX-512.
                 unsafe {
                     if let Some(bytes) = &bytes
                         && (m, n) == (2, 2)

@@ -1,4 +1,4 @@
-//! The instructions: sums of 32 pixels and 32 channels in four tiles, or of fewer.
+//! The AMX instructions: sums of up to 32 pixels and 32 channels in four tiles.
 
 #![expect(unsafe_code, reason = "matrix tiles have no stable intrinsics")]
 
@@ -9,7 +9,7 @@ use std::arch::asm;
 struct Config([u8; 64]);
 
 impl Config {
-    /// For so many pixels, and steps of so many quads.
+    /// The configuration for groups of `group` pixels, and steps of `chunk` quads.
     fn new(group: usize, chunk: usize) -> Config {
         let mut bytes = [0; 64];
         bytes[0] = 1;
@@ -26,7 +26,7 @@ impl Config {
     }
 }
 
-/// Tiles are in use, for so many pixels each and with steps of so many quads, until this is dropped.
+/// A tile configuration for `group` pixels and steps of `chunk` quads, in effect until this is dropped.
 pub(super) struct Tiles(());
 
 impl Tiles {
@@ -66,7 +66,8 @@ impl Drop for Tiles {
     }
 }
 
-/// Sums of two times two tiles, or fewer: a group of pixels from `a[0]` and one from `a[1]` on, sixteen channels each.
+/// The sums of up to two times two tiles: a group of pixels from `a[0]` and one from `a[1]` on, sixteen
+/// channels each.
 pub(super) struct Step<'a> {
     pub(super) a: [*const u8; 2],
     /// Bytes between pixels.
@@ -74,7 +75,7 @@ pub(super) struct Step<'a> {
     pub(super) b: *const u8,
     /// Bytes between quads.
     pub(super) b_step: usize,
-    /// Where each step along the reduction begins, in a pixel's activations and in the weights.
+    /// Offset of each step along the reduction in a pixel's activations and in the weights.
     pub(super) steps: &'a [[usize; 2]],
     pub(super) init: *const i32,
 }
@@ -102,7 +103,7 @@ macro_rules! sums {
             sb = in(reg) $s.b_step,
             steps = inout(reg) $s.steps.as_ptr() => _,
             n = inout(reg) $s.steps.len() => _,
-            // `init` serves the beginning only, the targets the end only.
+            // `init` is used at the beginning only, the destinations at the end only.
             pa = out(reg) _,
             pb = out(reg) _,
             oa = out(reg) _,
@@ -115,12 +116,13 @@ macro_rules! sums {
 }
 
 impl Step<'_> {
-    /// Computes two times two tiles, which stay where they are; stores those that are there before, 128 bytes from row to
-    /// row. Each tile is stored just before it is needed: products wait for no store but that of their own tile.
+    /// Computes two times two tiles, which stay in the registers, and stores the previous ones, 128 bytes
+    /// from row to row. Each tile is stored just before its register is reused: a product waits for the store
+    /// of its own tile only.
     ///
     /// # Safety
-    /// Tiles are configured; everything that the steps name can be read, `init` has 32 values, and `sums` takes 32 rows of 128
-    /// bytes.
+    /// Tiles are configured; everything that the steps name can be read, `init` has 32 values, and `sums`
+    /// takes 32 rows of 128 bytes.
     pub(super) unsafe fn next(&self, sums: *mut u8) {
         debug_assert!(!self.steps.is_empty());
         // SAFETY: as the function says; tile registers are used by this module only.
@@ -195,8 +197,8 @@ impl Step<'_> {
     /// Computes `M × N` tiles and stores them at `to[m][n]`, `stride` bytes from row to row.
     ///
     /// # Safety
-    /// Tiles are configured; everything that the steps name can be read, `init` has 16·N values, and every target takes as
-    /// many rows of 64 bytes as a group has.
+    /// Tiles are configured; everything that the steps name can be read, `init` has 16·N values, and every
+    /// target takes as many rows of 64 bytes as a group has.
     pub(super) unsafe fn compute(&self, m: usize, n: usize, to: [*mut u8; 4], stride: usize) {
         debug_assert!(!self.steps.is_empty());
         let to: [usize; 5] = [to[0] as usize, to[1] as usize, to[2] as usize, to[3] as usize, stride];

@@ -1,4 +1,4 @@
-//! What an operator that moves elements makes of a constant.
+//! Movement operators on constants.
 
 use super::super::super::constant::{Constant, Data};
 use super::super::value::{Refusal, unsupported};
@@ -6,10 +6,10 @@ use super::bounded;
 use crate::graph::{MoveBox, Op};
 use crate::numeric::half;
 
-/// The elements of a constant moved as `op` moves those of a tensor; the result has this shape.
+/// The elements of a constant moved as `op` moves those of a tensor, with this shape.
 ///
 /// # Errors
-/// The result is too large, or the operator is none that moves.
+/// The result is too large, or the operator does not move elements.
 pub(in super::super) fn applied(op: &Op, c: &Constant, shape: &[usize]) -> Result<Constant, Refusal> {
     let count = bounded(shape)?;
     let data = match op {
@@ -26,7 +26,7 @@ pub(in super::super) fn applied(op: &Op, c: &Constant, shape: &[usize]) -> Resul
             }))
         }
         Op::Move { boxes, fill, .. } => {
-            // What no box writes reads one more element, the fill.
+            // Elements outside all boxes read an additional element, the fill.
             let outside = c.data.len();
             let mut at = vec![outside; count];
             boxes.iter().for_each(|b| copied(b, &strides(&c.shape), &strides(shape), &mut at));
@@ -45,7 +45,7 @@ fn strides(shape: &[usize]) -> Vec<usize> {
     (0..shape.len()).map(|a| shape[a + 1..].iter().product()).collect()
 }
 
-/// Notes for every element that a box writes which one it reads.
+/// Records for every element that a box writes which one it reads.
 fn copied(b: &MoveBox, from: &[usize], to: &[usize], at: &mut [usize]) {
     let offset = |start: &[i64], strides: &[usize]| -> i64 {
         start.iter().zip(strides).map(|(s, n)| s * *n as i64).sum()
@@ -68,7 +68,7 @@ fn copied(b: &MoveBox, from: &[usize], to: &[usize], at: &mut [usize]) {
     }
 }
 
-/// The elements and one more.
+/// The elements, followed by one more.
 fn extended(data: &Data, last: i32) -> Data {
     fn push<T: Clone>(v: &[T], last: T) -> Vec<T> {
         let mut v = v.to_vec();

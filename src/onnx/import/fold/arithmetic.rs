@@ -1,4 +1,5 @@
-//! Element-wise operators on constants, with NumPy broadcasting; Cast, Clip, Where, Range and ConstantOfShape.
+//! Element-wise operators on constants, with NumPy broadcasting; Cast, Clip, Where, Range and
+//! ConstantOfShape.
 
 use super::super::super::constant::{Constant, Data};
 use super::super::super::proto::tensor_proto::DataType;
@@ -11,7 +12,7 @@ use super::convert::{Numbers, element};
 /// Shape and elements of a result.
 pub(super) type Made = (Vec<usize>, Data);
 
-/// What the node computes; none if it is no operator of this file.
+/// The result of a node; `None` if its operator is not in this file.
 pub(super) fn computed(n: &OnnxNode, inputs: &[&Constant]) -> Result<Option<Made>, Refusal> {
     let pair = || match inputs {
         [a, b] => Ok((*a, *b)),
@@ -93,7 +94,7 @@ fn folded(n: &OnnxNode, a: &Constant, b: &Constant) -> Result<Made, Refusal> {
         return Err(Refusal::Malformed(format!("{} of two element types", n.op_type())));
     }
     if element(a) == DataType::Float16 {
-        // ONNX Runtime rounds, or does not, as the casts around it are.
+        // Whether ONNX Runtime rounds depends on the surrounding casts.
         return unsupported(format!("a {} of constants of half precision", n.op_type()));
     }
     let op = n.op_type();
@@ -122,7 +123,7 @@ fn folded(n: &OnnxNode, a: &Constant, b: &Constant) -> Result<Made, Refusal> {
         .ok_or_else(|| Refusal::Unsupported("element type".into()))
 }
 
-/// Two's complement in the width of the type, to which the result is cut; none for a division by zero.
+/// Two's complement in the width of the type, to which the result is cut; `None` for a division by zero.
 fn integer(op: &str, truncated: bool, x: i64, y: i64) -> Option<i64> {
     Some(match op {
         "Add" | "Sum" => x.wrapping_add(y),
@@ -133,7 +134,7 @@ fn integer(op: &str, truncated: bool, x: i64, y: i64) -> Option<i64> {
         "BitwiseAnd" => x & y,
         "BitwiseOr" => x | y,
         "BitwiseXor" => x ^ y,
-        // Of unsigned numbers.
+        // For unsigned numbers.
         "left" => x.checked_shl(u32::try_from(y).ok()?).unwrap_or(0),
         "right" => ((x as u64).checked_shr(u32::try_from(y).ok()?).unwrap_or(0)) as i64,
         _ if y == 0 => return None,
@@ -211,7 +212,7 @@ fn one(op: &str, c: &Constant) -> Option<Data> {
 /// Bounds are inputs since opset 11, attributes before.
 fn clipped(n: &OnnxNode, inputs: &[&Constant]) -> Result<Made, Refusal> {
     let x = inputs[0];
-    // Inputs that are left out have names that are empty; what is given comes in order.
+    // Omitted inputs have empty names; the given ones come in order.
     let mut given = inputs[1..].iter();
     let mut bound = |index: usize| if n.input(index).is_some() { given.next() } else { None };
     let (least, most) = (bound(1), bound(2));
@@ -227,7 +228,7 @@ fn clipped(n: &OnnxNode, inputs: &[&Constant]) -> Result<Made, Refusal> {
                 Some(Numbers::Integers(_)) => None,
                 None => n.float(attribute).map(f64::from),
             };
-            // The largest number of the type stands for no bound.
+            // The largest number of the type means no bound.
             let limit = if element(x) == DataType::Double { f64::MAX } else { f64::from(f32::MAX) };
             let least = number(least, "min").unwrap_or(-limit);
             let most = number(most, "max").unwrap_or(limit);

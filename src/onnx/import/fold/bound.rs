@@ -1,8 +1,8 @@
-//! How large a constant may become.
+//! The size limit of folded constants.
 
 use crate::onnx::import::value::{Refusal, unsupported};
 
-/// A folded constant has at most so many elements: what is longer is a mistake, and would be in the program.
+/// Most elements of a folded constant: a longer one is a mistake, and would be stored in the program.
 pub(in crate::onnx::import) const MOST_ELEMENTS: usize = 1 << 25;
 
 /// The number of elements of a shape, if a constant may have it.

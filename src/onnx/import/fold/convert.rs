@@ -1,4 +1,4 @@
-//! Elements as numbers of one kind, and back: integers as 64 bits, floats as doubles.
+//! Conversion of elements to numbers of one kind and back: integers as 64 bits, floats as doubles.
 
 use super::super::super::constant::{Constant, Data};
 use super::super::super::proto::tensor_proto::DataType;
@@ -7,8 +7,8 @@ use crate::numeric::half;
 /// The elements of a constant.
 pub(super) enum Numbers {
     Integers(Vec<i64>),
-    /// A sum, product or quotient of two singles in doubles, rounded to a single, is that of singles (Figueroa, "When is
-    /// double rounding innocuous?", 1995).
+    /// A sum, product or quotient of two singles in doubles, rounded to a single, equals that of singles
+    /// (Figueroa, "When is double rounding innocuous?", 1995).
     Floats(Vec<f64>),
 }
 
@@ -22,8 +22,8 @@ impl Numbers {
         }
     }
 
-    /// The element type `to`, with the conversions of ONNX's Cast: floats lose their fraction, integers keep their low bits,
-    /// all but zero is true. None for types that constants do not have.
+    /// Converts to `to` as ONNX's Cast does: floats lose their fraction, integers keep their low bits, all
+    /// but zero is true. `None` for types that constants do not have.
     pub(super) fn cast(self, to: DataType) -> Option<Data> {
         Some(match (self, to) {
             (n, DataType::Float) => Data::F32(n.floats().into_iter().map(|x| x as f32).collect()),
@@ -42,7 +42,7 @@ impl Numbers {
                     DataType::Uint16 => Data::U16(v.map(|x| x as u16).collect()),
                     DataType::Int16 => Data::S16(v.map(|x| x as i16).collect()),
                     DataType::Uint32 => Data::U32(v.map(|x| x as u32).collect()),
-                    // Negative numbers have no place below 2^63.
+                    // Negative numbers do not fit unsigned 64 bits.
                     DataType::Uint64 => Data::U64(v.map(|x| u64::try_from(x).ok()).collect::<Option<_>>()?),
                     DataType::Int32 => Data::S32(v.map(|x| x as i32).collect()),
                     DataType::Int64 => Data::S64(v.collect()),

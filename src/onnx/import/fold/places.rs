@@ -1,4 +1,4 @@
-//! Operators that pick elements by position, in every element type: what is moved is never looked at.
+//! Operators that select elements by position, for every element type.
 
 use super::super::super::constant::{Constant, Data};
 use super::super::node::OnnxNode;
@@ -7,7 +7,7 @@ use super::arithmetic::Made;
 use super::bound::bounded;
 use super::convert::{Numbers, element};
 
-/// What the node computes; none if it is no operator of this file, or does arithmetic with what it moves.
+/// The result of a node; `None` if its operator is not in this file, or computes with the elements.
 pub(super) fn computed(n: &OnnxNode, inputs: &[&Constant]) -> Result<Option<Vec<Made>>, Refusal> {
     let plain = n.string("reduction").is_none_or(|r| r == "none");
     let one = match (n.op_type(), inputs) {
@@ -46,7 +46,7 @@ fn index_of(index: i64, extent: usize) -> Result<usize, Refusal> {
     }
 }
 
-/// Indices as they stand in a constant.
+/// The indices in a constant.
 fn indices(c: &Constant) -> Result<Vec<i64>, Refusal> {
     match c.integers() {
         Some(v) => Ok(v),
@@ -69,7 +69,7 @@ fn flat(shape: &[usize], at: &[usize]) -> usize {
     shape.iter().zip(at).fold(0, |i, (d, a)| i * d + a)
 }
 
-/// For every index of a gather or scatter along an axis, the element of `shape` that it names.
+/// For every index of a gather or scatter along an axis, the element of `shape` that it selects.
 fn along(n: &OnnxNode, shape: &[usize], at: &Constant) -> Result<Vec<usize>, Refusal> {
     let axis = axis_of(n.int("axis", 0), shape.len())?;
     let fits = |(a, (i, d)): (usize, (&usize, &usize))| a == axis || i <= d;
@@ -89,7 +89,7 @@ fn gathered(n: &OnnxNode, x: &Constant, at: &Constant) -> Result<Made, Refusal> 
     Ok((at.shape.clone(), x.picked(from.into_iter())))
 }
 
-/// Elements with others in their place: where two name one, the last stands.
+/// Elements with some replaced: if two replace the same, the last one counts.
 fn replaced(x: &Constant, to: &[usize], new: &Constant) -> Result<Made, Refusal> {
     let mut from: Vec<usize> = (0..x.data.len()).collect();
     to.iter().enumerate().for_each(|(i, place)| from[*place] = x.data.len() + i);
@@ -104,7 +104,8 @@ fn scattered(n: &OnnxNode, x: &Constant, at: &Constant, new: &Constant) -> Resul
     replaced(x, &along(n, &x.shape, at)?, new)
 }
 
-/// Where the parts begin that the last axis of the indices names, behind so many axes in common, and their length.
+/// The beginnings of the parts that the last axis of the indices selects, behind `shared` common axes, and
+/// their length.
 fn parts(shape: &[usize], at: &Constant, shared: usize) -> Result<(Vec<usize>, usize), Refusal> {
     let Some((&depth, lead)) = at.shape.split_last() else { return malformed("its indices have no axis") };
     if shared > lead.len() || shared + depth > shape.len() || lead[..shared] != shape[..shared] {
@@ -141,7 +142,7 @@ fn scattered_parts(x: &Constant, at: &Constant, new: &Constant) -> Result<Made, 
     replaced(x, &to, new)
 }
 
-/// The elements and a zero behind them.
+/// The elements, followed by a zero.
 fn with_zero(x: &Constant) -> Result<Constant, Refusal> {
     let mut all = x.clone();
     match Numbers::Integers(vec![0]).cast(element(x)) {

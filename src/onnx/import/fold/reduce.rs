@@ -1,4 +1,4 @@
-//! Reductions of constants over axes: sums, products, extremes, and where extremes stand.
+//! Reductions of constants over axes: sums, products, extremes, and indices of extremes.
 
 use super::super::super::constant::{Constant, Data};
 use super::super::node::OnnxNode;
@@ -6,7 +6,7 @@ use super::super::value::{Refusal, unsupported};
 use super::arithmetic::Made;
 use super::convert::{Numbers, element};
 
-/// What the node computes; none if it is no reduction of integers, or no ArgMax or ArgMin.
+/// The result of a node; `None` if it is neither a reduction of integers nor ArgMax or ArgMin.
 pub(super) fn computed(n: &OnnxNode, opset: i64, inputs: &[&Constant]) -> Result<Option<Made>, Refusal> {
     let x = inputs[0];
     let op = n.op_type();
@@ -73,7 +73,7 @@ pub(super) fn computed(n: &OnnxNode, opset: i64, inputs: &[&Constant]) -> Result
         let better = |a: usize, b: usize| {
             let order = match &numbers {
                 Numbers::Integers(v) => v[a].cmp(&v[b]),
-                // Zeros are equal. What is no number has no place among others.
+                // Zeros are equal, and NaN has no order.
                 Numbers::Floats(v) => v[a].partial_cmp(&v[b]).unwrap_or(std::cmp::Ordering::Equal),
             };
             let order = if op == "ArgMin" { order.reverse() } else { order };

@@ -1,4 +1,4 @@
-//! What host nodes compute, measured by running them on zeros: shapes, types, multiply-accumulates.
+//! Properties of host nodes, measured by running them on zeros: shapes, types, multiply-accumulates.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,10 +17,10 @@ use crate::onnx::role::Role;
 use crate::onnx::schema::short;
 use crate::tensor_file::{Element, TensorData};
 
-/// What a host layer may read while its shapes are measured.
+/// Most bytes that a host layer may read while its shapes are measured.
 const MOST_BYTES: usize = 1 << 30;
 
-/// The largest extent, and the most elements, that constants of a host node may ask for.
+/// The largest extent, and the most elements, that constants of a host node may request.
 const MOST_EXTENT: f64 = (1_u64 << 24) as f64;
 const MOST_ELEMENTS: f64 = (1_u64 << 28) as f64;
 
@@ -39,7 +39,7 @@ impl<'a> Importer<'a> {
         }
         let found = self.on_zeros(&members, &[name])?;
         let Some(first) = found.into_iter().next() else { return unsupported("it has no result") };
-        // The library knows neither 64 bits nor truth values; the operator's signature does.
+        // The library has neither 64-bit integers nor booleans; the operator's signature does.
         let known = self.element_types.get(name);
         if let Some(other) = known.filter(|t| dtype_of(**t as i32).is_none()) {
             return unsupported(format!("\"{name}\" is {}, which host layers do not give", short(*other)));
@@ -55,7 +55,7 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// What host nodes compute from zeros.
+    /// The results of host nodes on zeros.
     fn on_zeros(
         &mut self,
         members: &BTreeSet<usize>,
@@ -66,9 +66,9 @@ impl<'a> Importer<'a> {
         self.run_on_zeros(&part, &model, wanted)
     }
 
-    /// Whether a node gives as many elements as its operands' values say.
+    /// Whether the size of a node's results depends on the values of its operands.
     fn extents_depend_on_data(&self, n: &OnnxNode<'a>) -> bool {
-        // Operators that take extents as operands, and the first that is one.
+        // Operators that take extents as operands, and the first such operand.
         let first = match n.op_type() {
             "Compress" | "NonMaxSuppression" | "NonZero" | "Unique" | "Loop" | "Scan" => return true,
             "ConstantOfShape" | "Range" => 0,
@@ -76,7 +76,7 @@ impl<'a> Importer<'a> {
             | "Upsample" | "TopK" | "Split" | "CenterCropPad" => 1,
             _ => return false,
         };
-        // What a Pad fills with is no extent.
+        // The fill value of a Pad is not an extent.
         let read =
             n.proto.input.iter().enumerate().skip(first).filter(|(i, _)| n.op_type() != "Pad" || *i != 2);
         let computed = |name: &str| {
@@ -86,8 +86,8 @@ impl<'a> Importer<'a> {
         read.map(|(_, name)| name.as_str()).any(computed)
     }
 
-    /// Refuses nodes whose constants say that they give more than a host layer may: the library would not ask before it
-    /// allocates.
+    /// Refuses nodes whose constants request larger results than a host layer may have: the library would
+    /// allocate without checking.
     fn modest(&self, n: &OnnxNode<'a>) -> Result<(), Refusal> {
         let grows = matches!(
             n.op_type(),
@@ -153,8 +153,8 @@ impl<'a> Importer<'a> {
         result.map_err(|why| Refusal::Unsupported(format!("the host cannot run it: {why}")))
     }
 
-    /// Runs the model of a host layer once, so that what is accepted here completes later: the library knows all its
-    /// operators, and gives what the graph expects.
+    /// Runs the model of a host layer once, so that an accepted layer can be executed later: the library
+    /// supports all its operators, and returns what the graph expects.
     pub(super) fn tried(
         &self,
         part: &Island<'a>,

@@ -1,8 +1,10 @@
-//! Products of bytes for the kernels of tiles: activations as they lie in the scratchpad where that is possible,
-//! else a copy of the tile's image with its padding; weights as they are packed, turned to signed ones if need be. Sums go to
-//! the accumulators, or, if a requantization is given that alone reads them, become its bytes at once.
+//! Products of bytes by the tile kernels. Activations are read in the scratchpad where that is possible, else
+//! from a copy of the tile's image with its padding; packed weights are converted to signed ones where
+//! necessary. Sums go to the accumulators or, fused with the requantization that alone reads them, become
+//! bytes at once.
 
 use super::fused::Fused;
+use super::handled::Handled;
 use super::image::Image;
 use super::sides::Sides;
 use super::weights::{DenseWeights, DepthwiseWeights};
@@ -18,7 +20,7 @@ use crate::sim::access::padded_dims;
 use crate::sim::memory::Memory;
 use crate::sim::op::ConvOp;
 
-/// Buffers that are kept, and the weights of the last product.
+/// Buffers kept between operations, and the weights of the last product.
 #[derive(Debug, Default)]
 pub(super) struct Products {
     image: Aligned<u8>,
@@ -28,26 +30,26 @@ pub(super) struct Products {
     depthwise: DepthwiseWeights<u8>,
     init: Aligned<i32>,
     multipliers: Vec<f32>,
-    /// Sums of a line of a depthwise product.
+    /// Sums of one line of a depthwise product.
     line: Aligned<i32>,
     guards: GuardRoom,
 }
 
 impl Products {
-    /// The engine forgets everything.
+    /// Forgets everything but what was made from constants.
     pub(super) fn reset(&mut self) {
         self.weights.reset();
         self.depthwise.reset();
     }
 
-    /// Bytes of the scratchpad change.
+    /// Bytes of the scratchpad have changed: forgets weights that were made from them.
     pub(super) fn changed(&mut self, range: (i64, i64)) {
         self.weights.changed(range);
         self.depthwise.changed(range);
     }
 }
 
-/// Whether operands have the types and places that kernels take, those of the requantization too.
+/// Whether the operands, those of the requantization included, have types and places that the kernels take.
 fn are_bytes(level: Level, c: &ConvOp, fused: Option<Fused<'_>>) -> bool {
     let (dst, a, w) = (&c.dst, &c.src, &c.weights);
     let byte = |d: &TensorDesc| matches!(d.etype, EType::U8 | EType::S8);
@@ -67,19 +69,20 @@ fn are_bytes(level: Level, c: &ConvOp, fused: Option<Fused<'_>>) -> bool {
         && fused.is_none_or(|t| t.is_of_bytes(dst))
 }
 
-/// The sign bit of signed activations turned, so that they are unsigned; the zero point moves along.
+/// For signed activations, the sign bit to flip, so that they become unsigned, and the zero point moved with
+/// them.
 fn sign(d: &TensorDesc) -> (u8, i32) {
     if d.etype == EType::S8 { (0x80, d.zero_point + 128) } else { (0, d.zero_point) }
 }
 
-/// The dense convolution, or the bytes that come of it; none, and nothing done, if kernels cannot.
+/// The dense convolution, or the bytes that the fused requantization makes of it.
 pub(super) fn conv(
     level: Level,
     s: &mut Products,
     m: &mut Memory,
     c: &ConvOp,
     fused: Option<Fused<'_>>,
-) -> Option<u64> {
+) -> Handled {
     if !are_bytes(level, c, fused) {
         return None;
     }
@@ -89,7 +92,7 @@ pub(super) fn conv(
     let image = Image::of(c);
     let (flip, za) = sign(&c.src);
     let pitch = c.src.strides[2] as usize;
-    // Channels beyond the last one are read, too: they must be the pixel's own lanes.
+    // Channels beyond the last one are read too, so they must be the pixel's own padding lanes.
     let own = padded_dims(&c.src)[3] as usize >= quads * 4;
     let direct = flip == 0 && own && image.inside(c) && pitch >= quads * 4;
     let (first, pixel, row) = if direct {
@@ -99,7 +102,7 @@ pub(super) fn conv(
         let pixel = image.copy(c, &sources, quads * 4, (flip, za as u8), &mut s.image)?;
         (0, pixel, pixel * image.extent[1] as usize)
     };
-    // The taps of a row follow each other without gaps: one tap with more channels.
+    // The taps of a row are contiguous: one tap with more channels.
     let merged = w.dilation[1] == 1 && pixel == quads * 4;
     Image::taps(c, [row, pixel], merged, &mut s.taps);
     let quads = if merged { quads * usize::from(w.kernel[1]) } else { quads };
@@ -110,14 +113,14 @@ pub(super) fn conv(
     Some(wraps)
 }
 
-/// The depthwise convolution, or the bytes that come of it; none, and nothing done, if the kernel cannot.
+/// The depthwise convolution, or the bytes that the fused requantization makes of it.
 pub(super) fn depthwise(
     level: Level,
     s: &mut Products,
     m: &mut Memory,
     c: &ConvOp,
     fused: Option<Fused<'_>>,
-) -> Option<u64> {
+) -> Handled {
     if c.accumulate || c.pruned.is_some() || !are_bytes(level, c, fused) {
         return None;
     }
@@ -206,7 +209,7 @@ pub(super) fn depthwise(
     Some(wraps)
 }
 
-/// Where activations are.
+/// Where the activations of a tile are read.
 struct Source {
     /// In the copied image; else in the scratchpad.
     copied: bool,
@@ -224,7 +227,7 @@ impl Products {
         source: &Source,
         c: &ConvOp,
         fused: Option<Fused<'_>>,
-    ) -> Option<u64> {
+    ) -> Handled {
         let oc = c.dst.dims[3] as usize;
         let small = Fused::multipliers(fused, m, oc, &mut self.multipliers);
         let Sides { dst, first: target, sources } = Sides::of(m, &c.dst, fused.map(|t| t.dst))?;

@@ -1,4 +1,4 @@
-//! Products and requantizations that are executed as one.
+//! A product executed together with the requantization of its sums.
 
 use super::multipliers::multipliers;
 use crate::isa::{EType, QuantDesc, Space, TensorDesc};
@@ -7,18 +7,18 @@ use crate::kernels::epilogue::{Bounds, Epilogue, Guard, Scale};
 use crate::sim::access::padded_dims;
 use crate::sim::memory::Memory;
 
-/// The requantization of a product's sums that is executed with it.
+/// The requantization that is executed with a product.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fused<'a> {
     /// Where results go.
     pub(super) dst: &'a TensorDesc,
-    /// What makes them of sums.
+    /// Its quantization descriptor.
     pub(super) quant: &'a QuantDesc,
 }
 
 impl<'a> Fused<'a> {
-    /// Whether results of an element type have the extents of the sums, lie in the scratchpad without gaps between channels, and have a
-    /// multiplier in f32.
+    /// Whether results of an element type have the extents of the sums, lie in the scratchpad with contiguous
+    /// channels, and are made with f32 multipliers.
     fn suits(&self, sums: &TensorDesc) -> bool {
         let d = self.dst;
         d.space == Space::Spm
@@ -28,12 +28,12 @@ impl<'a> Fused<'a> {
             && self.quant.doubles().is_none()
     }
 
-    /// Whether kernels of products of bytes can store its results.
+    /// Whether kernels for products of bytes can store its results.
     pub(super) fn is_of_bytes(&self, sums: &TensorDesc) -> bool {
         matches!(self.dst.etype, EType::U8 | EType::S8) && self.suits(sums)
     }
 
-    /// Whether kernels of products of words can.
+    /// Whether kernels for products of words can store its results.
     #[cfg(target_arch = "x86_64")]
     pub(super) fn is_of_words(&self, sums: &TensorDesc) -> bool {
         let d = self.dst;
@@ -45,7 +45,8 @@ impl<'a> Fused<'a> {
         Bounds { zero_point: self.quant.zero_point, clamp: [self.quant.lo, self.quant.hi] }
     }
 
-    /// The multipliers of a requantization if there is one, up to a multiple of 64 channels; whether all are below 1.
+    /// The multipliers of the requantization, if there is one, up to a multiple of 64 channels; and whether
+    /// all are below 1.
     pub(super) fn multipliers(
         fused: Option<Fused<'_>>,
         m: &Memory,
@@ -59,7 +60,7 @@ impl<'a> Fused<'a> {
         small
     }
 
-    /// What becomes of sums.
+    /// The epilogue of the product's kernel.
     pub(super) fn epilogue(
         &self,
         (multipliers, small): (&'a [f32], bool),
@@ -69,7 +70,8 @@ impl<'a> Fused<'a> {
         Epilogue::Bytes(Scale { multipliers, small, bounds: self.bounds(), signed, guard })
     }
 
-    /// Whether the padding lanes of results are what kernels make of channels without multipliers: whole vectors of zero points.
+    /// Whether the kernels fill the padding lanes of the results: they write whole vectors, zero points for
+    /// channels without multipliers.
     #[cfg(target_arch = "x86_64")]
     pub(super) fn fills_lanes(&self) -> bool {
         let (d, q) = (self.dst, self.quant);

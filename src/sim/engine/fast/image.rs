@@ -1,4 +1,4 @@
-//! The part of an image that the taps of a tile reach.
+//! The part of an image that the taps of a tile read.
 
 use super::rows::read;
 use super::sides::Sources;
@@ -8,10 +8,10 @@ use crate::sim::access::padded_dims;
 use crate::sim::memory::Memory;
 use crate::sim::op::ConvOp;
 
-/// Most bytes of an image that are copied.
+/// Largest image that is copied, in bytes.
 const MOST_COPIED: usize = 1 << 28;
 
-/// Rows and columns that the taps of a tile reach, padding included.
+/// Rows and columns that the taps of a tile read, padding included.
 pub(super) struct Image {
     pub(super) first: [i64; 2],
     pub(super) extent: [i64; 2],
@@ -41,8 +41,8 @@ impl Image {
         image
     }
 
-    /// Where what is read at a tap of an output pixel begins among [differences](Image::differences) of `depth` elements a pixel;
-    /// for taps in the padding, those of the pixel of zeros behind.
+    /// Offset of what is read at a tap of an output pixel in [differences](Image::differences) of `depth`
+    /// elements a pixel; for taps in the padding, the offset of the pixel of zeros at the end.
     pub(super) fn offset(&self, c: &ConvOp, out: [i64; 2], tap: [i64; 2], depth: usize) -> usize {
         let mut at = [0; 2];
         for axis in 0..2 {
@@ -57,12 +57,12 @@ impl Image {
         (at[0] * self.extent[1] + at[1]) as usize * depth
     }
 
-    /// Where the pixel of zeros begins.
+    /// Offset of the pixel of zeros.
     pub(super) fn zeros(&self, depth: usize) -> usize {
         (self.extent[0] * self.extent[1]) as usize * depth
     }
 
-    /// Whether nothing of it is padding.
+    /// Whether no part of it is padding.
     pub(super) fn inside(&self, c: &ConvOp) -> bool {
         (0..2).all(|a| self.first[a] >= 0 && self.first[a] + self.extent[a] <= i64::from(c.src.dims[a + 1]))
     }
@@ -78,7 +78,7 @@ impl Image {
         [begin, (i64::from(c.src.dims[2]) - self.first[1]).clamp(begin, self.extent[1])].map(|n| n as usize)
     }
 
-    /// Address of the first pixel of one of its rows that is not padding; none if all are.
+    /// Address of the first pixel of row `y` that is not padding; `None` if all are.
     pub(super) fn line(&self, c: &ConvOp, y: usize) -> Option<i64> {
         let d = &c.src;
         let iy = self.first[0] + y as i64;
@@ -87,8 +87,8 @@ impl Image {
             .then(|| d.base + iy * d.strides[1] + (self.first[1] + begin as i64) * d.strides[2])
     }
 
-    /// Where each tap of a window lies from its first pixel's first element, in an image whose rows and pixels have so many;
-    /// with `merged`, the taps of a row are one.
+    /// Offset of each tap of a window from the first element of its first pixel, in an image with the given
+    /// row and pixel pitches. With `merged`, the taps of a row count as one.
     pub(super) fn taps(c: &ConvOp, [row, pixel]: [usize; 2], merged: bool, to: &mut Vec<usize>) {
         let w = &c.window;
         to.clear();
@@ -99,8 +99,8 @@ impl Image {
         }
     }
 
-    /// The elements of an image without padding less their zero point, pixels of `depth` elements, zeros for what is missing of a
-    /// pixel; one pixel of zeros behind.
+    /// The elements of an image without padding, minus their zero point, in pixels of `depth` elements filled
+    /// up with zeros, followed by one pixel of zeros.
     pub(super) fn differences<T: Copy + Default>(
         &self,
         m: &Memory,
@@ -113,7 +113,7 @@ impl Image {
         let (d, n) = (&c.src, c.src.dims[3] as usize);
         let columns = self.extent[1] as usize;
         let size = d.etype.bytes() as i64;
-        // Pixels that follow each other are read at once.
+        // Contiguous pixels are read at once.
         let together = if (d.strides[3], d.strides[2]) == (size, n as i64 * size) { columns } else { 1 };
         to.clear();
         to.resize(self.zeros(depth) + depth, T::default());
@@ -140,8 +140,8 @@ impl Image {
         }
     }
 
-    /// Copies it, pixels of `depth` bytes at least, padding and what is missing of a pixel as zero points; `flip` changes every
-    /// byte of the image. Gives the bytes from pixel to pixel.
+    /// Copies it in pixels of at least `depth` bytes, with zero points for padding and missing channels;
+    /// `flip` is XORed into every byte of the image. Returns the pixel pitch in bytes.
     pub(super) fn copy(
         &self,
         c: &ConvOp,
@@ -155,7 +155,7 @@ impl Image {
         let at_once = follow(d, depth);
         let pixel = if at_once { pitch } else { depth };
         let [rows, columns] = self.extent.map(|n| n as usize);
-        // Sixteen pixels behind the last one may be read, for nothing.
+        // Kernels may read sixteen pixels behind the last one, and ignore them.
         let spare = 16 * usize::from(c.window.stride[1]) * pixel + 64;
         to.room(copied(rows, columns, pixel)? + spare);
         let [begin, end] = self.columns(c);
@@ -181,7 +181,7 @@ impl Image {
                 for (x, to) in middle.chunks_exact_mut(pixel).enumerate() {
                     let from = from.get(x * pitch..x * pitch + n)?;
                     to[..n].iter_mut().zip(from).for_each(|(t, f)| *t = f ^ flip);
-                    // Most pixels miss nothing, and there are many of them.
+                    // Most pixels are complete, and there are many of them.
                     if n < pixel {
                         to[n..].fill(zero);
                     }
@@ -192,15 +192,16 @@ impl Image {
     }
 }
 
-/// Whether pixels of an image follow each other without gaps but their own padding lanes, and with them have so many bytes, or
-/// little more: then whole rows can be taken at once, and nobody else writes between pixels.
+/// Whether the pixels of an image are contiguous but for their padding lanes, and have `bytes` bytes with
+/// them or little more: then whole rows can be read at once, and no other worker writes between the pixels.
 pub(super) fn follow(d: &TensorDesc, bytes: usize) -> bool {
     let size = d.etype.bytes();
     let padded = padded_dims(d)[3] as usize * size;
     d.strides[2] == padded as i64 && (bytes..=2 * bytes).contains(&padded)
 }
 
-/// Bytes of a copied image; none if padding and dilation make it so large that kernels which skip padding are the better ones.
+/// Bytes of a copied image; `None` if padding and dilation make it so large that kernels that skip the
+/// padding are better.
 pub(super) fn copied(rows: usize, columns: usize, pixel: usize) -> Option<usize> {
     rows.checked_mul(columns)?.checked_mul(pixel).filter(|bytes| *bytes <= MOST_COPIED)
 }

@@ -1,4 +1,4 @@
-//! The f32 lane, softmax and resize, row by row.
+//! Functions of f32, softmax and resize, row by row.
 
 use super::rows::{
     Elements, RowPart, for_parts, for_rows, pad_lanes, read, read_float_part, read_floats, row_address, write,
@@ -10,7 +10,7 @@ use crate::kernels::float::{self, Floats};
 use crate::numeric;
 use crate::sim::memory::Memory;
 
-/// Writes a part of floats.
+/// Writes a part of a row of floats.
 pub(super) fn write_floats(m: &mut Memory, d: &TensorDesc, start: i64, values: &[f32]) {
     if d.strides[3] == 4 {
         let bytes = m.write(d.space, start, values.len() * 4);
@@ -69,7 +69,7 @@ pub(super) fn float2(
     super::rows::pad(m, dst);
 }
 
-/// A function of two elements, where a kernel can; false, and nothing done, if not.
+/// A function of two elements, by the kernel for whole rows.
 fn by_rows(level: Level, m: &mut Memory, of: [&TensorDesc; 3], part: RowPart, op: Float2) -> bool {
     let fits = |d: &TensorDesc| d.space == Space::Spm && matches!(d.strides[3], 0 | 4);
     if !of.into_iter().all(fits) || of[0].strides[3] != 4 {
@@ -81,7 +81,7 @@ fn by_rows(level: Level, m: &mut Memory, of: [&TensorDesc; 3], part: RowPart, op
     float::float2(level, m.views().spm, to.at, [a, b], part.n, op)
 }
 
-/// One element for each row.
+/// Reduces each row to one element.
 pub(super) fn fold(s: &mut Scratch, m: &mut Memory, dst: &TensorDesc, src: &TensorDesc, op: Fold) {
     let n = src.dims[3] as usize;
     for_rows(dst.dims, |at| {

@@ -1,8 +1,8 @@
-//! The MAC array on any CPU.
+//! The MAC array with operands of 8 bits, on any CPU.
 //!
-//! Activations and weights are widened to 16 bits with their zero points subtracted: differences of bytes fit, and the
-//! padding becomes zeros. Weights are laid out `[oc/16][tap][ic][16]`, so that the inner loop multiplies one activation with
-//! 16 weights.
+//! Activations and weights are widened to 16 bits with their zero points subtracted: differences of bytes
+//! fit, and the padding becomes zeros. Weights are laid out `[oc/16][tap][ic][16]`, so that the inner loop
+//! multiplies one activation with 16 weights.
 
 use super::image::Image;
 use super::rows::{pad, read, row_address, write};

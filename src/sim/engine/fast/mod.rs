@@ -1,14 +1,15 @@
-//! The fast engine: the same bytes as the [reference](super::reference), in rows instead of elements.
+//! The fast engine: the same bytes as the [reference](super::reference), by rows instead of by elements.
 //!
-//! It turns descriptors into places, extents and strides, and calls [`kernels`](crate::kernels) of the level that was chosen when
-//! it was made. Where a kernel takes whole tiles or rows of a memory, it gets them (`bytes.rs` and `words` for products,
-//! `vector.rs` and `lane.rs` for what follows); elsewhere operands are brought into contiguous rows (`rows.rs`), which need no care
-//! for strides (`mac.rs`, `wide.rs`). Sums are two's complement and the compiler of a program bounds them (see the manual's
-//! numbers), so their order is free; float arithmetic is [`numeric`](crate::numeric)'s, element by element, in the reference's
-//! order.
+//! It turns descriptors into offsets, extents and strides, and calls the [`kernels`](crate::kernels) of the
+//! level chosen when it was made. Kernels for tiles or rows of a memory are used where they exist (`bytes.rs`
+//! and `words` for products, `vector.rs` and `lane.rs` for the vector unit); elsewhere operands are brought
+//! into contiguous rows (`rows.rs`) and portable loops take those (`mac.rs`, `wide.rs`). Sums are two's
+//! complement and bounded (manual, *Numbers*), so their order is free; float arithmetic is that of
+//! [`numeric`](crate::numeric), element by element, in the reference's order.
 
 mod bytes;
 mod fused;
+mod handled;
 mod image;
 mod lane;
 mod mac;
@@ -24,6 +25,7 @@ mod wide;
 mod words;
 
 use self::fused::Fused;
+use self::handled::Handled;
 use self::scratch::Scratch;
 use super::Engine;
 use crate::isa::Space;
@@ -34,7 +36,7 @@ use crate::sim::memory::Memory;
 use crate::sim::op::{OpKind, QueueOp};
 use crate::sim::plan::Unit;
 
-/// Rows and vectors. Tracks no definedness: that is decided at load.
+/// The engine that works by rows and vectors. It tracks no definedness: that is decided at load.
 #[derive(Debug)]
 pub struct Fast {
     level: Level,
@@ -45,13 +47,13 @@ pub struct Fast {
 }
 
 impl Fast {
-    /// An engine for this CPU.
+    /// An engine with the best kernels of this CPU.
     #[must_use]
     pub fn new() -> Fast {
         Fast::at(Level::detect())
     }
 
-    /// An engine whose kernels use these instructions.
+    /// An engine with the kernels of a level.
     #[must_use]
     pub fn at(level: Level) -> Fast {
         Fast {
@@ -63,8 +65,9 @@ impl Fast {
         }
     }
 
-    /// Products of 16 by 8 bits, or what a requantization makes of their sums, by kernels of their own; none if there are none.
-    fn words(&mut self, op: &QueueOp, memory: &mut Memory, fused: Option<Fused<'_>>) -> Option<u64> {
+    /// Products of 16 by 8 bits, or what the fused requantization makes of their sums; declined if the level
+    /// has no kernels for them.
+    fn words(&mut self, op: &QueueOp, memory: &mut Memory, fused: Option<Fused<'_>>) -> Handled {
         #[cfg(target_arch = "x86_64")]
         {
             let (level, words) = (self.level, &mut self.words);
@@ -81,9 +84,9 @@ impl Fast {
 }
 
 impl Fast {
-    /// A product and its requantization as one, without storing sums; none if there is no kernel for the two, or if a sum
-    /// wrapped: what is written then, the two write again apart.
-    fn fused(&mut self, [product, requantization]: [&QueueOp; 2], memory: &mut Memory) -> Option<u64> {
+    /// A product and its requantization as one, without storing sums; declined if there is no kernel for the
+    /// two, or if a sum wrapped.
+    fn fused(&mut self, [product, requantization]: [&QueueOp; 2], memory: &mut Memory) -> Handled {
         if !self.level.requantizes() {
             return None;
         }

@@ -17,7 +17,8 @@ pub(super) fn copy(level: Level, s: &mut Scratch, m: &mut Memory, dst: &TensorDe
     pad_all(m, dst);
 }
 
-/// Copies an image of up to four channels, one plane after the other, to pixels of four lanes; false if it is no such image.
+/// Copies an image of up to four channels from planes to pixels of four lanes; false, and nothing is written,
+/// if the operands are not of this form.
 fn interleave(level: Level, s: &mut Scratch, m: &mut Memory, dst: &TensorDesc, src: &TensorDesc) -> bool {
     let (size, padded) = (dst.etype.bytes(), padded_dims(dst)[3]);
     let [channels, columns] = [dst.dims[3], dst.dims[2]].map(|n| n as usize);
@@ -26,7 +27,7 @@ fn interleave(level: Level, s: &mut Scratch, m: &mut Memory, dst: &TensorDesc, s
         return false;
     }
     let bytes = columns * size;
-    // Lanes without a channel: the zero point.
+    // Lanes without a channel get the zero point.
     s.bytes.clear();
     s.bytes.resize(bytes * 4, dst.zero_point as u8);
     if size == 2 {
@@ -64,7 +65,7 @@ pub(super) fn fill(m: &mut Memory, dst: &TensorDesc) {
     for_rows(dst.dims, |at| fill_row(m, dst, row_address(dst, at), n));
 }
 
-/// Copies a box: inner extents that are contiguous on both sides as one run.
+/// Copies a box; inner extents that are contiguous on both sides are one run.
 fn boxes(m: &mut Memory, dst: &TensorDesc, src: &TensorDesc, dims: [u32; 4]) {
     let size = dst.etype.bytes() as i64;
     let mut run = size;
@@ -84,7 +85,7 @@ fn boxes(m: &mut Memory, dst: &TensorDesc, src: &TensorDesc, dims: [u32; 4]) {
     for axis in 0..outer {
         count[axis] = i64::from(dims[axis]);
     }
-    // The innermost loop walks both sides with constant steps: the longest one.
+    // The innermost loop walks both sides with constant steps: it takes the longest extent.
     let last = (0..outer).max_by_key(|a| count[*a]).unwrap_or(0);
     let [n, step_to, step_from] = [count[last], dst.strides[last], src.strides[last]];
     count[last] = 1;

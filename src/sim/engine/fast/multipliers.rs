@@ -1,4 +1,4 @@
-//! What requantizations multiply with.
+//! The multipliers of requantizations.
 
 use crate::isa::{QuantDesc, QuantMode, Space};
 use crate::numeric::Rescale;

@@ -22,21 +22,21 @@ pub(super) fn for_rows(dims: [u32; 4], mut f: impl FnMut([i64; 3])) {
     }
 }
 
-/// Elements that are worked on at once: so many that loops are long, so few that they stay in the nearest cache.
+/// Elements processed at once: enough for long loops, few enough for the first-level cache.
 pub(super) const PART: usize = 1024;
 
-/// Part of a row.
+/// A part of a row.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RowPart {
     /// The row.
     pub(super) row: [i64; 3],
-    /// First element, and how many.
+    /// First element, and the number of elements.
     pub(super) first: usize,
     pub(super) n: usize,
 }
 
 impl RowPart {
-    /// Where it begins in a tensor.
+    /// Address of its first element in a tensor.
     pub(super) fn address(&self, d: &TensorDesc) -> i64 {
         row_address(d, self.row) + self.first as i64 * d.strides[3]
     }
@@ -52,7 +52,7 @@ pub(super) fn for_parts(dims: [u32; 4], mut f: impl FnMut(RowPart)) {
     });
 }
 
-/// Operands of an operation on each element by itself as long rows, if that is possible.
+/// The operands of an element-wise operation, as rows that are as long as possible.
 #[derive(Debug)]
 pub(super) struct Elements<const N: usize> {
     /// Extents for [`for_parts`].
@@ -62,8 +62,8 @@ pub(super) struct Elements<const N: usize> {
 }
 
 impl<const N: usize> Elements<N> {
-    /// Leaves out inner extents of one and merges inner extents, as far as they lie without gaps in all operands or are one
-    /// element for all. Operands with padding lanes stay as they are.
+    /// Drops inner extents of one, and merges inner extents that are contiguous, or of stride 0, in all
+    /// operands. Operands with padding lanes are left as they are.
     pub(super) fn new(dims: [u32; 4], operands: [&TensorDesc; N]) -> Elements<N> {
         let mut e = Elements { dims, of: operands.map(|d| *d) };
         if operands.iter().any(|d| padded_dims(d)[3] != d.dims[3]) {
@@ -90,7 +90,7 @@ impl<const N: usize> Elements<N> {
     }
 }
 
-/// Reads a part of integers into `to`, which is resized.
+/// Reads a part of a row of integers into `to`, which is resized.
 pub(super) fn read_part(level: Level, m: &Memory, d: &TensorDesc, part: RowPart, to: &mut Vec<i32>) {
     let (start, n, size) = (part.address(d), part.n, d.etype.bytes());
     if d.strides[3] == 0 {
@@ -104,7 +104,7 @@ pub(super) fn read_part(level: Level, m: &Memory, d: &TensorDesc, part: RowPart,
     }
 }
 
-/// Writes a part of integers that fit the type.
+/// Writes a part of a row of integers, which fit the type.
 pub(super) fn write_part(level: Level, m: &mut Memory, d: &TensorDesc, part: RowPart, values: &[i32]) {
     let (start, size) = (part.address(d), d.etype.bytes());
     if d.strides[3] == size as i64 && size <= 2 {
@@ -114,7 +114,7 @@ pub(super) fn write_part(level: Level, m: &mut Memory, d: &TensorDesc, part: Row
     }
 }
 
-/// Reads a part of floats into `to`, which is resized.
+/// Reads a part of a row of floats into `to`, which is resized.
 pub(super) fn read_float_part(m: &Memory, d: &TensorDesc, part: RowPart, to: &mut Vec<f32>) {
     if d.strides[3] == 0 {
         read_floats(m, d, part.address(d), 1, to);
@@ -153,7 +153,7 @@ pub(super) fn read(m: &Memory, d: &TensorDesc, start: i64, n: usize, to: &mut Ve
     }
 }
 
-/// Writes integers that fit the type to a row.
+/// Writes integers, which fit the type, to a row.
 pub(super) fn write(m: &mut Memory, d: &TensorDesc, start: i64, values: &[i32]) {
     let size = d.etype.bytes();
     if d.strides[3] == size as i64 {

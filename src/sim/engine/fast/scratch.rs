@@ -1,4 +1,4 @@
-//! Buffers of operations.
+//! Buffers for intermediate rows.
 
 use crate::kernels::requantize::Multipliers;
 

@@ -1,4 +1,4 @@
-//! What a product reads from the scratchpad and the constants, beside what it writes.
+//! The memory of a product, split into what it writes and what it reads.
 
 use crate::isa::{Space, TensorDesc};
 use crate::kernels::view::{View, ViewMut};
@@ -7,9 +7,9 @@ use crate::sim::memory::{Memory, Views};
 
 /// The bytes that a product writes, and all others of the scratchpad.
 pub(super) struct Sides<'a> {
-    /// Accumulators, or the bytes of the scratchpad between the lowest and the highest that are written.
+    /// Accumulators, or the bytes of the scratchpad from the lowest to the highest that are written.
     pub(super) dst: ViewMut<'a>,
-    /// Where in them the target's first byte is.
+    /// Offset of the destination's first byte in `dst`.
     pub(super) first: usize,
     pub(super) sources: Sources<'a>,
 }
@@ -18,14 +18,14 @@ pub(super) struct Sides<'a> {
 pub(super) struct Sources<'a> {
     below: View<'a>,
     above: View<'a>,
-    /// Address of the first byte above.
+    /// Address of the first byte behind the written range.
     end: usize,
     constants: &'a [u8],
 }
 
 impl<'a> Sides<'a> {
-    /// For sums at a place in the accumulators, or bytes at one in the scratchpad, with strides that are not negative; none if
-    /// that is not inside.
+    /// For sums in the accumulators, or bytes in the scratchpad, with strides that are not negative; `None`
+    /// if the destination is not inside the memory.
     pub(super) fn of(m: &'a mut Memory, sums: &TensorDesc, bytes: Option<&TensorDesc>) -> Option<Sides<'a>> {
         let Views { spm, acc, constants } = m.views();
         let Some(bytes) = bytes else {
@@ -45,7 +45,7 @@ impl<'a> Sides<'a> {
 }
 
 impl<'a> Sources<'a> {
-    /// What lies from an address on, up to the range that is written; none if the address is in that.
+    /// The scratchpad from an address up to the written range; `None` if the address is inside that range.
     pub(super) fn from(&self, address: i64) -> Option<View<'a>> {
         let at = usize::try_from(address).ok()?;
         match at.checked_sub(self.end) {
@@ -54,12 +54,12 @@ impl<'a> Sources<'a> {
         }
     }
 
-    /// So many bytes from an address on, none of them in the range that is written.
+    /// `len` bytes from an address on; `None` if one of them is in the written range.
     pub(super) fn bytes(&self, address: i64, len: usize) -> Option<&'a [u8]> {
         self.from(address)?.get(0..len)
     }
 
-    /// The same of weights, which may lie in the constants.
+    /// As [`bytes`](Self::bytes), for weights, which may lie in the constants.
     pub(super) fn weights(&self, d: &TensorDesc, len: usize) -> Option<&'a [u8]> {
         match d.space {
             Space::Dram => {

@@ -24,7 +24,7 @@ fn put(m: &mut Memory, dst: &TensorDesc, at: [i64; 3], values: &[i32]) {
     pad_lanes(m, dst, start);
 }
 
-/// ACC → 8 or 16 bits.
+/// Requantization: accumulators to 8 or 16 bits.
 pub(super) fn requant(
     level: Level,
     s: &mut Scratch,
@@ -66,7 +66,8 @@ pub(super) fn requant(
     });
 }
 
-/// ACC → 8 or 16 bits, where a kernel for whole rows can; false if not. The multipliers are in `s`.
+/// Requantization by the kernels for whole rows, with the multipliers in `s`; returns whether they have done
+/// it.
 fn by_rows(
     level: Level,
     s: &mut Scratch,
@@ -116,7 +117,7 @@ fn by_rows(
     done
 }
 
-/// QLinearAdd.
+/// Quantized addition (`vec.add`).
 pub(super) fn add(
     level: Level,
     s: &mut Scratch,
@@ -148,7 +149,7 @@ pub(super) fn add(
     super::rows::pad(m, dst);
 }
 
-/// QLinearMul.
+/// Quantized multiplication (`vec.mul`).
 pub(super) fn mul(
     level: Level,
     s: &mut Scratch,
@@ -180,12 +181,12 @@ pub(super) fn mul(
     super::rows::pad(m, dst);
 }
 
-/// Whether a tensor is in the scratchpad, and its rows lie without gaps.
+/// Whether a tensor is in the scratchpad with contiguous rows.
 fn rows_lie_dense(d: &TensorDesc) -> bool {
     d.space == Space::Spm && d.strides[3] == d.etype.bytes() as i64
 }
 
-/// Where a part begins; none if kernels for whole rows do not take the tensors.
+/// Address of a part in each tensor; `None` if the kernels for whole rows do not take the tensors.
 fn places<const N: usize>(of: [&TensorDesc; N], part: RowPart) -> Option<[usize; N]> {
     let mut to = [0; N];
     for (to, d) in to.iter_mut().zip(of) {
@@ -194,7 +195,7 @@ fn places<const N: usize>(of: [&TensorDesc; N], part: RowPart) -> Option<[usize;
     Some(to)
 }
 
-/// An operand for kernels that work on elements of 8 or 16 bits in the scratchpad, if it is one.
+/// An operand for kernels on elements of 8 or 16 bits in the scratchpad, if it is one.
 fn operand(d: &TensorDesc) -> Option<Operand> {
     let size = d.etype.bytes();
     if d.space != Space::Spm || size > 2 || !(d.strides[3] == size as i64 || d.strides[3] == 0) {
@@ -207,13 +208,13 @@ fn operand(d: &TensorDesc) -> Option<Operand> {
     Some(Operand { at: usize::try_from(d.base).ok()?, strides, etype: d.etype, one: d.strides[3] == 0 })
 }
 
-/// Sums or products, where a kernel can; false, and nothing done, if not.
+/// Sums or products of two operands, by the kernels; returns whether they have done it.
 fn combined(level: Level, m: &mut Memory, e: &Elements<3>, clamp: [i32; 2], sum: Combine) -> bool {
     let [Some(to), Some(a), Some(b)] = e.of.each_ref().map(operand) else { return false };
     combine(level, m.views().spm, e.dims.map(|n| n as usize), to, [a, b], sum, clamp)
 }
 
-/// Table.
+/// Table lookup (`vec.lut`).
 pub(super) fn lut(
     level: Level,
     s: &mut Scratch,
@@ -247,14 +248,14 @@ pub(super) fn lut(
     super::rows::pad(m, dst);
 }
 
-/// Table entries of bytes, where a kernel can; false, and nothing done, if not.
+/// Lookup of bytes, by the kernels; returns whether they have done it.
 fn looked_up(level: Level, m: &mut Memory, e: &Elements<2>, table: &[i32]) -> bool {
     let [Some(to), Some(from)] = e.of.each_ref().map(operand) else { return false };
     let table: [u8; 256] = std::array::from_fn(|i| table[i] as u8);
     look_up(level, m.views().spm, e.dims.map(|n| n as usize), [to, from], &table)
 }
 
-/// Rows of the input that the window of an output position touches, in row-major order.
+/// Calls `f` for the input pixels that the window of an output position covers, in row-major order.
 fn taps(src: &TensorDesc, w: &WindowDesc, out: [i64; 2], mut f: impl FnMut([i64; 2])) {
     let input = |axis: usize, k: u16| {
         let at = out[axis] * i64::from(w.stride[axis]) - i64::from(w.pads[axis])

@@ -1,5 +1,5 @@
-//! Weights made ready for kernels: packed as they take them, with their sums, and remembered until the scratchpad changes
-//! there. Those in the constants never change, so what is made of them is remembered for good.
+//! Weights prepared for kernels: in the kernels' order, with their sums. They are kept until the scratchpad
+//! changes there; those from the constants, which never change, are kept for good.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +12,12 @@ use crate::sim::access::Region;
 use crate::sim::memory::Memory;
 use crate::sim::op::Pruned;
 
-/// Whether two ranges of bytes have one in common.
+/// Whether two ranges of bytes intersect.
 pub(super) fn meet(a: (i64, i64), b: (i64, i64)) -> bool {
     a.0 < b.1 && b.0 < a.1
 }
 
-/// Depthwise weights in the order of a kernel, and `Σ(w − zw)` of each channel.
+/// Depthwise weights in a kernel's order, and `Σ(w − zw)` of each channel.
 #[derive(Debug)]
 struct Packed<W> {
     weights: Aligned<W>,
@@ -30,13 +30,13 @@ impl<W: Copy + Default> Default for Packed<W> {
     }
 }
 
-/// What depthwise weights are packed for: those, and whether for the kernel that goes by columns.
+/// What depthwise weights were packed from, and whether for the kernel that works by columns.
 type Key = (TensorDesc, bool);
 
-/// Depthwise weights, packed: the last product's, and all those in the constants, by address.
+/// Packed depthwise weights: those of the last product, and all from the constants, by address.
 #[derive(Debug)]
 pub(super) struct DepthwiseWeights<W> {
-    /// Of what; none if the scratchpad has changed there.
+    /// The present ones; `None` if their bytes in the scratchpad have changed.
     of: Option<Key>,
     /// The bytes of the scratchpad that they were packed from.
     range: (i64, i64),
@@ -60,14 +60,14 @@ impl<W: Copy + Default> DepthwiseWeights<W> {
         }
     }
 
-    /// Bytes of the scratchpad change.
+    /// Bytes of the scratchpad have changed.
     pub(super) fn changed(&mut self, range: (i64, i64)) {
         if meet(self.range, range) {
             self.of = None;
         }
     }
 
-    /// In the order of the kernel.
+    /// The present weights in the order of the kernel.
     pub(super) fn packed(&self) -> &[W] {
         &self.present.weights
     }
@@ -82,8 +82,9 @@ impl<W: Copy + Default> DepthwiseWeights<W> {
         self.of == Some((*d, columns))
     }
 
-    /// Makes weights the present ones: `pack` brings those without their zero point, `[tap][channel]`, into the kernel's order, and
-    /// says whether the kernel takes them. None if it does not, or if weights do not follow each other.
+    /// Prepares weights. `pack` gets them without their zero point, `[tap][channel]`, brings them into the
+    /// kernel's order, and returns whether the kernel takes them. `None` if it does not, or if the weights
+    /// are not contiguous.
     pub(super) fn ready(
         &mut self,
         m: &Memory,
@@ -128,18 +129,18 @@ impl<W: Copy + Default> DepthwiseWeights<W> {
     }
 }
 
-/// Packed weights of dense products made ready: signed, with their sums.
+/// Packed weights of dense products, converted to signed ones, with their sums.
 #[derive(Debug, Default)]
 pub(super) struct DenseWeights {
-    /// Of what; none if the scratchpad has changed there.
+    /// The present ones; `None` if their bytes in the scratchpad have changed.
     of: Option<(TensorDesc, Option<Pruned>)>,
     /// The bytes of the scratchpad that they were made from.
     range: (i64, i64),
-    /// Signed weights, if they are not those that lie there.
+    /// The signed weights, if the ones in memory are not.
     signed: Option<Aligned<u8>>,
     /// `Σ(w − zw)` of each channel.
     sums: Vec<i32>,
-    /// The same of weights in the constants, by address: all that such weights need.
+    /// Sums of weights in the constants, by address. The weights themselves are read in place.
     constants: BTreeMap<i64, (TensorDesc, Vec<i32>)>,
 }
 
@@ -155,14 +156,14 @@ impl DenseWeights {
         self.of = None;
     }
 
-    /// Bytes of the scratchpad change.
+    /// Bytes of the scratchpad have changed.
     pub(super) fn changed(&mut self, range: (i64, i64)) {
         if meet(self.range, range) {
             self.of = None;
         }
     }
 
-    /// Signed weights, if they are not those that lie there.
+    /// The signed weights, if the ones in memory are not.
     pub(super) fn signed(&self) -> Option<&[u8]> {
         self.signed.as_deref()
     }
@@ -182,7 +183,7 @@ impl DenseWeights {
         self.of.map_or(0, |(d, _)| packed_bytes(&d))
     }
 
-    /// Makes weights the present ones; none if they do not lie where they should.
+    /// Prepares weights; `None` if they do not lie in the scratchpad or the constants, or not whole.
     pub(super) fn ready(
         &mut self,
         level: Level,
@@ -254,7 +255,7 @@ impl DenseWeights {
     }
 }
 
-/// Writes the zero point to the input channels beyond the last one: programs may leave anything there.
+/// Sets the input channels beyond the last one to the zero point: programs may leave anything there.
 fn clear_padding(packed: &mut [u8], oc: usize, taps: usize, ic: usize, zero: u8) {
     let (used, quads) = (ic % 4, ic.div_ceil(4));
     if used == 0 {
@@ -272,7 +273,7 @@ fn clear_padding(packed: &mut [u8], oc: usize, taps: usize, ic: usize, zero: u8)
     }
 }
 
-/// Pruned weights in the packed order, the absent ones zero points.
+/// Pruned weights in the packed order, with zero points for absent blocks.
 fn unpruned(m: &Memory, d: &TensorDesc, pruned: &Pruned, flip: u8, zero: u8) -> Option<Aligned<u8>> {
     let [oc, kh, kw, ic] = d.dims.map(|n| n as usize);
     let (taps, quads) = (kh * kw, ic.div_ceil(4));

@@ -1,6 +1,6 @@
 //! The MAC array with operands of 16 bits: 32-bit differences, 64-bit sums.
 //!
-//! The same rows as in `mac.rs`, without its register blocks: one activation times a row of weights.
+//! As `mac.rs`, without register blocks: one activation times a row of weights.
 
 use super::image::Image;
 use super::rows::{pad, read, read_wide, row_address, write_wide};
@@ -21,7 +21,7 @@ pub(super) fn is_wide(dst: &TensorDesc) -> bool {
     dst.etype.bytes() == 8
 }
 
-/// Reads `n` elements without their zero point to the end of `to`.
+/// Appends `n` elements of a row to `to`, minus their zero point.
 fn differences(m: &Memory, d: &TensorDesc, start: i64, n: usize, row: &mut Vec<i32>, to: &mut Vec<i32>) {
     read(m, d, start, n, row);
     to.extend(row.iter().map(|v| v - d.zero_point));

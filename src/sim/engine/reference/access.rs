@@ -67,7 +67,7 @@ pub(super) fn address(d: &TensorDesc, index: [i64; 4]) -> i64 {
 }
 
 impl Access<'_> {
-    /// `N` bytes; notes undefined ones.
+    /// Reads `N` bytes; notes undefined ones.
     pub(super) fn bytes<const N: usize>(&mut self, space: Space, start: i64) -> [u8; N] {
         for a in start..start + N as i64 {
             if !self.engine.is_written(space, a) {
@@ -77,7 +77,7 @@ impl Access<'_> {
         self.memory.read(space, start, N).try_into().unwrap_or([0; N])
     }
 
-    /// An integer element.
+    /// Reads an integer element.
     pub(super) fn int(&mut self, d: &TensorDesc, index: [i64; 4]) -> i64 {
         let at = address(d, index);
         match d.etype {
@@ -90,12 +90,12 @@ impl Access<'_> {
         }
     }
 
-    /// An element of at most 16 bits without its zero point.
+    /// Reads an element of at most 16 bits, minus its zero point.
     pub(super) fn difference(&mut self, d: &TensorDesc, index: [i64; 4]) -> i64 {
         self.int(d, index) - i64::from(d.zero_point)
     }
 
-    /// A float element.
+    /// Reads a float element.
     pub(super) fn float(&mut self, d: &TensorDesc, index: [i64; 4]) -> f32 {
         f32::from_le_bytes(self.bytes(d.space, address(d, index)))
     }

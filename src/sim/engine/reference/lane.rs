@@ -1,4 +1,4 @@
-//! The f32 lane, softmax and resize.
+//! Functions of f32, softmax and resize.
 
 use super::access::{Access, for_each};
 use crate::isa::{EType, Float1, Float2, Fold, QuantDesc, TensorDesc};
@@ -22,7 +22,7 @@ pub(super) fn float2(m: &mut Access, dst: &TensorDesc, [a, b]: [&TensorDesc; 2],
     m.pad_lanes(dst);
 }
 
-/// One element for each row.
+/// Reduces each row to one element.
 pub(super) fn fold(m: &mut Access, dst: &TensorDesc, src: &TensorDesc, op: Fold) {
     for_each(dst.dims, |[a, b, c, _]| {
         let row: Vec<f32> = (0..i64::from(src.dims[3])).map(|i| m.float(src, [a, b, c, i])).collect();
@@ -81,7 +81,7 @@ pub(super) fn resize(
         }
     });
     m.pad_lanes(dst);
-    // All of the source counts as read, whichever neighbours were.
+    // The whole source counts as read, whichever neighbours were.
     for_each(src.dims, |i| {
         m.int(src, i);
     });

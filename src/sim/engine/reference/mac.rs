@@ -8,7 +8,7 @@ use crate::sim::op::{ConvOp, Pruned};
 /// Dense convolution with packed weights.
 pub(super) fn conv(m: &mut Access, c: &ConvOp) {
     let [oc, kh, kw, ic] = c.weights.dims.map(i64::from);
-    // The packed weights as one line of elements.
+    // The packed weights as one row of elements.
     let blocks = c.pruned.map(|p| Blocks::of(m, c, &p));
     let line = TensorDesc { strides: [0, 0, 0, c.weights.etype.bytes() as i64], ..c.weights };
     for_each(c.dst.dims, |[_, y, x, o]| {
@@ -29,7 +29,7 @@ pub(super) fn conv(m: &mut Access, c: &ConvOp) {
                 }
             }
         }
-        // Weights count as read whole, whichever taps lie in the padding.
+        // All weights count as read, whichever taps lie in the padding.
         finish(m, &c.dst, [0, y, x, o], c.bias.as_ref(), c.accumulate, sum);
     });
     m.pad_lanes(&c.dst);
@@ -42,7 +42,7 @@ pub(super) fn conv(m: &mut Access, c: &ConvOp) {
 /// Where the blocks of pruned weights begin in the stream.
 struct Blocks {
     grid: BlockGrid,
-    /// By bit of the mask; absent blocks have none.
+    /// Element offset for each bit of the mask; `None` for absent blocks.
     starts: Vec<Option<i64>>,
 }
 
@@ -104,7 +104,7 @@ pub(super) fn matmul(
     m.pad_lanes(dst);
 }
 
-/// Adds the sum to the start value; counts the wrap.
+/// Adds a sum to its start value; counts the wrap.
 pub(super) fn finish(
     m: &mut Access,
     dst: &TensorDesc,
@@ -117,7 +117,7 @@ pub(super) fn finish(
     let (value, wrapped) = if dst.etype == EType::S64 {
         numeric::accumulate_wide(start, sum)
     } else {
-        // Both fit: the start is an s32, and a reduction is as short as that its sum is one too.
+        // Both fit: the start is an s32, and reductions are so short that their sum is one too.
         let (value, wrapped) = numeric::accumulate(start as i32, sum as i32);
         (value.into(), wrapped)
     };
@@ -125,7 +125,7 @@ pub(super) fn finish(
     m.put_int(dst, at, value);
 }
 
-/// Input row and column of a tap; none in the padding.
+/// Input row and column of a tap; `None` in the padding.
 fn tap(c: &ConvOp, out: [i64; 2], k: [i64; 2]) -> Option<[i64; 2]> {
     let mut at = [0; 2];
     for axis in 0..2 {

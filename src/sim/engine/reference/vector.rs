@@ -5,7 +5,7 @@ use super::mac::finish;
 use crate::isa::{EType, QuantDesc, QuantMode, Space, TensorDesc, WindowDesc};
 use crate::numeric::{self, AddRescales, Average, Rescale};
 
-/// ACC → 8 bits.
+/// Requantization: accumulators to 8 or 16 bits.
 pub(super) fn requant(m: &mut Access, dst: &TensorDesc, src: &TensorDesc, q: &QuantDesc) {
     let clamp = [q.lo, q.hi];
     for_each(dst.dims, |i| {
@@ -44,7 +44,7 @@ fn multiplier(m: &mut Access, q: &QuantDesc, channel: i64) -> f32 {
     }
 }
 
-/// QLinearAdd.
+/// Quantized addition (`vec.add`).
 pub(super) fn add(m: &mut Access, dst: &TensorDesc, [a, b]: [&TensorDesc; 2], q: &QuantDesc) {
     for_each(dst.dims, |i| {
         if let Some(double) = q.doubles() {
@@ -60,7 +60,7 @@ pub(super) fn add(m: &mut Access, dst: &TensorDesc, [a, b]: [&TensorDesc; 2], q:
     m.pad_lanes(dst);
 }
 
-/// QLinearMul.
+/// Quantized multiplication (`vec.mul`).
 pub(super) fn mul(m: &mut Access, dst: &TensorDesc, [a, b]: [&TensorDesc; 2], q: &QuantDesc) {
     for_each(dst.dims, |i| {
         let product = m.difference(a, i) * m.difference(b, i);
@@ -74,7 +74,7 @@ pub(super) fn mul(m: &mut Access, dst: &TensorDesc, [a, b]: [&TensorDesc; 2], q:
     m.pad_lanes(dst);
 }
 
-/// Table.
+/// Table lookup (`vec.lut`).
 pub(super) fn lut(m: &mut Access, dst: &TensorDesc, src: &TensorDesc, table: &TensorDesc) {
     for_each(dst.dims, |i| {
         let index = m.int(src, i) & 0xff;
@@ -87,13 +87,13 @@ pub(super) fn lut(m: &mut Access, dst: &TensorDesc, src: &TensorDesc, table: &Te
     m.pad_lanes(dst);
 }
 
-/// Input position of a tap; none in the padding.
+/// Input position of a tap; `None` in the padding.
 fn tap(w: &WindowDesc, axis: usize, out: i64, k: i64, extent: u32) -> Option<i64> {
     let at = out * i64::from(w.stride[axis]) - i64::from(w.pads[axis]) + k * i64::from(w.dilation[axis]);
     (0..i64::from(extent)).contains(&at).then_some(at)
 }
 
-/// The elements of the windows' taps, in row-major order.
+/// Calls `f(row, column)` for the taps inside the image, in row-major order.
 fn taps(src: &TensorDesc, w: &WindowDesc, out: [i64; 2], f: &mut impl FnMut(i64, i64)) {
     for ky in 0..i64::from(w.kernel[0]) {
         for kx in 0..i64::from(w.kernel[1]) {

@@ -1,4 +1,4 @@
-//! Dense products: two products of bytes, of the low and the high ones.
+//! Dense products of words: two products of bytes, of the low and of the high bytes.
 
 use super::products::{WideEpilogue, Words, are_words, bias, pad};
 use crate::isa::EType;
@@ -11,21 +11,22 @@ use crate::kernels::view::{View, ViewMut};
 use crate::kernels::words::planes;
 use crate::kernels::words::sums::{WideStart, WideSums};
 use crate::sim::engine::fast::fused::Fused;
+use crate::sim::engine::fast::handled::Handled;
 use crate::sim::engine::fast::image::{Image, copied, follow};
 use crate::sim::engine::fast::sides::{Sides, Sources};
 use crate::sim::memory::Memory;
 use crate::sim::op::ConvOp;
 
-/// Bytes of the sums that are computed before they are read again, or those of 32 pixels if that is more.
+/// Bytes of the sums that are computed before they are read again; at least those of 32 pixels.
 const BAND: usize = 64 << 10;
 
-/// The planes of low and of high bytes of a tile's image, one behind the other, padding included.
+/// The image of a tile, padding included, as a plane of low bytes followed by a plane of high bytes.
 struct Planes {
-    /// Bytes of a plane, of a row and of a pixel.
+    /// Pitch of planes, of rows and of pixels, in bytes.
     plane: usize,
     row: usize,
     pixel: usize,
-    /// Whole rows can be split at once: pixels follow each other without gaps but their own padding lanes.
+    /// Whole rows can be split at once: pixels are contiguous but for their padding lanes.
     at_once: bool,
 }
 
@@ -42,7 +43,7 @@ impl Planes {
         Some(Planes { plane: (rows * row).next_multiple_of(64), row, pixel, at_once })
     }
 
-    /// Splits the image into them; `zero` as an unsigned word.
+    /// Splits the image into planes; `zero` is the zero point as an unsigned word.
     fn split(
         &self,
         level: Level,
@@ -73,7 +74,7 @@ impl Planes {
             }
             let (low, high) = (&mut low[left..left + middle], &mut high[left..left + middle]);
             if self.at_once {
-                // Channels that the image does not have meet weights that count for nothing.
+                // Channels that the image does not have are multiplied with weights at their zero point.
                 let len = middle - (pixel - n);
                 split_words(level, from.get(0..2 * len)?, &mut low[..len], &mut high[..len], flip);
                 continue;
@@ -94,14 +95,14 @@ impl Planes {
     }
 }
 
-/// The dense convolution, or what a requantization makes of its sums; none if kernels cannot.
+/// The dense convolution, or what the fused requantization makes of its sums.
 pub(in crate::sim::engine::fast) fn conv(
     level: Level,
     s: &mut Words,
     m: &mut Memory,
     c: &ConvOp,
     fused: Option<Fused<'_>>,
-) -> Option<u64> {
+) -> Handled {
     // Sums of the products of bytes fit 32 bits: 65,793 · 255 · 128 < 2^31.
     let reduction = c.weights.dims[1..].iter().map(|n| u64::from(*n)).product::<u64>();
     if !are_words(level, c, fused) || reduction > 65_000 {
@@ -113,7 +114,7 @@ pub(in crate::sim::engine::fast) fn conv(
         operands.of = None;
     }
     s.weights.ready(level, m, &c.weights, c.pruned.as_ref())?;
-    // Signed ones are turned to unsigned ones, the zero point with them.
+    // Signed activations become unsigned, and the zero point moves with them.
     let zero = c.src.zero_point + if c.src.etype == EType::S16 { 0x8000 } else { 0 };
     let sums = s.weights.sums()[..oc].iter().map(|sum| i64::from(*sum));
     operands.ready(m, c, zero.into(), fused, sums, reduction)?;
@@ -122,10 +123,10 @@ pub(in crate::sim::engine::fast) fn conv(
     let planes = Planes::of(c, &image)?;
     let to = fused.map_or(&c.dst, |t| t.dst);
     let Sides { mut dst, first, sources } = Sides::of(m, &c.dst, fused.map(|t| t.dst))?;
-    // Sixteen pixels behind the last one may be read, for nothing.
+    // Kernels may read sixteen pixels behind the last one, and ignore them.
     let room = 2 * planes.plane + 16 * usize::from(w.stride[1]) * planes.pixel + 64;
     planes.split(level, c, &image, &sources, zero as u16, s.image.room(room))?;
-    // The taps of a row follow each other without gaps: one tap with more channels.
+    // The taps of a row are contiguous: one tap with more channels.
     let quads = ic.div_ceil(4);
     let merged = w.dilation[1] == 1 && planes.pixel == quads * 4;
     Image::taps(c, [planes.row, planes.pixel], merged, &mut s.taps);
@@ -142,13 +143,13 @@ pub(in crate::sim::engine::fast) fn conv(
     let zw = c.weights.zero_point - if c.weights.etype == EType::U8 { 128 } else { 0 };
     let stride = [to.strides[1] as usize, to.strides[2] as usize];
     let [_, rows, columns, _] = c.dst.dims.map(|n| n as usize);
-    // Rows of pixels without windows that lie without gaps are one.
+    // For 1 × 1 taps, contiguous rows of pixels are one.
     let flat = [kh, kw] == [1, 1] && w.stride == [1, 1] && stride[0] == columns * stride[1];
     let [rows, columns] = if flat { [1, rows * columns] } else { [rows, columns] };
-    // Packed weights are whole sixteens of channels: so are the sums.
+    // Packed weights come in blocks of sixteen channels, and so do the sums.
     let pitch = oc.next_multiple_of(16);
     let pixels = (BAND / (8 * pitch)).max(32) / 32 * 32;
-    // Pieces of a row, or some short rows.
+    // A band is a part of a row, or some short rows.
     let whole = if columns >= 32 { 1 } else { (pixels / columns).clamp(1, rows) };
     let step = [planes.row * usize::from(w.stride[0]), planes.pixel * usize::from(w.stride[1])];
     let mut wraps = 0;
@@ -177,7 +178,7 @@ pub(in crate::sim::engine::fast) fn conv(
                 stride: [row, pitch * 4],
             };
             if extent[0] == 1 {
-                // The planes are two rows.
+                // The two planes are two rows of the tile.
                 (tile.step[0], tile.extent[0]) = (planes.plane, 2);
                 dense::run(&mut tile, level, &mut s.lists)?;
             } else {

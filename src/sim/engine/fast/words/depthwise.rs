@@ -10,19 +10,20 @@ use crate::kernels::words::columns::{self, WordColumns};
 use crate::kernels::words::sums::{WideStart, WideSums};
 use crate::kernels::words::taps::{self, WordTaps};
 use crate::sim::engine::fast::fused::Fused;
+use crate::sim::engine::fast::handled::Handled;
 use crate::sim::engine::fast::image::{Image, copied};
 use crate::sim::engine::fast::sides::{Sides, Sources};
 use crate::sim::memory::Memory;
 use crate::sim::op::ConvOp;
 
-/// The depthwise convolution, or what a requantization makes of its sums; none if the kernels cannot.
+/// The depthwise convolution, or what the fused requantization makes of its sums.
 pub(in crate::sim::engine::fast) fn depthwise(
     level: Level,
     s: &mut Words,
     m: &mut Memory,
     c: &ConvOp,
     fused: Option<Fused<'_>>,
-) -> Option<u64> {
+) -> Handled {
     if !are_words(level, c, fused) || c.accumulate || c.pruned.is_some() {
         return None;
     }
@@ -42,7 +43,7 @@ pub(in crate::sim::engine::fast) fn depthwise(
         });
         true
     })?;
-    // The kernels' activations are signed: of unsigned ones 2^15 is taken.
+    // The kernels take signed activations: 2^15 is subtracted from unsigned ones.
     let unsigned = c.src.etype == EType::U16;
     let zero = i64::from(c.src.zero_point) - if unsigned { 0x8000 } else { 0 };
     let taps = u64::from(c.weights.dims[1]) * u64::from(c.weights.dims[2]);
@@ -112,7 +113,7 @@ pub(in crate::sim::engine::fast) fn depthwise(
 }
 
 impl Words {
-    /// The image of a tile as it is, padding included.
+    /// Copies the image of a tile as it is, padding included.
     fn copy(&mut self, c: &ConvOp, image: &Image, sources: &Sources<'_>) -> Option<usize> {
         let d = &c.src;
         let pixel = d.dims[3] as usize * 2;

@@ -1,8 +1,9 @@
-//! Products of activations of 16 bits with weights of 8, for the kernels of [`words`](crate::kernels::words).
+//! Products of 16-bit activations with 8-bit weights, by the kernels of [`words`](crate::kernels::words).
 //!
-//! Dense ones are two products of bytes: `a = 256·high + low`, both unsigned, whose sums of 32 bits make one of 64. Depthwise
-//! ones multiply words, two taps at a time. Sums go to the accumulators, or, if a requantization is given that alone reads them,
-//! become its results at once; either way a few rows at a time, so that they stay in the caches.
+//! A dense product is two products of bytes: `a = 256·high + low`, both unsigned; two 32-bit sums make one of
+//! 64 bits. A depthwise product multiplies words, two taps at a time. Sums go to the accumulators or, fused
+//! with the requantization that alone reads them, become results at once; either way a few rows at a time, so
+//! that they stay in the caches.
 
 mod dense;
 mod depthwise;

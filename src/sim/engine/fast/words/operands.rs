@@ -1,5 +1,5 @@
-//! What depends on weights, biases and quantizations only, made ready and remembered until the scratchpad changes there: a layer
-//! is many small tiles.
+//! Operands that depend on weights, biases and quantization only. A layer is many small tiles, so they are
+//! kept until the scratchpad changes there.
 
 use crate::isa::{EType, QuantDesc, QuantMode, TensorDesc};
 use crate::kernels::requantize::Multipliers;
@@ -9,8 +9,8 @@ use crate::sim::engine::fast::weights::meet;
 use crate::sim::memory::Memory;
 use crate::sim::op::ConvOp;
 
-/// What the operands of each channel were made from, beside the weights: the bias, the zero point of activations and the
-/// requantization.
+/// What the operands of each channel were made from beside the weights: the bias, the zero point of the
+/// activations and the requantization.
 type Origin = (Option<TensorDesc>, i64, Option<QuantDesc>);
 
 /// Operands of each channel.
@@ -18,27 +18,27 @@ type Origin = (Option<TensorDesc>, i64, Option<QuantDesc>);
 pub(super) struct Operands {
     pub(super) of: Option<Origin>,
     ranges: [(i64, i64); 2],
-    /// What sums lack: what the zero points take, and the bias if that cannot make them wrap.
+    /// Added to each sum: the zero points' terms, and the bias where adding it cannot wrap.
     pub(super) add: Vec<i64>,
     pub(super) biased: bool,
     /// For a requantization: the same as f64, up to a multiple of 16 channels, and the multipliers.
     pub(super) lacking: Vec<f64>,
     single: Vec<f32>,
     pub(super) multipliers: Multipliers,
-    /// Whether sums, without what they lack, fit 32 bits, and no product of an accumulator is above 2^30.
+    /// Whether the sums, without what is added, fit 32 bits, and no product of an accumulator exceeds 2^30.
     pub(super) small: bool,
 }
 
 impl Operands {
-    /// Bytes of the scratchpad change.
+    /// Bytes of the scratchpad have changed.
     pub(super) fn changed(&mut self, range: (i64, i64)) {
         if self.ranges.iter().any(|r| meet(*r, range)) {
             self.of = None;
         }
     }
 
-    /// Makes operands ready, unless they are those of the last product; `sums` of the weights, which are the last product's, of
-    /// `reduction` each. None if there is a requantization and kernels cannot round such sums.
+    /// Prepares the operands, unless they are those of the last product. `sums` are those of the weights, of
+    /// `reduction` elements each. `None` if there is a requantization and the kernels cannot round such sums.
     pub(super) fn ready(
         &mut self,
         m: &Memory,
@@ -61,7 +61,7 @@ impl Operands {
         if let Some(b) = &c.bias {
             let bias = m.read(b.space, b.base, n * 8).as_chunks::<8>().0;
             self.ranges[0] = (b.base, b.base + 8 * n as i64);
-            // Else an addition to it might wrap, which counts.
+            // Otherwise the addition might wrap, and wraps are counted.
             self.biased = bias.iter().all(|b| i64::from_le_bytes(*b).unsigned_abs() < 1 << 62);
             if self.biased {
                 self.add.iter_mut().zip(bias).for_each(|(a, b)| *a += i64::from_le_bytes(*b));
@@ -78,7 +78,8 @@ impl Operands {
             self.lacking.clear();
             self.lacking.extend(self.add.iter().map(|a| *a as f64));
             self.lacking.resize(n.next_multiple_of(16), 0.0);
-            // Words times bytes without their zero point: signed ones as they are go to −128, others may differ by 255.
+            // Words times bytes: signed weights are multiplied as they are, down to −128; the differences of
+            // others may reach 255.
             let middle = if c.weights.etype == EType::U8 { 128 } else { 0 };
             let widest = if c.weights.zero_point == middle { 128.0 } else { 255.0 };
             let most = reduction as f64 * 65_535.0 * widest;

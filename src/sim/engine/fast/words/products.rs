@@ -1,4 +1,4 @@
-//! What dense and depthwise products of words have in common: buffers, and what becomes of their sums.
+//! What dense and depthwise products of words share: buffers, and the epilogue of their sums.
 
 use super::operands::Operands;
 use crate::isa::{EType, Space};
@@ -15,30 +15,30 @@ use crate::sim::engine::fast::weights::{DenseWeights, DepthwiseWeights};
 use crate::sim::memory::Memory;
 use crate::sim::op::ConvOp;
 
-/// Buffers that are kept, and the weights of the last products.
+/// Buffers kept between operations, and the weights of the last products.
 #[derive(Debug, Default)]
 pub(in crate::sim::engine::fast) struct Words {
     pub(super) lists: Lists,
     pub(super) taps: Vec<usize>,
     pub(super) weights: DenseWeights,
     pub(super) depthwise: DepthwiseWeights<i16>,
-    /// Of the last dense and of the last depthwise product.
+    /// For the last dense and the last depthwise product.
     pub(super) operands: [Operands; 2],
-    /// Activations as the kernels take them: low and high bytes, or a copy with its padding.
+    /// Activations as the kernels take them: planes of low and high bytes, or a copy with its padding.
     pub(super) image: Aligned<u8>,
-    /// WideSums of a few rows.
+    /// Sums of a few rows.
     pub(super) sums: Aligned<u8>,
 }
 
 impl Words {
-    /// The engine forgets everything.
+    /// Forgets everything but what was made from constants.
     pub(in crate::sim::engine::fast) fn reset(&mut self) {
         self.weights.reset();
         self.depthwise.reset();
         self.operands.iter_mut().for_each(|o| o.of = None);
     }
 
-    /// Bytes of the scratchpad change.
+    /// Bytes of the scratchpad have changed.
     pub(in crate::sim::engine::fast) fn changed(&mut self, range: (i64, i64)) {
         self.weights.changed(range);
         self.depthwise.changed(range);
@@ -46,7 +46,7 @@ impl Words {
     }
 }
 
-/// Whether operands have the types and places that kernels take, those of the requantization too.
+/// Whether the operands, those of the requantization included, have types and places that the kernels take.
 pub(super) fn are_words(level: Level, c: &ConvOp, fused: Option<Fused<'_>>) -> bool {
     level.has_avx512()
         && matches!(c.src.etype, EType::U16 | EType::S16)
@@ -72,22 +72,22 @@ pub(super) fn bias<'a>(c: &ConvOp, sources: &Sources<'a>, n: usize) -> Option<&'
     }
 }
 
-/// Writes the padding lanes of what a product and its requantization, if there is one, have stored.
+/// Writes the padding lanes of the results of a product and its requantization, if there is one.
 pub(super) fn pad(m: &mut Memory, c: &ConvOp, fused: Option<Fused<'_>>) {
     if !fused.is_some_and(|t| t.fills_lanes()) {
         rows::pad(m, fused.map_or(&c.dst, |t| t.dst));
     }
 }
 
-/// What becomes of sums.
+/// What the sums become.
 pub(super) enum WideEpilogue<'a> {
-    /// Accumulators: what the sums of each channel lack, and what they are added to.
+    /// Accumulators: what is added to the sums of each channel, and what they are accumulated to.
     Accumulators(&'a [i64], WideStart<'a>),
     Results(Results<'a>),
 }
 
 impl<'a> WideEpilogue<'a> {
-    /// Results if there is a requantization. `start` is what sums are added to without one.
+    /// The epilogue for a requantization, if there is one; else sums are accumulated to `start`.
     pub(super) fn of(
         operands: &'a Operands,
         start: WideStart<'a>,
@@ -105,7 +105,7 @@ impl<'a> WideEpilogue<'a> {
         })
     }
 
-    /// Stores the sums of so many pixels; gives how many additions wrapped.
+    /// Stores the sums of `pixels` pixels; returns how many additions wrapped.
     pub(super) fn store(&self, to: (ViewMut<'_>, Line), sums: WideSums<'_>, pixels: usize) -> Option<u64> {
         match self {
             WideEpilogue::Accumulators(add, start) => join(to, sums, pixels, add, *start),
