@@ -6,6 +6,7 @@
 //! ```
 
 #[path = "../../tests/fuzz/targets/mod.rs"]
+#[allow(dead_code, reason = "the other harness counts and names what it finds")]
 mod targets;
 
 use std::sync::OnceLock;
@@ -34,13 +35,17 @@ pub fn prove(name: &str, input: &[u8]) {
     }
 }
 
-/// Makes a mutant in place: of the input in the first `size` bytes of `data`, or of a seed.
+/// Makes a mutant in place: of the input in the first `size` bytes of `data`, by us or by libFuzzer, which has seen what the
+/// code compares it with; or of a seed.
 pub fn mutate(name: &str, data: &mut [u8], size: usize, most: usize, seed: u32) -> usize {
     static SEEDS: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
     let target = target(name);
     let seeds = SEEDS.get_or_init(|| (target.seeds)());
     let mut random = Random::new(u64::from(seed));
     let chosen = random.below(seeds.len());
+    if size > 1 && random.one_in(4) {
+        return libfuzzer_sys::fuzzer_mutate(data, size, most);
+    }
     let mutant = match data.get(..size) {
         Some(input) if size > 1 && !random.one_in(16) => (target.mutate)(&mut random, input),
         _ => seeds[chosen].clone(),
