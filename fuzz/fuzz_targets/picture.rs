@@ -1,0 +1,3 @@
+#![no_main]
+
+rcar_iss_fuzz::target!("picture");

@@ -1,0 +1,4 @@
+.machine rcn-m
+.code
+  ä é‮ x0, "
+.name "é

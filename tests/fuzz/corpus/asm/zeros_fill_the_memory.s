@@ -1,0 +1,5 @@
+.machine rcn-m
+.const
+a: .zero 1099511627776
+.code
+    halt
