@@ -79,23 +79,9 @@ impl Lowering<'_> {
     }
 
     fn binary(&mut self, node: &Node, code: Code, quant: Quant) -> Result<Vec<Stmt>, CompileError> {
-        let dst = self.output(node)?.clone();
-        let sources = [self.operand(node, 0, &dst)?, self.operand(node, 1, &dst)?];
+        let (sources, dst) = self.operands(node)?;
         let spm = self.spm();
         self.map(node, spm, &sources, &dst, |views| TileOp::new(code, views).with_quant(quant.clone()))
-    }
-
-    /// Operand `index` of a node, aligned with the extents of its result (NumPy broadcasting).
-    pub(super) fn operand(&self, node: &Node, index: usize, dst: &Storage) -> Result<Operand, CompileError> {
-        let storage = self.input(node, index)?;
-        let id = node.inputs[index];
-        let shape = &self.graph.tensor(id).shape;
-        let out_shape = &self.graph.tensor(node.outputs[0]).shape;
-        let aligned = align(storage, shape, dst, out_shape).ok_or_else(|| CompileError::Unsupported {
-            node: node.name.clone(),
-            reason: format!("broadcasting {shape:?} to {out_shape:?}"),
-        })?;
-        Ok(Operand { storage: aligned, zero_point: self.zero_point(id) })
     }
 
     /// Loads tiles of the sources, applies `op` to `[destination, sources…]`, stores the result.
@@ -341,43 +327,6 @@ impl MapLayout {
         let to = dram_view(dst, at.clone(), extents, zero_point);
         (written, TileOp::new(Code::DmaOut, vec![to, from]))
     }
-}
-
-/// Extents and strides of a tensor along its ONNX axes; `None` for ranks above 4.
-fn onnx_axes(s: &Storage, rank: usize) -> Option<Vec<usize>> {
-    Some(match rank {
-        0 => vec![],
-        1 => vec![3],
-        2 => vec![0, 3],
-        3 => vec![1, 2, 3],
-        4 => s.onnx_order.to_vec(),
-        _ => return None,
-    })
-}
-
-/// `s` with its extents in the order of `dst`'s; missing and broadcast extents are 1 with stride 0.
-fn align(s: &Storage, shape: &[usize], dst: &Storage, out_shape: &[usize]) -> Option<Storage> {
-    if shape == out_shape && s.onnx_order == dst.onnx_order && s.dims == dst.dims {
-        return Some(s.clone());
-    }
-    let (mine, theirs) = (onnx_axes(s, shape.len())?, onnx_axes(dst, out_shape.len())?);
-    let missing = theirs.len().checked_sub(mine.len())?;
-    let mut out = Storage { dims: [1; 4], strides: [0; 4], onnx_order: dst.onnx_order, ..s.clone() };
-    for (axis, &to) in theirs.iter().enumerate().skip(missing) {
-        let from = mine[axis - missing];
-        if s.dims[from] != 1 {
-            if s.dims[from] != dst.dims[to] {
-                return None;
-            }
-            out.dims[to] = s.dims[from];
-            out.strides[to] = s.strides[from];
-        }
-    }
-    // Padding lanes only travel along if they still belong to the innermost extent.
-    if s.lanes > 1 && out.strides[3] != s.etype.bytes() as i64 {
-        out.lanes = 1;
-    }
-    Some(out)
 }
 
 /// Sources and destination as one row each, if all of them lie in the same order without gaps. Padding lanes are part of

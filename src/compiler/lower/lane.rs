@@ -76,11 +76,7 @@ impl Plan {
 
 impl Lowering<'_> {
     pub(super) fn lane(&mut self, node: &Node, steps: &[LaneStep]) -> Result<Vec<Stmt>, CompileError> {
-        let dst = self.output(node)?.clone();
-        let mut sources = Vec::new();
-        for i in 0..node.inputs.len() {
-            sources.push(self.operand(node, i, &dst)?);
-        }
+        let (sources, dst) = self.operands(node)?;
         let integer = |i: usize| sources.get(i).is_some_and(|s| s.storage.etype != EType::F32);
         let plan = Plan::new(steps, integer);
         let mut spm = self.spm();
