@@ -6,19 +6,13 @@
 use super::super::CompileError;
 use super::super::storage::{Storage, lane_block, next_multiple};
 use super::super::tile::{Buffer, Code, Expr, Quant, Stmt, TileOp, View};
+use super::broadcast::{Operand, Operands};
 use super::{Lowering, Nest, dram_view, exprs, load_constants, packed_strides, spm_view, too_large};
 use crate::graph::{Lut, Node, TensorId};
 use crate::isa::limits::MAX_EXTENT;
 use crate::isa::{EType, Space};
 use crate::machine::Machine;
 use crate::numeric::{AddCoefficients, MulCoefficients};
-
-/// A source of an element-wise layer, with its strides along the destination's extents (0 = broadcast).
-#[derive(Debug, Clone)]
-pub(super) struct Operand {
-    pub(super) storage: Storage,
-    pub(super) zero_point: i32,
-}
 
 impl Lowering<'_> {
     pub(super) fn add(&mut self, node: &Node, clamp: [i32; 2]) -> Result<Vec<Stmt>, CompileError> {
@@ -45,7 +39,7 @@ impl Lowering<'_> {
             .load_table(&mut spm, lut, dst.etype)
             .ok_or_else(|| too_large(node, "scratchpad", 256, self.machine.spm.bytes))?;
         let mut body = vec![Stmt::Op(load)];
-        body.extend(self.map(node, spm, &[source], &dst, |mut views| {
+        body.extend(self.map(node, spm, Operands::of(vec![source], dst.clone()), |mut views| {
             views.push(table.clone());
             TileOp::new(Code::Lut, views)
         })?);
@@ -79,9 +73,8 @@ impl Lowering<'_> {
     }
 
     fn binary(&mut self, node: &Node, code: Code, quant: Quant) -> Result<Vec<Stmt>, CompileError> {
-        let (sources, dst) = self.operands(node)?;
-        let spm = self.spm();
-        self.map(node, spm, &sources, &dst, |views| TileOp::new(code, views).with_quant(quant.clone()))
+        let operands = self.operands(node)?;
+        self.map(node, self.spm(), operands, |views| TileOp::new(code, views).with_quant(quant.clone()))
     }
 
     /// Loads tiles of the sources, applies `op` to `[destination, sources…]`, stores the result.
@@ -89,11 +82,10 @@ impl Lowering<'_> {
         &self,
         node: &Node,
         spm: super::Spm,
-        sources: &[Operand],
-        dst: &Storage,
+        operands: Operands,
         op: impl Fn(Vec<View>) -> TileOp,
     ) -> Result<Vec<Stmt>, CompileError> {
-        self.map_steps(node, spm, sources, dst, 0, |views, _| vec![op(views)])
+        self.map_steps(node, spm, operands, 0, |views, _| vec![op(views)])
     }
 
     /// [`Lowering::map`] with several operations a tile and `scratch` float buffers of the tile's extents.
@@ -101,14 +93,14 @@ impl Lowering<'_> {
         &self,
         node: &Node,
         mut spm: super::Spm,
-        sources: &[Operand],
-        dst: &Storage,
+        operands: Operands,
         scratch: usize,
         ops: impl Fn(Vec<View>, &[View]) -> Vec<TileOp>,
     ) -> Result<Vec<Stmt>, CompileError> {
         let out_zero = self.zero_point(node.outputs[0]);
-        let flat = flatten(sources, dst);
-        let (sources, dst) = flat.as_ref().map_or((sources, dst), |(s, d)| (s.as_slice(), d));
+        let flat = if operands.outer.is_empty() { flatten(&operands.sources, &operands.dst) } else { None };
+        let operands = flat.map_or(operands, |(sources, dst)| Operands::of(sources, dst));
+        let (sources, dst) = (operands.sources.as_slice(), &operands.dst);
         let lanes = if dst.etype == EType::F32 { 1 } else { lane_block(dst.dims[3]) };
         let layout = MapLayout { lanes, scratch: scratch as i64 };
         let tile = layout.overlapping(sources, dst, spm.left(), self.machine).ok_or_else(|| {
@@ -133,27 +125,34 @@ impl Lowering<'_> {
 
         let mut nest = Nest::default();
         let d = dst.dims;
-        nest.tiles(0, d[0], tile[0], |nest, a, na| {
-            nest.tiles(0, d[1], tile[1], |nest, b, nb| {
-                nest.tiles(0, d[2], tile[2], |nest, c, nc| {
-                    nest.tiles(0, d[3], tile[3], |nest, e, ne| {
-                        let at = [a, b, c, e];
-                        let dims = [na, nb, nc, ne];
-                        let mut body = Vec::new();
-                        let (out_view, store) = layout.store(nest, dst, out, out_zero, tile, &at, &dims);
-                        let mut views = vec![out_view];
-                        for (s, buffer) in sources.iter().zip(&buffers) {
-                            let (load, view) = layout.load(nest, s, *buffer, tile, &at, &dims);
-                            body.push(Stmt::Op(load));
-                            views.push(view);
-                        }
-                        let packed = packed_strides([tile[1], tile[2], tile[3]], 4);
-                        let float =
-                            |b: &Buffer| spm_view(*b, EType::F32, b.start.into(), dims.clone(), packed, 0, 1);
-                        let slots: Vec<View> = slots.iter().map(float).collect();
-                        body.extend(ops(views, &slots).into_iter().map(Stmt::Op));
-                        body.push(Stmt::Op(store));
-                        Ok(body)
+        let shifted = |mut op: TileOp, view: usize, by: &Expr| {
+            op.views[view].base = op.views[view].base.clone() + by.clone();
+            Stmt::Op(op)
+        };
+        operands.around(&mut nest, &|nest, offsets| {
+            nest.tiles(0, d[0], tile[0], |nest, a, na| {
+                nest.tiles(0, d[1], tile[1], |nest, b, nb| {
+                    nest.tiles(0, d[2], tile[2], |nest, c, nc| {
+                        nest.tiles(0, d[3], tile[3], |nest, e, ne| {
+                            let at = [a, b, c, e];
+                            let dims = [na, nb, nc, ne];
+                            let mut body = Vec::new();
+                            let (out_view, store) = layout.store(nest, dst, out, out_zero, tile, &at, &dims);
+                            let mut views = vec![out_view];
+                            for ((s, buffer), offset) in sources.iter().zip(&buffers).zip(&offsets[1..]) {
+                                let (load, view) = layout.load(nest, s, *buffer, tile, &at, &dims);
+                                body.push(shifted(load, 1, offset));
+                                views.push(view);
+                            }
+                            let packed = packed_strides([tile[1], tile[2], tile[3]], 4);
+                            let float = |b: &Buffer| {
+                                spm_view(*b, EType::F32, b.start.into(), dims.clone(), packed, 0, 1)
+                            };
+                            let slots: Vec<View> = slots.iter().map(float).collect();
+                            body.extend(ops(views, &slots).into_iter().map(Stmt::Op));
+                            body.push(shifted(store, 0, &offsets[0]));
+                            Ok(body)
+                        })
                     })
                 })
             })
