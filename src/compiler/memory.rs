@@ -166,7 +166,9 @@ fn in_place(
         let free = |id: TensorId| !plain(id) && !graph.outputs.contains(&id);
         let same = |id: TensorId| {
             storage.get(&id).zip(storage.get(&dst)).is_some_and(|(a, b)| {
-                (a.dims, a.strides, a.lanes, a.bytes) == (b.dims, b.strides, b.lanes, b.bytes)
+                // The order too: an image and five axes may have the same extents and mean others.
+                (a.dims, a.strides, a.lanes, a.bytes, a.onnx_order)
+                    == (b.dims, b.strides, b.lanes, b.bytes, b.onnx_order)
             })
         };
         let dying = |id: TensorId| {

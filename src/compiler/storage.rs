@@ -87,6 +87,12 @@ impl Storage {
         Storage::packed(tensor, address, lane_block(dims[3]))
     }
 
+    /// Channels-last without padding.
+    #[must_use]
+    pub fn channels_last(tensor: &Tensor, address: i64) -> Storage {
+        Storage::packed(tensor, address, 1)
+    }
+
     /// Row-major in ONNX order, without gaps.
     #[must_use]
     pub fn row_major(tensor: &Tensor, address: i64) -> Storage {
@@ -148,6 +154,33 @@ impl Storage {
             && steps(self) == steps(other)
     }
 
+    /// The bytes of a tensor that lies as this says, from those of its elements as ONNX enumerates them. Padding lanes hold
+    /// `zero`.
+    pub(super) fn packed_from_row_major(&self, data: &[u8], zero: i32) -> Vec<u8> {
+        if self.is_row_major() && data.len() as i64 == self.bytes {
+            return data.to_vec();
+        }
+        let size = self.etype.bytes();
+        let fill = i64::from(zero).to_le_bytes();
+        let mut packed: Vec<u8> = fill[..size].iter().copied().cycle().take(self.bytes as usize).collect();
+        let [a, b, c, d] =
+            self.onnx_order.map(|axis| (self.dims[axis] as usize, self.strides[axis] as usize));
+        let mut elements = data.chunks_exact(size);
+        for i in 0..a.0 {
+            for j in 0..b.0 {
+                for k in 0..c.0 {
+                    for l in 0..d.0 {
+                        let at = i * a.1 + j * b.1 + k * c.1 + l * d.1;
+                        if let Some(element) = elements.next() {
+                            packed[at..at + size].copy_from_slice(element);
+                        }
+                    }
+                }
+            }
+        }
+        packed
+    }
+
     /// The entry for the program's tensor table.
     #[must_use]
     pub fn place(&self) -> Place {
@@ -193,6 +226,20 @@ mod tests {
         assert!(!s.is_row_major());
         let p = s.place();
         assert_eq!((p.dims, p.strides), (vec![2, 24, 5, 7], vec![1120, 1, 224, 32]));
+    }
+
+    #[test]
+    fn constants_are_packed_as_they_lie() {
+        let data: Vec<u8> = (0..2 * 6).collect();
+        let s = Storage::blocked(&tensor(&[1, 2, 2, 3], DType::U8), 0);
+        // Two channels of six places, in lanes of four.
+        let packed = s.packed_from_row_major(&data, 9);
+        assert_eq!(packed[..8], [0, 6, 9, 9, 1, 7, 9, 9]);
+        assert_eq!(packed[20..], [5, 11, 9, 9]);
+        assert_eq!(
+            Storage::row_major(&tensor(&[1, 2, 2, 3], DType::U8), 0).packed_from_row_major(&data, 9),
+            data
+        );
     }
 
     #[test]

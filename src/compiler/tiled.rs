@@ -12,7 +12,7 @@ use super::pipeline::{Checks, LOWERING, Pass, Pipeline, Surroundings};
 use super::storage::Storage;
 use super::tile::TileLayer;
 use crate::graph::verify::verify;
-use crate::graph::{Graph, Op};
+use crate::graph::{DType, Graph, Op, TensorId};
 use crate::machine::Machine;
 use crate::program::Least;
 
@@ -69,6 +69,21 @@ pub(super) fn tiled(
     Ok(tiled)
 }
 
+/// How a constant lies: beside tensors that are read element by element as they do, so that it comes in runs; else as ONNX
+/// sees it.
+fn constant_layout(graph: &Graph, id: TensorId, readers: &[usize]) -> Storage {
+    let tensor = graph.tensor(id);
+    let beside =
+        |at: &usize| matches!(graph.nodes[*at].op, Op::Add { .. } | Op::Mul { .. } | Op::Lane { .. });
+    let blocked = |at: &usize| graph.nodes[*at].outputs.iter().all(|y| graph.tensor(*y).dtype != DType::F32);
+    let turned = !graph.outputs.contains(&id) && readers.iter().all(|at| beside(at) && blocked(at));
+    match tensor.dtype.bytes() {
+        1 | 2 if turned => Storage::blocked(tensor, 0),
+        _ if turned => Storage::channels_last(tensor, 0),
+        _ => Storage::row_major(tensor, 0),
+    }
+}
+
 /// Lowers all nodes; an error comes with the node's index.
 fn lower_all(
     graph: &Graph,
@@ -78,9 +93,13 @@ fn lower_all(
     mut constants: Constants,
 ) -> Result<Tiled, (usize, CompileError)> {
     let mut plan = memory::plan(graph, machine, crowded);
+    let links = graph.links();
     for (id, data) in &graph.constants {
-        let address = constants.append_loaded(data);
-        plan.storage.insert(*id, Storage::row_major(graph.tensor(*id), address));
+        let mut storage = constant_layout(graph, *id, links.readers(*id));
+        let zero = graph.tensor(*id).quant.map_or(0, |q| q.zero_point);
+        let packed = || storage.packed_from_row_major(data, zero);
+        storage.address = constants.append_packed(storage.bytes as usize, packed);
+        plan.storage.insert(*id, storage);
     }
     let mut lowering = Lowering {
         graph,

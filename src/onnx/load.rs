@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use prost::Message;
 use prost::bytes::Bytes;
 
+use super::functions;
 use super::proto::{GraphProto, ModelProto, TensorProto, tensor_proto::DataLocation};
 use crate::files::{self, FileError};
 
@@ -35,7 +36,7 @@ pub enum LoadError {
 /// A model whose initializers are all in memory.
 #[derive(Debug, Clone)]
 pub struct LoadedModel {
-    /// The message, with external data included.
+    /// The message; external data has been brought in, and calls of the model's own functions are written out.
     pub model: ModelProto,
     /// The files of the external data.
     pub data: Vec<PathBuf>,
@@ -69,10 +70,11 @@ impl LoadedModel {
     /// # Errors
     /// See [`LoadError`].
     pub fn from_bytes(bytes: Vec<u8>) -> Result<LoadedModel, LoadError> {
-        let model = ModelProto::decode(Bytes::from(bytes))?;
+        let mut model = ModelProto::decode(Bytes::from(bytes))?;
         if model.graph.is_none() {
             return Err(LoadError::NoGraph);
         }
+        functions::write_out(&mut model);
         Ok(LoadedModel { model, data: Vec::new() })
     }
 

@@ -9,6 +9,7 @@
 mod constant;
 mod describe;
 mod extents;
+mod functions;
 mod given;
 pub mod import;
 pub mod load;

@@ -8,7 +8,7 @@ use super::network::{Floats, Network, attribute, float, int};
 use super::{QuantizeError, constants, gemm};
 use crate::onnx::is_quantized;
 use crate::onnx::proto::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
-use crate::onnx::{Constant, Names, defect};
+use crate::onnx::{Constant, Data, Names, defect};
 
 /// A simplified network, and what its nodes became.
 #[derive(Debug, Clone)]
@@ -51,6 +51,7 @@ pub fn clean(model: &ModelProto) -> Result<Cleaned, QuantizeError> {
     model.graph = Some(GraphProto::default());
     compute_constants(&model, &mut graph, &mut removed);
     let mut names = Names::of(&graph);
+    exponents(&mut graph, &mut names);
     gemm::plain(&mut graph, &mut names);
     while let Some(what) = fold_one(&mut graph, &mut names) {
         removed.push(what);
@@ -101,7 +102,6 @@ fn constants(graph: &mut GraphProto, removed: &mut Vec<(String, String)>) {
 }
 
 fn constant_of(node: &NodeProto) -> Option<TensorProto> {
-    use crate::onnx::Data;
     if node.op_type() != "Constant" {
         return None;
     }
@@ -200,6 +200,32 @@ fn compute_constants(model: &ModelProto, graph: &mut GraphProto, removed: &mut V
         }
     }
     graph.node = kept;
+}
+
+/// Constant integer exponents of floats become floats, so that a Pow is a function like others.
+fn exponents(graph: &mut GraphProto, names: &mut Names) {
+    let mut made = Vec::new();
+    let floats = |name: &String| {
+        let tensor = graph.initializer.iter().find(|t| t.name() == name)?;
+        let constant = Constant::read(tensor).ok()?;
+        let (Data::S32(_) | Data::S64(_)) = constant.data else { return None };
+        let values = constant.integers()?.iter().map(|v| *v as f32).collect();
+        Some(Floats { shape: constant.shape, values })
+    };
+    let network = Network::of(graph);
+    let mut changed = Vec::new();
+    for (at, node) in graph.node.iter().enumerate().filter(|(_, n)| n.op_type() == "Pow") {
+        let base = node.input.first().is_some_and(|i| network.is_float(i));
+        if let Some(values) = node.input.get(1).filter(|_| base).and_then(floats) {
+            let name = names.own(&format!("{}.float", node.input[1]));
+            made.push(values.to_proto(&name));
+            changed.push((at, name));
+        }
+    }
+    for (at, name) in changed {
+        graph.node[at].input[1] = name;
+    }
+    graph.initializer.extend(made);
 }
 
 /// `y = factor · x + shift`, with a factor and a shift for each channel.

@@ -90,10 +90,15 @@ impl<'a> Network<'a> {
         Floats::read(self.constants.get(name)?)
     }
 
+    /// The extents of a float constant. Its values are not read.
+    pub(super) fn shape(&self, name: &str) -> Option<&'a [i64]> {
+        let tensor = *self.constants.get(name)?;
+        Floats::can_read(tensor).then_some(tensor.dims.as_slice())
+    }
+
     /// The rank of a float constant, without reading its values.
     pub(super) fn rank(&self, name: &str) -> Option<usize> {
-        let tensor = self.constants.get(name)?;
-        Floats::can_read(tensor).then_some(tensor.dims.len())
+        self.shape(name).map(<[i64]>::len)
     }
 
     /// The value of a constant scalar.

@@ -24,6 +24,8 @@ pub struct WeightPlace {
     pub axis: Option<usize>,
     /// The bias, if there is a constant one.
     pub bias: Option<String>,
+    /// The Add behind a MatMul that adds its bias, by name.
+    pub adder: Option<String>,
     /// The activation that the weights are multiplied with.
     pub input: String,
 }
@@ -50,12 +52,19 @@ impl Places {
     pub fn of(graph: &GraphProto, skip: &BTreeSet<String>) -> Places {
         let network = Network::of(graph);
         let exact = exact(&network);
-        let kinds: Vec<Kind> = graph
+        let mut kinds: Vec<Kind> = graph
             .node
             .iter()
             .zip(&exact)
             .map(|(n, exact)| if *exact == Exact::No { kind(&network, n, skip) } else { Kind::Float })
             .collect();
+        for (at, node) in graph.node.iter().enumerate() {
+            if let (Kind::Weights(_), Some((add, _))) = (kinds[at], adder(&network, node))
+                && kinds[add] == Kind::Operator
+            {
+                kinds[add] = Kind::Bias;
+            }
+        }
         let quantized = quantized(&network, &kinds);
         let mut places = Places::default();
         let fixed = graph.node.iter().zip(&exact).filter(|(_, exact)| **exact == Exact::Fixed);
@@ -75,13 +84,18 @@ impl Places {
         }
         for (node, kind) in graph.node.iter().zip(&kinds) {
             match kind {
-                Kind::Weights(axis) => places.weights.push(WeightPlace {
-                    node: node.name().into(),
-                    weights: node.input[1].clone(),
-                    axis: *axis,
-                    bias: node.input.get(2).filter(|b| !b.is_empty()).cloned(),
-                    input: node.input[0].clone(),
-                }),
+                Kind::Weights(axis) => {
+                    let adder = adder(&network, node).filter(|(at, _)| kinds[*at] == Kind::Bias);
+                    let own = || node.input.get(2).filter(|b| !b.is_empty()).cloned();
+                    places.weights.push(WeightPlace {
+                        node: node.name().into(),
+                        weights: node.input[1].clone(),
+                        axis: *axis,
+                        bias: adder.as_ref().map_or_else(own, |(_, bias)| Some(bias.clone())),
+                        adder: adder.map(|(at, _)| graph.node[at].name().into()),
+                        input: node.input[0].clone(),
+                    });
+                }
                 Kind::Operator => {
                     let beside = node.input.iter().find(|i| quantized.contains(i.as_str()));
                     for input in node
@@ -119,6 +133,8 @@ enum Kind {
     Move,
     /// Has constant weights, with channels along this axis.
     Weights(Option<usize>),
+    /// Adds the bias of the MatMul before it, and is one operator with it.
+    Bias,
     /// Any other operator of the accelerator.
     Operator,
 }
@@ -161,6 +177,22 @@ fn kind(network: &Network, node: &NodeProto, skip: &BTreeSet<String>) -> Kind {
         Some(Role::Whole) => Kind::Operator,
         Some(Role::Plain | Role::Quantized) | None => Kind::Float,
     }
+}
+
+/// The node that adds a bias to a MatMul with constant weights, and that bias: one number for each column.
+fn adder(network: &Network, node: &NodeProto) -> Option<(usize, String)> {
+    let product = node.output.first().filter(|_| node.op_type() == "MatMul")?;
+    let &[at] = network.readers(product) else { return None };
+    let add = &network.graph.node[at];
+    let ([a, b], "Add", false) = (add.input.as_slice(), add.op_type(), network.is_output(product)) else {
+        return None;
+    };
+    let columns = *network.shape(node.input.get(1)?)?.last()?;
+    let bias = if a == product { b } else { a };
+    // Not by a shape of more axes than the product has: it would have them too.
+    let [leading @ .., last] = network.shape(bias)? else { return None };
+    let row = leading.len() < 2 && leading.iter().all(|d| *d == 1) && *last == columns && columns > 1;
+    (row && network.is_float(bias)).then(|| (at, bias.clone()))
 }
 
 fn mode(node: &NodeProto) -> String {
@@ -211,8 +243,9 @@ fn quantized<'a>(network: &Network<'a>, kinds: &[Kind]) -> BTreeSet<&'a str> {
             let absorbed =
                 !readers.is_empty() && !network.is_output(name) && readers.iter().all(|at| function[*at]);
             let bounded = is_bounded(network, kinds, name);
-            // The first tensor of a chain is always quantized, unless a bound follows its operator.
-            let needed = if inside { !absorbed } else { !bounded };
+            let biased = matches!(readers, [at] if kinds[*at] == Kind::Bias);
+            // The first tensor of a chain is always quantized, unless a bound or a bias follows its operator.
+            let needed = if inside { !absorbed } else { !bounded && !biased };
             if needed {
                 quantized.insert(name);
             }
@@ -229,7 +262,7 @@ fn is_bounded(network: &Network, kinds: &[Kind], name: &str) -> bool {
     // Integers must come from an operator with a requantization of its own.
     let node = &network.graph.node[writer];
     let operator = match kinds[writer] {
-        Kind::Weights(_) | Kind::Pair => true,
+        Kind::Weights(_) | Kind::Pair | Kind::Bias => true,
         Kind::Operator => matches!(role(node), Some(Role::Pair | Role::Product)),
         _ => false,
     };

@@ -1,6 +1,6 @@
 //! Changes of a model in QDQ form: another scale, zero point or width for a tensor. Biases are adapted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::parameters::Activation;
 use super::write::zero_point;
@@ -42,10 +42,9 @@ fn parameters(graph: &GraphProto, node: &NodeProto) -> Option<Activation> {
     Some(Activation { dtype, scale, zero_point: i32::try_from(zero_point).ok()? })
 }
 
-/// Changes the parameters of quantized tensors of a QDQ model: `changes` are by the name of a
-/// QuantizeLinear's output, as in [`activations`]. All readers are adapted. Biases of Conv, ConvTranspose and
-/// Gemm behind a changed tensor get the scale of the new accumulator; one that no longer fits 32 bits becomes
-/// float.
+/// Gives quantized tensors of a QDQ model other parameters: `changes` are by the name of what a QuantizeLinear writes, as in
+/// [`activations`]. All readers follow. Biases of Conv, ConvTranspose, Gemm and MatMul behind a changed tensor get the scale of the
+/// new accumulator; one that no longer fits 32 bits becomes float.
 ///
 /// Only the named tensors change: the result of a MaxPool or Reshape of one is a tensor of its own.
 ///
@@ -100,11 +99,26 @@ pub fn set_activations(
     graph.initializer.retain(|t| !made.iter().any(|m| m.name() == t.name()));
     graph.initializer.extend(made);
     biases(&mut graph, &behind);
-    let used: std::collections::BTreeSet<String> =
-        graph.node.iter().flat_map(|n| n.input.iter().cloned()).collect();
+    let used: BTreeSet<String> = graph.node.iter().flat_map(|n| n.input.iter().cloned()).collect();
     graph.initializer.retain(|t| used.contains(t.name()));
     model.graph = Some(graph);
     Ok(model)
+}
+
+/// The biases of MatMuls that an Add of their own adds, by product.
+fn added(graph: &GraphProto) -> BTreeMap<String, String> {
+    let mut readers: BTreeMap<&str, usize> = BTreeMap::new();
+    for input in graph.node.iter().flat_map(|n| &n.input) {
+        *readers.entry(input).or_insert(0) += 1;
+    }
+    let products = graph.node.iter().filter(|n| n.op_type() == "MatMul").filter_map(|n| n.output.first());
+    let products: BTreeSet<&String> = products.filter(|o| readers.get(o.as_str()) == Some(&1)).collect();
+    let bias = |n: &NodeProto| match n.input.as_slice() {
+        [a, b] if products.contains(a) => Some((a.clone(), b.clone())),
+        [a, b] if products.contains(b) => Some((b.clone(), a.clone())),
+        _ => None,
+    };
+    graph.node.iter().filter(|n| n.op_type() == "Add").filter_map(bias).collect()
 }
 
 /// Adapts the biases of nodes that read changed tensors to the new accumulators.
@@ -115,12 +129,20 @@ fn biases(graph: &mut GraphProto, behind: &BTreeMap<String, Activation>) {
         .filter(|n| n.op_type() == "DequantizeLinear")
         .filter_map(|n| Some((n.output.first()?.clone(), n.clone())))
         .collect();
+    let added = added(graph);
+    // What an Add reads instead of its bias, by the product that it reads.
+    let mut instead: BTreeMap<String, String> = BTreeMap::new();
     let mut nodes = Vec::new();
     for mut node in std::mem::take(&mut graph.node) {
-        let mac = matches!(node.op_type(), "Conv" | "ConvTranspose" | "Gemm");
+        let product = node.output.first().cloned().unwrap_or_default();
+        let bias = match node.op_type() {
+            "Conv" | "ConvTranspose" | "Gemm" => node.input.get(2),
+            _ => added.get(&product),
+        };
         let input = node.input.first().and_then(|i| behind.get(i)).copied();
-        if let (true, Some(input)) = (mac, input)
-            && let Some(new) = rescaled(graph, &dequantizers, &node, input)
+        let mut changed = None;
+        if let (Some(bias), Some(input)) = (bias, input)
+            && let Some(new) = rescaled(graph, &dequantizers, (&node, bias), input)
         {
             let name = format!("{}.bias", node.name());
             if !new.fits() {
@@ -130,7 +152,7 @@ fn biases(graph: &mut GraphProto, behind: &BTreeMap<String, Activation>) {
                     data: Data::F32(new.values),
                 };
                 put(graph, values.to_proto(&name));
-                node.input[2] = name;
+                changed = Some(name);
             } else {
                 let q = |(v, s): (&f32, &f32)| numeric::quantize_bias(f64::from(*v), *s, false) as i32;
                 let scale = |at: usize| if new.scale.len() == 1 { new.scale[0] } else { new.scale[at] };
@@ -153,16 +175,29 @@ fn biases(graph: &mut GraphProto, behind: &BTreeMap<String, Activation>) {
                     ..Default::default()
                 };
                 dequantize.attribute = vec![axis];
-                node.input[2] = dequantize.output[0].clone();
+                changed = dequantize.output.first().cloned();
                 // A model that was changed before has this node already.
                 nodes.retain(|n: &NodeProto| n.output != dequantize.output);
                 nodes.push(dequantize);
             }
         }
+        match (changed, added.contains_key(&product)) {
+            (Some(bias), true) => {
+                instead.insert(product, bias);
+            }
+            (Some(bias), false) => node.input[2] = bias,
+            (None, _) if node.op_type() == "Add" => {
+                let new = node.input.iter().position(|i| instead.contains_key(i));
+                if let (Some(at), [_, _]) = (new, node.input.as_slice()) {
+                    node.input[1 - at] = instead[&node.input[at]].clone();
+                }
+            }
+            (None, _) => {}
+        }
         nodes.push(node);
     }
-    // Dequantizers of biases that are no longer used.
-    let used: std::collections::BTreeSet<String> = nodes
+    // Dequantizers of biases that nobody reads any more.
+    let used: BTreeSet<String> = nodes
         .iter()
         .flat_map(|n| n.input.iter().cloned())
         .chain(graph.output.iter().map(|o| o.name().to_string()))
@@ -195,11 +230,10 @@ impl Rescaled {
 fn rescaled(
     graph: &GraphProto,
     dequantizers: &BTreeMap<String, NodeProto>,
-    node: &NodeProto,
+    (node, name): (&NodeProto, &String),
     input: Activation,
 ) -> Option<Rescaled> {
     let weights = dequantizers.get(node.input.get(1)?)?;
-    let name = node.input.get(2)?;
     let (shape, values): (Vec<usize>, Vec<f32>) = match dequantizers.get(name) {
         Some(bias) => {
             let quantized = constant(graph, bias.input.first())?;

@@ -18,6 +18,22 @@ pub(super) struct Quantized {
 }
 
 impl Quantized {
+    /// The integers and their zero points as they are written beside activations of a type. Those of 8 bits are u8 with the
+    /// zero point 128 beside u8, and s8 beside s8, as ONNX Runtime's integer kernels want them. On x86 without VNNI its
+    /// kernel of u8 and s8 adds pairs of products in 16 bits, which saturate; that of u8 and u8 is exact everywhere.
+    pub(super) fn beside(&self, activations: DType) -> (Constant, Data) {
+        let n = self.scale.len();
+        let constant = self.constant.clone();
+        match &self.constant.data {
+            Data::S8(values) if activations == DType::U8 => {
+                let data = Data::U8(values.iter().map(|w| *w as u8 ^ 0x80).collect());
+                (Constant { data, ..constant }, Data::U8(vec![128; n]))
+            }
+            Data::S8(_) => (constant, Data::S8(vec![0; n])),
+            _ => (constant, Data::S16(vec![0; n])),
+        }
+    }
+
     /// The real values of the integers.
     pub(super) fn dequantized(&self) -> Option<Vec<f32>> {
         let integers = self.constant.integers()?;

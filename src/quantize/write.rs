@@ -14,11 +14,10 @@ use crate::onnx::{Constant, Data, Names};
 
 /// Writes a [cleaned](super::clean) network in QDQ form.
 ///
-/// Tensors with parameters get `QuantizeLinear → DequantizeLinear`, named after them
-/// (`x_QuantizeLinear_Output`, `x_scale`, `x_zero_point`); those of `places` that share another's parameters
-/// need no entry of their own. Weights become signed integers, biases 32-bit integers with the accumulator's
-/// scale, which is made large enough for them: ONNX Runtime would convert a float bias to that form, whether
-/// it fits or not. The opset is raised where the form demands it.
+/// Tensors with parameters get `QuantizeLinear → DequantizeLinear`, named after them (`x_QuantizeLinear_Output`,
+/// `x_scale`, `x_zero_point`); those of `places` that share another's parameters need no entry of their own. Weights become
+/// integers that are symmetric about their zero point, biases 32-bit integers with the accumulator's scale, which is made large enough for them: ONNX Runtime
+/// would bring a float bias to that form, whether it fits or not. The opset is raised where the form demands it.
 ///
 /// # Errors
 /// The network's opset cannot be raised to what QDQ needs.
@@ -51,6 +50,7 @@ pub fn write(
         initializers: Vec::new(),
         made: BTreeMap::new(),
         replaced: BTreeMap::new(),
+        added: BTreeMap::new(),
     };
     writer.graph(places, parameters);
     let (nodes, mut initializers) = (writer.nodes, writer.initializers);
@@ -88,6 +88,8 @@ struct Writer<'a> {
     originals: BTreeMap<String, String>,
     /// Replacements of values in their readers.
     replaced: BTreeMap<String, String>,
+    /// Biases of products that a node of its own adds, by its name: the constant, and its real values.
+    added: BTreeMap<String, (String, String)>,
 }
 
 impl<'a> Writer<'a> {
@@ -112,6 +114,9 @@ impl<'a> Writer<'a> {
                 && let Some(input) = self.activations.get(&place.input).copied()
             {
                 self.weights(&mut written, place, *format, input);
+            }
+            if let Some((bias, real)) = self.added.remove(node.name()) {
+                written.input.iter_mut().filter(|i| **i == bias).for_each(|i| i.clone_from(&real));
             }
             for (constant, _, beside) in places.constants.iter().filter(|c| c.1 == node.name()) {
                 if let Some(beside) = self.activations.get(beside).copied() {
@@ -220,14 +225,21 @@ impl<'a> Writer<'a> {
         // Weights that several nodes share may have different formats.
         let shared = self.network.readers(&place.weights).len() > 1;
         let name = if shared { format!("{}.{}", place.weights, place.node) } else { place.weights.clone() };
-        let zero = |n: usize| if format.bits > 8 { Data::S16(vec![0; n]) } else { Data::S8(vec![0; n]) };
-        node.input[1] = self.dequantized(&name, &q.constant, &q.scale, zero(q.scale.len()), place.axis);
+        let (constant, zero) = q.beside(input.dtype);
+        node.input[1] = self.dequantized(&name, &constant, &q.scale, zero, place.axis);
         if let (Some(bias), Some(of)) = (bias, &place.bias) {
+            let axis = bias.shape.len().saturating_sub(1);
             let q = weights::bias(&bias, input.scale, &q.scale);
             let shared = self.network.readers(of).len() > 1;
             let name = if shared { format!("{of}.{}", place.node) } else { of.clone() };
             let zeros = Data::S32(vec![0; q.scale.len()]);
-            node.input[2] = self.dequantized(&name, &q.constant, &q.scale, zeros, Some(0));
+            let real = self.dequantized(&name, &q.constant, &q.scale, zeros, Some(axis));
+            match &place.adder {
+                Some(adder) => {
+                    self.added.insert(adder.clone(), (of.clone(), real));
+                }
+                None => node.input[2] = real,
+            }
         }
     }
 

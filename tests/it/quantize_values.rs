@@ -1,7 +1,12 @@
 //! Quantized networks compute what the float ones do, in all forms of these.
 
+use std::collections::BTreeMap;
+
+use rcar_iss::internals::graph::DType;
 use rcar_iss::internals::onnx::proto::tensor_proto::DataType;
-use rcar_iss::internals::quantize::{self, Choice, Method};
+use rcar_iss::internals::onnx::proto::{ModelProto, TensorProto};
+use rcar_iss::internals::onnx::{self, ImportOptions, LoadedModel};
+use rcar_iss::internals::quantize::{self, Activation, Choice, Method, surgery};
 
 use crate::small_networks::{
     Small, definitions, fidelity, floats, list, noise, quantized, real, tensor, whole,
@@ -45,6 +50,127 @@ fn a_gemm_has_the_bias_that_its_shape_says() {
                 assert!(!defined.is_empty() && defined.values().all(|count| *count == 1), "{defined:?}");
             }
         }
+    }
+}
+
+/// The initializer of a model.
+fn stored<'m>(model: &'m ModelProto, name: &str) -> &'m TensorProto {
+    model.graph.as_ref().unwrap().initializer.iter().find(|t| t.name() == name).unwrap()
+}
+
+#[test]
+fn weights_have_the_type_that_exact_kernels_want() {
+    let small = Small::new(17, &[1, 3, 6, 6], &[]).floats("w", &[4, 3, 3, 3], &noise(20, 108)).node(
+        "Conv",
+        &["x", "w"],
+        &["y"],
+        vec![],
+    );
+    let x = tensor(&[1, 3, 6, 6], &noise(21, 108));
+    let mut signed = Choice::default();
+    signed.format.signed = true;
+    let mut wide = Choice::default();
+    wide.format.bits = 16;
+    let kinds = [
+        (Choice::default(), DataType::Uint8, vec![128; 4]),
+        (signed, DataType::Int8, vec![0; 4]),
+        (wide, DataType::Int8, vec![0; 4]),
+    ];
+    for (choice, kind, zeros) in kinds {
+        let (model, _) = quantized(&small.model(), &x, &choice).unwrap();
+        assert_eq!(stored(&model, "w_quantized").data_type(), kind as i32);
+        assert_eq!(stored(&model, "w_zero_point").raw_data.as_ref().unwrap(), &zeros);
+    }
+    assert!(fidelity(&small, &x, None) > 35.0);
+}
+
+/// `x · w + b` with as many axes as `shape`.
+fn linear(shape: &[usize], bias: &[usize], first: bool) -> Small {
+    let operands: &[&str] = if first { &["b", "m"] } else { &["m", "b"] };
+    Small::new(17, shape, &[])
+        .floats("w", &[8, 6], &noise(22, 48))
+        .floats("b", bias, &noise(23, bias.iter().product()))
+        .node("MatMul", &["x", "w"], &["m"], vec![])
+        .node("Add", operands, &["a"], vec![])
+}
+
+#[test]
+fn a_product_and_the_sum_with_its_bias_are_one_layer() {
+    for shape in [&[5, 8][..], &[2, 5, 8], &[2, 2, 5, 8], &[1, 2, 2, 5, 8]] {
+        for (bias, first) in [(&[6][..], false), (&[6], true), (&[1, 6], false)] {
+            for relu in [false, true] {
+                let last = if relu { "Relu" } else { "Identity" };
+                let small = linear(shape, bias, first).node(last, &["a"], &["y"], vec![]);
+                let x = tensor(shape, &noise(24, shape.iter().product()));
+                let (model, places) = quantized(&small.model(), &x, &Choice::default()).unwrap();
+                let names: Vec<&str> = places.tensors.iter().map(|t| t.0.as_str()).collect();
+                assert!(!names.contains(&"m"), "{names:?}");
+                let bias = stored(&model, "b_quantized");
+                assert_eq!(bias.data_type(), DataType::Int32 as i32);
+                let loaded = LoadedModel { model, data: Vec::new() };
+                let graph = onnx::import(&loaded, &ImportOptions::default()).unwrap().graph;
+                let kinds: Vec<&str> = graph.nodes.iter().map(|n| n.op.kind()).collect();
+                let sums = kinds.iter().filter(|k| matches!(**k, "gemm" | "add" | "lane")).count();
+                assert_eq!(sums, 1, "{kinds:?}");
+                let db = fidelity(&small, &x, None);
+                assert!(db > 36.0, "{shape:?}: {db}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_product_that_is_read_elsewhere_keeps_its_own_quantizer() {
+    let small = linear(&[5, 8], &[6], false).node("Mul", &["m", "a"], &["y"], vec![]);
+    let x = tensor(&[5, 8], &noise(24, 40));
+    let (_, places) = quantized(&small.model(), &x, &Choice::default()).unwrap();
+    let names: Vec<&str> = places.tensors.iter().map(|t| t.0.as_str()).collect();
+    assert_eq!(names, ["x", "m", "a", "y"]);
+    // Another shape of constant is a tensor of its own.
+    let small = Small::new(17, &[6, 6], &[])
+        .floats("w", &[6, 6], &noise(22, 36))
+        .floats("b", &[6, 1], &noise(23, 6))
+        .node("MatMul", &["x", "w"], &["m"], vec![])
+        .node("Add", &["m", "b"], &["y"], vec![]);
+    let x = tensor(&[6, 6], &noise(24, 36));
+    assert!(fidelity(&small, &x, None) > 30.0);
+}
+
+#[test]
+fn a_bias_that_is_added_follows_its_product() {
+    let small = linear(&[5, 8], &[6], false).node("Relu", &["a"], &["y"], vec![]);
+    let x = tensor(&[5, 8], &noise(24, 40));
+    let (model, _) = quantized(&small.model(), &x, &Choice::default()).unwrap();
+    let coarse = Activation { dtype: DType::U8, scale: 0.5, zero_point: 128 };
+    let changes = BTreeMap::from([("x_QuantizeLinear_Output".to_string(), coarse)]);
+    let changed = surgery::set_activations(&model, &changes).unwrap();
+    let graph = changed.graph.as_ref().unwrap();
+    let add = graph.node.iter().find(|n| n.op_type() == "Add").unwrap();
+    let product = graph.node.iter().find(|n| n.op_type() == "MatMul").unwrap();
+    let bias = add.input.iter().find(|i| *i != &product.output[0]).unwrap();
+    let dequantizer = graph.node.iter().find(|n| n.output.first() == Some(bias)).unwrap();
+    let numbers = |name: &str| {
+        let bytes = stored(&changed, name).raw_data.clone().unwrap();
+        bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect::<Vec<f32>>()
+    };
+    let expected: Vec<f32> = numbers("w_scale").iter().map(|s| s * 0.5).collect();
+    assert_eq!(numbers(&dequantizer.input[1]), expected);
+}
+
+#[test]
+fn exponents_of_integers_are_numbers() {
+    for exponent in [2, 3] {
+        let small = Small::new(17, &[4, 5], &[])
+            .integers("e", &[], &[exponent])
+            .floats("half", &[], &[0.5])
+            .node("Pow", &["x", "e"], &["p"], vec![])
+            .node("Add", &["p", "half"], &["y"], vec![]);
+        let x = tensor(&[4, 5], &noise(25, 20));
+        let (_, places) = quantized(&small.model(), &x, &Choice::default()).unwrap();
+        let names: Vec<&str> = places.tensors.iter().map(|t| t.0.as_str()).collect();
+        assert_eq!(names, ["x", "y"]);
+        let expected = floats(&x).iter().map(|v| v.powi(exponent as i32) + 0.5).collect();
+        assert!(fidelity(&small, &x, Some(expected)) > 35.0);
     }
 }
 

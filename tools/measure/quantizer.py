@@ -5,7 +5,7 @@ usage: quantizer.py [--rcar-iss BINARY] [--calibrate N] [--measure N] [--seeds 0
 
 ZOO is a folder with digit_cnn/{float.onnx,test.npz}, efficientnet_lite0/float.onnx, ppocr_cls/float.onnx,
 ppocr_det/float.onnx and photos in images/. For each network and each seed, calibration inputs are drawn (the same for both
-quantizers), and others to measure on. Both quantizers write QDQ models with u8 activations and s8 weights, min-max ranges, per
+quantizers), and others to measure on. Both quantizers write QDQ models with u8 activations and symmetric weights of 8 bits, min-max ranges, per
 channel and per tensor; both models and the float one are run by ONNX Runtime with its default optimizations. Every --ours adds
 a row in which rcar-iss has these options instead of min-max. Outputs of several inputs count together; a table has the mean
 over seeds, and --verbose each.

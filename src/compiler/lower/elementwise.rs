@@ -6,19 +6,13 @@
 use super::super::CompileError;
 use super::super::storage::{Storage, lane_block, next_multiple};
 use super::super::tile::{Buffer, Code, Expr, Quant, Stmt, TileOp, View};
+use super::broadcast::{Operand, Operands};
 use super::{Lowering, Nest, dram_view, exprs, load_constants, packed_strides, spm_view, too_large};
 use crate::graph::{Lut, Node, TensorId};
 use crate::isa::limits::MAX_EXTENT;
 use crate::isa::{EType, Space};
 use crate::machine::Machine;
 use crate::numeric::{AddCoefficients, MulCoefficients};
-
-/// A source of an element-wise layer, with its strides along the destination's extents (0 = broadcast).
-#[derive(Debug, Clone)]
-pub(super) struct Operand {
-    pub(super) storage: Storage,
-    pub(super) zero_point: i32,
-}
 
 impl Lowering<'_> {
     pub(super) fn add(&mut self, node: &Node, clamp: [i32; 2]) -> Result<Vec<Stmt>, CompileError> {
@@ -45,7 +39,7 @@ impl Lowering<'_> {
             .load_table(&mut spm, lut, dst.etype)
             .ok_or_else(|| too_large(node, "scratchpad", 256, self.machine.spm.bytes))?;
         let mut body = vec![Stmt::Op(load)];
-        body.extend(self.map(node, spm, &[source], &dst, |mut views| {
+        body.extend(self.map(node, spm, Operands::of(vec![source], dst.clone()), |mut views| {
             views.push(table.clone());
             TileOp::new(Code::Lut, views)
         })?);
@@ -79,23 +73,8 @@ impl Lowering<'_> {
     }
 
     fn binary(&mut self, node: &Node, code: Code, quant: Quant) -> Result<Vec<Stmt>, CompileError> {
-        let dst = self.output(node)?.clone();
-        let sources = [self.operand(node, 0, &dst)?, self.operand(node, 1, &dst)?];
-        let spm = self.spm();
-        self.map(node, spm, &sources, &dst, |views| TileOp::new(code, views).with_quant(quant.clone()))
-    }
-
-    /// Operand `index` of a node, aligned with the extents of its result (NumPy broadcasting).
-    pub(super) fn operand(&self, node: &Node, index: usize, dst: &Storage) -> Result<Operand, CompileError> {
-        let storage = self.input(node, index)?;
-        let id = node.inputs[index];
-        let shape = &self.graph.tensor(id).shape;
-        let out_shape = &self.graph.tensor(node.outputs[0]).shape;
-        let aligned = align(storage, shape, dst, out_shape).ok_or_else(|| CompileError::Unsupported {
-            node: node.name.clone(),
-            reason: format!("broadcasting {shape:?} to {out_shape:?}"),
-        })?;
-        Ok(Operand { storage: aligned, zero_point: self.zero_point(id) })
+        let operands = self.operands(node)?;
+        self.map(node, self.spm(), operands, |views| TileOp::new(code, views).with_quant(quant.clone()))
     }
 
     /// Loads tiles of the sources, applies `op` to `[destination, sources…]`, stores the result.
@@ -103,11 +82,10 @@ impl Lowering<'_> {
         &self,
         node: &Node,
         spm: super::Spm,
-        sources: &[Operand],
-        dst: &Storage,
+        operands: Operands,
         op: impl Fn(Vec<View>) -> TileOp,
     ) -> Result<Vec<Stmt>, CompileError> {
-        self.map_steps(node, spm, sources, dst, 0, |views, _| vec![op(views)])
+        self.map_steps(node, spm, operands, 0, |views, _| vec![op(views)])
     }
 
     /// [`Lowering::map`] with several operations for each tile, and `scratch` float buffers of the tile's
@@ -116,14 +94,14 @@ impl Lowering<'_> {
         &self,
         node: &Node,
         mut spm: super::Spm,
-        sources: &[Operand],
-        dst: &Storage,
+        operands: Operands,
         scratch: usize,
         ops: impl Fn(Vec<View>, &[View]) -> Vec<TileOp>,
     ) -> Result<Vec<Stmt>, CompileError> {
         let out_zero = self.zero_point(node.outputs[0]);
-        let flat = flatten(sources, dst);
-        let (sources, dst) = flat.as_ref().map_or((sources, dst), |(s, d)| (s.as_slice(), d));
+        let flat = if operands.outer.is_empty() { flatten(&operands.sources, &operands.dst) } else { None };
+        let operands = flat.map_or(operands, |(sources, dst)| Operands::of(sources, dst));
+        let (sources, dst) = (operands.sources.as_slice(), &operands.dst);
         let lanes = if dst.etype == EType::F32 { 1 } else { lane_block(dst.dims[3]) };
         let layout = MapLayout { lanes, scratch: scratch as i64 };
         let tile = layout.overlapping(sources, dst, spm.left(), self.machine).ok_or_else(|| {
@@ -148,27 +126,34 @@ impl Lowering<'_> {
 
         let mut nest = Nest::default();
         let d = dst.dims;
-        nest.tiles(0, d[0], tile[0], |nest, a, na| {
-            nest.tiles(0, d[1], tile[1], |nest, b, nb| {
-                nest.tiles(0, d[2], tile[2], |nest, c, nc| {
-                    nest.tiles(0, d[3], tile[3], |nest, e, ne| {
-                        let at = [a, b, c, e];
-                        let dims = [na, nb, nc, ne];
-                        let mut body = Vec::new();
-                        let (out_view, store) = layout.store(nest, dst, out, out_zero, tile, &at, &dims);
-                        let mut views = vec![out_view];
-                        for (s, buffer) in sources.iter().zip(&buffers) {
-                            let (load, view) = layout.load(nest, s, *buffer, tile, &at, &dims);
-                            body.push(Stmt::Op(load));
-                            views.push(view);
-                        }
-                        let packed = packed_strides([tile[1], tile[2], tile[3]], 4);
-                        let float =
-                            |b: &Buffer| spm_view(*b, EType::F32, b.start.into(), dims.clone(), packed, 0, 1);
-                        let slots: Vec<View> = slots.iter().map(float).collect();
-                        body.extend(ops(views, &slots).into_iter().map(Stmt::Op));
-                        body.push(Stmt::Op(store));
-                        Ok(body)
+        let shifted = |mut op: TileOp, view: usize, by: &Expr| {
+            op.views[view].base = op.views[view].base.clone() + by.clone();
+            Stmt::Op(op)
+        };
+        operands.around(&mut nest, &|nest, offsets| {
+            nest.tiles(0, d[0], tile[0], |nest, a, na| {
+                nest.tiles(0, d[1], tile[1], |nest, b, nb| {
+                    nest.tiles(0, d[2], tile[2], |nest, c, nc| {
+                        nest.tiles(0, d[3], tile[3], |nest, e, ne| {
+                            let at = [a, b, c, e];
+                            let dims = [na, nb, nc, ne];
+                            let mut body = Vec::new();
+                            let (out_view, store) = layout.store(nest, dst, out, out_zero, tile, &at, &dims);
+                            let mut views = vec![out_view];
+                            for ((s, buffer), offset) in sources.iter().zip(&buffers).zip(&offsets[1..]) {
+                                let (load, view) = layout.load(nest, s, *buffer, tile, &at, &dims);
+                                body.push(shifted(load, 1, offset));
+                                views.push(view);
+                            }
+                            let packed = packed_strides([tile[1], tile[2], tile[3]], 4);
+                            let float = |b: &Buffer| {
+                                spm_view(*b, EType::F32, b.start.into(), dims.clone(), packed, 0, 1)
+                            };
+                            let slots: Vec<View> = slots.iter().map(float).collect();
+                            body.extend(ops(views, &slots).into_iter().map(Stmt::Op));
+                            body.push(shifted(store, 0, &offsets[0]));
+                            Ok(body)
+                        })
                     })
                 })
             })
@@ -345,45 +330,8 @@ impl MapLayout {
     }
 }
 
-/// Extents and strides of a tensor along its ONNX axes; `None` for ranks above 4.
-fn onnx_axes(s: &Storage, rank: usize) -> Option<Vec<usize>> {
-    Some(match rank {
-        0 => vec![],
-        1 => vec![3],
-        2 => vec![0, 3],
-        3 => vec![1, 2, 3],
-        4 => s.onnx_order.to_vec(),
-        _ => return None,
-    })
-}
-
-/// `s` with its extents in the order of `dst`'s; missing and broadcast extents are 1 with stride 0.
-fn align(s: &Storage, shape: &[usize], dst: &Storage, out_shape: &[usize]) -> Option<Storage> {
-    if shape == out_shape && s.onnx_order == dst.onnx_order && s.dims == dst.dims {
-        return Some(s.clone());
-    }
-    let (mine, theirs) = (onnx_axes(s, shape.len())?, onnx_axes(dst, out_shape.len())?);
-    let missing = theirs.len().checked_sub(mine.len())?;
-    let mut out = Storage { dims: [1; 4], strides: [0; 4], onnx_order: dst.onnx_order, ..s.clone() };
-    for (axis, &to) in theirs.iter().enumerate().skip(missing) {
-        let from = mine[axis - missing];
-        if s.dims[from] != 1 {
-            if s.dims[from] != dst.dims[to] {
-                return None;
-            }
-            out.dims[to] = s.dims[from];
-            out.strides[to] = s.strides[from];
-        }
-    }
-    // Padding lanes are moved only if they still belong to the innermost extent.
-    if s.lanes > 1 && out.strides[3] != s.etype.bytes() as i64 {
-        out.lanes = 1;
-    }
-    Some(out)
-}
-
-/// Sources and destination as one row each, if all of them lie in the same order without gaps. Padding lanes
-/// are part of the row: no result depends on their contents.
+/// Sources and destination as one row each, if all of them lie in the same order without gaps. Padding lanes are part of
+/// the row: nothing depends on what they hold.
 fn flatten(sources: &[Operand], dst: &Storage) -> Option<(Vec<Operand>, Storage)> {
     let n = dst.bytes / dst.etype.bytes() as i64;
     if n > MAX_EXTENT.into() && n != dst.dims.iter().product::<i64>() {

@@ -76,13 +76,9 @@ impl Plan {
 
 impl Lowering<'_> {
     pub(super) fn lane(&mut self, node: &Node, steps: &[LaneStep]) -> Result<Vec<Stmt>, CompileError> {
-        let dst = self.output(node)?.clone();
-        let mut sources = Vec::new();
-        for i in 0..node.inputs.len() {
-            sources.push(self.operand(node, i, &dst)?);
-        }
-        let integer = |i: usize| sources.get(i).is_some_and(|s| s.storage.etype != EType::F32);
-        let plan = Plan::new(steps, integer);
+        let operands = self.operands(node)?;
+        let float = |i: usize| operands.sources.get(i).is_some_and(|s| s.storage.etype == EType::F32);
+        let plan = Plan::new(steps, |i| !float(i));
         let mut spm = self.spm();
         let mut body = Vec::new();
         let mut numbers = Buffer::new(0, 0);
@@ -108,7 +104,7 @@ impl Lowering<'_> {
             Some(_) => Some(self.float_quant(node, node.outputs[0])?),
             None => None,
         };
-        body.extend(self.map_steps(node, spm, &sources, &dst, plan.slots, |views, slots| {
+        body.extend(self.map_steps(node, spm, operands, plan.slots, |views, slots| {
             tile(steps, &plan, numbers, &scales, result.as_ref(), &views, slots)
         })?);
         Ok(body)

@@ -5,6 +5,7 @@
 //! allocates buffers and [`Nest`] builds loops whose partial tiles have the right extents.
 
 mod assemble;
+mod broadcast;
 mod elementwise;
 mod lane;
 mod mac;

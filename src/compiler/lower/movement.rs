@@ -7,7 +7,7 @@ use super::super::CompileError;
 use super::super::storage::Storage;
 use super::super::tile::{Buffer, Code, Expr, Stmt, TileOp, View};
 use super::{Lowering, Nest, Spm, dram_view, exprs, packed_strides, spm_view, too_large};
-use crate::graph::{Lut, MoveAxis, MoveBox, Node};
+use crate::graph::{Lut, MoveAxis, MoveBox, Node, TensorId};
 use crate::isa::limits::MAX_EXTENT;
 use crate::isa::{EType, Space};
 
@@ -45,26 +45,33 @@ impl Lowering<'_> {
         tables: &[Option<Lut>],
     ) -> Result<Vec<Stmt>, CompileError> {
         let dst = self.output(node)?.clone();
-        let rank = self.graph.tensor(node.outputs[0]).shape.len();
-        let Some(axis) = concat_axis(&dst, axis, rank) else {
-            let reason = format!("concatenation along axis {axis} of a tensor of rank {rank}");
-            return Err(CompileError::Unsupported { node: node.name.clone(), reason });
-        };
-        if let Some(body) = self.assembled(node, &dst, axis, tables)? {
+        let graph = self.graph;
+        let shape = |id: TensorId| graph.tensor(id).shape.clone();
+        let out_shape = shape(node.outputs[0]);
+        if let Some(extent) = extent_of(&dst, axis, out_shape.len())
+            && let Some(body) = self.assembled(node, &dst, extent, tables)?
+        {
             return Ok(body);
         }
         let mut body = self.fill_padding(node, &dst)?;
+        let theirs = steps(&dst, &out_shape);
+        let along = theirs[axis][1];
         let mut offset = dst.address;
-        for index in 0..node.inputs.len() {
+        for (index, id) in node.inputs.iter().enumerate() {
             let src = self.input(node, index)?.clone();
+            let mine = steps(&src, &shape(*id));
             let copy = Copy {
                 from: (src.space, src.address, Buffer::new(src.address, src.bytes)),
                 to: (dst.space, offset, Buffer::new(dst.address, dst.bytes)),
-                axes: (0..4).map(|i| [src.dims[i], src.strides[i], dst.strides[i]]).collect(),
+                axes: mine
+                    .iter()
+                    .zip(&theirs)
+                    .map(|([extent, from], [_, to])| [*extent, *from, *to])
+                    .collect(),
                 etypes: [src.etype, dst.etype],
             };
+            offset += mine[axis][0] * along;
             body.extend(self.copy(node, &copy, tables.get(index).and_then(Option::as_ref))?);
-            offset += src.dims[axis] * dst.strides[axis];
         }
         Ok(body)
     }
@@ -430,8 +437,8 @@ pub(super) fn steps(s: &Storage, shape: &[usize]) -> Vec<[i64; 2]> {
     out
 }
 
-/// The position of an ONNX axis among the four extents, if it is not merged with others.
-fn concat_axis(dst: &Storage, axis: usize, rank: usize) -> Option<usize> {
+/// Which of the four extents an ONNX axis is, if it is one of its own.
+fn extent_of(dst: &Storage, axis: usize, rank: usize) -> Option<usize> {
     if let Some(axes) = axes(dst, rank) {
         return axes.get(axis).copied();
     }

@@ -6,6 +6,7 @@
 use super::super::CompileError;
 use super::super::storage::{Storage, lane_block, next_multiple};
 use super::super::tile::{Code, Expr, Quant, Stmt, TileOp};
+use super::broadcast::Operands;
 use super::{Lowering, Nest, dram_view, spm_view, too_large};
 use crate::graph::Node;
 
@@ -16,7 +17,7 @@ impl Lowering<'_> {
         let src = self.input(node, 0)?.clone();
         if !turns(&src, &dst) {
             let source = self.operand(node, 0, &dst)?;
-            return self.map(node, self.spm(), &[source], &dst, |views| {
+            return self.map(node, self.spm(), Operands::of(vec![source], dst), |views| {
                 TileOp::new(Code::Quantize, views).with_quant(quant.clone())
             });
         }
@@ -94,7 +95,7 @@ impl Lowering<'_> {
         let dst = self.output(node)?.clone();
         let quant = self.float_quant(node, node.inputs[0])?;
         let source = self.operand(node, 0, &dst)?;
-        self.map(node, self.spm(), &[source], &dst, |views| {
+        self.map(node, self.spm(), Operands::of(vec![source], dst), |views| {
             TileOp::new(Code::Dequantize, views).with_quant(quant.clone())
         })
     }

@@ -235,10 +235,15 @@ pub(super) fn weights(
     scale_axis: usize,
     out_axis: usize,
 ) -> Result<Weights, Refusal> {
-    let wide;
+    let shifted;
     let (constant, zero_point) = if differ(zero_point) {
-        wide = centred(constant, zero_point, out_axis)?;
-        (&wide, 0)
+        shifted = centred(constant, zero_point, out_axis)?;
+        (&shifted, 0)
+    } else if let (Data::U8(values), 128) = (&constant.data, zero_point[0]) {
+        // The same integers as signed ones, which need no zero point.
+        let data = Data::S8(values.iter().map(|w| (w ^ 0x80) as i8).collect());
+        shifted = Constant { name: constant.name.clone(), shape: constant.shape.clone(), data };
+        (&shifted, 0)
     } else {
         (constant, zero_point[0])
     };

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::super::constant::{Constant, Data};
 use super::expr::{Expr, Format, map};
 use super::importer::Importer;
 use super::node::OnnxNode;
@@ -54,6 +55,26 @@ impl<'a> Importer<'a> {
     }
 }
 
+impl<'a> Importer<'a> {
+    /// The exponent of a Pow: a constant may also be of integers.
+    fn exponent(&mut self, n: &'a OnnxNode<'a>) -> Result<Real, Refusal> {
+        let floats = match self.value(n, 1)? {
+            Value::Constant(c) if matches!(c.data, Data::S32(_) | Data::S64(_)) => c.integers(),
+            _ => None,
+        };
+        let (Some(values), Value::Constant(c)) = (floats, self.value(n, 1)?.clone()) else {
+            return self.float(n, 1);
+        };
+        let data = Data::F32(values.iter().map(|v| *v as f32).collect());
+        let name = format!("{}.floats", c.name);
+        let expr = match values[..] {
+            [x] => Expr::Number(x as f32),
+            _ => Expr::Constant(Rc::new(Constant { name, shape: c.shape.clone(), data })),
+        };
+        Ok(Real { expr, shape: c.shape.clone(), nodes: Vec::new(), unnamed: false })
+    }
+}
+
 /// Add, Sub, Mul, Div, Min, Max, Pow of floats. Min and Max take any number of operands.
 pub(super) fn operator<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
     let f = match n.op_type() {
@@ -65,9 +86,14 @@ pub(super) fn operator<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> 
         "Max" => Float2::Max,
         _ => Float2::Pow,
     };
+    if let ("Add", [_, _]) = (n.op_type(), n.proto.input.as_slice())
+        && let Some(product) = importer.product_and_bias(n)?
+    {
+        return Ok(product);
+    }
     let mut result = importer.float(n, 0)?;
     for i in 1..n.proto.input.len() {
-        let next = importer.float(n, i)?;
+        let next = if f == Float2::Pow { importer.exponent(n)? } else { importer.float(n, i)? };
         result.shape = broadcast(&result.shape, &next.shape)?;
         // A square needs no logarithm.
         let square = f == Float2::Pow && matches!(next.expr, Expr::Number(2.0));

@@ -76,8 +76,8 @@ pub(in crate::onnx) struct Importer<'a> {
     /// Names of the graph's outputs.
     pub(super) outputs: BTreeSet<&'a str>,
     /// Values that some node or the graph's user reads.
-    pub(super) read: BTreeSet<&'a str>,
-    /// 32-bit sums that are operator results, and how they were made: a Cast converts them to floats at once.
+    pub(super) read: BTreeMap<&'a str, usize>,
+    /// Sums of 32 bits that operators give out, and how they were made: a Cast makes floats of them at once.
     pub(super) sums: BTreeMap<TensorId, Rc<Pending>>,
 }
 
@@ -150,15 +150,17 @@ impl<'a> Importer<'a> {
 }
 
 /// Values that a node, a branch of one, or the graph's user reads.
-fn read_values(proto: &GraphProto) -> BTreeSet<&str> {
-    fn collect<'a>(graph: &'a GraphProto, into: &mut BTreeSet<&'a str>) {
-        into.extend(graph.output.iter().map(|o| o.name()));
+fn read_values(proto: &GraphProto) -> BTreeMap<&str, usize> {
+    fn collect<'a>(graph: &'a GraphProto, into: &mut BTreeMap<&'a str, usize>) {
+        let inputs = graph.node.iter().flat_map(|n| &n.input).map(String::as_str);
+        for name in graph.output.iter().map(|o| o.name()).chain(inputs) {
+            *into.entry(name).or_insert(0) += 1;
+        }
         for n in &graph.node {
-            into.extend(n.input.iter().map(String::as_str));
             n.attribute.iter().flat_map(|a| a.g.iter().chain(&a.graphs)).for_each(|g| collect(g, into));
         }
     }
-    let mut read = BTreeSet::new();
+    let mut read = BTreeMap::new();
     collect(proto, &mut read);
     read
 }

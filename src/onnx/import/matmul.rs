@@ -1,10 +1,10 @@
 //! MatMul: with constant weights a Gemm over rows, else a product of two tensors.
 
-use super::constants::{differ, weights};
+use super::constants::{Bias, differ, real_bias, weights};
 use super::importer::Importer;
 use super::mac::product;
 use super::node::OnnxNode;
-use super::value::{Moved, Pending, PendingKind, Refusal, Value, unsupported};
+use super::value::{Moved, Pending, PendingKind, Refusal, Value, absorb, unsupported};
 use crate::graph::{DType, Op, Quant, Tensor, TensorId};
 
 /// The shape of `a × b` by NumPy's rules for operands of at least two axes.
@@ -72,6 +72,46 @@ pub(super) fn matmul<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Re
     let mut p = importer.pending(PendingKind::MatMul, n, shape, sides.to_vec(), nodes);
     without(&mut p, n.index, vectors);
     Ok(Value::Pending(p.into()))
+}
+
+impl<'a> Importer<'a> {
+    /// A MatMul with constant weights and the Add of a constant row that follows it, as one layer: ONNX Runtime makes a Gemm
+    /// of the two before it looks at quantizers, so the row becomes part of the sums as a Gemm's bias does.
+    pub(super) fn product_and_bias(&self, n: &'a OnnxNode<'a>) -> Result<Option<Value>, Refusal> {
+        for (product, bias) in [(0, 1), (1, 0)] {
+            let Value::Pending(p) = self.value(n, product)? else { continue };
+            let PendingKind::Gemm { weights, bias: None } = &p.kind else { continue };
+            let own = &self.nodes[p.own];
+            let alone = own.output().and_then(|o| self.read.get(o)) == Some(&1);
+            let plain = own.op_type() == "MatMul" && alone && p.bounds.is_empty() && p.moves.is_empty();
+            let row = self.value(n, bias)?;
+            let shape: &[usize] = match row {
+                Value::ConstantReal(c) => &c.constant.shape,
+                Value::Constant(c) => &c.shape,
+                _ => continue,
+            };
+            let channels = weights.shape[0];
+            let [leading @ .., last] = shape else { continue };
+            let fits = leading.len() < p.shape.len() && leading.iter().all(|d| *d == 1) && *last == channels;
+            if !plain || !fits {
+                continue;
+            }
+            let wide = self.graph.tensor(p.inputs[0]).dtype.bytes() > 1 || weights.dtype.bytes() > 1;
+            // All leading extents are one: the row is the same for all rows of the product.
+            let Bias::Sums(sums) = real_bias(row, self.quant_of(p.inputs[0])?.scale, weights, 1, wide)?
+            else {
+                continue;
+            };
+            let mut nodes = p.nodes.clone();
+            if let Value::ConstantReal(c) = row {
+                nodes.push(c.node);
+            }
+            absorb(&mut nodes, &[n.index])?;
+            let kind = PendingKind::Gemm { weights: weights.clone(), bias: Some(sums) };
+            return Ok(Some(Value::Pending(Pending { kind, nodes, ..(**p).clone() }.into())));
+        }
+        Ok(None)
+    }
 }
 
 /// Removes rows (first) or columns (second) of extent 1 from the shape of a product.

@@ -17,7 +17,7 @@ use crate::graph::{Op, Quant, Tensor, TensorId};
 /// Identity, and Dropout at inference.
 pub(super) fn identity<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
     if n.op_type() == "Dropout" {
-        if n.proto.output.get(1).is_some_and(|o| importer.read.contains(o.as_str())) {
+        if n.proto.output.get(1).is_some_and(|o| importer.read.contains_key(o.as_str())) {
             return unsupported("a Dropout that gives its mask is not implemented");
         }
         if n.input(2).is_some() && importer.constant(n, 2, "training_mode")?.integers() != Some(vec![0]) {

@@ -11,7 +11,7 @@ use crate::graph::{Op, Quant, Tensor, TensorId, Window};
 
 /// MaxPool of integers, or of the float view of integers: taking a maximum commutes with dequantization.
 pub(super) fn max<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
-    if n.proto.output.get(1).is_some_and(|o| importer.read.contains(o.as_str())) {
+    if n.proto.output.get(1).is_some_and(|o| importer.read.contains_key(o.as_str())) {
         return unsupported("a MaxPool that gives indices is not implemented");
     }
     let (input, real) = tensor_of(importer, n)?;

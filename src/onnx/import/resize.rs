@@ -4,10 +4,10 @@ use super::expr::Expr;
 use super::importer::Importer;
 use super::node::OnnxNode;
 use super::pick::{gathered, listable};
-use super::value::{PendingKind, Real, Refusal, Value, unsupported};
+use super::value::{Moved, PendingKind, Real, Refusal, Value, unsupported};
 use crate::graph::{Op, Tensor};
 use crate::isa::limits::MAX_EXTENT;
-use crate::numeric::{Coordinates, linear, nearest};
+use crate::numeric::{Coordinates, Linear, linear, nearest};
 
 /// Factors and extents of the result, for all axes.
 fn target(
@@ -109,23 +109,50 @@ pub(super) fn resize<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Re
             importer.moved(n, |_| Ok((gathered("resize", &picks), out)))
         }
         "linear" => {
-            let [rest @ .., h, w] = &shape[..] else { return unsupported("linear mode below two axes") };
-            if shape.len() != 4 || out[..2] != *rest {
-                return unsupported("linear mode over other axes than the last two of four");
+            if shape.len() != 4 {
+                return unsupported("linear mode over other axes than two of four");
             }
-            let rows = linear(coordinates, scales[2], *h, out[2]);
-            let cols = linear(coordinates, scales[3], *w, out[3]);
-            interpolated(importer, n, out, (rows, cols))
+            let along = |axis: usize| linear(coordinates, scales[axis], shape[axis], out[axis]);
+            if out[..2] == shape[..2] {
+                interpolated(importer, n, out.clone(), (along(2), along(3)))
+            } else if (out[0], out[3]) == (shape[0], shape[3]) {
+                channels_last(importer, n, out.clone(), (along(1), along(2)))
+            } else {
+                unsupported("linear mode over other axes than those of an image")
+            }
         }
         other => unsupported(format!("mode \"{other}\"")),
     }
+}
+
+/// An image whose channels stand last is turned round before and after.
+fn channels_last<'a>(
+    importer: &mut Importer<'a>,
+    n: &'a OnnxNode<'a>,
+    out: Vec<usize>,
+    (rows, cols): (Vec<Linear>, Vec<Linear>),
+) -> Result<Value, Refusal> {
+    let Value::Real(Real { expr: Expr::Tensor(id), nodes, shape, .. }) = importer.value(n, 0)?.clone() else {
+        return unsupported("a linear resize of this value with its channels last");
+    };
+    if importer.graph.tensor(id).quant.is_none() {
+        return unsupported("a linear resize of floats with their channels last");
+    }
+    let name = format!("{}.image", n.result()?);
+    let image = |s: &[usize]| vec![s[0], s[3], s[1], s[2]];
+    let turn = (Op::Transpose { perm: vec![0, 3, 1, 2] }, image(&shape));
+    let id = importer.move_tensor(n.index, id, vec![turn], &name, &[]);
+    let mut p = importer.pending(PendingKind::Resize { rows, cols }, n, out.clone(), vec![id], nodes);
+    let back = Op::Transpose { perm: vec![0, 2, 3, 1] };
+    p.moves.push(Moved { node: n.index, op: back, before: image(&out), shape: out });
+    Ok(Value::Pending(p.into()))
 }
 
 fn interpolated<'a>(
     importer: &mut Importer<'a>,
     n: &'a OnnxNode<'a>,
     out: Vec<usize>,
-    (rows, cols): (Vec<crate::numeric::Linear>, Vec<crate::numeric::Linear>),
+    (rows, cols): (Vec<Linear>, Vec<Linear>),
 ) -> Result<Value, Refusal> {
     match importer.value(n, 0)?.clone() {
         Value::Tensor(id) if importer.graph.tensor(id).dtype.bytes() != 2 => {

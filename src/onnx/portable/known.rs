@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::attributes::attribute;
-use crate::onnx::proto::{GraphProto, NodeProto};
+use crate::onnx::proto::{GraphProto, NodeProto, TensorProto};
 use crate::onnx::{Constant, Data};
 
 /// What is known about values.
@@ -12,13 +12,28 @@ pub(super) struct Known {
     /// Extents of constants.
     pub(super) constants: BTreeMap<String, Vec<i64>>,
     pub(super) ranks: BTreeMap<String, usize>,
+    /// Values of short lists of floats that are constant.
+    pub(super) numbers: BTreeMap<String, Vec<f32>>,
     /// The least and the greatest element of constants that are scales: finite floats.
     pub(super) scales: BTreeMap<String, [f32; 2]>,
     /// Sums of products, and sums of those, which are finite if the network's inputs are.
     pub(super) sums: BTreeSet<String>,
 }
 
+/// The longest list whose values are kept.
+const SHORT: i64 = 8;
+
 impl Known {
+    /// Notes a constant.
+    pub(super) fn constant(&mut self, name: &str, tensor: &TensorProto) {
+        self.constants.insert(name.into(), tensor.dims.clone());
+        if matches!(tensor.dims[..], [n] if n <= SHORT)
+            && let Ok(Constant { data: Data::F32(values), .. }) = Constant::read(tensor)
+        {
+            self.numbers.insert(name.into(), values);
+        }
+    }
+
     pub(super) fn rank(&self, name: Option<&String>) -> Option<usize> {
         let name = name?;
         self.constants.get(name).map(Vec::len).or_else(|| self.ranks.get(name).copied())
@@ -53,7 +68,7 @@ impl Known {
         if node.op_type() == "Constant"
             && let Some(tensor) = attribute(node, "value").and_then(|a| a.t.as_ref())
         {
-            self.constants.insert(output.clone(), tensor.dims.clone());
+            self.constant(output, tensor);
         } else if let Some(rank) = self.rank_of(node) {
             self.ranks.entry(output.clone()).or_insert(rank);
         }

@@ -7,12 +7,16 @@
 //! nodes.
 
 mod attributes;
+mod cropped;
+mod cubic;
+mod grouped;
 mod held;
 mod known;
 mod lengths;
 mod rewrite;
 mod row;
 mod table;
+mod turned;
 mod types;
 mod windows;
 
@@ -88,7 +92,7 @@ impl<'a> Pass<'a> {
     fn graph(&mut self, graph: &mut GraphProto, outer: &Known) -> Result<(), String> {
         let mut known = outer.clone();
         for tensor in &graph.initializer {
-            known.constants.insert(tensor.name().into(), tensor.dims.clone());
+            known.constant(tensor.name(), tensor);
         }
         known.scales(graph);
         for info in graph.input.iter().chain(&graph.output).chain(&graph.value_info) {
@@ -106,7 +110,12 @@ impl<'a> Pass<'a> {
             known.see(&node);
             if matches!(node.domain(), "" | "ai.onnx") {
                 self.changed |= flags(&mut node);
-                if let Some(written) = lengths::rewritten(&node, self.opset, &self.read, &mut self.names) {
+                if let Some(written) = lengths::rewritten(&node, self.opset, &self.read, &mut self.names)
+                    .or_else(|| cubic::rewritten(&node, self.opset, &known, &mut self.names))
+                    .or_else(|| cropped::rewritten(&node, self.opset, &mut self.names))
+                    .or_else(|| grouped::rewritten(&node, self.opset, &mut self.names))
+                    .or_else(|| turned::rewritten(&node, self.opset, &known, &mut self.names))
+                {
                     graph.initializer.extend(written.initializers);
                     // The replacement must be accepted, too.
                     written.nodes.into_iter().rev().for_each(|n| nodes.push_front(n));

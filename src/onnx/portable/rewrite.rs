@@ -103,6 +103,12 @@ pub(super) fn rewritten(
                 by.put("Squeeze", &[&product, &last], y, vec![]);
             }
         }
+        // It knows integer exponents of integers only.
+        "Pow" if real && node.input.get(1).and_then(|e| types.get(e)).is_some_and(integer) => {
+            let exponent =
+                by.value_with("Cast", &[&node.input[1]], vec![whole("to", DataType::Float as i64)]);
+            by.put("Pow", &[x, &exponent], y, vec![]);
+        }
         // The library returns signed zeros.
         "Sign" => {
             let [zero, sign] = [by.is_zero(x), by.value("Sign", &[x])];
@@ -206,7 +212,7 @@ impl<'a> Writer<'a> {
         name
     }
 
-    fn number(&mut self, value: f32) -> String {
+    pub(super) fn number(&mut self, value: f32) -> String {
         self.constant(vec![], Data::F32(vec![value]))
     }
 
@@ -341,6 +347,10 @@ impl<'a> Writer<'a> {
         let axes = self.constant(vec![2], Data::S64(axes));
         self.value("ReduceMean", &[x, &axes])
     }
+}
+
+fn integer(kind: &DataType) -> bool {
+    matches!(kind, DataType::Int32 | DataType::Int64)
 }
 
 /// Whether a Clip has both bounds.
