@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rcar_iss::internals::graph::DType;
 use rcar_iss::internals::onnx::proto::tensor_proto::DataType;
-use rcar_iss::internals::onnx::proto::{ModelProto, TensorProto};
+use rcar_iss::internals::onnx::proto::{ModelProto, TensorProto, ValueInfoProto};
 use rcar_iss::internals::onnx::{self, ImportOptions, LoadedModel};
 use rcar_iss::internals::quantize::{self, Activation, Choice, Method, surgery};
 
@@ -301,10 +301,7 @@ fn what_is_an_output_only_is_kept() {
         .floats("w", &[4, 4], &noise(8, 16))
         .floats("anchors", &[2], &[1.0, 2.0])
         .node("MatMul", &["x", "w"], &["y"], vec![]);
-    let output = rcar_iss::internals::onnx::proto::ValueInfoProto {
-        name: Some("anchors".into()),
-        ..small.graph.output[0].clone()
-    };
+    let output = ValueInfoProto { name: Some("anchors".into()), ..small.graph.output[0].clone() };
     small.graph.output.push(output);
     let (model, _) = quantized(&small.model(), &tensor(&[1, 4], &noise(9, 4)), &Choice::default()).unwrap();
     assert_eq!(definitions(&model)["anchors"], 1);
