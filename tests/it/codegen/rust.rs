@@ -88,8 +88,8 @@ fn register(out: &mut String, k: &Kind) {
         out,
         "/// A {doc}.\n#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]\npub struct {name}(pub(super) u8);\n\n\
          impl {name} {{\n/// How many there are.\npub const COUNT: usize = {count};\n\n\
-         /// The register of this number, if it exists.\n#[must_use]\npub const fn new(number: u8) ->
-         /// Option<Self> {{\n\
+         /// The register of this number, if it exists.\n#[must_use]\n\
+         pub const fn new(number: u8) -> Option<Self> {{\n\
          if (number as usize) < Self::COUNT {{ Some(Self(number)) }} else {{ None }}\n}}\n\n\
          /// Its number.\n#[must_use]\npub const fn index(self) -> usize {{ self.0 as usize }}\n}}\n\n\
          impl std::fmt::Display for {name} {{\nfn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {{\n\
@@ -110,8 +110,8 @@ fn enumeration(out: &mut String, name: &str, doc: &str, values: &[(&str, u32)]) 
     let _ = write!(
         out,
         "}}\n\nimpl {name} {{\n/// All values, in order.\npub const ALL: [Self; {}] = [{list}];\n\n\
-         /// The value of this number, if there is one.\n#[must_use]\npub fn new(number: u8) -> Option<Self>
-         /// {{\n\
+         /// The value of this number, if there is one.\n#[must_use]\n\
+         pub fn new(number: u8) -> Option<Self> {{\n\
          Self::ALL.into_iter().find(|v| *v as u8 == number)\n}}\n\n\
          /// Name in assembly text.\n#[must_use]\npub fn name(self) -> &'static str {{\nmatch self {{\n",
         values.len()
@@ -253,8 +253,8 @@ fn opcode(out: &mut String, t: &Table) {
     let _ = write!(
         out,
         "}}\n\nimpl Opcode {{\n/// All operation codes, in the table's order.\npub const ALL: [Self; {}] = [{}];\n\n\
-         /// Mnemonic, unit, timing class, syntax and fields.\n#[must_use]\npub fn info(self) -> &'static
-         /// OpcodeInfo {{\n\
+         /// Mnemonic, unit, timing class, syntax and fields.\n#[must_use]\n\
+         pub fn info(self) -> &'static OpcodeInfo {{\n\
          &INFO[self as usize]\n}}\n}}\n\n",
         all.len(),
         all.join(", ")

@@ -44,8 +44,8 @@ fn comment(line: &str) -> Option<&str> {
     ["///", "//!", "//"].iter().find_map(|mark| line.strip_prefix(mark))
 }
 
-/// Lines of comments that are wider than the code, with their numbers. Blocks of code, tables and single words,
-/// such as addresses, cannot be wrapped.
+/// Lines of comments that are wider than the code, with their numbers. Blocks of code, tables and single
+/// words, such as addresses, cannot be wrapped.
 fn wide(text: &str, width: usize) -> Vec<usize> {
     let mut code = false;
     let mut found = Vec::new();
