@@ -1,7 +1,7 @@
 //! The rules of a machine file, and the errors.
 
 use super::Machine;
-use crate::isa::limits::{MAX_ACC, MAX_SPM};
+use crate::isa::limits::{MAX_ACC, MAX_DRAM, MAX_SPM};
 use crate::isa::{ISA_VERSION, Profile};
 
 /// Why a machine file is refused.
@@ -150,7 +150,7 @@ pub(super) fn check(m: &Machine) -> Result<(), MachineError> {
             return Err(MachineError::Field { field, value: bytes, rule });
         }
     }
-    if m.dram.bytes < 1 << 20 || m.dram.bytes > 1 << 40 {
+    if m.dram.bytes < 1 << 20 || m.dram.bytes > MAX_DRAM {
         let rule = "must be at least 2^20 and at most 2^40";
         return Err(MachineError::Field { field: "dram.bytes", value: m.dram.bytes, rule });
     }

@@ -71,6 +71,7 @@ struct Finding {
     count: u64,
 }
 
+#[expect(clippy::print_stderr, reason = "how much was tried is worth knowing where nothing was found, too")]
 fn mutants(target: &Target) -> Result<(), Failed> {
     if let Some(path) = std::env::var_os("RCN_FUZZ_FILE") {
         return replay(target, Path::new(&path));
@@ -183,6 +184,7 @@ fn now() -> Instant {
 struct Hanging(&'static Mutex<Option<(Instant, Vec<u8>)>>);
 
 impl Hanging {
+    #[expect(clippy::print_stderr, reason = "nobody else can say it any more")]
     fn new(target: &Target, folder: &Path) -> Hanging {
         let current: &'static Mutex<Option<(Instant, Vec<u8>)>> = Box::leak(Box::default());
         let path = folder.join(format!("{}-hangs.{}", target.name, target.ending));

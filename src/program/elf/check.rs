@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::{HostEntry, HostTensor, Meta, Place, PlaceMemory, Preprocess, Program, Role, TensorEntry};
-use crate::isa::limits::MAX_SPM;
+use crate::isa::limits::{MAX_DRAM, MAX_SPM};
 
 /// Largest rank of a tensor.
 const MAX_RANK: usize = 16;
@@ -18,6 +18,12 @@ pub(super) fn check(program: &Program) -> Checked {
             "dram_bytes = {} is less than the {} bytes of constants",
             meta.dram_bytes,
             program.constants.len()
+        ));
+    }
+    if meta.dram_bytes > MAX_DRAM {
+        return Err(format!(
+            "dram_bytes = {} is more than the {MAX_DRAM} of the largest machine",
+            meta.dram_bytes
         ));
     }
     layers(meta)?;
