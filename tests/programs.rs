@@ -100,7 +100,8 @@ fn main() {
         })
         .collect();
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    for path in expectations(&folder).into_iter().chain(expectations(&golden)) {
+    let forms = expectations(&golden.join("operators"));
+    for path in expectations(&folder).into_iter().chain(expectations(&golden)).chain(forms) {
         for machine in Machine::names() {
             let model = path
                 .strip_prefix(path.ancestors().nth(2).unwrap())

@@ -8,7 +8,9 @@
 mod constant;
 mod describe;
 mod extents;
+mod functions;
 mod given;
+mod halves;
 pub mod import;
 pub mod load;
 mod names;
@@ -23,6 +25,7 @@ mod steps;
 pub(crate) use constant::{Constant, Data};
 pub use describe::{Constants, Declared, Description, Form, Opset};
 pub use extents::{ExtentError, check_extents};
+pub use functions::FunctionError;
 pub use given::{GivenError, given_extent, given_shape};
 pub use import::{ImportError, ImportOptions, Imported, NodeRow, NodeStatus, Observe, import, operators};
 pub(crate) use import::{defect, role};
@@ -36,7 +39,7 @@ pub(crate) use steps::steps;
 pub use steps::{float_network, given_inputs};
 
 /// The versions of ONNX's own operators that are compared with ONNX Runtime.
-pub const OPSETS: std::ops::RangeInclusive<i64> = 11..=23;
+pub const OPSETS: std::ops::RangeInclusive<i64> = 10..=26;
 
 /// The names that stand instead of numbers in the shape of a value.
 pub fn named_extents(info: &proto::ValueInfoProto) -> impl Iterator<Item = &str> {

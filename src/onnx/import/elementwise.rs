@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::super::constant::{Constant, Data};
 use super::expr::{Expr, Format, map};
 use super::importer::Importer;
 use super::node::OnnxNode;
@@ -67,7 +68,13 @@ pub(super) fn operator<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> 
     };
     let mut result = importer.float(n, 0)?;
     for i in 1..n.proto.input.len() {
-        let next = importer.float(n, i)?;
+        let next = match importer.value(n, i)? {
+            // Integers that floats are raised to.
+            Value::Constant(c) if f == Float2::Pow && c.floats().is_none() && c.integers().is_some() => {
+                exponent(c)
+            }
+            _ => importer.float(n, i)?,
+        };
         result.shape = broadcast(&result.shape, &next.shape)?;
         // A square needs no logarithm.
         let square = f == Float2::Pow && matches!(next.expr, Expr::Number(2.0));
@@ -78,6 +85,15 @@ pub(super) fn operator<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> 
     absorb(&mut result.nodes, &[n.index])?;
     result.unnamed = false;
     Ok(Value::Real(result))
+}
+
+fn exponent(c: &Constant) -> Real {
+    let numbers: Vec<f32> = c.integers().unwrap_or_default().iter().map(|i| *i as f32).collect();
+    let expr = match numbers[..] {
+        [x] => Expr::Number(x),
+        _ => Expr::Constant(Rc::new(Constant { data: Data::F32(numbers), ..c.clone() })),
+    };
+    Real { expr, shape: c.shape.clone(), nodes: Vec::new(), unnamed: false }
 }
 
 /// `QLinearAdd` and `QLinearMul`, `(A, A_scale, A_zp, B, B_scale, B_zp, C_scale, C_zp)`.

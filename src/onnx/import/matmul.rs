@@ -1,6 +1,8 @@
 //! MatMul: with constant weights a Gemm over rows, else a product of two tensors.
 
-use super::constants::{differ, weights};
+use super::super::constant::Constant;
+use super::constant_real::ConstantReal;
+use super::constants::{weights, widened};
 use super::importer::Importer;
 use super::mac::product;
 use super::node::OnnxNode;
@@ -8,7 +10,7 @@ use super::value::{Moved, Pending, PendingKind, Refusal, Value, unsupported};
 use crate::graph::{DType, Op, Quant, Tensor, TensorId};
 
 /// The shape of `a × b`, NumPy's rules for operands of at least two axes.
-fn stacked(importer: &Importer, a: TensorId, b: TensorId) -> Result<Vec<usize>, Refusal> {
+pub(super) fn stacked(importer: &Importer, a: TensorId, b: TensorId) -> Result<Vec<usize>, Refusal> {
     let (a, b) = (&importer.graph.tensor(a).shape, &importer.graph.tensor(b).shape);
     let ([outer_a @ .., m, k], [outer_b @ .., k2, n]) = (a.as_slice(), b.as_slice()) else {
         return unsupported(format!("a product of shapes {a:?} and {b:?}: two axes are the least"));
@@ -23,23 +25,20 @@ fn stacked(importer: &Importer, a: TensorId, b: TensorId) -> Result<Vec<usize>, 
 
 /// QDQ MatMul.
 pub(super) fn matmul<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
-    if let (Value::Real(_), Value::ConstantReal(w)) = (importer.value(n, 0)?, importer.value(n, 1)?.clone())
-        && (w.constant.shape.len() == 2 || w.constant.shape.len() == 1 && w.scale.len() == 1)
+    if let (Value::Real(x), Value::ConstantReal(w)) = (importer.value(n, 0)?, importer.value(n, 1)?.clone())
+        && let Some((matrix, axis)) = matrix(&w, x.shape.len())
     {
         let (input, mut nodes) = importer.real(n, 0)?;
         nodes.push(w.node);
         let vector = w.constant.shape.len() == 1;
-        let mut matrix = (*w.constant).clone();
-        if vector {
-            matrix.shape.push(1);
-        }
-        let weights = weights(&matrix, &w.scale, &w.zero_point, w.axis, 1)?;
+        let weights = weights(&matrix, &w.scale, &w.zero_point, axis, 1)?;
+        let centred = widened(&w.constant, &weights);
         let (kind, shape) = product(importer, input, weights, None)?;
         let mut p = importer.pending(kind, n, shape, vec![input], nodes);
         if vector {
             without(&mut p, n.index, [false, true]);
         }
-        return Ok(Value::Pending(Pending { centred: differ(&w.zero_point), ..p }.into()));
+        return Ok(Value::Pending(Pending { centred, ..p }.into()));
     }
     let mut nodes = Vec::new();
     let mut sides = [TensorId(0); 2];
@@ -74,6 +73,24 @@ pub(super) fn matmul<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Re
     Ok(Value::Pending(p.into()))
 }
 
+/// Weights as a matrix, and the axis of their scales: a vector is a column, and axes of one in front are no axes if the other
+/// operand has as many.
+fn matrix(w: &ConstantReal, rank: usize) -> Option<(Constant, usize)> {
+    let mut matrix = (*w.constant).clone();
+    match w.constant.shape[..] {
+        [_] if w.scale.len() == 1 => {
+            matrix.shape.push(1);
+            Some((matrix, 0))
+        }
+        [ref outer @ .., rows, columns] if outer.len() + 2 <= rank && outer.iter().all(|d| *d == 1) => {
+            let axis = if w.scale.len() == 1 { 0 } else { w.axis.checked_sub(outer.len())? };
+            matrix.shape = vec![rows, columns];
+            Some((matrix, axis))
+        }
+        _ => None,
+    }
+}
+
 /// Takes the rows (first) or columns (second) of a product, which are one, out of its shape.
 fn without(p: &mut Pending, node: usize, [rows, columns]: [bool; 2]) {
     let before = p.shape.clone();
@@ -86,7 +103,7 @@ fn without(p: &mut Pending, node: usize, [rows, columns]: [bool; 2]) {
         shape.remove(rank - 2);
     }
     if shape != before {
-        p.moves.push(Moved { node, op: Op::Reshape, before, shape: shape.clone() });
+        p.moves.push(Moved { node, op: Op::Reshape, before, shape: shape.clone(), fill: None });
         p.shape = shape;
     }
 }
@@ -101,8 +118,9 @@ pub(super) fn qlinear_matmul<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a
         let input = importer.activation(n, 0)?;
         let (scale, zero, _) = importer.scales(n, 4)?;
         let weights = weights(&c, &scale, &zero, 1, 1)?;
+        let centred = widened(&c, &weights);
         let parts = product(importer, input, weights, None)?;
-        return importer.qlinear_result(n, parts, vec![input], to, differ(&zero));
+        return importer.qlinear_result(n, parts, vec![input], to, centred);
     }
     let (a, b) = (importer.activation(n, 0)?, importer.activation(n, 3)?);
     let shape = stacked(importer, a, b)?;

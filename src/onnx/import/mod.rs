@@ -10,6 +10,7 @@
 //! [fused](fuse).
 
 mod branch;
+mod channels;
 mod complete;
 mod constant_real;
 mod constants;
@@ -17,7 +18,9 @@ mod declared;
 mod elementwise;
 mod expr;
 mod finish;
+mod floats;
 mod fold;
+mod gemm;
 mod host;
 mod importer;
 mod inputs;
@@ -42,9 +45,11 @@ mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::halves;
 use super::load::LoadedModel;
 use super::proto::{GraphProto, ModelProto, NodeProto};
 use super::schema;
+use crate::graph::broadcast;
 use crate::graph::fuse::{self, FuseOptions};
 use declared::declared;
 use importer::{Branches, Fate, Importer};
@@ -62,7 +67,8 @@ use value::{Refusal, Value, unsupported};
 /// See [`ImportError`].
 pub fn import(model: &LoadedModel, options: &ImportOptions) -> Result<Imported, ImportError> {
     check_observed(model.graph(), &options.observe)?;
-    let mut flat: Option<LoadedModel> = None;
+    let mut flat: Option<LoadedModel> =
+        halves::singles(&model.model).map(|model| LoadedModel { model, data: Vec::new() });
     loop {
         let model = flat.as_ref().unwrap_or(model);
         match pass(model, options)? {
@@ -115,6 +121,7 @@ fn pass(model: &LoadedModel, options: &ImportOptions) -> Result<Pass, ImportErro
     importer.forget_unwritten();
     let keep = |tensor: &str| options.observe.holds(tensor);
     let fused = fuse::fuse(&mut importer.graph, &FuseOptions { keep: &keep, profile: options.profile });
+    broadcast::narrow(&mut importer.graph);
     let mut rows = importer.rows(&fused);
     rows.extend(failed_outputs);
     if rows.iter().any(|r| r.status == NodeStatus::Unsupported) {

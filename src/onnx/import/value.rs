@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::super::constant::Constant;
+use super::channels::Centred;
 use super::constant_real::ConstantReal;
 use super::expr::Expr;
 use crate::graph::{Op, TensorId, Weights, Window};
@@ -37,6 +38,8 @@ pub(super) enum Value {
     Real(Real),
     /// The float view of an integer constant.
     ConstantReal(Rc<ConstantReal>),
+    /// Integers without the zero points of their channels.
+    Centred(Rc<Centred>),
     /// The float result of an operator that a QuantizeLinear will complete.
     Pending(Rc<Pending>),
     /// Computed by a host node.
@@ -79,6 +82,16 @@ impl Real {
             _ => None,
         }
     }
+
+    /// The tensors that it depends on, each once.
+    pub(super) fn tensors(&self) -> Vec<TensorId> {
+        let mut tensors = Vec::new();
+        self.expr.leaves(&mut |e| match e {
+            Expr::Tensor(id) if !tensors.contains(id) => tensors.push(*id),
+            _ => {}
+        });
+        tensors
+    }
 }
 
 /// An operator whose output quantization is not known yet.
@@ -108,6 +121,8 @@ pub(super) struct Moved {
     /// Shape before and after.
     pub(super) before: Vec<usize>,
     pub(super) shape: Vec<usize>,
+    /// What a pad writes around the elements.
+    pub(super) fill: Option<f32>,
 }
 
 /// Which operator.
