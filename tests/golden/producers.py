@@ -27,7 +27,7 @@ def write(name, kind, shape, nodes, constants, opset=17, functions=(), domains=(
         [helper.make_tensor_value_info("y", TYPES[out or kind][1], None)],
         [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items() if k in used])
     opsets = [helper.make_opsetid("", opset), helper.make_opsetid(MS, 1), *(helper.make_opsetid(d, 1) for d in domains)]
-    model = helper.make_model(graph, opset_imports=opsets, functions=list(functions), ir_version=10)
+    model = helper.make_model(graph, opset_imports=opsets, functions=list(functions), ir_version=10 if opset < 24 else 12)
     options = ort.SessionOptions()
     options.log_severity_level = 3
     whole = level == "all"
@@ -156,4 +156,28 @@ write("float_result_matmul", "u8", (5, 37),
 c = {**c, "w": weights((8, 3, 3, 3)), "scale": scales(8, 0.5, 1), "shift": scales(8, -0.5, 0.5)}
 write("float_result_conv", "u8", (1, 3, 9, 10),
       [dq("x"), dq("w"), node("Conv", "x_real w_real", "m"), node("InstanceNormalization", "m scale shift", "o"), q("o")], c)
+# what TensorRT's users write: quantizers in front of products alone
+c = {"sx": f(0.02), "zx": np.uint8(130), "w": weights((8, 3, 3, 3)), "sw": scales(8, 0.002, 0.006), "zw": np.zeros(8, np.int8), "b": scales(8, -0.5, 0.5),
+     "sy": f(0.012), "zy": np.uint8(20), "pads": np.array([0, 0, 1, 0, 0, 0, 0, 2]), "three": f(0.3), "low": f(0.5), "high": f(2.5)}
+head = [dq("x"), dq("w", axis=0), node("Conv", "x_real w_real b", "c")]
+write("products_maxpool", "u8", (1, 3, 9, 10),
+      head + [node("Relu", "c", "r"), node("MaxPool", "r", "o", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]), q("o")], c)
+write("products_pad", "u8", (1, 3, 9, 10), head + [node("Pad", "c pads three", "p"), node("Clip", "p low high", "o"), q("o")], c)
+write("products_residual", "u8", (1, 3, 9, 10), head + [node("Conv", "x_real w_real", "d"), node("Add", "c d", "a"), node("Relu", "a", "o"), q("o")], c)
+# the opsets before and after those of wider.py
+for opset in [10, 24, 25, 26]:
+    clip = node("Clip", "c", "k", min=-0.5, max=1.5) if opset < 11 else node("Clip", "c low high", "k")
+    pad = node("Pad", "k", "p", pads=[0, 0, 1, 0, 0, 0, 0, 2]) if opset < 11 else node("Pad", "k pads", "p")
+    squeeze = node("Squeeze", "g", "o", axes=[2, 3]) if opset < 13 else node("Squeeze", "g axes", "o")
+    c = {**c, "sw": f(0.004), "zw": np.int8(0), "low": f(-0.5), "high": f(1.5), "axes": np.array([2, 3]), "st": f(0.01), "zt": np.uint8(60), "sy": f(0.003), "zy": np.uint8(100),
+         "w": weights((40, 3, 3, 3)), "b": scales(40, -0.5, 0.5)}
+    write(f"opset_{opset}", "u8", (1, 3, 9, 10), [dq("x"), dq("w"), node("Conv", "x_real w_real b", "c"), clip, pad, q("p", "t"), dq("t"),
+          node("GlobalAveragePool", "t_real", "g"), squeeze, q("o")], c, opset=opset)
+# scales for each row of weights on the left, and of transposed convolutions in groups
+c = {"sx": f(0.02), "zx": np.uint8(130), "w": weights((19, 37)), "sw": scales(19, 0.002, 0.006), "zw": np.zeros(19, np.int8), "sy": f(0.03), "zy": np.uint8(125)}
+write("matmul_rows", "u8", (2, 37, 5), [dq("x"), dq("w", axis=0), node("MatMul", "w_real x_real", "o"), q("o")], c)
+for form, axis, count, shape in [("groups", 1, 3, (6, 3, 3, 3)), ("depthwise", 0, 6, (6, 1, 3, 3))]:
+    c = {**c, "w": weights(shape), "sw": scales(count, 0.002, 0.006), "zw": np.zeros(count, np.int8)}
+    write(f"convtranspose_{form}", "u8", (1, 6, 7, 8),
+          [dq("x"), dq("w", axis=axis), node("ConvTranspose", "x_real w_real", "o", group=2 if form == "groups" else 6, strides=[2, 2]), q("o")], c)
 print(len(list(folder.glob("*.onnx"))), "models")

@@ -7,6 +7,7 @@
 use std::rc::Rc;
 
 use super::super::constant::{Constant, Data};
+use super::centred::Centred;
 use super::complete::single_step;
 use super::constants::Scales;
 use super::expr::{Expr, range};
@@ -17,15 +18,6 @@ use super::value::{Pending, PendingKind, Real, Refusal, Value, unsupported};
 use crate::graph::{DType, Op, Quant, Tensor, TensorId};
 use crate::isa::Float2;
 use crate::numeric;
-
-/// Integers from which the zero point of their channel has been taken.
-#[derive(Debug, Clone)]
-pub(super) struct Centred {
-    pub(super) tensor: TensorId,
-    /// One for each channel.
-    pub(super) zero_point: Vec<i32>,
-    pub(super) axis: usize,
-}
 
 /// How a tensor is quantized by channel.
 pub(super) struct ByChannel {

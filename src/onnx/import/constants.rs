@@ -129,11 +129,28 @@ impl<'a> Importer<'a> {
                 let id = self.constant_tensor(&c, Some(quant))?;
                 return self.same_type(n, id, zero_type).map(|()| id);
             }
-            _ => return unsupported("its input is a float value"),
+            _ => match self.integers_of_host(n, index)? {
+                Some(id) => id,
+                None => return unsupported("its input is a float value"),
+            },
         };
         let (quant, zero_type) = self.quant(n, index + 1)?;
         self.same_type(n, id, zero_type)?;
         self.read_as(n, id, quant)
+    }
+
+    /// Integers of 8 or 16 bits that a host layer gives.
+    pub(super) fn integers_of_host(
+        &mut self,
+        n: &OnnxNode<'a>,
+        index: usize,
+    ) -> Result<Option<TensorId>, Refusal> {
+        let (Value::Host, Some(name)) = (self.value(n, index)?.clone(), n.input(index)) else {
+            return Ok(None);
+        };
+        let id = self.host_tensor(name)?;
+        let small = matches!(self.graph.tensor(id).dtype, DType::U8 | DType::S8 | DType::U16 | DType::S16);
+        Ok(small.then_some(id))
     }
 
     /// A zero point has the type of the integers that it is taken from.

@@ -16,7 +16,7 @@ impl Importer<'_> {
                 PendingKind::Conv { .. }
                 | PendingKind::ConvTranspose { .. }
                 | PendingKind::Gemm { .. }
-                | PendingKind::MatMul => true,
+                | PendingKind::MatMul => p.moves.iter().all(|m| m.of_floats(&p.bounds)),
                 PendingKind::Add
                 | PendingKind::Mul
                 | PendingKind::AvgPool { .. }
@@ -87,11 +87,10 @@ impl Importer<'_> {
                 id
             }
         };
-        let bounded = |x: f32| p.bounds.iter().fold(x, |x, (lo, hi)| x.max(*lo).min(*hi));
         for m in &p.moves {
-            // Bounds follow the moves here.
-            if let Some(x) = m.fill.filter(|x| *x != 0.0 || bounded(*x) != 0.0) {
-                return unsupported(format!("a pad of a float value with {x}"));
+            if !m.of_floats(&p.bounds) {
+                let what = self.nodes[m.node].op_type();
+                return unsupported(format!("a {what} of a float value is not implemented"));
             }
             let mut name = self.nodes[m.node].result()?.to_string();
             if !p.bounds.is_empty() || m.shape != p.shape {

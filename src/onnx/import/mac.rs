@@ -2,6 +2,7 @@
 
 use super::super::constant::Constant;
 use super::channels;
+use super::constant_real::ConstantReal;
 use super::constants::{Bias, integer_bias, real_bias, weights, widened};
 use super::expr::{Expr, Format};
 use super::importer::Importer;
@@ -115,10 +116,10 @@ pub(super) fn conv_transpose<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a
     let groups = usize::try_from(n.int("group", 1)).ok().filter(|g| *g > 0);
     let Some(groups) = groups else { return Err(Refusal::Malformed("group is not positive".into())) };
     let (turned, axis) = turned(&w.constant, groups)?;
-    if w.scale.len() > 1 && (w.axis != 1 || groups > 1) {
-        return unsupported(format!("{} scales along axis {} of its weights", w.scale.len(), w.axis));
-    }
-    let weights = weights(&turned, &w.scale, &w.zero_point, axis, 0)?;
+    let channels = turned.shape[0];
+    let (scale, zero_point) =
+        (outputs(&w.scale, &w, groups, channels)?, outputs(&w.zero_point, &w, groups, channels)?);
+    let weights = weights(&turned, &scale, &zero_point, axis, 0)?;
     let centred = widened(&w.constant, &weights);
     let (bias, on_top) = importer.qdq_bias(n, input, &weights, &mut nodes)?;
     let [batch, channels, height, width] = image(importer, input)?;
@@ -131,6 +132,20 @@ pub(super) fn conv_transpose<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a
     let kind = PendingKind::ConvTranspose { window, groups, weights, bias };
     let p = importer.pending(kind, n, shape, vec![input], nodes);
     importer.biased(Pending { centred, ..p }, on_top.map(by_image))
+}
+
+/// Scales or zero points of weights `[IC, OC / groups, …]`, for each output channel: along axis 1 they are those of every group,
+/// along axis 0 those of a group that has one input channel.
+fn outputs<T: Copy>(list: &[T], w: &ConstantReal, groups: usize, channels: usize) -> Result<Vec<T>, Refusal> {
+    let each = (channels / groups).max(1);
+    match (list.len(), w.axis) {
+        (1, _) => Ok(list.to_vec()),
+        (n, 1) if n == each => Ok((0..channels).map(|o| list[o % each]).collect()),
+        (n, 0) if n == groups && w.constant.shape.first() == Some(&groups) => {
+            Ok((0..channels).map(|o| list[o / each]).collect())
+        }
+        (n, axis) => unsupported(format!("{n} scales along axis {axis} of its weights")),
+    }
 }
 
 /// Weights `[IC, OC / groups, KH, KW]` as `[OC, IC / groups, KH, KW]`; the axis of the scales follows.

@@ -40,6 +40,12 @@ pub(super) fn matmul<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Re
         }
         return Ok(Value::Pending(Pending { centred, ..p }.into()));
     }
+    if let (Value::ConstantReal(w), Value::Real(_)) = (importer.value(n, 0)?.clone(), importer.value(n, 1)?)
+        && w.scale.len() > 1
+        && w.constant.shape.len() == 2
+    {
+        return by_rows(importer, n, &w);
+    }
     let mut nodes = Vec::new();
     let mut sides = [TensorId(0); 2];
     for (i, side) in sides.iter_mut().enumerate() {
@@ -71,6 +77,30 @@ pub(super) fn matmul<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Re
     let mut p = importer.pending(PendingKind::MatMul, n, shape, sides.to_vec(), nodes);
     without(&mut p, n.index, vectors);
     Ok(Value::Pending(p.into()))
+}
+
+/// `W × X` with a scale for each row of the weights: `(Xᵀ × Wᵀ)ᵀ`.
+fn by_rows<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>, w: &ConstantReal) -> Result<Value, Refusal> {
+    let (input, mut nodes) = importer.real(n, 1)?;
+    nodes.push(w.node);
+    let t = importer.graph.tensor(input).clone();
+    let rank = t.shape.len();
+    if rank < 2 {
+        return unsupported("a product of weights with a scale for each row and a vector");
+    }
+    let mut perm: Vec<usize> = (0..rank).collect();
+    perm.swap(rank - 2, rank - 1);
+    let swapped = |shape: &[usize]| perm.iter().map(|a| shape[*a]).collect::<Vec<usize>>();
+    let columns = Tensor { name: format!("{}.columns", n.name), shape: swapped(&t.shape), ..t };
+    let op = Op::Transpose { perm: perm.clone() };
+    let columns = importer.unnamed_layer(n.index, "columns", op.clone(), vec![input], columns);
+    let weights = weights(&w.constant, &w.scale, &w.zero_point, w.axis, 0)?;
+    let centred = widened(&w.constant, &weights);
+    let (kind, before) = product(importer, columns, weights, None)?;
+    let shape = swapped(&before);
+    let mut p = importer.pending(kind, n, shape.clone(), vec![columns], nodes);
+    p.moves.push(Moved { node: n.index, op, before, shape, fill: None });
+    Ok(Value::Pending(Pending { centred, ..p }.into()))
 }
 
 /// Weights as a matrix, and the axis of their scales: a vector is a column, and axes of one in front are no axes if the other

@@ -10,6 +10,7 @@
 //! [fused](fuse).
 
 mod branch;
+mod centred;
 mod channels;
 mod complete;
 mod constant_real;

@@ -55,7 +55,11 @@ fn axis_of(n: &OnnxNode, default: i64, rank: usize) -> Result<usize, Refusal> {
 
 pub(super) fn dequantize<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
     no_blocks(n)?;
-    match importer.value(n, 0)?.clone() {
+    let value = match importer.integers_of_host(n, 0)? {
+        Some(id) => Value::Tensor(id),
+        None => importer.value(n, 0)?.clone(),
+    };
+    match value {
         Value::Constant(constant) => {
             if constant.floats().is_some() {
                 return Err(Refusal::Malformed("it dequantizes a float constant".into()));

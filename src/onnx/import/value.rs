@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::super::constant::Constant;
-use super::channels::Centred;
+use super::centred::Centred;
 use super::constant_real::ConstantReal;
 use super::expr::Expr;
 use crate::graph::{Op, TensorId, Weights, Window};
@@ -123,6 +123,15 @@ pub(super) struct Moved {
     pub(super) shape: Vec<usize>,
     /// What a pad writes around the elements.
     pub(super) fill: Option<f32>,
+}
+
+impl Moved {
+    /// Whether floats can be moved as well, before these bounds: none of the machine's units takes their maximum, and what is
+    /// written around them is zero.
+    pub(super) fn of_floats(&self, bounds: &[(f32, f32)]) -> bool {
+        let zero = |x: f32| x == 0.0 && bounds.iter().fold(x, |x, (lo, hi)| x.max(*lo).min(*hi)) == 0.0;
+        !matches!(self.op, Op::MaxPool { .. }) && self.fill.is_none_or(zero)
+    }
 }
 
 /// Which operator.
