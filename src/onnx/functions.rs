@@ -1,252 +1,291 @@
-//! Functions that a model defines itself, written out where nodes call them: exporters of modules write such models, and
-//! nothing behind this knows of functions.
-//!
-//! The standard lets a function name other versions of operator sets than the model only if its operators mean the same in
-//! both, so versions need no look.
+//! Functions that a model brings along: each call gives way to the nodes of the function.
 
 use std::collections::BTreeMap;
 
-use super::names::Names;
+use super::names::{Names, rename};
 use super::proto::{AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto};
 
-/// The most nodes that calls become. What calls more keeps its calls, which the importer then names as unknown operators.
-const MOST: usize = 1 << 17;
-/// The deepest that calls stand in each other.
-const DEEPEST: usize = 32;
+/// So many nodes may come of functions, and so deep may calls stand in calls: a few functions that call each other twice
+/// would make more than there is memory for.
+const MOST_NODES: usize = 1 << 18;
+const MOST_DEPTH: usize = 64;
 
-/// Domain, name and overload.
+/// Why a call has no nodes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FunctionError {
+    /// Functions call each other in a circle, or too deep.
+    #[error("calls of functions stand in each other more than {MOST_DEPTH} deep, at function \"{0}\"")]
+    Depth(String),
+    /// They come to more nodes than are read.
+    #[error("its functions come to more than {MOST_NODES} nodes")]
+    Size,
+    /// A call has more operands than the function takes, or asks for more results.
+    #[error("node \"{node}\" gives function \"{function}\" more operands or results than it has")]
+    Operands {
+        /// The call.
+        node: String,
+        /// The function.
+        function: String,
+    },
+    /// Its operators have another version than those of the model.
+    #[error(
+        "function \"{function}\" is written for version {own} of domain \"{domain}\", the model for {model}"
+    )]
+    Version {
+        /// The function.
+        function: String,
+        /// Empty is ONNX's own.
+        domain: String,
+        /// The function's version.
+        own: i64,
+        /// The model's.
+        model: i64,
+    },
+}
+
 type Key = (String, String, String);
 
-/// Writes out all calls of a model's own functions.
-pub(super) fn write_out(model: &mut ModelProto) {
-    let Some(graph) = model.graph.as_mut().filter(|_| !model.functions.is_empty()) else { return };
-    let key = |f: &FunctionProto| (f.domain().to_string(), f.name().to_string(), f.overload().to_string());
+/// Puts the nodes of functions in the place of their calls, in the graph and in the graphs within.
+///
+/// # Errors
+/// See [`FunctionError`].
+pub(super) fn inline(model: &mut ModelProto) -> Result<(), FunctionError> {
+    if model.functions.is_empty() {
+        return Ok(());
+    }
     let functions: BTreeMap<Key, FunctionProto> =
-        model.functions.iter().map(|f| (key(f), f.clone())).collect();
-    let mut calls = Calls { functions: &functions, names: Names::of(graph), left: MOST };
-    let Some(nodes) = calls.written_out(&graph.node, 0) else { return };
-    graph.node = nodes;
-    for opset in functions.values().flat_map(|f| &f.opset_import) {
-        if model.opset_import.iter().all(|o| o.domain() != opset.domain()) {
-            model.opset_import.push(opset.clone());
+        std::mem::take(&mut model.functions).into_iter().map(|f| (key_of(&f), f)).collect();
+    let Some(graph) = &mut model.graph else { return Ok(()) };
+    let mut inliner = Inliner { functions: &functions, names: Names::of(graph), made: 0, used: Vec::new() };
+    inliner.graph(graph, 0)?;
+    let used = inliner.used;
+    for function in used.iter().filter_map(|key| functions.get(key)) {
+        for own in &function.opset_import {
+            let (domain, version) = (plain(own.domain()), own.version());
+            match model.opset_import.iter().find(|o| plain(o.domain()) == domain) {
+                None => model.opset_import.push(own.clone()),
+                Some(o) if o.version() == version || functions.keys().any(|(d, ..)| plain(d) == domain) => {}
+                Some(o) => {
+                    let function = function.name().to_string();
+                    let (domain, model) = (domain.to_string(), o.version());
+                    return Err(FunctionError::Version { function, domain, own: version, model });
+                }
+            }
         }
     }
-    model.functions.clear();
+    Ok(())
 }
 
-struct Calls<'f> {
+fn plain(domain: &str) -> &str {
+    if domain == "ai.onnx" { "" } else { domain }
+}
+
+fn key_of(f: &FunctionProto) -> Key {
+    (plain(f.domain()).into(), f.name().into(), f.overload().into())
+}
+
+struct Inliner<'f> {
     functions: &'f BTreeMap<Key, FunctionProto>,
     names: Names,
-    left: usize,
+    /// Nodes that came of functions.
+    made: usize,
+    /// Functions that were called, each once.
+    used: Vec<Key>,
 }
 
-impl Calls<'_> {
-    /// The nodes of a graph without calls. None if they would be too many, or call themselves.
-    fn written_out(&mut self, nodes: &[NodeProto], depth: usize) -> Option<Vec<NodeProto>> {
-        let mut written = Vec::with_capacity(nodes.len());
-        for node in nodes {
-            self.left = self.left.checked_sub(1)?;
-            let key = (node.domain().to_string(), node.op_type().to_string(), node.overload().to_string());
-            match self.functions.get(&key) {
-                Some(_) if depth == DEEPEST => return None,
-                Some(function) => {
-                    let body = self.body(function, node);
-                    written.extend(self.written_out(&body, depth + 1)?);
-                }
-                None => {
-                    let mut node = node.clone();
-                    for graph in node.attribute.iter_mut().flat_map(|a| a.g.iter_mut().chain(&mut a.graphs)) {
-                        graph.node = self.written_out(&graph.node, depth)?;
-                    }
-                    written.push(node);
-                }
+impl Inliner<'_> {
+    fn graph(&mut self, graph: &mut GraphProto, depth: usize) -> Result<(), FunctionError> {
+        let mut nodes = Vec::with_capacity(graph.node.len());
+        for node in std::mem::take(&mut graph.node) {
+            self.node(node, depth, &mut nodes)?;
+        }
+        graph.node = nodes;
+        Ok(())
+    }
+
+    fn node(
+        &mut self,
+        mut node: NodeProto,
+        depth: usize,
+        into: &mut Vec<NodeProto>,
+    ) -> Result<(), FunctionError> {
+        for attribute in &mut node.attribute {
+            for inner in attribute.g.iter_mut().chain(&mut attribute.graphs) {
+                self.graph(inner, depth)?;
             }
         }
-        Some(written)
-    }
-
-    /// The nodes of a function as those of one call.
-    fn body(&mut self, function: &FunctionProto, call: &NodeProto) -> Vec<NodeProto> {
-        let at = if call.name().is_empty() { call.op_type() } else { call.name() }.to_string();
-        let mut inside = Inside { at, call, function, known: BTreeMap::new(), names: &mut self.names };
-        for (place, name) in function.input.iter().enumerate() {
-            inside.known.insert(name.clone(), call.input.get(place).cloned().unwrap_or_default());
-        }
-        let mut last = Vec::new();
-        for (name, given) in function.output.iter().zip(&call.output).filter(|(_, given)| !given.is_empty()) {
-            // A result that is an operand, or is given out already, needs a node that hands it on.
-            if inside.known.contains_key(name) {
-                last.push((name.clone(), given.clone()));
-            } else {
-                inside.known.insert(name.clone(), given.clone());
-            }
-        }
-        let mut nodes: Vec<NodeProto> = function.node.iter().map(|n| inside.node(n)).collect();
-        for (name, given) in last {
-            let handed = NodeProto {
-                name: Some(inside.names.own(&format!("{}/{name}", inside.at))),
-                op_type: Some("Identity".into()),
-                input: vec![inside.read(&name)],
-                output: vec![given],
-                ..NodeProto::default()
-            };
-            nodes.push(handed);
-        }
-        nodes
-    }
-}
-
-/// The inside of one call.
-struct Inside<'c> {
-    /// The name of the call.
-    at: String,
-    call: &'c NodeProto,
-    function: &'c FunctionProto,
-    /// Values of the function as they are called outside.
-    known: BTreeMap<String, String>,
-    names: &'c mut Names,
-}
-
-impl Inside<'_> {
-    fn read(&self, name: &str) -> String {
-        self.known.get(name).cloned().unwrap_or_else(|| name.to_string())
-    }
-
-    /// A name for what is made inside.
-    fn made(&mut self, name: &str) -> String {
-        if name.is_empty() {
-            return String::new();
-        }
-        if let Some(known) = self.known.get(name) {
-            return known.clone();
-        }
-        let own = self.names.own(&format!("{}/{name}", self.at));
-        self.known.insert(name.to_string(), own.clone());
-        own
-    }
-
-    fn node(&mut self, node: &NodeProto) -> NodeProto {
-        let mut written = node.clone();
-        let name = if node.name().is_empty() { node.op_type() } else { node.name() };
-        written.name = Some(self.names.own(&format!("{}/{name}", self.at)));
-        written.input = node.input.iter().map(|i| self.read(i)).collect();
-        written.output = node.output.iter().map(|o| self.made(o)).collect();
-        written.attribute = node.attribute.iter().filter_map(|a| self.attribute(a)).collect();
-        written
-    }
-
-    /// An attribute, or the one of the call that it refers to. None if that is left out and has no default.
-    fn attribute(&mut self, attribute: &AttributeProto) -> Option<AttributeProto> {
-        let mut written = match attribute.ref_attr_name() {
-            "" => attribute.clone(),
-            of => {
-                let given = self.call.attribute.iter().chain(&self.function.attribute_proto);
-                let given = given.into_iter().find(|a| a.name() == of)?;
-                // What the call gives has names of the graph around it.
-                return Some(AttributeProto { name: attribute.name.clone(), ..given.clone() });
-            }
+        let key = (plain(node.domain()).to_string(), node.op_type().to_string(), node.overload().to_string());
+        let functions = self.functions;
+        let Some(function) = functions.get(&key) else {
+            into.push(node);
+            return Ok(());
         };
-        for graph in written.g.iter_mut().chain(&mut written.graphs) {
-            self.graph(graph);
+        if depth == MOST_DEPTH {
+            return Err(FunctionError::Depth(function.name().into()));
         }
-        Some(written)
+        if !self.used.contains(&key) {
+            self.used.push(key);
+        }
+        for inner in self.body(function, &node)? {
+            self.node(inner, depth + 1, into)?;
+        }
+        Ok(())
     }
 
-    fn graph(&mut self, graph: &mut GraphProto) {
-        for info in &mut graph.input {
-            info.name = Some(self.made(info.name.as_deref().unwrap_or_default()));
+    /// The nodes of a function with the names and attributes of a call.
+    fn body(&mut self, function: &FunctionProto, call: &NodeProto) -> Result<Vec<NodeProto>, FunctionError> {
+        let label = if call.name().is_empty() { function.name() } else { call.name() };
+        if call.input.len() > function.input.len() || call.output.len() > function.output.len() {
+            let function = function.name().to_string();
+            return Err(FunctionError::Operands { node: label.into(), function });
         }
-        for tensor in &mut graph.initializer {
-            tensor.name = Some(self.made(tensor.name.as_deref().unwrap_or_default()));
+        self.made += function.node.len();
+        if self.made > MOST_NODES {
+            return Err(FunctionError::Size);
         }
-        graph.node = std::mem::take(&mut graph.node).iter().map(|n| self.node(n)).collect();
-        for info in &mut graph.output {
-            info.name = Some(self.read(info.name.as_deref().unwrap_or_default()));
+        let mut body = GraphProto { node: function.node.clone(), ..GraphProto::default() };
+        for node in &mut body.node {
+            attributes(node, function, call);
         }
-        graph.value_info.clear();
+        let mut to: BTreeMap<String, String> = BTreeMap::new();
+        for (i, formal) in function.input.iter().enumerate() {
+            to.insert(formal.clone(), call.input.get(i).cloned().unwrap_or_default());
+        }
+        let results: BTreeMap<&str, &str> = function
+            .output
+            .iter()
+            .zip(&call.output)
+            .filter(|(_, given)| !given.is_empty())
+            .map(|(formal, given)| (formal.as_str(), given.as_str()))
+            .collect();
+        for made in function.node.iter().flat_map(|n| &n.output).filter(|o| !o.is_empty()) {
+            let name = match results.get(made.as_str()) {
+                Some(given) => (*given).to_string(),
+                None => self.names.own(&format!("{label}.{made}")),
+            };
+            to.insert(made.clone(), name);
+        }
+        rename(&mut body, &to);
+        for node in &mut body.node {
+            node.name = Some(self.names.own(&format!("{label}.{}", part(node))));
+        }
+        // A result that is another name of an operand, or a second name of a result.
+        for (formal, given) in function.output.iter().zip(&call.output).filter(|(_, g)| !g.is_empty()) {
+            let inner = to.get(formal).cloned().unwrap_or_default();
+            if inner != *given {
+                body.node.push(NodeProto {
+                    name: Some(self.names.own(&format!("{label}.{formal}"))),
+                    op_type: Some("Identity".into()),
+                    input: vec![inner],
+                    output: vec![given.clone()],
+                    ..NodeProto::default()
+                });
+            }
+        }
+        Ok(body.node)
     }
+}
+
+/// What a node inside a function is called.
+fn part(node: &NodeProto) -> String {
+    if node.name().is_empty() { node.op_type().to_string() } else { node.name().to_string() }
+}
+
+/// Attributes that name those of the function become those of the call, or the function's own defaults.
+fn attributes(node: &mut NodeProto, function: &FunctionProto, call: &NodeProto) {
+    let given = |name: &str| -> Option<&AttributeProto> {
+        let of_call = call.attribute.iter().find(|a| a.name() == name);
+        of_call.or_else(|| function.attribute_proto.iter().find(|a| a.name() == name))
+    };
+    node.attribute.retain_mut(|attribute| {
+        let referred = attribute.ref_attr_name().to_string();
+        if referred.is_empty() {
+            for inner in attribute.g.iter_mut().chain(&mut attribute.graphs) {
+                inner.node.iter_mut().for_each(|n| attributes(n, function, call));
+            }
+            return true;
+        }
+        match given(&referred) {
+            Some(value) => {
+                let name = attribute.name.clone();
+                *attribute = AttributeProto { name, ..value.clone() };
+                true
+            }
+            None => false,
+        }
+    });
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn node(op: &str, inputs: &[&str], outputs: &[&str]) -> NodeProto {
-        let own = |names: &[&str]| names.iter().map(|n| (*n).to_string()).collect();
+    fn node(op_type: &str, input: &[&str], output: &[&str]) -> NodeProto {
+        let names = |list: &[&str]| list.iter().map(|s| (*s).to_string()).collect();
         NodeProto {
-            op_type: Some(op.into()),
-            input: own(inputs),
-            output: own(outputs),
+            op_type: Some(op_type.into()),
+            input: names(input),
+            output: names(output),
             ..NodeProto::default()
         }
     }
 
-    fn function(name: &str, inputs: &[&str], outputs: &[&str], node: Vec<NodeProto>) -> FunctionProto {
-        let own = |names: &[&str]| names.iter().map(|n| (*n).to_string()).collect();
+    fn function(name: &str, nodes: Vec<NodeProto>) -> FunctionProto {
         FunctionProto {
             name: Some(name.into()),
-            input: own(inputs),
-            output: own(outputs),
-            node,
+            input: vec!["a".into()],
+            output: vec!["b".into()],
+            node: nodes,
             ..FunctionProto::default()
         }
     }
 
-    fn written(nodes: Vec<NodeProto>, functions: Vec<FunctionProto>) -> ModelProto {
-        let graph = GraphProto { node: nodes, ..GraphProto::default() };
-        let mut model = ModelProto { graph: Some(graph), functions, ..ModelProto::default() };
-        write_out(&mut model);
-        model
-    }
-
-    fn lines(model: &ModelProto) -> Vec<String> {
-        let line = |n: &NodeProto| {
-            let of = n.attribute.iter().map(|a| format!(" {}={}", a.name(), a.f())).collect::<String>();
-            format!("{}({}) -> {}{of}", n.op_type(), n.input.join(","), n.output.join(","))
-        };
-        model.graph.iter().flat_map(|g| &g.node).map(line).collect()
+    fn model(functions: Vec<FunctionProto>) -> ModelProto {
+        let graph = GraphProto { node: vec![node("F", &["x"], &["y"])], ..GraphProto::default() };
+        ModelProto { graph: Some(graph), functions, ..ModelProto::default() }
     }
 
     #[test]
-    fn calls_are_written_out_with_names_and_attributes_of_their_own() {
-        let mut leaky = node("LeakyRelu", &["t"], &["b"]);
-        let of = |name: &str, f: f32| AttributeProto {
+    fn a_call_becomes_the_nodes_of_its_function() {
+        let mut leaky = node("LeakyRelu", &["a"], &["t"]);
+        let refers = |name: &str, to: &str| AttributeProto {
             name: Some(name.into()),
-            f: Some(f),
+            ref_attr_name: Some(to.into()),
             ..AttributeProto::default()
         };
-        let slope = AttributeProto { ref_attr_name: Some("slope".into()), f: None, ..of("alpha", 0.0) };
-        leaky.attribute = vec![slope];
-        let mut inner = function("Inner", &["a", "w"], &["b"], vec![node("Mul", &["a", "w"], &["t"]), leaky]);
-        inner.attribute_proto = vec![of("slope", 0.5)];
-        let outer = function("Outer", &["x"], &["y"], vec![node("Inner", &["x", ""], &["y"])]);
-        let mut call = node("Inner", &["p", "q"], &["r"]);
-        call.attribute = vec![of("slope", 0.25)];
-        let model = written(vec![call, node("Outer", &["r"], &["s"])], vec![inner, outer]);
-        assert!(model.functions.is_empty());
-        assert_eq!(
-            lines(&model),
-            [
-                "Mul(p,q) -> Inner/t",
-                "LeakyRelu(Inner/t) -> r alpha=0.25",
-                "Mul(r,) -> Outer/Inner/t",
-                "LeakyRelu(Outer/Inner/t) -> s alpha=0.5",
-            ]
-        );
+        leaky.attribute = vec![refers("alpha", "slope"), refers("left_out", "missing")];
+        let slope = AttributeProto { name: Some("slope".into()), f: Some(0.25), ..AttributeProto::default() };
+        let mut f = function("F", vec![leaky, node("G", &["t"], &["b"])]);
+        f.attribute_proto = vec![slope];
+        let mut m = model(vec![f, function("G", vec![node("Abs", &["a"], &["b"])])]);
+        inline(&mut m).unwrap();
+        let nodes = m.graph.unwrap().node;
+        let [leaky, abs] = &nodes[..] else { panic!("{} nodes", nodes.len()) };
+        assert_eq!((&leaky.input[..], &leaky.output[..]), (&["x".into()][..], &["F.t".into()][..]));
+        assert_eq!((&abs.input[..], &abs.output[..]), (&["F.t".into()][..], &["y".into()][..]));
+        let alpha = &leaky.attribute[..];
+        assert_eq!((alpha.len(), alpha[0].name(), alpha[0].f), (1, "alpha", Some(0.25)));
     }
 
     #[test]
-    fn a_function_that_calls_itself_is_left() {
-        let model = written(
-            vec![node("F", &["x"], &["y"])],
-            vec![function("F", &["a"], &["b"], vec![node("F", &["a"], &["b"])])],
-        );
-        assert_eq!((lines(&model).len(), model.functions.len()), (1, 1));
+    fn a_result_that_is_an_operand_is_copied() {
+        let mut f = function("F", vec![]);
+        f.output = vec!["a".into()];
+        let mut m = model(vec![f]);
+        inline(&mut m).unwrap();
+        let nodes = m.graph.unwrap().node;
+        assert_eq!((nodes[0].op_type(), &nodes[0].input[..]), ("Identity", &["x".into()][..]));
     }
 
     #[test]
-    fn an_operand_that_is_the_result_is_handed_on() {
-        let model = written(vec![node("F", &["x"], &["y"])], vec![function("F", &["a"], &["a"], vec![])]);
-        assert_eq!(lines(&model), ["Identity(x) -> y"]);
+    fn circles_and_floods_are_refused() {
+        let circle = function("F", vec![node("F", &["a"], &["b"])]);
+        assert_eq!(inline(&mut model(vec![circle])), Err(FunctionError::Depth("F".into())));
+        let twice = |own: &str, next: &str| {
+            function(own, vec![node(next, &["a"], &["t"]), node(next, &["t"], &["b"])])
+        };
+        let names: Vec<String> = (0..40).map(|i| if i == 0 { "F".into() } else { format!("F{i}") }).collect();
+        let functions = names.windows(2).map(|w| twice(&w[0], &w[1])).collect();
+        assert_eq!(inline(&mut model(functions)), Err(FunctionError::Size));
     }
 }

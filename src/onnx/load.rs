@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use prost::Message;
 use prost::bytes::Bytes;
 
-use super::functions;
+use super::functions::{self, FunctionError};
 use super::proto::{GraphProto, ModelProto, TensorProto, tensor_proto::DataLocation};
 use crate::files::{self, FileError};
 
@@ -20,6 +20,9 @@ pub enum LoadError {
     /// Not a protobuf message of the ONNX schema.
     #[error("not an ONNX model: {0}")]
     Protobuf(#[from] prost::DecodeError),
+    /// Functions of the model that cannot stand in the place of their calls.
+    #[error(transparent)]
+    Function(#[from] FunctionError),
     /// A message without a graph.
     #[error("the model has no graph; is this an ONNX file?")]
     NoGraph,
@@ -71,10 +74,10 @@ impl LoadedModel {
     /// See [`LoadError`].
     pub fn from_bytes(bytes: Vec<u8>) -> Result<LoadedModel, LoadError> {
         let mut model = ModelProto::decode(Bytes::from(bytes))?;
+        functions::inline(&mut model)?;
         if model.graph.is_none() {
             return Err(LoadError::NoGraph);
         }
-        functions::write_out(&mut model);
         Ok(LoadedModel { model, data: Vec::new() })
     }
 

@@ -11,6 +11,7 @@ mod describe;
 mod extents;
 mod functions;
 mod given;
+mod halves;
 pub mod import;
 pub mod load;
 mod names;
@@ -25,6 +26,7 @@ mod steps;
 pub(crate) use constant::{Constant, Data};
 pub use describe::{Constants, Declared, Description, Form, Opset};
 pub use extents::{ExtentError, check_extents};
+pub use functions::FunctionError;
 pub use given::{GivenError, given_extent, given_shape};
 pub use import::{ImportError, ImportOptions, Imported, NodeRow, NodeStatus, Observe, import, operators};
 pub(crate) use import::{defect, role};
@@ -38,7 +40,7 @@ pub(crate) use steps::steps;
 pub use steps::{float_network, given_inputs};
 
 /// The versions of ONNX's own operators that are compared with ONNX Runtime.
-pub const OPSETS: std::ops::RangeInclusive<i64> = 11..=23;
+pub const OPSETS: std::ops::RangeInclusive<i64> = 10..=26;
 
 /// The names used instead of numbers in the shape of a value.
 pub fn named_extents(info: &proto::ValueInfoProto) -> impl Iterator<Item = &str> {

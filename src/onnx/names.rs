@@ -1,6 +1,6 @@
 //! Unique names in a graph.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::proto::GraphProto;
 
@@ -40,6 +40,34 @@ impl Names {
             name = format!("{wish}_{number}");
         }
         name
+    }
+}
+
+/// Values that a graph makes: initializers and results of nodes.
+pub(super) fn made(graph: &GraphProto) -> impl Iterator<Item = &str> {
+    let computed = graph.node.iter().flat_map(|n| &n.output).map(String::as_str);
+    graph.initializer.iter().map(|t| t.name()).chain(computed).filter(|name| !name.is_empty())
+}
+
+/// Renames values in a graph and in the graphs within, where those do not make values of the same name.
+pub(super) fn rename(graph: &mut GraphProto, to: &BTreeMap<String, String>) {
+    let change = |name: &mut String| {
+        if let Some(new) = to.get(name) {
+            name.clone_from(new);
+        }
+    };
+    graph.initializer.iter_mut().filter_map(|t| t.name.as_mut()).for_each(change);
+    graph.output.iter_mut().chain(&mut graph.value_info).filter_map(|v| v.name.as_mut()).for_each(change);
+    for node in &mut graph.node {
+        node.input.iter_mut().chain(&mut node.output).for_each(change);
+        let inner = node.attribute.iter_mut().flat_map(|a| a.g.iter_mut().chain(&mut a.graphs));
+        for inner in inner {
+            let mut visible = to.clone();
+            let hidden: Vec<String> =
+                made(inner).chain(inner.input.iter().map(|i| i.name())).map(str::to_string).collect();
+            visible.retain(|name, _| !hidden.contains(name));
+            rename(inner, &visible);
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::network::{Floats, Network, attribute, float, int};
-use super::{QuantizeError, constants, gemm};
+use super::{QuantizeError, constants, gemm, upgrade};
 use crate::onnx::is_quantized;
 use crate::onnx::proto::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use crate::onnx::{Constant, Data, Names, defect};
@@ -45,6 +45,7 @@ pub fn clean(model: &ModelProto) -> Result<Cleaned, QuantizeError> {
         return Err(QuantizeError::Model(format!("nothing computes its output \"{name}\"")));
     }
     name_nodes(&mut graph);
+    upgrade::upgrade(&mut model, &mut graph);
     let mut removed = Vec::new();
     constants(&mut graph, &mut removed);
     identities(&mut graph, &mut removed);

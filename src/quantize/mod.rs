@@ -29,6 +29,7 @@ mod record;
 mod settings;
 mod statistics;
 pub mod surgery;
+mod upgrade;
 mod versions;
 mod weights;
 mod write;

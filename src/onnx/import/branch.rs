@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::names::{made, rename};
 use super::super::proto::{GraphProto, NodeProto};
 use super::importer::{Branches, Importer};
 use super::node::OnnxNode;
@@ -72,12 +73,6 @@ pub(super) fn inlined(proto: &GraphProto, branches: &Branches) -> Result<GraphPr
     Ok(graph)
 }
 
-/// Values that a graph makes: initializers and results of nodes.
-fn made(graph: &GraphProto) -> impl Iterator<Item = &str> {
-    let computed = graph.node.iter().flat_map(|n| &n.output).map(String::as_str);
-    graph.initializer.iter().map(|t| t.name()).chain(computed).filter(|name| !name.is_empty())
-}
-
 /// All names of values in a graph and in the graphs within.
 fn names(graph: &GraphProto) -> BTreeSet<String> {
     let mut all: BTreeSet<String> = made(graph).map(str::to_string).collect();
@@ -97,26 +92,4 @@ fn unique(name: &str, taken: &mut BTreeSet<String>) -> String {
         tried = format!("{name}.{number}");
     }
     tried
-}
-
-/// Renames values in a graph and in the graphs within, where those do not make values of the same name.
-fn rename(graph: &mut GraphProto, to: &BTreeMap<String, String>) {
-    let change = |name: &mut String| {
-        if let Some(new) = to.get(name) {
-            name.clone_from(new);
-        }
-    };
-    graph.initializer.iter_mut().filter_map(|t| t.name.as_mut()).for_each(change);
-    graph.output.iter_mut().chain(&mut graph.value_info).filter_map(|v| v.name.as_mut()).for_each(change);
-    for node in &mut graph.node {
-        node.input.iter_mut().chain(&mut node.output).for_each(change);
-        let inner = node.attribute.iter_mut().flat_map(|a| a.g.iter_mut().chain(&mut a.graphs));
-        for inner in inner {
-            let mut visible = to.clone();
-            let hidden: Vec<String> =
-                made(inner).chain(inner.input.iter().map(|i| i.name())).map(str::to_string).collect();
-            visible.retain(|name, _| !hidden.contains(name));
-            rename(inner, &visible);
-        }
-    }
 }

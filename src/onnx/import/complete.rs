@@ -50,7 +50,11 @@ impl<'a> Importer<'a> {
             };
             let t = self.graph.tensor(id).clone();
             let output = Tensor { name: name.into(), shape: last.shape.clone(), ..t };
-            return Ok(Value::Tensor(self.layer(last.node, last.op.clone(), vec![id], output, &[quantizer])));
+            let mut op = last.op.clone();
+            if let (Op::Move { fill, .. }, Some(x)) = (&mut op, last.fill) {
+                *fill = Some(numeric::quantize(x, to.0.scale, to.0.zero_point, range(to.1)));
+            }
+            return Ok(Value::Tensor(self.layer(last.node, op, vec![id], output, &[quantizer])));
         }
         let mut nodes = p.nodes.clone();
         nodes.push(quantizer);
@@ -58,9 +62,8 @@ impl<'a> Importer<'a> {
         let narrowed = clamp != range(to.1);
         let shape = p.shape.clone();
         let output = Tensor { name: name.into(), shape, dtype: to.1, quant: Some(to.0) };
-        let eight = |t: &Tensor| t.dtype.bytes() == 1;
         if let Some(op) = self.mac_operator(p, Some(to.0), clamp)? {
-            if p.centred && eight(&output) && p.inputs.iter().all(|id| eight(self.graph.tensor(*id))) {
+            if single_step(self, p, &output) {
                 return Ok(Value::Tensor(self.rounded_as_floats(p, op, output, clamp, &nodes)));
             }
             return Ok(Value::Tensor(self.mac_layer(p, op, output, &nodes)));
@@ -189,37 +192,6 @@ impl<'a> Importer<'a> {
         let x = self.layer(p.own, Op::Reshape, p.inputs.clone(), x, &[]);
         let y = self.layer(p.own, op, vec![x], y, nodes);
         self.layer(p.own, Op::Reshape, vec![y], output, &[])
-    }
-
-    /// The result of an operator of the MAC array as floats: sums times scale.
-    pub(super) fn float_result(&mut self, p: &Pending) -> Result<Real, Refusal> {
-        let Some(op) = self.mac_operator(p, None, [0, 0])? else {
-            let before = self.nodes[p.own].op_type();
-            return unsupported(format!("a float value right behind {before}, without quantizers between"));
-        };
-        let name = self.nodes[p.own].result()?;
-        let existing = self.floats.get(name).copied();
-        let mut id = match existing {
-            Some(id) => id,
-            None => {
-                let mut shape = p.shape.clone();
-                if let Some(first) = p.moves.first() {
-                    shape.clone_from(&first.before);
-                }
-                let plain = Pending { shape: shape.clone(), ..p.clone() };
-                let output = Tensor { name: name.into(), shape, dtype: DType::F32, quant: None };
-                let id = self.mac_layer(&plain, op, output, &p.nodes);
-                self.floats.insert(name.into(), id);
-                id
-            }
-        };
-        for m in &p.moves {
-            let name = self.nodes[m.node].result()?.to_string();
-            let output = Tensor { name, shape: m.shape.clone(), dtype: DType::F32, quant: None };
-            id = self.layer(m.node, m.op.clone(), vec![id], output, &[]);
-        }
-        let expr = p.bounds.iter().fold(Expr::Tensor(id), |e, (lo, hi)| e.clip(*lo, *hi));
-        Ok(Real { expr, shape: p.shape.clone(), nodes: p.nodes.clone(), unnamed: false })
     }
 
     /// Concatenation: inputs with another quantization are first requantized to the output's.
@@ -435,6 +407,16 @@ impl<'a> Importer<'a> {
         let t = self.graph.tensor(id);
         t.quant.ok_or_else(|| Refusal::Unsupported(format!("the quantization of \"{}\" is unknown", t.name)))
     }
+}
+
+/// Whether a product has sums of more than 32 bits only because operands of 8 bits were centred to 16: then it is rounded
+/// as one of 8 bits.
+pub(super) fn single_step(importer: &Importer, p: &Pending, output: &Tensor) -> bool {
+    let eight = |id: &TensorId| importer.graph.tensor(*id).dtype.bytes() == 1;
+    let centred = |id: &TensorId| importer.centred.contains(id);
+    output.dtype.bytes() == 1
+        && (p.centred || p.inputs.iter().any(centred))
+        && p.inputs.iter().all(|id| eight(id) || centred(id))
 }
 
 fn position(inputs: &mut Vec<TensorId>, id: TensorId) -> usize {

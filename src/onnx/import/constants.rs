@@ -28,6 +28,19 @@ impl<'a> Importer<'a> {
         }
     }
 
+    /// The shape of a value that no host layer computes.
+    pub(super) fn shape_of(&self, value: &Value) -> Option<Vec<usize>> {
+        Some(match value {
+            Value::Tensor(id) => self.graph.tensor(*id).shape.clone(),
+            Value::Centred(c) => self.graph.tensor(c.tensor).shape.clone(),
+            Value::Real(r) => r.shape.clone(),
+            Value::Pending(p) => p.shape.clone(),
+            Value::Constant(c) => c.shape.clone(),
+            Value::ConstantReal(c) => c.constant.shape.clone(),
+            Value::Exotic(_) | Value::Host | Value::Failed(_) => return None,
+        })
+    }
+
     /// The declared shape of an input whose node is unsupported.
     pub(super) fn failed_shape(&self, n: &OnnxNode<'a>, index: usize) -> Option<Vec<usize>> {
         match self.values.get(n.input(index)?) {
@@ -116,11 +129,28 @@ impl<'a> Importer<'a> {
                 let id = self.constant_tensor(&c, Some(quant))?;
                 return self.same_type(n, id, zero_type).map(|()| id);
             }
-            _ => return unsupported("its input is a float value"),
+            _ => match self.integers_of_host(n, index)? {
+                Some(id) => id,
+                None => return unsupported("its input is a float value"),
+            },
         };
         let (quant, zero_type) = self.quant(n, index + 1)?;
         self.same_type(n, id, zero_type)?;
         self.read_as(n, id, quant)
+    }
+
+    /// The tensor of 8-bit or 16-bit integers that a host layer computes.
+    pub(super) fn integers_of_host(
+        &mut self,
+        n: &OnnxNode<'a>,
+        index: usize,
+    ) -> Result<Option<TensorId>, Refusal> {
+        let (Value::Host, Some(name)) = (self.value(n, index)?.clone(), n.input(index)) else {
+            return Ok(None);
+        };
+        let id = self.host_tensor(name)?;
+        let small = matches!(self.graph.tensor(id).dtype, DType::U8 | DType::S8 | DType::U16 | DType::S16);
+        Ok(small.then_some(id))
     }
 
     /// Checks that a zero point has the type of its integers.
@@ -235,15 +265,16 @@ pub(super) fn weights(
     scale_axis: usize,
     out_axis: usize,
 ) -> Result<Weights, Refusal> {
-    let shifted;
+    let wide;
     let (constant, zero_point) = if differ(zero_point) {
-        shifted = centred(constant, zero_point, out_axis)?;
-        (&shifted, 0)
+        let zero;
+        (wide, zero) = centred(constant, zero_point, out_axis)?;
+        (&wide, zero)
     } else if let (Data::U8(values), 128) = (&constant.data, zero_point[0]) {
         // The same integers as signed ones, which need no zero point.
         let data = Data::S8(values.iter().map(|w| (w ^ 0x80) as i8).collect());
-        shifted = Constant { name: constant.name.clone(), shape: constant.shape.clone(), data };
-        (&shifted, 0)
+        wide = Constant { name: constant.name.clone(), shape: constant.shape.clone(), data };
+        (&wide, 0)
     } else {
         (constant, zero_point[0])
     };
@@ -280,23 +311,33 @@ pub(super) fn weights(
     })
 }
 
-/// Weights whose zero point differs between channels: w − z of 8 bits fits 16, and needs no zero point.
-fn centred(constant: &Constant, zero_point: &[i32], out_axis: usize) -> Result<Constant, Refusal> {
+/// Weights whose zero point differs between channels: `w − z`, in 8 bits where one zero point for all makes
+/// them fit, else in 16.
+fn centred(constant: &Constant, zero_point: &[i32], out_axis: usize) -> Result<(Constant, i32), Refusal> {
     let channels = constant.shape.get(out_axis).copied().unwrap_or(0);
-    let (Some(values), true) =
-        (constant.integers(), constant.dtype().bytes() == 1 && zero_point.len() == channels)
-    else {
-        return unsupported(
-            "16-bit weights whose zero point differs from channel to channel are not implemented",
-        );
+    let (Some(values), true) = (constant.integers(), zero_point.len() == channels) else {
+        return unsupported(format!("{} zero points for {channels} channels of weights", zero_point.len()));
     };
     let inner: usize = constant.shape[out_axis + 1..].iter().product();
-    let differences = values.iter().enumerate().map(|(i, w)| {
-        let z = zero_point[i / inner.max(1) % channels.max(1)];
-        (*w - i64::from(z)) as i16
-    });
-    let data = Data::S16(differences.collect());
-    Ok(Constant { name: constant.name.clone(), shape: constant.shape.clone(), data })
+    let difference = |(i, w): (usize, &i64)| *w - i64::from(zero_point[i / inner.max(1) % channels.max(1)]);
+    let differences: Vec<i64> = values.iter().enumerate().map(difference).collect();
+    let least = differences.iter().min().copied().unwrap_or(0).min(0);
+    let span = differences.iter().max().copied().unwrap_or(0).max(0) - least;
+    let raised = || differences.iter().map(|d| d - least);
+    let (data, zero) = match (constant.dtype().bytes(), span) {
+        (1, 0..=255) => (Data::U8(raised().map(|d| d as u8).collect()), -least),
+        (1, _) => (Data::S16(differences.iter().map(|d| *d as i16).collect()), 0),
+        (2, 0..=65_535) => (Data::U16(raised().map(|d| d as u16).collect()), -least),
+        _ => {
+            return unsupported(format!(
+                "weights of {} whose zero points differ from channel to channel span {span} steps without them, more than \
+                 16 bits have",
+                constant.dtype().name()
+            ));
+        }
+    };
+    let constant = Constant { name: constant.name.clone(), shape: constant.shape.clone(), data };
+    Ok((constant, zero as i32))
 }
 
 /// `[rows, cols]` → `[cols, rows]`.
@@ -305,8 +346,12 @@ pub(super) fn transposed(data: &[u8], rows: usize, cols: usize, size: usize) -> 
     (0..cols).flat_map(|c| (0..rows).flat_map(move |r| element(r, c))).copied().collect()
 }
 
-/// Whether zero points differ between channels; such weights are centred.
-pub(super) fn differ(zero_point: &[i32]) -> bool {
+/// Whether weights of 8 bits became 16 because each channel has its zero point.
+pub(super) fn widened(constant: &Constant, weights: &Weights) -> bool {
+    constant.dtype().bytes() < weights.dtype.bytes()
+}
+
+fn differ(zero_point: &[i32]) -> bool {
     zero_point.iter().any(|z| *z != zero_point[0])
 }
 

@@ -55,26 +55,6 @@ impl<'a> Importer<'a> {
     }
 }
 
-impl<'a> Importer<'a> {
-    /// The exponent of a Pow: a constant may also be of integers.
-    fn exponent(&mut self, n: &'a OnnxNode<'a>) -> Result<Real, Refusal> {
-        let floats = match self.value(n, 1)? {
-            Value::Constant(c) if matches!(c.data, Data::S32(_) | Data::S64(_)) => c.integers(),
-            _ => None,
-        };
-        let (Some(values), Value::Constant(c)) = (floats, self.value(n, 1)?.clone()) else {
-            return self.float(n, 1);
-        };
-        let data = Data::F32(values.iter().map(|v| *v as f32).collect());
-        let name = format!("{}.floats", c.name);
-        let expr = match values[..] {
-            [x] => Expr::Number(x as f32),
-            _ => Expr::Constant(Rc::new(Constant { name, shape: c.shape.clone(), data })),
-        };
-        Ok(Real { expr, shape: c.shape.clone(), nodes: Vec::new(), unnamed: false })
-    }
-}
-
 /// Add, Sub, Mul, Div, Min, Max, Pow of floats. Min and Max take any number of operands.
 pub(super) fn operator<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
     let f = match n.op_type() {
@@ -93,7 +73,12 @@ pub(super) fn operator<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> 
     }
     let mut result = importer.float(n, 0)?;
     for i in 1..n.proto.input.len() {
-        let next = if f == Float2::Pow { importer.exponent(n)? } else { importer.float(n, i)? };
+        let next = match importer.value(n, i)? {
+            Value::Constant(c) if f == Float2::Pow && c.floats().is_none() && c.integers().is_some() => {
+                exponent(c)
+            }
+            _ => importer.float(n, i)?,
+        };
         result.shape = broadcast(&result.shape, &next.shape)?;
         // A square needs no logarithm.
         let square = f == Float2::Pow && matches!(next.expr, Expr::Number(2.0));
@@ -104,6 +89,16 @@ pub(super) fn operator<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> 
     absorb(&mut result.nodes, &[n.index])?;
     result.unnamed = false;
     Ok(Value::Real(result))
+}
+
+/// The exponent of a Pow that is given in integers.
+fn exponent(c: &Constant) -> Real {
+    let numbers: Vec<f32> = c.integers().unwrap_or_default().iter().map(|i| *i as f32).collect();
+    let expr = match numbers[..] {
+        [x] => Expr::Number(x),
+        _ => Expr::Constant(Rc::new(Constant { data: Data::F32(numbers), ..c.clone() })),
+    };
+    Real { expr, shape: c.shape.clone(), nodes: Vec::new(), unnamed: false }
 }
 
 /// `QLinearAdd` and `QLinearMul`, `(A, A_scale, A_zp, B, B_scale, B_zp, C_scale, C_zp)`.

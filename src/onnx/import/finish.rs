@@ -20,7 +20,9 @@ impl Importer<'_> {
                 && self.nodes[*i].proto.input.iter().skip(1).all(String::is_empty)
                 && self.nodes[*i].proto.attribute.is_empty()
         };
-        if self.host.keys().all(copies) || self.graph.nodes.iter().any(accelerated) {
+        // Weights that are quantized alone save memory, and the products stay float.
+        let quantized = self.nodes.iter().any(|n| n.op_type() == "DequantizeLinear");
+        if quantized || self.host.keys().all(copies) || self.graph.nodes.iter().any(accelerated) {
             return;
         }
         for (i, n) in self.nodes.iter().enumerate().filter(|(i, _)| self.host.contains_key(i)) {
@@ -89,12 +91,20 @@ impl Importer<'_> {
                     Some(id) if self.graph.tensor(id).name != name => self.copied_output(id, name),
                     _ => rows.push(failed("it is only another name of an input; nothing computes it")),
                 },
+                Some(value @ (Value::Real(_) | Value::Pending(_))) if self.of_array(name, &value) => {
+                    match self.float_tensor(name, &value) {
+                        Ok(id) if self.graph.tensor(id).name == name => self.graph.outputs.push(id),
+                        Ok(id) => self.copied_output(id, name),
+                        Err(Refusal::Malformed(why) | Refusal::Unsupported(why)) => rows.push(failed(&why)),
+                        Err(Refusal::Unreached) => {}
+                    }
+                }
                 Some(value @ (Value::Host | Value::Real(_) | Value::Pending(_))) => {
                     if !matches!(value, Value::Host) && !self.options.host {
                         rows.push(failed("it stays float, and --no-host forbids host layers"));
                         continue;
                     }
-                    self.value_to_host(&value, "its result stays float");
+                    self.value_to_host(name, &value, "its result stays float");
                     match self.host_tensor(name) {
                         Ok(id) => self.graph.outputs.push(id),
                         Err(Refusal::Malformed(why) | Refusal::Unsupported(why)) => rows.push(failed(&why)),
@@ -112,6 +122,11 @@ impl Importer<'_> {
                     Err(Refusal::Malformed(why) | Refusal::Unsupported(why)) => rows.push(failed(&why)),
                     Err(Refusal::Unreached) => {}
                 },
+                Some(Value::Centred(_)) => {
+                    rows.push(failed(
+                        "integers with a zero point for each channel have no form in which they leave",
+                    ));
+                }
                 Some(Value::Exotic(reason)) => rows.push(failed(&reason)),
                 None => rows.push(failed("no node computes it")),
             }

@@ -239,13 +239,10 @@ fn by_library(n: &OnnxNode, inputs: &[(&str, Rc<Constant>)]) -> bool {
 
 /// `Shape` and `Size`: known without the values.
 pub(super) fn shape<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
-    let shape = match importer.value(n, 0)?.clone() {
-        Value::Tensor(id) => importer.graph.tensor(id).shape.clone(),
-        Value::Real(r) => r.shape,
-        Value::Pending(p) => p.shape.clone(),
-        Value::Constant(c) => c.shape.clone(),
-        Value::ConstantReal(c) => c.constant.shape.clone(),
-        Value::Host => {
+    let value = importer.value(n, 0)?.clone();
+    let shape = match (importer.shape_of(&value), value) {
+        (Some(shape), _) => shape,
+        (None, Value::Host) => {
             let name = n.input(0).unwrap_or("");
             let id = importer.host_tensor(name)?;
             importer.graph.tensor(id).shape.clone()

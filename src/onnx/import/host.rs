@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use prost::Message;
 
+use super::super::constant::Constant;
 use super::super::load::LoadedModel;
 use super::super::portable::portable;
 use super::super::proto::{GraphProto, ModelProto, TensorShapeProto, TypeProto, ValueInfoProto};
@@ -57,7 +58,7 @@ impl<'a> Importer<'a> {
         let mut level = 1;
         for name in inputs.into_iter().filter(|n| !n.is_empty()) {
             let Some(value) = self.values.get(name).cloned() else { continue };
-            self.value_to_host(&value, "its result stays float");
+            self.value_to_host(name, &value, "its result stays float");
             level = level.max(self.level_for_host(name));
         }
         if let Some(guest) = self.host.get_mut(&index) {
@@ -65,15 +66,23 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// A float value that no quantizer completes: its nodes run on the host.
-    pub(super) fn value_to_host(&mut self, value: &Value, reason: &str) {
+    /// A float value that no quantizer completes: its nodes run on the host, but for products of quantized operands, which
+    /// leave the array as floats.
+    pub(super) fn value_to_host(&mut self, name: &str, value: &Value, reason: &str) {
+        if self.of_array(name, value) && self.float_tensor(name, value).is_ok() {
+            return;
+        }
         let nodes = match value {
             Value::Pending(p) => p.nodes.clone(),
             Value::Real(r) if r.plain().is_none() => r.nodes.clone(),
             _ => return,
         };
         // The float view of a tensor is a layer of its own, not a host node.
-        let view = |name: &String| matches!(self.values.get(name.as_str()), Some(Value::Real(r)) if r.plain().is_some());
+        let view = |name: &String| match self.values.get(name.as_str()) {
+            Some(Value::Real(r)) => r.plain().is_some(),
+            Some(product @ Value::Pending(_)) => self.of_array(name, product),
+            _ => false,
+        };
         let computes = |i: &usize| {
             let n = &self.nodes[*i];
             n.op_type() != "DequantizeLinear" && !n.proto.output.first().is_some_and(view)
@@ -91,14 +100,9 @@ impl<'a> Importer<'a> {
         match self.values.get(name) {
             Some(Value::Tensor(id)) => self.level_of(*id) + 1,
             Some(Value::Real(real)) => {
-                let mut level = 0;
-                real.expr.leaves(&mut |e| {
-                    if let super::expr::Expr::Tensor(id) = e {
-                        level = level.max(self.level_of(*id));
-                    }
-                });
-                level + 1
+                real.tensors().into_iter().map(|id| self.level_of(id)).max().unwrap_or(0) + 1
             }
+            Some(Value::Pending(p)) => p.inputs.iter().map(|id| self.level_of(*id)).max().unwrap_or(0) + 1,
             _ => 1,
         }
     }
@@ -264,6 +268,9 @@ impl<'a> Importer<'a> {
                     island.inputs.extend(self.float_view(name, &real).map(|id| (name.to_string(), id)));
                 }
                 Some(Value::Tensor(id)) => island.inputs.push((name.into(), id)),
+                Some(value @ (Value::Real(_) | Value::Pending(_))) if self.of_array(name, &value) => {
+                    island.inputs.push((name.into(), self.float_tensor(name, &value)?));
+                }
                 Some(Value::Host | Value::Real(_) | Value::Pending(_)) => {
                     island.inputs.push((name.into(), self.host_tensor(name)?));
                 }
@@ -348,12 +355,9 @@ impl<'a> Importer<'a> {
             (None, _) => {
                 island.initializers.insert(name);
             }
-            // Computed at import, perhaps from the shape of a value that is not in the island.
-            (Some(_), Some(Value::Constant(c))) => {
-                if island.constants.iter().all(|t| t.name() != name) {
-                    island.constants.push(c.to_proto(name));
-                }
-            }
+            // Computed at import, perhaps from the shape of a value that the island does not have.
+            (Some(_), Some(Value::Constant(c))) => island.constant(name, c),
+            (Some(_), Some(Value::ConstantReal(c))) => island.constant(name, &c.dequantized()),
             (Some(&i), _) => {
                 if island.nodes.insert(i) {
                     for input in self.nodes[i].proto.input.iter().filter(|i| !i.is_empty()) {
@@ -389,6 +393,14 @@ struct Island<'a> {
     inputs: Vec<(String, TensorId)>,
     /// Inputs whose tensor has another name.
     renamed: Vec<(String, String)>,
+}
+
+impl Island<'_> {
+    fn constant(&mut self, name: &str, value: &Constant) {
+        if self.constants.iter().all(|t| t.name() != name) {
+            self.constants.push(value.to_proto(name));
+        }
+    }
 }
 
 /// Operator types in order, with consecutive ones counted: `Relu ×8000`.

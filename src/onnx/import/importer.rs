@@ -77,6 +77,8 @@ pub(in crate::onnx) struct Importer<'a> {
     pub(super) outputs: BTreeSet<&'a str>,
     /// Values that some node or the graph's user reads.
     pub(super) read: BTreeMap<&'a str, usize>,
+    /// Tensors of integers without the zero points of their channels.
+    pub(super) centred: BTreeSet<TensorId>,
     /// Sums of 32 bits that operators give out, and how they were made: a Cast makes floats of them at once.
     pub(super) sums: BTreeMap<TensorId, Rc<Pending>>,
 }
@@ -118,6 +120,7 @@ impl<'a> Importer<'a> {
             element_types: BTreeMap::new(),
             outputs: proto.output.iter().map(|o| o.name()).collect(),
             read: read_values(proto),
+            centred: BTreeSet::new(),
             sums: BTreeMap::new(),
         };
         for t in &proto.initializer {

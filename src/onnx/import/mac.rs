@@ -1,7 +1,9 @@
-//! Conv, ConvTranspose and Gemm in both forms.
+//! Conv and ConvTranspose in both forms, and what all products share.
 
 use super::super::constant::Constant;
-use super::constants::{Bias, differ, integer_bias, real_bias, weights};
+use super::channels;
+use super::constant_real::ConstantReal;
+use super::constants::{Bias, integer_bias, real_bias, weights, widened};
 use super::expr::{Expr, Format};
 use super::importer::Importer;
 use super::node::OnnxNode;
@@ -73,14 +75,31 @@ pub(super) fn product(
 
 /// QDQ Conv.
 pub(super) fn conv<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
-    let (input, mut nodes) = importer.real(n, 0)?;
+    let scaled = match importer.value(n, 0)? {
+        Value::Real(r) => channels::scaled(importer, r).map(|(id, by)| (id, by, r.nodes.clone())),
+        _ => None,
+    };
+    let (input, by_channel, mut nodes) = match scaled {
+        Some((id, by, nodes)) => (id, Some(by), nodes),
+        None => importer.real(n, 0).map(|(id, nodes)| (id, None, nodes))?,
+    };
     let w = importer.real_constant(n, 1, "weights")?;
     nodes.push(w.node);
-    let weights = weights(&w.constant, &w.scale, &w.zero_point, w.axis, 0)?;
-    let (bias, on_top) = importer.qdq_bias(n, input, &weights, 1, &mut nodes)?;
+    let mut weights = weights(&w.constant, &w.scale, &w.zero_point, w.axis, 0)?;
+    if let Some(by) = by_channel {
+        let scales = by.floats().unwrap_or_default();
+        if usize::try_from(n.int("group", 1)) != Ok(scales.len()) || weights.shape[1] != 1 {
+            return unsupported(
+                "its input has a scale for each channel, and it sums over channels: those sums are no integers",
+            );
+        }
+        weights.scale = channels::taken_in(&weights.scale, scales, weights.shape[0]);
+    }
+    let centred = widened(&w.constant, &weights);
+    let (bias, on_top) = importer.qdq_bias(n, input, &weights, &mut nodes)?;
     let (kind, shape) = convolution(importer, n, input, weights, bias)?;
     let p = importer.pending(kind, n, shape, vec![input], nodes);
-    importer.biased(Pending { centred: differ(&w.zero_point), ..p }, on_top.map(by_image))
+    importer.biased(Pending { centred, ..p }, on_top.map(by_image))
 }
 
 /// A bias of a convolution, shaped to be added to images or signals.
@@ -97,11 +116,12 @@ pub(super) fn conv_transpose<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a
     let groups = usize::try_from(n.int("group", 1)).ok().filter(|g| *g > 0);
     let Some(groups) = groups else { return Err(Refusal::Malformed("group is not positive".into())) };
     let (turned, axis) = turned(&w.constant, groups)?;
-    if w.scale.len() > 1 && (w.axis != 1 || groups > 1) {
-        return unsupported(format!("{} scales along axis {} of its weights", w.scale.len(), w.axis));
-    }
-    let weights = weights(&turned, &w.scale, &w.zero_point, axis, 0)?;
-    let (bias, on_top) = importer.qdq_bias(n, input, &weights, 1, &mut nodes)?;
+    let channels = turned.shape[0];
+    let (scale, zero_point) =
+        (outputs(&w.scale, &w, groups, channels)?, outputs(&w.zero_point, &w, groups, channels)?);
+    let weights = weights(&turned, &scale, &zero_point, axis, 0)?;
+    let centred = widened(&w.constant, &weights);
+    let (bias, on_top) = importer.qdq_bias(n, input, &weights, &mut nodes)?;
     let [batch, channels, height, width] = image(importer, input)?;
     let [oc, ic, kh, kw] = weights.shape;
     if ic.checked_mul(groups) != Some(channels) {
@@ -111,7 +131,21 @@ pub(super) fn conv_transpose<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a
     let shape = result_shape(importer, input, [batch, oc, out[0], out[1]]);
     let kind = PendingKind::ConvTranspose { window, groups, weights, bias };
     let p = importer.pending(kind, n, shape, vec![input], nodes);
-    importer.biased(Pending { centred: differ(&w.zero_point), ..p }, on_top.map(by_image))
+    importer.biased(Pending { centred, ..p }, on_top.map(by_image))
+}
+
+/// Scales or zero points of weights `[IC, OC / groups, …]`, for each output channel: along axis 1 they are those of every group,
+/// along axis 0 those of a group that has one input channel.
+fn outputs<T: Copy>(list: &[T], w: &ConstantReal, groups: usize, channels: usize) -> Result<Vec<T>, Refusal> {
+    let each = (channels / groups).max(1);
+    match (list.len(), w.axis) {
+        (1, _) => Ok(list.to_vec()),
+        (n, 1) if n == each => Ok((0..channels).map(|o| list[o % each]).collect()),
+        (n, 0) if n == groups && w.constant.shape.first() == Some(&groups) => {
+            Ok((0..channels).map(|o| list[o / each]).collect())
+        }
+        (n, axis) => unsupported(format!("{n} scales along axis {axis} of its weights")),
+    }
 }
 
 /// Weights `[IC, OC / groups, KH, KW]` as `[OC, IC / groups, KH, KW]`; the axis of the scales changes with
@@ -131,37 +165,6 @@ fn turned(c: &Constant, groups: usize) -> Result<(Constant, usize), Refusal> {
     let at = order.flat_map(|channel| (0..taps).map(move |t| channel * taps + t));
     let shape = vec![groups * oc, part, rest[0], rest[1]];
     Ok((Constant { name: c.name.clone(), shape, data: c.picked(at) }, 0))
-}
-
-/// QDQ Gemm.
-pub(super) fn gemm<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
-    let (input, mut nodes) = importer.real(n, 0)?;
-    let w = importer.real_constant(n, 1, "weights")?;
-    nodes.push(w.node);
-    let out_axis = gemm_axis(n)?;
-    let weights = weights(&w.constant, &w.scale, &w.zero_point, w.axis, out_axis)?;
-    let rows = rows(importer, input);
-    let (bias, on_top) = importer.qdq_bias(n, input, &weights, rows, &mut nodes)?;
-    let (kind, shape) = product(importer, input, weights, bias)?;
-    let p = importer.pending(kind, n, shape, vec![input], nodes);
-    importer.biased(Pending { centred: differ(&w.zero_point), ..p }, on_top)
-}
-
-/// Rows of a matrix.
-fn rows(importer: &Importer, input: TensorId) -> usize {
-    let shape = &importer.graph.tensor(input).shape;
-    shape[..shape.len().saturating_sub(1)].iter().product()
-}
-
-/// The axis of a Gemm's weights for outputs.
-fn gemm_axis(n: &OnnxNode) -> Result<usize, Refusal> {
-    if n.int("transA", 0) != 0 {
-        return unsupported("a transposed left side is not implemented");
-    }
-    if n.float("alpha").is_some_and(|a| a != 1.0) || n.float("beta").is_some_and(|b| b != 1.0) {
-        return unsupported("alpha or beta other than 1 is not implemented");
-    }
-    Ok(if n.int("transB", 0) != 0 { 0 } else { 1 })
 }
 
 impl<'a> Importer<'a> {
@@ -223,7 +226,6 @@ impl<'a> Importer<'a> {
         n: &OnnxNode<'a>,
         input: TensorId,
         weights: &Weights,
-        rows: usize,
         nodes: &mut Vec<usize>,
     ) -> Result<(Option<Vec<i64>>, Option<Constant>), Refusal> {
         if n.input(2).is_none() {
@@ -233,6 +235,17 @@ impl<'a> Importer<'a> {
         if let Value::ConstantReal(c) = value {
             nodes.push(c.node);
         }
+        self.split_bias(value, input, weights, 1)
+    }
+
+    /// A bias as sums for the accumulators, or as floats to be added to the product.
+    pub(super) fn split_bias(
+        &self,
+        value: &Value,
+        input: TensorId,
+        weights: &Weights,
+        rows: usize,
+    ) -> Result<(Option<Vec<i64>>, Option<Constant>), Refusal> {
         let wide = self.graph.tensor(input).dtype.bytes() > 1 || weights.dtype.bytes() > 1;
         Ok(match real_bias(value, self.quant_of(input)?.scale, weights, rows, wide)? {
             Bias::Sums(sums) => (Some(sums), None),
@@ -241,7 +254,7 @@ impl<'a> Importer<'a> {
     }
 
     /// A product that waits for its quantizer, with a bias that is added in float.
-    fn biased(&mut self, p: Pending, on_top: Option<Constant>) -> Result<Value, Refusal> {
+    pub(super) fn biased(&mut self, p: Pending, on_top: Option<Constant>) -> Result<Value, Refusal> {
         let Some(bias) = on_top else { return Ok(Value::Pending(p.into())) };
         let mut real = self.float_result(&p)?;
         if super::elementwise::broadcast(&real.shape, &bias.shape)? != real.shape {
@@ -275,9 +288,10 @@ pub(super) fn qlinear_conv<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>)
     let (scale, zero, _) = importer.scales(n, 4)?;
     let weights = weights(&constant, &scale, &zero, 0, 0)?;
     let bias = importer.optional(n, 8, "bias")?.map(|b| integer_bias(&b, weights.shape[0], 1)).transpose()?;
+    let centred = widened(&constant, &weights);
     let parts = convolution(importer, n, input, weights, bias)?;
     let to = importer.quant(n, 6)?;
-    importer.qlinear_result(n, parts, vec![input], to, differ(&zero))
+    importer.qlinear_result(n, parts, vec![input], to, centred)
 }
 
 /// `ConvInteger(x, w, x_zp, w_zp)`: returns the sums.
@@ -289,23 +303,4 @@ pub(super) fn conv_integer<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>)
     let weights = weights(&constant, &[1.0], &zero, 0, 0)?;
     let parts = convolution(importer, n, input, weights, None)?;
     importer.sums(n, parts, vec![input])
-}
-
-/// `QGemm(A, a_scale, a_zp, B, b_scale, b_zp, C, y_scale, y_zp)`; without `y_scale` the result is float.
-pub(super) fn qgemm<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
-    let input = importer.activation(n, 0)?;
-    let constant = importer.constant(n, 3, "weights")?;
-    let (scale, zero, _) = importer.scales(n, 4)?;
-    let out_axis = gemm_axis(n)?;
-    let weights = weights(&constant, &scale, &zero, out_axis, out_axis)?;
-    let rows = rows(importer, input);
-    let bias =
-        importer.optional(n, 6, "bias")?.map(|b| integer_bias(&b, weights.shape[0], rows)).transpose()?;
-    let parts = product(importer, input, weights, bias)?;
-    if n.input(7).is_none() {
-        let p = importer.pending(parts.0, n, parts.1, vec![input], Vec::new());
-        return importer.float_result(&p).map(Value::Real);
-    }
-    let to = importer.quant(n, 7)?;
-    importer.qlinear_result(n, parts, vec![input], to, differ(&zero))
 }

@@ -1,6 +1,8 @@
 //! MatMul: with constant weights a Gemm over rows, else a product of two tensors.
 
-use super::constants::{Bias, differ, real_bias, weights};
+use super::super::constant::Constant;
+use super::constant_real::ConstantReal;
+use super::constants::{Bias, real_bias, weights, widened};
 use super::importer::Importer;
 use super::mac::product;
 use super::node::OnnxNode;
@@ -8,7 +10,7 @@ use super::value::{Moved, Pending, PendingKind, Refusal, Value, absorb, unsuppor
 use crate::graph::{DType, Op, Quant, Tensor, TensorId};
 
 /// The shape of `a × b` by NumPy's rules for operands of at least two axes.
-fn stacked(importer: &Importer, a: TensorId, b: TensorId) -> Result<Vec<usize>, Refusal> {
+pub(super) fn stacked(importer: &Importer, a: TensorId, b: TensorId) -> Result<Vec<usize>, Refusal> {
     let (a, b) = (&importer.graph.tensor(a).shape, &importer.graph.tensor(b).shape);
     let ([outer_a @ .., m, k], [outer_b @ .., k2, n]) = (a.as_slice(), b.as_slice()) else {
         return unsupported(format!("a product of shapes {a:?} and {b:?}: two axes are the least"));
@@ -23,23 +25,26 @@ fn stacked(importer: &Importer, a: TensorId, b: TensorId) -> Result<Vec<usize>, 
 
 /// QDQ MatMul.
 pub(super) fn matmul<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
-    if let (Value::Real(_), Value::ConstantReal(w)) = (importer.value(n, 0)?, importer.value(n, 1)?.clone())
-        && (w.constant.shape.len() == 2 || w.constant.shape.len() == 1 && w.scale.len() == 1)
+    if let (Value::Real(x), Value::ConstantReal(w)) = (importer.value(n, 0)?, importer.value(n, 1)?.clone())
+        && let Some((matrix, axis)) = matrix(&w, x.shape.len())
     {
         let (input, mut nodes) = importer.real(n, 0)?;
         nodes.push(w.node);
         let vector = w.constant.shape.len() == 1;
-        let mut matrix = (*w.constant).clone();
-        if vector {
-            matrix.shape.push(1);
-        }
-        let weights = weights(&matrix, &w.scale, &w.zero_point, w.axis, 1)?;
+        let weights = weights(&matrix, &w.scale, &w.zero_point, axis, 1)?;
+        let centred = widened(&w.constant, &weights);
         let (kind, shape) = product(importer, input, weights, None)?;
         let mut p = importer.pending(kind, n, shape, vec![input], nodes);
         if vector {
             without(&mut p, n.index, [false, true]);
         }
-        return Ok(Value::Pending(Pending { centred: differ(&w.zero_point), ..p }.into()));
+        return Ok(Value::Pending(Pending { centred, ..p }.into()));
+    }
+    if let (Value::ConstantReal(w), Value::Real(_)) = (importer.value(n, 0)?.clone(), importer.value(n, 1)?)
+        && w.scale.len() > 1
+        && w.constant.shape.len() == 2
+    {
+        return by_rows(importer, n, &w);
     }
     let mut nodes = Vec::new();
     let mut sides = [TensorId(0); 2];
@@ -114,6 +119,48 @@ impl<'a> Importer<'a> {
     }
 }
 
+/// `W × X` with a scale for each row of the weights: `(Xᵀ × Wᵀ)ᵀ`.
+fn by_rows<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>, w: &ConstantReal) -> Result<Value, Refusal> {
+    let (input, mut nodes) = importer.real(n, 1)?;
+    nodes.push(w.node);
+    let t = importer.graph.tensor(input).clone();
+    let rank = t.shape.len();
+    if rank < 2 {
+        return unsupported("a product of weights with a scale for each row and a vector");
+    }
+    let mut perm: Vec<usize> = (0..rank).collect();
+    perm.swap(rank - 2, rank - 1);
+    let swapped = |shape: &[usize]| perm.iter().map(|a| shape[*a]).collect::<Vec<usize>>();
+    let columns = Tensor { name: format!("{}.columns", n.name), shape: swapped(&t.shape), ..t };
+    let op = Op::Transpose { perm: perm.clone() };
+    let columns = importer.unnamed_layer(n.index, "columns", op.clone(), vec![input], columns);
+    let weights = weights(&w.constant, &w.scale, &w.zero_point, w.axis, 0)?;
+    let centred = widened(&w.constant, &weights);
+    let (kind, before) = product(importer, columns, weights, None)?;
+    let shape = swapped(&before);
+    let mut p = importer.pending(kind, n, shape.clone(), vec![columns], nodes);
+    p.moves.push(Moved { node: n.index, op, before, shape, fill: None });
+    Ok(Value::Pending(Pending { centred, ..p }.into()))
+}
+
+/// Weights as a matrix, and the axis of their scales: a vector is a column, and axes of one in front are no axes if the other
+/// operand has as many.
+fn matrix(w: &ConstantReal, rank: usize) -> Option<(Constant, usize)> {
+    let mut matrix = (*w.constant).clone();
+    match w.constant.shape[..] {
+        [_] if w.scale.len() == 1 => {
+            matrix.shape.push(1);
+            Some((matrix, 0))
+        }
+        [ref outer @ .., rows, columns] if outer.len() + 2 <= rank && outer.iter().all(|d| *d == 1) => {
+            let axis = if w.scale.len() == 1 { 0 } else { w.axis.checked_sub(outer.len())? };
+            matrix.shape = vec![rows, columns];
+            Some((matrix, axis))
+        }
+        _ => None,
+    }
+}
+
 /// Removes rows (first) or columns (second) of extent 1 from the shape of a product.
 fn without(p: &mut Pending, node: usize, [rows, columns]: [bool; 2]) {
     let before = p.shape.clone();
@@ -126,7 +173,7 @@ fn without(p: &mut Pending, node: usize, [rows, columns]: [bool; 2]) {
         shape.remove(rank - 2);
     }
     if shape != before {
-        p.moves.push(Moved { node, op: Op::Reshape, before, shape: shape.clone() });
+        p.moves.push(Moved { node, op: Op::Reshape, before, shape: shape.clone(), fill: None });
         p.shape = shape;
     }
 }
@@ -141,8 +188,9 @@ pub(super) fn qlinear_matmul<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a
         let input = importer.activation(n, 0)?;
         let (scale, zero, _) = importer.scales(n, 4)?;
         let weights = weights(&c, &scale, &zero, 1, 1)?;
+        let centred = widened(&c, &weights);
         let parts = product(importer, input, weights, None)?;
-        return importer.qlinear_result(n, parts, vec![input], to, differ(&zero));
+        return importer.qlinear_result(n, parts, vec![input], to, centred);
     }
     let (a, b) = (importer.activation(n, 0)?, importer.activation(n, 3)?);
     let shape = stacked(importer, a, b)?;

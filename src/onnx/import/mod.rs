@@ -11,6 +11,8 @@
 //! at the end the graph is [fused](fuse).
 
 mod branch;
+mod centred;
+mod channels;
 mod complete;
 mod constant_real;
 mod constants;
@@ -18,7 +20,9 @@ mod declared;
 mod elementwise;
 mod expr;
 mod finish;
+mod floats;
 mod fold;
+mod gemm;
 mod host;
 mod importer;
 mod inputs;
@@ -43,9 +47,11 @@ mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::halves;
 use super::load::LoadedModel;
 use super::proto::{GraphProto, ModelProto, NodeProto};
 use super::schema;
+use crate::graph::broadcast;
 use crate::graph::fuse::{self, FuseOptions};
 use declared::declared;
 use importer::{Branches, Fate, Importer};
@@ -63,7 +69,8 @@ use value::{Refusal, Value, unsupported};
 /// See [`ImportError`].
 pub fn import(model: &LoadedModel, options: &ImportOptions) -> Result<Imported, ImportError> {
     check_observed(model.graph(), &options.observe)?;
-    let mut flat: Option<LoadedModel> = None;
+    let mut flat: Option<LoadedModel> =
+        halves::singles(&model.model).map(|model| LoadedModel { model, data: Vec::new() });
     loop {
         let model = flat.as_ref().unwrap_or(model);
         match pass(model, options)? {
@@ -116,6 +123,7 @@ fn pass(model: &LoadedModel, options: &ImportOptions) -> Result<Pass, ImportErro
     importer.forget_unwritten();
     let keep = |tensor: &str| options.observe.holds(tensor);
     let fused = fuse::fuse(&mut importer.graph, &FuseOptions { keep: &keep, profile: options.profile });
+    broadcast::narrow(&mut importer.graph);
     let mut rows = importer.rows(&fused);
     rows.extend(failed_outputs);
     if rows.iter().any(|r| r.status == NodeStatus::Unsupported) {

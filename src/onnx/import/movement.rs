@@ -24,7 +24,12 @@ pub(super) fn identity<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> 
             return unsupported("a Dropout that trains is not implemented");
         }
     }
-    let mut value = importer.value(n, 0)?.clone();
+    passed(importer, n, 0)
+}
+
+/// One of its inputs as the result of a node.
+fn passed<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>, input: usize) -> Result<Value, Refusal> {
+    let mut value = importer.value(n, input)?.clone();
     match &mut value {
         Value::Real(r) => absorb(&mut r.nodes, &[n.index])?,
         Value::Host => return unsupported("it follows a float layer"),
@@ -108,7 +113,7 @@ impl<'a> Importer<'a> {
                 let mut p = (*p).clone();
                 for (op, shape) in steps(&p.shape)? {
                     let before = std::mem::replace(&mut p.shape, shape.clone());
-                    p.moves.push(Moved { node: n.index, op, before, shape });
+                    p.moves.push(Moved { node: n.index, op, before, shape, fill: None });
                 }
                 absorb(&mut p.nodes, &[n.index])?;
                 Ok(Value::Pending(p.into()))
@@ -281,12 +286,29 @@ pub(super) fn concat<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Re
     if let Some(constant) = joined_constants(importer, n)? {
         return Ok(constant);
     }
-    let integers = matches!(importer.value(n, 0)?, Value::Tensor(_));
+    // What is empty adds nothing.
+    let mut parts = Vec::with_capacity(count);
+    for i in 0..count {
+        if importer.shape_of(importer.value(n, i)?).is_none_or(|shape| !shape.contains(&0)) {
+            parts.push(i);
+        }
+    }
+    if let ([only], true) = (&parts[..], count > 1) {
+        return passed(importer, n, *only);
+    }
+    let first = parts.iter().find_map(|i| match importer.value(n, *i) {
+        Ok(Value::Tensor(id)) => Some(*id),
+        _ => None,
+    });
+    let integers = first.map(|id| importer.graph.tensor(id).clone());
     let mut inputs = Vec::with_capacity(count);
     let mut nodes = Vec::new();
-    for i in 0..count {
-        match importer.value(n, i)?.clone() {
-            Value::Tensor(id) if integers => inputs.push(id),
+    for i in parts {
+        match (importer.value(n, i)?.clone(), &integers) {
+            (Value::Tensor(id), Some(_)) => inputs.push(id),
+            (Value::Constant(c), Some(t)) if c.dtype() == t.dtype && c.folding_only().is_none() => {
+                inputs.push(importer.constant_tensor(&c, t.quant)?);
+            }
             _ => {
                 let (id, more) = importer.real(n, i)?;
                 inputs.push(id);
@@ -298,7 +320,7 @@ pub(super) fn concat<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Re
     let at = axis(n.int("axis", 0), rank)?;
     let shape = joined(importer, &inputs, at)?;
     let p = importer.pending(PendingKind::Concat { axis: at }, n, shape, inputs, nodes);
-    if !integers {
+    if integers.is_none() {
         return Ok(Value::Pending(p.into()));
     }
     let t = importer.graph.tensor(p.inputs[0]).clone();

@@ -6,7 +6,7 @@ use super::super::role::Role::{self, Function, Move, Pair, Plain, Product, Quant
 use super::importer::Importer;
 use super::node::OnnxNode;
 use super::value::{Refusal, Value};
-use super::{elementwise, fold, mac, matmul, movement, pick, pool, quantizers, resize, select, unary};
+use super::{elementwise, fold, gemm, mac, matmul, movement, pick, pool, quantizers, resize, select, unary};
 
 type One = for<'a> fn(&mut Importer<'a>, &'a OnnxNode<'a>) -> Result<Value, Refusal>;
 type Many = for<'a> fn(&mut Importer<'a>, &'a OnnxNode<'a>) -> Result<Vec<Value>, Refusal>;
@@ -80,7 +80,7 @@ const OPERATORS: &[Operator] = &[
     op(ONNX,      "Gather",                     Move,      pick::gather),
     op(ONNX,      "Gelu",                       Function,  unary::function),
     op(MICROSOFT, "Gelu",                       Function,  unary::function),
-    op(ONNX,      "Gemm",                       Product,   mac::gemm),
+    op(ONNX,      "Gemm",                       Product,   gemm::gemm),
     op(ONNX,      "GlobalAveragePool",          Whole,     pool::global_average),
     op(ONNX,      "GlobalMaxPool",              Move,      pool::global_max),
     op(ONNX,      "HardSigmoid",                Function,  unary::function),
@@ -132,7 +132,7 @@ const OPERATORS: &[Operator] = &[
     op(ONNX,      "Transpose",                  Move,      movement::transpose),
     op(ONNX,      "Unsqueeze",                  Move,      movement::unsqueeze),
     op(ONNX,      "Upsample",                   Move,      resize::resize),
-    op(MICROSOFT, "QGemm",                      Quantized, mac::qgemm),
+    op(MICROSOFT, "QGemm",                      Quantized, gemm::qgemm),
     op(MICROSOFT, "QLinearAdd",                 Quantized, elementwise::qlinear),
     op(MICROSOFT, "QLinearAveragePool",         Quantized, pool::qlinear_average),
     op(MICROSOFT, "QLinearConcat",              Quantized, movement::qlinear_concat),

@@ -366,9 +366,10 @@ pub(super) fn pad<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Resul
                 None => return unsupported("a pad of a float value"),
             }
         }
+        Value::Pending(_) => 0,
         _ => return unsupported("a pad of a float value"),
     };
-    importer.moved(n, |shape| {
+    let padded = importer.moved(n, |shape| {
         let rank = shape.len();
         let axes: Vec<usize> = match &axes {
             None => (0..rank).collect(),
@@ -415,7 +416,16 @@ pub(super) fn pad<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Resul
             other => other,
         };
         Ok((bounded(op)?, out))
-    })
+    })?;
+    let Value::Pending(p) = padded else { return Ok(padded) };
+    // Its quantizer says which integer that is.
+    let mut p = (*p).clone();
+    if let Some(m) = p.moves.last_mut()
+        && matches!(m.op, Op::Move { fill: Some(_), .. })
+    {
+        m.fill = Some(value);
+    }
+    Ok(Value::Pending(p.into()))
 }
 
 /// Extents of a DepthToSpace or SpaceToDepth.

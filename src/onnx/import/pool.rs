@@ -1,11 +1,12 @@
 //! Pools in both forms.
 
+use super::channels;
 use super::expr::Expr;
 use super::importer::Importer;
 use super::mac::image;
 use super::mac::result_shape;
 use super::node::OnnxNode;
-use super::value::{Moved, Pending, PendingKind, Real, Refusal, Value, unsupported};
+use super::value::{Moved, Pending, PendingKind, Real, Refusal, Value, absorb, unsupported};
 use super::window;
 use crate::graph::{Op, Quant, Tensor, TensorId, Window};
 
@@ -14,10 +15,53 @@ pub(super) fn max<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Resul
     if n.proto.output.get(1).is_some_and(|o| importer.read.contains_key(o.as_str())) {
         return unsupported("a MaxPool that gives indices is not implemented");
     }
-    let (input, real) = tensor_of(importer, n)?;
+    if let Value::Pending(p) = importer.value(n, 0)?
+        && p.shape.len() == 4
+    {
+        return largest(n, p);
+    }
+    let scaled = match importer.value(n, 0)? {
+        Value::Real(r) => channels::scaled(importer, r).map(|(id, by)| (id, by, r.clone())),
+        _ => None,
+    };
+    let (input, real) = match &scaled {
+        Some((id, _, r)) => (*id, Some(r.clone())),
+        None => tensor_of(importer, n)?,
+    };
     let [batch, channels, height, width] = image(importer, input)?;
     let placed = window::place(n, None, [height, width])?;
-    maximum(importer, n, (input, real), placed.window, [batch, channels, placed.out[0], placed.out[1]])
+    let out = [batch, channels, placed.out[0], placed.out[1]];
+    let value = maximum(importer, n, (input, real), placed.window, out)?;
+    Ok(match (scaled, value) {
+        // A maximum commutes with the scale of its channel.
+        (Some((_, by, _)), Value::Real(r)) => {
+            if importer.centred.contains(&input) {
+                importer.centred.extend(r.plain());
+            }
+            Value::Real(Real { expr: r.expr.mul(Expr::Constant(by)), unnamed: false, ..r })
+        }
+        (_, value) => value,
+    })
+}
+
+/// MaxPool of a result that waits for its quantizer: a maximum commutes with quantization.
+fn largest(n: &OnnxNode, p: &Pending) -> Result<Value, Refusal> {
+    let mut p = p.clone();
+    let [batch, channels, height, width] = p.shape[..] else {
+        return unsupported(format!("an input of shape {:?} is no image", p.shape));
+    };
+    let placed = window::place(n, None, [height, width])?;
+    let shape = vec![batch, channels, placed.out[0], placed.out[1]];
+    let before = std::mem::replace(&mut p.shape, shape.clone());
+    p.moves.push(Moved {
+        node: n.index,
+        op: Op::MaxPool { window: placed.window },
+        before,
+        shape,
+        fill: None,
+    });
+    absorb(&mut p.nodes, &[n.index])?;
+    Ok(Value::Pending(p.into()))
 }
 
 /// The integers at input 0, directly or behind their float view.
@@ -132,7 +176,7 @@ pub(super) fn reduce<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Re
     }
     let before = vec![1, channels, 1, 1];
     let mut p = importer.pending(PendingKind::GlobalAvgPool, n, out.clone(), vec![image], nodes);
-    p.moves.push(Moved { node: n.index, op: Op::Reshape, before: before.clone(), shape: out });
+    p.moves.push(Moved { node: n.index, op: Op::Reshape, before: before.clone(), shape: out, fill: None });
     Ok(Value::Pending(p.into()))
 }
 
@@ -175,7 +219,13 @@ fn average_pending<'a>(
     let image = importer.layer(n.index, Op::Reshape, vec![input], image, &[]);
     let mut p = importer.pending(kind, n, out.to_vec(), vec![image], nodes);
     let shape = vec![out[0], out[1], out[3]];
-    p.moves.push(Moved { node: n.index, op: Op::Reshape, before: out.to_vec(), shape: shape.clone() });
+    p.moves.push(Moved {
+        node: n.index,
+        op: Op::Reshape,
+        before: out.to_vec(),
+        shape: shape.clone(),
+        fill: None,
+    });
     p.shape = shape;
     p
 }

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::super::constant::{Constant, Data};
+use super::channels::{self, ByChannel};
 use super::constant_real::ConstantReal;
 use super::constants::Scales;
 use super::declared::dtype_of;
@@ -54,7 +55,11 @@ fn axis_of(n: &OnnxNode, default: i64, rank: usize) -> Result<usize, Refusal> {
 
 pub(super) fn dequantize<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
     no_blocks(n)?;
-    match importer.value(n, 0)?.clone() {
+    let value = match importer.integers_of_host(n, 0)? {
+        Some(id) => Value::Tensor(id),
+        None => importer.value(n, 0)?.clone(),
+    };
+    match value {
         Value::Constant(constant) => {
             if constant.floats().is_some() {
                 return Err(Refusal::Malformed("it dequantizes a float constant".into()));
@@ -72,6 +77,26 @@ pub(super) fn dequantize<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -
                 axis,
                 node: n.index,
             })))
+        }
+        value @ (Value::Tensor(_) | Value::Centred(_)) if importer.scales(n, 1)?.0.len() > 1 => {
+            let id = match &value {
+                Value::Centred(c) => c.tensor,
+                Value::Tensor(id) => *id,
+                _ => return unsupported("it has no integers"),
+            };
+            let t = importer.graph.tensor(id);
+            if t.dtype.bytes() > 2 {
+                return unsupported(format!(
+                    "{} activations with a scale per channel are not implemented",
+                    t.dtype.name()
+                ));
+            }
+            let (scales, shape) = (importer.scales(n, 1)?, t.shape.clone());
+            if let Value::Tensor(_) = value {
+                importer.same_type(n, id, scales.2)?;
+            }
+            let by = ByChannel::of(scales, axis_of(n, 1, shape.len())?, &shape)?;
+            channels::dequantize(importer, n, &value, &by)
         }
         Value::Tensor(tensor) => {
             let dtype = importer.graph.tensor(tensor).dtype;
@@ -142,6 +167,21 @@ pub(super) fn quantize<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> 
         Value::ConstantReal(c) => return importer.quantize_constant(n, &c.dequantized()),
         _ => {}
     }
+    let scales = importer.scales_of(n)?;
+    if scales.0.len() > 1 {
+        let Some(shape) = importer.shape_of(&value) else {
+            return unsupported("a scale for each channel behind a layer of the host");
+        };
+        let dtype = output_type(n, scales.2)?;
+        if dtype.bytes() > 2 {
+            return unsupported(format!(
+                "{} activations are not implemented; 8 and 16 bits are",
+                dtype.name()
+            ));
+        }
+        let by = ByChannel::of(scales, axis_of(n, 1, shape.len())?, &shape)?;
+        return channels::quantize(importer, n, &value, &by, dtype);
+    }
     let (quant, dtype) = target(importer, n)?;
     let name = n.result()?;
     match value {
@@ -198,7 +238,7 @@ fn or_host<'a>(
 ) -> Result<Value, Refusal> {
     match result {
         Err(Refusal::Unsupported(reason)) if importer.options.host => {
-            importer.value_to_host(value, &reason);
+            importer.value_to_host(n.input(0).unwrap_or(""), value, &reason);
             quantize_host(importer, n, to)
         }
         other => other,
@@ -211,7 +251,10 @@ fn quantize_host<'a>(
     (quant, dtype): Format,
 ) -> Result<Value, Refusal> {
     let Some(input) = n.input(0) else { return Err(Refusal::Malformed("it has no input".into())) };
-    let id = importer.host_tensor(input)?;
+    let id = match importer.floats.get(input) {
+        Some(id) => *id,
+        None => importer.host_tensor(input)?,
+    };
     let t = importer.graph.tensor(id);
     if t.dtype != DType::F32 {
         return unsupported("it quantizes integers that the host computes");

@@ -144,7 +144,7 @@ fn channels_last<'a>(
     let id = importer.move_tensor(n.index, id, vec![turn], &name, &[]);
     let mut p = importer.pending(PendingKind::Resize { rows, cols }, n, out.clone(), vec![id], nodes);
     let back = Op::Transpose { perm: vec![0, 2, 3, 1] };
-    p.moves.push(Moved { node: n.index, op: back, before: image(&out), shape: out });
+    p.moves.push(Moved { node: n.index, op: back, before: image(&out), shape: out, fill: None });
     Ok(Value::Pending(p.into()))
 }
 

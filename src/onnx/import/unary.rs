@@ -25,6 +25,8 @@ impl<'a> Importer<'a> {
             Value::Pending(p) => {
                 let mut p = (*p).clone();
                 p.bounds.push((lo, hi));
+                // Bounds come before all moves, so those after a pad bound what it writes, too.
+                p.moves.iter_mut().filter_map(|m| m.fill.as_mut()).for_each(|x| *x = x.max(lo).min(hi));
                 absorb(&mut p.nodes, &[n.index])?;
                 Ok(Value::Pending(p.into()))
             }
@@ -234,7 +236,7 @@ fn softmax_of<'a>(
     let flat = Tensor { name, shape: rows.clone(), ..t.clone() };
     let flat = importer.unnamed_layer(n.index, "rows", Op::Reshape, vec![input], flat);
     let mut p = importer.pending(PendingKind::Softmax { axis: 1 }, n, t.shape.clone(), vec![flat], nodes);
-    p.moves.push(Moved { node: n.index, op: Op::Reshape, before: rows, shape: t.shape });
+    p.moves.push(Moved { node: n.index, op: Op::Reshape, before: rows, shape: t.shape, fill: None });
     Ok(p)
 }
 

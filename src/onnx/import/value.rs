@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::super::constant::Constant;
+use super::centred::Centred;
 use super::constant_real::ConstantReal;
 use super::expr::Expr;
 use crate::graph::{Op, TensorId, Weights, Window};
@@ -37,6 +38,8 @@ pub(super) enum Value {
     Real(Real),
     /// The float view of an integer constant.
     ConstantReal(Rc<ConstantReal>),
+    /// Integers without the zero points of their channels.
+    Centred(Rc<Centred>),
     /// The float result of an operator that a QuantizeLinear will complete.
     Pending(Rc<Pending>),
     /// Computed by a host node.
@@ -80,6 +83,16 @@ impl Real {
             _ => None,
         }
     }
+
+    /// The tensors that it depends on, each once.
+    pub(super) fn tensors(&self) -> Vec<TensorId> {
+        let mut tensors = Vec::new();
+        self.expr.leaves(&mut |e| match e {
+            Expr::Tensor(id) if !tensors.contains(id) => tensors.push(*id),
+            _ => {}
+        });
+        tensors
+    }
 }
 
 /// An operator whose output quantization is not known yet.
@@ -109,6 +122,17 @@ pub(super) struct Moved {
     /// Shape before and after.
     pub(super) before: Vec<usize>,
     pub(super) shape: Vec<usize>,
+    /// What a pad writes around the elements.
+    pub(super) fill: Option<f32>,
+}
+
+impl Moved {
+    /// Whether floats can be moved as well, before these bounds: none of the machine's units takes their maximum, and what is
+    /// written around them is zero.
+    pub(super) fn of_floats(&self, bounds: &[(f32, f32)]) -> bool {
+        let zero = |x: f32| x == 0.0 && bounds.iter().fold(x, |x, (lo, hi)| x.max(*lo).min(*hi)) == 0.0;
+        !matches!(self.op, Op::MaxPool { .. }) && self.fill.is_none_or(zero)
+    }
 }
 
 /// The operator.

@@ -4,6 +4,7 @@
 //! `RCN_GRAPHS=1000 cargo test --test it graphs` tries more; a failure names the seed, and `RCN_GRAPH=…` runs
 //! it alone and shows its tiles and its program.
 
+mod axes;
 mod build;
 mod interpret;
 mod more;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rcar_iss::internals::compiler::{self, CompileError, CompileOptions, tile};
+use rcar_iss::internals::graph::broadcast;
 use rcar_iss::internals::graph::fuse::{self, FuseOptions};
 use rcar_iss::internals::graph::{DType, Graph, TensorId, text, verify};
 use rcar_iss::internals::isa::Profile;
@@ -170,6 +172,18 @@ fn fused_graphs_compute_what_their_operators_say() {
         (graph, fused)
     });
     assert!(removed > 200 || number("RCN_GRAPH").is_some(), "only {removed} tensors were fused away");
+}
+
+#[test]
+fn operands_of_many_axes_broadcast() {
+    all_machines(|seed| {
+        let graph = axes::graph(seed);
+        verified(&graph);
+        let mut narrow = graph.clone();
+        broadcast::narrow(&mut narrow);
+        verified(&narrow);
+        (graph, narrow)
+    });
 }
 
 /// Compiles and runs graphs for all machines: `make` gives what is to be computed, and the graph that is

@@ -1,7 +1,9 @@
 //! More operators for random graphs: float expressions, copies of boxes, softmax, interpolation, products,
 //! transposed convolutions, tensors of 16 bits.
 
-use rcar_iss::internals::graph::{DType, LaneStep, MoveAxis, MoveBox, Op, Tensor, TensorId, Window};
+use rcar_iss::internals::graph::{
+    DType, LaneStep, MacEpilogue, MoveAxis, MoveBox, Op, Tensor, TensorId, Window,
+};
 use rcar_iss::internals::isa::{Float1, Float2};
 use rcar_iss::internals::numeric::{Coordinates, linear};
 
@@ -12,7 +14,7 @@ impl GraphBuilder {
     pub(super) fn wider(&mut self, at: TensorId) -> TensorId {
         let t = self.graph.tensor(at).clone();
         let [batch, c, h, w] = <[usize; 4]>::try_from(t.shape.as_slice()).unwrap();
-        match self.random.within(0, 7) {
+        match self.random.within(0, 8) {
             0 => self.lane(at, &t),
             1 => self.moved(at, &t),
             2 if t.dtype.bytes() == 1 => {
@@ -48,6 +50,7 @@ impl GraphBuilder {
                 self.node(Op::MatMul { multiplier, clamp }, vec![at, other], y)
             }
             5 => self.transposed(at, &t),
+            6 => self.float_product(at, &t),
             _ => {
                 // Floats in between.
                 let float = Tensor { dtype: DType::F32, quant: None, ..t.clone() };
@@ -58,8 +61,21 @@ impl GraphBuilder {
         }
     }
 
+    /// A product whose result leaves the array as floats.
+    fn float_product(&mut self, at: TensorId, t: &Tensor) -> TensorId {
+        let [batch, c, h, w] = <[usize; 4]>::try_from(t.shape.as_slice()).unwrap();
+        let oc = self.channels();
+        let weights = self.weights([oc, c, 1, 1]);
+        let y = self.formatted(&[batch, oc, h, w]);
+        let epilogue = MacEpilogue { clamp: [0, 0], ..self.epilogue(oc, c, &y) };
+        let float = Tensor { dtype: DType::F32, quant: None, ..y.clone() };
+        let window = Window { kernel: [1, 1], stride: [1, 1], dilation: [1, 1], pads: [0; 4] };
+        let x = self.node(Op::Conv { window, groups: 1, weights, epilogue }, vec![at], float);
+        self.node(Op::Quantize, vec![x], y)
+    }
+
     /// A constant operand of integers.
-    fn constant(&mut self, shape: &[usize]) -> TensorId {
+    pub(super) fn constant(&mut self, shape: &[usize]) -> TensorId {
         let t = self.formatted(shape);
         let bytes = t.shape.iter().product::<usize>() * t.dtype.bytes();
         let data: Vec<u8> = (0..bytes).map(|_| self.random.next() as u8).collect();

@@ -190,7 +190,8 @@ impl<'a> Importer<'a> {
 
     /// Multiply-accumulates of an island.
     pub(super) fn host_macs(&mut self, members: &BTreeSet<usize>) -> Result<u64, Refusal> {
-        let multiplies = |i: &&usize| role(self.nodes[**i].proto) == Some(Role::Product);
+        let recurrent = |i: &usize| matches!(self.nodes[*i].op_type(), "LSTM" | "GRU" | "RNN");
+        let multiplies = |i: &&usize| recurrent(i) || role(self.nodes[**i].proto) == Some(Role::Product);
         let macs: Vec<usize> = members.iter().filter(multiplies).copied().collect();
         if macs.is_empty() {
             return Ok(0);
@@ -200,7 +201,7 @@ impl<'a> Importer<'a> {
         let mut wanted: Vec<&'a str> = Vec::new();
         for i in &macs {
             let n = &self.nodes[*i].proto;
-            let values = n.output.iter().take(1).chain(n.input.iter().take(2)).map(String::as_str);
+            let values = n.output.iter().take(1).chain(n.input.iter().take(3)).map(String::as_str);
             wanted.extend(values.filter(|v| made.contains(v)));
         }
         wanted.sort_unstable();
@@ -229,6 +230,11 @@ impl<'a> Importer<'a> {
             let [a, b, y] = [shape(n.input.first()), shape(n.input.get(1)), shape(n.output.first())];
             match self.nodes[*i].op_type() {
                 "Conv" => product(&y) * product(b.get(1..).unwrap_or_default()),
+                // Each gate sums the products with the input and with the state of the step before.
+                "LSTM" | "GRU" | "RNN" => {
+                    let state = shape(n.input.get(2));
+                    product(a.get(..2).unwrap_or_default()) * (product(&b) + product(&state))
+                }
                 "ConvTranspose" => product(&a) * product(b.get(1..).unwrap_or_default()),
                 "Gemm" if self.nodes[*i].int("transA", 0) != 0 => {
                     product(&y) * a.first().map_or(0, |k| *k as u64)

@@ -1,0 +1,113 @@
+//! Products of quantized operands whose results stay float: the sums leave the array times their scale, and what follows
+//! them runs on the f32 lane.
+
+use super::expr::Expr;
+use super::importer::Importer;
+use super::unary::character;
+use super::value::{Pending, PendingKind, Real, Refusal, Value, unsupported};
+use crate::graph::{DType, Tensor, TensorId};
+
+impl Importer<'_> {
+    /// Whether a float value is a product of quantized operands, or a function of one; or the view of a tensor with a scale
+    /// for each channel, which no host layer has.
+    pub(super) fn of_array(&self, name: &str, value: &Value) -> bool {
+        match value {
+            Value::Pending(p) => match &p.kind {
+                PendingKind::Conv { .. }
+                | PendingKind::ConvTranspose { .. }
+                | PendingKind::Gemm { .. }
+                | PendingKind::MatMul => p.moves.iter().all(|m| m.of_floats(&p.bounds)),
+                PendingKind::Add
+                | PendingKind::Mul
+                | PendingKind::AvgPool { .. }
+                | PendingKind::GlobalAvgPool
+                | PendingKind::Concat { .. }
+                | PendingKind::Softmax { .. }
+                | PendingKind::Resize { .. } => false,
+            },
+            Value::Real(r) => {
+                let made = |id: &TensorId| {
+                    self.graph.tensor(*id).dtype == DType::F32 && self.made_by.contains_key(id)
+                };
+                let viewed = || {
+                    let producer = self.producers.get(name).map(|i| self.nodes[*i].op_type());
+                    r.plain().is_none() && producer == Some("DequantizeLinear")
+                };
+                r.tensors().iter().any(made) || viewed()
+            }
+            _ => false,
+        }
+    }
+
+    /// The f32 tensor of such a value, made on first use.
+    pub(super) fn float_tensor(&mut self, name: &str, value: &Value) -> Result<TensorId, Refusal> {
+        if let Some(id) = self.floats.get(name) {
+            return Ok(*id);
+        }
+        let real = match value {
+            Value::Pending(p) => self.float_result(p)?,
+            Value::Real(r) => r.clone(),
+            _ => return unsupported("it is no float value of the accelerator"),
+        };
+        if let Some(id) = real.plain() {
+            return Ok(id);
+        }
+        let own = self.producers.get(name).copied().unwrap_or_else(|| character(self, &real, 0));
+        let Value::Tensor(id) = self.complete_real(&real, own, name, None)? else {
+            return unsupported("its result is no tensor");
+        };
+        self.floats.insert(name.into(), id);
+        Ok(id)
+    }
+
+    /// The result of an operator of the MAC array as floats: sums times scale.
+    pub(super) fn float_result(&mut self, p: &Pending) -> Result<Real, Refusal> {
+        let Some(op) = self.mac_operator(p, None, [0, 0])? else {
+            let before = self.nodes[p.own].op_type();
+            return unsupported(format!("a float value right behind {before}, without quantizers between"));
+        };
+        let name = self.nodes[p.own].result()?;
+        let own = if p.moves.first().is_some_and(|m| m.node == p.own) {
+            // The node's own result is a row or column that is moved.
+            format!("{name}.before_reshape")
+        } else {
+            name.to_string()
+        };
+        let mut id = match self.floats.get(&own).copied() {
+            Some(id) => id,
+            None => {
+                let mut shape = p.shape.clone();
+                if let Some(first) = p.moves.first() {
+                    shape.clone_from(&first.before);
+                }
+                let plain = Pending { shape: shape.clone(), ..p.clone() };
+                let output = Tensor { name: own.clone(), shape, dtype: DType::F32, quant: None };
+                let id = self.mac_layer(&plain, op, output, &p.nodes);
+                self.floats.insert(own, id);
+                id
+            }
+        };
+        for m in &p.moves {
+            if !m.of_floats(&p.bounds) {
+                let what = self.nodes[m.node].op_type();
+                return unsupported(format!("a {what} of a float value is not implemented"));
+            }
+            let mut name = self.nodes[m.node].result()?.to_string();
+            if !p.bounds.is_empty() || m.shape != p.shape {
+                name.push_str(".before_bounds");
+            }
+            let key = format!("{name} {:?}", m.shape);
+            id = match self.floats.get(&key) {
+                Some(known) => *known,
+                None => {
+                    let output = Tensor { name, shape: m.shape.clone(), dtype: DType::F32, quant: None };
+                    let moved = self.layer(m.node, m.op.clone(), vec![id], output, &[]);
+                    self.floats.insert(key, moved);
+                    moved
+                }
+            };
+        }
+        let expr = p.bounds.iter().fold(Expr::Tensor(id), |e, (lo, hi)| e.clip(*lo, *hi));
+        Ok(Real { expr, shape: p.shape.clone(), nodes: p.nodes.clone(), unnamed: false })
+    }
+}
