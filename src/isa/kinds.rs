@@ -701,7 +701,7 @@ pub enum Timing {
     ConstLoad,
     /// `1`: one cycle in the control core
     Control,
-    /// `dram.read_latency_cycles + SEGMENTS`: SEGMENTS: sum over the segments of the source, see *Channel*; waiting for ports and channel comes on top; padding costs no DRAM
+    /// `dram.read_latency_cycles + SEGMENTS`: SEGMENTS: sum over the segments of the source, see *Channel*; waits for ports and channel are added; padding costs no DRAM
     DmaIn,
     /// `ceil(bytes / spm.bytes_per_cycle)`: bytes: those written to the scratchpad, padding lanes included
     DmaLocal,
