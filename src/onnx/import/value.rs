@@ -109,6 +109,8 @@ pub(super) struct Pending {
     pub(super) moves: Vec<Moved>,
     /// ONNX nodes absorbed so far.
     pub(super) nodes: Vec<usize>,
+    /// The bias before it was rounded to the accumulators' scale, as an operand of the result: one that stays float has it whole.
+    pub(super) bias: Option<Rc<Constant>>,
     /// Its weights have 8 bits in the model and were centred to 16: sums are rounded as those of 8 bits are.
     pub(super) centred: bool,
 }
