@@ -1,5 +1,5 @@
-//! Targets for cargo-fuzz. Seeds, mutators and what is proved are those of `tests/fuzz/targets/`; a file in `fuzz_targets/`
-//! is one of them as a program for libFuzzer.
+//! Targets for cargo-fuzz. Seeds, mutators and what is proved are those of `tests/fuzz/targets/`; a file in
+//! `fuzz_targets/` is one of them as a program for libFuzzer.
 //!
 //! ```sh
 //! cargo +nightly fuzz run onnx fuzz/corpus/onnx tests/fuzz/corpus/onnx -- -max_len=1000000 -max_total_time=600
@@ -35,8 +35,8 @@ pub fn prove(name: &str, input: &[u8]) {
     }
 }
 
-/// Makes a mutant in place: of the input in the first `size` bytes of `data`, by us or by libFuzzer, which has seen what the
-/// code compares it with; or of a seed.
+/// Makes a mutant in place: of the input in the first `size` bytes of `data`, by us or by libFuzzer, which
+/// has seen what the code compares it with; or of a seed.
 pub fn mutate(name: &str, data: &mut [u8], size: usize, most: usize, seed: u32) -> usize {
     static SEEDS: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
     let target = target(name);

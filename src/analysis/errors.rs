@@ -81,8 +81,8 @@ impl Sums {
         sums
     }
 
-    /// The same of finite values: element `i` adds to sum `i` modulo [`LANES`], since an addition would wait for the one
-    /// before.
+    /// The same of finite values: element `i` adds to sum `i` modulo [`LANES`], since an addition would wait
+    /// for the one before.
     fn of_finite(reference: &[f32], value: &[f32]) -> Sums {
         let mut lanes = [Sums::default(); LANES];
         let (r, last_r) = reference.as_chunks::<LANES>();

@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Calls `work` for every number on up to `threads` threads, and returns the results in the order of the
-/// numbers, so that sums of floats over them do not depend on the threads. Each thread makes a `tool`, which it
-/// passes to every call.
+/// numbers, so that sums of floats over them do not depend on the threads. Each thread makes a `tool`, which
+/// it passes to every call.
 ///
 /// # Errors
 /// The first failure; work not yet begun is then skipped.

@@ -154,8 +154,8 @@ impl Storage {
             && steps(self) == steps(other)
     }
 
-    /// The bytes of a tensor that lies as this says, from those of its elements as ONNX enumerates them. Padding lanes hold
-    /// `zero`.
+    /// The bytes of a tensor that lies as this says, from those of its elements as ONNX enumerates them.
+    /// Padding lanes hold `zero`.
     pub(super) fn packed_from_row_major(&self, data: &[u8], zero: i32) -> Vec<u8> {
         if self.is_row_major() && data.len() as i64 == self.bytes {
             return data.to_vec();

@@ -69,8 +69,8 @@ pub(super) fn tiled(
     Ok(tiled)
 }
 
-/// How a constant lies: beside tensors that are read element by element as they do, so that it comes in runs; else as ONNX
-/// sees it.
+/// How a constant lies: beside tensors that are read element by element as they do, so that it comes in runs;
+/// else as ONNX sees it.
 fn constant_layout(graph: &Graph, id: TensorId, readers: &[usize]) -> Storage {
     let tensor = graph.tensor(id);
     let beside =

@@ -1,5 +1,6 @@
-//! Broadcasting of more than four axes, which is what the machine's descriptors have: neighbouring axes along which every
-//! operand does the same become one. Where that leaves more than four, an operand is repeated in memory.
+//! Broadcasting of more than four axes, which is what the machine's descriptors have: neighbouring axes along
+//! which every operand does the same become one. Where that leaves more than four, an operand is repeated in
+//! memory.
 
 use std::collections::BTreeSet;
 

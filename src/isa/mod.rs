@@ -69,8 +69,8 @@ impl EType {
 }
 
 impl TensorDesc {
-    /// A row-major tensor without gaps, zero point 0, one lane. Strides are in bytes; those beyond 64 bits are the greatest there
-    /// is, which no memory contains.
+    /// A row-major tensor without gaps, zero point 0, one lane. Strides are in bytes; those beyond 64 bits
+    /// are the greatest there is, which no memory contains.
     #[must_use]
     pub fn dense(space: Space, etype: EType, base: i64, dims: [u32; 4]) -> TensorDesc {
         let size = etype.bytes() as i64;

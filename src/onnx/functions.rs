@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::names::{Names, rename};
 use super::proto::{AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto};
 
-/// So many nodes may come of functions, and so deep may calls stand in calls: a few functions that call each other twice
-/// would make more than there is memory for.
+/// So many nodes may come of functions, and so deep may calls stand in calls: a few functions that call each
+/// other twice would make more than there is memory for.
 const MOST_NODES: usize = 1 << 18;
 const MOST_DEPTH: usize = 64;
 

@@ -1,9 +1,9 @@
 //! Models with numbers of 16 bits, IEEE's half precision or bfloat16, in the place of singles.
 //!
-//! Producers keep scales, biases and what stays float in half precision. Every half is a single, so a model of singles has
-//! the same constants. Quantized operators compute on integers either way. What stays float is computed with more digits
-//! than the producer's device has; only a graph input that is cast to half precision is rounded to it, since its quantizer
-//! sees that.
+//! Producers keep scales, biases and what stays float in half precision. Every half is a single, so a model
+//! of singles has the same constants. Quantized operators compute on integers either way. What stays float is
+//! computed with more digits than the producer's device has; only a graph input that is cast to half
+//! precision is rounded to it, since its quantizer sees that.
 
 use std::collections::BTreeSet;
 
@@ -95,8 +95,9 @@ fn widened(t: &mut TensorProto) {
     }
 }
 
-/// A Cast of a graph input to fewer bits, written with what singles have: `t = x·(2ⁿ + 1)`, `t − (t − x)` is x rounded to n
-/// bits fewer (Dekker, "A floating-point technique for extending the available precision", 1971).
+/// A Cast of a graph input to fewer bits, written with what singles have: `t = x·(2ⁿ + 1)`, `t − (t − x)` is
+/// x rounded to n bits fewer (Dekker, "A floating-point technique for extending the available precision",
+/// 1971).
 fn round_inputs(graph: &mut GraphProto) {
     let inputs: BTreeSet<String> = graph
         .input

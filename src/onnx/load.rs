@@ -39,7 +39,8 @@ pub enum LoadError {
 /// A model whose initializers are all in memory.
 #[derive(Debug, Clone)]
 pub struct LoadedModel {
-    /// The message; external data has been brought in, and calls of the model's own functions are written out.
+    /// The message; external data has been brought in, and calls of the model's own functions are written
+    /// out.
     pub model: ModelProto,
     /// The files of the external data.
     pub data: Vec<PathBuf>,

@@ -42,9 +42,10 @@ fn parameters(graph: &GraphProto, node: &NodeProto) -> Option<Activation> {
     Some(Activation { dtype, scale, zero_point: i32::try_from(zero_point).ok()? })
 }
 
-/// Gives quantized tensors of a QDQ model other parameters: `changes` are by the name of what a QuantizeLinear writes, as in
-/// [`activations`]. All readers follow. Biases of Conv, ConvTranspose, Gemm and MatMul behind a changed tensor get the scale of the
-/// new accumulator; one that no longer fits 32 bits becomes float.
+/// Gives quantized tensors of a QDQ model other parameters: `changes` are by the name of what a
+/// QuantizeLinear writes, as in [`activations`]. All readers follow. Biases of Conv, ConvTranspose, Gemm and
+/// MatMul behind a changed tensor get the scale of the new accumulator; one that no longer fits 32 bits
+/// becomes float.
 ///
 /// Only the named tensors change: the result of a MaxPool or Reshape of one is a tensor of its own.
 ///

@@ -9,8 +9,8 @@ use crate::onnx::proto::{attribute_proto::AttributeType, tensor_proto::DataType}
 const FROM: std::ops::RangeInclusive<i64> = 10..=12;
 const TO: i64 = 13;
 
-/// Brings a network to opset 13: attributes that became operands, and Softmax over all axes from one on. Networks of other
-/// versions stay, and so do those with graphs inside nodes.
+/// Brings a network to opset 13: attributes that became operands, and Softmax over all axes from one on.
+/// Networks of other versions stay, and so do those with graphs inside nodes.
 pub(super) fn upgrade(model: &mut ModelProto, graph: &mut GraphProto) {
     let own = model.opset_import.iter_mut().find(|o| matches!(o.domain(), "" | "ai.onnx"));
     let Some(opset) = own.filter(|o| FROM.contains(&o.version())) else { return };

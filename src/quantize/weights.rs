@@ -18,9 +18,10 @@ pub(super) struct Quantized {
 }
 
 impl Quantized {
-    /// The integers and their zero points as they are written beside activations of a type. Those of 8 bits are u8 with the
-    /// zero point 128 beside u8, and s8 beside s8, as ONNX Runtime's integer kernels want them. On x86 without VNNI its
-    /// kernel of u8 and s8 adds pairs of products in 16 bits, which saturate; that of u8 and u8 is exact everywhere.
+    /// The integers and their zero points as they are written beside activations of a type. Those of 8 bits
+    /// are u8 with the zero point 128 beside u8, and s8 beside s8, as ONNX Runtime's integer kernels want
+    /// them. On x86 without VNNI its kernel of u8 and s8 adds pairs of products in 16 bits, which saturate;
+    /// that of u8 and u8 is exact everywhere.
     pub(super) fn beside(&self, activations: DType) -> (Constant, Data) {
         let n = self.scale.len();
         let constant = self.constant.clone();

@@ -14,10 +14,11 @@ use crate::onnx::{Constant, Data, Names};
 
 /// Writes a [cleaned](super::clean) network in QDQ form.
 ///
-/// Tensors with parameters get `QuantizeLinear → DequantizeLinear`, named after them (`x_QuantizeLinear_Output`,
-/// `x_scale`, `x_zero_point`); those of `places` that share another's parameters need no entry of their own. Weights become
-/// integers that are symmetric about their zero point, biases 32-bit integers with the accumulator's scale, which is made large enough for them: ONNX Runtime
-/// would bring a float bias to that form, whether it fits or not. The opset is raised where the form demands it.
+/// Tensors with parameters get `QuantizeLinear → DequantizeLinear`, named after them
+/// (`x_QuantizeLinear_Output`, `x_scale`, `x_zero_point`); those of `places` that share another's parameters
+/// need no entry of their own. Weights become integers that are symmetric about their zero point, biases
+/// 32-bit integers with the accumulator's scale, which is made large enough for them: ONNX Runtime would
+/// bring a float bias to that form, whether it fits or not. The opset is raised where the form demands it.
 ///
 /// # Errors
 /// The network's opset cannot be raised to what QDQ needs.

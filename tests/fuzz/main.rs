@@ -1,5 +1,5 @@
-//! Fuzzing without another tool: mutants of every kind of file that the tool reads (`targets/`), and the corpus of what was
-//! once wrong with some (`corpus/`).
+//! Fuzzing without another tool: mutants of every kind of file that the tool reads (`targets/`), and the
+//! corpus of what was once wrong with some (`corpus/`).
 //!
 //! ```sh
 //! cargo test --test fuzz                                        # the corpus, and mutants of each kind for a second
@@ -9,9 +9,9 @@
 //! RCN_FUZZ_FILE=x.onnx cargo test --test fuzz -- mutants/onnx   # a file alone
 //! ```
 //!
-//! Mutant number i depends on the seed and i alone. What is found is written to `target/tmp/fuzz/`, the smallest input of each
-//! kind, and becomes a regression test when it is copied to `corpus/TARGET/`. Should the process die, the file
-//! `target/tmp/fuzz/TARGET.running` holds the number of the mutant that killed it.
+//! Mutant number i depends on the seed and i alone. What is found is written to `target/tmp/fuzz/`, the
+//! smallest input of each kind, and becomes a regression test when it is copied to `corpus/TARGET/`. Should
+//! the process die, the file `target/tmp/fuzz/TARGET.running` holds the number of the mutant that killed it.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

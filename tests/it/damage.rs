@@ -38,7 +38,8 @@ fn damaged(good: &[u8], seed: u64) -> impl Iterator<Item = Vec<u8>> + '_ {
     })
 }
 
-/// Loads and runs the program, under small limits, on inputs of zeros; returns whether instructions were executed.
+/// Loads and runs the program, under small limits, on inputs of zeros; returns whether instructions were
+/// executed.
 fn execute(program: Program) -> bool {
     let limits = Limits { instructions: 100_000, macs: 20_000_000, bytes: 50_000_000, ..Limits::default() };
     let Ok(machine) = Machine::named(&program.meta.machine.name) else { return false };

@@ -223,8 +223,8 @@ fn list() -> Vec<Writer> {
     list
 }
 
-/// Does something with every command, on two threads, and reports all that is wrong. `check` says how often it ran the command: on
-/// the whole, once for each at least.
+/// Does something with every command, on two threads, and reports all that is wrong. `check` says how often
+/// it ran the command: on the whole, once for each at least.
 fn every_command(name: &str, check: impl Fn(&Scene<'_>, &mut Vec<String>) -> usize + Sync) {
     let list = list();
     let next = std::sync::atomic::AtomicUsize::new(0);

@@ -1,6 +1,7 @@
 //! Operands of element-wise layers, brought to the extents of the result: NumPy's broadcasting at any rank.
 //!
-//! Up to four axes, each is an extent of its own. Beyond that, axes that all tensors walk alike become one extent.
+//! Up to four axes, each is an extent of its own. Beyond that, axes that all tensors walk alike become one
+//! extent.
 
 use super::super::CompileError;
 use super::super::storage::Storage;
@@ -72,7 +73,8 @@ impl Operands {
         Operands { sources, dst, outer: Vec::new() }
     }
 
-    /// Loops over what does not fit four extents. `body` gets what each tensor's address is further on, the result first.
+    /// Loops over what does not fit four extents. `body` gets what each tensor's address is further on, the
+    /// result first.
     pub(super) fn around(
         &self,
         nest: &mut Nest,
@@ -141,8 +143,9 @@ fn align(s: &Storage, shape: &[usize], dst: &Storage, out_shape: &[usize]) -> Op
     Some(out)
 }
 
-/// Tensors with their shapes, the result first, as four extents each and axes around them: neighbouring axes become one where
-/// each tensor has both or neither of them, and walks both in one step. None if a shape has more axes than the result.
+/// Tensors with their shapes, the result first, as four extents each and axes around them: neighbouring axes
+/// become one where each tensor has both or neither of them, and walks both in one step. None if a shape has
+/// more axes than the result.
 fn grouped(tensors: &[(&Storage, &[usize])]) -> Option<(Vec<Storage>, Vec<Outer>)> {
     let rank = tensors.first()?.1.len();
     let walks: Vec<Vec<[i64; 2]>> = tensors

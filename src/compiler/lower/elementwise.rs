@@ -330,8 +330,8 @@ impl MapLayout {
     }
 }
 
-/// Sources and destination as one row each, if all of them lie in the same order without gaps. Padding lanes are part of
-/// the row: nothing depends on what they hold.
+/// Sources and destination as one row each, if all of them lie in the same order without gaps. Padding lanes
+/// are part of the row: nothing depends on what they hold.
 fn flatten(sources: &[Operand], dst: &Storage) -> Option<(Vec<Operand>, Storage)> {
     let n = dst.bytes / dst.etype.bytes() as i64;
     if n > MAX_EXTENT.into() && n != dst.dims.iter().product::<i64>() {

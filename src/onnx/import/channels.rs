@@ -1,8 +1,9 @@
 //! Activations with a scale for each channel, as producers write them before depthwise convolutions.
 //!
-//! A tensor of the graph has one scale, so such a tensor holds the same integers under the scale 1, and its float view is
-//! that times a constant by channel. A depthwise convolution takes the constant into its weights' scales; anything else
-//! multiplies on the f32 lane. Where zero points differ as well, the tensor holds `q − zero_point` in 16 bits.
+//! A tensor of the graph has one scale, so such a tensor holds the same integers under the scale 1, and its
+//! float view is that times a constant by channel. A depthwise convolution takes the constant into its
+//! weights' scales; anything else multiplies on the f32 lane. Where zero points differ as well, the tensor
+//! holds `q − zero_point` in 16 bits.
 
 use std::rc::Rc;
 
@@ -138,8 +139,8 @@ pub(super) fn quantize<'a>(
     Ok(Value::Centred(Rc::new(Centred { tensor, zero_point, axis: by.axis })))
 }
 
-/// A product whose output channels have the scales: the array requantizes each channel with its own multiplier. None if zero
-/// points or bounds differ between channels.
+/// A product whose output channels have the scales: the array requantizes each channel with its own
+/// multiplier. None if zero points or bounds differ between channels.
 fn in_array<'a>(
     importer: &mut Importer<'a>,
     n: &'a OnnxNode<'a>,

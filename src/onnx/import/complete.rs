@@ -29,6 +29,7 @@ impl<'a> Importer<'a> {
             bounds: Vec::new(),
             moves: Vec::new(),
             nodes,
+            bias: None,
             centred: false,
         }
     }
@@ -285,6 +286,7 @@ impl<'a> Importer<'a> {
                     bounds,
                     moves: Vec::new(),
                     nodes: real.nodes.clone(),
+                    bias: None,
                     centred: false,
                 };
                 return self.complete(&p, quantizer, name, to);
@@ -389,9 +391,12 @@ impl<'a> Importer<'a> {
             return unsupported(format!("a constant operand of {element}"));
         }
         let key = (c.name.clone(), quant.map(|q| (q.scale.to_bits(), q.zero_point)));
+        // A constant that is read under two scales has two lists of floats.
+        let bytes = c.bytes();
         if let Some(known) = self.constants.get(&key)
             && self.graph.tensor(*known).shape == c.shape
             && self.graph.tensor(*known).dtype == dtype
+            && self.graph.constants.get(known).is_some_and(|data| **data == *bytes)
         {
             return Ok(*known);
         }
@@ -399,7 +404,7 @@ impl<'a> Importer<'a> {
         let name = if taken { format!("{}#{}", c.name, self.graph.tensors.len()) } else { c.name.clone() };
         let id = self.tensor(Tensor { name, shape: c.shape.clone(), dtype, quant });
         self.constants.insert(key, id);
-        self.graph.constants.insert(id, c.bytes().into());
+        self.graph.constants.insert(id, bytes.into());
         Ok(id)
     }
 
@@ -409,8 +414,8 @@ impl<'a> Importer<'a> {
     }
 }
 
-/// Whether a product has sums of more than 32 bits only because operands of 8 bits were centred to 16: then it is rounded
-/// as one of 8 bits.
+/// Whether a product has sums of more than 32 bits only because operands of 8 bits were centred to 16: then
+/// it is rounded as one of 8 bits.
 pub(super) fn single_step(importer: &Importer, p: &Pending, output: &Tensor) -> bool {
     let eight = |id: &TensorId| importer.graph.tensor(*id).dtype.bytes() == 1;
     let centred = |id: &TensorId| importer.centred.contains(id);

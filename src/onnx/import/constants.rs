@@ -386,6 +386,8 @@ fn by_channel(shape: &[usize], rows: usize) -> bool {
 pub(super) enum Bias {
     /// One integer for each channel, in the accumulator's scale.
     Sums(Vec<i64>),
+    /// The same, rounded from these floats.
+    Rounded(Vec<i64>, Constant),
     /// Floats, to be added to the product: they vary by row, or the accumulator's scale cannot express them.
     Floats(Constant),
 }
@@ -431,7 +433,7 @@ pub(super) fn real_bias(
             0.0 => 0,
             x => numeric::quantize_bias(x, want(i), wide),
         });
-        return Ok(Bias::Sums(sums.collect()));
+        return Ok(Bias::Rounded(sums.collect(), floats));
     }
     Ok(Bias::Floats(floats))
 }

@@ -1,15 +1,15 @@
-//! Products of quantized operands whose results stay float: the sums leave the array times their scale, and what follows
-//! them runs on the f32 lane.
+//! Products of quantized operands whose results stay float: the sums leave the array times their scale, and
+//! what follows them runs on the f32 lane.
 
 use super::expr::Expr;
 use super::importer::Importer;
 use super::unary::character;
 use super::value::{Pending, PendingKind, Real, Refusal, Value, unsupported};
-use crate::graph::{DType, Tensor, TensorId};
+use crate::graph::{DType, Op, Tensor, TensorId};
 
 impl Importer<'_> {
-    /// Whether a float value is a product of quantized operands, or a function of one; or the view of a tensor with a scale
-    /// for each channel, which no host layer has.
+    /// Whether a float value is a product of quantized operands, or a function of one; or the view of a
+    /// tensor with a scale for each channel, which no host layer has.
     pub(super) fn of_array(&self, name: &str, value: &Value) -> bool {
         match value {
             Value::Pending(p) => match &p.kind {
@@ -60,33 +60,33 @@ impl Importer<'_> {
         Ok(id)
     }
 
-    /// The result of an operator of the MAC array as floats: sums times scale.
+    /// The result of an operator of the MAC array as floats: sums times scale, and a bias that was float.
     pub(super) fn float_result(&mut self, p: &Pending) -> Result<Real, Refusal> {
-        let Some(op) = self.mac_operator(p, None, [0, 0])? else {
-            let before = self.nodes[p.own].op_type();
-            return unsupported(format!("a float value right behind {before}, without quantizers between"));
-        };
         let name = self.nodes[p.own].result()?;
-        let own = if p.moves.first().is_some_and(|m| m.node == p.own) {
-            // The node's own result is a row or column that is moved.
-            format!("{name}.before_reshape")
-        } else {
-            name.to_string()
-        };
-        let mut id = match self.floats.get(&own).copied() {
-            Some(id) => id,
-            None => {
-                let mut shape = p.shape.clone();
-                if let Some(first) = p.moves.first() {
-                    shape.clone_from(&first.before);
-                }
-                let plain = Pending { shape: shape.clone(), ..p.clone() };
-                let output = Tensor { name: own.clone(), shape, dtype: DType::F32, quant: None };
-                let id = self.mac_layer(&plain, op, output, &p.nodes);
-                self.floats.insert(own, id);
-                id
+        // The node's own result may be a row or column that is moved.
+        let moved = p.moves.first().is_some_and(|m| m.node == p.own);
+        let mut own = if moved { format!("{name}.before_reshape") } else { name.to_string() };
+        let shape = p.moves.first().map_or_else(|| p.shape.clone(), |first| first.before.clone());
+        let mut id = self.float_product(p, &own, &shape)?;
+        let mut expr = Expr::Tensor(id);
+        if let Some(bias) = &p.bias {
+            expr = expr.add(Expr::Constant(bias.clone()));
+            if !p.moves.is_empty() {
+                own.push_str(".biased");
+                id = match self.floats.get(&own) {
+                    Some(known) => *known,
+                    None => {
+                        let sum = Real { expr, shape, nodes: p.nodes.clone(), unnamed: false };
+                        let Value::Tensor(id) = self.complete_real(&sum, p.own, &own, None)? else {
+                            return unsupported("its result is no tensor");
+                        };
+                        self.floats.insert(own, id);
+                        id
+                    }
+                };
+                expr = Expr::Tensor(id);
             }
-        };
+        }
         for m in &p.moves {
             if !m.of_floats(&p.bounds) {
                 let what = self.nodes[m.node].op_type();
@@ -106,8 +106,33 @@ impl Importer<'_> {
                     moved
                 }
             };
+            expr = Expr::Tensor(id);
         }
-        let expr = p.bounds.iter().fold(Expr::Tensor(id), |e, (lo, hi)| e.clip(*lo, *hi));
+        let expr = p.bounds.iter().fold(expr, |e, (lo, hi)| e.clip(*lo, *hi));
         Ok(Real { expr, shape: p.shape.clone(), nodes: p.nodes.clone(), unnamed: false })
+    }
+
+    /// The sums of a product, without a bias that was float, times their scale.
+    fn float_product(&mut self, p: &Pending, own: &str, shape: &[usize]) -> Result<TensorId, Refusal> {
+        let name = if p.bias.is_some() { format!("{own}.products") } else { own.to_string() };
+        if let Some(id) = self.floats.get(&name) {
+            return Ok(*id);
+        }
+        let Some(mut op) = self.mac_operator(p, None, [0, 0])? else {
+            let before = self.nodes[p.own].op_type();
+            return unsupported(format!("a float value right behind {before}, without quantizers between"));
+        };
+        if let (
+            true,
+            Op::Conv { epilogue, .. } | Op::ConvTranspose { epilogue, .. } | Op::Gemm { epilogue, .. },
+        ) = (p.bias.is_some(), &mut op)
+        {
+            epilogue.bias = None;
+        }
+        let plain = Pending { shape: shape.to_vec(), ..p.clone() };
+        let output = Tensor { name: name.clone(), shape: shape.to_vec(), dtype: DType::F32, quant: None };
+        let id = self.mac_layer(&plain, op, output, &p.nodes);
+        self.floats.insert(name, id);
+        Ok(id)
     }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::super::constant::{Constant, Data};
 use super::constants::{integer_bias, weights, widened};
 use super::importer::Importer;
-use super::mac::product;
+use super::mac::{SplitBias, product};
 use super::matmul::stacked;
 use super::node::OnnxNode;
 use super::value::{Pending, PendingKind, Real, Refusal, Value, absorb, unsupported};
@@ -29,14 +29,14 @@ pub(super) fn gemm<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Resu
     if let Some(Value::ConstantReal(c)) = n.input(2).and_then(|name| importer.values.get(name)) {
         nodes.push(c.node);
     }
-    let (bias, on_top) = match &bias {
+    let mut bias = match &bias {
         Some(bias) => importer.split_bias(bias, input, &weights, rows)?,
-        None => (None, None),
+        None => SplitBias::default(),
     };
     let centred = widened(&w.constant, &weights);
-    let (kind, shape) = product(importer, input, weights, bias)?;
+    let (kind, shape) = product(importer, input, weights, bias.sums.take())?;
     let p = importer.pending(kind, n, shape, vec![input], nodes);
-    importer.biased(Pending { centred, ..p }, on_top)
+    importer.biased(Pending { centred, ..p }, bias)
 }
 
 /// A Gemm of two computed operands: a product of two tensors, with C on top in float.

@@ -66,8 +66,8 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// A float value that no quantizer completes: its nodes run on the host, but for products of quantized operands, which
-    /// leave the array as floats.
+    /// A float value that no quantizer completes: its nodes run on the host, but for products of quantized
+    /// operands, which leave the array as floats.
     pub(super) fn value_to_host(&mut self, name: &str, value: &Value, reason: &str) {
         if self.of_array(name, value) && self.float_tensor(name, value).is_ok() {
             return;

@@ -1,5 +1,7 @@
 //! Conv and ConvTranspose in both forms, and what all products share.
 
+use std::rc::Rc;
+
 use super::super::constant::Constant;
 use super::channels;
 use super::constant_real::ConstantReal;
@@ -96,10 +98,27 @@ pub(super) fn conv<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Resu
         weights.scale = channels::taken_in(&weights.scale, scales, weights.shape[0]);
     }
     let centred = widened(&w.constant, &weights);
-    let (bias, on_top) = importer.qdq_bias(n, input, &weights, &mut nodes)?;
-    let (kind, shape) = convolution(importer, n, input, weights, bias)?;
+    let mut bias = importer.qdq_bias(n, input, &weights, &mut nodes)?.of_images();
+    let (kind, shape) = convolution(importer, n, input, weights, bias.sums.take())?;
     let p = importer.pending(kind, n, shape, vec![input], nodes);
-    importer.biased(Pending { centred, ..p }, on_top.map(by_image))
+    importer.biased(Pending { centred, ..p }, bias)
+}
+
+/// A bias in QDQ form.
+#[derive(Default)]
+pub(super) struct SplitBias {
+    /// For the accumulators.
+    pub(super) sums: Option<Vec<i64>>,
+    /// The floats that those sums were rounded from.
+    pub(super) before: Option<Constant>,
+    /// Floats to be added to the product.
+    pub(super) on_top: Option<Constant>,
+}
+
+impl SplitBias {
+    fn of_images(self) -> SplitBias {
+        SplitBias { before: self.before.map(by_image), on_top: self.on_top.map(by_image), ..self }
+    }
 }
 
 /// A bias of a convolution, shaped to be added to images or signals.
@@ -121,7 +140,7 @@ pub(super) fn conv_transpose<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a
         (outputs(&w.scale, &w, groups, channels)?, outputs(&w.zero_point, &w, groups, channels)?);
     let weights = weights(&turned, &scale, &zero_point, axis, 0)?;
     let centred = widened(&w.constant, &weights);
-    let (bias, on_top) = importer.qdq_bias(n, input, &weights, &mut nodes)?;
+    let mut bias = importer.qdq_bias(n, input, &weights, &mut nodes)?.of_images();
     let [batch, channels, height, width] = image(importer, input)?;
     let [oc, ic, kh, kw] = weights.shape;
     if ic.checked_mul(groups) != Some(channels) {
@@ -129,13 +148,13 @@ pub(super) fn conv_transpose<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a
     }
     let (window, out) = window::transposed(n, [kh, kw], [height, width])?;
     let shape = result_shape(importer, input, [batch, oc, out[0], out[1]]);
-    let kind = PendingKind::ConvTranspose { window, groups, weights, bias };
+    let kind = PendingKind::ConvTranspose { window, groups, weights, bias: bias.sums.take() };
     let p = importer.pending(kind, n, shape, vec![input], nodes);
-    importer.biased(Pending { centred, ..p }, on_top.map(by_image))
+    importer.biased(Pending { centred, ..p }, bias)
 }
 
-/// Scales or zero points of weights `[IC, OC / groups, …]`, for each output channel: along axis 1 they are those of every group,
-/// along axis 0 those of a group that has one input channel.
+/// Scales or zero points of weights `[IC, OC / groups, …]`, for each output channel: along axis 1 they are
+/// those of every group, along axis 0 those of a group that has one input channel.
 fn outputs<T: Copy>(list: &[T], w: &ConstantReal, groups: usize, channels: usize) -> Result<Vec<T>, Refusal> {
     let each = (channels / groups).max(1);
     match (list.len(), w.axis) {
@@ -227,9 +246,9 @@ impl<'a> Importer<'a> {
         input: TensorId,
         weights: &Weights,
         nodes: &mut Vec<usize>,
-    ) -> Result<(Option<Vec<i64>>, Option<Constant>), Refusal> {
+    ) -> Result<SplitBias, Refusal> {
         if n.input(2).is_none() {
-            return Ok((None, None));
+            return Ok(SplitBias::default());
         }
         let value = self.value(n, 2)?;
         if let Value::ConstantReal(c) = value {
@@ -245,17 +264,21 @@ impl<'a> Importer<'a> {
         input: TensorId,
         weights: &Weights,
         rows: usize,
-    ) -> Result<(Option<Vec<i64>>, Option<Constant>), Refusal> {
+    ) -> Result<SplitBias, Refusal> {
         let wide = self.graph.tensor(input).dtype.bytes() > 1 || weights.dtype.bytes() > 1;
         Ok(match real_bias(value, self.quant_of(input)?.scale, weights, rows, wide)? {
-            Bias::Sums(sums) => (Some(sums), None),
-            Bias::Floats(floats) => (None, Some(floats)),
+            Bias::Sums(sums) => SplitBias { sums: Some(sums), ..SplitBias::default() },
+            Bias::Rounded(sums, floats) => {
+                SplitBias { sums: Some(sums), before: Some(floats), ..SplitBias::default() }
+            }
+            Bias::Floats(floats) => SplitBias { on_top: Some(floats), ..SplitBias::default() },
         })
     }
 
     /// A product that waits for its quantizer, with a bias that is added in float.
-    pub(super) fn biased(&mut self, p: Pending, on_top: Option<Constant>) -> Result<Value, Refusal> {
-        let Some(bias) = on_top else { return Ok(Value::Pending(p.into())) };
+    pub(super) fn biased(&mut self, p: Pending, bias: SplitBias) -> Result<Value, Refusal> {
+        let p = Pending { bias: bias.before.map(Rc::new), ..p };
+        let Some(bias) = bias.on_top else { return Ok(Value::Pending(p.into())) };
         let mut real = self.float_result(&p)?;
         if super::elementwise::broadcast(&real.shape, &bias.shape)? != real.shape {
             return Err(Refusal::Malformed(format!("a bias of shape {:?} for {:?}", bias.shape, real.shape)));

@@ -1,10 +1,12 @@
 //! MatMul: with constant weights a Gemm over rows, else a product of two tensors.
 
+use std::rc::Rc;
+
 use super::super::constant::Constant;
 use super::constant_real::ConstantReal;
-use super::constants::{Bias, real_bias, weights, widened};
+use super::constants::{weights, widened};
 use super::importer::Importer;
-use super::mac::product;
+use super::mac::{SplitBias, product};
 use super::node::OnnxNode;
 use super::value::{Moved, Pending, PendingKind, Refusal, Value, absorb, unsupported};
 use crate::graph::{DType, Op, Quant, Tensor, TensorId};
@@ -80,8 +82,9 @@ pub(super) fn matmul<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Re
 }
 
 impl<'a> Importer<'a> {
-    /// A MatMul with constant weights and the Add of a constant row that follows it, as one layer: ONNX Runtime makes a Gemm
-    /// of the two before it looks at quantizers, so the row becomes part of the sums as a Gemm's bias does.
+    /// A MatMul with constant weights and the Add of a constant row that follows it, as one layer: ONNX
+    /// Runtime makes a Gemm of the two before it looks at quantizers, so the row becomes part of the sums as
+    /// a Gemm's bias does.
     pub(super) fn product_and_bias(&self, n: &'a OnnxNode<'a>) -> Result<Option<Value>, Refusal> {
         for (product, bias) in [(0, 1), (1, 0)] {
             let Value::Pending(p) = self.value(n, product)? else { continue };
@@ -101,9 +104,9 @@ impl<'a> Importer<'a> {
             if !plain || !fits {
                 continue;
             }
-            let wide = self.graph.tensor(p.inputs[0]).dtype.bytes() > 1 || weights.dtype.bytes() > 1;
             // All leading extents are one: the row is the same for all rows of the product.
-            let Bias::Sums(sums) = real_bias(row, self.quant_of(p.inputs[0])?.scale, weights, 1, wide)?
+            let SplitBias { sums: Some(sums), before, on_top: None } =
+                self.split_bias(row, p.inputs[0], weights, 1)?
             else {
                 continue;
             };
@@ -113,7 +116,8 @@ impl<'a> Importer<'a> {
             }
             absorb(&mut nodes, &[n.index])?;
             let kind = PendingKind::Gemm { weights: weights.clone(), bias: Some(sums) };
-            return Ok(Some(Value::Pending(Pending { kind, nodes, ..(**p).clone() }.into())));
+            let bias = before.map(Rc::new);
+            return Ok(Some(Value::Pending(Pending { kind, nodes, bias, ..(**p).clone() }.into())));
         }
         Ok(None)
     }
@@ -143,8 +147,8 @@ fn by_rows<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>, w: &ConstantRea
     Ok(Value::Pending(Pending { centred, ..p }.into()))
 }
 
-/// Weights as a matrix, and the axis of their scales: a vector is a column, and axes of one in front are no axes if the other
-/// operand has as many.
+/// Weights as a matrix, and the axis of their scales: a vector is a column, and axes of one in front are no
+/// axes if the other operand has as many.
 fn matrix(w: &ConstantReal, rank: usize) -> Option<(Constant, usize)> {
     let mut matrix = (*w.constant).clone();
     match w.constant.shape[..] {

@@ -110,6 +110,9 @@ pub(super) struct Pending {
     pub(super) moves: Vec<Moved>,
     /// ONNX nodes absorbed so far.
     pub(super) nodes: Vec<usize>,
+    /// The bias before it was rounded to the accumulators' scale: a result that stays float adds it
+    /// unrounded.
+    pub(super) bias: Option<Rc<Constant>>,
     /// Whether its weights have 8 bits in the model and were centred to 16: sums are rounded as for 8 bits.
     pub(super) centred: bool,
 }
@@ -127,8 +130,8 @@ pub(super) struct Moved {
 }
 
 impl Moved {
-    /// Whether floats can be moved as well, before these bounds: none of the machine's units takes their maximum, and what is
-    /// written around them is zero.
+    /// Whether floats can be moved as well, before these bounds: none of the machine's units takes their
+    /// maximum, and what is written around them is zero.
     pub(super) fn of_floats(&self, bounds: &[(f32, f32)]) -> bool {
         let zero = |x: f32| x == 0.0 && bounds.iter().fold(x, |x, (lo, hi)| x.max(*lo).min(*hi)) == 0.0;
         !matches!(self.op, Op::MaxPool { .. }) && self.fill.is_none_or(zero)

@@ -1,5 +1,5 @@
-//! ConvTranspose whose result has given extents, which the library does not read: all products are computed, and what the
-//! extents leave is cut out of them, or added behind them.
+//! ConvTranspose whose result has given extents, which the library does not read: all products are computed,
+//! and what the extents leave is cut out of them, or added behind them.
 
 use super::attributes::{attribute, ints};
 use super::rewrite::{Writer, Written, whole};
@@ -7,7 +7,8 @@ use crate::onnx::Data;
 use crate::onnx::names::Names;
 use crate::onnx::proto::NodeProto;
 
-/// Writes a ConvTranspose with `output_shape` as one without, and a Pad and a Slice. Nothing for any other node.
+/// Writes a ConvTranspose with `output_shape` as one without, and a Pad and a Slice. Nothing for any other
+/// node.
 pub(super) fn rewritten(node: &NodeProto, opset: i64, names: &mut Names) -> Option<Written> {
     if node.op_type() != "ConvTranspose" || opset < 11 {
         return None;

@@ -1,8 +1,10 @@
-//! Cubic interpolation, which the library does not have: along each axis it is a product with a matrix, whose rows hold the
-//! weights of the four neighbours of a result. Neighbours beyond a border are the border itself.
+//! Cubic interpolation, which the library does not have: along each axis it is a product with a matrix, whose
+//! rows hold the weights of the four neighbours of a result. Neighbours beyond a border are the border
+//! itself.
 //!
-//! Weights are those of R. Keys, "Cubic Convolution Interpolation for Digital Image Processing", 1981, equation 15, with `a`
-//! as the standard's `cubic_coeff_a`. The matrix is computed when the network runs, so that extents need not be known here.
+//! Weights are those of R. Keys, "Cubic Convolution Interpolation for Digital Image Processing", 1981,
+//! equation 15, with `a` as the standard's `cubic_coeff_a`. The matrix is computed when the network runs, so
+//! that extents need not be known here.
 
 use super::attributes::{attribute, int, ints};
 use super::known::Known;

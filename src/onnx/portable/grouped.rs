@@ -1,4 +1,5 @@
-//! GroupNormalization, which the library does not have: InstanceNormalization of each group's elements as one row.
+//! GroupNormalization, which the library does not have: InstanceNormalization of each group's elements as one
+//! row.
 
 use super::attributes::{attribute, int};
 use super::rewrite::{Writer, Written};
@@ -6,8 +7,8 @@ use crate::onnx::Data;
 use crate::onnx::names::Names;
 use crate::onnx::proto::NodeProto;
 
-/// Writes a GroupNormalization. Nothing for any other node. Scale and bias have one number for each group before opset 21,
-/// one for each channel since.
+/// Writes a GroupNormalization. Nothing for any other node. Scale and bias have one number for each group
+/// before opset 21, one for each channel since.
 pub(super) fn rewritten(node: &NodeProto, opset: i64, names: &mut Names) -> Option<Written> {
     let ([x, scale, bias], Some(y)) = (node.input.as_slice(), node.output.first()) else { return None };
     let groups = int(node, "num_groups", 0);

@@ -1,5 +1,5 @@
-//! Linear interpolation of images whose channels stand last: the library resizes the last two axes only, so the image is
-//! turned round before and after.
+//! Linear interpolation of images whose channels stand last: the library resizes the last two axes only, so
+//! the image is turned round before and after.
 
 use super::attributes::{attribute, ints};
 use super::known::Known;

@@ -1,4 +1,5 @@
-//! What is fuzzed: for each kind of file that the tool reads, seeds, a mutator, and what must hold of whatever it makes.
+//! What is fuzzed: for each kind of file that the tool reads, seeds, a mutator, and what must hold of
+//! whatever it makes.
 //!
 //! The harness (`tests/fuzz/main.rs`) and the targets for cargo-fuzz (`fuzz/`) share this folder.
 

@@ -56,7 +56,8 @@ fn read(paths: Vec<PathBuf>) -> Vec<Vec<u8>> {
     all
 }
 
-/// Models of single operators in all forms, the digit classifiers, and combinations of operators, types and versions.
+/// Models of single operators in all forms, the digit classifiers, and combinations of operators, types and
+/// versions.
 pub(super) fn models() -> Vec<Vec<u8>> {
     let mut all = read([files("tests/golden", "onnx"), files("programs", "onnx")].concat());
     all.extend(files_of_combinations().iter().flat_map(|path| combinations(path)));

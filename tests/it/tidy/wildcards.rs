@@ -44,7 +44,8 @@ fn outside(code: &str, from: usize, sign: &str) -> Option<usize> {
     None
 }
 
-/// How many matches over instructions there are, and the lines of arms that take whatever instruction there is.
+/// How many matches over instructions there are, and the lines of arms that take whatever instruction there
+/// is.
 fn wild(text: &str) -> (usize, Vec<usize>) {
     let code = bare(text);
     let (mut matches, mut found) = (0, Vec::new());

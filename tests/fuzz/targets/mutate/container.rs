@@ -1,4 +1,5 @@
-//! RCN program files taken apart and put together again, with the checksum of what they hold (`src/program/elf.rs`).
+//! RCN program files taken apart and put together again, with the checksum of what they hold
+//! (`src/program/elf.rs`).
 
 /// Offsets in an ELF64 header and in an entry of the section table, and their sizes.
 const HEADER: usize = 64;

@@ -1,4 +1,5 @@
-//! Mutators: each takes a file that a user might give and makes another one of it that differs in its structure.
+//! Mutators: each takes a file that a user might give and makes another one of it that differs in its
+//! structure.
 
 pub(crate) mod array;
 pub(crate) mod container;

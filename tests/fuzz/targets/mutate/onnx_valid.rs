@@ -1,4 +1,5 @@
-//! Changes that mostly leave a model valid: other attributes, extents, types, scales, zero points, weights, neighbours.
+//! Changes that mostly leave a model valid: other attributes, extents, types, scales, zero points, weights,
+//! neighbours.
 
 use rcar_iss::internals::onnx::proto::attribute_proto::AttributeType;
 use rcar_iss::internals::onnx::proto::tensor_proto::DataType;

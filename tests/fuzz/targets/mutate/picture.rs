@@ -64,7 +64,8 @@ pub(crate) fn png(chunks: &[Chunk]) -> Vec<u8> {
     out
 }
 
-/// A whole PNG of noise: its colour type, bits of a sample, extents and how it is interlaced as given, rows as these ask for.
+/// A whole PNG of noise: its colour type, bits of a sample, extents and how it is interlaced as given, rows
+/// as these ask for.
 pub(crate) fn noise(
     random: &mut Random,
     [colour, bits, interlaced]: [u8; 3],

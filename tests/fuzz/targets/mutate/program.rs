@@ -1,4 +1,5 @@
-//! Changes of program files: of the container (`container`), and of what it holds (`content`). Checksums are mended.
+//! Changes of program files: of the container (`container`), and of what it holds (`content`). Checksums are
+//! mended.
 
 use super::super::random::Random;
 use super::container::{CHECKSUM, Section, join, mend, split, table_at};

@@ -1,4 +1,5 @@
-//! Changes of traces: head and index as JSON, records, and the numbers that say where these lie (`src/trace/mod.rs`).
+//! Changes of traces: head and index as JSON, records, and the numbers that say where these lie
+//! (`src/trace/mod.rs`).
 
 use super::super::random::Random;
 use super::json;

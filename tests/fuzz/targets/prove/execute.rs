@@ -109,8 +109,8 @@ fn too_long(fault: &Fault) -> bool {
     matches!(fault.kind, FaultKind::Watchdog { .. })
 }
 
-/// Runs a program that may do anything: the load finds what the reference engine finds, and what is loaded runs alike on
-/// both engines. Whether it came to its end.
+/// Runs a program that may do anything: the load finds what the reference engine finds, and what is loaded
+/// runs alike on both engines. Whether it came to its end.
 pub(super) fn any(program: Program, machine: &Machine, seed: u64) -> Result<bool, String> {
     if program.meta.dram_bytes > MOST_DRAM || machine.spm.bytes + machine.acc.bytes > MOST_DRAM {
         return Ok(false);
@@ -156,8 +156,8 @@ fn session(loaded: &Loaded, random: &mut Random) -> Session {
     Session::builder(loaded).threads(threads).grain(1).build()
 }
 
-/// Runs a program that the compiler made: it must load and come to its end, on both engines alike, unless a host layer
-/// refuses what it is given. Whether it did; not if it is too long.
+/// Runs a program that the compiler made: it must load and come to its end, on both engines alike, unless a
+/// host layer refuses what it is given. Whether it did; not if it is too long.
 pub(super) fn compiled(program: Program, machine: &Machine, seed: u64) -> Result<bool, String> {
     if program.meta.dram_bytes > MOST_DRAM || machine.spm.bytes + machine.acc.bytes > MOST_DRAM {
         return Ok(false);

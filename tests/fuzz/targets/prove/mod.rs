@@ -1,5 +1,5 @@
-//! What must hold of an input, whatever it is: it is read or refused with a typed error, never with a panic; what is read
-//! survives a trip through the other forms; what is accepted runs, on both engines alike.
+//! What must hold of an input, whatever it is: it is read or refused with a typed error, never with a panic;
+//! what is read survives a trip through the other forms; what is accepted runs, on both engines alike.
 
 pub(super) mod array;
 pub(super) mod execute;
