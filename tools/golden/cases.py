@@ -12,14 +12,14 @@ rng = np.random.default_rng(2026)
 here = pathlib.Path(__file__).resolve().parents[2] / "tests/golden/operators"
 # The folder of a case, by the first word of its name.
 FAMILIES = {word: family for family, words in {
-    "arithmetic": "add batchnormalization div max min mul pow prelu qlinearadd qlinearmul sub",
+    "arithmetic": "add axes batchnormalization constant div max min mul pow prelu qlinearadd qlinearmul sub",
     "convolution": "conv convtranspose pruned qlinearconv",
     "function": "abs ceil cos elu erf exp floor gelu hardsigmoid hardswish leakyrelu log mish neg qlinearleakyrelu qlinearsigmoid "
                 "reciprocal relu round selu sigmoid sin softplus softsign sqrt swish tanh",
     "graph": "if narrowed opset quantizers",
-    "matrix": "gemm matmul matmulinteger qgemm qlinearmatmul",
+    "matrix": "gemm matmul matmulinteger product qgemm qlinearmatmul",
     "movement": "depthtospace expand flatten gather identity pad qlinearconcat reshape slice spacetodepth split squeeze tile "
-                "transpose unsqueeze",
+                "transpose unsqueeze windows",
     "pooling": "averagepool globalaveragepool globalmaxpool maxpool qlinearaveragepool qlinearglobalaveragepool signal",
     "reduction": "qlinearsoftmax reducemax reducemean reducesum softmax",
     "resize": "resize",
