@@ -6,10 +6,9 @@
 //! (NCHW for images); layouts in memory are the compiler's.
 //!
 //! Nodes are in topological order; every tensor is produced by at most one node. [`verify`] checks this and
-//! every operator's constraints, [`fuse`] makes the graph smaller, [`broadcast`] brings operands to the
-//! machine's four axes, [`reformat`](mod@reformat) gives tensors other formats, [`text`] prints it.
+//! every operator's constraints, [`fuse`] makes the graph smaller, [`reformat`](mod@reformat) gives tensors
+//! other formats, [`text`] prints it.
 
-pub mod broadcast;
 pub mod fuse;
 pub mod ir;
 pub mod reformat;

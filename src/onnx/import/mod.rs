@@ -51,7 +51,6 @@ use super::halves;
 use super::load::LoadedModel;
 use super::proto::{GraphProto, ModelProto, NodeProto};
 use super::schema;
-use crate::graph::broadcast;
 use crate::graph::fuse::{self, FuseOptions};
 use declared::declared;
 use importer::{Branches, Fate, Importer};
@@ -123,7 +122,6 @@ fn pass(model: &LoadedModel, options: &ImportOptions) -> Result<Pass, ImportErro
     importer.forget_unwritten();
     let keep = |tensor: &str| options.observe.holds(tensor);
     let fused = fuse::fuse(&mut importer.graph, &FuseOptions { keep: &keep, profile: options.profile });
-    broadcast::narrow(&mut importer.graph);
     let mut rows = importer.rows(&fused);
     rows.extend(failed_outputs);
     if rows.iter().any(|r| r.status == NodeStatus::Unsupported) {
