@@ -640,7 +640,7 @@ def judged(iss, name, folder):
     step = float(numpy_helper.to_array(scales[0])) if scales else np.abs(want).max() / 255
     steps = np.abs(found - want).max() / step
     r = run("estimate", ours, "--exact", "--json")
-    machine = json.loads(r.stdout)["machines"][0]
+    machine = json.loads(r.stdout)["profiles"][0]
     others_layers = [(l["cycles"] / machine["cycles"], l["name"], l["kind"]) for l in machine["layers"]
                      if not l.get("macs") and l["kind"] not in ("quantize", "dequantize", "host")]
     share, layer, kind = max(others_layers, default=(0, "", ""))

@@ -43,7 +43,7 @@ pub(super) fn run(args: &EstimateArgs) -> Result<Report, Failure> {
         let plot = crate::report::roofline(&profiles).map_err(|e| Failure::file(path, &e))?;
         places::write(path, plot.as_bytes())?;
     }
-    let report = EstimateReport { machines: profiles };
+    let report = EstimateReport { profiles };
     Ok(Report::fine(if args.json { document::pretty(&report) } else { report.text() }))
 }
 

@@ -16,7 +16,7 @@ use crate::sim::clock::{Cause, ControlCycles, UnitCycles, Units, awaited, unit};
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct EstimateReport {
     /// One profile for each machine, in the order given.
-    pub machines: Vec<Profile>,
+    pub profiles: Vec<Profile>,
 }
 
 impl Kind for EstimateReport {
@@ -27,7 +27,7 @@ impl EstimateReport {
     /// The report as text: one profile as tables, several side by side.
     #[must_use]
     pub fn text(&self) -> String {
-        match self.machines.as_slice() {
+        match self.profiles.as_slice() {
             [one] => table(one),
             several => side_by_side(several),
         }

@@ -18,7 +18,7 @@ fn an_estimate_is_what_the_run_takes_and_every_cycle_has_a_cause() {
     let (digit, seven) = (digit("model.onnx"), digit("seven.png"));
     fine(&["compile", &digit, "-o", &program]);
     let estimate = json(&["estimate", &program, "--json"]);
-    let profile = &estimate["machines"][0];
+    let profile = &estimate["profiles"][0];
     let run = json(&["run", &program, "--input", &seven, "--profile", "--json"]);
     assert_eq!(&run["profile"], profile);
     assert_eq!(profile["cycles"], run["cycles"]);
@@ -50,7 +50,7 @@ fn least_cycles_are_a_lower_bound() {
     for name in ["digit_cnn/model.onnx", "digit_cnn/qdq_sym.onnx", "efficientnet_lite0/model.onnx"] {
         for more in [&["--exact"][..], &[]] {
             let report = json(&[&["estimate", &shipped(name)], &machines[..], more].concat());
-            for p in report["machines"].as_array().unwrap() {
+            for p in report["profiles"].as_array().unwrap() {
                 let number = |key: &str| p[key].as_u64().unwrap();
                 let (on, least, total) = (&p["machine"], number("least"), number("cycles"));
                 assert!(0 < least && least <= total, "{name} on {on} {more:?}: {least} of {total}");
@@ -120,7 +120,7 @@ fn a_machine_with_another_clock_says_that_dram_scales_along() {
         assert!(text.contains("DRAM scales along with clock_mhz"), "{args:?}: {text}");
     }
     let report = json(&["estimate", &digit, "--machine", &path, "--json"]);
-    assert_eq!(report["machines"][0]["dram_gb_per_second"], 16.0);
+    assert_eq!(report["profiles"][0]["dram_gb_per_second"], 16.0);
     assert!(!fine(&["estimate", &digit]).contains("DRAM scales along"));
 }
 
@@ -134,7 +134,7 @@ fn shipped_networks_stay_near_their_bounds() {
         ("efficientnet_lite0/model.onnx", "rcn-l", 1.25),
     ] {
         let estimate = json(&["estimate", &shipped(name), "--machine", machine, "--exact", "--json"]);
-        let number = |key: &str| estimate["machines"][0][key].as_f64().unwrap();
+        let number = |key: &str| estimate["profiles"][0][key].as_f64().unwrap();
         let ratio = number("cycles") / number("alone");
         assert!(
             ratio <= most,
@@ -152,7 +152,7 @@ fn the_closed_form_is_near_the_clock() {
             json(&[&["estimate", &model, "--machine", "all", "--json"], more].concat())
         };
         let (closed, exact) = (of(&[]), of(&["--exact"]));
-        for (a, b) in closed["machines"].as_array().unwrap().iter().zip(exact["machines"].as_array().unwrap())
+        for (a, b) in closed["profiles"].as_array().unwrap().iter().zip(exact["profiles"].as_array().unwrap())
         {
             assert_eq!((a["method"].as_str(), b["method"].as_str()), (Some("closed-form"), Some("clock")));
             let cycles = |p: &Value| p["cycles"].as_f64().unwrap();
