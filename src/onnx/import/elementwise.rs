@@ -30,7 +30,7 @@ impl<'a> Importer<'a> {
     pub(super) fn float(&mut self, n: &'a OnnxNode<'a>, index: usize) -> Result<Real, Refusal> {
         let plain = |expr, shape| Real { expr, shape, nodes: Vec::new(), unnamed: false };
         Ok(match self.value(n, index)?.clone() {
-            Value::Real(r) => r,
+            Value::Real(r) => self.operand_of(n.input(index).unwrap_or(""), r)?,
             Value::Tensor(id) if self.graph.tensor(id).dtype == DType::F32 => {
                 plain(Expr::Tensor(id), self.graph.tensor(id).shape.clone())
             }

@@ -7,10 +7,16 @@ use super::unary::character;
 use super::value::{Pending, PendingKind, Real, Refusal, Value, unsupported};
 use crate::graph::{DType, Op, Tensor, TensorId};
 
+/// From so many on an operand is computed for itself.
+const MOST_OPERANDS: usize = 4;
+
 impl Importer<'_> {
     /// Whether a float value is a product of quantized operands, or a function of one; or the view of a
     /// tensor with a scale for each channel, which no host layer has.
     pub(super) fn of_array(&self, name: &str, value: &Value) -> bool {
+        if self.producers.get(name).is_some_and(|i| self.host.contains_key(i)) {
+            return false;
+        }
         match value {
             Value::Pending(p) => match &p.kind {
                 PendingKind::Conv { .. }
@@ -37,6 +43,19 @@ impl Importer<'_> {
             }
             _ => false,
         }
+    }
+
+    /// An operand of an expression: one that reads many tensors already becomes a tensor itself, since a lane program reads
+    /// eight at most.
+    pub(super) fn operand_of(&mut self, name: &str, r: Real) -> Result<Real, Refusal> {
+        let mut tensors = 0;
+        r.expr.leaves(&mut |e| tensors += usize::from(!matches!(e, Expr::Number(_))));
+        let value = Value::Real(r.clone());
+        if tensors < MOST_OPERANDS || !self.of_array(name, &value) {
+            return Ok(r);
+        }
+        let id = self.float_tensor(name, &value)?;
+        Ok(Real { expr: Expr::Tensor(id), shape: r.shape, nodes: Vec::new(), unnamed: false })
     }
 
     /// The f32 tensor of such a value, made on first use.
