@@ -186,8 +186,7 @@ impl Fold {
 }
 
 bitflags::bitflags! {
-/// Flags: what an accumulator starts from: acc = its present value, bias = the bias operand, neither = zero
-/// (the bias operand is then not read).
+/// Flags: what an accumulator starts from: acc = its present value, bias = the bias operand, neither = zero (the bias operand is then not read).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MacFlags: u8 {
 /// `acc`
@@ -530,8 +529,7 @@ impl std::fmt::Display for XReg {
     }
 }
 
-/// Rounding profile; the machine lists those that it supports; vec.requant, vec.add and vec.mul know the q31
-/// ones.
+/// Rounding profile; the machine lists those that it supports; vec.requant, vec.add and vec.mul know the q31 ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Profile {
@@ -570,8 +568,7 @@ impl Profile {
     }
 }
 
-/// Channel: the multiplier of channel c is the f32 at SPM address table + 4·c, in the q31 profiles the i32 at
-/// table + 8·c with its shift, modulo 64, in the byte at table + 8·c + 4; tensor: it is m0, or k0 with s0.
+/// Channel: the multiplier of channel c is the f32 at SPM address table + 4·c, in the q31 profiles the i32 at table + 8·c with its shift, modulo 64, in the byte at table + 8·c + 4; tensor: it is m0, or k0 with s0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum QuantMode {
@@ -704,27 +701,19 @@ pub enum Timing {
     ConstLoad,
     /// `1`: one cycle in the control core
     Control,
-    /// `dram.read_latency_cycles + SEGMENTS`: SEGMENTS: sum over the segments of the source, see *Channel*;
-    /// waits for ports and channel are added; padding costs no DRAM
+    /// `dram.read_latency_cycles + SEGMENTS`: SEGMENTS: sum over the segments of the source, see *Channel*; waits for ports and channel are added; padding costs no DRAM
     DmaIn,
     /// `ceil(bytes / spm.bytes_per_cycle)`: bytes: those written to the scratchpad, padding lanes included
     DmaLocal,
-    /// `SEGMENTS + dram.write_latency_cycles`: SEGMENTS: sum over the segments of the destination, padding
-    /// lanes included
+    /// `SEGMENTS + dram.write_latency_cycles`: SEGMENTS: sum over the segments of the destination, padding lanes included
     DmaOut,
-    /// `mac.fill_cycles + ceil(OC / mac.oc_lanes) · ceil(PIXELS / mac.pixel_lanes) · WIDTH · KH · KW · ceil(IC / mac.ic_lanes) + mac.drain_cycles`:
-    /// PIXELS = D1·D2 and OC = D3 of the accumulator tile; partial tiles cost whole ones; WIDTH is 1 for 8×8
-    /// bits, 2 for 16×8 and 8×16, 4 for 16×16
+    /// `mac.fill_cycles + ceil(OC / mac.oc_lanes) · ceil(PIXELS / mac.pixel_lanes) · WIDTH · KH · KW · ceil(IC / mac.ic_lanes) + mac.drain_cycles`: PIXELS = D1·D2 and OC = D3 of the accumulator tile; partial tiles cost whole ones; WIDTH is 1 for 8×8 bits, 2 for 16×8 and 8×16, 4 for 16×16
     MacConv,
-    /// `mac.fill_cycles + ceil(C / mac.oc_lanes) · ceil(PIXELS / mac.pixel_lanes) · WIDTH · ceil(KH · KW / mac.ic_lanes) + mac.drain_cycles`:
-    /// the lanes of the reduction dimension take the taps of the kernel; WIDTH as in mac_conv
+    /// `mac.fill_cycles + ceil(C / mac.oc_lanes) · ceil(PIXELS / mac.pixel_lanes) · WIDTH · ceil(KH · KW / mac.ic_lanes) + mac.drain_cycles`: the lanes of the reduction dimension take the taps of the kernel; WIDTH as in mac_conv
     MacDepthwise,
-    /// `mac.fill_cycles + ceil(N / mac.oc_lanes) · ceil(M / mac.pixel_lanes) · WIDTH · ceil(K / mac.ic_lanes) + mac.drain_cycles`:
-    /// M rows, N columns, K the reduction; WIDTH as in mac_conv
+    /// `mac.fill_cycles + ceil(N / mac.oc_lanes) · ceil(M / mac.pixel_lanes) · WIDTH · ceil(K / mac.ic_lanes) + mac.drain_cycles`: M rows, N columns, K the reduction; WIDTH as in mac_conv
     MacMatmul,
-    /// `mac.fill_cycles + STEPS · ceil(PIXELS / mac.pixel_lanes) · WIDTH + mac.drain_cycles`: STEPS = those
-    /// of the ceil(OC / mac.oc_lanes) · KH · KW · ceil(IC / mac.ic_lanes) steps of mac_conv that meet a block
-    /// whose bit is set in the mask; PIXELS and WIDTH as in mac_conv
+    /// `mac.fill_cycles + STEPS · ceil(PIXELS / mac.pixel_lanes) · WIDTH + mac.drain_cycles`: STEPS = those of the ceil(OC / mac.oc_lanes) · KH · KW · ceil(IC / mac.ic_lanes) steps of mac_conv that meet a block whose bit is set in the mask; PIXELS and WIDTH as in mac_conv
     MacPruned,
     /// `1`: one cycle in its unit
     Qnop,
@@ -736,11 +725,9 @@ pub enum Timing {
     VecReduce,
     /// `vec.latency_cycles + 4 · D0 · D1 · D2 · ceil(D3 / vec.lanes)`: four neighbours an element
     VecResize,
-    /// `vec.latency_cycles + D0 · D1 · D2 · ceil(S3 / vec.lanes)`: S3 is the innermost extent of the source;
-    /// one element a lane and cycle
+    /// `vec.latency_cycles + D0 · D1 · D2 · ceil(S3 / vec.lanes)`: S3 is the innermost extent of the source; one element a lane and cycle
     VecRows,
-    /// `vec.latency_cycles + 3 · D0 · D1 · D2 · ceil(D3 / vec.lanes)`: three passes over a row: largest
-    /// element, sum, quotients
+    /// `vec.latency_cycles + 3 · D0 · D1 · D2 · ceil(D3 / vec.lanes)`: three passes over a row: largest element, sum, quotients
     VecSoftmax,
     /// `vec.latency_cycles + D0 · D1 · D2 · ceil(D3 / vec.lanes) · KH · KW`: one tap a lane and cycle
     VecWindow,

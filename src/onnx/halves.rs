@@ -3,7 +3,8 @@
 //! Producers keep scales, biases and what stays float in half precision. Every half is a single, so a model
 //! of singles has the same constants. Quantized operators compute on integers either way. What stays float is
 //! computed with more digits than the producer's device has; only a graph input that is cast to half
-//! precision is rounded to it, since its quantizer sees that.
+//! precision is rounded to it, since its quantizer sees that. Models without quantized operators keep their
+//! halves: there each operator is ONNX's own or refused.
 
 use std::collections::BTreeSet;
 
@@ -19,9 +20,9 @@ fn is_half(code: i32) -> bool {
     FEWER_BITS.iter().any(|(kind, _)| *kind as i32 == code)
 }
 
-/// The model with singles; none if it has no halves.
+/// The model with singles; `None` if it has no halves, or nothing that is quantized.
 pub(super) fn singles(model: &ModelProto) -> Option<ModelProto> {
-    if !model.graph.as_ref().is_some_and(has_halves) {
+    if !model.graph.as_ref().is_some_and(|g| is_quantized(g) && has_halves(g)) {
         return None;
     }
     let mut model = model.clone();
@@ -29,6 +30,17 @@ pub(super) fn singles(model: &ModelProto) -> Option<ModelProto> {
     round_inputs(graph);
     widen(graph);
     Some(model)
+}
+
+/// Whether an operator of the graph, or of a graph within, reads or writes quantized integers.
+fn is_quantized(graph: &GraphProto) -> bool {
+    graph.node.iter().any(|n| {
+        matches!(
+            n.op_type(),
+            "QuantizeLinear" | "DequantizeLinear" | "QGemm" | "ConvInteger" | "MatMulInteger"
+        ) || n.op_type().starts_with("QLinear")
+            || n.attribute.iter().flat_map(|a| a.g.iter().chain(&a.graphs)).any(is_quantized)
+    })
 }
 
 fn has_halves(graph: &GraphProto) -> bool {

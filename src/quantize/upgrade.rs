@@ -172,7 +172,7 @@ fn text(name: &str, value: &str) -> AttributeProto {
     AttributeProto {
         name: Some(name.into()),
         r#type: Some(AttributeType::String as i32),
-        s: Some(value.as_bytes().to_vec().into()),
+        s: Some(value.as_bytes().to_vec()),
         ..AttributeProto::default()
     }
 }

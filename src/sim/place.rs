@@ -1,5 +1,5 @@
-//! Where the elements of a tensor lie: runs of consecutive ones, and planes that are copied between row-major order and
-//! the strides of a place.
+//! Where the elements of a tensor lie: runs of consecutive ones, and planes that are copied between row-major
+//! order and the strides of a place.
 
 use crate::program::TensorEntry;
 
@@ -39,7 +39,8 @@ pub(super) struct Plane {
     run: usize,
 }
 
-/// Rows that are copied together: where columns are far apart, each cache line is then used for that many elements.
+/// Rows that are copied together: where columns are far apart, each cache line is then used for that many
+/// elements.
 const TOGETHER: usize = 16;
 
 impl Plane {

@@ -176,14 +176,14 @@ fn what_would_be_wrong_is_refused_by_name() {
     let mut mode = whole("mode", 0);
     (mode.i, mode.s) = (None, Some(b"cubic".to_vec()));
     mode.r#type = Some(rcar_iss::internals::onnx::proto::attribute_proto::AttributeType::String as i32);
-    let resize = Small::new(17, &[1, 1, 4, 4], &[]).floats("s", &[4], &[1.0, 1.0, 2.0, 2.0]).node(
+    let resize = Small::new(18, &[1, 1, 4, 4], &[]).floats("s", &[4], &[1.0, 1.0, 2.0, 2.0]).node(
         "Resize",
         &["x", "", "s"],
         &["y"],
-        vec![mode],
+        vec![mode, whole("antialias", 1)],
     );
     let why = resize.computed(&tensor(&[1, 1, 4, 4], &noise(1, 16))).unwrap_err();
-    assert!(why.contains("Resize_0") && why.contains("cubic"), "{why}");
+    assert!(why.contains("Resize_0") && why.contains("antialias"), "{why}");
     // The library panics on some invalid models: that is an error too.
     let nothing = Small::new(17, &[0], &[]).node("LayerNormalization", &["x", "x"], &["y"], vec![]);
     let _ = nothing.computed(&tensor(&[0], &[]));

@@ -1,5 +1,5 @@
-//! What tests need beside Rust and a POSIX system. Where it is missing, what needs it is skipped, which is told past the
-//! harness; `RCN_REQUIRE`, a list of names with commas between, makes that an error.
+//! What tests need beside Rust and a POSIX system. Where it is missing, what needs it is skipped, which is
+//! told past the harness; `RCN_REQUIRE`, a list of names with commas between, makes that an error.
 
 use std::collections::BTreeSet;
 use std::io::Write;

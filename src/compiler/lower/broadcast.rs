@@ -75,14 +75,13 @@ impl Operands {
 
     /// Loops over what does not fit four extents. `body` gets what each tensor's address is further on, the
     /// result first.
-    pub(super) fn around(
-        &self,
-        nest: &mut Nest,
-        body: &dyn Fn(&mut Nest, &[Expr]) -> Result<Vec<Stmt>, CompileError>,
-    ) -> Result<Vec<Stmt>, CompileError> {
+    pub(super) fn around(&self, nest: &mut Nest, body: &Body<'_>) -> Result<Vec<Stmt>, CompileError> {
         around(nest, &self.outer, vec![Expr::from(0); 1 + self.sources.len()], body)
     }
 }
+
+/// Makes the statements inside the loops from the offsets of the tensors, the result first.
+type Body<'b> = dyn Fn(&mut Nest, &[Expr]) -> Result<Vec<Stmt>, CompileError> + 'b;
 
 /// An axis around the four extents.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +95,7 @@ fn around(
     nest: &mut Nest,
     outer: &[Outer],
     offsets: Vec<Expr>,
-    body: &dyn Fn(&mut Nest, &[Expr]) -> Result<Vec<Stmt>, CompileError>,
+    body: &Body<'_>,
 ) -> Result<Vec<Stmt>, CompileError> {
     let Some((first, rest)) = outer.split_first() else { return body(nest, &offsets) };
     nest.tiles(0, first.extent, 1, |nest, at, _| {
@@ -207,7 +206,10 @@ mod tests {
         Storage::blocked(&Tensor { name: "t".into(), shape, dtype: DType::U8, quant: None }, 0)
     }
 
-    fn groups(shapes: &[&[usize]]) -> Option<Vec<([i64; 4], [i64; 4], i64)>> {
+    /// Extents, strides and lanes.
+    type Group = ([i64; 4], [i64; 4], i64);
+
+    fn groups(shapes: &[&[usize]]) -> Option<Vec<Group>> {
         let storages: Vec<Storage> = shapes.iter().map(|s| stored(s)).collect();
         let tensors: Vec<(&Storage, &[usize])> = storages.iter().zip(shapes.iter().copied()).collect();
         let (fours, outer) = grouped(&tensors)?;

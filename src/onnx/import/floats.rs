@@ -45,8 +45,8 @@ impl Importer<'_> {
         }
     }
 
-    /// An operand of an expression: one that reads many tensors already becomes a tensor itself, since a lane program reads
-    /// eight at most.
+    /// An operand of an expression: one that reads many tensors already becomes a tensor itself, since a lane
+    /// program reads eight at most.
     pub(super) fn operand_of(&mut self, name: &str, r: Real) -> Result<Real, Refusal> {
         let mut tensors = 0;
         r.expr.leaves(&mut |e| tensors += usize::from(!matches!(e, Expr::Number(_))));

@@ -45,9 +45,7 @@ pub(super) fn rewritten(node: &NodeProto, opset: i64, known: &Known, names: &mut
     let given = |at: usize| node.input.get(at).map(String::as_str).filter(|i| !i.is_empty());
     let (true, Some(x), Some(y)) = (plain, given(0), node.output.first()) else { return None };
     let (scales, sizes) = (given(2).filter(|_| given(3).is_none()), given(3));
-    if scales.or(sizes).is_none() {
-        return None;
-    }
+    scales.or(sizes)?;
     let a = attribute(node, "cubic_coeff_a").map_or(-0.75, |a| a.f());
     let mut by = Writer::of(node, names);
     let shape = by.value("Shape", &[x]);

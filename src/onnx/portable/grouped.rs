@@ -12,7 +12,7 @@ use crate::onnx::proto::NodeProto;
 pub(super) fn rewritten(node: &NodeProto, opset: i64, names: &mut Names) -> Option<Written> {
     let ([x, scale, bias], Some(y)) = (node.input.as_slice(), node.output.first()) else { return None };
     let groups = int(node, "num_groups", 0);
-    if node.op_type() != "GroupNormalization" || opset < 18 || groups < 1 || groups > 1 << 16 {
+    if node.op_type() != "GroupNormalization" || opset < 18 || !(1..=1 << 16).contains(&groups) {
         return None;
     }
     // Half precision for the sums is the float library's own, f32.

@@ -137,7 +137,8 @@ fn check(graph: &Graph, compiled: &Graph, machine: &Machine, seed: u64) -> Resul
             ));
         }
     }
-    if compared == 0 { Err("no tensor was compared".into()) } else { Ok(true) }
+    // A graph may hand out its input.
+    if compared == 0 && !graph.nodes.is_empty() { Err("no tensor was compared".into()) } else { Ok(true) }
 }
 
 fn verified(graph: &Graph) {
