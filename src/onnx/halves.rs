@@ -3,8 +3,8 @@
 //! Producers keep scales, biases and what stays float in half precision. Every half is a single, so a model
 //! of singles has the same constants. Quantized operators compute on integers either way. What stays float is
 //! computed with more digits than the producer's device has; only a graph input that is cast to half
-//! precision is rounded to it, since its quantizer sees that. Models without quantized operators keep their
-//! halves: there each operator is ONNX's own or refused.
+//! precision is rounded to it, since its quantizer sees that. Models without quantized operators, or
+//! with halves as inputs or outputs, keep them: there each operator is ONNX's own or refused.
 
 use std::collections::BTreeSet;
 
@@ -20,9 +20,9 @@ fn is_half(code: i32) -> bool {
     FEWER_BITS.iter().any(|(kind, _)| *kind as i32 == code)
 }
 
-/// The model with singles; `None` if it has no halves, or nothing that is quantized.
+/// The model with singles; `None` if it has no halves, has them as inputs or outputs, or quantizes nothing.
 pub(super) fn singles(model: &ModelProto) -> Option<ModelProto> {
-    if !model.graph.as_ref().is_some_and(|g| is_quantized(g) && has_halves(g)) {
+    if !model.graph.as_ref().is_some_and(|g| is_quantized(g) && !gives_halves(g) && has_halves(g)) {
         return None;
     }
     let mut model = model.clone();
@@ -43,6 +43,11 @@ fn is_quantized(graph: &GraphProto) -> bool {
     })
 }
 
+/// Whether an input or output of a graph is of halves.
+fn gives_halves(graph: &GraphProto) -> bool {
+    graph.input.iter().chain(&graph.output).any(|info| is_half(declared(info)))
+}
+
 fn has_halves(graph: &GraphProto) -> bool {
     let tensor = |t: &TensorProto| is_half(t.data_type());
     let attribute = |n: &NodeProto| {
@@ -52,9 +57,7 @@ fn has_halves(graph: &GraphProto) -> bool {
                 || a.g.iter().chain(&a.graphs).any(has_halves)
         })
     };
-    graph.initializer.iter().any(tensor)
-        || graph.input.iter().any(|i| is_half(declared(i)))
-        || graph.node.iter().any(attribute)
+    graph.initializer.iter().any(tensor) || graph.node.iter().any(attribute)
 }
 
 /// Whether an attribute of this name is an element type.

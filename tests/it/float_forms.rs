@@ -183,7 +183,7 @@ fn what_would_be_wrong_is_refused_by_name() {
         vec![mode, whole("antialias", 1)],
     );
     let why = resize.computed(&tensor(&[1, 1, 4, 4], &noise(1, 16))).unwrap_err();
-    assert!(why.contains("Resize_0") && why.contains("antialias"), "{why}");
+    assert!(why.contains("Resize_0") && why.contains("cubic"), "{why}");
     // The library panics on some invalid models: that is an error too.
     let nothing = Small::new(17, &[0], &[]).node("LayerNormalization", &["x", "x"], &["y"], vec![]);
     let _ = nothing.computed(&tensor(&[0], &[]));

@@ -68,8 +68,19 @@ use value::{Refusal, Value, unsupported};
 /// See [`ImportError`].
 pub fn import(model: &LoadedModel, options: &ImportOptions) -> Result<Imported, ImportError> {
     check_observed(model.graph(), &options.observe)?;
-    let mut flat: Option<LoadedModel> =
-        halves::singles(&model.model).map(|model| LoadedModel { model, data: Vec::new() });
+    match imported(model, options) {
+        // What computes with halves where it stands is exact; what cannot may have quantizers around it.
+        Err(refused @ ImportError::Unsupported { .. }) => match halves::singles(&model.model) {
+            Some(model) => imported(&LoadedModel { model, data: Vec::new() }, options),
+            None => Err(refused),
+        },
+        done => done,
+    }
+}
+
+/// Imports a model, and once more for each `If` whose condition became known.
+fn imported(model: &LoadedModel, options: &ImportOptions) -> Result<Imported, ImportError> {
+    let mut flat: Option<LoadedModel> = None;
     loop {
         let model = flat.as_ref().unwrap_or(model);
         match pass(model, options)? {
