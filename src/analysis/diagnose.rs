@@ -14,7 +14,7 @@ use super::errors::Sums;
 use super::experiment::{Experiments, Kind};
 use super::price;
 use super::ranges::TensorRanges;
-use super::reference::Bound;
+use super::reference::{Bound, Values};
 use super::runs::each_run;
 use super::verdict::{Cause, TensorTrial, Thresholds, WeightTrial, judge_tensor, judge_weights};
 use super::weights::{FloatWeights, shared_scale};
@@ -47,6 +47,24 @@ pub struct Case<'a> {
     pub threads: usize,
 }
 
+impl Case<'_> {
+    /// Calls `work` with the number and the reference's values of each input; results are in the order of the
+    /// inputs.
+    fn each_reference<T: Send>(
+        &self,
+        inputs: &dyn Samples,
+        work: impl Fn(usize, &Values) -> T + Sync,
+    ) -> Result<Vec<T>, CompareError> {
+        let runs = inputs.count();
+        let one = |(): &mut (), run: usize| {
+            let sample = inputs.read(run)?;
+            let values = self.reference.values(self.meta, (run, runs), &bytes_of(&sample))?;
+            Ok(work(run, &values))
+        };
+        each_run(self.threads, 0..runs, || (), one)
+    }
+}
+
 /// Diagnoses a comparison. `each` is called after each input's experiments.
 ///
 /// # Errors
@@ -65,19 +83,11 @@ pub fn diagnose(
     for suspect in &suspects {
         experiments.plan(suspect.node, &suspect.tensors, &suspect.output);
     }
-    let runs = case.inputs.count();
-    let per_run = each_run(
-        case.threads,
-        0..runs,
-        || (),
-        |(), run| {
-            let sample = case.inputs.read(run)?;
-            let values = case.reference.values(case.meta, (run, runs), &bytes_of(&sample))?;
-            let sums = experiments.run(&values);
-            each();
-            Ok::<_, CompareError>(sums)
-        },
-    )?;
+    let per_run = case.each_reference(case.inputs, |_, values| {
+        let sums = experiments.run(values);
+        each();
+        sums
+    })?;
     let sums = total(per_run);
     let mut found = Found::default();
     for suspect in &suspects {
@@ -146,28 +156,18 @@ fn ranges(
     rows: &BTreeMap<&str, &LayerComparison>,
     read: &BTreeSet<&str>,
 ) -> Result<BTreeMap<String, TensorRanges>, CompareError> {
-    let runs = case.inputs.count();
     let watched: Vec<&LayerComparison> = read.iter().filter_map(|t| rows.get(t).copied()).collect();
     if watched.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let per_run = each_run(
-        case.threads,
-        0..runs,
-        || (),
-        |(), run| {
-            let sample = case.inputs.read(run)?;
-            let values = case.reference.values(case.meta, (run, runs), &bytes_of(&sample))?;
-            let one = |row: &&LayerComparison| {
-                let Some(Ok(reference)) = values.get(&row.tensor) else { return None };
-                Some((
-                    row.tensor.clone(),
-                    TensorRanges::of(run, reference, row.format.as_ref(), row.range.reference),
-                ))
-            };
-            Ok::<_, CompareError>(watched.iter().filter_map(one).collect::<Vec<_>>())
-        },
-    )?;
+    let per_run = case.each_reference(case.inputs, |run, values| {
+        let one = |row: &&LayerComparison| {
+            let Some(Ok(reference)) = values.get(&row.tensor) else { return None };
+            let ranges = TensorRanges::of(run, reference, row.format.as_ref(), row.range.reference);
+            Some((row.tensor.clone(), ranges))
+        };
+        watched.iter().filter_map(one).collect::<Vec<_>>()
+    })?;
     let mut ranges: BTreeMap<String, TensorRanges> = BTreeMap::new();
     for (name, one) in per_run.into_iter().flatten() {
         match ranges.get_mut(&name) {
@@ -443,23 +443,15 @@ fn calibration(case: &Case<'_>, findings: &mut [Finding]) -> Result<(), CompareE
     if wanted.is_empty() {
         return Ok(());
     }
-    let runs = images.count();
-    let per_run = each_run(
-        case.threads,
-        0..runs,
-        || (),
-        |(), run| {
-            let sample = images.read(run)?;
-            let values = case.reference.values(case.meta, (run, runs), &bytes_of(&sample))?;
-            let extremes = wanted.iter().filter_map(|name| {
-                let Some(Ok(v)) = values.get(name) else { return None };
-                let (lo, hi) =
-                    v.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), x| (l.min(*x), h.max(*x)));
-                Some((name.clone(), [lo, hi]))
-            });
-            Ok::<_, CompareError>(extremes.collect::<Vec<_>>())
-        },
-    )?;
+    let per_run = case.each_reference(images, |_, values| {
+        let extremes = wanted.iter().filter_map(|name| {
+            let Some(Ok(v)) = values.get(name) else { return None };
+            let (lo, hi) =
+                v.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), x| (l.min(*x), h.max(*x)));
+            Some((name.clone(), [lo, hi]))
+        });
+        extremes.collect::<Vec<_>>()
+    })?;
     let mut reached: BTreeMap<String, [f32; 2]> = BTreeMap::new();
     for (name, [lo, hi]) in per_run.into_iter().flatten() {
         let known = reached.entry(name).or_insert([lo, hi]);
