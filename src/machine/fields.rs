@@ -45,6 +45,12 @@ pub struct Mac {
     pub fill_cycles: u32,
     /// Cycles after the last product.
     pub drain_cycles: u32,
+    /// Width of the port of activations.
+    pub activation_bytes_per_cycle: u32,
+    /// Width of the port of weights.
+    pub weight_bytes_per_cycle: u32,
+    /// Width of the port to the accumulator memory, in each direction.
+    pub sum_bytes_per_cycle: u32,
     /// Depth of the queue: instructions that have not started.
     pub queue_depth: u32,
 }
@@ -57,6 +63,12 @@ pub struct Vector {
     pub lanes: u32,
     /// Cycles before the first result.
     pub latency_cycles: u32,
+    /// Width of the port of each source in the scratchpad.
+    pub source_bytes_per_cycle: u32,
+    /// Width of the port of results to the scratchpad.
+    pub result_bytes_per_cycle: u32,
+    /// Width of the port to the accumulator memory, in each direction.
+    pub sum_bytes_per_cycle: u32,
     /// Depth of the queue: instructions that have not started.
     pub queue_depth: u32,
 }
