@@ -61,7 +61,8 @@ fn mac(graph: &Graph, node: &Node, m: &Machine) -> u64 {
             if *groups > 1 && ic == 1 && oc == *groups {
                 // What tiles have in common passes once for each, so at least once.
                 let each = |axis: usize| window.kernel[axis].min(window.stride[axis]) as u64;
-                let demand = product(weights, pixels, oc, kh * kw, 1).depthwise(m, pixels * each(0) * each(1));
+                let demand =
+                    product(weights, pixels, oc, kh * kw, 1).depthwise(m, pixels * each(0) * each(1));
                 return batch * demand.busy(m);
             }
             batch * *groups as u64 * product(weights, pixels, oc / groups, kh * kw, ic).dense(m).busy(m)

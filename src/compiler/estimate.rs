@@ -235,7 +235,8 @@ impl Counter<'_> {
         let w = self.dims(b).map(|n| n as u64);
         let bytes = [a, b, dst].map(|v| v.etype.bytes() as u64);
         let [taps, depth] = [w[1] * w[2], w[3]];
-        let product = |taps, reduction| Product { pixels: d[1] * d[2], channels: d[3], taps, reduction, bytes };
+        let product =
+            |taps, reduction| Product { pixels: d[1] * d[2], channels: d[3], taps, reduction, bytes };
         let demand = match op.code {
             Code::Depthwise => {
                 let window = op.window.as_ref()?;
@@ -274,7 +275,8 @@ impl Counter<'_> {
             _ if dst[3] == 1 && of(1)[3] > 1 => ([dst[0], dst[1], dst[2], of(1)[3]], 1),
             _ => (dst, 1),
         };
-        let second = if matches!(op.code, Code::Add | Code::Mul | Code::F2(_)) { size(2) } else { (Space::Spm, 0) };
+        let second =
+            if matches!(op.code, Code::Add | Code::Mul | Code::F2(_)) { size(2) } else { (Space::Spm, 0) };
         let (space, bytes) = size(0);
         let result = dst.iter().product::<u64>() * bytes;
         timing::vector(m, read, times, &[size(1), second], (space, result)) as i64

@@ -36,7 +36,8 @@ pub struct Demand {
 }
 
 impl Product {
-    /// Steps at each tap and block of the reduction: tiles of the array, each operand of 16 bits doubles them.
+    /// Steps at each tap and block of the reduction: tiles of the array; each operand of 16 bits doubles
+    /// them.
     #[must_use]
     pub fn passes(&self, m: &Machine) -> u64 {
         self.channels.div_ceil(m.mac.oc_lanes.into()) * self.per_block(m)
@@ -116,8 +117,8 @@ pub fn vectors(m: &Machine, [a, b, c, d]: [u64; 4]) -> u64 {
     a * b * c * d.div_ceil(m.vec.lanes.into())
 }
 
-/// VEC: latency, then the largest of `times` the vectors of the box `read` and of the cycles that each port is
-/// busy: `times` the elements of the box for every source (its memory and bytes of an element), the bytes
+/// VEC: latency, then the largest of `times` the vectors of the box `read` and of the cycles that each port
+/// is busy: `times` the elements of the box for every source (its memory and bytes of an element), the bytes
 /// of the result once.
 #[must_use]
 pub fn vector(
@@ -127,7 +128,9 @@ pub fn vector(
     sources: &[(Space, u64)],
     (memory, result): (Space, u64),
 ) -> u64 {
-    let port = |space: Space, width: u32| u64::from(if space == Space::Acc { m.vec.sum_bytes_per_cycle } else { width });
+    let port = |space: Space, width: u32| {
+        u64::from(if space == Space::Acc { m.vec.sum_bytes_per_cycle } else { width })
+    };
     let elements = times * read.iter().product::<u64>();
     let streams = sources
         .iter()

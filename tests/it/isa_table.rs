@@ -267,7 +267,11 @@ impl Formula<'_, '_> {
         while self.takes("+") {
             sum += self.product();
         }
-        assert!(self.text.is_empty() || self.text.starts_with(['/', ')', ',']), "cannot read `{}`", self.text);
+        assert!(
+            self.text.is_empty() || self.text.starts_with(['/', ')', ',']),
+            "cannot read `{}`",
+            self.text
+        );
         sum
     }
 

@@ -9,8 +9,8 @@ use super::super::constants::packed_bytes;
 use super::super::cost::{Runs, under_way};
 use super::super::passes::buffer_placement::Apart;
 use super::super::storage::next_multiple;
-use crate::isa::limits::{MAX_REDUCTION, MAX_WIDE_REDUCTION};
 use crate::isa::Space;
+use crate::isa::limits::{MAX_REDUCTION, MAX_WIDE_REDUCTION};
 use crate::machine::Machine;
 use crate::machine::timing::{self, Product};
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::ports::Ports;
 use super::segments::Segments;
 use crate::isa::{Queue, Space, TensorDesc};
-use crate::machine::timing::{self, Demand, Product};
 use crate::machine::Machine;
+use crate::machine::timing::{self, Demand, Product};
 use crate::sim::access::{dram_bytes, padded_dims};
 use crate::sim::op::{ConvOp, OpKind, QueueOp, Ticket, dma_op, mac_op, vec_op};
 

@@ -224,7 +224,8 @@ impl Streams {
     }
 
     fn longest(&self, m: &Machine) -> u64 {
-        let ports = [m.mac.activation_bytes_per_cycle, m.mac.weight_bytes_per_cycle, m.mac.sum_bytes_per_cycle];
+        let ports =
+            [m.mac.activation_bytes_per_cycle, m.mac.weight_bytes_per_cycle, m.mac.sum_bytes_per_cycle];
         self.0.iter().zip(ports).map(|(bytes, port)| bytes.div_ceil(port.into())).max().unwrap()
     }
 }
@@ -232,7 +233,8 @@ impl Streams {
 /// Pixels under the windows of a tile, counted in each axis; padding is one of them.
 fn under(w: &WindowDesc, dst: &TensorDesc, kernel: [u32; 2]) -> u64 {
     let axis = |i: usize| {
-        let span = (dst.dims[i + 1] - 1) * u32::from(w.stride[i]) + (kernel[i] - 1) * u32::from(w.dilation[i]) + 1;
+        let span =
+            (dst.dims[i + 1] - 1) * u32::from(w.stride[i]) + (kernel[i] - 1) * u32::from(w.dilation[i]) + 1;
         u64::from(span.min(dst.dims[i + 1] * kernel[i]))
     };
     axis(0) * axis(1)
@@ -319,14 +321,16 @@ pub(super) fn work(insn: &Insn, r: &Registers<'_>, m: &Machine) -> Work {
                 Insn::MacPruned { mask, .. } => {
                     let mask = &r.constants[r.x(mask) as usize..];
                     let bits = w.dims[0].div_ceil(16) * kh * kw * ic.div_ceil(16);
-                    let blocks = (0..bits).filter(|b| mask[*b as usize / 8] >> (b % 8) & 1 == 1).count() as u64;
+                    let blocks =
+                        (0..bits).filter(|b| mask[*b as usize / 8] >> (b % 8) & 1 == 1).count() as u64;
                     if blocks > 0 {
                         let last = w.base + blocks as i64 * 256 * w.etype.bytes() as i64 - 1;
                         banks.bytes(w.space, [w.base, last].into_iter(), false);
                     }
                     let steps = steps(&w, mask, m);
                     let wide = channels.min(m.mac.oc_lanes.into());
-                    let streams = [steps * u64::from(m.mac.ic_lanes) * pixels, 256 * blocks, steps * pixels * wide];
+                    let streams =
+                        [steps * u64::from(m.mac.ic_lanes) * pixels, 256 * blocks, steps * pixels * wide];
                     (passes(&d, &s, &w, m) / columns * steps, streams)
                 }
                 _ => {
