@@ -221,10 +221,8 @@ impl Counter<'_> {
         }
         let count: i64 = dims[..axis].iter().product();
         let stride = if axis > 0 { view.strides[axis - 1].abs() } else { run };
-        let grant = i64::from(self.machine.dram.grant_bytes);
-        let aligned = run % grant == 0 || run < grant;
         // With a stride below the length of a run, bytes repeat, each time in a run of their own.
-        let runs = Runs { count, bytes: run, stride: stride.max(run), aligned };
+        let runs = Runs { count, bytes: run, stride: stride.max(run) };
         (runs, dims.iter().product::<i64>() * size)
     }
 
@@ -302,8 +300,8 @@ mod tests {
             lanes: 1,
             buffer,
         };
-        assert_eq!(walk.runs(&view).0, Runs { count: 1, bytes: 512, stride: 512, aligned: true });
+        assert_eq!(walk.runs(&view).0, Runs { count: 1, bytes: 512, stride: 512 });
         view.strides = [2048, 512, 32, 1];
-        assert_eq!(walk.runs(&view).0, Runs { count: 32, bytes: 16, stride: 32, aligned: true });
+        assert_eq!(walk.runs(&view).0, Runs { count: 32, bytes: 16, stride: 32 });
     }
 }

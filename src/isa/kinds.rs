@@ -701,11 +701,11 @@ pub enum Timing {
     ConstLoad,
     /// `1`: one cycle in the control core
     Control,
-    /// `dram.read_latency_cycles + SEGMENTS`: SEGMENTS: sum over the segments of the source, see *Channel*; waits for ports and channel are added; padding costs no DRAM
+    /// `dram.read_latency_cycles + CHANNEL`: CHANNEL: until the segments of the source have passed, see *Channel*; waits for ports are added; padding costs no DRAM
     DmaIn,
     /// `ceil(bytes / spm.bytes_per_cycle)`: bytes: those written to the scratchpad, padding lanes included
     DmaLocal,
-    /// `SEGMENTS + dram.write_latency_cycles`: SEGMENTS: sum over the segments of the destination, padding lanes included
+    /// `CHANNEL + dram.write_latency_cycles`: CHANNEL: until the segments of the destination have passed, padding lanes included, see *Channel*
     DmaOut,
     /// `mac.fill_cycles + max(ceil(OC / mac.oc_lanes) · ceil(PIXELS / mac.pixel_lanes) · WIDTH · KH · KW · ceil(IC / mac.ic_lanes), ceil(ceil(OC / mac.oc_lanes) · KH · KW · IC · PIXELS · AB / mac.activation_bytes_per_cycle), ceil(OC · KH · KW · IC · WB / mac.weight_bytes_per_cycle), ceil(KH · KW · ceil(IC / mac.ic_lanes) · PIXELS · OC · SB / mac.sum_bytes_per_cycle)) + mac.drain_cycles`: PIXELS = D1·D2 and OC = D3 of the accumulator tile; partial tiles cost whole ones; WIDTH is 1 for 8×8 bits, 2 for 16×8 and 8×16, 4 for 16×16; AB, WB, SB: bytes of an activation, a weight, a sum. Weights stay in the array: each passes once, and for each block of them the activations of all pixels and all sums
     MacConv,
@@ -740,9 +740,9 @@ impl Timing {
         match self {
             Self::ConstLoad => "control.const_load_cycles",
             Self::Control => "1",
-            Self::DmaIn => "dram.read_latency_cycles + SEGMENTS",
+            Self::DmaIn => "dram.read_latency_cycles + CHANNEL",
             Self::DmaLocal => "ceil(bytes / spm.bytes_per_cycle)",
-            Self::DmaOut => "SEGMENTS + dram.write_latency_cycles",
+            Self::DmaOut => "CHANNEL + dram.write_latency_cycles",
             Self::MacConv => {
                 "mac.fill_cycles + max(ceil(OC / mac.oc_lanes) · ceil(PIXELS / mac.pixel_lanes) · WIDTH · KH · KW · ceil(IC / mac.ic_lanes), ceil(ceil(OC / mac.oc_lanes) · KH · KW · IC · PIXELS · AB / mac.activation_bytes_per_cycle), ceil(OC · KH · KW · IC · WB / mac.weight_bytes_per_cycle), ceil(KH · KW · ceil(IC / mac.ic_lanes) · PIXELS · OC · SB / mac.sum_bytes_per_cycle)) + mac.drain_cycles"
             }

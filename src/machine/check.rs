@@ -1,8 +1,8 @@
 //! The rules of a machine file, and the errors.
 
 use super::Machine;
-use crate::isa::limits::{MAX_ACC, MAX_DRAM, MAX_SPM};
 use crate::isa::Profile;
+use crate::isa::limits::{MAX_ACC, MAX_BANKS, MAX_DRAM, MAX_SPM};
 
 /// Why a machine file is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -88,10 +88,7 @@ pub(super) fn check(m: &Machine) -> Result<(), MachineError> {
         ("vec.result_bytes_per_cycle", m.vec.result_bytes_per_cycle),
         ("vec.sum_bytes_per_cycle", m.vec.sum_bytes_per_cycle),
         ("vec.queue_depth", m.vec.queue_depth),
-        ("acc.banks", m.acc.banks),
-        ("spm.banks", m.spm.banks),
         ("spm.bytes_per_cycle", m.spm.bytes_per_cycle),
-        ("dram.bytes_per_cycle", m.dram.bytes_per_cycle),
         ("dram.outstanding", m.dram.outstanding),
         ("dma.in_queue_depth", m.dma.in_queue_depth),
         ("dma.out_queue_depth", m.dma.out_queue_depth),
@@ -108,6 +105,9 @@ pub(super) fn check(m: &Machine) -> Result<(), MachineError> {
         ("dram.read_latency_cycles", m.dram.read_latency_cycles),
         ("dram.write_latency_cycles", m.dram.write_latency_cycles),
         ("dram.row_miss_cycles", m.dram.row_miss_cycles),
+        ("dram.turnaround_cycles", m.dram.turnaround_cycles),
+        ("dram.refresh_cycles", m.dram.refresh_cycles),
+        ("dram.refresh_interval_cycles", m.dram.refresh_interval_cycles),
     ] {
         if value > 1_000_000 {
             return Err(MachineError::Field {
@@ -143,9 +143,37 @@ pub(super) fn check(m: &Machine) -> Result<(), MachineError> {
             rule: "must be at least dram.burst_bytes",
         });
     }
-    for (field, banks) in [("acc.banks", m.acc.banks), ("spm.banks", m.spm.banks)] {
-        if banks > 64 {
-            return Err(MachineError::Field { field, value: banks.into(), rule: "must be at most 64" });
+    let thousandths = m.dram.bytes_per_cycle.thousandths();
+    if !(1..=1_000_000_000).contains(&thousandths) {
+        return Err(MachineError::Field {
+            field: "dram.bytes_per_cycle",
+            value: thousandths / 1000,
+            rule: "must be at least 0.001 and at most 1,000,000",
+        });
+    }
+    if m.dram.other_masters_percent > 95 {
+        return Err(MachineError::Field {
+            field: "dram.other_masters_percent",
+            value: m.dram.other_masters_percent.into(),
+            rule: "must be at most 95",
+        });
+    }
+    if m.dram.refresh_cycles > 0 && m.dram.refresh_interval_cycles <= m.dram.refresh_cycles {
+        return Err(MachineError::Field {
+            field: "dram.refresh_interval_cycles",
+            value: m.dram.refresh_interval_cycles.into(),
+            rule: "must be larger than dram.refresh_cycles",
+        });
+    }
+    for (field, banks) in
+        [("acc.banks", m.acc.banks), ("spm.banks", m.spm.banks), ("dram.banks", m.dram.banks)]
+    {
+        if banks == 0 || banks > MAX_BANKS {
+            return Err(MachineError::Field {
+                field,
+                value: banks.into(),
+                rule: "must be at least 1 and at most 64",
+            });
         }
     }
     for (field, bytes, banks, limit) in

@@ -7,12 +7,14 @@
 
 mod check;
 mod fields;
+mod rate;
 pub mod timing;
 
 pub use check::MachineError;
-use crate::isa::ISA_VERSION;
-
 pub use fields::{Acc, Control, Dma, Dram, Mac, Machine, Spm, Vector};
+pub use rate::Rate;
+
+use crate::isa::ISA_VERSION;
 
 /// The machines that ship with the program: name and TOML text.
 const SHIPPED: [(&str, &str); 3] = [

@@ -284,16 +284,14 @@ impl MacShape {
         } else {
             let slice = self.in_channels(tile) * self.sizes[0];
             let pixel = next_multiple(all_inputs, self.in_lanes) * self.sizes[0];
-            image_runs([in_rows - carried, in_cols, slice], [self.width * pixel, pixel], m.dram.grant_bytes)
-                .cycles(&m.dram)
+            image_runs([in_rows - carried, in_cols, slice], [self.width * pixel, pixel]).cycles(&m.dram)
         };
         let output = if output == 0 {
             0
         } else {
             let slice = next_multiple(self.tile_oc(tile), self.out_lanes) * self.sizes[3];
             let pixel = next_multiple(all_outputs, self.out_lanes) * self.sizes[3];
-            image_runs([tile.rows, tile.cols, slice], [self.out_width * pixel, pixel], m.dram.grant_bytes)
-                .cycles(&m.dram)
+            image_runs([tile.rows, tile.cols, slice], [self.out_width * pixel, pixel]).cycles(&m.dram)
         };
         let copied = carried * in_cols * self.in_channels(tile) * self.sizes[0];
         let copy = timing::copy(m, copied as u64) as i64;
@@ -377,13 +375,13 @@ impl MacShape {
 }
 
 /// The runs of a box of rows, columns and bytes of pixels in an image with the given row and pixel pitches.
-fn image_runs([rows, cols, slice]: [i64; 3], [row, pixel]: [i64; 2], grant: u32) -> Runs {
+fn image_runs([rows, cols, slice]: [i64; 3], [row, pixel]: [i64; 2]) -> Runs {
     if slice < pixel {
-        Runs { count: rows * cols, bytes: slice, stride: pixel, aligned: false }
+        Runs { count: rows * cols, bytes: slice, stride: pixel }
     } else if cols * pixel < row {
-        Runs { count: rows, bytes: cols * pixel, stride: row, aligned: false }
+        Runs { count: rows, bytes: cols * pixel, stride: row }
     } else {
-        Runs { count: 1, bytes: rows * row, stride: row, aligned: rows * row % i64::from(grant) == 0 }
+        Runs { count: 1, bytes: rows * row, stride: row }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::ports::Ports;
-use super::segments::Segments;
+use super::segments::{Segments, Transfer};
 use crate::isa::{Queue, Space, TensorDesc};
 use crate::machine::Machine;
 use crate::machine::timing::{self, Demand, Product};
@@ -15,9 +15,8 @@ use crate::sim::op::{ConvOp, OpKind, QueueOp, Ticket, dma_op, mac_op, vec_op};
 pub enum Work {
     /// For this many cycles, at least 1.
     Cycles(u64),
-    /// Until its segments have passed the channel: the end of each, in channel cycles from the start of the
-    /// first.
-    Transfer(Arc<[u64]>),
+    /// Until its segments have passed the channel.
+    Transfer(Arc<Transfer>),
 }
 
 /// All that the clock must know of an operation. It depends on descriptors and the machine only, so it is
@@ -62,13 +61,7 @@ impl Cost {
     #[must_use]
     pub fn of(kind: &OpKind, m: &Machine) -> Cost {
         let work = match Segments::of(kind, &m.dram) {
-            Some(segments) => {
-                let ends = segments.scan(0, |end, cycles| {
-                    *end += cycles;
-                    Some(*end)
-                });
-                Work::Transfer(ends.collect())
-            }
+            Some(segments) => Work::Transfer(Arc::new(segments.transfer())),
             None => Work::Cycles(cycles(kind, m).max(1)),
         };
         let latency = match kind {

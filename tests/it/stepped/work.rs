@@ -9,6 +9,7 @@ use rcar_iss::internals::isa::{
 use rcar_iss::internals::machine::Machine;
 
 use super::core::Registers;
+use super::dram::Segment;
 
 /// A port: memory, bank, whether it writes.
 pub(super) type Port = (Space, u64, bool);
@@ -18,10 +19,10 @@ pub(super) type Port = (Space, u64, bool);
 pub(super) enum Time {
     /// This many cycles.
     Cycles(u64),
-    /// DRAM → SPM: cycles of each segment.
-    In(VecDeque<u64>),
+    /// DRAM → SPM: its segments.
+    In(VecDeque<Segment>),
     /// SPM → DRAM.
-    Out(VecDeque<u64>),
+    Out(VecDeque<Segment>),
 }
 
 #[derive(Debug, Clone)]
@@ -116,8 +117,8 @@ fn product(dims: &[u32]) -> u64 {
     dims.iter().map(|n| u64::from(*n)).product()
 }
 
-/// Segments of a box in DRAM: runs, cut greedily to grants, each piece in whole bursts.
-fn segments(d: &TensorDesc, dims: [u32; 4], m: &Machine) -> VecDeque<u64> {
+/// Segments of a box in DRAM: runs, cut greedily to grants, each piece in whole bursts, put together by row.
+fn segments(d: &TensorDesc, dims: [u32; 4], m: &Machine) -> VecDeque<Segment> {
     let mut runs = vec![(d.base, d.etype.bytes() as i64)];
     let mut merged = true;
     let mut all = Vec::new();
@@ -155,16 +156,21 @@ fn segments(d: &TensorDesc, dims: [u32; 4], m: &Machine) -> VecDeque<u64> {
             room -= piece;
         }
     }
-    let cost = |segment: &Vec<(i64, i64)>| {
-        let bursts: Vec<i64> = segment
+    let by_row = |segment: &Vec<(i64, i64)>| {
+        let bursts = segment
             .iter()
-            .flat_map(|(start, len)| start.div_euclid(burst)..=(start + len - 1).div_euclid(burst))
-            .collect();
-        let changes = bursts.windows(2).filter(|w| w[0] * burst / row != w[1] * burst / row).count();
-        let bytes = bursts.len() as u64 * u64::from(dram.burst_bytes);
-        bytes.div_ceil(dram.bytes_per_cycle.into()) + changes as u64 * u64::from(dram.row_miss_cycles)
+            .flat_map(|(start, len)| start.div_euclid(burst)..=(start + len - 1).div_euclid(burst));
+        let mut rows: Segment = Vec::new();
+        for at in bursts {
+            let of = (at * burst / row) as u64;
+            match rows.last_mut() {
+                Some((row, bytes)) if *row == of => *bytes += u64::from(dram.burst_bytes),
+                _ => rows.push((of, dram.burst_bytes.into())),
+            }
+        }
+        rows
     };
-    pieces.iter().map(cost).collect()
+    pieces.iter().map(by_row).collect()
 }
 
 /// Passes of the array for a tile: channels, pixels, and twice for each operand of 16 bits.
