@@ -6,8 +6,8 @@ use rcar_iss::internals::machine::Machine;
 use rcar_iss::internals::program::text::assemble;
 use rcar_iss::internals::sim::{Limits, Loaded};
 
-/// Percent of the rate that `dma.in` reaches with boxes of `rows` pieces of `bytes` bytes, `stride` bytes apart,
-/// while they pass, refreshes included.
+/// Percent of the rate that `dma.in` reaches with boxes of `rows` pieces of `bytes` bytes, `stride` bytes
+/// apart, while they pass, refreshes included.
 fn share(machine: &Machine, [rows, bytes, stride]: [u64; 3]) -> f64 {
     let trips = 64;
     let total = rows * stride * trips;

@@ -56,8 +56,8 @@ impl Channel {
         self.end.div_ceil(self.rate) as u64
     }
 
-    /// Serves a segment from cycle `t` on, in which the channel is free; returns the cycle in which it is free
-    /// again, after `t`.
+    /// Serves a segment from cycle `t` on, in which the channel is free; returns the cycle in which it is
+    /// free again, after `t`.
     pub(super) fn serve(&mut self, t: u64, runs: &[Run], writes: bool) -> u64 {
         self.refresh(t);
         let free = self.free();
@@ -70,8 +70,8 @@ impl Channel {
         for run in runs {
             let bank = (run.row % self.banks) as usize;
             if self.open[bank] != run.row {
-                // Requests are known before their data pass, so a row is opened beside the one before, if that
-                // is in another bank.
+                // Requests are known before their data pass, so a row is opened beside the one before, if
+                // that is in another bank.
                 let same_bank = (self.row % self.banks) as usize == bank;
                 let before = if same_bank { self.free() } else { self.came };
                 position = position.max(u128::from(before.max(self.ready) + self.row_miss) * self.rate);
@@ -87,8 +87,8 @@ impl Channel {
         self.free().max(t + 1)
     }
 
-    /// Refreshes that are due by cycle `t`: each begins when it is due, or when the channel is free and the one
-    /// before has ended, and closes all rows.
+    /// Refreshes that are due by cycle `t`: each begins when it is due, or when the channel is free and the
+    /// one before has ended, and closes all rows.
     fn refresh(&mut self, t: u64) {
         let [interval, cycles] = self.refresh;
         if cycles == 0 {

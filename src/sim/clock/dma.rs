@@ -28,8 +28,8 @@ pub(super) struct Flight {
     pub(super) start: u64,
     pub(super) stage: Stage,
     pub(super) causes: Causes,
-    /// Segments whose data have passed, or pass if nothing happens; the first of those that were granted last,
-    /// in which cycle, and the channel before them.
+    /// Segments whose data have passed, or pass if nothing happens; the first of those that were granted
+    /// last, in which cycle, and the channel before them.
     sent: usize,
     granted: Option<Box<Grant>>,
 }
@@ -56,8 +56,8 @@ impl Flight {
         }
     }
 
-    /// The channel serves the segments `sent..until`, from cycle `t` on; returns the cycle in which it is free
-    /// again.
+    /// The channel serves the segments `sent..until`, from cycle `t` on; returns the cycle in which it is
+    /// free again.
     fn serve(&mut self, t: u64, until: usize, channel: &mut Channel) -> u64 {
         let Work::Transfer(transfer) = &self.op.work else { return t };
         let writes = self.op.writes;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rcar_iss::internals::machine::Dram;
+use rcar_iss::internals::machine::Machine;
 
 /// Pieces of a segment, by row: the row and the bytes of their bursts.
 pub(super) type Segment = Vec<(u64, u64)>;
@@ -29,8 +29,11 @@ impl Channel {
     }
 
     /// Serves a segment that is granted in cycle `t`; returns how many cycles it has the channel.
-    pub(super) fn pass(&mut self, t: u64, segment: &Segment, writes: bool, dram: &Dram) -> u64 {
-        let rate = dram.rate();
+    pub(super) fn pass(&mut self, t: u64, segment: &Segment, writes: bool, machine: &Machine) -> u64 {
+        let dram = &machine.dram;
+        // Thousandths of a byte; rounded down after the others have taken their share.
+        let others = u64::from(100 - dram.other_masters_percent);
+        let rate = dram.bytes_per_cycle.thousandths() * others / 100;
         let interval = u64::from(dram.refresh_interval_cycles);
         while dram.refresh_cycles > 0 && self.due + interval <= t {
             self.due += interval;

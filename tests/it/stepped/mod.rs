@@ -211,7 +211,7 @@ impl Clock<'_> {
         self.served = unit;
         let Some(Step::Channel(rest, _)) = self.mover(unit).map(|f| &mut f.step) else { return };
         let segment = rest.pop_front().unwrap();
-        let cycles = self.channel.pass(t, &segment, unit == 1, &self.machine.dram);
+        let cycles = self.channel.pass(t, &segment, unit == 1, self.machine);
         if let Some(Step::Channel(_, n)) = self.mover(unit).map(|f| &mut f.step) {
             *n = cycles;
         }
