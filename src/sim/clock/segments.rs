@@ -1,27 +1,59 @@
-//! How the DRAM side of a DMA instruction is cut into segments, and what each costs on the channel (manual,
-//! *Time*: Channel).
+//! How the DRAM side of a DMA instruction is cut into segments (manual, *Time*: Channel).
 //!
 //! The descriptor is walked in order, with inner extents that lie without gaps merged to *runs*. A segment
 //! takes up to `dram.grant_bytes` of the runs that follow, splitting the last; each piece is rounded out to
-//! bursts. A segment occupies the channel for the bytes of its bursts at the channel's rate, and for a row
-//! miss for each pair of successive bursts in different rows.
+//! bursts, and split where a row ends.
 
 use crate::isa::TensorDesc;
 use crate::machine::Dram;
 use crate::sim::access::padded_dims;
 use crate::sim::op::{OpKind, mac_op, vec_op};
 
-/// The segments of one instruction, in order; the iterator yields the channel cycles of each.
+/// Bytes of one row that pass one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    /// Number of the row.
+    pub row: u64,
+    /// Bytes of whole bursts.
+    pub bytes: u32,
+}
+
+/// The segments of one instruction.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Transfer {
+    runs: Box<[Run]>,
+    /// For each segment, the end of its runs.
+    ends: Box<[u32]>,
+}
+
+impl Transfer {
+    /// How many segments.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none: nothing but padding.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The runs of a segment; none if there is no such segment.
+    #[must_use]
+    pub fn segment(&self, index: usize) -> &[Run] {
+        let first = index.checked_sub(1).map_or(0, |i| self.ends[i] as usize);
+        self.ends.get(index).and_then(|end| self.runs.get(first..*end as usize)).unwrap_or_default()
+    }
+}
+
+/// Walks the segments of one instruction.
 #[derive(Debug, Clone)]
 pub struct Segments {
-    rate: i64,
     burst: i64,
     grant: i64,
     row: i64,
-    miss: u64,
     base: i64,
-    /// The whole transfer is one run.
-    single: bool,
     /// Extents and strides of the runs; 1 where a dimension is part of the run.
     counts: [u32; 4],
     strides: [i64; 4],
@@ -46,13 +78,10 @@ impl Segments {
             counts[axis] = 1;
         }
         Segments {
-            rate: dram.bytes_per_cycle.into(),
             burst: dram.burst_bytes.into(),
             grant: dram.grant_bytes.into(),
             row: dram.row_bytes.into(),
-            miss: dram.row_miss_cycles.into(),
             base: d.base,
-            single: counts == [1; 4],
             counts,
             strides: d.strides,
             run,
@@ -98,44 +127,39 @@ impl Segments {
     }
 }
 
-impl Iterator for Segments {
-    type Item = u64;
-
-    fn next(&mut self) -> Option<u64> {
-        if self.finished {
-            return None;
-        }
-        if self.single {
-            let start = self.base + self.done;
-            let piece = self.grant.min(self.run - self.done);
-            let first = start & -self.burst;
-            let end = (start + piece + self.burst - 1) & -self.burst;
-            self.done += piece;
-            self.finished = self.done == self.run;
-            // The row size is a power of two.
-            let shift = self.row.trailing_zeros();
-            let misses = (((end - 1) >> shift) - (first >> shift)) as u64;
-            return Some(((end - first) as u64).div_ceil(self.rate as u64) + misses * self.miss);
-        }
-        let (mut room, mut bytes, mut misses) = (self.grant, 0, 0);
-        let mut open = None;
-        while room > 0 && !self.finished {
-            let offset: i64 = self.at.iter().zip(self.strides).map(|(n, s)| i64::from(*n) * s).sum();
-            let start = self.base + offset + self.done;
-            let piece = room.min(self.run - self.done);
-            // Burst and row sizes are powers of two, and a row holds whole bursts.
-            let first = start & -self.burst;
-            let end = (start + piece + self.burst - 1) & -self.burst;
-            bytes += end - first;
-            let rows = (first / self.row, (end - 1) / self.row);
-            misses += (rows.1 - rows.0) as u64 + u64::from(open.is_some_and(|o| o != rows.0));
-            open = Some(rows.1);
-            room -= piece;
-            self.done += piece;
-            if self.done == self.run {
-                self.next_run();
+impl Segments {
+    /// Walks all segments.
+    #[must_use]
+    pub fn transfer(mut self) -> Transfer {
+        let (mut runs, mut ends) = (Vec::<Run>::new(), Vec::new());
+        // Burst and row sizes are powers of two, and a row holds whole bursts.
+        let shift = self.row.trailing_zeros();
+        while !self.finished {
+            let first_run = runs.len();
+            let mut room = self.grant;
+            while room > 0 && !self.finished {
+                let offset: i64 = self.at.iter().zip(self.strides).map(|(n, s)| i64::from(*n) * s).sum();
+                let start = self.base + offset + self.done;
+                let piece = room.min(self.run - self.done);
+                let mut at = start & -self.burst;
+                let end = (start + piece + self.burst - 1) & -self.burst;
+                while at < end {
+                    let row = (at >> shift) as u64;
+                    let until = end.min((at | (self.row - 1)) + 1);
+                    match runs[first_run..].last_mut() {
+                        Some(last) if last.row == row => last.bytes += (until - at) as u32,
+                        _ => runs.push(Run { row, bytes: (until - at) as u32 }),
+                    }
+                    at = until;
+                }
+                room -= piece;
+                self.done += piece;
+                if self.done == self.run {
+                    self.next_run();
+                }
             }
+            ends.push(runs.len() as u32);
         }
-        Some((bytes as u64).div_ceil(self.rate as u64) + misses * self.miss)
+        Transfer { runs: runs.into(), ends: ends.into() }
     }
 }
