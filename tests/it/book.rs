@@ -1,5 +1,5 @@
-//! The book and the documents beside it: links and anchors are valid, every page is listed, commands print the
-//! output shown below them (`replay`), and those that are only named would work (`quoted`).
+//! The book and the documents beside it: links and anchors are valid, every page is listed, commands print
+//! the output shown below them (`replay`), and those that are only named would work (`quoted`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,5 +1,5 @@
-//! Commands that pages name without running them: blocks of `sh`, and code spans in the text. What can be told
-//! of them without running them is right: tests, benches, scripts, options and variables that they name exist.
+//! Commands that pages name without running them: blocks of `sh`, and code spans in the text. The tests,
+//! benches, scripts, options and variables that they name exist.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -143,7 +143,8 @@ impl There {
             }
         }
         let listed = if binary == Some("it") { &self.it } else { &self.paths };
-        let known = |filter: &str| listed.contains(filter) || added.contains(filter) || filter.starts_with('<');
+        let known =
+            |filter: &str| listed.contains(filter) || added.contains(filter) || filter.starts_with('<');
         let gone = filters.into_iter().find(|filter| !known(filter));
         gone.map(|filter| format!("no test's name has \"{filter}\""))
     }

@@ -1,5 +1,5 @@
-//! Documents: the files that they name exist, and have what they are named for; worked changes and the code map
-//! fit the code. Links are checked in [`book`](crate::book).
+//! Documents: the files that they name exist, and have what they are named for; worked changes and the code
+//! map fit the code. Links are checked in [`book`](crate::book).
 
 use std::collections::BTreeSet;
 use std::fs;
