@@ -90,12 +90,16 @@ fn worked_changes_fit_the_code() {
                 begins || code.windows(lines.len()).any(|w| w == lines)
             });
             if !fits {
-                wrong.push(format!("{name}:{number}: {path}"));
+                wrong.push(format!("{name}:{number}: {path}: {}", lines[0].trim()));
             }
         }
     }
     assert!(changes > 40, "only {changes} places are found");
-    none("worked changes of the book do not fit the code any more", &wrong);
+    none(
+        "worked changes of the book do not fit the code any more: lines that a change keeps (' ') or takes away ('-') \
+         must stand in the file as on the page; mend the page, from",
+        &wrong,
+    );
 }
 
 #[test]
