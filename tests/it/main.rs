@@ -8,6 +8,7 @@ mod clock;
 mod codegen;
 mod combinations;
 mod compare;
+mod conformance;
 mod damage;
 mod diagnose;
 mod dump;
