@@ -140,6 +140,15 @@ GROUPS = {
 }
 
 
+ABOUT_NETWORKS = """Architectures of torchvision and timm with random weights, exported by PyTorch (`tools/architectures/export.py`), quantized
+by `rcar-iss quantize` and by ONNX Runtime's `quantize_static` on the same 16 photos, min-max, and held against each other
+on 16 others (`tools/architectures/judge.py`). Random weights amplify noise more than trained ones, so decibels compare
+the two quantizers, and say nothing about an architecture. Where outputs are not equal, every layer is within one step of
+ONNX Runtime's on the same inputs, unless *fails* says otherwise. A host operator has no multiply-accumulates that were
+quantized.
+"""
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rcar_iss", type=pathlib.Path)
@@ -159,7 +168,7 @@ def main():
         counts = f"{len(rows[group])} models: {holds} hold, {refused} are refused with a reason."
         parts += [f"{title}\n", f"{text} {counts}\n", "\n".join([row(*heads), "|---" * len(heads) + "|", *sorted(rows[group], key=str.lower)]) + "\n"]
     if options.architectures:
-        parts += [f"{NETWORKS}\n", (root / "tools/architectures/about.md").read_text(), networks(options.architectures) + "\n"]
+        parts += [f"{NETWORKS}\n", ABOUT_NETWORKS, networks(options.architectures) + "\n"]
     elif page.exists() and NETWORKS in page.read_text():
         parts.append(NETWORKS + page.read_text().split(NETWORKS, 1)[1])
     page.write_text("\n".join(parts))
