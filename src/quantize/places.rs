@@ -143,8 +143,7 @@ fn kind(network: &Network, node: &NodeProto, skip: &BTreeSet<String>) -> Kind {
     let op = node.op_type();
     let float = node.input.first().is_some_and(|i| network.is_float(i));
     // In training mode a BatchNormalization measures its input, and a Dropout drops values.
-    let trains = trains(node)
-        || op == "Dropout" && node.input.get(2).is_some_and(|i| !i.is_empty());
+    let trains = trains(node) || op == "Dropout" && node.input.get(2).is_some_and(|i| !i.is_empty());
     let role = role(node).filter(|_| !skip.contains(node.name()) && float && !trains);
     let constant = |i: usize| node.input.get(i).is_none_or(|n| n.is_empty() || network.is_constant(n));
     let rank = |i: usize| node.input.get(i).and_then(|n| network.rank(n));

@@ -1,8 +1,8 @@
-//! The page of the book about producers' models, `docs/book/src/reference/conformance.md`: each of its rows is
-//! found again by `check` and `run`, beside what ONNX Runtime gave.
+//! The page of the book about producers' models, `docs/book/src/reference/conformance.md`: each of its rows
+//! is found again by `check` and `run`, beside what ONNX Runtime gave.
 //!
-//! A case is a folder of `tests/golden/conformance/`: `model.onnx`, its inputs, and `case.toml` with the arrays that
-//! are expected. `python3 tools/conformance.py RCAR_ISS` writes the page.
+//! A case is a folder of `tests/golden/conformance/`: `model.onnx`, its inputs, and `case.toml` with the
+//! arrays that are expected. `python3 tools/conformance.py RCAR_ISS` writes the page.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -91,7 +91,8 @@ fn items() -> Vec<Item> {
             continue;
         }
         let form: Form = toml::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
-        let outputs = form.values.into_values().map(|file| Expected { step: form.within, values: vec![file] });
+        let outputs =
+            form.values.into_values().map(|file| Expected { step: form.within, values: vec![file] });
         items.push(Item {
             first: vec![format!("`{}`", form.model.trim_end_matches(".onnx"))],
             outputs: outputs.collect(),
@@ -244,14 +245,18 @@ fn the_page_says_what_becomes_of_each_model() {
         }
     });
     let (found, written) = (found.into_inner().unwrap(), written());
-    let only = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect::<Vec<_>>().join("\n  ");
+    let only = |a: &BTreeSet<String>, b: &BTreeSet<String>| {
+        a.difference(b).cloned().collect::<Vec<_>>().join("\n  ")
+    };
     assert!(
         found == written,
         "{PAGE} differs; `python3 tools/conformance.py RCAR_ISS` writes it.\nfound:\n  {}\non the page:\n  {}",
         only(&found, &written),
         only(&written, &found)
     );
-    let held = |row: &&String| row.ends_with("| equal |") || row.ends_with("| within one step |") || row.contains("| no: ");
+    let held = |row: &&String| {
+        row.ends_with("| equal |") || row.ends_with("| within one step |") || row.contains("| no: ")
+    };
     let beyond: Vec<&String> = found.iter().filter(|row| !held(row)).collect();
     assert!(beyond.is_empty(), "beyond one step: {beyond:#?}");
 }
