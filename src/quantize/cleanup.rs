@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::network::{Floats, Network, attribute, float, int};
-use super::{QuantizeError, constants, gemm, upgrade};
+use super::{QuantizeError, constants, gemm, norms, upgrade};
 use crate::onnx::is_quantized;
 use crate::onnx::proto::{
     GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto,
@@ -55,6 +55,7 @@ pub fn clean(model: &ModelProto) -> Result<Cleaned, QuantizeError> {
     compute_constants(&model, &mut graph, &mut removed);
     let mut names = Names::of(&graph);
     exponents(&mut graph, &mut names);
+    norms::sums(&mut graph, &mut names);
     gemm::plain(&mut graph, &mut names);
     while let Some(what) = fold_one(&mut graph, &mut names) {
         removed.push(what);
@@ -184,7 +185,7 @@ fn drops(graph: &GraphProto, node: &NodeProto) -> bool {
     };
     let flagged = node.input.get(2).is_some_and(|f| !f.is_empty());
     let off = known(2).and_then(|c| c.integers()) == Some(vec![0]);
-    let none = known(1).and_then(|c| c.floats()).is_some_and(|ratio| ratio.iter().all(|r| *r == 0.0));
+    let none = known(1).is_some_and(|c| c.floats().is_some_and(|ratio| ratio.iter().all(|r| *r == 0.0)));
     flagged && !off && !none
 }
 

@@ -38,7 +38,7 @@ pub struct Places {
     pub tensors: Vec<(String, String)>,
     /// Nodes with weights, in the order of the graph.
     pub weights: Vec<WeightPlace>,
-    /// Constants that operators of two tensors read, each with the node that reads it and the tensor beside
+    /// Constants that operators of two tensors, or those that join tensors, read, each with the node that reads it and the tensor beside
     /// it.
     pub constants: Vec<(String, String, String)>,
     /// Nodes whose results depend on constants and shapes alone: they read values before quantization, even
@@ -98,11 +98,7 @@ impl Places {
                 }
                 Kind::Operator => {
                     let beside = node.input.iter().find(|i| quantized.contains(i.as_str()));
-                    for input in node
-                        .input
-                        .iter()
-                        .filter(|i| role(node) == Some(Role::Pair) && network.rank(i).is_some())
-                    {
+                    for input in node.input.iter().filter(|i| joins(node) && network.rank(i).is_some()) {
                         if let Some(beside) = beside {
                             places.constants.push((input.clone(), node.name().into(), beside.clone()));
                         }
@@ -118,6 +114,11 @@ impl Places {
     pub fn own(&self) -> impl Iterator<Item = &str> {
         self.tensors.iter().filter(|(t, of)| t == of).map(|(t, _)| t.as_str())
     }
+}
+
+/// Whether constants beside a tensor are operands like it.
+fn joins(node: &NodeProto) -> bool {
+    role(node) == Some(Role::Pair) || node.op_type() == "Concat"
 }
 
 /// The role of a node for the quantizer.
