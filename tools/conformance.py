@@ -110,7 +110,7 @@ def networks(path):
         if "steps" in f:
             same = "equal" if f["bytes equal"] else f"{f['steps']:.1f} steps; ONNX Runtime's own levels {f['own steps']:.1f}"
         array = "" if "macs" not in f else f"{100 * (1 - f['host macs'] / max(f['macs'], 1)):.0f} %"
-        share = "" if "share" not in f else f"{f['kind']}, {f['share']:.0%}"
+        share = "" if "share" not in f else f"{f['kind']}, {f['share']:.0%}" + (f": {f['cause']}" if "cause" in f else "")
         failed = ", ".join(sorted({w.split(":")[0] for w in f["failed"]}))
         lines.append(row(f["network"], same, db("ours"), db("theirs"), array, ", ".join(f.get("host nodes", [])), share, failed))
     return "\n".join(lines)

@@ -5,8 +5,8 @@ use super::network::Network;
 use crate::onnx::Names;
 use crate::onnx::proto::{AttributeProto, GraphProto, NodeProto, TensorProto, tensor_proto::DataType};
 
-/// `ReduceL1`, `ReduceL2` and `ReduceSumSquare` of floats → `ReduceSum` of `Abs(x)` or `x · x`, and the root.
-/// The model's opset is 13 at least: there `ReduceSum` has its axes as an operand.
+/// `ReduceL1`, `ReduceL2` and `ReduceSumSquare` of floats → `ReduceSum` of `Abs(x)` or `x · x`, and the
+/// root. The model's opset is 13 at least: there `ReduceSum` has its axes as an operand.
 pub(super) fn sums(graph: &mut GraphProto, names: &mut Names) {
     let network = Network::of(graph);
     let norm = |n: &NodeProto| {

@@ -38,8 +38,8 @@ pub struct Places {
     pub tensors: Vec<(String, String)>,
     /// Nodes with weights, in the order of the graph.
     pub weights: Vec<WeightPlace>,
-    /// Constants that operators of two tensors, or those that join tensors, read, each with the node that reads it and the tensor beside
-    /// it.
+    /// Constants that operators of two tensors, or those that join tensors, read, each with the node that
+    /// reads it and the tensor beside it.
     pub constants: Vec<(String, String, String)>,
     /// Nodes whose results depend on constants and shapes alone: they read values before quantization, even
     /// if other readers get quantized ones.

@@ -398,7 +398,7 @@ fn what_something_is_divided_by_is_precise_where_it_is_small() {
         let (small, x) = normalized(inverse);
         let db = fidelity(&small, &x, None);
         assert!(db > 18.0, "{db}");
-        // In 8 bits it is not, if somebody asks for that.
+        // In 8 bits it is not, if the choice says so.
         let (_, places) = quantized(&small.model(), &x, &Choice::default()).unwrap();
         let bits = places.own().map(|t| (t.to_string(), 8)).collect();
         let (model, _) = quantized(&small.model(), &x, &Choice { bits, ..Choice::default() }).unwrap();
