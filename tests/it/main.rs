@@ -32,6 +32,7 @@ mod outputs;
 mod pruned;
 mod quantize;
 mod quantize_cli;
+mod quantize_forms;
 mod quantize_values;
 mod quantize_weights;
 mod races;
