@@ -47,9 +47,15 @@ fn origins<'a>(network: &Network<'a>, from: &'a str, found: &mut BTreeSet<&'a st
         let node = &network.graph.node[at];
         let moves = role(node) == Some(Role::Move);
         let through = moves || is_function(network, node) || node.op_type().starts_with("Reduce");
-        if (through || node.op_type() == "Sub") && network.is_float(value) && found.insert(value) && through {
-            wanted.extend(node.input.iter().take(if moves { 1 } else { usize::MAX }).map(String::as_str));
+        if !(through || node.op_type() == "Sub") || !network.is_float(value) || !found.insert(value) {
+            continue;
         }
+        let inputs = match (through, moves) {
+            (false, _) => 0,
+            (true, true) => 1,
+            (true, false) => node.input.len(),
+        };
+        wanted.extend(node.input.iter().take(inputs).map(String::as_str));
     }
 }
 
