@@ -40,7 +40,7 @@ fn what_trains_on_constants_or_drops_nothing_is_gone() {
 /// Rows of which some are twenty times as large as others, each divided by its deviation, or multiplied with
 /// the inverse.
 fn normalized(inverse: bool) -> (Small, TensorData) {
-    let row = |i: usize| if i / 16 % 2 == 0 { 1.0 } else { 0.05 };
+    let row = |i: usize| if (i / 16).is_multiple_of(2) { 1.0 } else { 0.05 };
     let x: Vec<f32> = noise(30, 96).iter().enumerate().map(|(i, v)| v * row(i)).collect();
     let axes = || vec![list("axes", &[-1])];
     let small = Small::new(13, &[1, 6, 16], &[])
