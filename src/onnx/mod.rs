@@ -32,8 +32,8 @@ pub use import::{ImportError, ImportOptions, Imported, NodeRow, NodeStatus, Obse
 pub(crate) use import::{defect, role};
 pub use load::{LoadError, LoadedModel};
 pub(crate) use names::Names;
-pub(crate) use portable::portable;
 pub use portable::{held, leans_on};
+pub(crate) use portable::{omit, portable, reads, trains};
 pub use role::Role;
 pub(crate) use role::is_quantized;
 pub(crate) use steps::steps;

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::calibrate::Calibration;
+use super::divisors::divisors;
+use super::network::Network;
 use super::parameters::{Activation, ActivationFormat, Parameters, WeightFormat};
 use super::places::Places;
 use super::range::{Method, range};
@@ -79,7 +81,8 @@ impl Default for Choice {
 }
 
 /// Parameters for all places of a [cleaned](super::clean) graph. Tensors without statistics (which the
-/// network never computed) stay float.
+/// network never computed) stay float. Divisors and what they are computed from have 16 bits, if the choice
+/// does not name them.
 ///
 /// # Errors
 /// A layer or a tensor of the choice does not exist.
@@ -105,6 +108,11 @@ pub fn choose(
         for tensor in tensors_of(graph, &source, node.name()) {
             let b = bits.entry(source[tensor]).or_insert(0);
             *b = (*b).max(width.bits()[0]);
+        }
+    }
+    for tensor in divisors(&Network::of(graph)) {
+        if source.get(tensor) == Some(&tensor) {
+            bits.insert(tensor, 16);
         }
     }
     for (tensor, b) in &choice.bits {

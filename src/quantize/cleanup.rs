@@ -5,10 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::network::{Floats, Network, attribute, float, int};
-use super::{QuantizeError, constants, gemm, upgrade};
+use super::{QuantizeError, constants, gemm, norms, upgrade};
 use crate::onnx::is_quantized;
-use crate::onnx::proto::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
-use crate::onnx::{Constant, Data, Names, defect};
+use crate::onnx::proto::{
+    GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto,
+};
+use crate::onnx::{Constant, Data, Names, defect, omit, reads, trains};
 
 /// A simplified network, and what its nodes became.
 #[derive(Debug, Clone)]
@@ -53,6 +55,7 @@ pub fn clean(model: &ModelProto) -> Result<Cleaned, QuantizeError> {
     compute_constants(&model, &mut graph, &mut removed);
     let mut names = Names::of(&graph);
     exponents(&mut graph, &mut names);
+    norms::sums(&mut graph, &mut names);
     gemm::plain(&mut graph, &mut names);
     while let Some(what) = fold_one(&mut graph, &mut names) {
         removed.push(what);
@@ -141,13 +144,15 @@ fn redirect(graph: &mut GraphProto, from: &str, to: &str) {
 
 fn identities(graph: &mut GraphProto, removed: &mut Vec<(String, String)>) {
     let outputs: BTreeSet<String> = graph.output.iter().map(|o| o.name().to_string()).collect();
+    let mut read = BTreeSet::new();
+    reads(graph, &mut read);
     let mut at = 0;
     while at < graph.node.len() {
         let node = &graph.node[at];
-        let unread = |o: &String| o.is_empty() || graph.node.iter().all(|n| !n.input.contains(o));
+        let unread = |o: &String| !read.contains(o);
         let plain = match node.op_type() {
             "Identity" => true,
-            "Dropout" => node.output.iter().skip(1).all(unread) && !trains(graph, node),
+            "Dropout" => node.output.iter().skip(1).all(unread) && !drops(graph, node),
             _ => false,
         };
         match (node.input.first().cloned(), node.output.first().cloned()) {
@@ -172,11 +177,16 @@ fn identities(graph: &mut GraphProto, removed: &mut Vec<(String, String)>) {
     }
 }
 
-/// Whether a Dropout may drop values: it has a flag that is not known to be false.
-fn trains(graph: &GraphProto, node: &NodeProto) -> bool {
-    let Some(flag) = node.input.get(2).filter(|f| !f.is_empty()) else { return false };
-    let known = graph.initializer.iter().find(|t| t.name() == flag).and_then(|t| Constant::read(t).ok());
-    known.and_then(|c| c.integers()) != Some(vec![0])
+/// Whether a Dropout may drop values: neither is its flag known to be false, nor its ratio to be zero.
+fn drops(graph: &GraphProto, node: &NodeProto) -> bool {
+    let known = |at: usize| {
+        let name = node.input.get(at).filter(|i| !i.is_empty())?;
+        graph.initializer.iter().find(|t| t.name() == name).and_then(|t| Constant::read(t).ok())
+    };
+    let flagged = node.input.get(2).is_some_and(|f| !f.is_empty());
+    let off = known(2).and_then(|c| c.integers()) == Some(vec![0]);
+    let none = known(1).is_some_and(|c| c.floats().is_some_and(|ratio| ratio.iter().all(|r| *r == 0.0)));
+    flagged && !off && !none
 }
 
 /// Computes nodes whose inputs are all constant. Nodes that the float library cannot run stay.
@@ -185,13 +195,22 @@ fn compute_constants(model: &ModelProto, graph: &mut GraphProto, removed: &mut V
         graph.initializer.iter().map(|t| (t.name().to_string(), t.clone())).collect();
     let outputs: BTreeSet<String> = graph.output.iter().map(|o| o.name().to_string()).collect();
     let mut kept = Vec::new();
+    let mut read = BTreeSet::new();
+    reads(graph, &mut read);
+    let own = |o: &&OperatorSetIdProto| matches!(o.domain(), "" | "ai.onnx");
+    let opset = model.opset_import.iter().find(own).map_or(1, OperatorSetIdProto::version);
     for node in std::mem::take(&mut graph.node) {
         let constant = !node.input.is_empty()
             && node.input.iter().all(|i| i.is_empty() || known.contains_key(i))
             && node.attribute.iter().all(|a| a.g.is_none())
             && node.output.iter().all(|o| !outputs.contains(o))
             && !node.op_type().starts_with("Random");
-        match constant.then(|| constants::computed(model, &node, &known)).flatten() {
+        let plain = || {
+            let mut node = node.clone();
+            omit(&mut node, opset, &read);
+            node
+        };
+        match constant.then(|| constants::computed(model, &plain(), &known)).flatten() {
             Some(results) => {
                 removed.push((node.name().into(), "it depends on constants alone".into()));
                 graph.initializer.extend(results.iter().cloned());
@@ -333,7 +352,7 @@ fn affine(network: &Network, node: &NodeProto, data: usize, layout: &MacLayout) 
     let c = layout.channels;
     if node.op_type() == "BatchNormalization" {
         // In training mode, its mean and variance are those of its input.
-        if int(node, "training_mode", 0) != 0 {
+        if trains(node) {
             return None;
         }
         let epsilon = f64::from(float(node, "epsilon", 1e-5));

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::exact::{Exact, exact};
 use super::network::{Network, int};
 use crate::onnx::proto::{GraphProto, NodeProto};
-use crate::onnx::{Role, role};
+use crate::onnx::{Role, role, trains};
 
 /// A node with constant weights.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,8 +38,8 @@ pub struct Places {
     pub tensors: Vec<(String, String)>,
     /// Nodes with weights, in the order of the graph.
     pub weights: Vec<WeightPlace>,
-    /// Constants that operators of two tensors read, each with the node that reads it and the tensor beside
-    /// it.
+    /// Constants that operators of two tensors, or those that join tensors, read, each with the node that
+    /// reads it and the tensor beside it.
     pub constants: Vec<(String, String, String)>,
     /// Nodes whose results depend on constants and shapes alone: they read values before quantization, even
     /// if other readers get quantized ones.
@@ -98,11 +98,7 @@ impl Places {
                 }
                 Kind::Operator => {
                     let beside = node.input.iter().find(|i| quantized.contains(i.as_str()));
-                    for input in node
-                        .input
-                        .iter()
-                        .filter(|i| role(node) == Some(Role::Pair) && network.rank(i).is_some())
-                    {
+                    for input in node.input.iter().filter(|i| joins(node) && network.rank(i).is_some()) {
                         if let Some(beside) = beside {
                             places.constants.push((input.clone(), node.name().into(), beside.clone()));
                         }
@@ -118,6 +114,11 @@ impl Places {
     pub fn own(&self) -> impl Iterator<Item = &str> {
         self.tensors.iter().filter(|(t, of)| t == of).map(|(t, _)| t.as_str())
     }
+}
+
+/// Whether constants beside a tensor are operands like it.
+fn joins(node: &NodeProto) -> bool {
+    role(node) == Some(Role::Pair) || node.op_type() == "Concat"
 }
 
 /// The role of a node for the quantizer.
@@ -143,8 +144,7 @@ fn kind(network: &Network, node: &NodeProto, skip: &BTreeSet<String>) -> Kind {
     let op = node.op_type();
     let float = node.input.first().is_some_and(|i| network.is_float(i));
     // In training mode a BatchNormalization measures its input, and a Dropout drops values.
-    let trains = op == "BatchNormalization" && int(node, "training_mode", 0) != 0
-        || op == "Dropout" && node.input.get(2).is_some_and(|i| !i.is_empty());
+    let trains = trains(node) || op == "Dropout" && node.input.get(2).is_some_and(|i| !i.is_empty());
     let role = role(node).filter(|_| !skip.contains(node.name()) && float && !trains);
     let constant = |i: usize| node.input.get(i).is_none_or(|n| n.is_empty() || network.is_constant(n));
     let rank = |i: usize| node.input.get(i).and_then(|n| network.rank(n));

@@ -141,10 +141,10 @@ fn an_old_softmax_takes_all_axes_from_its_own_on() {
 #[test]
 fn batch_normalization_in_training_measures_what_it_reads() {
     let x = noise(7, 2 * 3 * 4);
-    let small = |output: &str| {
-        let names =
-            ["y", "mean", "variance"].map(|n| if n == output { "y" } else { if n == "y" { "z" } else { n } });
-        Small::new(17, &[2, 3, 4], &[])
+    // Before opset 14 it has no flag: it trains if it has more outputs, of which exporters write all five.
+    let form = |opset: i64, names: &[&str]| {
+        let flag = (opset >= 14).then(|| whole("training_mode", 1));
+        Small::new(opset, &[2, 3, 4], &[])
             .floats("scale", &[3], &[1.0, 2.0, 3.0])
             .floats("bias", &[3], &[0.5, 0.0, -0.5])
             .floats("m", &[3], &[9.0, 8.0, 7.0])
@@ -152,11 +152,15 @@ fn batch_normalization_in_training_measures_what_it_reads() {
             .node(
                 "BatchNormalization",
                 &["x", "scale", "bias", "m", "v"],
-                &names,
-                vec![whole("training_mode", 1), real("momentum", 0.25)],
+                names,
+                flag.into_iter().chain([real("momentum", 0.25)]).collect(),
             )
             .computed(&tensor(&[2, 3, 4], &x))
             .unwrap()
+    };
+    let small = |output: &str| {
+        let named = |n| if n == output { "y" } else { if n == "y" { "z" } else { n } };
+        form(17, &["y", "mean", "variance"].map(named))
     };
     let of = |c: usize| (0..8).map(move |i| (i / 4 * 3 + c) * 4 + i % 4);
     let mean = [0, 1, 2].map(|c| of(c).map(|i| x[i]).sum::<f32>() / 8.0);
@@ -167,8 +171,21 @@ fn batch_normalization_in_training_measures_what_it_reads() {
         (x[i] - mean[c]) / (variance[c] + 1e-5).sqrt() * scale[c] + bias[c]
     };
     near(&small("y"), &(0..24).map(normal).collect::<Vec<_>>());
+    assert_eq!(form(13, &["y", "mean", "variance", "saved_mean", "saved_variance"]), small("y"));
+    assert_eq!(form(9, &["z", "y"]), small("mean"));
     near(&small("mean"), &[0, 1, 2].map(|c| 0.25 * [9.0, 8.0, 7.0][c] + 0.75 * mean[c]));
     near(&small("variance"), &[0, 1, 2].map(|c| 0.25 * [6.0, 5.0, 4.0][c] + 0.75 * variance[c]));
+}
+
+#[test]
+fn outputs_that_nobody_reads_need_no_implementation() {
+    let x = noise(9, 12);
+    let given = tensor(&[1, 12], &x);
+    let mask = Small::new(16, &[1, 12], &[]).floats("r", &[], &[0.0]);
+    assert_eq!(mask.node("Dropout", &["x", "r"], &["y", "mask"], vec![]).computed(&given).unwrap(), x);
+    let parts = ["a", "b", "c", "d", "y", "f"];
+    let split = Small::new(13, &[1, 12], &[]).node("Split", &["x"], &parts, vec![whole("axis", 1)]);
+    assert_eq!(split.computed(&given).unwrap(), x[8..10]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rcar_iss::internals::graph::DType;
 use rcar_iss::internals::onnx::proto::tensor_proto::DataType;
-use rcar_iss::internals::onnx::proto::{ModelProto, TensorProto, ValueInfoProto};
+use rcar_iss::internals::onnx::proto::{AttributeProto, ModelProto, TensorProto, ValueInfoProto};
 use rcar_iss::internals::onnx::{self, ImportOptions, LoadedModel};
 use rcar_iss::internals::quantize::{self, Activation, Choice, Method, surgery};
 
@@ -313,19 +313,19 @@ fn what_is_an_output_only_is_kept() {
 
 #[test]
 fn normalization_by_what_is_measured_is_not_folded() {
-    let small = Small::new(17, &[2, 3, 4, 4], &[])
+    measured(17, &["y", "", ""], vec![whole("training_mode", 1)]);
+    measured(13, &["y", "mean", "variance", "saved_mean", "saved_variance"], vec![]);
+}
+
+fn measured(opset: i64, outputs: &[&str], flag: Vec<AttributeProto>) {
+    let small = Small::new(opset, &[2, 3, 4, 4], &[])
         .floats("w", &[3, 3, 1, 1], &noise(10, 9))
         .floats("s", &[3], &[1.0, 2.0, 3.0])
         .floats("b", &[3], &[0.5, 0.0, -0.5])
         .floats("m", &[3], &[3.0, 2.0, 1.0])
         .floats("v", &[3], &[4.0, 0.1, 9.0])
         .node("Conv", &["x", "w"], &["c"], vec![])
-        .node(
-            "BatchNormalization",
-            &["c", "s", "b", "m", "v"],
-            &["y", "", ""],
-            vec![whole("training_mode", 1)],
-        );
+        .node("BatchNormalization", &["c", "s", "b", "m", "v"], outputs, flag);
     let x = tensor(&[2, 3, 4, 4], &noise(11, 96));
     let clean = quantize::clean(&small.model()).unwrap();
     assert_eq!(clean.model.graph.as_ref().unwrap().node.len(), 2);

@@ -1,17 +1,21 @@
 //! Small float networks written as Rust, for tests of what is made of single operators.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use rcar_iss::internals::compiler::{self, CompileOptions};
 use rcar_iss::internals::float::{Collected, Engine, Stream, Threads};
 use rcar_iss::internals::inputs::Sample;
-use rcar_iss::internals::onnx::float_network;
+use rcar_iss::internals::machine::Machine;
 use rcar_iss::internals::onnx::proto::attribute_proto::AttributeType;
 use rcar_iss::internals::onnx::proto::tensor_proto::DataType;
 use rcar_iss::internals::onnx::proto::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto,
     TypeProto, ValueInfoProto, tensor_shape_proto, type_proto,
 };
+use rcar_iss::internals::onnx::{self, ImportOptions, LoadedModel, float_network};
 use rcar_iss::internals::quantize::{self, Choice, Places, QuantizeError};
+use rcar_iss::internals::sim::{EngineKind, Limits, Loaded, Session};
 use rcar_iss::internals::tensor_file::{Element, TensorData};
 
 /// A network under construction: input `x`, output `y`, both f32.
@@ -146,6 +150,20 @@ pub(crate) fn computed(model: &ModelProto, x: &TensorData) -> Result<Vec<f32>, S
     let stream = Stream::load(&Engine::Rten, float_network(model), &wanted)?;
     let seen = stream.run(&Threads::new(1), &[("x", x)], Collected::default())?;
     Ok(seen.tensors[0].values.clone())
+}
+
+/// The value of `y` on the accelerator alone.
+pub(crate) fn simulated(model: &ModelProto, x: &TensorData) -> Vec<f32> {
+    let loaded = LoadedModel { model: model.clone(), data: Vec::new() };
+    let options = ImportOptions { host: false, ..ImportOptions::default() };
+    let graph = onnx::import(&loaded, &options).unwrap().graph;
+    let machine = Machine::named("rcn-m").unwrap();
+    let program = compiler::compile(&graph, &machine, &CompileOptions::default()).unwrap().program;
+    let loaded = Loaded::new(Arc::new(program), &machine, Limits::default()).unwrap();
+    let mut session = Session::new(&loaded, EngineKind::Fast);
+    session.run(&[("x", &x.bytes)], &mut (), &mut ()).unwrap();
+    let output = loaded.program().meta.tensors.iter().find(|t| t.name == "y").unwrap();
+    session.tensor(output).as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
 }
 
 /// A model in QDQ form, and the places that got quantizers.

@@ -76,7 +76,7 @@ pub(in crate::cli) struct QuantizeArgs {
     pub(in crate::cli) output: PathBuf,
     #[command(flatten)]
     pub(in crate::cli) how: CalibrationArgs,
-    /// Bits of all activations: 8 or 16 [default: 8]
+    /// Bits of activations: 8 or 16; divisors have 16 [default: 8]
     #[arg(long, value_name = "N")]
     pub(in crate::cli) bits: Option<u8>,
     /// Bits of all weights: 8 or 16 [default: 8]

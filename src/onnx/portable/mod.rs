@@ -13,6 +13,7 @@ mod grouped;
 mod held;
 mod known;
 mod lengths;
+mod omitted;
 mod rewrite;
 mod row;
 mod table;
@@ -28,6 +29,7 @@ use super::proto::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, type_p
 use super::schema::check_types;
 pub use held::held;
 use known::Known;
+pub(crate) use omitted::{omit, trains};
 use rewrite::Written;
 use row::Asked;
 
@@ -109,7 +111,7 @@ impl<'a> Pass<'a> {
             inner.try_for_each(|g| self.graph(g, &known))?;
             known.see(&node);
             if matches!(node.domain(), "" | "ai.onnx") {
-                self.changed |= flags(&mut node);
+                self.changed |= flags(&mut node) | omit(&mut node, self.opset, &self.read);
                 if let Some(written) = lengths::rewritten(&node, self.opset, &self.read, &mut self.names)
                     .or_else(|| cubic::rewritten(&node, self.opset, &known, &mut self.names))
                     .or_else(|| cropped::rewritten(&node, self.opset, &mut self.names))
@@ -117,6 +119,7 @@ impl<'a> Pass<'a> {
                     .or_else(|| turned::rewritten(&node, self.opset, &known, &mut self.names))
                 {
                     graph.initializer.extend(written.initializers);
+                    self.read.extend(written.nodes.iter().flat_map(|n| n.input.iter().cloned()));
                     // The replacement must be accepted, too.
                     written.nodes.into_iter().rev().for_each(|n| nodes.push_front(n));
                     self.changed = true;
@@ -168,7 +171,7 @@ impl Pass<'_> {
 }
 
 /// Collects the values that the nodes of a graph read, including the graphs inside them, and its outputs.
-fn reads(graph: &GraphProto, read: &mut BTreeSet<String>) {
+pub(crate) fn reads(graph: &GraphProto, read: &mut BTreeSet<String>) {
     read.extend(graph.output.iter().map(|o| o.name().to_string()));
     for node in &graph.node {
         read.extend(node.input.iter().filter(|i| !i.is_empty()).cloned());

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::attributes::{attribute, int, ints};
 use super::known::Known;
+use super::omitted;
 use crate::onnx::names::Names;
 use crate::onnx::proto::attribute_proto::AttributeType;
 use crate::onnx::proto::tensor_proto::DataType;
@@ -90,7 +91,7 @@ pub(super) fn rewritten(
                 by.put("Cast", &[x], y, vec![whole("to", *to as i64)]);
             }
         }
-        "BatchNormalization" if opset >= 14 && int(node, "training_mode", 0) != 0 => by.batch(opset)?,
+        "BatchNormalization" if omitted::trains(node) => by.batch(opset)?,
         // A vector is a column whose axis is not in the result; the library keeps the axis.
         "MatMul" if known.rank(node.input.get(1)) == Some(1) => {
             let shape = by.constant(vec![2], Data::S64(vec![-1, 1]));

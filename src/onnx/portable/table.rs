@@ -247,7 +247,7 @@ pub(super) const TABLE: &[Row] = &[
     on("Split", &[2, 11, 13, 18], ALL)
         .rest(S64)
         .with(&[any("axis"), any("num_outputs"), any("split")])
-        .outputs(4),
+        .outputs_from(4),
     on("SplitToSequence", &[11, 24], F32).rest(S64).with(&[needed("axis")]),
     on("Sqrt", &[6, 13], REAL),
     on("Squeeze", &[1, 11, 13, 21, 23, 24, 25], ALL).rest(S64).with(&[any("axes")]),

@@ -107,6 +107,14 @@ fn range(least: usize, most: Option<usize>) -> String {
     }
 }
 
+/// How many of an operator's last outputs may be left out; 0 if it is not in the table, or if the number of
+/// its outputs means something.
+pub(crate) fn optional_outputs(domain: &str, operator: &str, opset: i64) -> usize {
+    let Some(signature) = find(domain, operator, opset) else { return 0 };
+    let (least, most) = counts(signature.outputs);
+    most.map_or(0, |most| most - least)
+}
+
 /// Compares the inputs of a node with the operator's signature in this version of its operator set. Operators
 /// that are not in the table pass, and so do unknown inputs.
 ///
