@@ -2,7 +2,7 @@
 //! the closed-form estimate use them; the lower bounds, which count no fill, drain or latency, have their
 //! own.
 
-use super::Machine;
+use super::{Dram, Machine};
 
 /// MAC: fill, `passes · ⌈reduction / ic_lanes⌉`, drain.
 #[must_use]
@@ -35,4 +35,16 @@ pub fn vector(m: &Machine, vectors: u64, times: u64) -> u64 {
 #[must_use]
 pub fn copy(m: &Machine, bytes: u64) -> u64 {
     bytes.div_ceil(m.spm.bytes_per_cycle.into())
+}
+
+/// Channel: the segments of a row of `bytes` bytes that ids choose, each as if it began at the last byte of a
+/// row of the memory: the most that it can cost, wherever it lies.
+pub fn chosen_row(dram: &Dram, bytes: u64) -> impl Iterator<Item = u64> {
+    let [grant, burst, row] = [dram.grant_bytes, dram.burst_bytes, dram.row_bytes].map(|n| u64::from(n).max(1));
+    let [rate, miss] = [dram.bytes_per_cycle, dram.row_miss_cycles].map(u64::from);
+    (0..bytes.div_ceil(grant)).map(move |i| {
+        let beyond_first = grant.min(bytes - i * grant) - 1;
+        let bursts = beyond_first.div_ceil(burst) + 1;
+        (bursts * burst).div_ceil(rate) + beyond_first.div_ceil(row) * miss
+    })
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::ports::Ports;
-use super::segments::Segments;
+use super::segments;
 use crate::isa::{Queue, TensorDesc};
 use crate::machine::{Machine, timing};
 use crate::sim::access::{dram_bytes, padded_dims};
@@ -60,18 +60,14 @@ impl Cost {
     /// The cost of an operation.
     #[must_use]
     pub fn of(kind: &OpKind, m: &Machine) -> Cost {
-        let work = match Segments::of(kind, &m.dram) {
-            Some(segments) => {
-                let ends = segments.scan(0, |end, cycles| {
-                    *end += cycles;
-                    Some(*end)
-                });
-                Work::Transfer(ends.collect())
-            }
+        let work = match segments::ends(kind, &m.dram) {
+            Some(ends) => Work::Transfer(ends),
             None => Work::Cycles(cycles(kind, m).max(1)),
         };
         let latency = match kind {
-            OpKind::DmaIn { .. } | OpKind::DmaPad { .. } => [m.dram.read_latency_cycles, 0],
+            OpKind::DmaIn { .. } | OpKind::DmaPad { .. } | OpKind::Gather { .. } => {
+                [m.dram.read_latency_cycles, 0]
+            }
             OpKind::DmaOut { .. } => [0, m.dram.write_latency_cycles],
             OpKind::Nop | OpKind::DmaFill { .. } | OpKind::DmaCopy { .. } | mac_op!() | vec_op!() => [0, 0],
         };
@@ -83,7 +79,11 @@ impl Cost {
 fn cycles(kind: &OpKind, m: &Machine) -> u64 {
     let vectors = |d: &TensorDesc| timing::vectors(m, d.dims.map(u64::from));
     match kind {
-        OpKind::Nop | OpKind::DmaIn { .. } | OpKind::DmaPad { .. } | OpKind::DmaOut { .. } => 1,
+        OpKind::Nop
+        | OpKind::DmaIn { .. }
+        | OpKind::DmaPad { .. }
+        | OpKind::Gather { .. }
+        | OpKind::DmaOut { .. } => 1,
         OpKind::DmaFill { dst } | OpKind::DmaCopy { dst, .. } => {
             let elements: u64 = padded_dims(dst).iter().map(|n| u64::from(*n)).product();
             timing::copy(m, elements * dst.etype.bytes() as u64)

@@ -4,16 +4,50 @@
 //! The descriptor is walked in order, with inner extents that lie without gaps merged to *runs*. A segment
 //! takes up to `dram.grant_bytes` of the runs that follow, splitting the last; each piece is rounded out to
 //! bursts. A segment occupies the channel for the bytes of its bursts at the channel's rate, and for a row
-//! miss for each pair of successive bursts in different rows.
+//! miss for each pair of successive bursts in different rows. Rows that ids choose cost the most that they can,
+//! wherever they lie: time does not depend on data.
+
+use std::sync::Arc;
 
 use crate::isa::TensorDesc;
-use crate::machine::Dram;
+use crate::machine::{Dram, timing};
 use crate::sim::access::padded_dims;
 use crate::sim::op::{OpKind, mac_op, vec_op};
 
-/// The segments of one instruction, in order; the iterator yields the channel cycles of each.
+/// The end of each segment of an instruction, in order and in channel cycles from the start of the first;
+/// `None` for an instruction that does not use the channel.
+#[must_use]
+pub fn ends(kind: &OpKind, dram: &Dram) -> Option<Arc<[u64]>> {
+    let boxed = |d, dims| added_up(Segments::new(d, dims, dram));
+    match kind {
+        OpKind::DmaIn { src, .. } => Some(boxed(src, src.dims)),
+        OpKind::DmaPad { dst, src, window } => {
+            let inside = |axis: usize| {
+                let room = i64::from(dst.dims[axis + 1]) - i64::from(window.pads[axis]);
+                room.clamp(0, src.dims[axis + 1].into()) as u32
+            };
+            Some(boxed(src, [src.dims[0], inside(0), inside(1), src.dims[3]]))
+        }
+        OpKind::Gather { dst, .. } => {
+            let bytes = u64::from(dst.dims[3]) * dst.etype.bytes() as u64;
+            Some(added_up((0..dst.dims[2]).flat_map(|_| timing::chosen_row(dram, bytes))))
+        }
+        OpKind::DmaOut { dst, .. } => Some(boxed(dst, padded_dims(dst))),
+        OpKind::Nop | OpKind::DmaFill { .. } | OpKind::DmaCopy { .. } | mac_op!() | vec_op!() => None,
+    }
+}
+
+fn added_up(segments: impl Iterator<Item = u64>) -> Arc<[u64]> {
+    let ends = segments.scan(0, |end, cycles| {
+        *end += cycles;
+        Some(*end)
+    });
+    ends.collect()
+}
+
+/// The segments of a box in DRAM, in order; the iterator yields the channel cycles of each.
 #[derive(Debug, Clone)]
-pub struct Segments {
+struct Segments {
     rate: i64,
     burst: i64,
     grant: i64,
@@ -34,8 +68,7 @@ pub struct Segments {
 
 impl Segments {
     /// The segments of a box in DRAM. Empty if an extent is 0.
-    #[must_use]
-    pub fn new(d: &TensorDesc, dims: [u32; 4], dram: &Dram) -> Segments {
+    fn new(d: &TensorDesc, dims: [u32; 4], dram: &Dram) -> Segments {
         let mut run = d.etype.bytes() as i64;
         let mut counts = dims;
         for axis in (0..4).rev() {
@@ -60,29 +93,6 @@ impl Segments {
             done: 0,
             finished: dims.contains(&0),
         }
-    }
-
-    /// The segments of an instruction that uses the channel; `None` for others.
-    #[must_use]
-    pub fn of(kind: &OpKind, dram: &Dram) -> Option<Segments> {
-        match kind {
-            OpKind::DmaIn { src, .. } => Some(Segments::new(src, src.dims, dram)),
-            OpKind::DmaPad { dst, src, window } => {
-                let inside = |axis: usize| {
-                    let room = i64::from(dst.dims[axis + 1]) - i64::from(window.pads[axis]);
-                    room.clamp(0, src.dims[axis + 1].into()) as u32
-                };
-                Some(Segments::new(src, [src.dims[0], inside(0), inside(1), src.dims[3]], dram))
-            }
-            OpKind::DmaOut { dst, .. } => Some(Segments::new(dst, padded_dims(dst), dram)),
-            OpKind::Nop | OpKind::DmaFill { .. } | OpKind::DmaCopy { .. } | mac_op!() | vec_op!() => None,
-        }
-    }
-
-    /// Whether no segment is left.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.finished
     }
 
     fn next_run(&mut self) {

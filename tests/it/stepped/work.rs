@@ -139,7 +139,6 @@ fn segments(d: &TensorDesc, dims: [u32; 4], m: &Machine) -> VecDeque<u64> {
         runs.clone_from(&all);
     }
     let dram = &m.dram;
-    let (burst, row) = (i64::from(dram.burst_bytes), i64::from(dram.row_bytes));
     let mut pieces = vec![Vec::new()];
     let mut room = i64::from(dram.grant_bytes);
     for (mut start, mut len) in runs {
@@ -155,16 +154,34 @@ fn segments(d: &TensorDesc, dims: [u32; 4], m: &Machine) -> VecDeque<u64> {
             room -= piece;
         }
     }
-    let cost = |segment: &Vec<(i64, i64)>| {
-        let bursts: Vec<i64> = segment
-            .iter()
-            .flat_map(|(start, len)| start.div_euclid(burst)..=(start + len - 1).div_euclid(burst))
-            .collect();
-        let changes = bursts.windows(2).filter(|w| w[0] * burst / row != w[1] * burst / row).count();
-        let bytes = bursts.len() as u64 * u64::from(dram.burst_bytes);
-        bytes.div_ceil(dram.bytes_per_cycle.into()) + changes as u64 * u64::from(dram.row_miss_cycles)
-    };
-    pieces.iter().map(cost).collect()
+    pieces.iter().map(|segment| cost(segment, m)).collect()
+}
+
+/// What a segment of these pieces costs: start and length of each.
+fn cost(segment: &[(i64, i64)], m: &Machine) -> u64 {
+    let dram = &m.dram;
+    let (burst, row) = (i64::from(dram.burst_bytes), i64::from(dram.row_bytes));
+    let bursts: Vec<i64> = segment
+        .iter()
+        .flat_map(|(start, len)| start.div_euclid(burst)..=(start + len - 1).div_euclid(burst))
+        .collect();
+    let changes = bursts.windows(2).filter(|w| w[0] * burst / row != w[1] * burst / row).count();
+    let bytes = bursts.len() as u64 * u64::from(dram.burst_bytes);
+    bytes.div_ceil(dram.bytes_per_cycle.into()) + changes as u64 * u64::from(dram.row_miss_cycles)
+}
+
+/// Segments of rows that ids choose: each as if it began at the last byte of a row of the memory.
+fn chosen(d: &TensorDesc, m: &Machine) -> VecDeque<u64> {
+    let mut all = VecDeque::new();
+    for _ in 0..d.dims[2] {
+        let mut left = i64::from(d.dims[3]) * d.etype.bytes() as i64;
+        while left > 0 {
+            let piece = left.min(m.dram.grant_bytes.into());
+            all.push_back(cost(&[(i64::from(m.dram.row_bytes) - 1, piece)], m));
+            left -= piece;
+        }
+    }
+    all
 }
 
 /// Passes of the array for a tile: channels, pixels, and twice for each operand of 16 bits.
@@ -239,6 +256,11 @@ pub(super) fn work(insn: &Insn, r: &Registers<'_>, m: &Machine) -> Work {
                 (0..i64::from(s.dims[axis + 1])).filter(|i| i + from < d.dims[axis + 1].into()).count() as u32
             };
             Time::In(segments(&s, [s.dims[0], inside(0), inside(1), s.dims[3]], m))
+        }
+        Insn::DmaGather { dst, ids, .. } => {
+            banks.reads(&r.t(ids));
+            banks.writes(&r.t(dst));
+            Time::In(chosen(&r.t(dst), m))
         }
         Insn::DmaFill { dst, .. } => {
             banks.writes(&r.t(dst));
