@@ -40,7 +40,8 @@ pub fn copy(m: &Machine, bytes: u64) -> u64 {
 /// Channel: the segments of a row of `bytes` bytes that ids choose, each as if it began at the last byte of a
 /// row of the memory: the most that it can cost, wherever it lies.
 pub fn chosen_row(dram: &Dram, bytes: u64) -> impl Iterator<Item = u64> {
-    let [grant, burst, row] = [dram.grant_bytes, dram.burst_bytes, dram.row_bytes].map(|n| u64::from(n).max(1));
+    let [grant, burst, row] =
+        [dram.grant_bytes, dram.burst_bytes, dram.row_bytes].map(|n| u64::from(n).max(1));
     let [rate, miss] = [dram.bytes_per_cycle, dram.row_miss_cycles].map(u64::from);
     (0..bytes.div_ceil(grant)).map(move |i| {
         let beyond_first = grant.min(bytes - i * grant) - 1;

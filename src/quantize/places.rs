@@ -41,8 +41,8 @@ pub struct Places {
     /// Constants that operators of two tensors read, each with the node that reads it and the tensor beside
     /// it.
     pub constants: Vec<(String, String, String)>,
-    /// Constant tables of which ids choose rows, each with the node that does it and its result: both have the
-    /// same integers.
+    /// Constant tables of which ids choose rows, each with the node that does it and its result, whose
+    /// integers are those of the table.
     pub tables: Vec<(String, String, String)>,
     /// Nodes whose results depend on constants and shapes alone: they read values before quantization, even
     /// if other readers get quantized ones.

@@ -122,8 +122,7 @@ const SUMS: &[EType] = &[EType::S32, EType::S64];
 const RESIZED: &[EType] = &[EType::U8, EType::S8, EType::F32];
 const SMALL: &[EType] = &[EType::U8, EType::S8, EType::U16, EType::S16];
 const ANY: &[EType] = &EType::ALL;
-const INTEGERS: &[EType] =
-    &[EType::U8, EType::S8, EType::U16, EType::S16, EType::S32, EType::S64];
+const INTEGERS: &[EType] = &[EType::U8, EType::S8, EType::U16, EType::S16, EType::S32, EType::S64];
 
 fn same_dims(a: &TensorDesc, b: &TensorDesc) -> Result<(), FaultKind> {
     if a.dims == b.dims {

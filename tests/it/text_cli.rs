@@ -1,5 +1,5 @@
-//! Networks of text on the command line: several inputs of integers, open extents, cached keys and values, ids
-//! that choose rows of tables.
+//! Networks of text on the command line: several inputs of integers, open extents, cached keys and values,
+//! ids that choose rows of tables.
 
 use std::path::Path;
 
@@ -59,7 +59,11 @@ fn inputs_of_integers_come_by_name_to_every_command() {
         for bits in [&[][..], &["--bits", "16"]] {
             let q = network.quantized(&folder, bits);
             let with_extents = |args: &[&str]| {
-                args.iter().copied().chain(network.extents.iter().copied()).map(String::from).collect::<Vec<_>>()
+                args.iter()
+                    .copied()
+                    .chain(network.extents.iter().copied())
+                    .map(String::from)
+                    .collect::<Vec<_>>()
             };
             let run = |inputs: &[String]| {
                 let inputs: Vec<&str> = inputs.iter().flat_map(|i| ["--input", i]).collect();
@@ -74,7 +78,8 @@ fn inputs_of_integers_come_by_name_to_every_command() {
             let whole = run(std::slice::from_ref(&network.archive));
             assert_eq!(run(&one_by_one.collect::<Vec<_>>()), whole, "{q}");
 
-            let compare = ["compare", &q, "--reference", &network.float, "--input", &network.archive, "--json"];
+            let compare =
+                ["compare", &q, "--reference", &network.float, "--input", &network.archive, "--json"];
             let compare = with_extents(&compare);
             let report = fine(&compare.iter().map(String::as_str).collect::<Vec<_>>());
             let report: Value = serde_json::from_str(&report).unwrap();

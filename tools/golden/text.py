@@ -122,8 +122,9 @@ class Network:
         onnx.save(model, floats_folder / f"{name}.onnx")
         np.savez(floats_folder / f"{name}.npz", **self.inputs)
 
-    def quantized(self, name, outputs, kind="u8", floats=()):
-        """Writes the case. `floats`: results that have no quantizer."""
+    def quantized(self, name, outputs, kind, within, floats=()):
+        """Writes the case. `floats`: results that have no quantizer. Where a sum falls between two steps, ONNX Runtime may take the
+        other one, and later operators enlarge that: more, the more of them there are, and the finer the steps."""
         dtype, elem, lo, hi = TYPES[kind]
         made = [o for n in self.nodes for o in n.output]
         float_inputs = [k for k, v in self.inputs.items() if v.dtype == f]
@@ -177,7 +178,7 @@ class Network:
                     n.output[list(n.output).index(o)] = f"{o}.f"
                 behind(o, by)
                 self.by[f"{o}.d"] = by
-        write(name, nodes, self.inputs, {o: elem for o in outputs}, constants, 2)
+        write(name, nodes, self.inputs, {o: elem for o in outputs}, constants, within if TYPES[kind][3] <= 256 else 16 * within)
 
     by = {}
 
@@ -203,7 +204,7 @@ def bert(kind):
     if kind == "u8":
         net.float("bert", dict.fromkeys(net.inputs, ["batch", "seq"]), ["y"])
     # The sum of scores and mask has no range of its own: it stays float, and so does the mask.
-    net.quantized(f"bert_{kind}", ["y"], kind, floats=[off, mask, masked])
+    net.quantized(f"bert_{kind}", ["y"], kind, 1, floats=[off, mask, masked])
 
 
 def gpt(kind):
@@ -227,7 +228,7 @@ def gpt(kind):
     if kind == "u8":
         net.float("gpt", {"input_ids": ["batch", "seq"], "position_ids": ["batch", "seq"], "attention_mask": ["batch", "total"],
                           "past_key": ["batch", 2, "past", 8], "past_value": ["batch", 2, "past", 8]}, ["logits", "present_key", "present_value"])
-    net.quantized(f"gpt_{kind}", ["logits", "present_key", "present_value"], kind, floats=[masked])
+    net.quantized(f"gpt_{kind}", ["logits", "present_key", "present_value"], kind, 1, floats=[masked])
 
 
 def llama(kind):
@@ -257,7 +258,7 @@ def llama(kind):
     gate = net.linear(n, 16)
     x = net.add("Add", net.linear(net.add("Mul", net.add("Mul", gate, net.add("Sigmoid", gate)), net.linear(n, 16)), 16), x)
     net.add("MatMul", rms(x), net.random(16, 50), outputs=["logits"])
-    net.quantized(f"llama_{kind}", ["logits"], kind)
+    net.quantized(f"llama_{kind}", ["logits"], kind, 8)
 
 
 for kind in ("u8", "s8", "u16"):

@@ -12,8 +12,7 @@ const BYTES: &[EType] = &[EType::U8, EType::S8];
 const SUMS: &[EType] = &[EType::S32, EType::S64];
 const FLOAT: &[EType] = &[EType::F32];
 const RESIZED: &[EType] = &[EType::U8, EType::S8, EType::F32];
-const INTEGERS: &[EType] =
-    &[EType::U8, EType::S8, EType::U16, EType::S16, EType::S32, EType::S64];
+const INTEGERS: &[EType] = &[EType::U8, EType::S8, EType::U16, EType::S16, EType::S32, EType::S64];
 const PLACES: &[EType] = &[EType::S32];
 
 /// Legal memories and types of an operand.
@@ -72,14 +71,7 @@ impl Form {
             Code::Dequantize => Form {
                 quant: true,
                 table: true,
-                ..form(
-                    const {
-                        &[
-                            spm(FLOAT),
-                            (&[Space::Spm, Space::Acc], INTEGERS),
-                        ]
-                    },
-                )
+                ..form(const { &[spm(FLOAT), (&[Space::Spm, Space::Acc], INTEGERS)] })
             },
             Code::F1(_) => form(const { &[spm(FLOAT), spm(FLOAT)] }),
             Code::F2(_) => form(const { &[spm(FLOAT), spm(FLOAT), spm(FLOAT)] }),

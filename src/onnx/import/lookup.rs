@@ -48,9 +48,7 @@ pub(super) fn lookup<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Re
     let result = rows_by_ids(importer, n, [table_id, ids], (dtype, quant), [&chosen, &shape], &nodes)?;
     Ok(match quant {
         None => Value::Tensor(result),
-        Some(_) => {
-            Value::Real(Real { expr: Expr::Tensor(result), shape, nodes: Vec::new(), unnamed: true })
-        }
+        Some(_) => Value::Real(Real { expr: Expr::Tensor(result), shape, nodes: Vec::new(), unnamed: true }),
     })
 }
 

@@ -4,8 +4,8 @@
 //! The descriptor is walked in order, with inner extents that lie without gaps merged to *runs*. A segment
 //! takes up to `dram.grant_bytes` of the runs that follow, splitting the last; each piece is rounded out to
 //! bursts. A segment occupies the channel for the bytes of its bursts at the channel's rate, and for a row
-//! miss for each pair of successive bursts in different rows. Rows that ids choose cost the most that they can,
-//! wherever they lie: time does not depend on data.
+//! miss for each pair of successive bursts in different rows. Rows that ids choose cost the most that they
+//! can, wherever they lie: time does not depend on data.
 
 use std::sync::Arc;
 

@@ -164,8 +164,8 @@ fn check(program: Program, machine: &Machine, seen: &mut BTreeSet<u8>) -> Result
     }
 }
 
-/// Every engine reports the fault of a program that only a run finds, step by step and along the record, on any
-/// number of threads.
+/// Every engine reports the fault of a program that only a run finds, step by step and along the record, on
+/// any number of threads.
 fn faults_alike(loaded: &Loaded, fault: &Fault, seen: &mut BTreeSet<u8>) -> Result<(), String> {
     let alike = |what: String, left: Result<Left, Fault>| match left {
         Err(found) if found == *fault => Ok(()),

@@ -141,7 +141,9 @@ pub(super) fn any(program: Program, machine: &Machine, seed: u64) -> Result<bool
         (Err(_), Err(fault)) if of_data(&fault) => Ok(false),
         (Err(load), Err(fault)) => Err(format!("the load reports {load}; the reference engine {fault}")),
         (Err(load), Ok(_)) => Err(format!("the load reports {load}, the reference engine nothing")),
-        (Ok(_), Err(fault)) if !of_data(&fault) => Err(format!("the reference engine reports {fault}, the load nothing")),
+        (Ok(_), Err(fault)) if !of_data(&fault) => {
+            Err(format!("the reference engine reports {fault}, the load nothing"))
+        }
         (Ok(loaded), reference) => {
             if !loaded.clock().adds_up() {
                 return Err("the causes do not sum to the total".into());
