@@ -14,6 +14,7 @@
 
 .const
 table:  .u8 11, 12, 21, 22
+        .align 8
 from:   .tdesc dram u8 table [1, 1, 2, 2]
 list_d: .tdesc dram s32 list [1, 1, 1, 4]
 list_s: .tdesc spm s32 0 [1, 1, 1, 4]

@@ -19,6 +19,7 @@
 
 .const
 table:  .u8 11, 12, 13, 21, 22, 23, 31, 32, 33, 41, 42, 43
+        .align 8
 from:   .tdesc dram u8 table [1, 1, 4, 3]
 list_d: .tdesc dram s64 list [1, 1, 1, 5]
 list_s: .tdesc spm s64 0 [1, 1, 1, 5]

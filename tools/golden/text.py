@@ -221,7 +221,8 @@ def gpt(kind):
     rows = net.add("Unsqueeze", net.add("Range", net.add("Sub", total, new), total, np.array(1)), np.array([1]))
     causal = net.add("LessOrEqual", net.add("Range", np.array(0), total, np.array(1)), rows)
     given = net.add("Cast", net.add("Unsqueeze", "attention_mask", np.array([1, 2])), to=TensorProto.BOOL)
-    masked = net.add("Where", net.add("And", causal, given), scores, f(-np.inf))
+    # Producers write either.
+    masked = net.add("Where", net.add("And", causal, given), scores, f(-np.inf) if kind == "s8" else np.finfo(f).min)
     share = net.add("Softmax", masked, axis=-1)
     x = net.add("Add", net.linear(net.joined(net.add("MatMul", share, values)), 16), x)
     net.add("MatMul", net.norm(x), net.random(16, 50), outputs=["logits"])
