@@ -1,14 +1,16 @@
 //! A lower bound of the cycles of each layer on a machine, whatever its tiles: the reference of `--profile`.
 //!
-//! MAC: steps of the array with the machine's lanes, partial ones counted whole, without fill and drain. VEC:
-//! vectors of all results (of element-wise operators as if they lay without padding), without latency. DRAM:
-//! constants once; network inputs, outputs and operands of host layers once; of all other operands what
-//! exceeds the scratchpad, since that part cannot be there at the same time.
+//! MAC: steps of the array with the machine's lanes, partial ones counted whole, or what its operands take to
+//! pass its ports, without fill and drain. VEC: vectors of all results (of element-wise operators as if they
+//! lay without padding), without latency. DRAM: constants once; network inputs, outputs and operands of host
+//! layers once; of all other operands what exceeds the scratchpad, since that part cannot be there at the
+//! same time.
 
 use super::memory::Plan;
 use crate::graph::{Graph, LaneStep, Node, Op, TensorId, Weights};
 use crate::isa::Space;
 use crate::machine::Machine;
+use crate::machine::timing::Product;
 use crate::program::Least;
 
 fn up(n: usize, by: u32) -> u64 {
@@ -37,47 +39,60 @@ fn extents(graph: &Graph, id: TensorId) -> [usize; 3] {
     }
 }
 
-/// Steps of the array for one product: each operand of 16 bits doubles them.
-fn width(graph: &Graph, id: TensorId, weights: usize) -> u64 {
-    (graph.tensor(id).dtype.bytes() * weights) as u64
+/// Bytes of an activation, a weight and a sum.
+fn bytes(graph: &Graph, input: TensorId, weight: usize) -> [u64; 3] {
+    let activation = graph.tensor(input).dtype.bytes();
+    [activation, weight, if activation == 1 && weight == 1 { 4 } else { 8 }].map(|n| n as u64)
 }
 
 fn mac(graph: &Graph, node: &Node, m: &Machine) -> u64 {
     let (Some(input), Some(output)) = (node.inputs.first(), node.outputs.first()) else { return 0 };
-    let [batch, _, pixels] = extents(graph, *output);
-    let tiles = |channels: usize, pixels: usize| up(channels, m.mac.oc_lanes) * up(pixels, m.mac.pixel_lanes);
-    let product = |w: &Weights, groups: usize, pixels: usize, taps: usize| -> u64 {
-        let [oc, ic, ..] = w.shape;
-        let width = width(graph, *input, w.dtype.bytes());
-        if groups > 1 && ic == 1 && oc == groups {
-            return width * tiles(oc, pixels) * up(taps, m.mac.ic_lanes);
-        }
-        width * (groups * taps) as u64 * tiles(oc / groups, pixels) * up(ic, m.mac.ic_lanes)
+    let [batch, _, pixels] = extents(graph, *output).map(|n| n as u64);
+    let product = |w: &Weights, pixels: u64, channels: usize, taps: usize, reduction: usize| Product {
+        pixels,
+        channels: channels as u64,
+        taps: taps as u64,
+        reduction: reduction as u64,
+        bytes: bytes(graph, *input, w.dtype.bytes()),
     };
     match &node.op {
-        Op::Conv { groups, weights, .. } => {
-            batch as u64 * product(weights, *groups, pixels, weights.shape[2] * weights.shape[3])
+        Op::Conv { groups, weights, window, .. } => {
+            let [oc, ic, kh, kw] = weights.shape;
+            if *groups > 1 && ic == 1 && oc == *groups {
+                // What tiles have in common passes once for each, so at least once.
+                let each = |axis: usize| window.kernel[axis].min(window.stride[axis]) as u64;
+                let demand =
+                    product(weights, pixels, oc, kh * kw, 1).depthwise(m, pixels * each(0) * each(1));
+                return batch * demand.busy(m);
+            }
+            batch * *groups as u64 * product(weights, pixels, oc / groups, kh * kw, ic).dense(m).busy(m)
         }
         Op::Gemm { weights, .. } => {
-            let rows: usize = graph.tensor(*output).shape.iter().product::<usize>() / weights.shape[0];
+            let [oc, ic, ..] = weights.shape;
+            let rows: usize = graph.tensor(*output).shape.iter().product::<usize>() / oc;
             // Behind a Flatten the kernel is the whole image, which takes as many steps.
-            product(weights, 1, rows, 1)
+            product(weights, rows as u64, oc, 1, ic).dense(m).busy(m)
         }
         Op::ConvTranspose { groups, weights, .. } => {
             // Every weight is multiplied with every input pixel once.
             let [n, _, pixels] = extents(graph, *input);
             let [ic, oc, kh, kw] = weights.shape;
-            let width = width(graph, *input, weights.dtype.bytes());
-            let steps = tiles(oc, pixels) * up(ic / groups, m.mac.ic_lanes);
-            width * (n * groups * kh * kw) as u64 * steps
+            let product = product(weights, pixels as u64, oc, 1, ic / groups);
+            (n * groups * kh * kw) as u64 * product.dense(m).steps
         }
         Op::MatMul { .. } => {
             let a = &graph.tensor(*input).shape;
             let y = &graph.tensor(*output).shape;
             let (Some(k), [batch @ .., rows, columns]) = (a.last(), y.as_slice()) else { return 0 };
             let b = node.inputs.get(1).map_or(1, |b| graph.tensor(*b).dtype.bytes());
-            let steps = tiles(*columns, *rows) * up(*k, m.mac.ic_lanes);
-            width(graph, *input, b) * batch.iter().product::<usize>() as u64 * steps
+            let product = Product {
+                pixels: *rows as u64,
+                channels: *columns as u64,
+                taps: 1,
+                reduction: *k as u64,
+                bytes: bytes(graph, *input, b),
+            };
+            batch.iter().product::<usize>() as u64 * product.dense(m).busy(m)
         }
         _ => 0,
     }

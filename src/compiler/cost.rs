@@ -1,7 +1,7 @@
 //! Closed-form cost of transfers, for the tile search and for estimates.
 //!
 //! The clock walks a transfer segment by segment (manual, *Time*: Channel). Here its cost is a formula of the
-//! shape, with the expected number of row changes for an unknown address.
+//! shape, with the expected number of rows to open for an unknown address, and refreshes spread evenly.
 
 use super::storage::next_multiple;
 use crate::machine::Dram;
@@ -15,14 +15,12 @@ pub(super) struct Runs {
     pub(super) bytes: i64,
     /// Bytes from the beginning of one to that of the next.
     pub(super) stride: i64,
-    /// Whether segments begin at multiples of their size.
-    pub(super) aligned: bool,
 }
 
 impl Runs {
     /// One run, as tensors and constants lie.
     pub(super) fn whole(bytes: i64) -> Runs {
-        Runs { count: 1, bytes, stride: bytes, aligned: true }
+        Runs { count: 1, bytes, stride: bytes }
     }
 
     /// Cycles of the channel.
@@ -33,21 +31,22 @@ impl Runs {
         if self.bytes >= self.stride && self.count > 1 {
             return Runs { count: 1, bytes: self.bytes * self.count, ..self }.cycles(dram);
         }
-        let [burst, grant, row] = [dram.burst_bytes, dram.grant_bytes, dram.row_bytes].map(i64::from);
+        let [burst, row] = [dram.burst_bytes, dram.row_bytes].map(i64::from);
         // A run of whole bursts that is aligned to bursts stays whole; any other touches part of one more
         // burst.
         let whole = self.bytes % burst == 0 && (self.count == 1 || self.stride % burst == 0);
         let moved = if whole { self.bytes } else { next_multiple(self.bytes, burst) + burst / 4 };
-        // Row changes inside runs, except at the border of two segments, and between runs.
-        let splits = if self.aligned && self.count == 1 { 0 } else { self.count * (self.bytes - 1) / row };
-        let apart = if self.bytes % grant == 0 { 0 } else { self.count - 1 };
-        let misses = splits + apart * self.stride.min(row) / row;
-        // Every segment takes whole cycles.
-        let rate = i64::from(dram.bytes_per_cycle);
-        let segments = (self.count * self.bytes + grant - 1) / grant;
-        let [each, rest] = [self.count * moved / segments, self.count * moved % segments];
-        let up = |n: i64| (n + rate - 1) / rate;
-        (segments - rest) * up(each) + rest * up(each + 1) + misses * i64::from(dram.row_miss_cycles)
+        // A row is opened beside the run before, if that is in another bank and takes long enough.
+        let [rate, miss] = [dram.rate() as i64, i64::from(dram.row_miss_cycles)];
+        let cycles = |bytes: i64| (bytes * 1000 + rate - 1) / rate;
+        let late = |bytes: i64| (miss - bytes * 1000 / rate).max(0);
+        let inside = self.count * ((self.bytes - 1) / row) * late(row);
+        let same_bank = self.stride % (row * i64::from(dram.banks)) == 0;
+        let apart = (self.count - 1) * self.stride.min(row) / row;
+        let between = apart * if same_bank { miss } else { late(moved.min(row)) };
+        let busy = cycles(self.count * moved) + inside + between;
+        let [interval, refresh] = [dram.refresh_interval_cycles, dram.refresh_cycles].map(i64::from);
+        if refresh == 0 { busy } else { busy + busy * (refresh + miss) / (interval - refresh).max(1) }
     }
 }
 

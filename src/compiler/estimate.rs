@@ -17,8 +17,9 @@ use super::tile::{Code, Stmt, TileLayer, TileOp, Var, View};
 use super::tiled::tiled;
 use super::{CompileError, CompileOptions};
 use crate::graph::Graph;
-use crate::isa::Queue;
-use crate::machine::{Machine, timing};
+use crate::isa::{Queue, Space};
+use crate::machine::Machine;
+use crate::machine::timing::{self, Product};
 use crate::program::Layer;
 
 /// What a layer is estimated to cost.
@@ -183,7 +184,7 @@ impl Counter<'_> {
             (_, Code::Gather) => {
                 let [_, _, rows, columns] = self.dims(dst);
                 let bytes = columns * dst.etype.bytes() as i64;
-                let channel = rows * timing::chosen_row(&m.dram, bytes as u64).sum::<u64>() as i64;
+                let channel = rows * timing::chosen_row_cycles(&m.dram, bytes as u64) as i64;
                 self.cost.load += channel * times;
                 self.cost.queue += under_way(channel, m.dram.read_latency_cycles) * times;
                 self.cost.bytes[0] += rows * bytes * times;
@@ -229,10 +230,8 @@ impl Counter<'_> {
         }
         let count: i64 = dims[..axis].iter().product();
         let stride = if axis > 0 { view.strides[axis - 1].abs() } else { run };
-        let grant = i64::from(self.machine.dram.grant_bytes);
-        let aligned = run % grant == 0 || run < grant;
         // With a stride below the length of a run, bytes repeat, each time in a run of their own.
-        let runs = Runs { count, bytes: run, stride: stride.max(run), aligned };
+        let runs = Runs { count, bytes: run, stride: stride.max(run) };
         (runs, dims.iter().product::<i64>() * size)
     }
 
@@ -241,42 +240,53 @@ impl Counter<'_> {
         let [dst, a, b] = [op.views.first()?, op.views.get(1)?, op.views.get(2)?];
         let d = self.dims(dst).map(|n| n as u64);
         let w = self.dims(b).map(|n| n as u64);
-        let slowdown = (a.etype.bytes() * b.etype.bytes()) as u64;
-        let passes = timing::passes(m, d[1] * d[2], d[3], slowdown);
-        let cycles = match op.code {
-            Code::Depthwise => timing::array(m, passes, w[1] * w[2]),
-            Code::Matmul => {
-                let depth = self.dims(a)[3] as u64;
-                timing::array(m, timing::passes(m, d[2], d[3], slowdown), depth)
+        let bytes = [a, b, dst].map(|v| v.etype.bytes() as u64);
+        let [taps, depth] = [w[1] * w[2], w[3]];
+        let product =
+            |taps, reduction| Product { pixels: d[1] * d[2], channels: d[3], taps, reduction, bytes };
+        let demand = match op.code {
+            Code::Depthwise => {
+                let window = op.window.as_ref()?;
+                let span = |axis: usize| {
+                    let [stride, dilation] = [window.stride, window.dilation].map(|n| u64::from(n[axis]));
+                    timing::window(d[axis + 1], w[axis + 1], stride, dilation)
+                };
+                product(taps, 1).depthwise(m, span(0) * span(1))
             }
+            Code::Matmul => product(1, self.dims(a)[3] as u64).dense(m),
             Code::Pruned => {
                 // As if the remaining blocks were spread evenly.
-                let dense = packed_bytes(w[0] as i64, (w[1] * w[2]) as i64, w[3] as i64).max(1);
-                let kept = (b.buffer.bytes as u64).min(dense as u64);
-                timing::array(m, passes * w[1] * w[2], w[3]) * kept / dense as u64
+                let dense = packed_bytes(w[0] as i64, taps as i64, depth as i64).max(1) as u64;
+                let stored = b.buffer.bytes as u64;
+                let all = d[3].div_ceil(m.mac.oc_lanes.into()) * taps * depth.div_ceil(m.mac.ic_lanes.into());
+                product(taps, depth).pruned(m, all * stored.min(dense) / dense, stored)
             }
-            _ => timing::array(m, passes * w[1] * w[2], w[3]),
+            _ => product(taps, depth).dense(m),
         };
-        Some(cycles as i64)
+        Some(demand.cycles(m) as i64)
     }
 
     fn vector(&self, op: &TileOp) -> i64 {
         let m = self.machine;
         let of = |i: usize| op.views.get(i).map_or([1; 4], |v| self.dims(v).map(|n| n as u64));
+        let size = |i: usize| op.views.get(i).map_or((Space::Spm, 0), |v| (v.space, v.etype.bytes() as u64));
         let dst = of(0);
-        let (vectors, times) = match op.code {
+        let (read, times) = match op.code {
             Code::MaxPool | Code::AvgPool => {
-                let taps = op.window.map_or(1, |w| u64::from(w.kernel[0]) * u64::from(w.kernel[1]));
-                (timing::vectors(m, dst), taps)
+                (dst, op.window.map_or(1, |w| u64::from(w.kernel[0]) * u64::from(w.kernel[1])))
             }
-            Code::Softmax => (timing::vectors(m, dst), 3),
-            Code::Resize => (timing::vectors(m, dst), 4),
-            Code::Rsum => (timing::vectors(m, of(1)), 1),
+            Code::Softmax => (dst, 3),
+            Code::Resize => (dst, 4),
+            Code::Rsum => (of(1), 1),
             // Folding rows reads more than it writes.
-            _ if dst[3] == 1 && of(1)[3] > 1 => (timing::vectors(m, [dst[0], dst[1], dst[2], of(1)[3]]), 1),
-            _ => (timing::vectors(m, dst), 1),
+            _ if dst[3] == 1 && of(1)[3] > 1 => ([dst[0], dst[1], dst[2], of(1)[3]], 1),
+            _ => (dst, 1),
         };
-        timing::vector(m, vectors, times) as i64
+        let second =
+            if matches!(op.code, Code::Add | Code::Mul | Code::F2(_)) { size(2) } else { (Space::Spm, 0) };
+        let (space, bytes) = size(0);
+        let result = dst.iter().product::<u64>() * bytes;
+        timing::vector(m, read, times, &[size(1), second], (space, result)) as i64
     }
 }
 
@@ -290,7 +300,7 @@ mod tests {
         let walk = Counter { machine: &machine, vars: BTreeMap::new(), cost: Cost::default() };
         let buffer = super::super::tile::Buffer::new(0, 0);
         let mut view = View {
-            space: crate::isa::Space::Dram,
+            space: Space::Dram,
             etype: crate::isa::EType::U8,
             base: 0.into(),
             dims: [1.into(), 4.into(), 8.into(), 16.into()],
@@ -299,8 +309,8 @@ mod tests {
             lanes: 1,
             buffer,
         };
-        assert_eq!(walk.runs(&view).0, Runs { count: 1, bytes: 512, stride: 512, aligned: true });
+        assert_eq!(walk.runs(&view).0, Runs { count: 1, bytes: 512, stride: 512 });
         view.strides = [2048, 512, 32, 1];
-        assert_eq!(walk.runs(&view).0, Runs { count: 32, bytes: 16, stride: 32, aligned: true });
+        assert_eq!(walk.runs(&view).0, Runs { count: 32, bytes: 16, stride: 32 });
     }
 }

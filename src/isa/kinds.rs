@@ -1,7 +1,7 @@
 // Generated from isa/rcn.toml by `RCN_BLESS=1 cargo test --test it generated`. Do not edit.
 
 /// Version of the instruction set.
-pub const ISA_VERSION: u32 = 2;
+pub const ISA_VERSION: u32 = 3;
 
 bitflags::bitflags! {
 /// Flags: include_pad = padded positions count in the divisor.
@@ -703,35 +703,35 @@ pub enum Timing {
     Control,
     /// `dram.read_latency_cycles + SEGMENTS`: SEGMENTS: sum over the segments of all rows, each the most that it can cost, see *Channel*: the same for all ids
     DmaGather,
-    /// `dram.read_latency_cycles + SEGMENTS`: SEGMENTS: sum over the segments of the source, see *Channel*; waits for ports and channel are added; padding costs no DRAM
+    /// `dram.read_latency_cycles + CHANNEL`: CHANNEL: until the segments of the source have passed, see *Channel*; waits for ports are added; padding costs no DRAM
     DmaIn,
     /// `ceil(bytes / spm.bytes_per_cycle)`: bytes: those written to the scratchpad, padding lanes included
     DmaLocal,
-    /// `SEGMENTS + dram.write_latency_cycles`: SEGMENTS: sum over the segments of the destination, padding lanes included
+    /// `CHANNEL + dram.write_latency_cycles`: CHANNEL: until the segments of the destination have passed, padding lanes included, see *Channel*
     DmaOut,
-    /// `mac.fill_cycles + ceil(OC / mac.oc_lanes) · ceil(PIXELS / mac.pixel_lanes) · WIDTH · KH · KW · ceil(IC / mac.ic_lanes) + mac.drain_cycles`: PIXELS = D1·D2 and OC = D3 of the accumulator tile; partial tiles cost whole ones; WIDTH is 1 for 8×8 bits, 2 for 16×8 and 8×16, 4 for 16×16
+    /// `mac.fill_cycles + max(ceil(OC / mac.oc_lanes) · ceil(PIXELS / mac.pixel_lanes) · WIDTH · KH · KW · ceil(IC / mac.ic_lanes), ceil(ceil(OC / mac.oc_lanes) · KH · KW · IC · PIXELS · AB / mac.activation_bytes_per_cycle), ceil(OC · KH · KW · IC · WB / mac.weight_bytes_per_cycle), ceil(KH · KW · ceil(IC / mac.ic_lanes) · PIXELS · OC · SB / mac.sum_bytes_per_cycle)) + mac.drain_cycles`: PIXELS = D1·D2 and OC = D3 of the accumulator tile; partial tiles cost whole ones; WIDTH is 1 for 8×8 bits, 2 for 16×8 and 8×16, 4 for 16×16; AB, WB, SB: bytes of an activation, a weight, a sum. Weights stay in the array: each passes once, and for each block of them the activations of all pixels and all sums
     MacConv,
-    /// `mac.fill_cycles + ceil(C / mac.oc_lanes) · ceil(PIXELS / mac.pixel_lanes) · WIDTH · ceil(KH · KW / mac.ic_lanes) + mac.drain_cycles`: the lanes of the reduction dimension take the taps of the kernel; WIDTH as in mac_conv
+    /// `mac.fill_cycles + max(ceil(C / mac.oc_lanes) · ceil(PIXELS / mac.pixel_lanes) · WIDTH · ceil(KH · KW / mac.ic_lanes), ceil(ROWS · COLUMNS · C · AB / mac.activation_bytes_per_cycle), ceil(C · KH · KW · WB / mac.weight_bytes_per_cycle), ceil(PIXELS · C · SB / mac.sum_bytes_per_cycle)) + mac.drain_cycles`: the lanes of the reduction dimension take the taps of the kernel; rows of the image stay in the array, so that each pixel under the tile passes once: ROWS = min(D1 · KH, (D1 − 1) · SH + (KH − 1) · DH + 1), COLUMNS likewise; all else as in mac_conv
     MacDepthwise,
-    /// `mac.fill_cycles + ceil(N / mac.oc_lanes) · ceil(M / mac.pixel_lanes) · WIDTH · ceil(K / mac.ic_lanes) + mac.drain_cycles`: M rows, N columns, K the reduction; WIDTH as in mac_conv
+    /// `mac.fill_cycles + max(ceil(N / mac.oc_lanes) · ceil(M / mac.pixel_lanes) · WIDTH · ceil(K / mac.ic_lanes), ceil(ceil(N / mac.oc_lanes) · K · M · AB / mac.activation_bytes_per_cycle), ceil(K · N · WB / mac.weight_bytes_per_cycle), ceil(ceil(K / mac.ic_lanes) · M · N · SB / mac.sum_bytes_per_cycle)) + mac.drain_cycles`: M rows, N columns, K the reduction; a passes as activations do, b as weights; all else as in mac_conv
     MacMatmul,
-    /// `mac.fill_cycles + STEPS · ceil(PIXELS / mac.pixel_lanes) · WIDTH + mac.drain_cycles`: STEPS = those of the ceil(OC / mac.oc_lanes) · KH · KW · ceil(IC / mac.ic_lanes) steps of mac_conv that meet a block whose bit is set in the mask; PIXELS and WIDTH as in mac_conv
+    /// `mac.fill_cycles + max(STEPS · ceil(PIXELS / mac.pixel_lanes) · WIDTH, ceil(STEPS · mac.ic_lanes · PIXELS · AB / mac.activation_bytes_per_cycle), ceil(BLOCKS · 256 · WB / mac.weight_bytes_per_cycle), ceil(STEPS · PIXELS · min(OC, mac.oc_lanes) · SB / mac.sum_bytes_per_cycle)) + mac.drain_cycles`: STEPS = those of the ceil(OC / mac.oc_lanes) · KH · KW · ceil(IC / mac.ic_lanes) steps of mac_conv that meet a block whose bit is set in the mask; BLOCKS: bits that are set; all else as in mac_conv
     MacPruned,
     /// `1`: one cycle in its unit
     Qnop,
     /// `1`: executes in the first cycle in which everything issued has ended
     Sync,
-    /// `vec.latency_cycles + D0 · D1 · D2 · ceil(D3 / vec.lanes)`: one element a lane and cycle
+    /// `vec.latency_cycles + max(D0 · D1 · D2 · ceil(D3 / vec.lanes), STREAMS)`: one element a lane and cycle; STREAMS: see *Streams*
     VecMap,
-    /// `vec.latency_cycles + H · W · ceil(C / vec.lanes)`: H, W, C of the source
+    /// `vec.latency_cycles + max(H · W · ceil(C / vec.lanes), STREAMS)`: H, W, C of the source; STREAMS: see *Streams*
     VecReduce,
-    /// `vec.latency_cycles + 4 · D0 · D1 · D2 · ceil(D3 / vec.lanes)`: four neighbours an element
+    /// `vec.latency_cycles + max(4 · D0 · D1 · D2 · ceil(D3 / vec.lanes), STREAMS)`: four neighbours an element; STREAMS: see *Streams*
     VecResize,
-    /// `vec.latency_cycles + D0 · D1 · D2 · ceil(S3 / vec.lanes)`: S3 is the innermost extent of the source; one element a lane and cycle
+    /// `vec.latency_cycles + max(D0 · D1 · D2 · ceil(S3 / vec.lanes), STREAMS)`: S3 is the innermost extent of the source; one element a lane and cycle; STREAMS: see *Streams*
     VecRows,
-    /// `vec.latency_cycles + 3 · D0 · D1 · D2 · ceil(D3 / vec.lanes)`: three passes over a row: largest element, sum, quotients
+    /// `vec.latency_cycles + max(3 · D0 · D1 · D2 · ceil(D3 / vec.lanes), STREAMS)`: three passes over a row: largest element, sum, quotients; STREAMS: see *Streams*
     VecSoftmax,
-    /// `vec.latency_cycles + D0 · D1 · D2 · ceil(D3 / vec.lanes) · KH · KW`: one tap a lane and cycle
+    /// `vec.latency_cycles + max(D0 · D1 · D2 · ceil(D3 / vec.lanes) · KH · KW, STREAMS)`: one tap a lane and cycle; STREAMS: see *Streams*
     VecWindow,
 }
 
@@ -743,29 +743,31 @@ impl Timing {
             Self::ConstLoad => "control.const_load_cycles",
             Self::Control => "1",
             Self::DmaGather => "dram.read_latency_cycles + SEGMENTS",
-            Self::DmaIn => "dram.read_latency_cycles + SEGMENTS",
+            Self::DmaIn => "dram.read_latency_cycles + CHANNEL",
             Self::DmaLocal => "ceil(bytes / spm.bytes_per_cycle)",
-            Self::DmaOut => "SEGMENTS + dram.write_latency_cycles",
+            Self::DmaOut => "CHANNEL + dram.write_latency_cycles",
             Self::MacConv => {
-                "mac.fill_cycles + ceil(OC / mac.oc_lanes) · ceil(PIXELS / mac.pixel_lanes) · WIDTH · KH · KW · ceil(IC / mac.ic_lanes) + mac.drain_cycles"
+                "mac.fill_cycles + max(ceil(OC / mac.oc_lanes) · ceil(PIXELS / mac.pixel_lanes) · WIDTH · KH · KW · ceil(IC / mac.ic_lanes), ceil(ceil(OC / mac.oc_lanes) · KH · KW · IC · PIXELS · AB / mac.activation_bytes_per_cycle), ceil(OC · KH · KW · IC · WB / mac.weight_bytes_per_cycle), ceil(KH · KW · ceil(IC / mac.ic_lanes) · PIXELS · OC · SB / mac.sum_bytes_per_cycle)) + mac.drain_cycles"
             }
             Self::MacDepthwise => {
-                "mac.fill_cycles + ceil(C / mac.oc_lanes) · ceil(PIXELS / mac.pixel_lanes) · WIDTH · ceil(KH · KW / mac.ic_lanes) + mac.drain_cycles"
+                "mac.fill_cycles + max(ceil(C / mac.oc_lanes) · ceil(PIXELS / mac.pixel_lanes) · WIDTH · ceil(KH · KW / mac.ic_lanes), ceil(ROWS · COLUMNS · C · AB / mac.activation_bytes_per_cycle), ceil(C · KH · KW · WB / mac.weight_bytes_per_cycle), ceil(PIXELS · C · SB / mac.sum_bytes_per_cycle)) + mac.drain_cycles"
             }
             Self::MacMatmul => {
-                "mac.fill_cycles + ceil(N / mac.oc_lanes) · ceil(M / mac.pixel_lanes) · WIDTH · ceil(K / mac.ic_lanes) + mac.drain_cycles"
+                "mac.fill_cycles + max(ceil(N / mac.oc_lanes) · ceil(M / mac.pixel_lanes) · WIDTH · ceil(K / mac.ic_lanes), ceil(ceil(N / mac.oc_lanes) · K · M · AB / mac.activation_bytes_per_cycle), ceil(K · N · WB / mac.weight_bytes_per_cycle), ceil(ceil(K / mac.ic_lanes) · M · N · SB / mac.sum_bytes_per_cycle)) + mac.drain_cycles"
             }
             Self::MacPruned => {
-                "mac.fill_cycles + STEPS · ceil(PIXELS / mac.pixel_lanes) · WIDTH + mac.drain_cycles"
+                "mac.fill_cycles + max(STEPS · ceil(PIXELS / mac.pixel_lanes) · WIDTH, ceil(STEPS · mac.ic_lanes · PIXELS · AB / mac.activation_bytes_per_cycle), ceil(BLOCKS · 256 · WB / mac.weight_bytes_per_cycle), ceil(STEPS · PIXELS · min(OC, mac.oc_lanes) · SB / mac.sum_bytes_per_cycle)) + mac.drain_cycles"
             }
             Self::Qnop => "1",
             Self::Sync => "1",
-            Self::VecMap => "vec.latency_cycles + D0 · D1 · D2 · ceil(D3 / vec.lanes)",
-            Self::VecReduce => "vec.latency_cycles + H · W · ceil(C / vec.lanes)",
-            Self::VecResize => "vec.latency_cycles + 4 · D0 · D1 · D2 · ceil(D3 / vec.lanes)",
-            Self::VecRows => "vec.latency_cycles + D0 · D1 · D2 · ceil(S3 / vec.lanes)",
-            Self::VecSoftmax => "vec.latency_cycles + 3 · D0 · D1 · D2 · ceil(D3 / vec.lanes)",
-            Self::VecWindow => "vec.latency_cycles + D0 · D1 · D2 · ceil(D3 / vec.lanes) · KH · KW",
+            Self::VecMap => "vec.latency_cycles + max(D0 · D1 · D2 · ceil(D3 / vec.lanes), STREAMS)",
+            Self::VecReduce => "vec.latency_cycles + max(H · W · ceil(C / vec.lanes), STREAMS)",
+            Self::VecResize => "vec.latency_cycles + max(4 · D0 · D1 · D2 · ceil(D3 / vec.lanes), STREAMS)",
+            Self::VecRows => "vec.latency_cycles + max(D0 · D1 · D2 · ceil(S3 / vec.lanes), STREAMS)",
+            Self::VecSoftmax => "vec.latency_cycles + max(3 · D0 · D1 · D2 · ceil(D3 / vec.lanes), STREAMS)",
+            Self::VecWindow => {
+                "vec.latency_cycles + max(D0 · D1 · D2 · ceil(D3 / vec.lanes) · KH · KW, STREAMS)"
+            }
         }
     }
 }

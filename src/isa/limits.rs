@@ -19,6 +19,8 @@ pub const MAX_DRAM: u64 = 1 << 40;
 pub const MAX_SPM: u64 = 1 << 30;
 /// Largest accumulator memory.
 pub const MAX_ACC: u64 = 1 << 28;
+/// Most banks of a memory.
+pub const MAX_BANKS: u32 = 64;
 
 /// Longest sum of products that one instruction may add up in accumulators of this type.
 #[must_use]

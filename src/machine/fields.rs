@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::rate::Rate;
+
 /// A modeled accelerator. Field names carry their units; the comments in `isa/machines/rcn-m.toml` and the
 /// ISA manual explain them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +47,12 @@ pub struct Mac {
     pub fill_cycles: u32,
     /// Cycles after the last product.
     pub drain_cycles: u32,
+    /// Width of the port of activations.
+    pub activation_bytes_per_cycle: u32,
+    /// Width of the port of weights.
+    pub weight_bytes_per_cycle: u32,
+    /// Width of the port to the accumulator memory, in each direction.
+    pub sum_bytes_per_cycle: u32,
     /// Depth of the queue: instructions that have not started.
     pub queue_depth: u32,
 }
@@ -57,6 +65,12 @@ pub struct Vector {
     pub lanes: u32,
     /// Cycles before the first result.
     pub latency_cycles: u32,
+    /// Width of the port of each source in the scratchpad.
+    pub source_bytes_per_cycle: u32,
+    /// Width of the port of results to the scratchpad.
+    pub result_bytes_per_cycle: u32,
+    /// Width of the port to the accumulator memory, in each direction.
+    pub sum_bytes_per_cycle: u32,
     /// Depth of the queue: instructions that have not started.
     pub queue_depth: u32,
 }
@@ -89,8 +103,10 @@ pub struct Spm {
 pub struct Dram {
     /// Size of the address space.
     pub bytes: u64,
-    /// Rate of the channel.
-    pub bytes_per_cycle: u32,
+    /// Rate of the channel, with at most three decimals.
+    pub bytes_per_cycle: Rate,
+    /// Share of the channel that other masters take, in percent.
+    pub other_masters_percent: u32,
     /// Latency of a DMA-in instruction before its first segment.
     pub read_latency_cycles: u32,
     /// Latency of a DMA-out instruction after its last segment.
@@ -101,10 +117,33 @@ pub struct Dram {
     pub grant_bytes: u32,
     /// Size of a row (a power of two).
     pub row_bytes: u32,
-    /// Cost of each change of row inside a segment.
+    /// Banks, each with one open row; row `r` lies in bank `r` modulo their number.
+    pub banks: u32,
+    /// Cycles in which a row is closed and another one opened.
     pub row_miss_cycles: u32,
+    /// Cycles between the last data of one direction and the first of the other.
+    pub turnaround_cycles: u32,
+    /// Cycles from one refresh to the next.
+    pub refresh_interval_cycles: u32,
+    /// Cycles of a refresh, which closes all rows; 0 for none.
+    pub refresh_cycles: u32,
     /// DMA instructions of one queue that may have started and not ended.
     pub outstanding: u32,
+}
+
+impl Dram {
+    /// What the program's DMA has of the channel, in thousandths of a byte a cycle; at least 1.
+    #[must_use]
+    pub fn rate(&self) -> u64 {
+        (self.bytes_per_cycle.thousandths() * u64::from(100 - self.other_masters_percent.min(100)) / 100)
+            .max(1)
+    }
+
+    /// Cycles in which so many bytes pass the channel at least.
+    #[must_use]
+    pub fn least_cycles(&self, bytes: u64) -> u64 {
+        (bytes * 1000).div_ceil(self.rate())
+    }
 }
 
 /// Queues of the DMA units.

@@ -7,10 +7,14 @@
 
 mod check;
 mod fields;
+mod rate;
 pub mod timing;
 
 pub use check::MachineError;
 pub use fields::{Acc, Control, Dma, Dram, Mac, Machine, Spm, Vector};
+pub use rate::Rate;
+
+use crate::isa::ISA_VERSION;
 
 /// The machines that ship with the program: name and TOML text.
 const SHIPPED: [(&str, &str); 3] = [
@@ -19,12 +23,24 @@ const SHIPPED: [(&str, &str); 3] = [
     ("rcn-l", include_str!("../../isa/machines/rcn-l.toml")),
 ];
 
+/// The one field that decides which others there are.
+#[derive(serde::Deserialize)]
+struct Version {
+    isa_version: Option<u32>,
+}
+
 impl Machine {
     /// Reads a machine file's text and checks every field.
     ///
     /// # Errors
     /// [`MachineError`] has line, field and reason.
     pub fn parse(text: &str) -> Result<Machine, MachineError> {
+        // First, since a file for another version lacks fields or has others.
+        if let Ok(Version { isa_version: Some(found) }) = toml::from_str(text)
+            && found != ISA_VERSION
+        {
+            return Err(MachineError::IsaVersion { found, known: ISA_VERSION });
+        }
         let machine: Machine = toml::from_str(text).map_err(|e| MachineError::syntax(text, &e))?;
         check::check(&machine)?;
         Ok(machine)

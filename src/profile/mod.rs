@@ -127,7 +127,7 @@ pub struct Profile {
     /// Multiply-accumulates in a cycle at most.
     pub macs_per_cycle: u64,
     /// Bytes in a cycle over the DRAM channel at most.
-    pub dram_bytes_per_cycle: u32,
+    pub dram_bytes_per_cycle: f64,
     /// The same in 10⁹ bytes a second, which scales with the clock.
     pub dram_gb_per_second: f64,
     /// All cycles.
@@ -211,15 +211,15 @@ impl Profile {
         let seconds = cycles as f64 / (f64::from(machine.clock_mhz) * 1e6);
         let macs = layers.iter().filter(|l| !l.host).map(|l| l.macs).sum();
         let sum = |of: fn(&Row) -> u64| layers.iter().map(of).sum::<u64>();
-        let dram = sum(|l| l.work.dram_bytes).div_ceil(machine.dram.bytes_per_cycle.into());
+        let dram = machine.dram.least_cycles(sum(|l| l.work.dram_bytes));
         Profile {
             program: name.into(),
             method,
             machine: machine.name.clone(),
             clock_mhz: machine.clock_mhz,
             macs_per_cycle: machine.macs_per_cycle(),
-            dram_bytes_per_cycle: machine.dram.bytes_per_cycle,
-            dram_gb_per_second: f64::from(machine.dram.bytes_per_cycle) * f64::from(machine.clock_mhz) / 1e3,
+            dram_bytes_per_cycle: machine.dram.rate() as f64 / 1e3,
+            dram_gb_per_second: machine.dram.rate() as f64 / 1e3 * f64::from(machine.clock_mhz) / 1e3,
             cycles,
             seconds,
             frames_per_second: ratio(1.0, seconds),
@@ -296,7 +296,7 @@ impl Row {
             return None;
         }
         let busy = self.units.iter().map(|(_, u)| u[Cause::Busy]).max().unwrap_or(0);
-        let channel = bytes.div_ceil(profile.dram_bytes_per_cycle.max(1).into());
+        let channel = ratio(bytes as f64, profile.dram_bytes_per_cycle).ceil() as u64;
         let cycles = self.cycles.max(busy).max(channel);
         let tops = ratio(2.0 * self.executed_macs as f64, cycles as f64) * f64::from(profile.clock_mhz) / 1e6;
         Some([self.executed_macs as f64 / bytes as f64, tops])
@@ -360,10 +360,7 @@ fn row(
         intensity: (traffic > 0).then(|| layer.macs as f64 / traffic as f64),
         tops: if layer.host { 0.0 } else { tops(layer.macs, cycles, machine) },
         bound,
-        alone: work
-            .mac_cycles
-            .max(work.vec_cycles)
-            .max(work.dram_bytes.div_ceil(machine.dram.bytes_per_cycle.into())),
+        alone: work.mac_cycles.max(work.vec_cycles).max(machine.dram.least_cycles(work.dram_bytes)),
         work,
         executed_macs: if layer.host { 0 } else { layer.macs },
         instructions: 0,

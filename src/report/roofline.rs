@@ -34,7 +34,7 @@ fn point(p: &Profile, row: &Row) -> Option<(f64, f64)> {
 
 /// Tera-operations a second that a machine can reach at an intensity.
 fn roof(p: &Profile, intensity: f64) -> f64 {
-    let macs = (intensity * f64::from(p.dram_bytes_per_cycle)).min(p.macs_per_cycle as f64);
+    let macs = (intensity * p.dram_bytes_per_cycle).min(p.macs_per_cycle as f64);
     2.0 * macs * f64::from(p.clock_mhz) / 1e6
 }
 
@@ -65,7 +65,7 @@ fn draw<B: DrawingBackend<ErrorType = std::io::Error>>(
         .light_line_style(TRANSPARENT)
         .draw()?;
     for (p, colour) in profiles.iter().zip(COLOURS.iter().cycle()) {
-        let ridge = p.macs_per_cycle as f64 / f64::from(p.dram_bytes_per_cycle);
+        let ridge = p.macs_per_cycle as f64 / p.dram_bytes_per_cycle;
         let line = [least_x, ridge.clamp(least_x, most_x), most_x].map(|x| (x, roof(p, x)));
         chart.draw_series([PathElement::new(line.to_vec(), colour.stroke_width(2))])?;
         let name = format!("{}, {:.2} TOPS at most", p.machine, roof(p, f64::MAX));

@@ -1,5 +1,5 @@
-//! The book and the documents beside it: links and anchors are valid, every page is listed, and commands
-//! print the output shown below them (`replay`).
+//! The book and the documents beside it: links and anchors are valid, every page is listed, commands print
+//! the output shown below them (`replay`), and those that are only named would work (`quoted`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::repository::root;
 
+mod quoted;
 mod replay;
 
 /// Documents that are not pages of the book.
@@ -49,8 +50,8 @@ fn text(document: &str) -> String {
     fs::read_to_string(root().join(document)).unwrap()
 }
 
-/// The lines outside of code blocks, with their numbers, without code spans.
-fn prose(text: &str) -> Vec<(usize, String)> {
+/// The lines outside of code blocks, with their numbers.
+fn outside(text: &str) -> Vec<(usize, &str)> {
     let mut fence = None;
     let mut lines = Vec::new();
     for (number, line) in text.lines().enumerate() {
@@ -60,10 +61,16 @@ fn prose(text: &str) -> Vec<(usize, String)> {
             None if ticks >= 3 => fence = Some(ticks),
             Some(open) if ticks >= open => fence = None,
             Some(_) => {}
-            None => lines.push((number + 1, line.split('`').step_by(2).collect::<Vec<_>>().join("code"))),
+            None => lines.push((number + 1, line)),
         }
     }
     lines
+}
+
+/// The lines outside of code blocks, with their numbers, without code spans.
+fn prose(text: &str) -> Vec<(usize, String)> {
+    let bare = |line: &str| line.split('`').step_by(2).collect::<Vec<_>>().join("code");
+    outside(text).into_iter().map(|(number, line)| (number, bare(line))).collect()
 }
 
 /// Targets of the links and pictures of a text, with their lines. A link may span two lines.
@@ -96,9 +103,7 @@ fn anchors(text: &str) -> BTreeSet<String> {
 
 /// The headings of a text, code spans and all.
 fn headings(text: &str) -> Vec<(usize, &str)> {
-    let outside: BTreeSet<usize> = prose(text).into_iter().map(|(number, _)| number).collect();
-    let numbered = text.lines().enumerate().map(|(i, l)| (i + 1, l));
-    let headings = numbered.filter(|(number, line)| line.starts_with('#') && outside.contains(number));
+    let headings = outside(text).into_iter().filter(|(_, line)| line.starts_with('#'));
     headings.map(|(number, line)| (number, line.trim_start_matches('#'))).collect()
 }
 

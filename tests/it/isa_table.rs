@@ -126,21 +126,44 @@ fn cost(opcode: Opcode, kind: &OpKind, m: &Machine) {
     let info = opcode.info();
     let cost = Cost::of(kind, m);
     let formula = info.timing.formula();
-    let (cycles, segments) = match &cost.work {
+    let (cycles, channel) = match &cost.work {
         Work::Cycles(n) => (*n, None),
-        Work::Transfer(ends) => {
-            let segments = ends.last().copied().unwrap_or(0);
-            (segments, Some(segments))
-        }
+        // When its segments pass depends on what passed before.
+        Work::Transfer(_) => (0, Some(0)),
     };
-    assert_eq!(segments.is_some(), formula.contains("SEGMENTS"), "{}: uses the channel", info.mnemonic);
+    assert_eq!(channel.is_some(), formula.contains("CHANNEL"), "{}: uses the channel", info.mnemonic);
     let found = cycles + cost.latency.iter().map(|n| u64::from(*n)).sum::<u64>();
     let mut names = |name: &str| match name {
-        "SEGMENTS" => segments,
+        "CHANNEL" => channel,
+        "STREAMS" => Some(streams(kind, m)),
         name => constant(name, m).or_else(|| variable(name, kind)),
     };
     let wanted = Formula { text: formula, names: &mut names }.sum().max(1);
     assert_eq!(found, wanted, "{} costs `{formula}`: {kind:?}", info.mnemonic);
+}
+
+/// STREAMS of the manual: each operand of VEC by the width of its port.
+fn streams(kind: &OpKind, m: &Machine) -> u64 {
+    let dst = kind.dst().unwrap();
+    let size = |dims: &[u32]| dims.iter().map(|n| u64::from(*n)).product::<u64>();
+    let two = matches!(kind, OpKind::Add { .. } | OpKind::Mul { .. } | OpKind::F2 { .. });
+    let sources: Vec<&TensorDesc> = kind.reads().take(if two { 2 } else { 1 }).collect();
+    let elements = match kind {
+        OpKind::MaxPool { window, .. } | OpKind::AvgPool { window, .. } => {
+            size(&dst.dims) * size(&window.kernel.map(u32::from))
+        }
+        OpKind::Softmax { .. } => 3 * size(&dst.dims),
+        OpKind::Resize { .. } => 4 * size(&dst.dims),
+        OpKind::Fold { .. } => size(&dst.dims[..3]) * u64::from(sources[0].dims[3]),
+        OpKind::Rsum { .. } => size(&sources[0].dims),
+        _ => size(&dst.dims),
+    };
+    let of = |d: &TensorDesc, elements: u64, port: u32| {
+        let port = if d.space == Space::Acc { m.vec.sum_bytes_per_cycle } else { port };
+        (elements * d.etype.bytes() as u64).div_ceil(port.into())
+    };
+    let read = sources.iter().map(|d| of(d, elements, m.vec.source_bytes_per_cycle)).max().unwrap();
+    read.max(of(dst, size(&dst.dims), m.vec.result_bytes_per_cycle))
 }
 
 /// A number of the machine file.
@@ -151,6 +174,9 @@ fn constant(name: &str, m: &Machine) -> Option<u64> {
         "spm.bytes_per_cycle" => m.spm.bytes_per_cycle.into(),
         "mac.fill_cycles" => m.mac.fill_cycles.into(),
         "mac.drain_cycles" => m.mac.drain_cycles.into(),
+        "mac.activation_bytes_per_cycle" => m.mac.activation_bytes_per_cycle.into(),
+        "mac.weight_bytes_per_cycle" => m.mac.weight_bytes_per_cycle.into(),
+        "mac.sum_bytes_per_cycle" => m.mac.sum_bytes_per_cycle.into(),
         "mac.oc_lanes" => m.mac.oc_lanes.into(),
         "mac.ic_lanes" => m.mac.ic_lanes.into(),
         "mac.pixel_lanes" => m.mac.pixel_lanes.into(),
@@ -158,6 +184,14 @@ fn constant(name: &str, m: &Machine) -> Option<u64> {
         "vec.lanes" => m.vec.lanes.into(),
         _ => return None,
     })
+}
+
+/// ROWS or COLUMNS of a depthwise convolution.
+fn under(kind: &OpKind, axis: usize) -> Option<u32> {
+    let OpKind::Depthwise(c) = kind else { return None };
+    let [outputs, kernel] = [c.dst.dims[axis + 1], c.weights.dims[axis + 1]];
+    let [stride, dilation] = [c.window.stride[axis], c.window.dilation[axis]].map(u32::from);
+    Some((outputs * kernel).min((outputs - 1) * stride + (kernel - 1) * dilation + 1))
 }
 
 /// A name of the formulas, as the text beside them explains it.
@@ -198,6 +232,12 @@ fn variable(name: &str, kind: &OpKind) -> Option<u64> {
             Some(wide(first)? * wide(second)?)
         }
         "STEPS" => return pruned.map(|p| p.steps),
+        "BLOCKS" => return pruned.map(|p| p.blocks),
+        "AB" => first.map(|d| d.etype.bytes() as u32),
+        "WB" => second.map(|d| d.etype.bytes() as u32),
+        "SB" => Some(dst.etype.bytes() as u32),
+        "ROWS" => under(kind, 0),
+        "COLUMNS" => under(kind, 1),
         "bytes" => {
             let size = padded_dims(dst).iter().map(|n| u64::from(*n)).product::<u64>();
             return Some(size * dst.etype.bytes() as u64);
@@ -225,7 +265,11 @@ impl Formula<'_, '_> {
         while self.takes("+") {
             sum += self.product();
         }
-        assert!(self.text.is_empty() || self.text.starts_with(['/', ')']), "cannot read `{}`", self.text);
+        assert!(
+            self.text.is_empty() || self.text.starts_with(['/', ')', ',']),
+            "cannot read `{}`",
+            self.text
+        );
         sum
     }
 
@@ -238,6 +282,16 @@ impl Formula<'_, '_> {
     }
 
     fn factor(&mut self) -> u64 {
+        for (sign, choose) in [("max(", u64::max as fn(u64, u64) -> u64), ("min(", u64::min)] {
+            if self.takes(sign) {
+                let mut chosen = self.sum();
+                while self.takes(",") {
+                    chosen = choose(chosen, self.sum());
+                }
+                assert!(self.takes(")"), "not closed at `{}`", self.text);
+                return chosen;
+            }
+        }
         if self.takes("ceil(") {
             let upper = self.sum();
             assert!(self.takes("/"), "no division at `{}`", self.text);

@@ -10,7 +10,7 @@ use rcar_iss::internals::kernels::cpu::Level;
 const TOOLS: [&str; 3] = ["browser", "onnxruntime", "readelf"];
 
 /// What only `.ci/run` asks for. It reads the same list.
-const STEPS: [&str; 3] = ["arm", "miri", "python"];
+const STEPS: [&str; 4] = ["arm", "mdbook", "miri", "python"];
 
 /// The names of a list; those that nothing has are an error.
 fn names(list: &str) -> Result<BTreeSet<&str>, String> {

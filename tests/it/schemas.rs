@@ -60,12 +60,9 @@ struct Schemas(BTreeMap<String, Value>);
 
 impl Schemas {
     fn new() -> Schemas {
-        let all = std::fs::read_dir(folder()).unwrap().map(|entry| {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_string_lossy().replace(".schema.json", "");
-            (name, serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap())
-        });
-        Schemas(all.collect())
+        // Of the types: the files may be written at the same time, and are compared with the types.
+        let all = rcar_iss::internals::schemas::schemas();
+        Schemas(all.into_iter().map(|(kind, schema)| (kind.to_string(), schema)).collect())
     }
 
     #[track_caller]

@@ -56,7 +56,8 @@ fn least_cycles_are_a_lower_bound() {
                 assert!(0 < least && least <= total, "{name} on {on} {more:?}: {least} of {total}");
                 let layers = p["layers"].as_array().unwrap();
                 let work = |of: &str| layers.iter().map(|l| l["work"][of].as_u64().unwrap()).sum::<u64>();
-                let channel = work("dram_bytes").div_ceil(number("dram_bytes_per_cycle"));
+                let rate = p["dram_bytes_per_cycle"].as_f64().unwrap() * 1000.0;
+                let channel = (work("dram_bytes") * 1000).div_ceil(rate.round() as u64);
                 let most = work("mac_cycles").max(work("vec_cycles")).max(channel);
                 assert_eq!(least, most, "{name} on {on}");
                 for l in layers.iter().filter(|l| l["host"] == false) {
@@ -125,13 +126,13 @@ fn a_machine_with_another_clock_says_that_dram_scales_along() {
 }
 
 /// A bound on the compiler's quality: how far the shipped networks are from the sum of their layers' largest
-/// bounds.
+/// bounds. These count DRAM at its whole rate, of which a stream gets 90 %.
 #[test]
 fn shipped_networks_stay_near_their_bounds() {
     for (name, machine, most) in [
-        ("efficientnet_lite0/model.onnx", "rcn-s", 1.25),
-        ("efficientnet_lite0/model.onnx", "rcn-m", 1.25),
-        ("efficientnet_lite0/model.onnx", "rcn-l", 1.25),
+        ("efficientnet_lite0/model.onnx", "rcn-s", 1.32),
+        ("efficientnet_lite0/model.onnx", "rcn-m", 1.32),
+        ("efficientnet_lite0/model.onnx", "rcn-l", 1.32),
     ] {
         let estimate = json(&["estimate", &shipped(name), "--machine", machine, "--exact", "--json"]);
         let number = |key: &str| estimate["profiles"][0][key].as_f64().unwrap();

@@ -9,6 +9,8 @@ import onnx
 import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper, shape_inference
 
+import exact
+
 ort.set_default_logger_severity(4)
 MS = "com.microsoft"
 f = np.float32
@@ -32,8 +34,6 @@ def limits(kind):
 
 def session(model, level, int8=False, optimized=None):
     options = ort.SessionOptions()
-    # On x86 without VNNI its kernel of u8 and s8 saturates pairs of products; this one is exact on every CPU.
-    options.add_session_config_entry("session.x64quantprecision", "1")
     options.log_severity_level = 4
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, f"ORT_{level}")
@@ -41,7 +41,7 @@ def session(model, level, int8=False, optimized=None):
         options.add_session_config_entry("session.qdqisint8allowed", "1")
     if optimized:
         options.optimized_model_filepath = optimized
-    return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return exact.session(model, options)
 
 
 class Case:

@@ -17,6 +17,8 @@ import onnx
 import onnxruntime as ort
 import xxhash
 
+import exact
+
 p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 p.add_argument("model", type=pathlib.Path)
 p.add_argument("input_file")
@@ -34,13 +36,11 @@ if any(n.op_type.startswith("QLinear") for n in model.graph.node):
             if out and out not in have:
                 model.graph.output.append(onnx.ValueInfoProto(name=out))
 options = ort.SessionOptions()
-# On x86 without VNNI its kernel of u8 and s8 saturates pairs of products; this one is exact on every CPU.
-options.add_session_config_entry("session.x64quantprecision", "1")
 options.log_severity_level = 3
 options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
 for entry in a.session:
     options.add_session_config_entry(*entry.split("=", 1))
-session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+session = exact.session(model, options)
 names = [o.name for o in session.get_outputs()]
 values = dict(zip(names, session.run(names, {name: feed})))
 values = {name: feed, **values}

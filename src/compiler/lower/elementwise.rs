@@ -215,7 +215,7 @@ impl MapLayout {
         let streams = sources.iter().any(|s| s.storage.space == Space::Dram) || dst.space == Space::Dram;
         let segment = i64::from(machine.dram.grant_bytes);
         if row && streams {
-            let latency = i64::from(machine.dram.read_latency_cycles * machine.dram.bytes_per_cycle);
+            let latency = i64::from(machine.dram.read_latency_cycles) * machine.dram.rate() as i64 / 1000;
             let piece = next_multiple((most[3] / 4).max(2 * latency), segment);
             most[3] = most[3].min(piece);
         }

@@ -9,8 +9,10 @@ use super::super::constants::packed_bytes;
 use super::super::cost::{Runs, under_way};
 use super::super::passes::buffer_placement::Apart;
 use super::super::storage::next_multiple;
+use crate::isa::Space;
 use crate::isa::limits::{MAX_REDUCTION, MAX_WIDE_REDUCTION};
-use crate::machine::{Machine, timing};
+use crate::machine::Machine;
+use crate::machine::timing::{self, Product};
 
 /// What a MAC layer computes, in machine terms.
 #[derive(Debug, Clone)]
@@ -282,16 +284,14 @@ impl MacShape {
         } else {
             let slice = self.in_channels(tile) * self.sizes[0];
             let pixel = next_multiple(all_inputs, self.in_lanes) * self.sizes[0];
-            image_runs([in_rows - carried, in_cols, slice], [self.width * pixel, pixel], m.dram.grant_bytes)
-                .cycles(&m.dram)
+            image_runs([in_rows - carried, in_cols, slice], [self.width * pixel, pixel]).cycles(&m.dram)
         };
         let output = if output == 0 {
             0
         } else {
             let slice = next_multiple(self.tile_oc(tile), self.out_lanes) * self.sizes[3];
             let pixel = next_multiple(all_outputs, self.out_lanes) * self.sizes[3];
-            image_runs([tile.rows, tile.cols, slice], [self.out_width * pixel, pixel], m.dram.grant_bytes)
-                .cycles(&m.dram)
+            image_runs([tile.rows, tile.cols, slice], [self.out_width * pixel, pixel]).cycles(&m.dram)
         };
         let copied = carried * in_cols * self.in_channels(tile) * self.sizes[0];
         let copy = timing::copy(m, copied as u64) as i64;
@@ -303,22 +303,32 @@ impl MacShape {
         let dram = loads + (stores * output).max(input_loads * copy);
 
         let pixels = (tile.rows * tile.cols) as u64;
-        let slowdown = (self.sizes[0] * self.sizes[1]) as u64;
-        let array = |channels: i64, taps: i64, reduction: i64| {
-            let passes = timing::passes(m, pixels, channels as u64, slowdown) * taps as u64;
-            timing::array(m, passes, reduction as u64) as i64
+        let bytes = [self.sizes[0], self.sizes[1], self.sizes[2]].map(|n| n as u64);
+        let product = |channels: i64, reduction: i64| Product {
+            pixels,
+            channels: channels as u64,
+            taps: self.taps() as u64,
+            reduction: reduction as u64,
+            bytes,
         };
         let mac_tile = if self.depthwise {
-            array(tile.channels, 1, self.taps())
+            let [rows, cols] = [0, 1].map(|axis| {
+                let outputs = if axis == 0 { tile.rows } else { tile.cols };
+                let [kernel, stride, dilation] =
+                    [self.kernel, self.stride, self.dilation].map(|n| n[axis] as u64);
+                timing::window(outputs as u64, kernel, stride, dilation)
+            });
+            product(tile.channels, 1).depthwise(m, rows * cols).cycles(m) as i64
         } else if self.groups > 1 {
-            tile.channels * array(self.oc, self.taps(), tile.reduce)
+            tile.channels * product(self.oc, tile.reduce).dense(m).cycles(m) as i64
         } else {
-            reduce * array(tile.channels, self.taps(), tile.reduce)
+            reduce * product(tile.channels, tile.reduce).dense(m).cycles(m) as i64
         };
         // The copy holds the read port that the array needs.
         let mac_tile = mac_tile + copy;
-        let vectors = timing::vectors(m, [1, 1, pixels, self.tile_oc(tile) as u64]);
-        let vec_tile = self.passes * timing::vector(m, vectors, 1) as i64;
+        let results = [1, 1, pixels, self.tile_oc(tile) as u64];
+        let written = (Space::Spm, results[2] * results[3] * self.sizes[3] as u64);
+        let vec_tile = self.passes * timing::vector(m, results, 1, &[(Space::Acc, bytes[2])], written) as i64;
         // Control instructions between tiles.
         let control = CONTROL_CYCLES * (input_loads + weight_loads + stores);
 
@@ -365,13 +375,13 @@ impl MacShape {
 }
 
 /// The runs of a box of rows, columns and bytes of pixels in an image with the given row and pixel pitches.
-fn image_runs([rows, cols, slice]: [i64; 3], [row, pixel]: [i64; 2], grant: u32) -> Runs {
+fn image_runs([rows, cols, slice]: [i64; 3], [row, pixel]: [i64; 2]) -> Runs {
     if slice < pixel {
-        Runs { count: rows * cols, bytes: slice, stride: pixel, aligned: false }
+        Runs { count: rows * cols, bytes: slice, stride: pixel }
     } else if cols * pixel < row {
-        Runs { count: rows, bytes: cols * pixel, stride: row, aligned: false }
+        Runs { count: rows, bytes: cols * pixel, stride: row }
     } else {
-        Runs { count: 1, bytes: rows * row, stride: row, aligned: rows * row % i64::from(grant) == 0 }
+        Runs { count: 1, bytes: rows * row, stride: row }
     }
 }
 

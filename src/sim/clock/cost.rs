@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::ports::Ports;
-use super::segments;
-use crate::isa::{Queue, TensorDesc};
-use crate::machine::{Machine, timing};
+use super::segments::Transfer;
+use crate::isa::{Queue, Space, TensorDesc};
+use crate::machine::Machine;
+use crate::machine::timing::{self, Demand, Product};
 use crate::sim::access::{dram_bytes, padded_dims};
 use crate::sim::op::{ConvOp, OpKind, QueueOp, Ticket, dma_op, mac_op, vec_op};
 
@@ -14,9 +15,8 @@ use crate::sim::op::{ConvOp, OpKind, QueueOp, Ticket, dma_op, mac_op, vec_op};
 pub enum Work {
     /// For this many cycles, at least 1.
     Cycles(u64),
-    /// Until its segments have passed the channel: the end of each, in channel cycles from the start of the
-    /// first.
-    Transfer(Arc<[u64]>),
+    /// Until its segments have passed the channel.
+    Transfer(Arc<Transfer>),
 }
 
 /// All that the clock must know of an operation. It depends on descriptors and the machine only, so it is
@@ -60,8 +60,8 @@ impl Cost {
     /// The cost of an operation.
     #[must_use]
     pub fn of(kind: &OpKind, m: &Machine) -> Cost {
-        let work = match segments::ends(kind, &m.dram) {
-            Some(ends) => Work::Transfer(ends),
+        let work = match Transfer::of(kind, &m.dram) {
+            Some(transfer) => Work::Transfer(Arc::new(transfer)),
             None => Work::Cycles(cycles(kind, m).max(1)),
         };
         let latency = match kind {
@@ -77,7 +77,6 @@ impl Cost {
 
 /// Cycles of an operation that does not use the DRAM channel.
 fn cycles(kind: &OpKind, m: &Machine) -> u64 {
-    let vectors = |d: &TensorDesc| timing::vectors(m, d.dims.map(u64::from));
     match kind {
         OpKind::Nop
         | OpKind::DmaIn { .. }
@@ -88,54 +87,65 @@ fn cycles(kind: &OpKind, m: &Machine) -> u64 {
             let elements: u64 = padded_dims(dst).iter().map(|n| u64::from(*n)).product();
             timing::copy(m, elements * dst.etype.bytes() as u64)
         }
-        OpKind::Conv(c) => mac_conv(c, m),
+        OpKind::Conv(c) => convolution(c, m).cycles(m),
         OpKind::Depthwise(c) => {
+            let span = |axis: usize| {
+                let [outputs, kernel] = [c.dst.dims[axis + 1], c.weights.dims[axis + 1]].map(u64::from);
+                timing::window(outputs, kernel, c.window.stride[axis].into(), c.window.dilation[axis].into())
+            };
             let [_, kh, kw, _] = c.weights.dims.map(u64::from);
-            timing::array(m, passes(c, m), kh * kw)
+            product(c, kh * kw, 1).depthwise(m, span(0) * span(1)).cycles(m)
         }
         OpKind::Matmul { dst, a, b, .. } => {
-            let [_, _, rows, columns] = dst.dims.map(u64::from);
-            timing::array(m, timing::passes(m, rows, columns, slowdown(a, b)), u64::from(a.dims[3]))
+            let [_, _, pixels, channels] = dst.dims.map(u64::from);
+            let bytes = [a, b, dst].map(|d| d.etype.bytes() as u64);
+            let product = Product { pixels, channels, taps: 1, reduction: a.dims[3].into(), bytes };
+            product.dense(m).cycles(m)
         }
-        OpKind::MaxPool { dst, window, .. } | OpKind::AvgPool { dst, window, .. } => {
-            let taps = u64::from(window.kernel[0]) * u64::from(window.kernel[1]);
-            timing::vector(m, vectors(dst), taps)
+        OpKind::MaxPool { dst, src, window, .. } | OpKind::AvgPool { dst, src, window, .. } => {
+            vector(m, dst.dims, u64::from(window.kernel[0]) * u64::from(window.kernel[1]), &[src], dst)
         }
         OpKind::Fold { dst, src, .. } => {
-            let [a, b, c, _] = dst.dims.map(u64::from);
-            timing::vector(m, timing::vectors(m, [a, b, c, src.dims[3].into()]), 1)
+            let [a, b, c, _] = dst.dims;
+            vector(m, [a, b, c, src.dims[3]], 1, &[src], dst)
         }
-        OpKind::Softmax { dst, .. } => timing::vector(m, vectors(dst), 3),
-        OpKind::Resize { dst, .. } => timing::vector(m, vectors(dst), 4),
-        OpKind::Rsum { src, .. } => timing::vector(m, vectors(src), 1),
-        OpKind::Requant { dst, .. }
-        | OpKind::Store { dst, .. }
-        | OpKind::Add { dst, .. }
-        | OpKind::Mul { dst, .. }
-        | OpKind::Lut { dst, .. }
-        | OpKind::Quantize { dst, .. }
-        | OpKind::F1 { dst, .. }
-        | OpKind::F2 { dst, .. }
-        | OpKind::Dequantize { dst, .. } => timing::vector(m, vectors(dst), 1),
+        OpKind::Softmax { dst, src, .. } => vector(m, dst.dims, 3, &[src], dst),
+        OpKind::Resize { dst, src, .. } => vector(m, dst.dims, 4, &[src], dst),
+        OpKind::Rsum { dst, src, .. } => vector(m, src.dims, 1, &[src], dst),
+        OpKind::Add { dst, a, b, .. } | OpKind::Mul { dst, a, b, .. } | OpKind::F2 { dst, a, b, .. } => {
+            vector(m, dst.dims, 1, &[a, b], dst)
+        }
+        OpKind::Requant { dst, src, .. }
+        | OpKind::Store { dst, src, .. }
+        | OpKind::Lut { dst, src, .. }
+        | OpKind::Quantize { dst, src, .. }
+        | OpKind::F1 { dst, src, .. }
+        | OpKind::Dequantize { dst, src, .. } => vector(m, dst.dims, 1, &[src], dst),
     }
 }
 
-fn passes(c: &ConvOp, m: &Machine) -> u64 {
+/// Cycles of VEC for `times` the elements of the box `read`, of which each source has one.
+fn vector(m: &Machine, read: [u32; 4], times: u64, sources: &[&TensorDesc], dst: &TensorDesc) -> u64 {
+    let size = |d: &TensorDesc| (d.space, d.etype.bytes() as u64);
+    let mut list = [(Space::Spm, 0); 2];
+    for (place, source) in list.iter_mut().zip(sources) {
+        *place = size(source);
+    }
+    let (space, bytes) = size(dst);
+    let results = dst.dims.iter().map(|n| u64::from(*n)).product::<u64>() * bytes;
+    timing::vector(m, read.map(u64::from), times, &list, (space, results))
+}
+
+fn product(c: &ConvOp, taps: u64, reduction: u64) -> Product {
     let [_, rows, columns, channels] = c.dst.dims.map(u64::from);
-    timing::passes(m, rows * columns, channels, slowdown(&c.src, &c.weights))
+    let bytes = [&c.src, &c.weights, &c.dst].map(|d| d.etype.bytes() as u64);
+    Product { pixels: rows * columns, channels, taps, reduction, bytes }
 }
 
-fn slowdown(a: &TensorDesc, b: &TensorDesc) -> u64 {
-    (a.etype.bytes() * b.etype.bytes()) as u64
-}
-
-fn mac_conv(c: &ConvOp, m: &Machine) -> u64 {
+fn convolution(c: &ConvOp, m: &Machine) -> Demand {
     let [_, kh, kw, ic] = c.weights.dims.map(u64::from);
-    let Some(pruned) = &c.pruned else { return timing::array(m, passes(c, m) * kh * kw, ic) };
-    let [_, rows, columns, _] = c.dst.dims.map(u64::from);
-    // A step already is one block of output channels.
-    let pixels = timing::passes(m, rows * columns, 1, slowdown(&c.src, &c.weights));
-    timing::array(m, pruned.steps * pixels, m.mac.ic_lanes.into())
+    let product = product(c, kh * kw, ic);
+    c.pruned.map_or(product.dense(m), |p| product.pruned(m, p.steps, p.blocks * 256 * product.bytes[1]))
 }
 
 /// Multiply-accumulates of an operation, taps in the padding included.

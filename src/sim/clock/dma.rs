@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::cause::Causes;
+use super::channel::Channel;
 use super::cost::Work;
 use super::ports::Ports;
 use super::waiting::Waiting;
@@ -27,33 +28,42 @@ pub(super) struct Flight {
     pub(super) start: u64,
     pub(super) stage: Stage,
     pub(super) causes: Causes,
-    /// Segments that have been granted the channel.
+    /// Segments whose data have passed, or pass if nothing happens; the first of those that were granted
+    /// last, in which cycle, and the channel before them.
     sent: usize,
-    /// The cycle that the ends of those segments are relative to.
-    origin: u64,
+    granted: Option<Box<Grant>>,
+}
+
+/// Segments that were granted the channel at once, which another instruction may take away again.
+#[derive(Debug, Clone)]
+struct Grant {
+    first: usize,
+    cycle: u64,
+    before: Channel,
 }
 
 impl Flight {
     pub(super) fn new(op: Waiting, start: u64, causes: Causes) -> Flight {
         let stage = Stage::Waits(start + u64::from(op.latency[0]));
-        Flight { op, start, stage, causes, sent: 0, origin: 0 }
+        Flight { op, start, stage, causes, sent: 0, granted: None }
     }
 
-    /// Ends of all segments, in channel cycles; empty for transfers inside the scratchpad.
-    fn segments(&self) -> &[u64] {
+    /// Segments in all; none for transfers inside the scratchpad.
+    fn segments(&self) -> usize {
         match &self.op.work {
-            Work::Transfer(ends) => ends,
-            Work::Cycles(_) => &[],
+            Work::Transfer(transfer) => transfer.len(),
+            Work::Cycles(_) => 0,
         }
     }
 
-    /// Grants the channel for the segments up to `sent`, the next of which begins in cycle `t`.
-    fn send(&mut self, t: u64, sent: usize) {
-        let ends = self.segments();
-        let before = self.sent.checked_sub(1).map_or(0, |i| ends[i]);
-        let (origin, last) = (t - before, ends[sent - 1]);
-        (self.origin, self.sent) = (origin, sent);
-        self.stage = Stage::Moves(origin + last);
+    /// The channel serves the segments `sent..until`, from cycle `t` on; returns the cycle in which it is
+    /// free again.
+    fn serve(&mut self, t: u64, until: usize, channel: &mut Channel) -> u64 {
+        let Work::Transfer(transfer) = &self.op.work else { return t };
+        let writes = self.op.writes;
+        let end = (self.sent..until).fold(t, |t, i| channel.serve(t, transfer.segment(i), writes));
+        self.sent = until;
+        end
     }
 }
 
@@ -91,7 +101,7 @@ impl DmaUnit {
         flight.stage = match &flight.op.work {
             Work::Cycles(cycles) => Stage::Moves(t + cycles),
             // Nothing but padding.
-            Work::Transfer(ends) if ends.is_empty() => Stage::Moves(t + 1),
+            Work::Transfer(transfer) if transfer.is_empty() => Stage::Moves(t + 1),
             Work::Transfer(_) => Stage::WantsChannel,
         };
     }
@@ -102,21 +112,28 @@ impl DmaUnit {
     }
 
     /// The channel serves the mover from cycle `t` on: all its segments, or the next one.
-    pub(super) fn grant(&mut self, t: u64, all: bool) {
+    pub(super) fn grant(&mut self, t: u64, all: bool, channel: &mut Channel) {
         let Some(flight) = self.flights.get_mut(self.moved) else { return };
-        let sent = if all { flight.segments().len() } else { flight.sent + 1 };
-        flight.send(t, sent);
+        let (first, left) = (flight.sent, flight.segments() - flight.sent);
+        flight.granted =
+            (all && left > 1).then(|| Box::new(Grant { first, cycle: t, before: channel.clone() }));
+        let until = if all { first + left } else { first + 1 };
+        flight.stage = Stage::Moves(flight.serve(t, until, channel));
     }
 
     /// The other unit requests the channel in cycle `t`: the mover keeps it for the segment under way only.
-    pub(super) fn share(&mut self, t: u64) {
+    pub(super) fn share(&mut self, t: u64, channel: &mut Channel) {
         let Some(flight) = self.flights.get_mut(self.moved) else { return };
-        let (Stage::Moves(_), ends) = (flight.stage, flight.segments()) else { return };
-        let under_way = ends[..flight.sent].partition_point(|end| flight.origin + end < t);
-        let Some(end) = ends.get(under_way).map(|end| flight.origin + end) else { return };
-        flight.stage =
-            if end == t && under_way + 1 < ends.len() { Stage::WantsChannel } else { Stage::Moves(end) };
-        flight.sent = under_way + 1;
+        let Stage::Moves(_) = flight.stage else { return };
+        let Some(grant) = flight.granted.take() else { return };
+        let last = flight.segments();
+        *channel = grant.before;
+        flight.sent = grant.first;
+        let mut end = grant.cycle;
+        while end < t && flight.sent < last {
+            end = flight.serve(end, flight.sent + 1, channel);
+        }
+        flight.stage = if end == t && flight.sent < last { Stage::WantsChannel } else { Stage::Moves(end) };
     }
 
     /// Whether data move, and if so whether over the channel.
@@ -135,7 +152,7 @@ impl DmaUnit {
         if !matches!(flight.stage, Stage::Moves(until) if until == t) {
             return None;
         }
-        if flight.sent < flight.segments().len() {
+        if flight.sent < flight.segments() {
             flight.stage = Stage::WantsChannel;
             return None;
         }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::OpTiming;
 use super::cause::{Cause, Causes};
+use super::channel::Channel;
 use super::cost::{Cost, Timed, Work};
 use super::dma::{DmaUnit, Flight, Stage};
 use super::layers::{Layers, PassageId};
@@ -63,6 +64,7 @@ pub struct EventClock<'m> {
     /// MAC array and vector unit.
     running: [Option<Running>; 2],
     dma: [DmaUnit; 2],
+    channel: Channel,
     /// Index of the DMA unit that the channel served last.
     served: usize,
     held: Ports,
@@ -96,6 +98,7 @@ impl<'m> EventClock<'m> {
             ended: [0; 4],
             running: [None, None],
             dma: Default::default(),
+            channel: Channel::new(&machine.dram),
             // DMA-in wins the first tie for the channel.
             served: 1,
             held: Ports::default(),
@@ -175,6 +178,7 @@ impl<'m> EventClock<'m> {
             ports: op.cost.ports,
             work: op.cost.work.clone(),
             latency: op.cost.latency,
+            writes: op.queue == Queue::Dmaout,
         });
         self.retire();
         issue
@@ -303,7 +307,7 @@ impl<'m> EventClock<'m> {
         let mut blocked = Queue::ALL.map(|queue| self.blocked(queue, t));
         self.starts(t, &mut blocked);
         self.grants(t, &blocked);
-        self.channel(t);
+        self.serve(t);
         for unit in 0..2 {
             self.judged[unit] = self.judge_dma(unit, t, blocked[unit]);
             self.due[unit] = self.dma[unit].next(t);
@@ -441,7 +445,7 @@ impl<'m> EventClock<'m> {
     /// (c) The channel serves the next segment; if both units request it, that of the unit not served last. A
     /// unit that requests it alone is granted it for all its segments at once, and loses it at the end of a
     /// segment when the other unit requests it.
-    fn channel(&mut self, t: u64) {
+    fn serve(&mut self, t: u64) {
         let wants = [0, 1].map(|unit| self.dma[unit].wants_channel());
         let moves = [0, 1].map(|unit| self.dma[unit].moving() == Some(true));
         if wants == [false; 2] && moves != [true; 2] {
@@ -449,7 +453,7 @@ impl<'m> EventClock<'m> {
         }
         for unit in 0..2 {
             if moves[unit] && (wants[1 - unit] || moves[1 - unit]) {
-                self.dma[unit].share(t);
+                self.dma[unit].share(t, &mut self.channel);
             }
         }
         if self.dma.iter().any(|d| d.moving() == Some(true)) {
@@ -463,7 +467,7 @@ impl<'m> EventClock<'m> {
         };
         self.served = unit;
         let alone = !self.dma[1 - unit].wants_channel();
-        self.dma[unit].grant(t, alone);
+        self.dma[unit].grant(t, alone, &mut self.channel);
     }
 
     /// What a DMA unit does in cycle `t`, and the instruction it is charged to (manual, *Time*: Causes).

@@ -2,11 +2,13 @@
 //!
 //! Time depends on code and constants only: an [`EventClock`] follows the control core in program order, and
 //! needs no values. It implements the section *Time* of `isa/MANUAL.md`. Its parts: what an instruction
-//! [costs](cost), how a transfer is cut into [segments], which bank [ports] an operation holds, the
+//! [costs](cost), how a transfer is cut into [segments] and when they pass the
+//! [channel], which bank [ports] an operation holds, the
 //! [causes](cause) of every cycle, and the DMA units with the channel that they share. The tests compare it
 //! with a second clock that steps through every cycle.
 
 pub mod cause;
+mod channel;
 pub mod cost;
 mod dma;
 mod event;

@@ -1,61 +1,82 @@
-//! How the DRAM side of a DMA instruction is cut into segments, and what each costs on the channel (manual,
-//! *Time*: Channel).
+//! How the DRAM side of a DMA instruction is cut into segments (manual, *Time*: Channel).
 //!
 //! The descriptor is walked in order, with inner extents that lie without gaps merged to *runs*. A segment
 //! takes up to `dram.grant_bytes` of the runs that follow, splitting the last; each piece is rounded out to
-//! bursts. A segment occupies the channel for the bytes of its bursts at the channel's rate, and for a row
-//! miss for each pair of successive bursts in different rows. Rows that ids choose cost the most that they
-//! can, wherever they lie: time does not depend on data.
-
-use std::sync::Arc;
+//! bursts, and split where a row ends.
 
 use crate::isa::TensorDesc;
 use crate::machine::{Dram, timing};
 use crate::sim::access::padded_dims;
 use crate::sim::op::{OpKind, mac_op, vec_op};
 
-/// The end of each segment of an instruction, in order and in channel cycles from the start of the first;
-/// `None` for an instruction that does not use the channel.
-#[must_use]
-pub fn ends(kind: &OpKind, dram: &Dram) -> Option<Arc<[u64]>> {
-    let boxed = |d, dims| added_up(Segments::new(d, dims, dram));
-    match kind {
-        OpKind::DmaIn { src, .. } => Some(boxed(src, src.dims)),
-        OpKind::DmaPad { dst, src, window } => {
-            let inside = |axis: usize| {
-                let room = i64::from(dst.dims[axis + 1]) - i64::from(window.pads[axis]);
-                room.clamp(0, src.dims[axis + 1].into()) as u32
-            };
-            Some(boxed(src, [src.dims[0], inside(0), inside(1), src.dims[3]]))
+/// Bytes of one row that pass one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Run {
+    /// Number of the row.
+    pub row: u64,
+    /// Bytes of whole bursts.
+    pub bytes: u32,
+}
+
+/// The segments of one instruction.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Transfer {
+    runs: Box<[Run]>,
+    /// For each segment, the end of its runs.
+    ends: Box<[u32]>,
+}
+
+/// The row of the first piece of a gather, in rows of one bank: beyond all memories.
+const CHOSEN: u64 = 1 << 40;
+
+impl Transfer {
+    /// The segments of an instruction that uses the channel; `None` for others.
+    #[must_use]
+    pub fn of(kind: &OpKind, dram: &Dram) -> Option<Transfer> {
+        let OpKind::Gather { dst, .. } = kind else {
+            return Segments::of(kind, dram).map(Segments::transfer);
+        };
+        // Which rows of the memory are touched depends on ids: for the channel, each piece lies in another
+        // row of bank 0.
+        let row = timing::chosen_row(dram, u64::from(dst.dims[3]) * dst.etype.bytes() as u64);
+        let (mut runs, mut ends) = (Vec::new(), Vec::new());
+        for segment in (0..dst.dims[2]).flat_map(|_| &row) {
+            for bytes in segment {
+                let row = (CHOSEN + runs.len() as u64) * u64::from(dram.banks);
+                runs.push(Run { row, bytes: *bytes });
+            }
+            ends.push(runs.len() as u32);
         }
-        OpKind::Gather { dst, .. } => {
-            let bytes = u64::from(dst.dims[3]) * dst.etype.bytes() as u64;
-            Some(added_up((0..dst.dims[2]).flat_map(|_| timing::chosen_row(dram, bytes))))
-        }
-        OpKind::DmaOut { dst, .. } => Some(boxed(dst, padded_dims(dst))),
-        OpKind::Nop | OpKind::DmaFill { .. } | OpKind::DmaCopy { .. } | mac_op!() | vec_op!() => None,
+        Some(Transfer { runs: runs.into(), ends: ends.into() })
+    }
+
+    /// How many segments.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none: nothing but padding.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The runs of a segment; none if there is no such segment.
+    #[must_use]
+    pub fn segment(&self, index: usize) -> &[Run] {
+        let first = index.checked_sub(1).map_or(0, |i| self.ends[i] as usize);
+        self.ends.get(index).and_then(|end| self.runs.get(first..*end as usize)).unwrap_or_default()
     }
 }
 
-fn added_up(segments: impl Iterator<Item = u64>) -> Arc<[u64]> {
-    let ends = segments.scan(0, |end, cycles| {
-        *end += cycles;
-        Some(*end)
-    });
-    ends.collect()
-}
-
-/// The segments of a box in DRAM, in order; the iterator yields the channel cycles of each.
+/// Walks the segments of one instruction.
 #[derive(Debug, Clone)]
 struct Segments {
-    rate: i64,
     burst: i64,
     grant: i64,
     row: i64,
-    miss: u64,
     base: i64,
-    /// The whole transfer is one run.
-    single: bool,
     /// Extents and strides of the runs; 1 where a dimension is part of the run.
     counts: [u32; 4],
     strides: [i64; 4],
@@ -68,6 +89,7 @@ struct Segments {
 
 impl Segments {
     /// The segments of a box in DRAM. Empty if an extent is 0.
+    #[must_use]
     fn new(d: &TensorDesc, dims: [u32; 4], dram: &Dram) -> Segments {
         let mut run = d.etype.bytes() as i64;
         let mut counts = dims;
@@ -79,19 +101,39 @@ impl Segments {
             counts[axis] = 1;
         }
         Segments {
-            rate: dram.bytes_per_cycle.into(),
             burst: dram.burst_bytes.into(),
             grant: dram.grant_bytes.into(),
             row: dram.row_bytes.into(),
-            miss: dram.row_miss_cycles.into(),
             base: d.base,
-            single: counts == [1; 4],
             counts,
             strides: d.strides,
             run,
             at: [0; 4],
             done: 0,
             finished: dims.contains(&0),
+        }
+    }
+
+    /// The segments of an instruction that uses the channel; `None` for others.
+    #[must_use]
+    fn of(kind: &OpKind, dram: &Dram) -> Option<Segments> {
+        match kind {
+            OpKind::DmaIn { src, .. } => Some(Segments::new(src, src.dims, dram)),
+            OpKind::DmaPad { dst, src, window } => {
+                let inside = |axis: usize| {
+                    let room = i64::from(dst.dims[axis + 1]) - i64::from(window.pads[axis]);
+                    room.clamp(0, src.dims[axis + 1].into()) as u32
+                };
+                Some(Segments::new(src, [src.dims[0], inside(0), inside(1), src.dims[3]], dram))
+            }
+            OpKind::DmaOut { dst, .. } => Some(Segments::new(dst, padded_dims(dst), dram)),
+            // A gather has no box in DRAM.
+            OpKind::Gather { .. }
+            | OpKind::Nop
+            | OpKind::DmaFill { .. }
+            | OpKind::DmaCopy { .. }
+            | mac_op!()
+            | vec_op!() => None,
         }
     }
 
@@ -108,44 +150,39 @@ impl Segments {
     }
 }
 
-impl Iterator for Segments {
-    type Item = u64;
-
-    fn next(&mut self) -> Option<u64> {
-        if self.finished {
-            return None;
-        }
-        if self.single {
-            let start = self.base + self.done;
-            let piece = self.grant.min(self.run - self.done);
-            let first = start & -self.burst;
-            let end = (start + piece + self.burst - 1) & -self.burst;
-            self.done += piece;
-            self.finished = self.done == self.run;
-            // The row size is a power of two.
-            let shift = self.row.trailing_zeros();
-            let misses = (((end - 1) >> shift) - (first >> shift)) as u64;
-            return Some(((end - first) as u64).div_ceil(self.rate as u64) + misses * self.miss);
-        }
-        let (mut room, mut bytes, mut misses) = (self.grant, 0, 0);
-        let mut open = None;
-        while room > 0 && !self.finished {
-            let offset: i64 = self.at.iter().zip(self.strides).map(|(n, s)| i64::from(*n) * s).sum();
-            let start = self.base + offset + self.done;
-            let piece = room.min(self.run - self.done);
-            // Burst and row sizes are powers of two, and a row holds whole bursts.
-            let first = start & -self.burst;
-            let end = (start + piece + self.burst - 1) & -self.burst;
-            bytes += end - first;
-            let rows = (first / self.row, (end - 1) / self.row);
-            misses += (rows.1 - rows.0) as u64 + u64::from(open.is_some_and(|o| o != rows.0));
-            open = Some(rows.1);
-            room -= piece;
-            self.done += piece;
-            if self.done == self.run {
-                self.next_run();
+impl Segments {
+    /// Walks all segments.
+    #[must_use]
+    fn transfer(mut self) -> Transfer {
+        let (mut runs, mut ends) = (Vec::<Run>::new(), Vec::new());
+        // Burst and row sizes are powers of two, and a row holds whole bursts.
+        let shift = self.row.trailing_zeros();
+        while !self.finished {
+            let first_run = runs.len();
+            let mut room = self.grant;
+            while room > 0 && !self.finished {
+                let offset: i64 = self.at.iter().zip(self.strides).map(|(n, s)| i64::from(*n) * s).sum();
+                let start = self.base + offset + self.done;
+                let piece = room.min(self.run - self.done);
+                let mut at = start & -self.burst;
+                let end = (start + piece + self.burst - 1) & -self.burst;
+                while at < end {
+                    let row = (at >> shift) as u64;
+                    let until = end.min((at | (self.row - 1)) + 1);
+                    match runs[first_run..].last_mut() {
+                        Some(last) if last.row == row => last.bytes += (until - at) as u32,
+                        _ => runs.push(Run { row, bytes: (until - at) as u32 }),
+                    }
+                    at = until;
+                }
+                room -= piece;
+                self.done += piece;
+                if self.done == self.run {
+                    self.next_run();
+                }
             }
+            ends.push(runs.len() as u32);
         }
-        Some((bytes as u64).div_ceil(self.rate as u64) + misses * self.miss)
+        Transfer { runs: runs.into(), ends: ends.into() }
     }
 }

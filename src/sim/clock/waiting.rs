@@ -16,6 +16,8 @@ pub(super) struct Waiting {
     pub(super) latency: [u32; 2],
     pub(super) ports: Ports,
     pub(super) work: Work,
+    /// Whether it writes to DRAM.
+    pub(super) writes: bool,
 }
 
 /// What is kept of an instruction until it ends.

@@ -170,8 +170,10 @@ impl<'a> Checks<'a> {
 fn check_machine(program: &Program, machine: &Machine) -> Result<(), LoadError> {
     let meta = &program.meta;
     if meta.isa_version != ISA_VERSION {
-        let text =
-            format!("it is for ISA version {}, this build executes version {ISA_VERSION}", meta.isa_version);
+        let text = format!(
+            "it is for ISA version {}, this build executes version {ISA_VERSION}: compile its model again",
+            meta.isa_version
+        );
         return Err(LoadError::Refused(text));
     }
     let hash = format!("{:016x}", machine.hash());

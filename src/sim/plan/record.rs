@@ -144,8 +144,8 @@ impl Recorder {
     /// Appends a queue instruction.
     pub(in crate::sim) fn issue(&mut self, op: &QueueOp, cost: Cost) {
         let Some(Record { ops, timed, .. }) = &mut self.record else { return };
-        if let Work::Transfer(ends) = &cost.work {
-            self.segments += ends.len();
+        if let Work::Transfer(transfer) = &cost.work {
+            self.segments += transfer.len();
         }
         timed.push(Timed::new(op, cost));
         ops.push(Arc::new(op.clone()));

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::table::Table;
+use super::table::{Insn, Table};
 
 /// The whole manual.
 pub(super) fn generate(t: &Table) -> String {
@@ -18,12 +18,17 @@ pub(super) fn generate(t: &Table) -> String {
         .replace("{{instructions}}", &instructions(t))
 }
 
+/// An instruction as assembly has it: flags, which may be left out, stand in braces of their own.
+fn written(i: &Insn) -> String {
+    let operands = i.syntax.replace("{flags}", " <flags>").replace(['{', '}'], "");
+    let operands = operands.replace("<flags>", "{flags}");
+    format!("{} {operands}", i.mnemonic).trim_end().to_string()
+}
+
 fn summary(t: &Table) -> String {
     let mut out = String::from("| opcode | instruction | unit | timing |\n|---|---|---|---|\n");
     for i in &t.insn {
-        let syntax = i.syntax.replace(['{', '}'], "");
-        let _ =
-            writeln!(out, "| `{:#04x}` | `{} {syntax}` | {} | {} |", i.opcode, i.mnemonic, i.unit, i.timing);
+        let _ = writeln!(out, "| `{:#04x}` | `{}` | {} | {} |", i.opcode, written(i), i.unit, i.timing);
     }
     out
 }
@@ -101,9 +106,8 @@ fn timing(t: &Table) -> String {
 fn instructions(t: &Table) -> String {
     let mut out = String::new();
     for i in &t.insn {
-        let syntax = i.syntax.replace(['{', '}'], "");
         let wait = if i.unit == "control" { "" } else { " [wait(…)]" };
-        let _ = write!(out, "#### `{} {syntax}`{wait}\n\n{}.\n\n", i.mnemonic, i.does);
+        let _ = write!(out, "#### `{}`{wait}\n\n{}.\n\n", written(i), i.does);
         let _ = write!(
             out,
             "opcode `{:#04x}`, format {}, unit {}, timing {}",

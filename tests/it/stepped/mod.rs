@@ -2,6 +2,7 @@
 //! file with the simulator, and ticks every unit once a cycle.
 
 mod core;
+mod dram;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -10,6 +11,7 @@ use rcar_iss::internals::machine::Machine;
 use rcar_iss::internals::program::Program;
 
 use self::core::{Action, Op, actions};
+use self::dram::{Channel, Segment};
 use work::{Port, Time};
 
 /// Causes of a unit's cycle, by their names in the manual.
@@ -44,7 +46,7 @@ enum Step {
     Latency(u64),
     Ports,
     /// It has its ports; segments to come, and cycles left of the present one (0: it waits for the channel).
-    Channel(VecDeque<u64>, u64),
+    Channel(VecDeque<Segment>, u64),
     /// Cycles left of data that need no channel.
     Local(u64),
     /// Cycles of DRAM latency behind its data.
@@ -70,6 +72,7 @@ struct Clock<'m> {
     units: [Unit; 4],
     held: BTreeSet<Port>,
     served: usize,
+    channel: Channel,
     out: Stepped,
 }
 
@@ -193,7 +196,7 @@ impl Clock<'_> {
     }
 
     /// (c)
-    fn channel(&mut self) {
+    fn channel(&mut self, t: u64) {
         let mut wants = Vec::new();
         for unit in 0..2 {
             match self.mover(unit).map(|f| &f.step) {
@@ -206,8 +209,11 @@ impl Clock<'_> {
             return;
         };
         self.served = unit;
-        if let Some(Step::Channel(rest, n)) = self.mover(unit).map(|f| &mut f.step) {
-            *n = rest.pop_front().unwrap();
+        let Some(Step::Channel(rest, _)) = self.mover(unit).map(|f| &mut f.step) else { return };
+        let segment = rest.pop_front().unwrap();
+        let cycles = self.channel.pass(t, &segment, unit == 1, self.machine);
+        if let Some(Step::Channel(_, n)) = self.mover(unit).map(|f| &mut f.step) {
+            *n = cycles;
         }
     }
 
@@ -260,6 +266,7 @@ pub(crate) fn run(program: &Program, machine: &Machine) -> Stepped {
         }),
         held: BTreeSet::new(),
         served: 1,
+        channel: Channel::default(),
         out: Stepped::default(),
     };
     // Begin, end and layer of every passage through a layer, by index in the list; and the indices of
@@ -282,7 +289,7 @@ pub(crate) fn run(program: &Program, machine: &Machine) -> Stepped {
     while list.peek().is_some() {
         clock.ends(t);
         clock.starts(t);
-        clock.channel();
+        clock.channel(t);
         for (unit, idle) in idle.iter_mut().enumerate() {
             let (cause, answers) = clock.cause(unit, t);
             *clock.out.units[unit].entry(cause).or_default() += 1;

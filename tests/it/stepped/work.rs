@@ -9,6 +9,7 @@ use rcar_iss::internals::isa::{
 use rcar_iss::internals::machine::Machine;
 
 use super::core::Registers;
+use super::dram::Segment;
 
 /// A port: memory, bank, whether it writes.
 pub(super) type Port = (Space, u64, bool);
@@ -18,10 +19,10 @@ pub(super) type Port = (Space, u64, bool);
 pub(super) enum Time {
     /// This many cycles.
     Cycles(u64),
-    /// DRAM → SPM: cycles of each segment.
-    In(VecDeque<u64>),
+    /// DRAM → SPM: its segments.
+    In(VecDeque<Segment>),
     /// SPM → DRAM.
-    Out(VecDeque<u64>),
+    Out(VecDeque<Segment>),
 }
 
 #[derive(Debug, Clone)]
@@ -116,8 +117,8 @@ fn product(dims: &[u32]) -> u64 {
     dims.iter().map(|n| u64::from(*n)).product()
 }
 
-/// Segments of a box in DRAM: runs, cut greedily to grants, each piece in whole bursts.
-fn segments(d: &TensorDesc, dims: [u32; 4], m: &Machine) -> VecDeque<u64> {
+/// Segments of a box in DRAM: runs, cut greedily to grants, each piece in whole bursts, put together by row.
+fn segments(d: &TensorDesc, dims: [u32; 4], m: &Machine) -> VecDeque<Segment> {
     let mut runs = vec![(d.base, d.etype.bytes() as i64)];
     let mut merged = true;
     let mut all = Vec::new();
@@ -154,30 +155,46 @@ fn segments(d: &TensorDesc, dims: [u32; 4], m: &Machine) -> VecDeque<u64> {
             room -= piece;
         }
     }
-    pieces.iter().map(|segment| cost(segment, m)).collect()
+    let by_row = |segment: &Vec<(i64, i64)>| {
+        let bursts = segment
+            .iter()
+            .flat_map(|(start, len)| start.div_euclid(burst)..=(start + len - 1).div_euclid(burst));
+        let mut rows: Segment = Vec::new();
+        for at in bursts {
+            let of = (at * burst / row) as u64;
+            match rows.last_mut() {
+                Some((row, bytes)) if *row == of => *bytes += u64::from(dram.burst_bytes),
+                _ => rows.push((of, dram.burst_bytes.into())),
+            }
+        }
+        rows
+    };
+    pieces.iter().map(by_row).collect()
 }
 
-/// What a segment of these pieces costs: start and length of each.
-fn cost(segment: &[(i64, i64)], m: &Machine) -> u64 {
-    let dram = &m.dram;
-    let (burst, row) = (i64::from(dram.burst_bytes), i64::from(dram.row_bytes));
-    let bursts: Vec<i64> = segment
-        .iter()
-        .flat_map(|(start, len)| start.div_euclid(burst)..=(start + len - 1).div_euclid(burst))
-        .collect();
-    let changes = bursts.windows(2).filter(|w| w[0] * burst / row != w[1] * burst / row).count();
-    let bytes = bursts.len() as u64 * u64::from(dram.burst_bytes);
-    bytes.div_ceil(dram.bytes_per_cycle.into()) + changes as u64 * u64::from(dram.row_miss_cycles)
-}
-
-/// Segments of rows that ids choose: each as if it began at the last byte of a row of the memory.
-fn chosen(d: &TensorDesc, m: &Machine) -> VecDeque<u64> {
+/// Segments of rows that ids choose: each as if it began at the last byte of a row of the memory, its pieces
+/// in other rows of bank 0 each.
+fn chosen(d: &TensorDesc, m: &Machine) -> VecDeque<Segment> {
+    let [burst, row] = [m.dram.burst_bytes, m.dram.row_bytes].map(u64::from);
     let mut all = VecDeque::new();
+    let mut number = 0;
     for _ in 0..d.dims[2] {
-        let mut left = i64::from(d.dims[3]) * d.etype.bytes() as i64;
+        let mut left = u64::from(d.dims[3]) * d.etype.bytes() as u64;
         while left > 0 {
             let piece = left.min(m.dram.grant_bytes.into());
-            all.push_back(cost(&[(i64::from(m.dram.row_bytes) - 1, piece)], m));
+            let mut segment: Segment = Vec::new();
+            // Bursts of bytes `row - 1` to `row + piece - 2`.
+            let (first, last) = ((row - 1) / burst, (row + piece - 2) / burst);
+            let mut of = None;
+            for at in first..=last {
+                if of != Some(at * burst / row) {
+                    of = Some(at * burst / row);
+                    segment.push((((1 << 40) + number) * u64::from(m.dram.banks), 0));
+                    number += 1;
+                }
+                segment.last_mut().unwrap().1 += burst;
+            }
+            all.push_back(segment);
             left -= piece;
         }
     }
@@ -231,12 +248,53 @@ impl NextMultiple for i64 {
     }
 }
 
+/// Bytes of activations, weights and sums that pass the ports of the array.
+struct Streams([u64; 3]);
+
+impl Streams {
+    fn of(elements: [u64; 3], [a, w, d]: [&TensorDesc; 3]) -> Streams {
+        let [x, y, z] = elements;
+        Streams([x * a.etype.bytes() as u64, y * w.etype.bytes() as u64, z * d.etype.bytes() as u64])
+    }
+
+    fn longest(&self, m: &Machine) -> u64 {
+        let ports =
+            [m.mac.activation_bytes_per_cycle, m.mac.weight_bytes_per_cycle, m.mac.sum_bytes_per_cycle];
+        self.0.iter().zip(ports).map(|(bytes, port)| bytes.div_ceil(port.into())).max().unwrap()
+    }
+}
+
+/// Pixels under the windows of a tile, counted in each axis; padding is one of them.
+fn under(w: &WindowDesc, dst: &TensorDesc, kernel: [u32; 2]) -> u64 {
+    let axis = |i: usize| {
+        let span =
+            (dst.dims[i + 1] - 1) * u32::from(w.stride[i]) + (kernel[i] - 1) * u32::from(w.dilation[i]) + 1;
+        u64::from(span.min(dst.dims[i + 1] * kernel[i]))
+    };
+    axis(0) * axis(1)
+}
+
 /// The work of a queue instruction.
 pub(super) fn work(insn: &Insn, r: &Registers<'_>, m: &Machine) -> Work {
     let mut banks = Banks { machine: m, ports: BTreeSet::new() };
-    let array = |steps: u64| u64::from(m.mac.fill_cycles) + steps + u64::from(m.mac.drain_cycles);
+    let array = |steps: u64, streams: Streams| {
+        let longest = steps.max(streams.longest(m));
+        u64::from(m.mac.fill_cycles) + longest + u64::from(m.mac.drain_cycles)
+    };
     let vectors = |d: &TensorDesc| product(&d.dims[..3]) * count(d.dims[3], m.vec.lanes);
-    let vector = |cycles: u64| Time::Cycles((u64::from(m.vec.latency_cycles) + cycles).max(1));
+    // Steps, the elements that each source gives, the sources, the destination.
+    let vector = |steps: u64, elements: u64, sources: &[&TensorDesc], dst: &TensorDesc| {
+        let mut longest = steps;
+        for (d, elements, port) in sources
+            .iter()
+            .map(|d| (*d, elements, m.vec.source_bytes_per_cycle))
+            .chain([(dst, product(&dst.dims), m.vec.result_bytes_per_cycle)])
+        {
+            let width = if d.space == Space::Acc { m.vec.sum_bytes_per_cycle } else { port };
+            longest = longest.max((elements * d.etype.bytes() as u64).div_ceil(width.into()));
+        }
+        Time::Cycles((u64::from(m.vec.latency_cycles) + longest).max(1))
+    };
     let local = |d: &TensorDesc| {
         let bytes = product(&whole_lanes(d)) * d.etype.bytes() as u64;
         Time::Cycles(bytes.div_ceil(m.spm.bytes_per_cycle.into()).max(1))
@@ -288,28 +346,40 @@ pub(super) fn work(insn: &Insn, r: &Registers<'_>, m: &Machine) -> Work {
             }
             banks.writes(&d);
             let [_, kh, kw, ic] = w.dims;
-            Time::Cycles(array(match *insn {
+            let [pixels, channels] = [u64::from(d.dims[1] * d.dims[2]), u64::from(d.dims[3])];
+            let taps = u64::from(kh * kw);
+            let columns = count(d.dims[3], m.mac.oc_lanes);
+            let (steps, streams) = match *insn {
                 Insn::MacConv { .. } => {
                     banks.bytes(w.space, [w.base, w.base + packed(&w) - 1].into_iter(), false);
-                    passes(&d, &s, &w, m) * u64::from(kh * kw) * count(ic, m.mac.ic_lanes)
+                    let blocks = taps * count(ic, m.mac.ic_lanes);
+                    let inner = taps * u64::from(ic);
+                    let streams = [columns * inner * pixels, inner * channels, blocks * pixels * channels];
+                    (passes(&d, &s, &w, m) * blocks, streams)
                 }
                 Insn::MacPruned { mask, .. } => {
                     let mask = &r.constants[r.x(mask) as usize..];
                     let bits = w.dims[0].div_ceil(16) * kh * kw * ic.div_ceil(16);
                     let blocks =
-                        (0..bits).filter(|b| mask[*b as usize / 8] >> (b % 8) & 1 == 1).count() as i64;
+                        (0..bits).filter(|b| mask[*b as usize / 8] >> (b % 8) & 1 == 1).count() as u64;
                     if blocks > 0 {
-                        let last = w.base + blocks * 256 * w.etype.bytes() as i64 - 1;
+                        let last = w.base + blocks as i64 * 256 * w.etype.bytes() as i64 - 1;
                         banks.bytes(w.space, [w.base, last].into_iter(), false);
                     }
-                    let columns = count(d.dims[3], m.mac.oc_lanes);
-                    passes(&d, &s, &w, m) / columns * steps(&w, mask, m)
+                    let steps = steps(&w, mask, m);
+                    let wide = channels.min(m.mac.oc_lanes.into());
+                    let streams =
+                        [steps * u64::from(m.mac.ic_lanes) * pixels, 256 * blocks, steps * pixels * wide];
+                    (passes(&d, &s, &w, m) / columns * steps, streams)
                 }
                 _ => {
                     banks.reads(&w);
-                    passes(&d, &s, &w, m) * count(kh * kw, m.mac.ic_lanes)
+                    let seen = under(&r.w(window), &d, [kh, kw]);
+                    let streams = [seen * channels, taps * channels, pixels * channels];
+                    (passes(&d, &s, &w, m) * count(kh * kw, m.mac.ic_lanes), streams)
                 }
-            }))
+            };
+            Time::Cycles(array(steps, Streams::of(streams, [&s, &w, &d])))
         }
         Insn::MacMatmul { dst, a, b, bias, flags, .. } => {
             let (d, a, b) = (r.t(dst), r.t(a), r.t(b));
@@ -322,36 +392,41 @@ pub(super) fn work(insn: &Insn, r: &Registers<'_>, m: &Machine) -> Work {
                 banks.reads(&d);
             }
             banks.writes(&d);
-            Time::Cycles(array(passes(&d, &a, &b, m) * count(a.dims[3], m.mac.ic_lanes)))
+            let [rows, columns, inner] = [d.dims[2], d.dims[3], a.dims[3]].map(u64::from);
+            let blocks = count(a.dims[3], m.mac.ic_lanes);
+            let again = count(d.dims[3], m.mac.oc_lanes);
+            let streams = [again * inner * rows, inner * columns, blocks * rows * columns];
+            Time::Cycles(array(passes(&d, &a, &b, m) * blocks, Streams::of(streams, [&a, &b, &d])))
         }
         Insn::VecRequant { dst, src, quant, .. } | Insn::VecDequant { dst, src, quant, .. } => {
             banks.reads(&r.t(src));
             banks.multipliers(&r.q(quant), &r.t(dst));
             banks.writes(&r.t(dst));
-            vector(vectors(&r.t(dst)))
+            vector(vectors(&r.t(dst)), product(&r.t(dst).dims), &[&r.t(src)], &r.t(dst))
         }
         Insn::VecStore { dst, src, .. } | Insn::VecF1 { dst, src, .. } | Insn::VecQuant { dst, src, .. } => {
             banks.reads(&r.t(src));
             banks.writes(&r.t(dst));
-            vector(vectors(&r.t(dst)))
+            vector(vectors(&r.t(dst)), product(&r.t(dst).dims), &[&r.t(src)], &r.t(dst))
         }
         Insn::VecAdd { dst, a, b, .. } | Insn::VecMul { dst, a, b, .. } | Insn::VecF2 { dst, a, b, .. } => {
             banks.reads(&r.t(a));
             banks.reads(&r.t(b));
             banks.writes(&r.t(dst));
-            vector(vectors(&r.t(dst)))
+            vector(vectors(&r.t(dst)), product(&r.t(dst).dims), &[&r.t(a), &r.t(b)], &r.t(dst))
         }
         Insn::VecLut { dst, src, table, .. } => {
             banks.reads(&r.t(src));
             banks.reads(&r.t(table));
             banks.writes(&r.t(dst));
-            vector(vectors(&r.t(dst)))
+            vector(vectors(&r.t(dst)), product(&r.t(dst).dims), &[&r.t(src)], &r.t(dst))
         }
         Insn::VecSoftmax { dst, src, table, .. } => {
             banks.reads(&r.t(src));
             banks.reads(&r.t(table));
             banks.writes(&r.t(dst));
-            vector((0..3).map(|_| vectors(&r.t(dst))).sum())
+            let three = |n: u64| (0..3).map(|_| n).sum();
+            vector(three(vectors(&r.t(dst))), three(product(&r.t(dst).dims)), &[&r.t(src)], &r.t(dst))
         }
         Insn::VecMaxpool { dst, src, window, oy, ox, .. }
         | Insn::VecAvgpool { dst, src, window, oy, ox, .. } => {
@@ -359,7 +434,7 @@ pub(super) fn work(insn: &Insn, r: &Registers<'_>, m: &Machine) -> Work {
             banks.taps(&r.t(src), &w, [r.x(oy), r.x(ox)], &r.t(dst));
             banks.writes(&r.t(dst));
             let taps = u64::from(w.kernel[0]) * u64::from(w.kernel[1]);
-            vector(vectors(&r.t(dst)) * taps)
+            vector(vectors(&r.t(dst)) * taps, product(&r.t(dst).dims) * taps, &[&r.t(src)], &r.t(dst))
         }
         Insn::VecRsum { dst, src, flags, .. } => {
             banks.reads(&r.t(src));
@@ -367,19 +442,22 @@ pub(super) fn work(insn: &Insn, r: &Registers<'_>, m: &Machine) -> Work {
                 banks.reads(&r.t(dst));
             }
             banks.writes(&r.t(dst));
-            vector(vectors(&r.t(src)))
+            vector(vectors(&r.t(src)), product(&r.t(src).dims), &[&r.t(src)], &r.t(dst))
         }
         Insn::VecFold { dst, src, .. } => {
             banks.reads(&r.t(src));
             banks.writes(&r.t(dst));
-            vector(product(&r.t(dst).dims[..3]) * count(r.t(src).dims[3], m.vec.lanes))
+            let rows = product(&r.t(dst).dims[..3]);
+            let inner = r.t(src).dims[3];
+            vector(rows * count(inner, m.vec.lanes), rows * u64::from(inner), &[&r.t(src)], &r.t(dst))
         }
         Insn::VecResize { dst, src, rows, cols, .. } => {
             banks.reads(&r.t(src));
             banks.reads(&r.t(rows));
             banks.reads(&r.t(cols));
             banks.writes(&r.t(dst));
-            vector((0..4).map(|_| vectors(&r.t(dst))).sum())
+            let four = |n: u64| (0..4).map(|_| n).sum();
+            vector(four(vectors(&r.t(dst))), four(product(&r.t(dst).dims)), &[&r.t(src)], &r.t(dst))
         }
         ref other => panic!("{other:?} is no queue instruction"),
     };

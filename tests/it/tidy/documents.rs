@@ -1,4 +1,5 @@
-//! Documents: the files that they name exist, and links are valid.
+//! Documents: the files that they name exist, and have what they are named for; worked changes and the code
+//! map fit the code. Links are checked in [`book`](crate::book).
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,19 +7,17 @@ use std::fs;
 use super::{MAY_USE, files, none};
 use crate::repository::root;
 
-/// Path and text of the documents for people.
-fn documents() -> Vec<(String, String)> {
-    let top = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "isa/MANUAL.md"];
-    let top = top.map(|name| (name.to_string(), fs::read_to_string(root().join(name)).unwrap()));
-    top.into_iter().chain(files("docs", ".md")).chain(files("python", ".md")).collect()
+/// Path and text of the documents, but for the changelog: it may name what no longer exists.
+fn documents() -> impl Iterator<Item = (String, String)> {
+    let names = crate::book::documents().into_iter().filter(|name| name != "CHANGELOG.md");
+    names.map(|name| (name.clone(), fs::read_to_string(root().join(name)).unwrap()))
 }
 
 #[test]
 fn documents_name_files_that_exist() {
     let mut wrong = Vec::new();
-    // The changelog may name files that no longer exist.
-    for (name, text) in documents().into_iter().filter(|(name, _)| name != "CHANGELOG.md") {
-        for word in text.split(['`', '(', ')', ' ', '\n', '|', '"', '\'']) {
+    for (name, text) in documents() {
+        for word in text.split(['`', ' ', '\n', '|', '"', '\'']) {
             let path = word.trim_end_matches(['.', ',', ':', ';']);
             let ours =
                 ["src/", "tests/", "programs/", "isa/", "benches/", "examples/", "python/", "tools/", ".ci/"]
@@ -30,6 +29,30 @@ fn documents_name_files_that_exist() {
         }
     }
     none("documents name files that do not exist", &wrong);
+}
+
+#[test]
+fn documents_name_what_files_have() {
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for (name, text) in documents() {
+        // "`what` in `src/file.rs`", maybe over the end of a line.
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for (before, after) in text.match_indices("` in `").map(|(i, m)| (&text[..i], &text[i + m.len()..])) {
+            let what = before.rsplit('`').next().unwrap_or_default();
+            let path = after.split('`').next().unwrap_or_default();
+            let known = what.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ':'));
+            if what.is_empty() || !known || !path.ends_with(".rs") {
+                continue;
+            }
+            count += 1;
+            let last = what.rsplit("::").next().unwrap_or_default();
+            if !fs::read_to_string(root().join(path)).is_ok_and(|code| code.contains(last)) {
+                wrong.push(format!("{name}: `{what}` in `{path}`"));
+            }
+        }
+    }
+    assert!(count > 10, "only {count} names are found");
+    none("documents name what the file does not have", &wrong);
 }
 
 /// The places of a worked change where lines are kept or taken away, with the file that they are in.
@@ -67,12 +90,16 @@ fn worked_changes_fit_the_code() {
                 begins || code.windows(lines.len()).any(|w| w == lines)
             });
             if !fits {
-                wrong.push(format!("{name}:{number}: {path}"));
+                wrong.push(format!("{name}:{number}: {path}: {}", lines[0].trim()));
             }
         }
     }
     assert!(changes > 40, "only {changes} places are found");
-    none("worked changes of the book do not fit the code any more", &wrong);
+    none(
+        "worked changes of the book do not fit the code any more: lines that a change keeps (' ') or takes away ('-') \
+         must stand in the file as on the page; mend the page, from",
+        &wrong,
+    );
 }
 
 #[test]
