@@ -129,6 +129,7 @@ impl<'a> Experiments<'a> {
             | Op::Reshape
             | Op::Transpose { .. }
             | Op::Move { .. }
+            | Op::Gather
             | Op::Concat { .. }
             | Op::Softmax { .. } => Ok(Runner::Rounded(tensor, format)),
             _ if tensor == output => Ok(Runner::Rounded(tensor, format)),

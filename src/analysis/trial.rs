@@ -36,6 +36,9 @@ impl Trial {
         if matches!(one.nodes.first().map(|n| &n.op), Some(Op::Host(_)) | None) {
             return Err("it runs on the host".into());
         }
+        if matches!(one.nodes.first().map(|n| &n.op), Some(Op::Gather)) {
+            return Err("it copies rows of a table".into());
+        }
         reformat(&mut one, &formats.iter().map(|(n, f)| (n.clone(), f.reformat())).collect())?;
         if let Some(weights) = weights {
             reweigh(&mut one, weights.clone())?;

@@ -111,7 +111,7 @@ fn vector(graph: &Graph, node: &Node, m: &Machine) -> u64 {
             let moved = tables.iter().zip(&node.inputs).filter(|(t, _)| t.is_some());
             moved.map(|(_, id)| vectors(Some(id))).sum()
         }
-        Op::Reshape | Op::Transpose { .. } | Op::Move { .. } | Op::Host(_) => 0,
+        Op::Reshape | Op::Transpose { .. } | Op::Move { .. } | Op::Gather | Op::Host(_) => 0,
         Op::MaxPool { window } | Op::AvgPool { window, .. } => {
             output * (window.kernel[0] * window.kernel[1]) as u64
         }
@@ -156,5 +156,13 @@ fn activations(graph: &Graph, node: &Node, plan: &Plan, m: &Machine) -> u64 {
             inside += storage.bytes as u64;
         }
     }
-    compulsory + inside.saturating_sub(m.spm.bytes)
+    // Of a table, the rows that ids choose.
+    let rows = match (&node.op, node.outputs.first()) {
+        (Op::Gather, Some(y)) => {
+            let y = graph.tensor(*y);
+            (y.shape.iter().product::<usize>() * y.dtype.bytes()) as u64
+        }
+        _ => 0,
+    };
+    rows + compulsory + inside.saturating_sub(m.spm.bytes)
 }

@@ -181,6 +181,15 @@ impl Counter<'_> {
                     self.cost.first[0] = channel + i64::from(m.dram.read_latency_cycles);
                 }
             }
+            (_, Code::Gather) => {
+                let [_, _, rows, columns] = self.dims(dst);
+                let bytes = columns * dst.etype.bytes() as i64;
+                let channel = rows * timing::chosen_row_cycles(&m.dram, bytes as u64) as i64;
+                self.cost.load += channel * times;
+                self.cost.queue += under_way(channel, m.dram.read_latency_cycles) * times;
+                self.cost.bytes[0] += rows * bytes * times;
+                self.cost.first[0] = channel + i64::from(m.dram.read_latency_cycles);
+            }
             (_, Code::DmaOut) => {
                 let (runs, bytes) = self.runs(dst);
                 let channel = runs.cycles(&m.dram);

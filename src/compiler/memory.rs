@@ -27,8 +27,14 @@ pub fn plan(graph: &Graph, machine: &Machine, crowded: &BTreeSet<usize>) -> Plan
     let mut owner: BTreeMap<TensorId, TensorId> = BTreeMap::new();
     let links = graph.links();
     let hosts = graph.nodes.iter().filter(|n| matches!(n.op, Op::Host(_)));
-    let outside: BTreeSet<TensorId> =
-        hosts.flat_map(|n| n.inputs.iter().chain(&n.outputs)).chain(&graph.inputs).copied().collect();
+    // Ids of a gather lie in the order in which the rows that they choose do.
+    let ids = graph.nodes.iter().filter(|n| matches!(n.op, Op::Gather)).filter_map(|n| n.inputs.get(1));
+    let outside: BTreeSet<TensorId> = hosts
+        .flat_map(|n| n.inputs.iter().chain(&n.outputs))
+        .chain(&graph.inputs)
+        .chain(ids)
+        .copied()
+        .collect();
     let plain = |id: TensorId| graph.tensor(id).dtype == DType::F32 || outside.contains(&id);
     let own = |id: TensorId| {
         let tensor = graph.tensor(id);

@@ -252,6 +252,9 @@ pub enum Op {
         /// Value of elements outside the boxes; `None` if there are none.
         fill: Option<i32>,
     },
+    /// Rows of a constant table `[N, C]` of 8 or 16 bits, the first input, that integers, the second input,
+    /// choose: the result has their shape, then C. Ids below 0 count from the end.
+    Gather,
     /// Softmax along one axis of an 8-bit tensor; QLinearSoftmax arithmetic.
     Softmax {
         /// Non-negative ONNX axis.
@@ -307,6 +310,7 @@ impl Op {
             Op::Transpose { .. } => "transpose",
             Op::Lane { .. } => "lane",
             Op::Move { .. } => "move",
+            Op::Gather => "gather",
             Op::Softmax { .. } => "softmax",
             Op::Resize { .. } => "resize",
             Op::MatMul { .. } => "matmul",

@@ -164,6 +164,7 @@ fn operator(op: &mut Op, inputs: &[Pair<'_>], output: &Pair<'_>) -> Result<(), S
             same(inputs, output)
         }
         Op::MaxPool { .. } | Op::Reshape | Op::Transpose { .. } => same(inputs, output),
+        Op::Gather => Err("a table is made for its format".into()),
         Op::Concat { tables, .. } => {
             if tables.iter().any(Option::is_some) {
                 return Err("its inputs go through tables".into());

@@ -92,7 +92,7 @@ fn operator(op: &Op) -> String {
         Op::ConvTranspose { window: w, groups, weights: k, epilogue } => {
             format!("{} groups {groups} {}{}", window(w), weights(k), finish(epilogue))
         }
-        Op::Quantize | Op::Dequantize | Op::GlobalAvgPool | Op::Reshape => String::new(),
+        Op::Quantize | Op::Dequantize | Op::GlobalAvgPool | Op::Reshape | Op::Gather => String::new(),
     }
 }
 

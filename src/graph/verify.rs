@@ -101,7 +101,7 @@ fn node(graph: &Graph, n: &Node) -> Checked {
     }
     let [y] = outputs[..] else { return Err(format!("{} outputs instead of one", outputs.len())) };
     let arity = match &n.op {
-        Op::Add { .. } | Op::Mul { .. } | Op::MatMul { .. } => 2..=2,
+        Op::Add { .. } | Op::Mul { .. } | Op::MatMul { .. } | Op::Gather => 2..=2,
         Op::Lane { .. } => 1..=usize::MAX,
         Op::Concat { tables, .. } => tables.len()..=tables.len(),
         _ => 1..=1,
@@ -117,6 +117,7 @@ fn node(graph: &Graph, n: &Node) -> Checked {
             | Op::Transpose { .. }
             | Op::Concat { .. }
             | Op::Move { .. }
+            | Op::Gather
             | Op::Resize { .. }
     );
     let sums =
@@ -211,6 +212,23 @@ fn node(graph: &Graph, n: &Node) -> Checked {
             require(legal && !steps.is_empty(), || "a step names no earlier one".into())
         }
         Op::Move { boxes, .. } => boxes.iter().try_for_each(|b| moved(b, x, y)),
+        Op::Gather => {
+            let ids = inputs[1];
+            quantized(x, false, false)?;
+            require(graph.constants.contains_key(&n.inputs[0]), || "its table is no constant".into())?;
+            require(matches!(ids.dtype, DType::S32 | DType::S64), || {
+                format!("its ids have type {}", ids.dtype.name())
+            })?;
+            let same = x.quant.is_none() || y.quant.is_none() || x.quant == y.quant;
+            require(x.dtype == y.dtype && same, || "a gather keeps the quantization".into())?;
+            // A result of four axes would lie as an image does.
+            let ([_, columns], Some((last, outer))) = (&x.shape[..], y.shape.split_last()) else {
+                return Err("a gather reads a table of two axes".into());
+            };
+            require(last == columns && outer == ids.shape && y.shape.len() != 4, || {
+                format!("rows of {:?} by ids {:?} are not {:?}", x.shape, ids.shape, y.shape)
+            })
+        }
         Op::Softmax { axis } => {
             same_shape(x, y)?;
             let eight = x.dtype.bytes() == 1 && y.dtype.bytes() == 1;

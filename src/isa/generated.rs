@@ -346,6 +346,8 @@ pub enum Opcode {
     DmaCopy = 0x5b,
     /// `dma.out`: SPM → DRAM: dst[i] ← src[i]; same dims, element types of the same size; padding lanes of dst get its zero point
     DmaOut = 0x5c,
+    /// `dma.gather`: DRAM → SPM: dst[0,0,r,c] ← src[0,0,ids[r],c], an id below 0 counted from the end. dst [1,1,R,C], src [1,1,N,C] whose rows have no gaps, element types of the same size; ids: SPM [1,1,1,R], integers of any type. All of src counts as read. An id outside −N … N − 1 is a fault, found when the program runs
+    DmaGather = 0x5d,
     /// `mac.conv`: dst[0,y,x,o] ← start + Σ(ky,kx,i) (src[0,iy,ix,i] − zs)·(w[o,ky,kx,i] − zw) with iy = (oy+y)·sh − pt + ky·dh, ix = (ox+x)·sw − pl + kx·dw; taps outside src add nothing. dst: ACC [1,TH,TW,OC]; s32 if src and weights have 8 bits, else s64. src: SPM [1,H,W,IC] 8 or 16 bits, full extents. weights: SPM [OC,KH,KW,IC] 8 or 16 bits, packed (see the layout section), strides zero. bias: SPM [1,1,1,OC], of dst's type. KH·KW·IC ≤ 33025 for s32, 2^30 for s64
     MacConv = 0x60,
     /// `mac.pruned`: as mac.conv, with weights whose zero blocks are absent from the stream (see the layout section). mask: the register holds the address, a multiple of 8, of the mask in the constants, which the control core reads at issue
@@ -388,7 +390,7 @@ pub enum Opcode {
 
 impl Opcode {
     /// All operation codes, in the table's order.
-    pub const ALL: [Self; 66] = [
+    pub const ALL: [Self; 67] = [
         Self::Nop,
         Self::Li,
         Self::Add,
@@ -436,6 +438,7 @@ impl Opcode {
         Self::DmaFill,
         Self::DmaCopy,
         Self::DmaOut,
+        Self::DmaGather,
         Self::MacConv,
         Self::MacPruned,
         Self::MacDw,
@@ -1185,7 +1188,20 @@ static INFO: [OpcodeInfo; 134] = [
             FieldInfo { name: "src", lo: 37, width: 5, class: Class::Register { prefix: "t" } },
         ],
     },
-    OpcodeInfo::UNUSED,
+    OpcodeInfo {
+        opcode: 0x5d,
+        mnemonic: "dma.gather",
+        unit: Unit::Queue(Queue::Dmain),
+        timing: Timing::DmaGather,
+        syntax: "{dst}, {src}, {ids}",
+        reads: &["src", "ids"],
+        writes: &["dst"],
+        fields: &[
+            FieldInfo { name: "dst", lo: 32, width: 5, class: Class::Register { prefix: "t" } },
+            FieldInfo { name: "src", lo: 37, width: 5, class: Class::Register { prefix: "t" } },
+            FieldInfo { name: "ids", lo: 42, width: 5, class: Class::Register { prefix: "t" } },
+        ],
+    },
     OpcodeInfo::UNUSED,
     OpcodeInfo::UNUSED,
     OpcodeInfo {
@@ -1597,6 +1613,7 @@ macro_rules! queue_insn {
             | $crate::isa::Insn::DmaFill { .. }
             | $crate::isa::Insn::DmaCopy { .. }
             | $crate::isa::Insn::DmaOut { .. }
+            | $crate::isa::Insn::DmaGather { .. }
             | $crate::isa::Insn::MacConv { .. }
             | $crate::isa::Insn::MacPruned { .. }
             | $crate::isa::Insn::MacDw { .. }
@@ -2001,6 +2018,17 @@ pub enum Insn {
         /// Conditions before it may start
         wait: Wait,
     },
+    /// DRAM → SPM: dst[0,0,r,c] ← src[0,0,ids[r],c], an id below 0 counted from the end. dst [1,1,R,C], src [1,1,N,C] whose rows have no gaps, element types of the same size; ids: SPM [1,1,1,R], integers of any type. All of src counts as read. An id outside −N … N − 1 is a fault, found when the program runs
+    DmaGather {
+        /// Tensor descriptor register
+        dst: TReg,
+        /// Tensor descriptor register
+        src: TReg,
+        /// Tensor descriptor register
+        ids: TReg,
+        /// Conditions before it may start
+        wait: Wait,
+    },
     /// dst[0,y,x,o] ← start + Σ(ky,kx,i) (src[0,iy,ix,i] − zs)·(w[o,ky,kx,i] − zw) with iy = (oy+y)·sh − pt + ky·dh, ix = (ox+x)·sw − pl + kx·dw; taps outside src add nothing. dst: ACC [1,TH,TW,OC]; s32 if src and weights have 8 bits, else s64. src: SPM [1,H,W,IC] 8 or 16 bits, full extents. weights: SPM [OC,KH,KW,IC] 8 or 16 bits, packed (see the layout section), strides zero. bias: SPM [1,1,1,OC], of dst's type. KH·KW·IC ≤ 33025 for s32, 2^30 for s64
     MacConv {
         /// Tensor descriptor register
@@ -2320,6 +2348,7 @@ impl Insn {
             Self::DmaFill { .. } => Opcode::DmaFill,
             Self::DmaCopy { .. } => Opcode::DmaCopy,
             Self::DmaOut { .. } => Opcode::DmaOut,
+            Self::DmaGather { .. } => Opcode::DmaGather,
             Self::MacConv { .. } => Opcode::MacConv,
             Self::MacPruned { .. } => Opcode::MacPruned,
             Self::MacDw { .. } => Opcode::MacDw,
@@ -2352,6 +2381,7 @@ impl Insn {
             Self::DmaFill { wait, .. } => *wait,
             Self::DmaCopy { wait, .. } => *wait,
             Self::DmaOut { wait, .. } => *wait,
+            Self::DmaGather { wait, .. } => *wait,
             Self::MacConv { wait, .. } => *wait,
             Self::MacPruned { wait, .. } => *wait,
             Self::MacDw { wait, .. } => *wait,
@@ -2385,6 +2415,7 @@ impl Insn {
             Self::DmaFill { wait, .. } => *wait = conds,
             Self::DmaCopy { wait, .. } => *wait = conds,
             Self::DmaOut { wait, .. } => *wait = conds,
+            Self::DmaGather { wait, .. } => *wait = conds,
             Self::MacConv { wait, .. } => *wait = conds,
             Self::MacPruned { wait, .. } => *wait = conds,
             Self::MacDw { wait, .. } => *wait = conds,
@@ -2423,6 +2454,7 @@ impl Insn {
             Self::DmaFill { .. } => Queue::Dmain,
             Self::DmaCopy { .. } => Queue::Dmain,
             Self::DmaOut { .. } => Queue::Dmaout,
+            Self::DmaGather { .. } => Queue::Dmain,
             Self::MacConv { .. } => Queue::Mac,
             Self::MacPruned { .. } => Queue::Mac,
             Self::MacDw { .. } => Queue::Mac,
@@ -2569,6 +2601,12 @@ impl Insn {
             }
             Self::DmaOut { dst, src, wait } => {
                 0x5c | u128::from(dst.0) << 32 | u128::from(src.0) << 37 | wait.encode(8, 19)
+            }
+            Self::DmaGather { dst, src, ids, wait } => {
+                0x5d | u128::from(dst.0) << 32
+                    | u128::from(src.0) << 37
+                    | u128::from(ids.0) << 42
+                    | wait.encode(8, 19)
             }
             Self::MacConv { dst, src, weights, bias, window, oy, ox, flags, wait } => {
                 0x60 | u128::from(dst.0) << 32
@@ -3078,6 +3116,15 @@ impl Insn {
                     dst: TReg(decode::bits(word, 32, 5) as u8),
                     src: TReg(decode::bits(word, 37, 5) as u8),
                     wait: Wait::decode(word, 8, 19, "dma.out")?,
+                }
+            }
+            0x5d => {
+                decode::reserved(word, 0x7fff3fffffff, "dma.gather")?;
+                Self::DmaGather {
+                    dst: TReg(decode::bits(word, 32, 5) as u8),
+                    src: TReg(decode::bits(word, 37, 5) as u8),
+                    ids: TReg(decode::bits(word, 42, 5) as u8),
+                    wait: Wait::decode(word, 8, 19, "dma.gather")?,
                 }
             }
             0x60 => {

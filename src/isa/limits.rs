@@ -11,6 +11,8 @@ pub const MAX_WIDE_REDUCTION: u64 = 1 << 30;
 pub const MAX_SUM: u64 = i32::MAX as u64 / 255;
 /// Largest extent of a tensor operand.
 pub const MAX_EXTENT: u32 = 1 << 24;
+/// Most elements of a tensor operand.
+pub const MAX_ELEMENTS: u64 = 1 << 30;
 /// Largest main memory.
 pub const MAX_DRAM: u64 = 1 << 40;
 /// Largest scratchpad.

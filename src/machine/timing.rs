@@ -4,7 +4,7 @@
 //! An instruction of MAC or VEC takes the largest of its steps and of what its operands take to pass the
 //! ports of its unit (manual, *Time*: Streams).
 
-use super::Machine;
+use super::{Dram, Machine};
 use crate::isa::Space;
 
 /// The products of an instruction of the array.
@@ -143,4 +143,33 @@ pub fn vector(
 #[must_use]
 pub fn copy(m: &Machine, bytes: u64) -> u64 {
     bytes.div_ceil(m.spm.bytes_per_cycle.into())
+}
+
+/// Channel: the segments of a row of `bytes` bytes that ids choose, and the bytes of the pieces of each: as if
+/// each segment began at the last byte of a row of the memory.
+#[must_use]
+pub fn chosen_row(dram: &Dram, bytes: u64) -> Vec<Vec<u32>> {
+    let [grant, burst, row] =
+        [dram.grant_bytes, dram.burst_bytes, dram.row_bytes].map(|n| u64::from(n).max(1));
+    let segment = |i: u64| {
+        let beyond_first = grant.min(bytes - i * grant) - 1;
+        let mut left = beyond_first.div_ceil(burst) * burst;
+        let mut pieces = vec![dram.burst_bytes];
+        while left > 0 {
+            let piece = left.min(row);
+            pieces.push(piece as u32);
+            left -= piece;
+        }
+        pieces
+    };
+    (0..bytes.div_ceil(grant)).map(segment).collect()
+}
+
+/// Channel: cycles of such a row by itself.
+#[must_use]
+pub fn chosen_row_cycles(dram: &Dram, bytes: u64) -> u64 {
+    let pieces = chosen_row(dram, bytes);
+    let moved: u64 = pieces.iter().flatten().map(|p| u64::from(*p)).sum();
+    let changes = pieces.iter().flatten().count() as u64;
+    (moved * 1000).div_ceil(dram.rate()) + changes * u64::from(dram.row_miss_cycles)
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::calibrate::Calibration;
 use super::divisors::divisors;
-use super::network::Network;
+use super::network::{Floats, Network};
 use super::parameters::{Activation, ActivationFormat, Parameters, WeightFormat};
 use super::places::Places;
 use super::range::{Method, range};
@@ -130,6 +130,15 @@ pub fn choose(
         let range = range(statistics, method, format.levels(), format.symmetric);
         parameters.activations.insert(tensor.into(), Activation::covering(range, format));
         given.insert(tensor, (range, format));
+    }
+    // Later ids may choose any row, so a table keeps its whole range.
+    for (table, _, result) in &places.tables {
+        let values = graph.initializer.iter().find(|t| t.name() == table).and_then(Floats::read);
+        let range = values.map(|v| masks::extremes(&v.values)).filter(|r| r.iter().all(|x| x.is_finite()));
+        if let (Some(range), Some((key, (_, format)))) = (range, given.get_key_value(result.as_str())) {
+            parameters.activations.insert(result.clone(), Activation::covering(range, *format));
+            given.insert(*key, (range, *format));
+        }
     }
     masks::cut(graph, places, &given, &mut parameters);
     for place in &places.weights {

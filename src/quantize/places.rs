@@ -41,6 +41,9 @@ pub struct Places {
     /// Constants that operators of two tensors, or those that join tensors, read, each with the node that
     /// reads it and the tensor beside it.
     pub constants: Vec<(String, String, String)>,
+    /// Constant tables of which ids choose rows, each with the node that does it and its result, whose
+    /// integers are those of the table.
+    pub tables: Vec<(String, String, String)>,
     /// Nodes whose results depend on constants and shapes alone: they read values before quantization, even
     /// if other readers get quantized ones.
     pub fixed: BTreeSet<String>,
@@ -96,6 +99,7 @@ impl Places {
                         input: node.input[0].clone(),
                     });
                 }
+                Kind::Move => places.tables.extend(table(&network, node, &quantized)),
                 Kind::Operator => {
                     let beside = node.input.iter().find(|i| quantized.contains(i.as_str()));
                     for input in node.input.iter().filter(|i| joins(node) && network.rank(i).is_some()) {
@@ -177,6 +181,20 @@ fn kind(network: &Network, node: &NodeProto, skip: &BTreeSet<String>) -> Kind {
         Some(Role::Whole) => Kind::Operator,
         Some(Role::Plain | Role::Quantized) | None => Kind::Float,
     }
+}
+
+/// The constant table of which a node chooses rows by computed ids, the node, and its result.
+fn table(
+    network: &Network,
+    node: &NodeProto,
+    quantized: &BTreeSet<&str>,
+) -> Option<(String, String, String)> {
+    let ([table, ids], [result], "Gather") = (&node.input[..], &node.output[..], node.op_type()) else {
+        return None;
+    };
+    let chosen = network.shape(table).is_some() && !network.is_constant(ids);
+    (chosen && quantized.contains(result.as_str()))
+        .then(|| (table.clone(), node.name().to_string(), result.clone()))
 }
 
 /// The node that adds a bias to a MatMul with constant weights, and that bias: one number for each column.

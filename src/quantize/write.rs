@@ -119,6 +119,11 @@ impl<'a> Writer<'a> {
             if let Some((bias, real)) = self.added.remove(node.name()) {
                 written.input.iter_mut().filter(|i| **i == bias).for_each(|i| i.clone_from(&real));
             }
+            for (table, _, result) in places.tables.iter().filter(|t| t.1 == node.name()) {
+                if let Some(result) = self.activations.get(result).copied() {
+                    self.table(&mut written, table, result);
+                }
+            }
             for (constant, _, beside) in places.constants.iter().filter(|c| c.1 == node.name()) {
                 if let Some(beside) = self.activations.get(beside).copied() {
                     self.operand(&mut written, constant, beside);
@@ -242,6 +247,19 @@ impl<'a> Writer<'a> {
                 None => node.input[2] = real,
             }
         }
+    }
+
+    /// A table of which ids choose rows, with the parameters of its rows.
+    fn table(&mut self, node: &mut NodeProto, name: &str, a: Activation) {
+        let Some(values) = self.network.floats(name) else { return };
+        if values.values.iter().any(|v| !v.is_finite()) {
+            return;
+        }
+        // Nodes that share a table may have different widths.
+        let shared = self.network.readers(name).len() > 1;
+        let own = if shared { format!("{name}.{}", node.name()) } else { name.to_string() };
+        let real = self.dequantized(&own, &weights::operand(&values, a), &[a.scale], zero_point(a), None);
+        node.input[0] = real;
     }
 
     /// A constant operand of an element-wise operator, with the width of the tensor beside it. One that

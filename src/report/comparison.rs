@@ -103,7 +103,12 @@ fn percent(share: f64) -> String {
 }
 
 fn steps(e: &Errors) -> String {
-    e.rms_steps.map_or_else(String::new, |s| format!("{s:.2}"))
+    e.rms_steps.map_or_else(String::new, |s| error(s, 2))
+}
+
+/// An error with so many decimals; that of a mask of the least float is a power of ten.
+fn error(value: f64, decimals: usize) -> String {
+    if value.abs() < 1e9 { format!("{value:.decimals$}") } else { format!("{value:.1e}") }
 }
 
 fn row(l: &LayerComparison) -> Vec<String> {
@@ -115,8 +120,8 @@ fn row(l: &LayerComparison) -> Vec<String> {
         decibels(l.accumulated.sqnr_db),
         decibels(l.isolated.sqnr_db),
         format!("{:.5}", l.accumulated.cosine),
-        format!("{:.4}", l.accumulated.max_abs),
-        format!("{:.5}", l.accumulated.mean_abs),
+        error(l.accumulated.max_abs, 4),
+        error(l.accumulated.mean_abs, 5),
         steps(&l.accumulated),
         steps(&l.isolated),
         percent(l.range.clip_low),

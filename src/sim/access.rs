@@ -151,6 +151,11 @@ pub fn for_each_region<E>(
             read(whole(src))?;
             read(whole(table))?;
         }
+        OpKind::Gather { src, ids, .. } => {
+            // The rows read depend on the ids, so the whole table counts as read.
+            read(whole(src))?;
+            read(whole(ids))?;
+        }
         OpKind::Resize { src, rows, cols, .. } => {
             // The neighbours read depend on the tables, so the whole source counts as read.
             read(whole(src))?;
@@ -310,7 +315,8 @@ fn boxed<E>(d: &TensorDesc, dims: [u32; 4], f: &mut impl FnMut(Row) -> Result<()
     Ok(())
 }
 
-/// Bytes transferred over the DRAM channel: read by `dma.in` and `dma.pad`, written by `dma.out`.
+/// Bytes transferred over the DRAM channel: read by `dma.in`, `dma.pad` and `dma.gather`, written by
+/// `dma.out`.
 #[must_use]
 pub fn dram_bytes(kind: &OpKind) -> u64 {
     let bytes = |d: &TensorDesc, dims: [u32; 4]| {
@@ -327,6 +333,7 @@ pub fn dram_bytes(kind: &OpKind) -> u64 {
             bytes(src, [src.dims[0], inside(0), inside(1), src.dims[3]])
         }
         OpKind::DmaOut { dst, .. } => bytes(dst, padded_dims(dst)),
+        OpKind::Gather { dst, .. } => bytes(dst, dst.dims),
         OpKind::Nop | OpKind::DmaFill { .. } | OpKind::DmaCopy { .. } | mac_op!() | vec_op!() => 0,
     }
 }

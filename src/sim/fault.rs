@@ -177,6 +177,18 @@ pub enum FaultKind {
         /// The other instruction, issued earlier.
         other: Box<Racing>,
     },
+    /// An id that the table has no row for.
+    #[error(
+        "id {id} at index {index} of the ids is outside the table, which has {rows} rows: ids are -{rows} to {}", .rows.saturating_sub(1)
+    )]
+    IdOutOfRange {
+        /// Position among the ids of the instruction, the first one that is illegal.
+        index: u32,
+        /// The id.
+        id: i64,
+        /// Rows of the table.
+        rows: u32,
+    },
     /// A host layer did not produce its outputs.
     #[error("host layer failed: {reason}")]
     HostFailed {
@@ -203,8 +215,14 @@ fn verb(writes: bool) -> &'static str {
 }
 
 impl FaultKind {
+    /// Whether it depends on data, so that only a run can find it; all others are found at load.
+    #[must_use]
+    pub fn depends_on_data(&self) -> bool {
+        matches!(self, FaultKind::HostFailed { .. } | FaultKind::IdOutOfRange { .. })
+    }
+
     /// All names, in the order of the variants.
-    pub const NAMES: [&'static str; 19] = [
+    pub const NAMES: [&'static str; 20] = [
         "illegal-instruction",
         "pc-out-of-range",
         "unset-descriptor",
@@ -224,6 +242,7 @@ impl FaultKind {
         "unknown-host",
         "host-failed",
         "race",
+        "id-out-of-range",
     ];
 
     /// A short stable name, for tests and `--json`.
@@ -249,6 +268,7 @@ impl FaultKind {
             FaultKind::UnknownHost { .. } => Self::NAMES[16],
             FaultKind::HostFailed { .. } => Self::NAMES[17],
             FaultKind::Race { .. } => Self::NAMES[18],
+            FaultKind::IdOutOfRange { .. } => Self::NAMES[19],
         }
     }
 }

@@ -5,12 +5,11 @@
 use super::access::{self, Row, padded_dims, span};
 use super::fault::FaultKind;
 use super::op::{ConvOp, OpKind, QueueOp, mac_op};
-use crate::isa::limits::{MAX_EXTENT, MAX_SUM, max_reduction};
+use crate::isa::limits::{MAX_ELEMENTS, MAX_EXTENT, MAX_SUM, max_reduction};
 use crate::isa::{EType, Profile, QuantDesc, QuantMode, Space, TensorDesc, WindowDesc};
 use crate::machine::Machine;
 
-/// Most elements of one operand, and most multiply-accumulates of one instruction.
-const MAX_ELEMENTS: u64 = 1 << 30;
+/// Most multiply-accumulates of one instruction.
 const MAX_MACS: u64 = 1 << 40;
 /// Origins, bases and strides stay below this, so that no address computation can overflow.
 const MAX_ADDRESS: u64 = 1 << 48;
@@ -123,6 +122,7 @@ const SUMS: &[EType] = &[EType::S32, EType::S64];
 const RESIZED: &[EType] = &[EType::U8, EType::S8, EType::F32];
 const SMALL: &[EType] = &[EType::U8, EType::S8, EType::U16, EType::S16];
 const ANY: &[EType] = &EType::ALL;
+const INTEGERS: &[EType] = &[EType::U8, EType::S8, EType::U16, EType::S16, EType::S32, EType::S64];
 
 fn same_dims(a: &TensorDesc, b: &TensorDesc) -> Result<(), FaultKind> {
     if a.dims == b.dims {
@@ -157,6 +157,19 @@ fn operands(kind: &OpKind) -> Result<(), FaultKind> {
                 i64::from(w.pads[axis]) + i64::from(src.dims[axis + 1]) <= i64::from(dst.dims[axis + 1])
             };
             require(room(0) && room(1), "the padded source does not fit into the destination")
+        }
+        OpKind::Gather { dst, src, ids } => {
+            tensor(dst, "destination", Space::Spm, ANY)?;
+            tensor(src, "source", Space::Dram, ANY)?;
+            tensor(ids, "ids", Space::Spm, INTEGERS)?;
+            same_size(dst, src)?;
+            let flat = |d: &TensorDesc| d.dims[0] == 1 && d.dims[1] == 1;
+            require(
+                flat(dst) && flat(src) && dst.dims[3] == src.dims[3] && ids.dims == [1, 1, 1, dst.dims[2]],
+                "a gather turns [1, 1, N, C] and ids [1, 1, 1, R] into [1, 1, R, C]",
+            )?;
+            let gaps = src.dims[3] > 1 && src.strides[3] != src.etype.bytes() as i64;
+            require(!gaps, "the rows of the source have gaps")
         }
         OpKind::DmaFill { dst } => tensor(dst, "destination", Space::Spm, ANY),
         OpKind::DmaCopy { dst, src } => {
@@ -451,6 +464,7 @@ fn overlap(kind: &OpKind) -> Result<(), FaultKind> {
         | mac_op!()
         | OpKind::DmaIn { .. }
         | OpKind::DmaPad { .. }
+        | OpKind::Gather { .. }
         | OpKind::DmaFill { .. }
         | OpKind::DmaOut { .. }
         | OpKind::Requant { .. }

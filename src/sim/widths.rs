@@ -12,9 +12,9 @@ use crate::program::Bits;
 pub struct Widths {
     /// Bits of both operands of multiply-accumulates.
     products: BTreeSet<(u32, u32)>,
-    /// What vector instructions read, accumulators left out.
+    /// What vector instructions read, accumulators left out; tables that ids choose rows of, and the ids.
     read: BTreeSet<EType>,
-    /// What vector instructions wrote to the scratchpad.
+    /// What these wrote to the scratchpad.
     written: BTreeSet<EType>,
     /// Elements that were only moved.
     moved: BTreeSet<EType>,
@@ -37,7 +37,14 @@ impl Widths {
                 self.read.extend(sources(kind).filter(|s| s.space != Space::Acc).map(|s| s.etype));
                 self.written.extend(kind.dst().filter(|d| d.space != Space::Acc).map(|d| d.etype));
             }
-            dma_op!() => self.moved.extend(kind.dst().map(|d| d.etype)),
+            dma_op!() => {
+                if let OpKind::Gather { dst, src, ids } = kind {
+                    self.read.extend([src.etype, ids.etype]);
+                    self.written.insert(dst.etype);
+                } else {
+                    self.moved.extend(kind.dst().map(|d| d.etype));
+                }
+            }
         }
     }
 

@@ -47,6 +47,7 @@ mod schemas;
 mod settings;
 mod small_networks;
 mod stepped;
+mod text_cli;
 mod threads;
 mod tidy;
 mod tiles;

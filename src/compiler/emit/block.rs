@@ -400,6 +400,7 @@ impl Block<'_> {
         let [(oy, _), (ox, _)] = origin;
         let insn = match op.code {
             tile::Code::DmaIn => Insn::DmaIn { dst: t(0)?, src: t(1)?, wait },
+            tile::Code::Gather => Insn::DmaGather { dst: t(0)?, src: t(1)?, ids: t(2)?, wait },
             tile::Code::DmaFill => Insn::DmaFill { dst: t(0)?, wait },
             tile::Code::DmaCopy => Insn::DmaCopy { dst: t(0)?, src: t(1)?, wait },
             tile::Code::DmaOut => Insn::DmaOut { dst: t(0)?, src: t(1)?, wait },

@@ -7,6 +7,7 @@
 mod assemble;
 mod broadcast;
 mod elementwise;
+mod gather;
 mod lane;
 mod mac;
 mod matmul;
@@ -61,6 +62,7 @@ impl Lowering<'_> {
             Op::Transpose { perm } => self.transpose(node, perm)?,
             Op::Lane { steps } => self.lane(node, steps)?,
             Op::Move { boxes, fill, .. } => self.move_boxes(node, boxes, *fill)?,
+            Op::Gather => self.gather(node)?,
             Op::Softmax { axis } => self.softmax(node, *axis)?,
             Op::Resize { rows, cols } => self.resize(node, rows, cols)?,
             Op::MatMul { multiplier, clamp } => self.matmul(node, *multiplier, *clamp)?,

@@ -123,6 +123,8 @@ pub struct View {
 pub enum Code {
     /// DRAM → SPM.
     DmaIn,
+    /// Rows of a table in DRAM that ids in SPM choose → SPM.
+    Gather,
     /// Zero point → SPM.
     DmaFill,
     /// SPM → SPM.
@@ -170,8 +172,9 @@ pub enum Code {
 impl Code {
     /// All codes.
     pub fn all() -> impl Iterator<Item = Code> {
-        const PLAIN: [Code; 20] = [
+        const PLAIN: [Code; 21] = [
             Code::DmaIn,
+            Code::Gather,
             Code::DmaFill,
             Code::DmaCopy,
             Code::DmaOut,
@@ -200,6 +203,7 @@ impl Code {
     pub fn name(self) -> &'static str {
         match self {
             Code::DmaIn => "load",
+            Code::Gather => "gather",
             Code::DmaFill => "fill",
             Code::DmaCopy => "copy",
             Code::DmaOut => "store",
@@ -229,7 +233,7 @@ impl Code {
     #[must_use]
     pub fn queue(self) -> Queue {
         match self {
-            Code::DmaIn | Code::DmaFill | Code::DmaCopy => Queue::Dmain,
+            Code::DmaIn | Code::Gather | Code::DmaFill | Code::DmaCopy => Queue::Dmain,
             Code::DmaOut => Queue::Dmaout,
             Code::Conv | Code::Pruned | Code::Depthwise | Code::Matmul => Queue::Mac,
             _ => Queue::Vec,

@@ -12,6 +12,7 @@ const BYTES: &[EType] = &[EType::U8, EType::S8];
 const SUMS: &[EType] = &[EType::S32, EType::S64];
 const FLOAT: &[EType] = &[EType::F32];
 const RESIZED: &[EType] = &[EType::U8, EType::S8, EType::F32];
+const INTEGERS: &[EType] = &[EType::U8, EType::S8, EType::U16, EType::S16, EType::S32, EType::S64];
 const PLACES: &[EType] = &[EType::S32];
 
 /// Legal memories and types of an operand.
@@ -48,6 +49,7 @@ impl Form {
     fn of(code: Code) -> Form {
         match code {
             Code::DmaIn => form(const { &[spm(ANY), DRAM] }),
+            Code::Gather => form(const { &[spm(ANY), DRAM, spm(INTEGERS)] }),
             Code::DmaFill => form(const { &[spm(ANY)] }),
             Code::DmaCopy => form(const { &[spm(ANY), spm(ANY)] }),
             Code::DmaOut => form(const { &[DRAM, spm(ANY)] }),
@@ -69,17 +71,7 @@ impl Form {
             Code::Dequantize => Form {
                 quant: true,
                 table: true,
-                ..form(
-                    const {
-                        &[
-                            spm(FLOAT),
-                            (
-                                &[Space::Spm, Space::Acc],
-                                &[EType::U8, EType::S8, EType::U16, EType::S16, EType::S32, EType::S64],
-                            ),
-                        ]
-                    },
-                )
+                ..form(const { &[spm(FLOAT), (&[Space::Spm, Space::Acc], INTEGERS)] })
             },
             Code::F1(_) => form(const { &[spm(FLOAT), spm(FLOAT)] }),
             Code::F2(_) => form(const { &[spm(FLOAT), spm(FLOAT), spm(FLOAT)] }),
@@ -137,6 +129,7 @@ pub(super) fn types(at: &At<'_>) -> Result<(), String> {
             Code::Sums => bytes(0) <= bytes(1),
             Code::Lut => bytes(0) == bytes(2),
             Code::MaxPool | Code::AvgPool | Code::Resize => op.views[0].etype == op.views[1].etype,
+            Code::Gather => bytes(0) == bytes(1),
             Code::DmaFill
             | Code::Requant
             | Code::Add
@@ -176,6 +169,10 @@ fn agree(op: &TileOp, trip: &Trip) -> Result<(), String> {
     let image = dst[0] == 1 && a[0] == 1;
     let legal = match op.code {
         Code::DmaFill => true,
+        Code::Gather => {
+            let flat = dst[..2] == [1, 1] && a[..2] == [1, 1];
+            flat && dst[3] == a[3] && b == [1, 1, 1, dst[2]]
+        }
         Code::DmaIn
         | Code::DmaCopy
         | Code::DmaOut

@@ -27,6 +27,7 @@ mod host;
 mod importer;
 mod inputs;
 mod layers;
+mod lookup;
 mod mac;
 mod matmul;
 mod movement;

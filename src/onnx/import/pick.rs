@@ -5,6 +5,7 @@
 
 use super::expr::Expr;
 use super::importer::Importer;
+use super::lookup::lookup;
 use super::movement::axis;
 use super::node::OnnxNode;
 use super::value::{Refusal, Value, unsupported};
@@ -253,8 +254,11 @@ fn split_constant<'a>(
     Ok(values)
 }
 
-/// Gather with constant indices.
+/// Gather: copies of the elements that constant indices name, or rows of a table by computed ones.
 pub(super) fn gather<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
+    if !matches!(importer.value(n, 1)?, Value::Constant(_)) {
+        return lookup(importer, n);
+    }
     let indices = importer.constant(n, 1, "indices")?;
     let Some(list) = indices.integers() else {
         return Err(Refusal::Malformed("its indices are floats".into()));

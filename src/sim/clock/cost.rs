@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::ports::Ports;
-use super::segments::{Segments, Transfer};
+use super::segments::Transfer;
 use crate::isa::{Queue, Space, TensorDesc};
 use crate::machine::Machine;
 use crate::machine::timing::{self, Demand, Product};
@@ -60,12 +60,14 @@ impl Cost {
     /// The cost of an operation.
     #[must_use]
     pub fn of(kind: &OpKind, m: &Machine) -> Cost {
-        let work = match Segments::of(kind, &m.dram) {
-            Some(segments) => Work::Transfer(Arc::new(segments.transfer())),
+        let work = match Transfer::of(kind, &m.dram) {
+            Some(transfer) => Work::Transfer(Arc::new(transfer)),
             None => Work::Cycles(cycles(kind, m).max(1)),
         };
         let latency = match kind {
-            OpKind::DmaIn { .. } | OpKind::DmaPad { .. } => [m.dram.read_latency_cycles, 0],
+            OpKind::DmaIn { .. } | OpKind::DmaPad { .. } | OpKind::Gather { .. } => {
+                [m.dram.read_latency_cycles, 0]
+            }
             OpKind::DmaOut { .. } => [0, m.dram.write_latency_cycles],
             OpKind::Nop | OpKind::DmaFill { .. } | OpKind::DmaCopy { .. } | mac_op!() | vec_op!() => [0, 0],
         };
@@ -76,7 +78,11 @@ impl Cost {
 /// Cycles of an operation that does not use the DRAM channel.
 fn cycles(kind: &OpKind, m: &Machine) -> u64 {
     match kind {
-        OpKind::Nop | OpKind::DmaIn { .. } | OpKind::DmaPad { .. } | OpKind::DmaOut { .. } => 1,
+        OpKind::Nop
+        | OpKind::DmaIn { .. }
+        | OpKind::DmaPad { .. }
+        | OpKind::Gather { .. }
+        | OpKind::DmaOut { .. } => 1,
         OpKind::DmaFill { dst } | OpKind::DmaCopy { dst, .. } => {
             let elements: u64 = padded_dims(dst).iter().map(|n| u64::from(*n)).product();
             timing::copy(m, elements * dst.etype.bytes() as u64)

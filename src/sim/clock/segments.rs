@@ -5,7 +5,7 @@
 //! bursts, and split where a row ends.
 
 use crate::isa::TensorDesc;
-use crate::machine::Dram;
+use crate::machine::{Dram, timing};
 use crate::sim::access::padded_dims;
 use crate::sim::op::{OpKind, mac_op, vec_op};
 
@@ -26,7 +26,30 @@ pub struct Transfer {
     ends: Box<[u32]>,
 }
 
+/// The row of the first piece of a gather, in rows of one bank: beyond all memories.
+const CHOSEN: u64 = 1 << 40;
+
 impl Transfer {
+    /// The segments of an instruction that uses the channel; `None` for others.
+    #[must_use]
+    pub fn of(kind: &OpKind, dram: &Dram) -> Option<Transfer> {
+        let OpKind::Gather { dst, .. } = kind else {
+            return Segments::of(kind, dram).map(Segments::transfer);
+        };
+        // Which rows of the memory are touched depends on ids: for the channel, each piece lies in another
+        // row of bank 0.
+        let row = timing::chosen_row(dram, u64::from(dst.dims[3]) * dst.etype.bytes() as u64);
+        let (mut runs, mut ends) = (Vec::new(), Vec::new());
+        for segment in (0..dst.dims[2]).flat_map(|_| &row) {
+            for bytes in segment {
+                let row = (CHOSEN + runs.len() as u64) * u64::from(dram.banks);
+                runs.push(Run { row, bytes: *bytes });
+            }
+            ends.push(runs.len() as u32);
+        }
+        Some(Transfer { runs: runs.into(), ends: ends.into() })
+    }
+
     /// How many segments.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -49,7 +72,7 @@ impl Transfer {
 
 /// Walks the segments of one instruction.
 #[derive(Debug, Clone)]
-pub struct Segments {
+struct Segments {
     burst: i64,
     grant: i64,
     row: i64,
@@ -67,7 +90,7 @@ pub struct Segments {
 impl Segments {
     /// The segments of a box in DRAM. Empty if an extent is 0.
     #[must_use]
-    pub fn new(d: &TensorDesc, dims: [u32; 4], dram: &Dram) -> Segments {
+    fn new(d: &TensorDesc, dims: [u32; 4], dram: &Dram) -> Segments {
         let mut run = d.etype.bytes() as i64;
         let mut counts = dims;
         for axis in (0..4).rev() {
@@ -93,7 +116,7 @@ impl Segments {
 
     /// The segments of an instruction that uses the channel; `None` for others.
     #[must_use]
-    pub fn of(kind: &OpKind, dram: &Dram) -> Option<Segments> {
+    fn of(kind: &OpKind, dram: &Dram) -> Option<Segments> {
         match kind {
             OpKind::DmaIn { src, .. } => Some(Segments::new(src, src.dims, dram)),
             OpKind::DmaPad { dst, src, window } => {
@@ -104,14 +127,14 @@ impl Segments {
                 Some(Segments::new(src, [src.dims[0], inside(0), inside(1), src.dims[3]], dram))
             }
             OpKind::DmaOut { dst, .. } => Some(Segments::new(dst, padded_dims(dst), dram)),
-            OpKind::Nop | OpKind::DmaFill { .. } | OpKind::DmaCopy { .. } | mac_op!() | vec_op!() => None,
+            // A gather has no box in DRAM.
+            OpKind::Gather { .. }
+            | OpKind::Nop
+            | OpKind::DmaFill { .. }
+            | OpKind::DmaCopy { .. }
+            | mac_op!()
+            | vec_op!() => None,
         }
-    }
-
-    /// Whether no segment is left.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.finished
     }
 
     fn next_run(&mut self) {
@@ -130,7 +153,7 @@ impl Segments {
 impl Segments {
     /// Walks all segments.
     #[must_use]
-    pub fn transfer(mut self) -> Transfer {
+    fn transfer(mut self) -> Transfer {
         let (mut runs, mut ends) = (Vec::<Run>::new(), Vec::new());
         // Burst and row sizes are powers of two, and a row holds whole bursts.
         let shift = self.row.trailing_zeros();

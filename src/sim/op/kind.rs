@@ -21,6 +21,8 @@ pub enum OpKind {
     DmaCopy { dst: TensorDesc, src: TensorDesc },
     /// `dma.out`
     DmaOut { dst: TensorDesc, src: TensorDesc },
+    /// `dma.gather`
+    Gather { dst: TensorDesc, src: TensorDesc, ids: TensorDesc },
     /// `mac.conv`, `mac.pruned`
     Conv(ConvOp),
     /// `mac.dw`
@@ -74,6 +76,7 @@ macro_rules! dma_op {
             | $crate::sim::op::OpKind::DmaFill { .. }
             | $crate::sim::op::OpKind::DmaCopy { .. }
             | $crate::sim::op::OpKind::DmaOut { .. }
+            | $crate::sim::op::OpKind::Gather { .. }
     };
 }
 pub(crate) use dma_op;
@@ -126,6 +129,9 @@ impl OpKind {
             Insn::DmaFill { dst, .. } => OpKind::DmaFill { dst: r.tensor(dst)? },
             Insn::DmaCopy { dst, src, .. } => OpKind::DmaCopy { dst: r.tensor(dst)?, src: r.tensor(src)? },
             Insn::DmaOut { dst, src, .. } => OpKind::DmaOut { dst: r.tensor(dst)?, src: r.tensor(src)? },
+            Insn::DmaGather { dst, src, ids, .. } => {
+                OpKind::Gather { dst: r.tensor(dst)?, src: r.tensor(src)?, ids: r.tensor(ids)? }
+            }
             Insn::MacConv { dst, src, weights, bias, window, oy, ox, flags, .. } => OpKind::Conv(ConvOp {
                 dst: r.tensor(dst)?,
                 src: r.tensor(src)?,
@@ -236,6 +242,7 @@ impl OpKind {
             | OpKind::DmaFill { dst, .. }
             | OpKind::DmaCopy { dst, .. }
             | OpKind::DmaOut { dst, .. }
+            | OpKind::Gather { dst, .. }
             | OpKind::Conv(ConvOp { dst, .. })
             | OpKind::Depthwise(ConvOp { dst, .. })
             | OpKind::Matmul { dst, .. }
@@ -267,6 +274,7 @@ impl OpKind {
             | OpKind::DmaFill { .. }
             | OpKind::DmaCopy { .. }
             | OpKind::DmaOut { .. }
+            | OpKind::Gather { .. }
             | OpKind::Conv(_)
             | OpKind::Depthwise(_)
             | OpKind::Matmul { .. }
@@ -302,6 +310,7 @@ impl OpKind {
             | OpKind::DmaFill { .. }
             | OpKind::DmaCopy { .. }
             | OpKind::DmaOut { .. }
+            | OpKind::Gather { .. }
             | OpKind::Requant { .. }
             | OpKind::Store { .. }
             | OpKind::Add { .. }
@@ -340,6 +349,7 @@ impl OpKind {
             | OpKind::Dequantize { src, .. }
             | OpKind::F1 { src, .. }
             | OpKind::Fold { src, .. } => [Some(src), None, None],
+            OpKind::Gather { src, ids, .. } => [Some(src), Some(ids), None],
             OpKind::Resize { src, rows, cols, .. } => [Some(src), Some(rows), Some(cols)],
             OpKind::Lut { src, table, .. } | OpKind::Softmax { src, table, .. } => {
                 [Some(src), Some(table), None]

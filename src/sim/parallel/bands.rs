@@ -79,6 +79,7 @@ impl Bands {
                 }
                 OpKind::Nop | OpKind::Requant { .. } | OpKind::MaxPool { .. } | OpKind::AvgPool { .. } => {}
                 OpKind::DmaPad { .. }
+                | OpKind::Gather { .. }
                 | OpKind::DmaFill { .. }
                 | OpKind::DmaCopy { .. }
                 | OpKind::DmaOut { .. }

@@ -52,9 +52,11 @@ struct State {
     /// Workers that take part in it.
     inside: AtomicUsize,
     wraps: AtomicU64,
-    /// Whether a worker faulted or panicked; `failed` or `panic` has the reason.
+    /// Whether a worker panicked; `panic` has the reason.
     broken: AtomicBool,
-    failed: Mutex<Option<(u32, FaultKind)>>,
+    /// The first fault in program order. What comes later than it may compute with undefined values, so it is
+    /// reported once everything before the barrier is executed.
+    failed: Mutex<Option<(u64, FaultKind)>>,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
@@ -137,8 +139,10 @@ impl State {
                 self.wraps.fetch_add(wraps, Ordering::Relaxed);
             }
             Err(kind) => {
-                lock(&self.failed).get_or_insert((op.pc, kind));
-                self.broken.store(true, Ordering::Release);
+                let mut failed = lock(&self.failed);
+                if failed.as_ref().is_none_or(|(seq, _)| op.seq < *seq) {
+                    *failed = Some((op.seq, kind));
+                }
             }
         }
     }
@@ -272,12 +276,12 @@ impl Pool {
     /// whether more is left.
     ///
     /// # Errors
-    /// The instruction and the fault that an engine reported.
+    /// The number of the first queue instruction that faulted, and the fault.
     pub(in crate::sim) fn run_to(
         &mut self,
         seq: usize,
         other: &mut dyn FnMut() -> bool,
-    ) -> Result<(), (u32, FaultKind)> {
+    ) -> Result<(), (u64, FaultKind)> {
         let shared = &*self.shared;
         shared.limit.store(seq, Ordering::Release);
         let limits: Vec<u32> = (0..shared.done.len()).map(|w| shared.schedule().before(w, seq)).collect();
@@ -288,7 +292,7 @@ impl Pool {
                 if let Some(panic) = lock(&self.shared.panic).take() {
                     resume_unwind(panic);
                 }
-                return lock(&self.shared.failed).take().map_or(Ok(()), Err);
+                return Ok(());
             }
             match shared.one(&mut self.own) {
                 Some(true) => {
@@ -296,7 +300,14 @@ impl Pool {
                     continue;
                 }
                 None if limits.iter().zip(&shared.done).all(|(l, d)| d.0.load(Ordering::Acquire) >= *l) => {
-                    return Ok(());
+                    let failed = lock(&shared.failed).take();
+                    return match failed {
+                        Some(fault) => {
+                            self.end();
+                            Err(fault)
+                        }
+                        None => Ok(()),
+                    };
                 }
                 _ => {}
             }

@@ -81,10 +81,11 @@ fn axis(kind: &OpKind, parts: u32) -> Option<usize> {
         | OpKind::Mul { .. }
         | OpKind::Lut { .. }
         | OpKind::Quantize { .. } => (0..3, true),
-        // These are not cut: `dma.pad` writes other rows than it reads; sums and tables of positions concern
-        // all rows; functions of f32 are short.
+        // These are not cut: `dma.pad` writes other rows than it reads; a fault says which of all ids is
+        // illegal; sums and tables of positions concern all rows; functions of f32 are short.
         OpKind::Nop
         | OpKind::DmaPad { .. }
+        | OpKind::Gather { .. }
         | OpKind::Matmul { .. }
         | OpKind::Rsum { .. }
         | OpKind::F1 { .. }
@@ -138,6 +139,7 @@ fn part(op: &QueueOp, axis: usize, from: u32, n: u32) -> QueueOp {
         // These have no [`axis`].
         OpKind::Nop
         | OpKind::DmaPad { .. }
+        | OpKind::Gather { .. }
         | OpKind::Matmul { .. }
         | OpKind::Rsum { .. }
         | OpKind::F1 { .. }

@@ -91,6 +91,25 @@ impl Record {
         }
         Gaps(gaps)
     }
+
+    /// The layer that is open when a queue instruction is issued.
+    pub(in crate::sim) fn open_layer(&self, seq: u64) -> Option<u32> {
+        let (mut issued, mut layer) = (0, None);
+        for step in &self.steps {
+            match *step {
+                Step::Issue(n) => {
+                    issued += n as u64;
+                    if seq < issued {
+                        break;
+                    }
+                }
+                Step::LayerBegin(id) => layer = Some(id),
+                Step::LayerEnd(_) => layer = None,
+                Step::Control { .. } | Step::Fence | Step::Host { .. } | Step::Halt => {}
+            }
+        }
+        layer
+    }
 }
 
 /// A record under construction, given up when it becomes too long.

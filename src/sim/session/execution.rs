@@ -92,8 +92,10 @@ impl<'a, O: Observer + ?Sized> Execution<'a, O> {
                 && meets
             {
                 let clock = &mut self.clock;
-                pool.run_to(issued, &mut || time.go(clock, CLOCK_AT_ONCE))
-                    .map_err(|(pc, kind)| fault(pc, layer, kind))?;
+                pool.run_to(issued, &mut || time.go(clock, CLOCK_AT_ONCE)).map_err(|(seq, kind)| {
+                    let pc = record.ops.get(seq as usize).map_or(0, |op| op.pc);
+                    fault(pc, record.open_layer(seq), kind)
+                })?;
             }
             match *step {
                 Step::Issue(n) => {

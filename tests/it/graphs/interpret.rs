@@ -168,6 +168,11 @@ fn compute(graph: &Graph, node: &Node, values: &BTreeMap<TensorId, Values>) -> V
         }
         Op::Lane { steps } => more::lane(&inputs, &y, steps),
         Op::Move { boxes, fill, .. } => more::moved(x, &y, boxes, *fill),
+        Op::Gather => {
+            let [rows, columns] = [0, 1].map(|axis| x.shape[axis]);
+            let row = |id: &i64| (id.rem_euclid(rows as i64) as usize) * columns;
+            inputs[1].values.iter().flat_map(|id| x.values[row(id)..][..columns].to_vec()).collect()
+        }
         Op::Softmax { axis } => more::softmax(x, &y, *axis),
         Op::Resize { rows, cols } => more::resize(x, &y, rows, cols),
         Op::MatMul { multiplier, clamp } => more::matmul(x, &inputs[1], &y, *multiplier, *clamp),

@@ -9,6 +9,7 @@ mod build;
 mod interpret;
 mod more;
 mod rounding;
+mod rows;
 mod wider;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 use rcar_iss::internals::compiler::{self, CompileError, CompileOptions, tile};
 use rcar_iss::internals::graph::fuse::{self, FuseOptions};
-use rcar_iss::internals::graph::{DType, Graph, TensorId, text, verify};
+use rcar_iss::internals::graph::{DType, Graph, Op, TensorId, text, verify};
 use rcar_iss::internals::isa::Profile;
 use rcar_iss::internals::machine::Machine;
 use rcar_iss::internals::program::{Program, TensorEntry};
@@ -67,7 +68,11 @@ fn inputs(graph: &Graph, seed: u64) -> BTreeMap<TensorId, interpret::Values> {
     for id in &graph.inputs {
         let t = graph.tensor(*id);
         let n: usize = t.shape.iter().product();
+        // Ids choose rows from the beginning or from the end.
+        let gather = graph.nodes.iter().find(|n| n.op == Op::Gather && n.inputs[1] == *id);
+        let rows = gather.map(|n| graph.tensor(n.inputs[0]).shape[0] as i64);
         let mut one = || match t.dtype.int_range() {
+            _ if rows.is_some() => rows.map_or(0, |n| random.within(-n, n)),
             Some((lo, hi)) => random.within(lo, hi + 1),
             None => i64::from((random.within(-4000, 4000) as f32 / 800.0).to_bits()),
         };
@@ -172,6 +177,15 @@ fn fused_graphs_compute_what_their_operators_say() {
         (graph, fused)
     });
     assert!(removed > 200 || number("RCN_GRAPH").is_some(), "only {removed} tensors were fused away");
+}
+
+#[test]
+fn ids_choose_rows_of_tables() {
+    all_machines(|seed| {
+        let graph = rows::graph(seed);
+        verified(&graph);
+        (graph.clone(), graph)
+    });
 }
 
 #[test]

@@ -602,6 +602,48 @@ impl Builder {
         }
     }
 
+    /// Rows of noise in the constants, by ids of any integer type; now and then one of them is illegal.
+    fn gather(&mut self) {
+        let etype = self.random.pick(&EType::ALL);
+        let size = etype.bytes() as i64;
+        let columns = self.random.within(1, 40);
+        let stride = columns * size + self.random.pick(&[0, 0, size, 3 * size]);
+        let rows = self.random.within(1, (NOISE / stride).min(300) + 1);
+        let base = self.random.within(0, (NOISE - rows * stride) / size + 1) * size;
+        let table = TensorDesc {
+            strides: [rows * stride, rows * stride, stride, size],
+            ..TensorDesc::dense(Space::Dram, etype, base, [1, 1, rows as u32, columns as u32])
+        };
+        let count = self.random.within(1, 20);
+        let kind = self.random.pick(&[EType::U8, EType::S8, EType::U16, EType::S16, EType::S32, EType::S64]);
+        let bits = 8 * kind.bytes() as u32;
+        let [least, most] = match kind {
+            EType::U8 | EType::U16 => [0, (1 << bits) - 1],
+            _ => [i64::MIN >> (64 - bits), i64::MAX >> (64 - bits)],
+        };
+        let mut bytes = Vec::new();
+        let wrong = if self.random.one_in(12) { self.random.within(0, count) } else { -1 };
+        for index in 0..count {
+            let legal = self.random.within(least.max(-rows), (rows - 1).min(most) + 1);
+            let id = match self.random.within(0, 4) {
+                _ if index != wrong => legal,
+                0 => rows,
+                1 => -rows - 1,
+                2 => least,
+                _ => most,
+            };
+            bytes.extend(&id.to_le_bytes()[..kind.bytes()]);
+        }
+        let list = TensorDesc::dense(Space::Spm, kind, 0, [1, 1, 1, count as u32]);
+        let ids = TensorDesc { base: self.place(bytes.len() as i64), ..list };
+        let from = i64::from(self.record(&bytes));
+        self.load(&ids, &TensorDesc { base: from, space: Space::Dram, ..list });
+        let dst = self.result([1, 1, count as u32, columns as u32], etype);
+        let [dst, src, ids] = [dst, table, ids].map(|d| self.tensor(&d));
+        let wait = self.wait();
+        self.push(Insn::DmaGather { dst, src, ids, wait });
+    }
+
     fn operation(&mut self, opcode: Opcode) {
         let wait = self.wait();
         match opcode {
@@ -623,6 +665,7 @@ impl Builder {
                 let (dst, src) = (self.tensor(&dst), self.tensor(&src));
                 self.push(Insn::DmaPad { dst, src, window, wait });
             }
+            Opcode::DmaGather => self.gather(),
             Opcode::DmaOut => {
                 let etype = self.random.pick(&EType::ALL);
                 let dims = self.dims([2, 4, 5, 40]);

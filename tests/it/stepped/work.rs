@@ -140,7 +140,6 @@ fn segments(d: &TensorDesc, dims: [u32; 4], m: &Machine) -> VecDeque<Segment> {
         runs.clone_from(&all);
     }
     let dram = &m.dram;
-    let (burst, row) = (i64::from(dram.burst_bytes), i64::from(dram.row_bytes));
     let mut pieces = vec![Vec::new()];
     let mut room = i64::from(dram.grant_bytes);
     for (mut start, mut len) in runs {
@@ -171,6 +170,35 @@ fn segments(d: &TensorDesc, dims: [u32; 4], m: &Machine) -> VecDeque<Segment> {
         rows
     };
     pieces.iter().map(by_row).collect()
+}
+
+/// Segments of rows that ids choose: each as if it began at the last byte of a row of the memory, its pieces
+/// in other rows of bank 0 each.
+fn chosen(d: &TensorDesc, m: &Machine) -> VecDeque<Segment> {
+    let [burst, row] = [m.dram.burst_bytes, m.dram.row_bytes].map(u64::from);
+    let mut all = VecDeque::new();
+    let mut number = 0;
+    for _ in 0..d.dims[2] {
+        let mut left = u64::from(d.dims[3]) * d.etype.bytes() as u64;
+        while left > 0 {
+            let piece = left.min(m.dram.grant_bytes.into());
+            let mut segment: Segment = Vec::new();
+            // Bursts of bytes `row - 1` to `row + piece - 2`.
+            let (first, last) = ((row - 1) / burst, (row + piece - 2) / burst);
+            let mut of = None;
+            for at in first..=last {
+                if of != Some(at * burst / row) {
+                    of = Some(at * burst / row);
+                    segment.push((((1 << 40) + number) * u64::from(m.dram.banks), 0));
+                    number += 1;
+                }
+                segment.last_mut().unwrap().1 += burst;
+            }
+            all.push_back(segment);
+            left -= piece;
+        }
+    }
+    all
 }
 
 /// Passes of the array for a tile: channels, pixels, and twice for each operand of 16 bits.
@@ -286,6 +314,11 @@ pub(super) fn work(insn: &Insn, r: &Registers<'_>, m: &Machine) -> Work {
                 (0..i64::from(s.dims[axis + 1])).filter(|i| i + from < d.dims[axis + 1].into()).count() as u32
             };
             Time::In(segments(&s, [s.dims[0], inside(0), inside(1), s.dims[3]], m))
+        }
+        Insn::DmaGather { dst, ids, .. } => {
+            banks.reads(&r.t(ids));
+            banks.writes(&r.t(dst));
+            Time::In(chosen(&r.t(dst), m))
         }
         Insn::DmaFill { dst, .. } => {
             banks.writes(&r.t(dst));

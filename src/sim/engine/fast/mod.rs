@@ -158,6 +158,7 @@ impl Engine for Fast {
             | OpKind::DmaOut { dst, src }
             | OpKind::Store { dst, src } => moves::copy(level, s, memory, dst, src),
             OpKind::DmaPad { dst, src, window } => moves::pad(memory, dst, src, window),
+            OpKind::Gather { dst, src, ids } => moves::gather(memory, dst, src, ids)?,
             OpKind::DmaFill { dst } => moves::fill(memory, dst),
             OpKind::Conv(c) if wide => wraps = wide::conv(level, s, memory, c),
             OpKind::Depthwise(c) if wide => wraps = wide::depthwise(level, s, memory, c),

@@ -2,10 +2,11 @@
 
 use super::rows::{fill as fill_row, for_rows, pad as pad_all, row_address};
 use super::scratch::Scratch;
-use crate::isa::{TensorDesc, WindowDesc};
+use crate::isa::{EType, TensorDesc, WindowDesc};
 use crate::kernels::cpu::Level;
 use crate::kernels::pack::portable as pack;
 use crate::sim::access::padded_dims;
+use crate::sim::fault::FaultKind;
 use crate::sim::memory::Memory;
 
 /// `dst[i] ← src[i]`.
@@ -57,6 +58,50 @@ pub(super) fn pad(m: &mut Memory, dst: &TensorDesc, src: &TensorDesc, w: &Window
         ..*dst
     };
     boxes(m, &inner, src, src.dims);
+}
+
+/// `dst[0,0,r,c] ← src[0,0,ids[r],c]`, ids below 0 counted from the end.
+pub(super) fn gather(
+    m: &mut Memory,
+    dst: &TensorDesc,
+    src: &TensorDesc,
+    ids: &TensorDesc,
+) -> Result<(), FaultKind> {
+    let (rows, size) = (i64::from(src.dims[2]), dst.etype.bytes() as i64);
+    let mut chosen = Vec::with_capacity(dst.dims[2] as usize);
+    for index in 0..dst.dims[2] {
+        let id = id(m, ids, index);
+        let row = if id < 0 { id.checked_add(rows) } else { Some(id) };
+        match row.filter(|row| (0..rows).contains(row)) {
+            Some(row) => chosen.push(row),
+            None => return Err(FaultKind::IdOutOfRange { index, id, rows: src.dims[2] }),
+        }
+    }
+    let columns = i64::from(dst.dims[3]);
+    // A row is one run if its elements follow each other in the destination, too.
+    let (runs, run) = if dst.strides[3] == size { (1, columns * size) } else { (columns, size) };
+    for (r, row) in chosen.into_iter().enumerate() {
+        let from = (src.space, row_address(src, [0, 0, row]), size);
+        let to = (dst.space, row_address(dst, [0, 0, r as i64]), dst.strides[3]);
+        m.copy_runs(from, to, runs, run);
+    }
+    pad_all(m, dst);
+    Ok(())
+}
+
+/// One of the ids; they are integers of any type.
+fn id(m: &Memory, ids: &TensorDesc, index: u32) -> i64 {
+    let at = ids.base + i64::from(index) * ids.strides[3];
+    let mut bytes = [0; 8];
+    let read = m.read(ids.space, at, ids.etype.bytes());
+    bytes[..read.len()].copy_from_slice(read);
+    let value = i64::from_le_bytes(bytes);
+    match ids.etype {
+        EType::U8 | EType::U16 | EType::S64 => value,
+        EType::S8 => (value as i8).into(),
+        EType::S16 => (value as i16).into(),
+        EType::S32 | EType::F32 => (value as i32).into(),
+    }
 }
 
 /// Every element ← the zero point.

@@ -77,6 +77,16 @@ impl Access<'_> {
         self.memory.read(space, start, N).try_into().unwrap_or([0; N])
     }
 
+    /// Counts an element as read.
+    pub(super) fn reads(&mut self, d: &TensorDesc, index: [i64; 4]) {
+        let at = address(d, index);
+        for a in at..at + d.etype.bytes() as i64 {
+            if !self.engine.is_written(d.space, a) {
+                self.lowest = Some(self.lowest.map_or((d.space, a), |l| l.min((d.space, a))));
+            }
+        }
+    }
+
     /// Reads an integer element.
     pub(super) fn int(&mut self, d: &TensorDesc, index: [i64; 4]) -> i64 {
         let at = address(d, index);

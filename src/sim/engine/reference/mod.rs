@@ -31,6 +31,7 @@ impl Engine for Reference {
 
     fn execute(&mut self, op: &QueueOp, memory: &mut Memory) -> Result<u64, FaultKind> {
         let mut access = Access { engine: self, memory, lowest: None, wraps: 0, written: Vec::new() };
+        let mut illegal = None;
         match &op.kind {
             OpKind::Nop => {}
             OpKind::DmaIn { dst, src } | OpKind::DmaCopy { dst, src } | OpKind::DmaOut { dst, src } => {
@@ -38,6 +39,7 @@ impl Engine for Reference {
             }
             OpKind::Store { dst, src } => moves::copy(&mut access, dst, src),
             OpKind::DmaPad { dst, src, window } => moves::pad(&mut access, dst, src, window),
+            OpKind::Gather { dst, src, ids } => illegal = moves::gather(&mut access, dst, src, ids).err(),
             OpKind::DmaFill { dst } => moves::fill(&mut access, dst),
             OpKind::Conv(c) => mac::conv(&mut access, c),
             OpKind::Depthwise(c) => mac::depthwise(&mut access, c),
@@ -68,6 +70,9 @@ impl Engine for Reference {
         let (lowest, wraps, written) = (access.lowest, access.wraps, std::mem::take(&mut access.written));
         if let Some((space, address)) = lowest {
             return Err(FaultKind::UndefinedRead { space, address });
+        }
+        if let Some(kind) = illegal {
+            return Err(kind);
         }
         for (space, address) in written {
             self.mark(space, address);

@@ -1,7 +1,8 @@
-//! DMA: copies, padding, fills.
+//! DMA: copies, padding, gathering, fills.
 
 use super::access::{Access, address, for_each};
 use crate::isa::{TensorDesc, WindowDesc};
+use crate::sim::fault::FaultKind;
 
 /// `dst[i] ← src[i]`.
 pub(super) fn copy(m: &mut Access, dst: &TensorDesc, src: &TensorDesc) {
@@ -21,6 +22,34 @@ pub(super) fn pad(m: &mut Access, dst: &TensorDesc, src: &TensorDesc, w: &Window
         }
     });
     m.pad_lanes(dst);
+}
+
+/// `dst[0,0,r,c] ← src[0,0,ids[r],c]`, ids below 0 counted from the end; nothing is written if an id is
+/// illegal. All of the source counts as read.
+pub(super) fn gather(
+    m: &mut Access,
+    dst: &TensorDesc,
+    src: &TensorDesc,
+    ids: &TensorDesc,
+) -> Result<(), FaultKind> {
+    for_each(src.dims, |i| m.reads(src, i));
+    let list: Vec<i64> = (0..dst.dims[2]).map(|r| m.int(ids, [0, 0, 0, r.into()])).collect();
+    // What was never written is no id: the undefined read is the fault then.
+    if m.lowest.is_some() {
+        return Ok(());
+    }
+    let rows = i64::from(src.dims[2]);
+    let mut chosen = Vec::new();
+    for (index, id) in (0..).zip(list) {
+        let row = if id < 0 { id.saturating_add(rows) } else { id };
+        if !(0..rows).contains(&row) {
+            return Err(FaultKind::IdOutOfRange { index, id, rows: src.dims[2] });
+        }
+        chosen.push(row);
+    }
+    for_each(dst.dims, |[a, b, r, c]| element(m, dst, [a, b, r, c], src, [a, b, chosen[r as usize], c]));
+    m.pad_lanes(dst);
+    Ok(())
 }
 
 /// Every element ← the zero point.
