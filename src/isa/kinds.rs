@@ -701,7 +701,7 @@ pub enum Timing {
     ConstLoad,
     /// `1`: one cycle in the control core
     Control,
-    /// `dram.read_latency_cycles + SEGMENTS`: SEGMENTS: sum over the segments of all rows, each the most that it can cost, see *Channel*: the same for all ids
+    /// `dram.read_latency_cycles + CHANNEL`: CHANNEL: until the segments of all rows have passed, each the most that it can cost, see *Channel*: the same for all ids
     DmaGather,
     /// `dram.read_latency_cycles + CHANNEL`: CHANNEL: until the segments of the source have passed, see *Channel*; waits for ports are added; padding costs no DRAM
     DmaIn,
@@ -742,7 +742,7 @@ impl Timing {
         match self {
             Self::ConstLoad => "control.const_load_cycles",
             Self::Control => "1",
-            Self::DmaGather => "dram.read_latency_cycles + SEGMENTS",
+            Self::DmaGather => "dram.read_latency_cycles + CHANNEL",
             Self::DmaIn => "dram.read_latency_cycles + CHANNEL",
             Self::DmaLocal => "ceil(bytes / spm.bytes_per_cycle)",
             Self::DmaOut => "CHANNEL + dram.write_latency_cycles",

@@ -145,8 +145,8 @@ pub fn copy(m: &Machine, bytes: u64) -> u64 {
     bytes.div_ceil(m.spm.bytes_per_cycle.into())
 }
 
-/// Channel: the segments of a row of `bytes` bytes that ids choose, and the bytes of the pieces of each: as if
-/// each segment began at the last byte of a row of the memory.
+/// Channel: the segments of a row of `bytes` bytes that ids choose, and the bytes of the pieces of each: as
+/// if each segment began at the last byte of a row of the memory.
 #[must_use]
 pub fn chosen_row(dram: &Dram, bytes: u64) -> Vec<Vec<u32>> {
     let [grant, burst, row] =

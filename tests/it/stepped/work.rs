@@ -140,6 +140,7 @@ fn segments(d: &TensorDesc, dims: [u32; 4], m: &Machine) -> VecDeque<Segment> {
         runs.clone_from(&all);
     }
     let dram = &m.dram;
+    let (burst, row) = (i64::from(dram.burst_bytes), i64::from(dram.row_bytes));
     let mut pieces = vec![Vec::new()];
     let mut room = i64::from(dram.grant_bytes);
     for (mut start, mut len) in runs {
