@@ -280,7 +280,7 @@ pub(super) fn work(insn: &Insn, r: &Registers<'_>, m: &Machine) -> Work {
     let mut banks = Banks { machine: m, ports: BTreeSet::new() };
     let array = |steps: u64, streams: Streams| {
         let longest = steps.max(streams.longest(m));
-        u64::from(m.mac.fill_cycles) + longest + u64::from(m.mac.drain_cycles)
+        (u64::from(m.mac.fill_cycles) + longest + u64::from(m.mac.drain_cycles)).max(1)
     };
     let vectors = |d: &TensorDesc| product(&d.dims[..3]) * count(d.dims[3], m.vec.lanes);
     // Steps, the elements that each source gives, the sources, the destination.
