@@ -1,15 +1,13 @@
 //! The envelope of every JSON document of this tool: its kind, version and the program that wrote it.
 //!
 //! `docs/book/src/reference/json.md` says what users can rely on; `docs/schemas/` has the JSON Schema of
-//! every kind, which [`schema`] makes from the Rust types.
+//! every kind, made from the Rust types.
 
 use std::path::Path;
 
-use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, Schema};
 use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// Prefix of every kind.
 const PREFIX: &str = "rcar-iss";
@@ -29,7 +27,8 @@ pub fn name<T: Kind>() -> String {
 }
 
 /// The program that wrote a document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Tool {
     /// `rcar-iss`.
     pub name: &'static str,
@@ -111,49 +110,11 @@ pub fn read<T: Kind + DeserializeOwned>(text: &str) -> Result<T, DocumentError> 
     Ok(serde_json::from_value(value)?)
 }
 
-fn root<T: JsonSchema>() -> Schema {
-    let settings = SchemaSettings::draft2020_12().for_serialize();
-    settings.into_generator().into_root_schema_for::<T>()
-}
-
-/// The JSON Schema of a part of a document: it has no envelope.
-#[must_use]
-pub fn part<T: JsonSchema>() -> Value {
-    root::<T>().to_value()
-}
-
-/// The JSON Schema of a kind, with the envelope.
-#[must_use]
-pub fn schema<T: Kind + JsonSchema>() -> Value {
-    let mut schema = root::<T>();
-    let envelope = json!({
-        "schema": { "const": name::<T>(), "description": "Kind and version of this document." },
-        "tool": {
-            "description": "The program that wrote it.",
-            "type": "object",
-            "properties": { "name": { "const": TOOL.name }, "version": { "type": "string" } },
-            "required": ["name", "version"],
-        },
-    });
-    schema.insert("title".into(), name::<T>().into());
-    let own = schema.ensure_object();
-    own.insert("$id".into(), name::<T>().into());
-    if let (Some(properties), Value::Object(envelope)) =
-        (own.entry("properties").or_insert_with(|| json!({})).as_object_mut(), envelope)
-    {
-        properties.extend(envelope);
-    }
-    if let Some(required) = own.entry("required").or_insert_with(|| json!([])).as_array_mut() {
-        required.splice(0..0, ["schema".into(), "tool".into()]);
-    }
-    schema.to_value()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize, JsonSchema)]
+    #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Count {
         cycles: u64,
@@ -173,12 +134,5 @@ mod tests {
         let other = read::<Count>(&text.replace("count/2", "count/1")).unwrap_err().to_string();
         assert_eq!(other, "it is a document 'rcar-iss/count/1', 'rcar-iss/count/2' is needed");
         assert!(read::<Count>(&text.replace("cycles", "bytes")).is_err());
-    }
-
-    #[test]
-    fn a_schema_holds_the_envelope() {
-        let schema = schema::<Count>();
-        assert_eq!(schema["required"], json!(["schema", "tool", "cycles"]));
-        assert_eq!(schema["properties"]["schema"]["const"], "rcar-iss/count/2");
     }
 }

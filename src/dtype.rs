@@ -83,16 +83,6 @@ impl std::fmt::Display for DType {
     }
 }
 
-impl schemars::JsonSchema for DType {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "DType".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "description": "An element type.", "enum": DType::ALL.map(DType::name) })
-    }
-}
-
 impl From<DType> for &'static str {
     fn from(dtype: DType) -> &'static str {
         dtype.name()

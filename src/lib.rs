@@ -51,6 +51,7 @@ mod program;
 mod quantize;
 mod readable;
 mod report;
+#[cfg(feature = "schemas")]
 mod schemas;
 mod sim;
 mod tensor_file;
@@ -130,6 +131,12 @@ pub mod internals {
         pub use crate::cli::*;
     }
 
+    /// JSON Schemas of the documents.
+    #[cfg(feature = "schemas")]
+    pub mod schemas {
+        pub use crate::schemas::*;
+    }
+
     all!(
         analysis,
         batch,
@@ -156,7 +163,6 @@ pub mod internals {
         quantize,
         readable,
         report,
-        schemas,
         sim,
         tensor_file,
         trace,

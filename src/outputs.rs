@@ -1,6 +1,5 @@
 //! Outputs of a network: real values and best classes.
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::dump;
@@ -8,7 +7,8 @@ use crate::program::{Meta, Role, TensorEntry};
 use crate::tensor_file::{Element, TensorData};
 
 /// A class and its value.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Class {
     /// Its number.
     pub class: usize,
@@ -16,7 +16,7 @@ pub struct Class {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// Real value of the output for it; null if it is not finite.
-    #[schemars(with = "Option<f32>")]
+    #[cfg_attr(feature = "schemas", schemars(with = "Option<f32>"))]
     pub value: f32,
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::errors::{Errors, Sums};
@@ -44,7 +43,8 @@ pub enum CompareError {
 }
 
 /// The result, in the order of the program's layers. All figures are over all inputs.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Comparison {
     /// Name of the program.
     pub program: String,
@@ -85,7 +85,8 @@ impl Comparison {
 }
 
 /// One tensor of the program and its reference.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct LayerComparison {
     /// Index of the layer.
     pub index: usize,
@@ -137,7 +138,8 @@ pub struct LayerComparison {
 }
 
 /// One channel of a tensor.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct ChannelErrors {
     /// SQNR of the full run (dB).
     pub accumulated_db: f64,

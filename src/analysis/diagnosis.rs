@@ -1,12 +1,12 @@
 //! The result of a diagnosis, with its evidence.
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::verdict::{Cause, TensorTrial, Thresholds, WeightTrial};
 
 /// How an experiment was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum How {
     /// The layer's instructions were executed.
@@ -18,7 +18,8 @@ pub enum How {
 }
 
 /// An experiment at one layer.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Evidence {
     /// The layer that was executed.
     pub layer: String,
@@ -33,7 +34,8 @@ pub struct Evidence {
 }
 
 /// An input with values beyond a tensor's range.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Beyond {
     /// Number of the input.
     pub input: usize,
@@ -44,7 +46,8 @@ pub struct Beyond {
 }
 
 /// The range that calibration inputs give.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct CalibrationRange {
     /// Least and greatest value over the calibration images.
     pub reached: [f32; 2],
@@ -54,7 +57,8 @@ pub struct CalibrationRange {
 }
 
 /// A channel that widens a range.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct WideChannel {
     /// Number of the channel.
     pub channel: usize,
@@ -65,7 +69,8 @@ pub struct WideChannel {
 }
 
 /// Cycles of the whole network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Price {
     /// As compiled.
     pub now: u64,
@@ -74,7 +79,8 @@ pub struct Price {
 }
 
 /// A cause of lost accuracy.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Finding {
     /// The cause.
     pub cause: Cause,
@@ -109,7 +115,8 @@ pub struct Finding {
 }
 
 /// A layer that is accurate alone, but not in the full run.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Inherited {
     /// The layer.
     pub layer: String,
@@ -124,7 +131,8 @@ pub struct Inherited {
 }
 
 /// The result.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Diagnosis {
     /// The thresholds that were used.
     pub thresholds: Thresholds,

@@ -1,6 +1,5 @@
 //! Error figures of two tensors, from sums that can be merged over inputs.
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The decibels reported for a ratio without noise, and negated for one without signal.
@@ -167,7 +166,8 @@ pub fn decibels(signal: f64, noise: f64) -> f64 {
 }
 
 /// Errors of a tensor against its reference.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Errors {
     /// Signal to quantization noise, `10·log₁₀(Σr² / Σ(v−r)²)` (dB); 200 where there is no error, [`NAN_DB`]
     /// if a value is NaN, or infinite on one side.

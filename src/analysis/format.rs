@@ -1,6 +1,5 @@
 //! The quantization format of a tensor, and how much of a reference it covers.
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::graph::reformat::Reformat;
@@ -9,7 +8,8 @@ use crate::numeric;
 use crate::program::TensorEntry;
 
 /// How a tensor is quantized: `real = scale · (q − zero_point)`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Format {
     /// Scale: the real value of one step.
     pub scale: f32,
@@ -170,7 +170,8 @@ impl RangeSums {
 }
 
 /// Range of a tensor and of its reference.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct RangeUse {
     /// Least and greatest value that the tensor can hold; none for floats.
     pub range: Option<[f32; 2]>,

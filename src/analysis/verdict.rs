@@ -1,11 +1,11 @@
 //! From the figures of the experiments to a cause. Nothing is executed here.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The thresholds of the judgement. `bad_db` and `repaired` were chosen on one half of the networks of
 /// `tools/measure/diagnose.py` and checked on the other half; a gain of 6 dB is one bit.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Thresholds {
     /// A layer whose isolated SQNR is lower is examined (dB).
@@ -70,7 +70,8 @@ impl Thresholds {
 }
 
 /// SQNR of one layer with one of its input tensors in different formats, everything else in 16 bits (dB).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct TensorTrial {
     /// The tensor's own format.
     pub as_is_db: f64,
@@ -81,7 +82,8 @@ pub struct TensorTrial {
 }
 
 /// SQNR of one layer with all activations in 16 bits and different weights (dB).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct WeightTrial {
     /// The weights as they are.
     pub as_is_db: f64,
@@ -92,7 +94,8 @@ pub struct WeightTrial {
 }
 
 /// Why a layer loses accuracy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// (a) The range does not fit the given inputs; an 8-bit range that fits repairs it.

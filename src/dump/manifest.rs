@@ -1,6 +1,5 @@
 //! The types of `manifest.json`.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::document::Kind;
@@ -8,7 +7,8 @@ use crate::dtype::DType;
 use crate::program::RemovedEntry;
 
 /// `manifest.json`.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Manifest {
     /// Name of the program.
     #[serde(default)]
@@ -31,7 +31,8 @@ impl Kind for Manifest {
 }
 
 /// A dumped tensor.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct ManifestEntry {
     /// ONNX name.
     pub tensor: String,

@@ -3,7 +3,6 @@
 
 use std::path::Path;
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 mod batch;
@@ -38,7 +37,8 @@ pub const UNSUPPORTED: u8 = 4;
 pub const ILLEGAL: u8 = 5;
 
 /// A failure as a JSON document.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct FailureReport {
     /// The exit status.
     pub status: u8,
@@ -57,7 +57,8 @@ impl Kind for FailureReport {
 }
 
 /// A fault of a program.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct FaultReport {
     /// Name of the violated rule.
     pub kind: String,

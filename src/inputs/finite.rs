@@ -1,13 +1,13 @@
 //! Detection of NaN and infinities in inputs, for every command that judges a network on them.
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::readable;
 use crate::tensor_file::{Element, TensorData};
 
 /// An input of a sample with NaN or infinities.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[error("input \"{input}\" from {label}: of {values} values {}; no integer stands for that", self.words())]
 pub struct NotFinite {
     /// The input.

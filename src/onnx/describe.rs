@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::proto::tensor_proto::DataType;
@@ -12,7 +11,8 @@ use super::{Role, given_inputs, role};
 use crate::document::Kind;
 
 /// Description of a model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Description {
     /// Name of the graph.
     pub model: String,
@@ -39,7 +39,8 @@ pub struct Description {
 }
 
 /// An operator set.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Opset {
     /// Domain; `ai.onnx` for ONNX's own.
     pub domain: String,
@@ -50,7 +51,8 @@ pub struct Opset {
 }
 
 /// An input or output.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Declared {
     /// ONNX name.
     pub name: String,
@@ -62,7 +64,8 @@ pub struct Declared {
 }
 
 /// Constants of an element type.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Constants {
     /// Number of tensors.
     pub tensors: usize,
@@ -71,7 +74,8 @@ pub struct Constants {
 }
 
 /// Whether and how a model is quantized.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Form {
     /// Not at all.

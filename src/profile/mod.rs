@@ -8,7 +8,6 @@ mod widths;
 
 pub use widths::{ExpectError, LayerWidths, WrongWidths, or_none, unlike_asked, unlike_expected, widths};
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::compiler::estimate::Estimate;
@@ -18,7 +17,8 @@ use crate::sim::Loaded;
 use crate::sim::clock::{Cause, Causes, ControlCycles, UnitCycles, Units, Waits};
 
 /// What limits the speed of a layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Bound {
     /// The MAC array executes most of the time.
@@ -48,7 +48,8 @@ impl Bound {
 }
 
 /// How the cycles of a profile were computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
     /// From the clock of the compiled program: exact.
@@ -58,7 +59,8 @@ pub enum Method {
 }
 
 /// The least work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Work {
     /// Cycles of the MAC array.
     pub mac_cycles: u64,
@@ -69,7 +71,8 @@ pub struct Work {
 }
 
 /// A layer.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Row {
     /// Its name.
     pub name: String,
@@ -114,7 +117,8 @@ pub struct Row {
 }
 
 /// A whole program.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Profile {
     /// Program.
     pub program: String,

@@ -1,14 +1,14 @@
 //! The tables of a program. They are a file format (JSON inside the ELF, one record a line in assembly text),
 //! so their types are separate from the compiler's.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::dtype::DType;
 use crate::isa::Space;
 
 /// All tables.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Meta {
     /// Name of the network or program.
@@ -50,7 +50,8 @@ impl Meta {
 }
 
 /// Name and hash of a machine.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MachineId {
     /// `rcn-m`.
@@ -60,7 +61,8 @@ pub struct MachineId {
 }
 
 /// One layer: an accelerator operator after fusion, or a host layer.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Layer {
     /// Unique name.
@@ -94,7 +96,8 @@ pub struct Layer {
 }
 
 /// Widths of a layer's arithmetic.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Bits {
     /// `16x8` for activations of 16 bits times weights of 8; else the bits of the operands, `8` or `8+16`, or
@@ -116,7 +119,8 @@ impl std::fmt::Display for Bits {
 }
 
 /// The least work of a layer on the program's machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Least {
     /// Steps of the MAC array.
@@ -139,7 +143,8 @@ impl Layer {
 }
 
 /// Instructions `[start, end)` belong to `layer`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CodeRange {
     /// First instruction.
@@ -151,7 +156,8 @@ pub struct CodeRange {
 }
 
 /// The role of a tensor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Written before the program starts.
@@ -164,7 +170,8 @@ pub enum Role {
 }
 
 /// A tensor: its ONNX properties, and its place in memory.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TensorEntry {
     /// ONNX name.
@@ -198,7 +205,8 @@ pub struct TensorEntry {
 /// A place in memory. Element `i` of the tensor in row-major order is element `i` in row-major order of
 /// `dims`, at `address + Σ index·stride`. `dims` has as many elements as the tensor's shape, but may differ
 /// from it (a Flatten that moved nothing).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Place {
     /// The memory. Inputs and outputs are in DRAM.
@@ -213,7 +221,8 @@ pub struct Place {
 }
 
 /// A memory that holds a tensor at its layer's end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum PlaceMemory {
     /// Main memory.
@@ -240,7 +249,8 @@ impl PlaceMemory {
 
 /// How a picture becomes an input tensor: resize so that the short side is `resize`, crop the centre to the
 /// tensor's H and W, then `(value − mean) / std` per channel on values 0…255.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Preprocess {
     /// Length of the short side after resizing, in pixels; none: directly to H × W.
@@ -256,7 +266,8 @@ pub struct Preprocess {
 }
 
 /// A host layer.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct HostEntry {
     /// Its layer.
@@ -276,7 +287,8 @@ pub struct HostEntry {
 }
 
 /// An operand of a host layer: contiguous row-major in DRAM.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct HostTensor {
     /// ONNX name.
@@ -290,7 +302,8 @@ pub struct HostTensor {
 }
 
 /// An ONNX value without a tensor.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RemovedEntry {
     /// ONNX name.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::parameters::Parameters;
@@ -13,7 +12,8 @@ use crate::graph::DType;
 use crate::program::Preprocess;
 
 /// The statistics of a calibration, and the parameters chosen from them. Equal runs give equal texts.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     /// The library that ran the float network.
@@ -37,7 +37,8 @@ impl Kind for Record {
 }
 
 /// Preprocessing of pictures for an input: `(pixel − mean) / std` of values 0…255.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Pictures {
     /// Length of the short side before the centre was cropped; none: directly to H × W.
@@ -53,7 +54,8 @@ pub struct Pictures {
 }
 
 /// Statistics of one tensor.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TensorRecord {
     /// Extremes, the inputs that set them, and the histogram.
@@ -68,7 +70,8 @@ pub struct TensorRecord {
 }
 
 /// Parameters of a tensor.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Quantized {
     /// `u8`, `s8`, `u16`, `s16`.

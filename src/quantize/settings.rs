@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::choose::{Choice, Width};
@@ -28,7 +27,8 @@ use super::range::Method;
 /// [tensors]                 # by tensor
 /// "/conv1/Relu_output_0" = { bits = 16, method = "entropy" }
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Name of a [`Method`].
@@ -58,7 +58,8 @@ pub struct Settings {
 }
 
 /// Settings of one tensor.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TensorSettings {
     /// 8 or 16.

@@ -1,13 +1,13 @@
 //! Statistics of a tensor over all calibration inputs: extremes, and a histogram.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::counters::Counters;
 use super::histogram::{BINS, Histogram};
 
 /// An extreme and the input that set it; for equal ones the first.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Extreme {
     /// The value.
     pub value: f32,
@@ -16,7 +16,8 @@ pub struct Extreme {
 }
 
 /// Statistics of a tensor.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(try_from = "Written", into = "Written")]
 pub struct Statistics {
     /// Smallest value.
@@ -28,7 +29,8 @@ pub struct Statistics {
 }
 
 /// Statistics in `calibration.json`: the histogram without its empty ends.
-#[derive(Debug, Clone, Serialize, JsonSchema, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 struct Written {
     least: Extreme,
     greatest: Extreme,

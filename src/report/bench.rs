@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::batch::Measured;
@@ -16,7 +15,8 @@ use crate::sim::Loaded;
 const LISTED: usize = 12;
 
 /// Durations of a program on this computer, in milliseconds.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct BenchReport {
     /// Program.
     pub program: String,
@@ -47,7 +47,8 @@ pub struct BenchReport {
 }
 
 /// Duration of the instructions of one kind in one layer, in a run.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct SpentRow {
     /// Layer.
     pub layer: String,
@@ -65,7 +66,8 @@ impl Kind for BenchReport {
 
 /// The first line of `bench --serve`, when it is ready; a line with the milliseconds of a run follows for
 /// each line of input.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct BenchReady {
     /// Loading the program.
     pub load_ms: f64,

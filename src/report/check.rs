@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::import::unsupported;
@@ -18,7 +17,8 @@ use crate::sim::Loaded;
 use crate::sim::clock::ClockReport;
 
 /// A model that was checked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct ModelCheck {
     /// Whether it can be compiled and run.
     pub supported: bool,
@@ -40,7 +40,8 @@ pub struct ModelCheck {
 }
 
 /// The result for a node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct CheckedNode {
     /// Its name.
     pub node: String,
@@ -56,7 +57,8 @@ pub struct CheckedNode {
 }
 
 /// A range of versions, both ends included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct OpsetRange {
     /// The oldest.
     pub first: i64,
@@ -73,7 +75,8 @@ impl OpsetRange {
 }
 
 /// Where multiply-accumulates are computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct MacSplit {
     /// By the accelerator.
     pub accelerator: u64,
@@ -154,7 +157,8 @@ impl ModelCheck {
 }
 
 /// A program that was loaded, and thereby checked.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct ProgramCheck {
     /// Always `fine`.
     pub status: &'static str,

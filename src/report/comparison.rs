@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::not_finite;
@@ -12,7 +11,8 @@ use crate::inputs::NotFinite;
 use crate::readable;
 
 /// A comparison with its verdict.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct ComparisonReport {
     /// The figures.
     #[serde(flatten)]
@@ -28,7 +28,8 @@ pub struct ComparisonReport {
 }
 
 /// The required accuracy of the outputs.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct FailUnder {
     /// Least signal-to-noise ratio of every output (dB); none if not required.
     pub least_db: Option<f64>,

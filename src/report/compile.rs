@@ -3,7 +3,6 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::import::host_layers;
@@ -13,11 +12,12 @@ use crate::program::{HostEntry, Layer, Program, RemovedEntry};
 use crate::readable;
 
 /// A program that was written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct CompileReport {
     /// Its file.
     #[serde(serialize_with = "document::lossy")]
-    #[schemars(with = "String")]
+    #[cfg_attr(feature = "schemas", schemars(with = "String"))]
     pub program: PathBuf,
     /// Its machine.
     pub machine: String,

@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::document::Kind;
@@ -13,7 +12,8 @@ use crate::readable;
 use crate::sim::clock::{Cause, ControlCycles, UnitCycles, Units, awaited, unit};
 
 /// The cycles of a program on some machines.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct EstimateReport {
     /// One profile for each machine, in the order given.
     pub profiles: Vec<Profile>,

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::document::{self, Kind};
 use crate::readable;
 
 /// Tensors that were written as real values.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct DequantizeReport {
     /// The tensors, each with its file; several may be in one file.
     pub written: Vec<WrittenTensor>,
@@ -19,13 +19,14 @@ pub struct DequantizeReport {
 }
 
 /// A tensor that was written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct WrittenTensor {
     /// Its ONNX name.
     pub tensor: String,
     /// Its file.
     #[serde(serialize_with = "document::lossy")]
-    #[schemars(with = "String")]
+    #[cfg_attr(feature = "schemas", schemars(with = "String"))]
     pub file: PathBuf,
 }
 

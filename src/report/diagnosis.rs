@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::comparison::decibels;
@@ -15,7 +14,8 @@ use crate::readable;
 const LISTED: usize = 12;
 
 /// A diagnosis.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct DiagnosisReport {
     /// The diagnosis.
     #[serde(flatten)]
@@ -40,7 +40,8 @@ pub struct DiagnosisReport {
 }
 
 /// Errors of an output of the network.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct OutputErrors {
     /// ONNX name.
     pub tensor: String,

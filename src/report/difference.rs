@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::document::Kind;
@@ -14,7 +13,8 @@ use crate::trace::export::WroteBytes;
 use crate::trace::{Record, TraceError, TraceReader, first_difference, summarize};
 
 /// A layer of one side.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct SideLayer {
     /// Its name.
     pub name: String,
@@ -27,7 +27,8 @@ pub struct SideLayer {
 }
 
 /// One side.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Side {
     /// The file, or the program of a trace.
     pub what: String,
@@ -93,7 +94,8 @@ impl Side {
 }
 
 /// A layer of both sides, or of one side without a counterpart on the other.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct LayerPair {
     /// Of the first.
     pub a: Option<SideLayer>,
@@ -102,7 +104,8 @@ pub struct LayerPair {
 }
 
 /// The first difference of two traces of one program.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct FirstDifference {
     /// Number of the record.
     pub seq: u64,
@@ -129,7 +132,8 @@ enum Values {
 }
 
 /// Two programs, or two traces.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Difference {
     /// The first.
     pub a: Side,

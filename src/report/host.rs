@@ -1,13 +1,13 @@
 //! Report of `info --host`: the capabilities of this computer for the fast engine.
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::document::Kind;
 use crate::kernels::cpu::Level;
 
 /// Capabilities of this computer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct HostReport {
     /// Architecture of the CPU.
     pub arch: String,

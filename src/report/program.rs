@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::document::Kind;
@@ -13,7 +12,8 @@ use crate::program::{Layer, Meta, Program, Role, TensorEntry};
 use crate::readable;
 
 /// The contents of a program file.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct ProgramReport {
     /// Its machine.
     pub machine: String,

@@ -3,7 +3,6 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::document::{self, Kind};
@@ -12,15 +11,16 @@ use crate::readable;
 use crate::tune::Costs;
 
 /// A quantized model that was written, and how it was made.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct QuantizeReport {
     /// Its file.
     #[serde(serialize_with = "document::lossy")]
-    #[schemars(with = "String")]
+    #[cfg_attr(feature = "schemas", schemars(with = "String"))]
     pub model: PathBuf,
     /// The file of its calibration record.
     #[serde(serialize_with = "document::lossy")]
-    #[schemars(with = "String")]
+    #[cfg_attr(feature = "schemas", schemars(with = "String"))]
     pub calibration: PathBuf,
     /// Number of inputs that its ranges come from.
     pub inputs: usize,
@@ -51,7 +51,8 @@ pub struct QuantizeReport {
 }
 
 /// A node that is not in the quantized model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct RemovedNode {
     /// Its name.
     pub node: String,
@@ -70,7 +71,8 @@ impl Kind for QuantizeReport {
 }
 
 /// What pruning did, and its error.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct PrunedReport {
     /// The pruned float network against the original one.
     pub sqnr_db: Option<f64>,
@@ -85,7 +87,8 @@ pub struct PrunedReport {
 }
 
 /// What pruning did to a layer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct PrunedLayerReport {
     /// Name of its node.
     pub node: String,

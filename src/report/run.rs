@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::cycles::{scaling, table, took};
@@ -27,7 +26,8 @@ const BEST: usize = 5;
 const LISTED_RUNS: usize = 20;
 
 /// Runs of a program on some inputs.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct RunReport {
     /// Program.
     pub program: String,
@@ -77,7 +77,8 @@ pub struct RunReport {
 }
 
 /// A layer.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct RunLayer {
     /// Its name.
     pub name: String,
@@ -100,7 +101,8 @@ pub struct RunLayer {
 }
 
 /// Type and shape of a tensor.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Shaped {
     /// Element type.
     pub dtype: DType,
@@ -109,7 +111,8 @@ pub struct Shaped {
 }
 
 /// A layer that ran on the host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct HostLayer {
     /// Its name.
     pub layer: String,
@@ -122,7 +125,8 @@ pub struct HostLayer {
 }
 
 /// An input of the network.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct RunInput {
     /// ONNX name.
     pub name: String,
@@ -131,7 +135,8 @@ pub struct RunInput {
 }
 
 /// One run.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct RunRow {
     /// Name of its input: a file, with an index if it holds several.
     pub input: String,
@@ -144,7 +149,8 @@ pub struct RunRow {
 }
 
 /// An output of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct RunOutput {
     /// ONNX name.
     pub name: String,
@@ -158,7 +164,8 @@ pub struct RunOutput {
 }
 
 /// Files and folders that a run wrote, under the names given.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct RunWritten {
     /// The folder of the outputs.
     pub outputs: Option<String>,

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::document::{self, Kind};
@@ -14,27 +13,28 @@ use crate::readable;
 use crate::tune::{Item, Metric, Point, Tuned};
 
 /// Files of a result that was written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct TuneFiles {
     /// The quantized model.
     #[serde(serialize_with = "document::lossy")]
-    #[schemars(with = "String")]
+    #[cfg_attr(feature = "schemas", schemars(with = "String"))]
     pub model: PathBuf,
     /// Its program.
     #[serde(serialize_with = "document::lossy")]
-    #[schemars(with = "String")]
+    #[cfg_attr(feature = "schemas", schemars(with = "String"))]
     pub program: PathBuf,
     /// Accuracy against cycles.
     #[serde(serialize_with = "document::lossy")]
-    #[schemars(with = "String")]
+    #[cfg_attr(feature = "schemas", schemars(with = "String"))]
     pub plot: PathBuf,
     /// Settings that reproduce the model.
     #[serde(serialize_with = "document::lossy")]
-    #[schemars(with = "String")]
+    #[cfg_attr(feature = "schemas", schemars(with = "String"))]
     pub recipe: PathBuf,
     /// Its calibration record.
     #[serde(serialize_with = "document::lossy")]
-    #[schemars(with = "String")]
+    #[cfg_attr(feature = "schemas", schemars(with = "String"))]
     pub calibration: PathBuf,
 }
 
@@ -53,7 +53,8 @@ impl TuneFiles {
 }
 
 /// The result of a search, with its files.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct TuneReport {
     /// The files.
     #[serde(flatten)]
@@ -80,7 +81,8 @@ pub struct TuneReport {
 }
 
 /// An item that could be raised to 16 bits.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct Raisable {
     /// The item.
     pub item: Item,

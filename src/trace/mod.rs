@@ -21,7 +21,6 @@ pub use summary::{LayerSummary, first_difference, summarize};
 pub use wanted::{Ranged, Wanted, WantedError};
 pub use writer::TraceWriter;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::files::FileError;
@@ -77,7 +76,8 @@ pub struct Header {
 }
 
 /// A layer's names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct LayerName {
     /// Name.
     pub name: String,

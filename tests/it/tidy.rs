@@ -146,7 +146,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "tune",
         ],
     ),
-    ("schemas", &["document", "dump", "explain", "onnx", "quantize", "report", "trace", "tune"]),
+    (
+        "schemas",
+        &[
+            "document", "dtype", "dump", "explain", "isa", "onnx", "quantize", "report", "sim", "trace",
+            "tune",
+        ],
+    ),
 ];
 
 /// Written by generators.

@@ -1,12 +1,12 @@
 //! Results of an import.
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::graph::Graph;
 
 /// What an ONNX node became.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum NodeStatus {
     /// It is a layer.

@@ -1,12 +1,9 @@
 //! The cause that each unit has in each cycle (manual, *Time*: Causes).
 
-use std::borrow::Cow;
 use std::ops::{AddAssign, Index, IndexMut};
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::units::named;
 use crate::isa::Queue;
 
 /// What a unit does in a cycle, or the first condition that keeps it from working (manual, *Time*: Causes).
@@ -153,17 +150,6 @@ impl Serialize for Waits {
     }
 }
 
-impl JsonSchema for Waits {
-    fn schema_name() -> Cow<'static, str> {
-        "Waits".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let what = "Cycles in which a unit's next instruction waited for instructions of each unit.";
-        named(what, &Queue::ALL.map(Queue::name), &generator.subschema_for::<u64>())
-    }
-}
-
 /// Cycles by [`Cause`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Causes([u64; Cause::ALL.len()]);
@@ -210,16 +196,5 @@ impl Serialize for Causes {
             map.serialize_entry(cause.name(), &self[cause])?;
         }
         map.end()
-    }
-}
-
-impl JsonSchema for Causes {
-    fn schema_name() -> Cow<'static, str> {
-        "Causes".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let what = "Cycles by what a unit did, or the first thing that kept it from working.";
-        named(what, &Cause::ALL.map(Cause::name), &generator.subschema_for::<u64>())
     }
 }

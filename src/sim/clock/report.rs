@@ -1,13 +1,13 @@
 //! What a clock reports. All figures are cycles unless said otherwise.
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::cause::{Causes, Waits};
 use super::units::Units;
 
 /// Cycles of a whole run.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct ClockReport {
     /// From the first instruction to the end of `halt`.
     pub total: u64,
@@ -29,7 +29,8 @@ pub struct ClockReport {
 }
 
 /// One layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct LayerCycles {
     /// Its share of the total.
     pub cycles: u64,
@@ -51,7 +52,8 @@ pub struct LayerCycles {
 }
 
 /// Cycles of the control core by cause; they sum to the total.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct ControlCycles {
     /// Executing.
     pub busy: u64,
@@ -74,7 +76,8 @@ impl ControlCycles {
 }
 
 /// A unit's cycles by cause; they sum to the total.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct UnitCycles {
     /// Instructions executed.
     pub instructions: u64,

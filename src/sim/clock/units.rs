@@ -1,9 +1,7 @@
 //! One value for each unit; JSON documents have them by name.
 
-use std::borrow::Cow;
 use std::ops::{Index, IndexMut};
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::isa::Queue;
@@ -47,27 +45,4 @@ impl<T: Serialize> Serialize for Units<T> {
         }
         map.end()
     }
-}
-
-impl<T: JsonSchema> JsonSchema for Units<T> {
-    fn schema_name() -> Cow<'static, str> {
-        format!("UnitsOf{}", T::schema_name()).into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let value = generator.subschema_for::<T>();
-        named("One value for each unit.", &Queue::ALL.map(Queue::name), &value)
-    }
-}
-
-/// The schema of an object with these keys, whose values all have one schema.
-pub(super) fn named(description: &str, names: &[&str], value: &Schema) -> Schema {
-    let properties: serde_json::Map<String, serde_json::Value> =
-        names.iter().map(|name| (name.to_string(), value.clone().to_value())).collect();
-    schemars::json_schema!({
-        "description": description,
-        "type": "object",
-        "properties": properties,
-        "required": names,
-    })
 }

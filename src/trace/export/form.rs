@@ -1,6 +1,5 @@
 //! The documents that a trace is exported to.
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::document::Kind;
@@ -8,7 +7,8 @@ use crate::sim::clock::Causes;
 use crate::trace::{Executed, LayerName, Record};
 
 /// The first line of a trace as JSON lines; each other line is a [`TraceRecord`] without an envelope.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct TraceHead {
     /// Program.
     pub program: String,
@@ -25,7 +25,8 @@ impl Kind for TraceHead {
 }
 
 /// One executed instruction.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct TraceRecord<'a> {
     /// Number among all, from 0.
     pub seq: u64,
@@ -50,7 +51,8 @@ pub struct TraceRecord<'a> {
 }
 
 /// The part of a record that only queue instructions have.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct ExecutedRecord {
     /// First cycle.
     pub start: u64,
@@ -67,7 +69,8 @@ pub struct ExecutedRecord {
 }
 
 /// The range from the lowest to the highest byte that an operand touches.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct RangeRecord {
     /// `spm`, `acc` or `dram`.
     pub space: &'static str,
@@ -80,7 +83,8 @@ pub struct RangeRecord {
 }
 
 /// Bytes that an instruction wrote.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 pub struct WroteBytes {
     /// Number of bytes.
     pub bytes: u64,
@@ -128,7 +132,8 @@ impl<'a> TraceRecord<'a> {
 }
 
 /// A trace in the trace event format, whose readers ignore unknown keys.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PerfettoTrace {
     /// Unit that viewers show.
