@@ -96,7 +96,7 @@ fn tensor(d: &TensorDesc, name: &str, space: Space, types: &[EType]) -> Result<(
     if let Some(bad) = d.dims.iter().find(|n| **n == 0 || **n > MAX_EXTENT) {
         return Err(illegal(format!("{name} has an extent of {bad}; extents are 1 … 2^24")));
     }
-    if d.dims.iter().map(|n| u64::from(*n)).product::<u64>() > MAX_ELEMENTS {
+    if d.dims.iter().map(|n| u128::from(*n)).product::<u128>() > MAX_ELEMENTS.into() {
         return Err(illegal(format!("{name} has more than 2^30 elements")));
     }
     if d.base.unsigned_abs() > MAX_ADDRESS || d.strides.iter().any(|s| s.unsigned_abs() > MAX_STRIDE) {

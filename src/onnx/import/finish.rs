@@ -63,7 +63,9 @@ impl Importer<'_> {
     pub(super) fn outputs(&mut self) -> Vec<NodeRow> {
         let mut rows = Vec::new();
         let proto = self.proto;
-        for info in &proto.output {
+        // A tensor that is listed twice is one output.
+        let mut listed = BTreeSet::new();
+        for info in proto.output.iter().filter(|info| listed.insert(info.name())) {
             let name = info.name();
             let failed = |detail: &str| NodeRow {
                 name: name.into(),

@@ -127,6 +127,9 @@ fn by_image(bias: Constant) -> Constant {
     Constant { shape, ..bias }
 }
 
+/// Convolutions that a transposed one is computed as at most: one for each residue of the strides.
+const MAX_PARTS: usize = 1024;
+
 /// QDQ ConvTranspose.
 pub(super) fn conv_transpose<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
     let (input, mut nodes) = importer.real(n, 0)?;
@@ -147,6 +150,11 @@ pub(super) fn conv_transpose<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a
         return Err(Refusal::Malformed(format!("{channels} input channels, weights of {ic} × {groups}")));
     }
     let (window, out) = window::transposed(n, [kh, kw], [height, width])?;
+    let parts = window.stride[0].min(out[0]).saturating_mul(window.stride[1].min(out[1]));
+    if parts > MAX_PARTS {
+        let [y, x] = window.stride;
+        return unsupported(format!("strides of {y} × {x} make {parts} convolutions; {MAX_PARTS} at most"));
+    }
     let shape = result_shape(importer, input, [batch, oc, out[0], out[1]]);
     let kind = PendingKind::ConvTranspose { window, groups, weights, bias: bias.sums.take() };
     let p = importer.pending(kind, n, shape, vec![input], nodes);

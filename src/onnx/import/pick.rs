@@ -434,12 +434,14 @@ pub(super) fn pad<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Resul
 
 /// Extents of a DepthToSpace or SpaceToDepth.
 fn block(n: &OnnxNode, shape: &[usize]) -> Result<([usize; 4], usize), Refusal> {
-    let (Ok(image), Some(b)) =
-        (<[usize; 4]>::try_from(shape), usize::try_from(n.int("blocksize", 0)).ok().filter(|b| *b > 0))
-    else {
-        return Err(Refusal::Malformed(format!("an input of shape {shape:?}, or a blocksize below 1")));
+    let Ok(image) = <[usize; 4]>::try_from(shape) else {
+        return Err(Refusal::Malformed(format!("an input of shape {shape:?}, not of four axes")));
     };
-    Ok((image, b))
+    // Squares and products with extents stay far from what a number holds.
+    match usize::try_from(n.int("blocksize", 0)) {
+        Ok(b @ 1..=0xffff) => Ok((image, b)),
+        _ => Err(Refusal::Malformed(format!("a blocksize of {}; it is 1 to 65535", n.int("blocksize", 0)))),
+    }
 }
 
 /// Extent, axis and step in the input, axis and step in the output.
