@@ -6,9 +6,12 @@
 //! layers once; of all other operands what exceeds the scratchpad, since that part cannot be there at the
 //! same time.
 
+use super::constants::{kept_blocks, may_prune};
 use super::memory::Plan;
+use super::storage::lane_block;
 use crate::graph::{Graph, LaneStep, Node, Op, TensorId, Weights};
 use crate::isa::Space;
+use crate::isa::blocks::BLOCK;
 use crate::machine::Machine;
 use crate::machine::timing::Product;
 use crate::program::Least;
@@ -65,13 +68,21 @@ fn mac(graph: &Graph, node: &Node, m: &Machine) -> u64 {
                     product(weights, pixels, oc, kh * kw, 1).depthwise(m, pixels * each(0) * each(1));
                 return batch * demand.busy(m);
             }
-            batch * *groups as u64 * product(weights, pixels, oc / groups, kh * kw, ic).dense(m).busy(m)
+            let tap_by_tap = product(weights, pixels, oc / groups, kh * kw, ic).dense(m).busy(m);
+            // Kernel columns may be part of the reduction.
+            let lanes = lane_block(ic as i64) as usize;
+            let folded = product(weights, pixels, oc / groups, kh, kw * ic.next_multiple_of(lanes));
+            let dense = tap_by_tap.min(folded.dense(m).busy(m));
+            let whole = product(weights, pixels, oc / groups, kh * kw, ic);
+            batch * *groups as u64 * pruned(&whole, weights, *groups, m).map_or(dense, |p| p.min(dense))
         }
         Op::Gemm { weights, .. } => {
             let [oc, ic, ..] = weights.shape;
             let rows: usize = graph.tensor(*output).shape.iter().product::<usize>() / oc;
             // Behind a Flatten the kernel is the whole image, which takes as many steps.
-            product(weights, rows as u64, oc, 1, ic).dense(m).busy(m)
+            let whole = product(weights, rows as u64, oc, 1, ic);
+            let dense = whole.dense(m).busy(m);
+            pruned(&whole, weights, 1, m).map_or(dense, |p| p.min(dense))
         }
         Op::ConvTranspose { groups, weights, .. } => {
             // Every weight is multiplied with every input pixel once.
@@ -98,6 +109,17 @@ fn mac(graph: &Graph, node: &Node, m: &Machine) -> u64 {
     }
 }
 
+/// The least steps if zero blocks are skipped; none if the weights are stored whole in any case. Blocks are
+/// smaller than the array's: one step takes several that lie beside each other.
+fn pruned(whole: &Product, weights: &Weights, groups: usize, m: &Machine) -> Option<u64> {
+    if groups > 1 || !may_prune(weights) {
+        return None;
+    }
+    let at_once = |lanes: u32| u64::from(lanes).div_ceil(BLOCK as u64);
+    let blocks = kept_blocks(weights).div_ceil(at_once(m.mac.oc_lanes) * at_once(m.mac.ic_lanes));
+    Some(whole.pruned(m, blocks, 0).steps)
+}
+
 fn vector(graph: &Graph, node: &Node, m: &Machine) -> u64 {
     let vectors = |id: Option<&TensorId>| {
         id.map_or(0, |id| {
@@ -106,10 +128,13 @@ fn vector(graph: &Graph, node: &Node, m: &Machine) -> u64 {
         })
     };
     let output = vectors(node.outputs.first());
+    // Element-wise operations walk along any axis.
+    let full =
+        |id: Option<&TensorId>| up(id.map_or(1, |id| graph.tensor(*id).shape.iter().product()), m.vec.lanes);
     match &node.op {
         Op::Concat { tables, .. } => {
             let moved = tables.iter().zip(&node.inputs).filter(|(t, _)| t.is_some());
-            moved.map(|(_, id)| vectors(Some(id))).sum()
+            moved.map(|(_, id)| full(Some(id))).sum()
         }
         Op::Reshape | Op::Transpose { .. } | Op::Move { .. } | Op::Gather | Op::Host(_) => 0,
         Op::MaxPool { window } | Op::AvgPool { window, .. } => {
@@ -120,14 +145,13 @@ fn vector(graph: &Graph, node: &Node, m: &Machine) -> u64 {
         Op::Resize { .. } => 4 * output,
         Op::Lane { steps } => {
             let operations = steps.iter().filter(|s| !matches!(s, LaneStep::Number(_))).count() as u64;
-            output * operations
+            full(node.outputs.first()) * operations
         }
         Op::Add { .. } | Op::Mul { .. } | Op::Table(_) | Op::Quantize | Op::Dequantize => {
-            let elements = node.outputs.first().map_or(1, |id| graph.tensor(*id).shape.iter().product());
-            up(elements, m.vec.lanes)
+            full(node.outputs.first())
         }
         Op::Conv { epilogue, .. } | Op::Gemm { epilogue, .. } | Op::ConvTranspose { epilogue, .. } => {
-            output * if epilogue.tail.is_some() { 2 } else { 1 }
+            output + if epilogue.tail.is_some() { full(node.outputs.first()) } else { 0 }
         }
         _ => output,
     }

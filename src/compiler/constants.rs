@@ -167,6 +167,32 @@ pub(super) fn pack_pruned(
     (stream, mask)
 }
 
+/// With less than one zero in this many weights, zero blocks are not searched for.
+const RARE: u64 = 32;
+
+/// Whether enough weights are zero for whole blocks of zeros to be likely.
+pub(super) fn may_prune(weights: &Weights) -> bool {
+    zeros(weights) * RARE >= weights.shape.iter().map(|d| *d as u64).product()
+}
+
+/// Blocks of the whole weights, tap by tap, that are not zero.
+pub(super) fn kept_blocks(weights: &Weights) -> u64 {
+    let [oc, ic, kh, kw] = weights.shape;
+    let taps = kh * kw;
+    let size = weights.dtype.bytes();
+    let zero = weights.zero_point.to_le_bytes();
+    let inner = ic.div_ceil(BLOCK);
+    let mut kept = vec![false; oc.div_ceil(BLOCK) * inner * taps];
+    for (channel, kernel) in weights.data.chunks_exact((taps * size).max(1)).enumerate() {
+        let (o, i) = (channel / ic.max(1) / BLOCK, channel % ic.max(1) / BLOCK);
+        let blocks = &mut kept[(o * inner + i) * taps..][..taps];
+        for (block, weight) in blocks.iter_mut().zip(kernel.chunks_exact(size)) {
+            *block |= weight != &zero[..size];
+        }
+    }
+    kept.into_iter().filter(|k| *k).count() as u64
+}
+
 /// Number of weights that equal their zero point.
 #[must_use]
 pub(super) fn zeros(weights: &Weights) -> u64 {

@@ -19,9 +19,10 @@ pub struct Plan {
     pub room: Vec<i64>,
 }
 
-/// Plans the memory of a graph. Nodes in `crowded` need the whole scratchpad for their buffers.
+/// Plans the memory of a graph with the first `budget` bytes of the scratchpad. Nodes in `crowded` need all of
+/// them for their buffers.
 #[must_use]
-pub fn plan(graph: &Graph, machine: &Machine, crowded: &BTreeSet<usize>) -> Plan {
+pub fn plan(graph: &Graph, machine: &Machine, budget: i64, crowded: &BTreeSet<usize>) -> Plan {
     let mut storage: BTreeMap<TensorId, Storage> = BTreeMap::new();
     // A reshape that moves nothing shares its input's memory: alias → owner.
     let mut owner: BTreeMap<TensorId, TensorId> = BTreeMap::new();
@@ -79,7 +80,7 @@ pub fn plan(graph: &Graph, machine: &Machine, crowded: &BTreeSet<usize>) -> Plan
     let before = lives(graph, &storage, &owner);
     in_place(graph, &storage, before, &plain, &mut owner);
     let lives = lives(graph, &storage, &owner);
-    let whole = machine.spm.bytes as i64;
+    let whole = budget;
     let mut room = vec![whole; graph.nodes.len()];
     let keeps: Vec<i64> = graph
         .nodes
@@ -94,7 +95,8 @@ pub fn plan(graph: &Graph, machine: &Machine, crowded: &BTreeSet<usize>) -> Plan
         .filter(|(root, _)| free(root) && members(**root).all(free))
         .map(|(root, life)| (*root, *life))
         .collect();
-    let resident = resident(&candidates, &storage, machine, &keeps, &mut room);
+    let bank = (machine.spm.bytes / u64::from(machine.spm.banks)) as i64;
+    let resident = resident(&candidates, &storage, [whole, bank], &keeps, &mut room);
     for (root, address) in &resident {
         for id in members(*root).chain([root]) {
             if let Some(s) = storage.get_mut(id) {
@@ -211,13 +213,13 @@ fn kept(node: &Node, whole: i64) -> i64 {
     (2 * weights).clamp(whole / 8, whole / 4)
 }
 
-/// Chooses the tensors that stay in the scratchpad from producer to consumer, and places them from its end
-/// downwards. Which ones fit depends on the order; of a few orders, the one that keeps most bytes is taken.
+/// Chooses the tensors that stay in the scratchpad from producer to consumer, and places them from the end of
+/// the budget downwards. Which ones fit depends on the order; of a few orders, the one that keeps most bytes is taken.
 /// `room` is lowered to what is left below them.
 fn resident(
     candidates: &[(TensorId, Life)],
     storage: &BTreeMap<TensorId, Storage>,
-    machine: &Machine,
+    sizes: [i64; 2],
     keeps: &[i64],
     room: &mut Vec<i64>,
 ) -> BTreeMap<TensorId, i64> {
@@ -235,7 +237,7 @@ fn resident(
             (key, *id)
         });
         let mut left = room.clone();
-        let chosen = stack(&list, &bytes, machine, keeps, &mut left);
+        let chosen = stack(&list, &bytes, sizes, keeps, &mut left);
         let kept = chosen.keys().map(bytes).sum();
         if best.as_ref().is_none_or(|(most, ..)| kept > *most) {
             best = Some((kept, chosen, left));
@@ -250,12 +252,10 @@ fn resident(
 fn stack(
     candidates: &[(TensorId, Life)],
     bytes: &impl Fn(&TensorId) -> i64,
-    machine: &Machine,
+    [whole, bank]: [i64; 2],
     keeps: &[i64],
     room: &mut [i64],
 ) -> BTreeMap<TensorId, i64> {
-    let whole = machine.spm.bytes as i64;
-    let bank = whole / i64::from(machine.spm.banks);
     let mut placed: Vec<(i64, i64, Life)> = Vec::new();
     let mut chosen = BTreeMap::new();
     for &(id, life) in candidates {

@@ -18,6 +18,7 @@ pub mod memory;
 mod options;
 mod passes;
 pub mod pipeline;
+mod price;
 pub mod storage;
 mod surroundings;
 mod sync;

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::CompileError;
-use super::passes::{buffer_placement, copy_elision, dma_order, rescale, tensor_placement};
+use super::passes::{buffer_placement, copy_elision, dma_order, rescale, tensor_placement, vector_order};
 pub use super::surroundings::Surroundings;
 use super::tile::TileLayer;
 use super::verify::{self, Fact, Footprint, Scope};
@@ -50,6 +50,16 @@ pub const PASSES: &[Pass] = &[
         makes: None,
         run: |layers, _| {
             layers.iter_mut().for_each(|l| dma_order::along_dram(&mut l.body));
+            Ok(())
+        },
+    },
+    Pass {
+        name: "vector_order",
+        does: "orders the axes of element-wise operations so that vectors are full",
+        makes: None,
+        run: |layers, around| {
+            let lanes = i64::from(around.machine.vec.lanes);
+            layers.iter_mut().for_each(|l| vector_order::fill_lanes(&mut l.body, lanes));
             Ok(())
         },
     },

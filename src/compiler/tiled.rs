@@ -8,7 +8,8 @@ use super::error::CompileError;
 use super::lower::Lowering;
 use super::memory;
 use super::options::CompileOptions;
-use super::pipeline::{Checks, LOWERING, Pass, Pipeline, Surroundings};
+use super::pipeline::{Checks, LOWERING, PRICED_AFTER, Pass, Pipeline, Surroundings, up_to};
+use super::price::price;
 use super::storage::Storage;
 use super::tile::TileLayer;
 use crate::graph::verify::verify;
@@ -46,28 +47,52 @@ pub(super) fn tiled(
             known: machine.profiles.join(", "),
         });
     }
-    // A layer whose smallest tile does not fit beside resident tensors gets the scratchpad for itself.
-    let mut crowded = BTreeSet::new();
-    let mut tiled = loop {
-        match lower_all(graph, machine, options, &crowded, constants(machine.dram.grant_bytes)) {
-            Err((node, CompileError::DoesNotFit { .. })) if crowded.insert(node) => {}
-            Err((_, error)) => return Err(error),
-            Ok(tiled) => break tiled,
+    let lowered = |budget: i64, constants: fn(u32) -> Constants, passes: &[Pass]| {
+        // A layer whose smallest tile does not fit beside resident tensors gets the budget for itself.
+        let mut crowded = BTreeSet::new();
+        let mut tiled = loop {
+            let constants = constants(machine.dram.grant_bytes);
+            match lower_all(graph, machine, options, budget, &crowded, constants) {
+                Err((node, CompileError::DoesNotFit { .. })) if crowded.insert(node) => {}
+                Err((_, error)) => return Err(error),
+                Ok(tiled) => break tiled,
+            }
+        };
+        let around = Surroundings {
+            machine,
+            profile: options.profile,
+            room: tiled.plan.room.clone(),
+            constants: tiled.constants.len(),
+            tensors: tiled.plan.bytes,
+        };
+        let checks = if cfg!(debug_assertions) { Checks::Sure } else { Checks::None };
+        let mut pipeline = Pipeline::new(tiled.layers, LOWERING, around, checks)?;
+        pipeline.run(passes)?;
+        tiled.layers = pipeline.into_layers();
+        Ok(tiled)
+    };
+    let priced = up_to(PRICED_AFTER).unwrap_or_default();
+    let whole = machine.spm.bytes as i64;
+    let mut best = (whole, u64::MAX);
+    for eighths in BUDGETS {
+        let budget = whole / 8 * eighths;
+        let price = match lowered(budget, Constants::hollow, priced) {
+            Ok(tiled) => price(&tiled.layers, machine),
+            // What does not fit a part of the scratchpad may fit all of it.
+            Err(error) if budget == whole => return Err(error),
+            Err(_) => break,
+        };
+        // A smaller one must be better by more than what prices are good for.
+        if price < best.1 - best.1 / 50 {
+            best = (budget, price);
         }
-    };
-    let around = Surroundings {
-        machine,
-        profile: options.profile,
-        room: tiled.plan.room.clone(),
-        constants: tiled.constants.len(),
-        tensors: tiled.plan.bytes,
-    };
-    let checks = if cfg!(debug_assertions) { Checks::Sure } else { Checks::None };
-    let mut pipeline = Pipeline::new(tiled.layers, LOWERING, around, checks)?;
-    pipeline.run(passes)?;
-    tiled.layers = pipeline.into_layers();
-    Ok(tiled)
+    }
+    lowered(best.0, constants, passes)
 }
+
+/// Shares of the scratchpad that plans are made for, in eighths: keeping more tensors or larger tiles there
+/// is not always faster.
+const BUDGETS: [i64; 5] = [8, 6, 4, 2, 1];
 
 /// How a constant lies: beside tensors that are read element by element as they do, so that it comes in runs;
 /// else as ONNX sees it.
@@ -89,10 +114,11 @@ fn lower_all(
     graph: &Graph,
     machine: &Machine,
     options: &CompileOptions,
+    budget: i64,
     crowded: &BTreeSet<usize>,
     mut constants: Constants,
 ) -> Result<Tiled, (usize, CompileError)> {
-    let mut plan = memory::plan(graph, machine, crowded);
+    let mut plan = memory::plan(graph, machine, budget, crowded);
     let links = graph.links();
     for (id, data) in &graph.constants {
         let mut storage = constant_layout(graph, *id, links.readers(*id));

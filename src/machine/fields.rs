@@ -139,10 +139,12 @@ impl Dram {
             .max(1)
     }
 
-    /// Cycles in which so many bytes pass the channel at least.
+    /// Cycles in which so many bytes pass the channel at least: at its rate, and no byte passes in a refresh.
     #[must_use]
     pub fn least_cycles(&self, bytes: u64) -> u64 {
-        (bytes * 1000).div_ceil(self.rate())
+        let busy = (bytes * 1000).div_ceil(self.rate());
+        let refreshes = busy / u64::from(self.refresh_interval_cycles).max(1);
+        busy + refreshes * u64::from(self.refresh_cycles)
     }
 }
 

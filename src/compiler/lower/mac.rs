@@ -5,6 +5,7 @@
 //! whole image.
 
 mod carry;
+mod fold;
 mod nest;
 mod pruned;
 
@@ -17,6 +18,7 @@ use super::tiling::{MacShape, MacTile};
 use super::{Lowering, too_large};
 use crate::graph::{MacEpilogue, Node, Weights, Window};
 use crate::isa::{EType, Space, WindowDesc};
+use fold::{folded, folded_weights, folded_window};
 
 /// A MAC layer during lowering.
 struct Mac<'a> {
@@ -142,14 +144,29 @@ impl Lowering<'_> {
         shape.alone = alone;
         shape.entry = rescale::entry_bytes(self.profile, dst.etype);
         let multipliers = rescale::table(&node.name, self.profile, dst.etype, &epilogue.multiplier)?;
-        let window = window_desc(node, window)?;
+        let mut window = window_desc(node, window)?;
         let mut spm = self.spm();
         let full = |bytes| too_large(node, "scratchpad", bytes, self.machine.spm.bytes);
         let tail = match &epilogue.tail {
             Some(tail) => Some(self.load_table(&mut spm, &tail.lut, dst.etype).ok_or_else(|| full(256))?),
             None => None,
         };
-        let tile = shape.search(self.machine, spm.left()).ok_or_else(|| {
+        let mut best = shape.search(self.machine, spm.left());
+        let lanes = i64::from(self.machine.mac.ic_lanes);
+        let local = src.space == Space::Spm;
+        let folded = folded(&shape, src.dims[3], lanes, pads[1], local);
+        let mut folded_data = None;
+        if let Some((shape_of_fold, cost, tile)) =
+            folded.and_then(|f| f.search(self.machine, spm.left()).map(|(cost, tile)| (f, cost, tile)))
+            && best.is_none_or(|(other, _)| cost < other)
+        {
+            best = Some((cost, tile));
+            shape = shape_of_fold;
+            window = folded_window(&window);
+            folded_data = shape.fold.map(|fold| folded_weights(weights, fold.pixel as usize));
+        }
+        let weights = folded_data.as_ref().unwrap_or(weights);
+        let (_, tile) = best.ok_or_else(|| {
             let least = MacTile {
                 rows: 1,
                 cols: 1,
@@ -310,6 +327,7 @@ fn mac_shape(
         bias: epilogue.bias.is_some(),
         passes: if epilogue.tail.is_some() { 2 } else { 1 },
         resident: [src.space == Space::Spm, dst.space == Space::Spm],
+        fold: None,
     }
 }
 

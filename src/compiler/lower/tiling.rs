@@ -48,6 +48,35 @@ pub(super) struct MacShape {
     pub(super) resident: [bool; 2],
     /// Bytes of an element of the input, the weights, the accumulators (and the bias), the output.
     pub(super) sizes: [i64; 4],
+    /// How rows lie, if kernel columns are folded into the reduction; `ic`, `kernel` and `width` are then
+    /// what the array sees.
+    pub(super) fold: Option<Fold>,
+}
+
+/// Rows of the input in the scratchpad, whose pixels overlap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fold {
+    /// Elements of a pixel of the image, padding lanes included.
+    pub(super) pixel: i64,
+    /// Channels of the image.
+    pub(super) channels: i64,
+    /// Padding columns before the image.
+    pub(super) left: i64,
+    /// Columns of the image that are loaded.
+    pub(super) columns: i64,
+    /// Columns of a row, padding included.
+    pub(super) width: i64,
+    /// Columns between two windows.
+    pub(super) stride: i64,
+    /// Whether the image lies in the scratchpad already, though without padding columns.
+    pub(super) local: bool,
+}
+
+impl Fold {
+    /// Columns of padding behind the image.
+    pub(super) fn right(&self) -> i64 {
+        self.width - self.left - self.columns
+    }
 }
 
 /// Tile extents of a MAC layer.
@@ -82,11 +111,18 @@ impl MacShape {
         (self.kernel[0] - 1) * self.dilation[0] + 1
     }
 
+    /// Columns of a row in the buffer of a tile.
+    pub(super) fn buffer_columns(&self, tile: &MacTile) -> i64 {
+        let [_, cols] = self.input_extent(tile.rows, tile.cols);
+        self.fold.map_or(cols, |fold| fold.width)
+    }
+
     /// Input rows and columns that the buffer of a tile holds.
     fn buffer_extent(&self, tile: &MacTile) -> [i64; 2] {
-        let [rows, cols] = self.input_extent(tile.rows, tile.cols);
+        let [rows, _] = self.input_extent(tile.rows, tile.cols);
         // With carried rows, the padding has rows in the buffer too.
-        [if tile.carry { (tile.rows - 1) * self.stride[0] + self.window_rows() } else { rows }, cols]
+        let carried = (tile.rows - 1) * self.stride[0] + self.window_rows();
+        [if tile.carry { carried } else { rows }, self.buffer_columns(tile)]
     }
 
     /// Whether tiles can carry rows over: there are several, of whole rows, one after the other; the last one
@@ -135,7 +171,9 @@ impl MacShape {
 
     /// Elements of one input pixel in the scratchpad.
     pub(super) fn in_channels(&self, tile: &MacTile) -> i64 {
-        if self.depthwise {
+        if let Some(fold) = self.fold {
+            fold.pixel
+        } else if self.depthwise {
             next_multiple(tile.channels, self.in_lanes)
         } else if self.groups > 1 {
             if tile.channels == self.groups {
@@ -171,6 +209,7 @@ impl MacShape {
             && self.accumulator_bytes(tile) <= machine.acc.bytes as i64 / 2
             && self.taps() * if self.depthwise { 1 } else { tile.reduce } <= self.longest_reduction()
             && (!tile.carry || self.carries(tile, room))
+            && (self.fold.is_none() || tile.cols == self.out_width)
     }
 
     fn longest_reduction(&self) -> i64 {
@@ -185,8 +224,8 @@ impl MacShape {
         if self.depthwise { self.groups } else { self.oc }
     }
 
-    /// The cheapest tile that fits; `None` if even the smallest does not.
-    pub(super) fn search(&self, machine: &Machine, room: i64) -> Option<MacTile> {
+    /// The cheapest tile that fits, with its cost; `None` if even the smallest does not.
+    pub(super) fn search(&self, machine: &Machine, room: i64) -> Option<(i64, MacTile)> {
         let mut best: Option<(i64, MacTile)> = None;
         let spatial = self.spatial_candidates();
         for channels in self.channel_candidates() {
@@ -212,7 +251,7 @@ impl MacShape {
                 }
             }
         }
-        best.map(|(_, tile)| tile)
+        best
     }
 
     fn spatial_candidates(&self) -> Vec<(i64, i64)> {
@@ -244,7 +283,7 @@ impl MacShape {
 
     fn reduce_candidates(&self) -> Vec<i64> {
         let mut list = vec![self.ic];
-        if self.groups == 1 {
+        if self.groups == 1 && self.fold.is_none() {
             let mut size = next_multiple((self.ic + 1) / 2, 16);
             while size < *list.last().unwrap_or(&0) {
                 list.push(size);
@@ -278,13 +317,16 @@ impl MacShape {
         let all_inputs = if self.groups > 1 { self.groups * self.ic } else { self.ic };
         let all_outputs = self.oc_total() * if self.depthwise { 1 } else { self.groups };
         let [in_rows, in_cols] = self.input_extent(tile.rows, tile.cols);
+        let (in_cols, width, all_inputs) =
+            self.fold.map_or((in_cols, self.width, all_inputs), |f| (f.columns, f.columns, f.pixel));
         let carried = if tile.carry { self.window_rows() - self.stride[0] } else { 0 };
-        let input = if input == 0 {
+        let local = self.fold.is_some_and(|fold| fold.local);
+        let input = if input == 0 || local {
             0
         } else {
             let slice = self.in_channels(tile) * self.sizes[0];
             let pixel = next_multiple(all_inputs, self.in_lanes) * self.sizes[0];
-            image_runs([in_rows - carried, in_cols, slice], [self.width * pixel, pixel]).cycles(&m.dram)
+            image_runs([in_rows - carried, in_cols, slice], [width * pixel, pixel]).cycles(&m.dram)
         };
         let output = if output == 0 {
             0
@@ -293,7 +335,8 @@ impl MacShape {
             let pixel = next_multiple(all_outputs, self.out_lanes) * self.sizes[3];
             image_runs([tile.rows, tile.cols, slice], [self.out_width * pixel, pixel]).cycles(&m.dram)
         };
-        let copied = carried * in_cols * self.in_channels(tile) * self.sizes[0];
+        let copied_rows = if local { in_rows } else { carried };
+        let copied = copied_rows * in_cols * self.in_channels(tile) * self.sizes[0];
         let copy = timing::copy(m, copied as u64) as i64;
         let load = |channel: i64| under_way(channel, m.dram.read_latency_cycles);
         let [weights, bias, table] = [weights, bias, table].map(|n| load(Runs::whole(n).cycles(&m.dram)));
@@ -370,7 +413,8 @@ impl MacShape {
         let waits = (between - i64::from(m.mac.queue_depth.min(m.vec.queue_depth))).max(0);
         let step = waits * mac_tile.max(vec_tile) + weights;
         let longest = longest.max(weight_loads * step);
-        longest + serial + way_in + mac_tile + vec_tile + output
+        // Where nothing else differs, fewer instructions.
+        longest + serial + way_in + mac_tile + vec_tile + output + control / 16
     }
 }
 
@@ -429,6 +473,7 @@ mod tests {
             passes: 1,
             resident: [false; 2],
             sizes: [1, 1, 4, 1],
+            fold: None,
         }
     }
 
@@ -442,7 +487,7 @@ mod tests {
                 shape(1, 25088, 4096, 1),
                 shape(14, 512, 512, 3),
             ] {
-                let tile = s.search(&machine, machine.spm.bytes as i64).unwrap();
+                let (_, tile) = s.search(&machine, machine.spm.bytes as i64).unwrap();
                 assert!(s.fits(&tile, &machine, machine.spm.bytes as i64), "{name} {tile:?}");
             }
         }
@@ -451,7 +496,7 @@ mod tests {
     #[test]
     fn a_small_layer_loads_its_weights_once() {
         let machine = Machine::named("rcn-m").unwrap();
-        let tile = shape(14, 64, 64, 3).search(&machine, machine.spm.bytes as i64).unwrap();
+        let (_, tile) = shape(14, 64, 64, 3).search(&machine, machine.spm.bytes as i64).unwrap();
         assert_eq!((tile.cols, tile.channels, tile.reduce), (14, 64, 64));
     }
 
@@ -459,7 +504,7 @@ mod tests {
     fn rows_under_two_windows_are_carried_over_where_dram_is_slow() {
         let machine = Machine::named("rcn-s").unwrap();
         let depthwise = MacShape { groups: 144, depthwise: true, ..shape(56, 1, 1, 3) };
-        let tile = depthwise.search(&machine, machine.spm.bytes as i64).unwrap();
+        let (_, tile) = depthwise.search(&machine, machine.spm.bytes as i64).unwrap();
         assert!(tile.carry && tile.cols == 56, "{tile:?}");
     }
 

@@ -4,7 +4,7 @@
 //! this is a local copy, and mostly a needless one: whatever reads the buffer can read the tensor with the
 //! tensor's strides, and whatever writes the buffer can write the tensor.
 
-use super::super::storage::WORK_BASE;
+use super::super::storage::{WORK_BASE, next_multiple};
 use super::super::tile::{Code, Stmt, TileOp, View};
 use crate::isa::Space;
 
@@ -52,6 +52,11 @@ fn copy(body: &[Stmt], at: usize) -> Option<(View, View)> {
 /// or will be copied as `copied`. `None` if their order differs.
 fn seen_as(view: &View, copied: &View, tensor: &View) -> Option<View> {
     if !at_its_start(view) || !at_its_start(copied) || view.etype.bytes() != copied.etype.bytes() {
+        return None;
+    }
+    // Pixels that overlap may reach into what was not copied.
+    let inner = |v: &View| v.dims[3].constant().map(|n| next_multiple(n, i64::from(v.lanes).max(1)));
+    if inner(view).zip(inner(copied)).is_some_and(|(seen, had)| seen > had) {
         return None;
     }
     let mut strides = [0; 4];

@@ -5,3 +5,4 @@ pub(super) mod copy_elision;
 pub(super) mod dma_order;
 pub(super) mod rescale;
 pub(super) mod tensor_placement;
+pub(super) mod vector_order;

@@ -36,7 +36,7 @@ impl Mac<'_> {
             cols: self.shape.out_width.into(),
         };
         let buffer = self.buffers[0].next_side();
-        vec![self.load_rows(nest, &area, slice.clone(), (0.into(), rows.into()), buffer, self.pads[0].into())]
+        self.load_rows(nest, &area, slice.clone(), (0.into(), rows.into()), buffer, self.pads[0].into())
     }
 
     /// Loads the new rows of a tile, and copies those that the next tile needs too.
@@ -49,13 +49,16 @@ impl Mac<'_> {
         let from = nest.min(nest.max(first.clone() + self.carried_rows(), 0), height - 1);
         let new = nest.max(end.clone() - from.clone(), 1);
         let to = from.clone() - first.clone();
-        let mut list = vec![self.load_rows(nest, area, slice.clone(), (from, new), self.buffers[0], to)];
+        let mut list = self.load_rows(nest, area, slice.clone(), (from, new), self.buffers[0], to);
 
         // The last tile has no successor: a row is copied that is not read.
         let next = self.tile.rows * self.shape.stride[0];
         let kept = nest.max(nest.min(end.clone() - first.clone() - next, self.carried_rows()), 1);
         let from = nest.min(end - 1 - first, next);
-        let (_, cols) = self.input_span(nest, 1, &area.col, &area.cols);
+        let cols = match self.shape.fold {
+            Some(fold) => fold.width.into(),
+            None => self.input_span(nest, 1, &area.col, &area.cols).1,
+        };
         let (count, lanes) = self.travelling(nest, slice.0, slice.1);
         let count = if lanes > 1 { self.shape.in_channels(&self.tile).into() } else { count };
         let dims = [Expr::from(1), kept, cols, count];

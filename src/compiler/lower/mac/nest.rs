@@ -139,8 +139,7 @@ impl Mac<'_> {
     }
 
     pub(super) fn row_stride(&self) -> i64 {
-        let [_, cols] = self.shape.input_extent(self.tile.rows, self.tile.cols);
-        cols * self.pixel_stride()
+        self.shape.buffer_columns(&self.tile) * self.pixel_stride()
     }
 
     /// Bytes between the input's pixels in the scratchpad.
@@ -148,24 +147,19 @@ impl Mac<'_> {
         self.shape.in_channels(&self.tile) * self.shape.sizes[0]
     }
 
-    /// Whether the input is already in the scratchpad.
-    fn input_is_resident(&self) -> bool {
-        self.src.space == Space::Spm
-    }
-
     /// Loads the part of the input that a tile reads; nothing if it is resident.
     fn load_input(&self, nest: &Nest, area: &Area, slice: (Expr, Expr)) -> Vec<Stmt> {
-        if self.input_is_resident() {
+        if self.shape.resident[0] {
             return Vec::new();
         }
         if self.tile.carry {
             return self.load_carried(nest, area, slice);
         }
         let (y, rows) = self.input_span(nest, 0, &area.row, &area.rows);
-        vec![self.load_rows(nest, area, slice, (y, rows), self.buffers[0], 0.into())]
+        self.load_rows(nest, area, slice, (y, rows), self.buffers[0], 0.into())
     }
 
-    /// Loads rows of the input to a row of the buffer.
+    /// Loads rows of the input to a row of the buffer, with the padding columns that folded kernels need.
     pub(super) fn load_rows(
         &self,
         nest: &Nest,
@@ -174,20 +168,39 @@ impl Mac<'_> {
         (y, rows): (Expr, Expr),
         buffer: Buffer,
         to: Expr,
-    ) -> Stmt {
-        let (x, cols) = self.input_span(nest, 1, &area.col, &area.cols);
+    ) -> Vec<Stmt> {
+        let (x, cols) = match self.shape.fold {
+            Some(fold) => (Expr::from(0), Expr::from(fold.columns)),
+            None => self.input_span(nest, 1, &area.col, &area.cols),
+        };
         let (count, lanes) = self.travelling(nest, first.clone(), count);
-        let dims = [Expr::from(1), rows, cols, count];
-        let src = dram_view(&self.src, [area.batch.clone(), y, x, first], dims.clone(), self.src_zero);
         let strides = [0, self.row_stride(), self.pixel_stride(), self.shape.sizes[0]];
-        let base = Expr::from(buffer.start) + to * self.row_stride();
-        let dst = spm_view(buffer, self.src.etype, base, dims, strides, self.src_zero, lanes);
-        Stmt::Op(TileOp::new(Code::DmaIn, vec![dst, src]))
+        let row = Expr::from(buffer.start) + to * self.row_stride();
+        let to = |column: i64, dims, lanes| {
+            let base = row.clone() + column * self.pixel_stride();
+            spm_view(buffer, self.src.etype, base, dims, strides, self.src_zero, lanes)
+        };
+        let mut list = Vec::new();
+        let mut left = 0;
+        if let Some(fold) = self.shape.fold {
+            left = fold.left;
+            for (column, columns) in [(0, fold.left), (fold.left + fold.columns, fold.right())] {
+                if columns > 0 {
+                    let dims = [Expr::from(1), rows.clone(), columns.into(), fold.pixel.into()];
+                    list.push(Stmt::Op(TileOp::new(Code::DmaFill, vec![to(column, dims, 1)])));
+                }
+            }
+        }
+        let dims = [Expr::from(1), rows, cols, count];
+        let from = dram_view(&self.src, [area.batch.clone(), y, x, first], dims.clone(), self.src_zero);
+        list.push(Stmt::Op(TileOp::new(Code::DmaIn, vec![to(left, dims, lanes), from])));
+        list
     }
 
     /// How many channels of a pixel are loaded, and the lane block that they are padded to.
     pub(super) fn travelling(&self, nest: &Nest, first: Expr, count: Expr) -> (Expr, i64) {
         let pixel = self.shape.in_channels(&self.tile);
+        let count = self.shape.fold.map_or(count, |fold| fold.channels.into());
         // Whole lane blocks are moved as they lie; only tensors without padding lanes are padded by DMA.
         if self.src.lanes > 1 && !(self.grouped() && self.tile.channels < self.shape.groups) {
             let padded = self.src.padded_channels();
@@ -291,7 +304,7 @@ impl Mac<'_> {
     /// base is where element (0, 0, 0) would lie. `first` is the first channel that the tile reads, `offset`
     /// the bytes from there.
     fn source(&self, nest: &Nest, area: &Area, first: Expr, offset: Expr, channels: Expr) -> View {
-        if self.input_is_resident() {
+        if self.shape.resident[0] {
             let image = [Expr::from(1), self.shape.height.into(), self.shape.width.into(), channels];
             let origin = [area.batch.clone(), 0.into(), 0.into(), first];
             let mut view = dram_view(&self.src, origin, image, self.src_zero);
@@ -303,8 +316,11 @@ impl Mac<'_> {
         } else {
             self.input_span(nest, 0, &area.row, &area.rows).0
         };
-        let (x, _) = self.input_span(nest, 1, &area.col, &area.cols);
-        let pixel = self.pixel_stride();
+        let (x, step) = match self.shape.fold {
+            Some(fold) => (Expr::from(0), fold.stride),
+            None => (self.input_span(nest, 1, &area.col, &area.cols).0, 1),
+        };
+        let pixel = step * self.pixel_stride();
         let buffer = self.buffers[0];
         let base = Expr::from(buffer.start) + offset - y * self.row_stride() - x * pixel;
         let dims = [Expr::from(1), self.shape.height.into(), self.shape.width.into(), channels];

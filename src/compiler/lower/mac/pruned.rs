@@ -2,7 +2,7 @@
 
 use super::super::Lowering;
 use super::super::tiling::{MacShape, MacTile};
-use crate::compiler::constants::{pack_pruned, packed_bytes, zeros};
+use crate::compiler::constants::{may_prune, pack_pruned, packed_bytes};
 use crate::compiler::storage::next_multiple;
 use crate::graph::Weights;
 use crate::isa::BlockGrid;
@@ -21,14 +21,11 @@ pub(super) struct Streams {
     pub(super) slot: i64,
 }
 
-/// With less than one zero in this many weights, zero blocks are not searched for.
-const RARE: u64 = 32;
-
 impl Lowering<'_> {
     /// The weights of a convolution without zero blocks; `None` if that saves neither steps of the array nor
     /// a relevant part of the bytes to load.
     pub(super) fn pruned(&self, shape: &MacShape, tile: &MacTile, weights: &Weights) -> Option<Streams> {
-        if self.dense_weights || zeros(weights) * RARE < weights.shape.iter().map(|d| *d as u64).product() {
+        if self.dense_weights || !may_prune(weights) {
             return None;
         }
         let lanes = [self.machine.mac.oc_lanes, self.machine.mac.ic_lanes];
