@@ -102,6 +102,7 @@ fn drawn(machine: &Machine, seed: u64) -> Machine {
     }
     set("/spm/bytes_per_cycle", 1, 64);
     set("/control/const_load_cycles", 1, 8);
+    set("/control/const_miss_cycles", 0, 200);
     set("/dram/other_masters_percent", 0, 70);
     set("/dram/read_latency_cycles", 0, 200);
     set("/dram/write_latency_cycles", 0, 100);
@@ -110,6 +111,10 @@ fn drawn(machine: &Machine, seed: u64) -> Machine {
     set("/dram/row_miss_cycles", 0, 60);
     set("/dram/refresh_cycles", 0, 120);
     set("/dram/refresh_interval_cycles", 121, 2000);
+    // None, one line, a few, more than a program has.
+    let line = 64 << random.within(0, 4);
+    text["control"]["const_line_bytes"] = line.into();
+    text["control"]["const_cache_bytes"] = (line * random.pick(&[0, 1, 2, 8, 256])).into();
     let burst = 1 << random.within(4, 7);
     text["dram"]["burst_bytes"] = burst.into();
     text["dram"]["row_bytes"] = (burst << random.within(0, 6)).into();
