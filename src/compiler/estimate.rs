@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use super::constants::{Constants, packed_bytes};
 use super::cost::{Runs, under_way};
+use super::emit::Descriptors;
 use super::pipeline::{PRICED_AFTER, up_to};
 use super::storage::TENSOR_BASE;
 use super::tables::layer_entry;
@@ -59,9 +60,10 @@ pub fn estimate(
     let mut layers = Vec::with_capacity(costs.len());
     let mut before = Before::default();
     for ((node, least), cost) in graph.nodes.iter().zip(tiled.least).zip(&costs) {
+        let cycles = before.next(cost, machine);
         layers.push(LayerEstimate {
             layer: layer_entry(graph, node, least),
-            cycles: before.next(cost),
+            cycles,
             busy: [cost.load + cost.copy, cost.store, cost.mac, cost.vec].map(|c| c as u64),
             bytes: cost.bytes.map(|b| b as u64),
         });
@@ -86,6 +88,10 @@ struct Cost {
     bytes: [i64; 2],
     /// Channel cycles of constants that can be loaded before the layer begins.
     early: i64,
+    /// Cycles in which the control core loads the layer's descriptors.
+    descriptors: i64,
+    /// Instructions of each queue.
+    instructions: [i64; 4],
     /// One instruction each: the first load of an activation, MAC, VEC, and a store.
     first: [i64; 4],
 }
@@ -97,6 +103,9 @@ impl Cost {
     fn of(layer: &TileLayer, machine: &Machine) -> Cost {
         let mut walk = Counter { machine, vars: BTreeMap::new(), cost: Cost::default() };
         walk.list(&layer.body, 1, true);
+        let mut descriptors = Descriptors::default();
+        layer.body.iter().for_each(|s| descriptors.collect(s));
+        walk.cost.descriptors = descriptors.cycles(&machine.control);
         walk.cost
     }
 
@@ -113,10 +122,12 @@ impl Cost {
 struct Before {
     /// Cycles in which the channel was idle at its end.
     idle: i64,
+    /// Cycles before its end in which the control core had issued all of it.
+    lead: i64,
 }
 
 impl Before {
-    fn next(&mut self, cost: &Cost) -> u64 {
+    fn next(&mut self, cost: &Cost, machine: &Machine) -> u64 {
         let done = cost.early.min(self.idle);
         // One tile passes all units before they overlap.
         let [load, mac, vec, store] = cost.first;
@@ -125,7 +136,22 @@ impl Before {
         let pipeline = waits - [load, mac, vec, store].into_iter().max().unwrap_or(0);
         let cycles = longest + pipeline.min(longest);
         self.idle = (cycles - (cost.load + cost.store - done)).max(0);
-        cycles as u64
+        let late = (cost.descriptors - self.lead).max(0);
+        // All is issued once the rest fits the queues.
+        let before = (self.lead - cost.descriptors).max(0);
+        let depths = [
+            machine.dma.in_queue_depth,
+            machine.dma.out_queue_depth,
+            machine.mac.queue_depth,
+            machine.vec.queue_depth,
+        ];
+        let leads = cost
+            .instructions
+            .into_iter()
+            .zip(depths.map(i64::from))
+            .map(|(count, depth)| if count <= depth { before + cycles } else { cycles * depth / count });
+        self.lead = leads.min().unwrap_or(0);
+        (cycles + late) as u64
     }
 }
 
@@ -166,6 +192,7 @@ impl Counter<'_> {
         let m = self.machine;
         let [Some(dst), src] = [op.views.first(), op.views.get(1)] else { return };
         self.cost.control += CONTROL * times;
+        self.cost.instructions[op.code.queue().index()] += times;
         match (op.code.queue(), op.code) {
             (_, Code::DmaIn) => {
                 let Some(src) = src else { return };
