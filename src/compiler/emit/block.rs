@@ -151,8 +151,8 @@ impl Block<'_> {
         Ok(())
     }
 
-    /// Sets those of the fields whose innermost loop variable is `bound`, which has just got a value, and those that
-    /// depend on a double buffer that has changed sides and on no inner loop.
+    /// Sets those of the fields whose innermost loop variable is `bound`, which has just got a value, and
+    /// those that depend on a double buffer that has changed sides and on no inner loop.
     fn head(
         &mut self,
         fields: Vec<(Target, Expr)>,

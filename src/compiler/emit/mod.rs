@@ -1,8 +1,8 @@
 //! Tiled operations → instruction words.
 //!
 //! Each distinct view gets a tensor descriptor register: its constant fields are loaded once, in front of the
-//! outermost statement that uses it first; a field that depends on loop variables is set at the head of the loop that binds the
-//! innermost of them. Loops become loops, and conditions come from [`sync`](super::sync).
+//! outermost statement that uses it first; a field that depends on loop variables is set at the head of the
+//! loop that binds the innermost of them. Loops become loops, and conditions come from [`sync`](super::sync).
 
 mod block;
 mod code;

@@ -2,7 +2,7 @@
 //!
 //! Its state depends on code and constants only, so the stream of captured queue instructions is the same for
 //! every input. A [`Sink`] receives it: the checks at load, the clock, the engines. `scalars` is the step
-//! loop, `capture` the issue, `cache` what loads find in the cache of constants, which is a part of that state.
+//! loop, `capture` the issue, `cache` which constants the core holds: these, too, depend on code alone.
 
 mod cache;
 mod capture;
