@@ -58,7 +58,8 @@ pub fn estimate(
     let tiled = tiled(graph, machine, options, Constants::hollow, passes)?;
     let costs: Vec<Cost> = tiled.layers.iter().map(|l| Cost::of(l, machine)).collect();
     let mut layers = Vec::with_capacity(costs.len());
-    let mut before = Before::default();
+    // The first descriptor waits for a whole line.
+    let mut before = Before { lead: -i64::from(machine.control.const_miss_cycles), ..Before::default() };
     for ((node, least), cost) in graph.nodes.iter().zip(tiled.least).zip(&costs) {
         let cycles = before.next(cost, machine);
         layers.push(LayerEstimate {
