@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use crate::graph::Weights;
 use crate::isa::BlockGrid;
 use crate::isa::blocks::{BLOCK, BLOCK_ELEMENTS, in_block};
+use crate::machine::Control;
 
-/// The constant segment under construction. Equal records are stored once.
+/// The constant segment under construction.
 #[derive(Debug, Default)]
 pub(super) struct Constants {
     bytes: Vec<u8>,
@@ -16,6 +17,8 @@ pub(super) struct Constants {
     /// Largest segment of the DRAM channel.
     segment: usize,
     records: BTreeMap<Vec<u8>, i64>,
+    /// Bytes of a line of the control core's cache, and lines that it holds: none if there is no cache.
+    cache: [usize; 2],
 }
 
 impl Constants {
@@ -65,14 +68,30 @@ impl Constants {
         at as i64
     }
 
-    /// Appends a small record at a multiple of 8, unless an equal one exists; returns its address.
+    /// The records that follow are loaded in their order, by a core with this cache.
+    pub(super) fn records_for(&mut self, core: &Control) {
+        let line = core.const_line_bytes.max(1);
+        self.cache = [line, core.const_cache_bytes / line].map(|n| n as usize);
+    }
+
+    /// Appends a small record at a multiple of 8, unless the cache still holds an equal one; returns its
+    /// address. Without a cache nothing is gained by a copy, and equal records are stored once.
     pub(super) fn record(&mut self, bytes: &[u8]) -> i64 {
-        if let Some(at) = self.records.get(bytes) {
+        if let Some(at) = self.records.get(bytes)
+            && self.holds(*at)
+        {
             return *at;
         }
         let at = self.append(bytes, 8);
         self.records.insert(bytes.to_vec(), at);
         at
+    }
+
+    /// Whether a record lies in one of the last lines that the cache has room for. Records before are loaded,
+    /// so these lines are there.
+    fn holds(&self, at: i64) -> bool {
+        let [line, lines] = self.cache;
+        lines == 0 || at as usize / line + lines > (self.len() - 1) / line
     }
 
     /// Bytes so far.
@@ -262,9 +281,22 @@ mod tests {
     }
 
     #[test]
-    fn equal_records_are_stored_once() {
+    fn without_a_cache_equal_records_are_stored_once() {
         let mut c = Constants::default();
         c.append(&[1, 2, 3], 1);
         assert_eq!((c.record(b"abc"), c.record(b"xyz"), c.record(b"abc")), (8, 16, 8));
+    }
+
+    #[test]
+    fn a_record_that_the_cache_has_lost_is_stored_again() {
+        let mut c = Constants::default();
+        let machine = crate::machine::Machine::named("rcn-m").unwrap();
+        c.records_for(&Control { const_cache_bytes: 128, const_line_bytes: 64, ..machine.control });
+        let mut at = |n: u8| c.record(&[n; 32]);
+        // Two lines of two records each.
+        assert_eq!(
+            [1, 2, 3, 1, 4, 1, 5, 1, 2, 3, 1].map(&mut at),
+            [0, 32, 64, 0, 96, 0, 128, 160, 192, 224, 160]
+        );
     }
 }

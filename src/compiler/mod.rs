@@ -69,6 +69,7 @@ pub fn compile(graph: &Graph, machine: &Machine, options: &CompileOptions) -> Re
     let host_models = models.collect();
 
     let base = tensor_placement::base(&layers, constants.len());
+    constants.records_for(&machine.control);
     let code = emit::emit(&layers, &mut constants)?;
 
     let dram_bytes = (base + plan.bytes) as u64;

@@ -154,6 +154,12 @@ impl<'a> Pipeline<'a> {
         self.after(pass, &before)
     }
 
+    /// The layers as they are now.
+    #[must_use]
+    pub fn layers(&self) -> &[TileLayer] {
+        &self.layers
+    }
+
     /// The layers.
     #[must_use]
     pub fn into_layers(self) -> Vec<TileLayer> {

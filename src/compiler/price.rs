@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use super::constants::packed_bytes;
 use super::cost::{Runs, under_way};
+use super::emit::Descriptors;
 use super::storage::TENSOR_BASE;
 use super::tile::{Code, Stmt, TileLayer, TileOp, Var, View};
 use crate::isa::{Queue, Space};
@@ -24,9 +25,11 @@ pub(super) fn price(layers: &[TileLayer], machine: &Machine) -> u64 {
 
 /// The same layer by layer, with the work.
 pub(super) fn costs(layers: &[TileLayer], machine: &Machine) -> impl Iterator<Item = (u64, Cost)> {
-    layers.iter().scan(Before::default(), |before, layer| {
+    // The first descriptor waits for a whole line.
+    let start = Before { lead: -i64::from(machine.control.const_miss_cycles), ..Before::default() };
+    layers.iter().scan(start, |before, layer| {
         let cost = Cost::of(layer, machine);
-        Some((before.next(&cost), cost))
+        Some((before.next(&cost, machine), cost))
     })
 }
 
@@ -46,6 +49,10 @@ pub(super) struct Cost {
     bytes: [i64; 2],
     /// Channel cycles of constants that can be loaded before the layer begins.
     early: i64,
+    /// Cycles in which the control core loads the layer's descriptors.
+    descriptors: i64,
+    /// Instructions of each queue.
+    instructions: [i64; 4],
     /// One instruction each: the first load of an activation, MAC, VEC, and a store.
     first: [i64; 4],
     /// The longest time that a port of a bank is held.
@@ -72,6 +79,9 @@ impl Cost {
     fn of(layer: &TileLayer, machine: &Machine) -> Cost {
         let mut walk = Counter::new(machine);
         walk.list(&layer.body, 1, true);
+        let mut descriptors = Descriptors::default();
+        layer.body.iter().for_each(|s| descriptors.collect(s));
+        walk.cost.descriptors = descriptors.cycles(&machine.control);
         let buffers = walk.buffers.values().map(Contents::cycles).collect();
         Cost { port: walk.ports.longest(), buffers, ..walk.cost }
     }
@@ -95,11 +105,14 @@ impl Cost {
 struct Before {
     /// Cycles in which the channel was idle at its end.
     idle: i64,
+    /// Cycles before its end in which the control core had issued all of it.
+    lead: i64,
 }
 
 impl Before {
-    fn next(&mut self, cost: &Cost) -> u64 {
-        let done = cost.early.min(self.idle);
+    fn next(&mut self, cost: &Cost, machine: &Machine) -> u64 {
+        // Constants are loaded early where the channel is idle, and the core has come to them.
+        let done = cost.early.min(self.idle).min(self.lead.max(0));
         // One tile passes all units before they overlap.
         let [load, mac, vec, store] = cost.first;
         let waits = load + mac + vec + store;
@@ -107,7 +120,22 @@ impl Before {
         let pipeline = waits - [load, mac, vec, store].into_iter().max().unwrap_or(0);
         let cycles = (longest + pipeline.min(longest)).max(cost.in_turn(done));
         self.idle = (cycles - (cost.load + cost.store - done)).max(0);
-        cycles as u64
+        let late = (cost.descriptors - self.lead).max(0);
+        // All is issued once the rest fits the queues.
+        let before = (self.lead - cost.descriptors).max(0);
+        let depths = [
+            machine.dma.in_queue_depth,
+            machine.dma.out_queue_depth,
+            machine.mac.queue_depth,
+            machine.vec.queue_depth,
+        ];
+        let leads = cost
+            .instructions
+            .into_iter()
+            .zip(depths.map(i64::from))
+            .map(|(count, depth)| if count <= depth { before + cycles } else { cycles * depth / count });
+        self.lead = leads.min().unwrap_or(0);
+        (cycles + late) as u64
     }
 }
 
@@ -228,7 +256,7 @@ impl Counter<'_> {
             if index == 0 {
                 contents.written += whole;
             } else {
-                contents.read[op.code.queue() as usize] += whole;
+                contents.read[op.code.queue().index()] += whole;
             }
         }
         // The sides of double buffers take turns, all of them at once.
@@ -270,6 +298,7 @@ impl Counter<'_> {
         let m = self.machine;
         let [Some(dst), src] = [op.views.first(), op.views.get(1)] else { return };
         self.cost.control += CONTROL * times;
+        self.cost.instructions[op.code.queue().index()] += times;
         match (op.code.queue(), op.code) {
             (_, Code::DmaIn) => {
                 let Some(src) = src else { return };

@@ -8,7 +8,7 @@ use super::error::CompileError;
 use super::lower::Lowering;
 use super::memory;
 use super::options::CompileOptions;
-use super::pipeline::{Checks, LOWERING, PRICED_AFTER, Pass, Pipeline, Surroundings, up_to};
+use super::pipeline::{Checks, LOWERING, PASSES, PRICED_AFTER, Pass, Pipeline, Surroundings, up_to};
 use super::price::price;
 use super::storage::Storage;
 use super::tile::TileLayer;
@@ -47,52 +47,75 @@ pub(super) fn tiled(
             known: machine.profiles.join(", "),
         });
     }
-    let lowered = |budget: i64, constants: fn(u32) -> Constants, passes: &[Pass]| {
-        // A layer whose smallest tile does not fit beside resident tensors gets the budget for itself.
-        let mut crowded = BTreeSet::new();
-        let mut tiled = loop {
-            let constants = constants(machine.dram.grant_bytes);
-            match lower_all(graph, machine, options, budget, &crowded, constants) {
-                Err((node, CompileError::DoesNotFit { .. })) if crowded.insert(node) => {}
-                Err((_, error)) => return Err(error),
-                Ok(tiled) => break tiled,
-            }
-        };
-        let around = Surroundings {
-            machine,
-            profile: options.profile,
-            room: tiled.plan.room.clone(),
-            constants: tiled.constants.len(),
-            tensors: tiled.plan.bytes,
-        };
-        let checks = if cfg!(debug_assertions) { Checks::Sure } else { Checks::None };
-        let mut pipeline = Pipeline::new(tiled.layers, LOWERING, around, checks)?;
-        pipeline.run(passes)?;
-        tiled.layers = pipeline.into_layers();
-        Ok(tiled)
-    };
-    let priced = up_to(PRICED_AFTER).unwrap_or_default();
     let whole = machine.spm.bytes as i64;
-    let mut best = (whole, u64::MAX);
-    for eighths in BUDGETS {
+    let (all, price) = planned(graph, machine, options, whole, constants, passes)?;
+    let price = match price {
+        Some(price) => price,
+        None => planned(graph, machine, options, whole, Constants::hollow, PASSES)?.1.unwrap_or(0),
+    };
+    let alone = |l: &Least| l.mac_cycles.max(l.vec_cycles).max(machine.dram.least_cycles(l.dram_bytes));
+    if price * 4 <= all.least.iter().map(alone).sum::<u64>() * 5 {
+        return Ok(all);
+    }
+    let mut best = (whole, price);
+    for eighths in PARTS {
         let budget = whole / 8 * eighths;
-        let price = match lowered(budget, Constants::hollow, priced) {
-            Ok(tiled) => price(&tiled.layers, machine),
-            // What does not fit a part of the scratchpad may fit all of it.
-            Err(error) if budget == whole => return Err(error),
-            Err(_) => break,
+        // What does not fit a part of the scratchpad fits all of it.
+        let Ok((_, price)) = planned(graph, machine, options, budget, Constants::hollow, PASSES) else {
+            break;
         };
-        // A smaller one must be better by more than what prices are good for.
+        // A part must be better by more than what prices are good for.
         if price < best.1 - best.1 / 50 {
             best = (budget, price);
         }
     }
-    lowered(best.0, constants, passes)
+    if best.0 == whole {
+        return Ok(all);
+    }
+    Ok(planned(graph, machine, options, best.0, constants, passes)?.0)
 }
 
-/// Shares of the scratchpad that plans are made for, in eighths: keeping more tensors or larger tiles there
-/// is not always faster.
-const BUDGETS: [i64; 5] = [8, 6, 4, 2, 1];
+/// Parts of the scratchpad that plans are made for, in eighths, if a network takes more than a quarter longer
+/// than the sum of its layers' bounds: keeping more tensors or larger tiles there is not always faster.
+const PARTS: [i64; 4] = [6, 4, 2, 1];
+
+/// A graph lowered for the first `budget` bytes of the scratchpad and passed through `passes`, and its price,
+/// which needs some of them.
+fn planned(
+    graph: &Graph,
+    machine: &Machine,
+    options: &CompileOptions,
+    budget: i64,
+    constants: fn(u32) -> Constants,
+    passes: &[Pass],
+) -> Result<(Tiled, Option<u64>), CompileError> {
+    // A layer whose smallest tile does not fit beside resident tensors gets the budget for itself.
+    let mut crowded = BTreeSet::new();
+    let mut tiled = loop {
+        let constants = constants(machine.dram.grant_bytes);
+        match lower_all(graph, machine, options, budget, &crowded, constants) {
+            Err((node, CompileError::DoesNotFit { .. })) if crowded.insert(node) => {}
+            Err((_, error)) => return Err(error),
+            Ok(tiled) => break tiled,
+        }
+    };
+    let around = Surroundings {
+        machine,
+        profile: options.profile,
+        room: tiled.plan.room.clone(),
+        constants: tiled.constants.len(),
+        tensors: tiled.plan.bytes,
+    };
+    let checks = if cfg!(debug_assertions) { Checks::Sure } else { Checks::None };
+    let mut pipeline = Pipeline::new(tiled.layers, LOWERING, around, checks)?;
+    let priced = up_to(PRICED_AFTER).unwrap_or_default().len();
+    let (before, after) = passes.split_at(priced.min(passes.len()));
+    pipeline.run(before)?;
+    let price = (before.len() == priced).then(|| price(pipeline.layers(), machine));
+    pipeline.run(after)?;
+    tiled.layers = pipeline.into_layers();
+    Ok((tiled, price))
+}
 
 /// How a constant lies: beside tensors that are read element by element as they do, so that it comes in runs;
 /// else as ONNX sees it.

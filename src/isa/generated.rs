@@ -350,7 +350,7 @@ pub enum Opcode {
     DmaGather = 0x5d,
     /// `mac.conv`: dst[0,y,x,o] ← start + Σ(ky,kx,i) (src[0,iy,ix,i] − zs)·(w[o,ky,kx,i] − zw) with iy = (oy+y)·sh − pt + ky·dh, ix = (ox+x)·sw − pl + kx·dw; taps outside src add nothing. dst: ACC [1,TH,TW,OC]; s32 if src and weights have 8 bits, else s64. src: SPM [1,H,W,IC] 8 or 16 bits, full extents. weights: SPM [OC,KH,KW,IC] 8 or 16 bits, packed (see the layout section), strides zero. bias: SPM [1,1,1,OC], of dst's type. KH·KW·IC ≤ 33025 for s32, 2^30 for s64
     MacConv = 0x60,
-    /// `mac.pruned`: as mac.conv, with weights whose zero blocks are absent from the stream (see the layout section). mask: the register holds the address, a multiple of 8, of the mask in the constants, which the control core reads at issue
+    /// `mac.pruned`: as mac.conv, with weights whose zero blocks are absent from the stream (see the layout section). mask: the register holds the address, a multiple of 8, of the mask in the constants, which the control core loads before it issues (*Time*: Constants)
     MacPruned = 0x63,
     /// `mac.dw`: depthwise: dst[0,y,x,c] ← start + Σ(ky,kx) (src[0,iy,ix,c] − zs)·(w[0,ky,kx,c] − zw), iy and ix as in mac.conv. weights: SPM [1,KH,KW,C], strides as given. bias: SPM [1,1,1,C]; types as in mac.conv
     MacDw = 0x61,
@@ -2050,7 +2050,7 @@ pub enum Insn {
         /// Conditions before it may start
         wait: Wait,
     },
-    /// as mac.conv, with weights whose zero blocks are absent from the stream (see the layout section). mask: the register holds the address, a multiple of 8, of the mask in the constants, which the control core reads at issue
+    /// as mac.conv, with weights whose zero blocks are absent from the stream (see the layout section). mask: the register holds the address, a multiple of 8, of the mask in the constants, which the control core loads before it issues (*Time*: Constants)
     MacPruned {
         /// Tensor descriptor register
         dst: TReg,

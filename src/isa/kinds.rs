@@ -697,7 +697,7 @@ impl EType {
 /// Timing classes; the manual gives their formulas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Timing {
-    /// `control.const_load_cycles`: the control core waits for the constant port
+    /// `control.const_load_cycles + MISSES · control.const_miss_cycles`: the control core waits for the constant port; MISSES: lines that the load touches and the cache does not hold, see *Constants*
     ConstLoad,
     /// `1`: one cycle in the control core
     Control,
@@ -740,7 +740,7 @@ impl Timing {
     #[must_use]
     pub fn formula(self) -> &'static str {
         match self {
-            Self::ConstLoad => "control.const_load_cycles",
+            Self::ConstLoad => "control.const_load_cycles + MISSES · control.const_miss_cycles",
             Self::Control => "1",
             Self::DmaGather => "dram.read_latency_cycles + CHANNEL",
             Self::DmaIn => "dram.read_latency_cycles + CHANNEL",

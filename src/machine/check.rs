@@ -1,6 +1,6 @@
 //! The rules of a machine file, and the errors.
 
-use super::Machine;
+use super::{Control, Machine};
 use crate::isa::Profile;
 use crate::isa::limits::{MAX_ACC, MAX_BANKS, MAX_DRAM, MAX_SPM};
 
@@ -108,6 +108,7 @@ pub(super) fn check(m: &Machine) -> Result<(), MachineError> {
         ("dram.turnaround_cycles", m.dram.turnaround_cycles),
         ("dram.refresh_cycles", m.dram.refresh_cycles),
         ("dram.refresh_interval_cycles", m.dram.refresh_interval_cycles),
+        ("control.const_miss_cycles", m.control.const_miss_cycles),
     ] {
         if value > 1_000_000 {
             return Err(MachineError::Field {
@@ -183,6 +184,21 @@ pub(super) fn check(m: &Machine) -> Result<(), MachineError> {
             let rule = "must be at least 4096, at most 2^28 (acc) or 2^30 (spm), and a multiple of 64 bytes in each bank";
             return Err(MachineError::Field { field, value: bytes, rule });
         }
+    }
+    let Control { const_cache_bytes: cache, const_line_bytes: line, .. } = m.control;
+    if !line.is_power_of_two() || !(64..=4096).contains(&line) {
+        return Err(MachineError::Field {
+            field: "control.const_line_bytes",
+            value: line.into(),
+            rule: "must be a power of two from 64 to 4096",
+        });
+    }
+    if cache != 0 && (!cache.is_power_of_two() || cache < line || cache > 1 << 20) {
+        return Err(MachineError::Field {
+            field: "control.const_cache_bytes",
+            value: cache.into(),
+            rule: "must be 0, or a power of two from control.const_line_bytes to 2^20",
+        });
     }
     if m.dram.bytes < 1 << 20 || m.dram.bytes > MAX_DRAM {
         let rule = "must be at least 2^20 and at most 2^40";

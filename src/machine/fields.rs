@@ -162,8 +162,14 @@ pub struct Dma {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Control {
-    /// Duration of scalar and descriptor loads from the constants.
+    /// Duration of scalar and descriptor loads from the constants that are in the cache.
     pub const_load_cycles: u32,
+    /// Size of the direct-mapped cache of constants (a power of two); 0 for none.
+    pub const_cache_bytes: u32,
+    /// Size of its lines (a power of two).
+    pub const_line_bytes: u32,
+    /// Cycles more for each line that a load touches and that is not in the cache.
+    pub const_miss_cycles: u32,
 }
 
 impl Machine {

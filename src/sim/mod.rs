@@ -24,6 +24,7 @@ pub mod clock;
 pub mod control;
 pub mod defined;
 pub mod engine;
+mod executed;
 pub mod fault;
 pub mod load;
 mod masks;
@@ -41,6 +42,7 @@ pub mod widths;
 mod written;
 
 pub use engine::EngineKind;
+pub use executed::Executed;
 pub use fault::{Fault, FaultKind};
 pub use load::{Decoded, Limits, LoadError, Loaded};
 pub use memory::Memory;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rcar_iss::internals::compiler::CompileError;
 use rcar_iss::internals::machine::Machine;
-use rcar_iss::internals::program::Program;
+use rcar_iss::internals::program::{MachineId, Program};
 use rcar_iss::internals::sim::clock::Causes;
 use rcar_iss::internals::sim::{Limits, Loaded};
 
@@ -102,6 +102,7 @@ fn drawn(machine: &Machine, seed: u64) -> Machine {
     }
     set("/spm/bytes_per_cycle", 1, 64);
     set("/control/const_load_cycles", 1, 8);
+    set("/control/const_miss_cycles", 0, 200);
     set("/dram/other_masters_percent", 0, 70);
     set("/dram/read_latency_cycles", 0, 200);
     set("/dram/write_latency_cycles", 0, 100);
@@ -110,6 +111,10 @@ fn drawn(machine: &Machine, seed: u64) -> Machine {
     set("/dram/row_miss_cycles", 0, 60);
     set("/dram/refresh_cycles", 0, 120);
     set("/dram/refresh_interval_cycles", 121, 2000);
+    // None, one line, a few, more than a program has.
+    let line = 64 << random.within(0, 4);
+    text["control"]["const_line_bytes"] = line.into();
+    text["control"]["const_cache_bytes"] = (line * random.pick(&[0, 1, 2, 8, 256])).into();
     let burst = 1 << random.within(4, 7);
     text["dram"]["burst_bytes"] = burst.into();
     text["dram"]["row_bytes"] = (burst << random.within(0, 6)).into();
@@ -179,6 +184,49 @@ fn so_do_compiled_networks() {
         }
     }
     assert!(compared >= 15, "only {compared} of 20 graphs fit the tiny machine");
+}
+
+/// A mask of 4608 bits and one of 72, which the control core loads piece by piece.
+const MASKS: &str = "
+.const
+image:   .tdesc spm u8 0 [1, 3, 3, 256]
+weights: .tdesc spm s8 4096 [512, 3, 3, 256] [0, 0, 0, 0]
+narrow:  .tdesc spm s8 4096 [16, 3, 3, 128] [0, 0, 0, 0]
+part:    .tdesc spm u8 0 [1, 3, 3, 128] [2304, 768, 256, 1]
+sums:    .tdesc acc s32 0 [1, 1, 1, 512]
+few:     .tdesc acc s32 0 [1, 1, 1, 16]
+window:  .wdesc kernel=[3, 3]
+         .align 8
+mask:    .zero 576
+short:   .zero 16
+.code
+  tdesc.load  t0, image(x0)
+  tdesc.load  t1, weights(x0)
+  tdesc.load  t2, sums(x0)
+  tdesc.load  t3, narrow(x0)
+  tdesc.load  t4, few(x0)
+  tdesc.load  t5, part(x0)
+  wdesc.load  w0, window(x0)
+  dma.fill    t0
+  li          x1, mask
+  li          x2, short
+  mac.pruned  t2, t0, t1, t0, w0, x0, x0, x1 wait(dmain)
+  mac.pruned  t4, t5, t3, t0, w0, x0, x0, x2
+  mac.pruned  t2, t0, t1, t0, w0, x0, x0, x1
+  halt
+";
+
+#[test]
+fn so_do_long_masks() {
+    for seed in 0..12 {
+        let machine = drawn(&Machine::named("rcn-s").unwrap(), seed);
+        let mut program = rcar_iss::internals::program::text::assemble(MASKS).unwrap();
+        let hash = format!("{:016x}", machine.hash());
+        program.meta.machine = MachineId { name: machine.name.clone(), hash };
+        let loading = compare(program, &machine).unwrap().control["constant_load"];
+        // Seven descriptors, and 9 + 1 + 9 pieces of masks.
+        assert!(loading >= u64::from(26 * machine.control.const_load_cycles), "{loading}");
+    }
 }
 
 /// Fields of a machine file that no rule of the clock uses.

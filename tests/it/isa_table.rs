@@ -7,11 +7,12 @@ use rcar_iss::internals::isa::{EType, Insn, Opcode, QuantMode, Space, TensorDesc
 use rcar_iss::internals::machine::Machine;
 use rcar_iss::internals::program::Program;
 use rcar_iss::internals::sim::access::{Region, for_each_region, padded_dims, span};
+use rcar_iss::internals::sim::clock::EventClock;
 use rcar_iss::internals::sim::clock::cost::{Cost, Work};
 use rcar_iss::internals::sim::control::{ControlCore, Sink};
 use rcar_iss::internals::sim::op::{OpKind, QueueOp};
 use rcar_iss::internals::sim::validate::{self, Memories};
-use rcar_iss::internals::sim::{FaultKind, Written};
+use rcar_iss::internals::sim::{Executed, FaultKind, Written};
 
 use crate::random::build;
 
@@ -20,8 +21,8 @@ struct Compare<'a> {
     machine: &'a Machine,
     memories: Memories,
     code: &'a [Insn],
-    /// Constants fetched, and waits for everything issued, since the last instruction.
-    loads: u64,
+    /// Control instructions, and waits for everything issued, since the last instruction.
+    executed: Executed,
     syncs: u64,
     seen: &'a mut BTreeSet<Opcode>,
 }
@@ -34,14 +35,24 @@ impl Sink for Compare<'_> {
     fn retire(&mut self, pc: u32, _: Option<Written>) {
         let opcode = self.code[pc as usize].opcode();
         let (timing, mnemonic) = (opcode.info().timing, opcode.info().mnemonic);
-        assert_eq!(self.loads == 1, timing == Timing::ConstLoad, "{mnemonic}: fetches from the constants");
+        assert_eq!(self.executed.loads == 1, timing == Timing::ConstLoad, "{mnemonic}: loads a constant");
+        if matches!(timing, Timing::ConstLoad | Timing::Control) && self.executed != Executed::default() {
+            let mut clock = EventClock::new(self.machine, 0);
+            clock.control(self.executed);
+            let mut names = |name: &str| match name {
+                "MISSES" => Some(self.executed.misses),
+                name => constant(name, self.machine),
+            };
+            let wanted = Formula { text: timing.formula(), names: &mut names }.sum();
+            assert_eq!(clock.now(), wanted, "{mnemonic} costs `{}`", timing.formula());
+        }
         assert_eq!(self.syncs == 1, timing == Timing::Sync, "{mnemonic}: waits for everything issued");
-        (self.loads, self.syncs) = (0, 0);
+        (self.executed, self.syncs) = (Executed::default(), 0);
         self.seen.insert(opcode);
     }
 
-    fn control(&mut self, _: u64, loads: u64) {
-        self.loads += loads;
+    fn control(&mut self, executed: Executed) {
+        self.executed += executed;
     }
 
     fn issue(&mut self, op: &QueueOp) -> Result<(), FaultKind> {
@@ -171,6 +182,8 @@ fn constant(name: &str, m: &Machine) -> Option<u64> {
     Some(match name {
         "dram.read_latency_cycles" => m.dram.read_latency_cycles.into(),
         "dram.write_latency_cycles" => m.dram.write_latency_cycles.into(),
+        "control.const_load_cycles" => m.control.const_load_cycles.into(),
+        "control.const_miss_cycles" => m.control.const_miss_cycles.into(),
         "spm.bytes_per_cycle" => m.spm.bytes_per_cycle.into(),
         "mac.fill_cycles" => m.mac.fill_cycles.into(),
         "mac.drain_cycles" => m.mac.drain_cycles.into(),
@@ -315,7 +328,7 @@ fn compare(program: &Program, machine: &Machine, seen: &mut BTreeSet<Opcode>) ->
         spm: machine.spm.bytes,
         acc: machine.acc.bytes,
     };
-    let mut sink = Compare { machine, memories, code: &code, loads: 0, syncs: 0, seen };
+    let mut sink = Compare { machine, memories, code: &code, executed: Executed::default(), syncs: 0, seen };
     ControlCore::new(program, &code, machine, 100_000).run(&mut sink).is_ok()
 }
 

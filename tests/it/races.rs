@@ -8,7 +8,7 @@ use rcar_iss::internals::machine::Machine;
 use rcar_iss::internals::program::Program;
 use rcar_iss::internals::sim::access::{Row, for_each_row};
 use rcar_iss::internals::sim::control::{ControlCore, Sink};
-use rcar_iss::internals::sim::{Decoded, FaultKind, Limits, LoadError, Loaded, QueueOp};
+use rcar_iss::internals::sim::{Decoded, Executed, FaultKind, Limits, LoadError, Loaded, QueueOp};
 
 use crate::random::build::{self, Random};
 
@@ -20,7 +20,7 @@ struct Stream {
 }
 
 impl Sink for Stream {
-    fn control(&mut self, _: u64, _: u64) {}
+    fn control(&mut self, _: Executed) {}
     fn issue(&mut self, op: &QueueOp) -> Result<(), FaultKind> {
         self.ops.push(op.clone());
         Ok(())

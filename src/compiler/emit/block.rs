@@ -3,18 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::code::{Code, Numbers};
+use super::descriptors::{Descriptors, quant_desc, tensor_desc};
 use super::registers::{Scalars, ZERO};
 use crate::compiler::CompileError;
 use crate::compiler::constants::Constants;
 use crate::compiler::sync::Conditions;
-use crate::compiler::tile::{self, Buffer, Expr, Quant, Slot, Stmt, TileOp, Var, View};
-use crate::isa::{
-    AvgFlags, Insn, MacFlags, QField, QReg, QuantDesc, QuantMode, RedFlags, TField, TReg, TensorDesc, WReg,
-    Wait, WindowDesc, XReg,
-};
+use crate::compiler::tile::{self, Buffer, Expr, Slot, Stmt, TileOp, Var};
+use crate::isa::{AvgFlags, Insn, MacFlags, QField, QReg, RedFlags, TField, TReg, WReg, Wait, XReg};
 
 /// The blocks of a layer's body: consecutive statements whose descriptors fit the registers together. Each
-/// block loads its descriptors, and begins with the first side of every double buffer.
+/// block begins with the first side of every double buffer, and loads descriptors in front of the statement
+/// that first uses them: so the first loads of data do not wait for all of them.
 pub(super) fn blocks(body: &[Stmt]) -> Result<Vec<&[Stmt]>, CompileError> {
     let mut list = Vec::new();
     let mut rest = body;
@@ -48,56 +47,22 @@ pub(super) fn block(
     at: &mut Numbers,
     code: &mut Code,
 ) -> Result<(), CompileError> {
-    let mut descriptors = Descriptors::default();
-    body.iter().for_each(|s| descriptors.collect(s));
     let mut block = Block {
         constants,
         code,
         scalars: Scalars::new(),
         vars: BTreeMap::new(),
         slots: BTreeMap::new(),
-        descriptors,
+        descriptors: Descriptors::default(),
         conditions,
         at,
     };
-    block.load_descriptors()?;
     block.begin_slots(body)?;
-    block.head(None, &[])?;
-    block.statements(body)
-}
-
-/// The descriptor operands of a block; the index is the register number.
-#[derive(Debug, Clone, Default)]
-struct Descriptors {
-    views: Vec<View>,
-    quants: Vec<Quant>,
-    windows: Vec<WindowDesc>,
-}
-
-impl Descriptors {
-    fn collect(&mut self, s: &Stmt) {
-        match s {
-            Stmt::Loop { body, .. } => body.iter().for_each(|s| self.collect(s)),
-            Stmt::Op(op) => {
-                op.views.iter().for_each(|v| enter(&mut self.views, v));
-                op.quant.iter().for_each(|q| enter(&mut self.quants, q));
-                op.window.iter().for_each(|w| enter(&mut self.windows, w));
-            }
-            Stmt::Host(_) => {}
-        }
+    for s in body {
+        block.load_descriptors(s)?;
+        block.statements(std::slice::from_ref(s))?;
     }
-
-    fn fit(&self) -> bool {
-        self.views.len() <= TReg::COUNT
-            && self.quants.len() <= QReg::COUNT
-            && self.windows.len() <= WReg::COUNT
-    }
-}
-
-fn enter<T: Clone + PartialEq>(list: &mut Vec<T>, item: &T) {
-    if !list.contains(item) {
-        list.push(item.clone());
-    }
+    Ok(())
 }
 
 struct Block<'a> {
@@ -108,6 +73,7 @@ struct Block<'a> {
     vars: BTreeMap<Var, XReg>,
     /// Registers of the double buffers' variables.
     slots: BTreeMap<Var, XReg>,
+    /// Those that are loaded; the index is the register number.
     descriptors: Descriptors,
     conditions: &'a Conditions,
     at: &'a mut Numbers,
@@ -130,24 +96,29 @@ impl std::fmt::Display for Target {
 }
 
 impl Block<'_> {
-    /// Loads every descriptor with its constant fields; loop heads set the others.
-    fn load_descriptors(&mut self) -> Result<(), CompileError> {
-        for (i, view) in self.descriptors.views.clone().iter().enumerate() {
+    /// Loads the descriptors of a statement that no statement before has, with their constant fields, and
+    /// sets the fields that depend on double buffers alone. Loop heads set the others.
+    fn load_descriptors(&mut self, s: &Stmt) -> Result<(), CompileError> {
+        let Descriptors { views, quants, windows } = &self.descriptors;
+        let [v, q, w] = [views.len(), quants.len(), windows.len()];
+        self.descriptors.collect(s);
+        for (i, view) in self.descriptors.views.clone().iter().enumerate().skip(v) {
             let td = reg(TReg::new(i as u8))?;
             let at = self.constants.record(&tensor_desc(view)?.to_bytes());
             self.record(at, |rs1, imm| Insn::TdescLoad { td, rs1, imm })?;
         }
-        for (i, quant) in self.descriptors.quants.clone().iter().enumerate() {
+        for (i, quant) in self.descriptors.quants.clone().iter().enumerate().skip(q) {
             let qd = reg(QReg::new(i as u8))?;
             let at = self.constants.record(&quant_desc(quant).to_bytes());
             self.record(at, |rs1, imm| Insn::QdescLoad { qd, rs1, imm })?;
         }
-        for (i, window) in self.descriptors.windows.clone().iter().enumerate() {
+        for (i, window) in self.descriptors.windows.clone().iter().enumerate().skip(w) {
             let wd = reg(WReg::new(i as u8))?;
             let at = self.constants.record(&window.to_bytes());
             self.record(at, |rs1, imm| Insn::WdescLoad { wd, rs1, imm })?;
         }
-        Ok(())
+        let fields = self.dynamic_fields(v, q);
+        self.head(fields, None, &[])
     }
 
     /// Loads a record of the constants: an immediate reaches the first 2 GiB, a register all of them.
@@ -180,12 +151,17 @@ impl Block<'_> {
         Ok(())
     }
 
-    /// Sets the fields whose innermost loop variable is `bound`, which has just got a value, and those that
-    /// depend on a double buffer that has changed sides and on no inner loop.
-    fn head(&mut self, bound: Option<Var>, changed: &[Slot]) -> Result<(), CompileError> {
+    /// Sets those of the fields whose innermost loop variable is `bound`, which has just got a value, and
+    /// those that depend on a double buffer that has changed sides and on no inner loop.
+    fn head(
+        &mut self,
+        fields: Vec<(Target, Expr)>,
+        bound: Option<Var>,
+        changed: &[Slot],
+    ) -> Result<(), CompileError> {
         // Fields with equal values share the computation.
         let mut values: Vec<(Expr, Vec<Target>)> = Vec::new();
-        for (target, expr) in self.dynamic_fields() {
+        for (target, expr) in fields {
             let deepest = self.deepest(&expr);
             let mut side = false;
             // A view used in another loop in which the buffer changes sides too is set there.
@@ -225,17 +201,18 @@ impl Block<'_> {
         if turns { buffer.address(base) } else { base.clone() + buffer.ahead }
     }
 
-    fn dynamic_fields(&self) -> Vec<(Target, Expr)> {
+    /// The fields that may depend on variables, of the descriptors from view `v` and quantization `q` on.
+    fn dynamic_fields(&self, v: usize, q: usize) -> Vec<(Target, Expr)> {
         let mut fields = Vec::new();
         const DIMS: [TField; 4] = [TField::D0, TField::D1, TField::D2, TField::D3];
-        for (i, view) in self.descriptors.views.iter().enumerate() {
+        for (i, view) in self.descriptors.views.iter().enumerate().skip(v) {
             let Some(td) = TReg::new(i as u8) else { continue };
             fields.push((Target::Tensor(td, TField::Base), self.address(&view.base, &view.buffer)));
             for (field, dim) in DIMS.into_iter().zip(&view.dims) {
                 fields.push((Target::Tensor(td, field), dim.clone()));
             }
         }
-        for (i, quant) in self.descriptors.quants.iter().enumerate() {
+        for (i, quant) in self.descriptors.quants.iter().enumerate().skip(q) {
             if let (Some(qd), Some((table, buffer))) = (QReg::new(i as u8), &quant.table) {
                 fields.push((Target::Quant(qd), self.address(table, buffer)));
             }
@@ -338,7 +315,8 @@ impl Block<'_> {
             self.code.push(Insn::Muli { rd, rs1: rd, imm: -1 });
             self.code.push(Insn::Addi { rd, rs1: rd, imm: bytes });
         }
-        self.head(Some(var), slots)?;
+        let fields = self.dynamic_fields(0, 0);
+        self.head(fields, Some(var), slots)?;
         self.statements(body)?;
         let step = i32::try_from(step).map_err(|_| CompileError::TooBig { what: "loop steps" })?;
         self.code.push(Insn::Addi { rd: counter, rs1: counter, imm: step });
@@ -506,44 +484,4 @@ impl Block<'_> {
 
 fn reg<R>(register: Option<R>) -> Result<R, CompileError> {
     register.ok_or(CompileError::Internal { what: "an operand has no descriptor register" })
-}
-
-/// The record of a view; fields that depend on variables hold 1, which is always legal.
-fn tensor_desc(view: &View) -> Result<TensorDesc, CompileError> {
-    let mut dims = [1_u32; 4];
-    for (slot, dim) in dims.iter_mut().zip(&view.dims) {
-        if let Some(c) = dim.constant() {
-            *slot = u32::try_from(c).map_err(|_| CompileError::TooBig { what: "extents of a tile" })?;
-        }
-    }
-    Ok(TensorDesc {
-        base: view.base.constant().unwrap_or(0),
-        dims,
-        strides: view.strides,
-        zero_point: view.zero_point,
-        space: view.space,
-        etype: view.etype,
-        lanes: view.lanes,
-    })
-}
-
-fn quant_desc(q: &Quant) -> QuantDesc {
-    let [a, b, c] = q.profile.1;
-    QuantDesc {
-        profile: q.profile.0,
-        mode: if q.table.is_some() { QuantMode::Channel } else { QuantMode::Tensor },
-        zero_point: q.zero_point,
-        lo: q.clamp[0],
-        hi: q.clamp[1],
-        m0: q.m0,
-        m1: q.m1,
-        c: q.c,
-        s0: a.shift,
-        s1: b.shift,
-        s2: c.shift,
-        k0: a.multiplier,
-        k1: b.multiplier,
-        k2: c.multiplier,
-        table: q.table.as_ref().and_then(|(e, _)| e.constant()).unwrap_or(0),
-    }
 }

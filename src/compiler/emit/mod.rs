@@ -1,11 +1,12 @@
 //! Tiled operations → instruction words.
 //!
 //! Each distinct view gets a tensor descriptor register: its constant fields are loaded once, in front of the
-//! outermost loop; a field that depends on loop variables is set at the head of the loop that binds the
-//! innermost of them. Loops become loops, and conditions come from [`sync`](super::sync).
+//! outermost statement that uses it first; a field that depends on loop variables is set at the head of the
+//! loop that binds the innermost of them. Loops become loops, and conditions come from [`sync`](super::sync).
 
 mod block;
 mod code;
+mod descriptors;
 mod registers;
 
 use super::CompileError;
@@ -16,6 +17,7 @@ use crate::isa::Insn;
 use crate::program::CodeRange;
 pub(super) use code::Code;
 use code::Numbers;
+pub(super) use descriptors::Descriptors;
 
 /// Emits all layers, in order, and the final `halt`.
 pub(super) fn emit(layers: &[TileLayer], constants: &mut Constants) -> Result<Code, CompileError> {

@@ -13,6 +13,7 @@ use super::report::{ClockReport, LayerCycles};
 use super::waiting::{Started, Waiting};
 use crate::isa::Queue;
 use crate::machine::Machine;
+use crate::sim::executed::Executed;
 use crate::sim::op::QueueOp;
 
 /// An instruction that the MAC array or the vector unit executes.
@@ -135,9 +136,12 @@ impl<'m> EventClock<'m> {
         self.now
     }
 
-    /// Consecutive control instructions: `plain` ones, and `loads` that read constants.
-    pub fn control(&mut self, plain: u64, loads: u64) {
-        let loading = loads * u64::from(self.machine.control.const_load_cycles);
+    /// Consecutive control instructions, and the mask of the queue instruction that comes next.
+    pub fn control(&mut self, executed: Executed) {
+        let Executed { plain, loads, mask_loads, misses } = executed;
+        let control = &self.machine.control;
+        let loading = (loads + mask_loads) * u64::from(control.const_load_cycles)
+            + misses * u64::from(control.const_miss_cycles);
         self.report.instructions += plain + loads;
         self.report.control.busy += plain;
         self.report.control.constant_load += loading;

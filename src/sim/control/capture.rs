@@ -2,6 +2,7 @@
 
 use super::{ControlCore, Sink, misplaced};
 use crate::isa::{Insn, QReg, QuantDesc, TReg, TensorDesc, WReg, Wait, WindowDesc, XReg};
+use crate::sim::executed::Executed;
 use crate::sim::fault::FaultKind;
 use crate::sim::op::{OpKind, Pruned, QueueOp, Registers, Ticket};
 
@@ -11,6 +12,7 @@ impl ControlCore<'_> {
         let (Some(queue), Some(kind)) = (insn.queue(), OpKind::capture(insn, self)?) else {
             return Err(misplaced("a control instruction cannot be issued"));
         };
+        self.report_pending(sink);
         let op = QueueOp {
             seq: self.seq,
             pc: self.pc as u32,
@@ -57,6 +59,13 @@ impl Registers for ControlCore<'_> {
 
     fn pruned(&mut self, weights: TReg, mask: XReg) -> Result<Pruned, FaultKind> {
         let dims = self.tensor(weights)?.dims;
-        self.masks.read(&self.program.constants, dims, self.scalar(mask))
+        let pruned = self.masks.read(&self.program.constants, dims, self.scalar(mask))?;
+        let Pruned { mask: address, mask_bytes, .. } = pruned;
+        for start in (0..mask_bytes).step_by(Executed::MASK_BYTES) {
+            let bytes = Executed::MASK_BYTES.min(mask_bytes - start);
+            self.unreported.mask_loads += 1;
+            self.unreported.misses += self.cache.load(address + start as i64, bytes);
+        }
+        Ok(pruned)
     }
 }

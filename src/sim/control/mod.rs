@@ -2,11 +2,14 @@
 //!
 //! Its state depends on code and constants only, so the stream of captured queue instructions is the same for
 //! every input. A [`Sink`] receives it: the checks at load, the clock, the engines. `scalars` is the step
-//! loop, `capture` the issue.
+//! loop, `capture` the issue, `cache` which constants the core holds: these, too, depend on code alone.
 
+mod cache;
 mod capture;
 mod scalars;
 
+use self::cache::Cache;
+use super::executed::Executed;
 use super::fault::{Fault, FaultKind};
 use super::masks::Masks;
 use super::op::{QueueOp, Registers};
@@ -26,9 +29,9 @@ pub trait Sink {
     }
     /// An instruction was executed, after the hooks that belong to it. Not called for one that faulted.
     fn retire(&mut self, _pc: u32, _written: Option<Written>) {}
-    /// Control instructions without a hook of their own were executed: `plain` ones, and `loads` that read
-    /// constants. No other hook belongs between them.
-    fn control(&mut self, plain: u64, loads: u64);
+    /// Control instructions without a hook of their own were executed, or the mask of the next queue
+    /// instruction was read. No other hook belongs between them.
+    fn control(&mut self, executed: Executed);
     /// A queue instruction was issued.
     ///
     /// # Errors
@@ -67,8 +70,9 @@ pub struct ControlCore<'a> {
     layer: Option<u32>,
     retired: u64,
     masks: Masks,
-    /// Control instructions not yet reported to the sink: plain ones, and loads of constants.
-    unreported: [u64; 2],
+    cache: Cache,
+    /// Control instructions not yet reported to the sink.
+    unreported: Executed,
     /// The register that the present instruction has written.
     written: Option<Written>,
     /// Index of the scalar instruction executed last, where they are executed one by one.
@@ -134,7 +138,8 @@ impl<'a> ControlCore<'a> {
             layer: None,
             retired: 0,
             masks: Masks::new(machine),
-            unreported: [0; 2],
+            cache: Cache::new(machine),
+            unreported: Executed::default(),
             written: None,
             at: 0,
         }
@@ -156,7 +161,7 @@ impl<'a> ControlCore<'a> {
         let code = self.code;
         loop {
             self.scalars::<RETIRES>()?;
-            if RETIRES && self.unreported != [0; 2] {
+            if RETIRES && self.unreported != Executed::default() {
                 self.report_pending(sink);
                 sink.retire(self.at as u32, self.written.take());
                 continue;
@@ -187,9 +192,9 @@ impl<'a> ControlCore<'a> {
 
     /// Reports the pending control instructions to the sink.
     fn report_pending(&mut self, sink: &mut impl Sink) {
-        let [plain, loads] = std::mem::take(&mut self.unreported);
-        if plain + loads > 0 {
-            sink.control(plain, loads);
+        let executed = std::mem::take(&mut self.unreported);
+        if executed != Executed::default() {
+            sink.control(executed);
         }
     }
 
@@ -202,20 +207,20 @@ impl<'a> ControlCore<'a> {
                 let desc = TensorDesc::from_bytes(&bytes);
                 self.t[td.index()] = Some(desc.map_err(|error| FaultKind::BadDescriptor { address, error })?);
                 self.wrote(RegisterFile::Tensor, td.index(), address);
-                true
+                Some((address, TensorDesc::BYTES))
             }
             Insn::TdescSet { td, rs1, field } => {
                 self.set_tensor_field(td, field, self.scalar(rs1), false)?;
-                false
+                None
             }
             Insn::TdescAdd { td, rs1, field } => {
                 self.set_tensor_field(td, field, self.scalar(rs1), true)?;
-                false
+                None
             }
             Insn::TdescMov { td, ts } => {
                 self.t[td.index()] = Some(self.tensor(ts)?);
                 self.wrote(RegisterFile::Tensor, td.index(), ts.index() as i64);
-                false
+                None
             }
             Insn::QdescLoad { qd, rs1, imm } => {
                 let address = self.scalar(rs1).wrapping_add(imm.into());
@@ -223,11 +228,11 @@ impl<'a> ControlCore<'a> {
                 let desc = QuantDesc::from_bytes(&bytes);
                 self.q[qd.index()] = Some(desc.map_err(|error| FaultKind::BadDescriptor { address, error })?);
                 self.wrote(RegisterFile::Quant, qd.index(), address);
-                true
+                Some((address, QuantDesc::BYTES))
             }
             Insn::QdescSet { qd, rs1, field } => {
                 self.set_quant_field(qd, field, self.scalar(rs1))?;
-                false
+                None
             }
             Insn::WdescLoad { wd, rs1, imm } => {
                 let address = self.scalar(rs1).wrapping_add(imm.into());
@@ -235,11 +240,11 @@ impl<'a> ControlCore<'a> {
                 let desc = WindowDesc::from_bytes(&bytes);
                 self.w[wd.index()] = Some(desc.map_err(|error| FaultKind::BadDescriptor { address, error })?);
                 self.wrote(RegisterFile::Window, wd.index(), address);
-                true
+                Some((address, WindowDesc::BYTES))
             }
             Insn::WdescSet { wd, rs1, field } => {
                 self.set_window_field(wd, field, self.scalar(rs1))?;
-                false
+                None
             }
             Insn::LayerBegin { id } => return self.begin_layer(id, sink),
             Insn::LayerEnd { id } => return self.end_layer(id, sink),
@@ -284,7 +289,13 @@ impl<'a> ControlCore<'a> {
             | Insn::LdD { .. }
             | Insn::LdW { .. } => return Err(misplaced("the step loop left out a scalar instruction")),
         };
-        self.unreported[usize::from(load)] += 1;
+        match load {
+            None => self.unreported.plain += 1,
+            Some((address, bytes)) => {
+                self.unreported.loads += 1;
+                self.unreported.misses += self.cache.load(address, bytes);
+            }
+        }
         Ok(Next::Go)
     }
 

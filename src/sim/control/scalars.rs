@@ -2,6 +2,7 @@
 
 use super::{ControlCore, RegisterFile, constant};
 use crate::isa::{Insn, XReg, queue_insn};
+use crate::sim::executed::Executed;
 use crate::sim::fault::FaultKind;
 
 impl ControlCore<'_> {
@@ -11,7 +12,7 @@ impl ControlCore<'_> {
         let code = self.code;
         let mut pc = self.pc;
         let mut left = self.max_instructions - self.retired;
-        let mut loads = 0;
+        let (mut loads, mut misses) = (0, 0);
         let mut failed = None;
         while let Some(insn) = code.get(pc)
             && left > 0
@@ -44,9 +45,11 @@ impl ControlCore<'_> {
                 Insn::Mini { rd, rs1, imm } => (rd, get(rs1).min(imm.into())),
                 Insn::Maxi { rd, rs1, imm } => (rd, get(rs1).max(imm.into())),
                 Insn::LdD { rd, rs1, imm } => {
-                    match constant(self.program, get(rs1).wrapping_add(imm.into()), 8) {
+                    let address = get(rs1).wrapping_add(imm.into());
+                    match constant(self.program, address, 8) {
                         Ok(bytes) => {
                             loads += 1;
+                            misses += self.cache.load(address, 8);
                             (rd, i64::from_le_bytes(bytes))
                         }
                         Err(kind) => {
@@ -56,9 +59,11 @@ impl ControlCore<'_> {
                     }
                 }
                 Insn::LdW { rd, rs1, imm } => {
-                    match constant(self.program, get(rs1).wrapping_add(imm.into()), 4) {
+                    let address = get(rs1).wrapping_add(imm.into());
+                    match constant(self.program, address, 4) {
                         Ok(bytes) => {
                             loads += 1;
+                            misses += self.cache.load(address, 4);
                             (rd, i32::from_le_bytes(bytes).into())
                         }
                         Err(kind) => {
@@ -120,8 +125,7 @@ impl ControlCore<'_> {
         }
         let executed = self.max_instructions - left - self.retired;
         self.retired += executed;
-        self.unreported[0] += executed - loads;
-        self.unreported[1] += loads;
+        self.unreported += Executed { plain: executed - loads, loads, misses, mask_loads: 0 };
         self.pc = pc;
         failed.map_or(Ok(()), |kind| {
             // It counts as retired, like every instruction that faults.

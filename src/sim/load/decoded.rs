@@ -9,6 +9,7 @@ use crate::program::{HostTensor, PlaceMemory, Program, Role};
 use crate::sim::clock::cost::Cost;
 use crate::sim::clock::{EventClock, OpTiming};
 use crate::sim::control::{ControlCore, Sink};
+use crate::sim::executed::Executed;
 use crate::sim::fault::{Fault, FaultKind};
 use crate::sim::op::QueueOp;
 use crate::sim::place::cover;
@@ -225,8 +226,8 @@ struct Timing<'a> {
 }
 
 impl Sink for Timing<'_> {
-    fn control(&mut self, plain: u64, loads: u64) {
-        self.clock.control(plain, loads);
+    fn control(&mut self, executed: Executed) {
+        self.clock.control(executed);
     }
 
     fn issue(&mut self, op: &QueueOp) -> Result<(), FaultKind> {

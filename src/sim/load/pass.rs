@@ -6,6 +6,7 @@ use crate::sim::clock::cost::Cost;
 use crate::sim::clock::{ClockReport, EventClock};
 use crate::sim::control::Sink;
 use crate::sim::defined::Defined;
+use crate::sim::executed::Executed;
 use crate::sim::fault::{Fault, FaultKind};
 use crate::sim::op::QueueOp;
 use crate::sim::plan::record::{Record, Recorder, Step};
@@ -84,9 +85,9 @@ impl ControlPass<'_> {
 }
 
 impl Sink for ControlPass<'_> {
-    fn control(&mut self, plain: u64, loads: u64) {
-        self.clock.control(plain, loads);
-        self.recorder.step(Step::Control { plain, loads });
+    fn control(&mut self, executed: Executed) {
+        self.clock.control(executed);
+        self.recorder.step(Step::Control(executed));
     }
 
     fn issue(&mut self, op: &QueueOp) -> Result<(), FaultKind> {

@@ -115,6 +115,7 @@ mod tests {
     use super::super::record::Step;
     use super::*;
     use crate::isa::{QuantDesc, TensorDesc};
+    use crate::sim::executed::Executed;
     use crate::sim::op::ConvOp;
 
     /// Tile `number`; its sums lie in one of two places.
@@ -142,7 +143,7 @@ mod tests {
 
     #[test]
     fn tiles_below_each_other_are_one_with_the_rows_of_all() {
-        let scalars = Step::Control { plain: 3, loads: 0 };
+        let scalars = Step::Control(Executed { plain: 3, ..Executed::default() });
         let build = Build::new().ops(tile(0)).step(scalars).ops(tile(1)).ops([OpKind::Nop]);
         // Instructions that do nothing were elided before.
         let record = build.ops(tile(2)).record();

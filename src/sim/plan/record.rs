@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::sim::clock::EventClock;
 use crate::sim::clock::cost::{Cost, Timed, Work};
+use crate::sim::executed::Executed;
 use crate::sim::op::QueueOp;
 
 /// Longest record, in queue instructions and in other steps. Longer programs are stepped through in every
@@ -21,8 +22,8 @@ const MAX_SEGMENTS: usize = 1 << 21;
 /// A part of a record, in program order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::sim) enum Step {
-    /// Control instructions: plain ones, and loads of constants.
-    Control { plain: u64, loads: u64 },
+    /// Control instructions, and masks.
+    Control(Executed),
     /// The next queue instructions: how many.
     Issue(usize),
     /// `layer.begin`
@@ -83,7 +84,7 @@ impl Record {
                     at += n;
                     continue;
                 }
-                Step::Control { .. } | Step::Fence | Step::Halt => Gap::Control,
+                Step::Control(_) | Step::Fence | Step::Halt => Gap::Control,
                 Step::LayerBegin(_) | Step::LayerEnd(_) => Gap::Layer,
                 Step::Host { .. } => Gap::Host,
             };
@@ -105,7 +106,7 @@ impl Record {
                 }
                 Step::LayerBegin(id) => layer = Some(id),
                 Step::LayerEnd(_) => layer = None,
-                Step::Control { .. } | Step::Fence | Step::Host { .. } | Step::Halt => {}
+                Step::Control(_) | Step::Fence | Step::Host { .. } | Step::Halt => {}
             }
         }
         layer
@@ -129,10 +130,7 @@ impl Recorder {
     pub(in crate::sim) fn step(&mut self, step: Step) {
         let Some(Record { steps, .. }) = &mut self.record else { return };
         match (steps.last_mut(), step) {
-            (Some(Step::Control { plain, loads }), Step::Control { plain: p, loads: l }) => {
-                *plain += p;
-                *loads += l;
-            }
+            (Some(Step::Control(before)), Step::Control(executed)) => *before += executed,
             (Some(Step::Issue(n)), Step::Issue(m)) => *n += m,
             _ => steps.push(step),
         }
@@ -186,7 +184,7 @@ impl<'r> Replay<'r> {
         let end = self.issued.saturating_add(instructions);
         while let Some(step) = self.record.steps.get(self.step) {
             match *step {
-                Step::Control { plain, loads } => clock.control(plain, loads),
+                Step::Control(executed) => clock.control(executed),
                 Step::Issue(n) => {
                     let now = (n - self.within).min(end - self.issued);
                     for op in &self.record.timed[self.issued..self.issued + now] {

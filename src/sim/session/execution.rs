@@ -6,6 +6,7 @@ use crate::sim::clock::cost::Cost;
 use crate::sim::clock::{ClockReport, EventClock};
 use crate::sim::control::{self, Sink};
 use crate::sim::engine::Engine;
+use crate::sim::executed::Executed;
 use crate::sim::fault::{Fault, FaultKind};
 use crate::sim::load::{Checks, Decoded, complete, host_bytes};
 use crate::sim::memory::Memory;
@@ -86,7 +87,7 @@ impl<'a, O: Observer + ?Sized> Execution<'a, O> {
             let meets = match step {
                 Step::Host { .. } | Step::Halt => true,
                 Step::LayerBegin(_) | Step::LayerEnd(_) => watched,
-                Step::Control { .. } | Step::Issue(_) | Step::Fence => false,
+                Step::Control(_) | Step::Issue(_) | Step::Fence => false,
             };
             if let Way::Threads(pool) = &mut way
                 && meets
@@ -132,7 +133,7 @@ impl<'a, O: Observer + ?Sized> Execution<'a, O> {
                     self.seen(id);
                 }
                 Step::Host { id, pc } => self.call(id).map_err(|kind| fault(pc, layer, kind))?,
-                Step::Control { .. } | Step::Fence | Step::Halt => {}
+                Step::Control(_) | Step::Fence | Step::Halt => {}
             }
         }
         Ok(())
@@ -205,9 +206,9 @@ impl<O: Observer + ?Sized> Sink for Execution<'_, O> {
         self.observer.retire(pc, self.at, written);
     }
 
-    fn control(&mut self, plain: u64, loads: u64) {
+    fn control(&mut self, executed: Executed) {
         self.at = self.clock.now();
-        self.clock.control(plain, loads);
+        self.clock.control(executed);
     }
 
     fn issue(&mut self, op: &QueueOp) -> Result<(), FaultKind> {

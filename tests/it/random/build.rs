@@ -851,7 +851,11 @@ impl Builder {
             Opcode::TdescLoad | Opcode::TdescMov => {
                 let d = TensorDesc::dense(Space::Spm, EType::U8, 0, [1, 1, 1, 1]);
                 let ts = self.tensor(&d);
-                self.push(Insn::TdescMov { td: TReg::new(31).unwrap(), ts });
+                let td = TReg::new(31).unwrap();
+                self.push(Insn::TdescMov { td, ts });
+                // A record from before, which the cache of constants may still hold.
+                let imm = self.records[self.records.len() / 2] as i32;
+                self.push(Insn::TdescLoad { td, imm, rs1: x(0) });
             }
             Opcode::TdescSet | Opcode::TdescAdd => {
                 let d = TensorDesc::dense(Space::Spm, EType::U8, 0, [1, 1, 1, 1]);

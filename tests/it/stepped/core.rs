@@ -11,7 +11,8 @@ use super::work::{Work, work};
 /// One executed instruction.
 pub(super) enum Action {
     Control,
-    ConstantLoad,
+    /// At this address of the constants, so many bytes: a load, or a part of a mask.
+    ConstantLoad(u64, u64),
     Issue(Op),
     Fence,
     Begin(u32),
@@ -62,8 +63,12 @@ impl Registers<'_> {
         }
     }
 
+    fn address(&self, base: XReg, imm: i32) -> u64 {
+        (self.x(base) + i64::from(imm)) as u64
+    }
+
     fn bytes<const N: usize>(&self, base: XReg, imm: i32) -> [u8; N] {
-        let at = (self.x(base) + i64::from(imm)) as usize;
+        let at = self.address(base, imm) as usize;
         self.constants[at..at + N].try_into().unwrap()
     }
 
@@ -107,6 +112,12 @@ pub(super) fn actions(program: &Program, machine: &Machine, limit: usize) -> Vec
                 .wait()
                 .0
                 .map(|c| c.map(|c| (c.queue.index(), issued[c.queue.index()].saturating_sub(c.back.into()))));
+            if let Insn::MacPruned { weights, mask, .. } = insn {
+                let [oc, kh, kw, ic] = r.t(weights).dims.map(u64::from);
+                let bits = oc.div_ceil(16) * kh * kw * ic.div_ceil(16);
+                let (start, end) = (r.address(mask, 0), r.address(mask, 0) + bits.div_ceil(64) * 8);
+                list.extend((start..end).step_by(64).map(|at| Action::ConstantLoad(at, (end - at).min(64))));
+            }
             let named = program.meta.provenance.iter().find(|p| (p.start..p.end).contains(&(here as u32)));
             let layer = named.map(|p| p.layer).or(open);
             list.push(Action::Issue(Op {
@@ -154,24 +165,24 @@ pub(super) fn actions(program: &Program, machine: &Machine, limit: usize) -> Vec
                 pc = target as usize;
             }
             Insn::LdD { rd, rs1, imm } => {
+                action = Action::ConstantLoad(r.address(rs1, imm), 8);
                 r.set(rd, i64::from_le_bytes(r.bytes(rs1, imm)));
-                action = Action::ConstantLoad;
             }
             Insn::LdW { rd, rs1, imm } => {
+                action = Action::ConstantLoad(r.address(rs1, imm), 4);
                 r.set(rd, i32::from_le_bytes(r.bytes(rs1, imm)).into());
-                action = Action::ConstantLoad;
             }
             Insn::TdescLoad { td, rs1, imm } => {
                 r.t[td.index()] = TensorDesc::from_bytes(&r.bytes::<{ TensorDesc::BYTES }>(rs1, imm)).ok();
-                action = Action::ConstantLoad;
+                action = Action::ConstantLoad(r.address(rs1, imm), TensorDesc::BYTES as u64);
             }
             Insn::QdescLoad { qd, rs1, imm } => {
                 r.q[qd.index()] = QuantDesc::from_bytes(&r.bytes::<{ QuantDesc::BYTES }>(rs1, imm)).ok();
-                action = Action::ConstantLoad;
+                action = Action::ConstantLoad(r.address(rs1, imm), QuantDesc::BYTES as u64);
             }
             Insn::WdescLoad { wd, rs1, imm } => {
                 r.w[wd.index()] = WindowDesc::from_bytes(&r.bytes::<{ WindowDesc::BYTES }>(rs1, imm)).ok();
-                action = Action::ConstantLoad;
+                action = Action::ConstantLoad(r.address(rs1, imm), WindowDesc::BYTES as u64);
             }
             Insn::TdescMov { td, ts } => r.t[td.index()] = r.t[ts.index()],
             Insn::TdescSet { td, rs1, field } => {

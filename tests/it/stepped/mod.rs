@@ -1,6 +1,7 @@
 //! A second clock, written from the manual's rules and nothing else: it shares the decoder and the machine
 //! file with the simulator, and ticks every unit once a cycle.
 
+mod constants;
 mod core;
 mod dram;
 mod work;
@@ -10,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use rcar_iss::internals::machine::Machine;
 use rcar_iss::internals::program::Program;
 
+use self::constants::Cache;
 use self::core::{Action, Op, actions};
 use self::dram::{Channel, Segment};
 use work::{Port, Time};
@@ -284,6 +286,7 @@ pub(crate) fn run(program: &Program, machine: &Machine) -> Stepped {
     // Idle cycles of a unit for which nothing has been issued yet.
     let mut idle = [0_u64; 4];
     let mut busy_until = 0;
+    let mut cache = Cache::default();
     let mut list = list.into_iter().peekable();
     let mut t = 0;
     while list.peek().is_some() {
@@ -318,8 +321,8 @@ pub(crate) fn run(program: &Program, machine: &Machine) -> Stepped {
                 _ => {
                     executed.push(t);
                     match list.next() {
-                        Some(Action::ConstantLoad) => {
-                            busy_until = t + u64::from(machine.control.const_load_cycles);
+                        Some(Action::ConstantLoad(address, bytes)) => {
+                            busy_until = t + cache.load(address, bytes, machine);
                             "constant_load"
                         }
                         Some(Action::Issue(op)) => {
