@@ -61,7 +61,7 @@ pub(super) fn tiled(
     for eighths in PARTS {
         let budget = whole / 8 * eighths;
         // What does not fit a part of the scratchpad fits all of it.
-        let Ok((_, price)) = planned(graph, machine, options, budget, Constants::hollow, PASSES) else {
+        let Ok((_, Some(price))) = planned(graph, machine, options, budget, Constants::hollow, PASSES) else {
             break;
         };
         // A part must be better by more than what prices are good for.
