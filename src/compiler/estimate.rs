@@ -1,5 +1,5 @@
-//! Closed-form estimate of a network's cycles, as `estimate MODEL` prints it: the prices of its layers. Nothing
-//! is emitted and no clock runs; the clock of the compiled program is exact.
+//! Closed-form estimate of a network's cycles, as `estimate MODEL` prints it: the prices of its layers.
+//! Nothing is emitted and no clock runs; the clock of the compiled program is exact.
 
 use super::constants::Constants;
 use super::pipeline::{PRICED_AFTER, up_to};

@@ -19,8 +19,8 @@ pub struct Plan {
     pub room: Vec<i64>,
 }
 
-/// Plans the memory of a graph with the first `budget` bytes of the scratchpad. Nodes in `crowded` need all of
-/// them for their buffers.
+/// Plans the memory of a graph with the first `budget` bytes of the scratchpad. Nodes in `crowded` need all
+/// of them for their buffers.
 #[must_use]
 pub fn plan(graph: &Graph, machine: &Machine, budget: i64, crowded: &BTreeSet<usize>) -> Plan {
     let mut storage: BTreeMap<TensorId, Storage> = BTreeMap::new();
@@ -214,8 +214,8 @@ fn kept(node: &Node, whole: i64) -> i64 {
 }
 
 /// Chooses the tensors that stay in the scratchpad from producer to consumer, and places them from the end of
-/// the budget downwards. Which ones fit depends on the order; of a few orders, the one that keeps most bytes is taken.
-/// `room` is lowered to what is left below them.
+/// the budget downwards. Which ones fit depends on the order; of a few orders, the one that keeps most bytes
+/// is taken. `room` is lowered to what is left below them.
 fn resident(
     candidates: &[(TensorId, Life)],
     storage: &BTreeMap<TensorId, Storage>,

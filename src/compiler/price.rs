@@ -2,9 +2,9 @@
 //! estimated.
 //!
 //! Every operation is priced once for an inner tile and once for the last one of each of its loops, times the
-//! trips, with the formulas that also choose tile shapes. A layer takes as long as its busiest unit, plus what
-//! does not overlap. Constants may be loaded while the layer before computes. Waits for ports and for the
-//! channel are not modelled one by one, so a price is not a bound: ports count for as long as a layer's
+//! trips, with the formulas that also choose tile shapes. A layer takes as long as its busiest unit, plus
+//! what does not overlap. Constants may be loaded while the layer before computes. Waits for ports and for
+//! the channel are not modelled one by one, so a price is not a bound: ports count for as long as a layer's
 //! operations hold them.
 
 use std::collections::BTreeMap;
@@ -57,8 +57,8 @@ pub(super) struct Cost {
     first: [i64; 4],
     /// The longest time that a port of a bank is held.
     port: i64,
-    /// For each buffer, the cycles in which its contents are made and used, and of those the ones of constants
-    /// that can be loaded before the layer begins.
+    /// For each buffer, the cycles in which its contents are made and used, and of those the ones of
+    /// constants that can be loaded before the layer begins.
     buffers: Vec<[i64; 2]>,
 }
 
@@ -246,8 +246,8 @@ impl Counter<'_> {
         }
     }
 
-    /// Holds the ports of an operation's operands for `cycles`, `times` times, and their buffers for `latency`
-    /// more.
+    /// Holds the ports of an operation's operands for `cycles`, `times` times, and their buffers for
+    /// `latency` more.
     fn hold(&mut self, op: &TileOp, cycles: i64, latency: u32, times: i64) {
         let whole = (cycles + i64::from(latency)) * times;
         for (index, view) in op.views.iter().enumerate().filter(|(_, v)| v.space != Space::Dram) {

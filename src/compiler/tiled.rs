@@ -47,32 +47,29 @@ pub(super) fn tiled(
             known: machine.profiles.join(", "),
         });
     }
-    let whole = machine.spm.bytes as i64;
-    let (all, price) = planned(graph, machine, options, whole, constants, passes)?;
-    let price = match price {
-        Some(price) => price,
-        None => planned(graph, machine, options, whole, Constants::hollow, PASSES)?.1.unwrap_or(0),
+    let checks = if cfg!(debug_assertions) { Checks::Sure } else { Checks::None };
+    let plan = |budget: i64| planned(graph, machine, options, budget, constants, passes, checks);
+    let price = |budget: i64| {
+        let hollow = Constants::hollow;
+        planned(graph, machine, options, budget, hollow, PASSES, Checks::None).map(|(_, price)| price)
     };
+    let whole = machine.spm.bytes as i64;
+    let (all, known) = plan(whole)?;
+    let Some(known) = known.map_or_else(|| price(whole), |known| Ok(Some(known)))? else { return Ok(all) };
     let alone = |l: &Least| l.mac_cycles.max(l.vec_cycles).max(machine.dram.least_cycles(l.dram_bytes));
-    if price * 4 <= all.least.iter().map(alone).sum::<u64>() * 5 {
+    if known * 4 <= all.least.iter().map(alone).sum::<u64>() * 5 {
         return Ok(all);
     }
-    let mut best = (whole, price);
-    for eighths in PARTS {
-        let budget = whole / 8 * eighths;
+    let mut best = (whole, known);
+    for budget in PARTS.map(|eighths| whole / 8 * eighths) {
         // What does not fit a part of the scratchpad fits all of it.
-        let Ok((_, Some(price))) = planned(graph, machine, options, budget, Constants::hollow, PASSES) else {
-            break;
-        };
+        let Ok(Some(price)) = price(budget) else { break };
         // A part must be better by more than what prices are good for.
         if price < best.1 - best.1 / 50 {
             best = (budget, price);
         }
     }
-    if best.0 == whole {
-        return Ok(all);
-    }
-    Ok(planned(graph, machine, options, best.0, constants, passes)?.0)
+    if best.0 == whole { Ok(all) } else { Ok(plan(best.0)?.0) }
 }
 
 /// Parts of the scratchpad that plans are made for, in eighths, if a network takes more than a quarter longer
@@ -88,6 +85,7 @@ fn planned(
     budget: i64,
     constants: fn(u32) -> Constants,
     passes: &[Pass],
+    checks: Checks,
 ) -> Result<(Tiled, Option<u64>), CompileError> {
     // A layer whose smallest tile does not fit beside resident tensors gets the budget for itself.
     let mut crowded = BTreeSet::new();
@@ -106,7 +104,6 @@ fn planned(
         constants: tiled.constants.len(),
         tensors: tiled.plan.bytes,
     };
-    let checks = if cfg!(debug_assertions) { Checks::Sure } else { Checks::None };
     let mut pipeline = Pipeline::new(tiled.layers, LOWERING, around, checks)?;
     let priced = up_to(PRICED_AFTER).unwrap_or_default().len();
     let (before, after) = passes.split_at(priced.min(passes.len()));
