@@ -58,7 +58,7 @@ def compile(model, machine=None, **options):
 
 
 def estimate(model, machine=None, **options):
-    """Cycles of a quantized model by the closed form, as a dictionary: `Model(model).estimate(machine, **options)`.
+    """Cycles of a quantized model, as a dictionary: `Model(model).estimate(machine, **options)`.
 
     >>> estimate("programs/digit_cnn/model.onnx", "rcn-l")["machine"]
     'rcn-l'

@@ -68,7 +68,7 @@ impl Model {
         })
     }
 
-    /// Estimates cycles with the closed form, without compiling, as a dictionary: fast, to compare machines.
+    /// The cycles of the compiled program, without its constants, as a dictionary: fast, to compare machines.
     #[pyo3(signature = (machine = None, *, shapes = None, dims = None, host = true))]
     fn estimate<'py>(
         &self,

@@ -1,15 +1,14 @@
 //! Cycles of the whole network with some tensors in 16 bits.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use super::format::Format;
 use super::ranges::TensorRanges;
-use crate::compiler::{self, CompileOptions};
+use crate::compiler::CompileOptions;
+use crate::compiler::estimate::estimate;
 use crate::graph::reformat::reformat;
 use crate::graph::{Graph, Op, TensorId};
 use crate::machine::Machine;
-use crate::sim::{Limits, Loaded};
 
 /// Codes of 16 bits.
 pub(super) const SIXTEEN: [i32; 2] = [0, 65535];
@@ -55,7 +54,5 @@ pub(super) fn with_sixteen_bits(
 
 /// Cycles of a network; `None` if it cannot be compiled.
 pub(super) fn cycles(graph: &Graph, machine: &Machine) -> Option<u64> {
-    let compiled = compiler::compile(graph, machine, &CompileOptions::default()).ok()?;
-    let loaded = Loaded::new(Arc::new(compiled.program), machine, Limits::default()).ok()?;
-    Some(loaded.clock().total)
+    Some(estimate(graph, machine, &CompileOptions::default()).ok()?.clock.total)
 }

@@ -207,7 +207,7 @@ pub(super) enum TraceFormat {
 pub(super) struct EstimateArgs {
     /// Program file, ONNX model or assembly text
     pub(super) file: PathBuf,
-    /// Compile an ONNX model and run the clock, instead of the closed form that needs no program
+    /// Pack the constants of an ONNX model, too, and check its program as `run` does: the same cycles, later
     #[arg(long)]
     pub(super) exact: bool,
     /// Write a roofline plot of the layers

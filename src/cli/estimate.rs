@@ -27,7 +27,7 @@ pub(super) fn run(args: &EstimateArgs) -> Result<Report, Failure> {
     };
     distinct(&args.machine)?;
     let profiles = if !args.exact && model {
-        closed_form(args, &machines)?
+        quick(args, &machines)?
     } else {
         let mut profiles = Vec::new();
         for machine in machines {
@@ -80,11 +80,12 @@ fn distinct(names: &[String]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn closed_form(args: &EstimateArgs, machines: &[Option<String>]) -> Result<Vec<Profile>, Failure> {
+/// Without packing constants.
+fn quick(args: &EstimateArgs, machines: &[Option<String>]) -> Result<Vec<Profile>, Failure> {
     let named = machines.iter().map(|m| machines::named(m.as_deref().unwrap_or("rcn-m")));
     let machines = named.collect::<Result<Vec<Machine>, Failure>>()?;
     let model = ModelArgs { machine: None, graph: args.graph.clone() };
     let estimates = super::model::estimate(&args.file, &model, &machines)?;
     let rows = machines.iter().zip(&estimates);
-    Ok(rows.map(|(machine, (name, estimate))| Profile::estimated(name, machine, estimate)).collect())
+    Ok(rows.map(|(machine, estimate)| Profile::estimated(machine, estimate)).collect())
 }

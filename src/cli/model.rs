@@ -96,16 +96,16 @@ pub(super) fn import(path: &Path, args: &ModelArgs) -> Result<(Imported, Compile
     Ok((imported, options))
 }
 
-/// The closed-form estimate of a model's cycles on some machines.
+/// The cycles of a model on some machines.
 pub(super) fn estimate(
     path: &Path,
     args: &ModelArgs,
     machines: &[Machine],
-) -> Result<Vec<(String, Estimate)>, Failure> {
+) -> Result<Vec<Estimate>, Failure> {
     let (imported, options) = import(path, args)?;
     let one = |machine: &Machine| {
-        let estimate = compiler::estimate::estimate(&imported.graph, machine, &options);
-        estimate.map(|e| (imported.graph.name.clone(), e)).map_err(|e| Failure::compile(path, &e))
+        compiler::estimate::estimate(&imported.graph, machine, &options)
+            .map_err(|e| Failure::compile(path, &e))
     };
     machines.iter().map(one).collect()
 }

@@ -7,13 +7,14 @@ use crate::graph::Weights;
 use crate::isa::BlockGrid;
 use crate::isa::blocks::{BLOCK, BLOCK_ELEMENTS, in_block};
 use crate::machine::Control;
+use crate::program;
 
 /// The constant segment under construction.
 #[derive(Debug, Default)]
 pub(super) struct Constants {
     bytes: Vec<u8>,
-    /// The size in bytes, if only sizes are wanted and no contents are kept.
-    counted: Option<usize>,
+    /// If contents that only DMA reads are left out: the size, and what is kept, by address.
+    outline: Option<(usize, Vec<(usize, Vec<u8>)>)>,
     /// Largest segment of the DRAM channel.
     segment: usize,
     records: BTreeMap<Vec<u8>, i64>,
@@ -27,39 +28,37 @@ impl Constants {
         Constants { segment: segment as usize, ..Constants::default() }
     }
 
-    /// A segment that only counts: nothing is stored, and weights are not packed.
-    pub(super) fn hollow(segment: u32) -> Constants {
-        Constants { counted: Some(0), ..Constants::new(segment) }
+    /// The same segment with zeros for everything that only DMA reads, so that weights need not be packed:
+    /// masks and descriptors, by which the control core and the clock go, are there.
+    pub(super) fn outline(segment: u32) -> Constants {
+        Constants { outline: Some((0, Vec::new())), ..Constants::new(segment) }
     }
 
-    /// Appends `len` bytes that DMA loads.
+    /// Appends `len` bytes that DMA loads and returns their DRAM address: a multiple of 64, or of a channel
+    /// segment if there are more bytes than that, so that segments do not straddle DRAM rows.
     pub(super) fn append_packed(&mut self, len: usize, pack: impl FnOnce() -> Vec<u8>) -> i64 {
-        match &mut self.counted {
-            Some(counted) => {
-                let align = if len > self.segment { self.segment } else { 64 };
-                let at = counted.next_multiple_of(align);
-                *counted = at + len;
-                at as i64
-            }
-            None => {
-                let packed = pack();
-                debug_assert_eq!(packed.len(), len, "the size of packed weights is known before");
-                self.append_loaded(&packed)
-            }
+        let align = if len > self.segment { self.segment } else { 64 };
+        if let Some((size, _)) = &mut self.outline {
+            let at = size.next_multiple_of(align);
+            *size = at + len;
+            return at as i64;
         }
+        let packed = pack();
+        debug_assert_eq!(packed.len(), len, "the size of packed weights is known before");
+        self.append(&packed, align)
     }
 
-    /// Appends bytes that DMA loads and returns their DRAM address: a multiple of 64, or of a channel segment
-    /// if there are more bytes than that, so that segments do not straddle DRAM rows.
+    /// Appends bytes that DMA loads, as [`append_packed`](Constants::append_packed).
     pub(super) fn append_loaded(&mut self, bytes: &[u8]) -> i64 {
-        self.append(bytes, if bytes.len() > self.segment { self.segment } else { 64 })
+        self.append_packed(bytes.len(), || bytes.to_vec())
     }
 
     /// Appends bytes at a multiple of `align` and returns their DRAM address.
     pub(super) fn append(&mut self, bytes: &[u8], align: usize) -> i64 {
-        if let Some(counted) = &mut self.counted {
-            let at = counted.next_multiple_of(align);
-            *counted = at + bytes.len();
+        if let Some((size, kept)) = &mut self.outline {
+            let at = size.next_multiple_of(align);
+            *size = at + bytes.len();
+            kept.push((at, bytes.to_vec()));
             return at as i64;
         }
         let at = self.bytes.len().next_multiple_of(align);
@@ -97,14 +96,17 @@ impl Constants {
     /// Bytes so far.
     #[must_use]
     pub(super) fn len(&self) -> usize {
-        self.counted.unwrap_or(self.bytes.len())
+        self.outline.as_ref().map_or(self.bytes.len(), |(size, _)| *size)
     }
 
     /// The finished segment, zero-filled up to `len`.
     #[must_use]
-    pub(super) fn finish(mut self, len: usize) -> Vec<u8> {
+    pub(super) fn finish(mut self, len: usize) -> program::Constants {
+        if let Some((size, kept)) = self.outline {
+            return program::Constants::sparse(len.max(size), &kept);
+        }
         self.bytes.resize(len.max(self.bytes.len()), 0);
-        self.bytes
+        self.bytes.into()
     }
 }
 
@@ -216,9 +218,10 @@ pub(super) fn kept_blocks(weights: &Weights) -> u64 {
 #[must_use]
 pub(super) fn zeros(weights: &Weights) -> u64 {
     let [low, high, ..] = weights.zero_point.to_le_bytes();
-    // Bytes only in the common case, so that counting them is vectorized.
+    // Sums of bytes that do not overflow, so that a vector counts as many as it has bytes.
     if weights.dtype.bytes() == 1 {
-        return weights.data.iter().filter(|w| **w == low).count() as u64;
+        let some = |bytes: &[u8]| bytes.iter().map(|w| u8::from(*w == low)).sum::<u8>();
+        return weights.data.chunks(255).map(|c| u64::from(some(c))).sum();
     }
     weights.data.chunks_exact(2).filter(|w| **w == [low, high]).count() as u64
 }

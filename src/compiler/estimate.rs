@@ -1,59 +1,45 @@
-//! Closed-form estimate of a network's cycles, as `estimate MODEL` prints it: the prices of its layers.
-//! Nothing is emitted and no clock runs; the clock of the compiled program is exact.
+//! Cycles of a network, without all that cycles do not depend on: as `estimate MODEL` prints them.
+
+use std::sync::Arc;
 
 use super::constants::Constants;
-use super::pipeline::{PRICED_AFTER, up_to};
-use super::price::costs;
-use super::tables::layer_entry;
-use super::tiled::tiled;
-use super::{CompileError, CompileOptions};
+use super::{CompileError, CompileOptions, plans};
 use crate::graph::Graph;
 use crate::machine::Machine;
-use crate::program::Layer;
+use crate::program::Program;
+use crate::sim::clock::ClockReport;
+use crate::sim::{Decoded, Limits};
 
-/// What a layer is estimated to cost.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LayerEstimate {
-    /// Name, kind, multiply-accumulates and least costs, as in a program's layer table.
-    pub layer: Layer,
-    /// Its share of the total, in cycles.
-    pub cycles: u64,
-    /// Cycles in which DMA-in, DMA-out, MAC and VEC work for it.
-    pub busy: [u64; 4],
-    /// Bytes read from and written to DRAM.
-    pub bytes: [u64; 2],
-}
-
-/// What a network is estimated to cost.
-#[derive(Debug, Clone, PartialEq)]
+/// A network's cycles.
+#[derive(Debug, Clone)]
 pub struct Estimate {
-    /// Layers in order.
-    pub layers: Vec<LayerEstimate>,
-    /// All cycles.
-    pub cycles: u64,
+    /// The program that [`compile`](super::compile) makes, with zeros for all constants that only DMA reads:
+    /// its results are of no use.
+    pub program: Program,
+    /// Its clock, which is that of the whole program.
+    pub clock: ClockReport,
 }
 
-/// Estimates a graph on a machine.
+/// Estimates a graph on a machine: several times faster than to compile it, since no weights are packed, and
+/// nothing is checked that a compiled program keeps.
 ///
 /// # Errors
-/// [`CompileError`], as [`compile`](super::compile).
+/// [`CompileError`], as [`compile`](super::compile); [`CompileError::TooBig`] for more instructions than
+/// [`Limits`] allow.
 pub fn estimate(
     graph: &Graph,
     machine: &Machine,
     options: &CompileOptions,
 ) -> Result<Estimate, CompileError> {
-    let passes = up_to(PRICED_AFTER).unwrap_or_default();
-    let tiled = tiled(graph, machine, options, Constants::hollow, passes)?;
-    let mut layers = Vec::with_capacity(tiled.layers.len());
-    let costs = costs(&tiled.layers, machine);
-    for ((node, least), (cycles, cost)) in graph.nodes.iter().zip(tiled.least).zip(costs) {
-        layers.push(LayerEstimate {
-            layer: layer_entry(graph, node, least),
-            cycles,
-            busy: cost.busy(),
-            bytes: cost.bytes(),
-        });
+    let best = plans::best(graph, machine, options, Constants::outline)?;
+    let program = best.compiled.program;
+    if let Some(clock) = best.clock {
+        return Ok(Estimate { program, clock });
     }
-    let cycles = layers.iter().map(|l| l.cycles).sum();
-    Ok(Estimate { layers, cycles })
+    let program = Arc::new(program);
+    let clock = Decoded::new(Arc::clone(&program), machine, Limits::default())
+        .ok()
+        .and_then(|decoded| decoded.clock().ok())
+        .ok_or(CompileError::TooBig { what: "instructions" })?;
+    Ok(Estimate { program: Arc::unwrap_or_clone(program), clock })
 }

@@ -80,9 +80,6 @@ pub const PASSES: &[Pass] = &[
     },
 ];
 
-/// The pass after which the cost of layers is known: the one behind it changes DRAM addresses only.
-pub(super) const PRICED_AFTER: &str = "buffer_placement";
-
 /// The passes up to and including the one with this name, none for [`LOWERING`]; `None` if there is no such
 /// pass.
 #[must_use]

@@ -8,11 +8,9 @@ use super::error::CompileError;
 use super::lower::Lowering;
 use super::memory;
 use super::options::CompileOptions;
-use super::pipeline::{Checks, LOWERING, PASSES, PRICED_AFTER, Pass, Pipeline, Surroundings, up_to};
-use super::price::price;
+use super::pipeline::{Checks, LOWERING, Pass, Pipeline, Surroundings};
 use super::storage::Storage;
 use super::tile::TileLayer;
-use crate::graph::verify::verify;
 use crate::graph::{DType, Graph, Op, TensorId};
 use crate::machine::Machine;
 use crate::program::Least;
@@ -25,73 +23,34 @@ pub(super) struct Tiled {
     pub(super) least: Vec<Least>,
 }
 
-/// Lowers a graph and runs passes.
-pub(super) fn tiled(
-    graph: &Graph,
-    machine: &Machine,
-    options: &CompileOptions,
-    constants: fn(u32) -> Constants,
-    passes: &[Pass],
-) -> Result<Tiled, CompileError> {
-    if let Err(errors) = verify(graph) {
-        // One error is enough: graphs of the importer have none.
-        let first = errors.into_iter().next();
-        let (node, reason) = first.map_or_else(Default::default, |e| (e.place, e.reason));
-        return Err(CompileError::Malformed { node, reason });
-    }
-    let profile = options.profile.name();
-    if !machine.profiles.iter().any(|p| p == profile) {
-        return Err(CompileError::Profile {
-            profile,
-            machine: machine.name.clone(),
-            known: machine.profiles.join(", "),
-        });
-    }
-    let checks = if cfg!(debug_assertions) { Checks::Sure } else { Checks::None };
-    let plan = |budget: i64| planned(graph, machine, options, budget, constants, passes, checks);
-    let price = |budget: i64| {
-        let hollow = Constants::hollow;
-        planned(graph, machine, options, budget, hollow, PASSES, Checks::None).map(|(_, price)| price)
-    };
-    let whole = machine.spm.bytes as i64;
-    let (all, known) = plan(whole)?;
-    let Some(known) = known.map_or_else(|| price(whole), |known| Ok(Some(known)))? else { return Ok(all) };
-    let alone = |l: &Least| l.mac_cycles.max(l.vec_cycles).max(machine.dram.least_cycles(l.dram_bytes));
-    if known * 4 <= all.least.iter().map(alone).sum::<u64>() * 5 {
-        return Ok(all);
-    }
-    let mut best = (whole, known);
-    for budget in PARTS.map(|eighths| whole / 8 * eighths) {
-        // What does not fit a part of the scratchpad fits all of it.
-        let Ok(Some(price)) = price(budget) else { break };
-        // A part must be better by more than what prices are good for.
-        if price < best.1 - best.1 / 50 {
-            best = (budget, price);
-        }
-    }
-    if best.0 == whole { Ok(all) } else { Ok(plan(best.0)?.0) }
+/// How a graph is lowered.
+#[derive(Clone, Copy)]
+pub(super) struct Plan<'a> {
+    pub(super) machine: &'a Machine,
+    pub(super) options: &'a CompileOptions,
+    pub(super) share: Share,
+    /// The constant segment: [`Constants::new`] or [`Constants::outline`].
+    pub(super) constants: fn(u32) -> Constants,
+    pub(super) checks: Checks,
 }
 
-/// Parts of the scratchpad that plans are made for, in eighths, if a network takes more than a quarter longer
-/// than the sum of its layers' bounds: keeping more tensors or larger tiles there is not always faster.
-const PARTS: [i64; 4] = [6, 4, 2, 1];
+/// How much of the scratchpad a plan uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Share {
+    /// For tensors and buffers: the first bytes.
+    pub(super) plan: i64,
+    /// For one side of a layer's buffers, of what tensors leave to it: at most so many bytes.
+    pub(super) tiles: i64,
+}
 
-/// A graph lowered for the first `budget` bytes of the scratchpad and passed through `passes`, and its price,
-/// which needs some of them.
-fn planned(
-    graph: &Graph,
-    machine: &Machine,
-    options: &CompileOptions,
-    budget: i64,
-    constants: fn(u32) -> Constants,
-    passes: &[Pass],
-    checks: Checks,
-) -> Result<(Tiled, Option<u64>), CompileError> {
+/// Lowers a graph and runs passes.
+pub(super) fn tiled(graph: &Graph, how: Plan<'_>, passes: &[Pass]) -> Result<Tiled, CompileError> {
+    let Plan { machine, options, .. } = how;
     // A layer whose smallest tile does not fit beside resident tensors gets the budget for itself.
     let mut crowded = BTreeSet::new();
     let mut tiled = loop {
-        let constants = constants(machine.dram.grant_bytes);
-        match lower_all(graph, machine, options, budget, &crowded, constants) {
+        let constants = (how.constants)(machine.dram.grant_bytes);
+        match lower_all(graph, how, &crowded, constants) {
             Err((node, CompileError::DoesNotFit { .. })) if crowded.insert(node) => {}
             Err((_, error)) => return Err(error),
             Ok(tiled) => break tiled,
@@ -104,14 +63,10 @@ fn planned(
         constants: tiled.constants.len(),
         tensors: tiled.plan.bytes,
     };
-    let mut pipeline = Pipeline::new(tiled.layers, LOWERING, around, checks)?;
-    let priced = up_to(PRICED_AFTER).unwrap_or_default().len();
-    let (before, after) = passes.split_at(priced.min(passes.len()));
-    pipeline.run(before)?;
-    let price = (before.len() == priced).then(|| price(pipeline.layers(), machine));
-    pipeline.run(after)?;
+    let mut pipeline = Pipeline::new(tiled.layers, LOWERING, around, how.checks)?;
+    pipeline.run(passes)?;
     tiled.layers = pipeline.into_layers();
-    Ok((tiled, price))
+    Ok(tiled)
 }
 
 /// How a constant lies: beside tensors that are read element by element as they do, so that it comes in runs;
@@ -132,13 +87,12 @@ fn constant_layout(graph: &Graph, id: TensorId, readers: &[usize]) -> Storage {
 /// Lowers all nodes; an error comes with the node's index.
 fn lower_all(
     graph: &Graph,
-    machine: &Machine,
-    options: &CompileOptions,
-    budget: i64,
+    how: Plan<'_>,
     crowded: &BTreeSet<usize>,
     mut constants: Constants,
 ) -> Result<Tiled, (usize, CompileError)> {
-    let mut plan = memory::plan(graph, machine, budget, crowded);
+    let Plan { machine, options, share, .. } = how;
+    let mut plan = memory::plan(graph, machine, share.plan, crowded);
     let links = graph.links();
     for (id, data) in &graph.constants {
         let mut storage = constant_layout(graph, *id, links.readers(*id));
@@ -158,7 +112,7 @@ fn lower_all(
     };
     let (mut layers, mut least, mut hosts) = (Vec::new(), Vec::new(), 0);
     for (index, node) in graph.nodes.iter().enumerate() {
-        lowering.room = plan.room[index];
+        lowering.room = plan.room[index].min(share.tiles);
         let before = lowering.constants.len();
         layers.push(lowering.layer(node, hosts).map_err(|e| (index, e))?);
         hosts += u32::from(matches!(node.op, Op::Host(_)));

@@ -41,14 +41,14 @@ impl Graph {
         Ok(Program::of(program, Some(machine.clone()), &self.path))
     }
 
-    /// Estimates cycles with a closed form, without compiling: fast, to compare machines.
+    /// The cycles of [`compile`](Graph::compile)'s program, without its constants: fast, to compare machines.
     ///
     /// # Errors
     /// The layer that cannot be compiled, and why.
     pub fn estimate(&self, machine: &Machine) -> Result<Profile, error::Compile> {
         let estimate = compiler::estimate::estimate(&self.graph, machine, &self.options);
         let estimate = estimate.map_err(error::Compile::of(&self.path))?;
-        Ok(Profile::estimated(&self.graph.name, machine, &estimate))
+        Ok(Profile::estimated(machine, &estimate))
     }
 }
 

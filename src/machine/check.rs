@@ -17,6 +17,20 @@ pub enum MachineError {
         /// Message of the TOML parser.
         message: String,
     },
+    /// A field of DRAM that no memory gives.
+    #[error("{field} is missing: give it, or name a memory that has it, as in memory = \"lpddr5-6400\"")]
+    Missing {
+        /// Path of the field.
+        field: &'static str,
+    },
+    /// No memory has this name.
+    #[error("dram.memory: no memory is named '{name}'; known are {known}")]
+    Memory {
+        /// What was asked for.
+        name: String,
+        /// Comma-separated.
+        known: String,
+    },
     /// A field outside its legal range.
     #[error("{field} = {value}: {rule}")]
     Field {
@@ -78,6 +92,7 @@ pub(super) fn check(m: &Machine) -> Result<(), MachineError> {
         ("clock_mhz", m.clock_mhz),
         ("mac.oc_lanes", m.mac.oc_lanes),
         ("mac.ic_lanes", m.mac.ic_lanes),
+        ("mac.depthwise_taps", m.mac.depthwise_taps),
         ("mac.pixel_lanes", m.mac.pixel_lanes),
         ("mac.activation_bytes_per_cycle", m.mac.activation_bytes_per_cycle),
         ("mac.weight_bytes_per_cycle", m.mac.weight_bytes_per_cycle),
@@ -89,6 +104,7 @@ pub(super) fn check(m: &Machine) -> Result<(), MachineError> {
         ("vec.sum_bytes_per_cycle", m.vec.sum_bytes_per_cycle),
         ("vec.queue_depth", m.vec.queue_depth),
         ("spm.bytes_per_cycle", m.spm.bytes_per_cycle),
+        ("dram.batch_segments", m.dram.batch_segments),
         ("dram.outstanding", m.dram.outstanding),
         ("dma.in_queue_depth", m.dma.in_queue_depth),
         ("dma.out_queue_depth", m.dma.out_queue_depth),
@@ -126,6 +142,13 @@ pub(super) fn check(m: &Machine) -> Result<(), MachineError> {
                 rule: "must be a power of two up to 2^20",
             });
         }
+    }
+    if m.mac.depthwise_taps > m.mac.ic_lanes {
+        return Err(MachineError::Field {
+            field: "mac.depthwise_taps",
+            value: m.mac.depthwise_taps.into(),
+            rule: "must be at most mac.ic_lanes, whose lanes take the taps",
+        });
     }
     if m.dram.grant_bytes == 0
         || !m.dram.grant_bytes.is_multiple_of(m.dram.burst_bytes)

@@ -41,6 +41,8 @@ pub struct Mac {
     pub oc_lanes: u32,
     /// Products summed for each output in a cycle.
     pub ic_lanes: u32,
+    /// Taps of a depthwise kernel that are summed in a cycle, at most `ic_lanes`.
+    pub depthwise_taps: u32,
     /// Output pixels in parallel.
     pub pixel_lanes: u32,
     /// Cycles before the first product.
@@ -101,6 +103,9 @@ pub struct Spm {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dram {
+    /// The memory (`isa/memories/`) that its values come from, unless the machine file has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<String>,
     /// Size of the address space.
     pub bytes: u64,
     /// Rate of the channel, with at most three decimals.
@@ -115,6 +120,8 @@ pub struct Dram {
     pub burst_bytes: u32,
     /// Largest segment moved under one grant of the channel, in bytes.
     pub grant_bytes: u32,
+    /// Segments of one direction that are served in a row while the other direction waits.
+    pub batch_segments: u32,
     /// Size of a row (a power of two).
     pub row_bytes: u32,
     /// Banks, each with one open row; row `r` lies in bank `r` modulo their number.

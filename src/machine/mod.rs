@@ -2,17 +2,20 @@
 //!
 //! The same [`Machine`] determines tiling (compiler), limits (simulator) and durations (clock). Three
 //! machines ship with the program (`isa/machines/`); [`Machine::named`] finds them, [`Machine::parse`] reads
-//! any other. Unknown keys are refused, every value is checked, and [`Machine::hash`] identifies the machine
-//! in a program file.
+//! any other; its DRAM may be one of the memories in `isa/memories/`. Unknown keys are refused, every value
+//! is checked, and [`Machine::hash`] identifies the machine in a program file.
 
 mod check;
 mod fields;
+mod memory;
 mod rate;
 pub mod timing;
 
 pub use check::MachineError;
 pub use fields::{Acc, Control, Dma, Dram, Mac, Machine, Spm, Vector};
 pub use rate::Rate;
+
+use memory::MachineFile;
 
 use crate::isa::ISA_VERSION;
 
@@ -41,7 +44,8 @@ impl Machine {
         {
             return Err(MachineError::IsaVersion { found, known: ISA_VERSION });
         }
-        let machine: Machine = toml::from_str(text).map_err(|e| MachineError::syntax(text, &e))?;
+        let file: MachineFile = toml::from_str(text).map_err(|e| MachineError::syntax(text, &e))?;
+        let machine = file.machine()?;
         check::check(&machine)?;
         Ok(machine)
     }

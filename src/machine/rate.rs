@@ -16,6 +16,12 @@ impl Rate {
         self.0
     }
 
+    /// A rate in thousandths of a byte a cycle.
+    #[must_use]
+    pub fn of_thousandths(thousandths: u64) -> Rate {
+        Rate(thousandths)
+    }
+
     /// As a number.
     #[must_use]
     pub fn to_f64(self) -> f64 {

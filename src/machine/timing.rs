@@ -1,5 +1,5 @@
-//! Formulas of the timing classes: cycles of an instruction from its extents. The clock, the tile search,
-//! the closed-form estimate and the lower bounds use them.
+//! Formulas of the timing classes: cycles of an instruction from its extents. The clock, the tile search
+//! and the lower bounds use them.
 //!
 //! An instruction of MAC or VEC takes the largest of its steps and of what its operands take to pass the
 //! ports of its unit (manual, *Time*: Streams).
@@ -73,13 +73,13 @@ impl Product {
         }
     }
 
-    /// A depthwise convolution: the lanes of the reduction take the taps, and rows of the image are held in
-    /// the array, so that each of the `window` pixels under a tile passes once.
+    /// A depthwise convolution: lanes of the reduction take the taps, some at once, and rows of the image are
+    /// held in the array, so that each of the `window` pixels under a tile passes once.
     #[must_use]
     pub fn depthwise(&self, m: &Machine, window: u64) -> Demand {
         let Product { pixels, channels, taps, bytes: [activation, weight, sum], .. } = *self;
         Demand {
-            steps: self.passes(m) * taps.div_ceil(m.mac.ic_lanes.into()),
+            steps: self.passes(m) * taps.div_ceil(m.mac.depthwise_taps.into()),
             activations: window * channels * activation,
             weights: channels * taps * weight,
             sums: pixels * channels * sum,

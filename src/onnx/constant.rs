@@ -1,5 +1,7 @@
 //! Initializers and constants as typed arrays.
 
+use std::sync::Arc;
+
 use super::proto::{TensorProto, tensor_proto::DataType};
 use crate::graph::DType;
 
@@ -165,6 +167,15 @@ impl Constant {
             Data::F32(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
             Data::F64(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
             Data::Bool(v) => v.clone(),
+        }
+    }
+
+    /// The same bytes, to be shared: those of integers of 8 bits are copied once only.
+    pub(super) fn shared(&self) -> Arc<[u8]> {
+        match &self.data {
+            Data::U8(v) => v.as_slice().into(),
+            Data::S8(v) => v.iter().map(|x| *x as u8).collect(),
+            _ => self.bytes().into(),
         }
     }
 

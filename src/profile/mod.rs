@@ -1,8 +1,6 @@
 //! Where the cycles of a program went, by layer and by unit, with lower bounds for each layer.
 //!
-//! A [`Profile`] is made from a [loaded](crate::sim::Loaded) program alone: cycles do not depend on inputs.
-//! It can also be made from the compiler's [closed form](crate::compiler::estimate), without a program; the
-//! closed form has the work of the units, but not their waits.
+//! A [`Profile`] is made from a program and its clock alone: cycles do not depend on inputs.
 
 mod widths;
 
@@ -12,9 +10,9 @@ use serde::Serialize;
 
 use crate::compiler::estimate::Estimate;
 use crate::machine::Machine;
-use crate::program::{Layer, Least};
+use crate::program::{Layer, Least, Program};
 use crate::sim::Loaded;
-use crate::sim::clock::{Cause, Causes, ControlCycles, UnitCycles, Units, Waits};
+use crate::sim::clock::{Cause, Causes, ClockReport, ControlCycles, UnitCycles, Units, Waits};
 
 /// What limits the speed of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -45,17 +43,6 @@ impl Bound {
             Bound::None => "-",
         }
     }
-}
-
-/// How the cycles of a profile were computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "schemas", derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum Method {
-    /// From the clock of the compiled program: exact.
-    Clock,
-    /// From the closed-form estimate.
-    ClosedForm,
 }
 
 /// The least work.
@@ -111,9 +98,8 @@ pub struct Row {
     pub instructions: u64,
     /// What the units did for its instructions, and what they waited for.
     pub units: Units<Causes>,
-    /// Which queues its instructions waited for, by the unit that waited; none from the closed form.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub waits: Option<Units<Waits>>,
+    /// Which queues its instructions waited for, by the unit that waited.
+    pub waits: Units<Waits>,
 }
 
 /// A whole program.
@@ -122,12 +108,13 @@ pub struct Row {
 pub struct Profile {
     /// Program.
     pub program: String,
-    /// How the cycles were computed.
-    pub method: Method,
     /// Machine.
     pub machine: String,
     /// Its clock in MHz.
     pub clock_mhz: u32,
+    /// The memory that its DRAM is, if its file names one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<String>,
     /// Multiply-accumulates in a cycle at most.
     pub macs_per_cycle: u64,
     /// Bytes in a cycle over the DRAM channel at most.
@@ -161,66 +148,47 @@ pub struct Profile {
     pub epilogue: u64,
     /// Layers in program order.
     pub layers: Vec<Row>,
-    /// The control core; none from the closed form.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub control: Option<ControlCycles>,
-    /// The units; none from the closed form.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub units: Option<Units<UnitCycles>>,
-    /// Which queues the units waited for; none from the closed form.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub waits: Option<Units<Waits>>,
+    /// The control core.
+    pub control: ControlCycles,
+    /// The units.
+    pub units: Units<UnitCycles>,
+    /// Which queues the units waited for.
+    pub waits: Units<Waits>,
 }
 
 impl Profile {
-    /// The profile of a program.
+    /// The profile of a loaded program.
     #[must_use]
     pub fn of(loaded: &Loaded) -> Profile {
-        let (program, machine, clock) = (loaded.program(), loaded.machine(), loaded.clock());
+        Profile::new(loaded.program(), loaded.machine(), loaded.clock())
+    }
+
+    /// The profile of an estimated network.
+    #[must_use]
+    pub fn estimated(machine: &Machine, estimate: &Estimate) -> Profile {
+        Profile::new(&estimate.program, machine, &estimate.clock)
+    }
+
+    fn new(program: &Program, machine: &Machine, clock: &ClockReport) -> Profile {
         let layers = program.meta.layers.iter().zip(&clock.layers);
         let layers: Vec<Row> = layers
             .map(|(layer, c)| Row {
                 instructions: c.instructions,
                 executed_macs: layer.macs.min(c.macs),
-                waits: Some(c.waits),
+                waits: c.waits,
                 ..row(layer, machine, clock.total, c.cycles, [c.bytes_in, c.bytes_out], c.units)
             })
             .collect();
-        Profile {
-            prologue: clock.prologue,
-            epilogue: clock.epilogue,
-            control: Some(clock.control),
-            units: Some(clock.units),
-            waits: Some(clock.waits),
-            ..Profile::of_rows(&program.meta.name, Method::Clock, machine, clock.total, layers)
-        }
-    }
-
-    /// The profile of an estimated network.
-    #[must_use]
-    pub fn estimated(name: &str, machine: &Machine, estimate: &Estimate) -> Profile {
-        let row = |l: &crate::compiler::estimate::LayerEstimate| {
-            let units = Units(l.busy).map(|busy| {
-                let mut causes = Causes::default();
-                causes[Cause::Busy] = busy;
-                causes
-            });
-            row(&l.layer, machine, estimate.cycles, l.cycles, l.bytes, units)
-        };
-        let layers = estimate.layers.iter().map(row).collect();
-        Profile::of_rows(name, Method::ClosedForm, machine, estimate.cycles, layers)
-    }
-
-    fn of_rows(name: &str, method: Method, machine: &Machine, cycles: u64, layers: Vec<Row>) -> Profile {
+        let cycles = clock.total;
         let seconds = cycles as f64 / (f64::from(machine.clock_mhz) * 1e6);
         let macs = layers.iter().filter(|l| !l.host).map(|l| l.macs).sum();
         let sum = |of: fn(&Row) -> u64| layers.iter().map(of).sum::<u64>();
         let dram = machine.dram.least_cycles(sum(|l| l.work.dram_bytes));
         Profile {
-            program: name.into(),
-            method,
+            program: program.meta.name.clone(),
             machine: machine.name.clone(),
             clock_mhz: machine.clock_mhz,
+            memory: machine.dram.memory.clone(),
             macs_per_cycle: machine.macs_per_cycle(),
             dram_bytes_per_cycle: machine.dram.rate() as f64 / 1e3,
             dram_gb_per_second: machine.dram.rate() as f64 / 1e3 * f64::from(machine.clock_mhz) / 1e3,
@@ -234,12 +202,12 @@ impl Profile {
             bytes_out: sum(|l| l.bytes_out),
             least: sum(|l| l.work.mac_cycles).max(sum(|l| l.work.vec_cycles)).max(dram),
             alone: sum(|l| l.alone),
-            prologue: 0,
-            epilogue: 0,
+            prologue: clock.prologue,
+            epilogue: clock.epilogue,
             layers,
-            control: None,
-            units: None,
-            waits: None,
+            control: clock.control,
+            units: clock.units,
+            waits: clock.waits,
         }
     }
 
@@ -284,7 +252,7 @@ fn silent(layer: &Layer) -> Row {
         executed_macs: 0,
         instructions: 0,
         units: Units::default(),
-        waits: None,
+        waits: Units::default(),
     }
 }
 
@@ -369,6 +337,6 @@ fn row(
         executed_macs: if layer.host { 0 } else { layer.macs },
         instructions: 0,
         units,
-        waits: None,
+        waits: Units::default(),
     }
 }

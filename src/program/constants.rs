@@ -10,6 +10,21 @@ use crate::pages::Block;
 #[derive(Clone)]
 pub struct Constants(Arc<Block>);
 
+impl Constants {
+    /// `len` zero bytes but for some parts, each with the address of its first byte. The others take no
+    /// memory. Parts that lie beyond are left out.
+    #[must_use]
+    pub fn sparse(len: usize, parts: &[(usize, Vec<u8>)]) -> Constants {
+        let mut block = Block::zeros(len);
+        for (at, part) in parts {
+            if let Some(to) = block.get_mut(*at..at + part.len()) {
+                to.copy_from_slice(part);
+            }
+        }
+        Constants(Arc::new(block))
+    }
+}
+
 impl Deref for Constants {
     type Target = [u8];
 

@@ -7,9 +7,9 @@ use serde::Serialize;
 use crate::document::Kind;
 use crate::isa::Queue;
 use crate::machine::Machine;
-use crate::profile::{Method, Profile, Row};
+use crate::profile::{Profile, Row};
 use crate::readable;
-use crate::sim::clock::{Cause, ControlCycles, UnitCycles, Units, awaited, unit};
+use crate::sim::clock::{Cause, awaited, unit};
 
 /// The cycles of a program on some machines.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -34,18 +34,16 @@ impl EstimateReport {
     }
 }
 
-/// Note on cycles at clocks that no shipped machine has.
-pub(super) fn scaling(clocks: impl IntoIterator<Item = u32>) -> &'static str {
+/// Note on cycles at clocks that no shipped machine has, unless the machine names its memory.
+pub(super) fn scaling<'a>(machines: impl IntoIterator<Item = (u32, &'a Option<String>)>) -> &'static str {
     let shipped: Vec<u32> =
         Machine::names().into_iter().filter_map(|n| Machine::named(n).ok()).map(|m| m.clock_mhz).collect();
-    if clocks.into_iter().all(|mhz| shipped.contains(&mhz)) {
+    if machines.into_iter().all(|(mhz, memory)| memory.is_some() || shipped.contains(&mhz)) {
         return "";
     }
-    "DRAM scales along with clock_mhz: its bandwidth and latencies are in cycles; change them too for the same memory\n"
+    "DRAM scales along with clock_mhz: its bandwidth and latencies are in cycles; change them too for the same memory, or name it \
+     (dram.memory)\n"
 }
-
-/// Note on cycles from the closed form.
-const CLOSED_FORM: &str = "closed form, without compiling; --exact compiles and runs the clock";
 
 /// What a program takes on a machine.
 pub(super) fn took(program: &str, machine: &str, cycles: u64, clock_mhz: u32) -> String {
@@ -97,12 +95,7 @@ pub(super) fn table(p: &Profile) -> String {
     }
     let mut text = readable::table(&header, &[0, 3, 4, 5, 7, 8, 9, 10, 11], rows);
     text.push('\n');
-    match (&p.units, &p.control) {
-        (Some(units), Some(control)) => text.push_str(&unit_table(p, units, control)),
-        _ => {
-            let _ = writeln!(text, "{CLOSED_FORM}");
-        }
-    }
+    text.push_str(&unit_table(p));
     let mut sums = String::new();
     let _ = writeln!(
         sums,
@@ -123,19 +116,18 @@ pub(super) fn table(p: &Profile) -> String {
         readable::grouped(p.alone),
         times(p.alone),
     );
-    sums.push_str(scaling([p.clock_mhz]));
+    sums.push_str(scaling([(p.clock_mhz, &p.memory)]));
     text + &readable::prose(&sums)
 }
 
 /// The two largest things that MAC and VEC waited for in a layer.
 fn waits(row: &Row) -> String {
-    let Some(waits) = &row.waits else { return String::new() };
     let mut list: Vec<(u64, String)> = Vec::new();
     for queue in [Queue::Mac, Queue::Vec] {
         let causes = row.units[queue].iter();
         let others = causes.filter(|(c, _)| *c != Cause::Busy && !c.is_condition());
         list.extend(others.map(|(c, n)| (n, format!("{} waits for {}", unit(queue), c.waited_for()))));
-        let orders = waits[queue].iter();
+        let orders = row.waits[queue].iter();
         let text = |other| format!("{} waits for {}: {}", unit(queue), unit(other), awaited(queue, other));
         list.extend(orders.map(|(other, n)| (n, text(other))));
     }
@@ -145,22 +137,22 @@ fn waits(row: &Row) -> String {
 }
 
 /// What the units did in all cycles.
-fn unit_table(p: &Profile, units: &Units<UnitCycles>, c: &ControlCycles) -> String {
+fn unit_table(p: &Profile) -> String {
     let share = |n: u64| percent(n as f64 / p.cycles.max(1) as f64);
     let mut header = vec!["unit", "instructions", "busy", "waits for an instruction"];
     header.extend(Queue::ALL.map(unit));
     let others = [Cause::Bank, Cause::DramLatency, Cause::Outstanding, Cause::DramBusy];
     header.extend(["bank port", "DRAM answer", "transfers in flight", "DRAM channel"]);
-    let waits = p.waits.unwrap_or_default();
-    let rows = units.iter().map(|(queue, cycles)| {
+    let rows = p.units.iter().map(|(queue, cycles)| {
         let mut row = vec![unit(queue).to_string(), readable::grouped(cycles.instructions)];
         row.extend([Cause::Busy, Cause::NothingIssued].map(|c| share(cycles.causes[c])));
-        row.extend(Queue::ALL.map(|other| share(waits[queue][other])));
+        row.extend(Queue::ALL.map(|other| share(p.waits[queue][other])));
         row.extend(others.map(|c| share(cycles.causes[c])));
         row
     });
     let right: Vec<usize> = (1..header.len()).collect();
     let text = readable::table(&header, &right, rows.collect());
+    let c = &p.control;
     let core = format!(
         "control core: busy {}, constant load {}, queue full {}, fence {}, halted {}\n",
         share(c.busy),
@@ -220,9 +212,6 @@ fn side_by_side(profiles: &[Profile]) -> String {
         ]
     });
     text.push_str(&readable::table(&header, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], rows.collect()));
-    text.push_str(&readable::prose(scaling(profiles.iter().map(|p| p.clock_mhz))));
-    if profiles.iter().any(|p| p.method == Method::ClosedForm) {
-        let _ = writeln!(text, "{CLOSED_FORM}");
-    }
+    text.push_str(&readable::prose(scaling(profiles.iter().map(|p| (p.clock_mhz, &p.memory)))));
     text
 }

@@ -35,6 +35,9 @@ pub struct RunReport {
     pub machine: String,
     /// Its clock in MHz.
     pub clock_mhz: u32,
+    /// The memory that its DRAM is, if its file names one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<String>,
     /// Multiply-accumulates in a cycle at most.
     pub macs_per_cycle: u64,
     /// `fast` or `reference`: both give the same bytes.
@@ -214,6 +217,7 @@ impl RunReport {
             program: meta.name.clone(),
             machine: machine.name.clone(),
             clock_mhz: machine.clock_mhz,
+            memory: machine.dram.memory.clone(),
             macs_per_cycle: machine.macs_per_cycle(),
             engine: details.engine.name().into(),
             cycles: clock.total,
@@ -372,7 +376,7 @@ impl RunReport {
         let parts =
             self.units.iter().map(|(q, u)| format!("{} {:.1}%", unit(q), busy(u.causes[Cause::Busy])));
         let _ = writeln!(text, "busy: {}", parts.collect::<Vec<_>>().join(", "));
-        text.push_str(scaling([self.clock_mhz]));
+        text.push_str(scaling([(self.clock_mhz, &self.memory)]));
         text
     }
 }

@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rcar_iss::internals::compiler::CompileError;
+use rcar_iss::internals::compiler::estimate::estimate;
+use rcar_iss::internals::compiler::{CompileError, CompileOptions};
 use rcar_iss::internals::machine::Machine;
+use rcar_iss::internals::onnx::{self, ImportOptions, LoadedModel};
 use rcar_iss::internals::program::{MachineId, Program};
 use rcar_iss::internals::sim::clock::Causes;
 use rcar_iss::internals::sim::{Limits, Loaded};
@@ -84,7 +86,7 @@ fn drawn(machine: &Machine, seed: u64) -> Machine {
     let mut set = |path: &str, lo: i64, hi: i64| {
         *text.pointer_mut(path).unwrap() = random.within(lo, hi).into();
     };
-    for lanes in ["/mac/oc_lanes", "/mac/ic_lanes", "/vec/lanes"] {
+    for lanes in ["/mac/oc_lanes", "/mac/ic_lanes", "/mac/depthwise_taps", "/vec/lanes"] {
         set(lanes, 1, 40);
     }
     set("/mac/pixel_lanes", 1, 5);
@@ -118,6 +120,7 @@ fn drawn(machine: &Machine, seed: u64) -> Machine {
     let burst = 1 << random.within(4, 7);
     text["dram"]["burst_bytes"] = burst.into();
     text["dram"]["row_bytes"] = (burst << random.within(0, 6)).into();
+    text["dram"]["batch_segments"] = random.within(1, 12).into();
     text["dram"]["grant_bytes"] = (burst * random.within(1, 20)).into();
     text["dram"]["bytes_per_cycle"] = (random.within(500, 40_000) as f64 / 1000.0).into();
     serde_json::from_value(text).unwrap()
@@ -283,4 +286,44 @@ fn each_constant_of_the_machine_changes_the_time_of_some_program() {
     }
     assert!(fields.len() > 20, "{fields:?}");
     assert!(without.is_empty(), "nothing depends on {without:?}");
+}
+
+/// Each number of the memory and of the cache of constants is felt by a network that ships: without it, or
+/// with one in its place, some takes at least 1 % more or less.
+#[test]
+fn each_number_of_the_memory_is_felt_by_a_network_that_ships() {
+    let graphs = ["efficientnet_lite0/model.onnx", "digit_cnn/model.onnx"].map(|model| {
+        let path = crate::repository::root().join("programs").join(model);
+        onnx::import(&LoadedModel::from_file(&path).unwrap(), &ImportOptions::default()).unwrap().graph
+    });
+    let mut unfelt = Vec::new();
+    for (path, instead) in [
+        ("/dram/row_miss_cycles", 0),
+        ("/dram/turnaround_cycles", 0),
+        ("/dram/batch_segments", 1),
+        ("/dram/refresh_cycles", 0),
+        ("/dram/banks", 1),
+        ("/dram/read_latency_cycles", 0),
+        ("/dram/other_masters_percent", 10),
+        ("/dram/outstanding", 1),
+        ("/control/const_miss_cycles", 0),
+    ] {
+        let largest = Machine::names().into_iter().flat_map(|name| {
+            let machine = Machine::named(name).unwrap();
+            let mut text = serde_json::to_value(&machine).unwrap();
+            *text.pointer_mut(path).unwrap() = instead.into();
+            let other: Machine = serde_json::from_value(text).unwrap();
+            graphs.each_ref().map(|graph| {
+                let [before, after] = [&machine, &other]
+                    .map(|m| estimate(graph, m, &CompileOptions::default()).unwrap().clock.total);
+                (after as f64 / before as f64 - 1.0).abs()
+            })
+        });
+        let largest = largest.fold(0.0, f64::max);
+        println!("{path} = {instead}: {:.1} %", 100.0 * largest);
+        if largest < 0.01 {
+            unfelt.push(format!("{path} = {instead}: at most {:.2} %", 100.0 * largest));
+        }
+    }
+    assert!(unfelt.is_empty(), "nothing is felt of\n  {}", unfelt.join("\n  "));
 }

@@ -192,6 +192,7 @@ fn constant(name: &str, m: &Machine) -> Option<u64> {
         "mac.sum_bytes_per_cycle" => m.mac.sum_bytes_per_cycle.into(),
         "mac.oc_lanes" => m.mac.oc_lanes.into(),
         "mac.ic_lanes" => m.mac.ic_lanes.into(),
+        "mac.depthwise_taps" => m.mac.depthwise_taps.into(),
         "mac.pixel_lanes" => m.mac.pixel_lanes.into(),
         "vec.latency_cycles" => m.vec.latency_cycles.into(),
         "vec.lanes" => m.vec.lanes.into(),

@@ -30,6 +30,7 @@ mod messages_cli;
 mod nan;
 mod numeric;
 mod outputs;
+mod peers;
 mod pruned;
 mod quantize;
 mod quantize_cli;

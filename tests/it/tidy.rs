@@ -27,11 +27,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("graph", &["dtype", "isa", "numeric"]),
     ("kernels", &["isa", "numeric"]),
     ("program", &["dtype", "files", "isa", "machine", "pages"]),
-    ("compiler", &["graph", "isa", "machine", "numeric", "program"]),
     ("dump", &["document", "dtype", "files", "program", "tensor_file"]),
     ("image", &["files", "program"]),
     ("onnx", &["document", "files", "float", "graph", "isa", "numeric", "tensor_file"]),
     ("sim", &["dtype", "isa", "kernels", "machine", "numeric", "pages", "program"]),
+    ("compiler", &["graph", "isa", "machine", "numeric", "program", "sim"]),
     ("host", &["dtype", "float", "program", "sim", "tensor_file"]),
     ("inputs", &["dtype", "files", "image", "onnx", "program", "readable", "tensor_file"]),
     ("outputs", &["dtype", "dump", "program", "tensor_file"]),
@@ -353,6 +353,21 @@ fn lines_have_no_trailing_space() {
         }
     }
     none("trailing space", &wrong);
+}
+
+#[test]
+fn the_compiler_asks_the_simulator_for_cycles_only() {
+    let mut wrong = Vec::new();
+    for (path, text) in files("src/compiler", ".rs") {
+        let clock = ["src/compiler/plans.rs", "src/compiler/estimate.rs"].contains(&path.as_str());
+        for (number, line) in text.lines().enumerate().filter(|(_, l)| l.contains("crate::sim")) {
+            let asked = ["use crate::sim::clock::ClockReport;", "use crate::sim::{Decoded, Limits};"];
+            if !clock || !asked.contains(&line) {
+                wrong.push(format!("{path}:{}: {line}", number + 1));
+            }
+        }
+    }
+    none("what the compiler emits depends on the simulator", &wrong);
 }
 
 #[test]

@@ -149,32 +149,15 @@ fn shipped_networks_stay_near_their_bounds() {
     }
 }
 
-/// `estimate MODEL` needs no program, and is near what the clock of the program counts.
+/// `estimate MODEL` leaves out what the clock does not see; the cycles are those of the whole program.
 #[test]
-fn the_closed_form_is_near_the_clock() {
+fn an_estimate_is_what_the_clock_of_the_program_counts() {
     for name in ["digit_cnn/model.onnx", "digit_cnn/qdq_sym.onnx", "efficientnet_lite0/model.onnx"] {
         let of = |more: &[&str]| {
             let model = shipped(name);
-            json(&[&["estimate", &model, "--machine", "all", "--json"], more].concat())
+            fine(&[&["estimate", &model, "--machine", "all", "--json"], more].concat())
         };
-        let (closed, exact) = (of(&[]), of(&["--exact"]));
-        for (a, b) in closed["profiles"].as_array().unwrap().iter().zip(exact["profiles"].as_array().unwrap())
-        {
-            assert_eq!((a["method"].as_str(), b["method"].as_str()), (Some("closed-form"), Some("clock")));
-            let cycles = |p: &Value| p["cycles"].as_f64().unwrap();
-            let error = cycles(a) / cycles(b) - 1.0;
-            let on = &a["machine"];
-            assert!(error.abs() < 0.1, "{name} on {on}: closed form {} against {}", cycles(a), cycles(b));
-            assert_eq!(a["layers"].as_array().unwrap().len(), b["layers"].as_array().unwrap().len());
-            // What moves is known exactly, but for tiles at the border.
-            let bytes = |p: &Value| p["bytes_in"].as_f64().unwrap() + p["bytes_out"].as_f64().unwrap();
-            assert!(
-                (bytes(a) / bytes(b) - 1.0).abs() < 0.05,
-                "{name} on {on}: {} bytes against {}",
-                bytes(a),
-                bytes(b)
-            );
-        }
+        assert_eq!(of(&[]), of(&["--exact"]), "{name}");
     }
 }
 

@@ -3,11 +3,10 @@
 use crate::compiler::CompileError;
 use crate::compiler::tile::{Quant, Stmt, View};
 use crate::isa::{QReg, QuantDesc, QuantMode, TReg, TensorDesc, WReg, WindowDesc};
-use crate::machine::Control;
 
 /// Distinct descriptor operands of some statements, in the order of their first use.
 #[derive(Debug, Clone, Default)]
-pub(in crate::compiler) struct Descriptors {
+pub(super) struct Descriptors {
     pub(super) views: Vec<View>,
     pub(super) quants: Vec<Quant>,
     pub(super) windows: Vec<WindowDesc>,
@@ -15,7 +14,7 @@ pub(in crate::compiler) struct Descriptors {
 
 impl Descriptors {
     /// Adds those of a statement.
-    pub(in crate::compiler) fn collect(&mut self, s: &Stmt) {
+    pub(super) fn collect(&mut self, s: &Stmt) {
         match s {
             Stmt::Loop { body, .. } => body.iter().for_each(|s| self.collect(s)),
             Stmt::Op(op) => {
@@ -32,18 +31,6 @@ impl Descriptors {
         self.views.len() <= TReg::COUNT
             && self.quants.len() <= QReg::COUNT
             && self.windows.len() <= WReg::COUNT
-    }
-
-    /// Cycles in which the control core loads them, if they lie one after the other and nothing of them is in
-    /// its cache.
-    pub(in crate::compiler) fn cycles(&self, core: &Control) -> i64 {
-        let count = self.views.len() + self.quants.len() + self.windows.len();
-        let bytes = self.views.len() * TensorDesc::BYTES
-            + self.quants.len() * QuantDesc::BYTES
-            + self.windows.len() * WindowDesc::BYTES;
-        let [load, line, miss] =
-            [core.const_load_cycles, core.const_line_bytes.max(1), core.const_miss_cycles].map(i64::from);
-        count as i64 * load + bytes as i64 * miss / line
     }
 }
 

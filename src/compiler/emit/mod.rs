@@ -17,7 +17,6 @@ use crate::isa::Insn;
 use crate::program::CodeRange;
 pub(super) use code::Code;
 use code::Numbers;
-pub(super) use descriptors::Descriptors;
 
 /// Emits all layers, in order, and the final `halt`.
 pub(super) fn emit(layers: &[TileLayer], constants: &mut Constants) -> Result<Code, CompileError> {

@@ -161,6 +161,13 @@ impl Lowering<'_> {
     }
 }
 
+/// Tiles that a layer which moves so many bytes is cut into at least, but no more than `most`: the first load
+/// and the last store overlap with nothing, but a transfer should take twice as long as the answer of DRAM.
+fn pieces(bytes: i64, most: i64, machine: &Machine) -> i64 {
+    let latency = i64::from(machine.dram.read_latency_cycles) * machine.dram.rate() as i64 / 1000;
+    (bytes / (2 * latency).max(machine.dram.grant_bytes.into())).clamp(1, most)
+}
+
 /// Whether the innermost extent is one element that is broadcast to every channel.
 fn repeats(s: &Storage) -> bool {
     s.dims[3] == 1 && s.strides[3] == 0
@@ -201,8 +208,8 @@ impl MapLayout {
         operands + self.scratch * next_multiple(tile.iter().product::<i64>() * 4, 64)
     }
 
-    /// A tile that leaves room for double buffers where possible; a long row is cut into a few pieces of
-    /// whole segments, so that loads, operations and stores overlap.
+    /// A tile that leaves room for double buffers where possible, and small enough that loads, operations and
+    /// stores overlap; a long row is cut into pieces of whole segments.
     fn overlapping(
         &self,
         sources: &[Operand],
@@ -212,12 +219,16 @@ impl MapLayout {
     ) -> Option<[i64; 4]> {
         let mut most = dst.dims.map(|d| d.min(MAX_EXTENT.into()));
         let row = most[..3] == [1; 3];
-        let streams = sources.iter().any(|s| s.storage.space == Space::Dram) || dst.space == Space::Dram;
+        let in_dram = sources.iter().map(|s| &s.storage).chain([dst]).filter(|s| s.space == Space::Dram);
+        let streamed: i64 = in_dram.map(|s| self.operand_bytes(s, most)).sum();
         let segment = i64::from(machine.dram.grant_bytes);
-        if row && streams {
-            let latency = i64::from(machine.dram.read_latency_cycles) * machine.dram.rate() as i64 / 1000;
-            let piece = next_multiple((most[3] / 4).max(2 * latency), segment);
-            most[3] = most[3].min(piece);
+        let pieces = pieces(streamed, 4, machine);
+        let mut room = room;
+        if row {
+            most[3] = most[3].min(next_multiple((most[3] + pieces - 1) / pieces, segment));
+        } else {
+            let pixel = self.bytes(sources, dst, [1, 1, 1, most[3]], 2);
+            room = room.min(pixel.max(self.bytes(sources, dst, most, 2) / pieces));
         }
         let step = if row { segment } else { 16 };
         self.tile(sources, dst, most, room, step, 2).or_else(|| self.tile(sources, dst, most, room, 16, 1))

@@ -1,7 +1,6 @@
 //! Constant operands: scales, zero points, weights, biases.
 
 use std::rc::Rc;
-use std::sync::Arc;
 
 use super::super::constant::{Constant, Data};
 use super::constant_real::ConstantReal;
@@ -282,7 +281,6 @@ pub(super) fn weights(
     if dtype.bytes() > 2 {
         return unsupported(format!("weights of type {} are not implemented", dtype.name()));
     }
-    let bytes = constant.bytes();
     let shape = match constant.shape.as_slice() {
         [n, k] if out_axis == 0 => [*n, *k, 1, 1],
         [k, n] => [*n, *k, 1, 1],
@@ -297,18 +295,11 @@ pub(super) fn weights(
         return unsupported(format!("{} scales along axis {scale_axis} of its weights", scale.len()));
     }
     let data = if constant.shape.len() == 2 && out_axis == 1 {
-        transposed(&bytes, shape[1], shape[0], dtype.bytes())
+        transposed(&constant.bytes(), shape[1], shape[0], dtype.bytes()).into()
     } else {
-        bytes
+        constant.shared()
     };
-    Ok(Weights {
-        name: constant.name.clone(),
-        shape,
-        dtype,
-        data: Arc::from(data),
-        scale: scale.to_vec(),
-        zero_point,
-    })
+    Ok(Weights { name: constant.name.clone(), shape, dtype, data, scale: scale.to_vec(), zero_point })
 }
 
 /// Weights whose zero point differs between channels: `w − z`, in 8 bits where one zero point for all makes

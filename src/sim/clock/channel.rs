@@ -18,14 +18,16 @@ pub(super) struct Channel {
     banks: u64,
     row_miss: u64,
     turnaround: u64,
+    batch: u32,
     refresh: [u64; 2],
     /// Where the data of the last run end, in thousandths of a byte since cycle 0.
     end: u128,
     /// Their row, and the cycle in which the channel came to it.
     row: u64,
     came: u64,
-    /// Whether the last segment was written.
+    /// Whether the last segment was written, and how many of its direction passed in a row.
     written: Option<bool>,
+    in_row: u32,
     /// Refreshes done, and the cycle in which the last one ends.
     refreshes: u64,
     ready: u64,
@@ -40,11 +42,13 @@ impl Channel {
             banks: dram.banks.into(),
             row_miss: dram.row_miss_cycles.into(),
             turnaround: dram.turnaround_cycles.into(),
+            batch: dram.batch_segments,
             refresh: [dram.refresh_interval_cycles, dram.refresh_cycles].map(u64::from),
             end: 0,
             row: 0,
             came: 0,
             written: None,
+            in_row: 0,
             refreshes: 0,
             ready: 0,
             open: [CLOSED; MAX_BANKS as usize],
@@ -56,14 +60,29 @@ impl Channel {
         self.end.div_ceil(self.rate) as u64
     }
 
+    /// While both directions wait: whether writes are served next, and how many segments at most.
+    pub(super) fn turn(&self) -> (bool, u32) {
+        match self.written {
+            // Reads win the first tie.
+            None => (false, self.batch),
+            Some(written) if self.in_row < self.batch => (written, self.batch - self.in_row),
+            Some(written) => (!written, self.batch),
+        }
+    }
+
     /// Serves a segment from cycle `t` on, in which the channel is free; returns the cycle in which it is
     /// free again, after `t`.
     pub(super) fn serve(&mut self, t: u64, runs: &[Run], writes: bool) -> u64 {
         self.refresh(t);
         let free = self.free();
         let mut first = t.max(self.ready);
-        if self.written.is_some_and(|written| written != writes) {
-            first = first.max(free + self.turnaround);
+        match self.written {
+            Some(written) if written == writes => self.in_row = self.in_row.saturating_add(1),
+            Some(_) => {
+                first = first.max(free + self.turnaround);
+                self.in_row = 1;
+            }
+            None => self.in_row = 1,
         }
         // What begins in the cycle in which the data before end follows them without a gap.
         let mut position = if first == free { self.end } else { u128::from(first) * self.rate };

@@ -111,13 +111,14 @@ impl DmaUnit {
         self.mover().is_some_and(|f| matches!(f.stage, Stage::WantsChannel))
     }
 
-    /// The channel serves the mover from cycle `t` on: all its segments, or the next one.
-    pub(super) fn grant(&mut self, t: u64, all: bool, channel: &mut Channel) {
+    /// The channel serves the mover from cycle `t` on: all its segments, or as many as it may while the other
+    /// unit waits.
+    pub(super) fn grant(&mut self, t: u64, turn: Option<u32>, channel: &mut Channel) {
         let Some(flight) = self.flights.get_mut(self.moved) else { return };
-        let (first, left) = (flight.sent, flight.segments() - flight.sent);
-        flight.granted =
-            (all && left > 1).then(|| Box::new(Grant { first, cycle: t, before: channel.clone() }));
-        let until = if all { first + left } else { first + 1 };
+        let (first, last) = (flight.sent, flight.segments());
+        let until = turn.map_or(last, |turn| last.min(first + turn as usize));
+        flight.granted = (turn.is_none() && last - first > 1)
+            .then(|| Box::new(Grant { first, cycle: t, before: channel.clone() }));
         flight.stage = Stage::Moves(flight.serve(t, until, channel));
     }
 

@@ -66,8 +66,6 @@ pub struct EventClock<'m> {
     running: [Option<Running>; 2],
     dma: [DmaUnit; 2],
     channel: Channel,
-    /// Index of the DMA unit that the channel served last.
-    served: usize,
     held: Ports,
     /// Causes of cycle `at`, which hold until the next event.
     judged: [(Cause, Charged); 4],
@@ -100,8 +98,6 @@ impl<'m> EventClock<'m> {
             running: [None, None],
             dma: Default::default(),
             channel: Channel::new(&machine.dram),
-            // DMA-in wins the first tie for the channel.
-            served: 1,
             held: Ports::default(),
             judged: [(Cause::NothingIssued, Charged::Head); 4],
             due: [u64::MAX; 4],
@@ -446,9 +442,10 @@ impl<'m> EventClock<'m> {
         }
     }
 
-    /// (c) The channel serves the next segment; if both units request it, that of the unit not served last. A
-    /// unit that requests it alone is granted it for all its segments at once, and loses it at the end of a
-    /// segment when the other unit requests it.
+    /// (c) The channel serves the next segment; if both units request it, those of the unit whose
+    /// [turn](Channel::turn) it is. A unit that requests it
+    /// alone is granted it for all its segments at once, and loses it at the end of a segment when the other
+    /// unit requests it.
     fn serve(&mut self, t: u64) {
         let wants = [0, 1].map(|unit| self.dma[unit].wants_channel());
         let moves = [0, 1].map(|unit| self.dma[unit].moving() == Some(true));
@@ -463,15 +460,16 @@ impl<'m> EventClock<'m> {
         if self.dma.iter().any(|d| d.moving() == Some(true)) {
             return;
         }
-        let unit = match [0, 1].map(|unit| self.dma[unit].wants_channel()) {
-            [true, true] => 1 - self.served,
-            [true, false] => 0,
-            [false, true] => 1,
+        let (unit, turn) = match [0, 1].map(|unit| self.dma[unit].wants_channel()) {
+            [true, true] => {
+                let (writes, turn) = self.channel.turn();
+                (usize::from(writes), Some(turn))
+            }
+            [true, false] => (0, None),
+            [false, true] => (1, None),
             [false, false] => return,
         };
-        self.served = unit;
-        let alone = !self.dma[1 - unit].wants_channel();
-        self.dma[unit].grant(t, alone, &mut self.channel);
+        self.dma[unit].grant(t, turn, &mut self.channel);
     }
 
     /// What a DMA unit does in cycle `t`, and the instruction it is charged to (manual, *Time*: Causes).

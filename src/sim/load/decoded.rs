@@ -7,7 +7,7 @@ use crate::isa::{ISA_VERSION, Insn, Space};
 use crate::machine::Machine;
 use crate::program::{HostTensor, PlaceMemory, Program, Role};
 use crate::sim::clock::cost::Cost;
-use crate::sim::clock::{EventClock, OpTiming};
+use crate::sim::clock::{ClockReport, EventClock, OpTiming};
 use crate::sim::control::{ControlCore, Sink};
 use crate::sim::executed::Executed;
 use crate::sim::fault::{Fault, FaultKind};
@@ -118,6 +118,14 @@ impl Decoded {
         let mut timings = self.time(self.new_clock().recording())?.ended();
         timings.sort_unstable_by_key(|t| t.seq);
         Ok(timings)
+    }
+
+    /// The cycles of a run. Definedness and races are not checked.
+    ///
+    /// # Errors
+    /// The first fault of the control core, or of an operand.
+    pub fn clock(&self) -> Result<ClockReport, Fault> {
+        self.time(self.new_clock()).map(EventClock::report)
     }
 
     /// A clock at cycle 0.

@@ -13,7 +13,7 @@ pub(super) use decoded::{Checks, complete, host_bytes};
 pub use decoded::{Decoded, LoadError};
 pub use limits::Limits;
 
-use super::clock::{ClockReport, EventClock, OpTiming};
+use super::clock::{ClockReport, OpTiming};
 use super::fault::Fault;
 use super::plan::Plan;
 use super::plan::record::{Record, Replay};
@@ -105,12 +105,10 @@ impl Loaded {
     /// # Errors
     /// It does not fail for a program that [`Loaded::new`] accepted.
     pub fn clock_anew(&self) -> Result<ClockReport, Fault> {
+        let Some(plan) = &self.plan else { return self.decoded.clock() };
         let mut clock = self.decoded.new_clock();
-        if let Some(plan) = &self.plan {
-            Replay::new(&plan.as_written).go(&mut clock, usize::MAX);
-            return Ok(clock.report());
-        }
-        self.decoded.time(clock).map(EventClock::report)
+        Replay::new(&plan.as_written).go(&mut clock, usize::MAX);
+        Ok(clock.report())
     }
 
     /// Issue, start, end and causes of every queue instruction, in program order.

@@ -132,7 +132,11 @@ fn pieces(line: &str) -> Vec<String> {
     let mut pieces = vec![String::new()];
     let mut digits = false;
     for c in line.split_whitespace().collect::<Vec<_>>().join(" ").chars() {
-        let goes_on = c.is_ascii_digit() || (digits && (c == '.' || c == ','));
+        let number = pieces.last().filter(|_| digits);
+        // An address goes on with hexadecimal digits.
+        let address =
+            number.is_some_and(|n| (n == "0" && c == 'x') || (n.starts_with("0x") && c.is_ascii_hexdigit()));
+        let goes_on = c.is_ascii_digit() || address || (digits && (c == '.' || c == ','));
         if goes_on != digits {
             pieces.push(String::new());
             digits = goes_on;

@@ -74,6 +74,8 @@ struct Clock<'m> {
     units: [Unit; 4],
     held: BTreeSet<Port>,
     served: usize,
+    /// Segments that the channel served one after the other for that unit.
+    in_row: u32,
     channel: Channel,
     out: Stepped,
 }
@@ -207,9 +209,13 @@ impl Clock<'_> {
                 _ => {}
             }
         }
-        let Some(unit) = wants.iter().copied().find(|u| *u != self.served).or(wants.first().copied()) else {
-            return;
+        let unit = match wants[..] {
+            [] => return,
+            [unit] => unit,
+            _ if self.in_row < self.machine.dram.batch_segments => self.served,
+            _ => 1 - self.served,
         };
+        self.in_row = if unit == self.served { self.in_row + 1 } else { 1 };
         self.served = unit;
         let Some(Step::Channel(rest, _)) = self.mover(unit).map(|f| &mut f.step) else { return };
         let segment = rest.pop_front().unwrap();
@@ -267,7 +273,8 @@ pub(crate) fn run(program: &Program, machine: &Machine) -> Stepped {
             ended: 0,
         }),
         held: BTreeSet::new(),
-        served: 1,
+        served: 0,
+        in_row: 0,
         channel: Channel::default(),
         out: Stepped::default(),
     };
