@@ -22,8 +22,8 @@ use crate::program::Program;
 use crate::sim::clock::ClockReport;
 use crate::sim::{Decoded, Limits};
 
-/// Parts of the scratchpad that plans are made for, in eighths, if a network takes more than 30 % longer than
-/// the sum of its layers' bounds.
+/// Parts of the scratchpad that plans are made for, in eighths, if a network takes more than a quarter longer
+/// than the sum of its layers' bounds.
 const PARTS: [i64; 4] = [6, 4, 2, 1];
 
 /// Layers of a network for which plans of all sizes are made, near its bounds or not: these take
@@ -84,10 +84,13 @@ pub(super) fn best(
         let used = all.compiled.layers.iter().map(|l| used(&l.body, &mut BTreeMap::new())).max().unwrap_or(0);
         let sizes = sizes.take_while(|size| *size < used.min(whole));
         sizes.flat_map(|size| [size, whole].map(|plan| Share { plan, tiles: size })).collect()
-    } else if clock.total * 10 <= alone.sum::<u64>() * 13 {
+    } else if clock.total * 4 <= alone.sum::<u64>() * 5 {
         Vec::new()
     } else {
-        PARTS.map(|eighths| Share { plan: whole / 8 * eighths, tiles: whole }).to_vec()
+        let parts = PARTS.map(|eighths| whole / 8 * eighths);
+        let smaller = parts.map(|plan| Share { plan, tiles: whole });
+        let tiles = parts.map(|tiles| Share { plan: whole, tiles });
+        [smaller, tiles].concat()
     };
     let (mut best, mut cycles) = (everything, clock.total);
     for share in shares {
