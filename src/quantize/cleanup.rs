@@ -22,9 +22,9 @@ pub struct Cleaned {
 }
 
 /// Simplifies a float network: Constant nodes and what depends on constants alone become initializers,
-/// Identity, Dropout, sums with zero and products with one are removed, BatchNormalization and sums, differences, products and quotients with
-/// one constant for each channel become part of the Conv, ConvTranspose or Gemm before them, and alpha and
-/// beta of Gemm become part of its constants.
+/// Identity, Dropout, sums with zero and products with one are removed, BatchNormalization and sums,
+/// differences, products and quotients with one constant for each channel become part of the Conv,
+/// ConvTranspose or Gemm before them, and alpha and beta of Gemm become part of its constants.
 ///
 /// # Errors
 /// The model is quantized already, or has no graph.

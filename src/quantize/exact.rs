@@ -113,11 +113,9 @@ fn passes(node: &NodeProto) -> bool {
 /// Whether a node decides something by this input. Where another node needs the rounded value, it decides by
 /// that, too.
 fn decides(node: &NodeProto, place: usize) -> bool {
-    match (node.op_type(), place) {
-        ("Equal" | "Greater" | "GreaterOrEqual" | "Less" | "LessOrEqual" | "IsNaN" | "IsInf", _) => true,
-        ("And" | "Or" | "Xor" | "Not", _) | ("Where", 0) => true,
-        _ => false,
-    }
+    let compares = ["Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "IsNaN", "IsInf"];
+    let joins = ["And", "Or", "Xor", "Not"];
+    compares.iter().chain(&joins).any(|op| *op == node.op_type()) || node.op_type() == "Where" && place == 0
 }
 
 /// Whether a node reads this input as an extent, a position, a count or a bound.

@@ -404,6 +404,35 @@ fn masks_leave_the_scores_their_resolution() {
     }
 }
 
+/// Networks that embed text take the maximum over tokens that are given.
+#[test]
+fn masks_leave_maxima_their_resolution() {
+    let x = tensor(&[1, 5, 8], &noise(14, 40));
+    let given: Vec<u8> = (0..5).map(|token| u8::from(token < 3)).collect();
+    for moved in [false, true] {
+        for lowest in [-10_000.0, -1e9, f32::MIN, f32::NEG_INFINITY] {
+            let small = Small::new(17, &[1, 5, 8], &[])
+                .floats("w", &[8, 8], &noise(15, 64))
+                .typed("given", DataType::Bool, &[5, 1], given.clone())
+                .floats("low", &[], &[lowest])
+                .node("MatMul", &["x", "w"], &["k"], vec![])
+                .node("Where", &["given", "k", "low"], &["m"], vec![]);
+            let small = if moved {
+                small.node("Transpose", &["m"], &["t"], vec![list("perm", &[0, 2, 1])]).node(
+                    "ReduceMax",
+                    &["t"],
+                    &["y"],
+                    vec![list("axes", &[-1])],
+                )
+            } else {
+                small.node("ReduceMax", &["m"], &["y"], vec![list("axes", &[1])])
+            };
+            let db = fidelity(&small, &x, None);
+            assert!(db > 30.0, "{moved} {lowest}: {db}");
+        }
+    }
+}
+
 #[test]
 fn ranges_of_extreme_values_are_ranges() {
     for values in [[f32::MIN, f32::MAX], [0.0, f32::MAX], [1e-45, 0.0], [5.0, 5.0]] {

@@ -453,8 +453,8 @@ fn joined_constants(importer: &Importer, n: &OnnxNode) -> Result<Option<Value>, 
 }
 
 /// A Cast of floats to floats, or of integers to their own type, changes nothing. One of integers to floats
-/// is a view with scale 1: small integers and booleans already are a quantized tensor, and sums leave the array
-/// as floats.
+/// is a view with scale 1: small integers and booleans already are a quantized tensor, and sums leave the
+/// array as floats.
 pub(super) fn cast<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
     let to = n.int("to", 0) as i32;
     let Value::Tensor(id) = *importer.value(n, 0)? else {

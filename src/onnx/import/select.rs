@@ -101,7 +101,7 @@ impl Flags {
             (Some(_), Some(_)) => return unsupported("it chooses between two infinite numbers"),
         };
         if ![x, y].into_iter().all(|e| infinite(e).is_some() || greatest(importer, e).is_finite()) {
-            return unsupported("it chooses between floats that may be infinite or no numbers");
+            return unsupported("it chooses between floats that may be infinite or NaN");
         }
         let Some(flag) = flag else { return Ok(finite) };
         let far = flag.mul(-2.0).add(1.0);
@@ -113,7 +113,7 @@ impl Flags {
     }
 }
 
-/// The greatest magnitude that an expression can have; infinite if it may exceed floats or be no number.
+/// The greatest magnitude that an expression can have; infinite if it may exceed floats or be NaN.
 fn greatest(importer: &Importer, e: &Expr) -> f64 {
     let all = |values: &[f32]| {
         values
