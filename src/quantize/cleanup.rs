@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::network::{Floats, Network, attribute, float, int};
-use super::{QuantizeError, constants, gemm, norms, upgrade};
+use super::{QuantizeError, constants, gemm, noops, norms, upgrade};
 use crate::onnx::is_quantized;
 use crate::onnx::proto::{
     GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto,
@@ -22,9 +22,9 @@ pub struct Cleaned {
 }
 
 /// Simplifies a float network: Constant nodes and what depends on constants alone become initializers,
-/// Identity and Dropout are removed, BatchNormalization and sums, differences, products and quotients with
-/// one constant for each channel become part of the Conv, ConvTranspose or Gemm before them, and alpha and
-/// beta of Gemm become part of its constants.
+/// Identity, Dropout, sums with zero and products with one are removed, BatchNormalization and sums,
+/// differences, products and quotients with one constant for each channel become part of the Conv,
+/// ConvTranspose or Gemm before them, and alpha and beta of Gemm become part of its constants.
 ///
 /// # Errors
 /// The model is quantized already, or has no graph.
@@ -50,9 +50,10 @@ pub fn clean(model: &ModelProto) -> Result<Cleaned, QuantizeError> {
     upgrade::upgrade(&mut model, &mut graph);
     let mut removed = Vec::new();
     constants(&mut graph, &mut removed);
-    identities(&mut graph, &mut removed);
+    noops::remove(&mut graph, &mut removed);
     model.graph = Some(GraphProto::default());
     compute_constants(&model, &mut graph, &mut removed);
+    noops::remove(&mut graph, &mut removed);
     let mut names = Names::of(&graph);
     exponents(&mut graph, &mut names);
     norms::sums(&mut graph, &mut names);
@@ -125,68 +126,6 @@ fn constant_of(node: &NodeProto) -> Option<TensorProto> {
         (vec![a.ints.len()], Data::S64(a.ints.clone()))
     };
     Some(Constant { name: name.clone(), shape, data }.to_proto(name))
-}
-
-/// Replaces `from` by `to` in all readers.
-fn redirect(graph: &mut GraphProto, from: &str, to: &str) {
-    fn walk(nodes: &mut [NodeProto], from: &str, to: &str) {
-        for node in nodes {
-            for input in node.input.iter_mut().filter(|i| *i == from) {
-                *input = to.into();
-            }
-            for branch in node.attribute.iter_mut().filter_map(|a| a.g.as_mut()) {
-                walk(&mut branch.node, from, to);
-            }
-        }
-    }
-    walk(&mut graph.node, from, to);
-}
-
-fn identities(graph: &mut GraphProto, removed: &mut Vec<(String, String)>) {
-    let outputs: BTreeSet<String> = graph.output.iter().map(|o| o.name().to_string()).collect();
-    let mut read = BTreeSet::new();
-    reads(graph, &mut read);
-    let mut at = 0;
-    while at < graph.node.len() {
-        let node = &graph.node[at];
-        let unread = |o: &String| !read.contains(o);
-        let plain = match node.op_type() {
-            "Identity" => true,
-            "Dropout" => node.output.iter().skip(1).all(unread) && !drops(graph, node),
-            _ => false,
-        };
-        match (node.input.first().cloned(), node.output.first().cloned()) {
-            (Some(input), Some(output)) if plain && !outputs.contains(&output) => {
-                let node = graph.node.remove(at);
-                removed.push((node.name().into(), "it changes nothing".into()));
-                redirect(graph, &output, &input);
-            }
-            _ => {
-                // A Dropout that must stay, because its result is an output of the network, has another form
-                // in other opsets.
-                if plain && graph.node[at].op_type() == "Dropout" {
-                    let node = &mut graph.node[at];
-                    node.op_type = Some("Identity".into());
-                    node.input.truncate(1);
-                    node.output.truncate(1);
-                    node.attribute.clear();
-                }
-                at += 1;
-            }
-        }
-    }
-}
-
-/// Whether a Dropout may drop values: neither is its flag known to be false, nor its ratio to be zero.
-fn drops(graph: &GraphProto, node: &NodeProto) -> bool {
-    let known = |at: usize| {
-        let name = node.input.get(at).filter(|i| !i.is_empty())?;
-        graph.initializer.iter().find(|t| t.name() == name).and_then(|t| Constant::read(t).ok())
-    };
-    let flagged = node.input.get(2).is_some_and(|f| !f.is_empty());
-    let off = known(2).and_then(|c| c.integers()) == Some(vec![0]);
-    let none = known(1).is_some_and(|c| c.floats().is_some_and(|ratio| ratio.iter().all(|r| *r == 0.0)));
-    flagged && !off && !none
 }
 
 /// Computes nodes whose inputs are all constant. Nodes that the float library cannot run stay.

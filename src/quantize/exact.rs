@@ -1,5 +1,6 @@
-//! Values that must stay exact: floats that are used as extents, positions and counts. Rounding to 8 bits
-//! would change them, and with them shapes.
+//! Values that must stay exact: floats that are used as extents, positions and counts, or only compared.
+//! Rounding to 8 bits would change them, and with them shapes and decisions: next to a mask of −10³⁸ a one is
+//! nothing.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +14,8 @@ pub(super) enum Exact {
     No,
     /// Its results depend on constants and shapes alone.
     Fixed,
-    /// Its results are read only as extents, positions or counts, directly or after conversion to integers.
+    /// Its results are read only as extents, positions, counts or sides of a comparison, directly or after
+    /// conversion to integers.
     Steers,
 }
 
@@ -48,7 +50,8 @@ pub(super) fn exact(network: &Network) -> Vec<Exact> {
                 // An inner graph reads it without conversion.
                 let captured = places.peek().is_none();
                 found[*reader] == Exact::Steers
-                    || (!captured && places.all(|(place, _)| is_steering(node, place)))
+                    || (!captured
+                        && places.all(|(place, _)| is_steering(node, place) || decides(node, place)))
             })
         };
         let is_output = node.output.iter().any(|o| network.is_output(o));
@@ -105,6 +108,14 @@ fn passes(node: &NodeProto) -> bool {
         "Where",
     ];
     ARITHMETIC.contains(&node.op_type())
+}
+
+/// Whether a node decides something by this input. Where another node needs the rounded value, it decides by
+/// that, too.
+fn decides(node: &NodeProto, place: usize) -> bool {
+    let compares = ["Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "IsNaN", "IsInf"];
+    let joins = ["And", "Or", "Xor", "Not"];
+    compares.iter().chain(&joins).any(|op| *op == node.op_type()) || node.op_type() == "Where" && place == 0
 }
 
 /// Whether a node reads this input as an extent, a position, a count or a bound.

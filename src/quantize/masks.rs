@@ -4,7 +4,7 @@
 //! have one step for all real scores. It need not include them: a Softmax depends on differences to the
 //! largest score of a row, and `e^−16` is a thirtieth of the resolution of 16 bits. So scores are counted as
 //! if the lowest were 16 below the largest of their row, and the integers of masks and of masked scores
-//! saturate there.
+//! saturate there. Where a maximum follows, what is masked counts as a little lower than the rest.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +20,10 @@ const DEEP: f32 = 16.0;
 const MASKED: f32 = 40.0;
 /// A row without anything larger is masked entirely.
 const NOTHING: f32 = -1e30;
+/// How many times further below zero than the largest value, or than one, is masked for a maximum.
+const DWARFED: f32 = 1000.0;
+/// The part of the other values' range by which masked ones are below them.
+const BELOW: f32 = 1.0 / 32.0;
 /// How far a range must exceed the values that change a result before it is cut; rounded limits do not
 /// suffice.
 const BEYOND: f32 = 1.25;
@@ -29,8 +33,10 @@ const BEYOND: f32 = 1.25;
 pub(super) struct Masks {
     /// Tensors that only a Softmax reads.
     rows: BTreeMap<String, Row>,
-    /// Tensors that may contain −∞, because a Softmax follows.
+    /// Tensors that may contain −∞, because a Softmax or a maximum follows.
     open: BTreeSet<String>,
+    /// Tensors of which only maxima are read.
+    peaks: BTreeSet<String>,
 }
 
 /// A row of a Softmax.
@@ -71,7 +77,17 @@ impl Masks {
                     _ => None,
                 }
             };
-            let mut rows = network.readers(name).iter().map(|at| row(&graph.node[*at]));
+            let peak = |at: &usize| {
+                let node = &graph.node[*at];
+                let moved = role(node) == Some(Role::Move) && node.input.first() == Some(name);
+                matches!(node.op_type(), "ReduceMax" | "MaxPool" | "GlobalMaxPool" | "ArgMax")
+                    || moved && node.output.iter().all(|o| masks.peaks.contains(o))
+            };
+            let readers = network.readers(name);
+            if !readers.is_empty() && !network.is_output(name) && readers.iter().all(peak) {
+                masks.peaks.insert(name.clone());
+            }
+            let mut rows = readers.iter().map(|at| row(&graph.node[*at]));
             if let Some(Some(first)) = rows.next()
                 && rows.all(|r| r == Some(first))
                 && !network.is_output(name)
@@ -79,7 +95,7 @@ impl Masks {
                 masks.rows.insert(name.clone(), first);
             }
         }
-        let mut from: Vec<&String> = masks.rows.keys().collect();
+        let mut from: Vec<&String> = masks.rows.keys().chain(&masks.peaks).collect();
         while let Some(name) = from.pop() {
             let Some(at) = network.producer(name) else { continue };
             let node = &graph.node[at];
@@ -98,11 +114,16 @@ impl Masks {
 
     /// The values of a tensor to be counted, if they differ from its own.
     pub(super) fn counted(&self, name: &str, shape: &[usize], values: &[f32]) -> Option<Vec<f32>> {
-        if !self.open.contains(name) {
+        let (peak, open) = (self.peaks.contains(name), self.open.contains(name));
+        if !peak && !open {
             return None;
         }
         let least = values.iter().copied().fold(f32::INFINITY, f32::min);
         let greatest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        if peak {
+            let masked = -DWARFED * greatest.abs().max(1.0);
+            return (least < masked && greatest > NOTHING).then(|| beside(values, masked));
+        }
         match self.rows.get(name).and_then(|row| Some((row.unit, row.extents(shape)?))) {
             Some((unit, extents)) if least < greatest - MASKED * unit || greatest < NOTHING => {
                 Some(unmasked(values, extents, unit))
@@ -121,6 +142,14 @@ impl Row {
         let behind: usize = shape.get(axis + 1..)?.iter().product();
         Some(if self.rest { [shape[axis] * behind, 1] } else { [shape[axis], behind] })
     }
+}
+
+/// Values of which those below a limit count as a little lower than the others.
+fn beside(values: &[f32], limit: f32) -> Vec<f32> {
+    let others = || values.iter().copied().filter(|v| *v >= limit);
+    let (least, greatest) = (others().fold(f32::INFINITY, f32::min), others().fold(0.0, f32::max));
+    let low = least.min(0.0) - (greatest - least.min(0.0)) * BELOW;
+    values.iter().map(|v| if *v < limit { low } else { *v }).collect()
 }
 
 /// Rows of `length` values at a distance of `step`.
@@ -232,6 +261,11 @@ mod tests {
         );
         // Rows along another axis; one of them is masked entirely.
         assert_eq!(unmasked(&[1.0, inf, -1e4, f32::MIN], [2, 2], 1.0), [1.0, 0.0, -15.0, 0.0]);
+    }
+
+    #[test]
+    fn for_a_maximum_they_count_as_a_little_lower_than_the_rest() {
+        assert_eq!(beside(&[3.0, -1e9, -1.0, f32::NEG_INFINITY], -1e3), [3.0, -1.125, -1.0, -1.125]);
     }
 
     #[test]

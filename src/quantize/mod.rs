@@ -21,6 +21,7 @@ mod gemm;
 mod histogram;
 mod masks;
 mod network;
+mod noops;
 mod norms;
 mod parameters;
 mod pipeline;

@@ -32,7 +32,7 @@ pub(super) fn upgrade(model: &mut ModelProto, graph: &mut GraphProto) {
 }
 
 /// The number of axes of a value, where the model or the operator before says it.
-fn rank(graph: &GraphProto, name: &str) -> Option<usize> {
+pub(super) fn rank(graph: &GraphProto, name: &str) -> Option<usize> {
     use crate::onnx::proto::type_proto::Value;
     if let Some(node) = graph.node.iter().find(|n| n.output.first().is_some_and(|o| o == name))
         && matches!(node.op_type(), "Gemm" | "Flatten")

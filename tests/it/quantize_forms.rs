@@ -37,6 +37,33 @@ fn what_trains_on_constants_or_drops_nothing_is_gone() {
     }
 }
 
+/// Exporters write sums with zero and products with one (a branch that a network does not have, a scale that
+/// is not used). What would add an axis, and what computes an output, stays.
+#[test]
+fn neutral_numbers_are_gone_unless_they_change_the_shape() {
+    let small = Small::new(13, &[1, 3, 4, 4], &[])
+        .floats("k", &[3, 3, 1, 1], &noise(22, 9))
+        .floats("none", &[], &[0.0])
+        .floats("whole", &[1], &[1.0])
+        .floats("axis", &[1, 1, 1, 1, 1], &[1.0])
+        .node("Conv", &["x", "k"], &["a"], vec![])
+        .node("Conv", &["x", "k"], &["b"], vec![])
+        .node("Add", &["a", "b"], &["sum"], vec![])
+        .node("Add", &["none", "sum"], &["s0"], vec![])
+        .node("Sub", &["s0", "none"], &["s1"], vec![])
+        .node("Relu", &["s1"], &["r"], vec![])
+        .node("Pow", &["r", "none"], &["ones"], vec![])
+        .node("Sub", &["none", "r"], &["negative"], vec![])
+        .node("Mul", &["negative", "ones"], &["product"], vec![])
+        .node("Mul", &["product", "axis"], &["m"], vec![])
+        .node("Div", &["m", "whole"], &["y"], vec![]);
+    let clean = quantize::clean(&small.model()).unwrap();
+    let left: Vec<&str> = clean.model.graph.as_ref().unwrap().node.iter().map(|n| n.op_type()).collect();
+    assert_eq!(left, ["Conv", "Conv", "Add", "Relu", "Pow", "Sub", "Mul", "Mul", "Div"]);
+    let gone: Vec<&str> = clean.removed.iter().map(|(node, _)| node.as_str()).collect();
+    assert_eq!(gone, ["Add_3", "Sub_4"]);
+}
+
 /// Rows of which some are twenty times as large as others, each divided by its deviation, or multiplied with
 /// the inverse.
 fn normalized(inverse: bool) -> (Small, TensorData) {

@@ -359,6 +359,19 @@ fn attention(lowest: f32, how: &str) -> Small {
             .node("Add", &["s", "mask"], &["sum"], vec![])
             .node("Max", &["sum", "low"], &["bounded"], vec![])
             .node("Div", &["bounded", "root"], &["sm"], vec![]),
+        // LLaMA's exports find tokens that are given beside the causal mask by a comparison of their sum.
+        "compared" => small
+            .floats("mask", &[5, 5], &causal(lowest, 0.0))
+            .floats("low", &[], &[lowest])
+            .floats("bound", &[], &[-1e3])
+            .floats("zero", &[], &[0.0])
+            .node("ReduceMax", &["x"], &["most"], vec![list("axes", &[2]), whole("keepdims", 0)])
+            .node("Greater", &["most", "bound"], &["given"], vec![])
+            .node("Cast", &["given"], &["ones"], vec![whole("to", DataType::Float as i64)])
+            .node("Add", &["mask", "ones"], &["both"], vec![])
+            .node("Equal", &["both", "zero"], &["absent"], vec![])
+            .node("Where", &["absent", "low", "mask"], &["all"], vec![])
+            .node("Add", &["s", "all"], &["sm"], vec![]),
         _ => {
             let flags = causal(1.0, 0.0).iter().map(|v| *v as u8).collect();
             small.typed("flags", DataType::Bool, &[5, 5], flags).floats("low", &[], &[lowest]).node(
@@ -375,7 +388,7 @@ fn attention(lowest: f32, how: &str) -> Small {
 #[test]
 fn masks_leave_the_scores_their_resolution() {
     let x = tensor(&[1, 5, 8], &noise(13, 40));
-    for how in ["add", "subtract", "behind", "where"] {
+    for how in ["add", "subtract", "behind", "compared", "where"] {
         for lowest in [-100.0, -10_000.0, -1e9, f32::MIN, f32::NEG_INFINITY] {
             // The standard has no ∞ to subtract that would not be taken for a range.
             if how == "subtract" && lowest.is_infinite() {
@@ -387,6 +400,35 @@ fn masks_leave_the_scores_their_resolution() {
             for method in [Method::Mse, Method::Entropy, Method::Percentile(99.9)] {
                 quantized(&small.model(), &x, &Choice { method, ..Choice::default() }).unwrap();
             }
+        }
+    }
+}
+
+/// Networks that embed text take the maximum over tokens that are given.
+#[test]
+fn masks_leave_maxima_their_resolution() {
+    let x = tensor(&[1, 5, 8], &noise(14, 40));
+    let given: Vec<u8> = (0..5).map(|token| u8::from(token < 3)).collect();
+    for moved in [false, true] {
+        for lowest in [-10_000.0, -1e9, f32::MIN, f32::NEG_INFINITY] {
+            let small = Small::new(17, &[1, 5, 8], &[])
+                .floats("w", &[8, 8], &noise(15, 64))
+                .typed("given", DataType::Bool, &[5, 1], given.clone())
+                .floats("low", &[], &[lowest])
+                .node("MatMul", &["x", "w"], &["k"], vec![])
+                .node("Where", &["given", "k", "low"], &["m"], vec![]);
+            let small = if moved {
+                small.node("Transpose", &["m"], &["t"], vec![list("perm", &[0, 2, 1])]).node(
+                    "ReduceMax",
+                    &["t"],
+                    &["y"],
+                    vec![list("axes", &[-1])],
+                )
+            } else {
+                small.node("ReduceMax", &["m"], &["y"], vec![list("axes", &[1])])
+            };
+            let db = fidelity(&small, &x, None);
+            assert!(db > 30.0, "{moved} {lowest}: {db}");
         }
     }
 }

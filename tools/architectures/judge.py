@@ -273,7 +273,7 @@ def main():
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--json", type=pathlib.Path)
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     paths = [options.folder / f"{n}.onnx" for n in options.names] or sorted(options.folder.glob("*.onnx"))
     all_found = []
     for path in paths:

@@ -1,21 +1,23 @@
 #!/usr/bin/env python3
 """Writes tests/golden/operators/text/: rows of tables by ids, and small networks of text, quantized as producers do, each with its
-inputs in one .npz and what ONNX Runtime computes; and to tests/golden/text/ two of the networks in float, with open extents.
+inputs in one .npz and what ONNX Runtime computes; to tests/golden/operators/choice/ what conditions choose, as masks do; and to
+tests/golden/text/ two of the networks in float, with open extents.
 
 A table is u8, s8, u16 or s16, and ids are int64 or int32. Networks are like BERT (attention mask, types of tokens), GPT (cached keys
 and values, causal mask from positions) and LLaMA (rotation, mean of squares, gated functions). Needs numpy, onnx, onnxruntime."""
 import numpy as np
 import onnx
 import onnxruntime as ort
-from cases import TYPES, f, here, node
+from cases import MS, TYPES, f, here, node
 from onnx import TensorProto, helper, numpy_helper
 
 rng = np.random.default_rng(31)
 folder = here / "text"
 floats_folder = here.parent / "text"
-for made in (folder, floats_folder):
+choices = here / "choice"
+for made in (folder, choices, floats_folder):
     made.mkdir(parents=True, exist_ok=True)
-ELEMENTS = {np.dtype(np.int64): TensorProto.INT64, np.dtype(np.int32): TensorProto.INT32, np.dtype(np.float32): TensorProto.FLOAT,
+ELEMENTS = {np.dtype(bool): TensorProto.BOOL, np.dtype(np.int64): TensorProto.INT64, np.dtype(np.int32): TensorProto.INT32, np.dtype(np.float32): TensorProto.FLOAT,
             **{np.dtype(t): e for t, e, *_ in TYPES.values()}}
 
 
@@ -26,7 +28,8 @@ def model_of(name, nodes, inputs, outputs, constants):
         nodes, name, [helper.make_tensor_value_info(k, ELEMENTS[v.dtype], v.shape) for k, v in inputs.items()],
         [helper.make_tensor_value_info(k, e, None) if e else onnx.ValueInfoProto(name=k) for k, e in outputs.items()],
         [numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items() if k in used])
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    domains = {"": 21, **({MS: 1} if any(n.domain == MS for n in nodes) else {})}
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid(*d) for d in domains.items()], ir_version=10)
 
 
 def run(model, inputs, names):
@@ -39,7 +42,7 @@ def run(model, inputs, names):
     return dict(zip(names, session.run(list(names), inputs)))
 
 
-def write(name, nodes, inputs, outputs, constants, within):
+def write(name, nodes, inputs, outputs, constants, within, folder=folder, least=20):
     model = model_of(name, nodes, inputs, outputs, constants)
     results = run(model, inputs, outputs)
     onnx.save(model, folder / f"{name}.onnx")
@@ -47,7 +50,7 @@ def write(name, nodes, inputs, outputs, constants, within):
     lines = [f"# Written by tools/golden/text.py.", f'model = "{name}.onnx"', f'input = "{name}.npz"',
              f'oracle = "ONNX Runtime {ort.__version__}, ORT_DISABLE_ALL"', f"within = {within}", "", "[values]"]
     for output, values in results.items():
-        assert len(np.unique(values)) > min(20, values.size // 3), f"{name}: {output} has {np.unique(values)}"
+        assert len(np.unique(values)) > min(least, values.size // 3), f"{name}: {output} has {np.unique(values)}"
         np.save(folder / f"{name}.{output}.npy", values)
         lines.append(f'"{output}" = "{name}.{output}.npy"')
     (folder / f"{name}.expected.toml").write_text("\n".join(lines) + "\n")
@@ -266,4 +269,51 @@ for kind in ("u8", "s8", "u16"):
     bert(kind)
     gpt(kind)
     llama(kind)
-print(len(list(folder.glob("*.onnx"))), "models")
+
+# Conditions that are constant, given, or computed by the host; numbers, infinite ones, and tensors of two scales.
+for kind in TYPES:
+    dtype, elem, *_ = TYPES[kind]
+    x, other = table(kind, (1, 4, 6, 6)), table(kind, (1, 4, 6, 6))
+    wide = 256 if kind.endswith("16") else 1
+    c = {"s": f(0.02 / wide), "z": dtype(3), "s2": f(0.013 / wide), "z2": dtype(9), "sy": f(0.031 / wide), "zy": dtype(70), "causal": np.tri(6, dtype=bool)[None, None],
+         "least": np.finfo(f).min, "low": f(-np.inf), "high": f(np.inf), "zero": f(0), "no": np.array(0), "column": rng.normal(0, 1, (4, 6, 1)).astype(f)}
+    read, second = node("DequantizeLinear", "x s z", "real"), node("DequantizeLinear", "w s2 z2", "real2")
+    to_y = node("QuantizeLinear", "r sy zy", "y")
+    given = {"x": x, "c": np.array([True, True, False, True, False, True])}
+    ids = {"x": x, "ids": np.array([[5, 0, 7, 0, 0, 9]])}
+    both = {"x": x, "w": other}
+    flag = node("Equal", "ids no", "c")
+    for name, nodes, inputs in [
+        ("constant", [read, node("Where", "causal real least", "r"), to_y], {"x": x}),
+        ("constant_infinite", [read, node("Where", "causal real low", "r"), to_y], {"x": x}),
+        ("given", [read, node("Where", "c real low", "r"), to_y], given),
+        ("given_first_number", [read, node("Where", "c high real", "r"), to_y], given),
+        ("given_two_numbers", [read, node("Where", "c zero low", "m"), node("Add", "real m", "r"), to_y], given),
+        ("given_constant", [read, node("Where", "c real column", "r"), to_y], given),
+        ("given_expression", [read, node("Neg", "real", "n"), node("Where", "c real n", "r"), to_y], given),
+        ("computed", [read, flag, node("Where", "c least real", "r"), to_y], ids),
+        ("computed_twice", [read, flag, node("Where", "c least real", "a"), node("Where", "causal a zero", "r"), to_y], ids),
+        ("of_two", [read, second, node("Less", "real real2", "c"), node("Where", "c real2 real", "r"), to_y], both),
+        ("not_of_two", [read, second, node("Less", "real real2", "l"), node("Not", "l", "c"), node("Where", "c real2 real", "r"), to_y], both),
+        ("mask", [read, node("Cast", "c", "m", to=TensorProto.FLOAT), node("Mul", "real m", "r"), to_y], given),
+        ("mask_negated", [read, node("Not", "c", "n"), node("Cast", "n", "m", to=TensorProto.FLOAT), node("Mul", "m least", "b"), node("Add", "real b", "r"), to_y], given),
+        ("quotient", [read, second, node("Div", "real real2", "d"), node("Equal", "real2 zero", "c"), node("Where", "c zero d", "r"), to_y],
+         {"x": x, "w": np.where(rng.random(other.shape) < 0.3, dtype(9), other)}),
+    ]:
+        write(f"{name}_{kind}", nodes, inputs, {"y": elem}, c, 0, choices)
+    write(f"float_{kind}", [read, node("Where", "c real low", "y")], given, {"y": TensorProto.FLOAT}, c, 0, choices)
+    if wide == 1:
+        choose = node("QLinearWhere", "c x s z w s2 z2 sy zy", "y", domain=MS)
+        write(f"qlinear_given_{kind}", [choose], {**given, "w": other}, {"y": elem}, c, 0, choices)
+        write(f"qlinear_computed_{kind}", [flag, choose], {**ids, "w": other}, {"y": elem}, c, 0, choices)
+
+# The lowest integer of a mask may stand for −∞: its scale, times all steps, is beyond floats. ONNX Runtime adds in float in 16 bits.
+for kind in ("u16", "s16"):
+    dtype, elem, lo, hi = TYPES[kind]
+    c = {"s": f(0.02 / 256), "z": dtype(3), "huge": np.nextafter(np.finfo(f).max / f(65535), f(np.inf)), "top": dtype(hi - 1), "most": np.finfo(f).max, "one": f(1)}
+    inputs = {"x": table(kind, (1, 2, 6, 6)), "w": np.where(rng.random((1, 1, 6, 6)) < 0.5, lo, hi - 1).astype(dtype)}
+    read, mask = node("DequantizeLinear", "x s z", "real"), node("DequantizeLinear", "w huge top", "m")
+    write(f"beyond_floats_{kind}", [read, mask, node("Add", "real m", "a"), node("Max", "a least", "r"), node("QuantizeLinear", "r s z", "y")],
+          inputs, {"y": elem}, {**c, "least": f(-1)}, 0, choices, 9)
+    write(f"beyond_floats_product_{kind}", [read, mask, node("Mul", "real m", "r"), node("QuantizeLinear", "r s z", "y")], inputs, {"y": elem}, c, 0, choices, 1)
+print(*(f"{len(list(of.glob('*.onnx')))} models in {of.name}" for of in (folder, choices)), sep=", ")

@@ -1,7 +1,7 @@
 //! Completion: an operator and the quantization of its output become a layer.
 
 use super::super::constant::Constant;
-use super::expr::{Expr, Format, range, table};
+use super::expr::{Expr, Format, is_finite, range, table};
 use super::importer::{Importer, same_quant};
 use super::node::OnnxNode;
 use super::unary::{character, clamp};
@@ -318,9 +318,17 @@ impl<'a> Importer<'a> {
     /// The sum or the product of two quantized tensors has an integer operator.
     fn integer_operator(&mut self, e: &Expr) -> Result<Option<(PendingKind, TensorId, TensorId)>, Refusal> {
         let Expr::Two(f @ (Float2::Add | Float2::Mul), a, b) = e else { return Ok(None) };
+        // Where an integer stands for an infinity, floats are not what integers compute. ONNX Runtime has no
+        // integer kernels of 16 bits.
         let quantized = |importer: &Importer, e: &Expr| match e {
-            Expr::Tensor(id) => importer.graph.tensor(*id).quant.is_some(),
-            Expr::Quantized(_) => true,
+            Expr::Tensor(id) => {
+                let t = importer.graph.tensor(*id);
+                t.quant.is_some_and(|quant| t.dtype.bytes() == 1 || is_finite((quant, t.dtype)))
+            }
+            Expr::Quantized(c) => {
+                let dtype = c.constant.dtype();
+                c.quant().is_none_or(|quant| dtype.bytes() == 1 || is_finite((quant, dtype)))
+            }
             _ => false,
         };
         let tensors = [a, b].iter().any(|e| matches!(***e, Expr::Tensor(_)));

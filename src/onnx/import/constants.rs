@@ -79,8 +79,16 @@ impl<'a> Importer<'a> {
         let scale = self.constant(n, index, "scale")?;
         let Some(scale) = scale.floats() else { return unsupported("its scale is not float32") };
         // Dead channels have weights with scales near zero, and biases below that.
-        if scale.is_empty() || scale.iter().any(|s| !s.is_finite() || *s < 0.0) {
-            return unsupported("a scale is negative or no number");
+        if scale.is_empty() {
+            return Err(Refusal::Malformed("it has no scale".into()));
+        }
+        if let Some(wrong) = scale.iter().find(|s| !s.is_finite() || **s < 0.0) {
+            let cause = if wrong.is_finite() {
+                ""
+            } else {
+                ": its quantizer saw infinite values, which a finite number such as −10000 for masks avoids"
+            };
+            return unsupported(format!("a scale is {wrong}{cause}"));
         }
         let Some(zero) = self.optional(n, index + 1, "zero point")? else {
             return Ok((scale.to_vec(), vec![0], None));

@@ -214,6 +214,11 @@ pub(super) fn range(dtype: DType) -> [i32; 2] {
         .map_or([0, 0], |(lo, hi)| [lo.max(i32::MIN.into()) as i32, hi.min(i32::MAX.into()) as i32])
 }
 
+/// Whether all integers of a small type stand for finite floats.
+pub(super) fn is_finite((quant, dtype): Format) -> bool {
+    range(dtype).iter().all(|q| numeric::dequantize(*q, quant.scale, quant.zero_point).is_finite())
+}
+
 /// `q ↦ quantize(e(dequantize(q)))`; `None` if the expression has constants of several elements.
 pub(super) fn table(e: &Expr, from: Format, to: Format) -> Option<Lut> {
     let (parts, mut values) = (e.parts(), Vec::new());

@@ -20,6 +20,8 @@ pub(super) type Branches = BTreeMap<String, bool>;
 #[derive(Debug, Clone)]
 pub(super) struct Guest {
     pub(super) level: u32,
+    /// The longest chain of nodes of this level that ends with it.
+    pub(super) depth: u32,
     pub(super) reason: String,
 }
 

@@ -3,7 +3,7 @@
 use super::importer::{Fate, Importer, same_quant};
 use super::node::OnnxNode;
 use super::value::Refusal;
-use crate::graph::{Node, Op, Quant, Tensor, TensorId};
+use crate::graph::{DType, Node, Op, Quant, Tensor, TensorId};
 
 impl<'a> Importer<'a> {
     /// Adds a tensor without a producer.
@@ -96,6 +96,24 @@ impl<'a> Importer<'a> {
                 Ok(reading)
             }
         }
+    }
+
+    /// A tensor of booleans as ones and zeros of 8 bits.
+    pub(super) fn flags(&mut self, n: &OnnxNode<'a>, id: TensorId) -> Result<TensorId, Refusal> {
+        let tensor = self.graph.tensor(id);
+        if tensor.dtype != DType::Bool {
+            return Err(Refusal::Unsupported(format!("\"{}\" has no booleans", tensor.name)));
+        }
+        let quant = Quant { scale: 1.0, zero_point: 0 };
+        let key = (id, quant.scale.to_bits(), quant.zero_point);
+        if let Some(known) = self.readings.get(&key) {
+            return Ok(*known);
+        }
+        let name = format!("{}.flags_for.{}", tensor.name, n.name);
+        let output = Tensor { name, dtype: DType::U8, quant: Some(quant), ..tensor.clone() };
+        let flags = self.unnamed_layer(n.index, "flags", Op::Reshape, vec![id], output);
+        self.readings.insert(key, flags);
+        Ok(flags)
     }
 
     /// Adds a layer without an ONNX node; `what` it does is part of its name.

@@ -12,7 +12,7 @@ use super::fold;
 use super::importer::{Fate, Importer, same_quant};
 use super::node::OnnxNode;
 use super::value::{Moved, PendingKind, Real, Refusal, Value, absorb, unsupported};
-use crate::graph::{Op, Quant, Tensor, TensorId};
+use crate::graph::{DType, Op, Quant, Tensor, TensorId};
 
 /// Identity, and Dropout at inference.
 pub(super) fn identity<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
@@ -453,7 +453,8 @@ fn joined_constants(importer: &Importer, n: &OnnxNode) -> Result<Option<Value>, 
 }
 
 /// A Cast of floats to floats, or of integers to their own type, changes nothing. One of integers to floats
-/// is a view with scale 1: small integers already are a quantized tensor, and sums leave the array as floats.
+/// is a view with scale 1: small integers and booleans already are a quantized tensor, and sums leave the
+/// array as floats.
 pub(super) fn cast<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Result<Value, Refusal> {
     let to = n.int("to", 0) as i32;
     let Value::Tensor(id) = *importer.value(n, 0)? else {
@@ -472,6 +473,7 @@ pub(super) fn cast<'a>(importer: &mut Importer<'a>, n: &'a OnnxNode<'a>) -> Resu
     let sums = importer.sums.get(&id).cloned();
     let id = match (sums, dtype.bytes()) {
         _ if to != DataType::Float as i32 => return unsupported("a Cast to another type than float"),
+        _ if dtype == DType::Bool => importer.flags(n, id)?,
         (Some(p), _) => importer.float_sums(n, &p)?,
         (None, 1 | 2) => importer.read_as(n, id, Quant { scale: 1.0, zero_point: 0 })?,
         _ => return unsupported(format!("a Cast of computed {} integers to float", dtype.name())),

@@ -132,6 +132,7 @@ const OPERATORS: &[Operator] = &[
     op(ONNX,      "Transpose",                  Move,      movement::transpose),
     op(ONNX,      "Unsqueeze",                  Move,      movement::unsqueeze),
     op(ONNX,      "Upsample",                   Move,      resize::resize),
+    op(ONNX,      "Where",                      Whole,     select::choice),
     op(MICROSOFT, "QGemm",                      Quantized, gemm::qgemm),
     op(MICROSOFT, "QLinearAdd",                 Quantized, elementwise::qlinear),
     op(MICROSOFT, "QLinearAveragePool",         Quantized, pool::qlinear_average),

@@ -27,11 +27,14 @@ const MOST_ELEMENTS: f64 = (1_u64 << 28) as f64;
 impl<'a> Importer<'a> {
     /// Shape and type of a host value, found by running its nodes on zeros.
     pub(super) fn infer(&mut self, name: &'a str) -> Result<(Vec<usize>, DType), Refusal> {
+        let level = |i: &usize| self.host.get(i).map(|guest| guest.level);
+        let own = self.producers.get(name).and_then(level);
         let mut members = BTreeSet::new();
         let mut wanted: Vec<&'a str> = vec![name];
         while let Some(value) = wanted.pop() {
             if let Some(&i) = self.producers.get(value)
-                && self.host.contains_key(&i)
+                && own.is_some()
+                && level(&i) == own
                 && members.insert(i)
             {
                 wanted.extend(self.nodes[i].proto.input.iter().map(String::as_str).filter(|s| !s.is_empty()));
