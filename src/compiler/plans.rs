@@ -80,17 +80,14 @@ pub(super) fn best(
     });
     let shares: Vec<Share> = if graph.nodes.len() <= FEW_LAYERS {
         let sizes = (0..).flat_map(|n| [2, 3].map(|half| (LEAST / 2 * half) << n));
-        // With as much as the first plan uses, a plan is the first one.
+        // With much more than a layer of the first plan uses, a plan is the first one.
         let used = all.compiled.layers.iter().map(|l| used(&l.body, &mut BTreeMap::new())).max().unwrap_or(0);
-        let sizes = sizes.take_while(|size| *size < used.min(whole));
+        let sizes = sizes.take_while(|size| *size < whole.min(2 * used));
         sizes.flat_map(|size| [size, whole].map(|plan| Share { plan, tiles: size })).collect()
     } else if clock.total * 4 <= alone.sum::<u64>() * 5 {
         Vec::new()
     } else {
-        let parts = PARTS.map(|eighths| whole / 8 * eighths);
-        let smaller = parts.map(|plan| Share { plan, tiles: whole });
-        let tiles = parts.map(|tiles| Share { plan: whole, tiles });
-        [smaller, tiles].concat()
+        PARTS.map(|eighths| Share { plan: whole / 8 * eighths, tiles: whole }).to_vec()
     };
     let (mut best, mut cycles) = (everything, clock.total);
     for share in shares {
