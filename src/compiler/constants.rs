@@ -13,13 +13,20 @@ use crate::program;
 #[derive(Debug, Default)]
 pub(super) struct Constants {
     bytes: Vec<u8>,
-    /// If contents that only DMA reads are left out: the size, and what is kept, by address.
-    outline: Option<(usize, Vec<(usize, Vec<u8>)>)>,
+    outline: Option<Outline>,
     /// Largest segment of the DRAM channel.
     segment: usize,
     records: BTreeMap<Vec<u8>, i64>,
     /// Bytes of a line of the control core's cache, and lines that it holds: none if there is no cache.
     cache: [usize; 2],
+}
+
+/// A segment without the contents that only DMA reads.
+#[derive(Debug, Default)]
+struct Outline {
+    size: usize,
+    /// What is kept, with its address.
+    kept: Vec<(usize, Vec<u8>)>,
 }
 
 impl Constants {
@@ -31,14 +38,14 @@ impl Constants {
     /// The same segment with zeros for everything that only DMA reads, so that weights need not be packed:
     /// masks and descriptors, by which the control core and the clock go, are there.
     pub(super) fn outline(segment: u32) -> Constants {
-        Constants { outline: Some((0, Vec::new())), ..Constants::new(segment) }
+        Constants { outline: Some(Outline::default()), ..Constants::new(segment) }
     }
 
     /// Appends `len` bytes that DMA loads and returns their DRAM address: a multiple of 64, or of a channel
     /// segment if there are more bytes than that, so that segments do not straddle DRAM rows.
     pub(super) fn append_packed(&mut self, len: usize, pack: impl FnOnce() -> Vec<u8>) -> i64 {
         let align = if len > self.segment { self.segment } else { 64 };
-        if let Some((size, _)) = &mut self.outline {
+        if let Some(Outline { size, .. }) = &mut self.outline {
             let at = size.next_multiple_of(align);
             *size = at + len;
             return at as i64;
@@ -55,7 +62,7 @@ impl Constants {
 
     /// Appends bytes at a multiple of `align` and returns their DRAM address.
     pub(super) fn append(&mut self, bytes: &[u8], align: usize) -> i64 {
-        if let Some((size, kept)) = &mut self.outline {
+        if let Some(Outline { size, kept }) = &mut self.outline {
             let at = size.next_multiple_of(align);
             *size = at + bytes.len();
             kept.push((at, bytes.to_vec()));
@@ -96,13 +103,13 @@ impl Constants {
     /// Bytes so far.
     #[must_use]
     pub(super) fn len(&self) -> usize {
-        self.outline.as_ref().map_or(self.bytes.len(), |(size, _)| *size)
+        self.outline.as_ref().map_or(self.bytes.len(), |o| o.size)
     }
 
     /// The finished segment, zero-filled up to `len`.
     #[must_use]
     pub(super) fn finish(mut self, len: usize) -> program::Constants {
-        if let Some((size, kept)) = self.outline {
+        if let Some(Outline { size, kept }) = self.outline {
             return program::Constants::sparse(len.max(size), &kept);
         }
         self.bytes.resize(len.max(self.bytes.len()), 0);

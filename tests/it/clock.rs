@@ -179,7 +179,7 @@ fn so_do_compiled_networks() {
     let mut compared = 0;
     for seed in 0..20 {
         let graph = crate::graphs::graph(seed);
-        let options = rcar_iss::internals::compiler::CompileOptions::default();
+        let options = CompileOptions::default();
         match rcar_iss::internals::compiler::compile(&graph, &machine, &options) {
             Ok(compiled) => compared += usize::from(compare(compiled.program, &machine).is_some()),
             Err(CompileError::DoesNotFit { .. }) => {}
