@@ -143,13 +143,6 @@ pub(super) fn check(m: &Machine) -> Result<(), MachineError> {
             });
         }
     }
-    if m.mac.depthwise_taps > m.mac.ic_lanes {
-        return Err(MachineError::Field {
-            field: "mac.depthwise_taps",
-            value: m.mac.depthwise_taps.into(),
-            rule: "must be at most mac.ic_lanes, whose lanes take the taps",
-        });
-    }
     if m.dram.grant_bytes == 0
         || !m.dram.grant_bytes.is_multiple_of(m.dram.burst_bytes)
         || m.dram.grant_bytes > 1 << 20

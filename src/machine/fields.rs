@@ -41,7 +41,7 @@ pub struct Mac {
     pub oc_lanes: u32,
     /// Products summed for each output in a cycle.
     pub ic_lanes: u32,
-    /// Taps of a depthwise kernel that are summed in a cycle, at most `ic_lanes`.
+    /// Taps of a depthwise kernel that are summed in a cycle, if there are as many `ic_lanes`.
     pub depthwise_taps: u32,
     /// Output pixels in parallel.
     pub pixel_lanes: u32,

@@ -79,7 +79,7 @@ impl Product {
     pub fn depthwise(&self, m: &Machine, window: u64) -> Demand {
         let Product { pixels, channels, taps, bytes: [activation, weight, sum], .. } = *self;
         Demand {
-            steps: self.passes(m) * taps.div_ceil(m.mac.depthwise_taps.into()),
+            steps: self.passes(m) * taps.div_ceil(m.mac.depthwise_taps.min(m.mac.ic_lanes).into()),
             activations: window * channels * activation,
             weights: channels * taps * weight,
             sums: pixels * channels * sum,
