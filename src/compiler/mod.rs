@@ -60,6 +60,6 @@ pub fn tiles(
 ) -> Result<Vec<TileLayer>, CompileError> {
     let share = plans::best(graph, machine, options, Constants::outline)?.share;
     let checks = if cfg!(debug_assertions) { Checks::Sure } else { Checks::None };
-    let how = Plan { machine, options, share, constants: Constants::outline, checks };
+    let how = Plan { machine, options, share, constants: Constants::outline, checks, bounds: false };
     Ok(tiled(graph, how, passes)?.layers)
 }

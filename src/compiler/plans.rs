@@ -30,8 +30,8 @@ const PARTS: [i64; 4] = [6, 4, 2, 1];
 /// milliseconds.
 const FEW_LAYERS: usize = 16;
 
-/// The smallest of these sizes, in bytes. They grow by halves and thirds and do not depend on the machine: a
-/// larger scratchpad has all plans of a smaller one.
+/// The smallest of these sizes, in bytes. Each is twice the one before; then those half way to the neighbours
+/// of the best one are tried. They do not depend on the machine: a larger scratchpad has them, too.
 const LEAST: i64 = 8192;
 
 /// Instructions of a program whose plans are compared at most, so that compiling stays quick.
@@ -68,21 +68,21 @@ pub(super) fn best(
     }
     let whole = machine.spm.bytes as i64;
     let everything = Share { plan: whole, tiles: whole };
-    let plan = |share: Share, constants: fn(u32) -> Constants| {
+    let plan = |share: Share, constants: fn(u32) -> Constants, bounds: bool| {
         let checks = if cfg!(debug_assertions) && share == everything { Checks::Sure } else { Checks::None };
-        let compiled = assemble(graph, Plan { machine, options, share, constants, checks })?;
+        let compiled = assemble(graph, Plan { machine, options, share, constants, checks, bounds })?;
         Ok(timed(share, compiled, machine))
     };
-    let all = plan(everything, constants)?;
+    let all = plan(everything, constants, true)?;
     let Some(clock) = &all.clock else { return Ok(all) };
     let alone = all.compiled.program.meta.layers.iter().map(|l| {
         l.least.mac_cycles.max(l.least.vec_cycles).max(machine.dram.least_cycles(l.least.dram_bytes))
     });
-    let shares: Vec<Share> = if graph.nodes.len() <= FEW_LAYERS {
-        let sizes = (0..).flat_map(|n| [2, 3].map(|half| (LEAST / 2 * half) << n));
+    let few = graph.nodes.len() <= FEW_LAYERS;
+    let shares: Vec<Share> = if few {
         // With much more than a layer of the first plan uses, a plan is the first one.
         let used = all.compiled.layers.iter().map(|l| used(&l.body, &mut BTreeMap::new())).max().unwrap_or(0);
-        let sizes = sizes.take_while(|size| *size < whole.min(2 * used));
+        let sizes = (0..).map(|n| LEAST << n).take_while(|size| *size < whole.min(2 * used));
         sizes.flat_map(|size| [size, whole].map(|plan| Share { plan, tiles: size })).collect()
     } else if clock.total * 4 <= alone.sum::<u64>() * 5 {
         Vec::new()
@@ -90,15 +90,24 @@ pub(super) fn best(
         PARTS.map(|eighths| Share { plan: whole / 8 * eighths, tiles: whole }).to_vec()
     };
     let (mut best, mut cycles) = (everything, clock.total);
-    for share in shares {
-        // What does not fit a part of the scratchpad fits all of it.
-        if let Ok(Best { clock: Some(clock), .. }) = plan(share, Constants::outline)
-            && clock.total < cycles
-        {
-            (best, cycles) = (share, clock.total);
+    let mut compare = |shares: &[Share], best: &mut Share| {
+        for share in shares {
+            // What does not fit a part of the scratchpad fits all of it.
+            if let Ok(Best { clock: Some(clock), .. }) = plan(*share, Constants::outline, false)
+                && clock.total < cycles
+            {
+                (*best, cycles) = (*share, clock.total);
+            }
         }
+    };
+    compare(&shares, &mut best);
+    if few && best != everything {
+        let Share { plan, tiles } = best;
+        let beside = [tiles / 4 * 3, tiles / 2 * 3].into_iter().filter(|tiles| *tiles < whole);
+        let beside = beside.map(|size| Share { plan: if plan == whole { whole } else { size }, tiles: size });
+        compare(&beside.collect::<Vec<_>>(), &mut best);
     }
-    if best == everything { Ok(all) } else { plan(best, constants) }
+    if best == everything { Ok(all) } else { plan(best, constants, true) }
 }
 
 /// Runs the clock of a program.

@@ -32,6 +32,8 @@ pub(super) struct Plan<'a> {
     /// The constant segment: [`Constants::new`] or [`Constants::outline`].
     pub(super) constants: fn(u32) -> Constants,
     pub(super) checks: Checks,
+    /// Whether bounds of the layers are wanted: they do not depend on the plan.
+    pub(super) bounds: bool,
 }
 
 /// How much of the scratchpad a plan uses.
@@ -117,7 +119,10 @@ fn lower_all(
         layers.push(lowering.layer(node, hosts).map_err(|e| (index, e))?);
         hosts += u32::from(matches!(node.op, Op::Host(_)));
         let constants = (lowering.constants.len() - before) as u64;
-        least.push(bounds::least(graph, node, &plan, machine, constants));
+        least.push(match how.bounds {
+            true => bounds::least(graph, node, &plan, machine, constants),
+            false => Least::default(),
+        });
     }
     let constants = lowering.constants;
     Ok(Tiled { plan, constants, layers, least })

@@ -308,21 +308,20 @@ fn each_number_of_the_memory_is_felt_by_a_network_that_ships() {
         ("/dram/outstanding", 1),
         ("/control/const_miss_cycles", 0),
     ] {
-        let largest = Machine::names().into_iter().flat_map(|name| {
+        // The first that feels it is enough.
+        let felt = Machine::names().into_iter().any(|name| {
             let machine = Machine::named(name).unwrap();
             let mut text = serde_json::to_value(&machine).unwrap();
             *text.pointer_mut(path).unwrap() = instead.into();
             let other: Machine = serde_json::from_value(text).unwrap();
-            graphs.each_ref().map(|graph| {
+            graphs.iter().any(|graph| {
                 let [before, after] = [&machine, &other]
                     .map(|m| estimate(graph, m, &CompileOptions::default()).unwrap().clock.total);
-                (after as f64 / before as f64 - 1.0).abs()
+                (after as f64 / before as f64 - 1.0).abs() >= 0.01
             })
         });
-        let largest = largest.fold(0.0, f64::max);
-        println!("{path} = {instead}: {:.1} %", 100.0 * largest);
-        if largest < 0.01 {
-            unfelt.push(format!("{path} = {instead}: at most {:.2} %", 100.0 * largest));
+        if !felt {
+            unfelt.push(format!("{path} = {instead}"));
         }
     }
     assert!(unfelt.is_empty(), "nothing is felt of\n  {}", unfelt.join("\n  "));

@@ -377,7 +377,10 @@ pub(super) fn work(insn: &Insn, r: &Registers<'_>, m: &Machine) -> Work {
                     banks.reads(&w);
                     let seen = under(&r.w(window), &d, [kh, kw]);
                     let streams = [seen * channels, taps * channels, pixels * channels];
-                    (passes(&d, &s, &w, m) * count(kh * kw, m.mac.depthwise_taps.min(m.mac.ic_lanes)), streams)
+                    (
+                        passes(&d, &s, &w, m) * count(kh * kw, m.mac.depthwise_taps.min(m.mac.ic_lanes)),
+                        streams,
+                    )
                 }
             };
             Time::Cycles(array(steps, Streams::of(streams, [&s, &w, &d])))
