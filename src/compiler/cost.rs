@@ -1,4 +1,4 @@
-//! Closed-form cost of transfers, for the tile search and for estimates.
+//! Closed-form cost of transfers, for the tile search.
 //!
 //! The clock walks a transfer segment by segment (manual, *Time*: Channel). Here its cost is a formula of the
 //! shape, with the expected number of rows to open for an unknown address, and refreshes spread evenly.
