@@ -32,6 +32,7 @@ mod document;
 mod dtype;
 mod dump;
 mod explain;
+mod explore;
 mod face;
 mod files;
 mod float;
@@ -145,6 +146,7 @@ pub mod internals {
         dtype,
         dump,
         explain,
+        explore,
         files,
         float,
         graph,

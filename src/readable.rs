@@ -39,7 +39,13 @@ pub fn bytes(n: u64) -> String {
 
 /// Duration of `cycles` at `clock_mhz`.
 pub fn time(cycles: u64, clock_mhz: u32) -> String {
-    let us = cycles as f64 / f64::from(clock_mhz.max(1));
+    seconds(cycles as f64 / f64::from(clock_mhz.max(1)) / 1e6)
+}
+
+/// `12.34 us`, `1.234 ms`.
+#[must_use]
+pub fn seconds(seconds: f64) -> String {
+    let us = seconds * 1e6;
     if us < 1000.0 { format!("{us:.2} us") } else { format!("{:.3} ms", us / 1000.0) }
 }
 

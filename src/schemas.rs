@@ -17,8 +17,8 @@ use crate::onnx::Description;
 use crate::quantize::Record;
 use crate::report::{
     BenchReady, BenchReport, ComparisonReport, CompileReport, DequantizeReport, DiagnosisReport, Difference,
-    EstimateReport, HostReport, ModelCheck, ProgramCheck, ProgramReport, QuantizeReport, RunReport,
-    TuneReport,
+    EstimateReport, HostReport, MachineReport, ModelCheck, ProgramCheck, ProgramReport, QuantizeReport,
+    RunReport, SweepReport, TuneReport,
 };
 use crate::sim::clock::{Cause, Causes, Units, Waits};
 use crate::trace::export::{PerfettoTrace, TraceHead, TraceRecord};
@@ -43,6 +43,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         one::<EstimateReport>(),
         one::<FailureReport>(),
         one::<HostReport>(),
+        one::<MachineReport>(),
         one::<Manifest>(),
         one::<ModelCheck>(),
         one::<PerfettoTrace>(),
@@ -51,6 +52,7 @@ pub fn schemas() -> Vec<(&'static str, Value)> {
         one::<QuantizeReport>(),
         one::<Record>(),
         one::<RunReport>(),
+        one::<SweepReport>(),
         one::<State>(),
         one::<TraceHead>(),
         one::<TuneReport>(),

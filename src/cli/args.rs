@@ -202,7 +202,11 @@ pub(super) enum TraceFormat {
 #[command(
     after_help = "Examples:\n  rcar-iss estimate net.onnx\n  rcar-iss estimate net.onnx --machine rcn-s --machine my.toml\n  \
                   rcar-iss estimate net.onnx --machine all --json\n  \
-                  rcar-iss estimate net.onnx --plot roofline.svg"
+                  rcar-iss estimate net.onnx --plot roofline.svg\n  \
+                  rcar-iss estimate net.onnx --set spm.bytes=1MiB --set dram.memory=lpddr5-6400\n  \
+                  rcar-iss estimate net.onnx --sweep dram.bytes_per_cycle=8,16,32 --sweep spm.bytes=512KiB,1MiB,2MiB --plot front.svg\n  \
+                  rcar-iss estimate net.onnx --advice\n  \
+                  rcar-iss estimate net.onnx --energy example --lifetimes spm.svg"
 )]
 pub(super) struct EstimateArgs {
     /// Program file, ONNX model or assembly text
@@ -210,9 +214,27 @@ pub(super) struct EstimateArgs {
     /// Pack the constants of an ONNX model, too, and check its program as `run` does: the same cycles, later
     #[arg(long)]
     pub(super) exact: bool,
-    /// Write a roofline plot of the layers
+    /// Write a roofline plot of the layers; with --sweep, of the time by the first swept field
     #[arg(long, value_name = "FILE.svg")]
     pub(super) plot: Option<PathBuf>,
+    /// Give a field of the machine another value, in numbers, KiB, MiB or GiB; several times for several
+    #[arg(long, value_name = "FIELD=VALUE")]
+    pub(super) set: Vec<String>,
+    /// Estimate a model on the machines that these values of a field make; with several, on all combinations
+    #[arg(long, value_name = "FIELD=VALUE,VALUE", conflicts_with = "advice")]
+    pub(super) sweep: Vec<String>,
+    /// Write the machines of a sweep as comma-separated values
+    #[arg(long, value_name = "FILE.csv", requires = "sweep")]
+    pub(super) csv: Option<PathBuf>,
+    /// Say what limits each layer, and what twice of each resource, pruned and narrower weights would save
+    #[arg(long, conflicts_with = "exact")]
+    pub(super) advice: bool,
+    /// Add the energy by a table of picojoules: a file like the one that `info --energy` prints, or `example`
+    #[arg(long, value_name = "FILE|example", conflicts_with = "sweep")]
+    pub(super) energy: Option<String>,
+    /// Write a picture of what lies in the scratchpad, where and when
+    #[arg(long, value_name = "FILE.svg", conflicts_with = "sweep")]
+    pub(super) lifetimes: Option<PathBuf>,
     /// Machine: rcn-s, rcn-m, rcn-l, a machine file, or `all`; several stand side by side
     #[arg(long, value_name = "NAME|FILE")]
     pub(super) machine: Vec<String>,
@@ -296,15 +318,18 @@ pub(super) struct DisasmArgs {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  rcar-iss info net.rcn --layers\n  rcar-iss info net.rcn --json\n  rcar-iss info net.onnx\n  \
-                  rcar-iss info --host"
+                  rcar-iss info --machine rcn-m > my.toml\n  rcar-iss info --host"
 )]
 pub(super) struct InfoArgs {
     /// Program file or ONNX model
-    #[arg(required_unless_present = "host")]
+    #[arg(required_unless_present_any = ["host", "machine", "energy"])]
     pub(super) program: Option<PathBuf>,
     /// Show the CPU features that the fast engine can use
     #[arg(long, conflicts_with_all = ["program", "layers", "tensors", "provenance", "machine", "expect_bits"])]
     pub(super) host: bool,
+    /// Print the example of a table of picojoules, for `estimate --energy`
+    #[arg(long, conflicts_with_all = ["program", "host", "layers", "tensors", "provenance", "machine", "expect_bits", "json"])]
+    pub(super) energy: bool,
     /// List the layers
     #[arg(long)]
     pub(super) layers: bool,
@@ -314,7 +339,8 @@ pub(super) struct InfoArgs {
     /// List ONNX node, layer and instruction range
     #[arg(long)]
     pub(super) provenance: bool,
-    /// Machine file, for a program of a machine that is not shipped
+    /// Machine file, for a program of a machine that is not shipped; without a program, print this machine's
+    /// file
     #[arg(long, value_name = "NAME|FILE")]
     pub(super) machine: Option<String>,
     #[command(flatten)]

@@ -11,7 +11,7 @@ use crate::document;
 use crate::explain::{Failure, NO};
 use crate::files::Batch;
 use crate::inputs::Samples;
-use crate::profile::Profile;
+use crate::profile::{Profile, lifetimes};
 use crate::program::FileKind;
 use crate::report::{self, ComparisonReport};
 use crate::sim::{Limits, Loaded};
@@ -43,11 +43,9 @@ pub(super) fn run(args: &CompareArgs) -> Result<Report, Failure> {
         });
     progress.finish();
     let mut comparison = result?;
-    let profile = if is_model {
-        plain(&args.file, &args.sides.model)?.told_by(&loaded.program().meta.layers)
-    } else {
-        Profile::of(&loaded)
-    };
+    let deployed = if is_model { &plain(&args.file, &args.sides.model)? } else { &loaded };
+    let profile = Profile::of(deployed);
+    let profile = if is_model { profile.told_by(&loaded.program().meta.layers) } else { profile };
     comparison.charge(&profile);
     let not_finite = inputs.not_finite()?;
     let mut written = Batch::new();
@@ -55,8 +53,10 @@ pub(super) fn run(args: &CompareArgs) -> Result<Report, Failure> {
         places::stage(&mut written, path, report::comparison_csv(&comparison).as_bytes())?;
     }
     if let Some(path) = &args.report {
-        let page = report::html::page(&comparison, &profile, &loaded.program().meta, &inputs.names())
-            .map_err(|e| Failure::new(NO, e.to_string()))?;
+        let picture = scratchpad(deployed, &profile).map_err(|e| Failure::new(NO, e))?;
+        let page =
+            report::html::page(&comparison, &profile, &loaded.program().meta, &inputs.names(), &picture)
+                .map_err(|e| Failure::new(NO, e.to_string()))?;
         places::stage(&mut written, path, page.as_bytes())?;
     }
     written.finish()?;
@@ -67,12 +67,18 @@ pub(super) fn run(args: &CompareArgs) -> Result<Report, Failure> {
     Ok(Report { text, status: if report.passes() { 0 } else { NO } })
 }
 
-/// The profile of a model's program as it is deployed, without tensors kept for comparison.
-pub(super) fn plain(path: &Path, args: &ModelArgs) -> Result<Profile, Failure> {
+/// The picture of what lies in the scratchpad.
+fn scratchpad(loaded: &Loaded, profile: &Profile) -> Result<String, String> {
+    let list = lifetimes(loaded.decoded()).map_err(|e| e.to_string())?;
+    let title = format!("{} on {}", profile.program, profile.machine);
+    let size = loaded.machine().spm.bytes;
+    report::lifetimes_plot(&title, &list, size, profile.cycles).map_err(|e| e.to_string())
+}
+
+/// A model's program as it is deployed, without tensors kept for comparison.
+pub(super) fn plain(path: &Path, args: &ModelArgs) -> Result<Loaded, Failure> {
     let mut args = args.clone();
     args.graph.observe.clear();
     let (program, machine) = source::program(path, &args)?;
-    let loaded =
-        Loaded::new(Arc::new(program), &machine, Limits::default()).map_err(|e| Failure::load(path, &e))?;
-    Ok(Profile::of(&loaded))
+    Loaded::new(Arc::new(program), &machine, Limits::default()).map_err(|e| Failure::load(path, &e))
 }

@@ -11,6 +11,7 @@ use crate::analysis::{self, Case, FloatWeights, Reference, Thresholds};
 use crate::document;
 use crate::explain::{Failure, NO};
 use crate::inputs::Samples;
+use crate::profile::Profile;
 use crate::program::FileKind;
 use crate::quantize;
 use crate::report::DiagnosisReport;
@@ -59,8 +60,8 @@ pub(super) fn run(args: &DiagnoseArgs) -> Result<Report, Failure> {
     progress.finish();
     let mut comparison = comparison?;
     let (plain, _) = model::import(&args.model_file, &args.sides.model)?;
-    comparison
-        .charge(&compare::plain(&args.model_file, &args.sides.model)?.told_by(&loaded.program().meta.layers));
+    let deployed = Profile::of(&compare::plain(&args.model_file, &args.sides.model)?);
+    comparison.charge(&deployed.told_by(&loaded.program().meta.layers));
     let case = Case {
         graph: &compiled.imported.graph,
         plain: &plain.graph,

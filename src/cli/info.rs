@@ -9,12 +9,19 @@ use super::{Report, effect, machines, model, source};
 use crate::document;
 use crate::explain::Failure;
 use crate::onnx::Description;
+use crate::profile::Picojoules;
 use crate::program::{FileKind, Program};
-use crate::report::{self, HostReport, ProgramReport, Tables};
+use crate::report::{self, HostReport, MachineReport, ProgramReport, Tables};
 use crate::sim::{Limits, Loaded};
 
 pub(super) fn run(args: &InfoArgs) -> Result<Report, Failure> {
     let Some(file) = &args.program else {
+        if args.energy {
+            return Ok(Report::fine(Picojoules::EXAMPLE_TEXT.into()));
+        }
+        if let Some(name) = &args.machine {
+            return about_machine(name, args);
+        }
         let here = HostReport::here();
         return Ok(Report::fine(if args.json { document::pretty(&here) } else { here.text() }));
     };
@@ -34,6 +41,16 @@ pub(super) fn run(args: &InfoArgs) -> Result<Report, Failure> {
     let report = ProgramReport::new(&program, widths.map(|w| (w.layers, w.wrong)));
     let tables = Tables { layers: args.layers, tensors: args.tensors, provenance: args.provenance };
     Ok(Report { text: if args.json { document::pretty(&report) } else { report.text(tables) }, status })
+}
+
+/// A machine: its file, or its fields as JSON.
+fn about_machine(name: &str, args: &InfoArgs) -> Result<Report, Failure> {
+    let machine = machines::named(name)?;
+    Ok(Report::fine(if args.json {
+        document::pretty(&MachineReport { machine })
+    } else {
+        machines::text(name)?
+    }))
 }
 
 /// The description of a model, which has no layers yet.

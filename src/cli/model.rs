@@ -5,7 +5,6 @@ use std::path::Path;
 
 use super::args::{CalibrationArgs, ModelArgs, ShapeArgs};
 use super::{effect, engine, given, inputs, machines, places};
-use crate::compiler::estimate::Estimate;
 use crate::compiler::pipeline::Pass;
 use crate::compiler::tile::TileLayer;
 use crate::compiler::{self, CompileOptions, Compiled};
@@ -15,6 +14,9 @@ use crate::host;
 use crate::isa::Profile;
 use crate::machine::Machine;
 use crate::onnx::{self, ImportOptions, Imported, LoadedModel, Observe};
+
+/// The machine of a model, unless another is named.
+pub(super) const DEFAULT_MACHINE: &str = "rcn-m";
 
 /// A model, imported and compiled.
 pub(super) struct Model {
@@ -96,23 +98,9 @@ pub(super) fn import(path: &Path, args: &ModelArgs) -> Result<(Imported, Compile
     Ok((imported, options))
 }
 
-/// The cycles of a model on some machines.
-pub(super) fn estimate(
-    path: &Path,
-    args: &ModelArgs,
-    machines: &[Machine],
-) -> Result<Vec<Estimate>, Failure> {
-    let (imported, options) = import(path, args)?;
-    let one = |machine: &Machine| {
-        compiler::estimate::estimate(&imported.graph, machine, &options)
-            .map_err(|e| Failure::compile(path, &e))
-    };
-    machines.iter().map(one).collect()
-}
-
 /// Compiles an ONNX file in memory. Host layers are loaded once, so that one that cannot run is reported now.
 pub(super) fn compile(path: &Path, args: &ModelArgs) -> Result<Model, Failure> {
-    let machine = machines::named(args.machine.as_deref().unwrap_or("rcn-m"))?;
+    let machine = machines::named(args.machine.as_deref().unwrap_or(DEFAULT_MACHINE))?;
     let (imported, options) = import(path, args)?;
     let compiled =
         compiler::compile(&imported.graph, &machine, &options).map_err(|e| Failure::compile(path, &e))?;

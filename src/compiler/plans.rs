@@ -1,4 +1,4 @@
-//! How much of the scratchpad a network uses.
+//! How much of the memories on the chip a network uses.
 //!
 //! Keeping more tensors or larger tiles in the scratchpad is not always faster: transfers of small tiles
 //! overlap better, and buffers in banks of their own do not wait for each other. What pays depends on
@@ -22,16 +22,16 @@ use crate::program::Program;
 use crate::sim::clock::ClockReport;
 use crate::sim::{Decoded, Limits};
 
-/// Parts of the scratchpad that plans are made for, in eighths, if a network takes more than a quarter longer
-/// than the sum of its layers' bounds.
-const PARTS: [i64; 4] = [6, 4, 2, 1];
+/// Plans that are tried: none after so many instructions were compiled for them, so that compiling stays
+/// quick.
+const TRIED: u64 = 50_000;
 
-/// Layers of a network for which plans of all sizes are made, near its bounds or not: these take
-/// milliseconds.
-const FEW_LAYERS: usize = 16;
+/// How many plans are tried at least, if a network takes more than a quarter longer than the sum of its
+/// layers' bounds.
+const AT_LEAST: u64 = 4;
 
-/// The smallest of these sizes, in bytes. Each is twice the one before; then those half way to the neighbours
-/// of the best one are tried. They do not depend on the machine: a larger scratchpad has them, too.
+/// The smallest share of the scratchpad for tiles that is tried, in bytes. Sizes do not depend on the
+/// machine: a larger memory has those of smaller ones, too.
 const LEAST: i64 = 8192;
 
 /// Instructions of a program whose plans are compared at most, so that compiling stays quick.
@@ -67,7 +67,7 @@ pub(super) fn best(
         });
     }
     let whole = machine.spm.bytes as i64;
-    let everything = Share { plan: whole, tiles: whole };
+    let everything = Share { plan: whole, tiles: whole, acc: machine.acc.bytes };
     let plan = |share: Share, constants: fn(u32) -> Constants, bounds: bool| {
         let checks = if cfg!(debug_assertions) && share == everything { Checks::Sure } else { Checks::None };
         let compiled = assemble(graph, Plan { machine, options, share, constants, checks, bounds })?;
@@ -78,36 +78,88 @@ pub(super) fn best(
     let alone = all.compiled.program.meta.layers.iter().map(|l| {
         l.least.mac_cycles.max(l.least.vec_cycles).max(machine.dram.least_cycles(l.least.dram_bytes))
     });
-    let few = graph.nodes.len() <= FEW_LAYERS;
-    let shares: Vec<Share> = if few {
-        // With much more than a layer of the first plan uses, a plan is the first one.
-        let used = all.compiled.layers.iter().map(|l| used(&l.body, &mut BTreeMap::new())).max().unwrap_or(0);
-        let sizes = (0..).map(|n| LEAST << n).take_while(|size| *size < whole.min(2 * used));
-        sizes.flat_map(|size| [size, whole].map(|plan| Share { plan, tiles: size })).collect()
-    } else if clock.total * 4 <= alone.sum::<u64>() * 5 {
-        Vec::new()
-    } else {
-        PARTS.map(|eighths| Share { plan: whole / 8 * eighths, tiles: whole }).to_vec()
+    let slow = clock.total * 4 > alone.sum::<u64>() * 5;
+    let mut search = Search {
+        left: if slow { TRIED.max(AT_LEAST * clock.instructions) } else { TRIED },
+        tried: vec![everything],
+        best: everything,
+        cycles: clock.total,
+        // What does not fit a part of the memories fits all of them.
+        clock: |share| plan(share, Constants::outline, false).ok().and_then(|best| best.clock),
     };
-    let (mut best, mut cycles) = (everything, clock.total);
-    let mut compare = |shares: &[Share], best: &mut Share| {
-        for share in shares {
-            // What does not fit a part of the scratchpad fits all of it.
-            if let Ok(Best { clock: Some(clock), .. }) = plan(*share, Constants::outline, false)
-                && clock.total < cycles
-            {
-                (*best, cycles) = (*share, clock.total);
+    // With much more than tensors and the buffers of a layer take, a plan is the first one.
+    let buffers = all.compiled.layers.iter().map(|l| used(&l.body, &mut BTreeMap::new())).max().unwrap_or(0);
+    let tensors = graph
+        .tensors
+        .iter()
+        .map(|t| (t.shape.iter().product::<usize>() * t.dtype.bytes()) as i64)
+        .sum::<i64>();
+    let powers = (0..).map(|n| LEAST << n).take_while(|size| *size < whole.min(2 * buffers + tensors));
+    let next = sizes().take_while(|size| *size < whole).last();
+    for size in next.into_iter().chain(powers.collect::<Vec<i64>>().into_iter().rev()) {
+        search.attempt(Share { plan: size, tiles: size, ..everything });
+        if size < 2 * buffers {
+            search.attempt(Share { tiles: size, ..everything });
+        }
+    }
+    search.descend();
+    let best = search.best;
+    if best == everything { Ok(all) } else { plan(best, constants, true) }
+}
+
+/// Sizes of a part of a memory: each power of two, and half way to the next.
+fn sizes() -> impl Iterator<Item = i64> {
+    (0..40).flat_map(|n| [LEAST << n, (LEAST << n) / 2 * 3])
+}
+
+/// The best plan so far.
+struct Search<F> {
+    /// Instructions that plans may still have in all.
+    left: u64,
+    tried: Vec<Share>,
+    best: Share,
+    cycles: u64,
+    clock: F,
+}
+
+impl<F: Fn(Share) -> Option<ClockReport>> Search<F> {
+    /// Tries a plan, if there is time for it; whether it is better than all before.
+    fn attempt(&mut self, share: Share) -> bool {
+        if self.left == 0 || self.tried.contains(&share) {
+            return false;
+        }
+        self.tried.push(share);
+        let Some(clock) = (self.clock)(share) else { return false };
+        self.left = self.left.saturating_sub(clock.instructions);
+        if clock.total >= self.cycles {
+            return false;
+        }
+        (self.best, self.cycles) = (share, clock.total);
+        true
+    }
+
+    /// Tries the neighbours of the best plan until none is better.
+    fn descend(&mut self) {
+        let everything = self.tried.first().copied().unwrap_or(self.best);
+        loop {
+            let Share { plan, tiles, acc } = self.best;
+            let below = |size: i64| sizes().take_while(|s| *s < size).last();
+            let above = |size: i64, most: i64| sizes().find(|s| *s > size).map(|s| s.min(most));
+            let both = |plan, tiles| Share { plan, tiles, acc };
+            let neighbours = [
+                below(plan).zip(below(tiles)).map(|(plan, tiles)| both(plan, tiles)),
+                below(plan).map(|plan| both(plan, tiles)),
+                below(tiles).map(|tiles| both(plan, tiles)),
+                above(tiles, everything.tiles).map(|tiles| both(plan, tiles)),
+                above(plan, everything.plan).map(|plan| both(plan, tiles)),
+                above(plan, everything.plan).zip(above(tiles, everything.tiles)).map(|(p, t)| both(p, t)),
+                Some(Share { acc: acc / 2, ..self.best }).filter(|_| acc >= 2 * 4096),
+            ];
+            if !neighbours.into_iter().flatten().any(|share| self.attempt(share)) {
+                return;
             }
         }
-    };
-    compare(&shares, &mut best);
-    if few && best != everything {
-        let Share { plan, tiles } = best;
-        let beside = [tiles / 4 * 3, tiles / 2 * 3].into_iter().filter(|tiles| *tiles < whole);
-        let beside = beside.map(|size| Share { plan: if plan == whole { whole } else { size }, tiles: size });
-        compare(&beside.collect::<Vec<_>>(), &mut best);
     }
-    if best == everything { Ok(all) } else { plan(best, constants, true) }
 }
 
 /// Runs the clock of a program.

@@ -12,7 +12,7 @@ use super::pipeline::{Checks, LOWERING, Pass, Pipeline, Surroundings};
 use super::storage::Storage;
 use super::tile::TileLayer;
 use crate::graph::{DType, Graph, Op, TensorId};
-use crate::machine::Machine;
+use crate::machine::{Acc, Machine};
 use crate::program::Least;
 
 /// All nodes as tiled operations.
@@ -36,18 +36,23 @@ pub(super) struct Plan<'a> {
     pub(super) bounds: bool,
 }
 
-/// How much of the scratchpad a plan uses.
+/// How much of the memories on the chip a plan uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Share {
     /// For tensors and buffers: the first bytes.
     pub(super) plan: i64,
     /// For one side of a layer's buffers, of what tensors leave to it: at most so many bytes.
     pub(super) tiles: i64,
+    /// Bytes of the accumulator memory: the first ones.
+    pub(super) acc: u64,
 }
 
 /// Lowers a graph and runs passes.
 pub(super) fn tiled(graph: &Graph, how: Plan<'_>, passes: &[Pass]) -> Result<Tiled, CompileError> {
-    let Plan { machine, options, .. } = how;
+    let Plan { options, share, .. } = how;
+    let acc = Acc { bytes: share.acc, ..how.machine.acc.clone() };
+    let machine = &Machine { acc, ..how.machine.clone() };
+    let how = Plan { machine, ..how };
     // A layer whose smallest tile does not fit beside resident tensors gets the budget for itself.
     let mut crowded = BTreeSet::new();
     let mut tiled = loop {

@@ -17,7 +17,7 @@ pub fn fits(first: usize, steps: &[(usize, usize)], len: usize, bytes: usize) ->
 }
 
 /// Whether there are no more pixels than bytes: lists or buffers with an entry for each pixel are then no
-/// larger than memory. With a step of 0, an extent could be arbitrarily large.
+/// larger than memory, and loops end. With a step of 0, an extent could be arbitrarily large.
 #[must_use]
 pub fn few(extent: [usize; 2], bytes: usize) -> bool {
     extent[0].checked_mul(extent[1]).is_some_and(|n| n <= bytes)

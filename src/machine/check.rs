@@ -1,6 +1,6 @@
 //! The rules of a machine file, and the errors.
 
-use super::{Control, Machine};
+use super::{Control, HostCosts, Machine};
 use crate::isa::Profile;
 use crate::isa::limits::{MAX_ACC, MAX_BANKS, MAX_DRAM, MAX_SPM};
 
@@ -30,6 +30,21 @@ pub enum MachineError {
         name: String,
         /// Comma-separated.
         known: String,
+    },
+    /// A field is to be set that no machine has, or to what it cannot be.
+    #[error("with its base and settings: {message}")]
+    Layered {
+        /// Message of the TOML parser.
+        message: String,
+    },
+    /// Not the name of a machine.
+    #[error("base: must be the name of a shipped machine, as in base = \"rcn-m\"")]
+    Base,
+    /// A setting without a field or a value.
+    #[error("'{text}' is not FIELD=VALUE, as in spm.bytes=1MiB or dram.memory=lpddr5-6400")]
+    Setting {
+        /// What was given.
+        text: String,
     },
     /// A field outside its legal range.
     #[error("{field} = {value}: {rule}")]
@@ -201,6 +216,9 @@ pub(super) fn check(m: &Machine) -> Result<(), MachineError> {
             return Err(MachineError::Field { field, value: bytes, rule });
         }
     }
+    if let Some(host) = &m.host {
+        host_is_legal(host)?;
+    }
     let Control { const_cache_bytes: cache, const_line_bytes: line, .. } = m.control;
     if !line.is_power_of_two() || !(64..=4096).contains(&line) {
         return Err(MachineError::Field {
@@ -219,6 +237,29 @@ pub(super) fn check(m: &Machine) -> Result<(), MachineError> {
     if m.dram.bytes < 1 << 20 || m.dram.bytes > MAX_DRAM {
         let rule = "must be at least 2^20 and at most 2^40";
         return Err(MachineError::Field { field: "dram.bytes", value: m.dram.bytes, rule });
+    }
+    Ok(())
+}
+
+fn host_is_legal(host: &HostCosts) -> Result<(), MachineError> {
+    for (field, ns) in [("host.start_ns", host.start_ns), ("host.layer_ns", host.layer_ns)] {
+        let ns = ns.unwrap_or(0);
+        if ns > 1_000_000_000_000 {
+            return Err(MachineError::Field { field, value: ns, rule: "must be at most 10^12" });
+        }
+    }
+    let positive = "must be more than 0";
+    if host.megabytes_per_second == Some(0) {
+        return Err(MachineError::Field { field: "host.megabytes_per_second", value: 0, rule: positive });
+    }
+    for rate in host.operators.values() {
+        for (field, rate) in
+            [("host.operators: gflops", rate.gflops), ("host.operators: gb_per_second", rate.gb_per_second)]
+        {
+            if rate.thousandths() == 0 {
+                return Err(MachineError::Field { field, value: 0, rule: positive });
+            }
+        }
     }
     Ok(())
 }

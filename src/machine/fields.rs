@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::host::HostCosts;
 use super::rate::Rate;
 
 /// A modeled accelerator. Field names carry their units; the comments in `isa/machines/rcn-m.toml` and the
@@ -31,6 +32,9 @@ pub struct Machine {
     pub dma: Dma,
     /// Control core.
     pub control: Control,
+    /// What an invocation costs outside the accelerator; unknown if it is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostCosts>,
 }
 
 /// The MAC array: `oc_lanes · ic_lanes · pixel_lanes` multiply-accumulates of 8×8 bits a cycle.
@@ -180,11 +184,12 @@ pub struct Control {
 }
 
 impl Machine {
-    /// Identifies the machine: xxh3-64 of its fields in canonical form (comments and order of keys do not
-    /// count).
+    /// Identifies the machine: xxh3-64 of its fields in canonical form. Comments, the order of keys and the
+    /// costs of the host do not count.
     #[must_use]
     pub fn hash(&self) -> u64 {
-        let canonical = serde_json::to_vec(self).unwrap_or_default();
+        let device = Machine { host: None, ..self.clone() };
+        let canonical = serde_json::to_vec(&device).unwrap_or_default();
         xxhash_rust::xxh3::xxh3_64(&canonical)
     }
 

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::check::MachineError;
 use super::fields::{Acc, Control, Dma, Dram, Mac, Machine, Spm, Vector};
+use super::host::HostCosts;
 use super::rate::Rate;
 
 /// Name and TOML text of each, by falling rate.
@@ -16,6 +17,20 @@ const KNOWN: [(&str, &str); 5] = [
     ("ddr4-3200", include_str!("../../isa/memories/ddr4-3200.toml")),
     ("lpddr4x-4266", include_str!("../../isa/memories/lpddr4x-4266.toml")),
     ("octo-spi-flash", include_str!("../../isa/memories/octo-spi-flash.toml")),
+];
+
+/// Fields of DRAM that a memory gives.
+pub(super) const GIVES: [&str; 10] = [
+    "bytes_per_cycle",
+    "read_latency_cycles",
+    "write_latency_cycles",
+    "burst_bytes",
+    "row_bytes",
+    "banks",
+    "row_miss_cycles",
+    "turnaround_cycles",
+    "refresh_interval_cycles",
+    "refresh_cycles",
 ];
 
 /// A memory, whatever the clock of the machine.
@@ -49,6 +64,7 @@ pub(super) struct MachineFile {
     dram: DramFile,
     dma: Dma,
     control: Control,
+    host: Option<HostCosts>,
 }
 
 /// The fields of [`Dram`].
@@ -76,10 +92,20 @@ struct DramFile {
 impl MachineFile {
     /// The machine, with what its memory says in cycles.
     pub(super) fn machine(self) -> Result<Machine, MachineError> {
-        let MachineFile { name, isa_version, clock_mhz, profiles, mac, vec, acc, spm, dram, dma, control } =
-            self;
-        let dram = dram.at(clock_mhz)?;
-        Ok(Machine { name, isa_version, clock_mhz, profiles, mac, vec, acc, spm, dram, dma, control })
+        Ok(Machine {
+            name: self.name,
+            isa_version: self.isa_version,
+            clock_mhz: self.clock_mhz,
+            profiles: self.profiles,
+            mac: self.mac,
+            vec: self.vec,
+            acc: self.acc,
+            spm: self.spm,
+            dram: self.dram.at(self.clock_mhz)?,
+            dma: self.dma,
+            control: self.control,
+            host: self.host,
+        })
     }
 }
 

@@ -2,20 +2,23 @@
 //!
 //! The same [`Machine`] determines tiling (compiler), limits (simulator) and durations (clock). Three
 //! machines ship with the program (`isa/machines/`); [`Machine::named`] finds them, [`Machine::parse`] reads
-//! any other; its DRAM may be one of the memories in `isa/memories/`. Unknown keys are refused, every value
-//! is checked, and [`Machine::hash`] identifies the machine in a program file.
+//! any other; its DRAM may be one of the memories in `isa/memories/`, and it may say only what differs from a
+//! shipped machine (`base`). Unknown keys are refused, every value is checked, and [`Machine::hash`]
+//! identifies the machine in a program file.
 
 mod check;
 mod fields;
+mod host;
+mod layered;
 mod memory;
 mod rate;
 pub mod timing;
 
 pub use check::MachineError;
 pub use fields::{Acc, Control, Dma, Dram, Mac, Machine, Spm, Vector};
+pub use host::{HostCosts, HostRate, OTHERS};
+pub use layered::Setting;
 pub use rate::Rate;
-
-use memory::MachineFile;
 
 use crate::isa::ISA_VERSION;
 
@@ -38,14 +41,21 @@ impl Machine {
     /// # Errors
     /// [`MachineError`] has line, field and reason.
     pub fn parse(text: &str) -> Result<Machine, MachineError> {
+        Machine::parse_with(text, &[])
+    }
+
+    /// Reads a machine file's text, sets some fields, and checks all.
+    ///
+    /// # Errors
+    /// [`MachineError`] has field and reason.
+    pub fn parse_with(text: &str, settings: &[Setting]) -> Result<Machine, MachineError> {
         // First, since a file for another version lacks fields or has others.
         if let Ok(Version { isa_version: Some(found) }) = toml::from_str(text)
             && found != ISA_VERSION
         {
             return Err(MachineError::IsaVersion { found, known: ISA_VERSION });
         }
-        let file: MachineFile = toml::from_str(text).map_err(|e| MachineError::syntax(text, &e))?;
-        let machine = file.machine()?;
+        let machine = layered::read(text, Machine::text, settings)?.machine()?;
         check::check(&machine)?;
         Ok(machine)
     }
@@ -55,10 +65,24 @@ impl Machine {
     /// # Errors
     /// [`MachineError::Unknown`] lists the names that exist.
     pub fn named(name: &str) -> Result<Machine, MachineError> {
-        match SHIPPED.iter().find(|(n, _)| *n == name) {
-            Some((_, text)) => Machine::parse(text),
-            None => Err(MachineError::Unknown { name: name.into(), known: Machine::names().join(", ") }),
-        }
+        Machine::named_with(name, &[])
+    }
+
+    /// A machine that ships with the program, with some fields set.
+    ///
+    /// # Errors
+    /// As [`Machine::named`] and [`Machine::parse_with`].
+    pub fn named_with(name: &str, settings: &[Setting]) -> Result<Machine, MachineError> {
+        Machine::parse_with(Machine::text(name)?, settings)
+    }
+
+    /// The file of a machine that ships with the program.
+    ///
+    /// # Errors
+    /// [`MachineError::Unknown`] lists the names that exist.
+    pub fn text(name: &str) -> Result<&'static str, MachineError> {
+        let found = SHIPPED.iter().find(|(n, _)| *n == name).map(|(_, text)| *text);
+        found.ok_or_else(|| MachineError::Unknown { name: name.into(), known: Machine::names().join(", ") })
     }
 
     /// Names of the shipped machines, smallest first.

@@ -2,9 +2,17 @@
 //!
 //! A [`Profile`] is made from a program and its clock alone: cycles do not depend on inputs.
 
+mod energy;
+mod invocation;
+mod lifetimes;
 mod widths;
 
+pub use energy::{Energy, EnergyError, LayerEnergy, Microjoules, Picojoules, energy};
+pub use invocation::Invocation;
+pub use lifetimes::{Lifetime, lifetimes};
 pub use widths::{ExpectError, LayerWidths, WrongWidths, or_none, unlike_asked, unlike_expected, widths};
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -100,6 +108,9 @@ pub struct Row {
     pub units: Units<Causes>,
     /// Which queues its instructions waited for, by the unit that waited.
     pub waits: Units<Waits>,
+    /// Seconds on the host; none for a layer of the device, and where the machine file does not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host_seconds: Option<f64>,
 }
 
 /// A whole program.
@@ -154,6 +165,8 @@ pub struct Profile {
     pub units: Units<UnitCycles>,
     /// Which queues the units waited for.
     pub waits: Units<Waits>,
+    /// From the call to its answer, of which the cycles are a part.
+    pub invocation: Invocation,
 }
 
 impl Profile {
@@ -170,12 +183,22 @@ impl Profile {
     }
 
     fn new(program: &Program, machine: &Machine, clock: &ClockReport) -> Profile {
-        let layers = program.meta.layers.iter().zip(&clock.layers);
+        let hosts: BTreeMap<u32, Option<f64>> = program
+            .meta
+            .hosts
+            .iter()
+            .map(|entry| {
+                let macs = program.meta.layers.get(entry.layer as usize).map_or(0, |l| l.macs);
+                (entry.layer, invocation::host_seconds(entry, macs, machine.host.as_ref()))
+            })
+            .collect();
+        let layers = (0..).zip(program.meta.layers.iter().zip(&clock.layers));
         let layers: Vec<Row> = layers
-            .map(|(layer, c)| Row {
+            .map(|(at, (layer, c))| Row {
                 instructions: c.instructions,
                 executed_macs: layer.macs.min(c.macs),
                 waits: c.waits,
+                host_seconds: hosts.get(&at).copied().flatten(),
                 ..row(layer, machine, clock.total, c.cycles, [c.bytes_in, c.bytes_out], c.units)
             })
             .collect();
@@ -184,6 +207,9 @@ impl Profile {
         let macs = layers.iter().filter(|l| !l.host).map(|l| l.macs).sum();
         let sum = |of: fn(&Row) -> u64| layers.iter().map(of).sum::<u64>();
         let dram = machine.dram.least_cycles(sum(|l| l.work.dram_bytes));
+        let launched = layers.iter().filter(|l| !l.host && l.instructions > 0).count() as u64;
+        let hosts: Vec<Option<f64>> = hosts.into_values().collect();
+        let invocation = Invocation::new(program, machine, seconds, launched, &hosts);
         Profile {
             program: program.meta.name.clone(),
             machine: machine.name.clone(),
@@ -208,6 +234,7 @@ impl Profile {
             control: clock.control,
             units: clock.units,
             waits: clock.waits,
+            invocation,
         }
     }
 
@@ -253,6 +280,7 @@ fn silent(layer: &Layer) -> Row {
         instructions: 0,
         units: Units::default(),
         waits: Units::default(),
+        host_seconds: None,
     }
 }
 
@@ -338,5 +366,6 @@ fn row(
         instructions: 0,
         units,
         waits: Units::default(),
+        host_seconds: None,
     }
 }

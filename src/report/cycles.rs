@@ -4,10 +4,12 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
+use super::{advice, energy};
 use crate::document::Kind;
+use crate::explore::Advice;
 use crate::isa::Queue;
 use crate::machine::Machine;
-use crate::profile::{Profile, Row};
+use crate::profile::{Energy, Invocation, Lifetime, Profile, Row};
 use crate::readable;
 use crate::sim::clock::{Cause, awaited, unit};
 
@@ -17,6 +19,15 @@ use crate::sim::clock::{Cause, awaited, unit};
 pub struct EstimateReport {
     /// One profile for each machine, in the order given.
     pub profiles: Vec<Profile>,
+    /// What larger machines and thinner layers would save, if it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<Advice>,
+    /// Energy by a table of picojoules, if one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub energy: Option<Energy>,
+    /// What lies in the scratchpad, if it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lifetimes: Option<Vec<Lifetime>>,
 }
 
 impl Kind for EstimateReport {
@@ -28,7 +39,11 @@ impl EstimateReport {
     #[must_use]
     pub fn text(&self) -> String {
         match self.profiles.as_slice() {
-            [one] => table(one),
+            [one] => {
+                let advice = self.advice.as_ref().map(|a| advice::text(a, one.cycles));
+                let energy = self.energy.as_ref().map(energy::text);
+                [Some(table(one)), advice, energy].into_iter().flatten().collect()
+            }
             several => side_by_side(several),
         }
     }
@@ -117,7 +132,40 @@ pub(super) fn table(p: &Profile) -> String {
         times(p.alone),
     );
     sums.push_str(scaling([(p.clock_mhz, &p.memory)]));
+    sums.push_str(&invocation(&p.invocation));
     text + &readable::prose(&sums)
+}
+
+/// From the call to its answer.
+fn invocation(i: &Invocation) -> String {
+    let known = |what: &str, seconds: Option<f64>| {
+        format!("{what} {}", seconds.map_or_else(|| "unknown".into(), readable::seconds))
+    };
+    let mut text = format!(
+        "an invocation: {}, {}, {} ({}), {} ({} launches)",
+        known("device", Some(i.device_seconds)),
+        known("host", i.host_seconds),
+        known("transfer", i.transfer_seconds),
+        readable::bytes(i.transfer_bytes),
+        known("start", i.start_seconds),
+        i.launches
+    );
+    if let Some(cpu) = &i.cpu {
+        let _ = write!(text, ", on {cpu}");
+    }
+    match (i.end_to_end_seconds, i.frames_per_second) {
+        (Some(seconds), Some(rate)) => {
+            let _ = writeln!(text, "; end to end: {} = {rate:.1} frames/s", readable::seconds(seconds));
+        }
+        _ => {
+            let _ = writeln!(
+                text,
+                "; end to end: unknown, since the machine file does not give {}",
+                i.unknown.join(", ")
+            );
+        }
+    }
+    text
 }
 
 /// The two largest things that MAC and VEC waited for in a layer.

@@ -1,6 +1,7 @@
 //! Reports: each result as a type with a JSON form (see [`document`](crate::document)) and a text form. The
 //! command line prints both, and other programs may. A comparison has an HTML [page](html) too.
 
+mod advice;
 mod bench;
 mod check;
 mod comparison;
@@ -9,9 +10,12 @@ mod cycles;
 mod dequantize;
 mod diagnosis;
 mod difference;
+mod energy;
 mod host;
 pub mod html;
 mod import;
+mod lifetimes;
+mod machine;
 mod model;
 mod not_finite;
 mod pareto;
@@ -20,6 +24,7 @@ mod program;
 mod quantize;
 mod roofline;
 mod run;
+mod sweep;
 mod tune;
 
 pub use bench::{BenchReady, BenchReport, SpentRow};
@@ -32,6 +37,8 @@ pub use diagnosis::{DiagnosisReport, OutputErrors};
 pub use difference::{Difference, FirstDifference, LayerPair, Side, SideLayer};
 pub use host::HostReport;
 pub use import::{host_layers, unsupported};
+pub use lifetimes::lifetimes_plot;
+pub use machine::MachineReport;
 pub use model::{description, opsets};
 pub use pareto::pareto;
 pub use plot::PlotError;
@@ -39,4 +46,5 @@ pub use program::{ProgramReport, Tables};
 pub use quantize::{PrunedLayerReport, PrunedReport, QuantizeReport, RemovedNode};
 pub use roofline::roofline;
 pub use run::{HostLayer, RunDetails, RunInput, RunLayer, RunOutput, RunReport, RunRow, RunWritten, Shaped};
+pub use sweep::SweepReport;
 pub use tune::{Raisable, TuneFiles, TuneReport};

@@ -15,6 +15,7 @@ mod damage;
 mod diagnose;
 mod dump;
 mod elf;
+mod explore;
 mod face;
 mod files;
 mod float_engines;

@@ -35,7 +35,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("host", &["dtype", "float", "program", "sim", "tensor_file"]),
     ("inputs", &["dtype", "files", "image", "onnx", "program", "readable", "tensor_file"]),
     ("outputs", &["dtype", "dump", "program", "tensor_file"]),
-    ("profile", &["compiler", "machine", "program", "sim"]),
+    ("profile", &["compiler", "dtype", "isa", "machine", "program", "sim"]),
+    ("explore", &["compiler", "graph", "isa", "machine", "profile", "sim"]),
     ("trace", &["document", "files", "isa", "sim"]),
     (
         "analysis",
@@ -84,8 +85,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "report",
         &[
-            "analysis", "batch", "document", "dtype", "graph", "inputs", "isa", "kernels", "machine", "onnx",
-            "outputs", "profile", "program", "quantize", "readable", "sim", "trace", "tune",
+            "analysis", "batch", "document", "dtype", "explore", "graph", "inputs", "isa", "kernels",
+            "machine", "onnx", "outputs", "profile", "program", "quantize", "readable", "sim", "trace",
+            "tune",
         ],
     ),
     (
@@ -118,9 +120,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "analysis", "batch", "compiler", "document", "dtype", "dump", "explain", "files", "float",
-            "graph", "host", "inputs", "isa", "kernels", "machine", "onnx", "outputs", "profile", "program",
-            "quantize", "readable", "report", "sim", "trace", "tune",
+            "analysis", "batch", "compiler", "document", "dtype", "dump", "explain", "explore", "files",
+            "float", "graph", "host", "inputs", "isa", "kernels", "machine", "onnx", "outputs", "profile",
+            "program", "quantize", "readable", "report", "sim", "trace", "tune",
         ],
     ),
     (

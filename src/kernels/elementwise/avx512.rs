@@ -21,7 +21,8 @@ pub(crate) fn combine(
     clamp: [i32; 2],
 ) -> bool {
     let all = [to, from[0], from[1]];
-    if to.one || all.iter().any(|o| o.etype.bytes() > 2 || !o.inside(dims, memory.len())) {
+    let few = dims.iter().try_fold(1, |n: usize, d| n.checked_mul(*d)).is_some_and(|n| n <= memory.len());
+    if to.one || !few || all.iter().any(|o| o.etype.bytes() > 2 || !o.inside(dims, memory.len())) {
         return false;
     }
     let base = memory.as_mut_ptr();

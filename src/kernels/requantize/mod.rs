@@ -19,6 +19,8 @@ pub use multipliers::Multipliers;
 
 use super::cpu::Level;
 use super::epilogue::Bounds;
+#[cfg(target_arch = "x86_64")]
+use super::extent::few;
 use super::line::Line;
 use super::view::{View, ViewMut};
 use crate::isa::EType;
@@ -36,7 +38,7 @@ pub fn rows(
     repeated: &mut Vec<f32>,
 ) -> bool {
     #[cfg(target_arch = "x86_64")]
-    if level.has_avx512() && bounds.are_small() {
+    if level.has_avx512() && bounds.are_small() && few([rows, multipliers.len().max(1)], dst.0.len()) {
         return avx512::requantize(acc, dst, rows, multipliers, (bounds, signed), repeated);
     }
     let _ = (level, acc, dst, rows, multipliers, bounds, signed, repeated);
@@ -54,7 +56,7 @@ pub fn wide_rows(
     bounds: Bounds,
 ) -> bool {
     #[cfg(target_arch = "x86_64")]
-    if level.has_avx512() && bounds.are_small() {
+    if level.has_avx512() && bounds.are_small() && few([rows, by.single.len().max(1)], dst.0.len()) {
         return avx512_wide::requantize(acc, dst, rows, by, bounds);
     }
     let _ = (level, acc, dst, rows, by, bounds);

@@ -37,6 +37,7 @@ struct Head<'a> {
     outputs: Vec<Output<'a>>,
     unmatched: &'a [Unmatched],
     unused: &'a [String],
+    scratchpad: &'a str,
     remarks: &'a [String],
     version: &'static str,
     style: &'static str,
@@ -67,8 +68,8 @@ fn output(layer: &LayerComparison) -> Output<'_> {
 }
 
 /// The page for a comparison. `meta` and `profile` are of the program that was compared: they give the edges
-/// of the graph, the layers without a reference, and the cycles; `names` says what the inputs are called. The
-/// same arguments give the same bytes.
+/// of the graph, the layers without a reference, and the cycles; `names` says what the inputs are called,
+/// `scratchpad` is a picture of it as SVG. The same arguments give the same bytes.
 ///
 /// # Errors
 /// See [`PageError`]; no comparison is known to cause one.
@@ -77,6 +78,7 @@ pub fn page(
     profile: &Profile,
     meta: &Meta,
     names: &[String],
+    scratchpad: &str,
 ) -> Result<String, PageError> {
     let head = Head {
         program: &comparison.program,
@@ -88,6 +90,7 @@ pub fn page(
         outputs: comparison.layers.iter().filter(|l| l.output).map(output).collect(),
         unmatched: &comparison.unmatched,
         unused: &comparison.unused,
+        scratchpad,
         remarks: &comparison.remarks,
         version: env!("CARGO_PKG_VERSION"),
         style: STYLE,

@@ -83,57 +83,91 @@ fn cycles(kind: &OpKind, m: &Machine) -> u64 {
         | OpKind::DmaPad { .. }
         | OpKind::Gather { .. }
         | OpKind::DmaOut { .. } => 1,
-        OpKind::DmaFill { dst } | OpKind::DmaCopy { dst, .. } => {
-            let elements: u64 = padded_dims(dst).iter().map(|n| u64::from(*n)).product();
-            timing::copy(m, elements * dst.etype.bytes() as u64)
-        }
-        OpKind::Conv(c) => convolution(c, m).cycles(m),
+        OpKind::DmaFill { dst } | OpKind::DmaCopy { dst, .. } => timing::copy(m, padded_bytes(dst)),
+        mac_op!() => demand(kind, m).map_or(1, |d| d.cycles(m)),
+        vec_op!() => pass(kind).map_or(1, |p| p.cycles(m)),
+    }
+}
+
+/// Bytes of a box with its padding lanes.
+pub(super) fn padded_bytes(d: &TensorDesc) -> u64 {
+    padded_dims(d).iter().map(|n| u64::from(*n)).product::<u64>() * d.etype.bytes() as u64
+}
+
+/// What an operation of the array demands; `None` for others.
+pub(super) fn demand(kind: &OpKind, m: &Machine) -> Option<Demand> {
+    match kind {
+        OpKind::Conv(c) => Some(convolution(c, m)),
         OpKind::Depthwise(c) => {
             let span = |axis: usize| {
                 let [outputs, kernel] = [c.dst.dims[axis + 1], c.weights.dims[axis + 1]].map(u64::from);
                 timing::window(outputs, kernel, c.window.stride[axis].into(), c.window.dilation[axis].into())
             };
             let [_, kh, kw, _] = c.weights.dims.map(u64::from);
-            product(c, kh * kw, 1).depthwise(m, span(0) * span(1)).cycles(m)
+            Some(product(c, kh * kw, 1).depthwise(m, span(0) * span(1)))
         }
         OpKind::Matmul { dst, a, b, .. } => {
             let [_, _, pixels, channels] = dst.dims.map(u64::from);
             let bytes = [a, b, dst].map(|d| d.etype.bytes() as u64);
             let product = Product { pixels, channels, taps: 1, reduction: a.dims[3].into(), bytes };
-            product.dense(m).cycles(m)
+            Some(product.dense(m))
         }
+        OpKind::Nop | dma_op!() | vec_op!() => None,
+    }
+}
+
+/// What passes the vector unit: `times` the elements of the box `read`, of which each source has one.
+pub(super) struct Pass<'a> {
+    read: [u32; 4],
+    times: u64,
+    /// Sources in the scratchpad or the accumulators, one after the other.
+    pub(super) sources: [Option<&'a TensorDesc>; 2],
+    pub(super) dst: &'a TensorDesc,
+}
+
+impl Pass<'_> {
+    /// Elements that are read of each source.
+    pub(super) fn elements(&self) -> u64 {
+        self.times * self.read.iter().map(|n| u64::from(*n)).product::<u64>()
+    }
+
+    /// Bytes of the result, without padding lanes.
+    pub(super) fn results(&self) -> u64 {
+        self.dst.dims.iter().map(|n| u64::from(*n)).product::<u64>() * self.dst.etype.bytes() as u64
+    }
+
+    fn cycles(&self, m: &Machine) -> u64 {
+        // A missing source streams nothing.
+        let list = self.sources.map(|d| d.map_or((Space::Spm, 0), |d| (d.space, d.etype.bytes() as u64)));
+        timing::vector(m, self.read.map(u64::from), self.times, &list, (self.dst.space, self.results()))
+    }
+}
+
+/// What an operation of the vector unit passes; `None` for others.
+pub(super) fn pass(kind: &OpKind) -> Option<Pass<'_>> {
+    let of = |read, times, src, dst| Some(Pass { read, times, sources: [Some(src), None], dst });
+    match kind {
         OpKind::MaxPool { dst, src, window, .. } | OpKind::AvgPool { dst, src, window, .. } => {
-            vector(m, dst.dims, u64::from(window.kernel[0]) * u64::from(window.kernel[1]), &[src], dst)
+            of(dst.dims, u64::from(window.kernel[0]) * u64::from(window.kernel[1]), src, dst)
         }
         OpKind::Fold { dst, src, .. } => {
             let [a, b, c, _] = dst.dims;
-            vector(m, [a, b, c, src.dims[3]], 1, &[src], dst)
+            of([a, b, c, src.dims[3]], 1, src, dst)
         }
-        OpKind::Softmax { dst, src, .. } => vector(m, dst.dims, 3, &[src], dst),
-        OpKind::Resize { dst, src, .. } => vector(m, dst.dims, 4, &[src], dst),
-        OpKind::Rsum { dst, src, .. } => vector(m, src.dims, 1, &[src], dst),
+        OpKind::Softmax { dst, src, .. } => of(dst.dims, 3, src, dst),
+        OpKind::Resize { dst, src, .. } => of(dst.dims, 4, src, dst),
+        OpKind::Rsum { dst, src, .. } => of(src.dims, 1, src, dst),
         OpKind::Add { dst, a, b, .. } | OpKind::Mul { dst, a, b, .. } | OpKind::F2 { dst, a, b, .. } => {
-            vector(m, dst.dims, 1, &[a, b], dst)
+            Some(Pass { read: dst.dims, times: 1, sources: [Some(a), Some(b)], dst })
         }
         OpKind::Requant { dst, src, .. }
         | OpKind::Store { dst, src, .. }
         | OpKind::Lut { dst, src, .. }
         | OpKind::Quantize { dst, src, .. }
         | OpKind::F1 { dst, src, .. }
-        | OpKind::Dequantize { dst, src, .. } => vector(m, dst.dims, 1, &[src], dst),
+        | OpKind::Dequantize { dst, src, .. } => of(dst.dims, 1, src, dst),
+        OpKind::Nop | dma_op!() | mac_op!() => None,
     }
-}
-
-/// Cycles of VEC for `times` the elements of the box `read`, of which each source has one.
-fn vector(m: &Machine, read: [u32; 4], times: u64, sources: &[&TensorDesc], dst: &TensorDesc) -> u64 {
-    let size = |d: &TensorDesc| (d.space, d.etype.bytes() as u64);
-    let mut list = [(Space::Spm, 0); 2];
-    for (place, source) in list.iter_mut().zip(sources) {
-        *place = size(source);
-    }
-    let (space, bytes) = size(dst);
-    let results = dst.dims.iter().map(|n| u64::from(*n)).product::<u64>() * bytes;
-    timing::vector(m, read.map(u64::from), times, &list, (space, results))
 }
 
 fn product(c: &ConvOp, taps: u64, reduction: u64) -> Product {

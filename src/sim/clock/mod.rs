@@ -10,6 +10,7 @@
 pub mod cause;
 mod channel;
 pub mod cost;
+mod counts;
 mod dma;
 mod event;
 mod layers;
@@ -20,6 +21,7 @@ mod units;
 mod waiting;
 
 pub use cause::{Cause, Causes, Waits, awaited, unit};
+pub use counts::Counts;
 pub use event::EventClock;
 pub use report::{ClockReport, ControlCycles, LayerCycles, UnitCycles};
 pub use units::Units;

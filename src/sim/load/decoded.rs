@@ -120,6 +120,14 @@ impl Decoded {
         Ok(timings)
     }
 
+    /// Calls `f` for every queue instruction, in program order. Definedness and races are not checked.
+    ///
+    /// # Errors
+    /// The first fault of the control core, or of an operand.
+    pub fn each(&self, f: &mut impl FnMut(&QueueOp)) -> Result<(), Fault> {
+        self.core().run(&mut Each { checks: Checks::new(self), f }).map(|_| ())
+    }
+
     /// The cycles of a run. Definedness and races are not checked.
     ///
     /// # Errors
@@ -225,6 +233,36 @@ pub(in crate::sim) fn complete(
         }
     }
     Ok(())
+}
+
+/// A sink that hands on the queue instructions.
+struct Each<'a, F> {
+    checks: Checks<'a>,
+    f: F,
+}
+
+impl<F: FnMut(&QueueOp)> Sink for Each<'_, F> {
+    fn control(&mut self, _: Executed) {}
+
+    fn issue(&mut self, op: &QueueOp) -> Result<(), FaultKind> {
+        self.checks.check(op)?;
+        (self.f)(op);
+        Ok(())
+    }
+
+    fn layer_begin(&mut self, _: u32) {}
+
+    fn layer_end(&mut self, _: u32) -> Result<(), FaultKind> {
+        Ok(())
+    }
+
+    fn fence(&mut self) {}
+
+    fn host(&mut self, _: u32, _: u32) -> Result<(), FaultKind> {
+        Ok(())
+    }
+
+    fn halt(&mut self) {}
 }
 
 /// A sink that only drives the clock.
