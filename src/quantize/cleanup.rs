@@ -8,7 +8,7 @@ use super::network::{Floats, Network, attribute, float, int};
 use super::{QuantizeError, constants, gemm, noops, norms, upgrade};
 use crate::onnx::is_quantized;
 use crate::onnx::proto::{
-    GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto,
+    GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, ValueInfoProto, type_proto,
 };
 use crate::onnx::{Constant, Data, Names, defect, omit, reads, trains};
 
@@ -43,6 +43,9 @@ pub fn clean(model: &ModelProto) -> Result<Cleaned, QuantizeError> {
     if let Some(why) = defect(&graph, &model.opset_import) {
         return Err(QuantizeError::Model(why));
     }
+    if let Some(name) = untyped(&graph) {
+        return Err(QuantizeError::Model(format!("its input \"{name}\" has no element type")));
+    }
     if let Some(name) = nowhere(&graph) {
         return Err(QuantizeError::Model(format!("nothing computes its output \"{name}\"")));
     }
@@ -64,6 +67,18 @@ pub fn clean(model: &ModelProto) -> Result<Cleaned, QuantizeError> {
     forget_unused(&mut graph);
     model.graph = Some(graph);
     Ok(Cleaned { model, removed })
+}
+
+/// An input that is no initializer and does not say its element type.
+fn untyped(graph: &GraphProto) -> Option<&str> {
+    let constant = |name: &str| graph.initializer.iter().any(|t| t.name() == name);
+    let typed = |i: &ValueInfoProto| {
+        i.r#type.as_ref().is_some_and(|t| match &t.value {
+            Some(type_proto::Value::TensorType(t)) => t.elem_type() != 0,
+            _ => true,
+        })
+    };
+    graph.input.iter().filter(|i| !constant(i.name())).find(|i| !typed(i)).map(|i| i.name())
 }
 
 /// An output that no node, input or initializer has: some libraries crash on it.

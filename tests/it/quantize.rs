@@ -157,3 +157,13 @@ fn surgery_gives_the_model_that_other_parameters_would_have_given() {
     )]);
     assert!(surgery::set_activations(&narrow, &missing).unwrap_err().to_string().contains("no_such"));
 }
+
+#[test]
+fn an_input_without_an_element_type_is_refused_by_name() {
+    let mut model = float_model();
+    let input = &mut model.graph.as_mut().unwrap().input[0];
+    let name = input.name().to_string();
+    input.r#type = None;
+    let refused = quantize::clean(&model).unwrap_err().to_string();
+    assert!(refused.contains(&name) && refused.contains("element type"), "{refused}");
+}
