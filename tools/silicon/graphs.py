@@ -1,0 +1,117 @@
+"""The networks: how each is built, its input, and the multiply-accumulates that were published for it.
+
+A name is NETWORK-EXTENT. Published counts are of papers and model cards, in 10^9 multiply-accumulates; None where none is known.
+Heads of detectors end in raw maps: box decoding and suppression run on the host CPU at the vendors.
+"""
+import dataclasses
+from collections.abc import Callable
+
+import timm
+import torchvision
+from timm.utils.model import reparameterize_model
+
+import centernet
+import detr
+import hrnet
+import mobilenet
+import resnet
+import tiny
+import yolo
+
+
+@dataclasses.dataclass
+class Graph:
+    build: Callable  # the network, in torch
+    shape: tuple  # of its input
+    macs: float | None = None  # published, 10^9
+    large: bool = False  # calibrate on one input
+
+
+def of(package, name, **arguments):
+    """A network of torchvision, timm or pytorchcv, with random weights."""
+    if package == "torchvision":
+        return lambda: torchvision.models.get_model(name, weights=None, **arguments)
+    if package == "timm":
+        return lambda: timm.create_model(name, pretrained=False, **arguments)
+    from pytorchcv.model_provider import get_model  # the least usual package: only its networks need it
+    return lambda: get_model(name, pretrained=False, **arguments)
+
+
+def square(build, extent, macs=None, **more):
+    return Graph(build, (1, 3, extent, extent), macs, **more)
+
+
+def vision(name, extent=224, macs=None, large=False, **arguments):
+    return square(of("torchvision", name, **arguments), extent, macs, large=large)
+
+
+def timms(name, extent=224, macs=None, large=False, **arguments):
+    return square(of("timm", name, **arguments), extent, macs, large=large)
+
+
+def cv(name, extent=224, macs=None, **arguments):
+    return square(of("pytorchcv", name, **arguments), extent, macs)
+
+
+def fused(build):
+    """The network with the branches of its blocks merged, as it is deployed."""
+    return lambda: reparameterize_model(build().eval())
+
+
+UNAUXILIARY = {"aux_logits": False, "init_weights": False}
+
+GRAPHS = {
+    # R-Car X5H
+    "resnet18-224": vision("resnet18", macs=1.82),
+    "resnet50v1-224": square(resnet.resnet50_v1, 224, 3.86),
+    "resnet50v2-224": timms("resnetv2_50", macs=4.1),
+    "mobilenetv2-224": vision("mobilenet_v2", macs=0.300),
+    "mobilenetv3-small-050-224": timms("mobilenetv3_small_050", macs=0.03),
+    "vgg16-224": vision("vgg16", macs=15.5, large=True),
+    "inceptionv3-299": vision("inception_v3", 299, 5.71, **UNAUXILIARY),
+    "efficientnet-lite0-224": timms("tf_efficientnet_lite0", macs=0.407),
+    "efficientnet-b1-240": timms("tf_efficientnet_b1", 240, 0.70),
+    "efficientnet-b4-380": timms("tf_efficientnet_b4", 380, 4.2),
+    "efficientnet-b8-672": timms("tf_efficientnet_b8", 672, 63.5, large=True),
+    "efficientnetv2-b0-224": timms("tf_efficientnetv2_b0", macs=0.72),
+    "efficientnetv2-b2-224": timms("tf_efficientnetv2_b2"),
+    "yolov6s-640": square(yolo.yolov6s, 640, 22.1),
+    "detr-r50-800": Graph(lambda: detr.Detr(800, 1066), (1, 3, 800, 1066), 86.0, large=True),
+    "mobileone-s1-224": square(fused(of("timm", "mobileone_s1")), 224, 0.825),
+    "swin-t-224": vision("swin_t", macs=4.5),
+    "hrnetv2-w48-fcn-512": Graph(hrnet.HrnetFcn, (1, 3, 512, 1024), 174.0, large=True),
+    "centernet-r18-512": square(centernet.CenterNet, 512),
+    "dinov2-base-518": timms("vit_base_patch14_dinov2", 518, 151.7, large=True),
+    "deit3-small-224": timms("deit3_small_patch16_224", macs=4.6),
+    "darknet53-288": timms("darknet53", 288, 11.8),
+    "convnext-base-448": timms("convnext_base", 448, 61.5, large=True),
+    # STM32N6
+    "mobilenetv1-0.25-food101-224": square(lambda: mobilenet.mobilenet_v1(0.25, 101), 224),
+    "mobilenetv1-0.5-food101-224": square(lambda: mobilenet.mobilenet_v1(0.5, 101), 224),
+    "mobilenetv1-food101-224": square(lambda: mobilenet.mobilenet_v1(1.0, 101), 224),
+    "mobilenetv1-0.25-224": square(lambda: mobilenet.mobilenet_v1(0.25), 224, 0.041),
+    "mobilenetv1-224": square(mobilenet.mobilenet_v1, 224, 0.569),
+    "mobilenetv2-food101-224": vision("mobilenet_v2", num_classes=101),
+    "mobilenetv2-1.4-224": timms("mobilenetv2_140", macs=0.582),
+    "regnetx-002-224": timms("regnetx_002", macs=0.20),
+    "mobilenet-wd4-224": cv("mobilenet_wd4", macs=0.044),
+    "mobilenet-wd2-224": cv("mobilenet_wd2", macs=0.155),
+    "mobilenet-w3d4-224": cv("mobilenet_w3d4", macs=0.334),
+    "mobilenetb-wd2-224": cv("mobilenetb_wd2", macs=0.155),
+    "mobilenetv2-wd4-224": cv("mobilenetv2_wd4", macs=0.034),
+    "mobilenetv2-wd2-224": cv("mobilenetv2_wd2", macs=0.101),
+    "mobilenetv2-w3d4-224": cv("mobilenetv2_w3d4", macs=0.198),
+    "mobilenetv2-035-224": timms("mobilenetv2_035", macs=0.07),
+    "mobilenetv2b-w3d4-224": cv("mobilenetv2b_w3d4", macs=0.198),
+    "mnasnet-050-224": vision("mnasnet0_5", macs=0.10),
+    "squeezenet1.0-224": vision("squeezenet1_0", macs=0.82),
+    "shufflenetv2-1.0-224": vision("shufflenet_v2_x1_0", macs=0.146),
+    "shufflenetv2b-wd2-224": cv("shufflenetv2b_wd2", macs=0.043),
+    "shufflenetv2b-w1-224": cv("shufflenetv2b_w1", macs=0.150),
+    "semnasnet-100-224": timms("semnasnet_100", macs=0.32),
+    "dla46-c-224": timms("dla46_c", macs=0.58),
+    "dla46x-c-224": timms("dla46x_c", macs=0.54),
+    "dla60x-c-224": timms("dla60x_c", macs=0.59),
+    "hardnet39ds-224": cv("hardnet39ds", macs=0.437),
+    **{f"yolov8n-person-{n}": square(lambda: yolo.yolov8n(1), n) for n in (192, 256, 320, 416)},
+}

@@ -1,0 +1,96 @@
+"""Which network stands behind a published row, or why there is none.
+
+For each device of `names.py` and each name: the graph of `graphs.py`, with what is uncertain about it and what a reader must know;
+or the reason in words. Fits exclude what is uncertain. All graphs end before the work that vendors leave to a CPU: softmax of
+classifiers, box decoding, suppression.
+"""
+import dataclasses
+
+
+@dataclasses.dataclass
+class Known:
+    graph: str
+    uncertain: str = ""  # why fits must exclude it
+    note: str = ""
+
+
+def unsure(graph, why, note=""):
+    return Known(graph, why, note)
+
+
+RAW = "raw maps of the heads, without box decoding"
+PADDED = "published weights are 7 to 30 % more: the tool of that release pads depthwise weights"
+PRUNED = "pruned widths are not public"
+
+NETWORKS = {
+    "x5h": {
+        "resnet18": Known("resnet18-224", note="the card leaves the input open; the zoo's model has 224"),
+        "resnet50": Known("resnet50v1-224", note="strides in the first 1x1 convolutions"),
+        "resnet50v2": Known("resnet50v2-224", note="the card leaves the input open; the zoo's model has 224"),
+        "mobilenetv2": Known("mobilenetv2-224"),
+        "mobilenetv3-small-050": Known("mobilenetv3-small-050-224"),
+        "vgg16": Known("vgg16-224", note="the card leaves the input open; 25,088 inputs of its linear layer mean 224"),
+        "inceptionv3": unsure("inceptionv3-299", "input not published; 299 is usual"),
+        "dashcamnet": PRUNED,
+        "peoplenet": PRUNED,
+        "efficientnet-lite0": Known("efficientnet-lite0-224"),
+        "efficientnet-b1": unsure("efficientnet-b1-240", "input not published; 240 is native"),
+        "efficientnet-b4": unsure("efficientnet-b4-380", "input not published; 380 is native"),
+        "efficientnet-b8": unsure("efficientnet-b8-672", "input not published; 672 is native"),
+        "efficientnetv2-b0": Known("efficientnetv2-b0-224"),
+        "efficientnetv2-b2": Known("efficientnetv2-b2-224"),
+        "yolov6s": unsure("yolov6s-640", "input not published; 640 is usual; releases differ by 5 %", RAW),
+        "scaled-yolov4": "neither size nor input is published",
+        "detr-r50": unsure("detr-r50-800", "input not published; 800x1066 is the mean of its tests"),
+        "mobileone-s1": unsure("mobileone-s1-224", "input not published; 224 is usual", "branches merged"),
+        "swin-t": Known("swin-t-224"),
+        "bevformer-tiny": "six cameras, deformable attention by sampling and a state between frames: no public plain graph",
+        "fcn-unet": "what was made separable is not public",
+        "hrnetv2-w48-fcn": Known("hrnetv2-w48-fcn-512", note="branches are resized linearly, as in segmentation"),
+        "centernet-r18": unsure("centernet-r18-512", "input is inferred; deformable convolutions may be in the vendor's", RAW),
+        "dinov2-base": unsure("dinov2-base-518", "input not published; 518 is native"),
+        "deit3-small": Known("deit3-small-224"),
+        "darknet53": Known("darknet53-288"),
+        "convnext-base": Known("convnext-base-448"),
+    },
+    "stm32n6": {
+        "mobilenetv1-0.25-food101": Known("mobilenetv1-0.25-food101-224", note=PADDED),
+        "mobilenetv1-0.5-food101": Known("mobilenetv1-0.5-food101-224", note=PADDED),
+        "mobilenetv1-1.0-food101": Known("mobilenetv1-food101-224", note=PADDED),
+        "mobilenetv1-0.25": Known("mobilenetv1-0.25-224", note=PADDED),
+        "mobilenetv1-1.0": Known("mobilenetv1-224", note=PADDED),
+        "mobilenetv2-1.0-food101": Known("mobilenetv2-food101-224", note=PADDED),
+        "mobilenetv2-1.4": Known("mobilenetv2-1.4-224", note=PADDED),
+        "regnetx002": Known("regnetx-002-224"),
+        "mobilenet-a025": Known("mobilenet-wd4-224"),
+        "mobilenet-a050": Known("mobilenet-wd2-224"),
+        "mobilenet-a075": Known("mobilenet-w3d4-224"),
+        "mobilenetb-a050": Known("mobilenetb-wd2-224"),
+        "mobilenetv2-a025": Known("mobilenetv2-wd4-224"),
+        "mobilenetv2-a050": Known("mobilenetv2-wd2-224"),
+        "mobilenetv2-a075": Known("mobilenetv2-w3d4-224"),
+        "mobilenetv2-w035": Known("mobilenetv2-035-224"),
+        "mobilenetv2b-a075": Known("mobilenetv2b-w3d4-224"),
+        "mnasnet-d050": Known("mnasnet-050-224"),
+        "st-resnetpico-actrelu": "widths from the vendor's own search are not public",
+        "st-resnetmilli-actrelu": "widths from the vendor's own search are not public",
+        "squeezenetv10": Known("squeezenet1.0-224"),
+        "shufflenetv2-x100": Known("shufflenetv2-1.0-224"),
+        "shufflenetv2b-x050": Known("shufflenetv2b-wd2-224"),
+        "shufflenetv2b-x100": Known("shufflenetv2b-w1-224"),
+        "semnasnet100": Known("semnasnet-100-224"),
+        "dla46c": Known("dla46-c-224"),
+        "dla46xc": Known("dla46x-c-224"),
+        "dla60xc": Known("dla60x-c-224"),
+        "hardnet39ds": Known("hardnet39ds-224"),
+        **{f"yolov8n-{n}": Known(f"yolov8n-person-{n}", note=RAW + "; the vendor's graph decodes them")
+           for n in (192, 256, 320, 416)},
+    },
+}
+NONE_YET = "no graph is built for it"
+
+
+def known(row):
+    """What the table says of a collapsed row: a Known, or the reason in words."""
+    device = row.device if row.device in NETWORKS else row.device.split("-")[0]
+    return NETWORKS.get(device, {}).get(row.name, NONE_YET)
