@@ -3,7 +3,7 @@ from torch import nn
 
 
 def conv(inputs, outputs, kernel=1, stride=1, groups=1, act=nn.ReLU, dilation=1):
-    """A convolution that keeps the extents but for its stride, with batch normalization; `act` None leaves it linear."""
+    """A convolution that keeps the extents but for its stride, and batch normalization; `act` None leaves it linear."""
     padding = dilation * (kernel - 1) // 2
     layers = [
         nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation, groups, bias=False),
@@ -12,12 +12,10 @@ def conv(inputs, outputs, kernel=1, stride=1, groups=1, act=nn.ReLU, dilation=1)
     return nn.Sequential(*layers, act()) if act else nn.Sequential(*layers)
 
 
-def separable(inputs, outputs, kernel=3, stride=1, act=nn.ReLU6, dilation=1, between=True):
-    """Depthwise, then pointwise; `between` puts the activation between the two."""
+def separable(inputs, outputs, kernel=3, stride=1, act=nn.ReLU6, **last):
+    """Depthwise, then pointwise, each with the activation; last=None leaves the pointwise one linear."""
     return nn.Sequential(
-        conv(inputs, inputs, kernel, stride, groups=inputs, act=act if between else None, dilation=dilation),
-        conv(inputs, outputs, act=act),
-    )
+        conv(inputs, inputs, kernel, stride, groups=inputs, act=act), conv(inputs, outputs, act=last.get("last", act)))
 
 
 class Classifier(nn.Module):

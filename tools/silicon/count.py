@@ -2,6 +2,7 @@
 import onnx
 
 MATRICES = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+PASSED = ("DequantizeLinear", "Transpose")
 
 
 def weight_kib(path):
@@ -15,7 +16,7 @@ def weight_kib(path):
         if node.op_type not in MATRICES:
             continue
         for at, name in enumerate(node.input):
-            while name in made_by and name not in constants and made_by[name].op_type in ("DequantizeLinear", "Transpose"):
+            while name not in constants and name in made_by and made_by[name].op_type in PASSED:
                 name = made_by[name].input[0]
             if name in constants:
                 size = 1

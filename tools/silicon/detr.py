@@ -1,4 +1,4 @@
-"""DETR of ResNet-50 (Carion and others, 2020): six encoder and six decoder layers of width 256, 100 queries, both heads.
+"""DETR of ResNet-50 (Carion and others, 2020): six encoder and six decoder layers of width 256, 100 queries, two heads.
 
 The picture fills the input, so no position is masked, and the positions' sines are constants.
 """
@@ -17,10 +17,10 @@ class Attention(nn.Module):
         self.q, self.k, self.v, self.out = (nn.Linear(WIDTH, WIDTH) for _ in range(4))
 
     def forward(self, q, k, v):
-        split = lambda x: x.reshape(1, -1, HEADS, WIDTH // HEADS).transpose(1, 2)
+        split = lambda x: x.reshape(x.shape[0], -1, HEADS, WIDTH // HEADS).transpose(1, 2)
         q, k, v = split(self.q(q)), split(self.k(k)), split(self.v(v))
         weights = (q @ k.transpose(-2, -1) * (WIDTH // HEADS) ** -0.5).softmax(-1)
-        return self.out((weights @ v).transpose(1, 2).reshape(1, -1, WIDTH))
+        return self.out((weights @ v).transpose(1, 2).flatten(2))
 
 
 class Layer(nn.Module):
@@ -69,7 +69,7 @@ class Detr(nn.Module):
         memory = self.project(self.backbone(x)).flatten(2).transpose(1, 2)
         for layer in self.encoder:
             memory = layer(memory, self.at)
-        x = self.start
+        x = self.start.expand(x.shape[0], -1, -1)
         for layer in self.decoder:
             x = layer(x, self.queries, memory, self.at)
         x = self.norm(x)

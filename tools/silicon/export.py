@@ -1,7 +1,8 @@
 """A torch network with random weights as a float ONNX file, and random inputs to calibrate it on.
 
-Weights decide no cycles here but zeros do: gains that an initialization leaves at zero get those of a trained network's size, and
-batch normalization the statistics of the inputs, so that activations neither explode nor vanish. Seeds are fixed.
+Weights decide no cycles here but zeros do: gains that an initialization leaves at zero get those of a trained network's
+size, and batch normalization the statistics of the inputs, so that activations neither explode nor vanish. Seeds are
+fixed.
 """
 import logging
 import warnings
@@ -10,8 +11,6 @@ import numpy as np
 import timm.layers
 import torch
 from torch import nn
-
-OPSET = 17
 
 
 def alive(network, inputs):
@@ -50,5 +49,5 @@ def export(graph, model, calibration):
     inputs = torch.randn((1 if graph.large else 2, *graph.shape[1:]))
     alive(network, inputs if inputs.shape[0] > 1 else torch.cat([inputs, inputs.flip(-1)]))
     with torch.no_grad():
-        torch.onnx.export(network, inputs[:1], str(model), opset_version=OPSET, input_names=["x"], dynamo=False)
+        torch.onnx.export(network, inputs[:1], str(model), opset_version=graph.opset, input_names=["x"], dynamo=False)
     np.save(calibration, inputs.numpy())

@@ -1,6 +1,7 @@
-"""HRNetV2-W48 with the head of a fully convolutional network (Sun and others, 2019), for 19 classes at a quarter of the extents.
+"""HRNetV2-W48 with the head of a fully convolutional network (Sun and others, 2019), for 19 classes.
 
-The backbone is timm's, without its classifier; its branches are resized linearly as segmentation has them.
+Its output has a quarter of the extents. The backbone is timm's, without its classifier; its branches are resized
+linearly as segmentation has them.
 """
 import timm
 import torch

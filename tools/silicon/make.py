@@ -3,10 +3,12 @@
 
 usage: make.py --rcar-iss BINARY --networks FOLDER [--csv LATENCIES.csv] [--table] [--keep] [NAME...]
 
-Each NAME of `graphs.py` (without one: all that rows of the table need, or all of `graphs.py` without --csv) is built in torch with
-random weights, exported, and quantized by `BINARY quantize` on one or two random inputs, as FOLDER/NAME.onnx. What is there already
-stays. Printed for each: multiply-accumulates, published ones, KiB of weights, layers, those on the host, seconds. Facts about each
-file are kept in FOLDER/NAME.json. With --table, FOLDER/table.json has an object for each collapsed row of the CSV (`rows.py`).
+Each NAME of `graphs.py` (without one: all that rows of the CSV need, or all of `graphs.py` without --csv) is built in
+torch with random weights, exported, and quantized by `BINARY quantize` on one or two random inputs, as
+FOLDER/NAME.onnx. What is there already stays. Printed for each: multiply-accumulates and how far they are from
+published ones, KiB of weights, layers, seconds, and what runs on the host. Facts about each file are kept in
+FOLDER/NAME.json. With --table, FOLDER/table.json has an object for each collapsed row of the CSV (`rows.py`); then
+only the NAMEs are made.
 
 Needs: numpy, onnx, torch, torchvision, timm; pytorchcv for some networks of STM32N6
 (written with 2.4.6, 1.23.2, 2.5.1, 0.20.1, 1.0.31 and 0.0.74)
@@ -50,11 +52,13 @@ def made(name, binary, folder, keep=False):
     from export import export
     from graphs import GRAPHS
 
-    model, facts = folder / f"{name}.onnx", folder / f"{name}.json"
+    model, facts, graph = folder / f"{name}.onnx", folder / f"{name}.json", GRAPHS[name]
+    published = {"published_macs": graph.macs and round(graph.macs * 1e9)}
     if model.exists() and facts.exists():
-        return json.loads(facts.read_text())
+        found = json.loads(facts.read_text()) | published  # which may be new
+        facts.write_text(json.dumps(found, indent=1))
+        return found
     start = time.monotonic()
-    graph = GRAPHS[name]
     if not model.exists():
         with tempfile.TemporaryDirectory(dir=folder) as part:
             part = pathlib.Path(part)
@@ -69,8 +73,7 @@ def made(name, binary, folder, keep=False):
             (part / "quantized.onnx").rename(model)
     else:
         exported = 0.0
-    found = {"name": name, "input": list(graph.shape), "published_macs": graph.macs and round(graph.macs * 1e9),
-             "weights_kib": round(weight_kib(model), 2), **checked(binary, model),
+    found = {"name": name, "input": list(graph.shape), **published, "weights_kib": round(weight_kib(model), 2), **checked(binary, model),
              "export_seconds": round(exported, 1), "seconds": round(time.monotonic() - start, 1)}
     facts.write_text(json.dumps(found, indent=1))
     return found
@@ -79,9 +82,11 @@ def made(name, binary, folder, keep=False):
 def told(found):
     macs, published = (found["macs"] or 0) / 1e9, found["published_macs"]
     beside = f" ({100 * (macs * 1e9 / published - 1):+.1f} %)" if published else ""
-    host = "all on the device" if not found["host"] else f"{len(found['host'])} on the host: " + ", ".join(found["host"][:4])
-    return (f"{found['name']:32} {macs:9.4f} G MACs{beside:11} {found['weights_kib']:10.1f} KiB {found['layers']:4} layers "
-            f"{found['seconds']:6.1f} s  {'' if found['supported'] else 'NOT SUPPORTED '}{host}")
+    names = ", ".join(found["host"][:4])
+    host = f"{len(found['host'])} on the host: {names}" if names else "all on the device"
+    supported = "" if found["supported"] else "NOT SUPPORTED "
+    return (f"{found['name']:32} {macs:9.4f} G MACs{beside:11} {found['weights_kib']:10.1f} KiB "
+            f"{found['layers']:4} layers {found['seconds']:6.1f} s  {supported}{host}")
 
 
 def table(collapsed, folder):
@@ -96,11 +101,23 @@ def table(collapsed, folder):
             continue
         found = json.loads(facts.read_text())
         out.append({
-            "id": row.id, "device": row.device, "cores": row.cores, "clock_mhz": row.clock_mhz, "latency_ms": row.latency_ms,
-            "network": row.name, "file": f"{known.graph}.onnx", "input": found["input"], "uncertain": bool(known.uncertain),
-            "weights_kib": found["weights_kib"], "published_weights_kib": row.published_weights_kib, "macs": found["macs"],
-            "note": "; ".join(t for t in (known.uncertain, known.note) if t), "includes": row.includes,
-            "sources": row.sources, "repeats": row.repeats,
+            "id": row.id,
+            "device": row.device,
+            "cores": row.cores,
+            "clock_mhz": row.clock_mhz,
+            "latency_ms": row.latency_ms,
+            "network": row.name,
+            "file": f"{known.graph}.onnx",
+            "input": found["input"],
+            "uncertain": bool(known.uncertain),
+            "weights_kib": found["weights_kib"],
+            "published_weights_kib": row.published_weights_kib,
+            "macs": found["macs"],
+            "published_macs": found["published_macs"],
+            "note": "; ".join(t for t in (known.uncertain, known.note) if t),
+            "includes": row.includes,
+            "sources": row.sources,
+            "repeats": row.repeats,
         })
     (folder / "table.json").write_text(json.dumps(out, indent=1))
     return out

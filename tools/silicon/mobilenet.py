@@ -1,4 +1,4 @@
-"""MobileNet v1 with a width multiplier (Howard and others, 2017) and the backbones of MobileNet v2 (Sandler and others, 2018).
+"""MobileNet v1 with a width multiplier (Howard and others, 2017), and MobileNet v2's layers (Sandler and others, 2018).
 
 Extents are those of torch's padding; Keras pads one-sided, which changes no count.
 """

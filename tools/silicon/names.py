@@ -1,7 +1,8 @@
 """The short name of a network, from the words in which a vendor writes it.
 
-The first row whose device and pattern fit gives the name; {size} is the first extent of the input. Rows of the same device,
-cores and name are repeats of one measurement (`rows.py`). A name without a graph still has a row here: `networks.py` says why.
+The first row whose device and pattern fit gives the name; {size} is the first extent of the input. Rows of the same
+device, cores and name are repeats of one measurement (`rows.py`). A name without a graph still has a row here:
+`networks.py` says why.
 """
 import re
 

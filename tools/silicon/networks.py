@@ -1,8 +1,8 @@
 """Which network stands behind a published row, or why there is none.
 
-For each device of `names.py` and each name: the graph of `graphs.py`, with what is uncertain about it and what a reader must know;
-or the reason in words. Fits exclude what is uncertain. All graphs end before the work that vendors leave to a CPU: softmax of
-classifiers, box decoding, suppression.
+For each device of `names.py` and each name: the graph of `graphs.py`, with what is uncertain about it and what a
+reader must know; or the reason in words. Fits exclude what is uncertain. All graphs end before the work that vendors
+leave to a CPU: softmax of classifiers, box decoding, suppression.
 """
 import dataclasses
 
@@ -19,7 +19,11 @@ def unsure(graph, why, note=""):
 
 
 RAW = "raw maps of the heads, without box decoding"
-PADDED = "published weights are 7 to 30 % more: the tool of that release pads depthwise weights"
+CLASSES = "ends in the classes' maps at the extents of the picture, without choosing the greatest"
+PADDED = (
+    "published weights are 9 to 35 % more than the network has: the vendor's tool of that release stores more for "
+    "depthwise layers (mobilenet-a025, the same network by its next release, has as many as here)"
+)
 PRUNED = "pruned widths are not public"
 
 NETWORKS = {
@@ -44,10 +48,11 @@ NETWORKS = {
         "detr-r50": unsure("detr-r50-800", "input not published; 800x1066 is the mean of its tests"),
         "mobileone-s1": unsure("mobileone-s1-224", "input not published; 224 is usual", "branches merged"),
         "swin-t": Known("swin-t-224"),
-        "bevformer-tiny": "six cameras, deformable attention by sampling and a state between frames: no public plain graph",
+        "bevformer-tiny": "six cameras, attention by sampling and a state between frames: no plain public graph",
         "fcn-unet": "what was made separable is not public",
         "hrnetv2-w48-fcn": Known("hrnetv2-w48-fcn-512", note="branches are resized linearly, as in segmentation"),
-        "centernet-r18": unsure("centernet-r18-512", "input is inferred; deformable convolutions may be in the vendor's", RAW),
+        "centernet-r18": unsure(
+            "centernet-r18-512", "input is inferred; deformable convolutions may be in the vendor's", RAW),
         "dinov2-base": unsure("dinov2-base-518", "input not published; 518 is native"),
         "deit3-small": Known("deit3-small-224"),
         "darknet53": Known("darknet53-288"),
@@ -85,6 +90,76 @@ NETWORKS = {
         "hardnet39ds": Known("hardnet39ds-224"),
         **{f"yolov8n-{n}": Known(f"yolov8n-person-{n}", note=RAW + "; the vendor's graph decodes them")
            for n in (192, 256, 320, 416)},
+    },
+    "tda4vm": {
+        "deeplabv3lite-mobilenetv2-cocoseg21": Known("deeplabv3lite-mobilenetv2-21-512", note=CLASSES),
+        "deeplabv3lite-mobilenetv2-ade20k32": Known("deeplabv3lite-mobilenetv2-32-512", note=CLASSES),
+        "deeplabv3lite-regnetx800mf": Known("deeplabv3lite-regnetx-008-21-512", note=CLASSES),
+        "deeplabv3-mobilenetv2-mlperf": Known("deeplabv3-mobilenetv2-32-512", note=CLASSES),
+        "yolox-nano-lite": Known(
+            "yolox-nano-lite-416", note=RAW + "; all 3x3 but the stem are separable, as its count says"),
+        "yolox-tiny-lite": Known("yolox-tiny-lite-416", note=RAW),
+        "yolox-s-lite": Known("yolox-s-lite-640", note=RAW),
+        "yolox-s-lite-widerface": Known("yolox-s-lite-face-640", note=RAW),
+        "yolov5s6-lite-640": Known("yolov5s6-lite-640", note=RAW),
+        "yolov5s6-lite-384": Known("yolov5s6-lite-384", note=RAW),
+        "mobilenetv1": Known("mobilenetv1-224", note="least of 11 measurements from 1.04 to 2.2 ms"),
+        "mobilenetv2": Known("mobilenetv2-224"),
+        "mobilenetv2-1.4": Known("mobilenetv2-1.4-224"),
+        "mobilenetv3-large": unsure(
+            "mobilenetv3-large-224", "its name says that layers ran beside the matrix unit, on C7x"),
+        "inceptionv3": Known("inceptionv3-299"),
+        "ssdlite-mobilenetv2-fpn": unsure(
+            "ssdlite-mobilenetv2-fpn-512", "8 % above the published count: anchors differ between releases", RAW),
+        "ssd-mobilenetv2-300": Known("ssd-mobilenetv2-300", note=RAW),
+        "yolov3-mobilenetv1": "139 ms say that parts ran on the host CPU; which is not public",
+        "ssdlite-mobiledet-dsp": "the searched sequence of its blocks is not in the paper",
+    },
+    "imx93": {
+        "deep-autoencoder": Known("autoencoder-640"),
+        "keyword-spotting-dscnn": Known("ds-cnn-49"),
+        "eegtcnet": "which of its dilated 1-D convolutions and ELUs ran on the CPU is not public",
+        "deepface-emotion": Known("emotion-48"),
+        "mobilenetv1": Known("mobilenetv1-0.25-128"),
+        "mobilenetv2": Known("mobilenetv2-224", note="input of 224 and count from the vendor's model page"),
+        "resnet": Known(
+            "resnet50v2-late-224", note="parameters and count of the vendor's page are those of Keras ResNet50V2"),
+        "tiny-resnet": Known("resnet8-32"),
+        "visual-wake-word": Known("vww-96"),
+        "facenet512": Known("facenet512-160", note="Inception-ResNet v1; input and count from the vendor's model page"),
+        "yolact-edge": "input, backbone and what ran on the CPU are not published",
+        "sci": "two inputs under one name, and its division ran on the CPU",
+        "ssdlite-mobilenetv2": Known("ssdlite-mobilenetv2-300", note=RAW),
+        "movenet": "neither parameters nor layers are public",
+        "fast-srgan": "input not published",
+    },
+    "ra8p1": {
+        "mobilenetv1-0.25": unsure("mobilenetv1-0.25-224", "1 ms is rounded"),
+        "mobilenetv2": Known("mobilenetv2-224"),
+        "mobilenetv3-small": Known("mobilenetv3-small-192"),
+        "resnet8": Known("resnet8-32"),
+        "shufflenetv2-x0.5": unsure("shufflenetv2-0.5-224", "147 ms say that shuffles ran on the CPU"),
+        "squeezenet1.1": Known("squeezenet1.1-224"),
+        "vww": Known("vww-96", note="least of two memories"),
+        "yolox-tiny": unsure("yolox-tiny-224", "activation and stem as deployed are not published", RAW),
+        "autoencoder": Known("autoencoder-640"),
+    },
+    "edgetpu": {
+        "deeplabv3": unsure("deeplabv3-mobilenetv2-21-513", "width not published; its resize ran on the CPU", CLASSES),
+        "densenet": unsure("densenet121-224", "depth not published; 121 is usual"),
+        "inceptionv4": Known("inceptionv4-299"),
+        "inception-resnetv2": Known("inception-resnetv2-299"),
+        "mobilenetv1": Known("mobilenetv1-224"),
+        "mobilenetv2": Known("mobilenetv2-224"),
+        "ssd-mobilenetv1": unsure("ssd-mobilenetv1-224", "suppression on the CPU is in the figure; 300 is native", RAW),
+        "ssd-mobilenetv2": unsure("ssd-mobilenetv2-224", "suppression on the CPU is in the figure; 300 is native", RAW),
+        "resnet50v1": unsure("resnet50v1-299", "where its strides are is not published"),
+        "resnet50v2": Known("resnet50v2-late-299"),
+        "resnet152v2": Known("resnet152v2-late-299"),
+        "squeezenet": unsure("squeezenet1.0-224", "version not published"),
+        "vgg16": Known("vgg16-224"),
+        "vgg19": Known("vgg19-224"),
+        "efficientnet-es": Known("efficientnet-es-224"),
     },
 }
 NONE_YET = "no graph is built for it"

@@ -1,8 +1,9 @@
 """Rows of a CSV of published latencies, with the repeats of one measurement collapsed to the least latency.
 
-Columns: device, cores, clock_mhz, model, input, precision, latency_ms, includes, source, topology_from. The repeats of a network
-on a device with as many cores (tool versions, runtimes) differ by up to 2 times: the least is the one that says most about the
-hardware. Of the R-Car X5H only its own runtime (MWMX) counts: the ONNX Runtime provider adds work of the host.
+Columns: device, cores, clock_mhz, model, input, precision, latency_ms, includes, source, topology_from. The repeats
+of a network on a device with as many cores (tool versions, runtimes) differ by up to 2 times: the least says most
+about the hardware. Of the R-Car X5H only its own runtime (MWMX) counts: the ONNX Runtime provider adds work of the
+host.
 """
 import csv
 import dataclasses

@@ -1,4 +1,4 @@
-"""The networks of MLPerf Tiny (Banbury and others, 2021): anomaly detection, keyword spotting, small pictures, visual wake words.
+"""The networks of MLPerf Tiny (Banbury and others, 2021): anomalies, keywords, small pictures, wake words.
 
 Also the emotion classifier of DeepFace, which is of their size.
 """

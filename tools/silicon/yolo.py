@@ -1,9 +1,9 @@
-"""YOLOv5-s6, YOLOv6-S, YOLOv8-n and YOLOX, up to the raw maps of their heads: no box is decoded, nothing is suppressed."""
+"""YOLOv5-s6, YOLOv6-S, YOLOv8-n and YOLOX, up to the raw maps of their heads: no box is decoded, none is suppressed."""
 import torch
 from torch import nn
 
-from blocks import conv, separable
-from yolo_parts import C2f, Csp, Focus, Spp, Sppf, focus_lite
+from blocks import conv
+from yolo_parts import C2f, Csp, Focus, Spp, Sppf, focus_lite, three
 
 
 def doubled(x):
@@ -11,9 +11,9 @@ def doubled(x):
 
 
 class Pan(nn.Module):
-    """Down the pyramid and up again, for any number of levels: of YOLOv5, YOLOX (with lateral convolutions) and YOLOv8."""
+    """Down the pyramid and up again, at any number of levels: of YOLOv5 and YOLOX (with laterals), YOLOv8."""
 
-    def __init__(self, channels, block, lateral, act):
+    def __init__(self, channels, block, lateral, act, light=False):
         super().__init__()
         self.has_lateral, self.lateral = lateral, nn.ModuleList()
         self.down, self.halve, self.up = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
@@ -21,7 +21,7 @@ class Pan(nn.Module):
             self.lateral.append(conv(high, low, act=act) if lateral else nn.Identity())
             self.down.append(block(2 * low if lateral else high + low, low))
         for low, high in zip(channels, channels[1:]):
-            self.halve.append(conv(low, low, 3, 2, act=act))
+            self.halve.append(three(light)(low, low, 2, act))
             self.up.append(block(2 * low if lateral else low + high, high))
 
     def forward(self, maps):
@@ -82,21 +82,21 @@ class Heads(nn.Module):
         return out
 
 
-def yolox(width, depth=0.33, classes=80, lite=False, light_head=False):
-    """YOLOX; `lite` as TI has it: ReLU, no Focus, chained pools. Its nano is regular but for a separable head."""
+def yolox(width, depth=0.33, classes=80, lite=False, light=False):
+    """YOLOX; `lite` as TI has it: ReLU, no Focus, chained pools; `light` with separable 3x3s, as its nano."""
     act = nn.ReLU if lite else nn.SiLU
     c = [int(n * width) for n in (64, 128, 256, 512, 1024)]
     few, many = max(round(3 * depth), 1), max(round(9 * depth), 1)
-    down = lambda i: conv(c[i], c[i + 1], 3, 2, act=act)
+    down = lambda i: three(light)(c[i], c[i + 1], 2, act)
+    csp = lambda i, o, repeats, adds=True: Csp(i, o, repeats, adds, act, light)
     stages = [
-        nn.Sequential(down(0), Csp(c[1], c[1], few, act=act)),
-        nn.Sequential(down(1), Csp(c[2], c[2], many, act=act)),
-        nn.Sequential(down(2), Csp(c[3], c[3], many, act=act)),
-        nn.Sequential(down(3), Spp(c[4], c[4], act=act, chained=lite), Csp(c[4], c[4], few, False, act=act)),
+        nn.Sequential(down(0), csp(c[1], c[1], few)),
+        nn.Sequential(down(1), csp(c[2], c[2], many)),
+        nn.Sequential(down(2), csp(c[3], c[3], many)),
+        nn.Sequential(down(3), Spp(c[4], c[4], act=act, chained=lite), csp(c[4], c[4], few, False)),
     ]
-    neck = Pan(c[2:], lambda i, o: Csp(i, o, few, False, act=act), True, act)
-    one = lambda: separable(c[2], c[2], act=act) if light_head else conv(c[2], c[2], 3, act=act)
-    twice = lambda: nn.Sequential(one(), one())
+    neck = Pan(c[2:], lambda i, o: csp(i, o, few, False), True, act, light)
+    twice = lambda: nn.Sequential(*[three(light)(c[2], c[2], act=act) for _ in range(2)])
     last = lambda n: nn.Conv2d(c[2], n, 1)
     heads = [Heads(conv(n, c[2], act=act), [(twice(), [last(classes)]), (twice(), [last(4), last(1)])]) for n in c[2:]]
     return Detector(Staged(focus_lite(c[0]) if lite else Focus(c[0], act), stages, 3), neck, heads)

@@ -2,16 +2,21 @@
 import torch
 from torch import nn
 
-from blocks import conv
+from blocks import conv, separable
+
+
+def three(light):
+    """A 3x3 convolution, regular or (`light`) separable."""
+    return (lambda i, o, stride=1, act=None: separable(i, o, 3, stride, act)) if light else (
+        lambda i, o, stride=1, act=None: conv(i, o, 3, stride, act=act))
 
 
 class Bottleneck(nn.Module):
     """Two convolutions with a skip: 1x1 then 3x3 (v5, X), or 3x3 twice (v8)."""
 
-    def __init__(self, channels, kernels, adds, act):
+    def __init__(self, channels, kernel, adds, act, light=False):
         super().__init__()
-        self.body = nn.Sequential(
-            conv(channels, channels, kernels[0], act=act), conv(channels, channels, kernels[1], act=act))
+        self.body = nn.Sequential(conv(channels, channels, kernel, act=act), three(light)(channels, channels, act=act))
         self.adds = adds
 
     def forward(self, x):
@@ -21,11 +26,11 @@ class Bottleneck(nn.Module):
 class Csp(nn.Module):
     """C3 of YOLOv5, CSPLayer of YOLOX: half of the channels pass bottlenecks, half pass none."""
 
-    def __init__(self, inputs, outputs, repeats=1, adds=True, act=nn.SiLU):
+    def __init__(self, inputs, outputs, repeats=1, adds=True, act=nn.SiLU, light=False):
         super().__init__()
         half = outputs // 2
         self.left, self.right = conv(inputs, half, act=act), conv(inputs, half, act=act)
-        self.body = nn.Sequential(*[Bottleneck(half, (1, 3), adds, act) for _ in range(repeats)])
+        self.body = nn.Sequential(*[Bottleneck(half, 1, adds, act, light) for _ in range(repeats)])
         self.last = conv(2 * half, outputs, act=act)
 
     def forward(self, x):
@@ -39,7 +44,7 @@ class C2f(nn.Module):
         super().__init__()
         half = outputs // 2
         self.first = conv(inputs, outputs, act=act)
-        self.body = nn.ModuleList(Bottleneck(half, (3, 3), adds, act) for _ in range(repeats))
+        self.body = nn.ModuleList(Bottleneck(half, 3, adds, act) for _ in range(repeats))
         self.last = conv((2 + repeats) * half, outputs, act=act)
 
     def forward(self, x):
