@@ -42,9 +42,10 @@ class RegnetTaps(nn.Module):
 class Lite(nn.Module):
     """TI's v3+: separable pyramid of three dilations and a 1x1, shortcut of 48, separable prediction, linear resize."""
 
-    def __init__(self, backbone, near, far, classes, width=256, group=1):
+    def __init__(self, backbone, near, far, classes, width=256, group=1, quarter=False):
+        """`quarter` leaves out the last resize: the maps have a quarter of the picture's extents."""
         super().__init__()
-        self.backbone = backbone
+        self.backbone, self.quarter = backbone, quarter
         sep = lambda i, o, d=1, act=nn.ReLU: nn.Sequential(
             conv(i, i, 3, groups=i // group, act=act, dilation=d), conv(i, o, act=act))
         self.pyramid = nn.ModuleList([conv(far, width), *[sep(far, width, d) for d in (6, 12, 18)]])
@@ -58,7 +59,8 @@ class Lite(nn.Module):
         near, far = self.backbone(x)
         far = self.merge(torch.cat([branch(far) for branch in self.pyramid], 1))
         near = self.shortcut(near)
-        return resized(self.predict(torch.cat([resized(far, near.shape[2:]), near], 1)), size)
+        out = self.predict(torch.cat([resized(far, near.shape[2:]), near], 1))
+        return out if self.quarter else resized(out, size)
 
 
 class Mobile(nn.Module):
@@ -77,8 +79,8 @@ class Mobile(nn.Module):
         return resized(self.predict(self.merge(torch.cat([mean, self.direct(y)], 1))), x.shape[2:])
 
 
-def lite_mobilenet(classes):
-    return Lite(Taps(), 24, 320, classes)
+def lite_mobilenet(classes, quarter=False):
+    return Lite(Taps(), 24, 320, classes, quarter=quarter)
 
 
 def lite_regnet(classes):

@@ -130,6 +130,7 @@ GRAPHS = {
     # TDA4VM
     "deeplabv3lite-mobilenetv2-21-512": square(lambda: deeplab.lite_mobilenet(21), 512),
     "deeplabv3lite-mobilenetv2-32-512": square(lambda: deeplab.lite_mobilenet(32), 512),
+    "deeplabv3lite-mobilenetv2-32-512-quarter": square(lambda: deeplab.lite_mobilenet(32, True), 512),
     "deeplabv3lite-regnetx-008-21-512": square(lambda: deeplab.lite_regnet(21), 512),
     "deeplabv3-mobilenetv2-32-512": square(lambda: deeplab.Mobile(32), 512, 2.7),
     "yolox-nano-lite-416": square(lambda: yolo.yolox(0.25, lite=True, light=True), 416, 0.552),

@@ -73,8 +73,9 @@ def made(name, binary, folder, keep=False):
             (part / "quantized.onnx").rename(model)
     else:
         exported = 0.0
-    found = {"name": name, "input": list(graph.shape), **published, "weights_kib": round(weight_kib(model), 2), **checked(binary, model),
-             "export_seconds": round(exported, 1), "seconds": round(time.monotonic() - start, 1)}
+    found = {"name": name, "input": list(graph.shape), **published, "weights_kib": round(weight_kib(model), 2)}
+    found |= checked(binary, model)
+    found |= {"export_seconds": round(exported, 1), "seconds": round(time.monotonic() - start, 1)}
     facts.write_text(json.dumps(found, indent=1))
     return found
 
