@@ -1,8 +1,11 @@
 """The networks: how each is built, its input, and the multiply-accumulates that were published for it.
 
-A name is NETWORK-EXTENT. Published counts are of papers and model cards, in 10^9 multiply-accumulates; None where
-none is known, or where it counts activations too. Heads of detectors end in raw maps: box decoding and suppression
-run on the host CPU at the vendors.
+A name is NETWORK-EXTENT. Published counts are in 10^9 multiply-accumulates. Those of TI's YOLO and SSD networks and of
+i.MX 93 were read on the vendors' model pages; the others are quoted from memory of papers and cards, without a source
+looked up. So they check that a graph is the right one and are nothing to fit to. None where none is known, or where it
+counts activations too.
+
+Heads of detectors end in raw maps: box decoding and suppression run on the host CPU at the vendors.
 """
 import dataclasses
 from collections.abc import Callable

@@ -24,8 +24,8 @@ MAPS = (
     "which is 21 to 32 times smaller"
 )
 PADDED = (
-    "published weights are 9 to 35 % more than the network has: the vendor's tool of that release stores more for "
-    "depthwise layers (mobilenet-a025, the same network by its next release, has as many as here)"
+    "published weights are 9 to 35 % more than the network has: presumably the vendor's tool of that release stores more "
+    "for depthwise layers (mobilenet-a025, the same network by its next release, has as many as here)"
 )
 PRUNED = "pruned widths are not public"
 
@@ -48,7 +48,7 @@ NETWORKS = {
         "efficientnetv2-b2": Known("efficientnetv2-b2-224"),
         "yolov6s": unsure("yolov6s-640", "input not published; 640 is usual; releases differ by 5 %", RAW),
         "scaled-yolov4": "neither size nor input is published",
-        "detr-r50": unsure("detr-r50-800", "input not published; 800x1066 is the mean of its tests"),
+        "detr-r50": unsure("detr-r50-800", "input not published; 800x1066 is a guess from its usual tests"),
         "mobileone-s1": unsure("mobileone-s1-224", "input not published; 224 is usual", "branches merged"),
         "swin-t": Known("swin-t-224"),
         "bevformer-tiny": "six cameras, attention by sampling and a state between frames: no plain public graph",
@@ -114,12 +114,12 @@ NETWORKS = {
         "mobilenetv2": Known("mobilenetv2-224"),
         "mobilenetv2-1.4": Known("mobilenetv2-1.4-224"),
         "mobilenetv3-large": unsure(
-            "mobilenetv3-large-224", "its name says that layers ran beside the matrix unit, on C7x"),
+            "mobilenetv3-large-224", "its name suggests that layers ran beside the matrix unit, on C7x"),
         "inceptionv3": Known("inceptionv3-299"),
         "ssdlite-mobilenetv2-fpn": unsure(
             "ssdlite-mobilenetv2-fpn-512", "8 % above the published count: anchors differ between releases", RAW),
         "ssd-mobilenetv2-300": Known("ssd-mobilenetv2-300", note=RAW),
-        "yolov3-mobilenetv1": "139 ms say that parts ran on the host CPU; which is not public",
+        "yolov3-mobilenetv1": "139 ms suggest that parts ran on the host CPU; which is not public",
         "ssdlite-mobiledet-dsp": "the searched sequence of its blocks is not in the paper",
     },
     "imx93": {
@@ -135,7 +135,7 @@ NETWORKS = {
         "visual-wake-word": Known("vww-96"),
         "facenet512": Known("facenet512-160", note="Inception-ResNet v1; input and count from the vendor's model page"),
         "yolact-edge": "input, backbone and what ran on the CPU are not published",
-        "sci": "two inputs under one name, and its division ran on the CPU",
+        "sci": "two inputs under one name, and its published count is not that of the public network",
         "ssdlite-mobilenetv2": Known("ssdlite-mobilenetv2-300", note=RAW),
         "movenet": "neither parameters nor layers are public",
         "fast-srgan": "input not published",
@@ -145,21 +145,21 @@ NETWORKS = {
         "mobilenetv2": Known("mobilenetv2-224"),
         "mobilenetv3-small": Known("mobilenetv3-small-192"),
         "resnet8": Known("resnet8-32"),
-        "shufflenetv2-x0.5": unsure("shufflenetv2-0.5-224", "147 ms say that shuffles ran on the CPU"),
+        "shufflenetv2-x0.5": unsure("shufflenetv2-0.5-224", "147 ms suggest that shuffles ran on the CPU"),
         "squeezenet1.1": Known("squeezenet1.1-224"),
         "vww": Known("vww-96", note="least of two memories"),
         "yolox-tiny": unsure("yolox-tiny-224", "activation and stem as deployed are not published", RAW),
         "autoencoder": Known("autoencoder-640"),
     },
     "edgetpu": {
-        "deeplabv3": unsure("deeplabv3-mobilenetv2-21-513", "width not published; its resize ran on the CPU", MAPS),
+        "deeplabv3": unsure("deeplabv3-mobilenetv2-21-513", "width not published; likely resized on the CPU", MAPS),
         "densenet": unsure("densenet121-224", "depth not published; 121 is usual"),
         "inceptionv4": Known("inceptionv4-299"),
         "inception-resnetv2": Known("inception-resnetv2-299"),
         "mobilenetv1": Known("mobilenetv1-224"),
         "mobilenetv2": Known("mobilenetv2-224"),
-        "ssd-mobilenetv1": unsure("ssd-mobilenetv1-224", "suppression on the CPU is in the figure; 300 is native", RAW),
-        "ssd-mobilenetv2": unsure("ssd-mobilenetv2-224", "suppression on the CPU is in the figure; 300 is native", RAW),
+        "ssd-mobilenetv1": unsure("ssd-mobilenetv1-224", "300 is native; likely with suppression on the CPU", RAW),
+        "ssd-mobilenetv2": unsure("ssd-mobilenetv2-224", "300 is native; likely with suppression on the CPU", RAW),
         "resnet50v1": unsure("resnet50v1-299", "where its strides are is not published"),
         "resnet50v2": Known("resnet50v2-late-299"),
         "resnet152v2": Known("resnet152v2-late-299"),
