@@ -24,8 +24,8 @@ MAPS = (
     "which is 21 to 32 times smaller"
 )
 PADDED = (
-    "published weights are 9 to 35 % more than the network has: presumably the vendor's tool of that release stores more "
-    "for depthwise layers (mobilenet-a025, the same network by its next release, has as many as here)"
+    "published weights are 9 to 35 % more than the network has: presumably the vendor's tool of that release stores "
+    "more for depthwise layers (mobilenet-a025, the same network by its next release, has as many as here)"
 )
 PRUNED = "pruned widths are not public"
 
