@@ -51,8 +51,10 @@ def made(name, binary, folder, keep=False):
     from count import weight_kib
     from export import export
     from graphs import GRAPHS
+    from stated import build
 
-    model, facts, graph = folder / f"{name}.onnx", folder / f"{name}.json", GRAPHS[name]
+    model, facts = folder / f"{name}.onnx", folder / f"{name}.json"
+    graph = GRAPHS.get(name) or build(name)
     published = {"published_macs": graph.macs and round(graph.macs * 1e9)}
     if model.exists() and facts.exists():
         found = json.loads(facts.read_text()) | published  # which may be new

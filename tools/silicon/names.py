@@ -108,7 +108,7 @@ def short_device(device):
 
 def short_name(device, model, size):
     """The name of a network of a device (its key); None for words that no pattern fits."""
-    for pattern, name in NAMES[device if device in NAMES else device.split("-")[0]]:
+    for pattern, name in NAMES.get(device) or NAMES.get(device.split("-")[0], []):
         found = re.search(pattern, model)
         if found:
             return found.expand(name).replace("{size}", str(size)).lower().replace("_", "-")

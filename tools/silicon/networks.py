@@ -6,6 +6,8 @@ leave to a CPU: softmax of classifiers, box decoding, suppression.
 """
 import dataclasses
 
+from stated import stated
+
 
 @dataclasses.dataclass
 class Known:
@@ -173,6 +175,10 @@ NONE_YET = "no graph is built for it"
 
 
 def known(row):
-    """What the table says of a collapsed row: a Known, or the reason in words."""
+    """What the table, else the row's own words say of a collapsed row: a Known, or the reason in words."""
     device = row.device if row.device in NETWORKS else row.device.split("-")[0]
-    return NETWORKS.get(device, {}).get(row.name, NONE_YET)
+    found = NETWORKS.get(device, {}).get(row.name)
+    if found is None:
+        words = stated(row)
+        return Known(*words) if words else NONE_YET
+    return found

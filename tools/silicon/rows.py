@@ -19,6 +19,7 @@ class Row:
     cores: int
     clock_mhz: float
     name: str
+    model: str  # in the vendor's words
     size: tuple  # height and width of the input as published; empty if it is not
     input: str  # the same in the vendor's words
     latency_ms: float
@@ -40,6 +41,11 @@ def extents(text):
     return tuple(numbers[:2])
 
 
+def slug(words):
+    """A name for words that no table has."""
+    return re.sub(r"[^a-z0-9.]+", "-", words.lower()).strip("-")
+
+
 def weights_kib(includes):
     found = re.search(r"weights ([\d.]+) KiB", includes)
     return float(found[1]) if found else None
@@ -50,21 +56,18 @@ def read(path):
     rows = {}
     with open(path, newline="", encoding="utf-8") as file:
         for line in csv.DictReader(file):
-            device = short_device(line["device"])
-            if device is None:
-                raise ValueError(f"{path}: no short name for device {line['device']}")
+            device = short_device(line["device"]) or slug(line["device"])
             if device == "x5h" and "ONNX Runtime" in line["includes"]:
                 continue
             size = extents(line["input"])
-            name = short_name(device, line["model"], size[0] if size else "")
-            if name is None:
-                raise ValueError(f"{path}: no name for {line['model']} of {line['device']}")
+            name = short_name(device, line["model"], size[0] if size else "") or slug(line["model"])
             row = Row(
                 id=f"{device}-{line['cores']}/{name}",
                 device=device,
                 cores=int(line["cores"]),
                 clock_mhz=float(line["clock_mhz"]),
                 name=name,
+                model=line["model"],
                 size=size,
                 input=line["input"],
                 latency_ms=float(line["latency_ms"]),
