@@ -1,6 +1,6 @@
 """Networks that no table names, from a row's own words: a model of a package with its extent.
 
-"timm regnetx_004" at 224x224x3 is the graph timm:regnetx_004-224; "keras.applications MobileNet alpha=0.5", with or
+"timm regnetx_004" at 224x224x3 is the graph timm-regnetx_004-224; "keras.applications MobileNet alpha=0.5", with or
 without a head for food-101, is mobilenetv1-0.5-food101-224. Their weights are random, as everywhere here.
 """
 import re
@@ -22,7 +22,7 @@ def stated(row):
     if row.name.startswith("yolov8n-"):
         return f"yolov8n-person-{extent}", doubt
     found = re.search(SOURCES, row.topology_from)
-    return (f"{found[1]}:{found[2]}-{extent}", doubt) if found else None
+    return (f"{found[1]}-{found[2]}-{extent}", doubt) if found else None
 
 
 def build(name):
@@ -31,7 +31,7 @@ def build(name):
     import yolo
     from graphs import UNAUXILIARY, of, square
 
-    plain = re.fullmatch(r"(timm|torchvision|pytorchcv):(\w+)-(\d+)", name)
+    plain = re.fullmatch(r"(timm|torchvision|pytorchcv)-(\w+)-(\d+)", name)
     if plain:
         more = UNAUXILIARY if plain[2].startswith(("inception", "googlenet")) and plain[1] == "torchvision" else {}
         opset = 16 if re.search("vit|deit|swin|convnext|mixer", plain[2]) else 17
@@ -41,6 +41,6 @@ def build(name):
         alpha, classes, extent = float(keras[2]), 101 if keras[3] else 1000, int(keras[4])
         if keras[1] == "1":
             return square(lambda: mobilenet.mobilenet_v1(alpha, classes), extent)
-        return square(of("timm", "mobilenetv2_100", channel_multiplier=alpha, num_classes=classes), extent)
+        return square(of("torchvision", "mobilenet_v2", width_mult=alpha, num_classes=classes), extent)
     person = re.fullmatch(r"yolov8n-person-(\d+)", name)
     return square(lambda: yolo.yolov8n(1), int(person[1])) if person else None
