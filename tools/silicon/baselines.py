@@ -57,7 +57,7 @@ def rate(number, unit):
 
 def words(name, constants):
     *start, macs, channel = constants
-    parts = [f"{start[0]:.3g} ms"] if start else []
+    parts = [f"{start[0]:.3f} ms"] if start else []
     parts.append(f"MACs {rate(macs / 1e9, 'T/s')}")
     parts.append(f"{'bytes' if name == 'roofline' else 'bytes of weights'} {rate(channel / 1e6, 'GB/s')}")
     return ", ".join(parts)

@@ -21,7 +21,6 @@ class Device:
     shapes: list
     starts: tuple = ({},)  # doublings of free constants, from each of which the search begins
     cores: int = 1
-    slow: tuple = ()  # networks that only the polish evaluates
 
 
 def memory(name, clock_mhz, row_ns, turn_ns, refresh_ns, interval_ns):
@@ -46,7 +45,7 @@ CORE = {
     "vec.latency_cycles": (4, 512),
     FILL: (4, 256),
     "mac.depthwise_taps": (1, 16),
-    ACTIVATIONS: (2, 512),
+    ACTIVATIONS: (1, 512),
     "mac.sum_bytes_per_cycle": (8, 4096),
     "mac.weight_bytes_per_cycle": (4, 512),
     QUEUES: (1, 16),
@@ -66,7 +65,6 @@ DEVICES = [
         {"host.start_ns": 100_000, "host.layer_ns": 2000},
         CORE | {"spm.bytes": (1 << 20, 8 << 20)} | HOST,
         [(64, 16, 4), (64, 64, 1), (16, 16, 16)],
-        slow=("hrnetv2-w48-fcn-512", "efficientnet-b8-672", "dinov2-base-518", "detr-r50-800", "swin-t-224"),
     ),
     Device(
         "stm32n6-like", "stm32n6", "STM32N6", "rcn-s",
@@ -79,12 +77,13 @@ DEVICES = [
         },
         {
             "dram.bytes_per_cycle": 0.38, "spm.bytes": 4194304, "dram.read_latency_cycles": 200,
-            "control.const_miss_cycles": 200, "host.start_ns": 20_000, "host.layer_ns": 10_000,
-            ACTIVATIONS: 8, COPIES: 8, "vec.lanes": 4,  # a stream of 64 bits for each
-            "vec.source_bytes_per_cycle": 8, "vec.result_bytes_per_cycle": 8, "vec.sum_bytes_per_cycle": 16,
+            "control.const_miss_cycles": 200, "host.start_ns": 20_000, "host.layer_ns": 5000,
+            ACTIVATIONS: 8, COPIES: 2, "vec.lanes": 1,  # streams of 64 bits, an element a cycle
+            "vec.source_bytes_per_cycle": 2, "vec.result_bytes_per_cycle": 2, "vec.sum_bytes_per_cycle": 4,
         },
         CORE | {"dram.bytes_per_cycle": (0.3, 0.8), "spm.bytes": (1 << 20, 4 << 20)} | HOST,
-        [(8, 36, 1), (4, 72, 1)],
+        [(8, 36, 1), (72, 4, 1)],
+        ({ACTIVATIONS: -3},),
     ),
     Device(
         "tda4vm-like", "tda4vm", "TDA4VM, C7x with its matrix unit", "rcn-m",

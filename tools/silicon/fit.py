@@ -1,7 +1,7 @@
 """The fit: coordinate descent over constants of a machine, on the fitted rows alone.
 
 Minimized is the mean over rows of |ln(time / published)|, rounded off below a tenth, since measurements repeat no
-better, and where a row counts at most as one that is off by 2.5 times; plus 0.042 / rows for each doubling or
+better, and where a row counts at most as one that is off by 2 times; plus 0.042 / rows for each doubling or
 halving of a constant from where the search began, so that constants which the rows say nothing of stay plausible, and
 more rows say more. Constants move by factors of 2, then its square root, then its fourth root. For each machine, the
 constants of the host are chosen on a grid; a start takes no longer than the shortest published invocation of the fitted
@@ -12,7 +12,7 @@ import math
 import machines
 from estimate import HOST, milliseconds
 
-WORST = math.log(2.5)
+WORST = math.log(2)
 EXACT = 0.1
 DOUBLING = 0.042
 STEPS = (2.0, 2 ** 0.5, 2 ** 0.25)
@@ -116,11 +116,10 @@ class Fit:
         least, greatest = self.free[names]
         return least * 0.999 <= number <= greatest * 1.001
 
-    def score(self, shape, factors, rows=None):
+    def score(self, shape, factors):
         """(what is minimized, the machine with its host)."""
         machine = self.machine(shape, factors)
-        rows = rows or self.rows
-        found = self.estimator.all(machine, [r["file"] for r in rows], self.facts, self.jobs)
+        found = self.estimator.all(machine, [r["file"] for r in self.rows], self.facts, self.jobs)
         if None in found:
             return math.inf, machine
         bare = machines.changed(machine, {"host.start_ns": 0, "host.layer_ns": 0})
@@ -130,14 +129,14 @@ class Fit:
         for start, start_penalty in self.host[0]:
             for layer, layer_penalty in self.host[1]:
                 error = 0
-                for time, one, row in zip(times, found, rows):
+                for time, one, row in zip(times, found, self.rows):
                     time += start * 1e-6 + one.launches * layer * 1e-6
                     error += loss(time, row["latency_ms"])
-                best = min(best, (error / len(rows) + start_penalty + layer_penalty, start, layer))
+                best = min(best, (error / len(self.rows) + start_penalty + layer_penalty, start, layer))
         return best[0] + penalty, machines.changed(machine, {"host.start_ns": best[1], "host.layer_ns": best[2]})
 
-    def descend(self, shape, factors, steps, rows=None):
-        best, machine = self.score(shape, factors, rows)
+    def descend(self, shape, factors, steps):
+        best, machine = self.score(shape, factors)
         for step in steps:
             power, again = math.log2(step), True
             while again:
@@ -151,7 +150,7 @@ class Fit:
                                 break
                             if self.machine(shape, other) == self.machine(shape, factors):
                                 break
-                            score, found = self.score(shape, other, rows)
+                            score, found = self.score(shape, other)
                             if score > best - 1e-4:
                                 break
                             best, machine, factors, again = score, found, other, True
@@ -162,25 +161,16 @@ class Fit:
         return best, machine, factors
 
     def run(self):
-        """The fitted machine.
-
-        Without the slow networks: from each start, a coarse descent for each shape, then the best one in finer steps.
-        With all: the best of these, polished.
-        """
-        quick = [r for r in self.rows if r["file"].removesuffix(".onnx") not in self.device.slow]
+        """The fitted machine: from each start, a coarse descent for each shape, then the best one in finer steps."""
         found = []
         for start in self.device.starts:
             coarse = []
             for shape in self.device.shapes:
-                score, _, factors = self.descend(shape, start, STEPS[:1], quick)
+                score, _, factors = self.descend(shape, start, STEPS[:1])
                 self.tell(f"shape {shape}: {score:.4f}")
                 coarse.append((score, shape, factors))
             _, shape, factors = min(coarse, key=lambda f: f[0])
-            found.append((*self.descend(shape, factors, STEPS, quick), shape))
-        score, _, factors, shape = min(found, key=lambda f: f[0])
-        self.tell(f"without slow networks: {score:.4f}")
-        if len(quick) < len(self.rows):
-            score, _, factors = self.descend(shape, factors, STEPS[1:2])
-        score, machine = self.score(shape, factors)
+            found.append(self.descend(shape, factors, STEPS))
+        score, machine, _ = min(found, key=lambda f: f[0])
         self.tell(f"{self.device.machine}: {score:.4f} after {self.estimator.runs} estimates")
         return machine

@@ -25,15 +25,15 @@ tools/silicon.py --rcar-iss BINARY --networks FOLDER --fit --page docs/book/src/
 - **Time.** `estimate`'s cycles over the clock, plus the start of an invocation, plus a launch for each device layer
   that has instructions, plus inputs and outputs over the rate of transfers: `[host]` of the machine file.
 - **Split.** Certain rows of a device stand in the order of their latency, then of their name; the first, third, fifth
-  and so on are fitted, the others held out. Rows are uncertain where the input, the graph or what ran on a CPU is not
-  published; they are neither fitted nor held out.
+  and so on are fitted, the others held out. A network that takes seconds to estimate is held out, and does not count in
+  that order: a fit estimates each network some hundred times. Rows are uncertain where the input, the graph or what ran
+  on a CPU is not published; they are neither fitted nor held out.
 - **Fit.** Only constants of the machine file change, from a base machine with the constants that public sources give.
   Least mean of |ln(time / published)| over the fitted rows, rounded off below a tenth, since measurements repeat no
-  better, and where a row counts at most as one that is off by 2.5 times; plus 0.042 / rows for each doubling or halving
+  better, and where a row counts at most as one that is off by 2 times; plus 0.042 / rows for each doubling or halving
   of a constant, so that what the rows say nothing of stays where it was. Coordinate descent by factors of 2, √2 and the
   fourth root of 2, from each shape of the array and each start in `tools/silicon/devices.py`. A start of an invocation
-  takes no longer than the shortest fitted row. Nothing is random: the same inputs give the same file. Networks that
-  take seconds to estimate take part in the last polish only, and count there as any other row.
+  takes no longer than the shortest fitted row. Nothing is random: the same inputs give the same file.
 - **Baselines**, fitted on the same rows by the same measure. *Roofline*: the greater of MACs over a rate and bytes of
   weights, inputs and outputs over a rate. *Additive*: a start, plus MACs over a rate, plus bytes of weights over a
   rate.
@@ -120,8 +120,8 @@ def left_out(results):
     for result in results:
         unsure = {r.id for r in result["residuals"] if r.group == "uncertain"}
         lines += [f"- {row}: {note}." for row, note in result["notes"].items() if row in unsure]
-    lines += ["", "Rows of several cores, of RA8P1 and of Edge TPU are in the file of latencies, with networks, and are",
-              "not fitted: the clock has one core, and four devices are enough to judge it.", ""]
+    lines += ["", "Rows of several cores, of RA8P1 and of Edge TPU are in the file of latencies, with networks, and",
+              "are not fitted: the clock has one core, and four devices are enough to judge it.", ""]
     return lines
 
 
