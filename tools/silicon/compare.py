@@ -7,7 +7,7 @@ import baselines
 from causes import CAUSES
 from estimate import milliseconds
 from fit import loss
-from split import split
+from split import order
 
 LARGE = 0.20  # errors past this are named by layer class
 GROUPS = ("fitted", "held out", "uncertain")
@@ -28,12 +28,21 @@ class Residual:
         return getattr(self, form) / self.published - 1
 
 
-def judged(device, machine, rows, estimator, facts, jobs=1):
+def grouped(rows, fitted):
+    """Rows by group: what is certain and was not fitted is held out."""
+    ids = {r["id"] for r in fitted}
+    uncertain = order(r for r in rows if r["uncertain"])
+    return {
+        "fitted": order(r for r in rows if r["id"] in ids),
+        "held out": order(r for r in rows if r["id"] not in ids and not r["uncertain"]),
+        "uncertain": uncertain,
+    }
+
+
+def judged(machine, rows, fitted, estimator, facts, jobs=1):
     """(residuals of all rows, constants of the baselines)."""
-    for row in rows:
-        row["weight_bytes"], row["moved"] = facts[row["file"]].weights, facts[row["file"]].moved
-    groups = dict(zip(GROUPS, split(rows)))
-    forms = {name: baselines.fitted(form, groups["fitted"], loss) for name, form in baselines.FORMS.items()}
+    groups = grouped(rows, fitted)
+    forms = {name: baselines.fitted(form, fitted, loss) for name, form in baselines.FORMS.items()}
     out = []
     for group, members in groups.items():
         estimates = estimator.all(machine, [r["file"] for r in members], facts, jobs)
