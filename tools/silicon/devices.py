@@ -21,6 +21,7 @@ class Device:
     shapes: list
     starts: tuple = ({},)  # doublings of free constants, from each of which the search begins
     cores: int = 1
+    remark: str = ""  # how plausible the constants are
 
 
 def memory(name, clock_mhz, row_ns, turn_ns, refresh_ns, interval_ns):
@@ -65,6 +66,8 @@ DEVICES = [
         {"host.start_ns": 100_000, "host.layer_ns": 2000},
         CORE | {"spm.bytes": (1 << 20, 8 << 20)} | HOST,
         [(64, 16, 4), (64, 64, 1), (16, 16, 16)],
+        remark="16 GB/s of DRAM for one core of twelve and a launch of some microseconds for each layer are plausible; "
+               "what the shape of the array is, these rows hardly tell: the next best one fits as well within 0.02.",
     ),
     Device(
         "stm32n6-like", "stm32n6", "STM32N6", "rcn-s",
@@ -85,6 +88,9 @@ DEVICES = [
         {k: v for k, v in CORE.items() if k != "dram.bytes_per_cycle"} | {"spm.bytes": (1 << 20, 4 << 20)} | HOST,
         [(36, 8, 1), (72, 4, 1), (144, 2, 1)],
         ({ACTIVATIONS: -3},),
+        remark="Ports of one byte of activations and one element of results a cycle are less than the device has: they "
+               "stand for steps that its tool runs one after the other, with tensors read and written in each. The "
+               "channel of this machine holds weights only as long as activations fit the scratchpad, as they do here.",
     ),
     Device(
         "tda4vm-like", "tda4vm", "TDA4VM, C7x with its matrix unit", "rcn-m",
@@ -98,6 +104,7 @@ DEVICES = [
         {"dram.bytes_per_cycle": 17.064, "host.start_ns": 200_000, "host.layer_ns": 2000},
         {k: v for k, v in CORE.items() if k != VEC} | {"dram.bytes_per_cycle": (4, 34)} | HOST,
         [(64, 64, 1)],
+        remark="6 GB/s of 17 and 16 µs for each layer are plausible for a runtime that launches layers one by one.",
     ),
     Device(
         "ethos-u65-256-like", "imx93", "i.MX 93, Ethos-U65 with 256 MAC a cycle", "rcn-s",
@@ -111,5 +118,6 @@ DEVICES = [
         {"dram.bytes_per_cycle": 7.5, "host.start_ns": 100_000},
         CORE | {"dram.bytes_per_cycle": (0.5, 7.5), "host.start_ns": HOST["host.start_ns"]},
         [(8, 8, 4), (16, 16, 1)],
+        remark="Half of the 7.5 GB/s that the memory can have, and 71 µs to start, are plausible. Five rows fit little.",
     ),
 ]

@@ -75,7 +75,8 @@ def constants(result, folder):
     kept = "" if not same else "\nFree, but left by the fit: " + ", ".join(same) + "."
     tried = ", ".join(" · ".join(map(str, s)) for s in device.shapes)
     array = f"Array: {shape} MACs a cycle (output channels, input channels, pixels), of {tried}."
-    return [f"Base: `{device.base}`. Given: {given}.", "", array, "", *lines, kept, ""]
+    return [f"Base: `{device.base}`. Given: {given}.", "", array, "", *lines, kept, "",
+            *([device.remark, ""] if device.remark else [])]
 
 
 def table(result, group):
