@@ -58,7 +58,7 @@ def shown(result):
             print(f"  {r.id:48} {r.published:10.3f} ms  does not compile for the machine  {r.group}")
             continue
         large = abs(r.error()) > compare.LARGE
-        mostly = ", ".join(f"{name} {100 * share:.0f} %" for name, share in r.classes) if large else ""
+        mostly = ", ".join(f"{name} {100 * share:.0f} %" for name, share in r.classes if large)
         print(f"  {r.id:48} {r.published:10.3f} ms {r.ours:10.3f} {100 * r.error():+7.1f} %  {r.group:9}  {mostly}")
     for row, reason in result["none"]:
         print(f"  {row:48} not compared: {reason}")
@@ -116,8 +116,9 @@ def main():
         machine = machines.read(MACHINES / f"{device.machine}.toml")
         residuals, forms = compare.judged(machine, rows, chosen, estimator, facts, a.jobs)
         estimator.save()
-        results.append({"device": device, "machine": machine, "residuals": residuals, "forms": forms, "none": none + unmade,
-                        "notes": {r["id"]: r["note"] for r in rows if r["note"]}})
+        notes = {r["id"]: r["note"] for r in rows if r["note"]}
+        results.append({"device": device, "machine": machine, "residuals": residuals, "forms": forms,
+                        "none": none + unmade, "notes": notes})
     if a.page:
         a.page.write_text(page.written(results, MACHINES), encoding="utf-8")
     if a.json:

@@ -17,8 +17,8 @@ MAPS = RESIZE + " The graph also ends in all classes' maps, the vendor's in the 
 EXCITE = "Squeeze and excite, and swish: many small layers, which take longer at the vendor."
 
 ATTENTION = (
-    "Attention over many tokens. Products of two activations take most cycles here: the compiler streams their operands "
-    "from DRAM again and again, where the vendor's does not."
+    "Attention over many tokens. Scores do not fit the scratchpad here, and the compiler writes them to DRAM in small "
+    "pieces, at half a byte a cycle: nearly all of the time."
 )
 
 CAUSES = {

@@ -1,4 +1,6 @@
 """The networks of a device's rows: made where they are missing, with 8-bit inputs and outputs, and what is known."""
+import json
+
 import networks
 from facts import facts
 from integer import made_integer
@@ -20,18 +22,25 @@ def listed(collapsed, device):
     return out, none
 
 
+def made(row, binary, folder, tell):
+    """The facts that `make.py` keeps of a network, which is made if it is not there."""
+    kept = folder / row["file"].replace(".onnx", ".json")
+    if (folder / row["file"]).exists() and kept.exists():
+        return json.loads(kept.read_text())
+    from make import made as make  # needs torch
+
+    tell(f"{row['id']}: making {row['file']}")
+    return make(row["file"].removesuffix(".onnx"), binary, folder)
+
+
 def ready(rows, binary, folder, tell):
     """(rows whose network is there, facts of each file, [(id, reason)] of the rest)."""
-    from make import made  # which needs torch only where a network is missing
-
     out, known, none = [], {}, []
     (folder / "integer").mkdir(parents=True, exist_ok=True)
     for row in rows:
         file = row["file"]
         try:
-            if not (folder / file).exists():
-                tell(f"{row['id']}: making {file}")
-            macs = made(file.removesuffix(".onnx"), binary, folder)["macs"]
+            macs = made(row, binary, folder, tell)["macs"]
             if not (folder / "integer" / file).exists():
                 made_integer(folder / file, folder / "integer" / file)
             if file not in known:
