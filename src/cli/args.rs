@@ -235,7 +235,8 @@ pub(super) struct EstimateArgs {
     /// Write a picture of what lies in the scratchpad, where and when
     #[arg(long, value_name = "FILE.svg", conflicts_with = "sweep")]
     pub(super) lifetimes: Option<PathBuf>,
-    /// Machine: rcn-s, rcn-m, rcn-l, a machine file, or `all`; several stand side by side
+    /// Machine: rcn-s, rcn-m, rcn-l, a fitted one, a machine file, or `all` for the first three; several
+    /// stand side by side
     #[arg(long, value_name = "NAME|FILE")]
     pub(super) machine: Vec<String>,
     #[command(flatten)]

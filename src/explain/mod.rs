@@ -295,9 +295,8 @@ impl Failure {
     /// A machine that cannot be used.
     pub fn machine(name: &str, error: &MachineError) -> Failure {
         match error {
-            MachineError::Unknown { name, .. } => {
-                Failure::usage(error.to_string()).nearest(name, Machine::names())
-            }
+            MachineError::Unknown { name, .. } => Failure::usage(error.to_string())
+                .nearest(name, Machine::names().into_iter().chain(Machine::fitted())),
             _ => Failure::new(INPUT, format!("machine file '{name}'")).why(error),
         }
     }

@@ -1,10 +1,10 @@
 //! The machine: every size and latency of one modeled accelerator, read from a TOML file.
 //!
 //! The same [`Machine`] determines tiling (compiler), limits (simulator) and durations (clock). Three
-//! machines ship with the program (`isa/machines/`); [`Machine::named`] finds them, [`Machine::parse`] reads
-//! any other; its DRAM may be one of the memories in `isa/memories/`, and it may say only what differs from a
-//! shipped machine (`base`). Unknown keys are refused, every value is checked, and [`Machine::hash`]
-//! identifies the machine in a program file.
+//! machines ship with the program (`isa/machines/`), and some that were fitted to published figures;
+//! [`Machine::named`] finds them, [`Machine::parse`] reads any other; its DRAM may be one of the memories in
+//! `isa/memories/`, and it may say only what differs from a shipped machine (`base`). Unknown keys are
+//! refused, every value is checked, and [`Machine::hash`] identifies the machine in a program file.
 
 mod check;
 mod fields;
@@ -27,6 +27,14 @@ const SHIPPED: [(&str, &str); 3] = [
     ("rcn-s", include_str!("../../isa/machines/rcn-s.toml")),
     ("rcn-m", include_str!("../../isa/machines/rcn-m.toml")),
     ("rcn-l", include_str!("../../isa/machines/rcn-l.toml")),
+];
+
+/// Machines fitted to published figures of accelerators: name and TOML text. None is a vendor's model.
+const FITTED: [(&str, &str); 4] = [
+    ("x5h-core-like", include_str!("../../isa/machines/x5h-core-like.toml")),
+    ("stm32n6-like", include_str!("../../isa/machines/stm32n6-like.toml")),
+    ("tda4vm-like", include_str!("../../isa/machines/tda4vm-like.toml")),
+    ("ethos-u65-256-like", include_str!("../../isa/machines/ethos-u65-256-like.toml")),
 ];
 
 /// The one field that decides which others there are.
@@ -60,7 +68,7 @@ impl Machine {
         Ok(machine)
     }
 
-    /// A machine that ships with the program: `rcn-s`, `rcn-m` or `rcn-l`.
+    /// A machine that ships with the program: `rcn-s`, `rcn-m`, `rcn-l`, or a [fitted](Machine::fitted) one.
     ///
     /// # Errors
     /// [`MachineError::Unknown`] lists the names that exist.
@@ -81,11 +89,18 @@ impl Machine {
     /// # Errors
     /// [`MachineError::Unknown`] lists the names that exist.
     pub fn text(name: &str) -> Result<&'static str, MachineError> {
-        let found = SHIPPED.iter().find(|(n, _)| *n == name).map(|(_, text)| *text);
-        found.ok_or_else(|| MachineError::Unknown { name: name.into(), known: Machine::names().join(", ") })
+        let found = SHIPPED.iter().chain(&FITTED).find(|(n, _)| *n == name).map(|(_, text)| *text);
+        let known = || Machine::names().into_iter().chain(Machine::fitted()).collect::<Vec<_>>().join(", ");
+        found.ok_or_else(|| MachineError::Unknown { name: name.into(), known: known() })
     }
 
-    /// Names of the shipped machines, smallest first.
+    /// Names of the machines that were fitted to published figures.
+    #[must_use]
+    pub fn fitted() -> Vec<&'static str> {
+        FITTED.iter().map(|(n, _)| *n).collect()
+    }
+
+    /// Names of the shipped machines, smallest first; the fitted ones are not among them.
     #[must_use]
     pub fn names() -> Vec<&'static str> {
         SHIPPED.iter().map(|(n, _)| *n).collect()

@@ -51,8 +51,12 @@ impl EstimateReport {
 
 /// Note on cycles at clocks that no shipped machine has, unless the machine names its memory.
 pub(super) fn scaling<'a>(machines: impl IntoIterator<Item = (u32, &'a Option<String>)>) -> &'static str {
-    let shipped: Vec<u32> =
-        Machine::names().into_iter().filter_map(|n| Machine::named(n).ok()).map(|m| m.clock_mhz).collect();
+    let shipped: Vec<u32> = Machine::names()
+        .into_iter()
+        .chain(Machine::fitted())
+        .filter_map(|n| Machine::named(n).ok())
+        .map(|m| m.clock_mhz)
+        .collect();
     if machines.into_iter().all(|(mhz, memory)| memory.is_some() || shipped.contains(&mhz)) {
         return "";
     }

@@ -270,3 +270,26 @@ fn settings_and_sweeps_on_the_command_line() {
     fails(2, &["estimate", &model, "--machine", "all", "--advice"], &["one machine"]);
     fails(3, &["estimate", &model, "--energy", &path("s.csv")], &["s.csv"]);
 }
+
+#[test]
+fn fitted_machines_are_machines_with_host_costs_and_no_vendors() {
+    let names = Machine::fitted();
+    assert_eq!(names.len(), 4);
+    let graph = graph("efficientnet_lite0/model.onnx");
+    for name in names {
+        assert!(name.ends_with("-like"), "{name}");
+        let text = Machine::text(name).unwrap();
+        assert!(
+            text.contains("fitted to published figures") && text.contains("not a vendor's model"),
+            "{name}"
+        );
+        let machine = Machine::named(name).unwrap();
+        let found = estimate(&graph, &machine, &CompileOptions::default()).unwrap();
+        let invocation = Profile::estimated(&machine, &found).invocation;
+        let seconds = invocation.end_to_end_seconds.unwrap_or_else(|| panic!("{name}: {invocation:?}"));
+        // Published for the X5H is 1.05 ms, with an input of bytes.
+        if name == "x5h-core-like" {
+            assert!((1.05e-3 / 1.3..1.05e-3 * 1.3).contains(&seconds), "{name}: {seconds} s");
+        }
+    }
+}
