@@ -36,7 +36,10 @@ pub fn plan(graph: &Graph, machine: &Machine, budget: i64, crowded: &BTreeSet<us
         .chain(ids)
         .copied()
         .collect();
-    let plain = |id: TensorId| graph.tensor(id).dtype == DType::F32 || outside.contains(&id);
+    let matrices = matrices(graph, budget);
+    let plain = |id: TensorId| {
+        graph.tensor(id).dtype == DType::F32 || outside.contains(&id) || matrices.contains(&id)
+    };
     let own = |id: TensorId| {
         let tensor = graph.tensor(id);
         if plain(id) { Storage::row_major(tensor, 0) } else { Storage::blocked(tensor, 0) }
@@ -113,6 +116,35 @@ pub fn plan(graph: &Graph, machine: &Machine, budget: i64, crowded: &BTreeSet<us
         }
     }
     Plan { storage, bytes, room }
+}
+
+/// Matrices behind two leading axes that do not fit the budget, as the scores of attention over many tokens:
+/// made and read along their last axis, so that they lie row-major. With their second axis innermost, as for
+/// images, each element would pass the channel by itself.
+fn matrices(graph: &Graph, budget: i64) -> BTreeSet<TensorId> {
+    let links = graph.links();
+    let along_last = |op: &Op, rank: usize| match op {
+        Op::MatMul { .. } | Op::Add { .. } | Op::Mul { .. } | Op::Table(_) | Op::Lane { .. } => true,
+        Op::Softmax { axis } => axis + 1 == rank,
+        _ => false,
+    };
+    let mut found = BTreeSet::new();
+    for node in &graph.nodes {
+        let Some(id) = node.outputs.first().copied() else { continue };
+        let tensor = graph.tensor(id);
+        let rank = tensor.shape.len();
+        let large = rank == 4 && Storage::blocked(tensor, 0).bytes > budget;
+        let begins = matches!(node.op, Op::MatMul { .. });
+        let continues = node.inputs.iter().any(|input| found.contains(input));
+        if large
+            && along_last(&node.op, rank)
+            && (begins || continues)
+            && links.readers(id).iter().all(|at| along_last(&graph.nodes[*at].op, rank))
+        {
+            found.insert(id);
+        }
+    }
+    found
 }
 
 /// The live range of a tensor: the node that writes it (-1 for an input), and the last that reads it.

@@ -103,7 +103,9 @@ fn a_browser_draws_every_layer() {
         assert!(html.contains("data-layers=\"11\""), "{html}\n{}", String::from_utf8_lossy(&out.stderr));
         assert!(html.contains("data-shown=") && !html.contains("data-error"), "{html}");
         // Every layer has its row and every node its box.
-        assert_eq!((dom.matches("<tr class=").count(), dom.matches("<rect ").count()), (11, 12));
+        let graph = dom.split_once("id=\"graph\"").and_then(|(_, rest)| rest.split_once("</nav>")).unwrap().0;
+        assert_eq!((dom.matches("<tr class=").count(), graph.matches("<rect ").count()), (11, 12));
+        assert!(dom.contains("what lies in the scratchpad"), "the picture of the scratchpad");
     }
     let shot = dir.join("page.png");
     browse(&browser, &dir, &address(3), &format!("--screenshot={}", shot.display()));

@@ -188,3 +188,15 @@ fn a_trace_can_be_asked_and_two_can_be_compared() {
     fails(3, &["trace", &digit], &["does not begin with RCNTRACE", "run P.rcn --trace"]);
     fails(2, &["diff", &at("a.trace"), &digit], &["one of the files is a trace"]);
 }
+
+/// Scores of attention that do not fit the scratchpad lie row by row, so that the channel moves rows of them:
+/// an element at a time, they took 10 to 20 times as long.
+#[test]
+fn scores_of_many_tokens_pass_the_channel_in_rows() {
+    for name in ["product_attention_many_tokens", "product_scores_many_tokens"] {
+        let model = format!("{}/tests/golden/operators/matrix/{name}.onnx", env!("CARGO_MANIFEST_DIR"));
+        let report = json(&["estimate", &model, "--machine", "rcn-s", "--json"]);
+        let cycles = report["profiles"][0]["cycles"].as_u64().unwrap();
+        assert!(cycles < 300_000, "{name}: {cycles} cycles");
+    }
+}
