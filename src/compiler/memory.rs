@@ -118,9 +118,9 @@ pub fn plan(graph: &Graph, machine: &Machine, budget: i64, crowded: &BTreeSet<us
     Plan { storage, bytes, room }
 }
 
-/// Matrices behind two leading axes that do not fit the budget, as the scores of attention over many tokens:
-/// made and read along their last axis, so that they lie row-major. With their second axis innermost, as for
-/// images, each element would pass the channel by itself.
+/// Matrices behind two leading axes that lie in DRAM, since they do not fit the budget, as the scores of
+/// attention over many tokens, or are outputs: made and read along their last axis, so that they lie
+/// row-major. With their second axis innermost, as for images, each element would pass the channel by itself.
 fn matrices(graph: &Graph, budget: i64) -> BTreeSet<TensorId> {
     let links = graph.links();
     let along_last = |op: &Op, rank: usize| match op {
@@ -133,10 +133,11 @@ fn matrices(graph: &Graph, budget: i64) -> BTreeSet<TensorId> {
         let Some(id) = node.outputs.first().copied() else { continue };
         let tensor = graph.tensor(id);
         let rank = tensor.shape.len();
-        let large = rank == 4 && Storage::blocked(tensor, 0).bytes > budget;
+        let in_dram = Storage::blocked(tensor, 0).bytes > budget || graph.outputs.contains(&id);
         let begins = matches!(node.op, Op::MatMul { .. });
         let continues = node.inputs.iter().any(|input| found.contains(input));
-        if large
+        if rank == 4
+            && in_dram
             && along_last(&node.op, rank)
             && (begins || continues)
             && links.readers(id).iter().all(|at| along_last(&graph.nodes[*at].op, rank))
