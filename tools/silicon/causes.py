@@ -16,11 +16,6 @@ RESIZE = (
 MAPS = RESIZE + " The graph also ends in all classes' maps, the vendor's in the greatest class."
 EXCITE = "Squeeze and excite, and swish: many small layers, which take longer at the vendor."
 
-ATTENTION = (
-    "Attention over many tokens. Scores do not fit the scratchpad here, and the compiler writes them to DRAM in small "
-    "pieces, at half a byte a cycle: nearly all of the time."
-)
-
 CAUSES = {
     "x5h-1/swin-t": "Attention in windows and the rearrangements around it, which have no array work to hide behind.",
     "x5h-1/mobilenetv3-small-050": EXCITE,
@@ -37,8 +32,6 @@ CAUSES = {
     "x5h-1/efficientnet-b1": EXCITE,
     "x5h-1/efficientnet-b4": EXCITE,
     "x5h-1/efficientnet-b8": EXCITE,
-    "x5h-1/dinov2-base": ATTENTION,
-    "x5h-1/detr-r50": ATTENTION + " The input is a guess.",
     "x5h-1/yolov6s": "The input is a guess.",
     "stm32n6-1/dla46c": PARTIAL,
     "stm32n6-1/dla46xc": PARTIAL,
