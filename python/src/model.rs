@@ -35,10 +35,10 @@ impl Model {
     #[new]
     fn new(py: Python<'_>, source: Source) -> PyResult<Model> {
         let model = py.detach(|| match source {
-            Source::Bytes(bytes) => rcar_iss::Model::from_bytes(bytes),
-            Source::Path(path) => rcar_iss::Model::open(path),
+            Source::Bytes(bytes) => rcar_iss::Model::from_bytes(bytes).map_err(Box::new),
+            Source::Path(path) => rcar_iss::Model::open(path).map_err(Box::new),
         });
-        model.map(Model).map_err(raised)
+        model.map(Model).map_err(|error| raised(*error))
     }
 
     /// Compiles a quantized model for a machine, and counts its cycles.
