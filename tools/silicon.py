@@ -65,16 +65,11 @@ def shown(result):
 
 
 def totals(result):
-    for group in compare.GROUPS:
-        words = []
-        for form in ("ours", "roofline", "additive"):
-            found = compare.summary(result["residuals"], group, form)
-            if found:
-                words.append(f"{form} {100 * found[1]:.1f} % and {100 * found[2]:.1f} %")
-        if words:
-            count = compare.summary(result["residuals"], group)[0]
-            print(f"{result['device'].machine:20} {group:9} {count:3} rows, median and 90th percentile of the error: "
-                  + ", ".join(words))
+    for group, count, errors in compare.summaries(result):
+        words = [f"{form} {100 * median:.1f} % and {100 * most:.1f} %"
+                 for form, (median, most) in zip(compare.FORMS, errors)]
+        print(f"{result['device'].machine:20} {group:9} {count:3} rows, median and 90th percentile of the error: "
+              + ", ".join(words))
 
 
 def document(results):

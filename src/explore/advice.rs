@@ -7,7 +7,8 @@ use super::thinner;
 use crate::compiler::CompileOptions;
 use crate::compiler::estimate::estimate;
 use crate::graph::Graph;
-use crate::machine::{Machine, Rate};
+use crate::isa::Queue;
+use crate::machine::{Machine, Rate, Setting};
 use crate::profile::{Bound, Profile, Row};
 use crate::sim::clock::Cause;
 
@@ -81,7 +82,7 @@ pub fn advise(graph: &Graph, machine: &Machine, options: &CompileOptions, profil
         let text = toml::to_string(machine).unwrap_or_default();
         let found = settings
             .iter()
-            .map(|s| crate::machine::Setting::parse(s))
+            .map(|s| Setting::parse(s))
             .collect::<Result<Vec<_>, _>>()
             .and_then(|settings| Machine::parse_with(&text, &settings))
             .ok()
@@ -191,14 +192,14 @@ fn limit(row: &Row, profile: &Profile) -> String {
     let traffic = row.bytes_in + row.bytes_out;
     match row.bound {
         Bound::Mac => {
-            let busy = busy(crate::isa::Queue::Mac);
+            let busy = busy(Queue::Mac);
             let peak = busy as f64 * profile.macs_per_cycle as f64;
             let used = 100.0 * row.executed_macs as f64 / peak.max(1.0);
             let lanes =
                 if used < 60.0 { "; its channels, pixels or ports leave the other lanes idle" } else { "" };
             format!("the array, busy {} of its cycles with {used:.0} % of its lanes{lanes}", share(busy))
         }
-        Bound::Vec => format!("the vector unit, busy {} of its cycles", share(busy(crate::isa::Queue::Vec))),
+        Bound::Vec => format!("the vector unit, busy {} of its cycles", share(busy(Queue::Vec))),
         Bound::Dram => format!(
             "DRAM: {} bytes in and {} out, {:.0} % of what the channel can move in its cycles",
             row.bytes_in,

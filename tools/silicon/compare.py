@@ -59,9 +59,20 @@ def judged(machine, rows, fitted, estimator, facts, jobs=1):
     return out, forms
 
 
+FORMS = ("ours", "roofline", "additive")
+
+
 def summary(residuals, group, form="ours"):
     """(rows, median, 90th percentile by the nearest rank) of a group's errors; None without rows."""
     errors = sorted(abs(r.error(form)) for r in residuals if r.group == group and getattr(r, form) is not None)
     if not errors:
         return None
     return len(errors), statistics.median(errors), errors[math.ceil(0.9 * len(errors)) - 1]
+
+
+def summaries(result):
+    """Of each group that has rows: its name, how many, and the median and 90th percentile of each form's error."""
+    for group in GROUPS:
+        found = [summary(result["residuals"], group, form) for form in FORMS]
+        if found[0]:
+            yield group, found[0][0], [one[1:] for one in found if one]

@@ -52,15 +52,9 @@ def overview(results):
     lines = ["## Result", "", "Median and 90th percentile (nearest rank) of the error's size.", "",
              "| machine | rows | | here | roofline | additive |", "|---|---|---|---|---|---|"]
     for result in results:
-        for group in compare.GROUPS:
-            cells = []
-            for form in ("ours", "roofline", "additive"):
-                found = compare.summary(result["residuals"], group, form)
-                if found:
-                    cells.append(f"{percent(found[1])}, {percent(found[2])}")
-            if cells:
-                count = compare.summary(result["residuals"], group)[0]
-                lines.append(f"| `{result['device'].machine}` | {count} | {group} | " + " | ".join(cells) + " |")
+        for group, count, errors in compare.summaries(result):
+            cells = [f"{percent(median)}, {percent(most)}" for median, most in errors]
+            lines.append(f"| `{result['device'].machine}` | {count} | {group} | " + " | ".join(cells) + " |")
     return [*lines, "", *verdict(results)]
 
 
