@@ -6,52 +6,72 @@
 use super::storage::next_multiple;
 use crate::machine::Dram;
 
-/// Bytes in DRAM as contiguous runs.
+/// Bytes in DRAM as rows of contiguous runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Runs {
-    /// Number of runs.
-    pub(super) count: i64,
-    /// Bytes of each.
-    pub(super) bytes: i64,
-    /// Bytes from the beginning of one to that of the next.
-    pub(super) stride: i64,
+    /// Bytes of a run.
+    bytes: i64,
+    /// Runs in a row, and rows, each with the bytes from the beginning of one to that of the next.
+    steps: [(i64, i64); 2],
 }
 
 impl Runs {
     /// One run, as tensors and constants lie.
     pub(super) fn whole(bytes: i64) -> Runs {
-        Runs { count: 1, bytes, stride: bytes }
+        Runs { bytes, steps: [(1, bytes); 2] }
+    }
+
+    /// The runs of a box of rows, columns and bytes of pixels in an image with the given row and pixel
+    /// pitches.
+    pub(super) fn of([rows, cols, slice]: [i64; 3], [row, pixel]: [i64; 2]) -> Runs {
+        let (bytes, cols) = if slice >= pixel { (cols * pixel, 1) } else { (slice, cols) };
+        if cols == 1 && bytes >= row {
+            return Runs::whole(rows * row);
+        }
+        Runs { bytes, steps: [(cols, pixel), (rows, row)] }
     }
 
     /// Cycles of the channel.
     pub(super) fn cycles(self, dram: &Dram) -> i64 {
-        if self.bytes == 0 || self.count == 0 {
+        let [(cols, pixel), (rows, pitch)] = self.steps;
+        let count = rows * cols;
+        if self.bytes == 0 || count == 0 {
             return 0;
-        }
-        if self.bytes >= self.stride && self.count > 1 {
-            return Runs { count: 1, bytes: self.bytes * self.count, ..self }.cycles(dram);
         }
         let [burst, row] = [dram.burst_bytes, dram.row_bytes].map(i64::from);
         // A run of whole bursts that is aligned to bursts stays whole; any other touches part of one more
         // burst.
-        let whole = self.bytes % burst == 0 && (self.count == 1 || self.stride % burst == 0);
-        let moved = if whole { self.bytes } else { next_multiple(self.bytes, burst) + burst / 4 };
+        let aligned = self.steps.iter().all(|(n, stride)| *n == 1 || stride % burst == 0);
+        let moved = if self.bytes % burst == 0 && aligned {
+            self.bytes
+        } else {
+            next_multiple(self.bytes, burst) + burst / 4
+        };
         // A row is opened beside the run before, if that is in another bank and takes long enough.
         let [rate, miss] = [dram.rate() as i64, i64::from(dram.row_miss_cycles)];
         let cycles = |bytes: i64| (bytes * 1000 + rate - 1) / rate;
         let late = |bytes: i64| (miss - bytes * 1000 / rate).max(0);
-        let inside = self.count * ((self.bytes - 1) / row) * late(row);
-        let same_bank = self.stride % (row * i64::from(dram.banks)) == 0;
-        let apart = (self.count - 1) * self.stride.min(row) / row;
-        let between = apart * if same_bank { miss } else { late(moved.min(row)) };
-        let busy = cycles(self.count * moved) + inside + between;
+        let inside = count * ((self.bytes - 1) / row) * late(row);
+        let around = row * i64::from(dram.banks);
+        // How much of a row is in the bank of the one before.
+        let same_bank = |stride: i64| (row - stride % around).max(stride % around + row - around).max(0);
+        let between = |steps: i64, stride: i64, jumps: bool| {
+            let same = if jumps && stride >= row { same_bank(stride) } else { 0 };
+            steps * stride.min(row) / row * (same * miss + (row - same) * late(moved.min(row))) / row
+        };
+        let between =
+            between(rows * (cols - 1), pixel, true) + between(rows - 1, pitch, (cols - 1) * pixel < row);
+        // The first row, too, beside a segment of another transfer; that is in the same bank now and then.
+        let first = late(i64::from(dram.grant_bytes)) + miss / i64::from(dram.banks);
+        let busy = cycles(count * moved) + first + inside + between;
         let [interval, refresh] = [dram.refresh_interval_cycles, dram.refresh_cycles].map(i64::from);
         if refresh == 0 { busy } else { busy + busy * (refresh + miss) / (interval - refresh).max(1) }
     }
 }
 
-/// Cycles of its queue that a load takes if two are in flight at a time, one for each side of a double
-/// buffer: half of the latency is exposed in short ones.
-pub(super) fn under_way(channel: i64, latency: u32) -> i64 {
-    if channel == 0 { 0 } else { channel.max((channel + i64::from(latency)) / 2) }
+/// Cycles that the channel loses if it writes for some cycles while it reads for others: for every batch it
+/// turns to writing and back.
+pub(super) fn turning_cycles(writing: i64, reading: i64, dram: &Dram) -> i64 {
+    let batch = i64::from(dram.batch_segments) * i64::from(dram.grant_bytes) * 1000 / dram.rate() as i64;
+    2 * i64::from(dram.turnaround_cycles) * writing.min(reading) / batch.max(1)
 }

@@ -5,14 +5,12 @@
 //! tile's loads, the last one's store, and everything if buffers cannot be double. Only the order of the
 //! candidates must be right, not the cycles.
 
+mod price;
+
 use super::super::constants::packed_bytes;
-use super::super::cost::{Runs, under_way};
-use super::super::passes::buffer_placement::Apart;
 use super::super::storage::next_multiple;
-use crate::isa::Space;
 use crate::isa::limits::{MAX_REDUCTION, MAX_WIDE_REDUCTION};
 use crate::machine::Machine;
-use crate::machine::timing::{self, Product};
 
 /// What a MAC layer computes, in machine terms.
 #[derive(Debug, Clone)]
@@ -292,145 +290,7 @@ impl MacShape {
         }
         list
     }
-
-    /// Cycles of the whole layer.
-    fn cost(&self, tile: &MacTile, m: &Machine, room: i64) -> i64 {
-        let up = |a: i64, b: i64| (a + b - 1) / b;
-        let [n_rows, n_cols] = [up(self.out_height, tile.rows), up(self.out_width, tile.cols)];
-        let spatial = self.batch * n_rows * n_cols;
-        let channel = up(self.channel_total(), tile.channels);
-        let reduce = up(self.ic, tile.reduce);
-        let buffers = self.buffers(tile);
-        let [input, weights, bias, table, output, _] = buffers;
-
-        let shared_channels = self.depthwise || self.groups > 1;
-        let input_loads = if tile.channels_outer || reduce > 1 || shared_channels {
-            spatial * channel * reduce
-        } else {
-            spatial
-        };
-        let weight_loads =
-            if tile.channels_outer && reduce == 1 { channel } else { spatial * channel * reduce };
-        let parameter_loads = if tile.channels_outer { channel } else { spatial * channel };
-        let stores = spatial * channel;
-
-        let all_inputs = if self.groups > 1 { self.groups * self.ic } else { self.ic };
-        let all_outputs = self.oc_total() * if self.depthwise { 1 } else { self.groups };
-        let [in_rows, in_cols] = self.input_extent(tile.rows, tile.cols);
-        let (in_cols, width, all_inputs) =
-            self.fold.map_or((in_cols, self.width, all_inputs), |f| (f.columns, f.columns, f.pixel));
-        let carried = if tile.carry { self.window_rows() - self.stride[0] } else { 0 };
-        let local = self.fold.is_some_and(|fold| fold.local);
-        let input = if input == 0 || local {
-            0
-        } else {
-            let slice = self.in_channels(tile) * self.sizes[0];
-            let pixel = next_multiple(all_inputs, self.in_lanes) * self.sizes[0];
-            image_runs([in_rows - carried, in_cols, slice], [width * pixel, pixel]).cycles(&m.dram)
-        };
-        let output = if output == 0 {
-            0
-        } else {
-            let slice = next_multiple(self.tile_oc(tile), self.out_lanes) * self.sizes[3];
-            let pixel = next_multiple(all_outputs, self.out_lanes) * self.sizes[3];
-            image_runs([tile.rows, tile.cols, slice], [self.out_width * pixel, pixel]).cycles(&m.dram)
-        };
-        let copied_rows = if local { in_rows } else { carried };
-        let copied = copied_rows * in_cols * self.in_channels(tile) * self.sizes[0];
-        let copy = timing::copy(m, copied as u64) as i64;
-        let load = |channel: i64| under_way(channel, m.dram.read_latency_cycles);
-        let [weights, bias, table] = [weights, bias, table].map(|n| load(Runs::whole(n).cycles(&m.dram)));
-        let input = load(input);
-        let output = under_way(output, m.dram.write_latency_cycles);
-        let loads = input_loads * input + weight_loads * weights + parameter_loads * (bias + table);
-        let dram = loads + (stores * output).max(input_loads * copy);
-
-        let pixels = (tile.rows * tile.cols) as u64;
-        let bytes = [self.sizes[0], self.sizes[1], self.sizes[2]].map(|n| n as u64);
-        let product = |channels: i64, reduction: i64| Product {
-            pixels,
-            channels: channels as u64,
-            taps: self.taps() as u64,
-            reduction: reduction as u64,
-            bytes,
-        };
-        let mac_tile = if self.depthwise {
-            let [rows, cols] = [0, 1].map(|axis| {
-                let outputs = if axis == 0 { tile.rows } else { tile.cols };
-                let [kernel, stride, dilation] =
-                    [self.kernel, self.stride, self.dilation].map(|n| n[axis] as u64);
-                timing::window(outputs as u64, kernel, stride, dilation)
-            });
-            product(tile.channels, 1).depthwise(m, rows * cols).cycles(m) as i64
-        } else if self.groups > 1 {
-            tile.channels * product(self.oc, tile.reduce).dense(m).cycles(m) as i64
-        } else {
-            reduce * product(tile.channels, tile.reduce).dense(m).cycles(m) as i64
-        };
-        // The copy holds the read port that the array needs.
-        let mac_tile = mac_tile + copy;
-        let results = [1, 1, pixels, self.tile_oc(tile) as u64];
-        let written = (Space::Spm, results[2] * results[3] * self.sizes[3] as u64);
-        let vec_tile = self.passes * timing::vector(m, results, 1, &[(Space::Acc, bytes[2])], written) as i64;
-        // Control instructions between tiles.
-        let control = CONTROL_CYCLES * (input_loads + weight_loads + stores);
-
-        // The units overlap, except for the first tile's loads and the last one's store. Weights are loaded
-        // early if there is room for them beside those of the layer before.
-        let trips = [input_loads, weight_loads, parameter_loads, parameter_loads, stores, 1];
-        let mut sides = [1; 6];
-        let mut used: i64 = buffers.iter().map(|b| next_multiple(*b, 64)).sum();
-        let mut turning: Vec<usize> = (0..6).filter(|i| trips[*i] > 1).collect();
-        turning.sort_by_key(|i| buffers[*i]);
-        let mut serial = 0;
-        for i in turning {
-            if used + next_multiple(buffers[i], 64) <= room {
-                used += next_multiple(buffers[i], 64);
-                sides[i] = 2;
-            } else {
-                serial += trips[i] * [input, weights, bias, table, output, 0][i];
-            }
-        }
-        if reduce == 2 {
-            // Both parts of a reduction use the same side.
-            serial += stores * (input + weights);
-        }
-        let early = used * 2 <= room;
-        let way_in = input + if early { 0 } else { weights };
-        // Units wait for each other's ports where buffers share banks.
-        let bank = (m.spm.bytes / u64::from(m.spm.banks)) as i64;
-        let of = |i: usize| sides[i] * buffers[i];
-        let needs = [of(3) + of(5), of(4), of(0) + of(1) + of(2)];
-        let in_turn = match Apart::of(needs, room, bank) {
-            Apart::All => 0,
-            Apart::Array => stores * (vec_tile + output),
-            Apart::Output => stores * (mac_tile + vec_tile),
-            Apart::None => stores * (mac_tile + vec_tile + output),
-        };
-        let longest = dram.max(in_turn).max(stores * mac_tile).max(stores * vec_tile).max(control);
-        // The control core gets to the next weights once the tiles before them fit the queues.
-        let between = if tile.channels_outer { spatial } else { 1 };
-        let waits = (between - i64::from(m.mac.queue_depth.min(m.vec.queue_depth))).max(0);
-        let step = waits * mac_tile.max(vec_tile) + weights;
-        let longest = longest.max(weight_loads * step);
-        // Where nothing else differs, fewer instructions.
-        longest + serial + way_in + mac_tile + vec_tile + output + control / 16
-    }
 }
-
-/// The runs of a box of rows, columns and bytes of pixels in an image with the given row and pixel pitches.
-fn image_runs([rows, cols, slice]: [i64; 3], [row, pixel]: [i64; 2]) -> Runs {
-    if slice < pixel {
-        Runs { count: rows * cols, bytes: slice, stride: pixel }
-    } else if cols * pixel < row {
-        Runs { count: rows, bytes: cols * pixel, stride: row }
-    } else {
-        Runs { count: 1, bytes: rows * row, stride: row }
-    }
-}
-
-/// Control instructions for a tile's operation and its descriptors.
-const CONTROL_CYCLES: i64 = 12;
 
 /// Tile sizes that split `n` evenly: `n`, ⌈n/2⌉, ⌈n/3⌉ … 1, without repetition.
 fn split_sizes(n: i64) -> impl Iterator<Item = i64> {

@@ -61,8 +61,8 @@ pub(in crate::compiler) fn arrange(
     room: &[i64],
     machine: &Machine,
 ) -> Result<(), CompileError> {
-    let mut cursors = [0; 3];
-    for (index, (layer, room)) in layers.iter_mut().zip(room).enumerate() {
+    let mut at = Cursors::default();
+    for (layer, room) in layers.iter_mut().zip(room) {
         let mut survey = Survey::default();
         survey.list(&layer.body, &mut Vec::new());
         let mut next = survey.variables;
@@ -72,7 +72,7 @@ pub(in crate::compiler) fn arrange(
         if survey.buffers.iter().any(|(id, info)| info.carries && !doubled.contains_key(id)) {
             return Err(CompileError::Internal { what: "rows are carried over in a single buffer" });
         }
-        for (id, start, stride) in place(&survey, &doubled, *room, machine, &mut cursors, index) {
+        for (id, start, stride) in place(&survey, &doubled, *room, machine, &mut at) {
             let info = &survey.buffers[&id];
             let mut buffer = Buffer::new(start, info.bytes);
             if let Some(loops) = doubled.get(&id) {
@@ -90,11 +90,21 @@ pub(in crate::compiler) fn arrange(
     Ok(())
 }
 
+/// Where the buffers of the next layer begin.
+#[derive(Default)]
+struct Cursors {
+    /// Addresses of the classes in the scratchpad.
+    spm: [i64; 3],
+    /// Half of the accumulators: the one that the layer before did not use last.
+    acc: i64,
+}
+
 /// Collects the buffers of a layer and their uses.
 #[derive(Default)]
 struct Survey {
     buffers: BTreeMap<Id, Info>,
-    loops: usize,
+    /// How often each loop's body is executed.
+    loops: Vec<i64>,
     /// One more than the greatest variable.
     variables: u16,
 }
@@ -106,10 +116,11 @@ impl Survey {
         for s in body {
             match s {
                 Stmt::Op(op) => self.operation(op, around, &mut seen),
-                Stmt::Loop { var, body, .. } => {
+                Stmt::Loop { var, start, end, step, body, .. } => {
                     self.variables = self.variables.max(var.0 + 1);
-                    around.push(self.loops);
-                    self.loops += 1;
+                    let outside = around.last().map_or(1, |l| self.loops[*l]);
+                    around.push(self.loops.len());
+                    self.loops.push(outside * ((end - start + step - 1) / step));
                     self.list(body, around);
                     around.pop();
                     for s in body {
@@ -267,16 +278,17 @@ fn place(
     doubled: &BTreeMap<Id, Vec<usize>>,
     room: i64,
     machine: &Machine,
-    cursors: &mut [i64; 3],
-    layer: usize,
+    cursors: &mut Cursors,
 ) -> Vec<(Id, i64, i64)> {
     let bank = (machine.spm.bytes / u64::from(machine.spm.banks)) as i64;
     let mut list = Vec::new();
     let half = machine.acc.bytes as i64 / 2;
+    // A tile takes at most half of the accumulators.
+    let start = half * cursors.acc;
     for (id, _) in survey.buffers.iter().filter(|(id, _)| id.0 == Space::Acc) {
-        // A tile takes at most half of the accumulators; layers begin on alternate halves.
-        let start = if layer.is_multiple_of(2) { 0 } else { half };
         list.push((*id, start, if start == 0 { half } else { -half }));
+        let turns = doubled.get(id).map_or(1, |loops| loops.iter().map(|l| survey.loops[*l]).sum());
+        cursors.acc = (i64::from(start > 0) + turns) % 2;
     }
     let classes = [Class::Vector, Class::Output, Class::Array];
     let sides =
@@ -294,7 +306,7 @@ fn place(
     let (_, zones) = Apart::zones(needs, room, bank);
     for (i, class) in classes.into_iter().enumerate() {
         let (start, end) = zones[i];
-        let mut at = cursors[i].max(start);
+        let mut at = cursors.spm[i].max(start);
         if at + needs[i] > end {
             at = start;
         }
@@ -302,7 +314,7 @@ fn place(
             list.push((*id, at, next_multiple(info.bytes, 64)));
             at += sides(id, info);
         }
-        cursors[i] = at;
+        cursors.spm[i] = at;
     }
     list
 }
