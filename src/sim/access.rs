@@ -3,7 +3,8 @@
 //!
 //! Each operand is a [`Region`]. Its rows are exact, with contiguous inner extents merged: windowed
 //! operations touch the union of their taps inside the image; writes include padding lanes, reads do not. Its
-//! span is the interval from the lowest to one past the highest of these bytes.
+//! span is the interval from the lowest to one past the highest of these bytes. Checks ask the span first: it
+//! costs the same for a tile of any size.
 
 use super::op::{ConvOp, OpKind, dma_op, mac_op, vec_op};
 use crate::isa::blocks::BLOCK_ELEMENTS;
@@ -60,7 +61,7 @@ impl Region<'_> {
         }
     }
 
-    /// Calls `f` for every row. Stops at the first error.
+    /// Calls `f` for every row, in the order of the elements. Stops at the first error.
     ///
     /// # Errors
     /// Those of `f`.
@@ -74,6 +75,19 @@ impl Region<'_> {
 }
 
 impl Region<'_> {
+    /// Calls `f` for the same bytes in as few rows as their strides allow, in any order: where the innermost
+    /// extent is not the one with the smallest stride, these are longer than [`rows`](Self::rows). Stops at
+    /// the first error.
+    ///
+    /// # Errors
+    /// Those of `f`.
+    pub fn runs<E>(&self, f: &mut impl FnMut(Row) -> Result<(), E>) -> Result<(), E> {
+        let Region::Box(d, dims) = *self else { return self.rows(f) };
+        let mut axes = [0, 1, 2, 3];
+        axes.sort_by_key(|axis| std::cmp::Reverse(d.strides[*axis].abs()));
+        boxed(&TensorDesc { strides: axes.map(|axis| d.strides[axis]), ..*d }, axes.map(|axis| dims[axis]), f)
+    }
+
     /// Calls `f` for every row of the smallest box that contains all touched bytes, padding lanes included:
     /// engines may read the whole box even where the taps skip elements of it. Stops at the first error.
     ///
@@ -191,7 +205,8 @@ fn taps<'a>(src: &'a TensorDesc, window: &'a WindowDesc, origin: [i64; 2], dst: 
     Region::Taps { src, window, origin, tile: [dst.dims[1], dst.dims[2]] }
 }
 
-/// Calls `f(row, writes)` for every row: reads first, then writes. Stops at the first error.
+/// Calls `f(row, writes)` for every row, in the order of the elements: reads first, then writes. Stops at the
+/// first error.
 ///
 /// # Errors
 /// Those of `f`.

@@ -1,44 +1,89 @@
 //! Which bytes have been written. Decided once in the control pass, so that runs need not track it.
 
-use super::access::{self, Row};
+use std::convert::Infallible;
+
+use super::access::{Region, for_each_region, padded_dims};
 use super::fault::FaultKind;
 use super::op::OpKind;
 use super::validate::Memories;
 use crate::isa::Space;
 
-/// One bit for each byte of a memory.
+/// One bit for each byte of a memory, and summaries: each bit of a further level says that all 64 bits of a
+/// word of the level below are set. So a question about a large range looks at few words.
 #[derive(Debug, Clone)]
-struct Bits(Vec<u64>);
+struct Bits {
+    levels: Vec<Vec<u64>>,
+}
 
 impl Bits {
     fn new(bytes: u64) -> Bits {
-        Bits(vec![0; usize::try_from(bytes.div_ceil(64)).unwrap_or(0)])
+        let words = |bits: usize| vec![0; bits.div_ceil(64)];
+        let mut levels = vec![words(usize::try_from(bytes).unwrap_or(0))];
+        while let Some(below) = levels.last().map(Vec::len).filter(|n| *n > 1) {
+            levels.push(words(below));
+        }
+        Bits { levels }
     }
 
-    /// Calls `f(word, mask)` for the words of a range, clipped to the memory.
+    /// The words of a range of bytes, each with the mask of the range's bits, clipped to the memory.
     fn words(&self, start: i64, len: i64) -> impl Iterator<Item = (usize, u64)> + use<> {
-        let limit = self.0.len() as i64 * 64;
-        let (first, end) = (start.clamp(0, limit), (start + len).clamp(0, limit));
-        (first / 64..(end + 63) / 64).map(move |w| {
-            let lo = (first - w * 64).max(0);
-            let hi = (end - w * 64).min(64);
-            let ones = if hi - lo >= 64 { u64::MAX } else { ((1_u64 << (hi - lo)) - 1) << lo };
-            (w as usize, ones)
-        })
+        let (first, end) = self.clipped(start, len);
+        (first / 64..end.div_ceil(64)).map(move |w| (w, mask(w, first, end)))
+    }
+
+    fn clipped(&self, start: i64, len: i64) -> (usize, usize) {
+        let limit = self.levels[0].len() as i64 * 64;
+        (start.clamp(0, limit) as usize, (start + len).clamp(0, limit) as usize)
     }
 
     fn set(&mut self, start: i64, len: i64) {
-        for (w, mask) in self.words(start, len) {
-            self.0[w] |= mask;
+        let (mut first, mut end) = self.clipped(start, len);
+        for level in 0..self.levels.len() {
+            if first >= end {
+                return;
+            }
+            let words = &mut self.levels[level];
+            let (low, high) = (first / 64, (end - 1) / 64);
+            words[low] |= mask(low, first, end);
+            words[high] |= mask(high, first, end);
+            words[low + 1..high.max(low + 1)].fill(u64::MAX);
+            // The words that are full now, among those that were touched.
+            first = low + usize::from(words[low] != u64::MAX);
+            end = high + usize::from(words[high] == u64::MAX);
         }
+    }
+
+    /// Whether all bytes of a range are set.
+    fn all(&self, start: i64, len: i64) -> bool {
+        let (mut first, mut end) = self.clipped(start, len);
+        for words in &self.levels {
+            if first >= end {
+                return true;
+            }
+            let (low, high) = (first / 64, (end - 1) / 64);
+            if [low, high].into_iter().any(|w| !words[w] & mask(w, first, end) != 0) {
+                return false;
+            }
+            (first, end) = (low + 1, high);
+        }
+        true
     }
 
     /// First byte of the range that is not set.
     fn first_clear(&self, start: i64, len: i64) -> Option<i64> {
+        if self.all(start, len) {
+            return None;
+        }
         self.words(start, len)
-            .find(|(w, mask)| self.0[*w] & mask != *mask)
-            .map(|(w, mask)| w as i64 * 64 + i64::from((!self.0[w] & mask).trailing_zeros()))
+            .find(|(w, mask)| self.levels[0][*w] & mask != *mask)
+            .map(|(w, mask)| w as i64 * 64 + i64::from((!self.levels[0][w] & mask).trailing_zeros()))
     }
+}
+
+/// The bits of a word that lie in a range of bits, which the word must meet.
+fn mask(word: usize, first: usize, end: usize) -> u64 {
+    let (lo, hi) = (first.max(word * 64) - word * 64, end.min(word * 64 + 64) - word * 64);
+    if hi - lo >= 64 { u64::MAX } else { ((1 << (hi - lo)) - 1) << lo }
 }
 
 /// Definedness of the bytes of all memories.
@@ -93,22 +138,62 @@ impl Defined {
     /// The lowest undefined byte, memories in the order dram, spm, acc.
     pub fn execute(&mut self, kind: &OpKind) -> Result<(), FaultKind> {
         let mut lowest: Option<(Space, i64)> = None;
-        let _: Result<(), ()> = access::for_each_row(kind, &mut |row: Row, writes| {
-            if !writes && let Some(address) = self.first_undefined(row.space, row.start, row.len) {
-                let found = (row.space, address);
-                lowest = Some(lowest.map_or(found, |l| l.min(found)));
+        let Ok(()) = for_each_region::<Infallible>(kind, &mut |region, writes| {
+            if writes || self.is_defined(&region) {
+                return Ok(());
             }
-            Ok(())
+            region.runs(&mut |row| {
+                if let Some(address) = self.first_undefined(row.space, row.start, row.len) {
+                    let found = (row.space, address);
+                    lowest = Some(lowest.map_or(found, |l| l.min(found)));
+                }
+                Ok(())
+            })
         });
         if let Some((space, address)) = lowest {
             return Err(FaultKind::UndefinedRead { space, address });
         }
-        let _: Result<(), ()> = access::for_each_row(kind, &mut |row: Row, writes| {
-            if writes {
+        let Some(dst) = kind.dst() else { return Ok(()) };
+        let written = Region::Box(dst, padded_dims(dst));
+        // Buffers are written again and again.
+        if !self.is_defined(&written) {
+            let Ok(()) = written.runs::<Infallible>(&mut |row| {
                 self.define(row.space, row.start, row.len);
-            }
-            Ok(())
-        });
+                Ok(())
+            });
+        }
         Ok(())
+    }
+
+    /// Whether all bytes from a region's lowest to its highest one were written.
+    fn is_defined(&self, region: &Region<'_>) -> bool {
+        region.span().is_none_or(|(lo, hi)| self.first_undefined(region.space(), lo, hi - lo).is_none())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn summaries_agree_with_the_bits() {
+        let mut bits = Bits::new(300_000);
+        let mut known = vec![false; 300_032];
+        let mut random = 1_u64;
+        let mut next = |n: u64| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            ((random >> 33) % n) as i64
+        };
+        for round in 0..400 {
+            let (start, len) = (next(300_000), next(if round % 3 == 0 { 100_000 } else { 200 }));
+            bits.set(start, len);
+            let end = (start + len).min(300_032) as usize;
+            known[start as usize..end].fill(true);
+            let (start, len) = (next(300_000), next(150_000));
+            let end = (start + len).min(300_032) as usize;
+            let clear = (start as usize..end).find(|i| !known[*i]).map(|i| i as i64);
+            assert_eq!(bits.first_clear(start, len), clear, "round {round}: {start} + {len}");
+            assert_eq!(bits.all(start, len), clear.is_none());
+        }
     }
 }

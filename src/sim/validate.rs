@@ -2,7 +2,9 @@
 //!
 //! Engines rely on this check: addresses, extents and types of a checked operation are in range.
 
-use super::access::{self, Row, padded_dims, span};
+use std::convert::Infallible;
+
+use super::access::{self, Region, Row, padded_dims, span};
 use super::fault::FaultKind;
 use super::op::{ConvOp, OpKind, QueueOp, mac_op};
 use crate::isa::limits::{MAX_ELEMENTS, MAX_EXTENT, MAX_SUM, max_reduction};
@@ -433,6 +435,18 @@ fn distinct(d: &TensorDesc) -> Result<(), FaultKind> {
 }
 
 fn in_range(kind: &OpKind, m: &Memories) -> Result<(), FaultKind> {
+    let mut inside = true;
+    let Ok(()) = access::for_each_region::<Infallible>(kind, &mut |region, writes| {
+        let least = if writes && region.space() == Space::Dram { m.writable } else { 0 };
+        let fits = |(lo, hi): (i64, i64)| lo >= least as i64 && hi <= m.size(region.space()) as i64;
+        inside &= region.span().is_none_or(fits);
+        Ok(())
+    });
+    // Only an error needs the row.
+    if inside { Ok(()) } else { first_outside(kind, m) }
+}
+
+fn first_outside(kind: &OpKind, m: &Memories) -> Result<(), FaultKind> {
     access::for_each_row(kind, &mut |row: Row, writes| {
         let size = m.size(row.space);
         if row.start < 0 || row.start + row.len > size as i64 {
@@ -477,44 +491,39 @@ fn overlap(kind: &OpKind) -> Result<(), FaultKind> {
         | OpKind::Resize { .. } => vec![],
     };
     let (lo, hi) = span(dst, padded_dims(dst));
-    let mut written: Option<Vec<(i64, i64)>> = None;
     let mut reads = Vec::new();
-    let collect = |row: Row, writes: bool, reads: &mut Vec<Row>| {
-        if !writes && row.space == dst.space && row.start < hi && lo < row.start + row.len {
-            reads.push(row);
+    let mut collect = |region: &Region<'_>| {
+        let meets = |(first, end): (i64, i64)| region.space() == dst.space && first < hi && lo < end;
+        if region.span().is_some_and(meets) {
+            let Ok(()) = region.rows::<Infallible>(&mut |row| {
+                if row.start < hi && lo < row.start + row.len {
+                    reads.push(row);
+                }
+                Ok(())
+            });
         }
     };
     if kind.accumulates() || elementwise.iter().any(|s| in_place(s)) {
         // Accumulators and in-place operands are read where they are written, element by element. All other
         // operands must be disjoint from the destination; their rows are checked below.
-        let apart: Vec<&TensorDesc> = elementwise.into_iter().filter(|s| !in_place(s)).collect();
-        for s in apart {
-            let _: Result<(), ()> =
-                access::for_each_row(&OpKind::DmaOut { dst: *s, src: *s }, &mut |row, writes| {
-                    collect(row, writes, &mut reads);
-                    Ok(())
-                });
-        }
-        if let OpKind::Lut { table, .. } = kind {
-            let _: Result<(), ()> =
-                access::for_each_row(&OpKind::DmaOut { dst: *table, src: *table }, &mut |row, w| {
-                    collect(row, w, &mut reads);
-                    Ok(())
-                });
+        let table = if let OpKind::Lut { table, .. } = kind { Some(table) } else { None };
+        for s in elementwise.into_iter().filter(|s| !in_place(s)).chain(table) {
+            collect(&Region::Box(s, s.dims));
         }
     } else {
-        let _: Result<(), ()> = access::for_each_row(kind, &mut |row, writes| {
-            collect(row, writes, &mut reads);
+        let Ok(()) = access::for_each_region::<Infallible>(kind, &mut |region, writes| {
+            if !writes {
+                collect(&region);
+            }
             Ok(())
         });
     }
+    let mut written: Option<Vec<(i64, i64)>> = None;
     for read in reads {
         let rows = written.get_or_insert_with(|| {
             let mut rows = Vec::new();
-            let _: Result<(), ()> = access::for_each_row(kind, &mut |row, writes| {
-                if writes {
-                    rows.push((row.start, row.start + row.len));
-                }
+            let Ok(()) = Region::Box(dst, padded_dims(dst)).runs::<Infallible>(&mut |row| {
+                rows.push((row.start, row.start + row.len));
                 Ok(())
             });
             rows.sort_unstable();

@@ -22,6 +22,9 @@ use crate::sim::validate::Memories;
 /// Bytes of a cell.
 const CELL: i64 = 64;
 
+/// Bytes of a page.
+const PAGE: i64 = 64 * CELL;
+
 /// No load of constants was the last to write the cell.
 const NOBODY: u32 = u32::MAX;
 
@@ -40,6 +43,7 @@ pub(super) fn elide(record: &Record, tensors: &[TensorEntry], sizes: &Memories) 
     let mut loads = WeightLoads {
         last: Cells::new(sizes.spm, NOBODY),
         loads: all.iter().map(|op| Load::of(op, sizes.writable as i64)).collect(),
+        owned: vec![0; usize::try_from(sizes.spm).unwrap_or(0).div_ceil(PAGE as usize)],
         needed: vec![false; all.len()],
         whole: vec![true; all.len()],
     };
@@ -99,6 +103,8 @@ fn run(region: Region<'_>) -> Option<Row> {
 /// Which load wrote each cell of the scratchpad last, and which loads must be executed.
 struct WeightLoads {
     last: Cells<u32, CELL>,
+    /// How many cells of each page a load was the last to write: most instructions touch no such page.
+    owned: Vec<u32>,
     /// By number of the instruction.
     loads: Vec<Option<Load>>,
     needed: Vec<bool>,
@@ -123,10 +129,12 @@ impl WeightLoads {
     /// Records what an instruction reads and writes.
     fn pass(&mut self, op: &QueueOp) {
         let Ok(()) = for_each_region::<Infallible>(&op.kind, &mut |region, writes| {
-            if region.space() != Space::Spm {
+            let loads = writes && matches!(self.loads.get(op.seq as usize), Some(Some(_)));
+            let touched = region.span().filter(|span| loads || self.is_owned(*span));
+            if region.space() != Space::Spm || touched.is_none() {
                 return Ok(());
             }
-            region.rows(&mut |row| {
+            region.runs(&mut |row| {
                 if writes {
                     self.write(row.start, row.len, op.seq as usize);
                 } else {
@@ -135,6 +143,12 @@ impl WeightLoads {
                 Ok(())
             })
         });
+    }
+
+    /// Whether a load was the last to write a cell of a page of these bytes.
+    fn is_owned(&self, (start, end): (i64, i64)) -> bool {
+        let page = |byte: i64| ((byte / PAGE).max(0) as usize).min(self.owned.len());
+        self.owned[page(start)..page(end + PAGE - 1).max(page(start))].iter().any(|cells| *cells > 0)
     }
 
     /// An observer may read a tensor, or replace its values.
@@ -168,9 +182,14 @@ impl WeightLoads {
             }
         }
         let owner = if self.loads.get(seq).is_some_and(Option::is_some) { seq as u32 } else { NOBODY };
-        for cell in self.last.of_mut((start, start + len)) {
+        let first = start / CELL;
+        for (index, cell) in self.last.of_mut((start, start + len)).iter_mut().enumerate() {
             if let Some(whole) = self.whole.get_mut(*cell as usize) {
                 *whole = false;
+            }
+            if let Some(owned) = self.owned.get_mut(((first + index as i64) * CELL / PAGE) as usize) {
+                *owned += u32::from(owner != NOBODY);
+                *owned -= u32::from(*cell != NOBODY);
             }
             *cell = owner;
         }

@@ -52,7 +52,7 @@ fn find(ops: &[Arc<QueueOp>], gaps: &Gaps, acc_bytes: u64, sums: bool) -> Vec<bo
             if region.space() != Space::Acc || (second && !writes) {
                 return Ok(());
             }
-            region.rows(&mut |row| {
+            region.runs(&mut |row| {
                 let bytes = (row.start, row.start + row.len);
                 if writes {
                     write(&mut writers, bytes, index as u32, &mut fused);
