@@ -5,6 +5,7 @@ use toml::{Table, Value};
 
 use super::check::MachineError;
 use super::memory::{self, MachineFile};
+use crate::isa::ISA_VERSION;
 
 /// One field with another value: `spm.bytes=1MiB`.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,16 +89,24 @@ fn number(text: &str) -> Option<Value> {
 /// settings.
 ///
 /// # Errors
-/// A base that is not shipped, a field that no machine has.
+/// A file for another version of the instruction set, a base that is not shipped, a field that no machine
+/// has.
 pub(super) fn read(
     text: &str,
     shipped: impl Fn(&str) -> Result<&'static str, MachineError>,
     settings: &[Setting],
 ) -> Result<MachineFile, MachineError> {
     let mut own: Table = toml::from_str(text).map_err(|e| MachineError::syntax(text, &e))?;
+    // First, since a file for another version lacks fields or has others.
+    let version = own.get("isa_version").and_then(Value::as_integer).and_then(|v| u32::try_from(v).ok());
+    if let Some(found) = version.filter(|v| *v != ISA_VERSION) {
+        return Err(MachineError::IsaVersion { found, known: ISA_VERSION });
+    }
     let base = own.remove("base");
     if base.is_none() && settings.is_empty() {
-        return toml::from_str(text).map_err(|e| MachineError::syntax(text, &e));
+        // Only the text knows the lines of errors.
+        return MachineFile::deserialize(Value::Table(own))
+            .or_else(|_| toml::from_str(text).map_err(|e| MachineError::syntax(text, &e)));
     }
     let mut table = match &base {
         None => Table::new(),

@@ -20,7 +20,7 @@ pub use host::{HostCosts, HostRate, OTHERS};
 pub use layered::Setting;
 pub use rate::Rate;
 
-use crate::isa::ISA_VERSION;
+use std::sync::OnceLock;
 
 /// The machines that ship with the program: name and TOML text.
 const SHIPPED: [(&str, &str); 3] = [
@@ -37,11 +37,9 @@ const FITTED: [(&str, &str); 4] = [
     ("ethos-u65-256-like", include_str!("../../isa/machines/ethos-u65-256-like.toml")),
 ];
 
-/// The one field that decides which others there are.
-#[derive(serde::Deserialize)]
-struct Version {
-    isa_version: Option<u32>,
-}
+/// Machines that ship with the program, once they were read, in the order of [`SHIPPED`] and [`FITTED`].
+static READ: [OnceLock<Machine>; SHIPPED.len() + FITTED.len()] =
+    [const { OnceLock::new() }; SHIPPED.len() + FITTED.len()];
 
 impl Machine {
     /// Reads a machine file's text and checks every field.
@@ -57,12 +55,6 @@ impl Machine {
     /// # Errors
     /// [`MachineError`] has field and reason.
     pub fn parse_with(text: &str, settings: &[Setting]) -> Result<Machine, MachineError> {
-        // First, since a file for another version lacks fields or has others.
-        if let Ok(Version { isa_version: Some(found) }) = toml::from_str(text)
-            && found != ISA_VERSION
-        {
-            return Err(MachineError::IsaVersion { found, known: ISA_VERSION });
-        }
         let machine = layered::read(text, Machine::text, settings)?.machine()?;
         check::check(&machine)?;
         Ok(machine)
@@ -73,7 +65,13 @@ impl Machine {
     /// # Errors
     /// [`MachineError::Unknown`] lists the names that exist.
     pub fn named(name: &str) -> Result<Machine, MachineError> {
-        Machine::named_with(name, &[])
+        let at = SHIPPED.iter().chain(&FITTED).position(|(n, _)| *n == name);
+        let Some(read) = at.and_then(|at| READ.get(at)) else { return Machine::named_with(name, &[]) };
+        if let Some(machine) = read.get() {
+            return Ok(machine.clone());
+        }
+        let machine = Machine::named_with(name, &[])?;
+        Ok(read.get_or_init(|| machine).clone())
     }
 
     /// A machine that ships with the program, with some fields set.

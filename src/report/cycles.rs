@@ -51,13 +51,11 @@ impl EstimateReport {
 
 /// Note on cycles at clocks that no shipped machine has, unless the machine names its memory.
 pub(super) fn scaling<'a>(machines: impl IntoIterator<Item = (u32, &'a Option<String>)>) -> &'static str {
-    let shipped: Vec<u32> = Machine::names()
-        .into_iter()
-        .chain(Machine::fitted())
-        .filter_map(|n| Machine::named(n).ok())
-        .map(|m| m.clock_mhz)
-        .collect();
-    if machines.into_iter().all(|(mhz, memory)| memory.is_some() || shipped.contains(&mhz)) {
+    let shipped = |mhz: u32| {
+        let names = Machine::names().into_iter().chain(Machine::fitted());
+        names.filter_map(|n| Machine::named(n).ok()).any(|m| m.clock_mhz == mhz)
+    };
+    if machines.into_iter().all(|(mhz, memory)| memory.is_some() || shipped(mhz)) {
         return "";
     }
     "DRAM scales along with clock_mhz: its bandwidth and latencies are in cycles; change them too for the same memory, or name it \

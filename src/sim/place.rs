@@ -18,6 +18,18 @@ pub fn cover(tensor: &TensorEntry, f: &mut impl FnMut(i64, usize)) {
     runs(tensor, merged(axes), f);
 }
 
+/// From the lowest byte of a tensor to one past the highest.
+pub(super) fn span(tensor: &TensorEntry) -> (i64, i64) {
+    let base = tensor.place.address as i64;
+    let (mut lo, mut hi) = (base, base + tensor.dtype.bytes() as i64);
+    for (extent, stride) in axes(tensor) {
+        let reach = (extent as i64 - 1) * stride;
+        lo += reach.min(0);
+        hi += reach.max(0);
+    }
+    (lo, hi)
+}
+
 /// Calls `f(address, plane)` for planes that follow each other in row-major order.
 pub(super) fn planes(tensor: &TensorEntry, f: &mut impl FnMut(i64, &Plane)) {
     let (mut outer, run) = split(merged(axes(tensor)), tensor.dtype.bytes());

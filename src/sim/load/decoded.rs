@@ -12,7 +12,7 @@ use crate::sim::control::{ControlCore, Sink};
 use crate::sim::executed::Executed;
 use crate::sim::fault::{Fault, FaultKind};
 use crate::sim::op::QueueOp;
-use crate::sim::place::cover;
+use crate::sim::place::{cover, span};
 use crate::sim::validate::{self, Memories};
 
 /// Why a program is not loaded.
@@ -70,10 +70,7 @@ impl Decoded {
             return Err(LoadError::Refused(text));
         }
         for tensor in program.meta.tensors.iter().filter(|t| t.place.memory == PlaceMemory::Spm) {
-            let size = tensor.dtype.bytes();
-            let mut end = 0;
-            cover(tensor, &mut |start, run| end = end.max(start + (run * size) as i64));
-            if end > sizes.spm as i64 {
+            if span(tensor).1 > sizes.spm as i64 {
                 let text =
                     format!("tensor \"{}\" lies beyond the scratchpad of {} bytes", tensor.name, sizes.spm);
                 return Err(LoadError::Refused(text));
@@ -222,6 +219,10 @@ pub(in crate::sim) fn complete(
         let size = t.dtype.bytes() as i64;
         let mut lowest: Option<i64> = None;
         let space = t.place.memory.space();
+        let (lo, hi) = span(t);
+        if undefined(space, lo, hi - lo).is_none() {
+            continue;
+        }
         cover(t, &mut |start, run| {
             if let Some(a) = undefined(space, start, run as i64 * size) {
                 lowest = Some(lowest.map_or(a, |l| l.min(a)));

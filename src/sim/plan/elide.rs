@@ -3,30 +3,24 @@
 //!
 //! Constants never change. So where all weights of a product come from one load that copied them as they are,
 //! the product may read the source; and a load whose bytes nothing else reads is not executed. This is
-//! decided from the last writer of each cell of the scratchpad. Observers of layers still see every byte of a
+//! decided from the last writer of the scratchpad's bytes. Observers of layers still see every byte of a
 //! layer's tensors. What the elided loads would have left in the scratchpad at the end of a run is loaded
 //! when memory is inspected.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use super::cells::Cells;
+use super::intervals::Intervals;
 use super::record::{Record, Step};
 use crate::isa::{EType, Space, TensorDesc};
 use crate::program::{PlaceMemory, TensorEntry};
 use crate::sim::access::{self, Region, Row, for_each_region, padded_dims};
 use crate::sim::op::{OpKind, QueueOp};
-use crate::sim::place::cover;
+use crate::sim::place::{cover, span};
 use crate::sim::validate::Memories;
 
-/// Bytes of a cell.
-const CELL: i64 = 64;
-
-/// Bytes of a page.
-const PAGE: i64 = 64 * CELL;
-
-/// No load of constants was the last to write the cell.
-const NOBODY: u32 = u32::MAX;
+/// Bytes of a cache line.
+const LINE: i64 = 64;
 
 /// A record after elision.
 pub(super) struct Elided {
@@ -41,9 +35,8 @@ pub(super) struct Elided {
 pub(super) fn elide(record: &Record, tensors: &[TensorEntry], sizes: &Memories) -> Elided {
     let all = &record.ops;
     let mut loads = WeightLoads {
-        last: Cells::new(sizes.spm, NOBODY),
+        last: Intervals::new(),
         loads: all.iter().map(|op| Load::of(op, sizes.writable as i64)).collect(),
-        owned: vec![0; usize::try_from(sizes.spm).unwrap_or(0).div_ceil(PAGE as usize)],
         needed: vec![false; all.len()],
         whole: vec![true; all.len()],
     };
@@ -70,7 +63,7 @@ pub(super) fn elide(record: &Record, tensors: &[TensorEntry], sizes: &Memories) 
     Elided { ops, left: loads.left(all) }
 }
 
-/// A load that copies constants as they are, from the beginning of a cell on.
+/// A load that copies constants as they are, from the beginning of a cache line on.
 #[derive(Debug, Clone, Copy)]
 struct Load {
     from: i64,
@@ -85,26 +78,22 @@ impl Load {
         let constant = from.space == Space::Dram && from.start >= 0 && from.start + from.len <= writable;
         let same = to.len == from.len && dst.etype.bytes() == src.etype.bytes() && to.space == Space::Spm;
         // Source and destination begin at a cache line, so kernels are as fast on the source.
-        let aligned = to.start % CELL == 0 && from.start % CELL == 0 && to.start >= 0;
+        let aligned = to.start % LINE == 0 && from.start % LINE == 0 && to.start >= 0;
         (constant && same && aligned).then_some(Load { from: from.start, to: to.start, len: to.len })
     }
 }
 
 /// The only row of a region.
 fn run(region: Region<'_>) -> Option<Row> {
-    let mut rows = (None, 0);
-    let Ok(()) = region.rows::<Infallible>(&mut |row| {
-        rows = (Some(row), rows.1 + 1);
-        Ok(())
-    });
-    rows.0.filter(|_| rows.1 == 1)
+    let mut found = None;
+    region.rows(&mut |row| if found.replace(row).is_none() { Ok(()) } else { Err(()) }).ok()?;
+    found
 }
 
-/// Which load wrote each cell of the scratchpad last, and which loads must be executed.
+/// Which load wrote bytes of the scratchpad last, and which loads must be executed.
 struct WeightLoads {
-    last: Cells<u32, CELL>,
-    /// How many cells of each page a load was the last to write: most instructions touch no such page.
-    owned: Vec<u32>,
+    /// The number of the load, where a load was the last to write.
+    last: Intervals<u32>,
     /// By number of the instruction.
     loads: Vec<Option<Load>>,
     needed: Vec<bool>,
@@ -117,7 +106,7 @@ impl WeightLoads {
     fn lent(&self, op: &QueueOp) -> Option<QueueOp> {
         let weights = access::weights(&op.kind).filter(|w| w.space() == Space::Spm)?;
         let (begin, end) = weights.span()?;
-        let owner = *self.last.at(begin)?.0 as usize;
+        let owner = self.last.at(begin)? as usize;
         let load = self.loads.get(owner)?.filter(|l| self.whole[owner] && end <= l.to + l.len)?;
         let mut op = op.clone();
         let (OpKind::Conv(c) | OpKind::Depthwise(c)) = &mut op.kind else { return None };
@@ -128,70 +117,58 @@ impl WeightLoads {
 
     /// Records what an instruction reads and writes.
     fn pass(&mut self, op: &QueueOp) {
+        let load = self.loads.get(op.seq as usize).is_some_and(Option::is_some).then_some(op.seq as u32);
         let Ok(()) = for_each_region::<Infallible>(&op.kind, &mut |region, writes| {
-            let loads = writes && matches!(self.loads.get(op.seq as usize), Some(Some(_)));
-            let touched = region.span().filter(|span| loads || self.is_owned(*span));
-            if region.space() != Space::Spm || touched.is_none() {
+            let load = load.filter(|_| writes);
+            let met = region.span().is_some_and(|(lo, hi)| load.is_some() || self.is_met(lo, hi));
+            // Most instructions touch no bytes of a load.
+            if region.space() != Space::Spm || !met {
                 return Ok(());
             }
             region.runs(&mut |row| {
+                let end = row.start + row.len;
                 if writes {
-                    self.write(row.start, row.len, op.seq as usize);
+                    self.write(row.start, end, load)
                 } else {
-                    self.read(row.start, row.len);
+                    self.read(row.start, end)
                 }
                 Ok(())
             })
         });
     }
 
-    /// Whether a load was the last to write a cell of a page of these bytes.
-    fn is_owned(&self, (start, end): (i64, i64)) -> bool {
-        let page = |byte: i64| ((byte / PAGE).max(0) as usize).min(self.owned.len());
-        self.owned[page(start)..page(end + PAGE - 1).max(page(start))].iter().any(|cells| *cells > 0)
+    /// Whether a load was the last to write some of these bytes.
+    fn is_met(&self, start: i64, end: i64) -> bool {
+        self.last.meeting(start, end).next().is_some()
     }
 
     /// An observer may read a tensor, or replace its values.
     fn seen(&mut self, tensor: &TensorEntry) {
-        if tensor.place.memory != PlaceMemory::Spm {
+        let (lo, hi) = span(tensor);
+        if tensor.place.memory != PlaceMemory::Spm || !self.is_met(lo, hi) {
             return;
         }
         let size = tensor.dtype.bytes() as i64;
         cover(tensor, &mut |start, run| {
-            let len = run as i64 * size;
-            self.read(start, len);
-            self.write(start, len, NOBODY as usize);
+            let end = start + run as i64 * size;
+            self.read(start, end);
+            self.write(start, end, None);
         });
     }
 
-    fn read(&mut self, start: i64, len: i64) {
-        for owner in self.last.of((start, start + len)) {
-            if let Some(needed) = self.needed.get_mut(*owner as usize) {
-                *needed = true;
-            }
+    fn read(&mut self, start: i64, end: i64) {
+        for (_, _, owner) in self.last.meeting(start, end) {
+            self.needed[owner as usize] = true;
         }
     }
 
-    fn write(&mut self, start: i64, len: i64, seq: usize) {
-        // If a load has written more of a cell than is overwritten, the rest of its bytes is still there.
-        for byte in [start, start + len - 1] {
-            let Some((owner, (begin, end))) = self.last.at(byte) else { continue };
-            let Some(Some(load)) = self.loads.get(*owner as usize) else { continue };
-            if start > begin || start + len < end.min(load.to + load.len) {
-                self.needed[*owner as usize] = true;
-            }
+    fn write(&mut self, start: i64, end: i64, load: Option<u32>) {
+        for (_, _, owner) in self.last.meeting(start, end) {
+            self.whole[owner as usize] = false;
         }
-        let owner = if self.loads.get(seq).is_some_and(Option::is_some) { seq as u32 } else { NOBODY };
-        let first = start / CELL;
-        for (index, cell) in self.last.of_mut((start, start + len)).iter_mut().enumerate() {
-            if let Some(whole) = self.whole.get_mut(*cell as usize) {
-                *whole = false;
-            }
-            if let Some(owned) = self.owned.get_mut(((first + index as i64) * CELL / PAGE) as usize) {
-                *owned += u32::from(owner != NOBODY);
-                *owned -= u32::from(*cell != NOBODY);
-            }
-            *cell = owner;
+        match load {
+            Some(load) => self.last.set(start, end, load),
+            None => self.last.clear(start, end),
         }
     }
 
@@ -201,17 +178,17 @@ impl WeightLoads {
         self.loads.get(seq).is_some_and(Option::is_some) && !self.needed[seq]
     }
 
-    /// The elided loads that were the last to write a cell.
+    /// The elided loads that were the last to write some bytes.
     fn left(&self, all: &[Arc<QueueOp>]) -> Vec<QueueOp> {
         let mut left = Vec::new();
-        for (owner, (start, end)) in self.last.runs() {
-            let owner = *owner as usize;
+        for (start, end, owner) in self.last.all() {
+            let owner = owner as usize;
             let (Some(Some(load)), Some(op)) = (self.loads.get(owner), all.get(owner)) else { continue };
             let OpKind::DmaIn { dst, src } = &op.kind else { continue };
             if self.needed[owner] {
                 continue;
             }
-            let n = end.min(load.to + load.len) - start;
+            let n = end - start;
             let bytes = |d: &TensorDesc, base| TensorDesc {
                 base,
                 dims: [1, 1, 1, n as u32],

@@ -1,7 +1,8 @@
 //! The plan: what a load prepares for runs. It holds the program as written, and the same optimized.
 //!
 //! The control pass makes a `record` of what a program executes. The passes `elide` needless loads, `fuse`
-//! products with their requantizations and `merge` tiles, using the last writer of each byte (`cells`).
+//! products with their requantizations and `merge` tiles, using the last writer of each byte (`cells`,
+//! `intervals`).
 //! Values do not change. The clock and observers of instructions do not see the plan: both follow the record.
 
 pub(super) mod cells;
@@ -9,6 +10,7 @@ mod elide;
 #[cfg(test)]
 mod examples;
 mod fuse;
+mod intervals;
 mod merge;
 pub(super) mod record;
 mod unit;
