@@ -50,6 +50,19 @@ kernel! {
 }
 
 kernel! {
+    /// Adds sums less a term to accumulators in memory, little endian; returns how many additions wrapped.
+    pub fn accumulate_bytes(to: &mut [[u8; 4]], sums: &[i32], term: i32) -> u64 {
+        let mut wraps = 0_u32;
+        for (to, sum) in to.iter_mut().zip(sums) {
+            let (value, wrapped) = numeric::accumulate(i32::from_le_bytes(*to), sum.wrapping_sub(term));
+            *to = value.to_le_bytes();
+            wraps += u32::from(wrapped);
+        }
+        u64::from(wraps)
+    }
+}
+
+kernel! {
     /// Adds sums to start values; returns how many additions wrapped.
     pub fn accumulate_wide(start: &mut [i64], sums: &[i64]) -> u64 {
         let mut wraps = 0;

@@ -127,7 +127,7 @@ def by_layer(a, model, array):
     with tempfile.TemporaryDirectory() as folder:
         program = os.path.join(folder, "p.rcn")
         subprocess.run([a.rcar_iss, "compile", str(model), "-o", program], check=True, capture_output=True)
-        info = subprocess.run([a.rcar_iss, "info", program, "--layers", "--json"], check=True, capture_output=True,
+        info = subprocess.run([a.rcar_iss, "info", program, "--json"], check=True, capture_output=True,
                               text=True)
     layers = json.loads(info.stdout)["meta"]["layers"]
     ours = layer_times(a.rcar_iss, model, array, a.kernels, a.repeat)

@@ -82,7 +82,7 @@ pub(super) fn run(t: &mut Tile, level: Level, plain: bool, lists: &mut Lists) ->
                     // SAFETY: as above; `sums` takes sixteen channels of every pixel.
                     unsafe { whole.all(vnni, &places[..group.len()], &[], to, None) };
                     for (((_, target), term), sums) in group.iter().zip(term).zip(&sums) {
-                        wraps += t.accumulate(*term, *target, channel, &sums[..s.n]);
+                        wraps += t.accumulate(level, *term, *target, channel, &sums[..s.n]);
                     }
                 }
                 wraps

@@ -9,15 +9,16 @@ use std::arch::x86_64::{
 };
 
 use super::tile::{Lists, Sums, Tile};
+use crate::kernels::cpu::Level;
 use crate::kernels::epilogue::Channels;
 use crate::kernels::epilogue::Epilogue;
 use crate::kernels::requantize::avx512::Rounding;
 
 /// Computes a tile for which [`Tile::fits`] holds.
-pub(super) fn run(t: &mut Tile, plain: bool, lists: &mut Lists) -> u64 {
+pub(super) fn run(t: &mut Tile, level: Level, plain: bool, lists: &mut Lists) -> u64 {
     let mut pixels = std::mem::take(&mut lists.pixels);
     t.pixels(&mut pixels);
-    let wraps = some(t, plain, lists, &pixels, 0..t.oc);
+    let wraps = some(t, level, plain, lists, &pixels, 0..t.oc);
     lists.pixels = pixels;
     wraps
 }
@@ -26,6 +27,7 @@ pub(super) fn run(t: &mut Tile, plain: bool, lists: &mut Lists) -> u64 {
 /// multiple of 64 on.
 pub(super) fn some(
     t: &mut Tile,
+    level: Level,
     plain: bool,
     lists: &mut Lists,
     pixels: &[(usize, usize)],
@@ -35,7 +37,7 @@ pub(super) fn some(
     let mut at = t.block_bytes(channels.start);
     for first in channels.step_by(64) {
         let width = (t.oc - first).min(64).next_multiple_of(16);
-        let group = Group { first, width, weights: at, plain };
+        let group = Group { level, first, width, weights: at, plain };
         at += t.block_bytes(width);
         wraps += match width {
             64 => group.all::<4, 6>(t, lists, pixels),
@@ -49,6 +51,7 @@ pub(super) fn some(
 
 /// A block of output channels.
 struct Group {
+    level: Level,
     /// Its first channel, and its number of channels in the packed weights.
     first: usize,
     width: usize,
@@ -129,7 +132,7 @@ impl Group {
                     let to = t.dst.get_mut(at..at + channels * 4).unwrap_or_default().as_chunks_mut::<4>().0;
                     to.iter_mut().zip(sums).for_each(|(to, sum)| *to = sum.to_le_bytes());
                 } else {
-                    wraps += t.accumulate(term[p], *target, self.first, sums);
+                    wraps += t.accumulate(self.level, term[p], *target, self.first, sums);
                 }
             }
         }

@@ -29,9 +29,9 @@ pub fn run(tile: &mut Tile<'_>, level: Level, lists: &mut Lists) -> Option<u64> 
     tile.initial(level, plain, &mut lists.init);
     let wraps = match level {
         #[cfg(target_arch = "x86_64")]
-        Level::Amx(_) if amx::suits(tile) => amx::run(tile, plain, lists),
+        Level::Amx(_) if amx::suits(tile) => amx::run(tile, level, plain, lists),
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512Vnni(_) | Level::Amx(_) => avx512::run(tile, plain, lists),
+        Level::Avx512Vnni(_) | Level::Amx(_) => avx512::run(tile, level, plain, lists),
         #[cfg(target_arch = "x86_64")]
         Level::Avx2(_) | Level::AvxVnni(_) => avx2::run(tile, level, plain, lists),
         #[cfg(target_arch = "aarch64")]

@@ -92,7 +92,7 @@ impl Group {
                     let to = t.dst.get_mut(at..at + n * 4).unwrap_or_default().as_chunks_mut::<4>().0;
                     to.iter_mut().zip(sums).for_each(|(t, s)| *t = s.to_le_bytes());
                 }
-                Epilogue::Sums => wraps += t.accumulate(term, *target, self.channel, sums),
+                Epilogue::Sums => wraps += t.accumulate(self.level, term, *target, self.channel, sums),
             }
         }
         wraps

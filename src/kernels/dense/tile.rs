@@ -1,7 +1,7 @@
 //! A tile of a dense product in the form that all its kernels share: unsigned activations at constant steps,
 //! signed weights in the packed order of the manual. Zero points fold into start values.
 
-use crate::kernels::accumulate::{largest, start_values};
+use crate::kernels::accumulate::{accumulate_bytes, largest, start_values};
 use crate::kernels::aligned::Aligned;
 use crate::kernels::cpu::Level;
 use crate::kernels::epilogue::{Epilogue, may_wrap};
@@ -202,10 +202,20 @@ impl Tile<'_> {
 
     /// Adds sums of one pixel, minus its [zero-point term](Tile::zero_point_term), to their start values;
     /// counts wraps.
-    pub(super) fn accumulate(&mut self, term: i32, target: usize, first: usize, sums: &[i32]) -> u64 {
+    pub(super) fn accumulate(
+        &mut self,
+        level: Level,
+        term: i32,
+        target: usize,
+        first: usize,
+        sums: &[i32],
+    ) -> u64 {
         let n = sums.len().min(self.oc - first);
         let at = target + first * 4;
         let to = self.dst.get_mut(at..at + n * 4).unwrap_or_default().as_chunks_mut::<4>().0;
+        if let Start::Accumulate = self.start {
+            return accumulate_bytes(level, to, sums, term);
+        }
         let mut wraps = 0;
         for (i, (to, sum)) in to.iter_mut().zip(sums).enumerate() {
             let sum = sum.wrapping_sub(term);

@@ -13,6 +13,7 @@ use step::{Step, Tiles};
 
 use super::avx512;
 use super::tile::{Lists, Sums, Tile};
+use crate::kernels::cpu::Level;
 use crate::kernels::epilogue::{Epilogue, Scale};
 use crate::kernels::requantize::avx512::{Even, Rounding};
 
@@ -173,7 +174,7 @@ impl ByteEpilogue<'_> {
 }
 
 /// Computes a tile for which [`Tile::fits`] and [`suits`] hold.
-pub(super) fn run(t: &mut Tile, plain: bool, lists: &mut Lists) -> u64 {
+pub(super) fn run(t: &mut Tile, level: Level, plain: bool, lists: &mut Lists) -> u64 {
     let numbering = Numbering::of(t);
     let chunk = chunk(t.quads);
     let reach = t.reach();
@@ -296,7 +297,7 @@ pub(super) fn run(t: &mut Tile, plain: bool, lists: &mut Lists) -> u64 {
                                 .zip(sums)
                                 .for_each(|(t, s)| *t = s.wrapping_sub(terms).to_le_bytes());
                         } else {
-                            wraps += t.accumulate(terms, *target, channel, sums);
+                            wraps += t.accumulate(level, terms, *target, channel, sums);
                         }
                     }
                 }
@@ -314,7 +315,7 @@ pub(super) fn run(t: &mut Tile, plain: bool, lists: &mut Lists) -> u64 {
     drop(tiles);
     if !rest.is_empty() {
         let oc = t.oc;
-        wraps += avx512::some(t, plain, lists, &rest, 0..oc);
+        wraps += avx512::some(t, level, plain, lists, &rest, 0..oc);
     }
     lists.pixels = targets;
     lists.terms = terms;
