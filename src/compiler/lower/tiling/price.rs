@@ -150,8 +150,8 @@ impl MacShape {
         let busy = (2 * dram - longest).max(0);
         let turned = turning_cycles(stores * output, loads, &m.dram) * busy / longest.max(1);
         let longest = longest.max(dram + after + turned);
-        // Sums that are read and written again cost energy, and a simulator as much as half of the product: they
-        // have to be worth it.
+        // Sums that are read and written again cost energy, and a simulator as much as half of the product:
+        // they have to be worth it.
         let again = if reduce > 1 { longest / 8 } else { 0 };
         // Where nothing else differs, fewer instructions.
         longest + again + serial + control / 16
