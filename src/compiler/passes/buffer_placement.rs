@@ -95,7 +95,7 @@ pub(in crate::compiler) fn arrange(
 struct Cursors {
     /// Addresses of the classes in the scratchpad.
     spm: [i64; 3],
-    /// Half of the accumulators: the one that the layer before did not use last.
+    /// Half of the accumulators, 0 or 1, that the layer before used last.
     acc: i64,
 }
 
@@ -283,13 +283,16 @@ fn place(
     let bank = (machine.spm.bytes / u64::from(machine.spm.banks)) as i64;
     let mut list = Vec::new();
     let half = machine.acc.bytes as i64 / 2;
-    // A tile takes at most half of the accumulators.
-    let start = half * cursors.acc;
+    // A tile takes at most half of the accumulators. The first tile of a layer is in the half that the layer
+    // before did not use last; a double buffer changes sides before its first use.
+    let mut last = cursors.acc;
     for (id, _) in survey.buffers.iter().filter(|(id, _)| id.0 == Space::Acc) {
-        list.push((*id, start, if start == 0 { half } else { -half }));
-        let turns = doubled.get(id).map_or(1, |loops| loops.iter().map(|l| survey.loops[*l]).sum());
-        cursors.acc = (i64::from(start > 0) + turns) % 2;
+        let turns = doubled.get(id).map(|loops| loops.iter().map(|l| survey.loops[*l]).sum::<i64>());
+        let side = if turns.is_some() { cursors.acc } else { 1 - cursors.acc };
+        list.push((*id, half * side, if side == 0 { half } else { -half }));
+        last = (side + turns.unwrap_or(0)) % 2;
     }
+    cursors.acc = last;
     let classes = [Class::Vector, Class::Output, Class::Array];
     let sides =
         |id: &Id, info: &Info| next_multiple(info.bytes, 64) * if doubled.contains_key(id) { 2 } else { 1 };

@@ -142,9 +142,8 @@ impl MacShape {
         let chained = self.resident == [true; 2] && channel == 1 && spatial > 1;
         let array = way_in + mac + if chained { 0 } else { vec_tile + way_out };
         let vector = way_in + mac_tile + vec + way_out;
-        // What the last transfer is needed for is still to be done when it ends.
         // The last transfer is followed by the work on the last part of the last tile.
-        let after = mac_tile / reduce + vec_tile + way_out - output;
+        let after = mac_tile / reduce + vec_tile + transfers[4].exposed();
         let longest = array.max(vector).max(dram + after).max(turns + after).max(in_turn).max(control);
         // A busy channel turns between reading and writing; one that is not does each in its turn.
         let busy = (2 * dram - longest).max(0);
