@@ -234,16 +234,20 @@ impl MacShape {
                     for (channels_outer, carry) in
                         [(true, false), (false, false), (true, true), (false, true)]
                     {
+                        // With one block of channels there is one order of the loops.
+                        if !channels_outer && channels >= self.channel_total() {
+                            continue;
+                        }
                         // An image with fewer rows than two windows share has nothing to carry.
                         if carry && self.input_extent(rows, cols)[0] <= self.window_rows() - self.stride[0] {
                             continue;
                         }
                         let tile = MacTile { rows, cols, channels, reduce, channels_outer, carry };
-                        if self.fits(&tile, machine, room) {
-                            let cost = self.cost(&tile, machine, room);
-                            if best.is_none_or(|(c, _)| cost < c) {
-                                best = Some((cost, tile));
-                            }
+                        let least = best.map_or(i64::MAX, |(cost, _)| cost);
+                        if self.fits(&tile, machine, room)
+                            && let Some(cost) = self.cost(&tile, machine, room, least)
+                        {
+                            best = Some((cost, tile));
                         }
                     }
                 }

@@ -9,13 +9,30 @@ use crate::machine::Machine;
 use crate::machine::timing::{self, Product};
 
 impl MacShape {
-    /// Cycles of the whole layer.
-    pub(super) fn cost(&self, tile: &MacTile, m: &Machine, room: i64) -> i64 {
+    /// Cycles of the whole layer, if these are less than `least`.
+    pub(super) fn cost(&self, tile: &MacTile, m: &Machine, room: i64, least: i64) -> Option<i64> {
         let up = |a: i64, b: i64| (a + b - 1) / b;
         let [n_rows, n_cols] = [up(self.out_height, tile.rows), up(self.out_width, tile.cols)];
         let spatial = self.batch * n_rows * n_cols;
         let channel = up(self.channel_total(), tile.channels);
         let reduce = up(self.ic, tile.reduce);
+        let mut work = [0, 0];
+        let ends =
+            |total: i64, size: i64| [(total / size, size), (i64::from(total % size > 0), total % size)];
+        for (n_rows, rows) in ends(self.out_height, tile.rows) {
+            for (n_cols, cols) in ends(self.out_width, tile.cols) {
+                for (n_channels, channels) in ends(self.channel_total(), tile.channels) {
+                    let count = self.batch * n_rows * n_cols * n_channels;
+                    if count > 0 {
+                        let (mac, vec) = self.work(&MacTile { rows, cols, channels, ..*tile }, m);
+                        work = [work[0] + count * mac, work[1] + count * vec];
+                    }
+                }
+            }
+        }
+        if work[0].max(work[1]) >= least {
+            return None;
+        }
         let buffers = self.buffers(tile);
         let [input, weights, bias, table, output, _] = buffers;
 
@@ -57,25 +74,11 @@ impl MacShape {
         let [weights, bias, table] = [weights, bias, table].map(|n| Runs::whole(n).cycles(&m.dram));
         let loads = input_loads * input + weight_loads * weights + parameter_loads * (bias + table);
         let dram = loads + (stores * output).max(input_loads * copy);
-
         // The copy holds the read port that the array needs.
+        let [mac, vec] = [work[0] + stores * copy, work[1]];
         let (mac_tile, vec_tile) = self.work(tile, m);
         let mac_tile = mac_tile + copy;
-        let mut work = [stores * copy, 0];
-        let ends =
-            |total: i64, size: i64| [(total / size, size), (i64::from(total % size > 0), total % size)];
-        for (n_rows, rows) in ends(self.out_height, tile.rows) {
-            for (n_cols, cols) in ends(self.out_width, tile.cols) {
-                for (n_channels, channels) in ends(self.channel_total(), tile.channels) {
-                    let count = self.batch * n_rows * n_cols * n_channels;
-                    if count > 0 {
-                        let (mac, vec) = self.work(&MacTile { rows, cols, channels, ..*tile }, m);
-                        work = [work[0] + count * mac, work[1] + count * vec];
-                    }
-                }
-            }
-        }
-        let [mac, vec] = work;
+
         // Control instructions between tiles.
         let control = CONTROL_CYCLES * (input_loads + weight_loads + stores);
 
@@ -153,7 +156,7 @@ impl MacShape {
         // they have to be worth it.
         let again = if reduce > 1 { longest / 8 } else { 0 };
         // Where nothing else differs, fewer instructions.
-        longest + again + serial + control / 16
+        Some(longest + again + serial + control / 16).filter(|cost| *cost < least)
     }
 
     /// Cycles of MAC and VEC for a tile.
