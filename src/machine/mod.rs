@@ -14,13 +14,13 @@ mod memory;
 mod rate;
 pub mod timing;
 
+use std::sync::OnceLock;
+
 pub use check::MachineError;
 pub use fields::{Acc, Control, Dma, Dram, Mac, Machine, Spm, Vector};
 pub use host::{HostCosts, HostRate, OTHERS};
 pub use layered::Setting;
 pub use rate::Rate;
-
-use std::sync::OnceLock;
 
 /// The machines that ship with the program: name and TOML text.
 const SHIPPED: [(&str, &str); 3] = [

@@ -167,7 +167,13 @@ impl Defined {
 
     /// Whether all bytes from a region's lowest to its highest one were written.
     fn is_defined(&self, region: &Region<'_>) -> bool {
-        region.span().is_none_or(|(lo, hi)| self.first_undefined(region.space(), lo, hi - lo).is_none())
+        let Some((lo, hi)) = region.span() else { return true };
+        match region.space() {
+            Space::Dram if lo < self.writable => hi <= self.constants,
+            Space::Dram => self.dram.all(lo - self.writable, hi - lo),
+            Space::Spm => self.spm.all(lo, hi - lo),
+            Space::Acc => self.acc.all(lo, hi - lo),
+        }
     }
 }
 
