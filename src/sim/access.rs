@@ -187,6 +187,72 @@ pub fn for_each_region<E>(
     f(Region::Box(dst, padded_dims(dst)), true)
 }
 
+/// From the lowest to one past the highest byte of an operand.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    /// The memory.
+    pub space: Space,
+    /// Lowest byte.
+    pub lo: i64,
+    /// One past the highest.
+    pub hi: i64,
+    /// Whether it is the result.
+    pub writes: bool,
+}
+
+impl Span {
+    /// Whether two operands may share bytes, one of them written.
+    #[must_use]
+    pub fn meets(&self, other: &Span) -> bool {
+        self.space == other.space && (self.writes || other.writes) && self.lo < other.hi && other.lo < self.hi
+    }
+}
+
+/// The spans of an operation's operands: reads first, then the result.
+#[derive(Debug, Clone, Copy)]
+pub struct Spans {
+    /// The first `len` are operands.
+    spans: [Span; OPERANDS],
+    len: usize,
+}
+
+/// Most operands of an operation: a convolution that adds to its accumulators reads image, weights, bias and
+/// sums, and writes sums.
+const OPERANDS: usize = 5;
+
+impl Spans {
+    /// The spans of the operands that touch any bytes.
+    #[must_use]
+    pub fn of(kind: &OpKind) -> Spans {
+        let none = Span { space: Space::Dram, lo: 0, hi: 0, writes: false };
+        let mut all = Spans { spans: [none; OPERANDS], len: 0 };
+        let Ok(()) = for_each_region::<std::convert::Infallible>(kind, &mut |region, writes| {
+            if let Some((lo, hi)) = region.span() {
+                all.spans[all.len] = Span { space: region.space(), lo, hi, writes };
+                all.len += 1;
+            }
+            Ok(())
+        });
+        all
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Span> {
+        self.spans.iter().take(self.len)
+    }
+
+    /// Leaves out those for which `keep` is false.
+    #[must_use]
+    pub fn filtered(&self, keep: impl Fn(&Span) -> bool) -> Spans {
+        let mut left = Spans { len: 0, ..*self };
+        for span in self.iter().filter(|span| keep(span)) {
+            left.spans[left.len] = *span;
+            left.len += 1;
+        }
+        left
+    }
+}
+
 /// The weights that a convolution reads; `None` for other operations, and if all blocks are absent.
 #[must_use]
 pub fn weights(kind: &OpKind) -> Option<Region<'_>> {

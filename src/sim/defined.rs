@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use super::access::{Region, for_each_region, padded_dims};
+use super::access::{Region, Span, Spans, for_each_region, padded_dims};
 use super::fault::FaultKind;
 use super::op::OpKind;
 use super::validate::Memories;
@@ -136,10 +136,26 @@ impl Defined {
     ///
     /// # Errors
     /// The lowest undefined byte, memories in the order dram, spm, acc.
-    pub fn execute(&mut self, kind: &OpKind) -> Result<(), FaultKind> {
+    pub fn execute(&mut self, kind: &OpKind, spans: &Spans) -> Result<(), FaultKind> {
+        if !spans.iter().all(|span| span.writes || self.is_defined(span)) {
+            self.read(kind)?;
+        }
+        let Some(dst) = kind.dst() else { return Ok(()) };
+        // Buffers are written again and again.
+        if !spans.iter().all(|span| !span.writes || self.is_defined(span)) {
+            let Ok(()) = Region::Box(dst, padded_dims(dst)).runs::<Infallible>(&mut |row| {
+                self.define(row.space, row.start, row.len);
+                Ok(())
+            });
+        }
+        Ok(())
+    }
+
+    /// Checks what an operation reads, row by row.
+    fn read(&self, kind: &OpKind) -> Result<(), FaultKind> {
         let mut lowest: Option<(Space, i64)> = None;
         let Ok(()) = for_each_region::<Infallible>(kind, &mut |region, writes| {
-            if writes || self.is_defined(&region) {
+            if writes {
                 return Ok(());
             }
             region.runs(&mut |row| {
@@ -150,29 +166,20 @@ impl Defined {
                 Ok(())
             })
         });
-        if let Some((space, address)) = lowest {
-            return Err(FaultKind::UndefinedRead { space, address });
+        match lowest {
+            Some((space, address)) => Err(FaultKind::UndefinedRead { space, address }),
+            None => Ok(()),
         }
-        let Some(dst) = kind.dst() else { return Ok(()) };
-        let written = Region::Box(dst, padded_dims(dst));
-        // Buffers are written again and again.
-        if !self.is_defined(&written) {
-            let Ok(()) = written.runs::<Infallible>(&mut |row| {
-                self.define(row.space, row.start, row.len);
-                Ok(())
-            });
-        }
-        Ok(())
     }
 
-    /// Whether all bytes from a region's lowest to its highest one were written.
-    fn is_defined(&self, region: &Region<'_>) -> bool {
-        let Some((lo, hi)) = region.span() else { return true };
-        match region.space() {
-            Space::Dram if lo < self.writable => hi <= self.constants,
-            Space::Dram => self.dram.all(lo - self.writable, hi - lo),
-            Space::Spm => self.spm.all(lo, hi - lo),
-            Space::Acc => self.acc.all(lo, hi - lo),
+    /// Whether all bytes of a span were written.
+    fn is_defined(&self, span: &Span) -> bool {
+        let (lo, len) = (span.lo, span.hi - span.lo);
+        match span.space {
+            Space::Dram if lo < self.writable => span.hi <= self.constants,
+            Space::Dram => self.dram.all(lo - self.writable, len),
+            Space::Spm => self.spm.all(lo, len),
+            Space::Acc => self.acc.all(lo, len),
         }
     }
 }

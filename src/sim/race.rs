@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use super::access::{Row, for_each_region};
+use super::access::{Row, Spans, for_each_region};
 use super::fault::{FaultKind, Racing};
 use super::op::{OpKind, QueueOp};
 use crate::isa::{Queue, Space};
@@ -18,21 +18,6 @@ type Clock = [u64; 4];
 /// Tickets look back at most this far: 8 bits, the instruction itself not counted.
 const HISTORY: usize = 256;
 
-/// What an operation touches of one operand.
-#[derive(Debug, Clone, Copy)]
-struct Span {
-    space: Space,
-    lo: i64,
-    hi: i64,
-    writes: bool,
-}
-
-impl Span {
-    fn meets(&self, other: &Span) -> bool {
-        self.space == other.space && (self.writes || other.writes) && self.lo < other.hi && other.lo < self.hi
-    }
-}
-
 /// An operation that is not yet ordered before everything issued later.
 #[derive(Debug, Clone)]
 struct Entry {
@@ -40,7 +25,7 @@ struct Entry {
     number: u64,
     pc: u32,
     kind: OpKind,
-    spans: Vec<Span>,
+    spans: Spans,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -105,12 +90,12 @@ impl RaceChecker {
         self.lanes.iter_mut().for_each(|l| l.entries.clear());
     }
 
-    /// The next operation.
+    /// The next operation, and the spans of its operands.
     ///
     /// # Errors
     /// [`FaultKind::Race`] if it conflicts with an operation that it is not ordered with; the caller fills in
     /// that operation's text.
-    pub fn issue(&mut self, op: &QueueOp) -> Result<(), FaultKind> {
+    pub fn issue(&mut self, op: &QueueOp, spans: &Spans) -> Result<(), FaultKind> {
         let queue = op.queue.index();
         let mut clock = join(self.floor, self.lanes[queue].clocks.back().copied().unwrap_or_default());
         clock[queue] = self.lanes[queue].issued;
@@ -118,7 +103,8 @@ impl RaceChecker {
             let other = ticket.queue.index();
             clock = join(clock, self.lanes[other].clock(other, ticket.count));
         }
-        let spans = self.spans(&op.kind);
+        // Constants never change.
+        let spans = spans.filtered(|s| s.space != Space::Dram || s.hi > self.writable);
         for other in (0..4).filter(|o| *o != queue) {
             let entries = &self.lanes[other].entries;
             let first = entries.partition_point(|e| e.number <= clock[other]);
@@ -146,7 +132,7 @@ impl RaceChecker {
         if lane.clocks.len() > HISTORY {
             lane.clocks.pop_front();
         }
-        if !spans.is_empty() {
+        if spans.iter().next().is_some() {
             lane.entries.push_back(Entry { number: lane.issued, pc: op.pc, kind: op.kind, spans });
         }
         self.forget(queue);
@@ -168,20 +154,6 @@ impl RaceChecker {
                 entries.pop_front();
             }
         }
-    }
-
-    fn spans(&self, kind: &OpKind) -> Vec<Span> {
-        let mut spans = Vec::new();
-        let _: Result<(), ()> = for_each_region(kind, &mut |region, writes| {
-            let space = region.space();
-            if let Some((lo, hi)) = region.span()
-                && (space != Space::Dram || hi > self.writable)
-            {
-                spans.push(Span { space, lo, hi, writes });
-            }
-            Ok(())
-        });
-        spans
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::convert::Infallible;
 
-use super::access::{self, Region, Row, padded_dims, span};
+use super::access::{self, Region, Row, Span, Spans, padded_dims, span};
 use super::fault::FaultKind;
 use super::op::{ConvOp, OpKind, QueueOp, mac_op};
 use crate::isa::limits::{MAX_ELEMENTS, MAX_EXTENT, MAX_SUM, max_reduction};
@@ -42,11 +42,11 @@ impl Memories {
     }
 }
 
-/// Checks an operation.
+/// Checks an operation; returns the spans of its operands.
 ///
 /// # Errors
 /// The first rule that it breaks.
-pub fn check(op: &QueueOp, machine: &Machine, memories: &Memories) -> Result<(), FaultKind> {
+pub fn check(op: &QueueOp, machine: &Machine, memories: &Memories) -> Result<Spans, FaultKind> {
     let kind = &op.kind;
     operands(kind)?;
     if let Some(quant) = kind.quant() {
@@ -74,8 +74,13 @@ pub fn check(op: &QueueOp, machine: &Machine, memories: &Memories) -> Result<(),
             }
         }
     }
-    in_range(kind, memories)?;
-    overlap(kind)
+    let spans = Spans::of(kind);
+    in_range(kind, &spans, memories)?;
+    // Only what meets the result can overlap it.
+    if spans.iter().any(|result| result.writes && spans.iter().any(|s| !s.writes && s.meets(result))) {
+        overlap(kind)?;
+    }
+    Ok(spans)
 }
 
 fn illegal(reason: impl Into<String>) -> FaultKind {
@@ -434,16 +439,13 @@ fn distinct(d: &TensorDesc) -> Result<(), FaultKind> {
     Ok(())
 }
 
-fn in_range(kind: &OpKind, m: &Memories) -> Result<(), FaultKind> {
-    let mut inside = true;
-    let Ok(()) = access::for_each_region::<Infallible>(kind, &mut |region, writes| {
-        let least = if writes && region.space() == Space::Dram { m.writable } else { 0 };
-        let fits = |(lo, hi): (i64, i64)| lo >= least as i64 && hi <= m.size(region.space()) as i64;
-        inside &= region.span().is_none_or(fits);
-        Ok(())
-    });
+fn in_range(kind: &OpKind, spans: &Spans, m: &Memories) -> Result<(), FaultKind> {
+    let fits = |s: &Span| {
+        let least = if s.writes && s.space == Space::Dram { m.writable } else { 0 };
+        s.lo >= least as i64 && s.hi <= m.size(s.space) as i64
+    };
     // Only an error needs the row.
-    if inside { Ok(()) } else { first_outside(kind, m) }
+    if spans.iter().all(fits) { Ok(()) } else { first_outside(kind, m) }
 }
 
 fn first_outside(kind: &OpKind, m: &Memories) -> Result<(), FaultKind> {

@@ -7,7 +7,7 @@ use super::segments::Transfer;
 use crate::isa::{Queue, Space, TensorDesc};
 use crate::machine::Machine;
 use crate::machine::timing::{self, Demand, Product};
-use crate::sim::access::{dram_bytes, padded_dims};
+use crate::sim::access::{Spans, dram_bytes, padded_dims};
 use crate::sim::op::{ConvOp, OpKind, QueueOp, Ticket, dma_op, mac_op, vec_op};
 
 /// How an instruction occupies its unit.
@@ -60,6 +60,12 @@ impl Cost {
     /// The cost of an operation.
     #[must_use]
     pub fn of(kind: &OpKind, m: &Machine) -> Cost {
+        Cost::with(kind, &Spans::of(kind), m)
+    }
+
+    /// The cost of an operation with these spans.
+    #[must_use]
+    pub fn with(kind: &OpKind, spans: &Spans, m: &Machine) -> Cost {
         let work = match Transfer::of(kind, &m.dram) {
             Some(transfer) => Work::Transfer(Arc::new(transfer)),
             None => Work::Cycles(cycles(kind, m).max(1)),
@@ -71,7 +77,7 @@ impl Cost {
             OpKind::DmaOut { .. } => [0, m.dram.write_latency_cycles],
             OpKind::Nop | OpKind::DmaFill { .. } | OpKind::DmaCopy { .. } | mac_op!() | vec_op!() => [0, 0],
         };
-        Cost { ports: Ports::of(kind, m), work, latency, macs: macs(kind), dram_bytes: dram_bytes(kind) }
+        Cost { ports: Ports::of(spans, m), work, latency, macs: macs(kind), dram_bytes: dram_bytes(kind) }
     }
 }
 

@@ -2,8 +2,7 @@
 
 use crate::isa::Space;
 use crate::machine::Machine;
-use crate::sim::access::for_each_region;
-use crate::sim::op::OpKind;
+use crate::sim::access::Spans;
 
 /// A set of ports: one bit for each bank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -15,23 +14,20 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// The ports that an operation needs: for every operand those of all banks from that of its lowest byte
-    /// to that of its highest.
+    /// The ports that an operation with these spans needs: for every operand those of all banks from that of
+    /// its lowest byte to that of its highest.
     #[must_use]
-    pub fn of(kind: &OpKind, m: &Machine) -> Ports {
+    pub fn of(spans: &Spans, m: &Machine) -> Ports {
         let mut ports = Ports::default();
-        let _: Result<(), ()> = for_each_region(kind, &mut |region, writes| {
-            let (set, size) = match region.space() {
-                Space::Dram => return Ok(()),
+        for span in spans.iter() {
+            let (set, size) = match span.space {
+                Space::Dram => continue,
                 Space::Spm => (&mut ports.spm, m.spm.bytes / u64::from(m.spm.banks)),
                 Space::Acc => (&mut ports.acc, m.acc.bytes / u64::from(m.acc.banks)),
             };
-            if let Some((lo, hi)) = region.span() {
-                let (first, last) = (lo as u64 / size, (hi - 1) as u64 / size);
-                set[usize::from(writes)] |= (u64::MAX >> (63 - (last - first).min(63))) << first.min(63);
-            }
-            Ok(())
-        });
+            let (first, last) = (span.lo as u64 / size, (span.hi - 1) as u64 / size);
+            set[usize::from(span.writes)] |= (u64::MAX >> (63 - (last - first).min(63))) << first.min(63);
+        }
         ports
     }
 

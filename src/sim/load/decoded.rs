@@ -6,6 +6,7 @@ use super::limits::{Limits, Totals};
 use crate::isa::{ISA_VERSION, Insn, Space};
 use crate::machine::Machine;
 use crate::program::{HostTensor, PlaceMemory, Program, Role};
+use crate::sim::access::Spans;
 use crate::sim::clock::cost::Cost;
 use crate::sim::clock::{ClockReport, EventClock, OpTiming};
 use crate::sim::control::{ControlCore, Sink};
@@ -171,13 +172,14 @@ impl<'a> Checks<'a> {
         Checks { decoded, work: Totals::default() }
     }
 
-    /// Checks the next operation.
+    /// Checks the next operation; returns the spans of its operands.
     ///
     /// # Errors
     /// An operand is illegal, or a limit is reached.
-    pub(in crate::sim) fn check(&mut self, op: &QueueOp) -> Result<(), FaultKind> {
-        validate::check(op, &self.decoded.machine, &self.decoded.sizes)?;
-        self.work.add(op, &self.decoded.limits)
+    pub(in crate::sim) fn check(&mut self, op: &QueueOp) -> Result<Spans, FaultKind> {
+        let spans = validate::check(op, &self.decoded.machine, &self.decoded.sizes)?;
+        self.work.add(op, &self.decoded.limits)?;
+        Ok(spans)
     }
 }
 
@@ -278,8 +280,8 @@ impl Sink for Timing<'_> {
     }
 
     fn issue(&mut self, op: &QueueOp) -> Result<(), FaultKind> {
-        self.checks.check(op)?;
-        self.clock.issue(op, &Cost::of(&op.kind, self.clock.machine()));
+        let spans = self.checks.check(op)?;
+        self.clock.issue(op, &Cost::with(&op.kind, &spans, self.clock.machine()));
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use super::decoded::{Checks, Decoded, complete, host_bytes};
 use crate::isa::{Space, disasm};
+use crate::sim::access::Spans;
 use crate::sim::clock::cost::Cost;
 use crate::sim::clock::{ClockReport, EventClock};
 use crate::sim::control::Sink;
@@ -58,8 +59,8 @@ struct ControlPass<'a> {
 }
 
 impl ControlPass<'_> {
-    fn race(&mut self, op: &QueueOp) -> Result<(), FaultKind> {
-        self.races.issue(op).map_err(|mut kind| {
+    fn race(&mut self, op: &QueueOp, spans: &Spans) -> Result<(), FaultKind> {
+        self.races.issue(op, spans).map_err(|mut kind| {
             if let FaultKind::Race { other, .. } = &mut kind {
                 let insn = self.decoded.code.get(other.pc as usize);
                 other.insn = insn.map(disasm::disassemble).unwrap_or_default();
@@ -91,10 +92,10 @@ impl Sink for ControlPass<'_> {
     }
 
     fn issue(&mut self, op: &QueueOp) -> Result<(), FaultKind> {
-        self.checks.check(op)?;
-        self.defined.execute(&op.kind)?;
-        self.race(op)?;
-        let cost = Cost::of(&op.kind, &self.decoded.machine);
+        let spans = self.checks.check(op)?;
+        self.defined.execute(&op.kind, &spans)?;
+        self.race(op, &spans)?;
+        let cost = Cost::with(&op.kind, &spans, &self.decoded.machine);
         self.clock.issue(op, &cost);
         self.recorder.issue(op, cost);
         if let Some(widths) = op.layer.and_then(|l| self.widths.get_mut(l as usize)) {

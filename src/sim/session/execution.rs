@@ -213,7 +213,7 @@ impl<O: Observer + ?Sized> Sink for Execution<'_, O> {
 
     fn issue(&mut self, op: &QueueOp) -> Result<(), FaultKind> {
         // The load has checked the same stream.
-        self.checks.as_mut().map_or(Ok(()), |checks| checks.check(op))?;
+        self.checks.as_mut().map_or(Ok(()), |checks| checks.check(op).map(drop))?;
         self.execute(op, &Cost::of(&op.kind, &self.decoded.machine))
     }
 
